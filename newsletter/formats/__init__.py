@@ -1,1 +1,1 @@
-"""How numbers are written, by language, where Django does not know it."""
+"""How numbers and times are written, by language, where Django does not know it, or does it otherwise than the desk."""

@@ -197,7 +197,7 @@ def test_the_author_gets_a_mail_at_once_whose_link_cancels(program, tmp_path, cl
 
     [file] = (tmp_path / "box").glob("**/*.eml")
     mail = message_from_bytes(file.read_bytes(), policy=policy.default)
-    assert mail["Subject"] == "Goes out on Dec. 1, 2026, 8 a.m.: #7 第七期"
+    assert mail["Subject"] == "Goes out on Dec. 1, 2026, 08:00: #7 第七期"
     assert set(mail["To"].replace(" ", "").split(",")) == {"edith@example.org", "gipi@example.org"}
 
 

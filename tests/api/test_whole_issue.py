@@ -90,8 +90,8 @@ def test_the_link_in_the_authors_mail_cancels_what_a_program_has_scheduled(box, 
     delivery_tasks.dispatch()
 
     assert mail["To"] == "edith@example.org"
-    assert mail["Subject"] == "Goes out on Dec. 1, 2026, 8 a.m.: #1 槓桿"
-    assert "goes out to 2 readers on Dec. 1, 2026, 8 a.m.;" in " ".join(text.split())
+    assert mail["Subject"] == "Goes out on Dec. 1, 2026, 08:00: #1 槓桿"
+    assert "goes out to 2 readers on Dec. 1, 2026, 08:00;" in " ".join(text.split())
     assert "Cancel this mailing?" in asked.text
     assert "Nobody got it." in pressed.text
     assert (program.get(f"{address}/mailing").json()["status"], Mailing.objects.get().planned_at) == ("cancelled", None)

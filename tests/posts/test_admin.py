@@ -97,7 +97,7 @@ def test_a_later_time_is_the_publications_local_time(author):
     response = author.post(ADD, DRAFT | {"published_at": "2099-01-07T08:00"})
 
     assert Post.objects.get().published_at == datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
-    assert told(response)[1] == "On Jan. 7, 2099, 8 a.m. it will be published by itself."
+    assert told(response)[1] == "On Jan. 7, 2099, 08:00 it will be published by itself."
 
 
 def test_tags_are_typed_and_made_when_new(author):

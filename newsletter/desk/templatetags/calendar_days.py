@@ -1,7 +1,7 @@
 """Days and times as the desk writes them.
 
 Short, 12/8（二）08:00, wherever several stand beside or below each other: rows, tables, choices, the calendar, the next
-step. Long, 2026年12月8日 08:00, in sentences and records, by Django's own DATE_FORMAT and DATETIME_FORMAT. No third.
+step. Long, 2026年12月8日 08:00, in sentences and records, by DATE_FORMAT and DATETIME_FORMAT. No third.
 """
 
 from collections.abc import Iterable

@@ -66,9 +66,9 @@ def test_a_time_that_a_program_sets_is_mailed_with_its_name_and_a_link_that_canc
     [mail] = told(box)
 
     text = " ".join(mail.get_body(("plain",)).get_content().split())
-    assert mail["Subject"] == "Goes out on Nov. 24, 2026, 11 a.m.: #7 第七期"
+    assert mail["Subject"] == "Goes out on Nov. 24, 2026, 11:00: #7 第七期"
     assert mail["To"] == "gipi@example.org"
-    assert "#7 第七期 goes out to 1 reader on Nov. 24, 2026, 11 a.m.; edith (Obsidian) has scheduled it by" in text
+    assert "#7 第七期 goes out to 1 reader on Nov. 24, 2026, 11:00; edith (Obsidian) has scheduled it by" in text
     assert f"https://news.example.org{page(mailing)}" in text
 
 
@@ -88,7 +88,7 @@ def test_it_is_announced_once_and_anew_when_a_program_sets_another_time(box):
         assert mailing.resume(NOW, 3 * HOUR)
 
     subjects = {mail["Subject"] for mail in told(box, NOW + HOUR / 2)}
-    assert subjects == {f"Goes out on Nov. 24, 2026, {hour}: #7 第七期" for hour in ("11 a.m.", "1 p.m.")}
+    assert subjects == {f"Goes out on Nov. 24, 2026, {hour}: #7 第七期" for hour in ("11:00", "13:00")}
 
 
 def test_what_was_cancelled_meanwhile_is_not_announced(box):

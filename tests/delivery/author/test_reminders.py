@@ -168,7 +168,7 @@ def test_without_an_issue_one_is_proposed_of_the_posts_that_wait(box, publicatio
     assert "寄過了" not in text
     assert "It needs a subject before it can be sent." in " ".join(text.split())
     assert f"https://news.example.org/admin/issues/issue/{issue.pk}/change/" in text
-    assert "Dec. 1, 2026, 8 a.m." in text
+    assert "Dec. 1, 2026, 08:00" in text
     assert [post.title for post in issue.posts.all()] == ["還沒寄過"]
 
 
@@ -231,7 +231,7 @@ def test_without_a_post_that_waits_the_draft_says_that_an_issue_is_due(box, publ
     text = body(mails(box)[0])
     assert "寄過了" not in text
     assert "https://news.example.org/admin/issues/issue/add/" in text
-    assert "Dec. 1, 2026, 8 a.m." in text
+    assert "Dec. 1, 2026, 08:00" in text
 
 
 def test_the_draft_names_the_posts_of_the_issue_and_those_left(box, issue):

@@ -184,7 +184,7 @@ def test_two_issues_never_leave_within_seven_days_by_themselves(box, issue):
 
     assert sent() == [SLOT]
     assert reasons() == [(soon, "too_soon")]
-    assert "Dec. 1, 2026, 8 a.m." in Reminder.objects.get(kind="missed").detail
+    assert "Dec. 1, 2026, 08:00" in Reminder.objects.get(kind="missed").detail
 
 
 def test_exactly_seven_days_are_enough_even_when_the_clock_goes_forward(box, issue):
@@ -333,9 +333,9 @@ def test_the_notice_says_what_why_and_when_it_can_go(box, issue):
     [mail] = mails(box)
     text = mail.get_body(("plain",)).get_content()
     assert mail["Subject"] == "Not sent: #7 第七期，改了一個字"
-    assert "Dec. 1, 2026, 8 a.m." in text
+    assert "Dec. 1, 2026, 08:00" in text
     assert "the issue was changed after the letter to approve" in text
-    assert "Dec. 15, 2026, 8 a.m." in text
+    assert "Dec. 15, 2026, 08:00" in text
     assert f"https://news.example.org/admin/issues/issue/{issue.pk}/change/" in text
 
 
@@ -362,7 +362,7 @@ def test_the_page_of_an_old_letter_says_when_the_next_slot_is(client, box, issue
         shown = client.post(page, {"do": "approve"}).text
 
     assert "The rhythm was moved since this letter" in shown
-    assert "Dec. 8, 2026, 8 a.m." in shown
+    assert "Dec. 8, 2026, 08:00" in shown
     assert "<form" not in shown.partition("<main")[2].partition("</main")[0]
     assert sent() == []
 

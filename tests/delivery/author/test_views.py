@@ -95,13 +95,13 @@ def test_a_second_press_of_any_kind_changes_nothing(client, letter, door):
 
 
 def test_a_week_is_told_before_and_after(client, letter, door):
-    assert "A week later is Dec. 8, 2026, 8 a.m." in client.get(door).text
+    assert "A week later is Dec. 8, 2026, 08:00" in client.get(door).text
 
     response = client.post(door, {"do": "move"})
 
     letter.refresh_from_db()
     assert letter.moved_to == SLOT + timedelta(days=7)
-    assert "The new time is Dec. 8, 2026, 8 a.m." in response.text
+    assert "The new time is Dec. 8, 2026, 08:00" in response.text
 
 
 def test_a_slot_is_skipped(client, letter, door):

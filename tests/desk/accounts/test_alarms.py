@@ -176,7 +176,7 @@ def test_each_letter_is_written_in_the_language_of_the_publication(db, kind, lan
 def test_the_time_is_that_of_the_publication(db):
     make_publication(time_zone="Asia/Taipei")
 
-    assert "9:02 a.m." in outbox.part(alarms.message(FACTS).message().as_bytes(), "plain")
+    assert "09:02" in outbox.part(alarms.message(FACTS).message().as_bytes(), "plain")
 
 
 def test_the_worker_mails_it(db):

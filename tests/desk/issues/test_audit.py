@@ -178,7 +178,7 @@ def test_each_verb_of_the_desk_is_told_with_its_actor(desk, issue, clock):
         "Moved to another time | gipi · on the desk",
     ]
     moved = desk.get(of(issue, "history")).context["entries"][-1]
-    assert moved.details == ("Leaves on Dec. 2, 2026, 8 a.m.",)
+    assert moved.details == ("Leaves on Dec. 2, 2026, 08:00",)
 
 
 def test_an_issue_that_is_sent_on_the_desk_is_begun_and_closed_by_the_engine(desk, issue, clock):
@@ -270,7 +270,7 @@ def test_a_slot_that_was_missed_is_told(desk, issue):
 
     [entry] = desk.get(of(issue, "history")).context["entries"]
 
-    assert entry.what == "Not sent at the slot of Nov. 24, 2026, 10:39 a.m."
+    assert entry.what == "Not sent at the slot of Nov. 24, 2026, 10:39"
     assert entry.details == ("nothing was running at that time",)
 
 

@@ -334,7 +334,7 @@ def test_one_post_approves_the_next_slot(desk, issue):
     mailing = Mailing.objects.get()
     assert (mailing.state, mailing.send_at) == ("scheduled", SLOT)
     assert response.url == reverse("admin:mailing", args=[mailing.pk])
-    words = "The first mail leaves on Dec. 1, 2026, 8 a.m.; until then a cancel reaches nobody."
+    words = "The first mail leaves on Dec. 1, 2026, 08:00; until then a cancel reaches nobody."
     assert told(response) == [f"#7 第七期 is approved. {words}"]
 
 
@@ -364,7 +364,7 @@ def test_a_double_click_approves_once_and_says_so(desk, issue, clock):
     response = desk.post(screen("send", issue), typed)
 
     assert Mailing.objects.count() == 1
-    assert told(response)[-1] == "#7 第七期 was approved before, for Dec. 1, 2026, 8 a.m.. Nothing was changed now."
+    assert told(response)[-1] == "#7 第七期 was approved before, for Dec. 1, 2026, 08:00. Nothing was changed now."
 
 
 def test_opening_the_send_page_again_leads_to_the_mailing(desk, issue):
@@ -380,7 +380,7 @@ def test_opening_the_send_page_again_leads_to_the_mailing(desk, issue):
         ({"when": "at", "at": "soon"}, "Enter a valid date/time."),
         (
             {"when": "at", "at": "2026-11-24T10:40"},
-            "This is too soon: the first mail can leave at Nov. 24, 2026, 10:42 a.m..",
+            "This is too soon: the first mail can leave at Nov. 24, 2026, 10:42.",
         ),
         ({"slot": "2026-11-17T00:00:00+00:00"}, "This slot has passed. Choose another one."),
         ({"when": "never"}, "Select a valid choice. never is not one of the available choices."),
@@ -397,7 +397,7 @@ def test_a_time_that_cannot_be_is_refused(desk, issue, chosen, error):
 def test_a_time_that_has_passed_accuses_no_post(desk, issue, place):
     response = desk.post(screen("send", issue) + place, choice(issue, when="at", at="2020-01-01T08:00"))
 
-    assert errors(response) == ["This is too soon: the first mail can leave at Nov. 24, 2026, 10:42 a.m.."]
+    assert errors(response) == ["This is too soon: the first mail can leave at Nov. 24, 2026, 10:42."]
     assert (response.context["obstacles"], response.context["obstacles_now"]) == ([], [])
     assert "will not be public" not in response.text
 
@@ -448,7 +448,7 @@ def test_two_issues_on_one_day_are_asked_about_and_then_allowed(desk, issue):
     asked = desk.post(screen("send", issue), choice(issue))
     desk.post(screen("send", issue), choice(issue, anyway="on"))
 
-    warning = "#6 第六期 leaves on the same day, at Dec. 1, 2026, 8 a.m.. Readers would get two issues."
+    warning = "#6 第六期 leaves on the same day, at Dec. 1, 2026, 08:00. Readers would get two issues."
     assert errors(asked) == [warning]
     assert "Send both on one day" in asked.text
     assert issue.mailings.get().send_at == SLOT

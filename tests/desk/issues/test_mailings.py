@@ -136,9 +136,17 @@ def test_a_look_at_the_figures_costs_six_queries(desk, sending, django_assert_nu
 def test_a_scheduled_mailing_says_when_it_leaves_and_what_can_be_done(desk, scheduled):
     page = desk.get(screen(scheduled))
 
-    assert "Dec. 1, 2026, 8 a.m." in page.text
+    assert "Dec. 1, 2026, 08:00" in page.text
     assert open_actions(page) == ["pause", "refreeze", "cancel", "move", "at_once"]
     assert screen(scheduled, "move") in page.text
+
+
+def test_a_changed_issue_says_its_times_without_a_double_full_stop(desk, scheduled):
+    Post.objects.update(body="排程之後改過。")
+
+    page = " ".join(desk.get(reverse("admin:issues_issue_change", args=[scheduled.issue_id])).text.split())
+
+    assert "you approved it on Nov. 24, 2026, 10:39. The mail that leaves on Dec. 1, 2026, 08:00 still" in page
 
 
 def test_a_mailing_on_its_way_shows_its_progress(desk, sending):
@@ -365,7 +373,7 @@ def test_a_pause_holds_until_it_is_resumed(desk, scheduled):
 
     assert (state, state_of(scheduled), scheduled.send_at) == ("paused", "scheduled", SLOT)
     assert told(paused) == ["Paused. No further mail leaves until you resume it."]
-    assert told(resumed)[-1] == "It is scheduled again. The first mail leaves on Dec. 1, 2026, 8 a.m.."
+    assert told(resumed)[-1] == "It is scheduled again. The first mail leaves on Dec. 1, 2026, 08:00."
 
 
 def test_resuming_after_the_slot_gives_the_hold_again(desk, scheduled, clock):
@@ -568,7 +576,7 @@ def test_a_scheduled_mailing_is_moved(desk, scheduled):
 
     scheduled.refresh_from_db()
     assert scheduled.send_at == later
-    words = "The first mail leaves on Dec. 15, 2026, 8 a.m.; until then a cancel reaches nobody."
+    words = "The first mail leaves on Dec. 15, 2026, 08:00; until then a cancel reaches nobody."
     assert told(response) == [f"Moved. {words}"]
 
 
