@@ -92,6 +92,17 @@ def test_the_script_of_others_is_as_it_was_published():
     assert "MIT License" in (FOLDER / "LICENSE.txt").read_text()
 
 
+def test_of_numbers_only_those_read_who_have_no_arrows(editor, issue):
+    hint = editor.locator(".items-help")
+    shown = "Full text, excerpt or only a link: what the mail and the page show of each."
+
+    assert hint.inner_text().strip() == shown
+    assert hint.text_content().strip().startswith("Number 1 comes first.")
+    editor.get_by_role("button", name="Move “甲” down").click()
+    until(editor, lambda: titles(issue) == ["乙", "甲", "丙"])
+    assert hint.inner_text().strip() == shown  # the page that a save brings was read by a script
+
+
 def test_a_post_is_dragged_and_its_new_place_saves_itself(editor, issue):
     drag(editor, "甲", onto="丙")
 
