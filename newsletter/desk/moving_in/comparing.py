@@ -17,8 +17,8 @@ from newsletter.desk.intake import files
 from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.desk.moving_in import showing
 from newsletter.desk.moving_in.pages import page
+from newsletter.desk.moving_in.showing import LOOKED_AT
 
-LOOKED_AT = 10
 FRAME_CSP: dict[str, Any] = settings.SECURE_CSP | {
     "script-src": [CSP.NONE],
     "frame-src": [CSP.NONE],
@@ -40,7 +40,7 @@ ATTRIBUTES: dict[str, set[str]] = {
 
 def chosen(found: PostImport) -> list[int]:
     """Return the places of the posts that are worth a look, the same ones each time."""
-    rows = found.entries.exclude(post=None).filter(old_size__gt=0)
+    rows = showing.comparable(found)
     first = list(rows.filter(losses__gt=0).order_by("-losses", "place").values_list("place", flat=True)[:LOOKED_AT])
     others = list(rows.filter(losses=0).values_list("place", flat=True))
     count = min(LOOKED_AT - len(first), len(others))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import ngettext, pgettext_lazy
@@ -29,6 +30,7 @@ OUTCOMES: dict[str, Promise] = {
     "unchanged": pgettext_lazy("of posts", "as they were"),
     "rejected": pgettext_lazy("of posts", "left out"),
 }
+LOOKED_AT = 10  # posts of an import, beside their old pages
 AT_ONCE = 20  # texts of the account on a page
 PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says so
 
@@ -75,12 +77,25 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
         "has_file": found.has_file(now),
         "kept_until": (found.ended_at or found.created_at) + EXPORTS_KEPT,
         "mailed": found.entries.exclude(mailed_at=None).count() if has_account else 0,
-        "can_compare": found.state in {State.DONE, State.STOPPED} and not found.is_trial,
+        "side_by_side": _side_by_side(found),
         "unnamed": counts.get("unnamed", 0),
         "counted": has_account,
         "error": in_words(found.error),
         "found_url": reverse("admin:move_in_import", args=[found.pk]),
     }
+
+
+def comparable(found: PostImport) -> QuerySet[PostImportEntry]:
+    """Return the entries with a post and the old page that it came from."""
+    return found.entries.exclude(post=None).filter(old_size__gt=0)
+
+
+def _side_by_side(found: PostImport) -> str:
+    """Return the words of the link to the posts beside their old pages; "" if there are none to look at."""
+    is_over = found.state in {State.DONE, State.STOPPED} and not found.is_trial
+    count = min(LOOKED_AT, comparable(found).count()) if is_over else 0
+    words = ngettext("%(count)s post, old and new side by side", "%(count)s posts, old and new side by side", count)
+    return words % {"count": count} if count else ""
 
 
 def rights_of(user: Any) -> dict[str, bool]:

@@ -412,6 +412,37 @@ def test_old_and_new_stand_side_by_side_those_that_differ_most_first(admin_clien
     assert admin_client.get(f"{MOVE_IN}{found.pk}/compare/6/").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "1 post, old and new side by side"),
+        (3, "3 posts, old and new side by side"),
+        (12, "10 posts, old and new side by side"),
+    ],
+)
+def test_the_link_says_how_many_posts_stand_side_by_side(admin_client, count, words):
+    found = moved(admin_client, ghost(*(post(n + 1, "<p>甲</p>", id=f"i{n}") for n in range(count))), "x.json")
+
+    page = admin_client.get(f"{MOVE_IN}{found.pk}/")
+
+    assert words in said(page)
+    assert len(chosen(found)) == min(count, 10)
+
+
+def test_no_link_leads_to_a_comparison_of_nothing(admin_client):
+    found = moved(admin_client)
+    found.entries.update(old_size=0)
+
+    assert "side by side" not in said(admin_client.get(f"{MOVE_IN}{found.pk}/"))
+
+
+def test_a_stopped_import_says_how_many_too(admin_client):
+    found = moved(admin_client)
+    PostImport.objects.filter(pk=found.pk).update(state=PostImport.State.STOPPED)
+
+    assert "5 posts, old and new side by side" in said(admin_client.get(f"{MOVE_IN}{found.pk}/"))
+
+
 def test_the_old_page_is_shown_as_the_file_has_it_and_can_do_nothing(admin_client):
     html = '<p onclick="x()">甲<script>alert(1)</script><iframe src="/admin/"></iframe></p>'
     html += '<p><a href="javascript:x">乙</a></p>'
