@@ -42,8 +42,8 @@ SAMPLES = 3
 UNDECIDED = "?"
 FIELDS: Final[dict[str, Promise]] = {
     "email": gettext_lazy("address"),
-    "name": pgettext_lazy("of a person", "name"),
-    "first_name": gettext_lazy("first name"),
+    "name": pgettext_lazy("of a column", "name"),
+    "first_name": pgettext_lazy("of a column", "first name"),
     "last_name": gettext_lazy("last name"),
     "state": gettext_lazy("state"),
     "tags": gettext_lazy("tags"),

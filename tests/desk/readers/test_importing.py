@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from contextlib import closing
 
@@ -91,6 +92,21 @@ def test_a_workbook_is_taken_as_it_is(admin_client):
     assert "<bdi>小明</bdi>" in page.text
     say(admin_client, column_0="consent_at", column_1="email", column_2="name")
     assert start(admin_client).counts == {"rows": 2, "created": 2}
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hant"])
+def test_no_two_columns_are_called_alike(admin_client, publication, language):
+    publication.language = language
+    publication.save()
+
+    page = send(admin_client, "email,名字\na@example.org,小明\n")
+
+    first, _box, _rest = page.text.partition("<select")[2].partition("</select>")
+    labels = [label.strip() for label in re.findall(r"<option[^>]*>([^<]*)", first)]
+    assert len(labels) > 10
+    assert [label for label in labels if labels.count(label) > 1] == []
+    if language == "zh-hant":
+        assert {"姓名", "名（不含姓）"} <= set(labels)
 
 
 def test_lines_that_were_refused_are_mended_and_imported(admin_client):
