@@ -110,8 +110,11 @@ class Table:
         used = {place for name, places in self.columns.places.items() if name not in IN_WORDS for place in places}
         for start, end, cells in self._records():
             if end > start and any(self._takes_in(cell, is_used=place in used) for place, cell in enumerate(cells)):
-                where = _("Line %(start)d: a quotation mark opens here and is closed in line %(end)d.")
-                raise FileError(f"{where % {'start': start, 'end': end}} {_('Is one missing or too many?')}")
+                said = _(
+                    "Line %(start)d: a quotation mark opens here and is closed in line %(end)d."
+                    " Is one missing or too many?"
+                )
+                raise FileError(said % {"start": start, "end": end})
         self._text.seek(0)
         first_line(self._text)
 

@@ -2,14 +2,18 @@ import codecs
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from subscribers import departures
+from subscribers.importers.csv_file import Table
+from subscribers.importers.encodings import FileError
 from subscribers.importers.merging import merge
 from subscribers.importers.rows import Row, Unreadable
 from subscribers.models import Subscriber, Suppression
@@ -540,6 +544,33 @@ def test_a_quotation_mark_that_eats_readers_stops_the_import(bring, rows, answer
         bring("email,name,notes\n" + rows if "note" in rows else "email,name\n" + rows)
 
     assert not Subscriber.objects.exists()
+
+
+def test_what_is_wrong_with_a_file_is_said_in_chinese_without_a_gap():
+    quoted = b'email,name\na@x.tw,"\xe5\xb0\x8f\nb@x.tw,\xe5\xb0\x8f"\n'
+
+    with translation.override("zh-hant"), pytest.raises(FileError) as error:
+        Table(BytesIO(quoted), "utf-8").check()
+
+    assert str(error.value) == "第 2 列：這裡開始的引號到第 3 列才結束。是不是少了或多了一個引號？"
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ("a@x.tw,b,,,c", "這一列有 5 格，第一列只有 4 個欄名。"),
+        ("a@x.tw,odd,,", "看不懂的狀態 'odd'。"),
+        ("a@x.tw,paused,,", "狀態是暫停，卻沒有暫停期限。"),
+        ("a@x.tw,paused,soon,", "'soon' 不是時間，請寫成 2027-01-31T08:00:00+08:00。"),
+        ("a@x.tw,,,perhaps", "是否願意收信的欄位只能填是、否或時間，這裡是 'perhaps'。"),
+        ("nobody,,,", "這不是電子郵件地址。格式像這樣：you@example.com。"),
+    ],
+)
+def test_why_a_line_was_refused_is_a_whole_sentence_in_chinese(cells, reason):
+    table = Table(BytesIO(f"email,state,paused_until,accepts_marketing\n{cells}\n".encode()), "utf-8")
+
+    with translation.override("zh-hant"):
+        assert [row.reason for row in table.rows()] == [reason]
 
 
 def test_a_note_may_have_lines(bring):

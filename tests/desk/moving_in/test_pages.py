@@ -429,6 +429,16 @@ def test_the_link_says_how_many_posts_stand_side_by_side(admin_client, count, wo
     assert len(chosen(found)) == min(count, 10)
 
 
+def test_why_a_post_was_left_out_is_said_with_the_colon_of_the_language(admin_client, publication):
+    publication.language = "zh-hant"
+    publication.save()
+    empty = {"blog__content__posts__two.md": "---\ntitle: Two\ndate: 2024-01-02\n---\n"}
+    found = moved(admin_client, packed(**(OF_MARKDOWN | empty)))
+
+    assert "沒有收：沒有內文" in said(admin_client.get(f"{MOVE_IN}{found.pk}/"))
+    assert "退回：沒有內文" in " ".join(admin_client.get(f"{MOVE_IN}{found.pk}/account.html").text.split())
+
+
 def test_no_link_leads_to_a_comparison_of_nothing(admin_client):
     found = moved(admin_client)
     found.entries.update(old_size=0)
