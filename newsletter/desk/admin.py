@@ -25,6 +25,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning.obstacles import can_be_corrected, was_sent_to_all
@@ -39,7 +40,6 @@ from newsletter.desk.today.words import readers as in_words
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.issues.templatetags.slots import next_slots
 from newsletter.posts.admin import WRITING_SCRIPTS
 from newsletter.posts.saving import REST, InPlaceAdmin
 from newsletter.posts.search.index import remove
@@ -250,7 +250,7 @@ def _proposals_of(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the rows that a new issue begins with; asked for several times while one page is made."""
     cached: list[dict[str, Any]] | None = getattr(request, "_proposals", None)
     if cached is None:
-        [slot] = next_slots(Publication.objects.current(), 1)
+        [slot] = free_slots(Publication.objects.current(), timezone.now(), 1)
         cached = [asdict(row) for row in proposals(slot)]
         setattr(request, "_proposals", cached)  # noqa: B010
     return cached

@@ -15,10 +15,10 @@ from django.utils.encoding import punycode
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
+from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.links import kept, rewriting
 from newsletter.delivery.models import Delivery, Mailing, Quote
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import headers, letters
 from newsletter.mail import html as mail_html
 from newsletter.mail.characters import single_line
@@ -295,10 +295,10 @@ def parts(mailing: Mailing) -> tuple[str, str]:
 
 
 def _day(mailing: Mailing) -> str:
-    """Return the day of the issue, where the author lives; that of the next slot for one that has no time yet."""
+    """Return the day of the issue, where the author lives; that of the next free slot for one that has no time yet."""
     publication = Publication.objects.current()
     at = mailing.send_at if mailing.kind == Mailing.Kind.ISSUE else mailing.issue.sent_at
-    at = at or mailing.issue.sent_at or next_slots(publication, 1)[0]
+    at = at or mailing.issue.sent_at or free_slots(publication, timezone.now(), 1, issue=mailing.issue)[0]
     with translation.override(publication.language):
         return spaced(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
 

@@ -13,6 +13,7 @@ from django.utils.dates import MONTHS
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
+from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.models import Mailing
 from newsletter.desk.templatetags.calendar_days import in_words
 from newsletter.issues import days_off, rhythm
@@ -116,7 +117,7 @@ def range_of(publication: Publication, this_year: int) -> tuple[int, int]:
 
 
 def months(publication: Publication, year: int, now: datetime) -> list[Month]:
-    """Return the twelve months. Six queries, however much happened."""
+    """Return the twelve months. Seven queries, however much happened."""
     first_on, last_on = date(year, 1, 1), date(year, 12, 31)
     today = timezone.localtime(now, publication.zone).date()
     days = {first_on + DAY * step: Day(first_on + DAY * step) for step in range((last_on - first_on).days + 1)}
@@ -188,7 +189,7 @@ def _of_slots(
     publication: Publication, plan: Iterable[Slot], taken: Iterable[date], now: datetime
 ) -> Iterator[tuple[date, Mark]]:
     """Yield what became of slots: those to come, and those left out or moved away. One that went is an issue."""
-    upcoming = rhythm.next_slot(publication, now)
+    [upcoming] = free_slots(publication, now, 1)
     for slot in plan:
         if slot.at is None and slot.fate == Fate.SKIPPED:
             yield slot.day, Mark("left", pgettext("a slot", "skipped"), _("Slot"))

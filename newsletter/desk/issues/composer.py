@@ -18,6 +18,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery import tasks
+from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, Loss, Unfilled, digest_of
 from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
@@ -25,7 +26,6 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
 from newsletter.issues.lengths import with_minutes
 from newsletter.issues.models import Issue, corrections, fetch_posts, neighbours, quotes
-from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed
@@ -143,7 +143,7 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the page of the archive as it will be, for the frame in the preview."""
     issue = get_object_or_404(Issue, pk=pk)
     mailing = issue.mailings.open().first()
-    [slot] = next_slots(Publication.objects.current(), 1)
+    [slot] = free_slots(Publication.objects.current(), timezone.now(), 1, issue=issue)
     issue.sent_at = issue.sent_at or (mailing.send_at if mailing else slot)
     fetch_posts([issue], issue.sent_at)
     with_minutes([issue])

@@ -67,8 +67,8 @@ class Result:
 class Facts:
     """What is so for one user. rights: as `has_perm` asks for them.
 
-    slot: the next one that no mailing waits for. next_number: of the issue that goes into it; new_number: of one that
-    does not exist yet. readers: who would get an issue now; None if the user may not know.
+    slot: the next one on whose day no issue leaves. next_number: of the issue that goes into it; new_number: of one
+    that does not exist yet. readers: who would get an issue now; None if the user may not know.
     posts: of all states, those that the user may see. left_out: published posts that no issue has; newly: those that
     were published after the next issue was last saved, or after the last one was sent; newest: the title of one.
     """

@@ -1,6 +1,5 @@
 """The facts of the first page, from the database: always the same number of queries, however much there is."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Length, Trim
 
+from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing, digest_of
@@ -17,7 +17,6 @@ from newsletter.delivery.results.sent import copies, counted, last
 from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
 from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, WRITE
-from newsletter.issues import rhythm
 from newsletter.issues.assembly import next_number
 from newsletter.issues.models import Issue, in_no_issue
 from newsletter.operation.senders import address
@@ -62,7 +61,7 @@ def gather(user: Any, now: datetime) -> Found:
     may_count = SEND in rights or READERS in rights
     readers = kept_tally(now) if may_count else None
     new_number = next_number()
-    slot = free_slots(publication, open_mailings, now, 1)[0]
+    slot = free_slots(publication, now, 1)[0]
     facts = Facts(
         rights=rights,
         zone=publication.zone,
@@ -83,12 +82,6 @@ def gather(user: Any, now: datetime) -> Found:
     )
     may_watch = WATCH in rights
     return Found(facts, drafts, left_out, open_mailings if may_watch else [], sent if may_watch else [], readers)
-
-
-def free_slots(publication: Publication, taken: Iterable[Mailing], now: datetime, count: int) -> list[datetime]:
-    """Return the next slots that come after every mailing that is scheduled."""
-    waiting = [one.send_at for one in taken if one.state == Mailing.State.SCHEDULED and one.kind == Mailing.Kind.ISSUE]
-    return rhythm.slots(publication, after=max([now, *waiting]), count=count)
 
 
 # --- Mailings ---

@@ -10,6 +10,7 @@ from django.utils import dateformat
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
+from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.models import Feedback, Mailing, Reply
 from newsletter.delivery.results.sent import answers as answers_to
 from newsletter.delivery.results.sent import copies
@@ -18,7 +19,7 @@ from newsletter.desk.issues.progress import wait_in_words
 from newsletter.desk.today import words
 from newsletter.desk.today.checklist import DONE, checklist
 from newsletter.desk.today.facts import Facts
-from newsletter.desk.today.gathering import Found, free_slots, gather
+from newsletter.desk.today.gathering import Found, gather
 from newsletter.desk.today.mending import troubles
 from newsletter.desk.today.steps import (
     ADD,
@@ -187,9 +188,9 @@ def _figures(mailing: Mailing, answers: dict[tuple[int, str], int]) -> list[Figu
 
 
 def _upcoming(found: Found, now: datetime) -> list[Line]:
-    """Return what waits or is on its way, and the slots behind it, with the issue that goes into the first."""
+    """Return what is on its way, then what waits and the free slots by their days, the next issue in the first one."""
     facts = found.facts
-    slots = free_slots(Publication.objects.current(), found.open, now, SLOTS)
+    slots = free_slots(Publication.objects.current(), now, SLOTS)
     later = facts.new_number if facts.issue else facts.new_number + 1
     numbers = [facts.next_number, *range(later, later + SLOTS)]
     lines = [
@@ -199,7 +200,10 @@ def _upcoming(found: Found, now: datetime) -> list[Line]:
     if facts.issue:
         url = reverse("admin:issues_issue_change", args=[facts.issue.pk]) if facts.may(COMPOSE) else ""
         lines[0] = replace(lines[0], about=_composed(facts), url=url)
-    return [*(_on_its_way(one, facts, now) for one in found.open), *lines]
+    shown = [(one.send_at, _on_its_way(one, facts, now)) for one in found.open]
+    pressing = sum(one.state != Mailing.State.SCHEDULED for one in found.open)  # these stand first
+    by_day = sorted([*shown[pressing:], *zip(slots, lines, strict=True)], key=lambda one: one[0])
+    return [line for _at, line in [*shown[:pressing], *by_day]]
 
 
 def _composed(facts: Facts) -> str:

@@ -14,8 +14,8 @@ from newsletter.api.endpoints.issues.saving import save
 from newsletter.api.endpoints.issues.texts import IssueOut, ItemIn
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Error, Problem
+from newsletter.delivery.free_slots import free_slots
 from newsletter.desk.issues.storing import is_number_fixed
-from newsletter.issues import rhythm
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.models import NUMBER_MAX, Issue
 from newsletter.posts.models import BODY_MAX
@@ -54,7 +54,7 @@ class IssueIn(IssueChanges):
 def create_issue(request: ApiRequest, new: IssueIn) -> Answer:
     """Begin an issue."""
     asked: dict[str, Any] = new.model_dump(exclude_unset=True)
-    slot = rhythm.next_slot(Publication.objects.current(), timezone.now())
+    [slot] = free_slots(Publication.objects.current(), timezone.now(), 1)
     waiting = [asdict(row) for row in proposals(slot)] if "posts" not in asked else []
     found = {"number": next_number(), "posts": [{"post": row["post"], "form": row["form"]} for row in waiting]}
     issue = save(Issue(), found | asked)
