@@ -249,7 +249,7 @@ everything = st.builds(
     published=st.integers(0, 1),
     left_out=st.integers(0, 5),
     newly=st.integers(0, 5),
-    newest=st.text(max_size=20),
+    newest=st.text(max_size=20).map(single_line),
     draft=st.none() | st.builds(Draft, pk=st.just(3), title=st.text(max_size=20).map(single_line)),
     issue=st.none() | issues,
     underway=st.none() | underway,
