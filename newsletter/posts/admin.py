@@ -259,6 +259,10 @@ class TagAdmin(PlainDeletionAdmin):
     list_display = ("name", "slug", "post_count")
     search_fields = ("name", "slug")
 
+    def view_on_site(self, tag: Tag) -> str | None:
+        """Return where readers find its posts; None while there are none to be found."""
+        return tag.get_absolute_url() if Tag.objects.in_use(timezone.now()).contains(tag) else None
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
         tags: QuerySet[Tag] = super().get_queryset(request)
         return tags.annotate(uses=Count("posts"))

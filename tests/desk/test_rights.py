@@ -272,6 +272,7 @@ def _world() -> World:
     by_hand = {"email": "gone@example.org", "reason": Suppression.Reason.MANUAL}
     gone = Suppression.objects.create(address_hash=address_hash("gone@example.org"), **by_hand)
     draft = make_post(SECRET_TITLE, published_at=None, tags=("t",))
+    make_post("大家都知道的題目", tags=("t",))  # so that the tag has a page
     own = make_post("自己的草稿", published_at=None, created_by=helpers["writer"])
     version = Revision.objects.record(own.pk, own, at=timezone.now())
     keys = {

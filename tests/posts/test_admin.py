@@ -124,6 +124,16 @@ def found(query: str) -> list[int]:
     return [result.key for result in search(query, now=timezone.now()).results]
 
 
+@pytest.mark.parametrize(("at", "is_shown"), [(None, False), (timezone.now() - timedelta(days=1), True)])
+def test_the_page_of_a_tag_leads_to_the_site_only_where_readers_find_it(author, at, is_shown):
+    tag = make_post(published_at=at, tags=("AI",)).tags.get()
+
+    page = author.get(reverse("admin:posts_tag_change", args=[tag.pk]))
+
+    assert (f'href="{tag.get_absolute_url()}"' in page.text) == is_shown
+    assert is_shown == (author.get(tag.get_absolute_url()).status_code == 200)
+
+
 def test_a_renamed_tag_is_found_by_its_new_name(author):
     post = make_post(tags=("ai",))
     index_post(post)
