@@ -18,7 +18,7 @@ from itertools import batched
 from typing import IO, Final
 from zoneinfo import ZoneInfo
 
-MEMORY_MAX: Final = 1024**3  # bytes; a million rows of ten cells take a third
+MEMORY_MAX: Final = 2 * 1024**3  # bytes; 300,000 rows of ten cells take a quarter
 CPU_SECONDS: Final = 120
 NO_WORKBOOK: Final = 65
 AT_ONCE: Final = 1000  # rows
