@@ -88,8 +88,6 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def _ask_for_less(self) -> None:
         """Take a text that is not finished, and no date: nothing is published unless somebody presses a button."""
-        for name in {"is_web_only", "is_unlisted"} & self.fields.keys():  # no browser puts back what they were
-            self.fields[name].widget.attrs["autocomplete"] = "off"
         if "published_at" in self.fields:
             self.fields["published_at"].disabled = True
         is_waiting = self.instance.state(timezone.now()) == Post.State.SCHEDULED
