@@ -59,10 +59,3 @@ def test_every_step_of_ci_is_described():
     described = re.findall(r"^\| (\w+) +\| `uv run", TEXT, re.MULTILINE)
 
     assert described == [step for step in steps if step != "Tools"]
-
-
-def test_every_contract_that_is_named_exists():
-    project = (ROOT / "pyproject.toml").read_text()
-
-    assert 'id = "posts-importers"' in project
-    assert "`posts-importers`" in TEXT
