@@ -1,10 +1,10 @@
 """Where the addresses of all rooms come together; each room's own are in its `urls.py`."""
 
-from django.urls import path
+from django.contrib import admin
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from newsletter.issues import sitemaps
-from newsletter.rooms import Room
 
 # Where readers' programs and bookmarks look who came with the author from Ghost or Substack, or by a guess.
 OLD_ADDRESSES = {
@@ -27,16 +27,16 @@ handler403 = "newsletter.desk.rights.refused"
 handler404 = "newsletter.desk.views.missing"
 handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
-    Room("", "newsletter.delivery.urls", "delivery"),  # before issues/42/<service>/
-    Room("", "newsletter.issues.urls", "issues"),
-    Room("", "newsletter.posts.urls", "posts"),
-    Room("", "newsletter.publication.urls", "publication"),
-    Room("", "subscribers.urls", "subscribers"),
-    Room("", "newsletter.mail.urls", "mail"),
-    Room("", "newsletter.desk.urls", "desk"),
-    Room("", "newsletter.api.urls", "api"),
+    path("", include("newsletter.delivery.urls")),  # before issues/42/<service>/
+    path("", include("newsletter.issues.urls")),
+    path("", include("newsletter.posts.urls")),
+    path("", include("newsletter.publication.urls")),
+    path("", include("subscribers.urls")),
+    path("", include("newsletter.mail.urls")),
+    path("", include("newsletter.desk.urls")),
+    path("", include("newsletter.api.urls")),
     path("sitemap.xml", sitemaps.everything, name="sitemap"),
     path("sitemap-<slug:section>.xml", sitemaps.part, name="sitemap_part"),
-    Room("admin/", "newsletter.desk.site", "admin"),
+    path("admin/", admin.site.urls),
     *(path(old, RedirectView.as_view(pattern_name=name, permanent=True)) for old, name in OLD_ADDRESSES.items()),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from newsletter import rooms  # noqa: F401 - it knows what <number:…> is
+from newsletter import converters  # noqa: F401 - registers <number:…>
 from newsletter.api.description import pages
 from newsletter.api.v1 import api
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from newsletter import rooms  # noqa: F401 - it knows what <number:…> is
+from newsletter import converters  # noqa: F401 - registers <number:…>
 from newsletter.delivery.author import cancelling
 from newsletter.delivery.author import views as approvals
 from newsletter.delivery.events import webhooks

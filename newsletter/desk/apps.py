@@ -1,12 +1,8 @@
-from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.contrib import admin
-from django.contrib.admin.apps import SimpleAdminConfig
-from django.contrib.admin.checks import check_admin_app, check_dependencies
+from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.signals import user_logged_in
-from django.core import checks
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -34,20 +30,7 @@ def begin_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     entering.begin_session(request, user)
 
 
-class DeskAdminConfig(SimpleAdminConfig):
-    """The stock admin, on the author's own site.
-
-    Its screens are a fourth of what a process loads: site.py finds them, for the processes that show them.
-    """
+class DeskAdminConfig(AdminConfig):
+    """The stock admin, on the author's own site."""
 
     default_site = "newsletter.desk.site.DeskSite"
-
-    def ready(self) -> None:
-        checks.register(check_dependencies, checks.Tags.admin)
-        checks.register(check_screens, checks.Tags.admin)
-
-
-def check_screens(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Find the screens and let Django's own check look at them: the checks of the addresses may come later."""
-    admin.autodiscover()
-    return check_admin_app(app_configs, **kwargs)

@@ -292,11 +292,3 @@ class DeskSite(admin.AdminSite):
         if response.status_code == HTTPStatus.FOUND:
             entering.report(request, Kind.PASSWORD_CHANGED, cast("User", request.user))
         return response
-
-
-def _addresses() -> list[URLPattern | URLResolver]:
-    admin.autodiscover()  # here, not when Django is set up: a worker and most commands show no screen
-    return admin.site.get_urls()
-
-
-urlpatterns = SimpleLazyObject(_addresses)  # this module is also what makes the site, which is not there yet

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from newsletter import rooms  # noqa: F401 - it knows what <number:…> is
+from newsletter import converters  # noqa: F401 - registers <number:…>
 from newsletter.issues import feeds, llms, views
 from newsletter.issues.volumes import views as volumes
 

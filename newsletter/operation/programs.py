@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connections
 from django.utils import translation
 
-from newsletter import queue, rooms, server
+from newsletter import queue, server
 from newsletter.operation import clock, forks, hands
 from newsletter.operation.forks import Fork
 from newsletter.operation.supervisor import Child, Taken, only_one
@@ -101,7 +101,7 @@ def load(programs: Sequence[Program]) -> None:
         server.load()
         import_module(APPLICATION)
         import_module(DRAWING)
-        rooms.load()
+        import_module(settings.ROOT_URLCONF)
     if Program.WORKER in programs:
         hands.load()
     if Program.CLOCK in programs:

@@ -136,14 +136,13 @@ def answer(line: str) -> None:
 @cache
 def load_more() -> None:
     """Load what nearly every program loads at its beginning: all pages, for Django's checks, and what workers need."""
+    from django.conf import settings
     from django.db import connections
 
-    from newsletter import rooms
     from newsletter.operation import hands
 
     gc.disable()
-    rooms.load()
-    for name in ("newsletter.delivery.lanes", *hands.LATER):
+    for name in (settings.ROOT_URLCONF, "newsletter.delivery.lanes", *hands.LATER):
         import_module(name)
     connections.close_all()
     gc.freeze()
