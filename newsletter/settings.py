@@ -154,14 +154,8 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
         "OPTIONS": {
-            "loaders": [
-                (
-                    "django.template.loaders.cached.Loader",
-                    ["newsletter.layout.Loader", "django.template.loaders.app_directories.Loader"],
-                )
-            ],
-            "builtins": ["newsletter.layout"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.csp",

@@ -384,7 +384,6 @@ BY_WHOM = {
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
         "newsletter.posts.templatetags.outline": "HEADING NOTE",
         "newsletter.posts.templatetags.printed": "_LINK _TAG _SHOWN",
-        "newsletter.layout": "_LONE _INDENTED",
     },
     "servers that the author chose: a provider's replies, his domain's records": {
         "newsletter.delivery.certificate": "CODES",

@@ -8,16 +8,12 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.core.exceptions import ValidationError
-from django.db.models import BigIntegerField
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from newsletter.desk.accounts import attempts
-from newsletter.operation.accounts import roles
-from newsletter.statements import Statement, given
 
-_USER = Statement(lambda: User.objects.filter(pk=given("pk", BigIntegerField)))
 LENGTH_MAX = 1024  # characters; nobody types more, and what is longer is not hashed
 
 
@@ -39,20 +35,6 @@ class CountingBackend(ModelBackend):
             return None
         found = super().authenticate(request, username, password)
         return found if found and found.is_staff else None
-
-    def get_user(self, user_id: Any) -> User | None:
-        """Return who is logged in, by a statement that is written once: each page of the desk asks."""
-        user = _USER.first(pk=user_id)
-        return user if user and self.user_can_authenticate(user) else None
-
-    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """Return what Django's own does, found once for each object of a user, and by one question instead of two."""
-        if obj is not None or not user_obj.is_active or user_obj.is_anonymous or user_obj.is_superuser:
-            return set(super().get_all_permissions(user_obj, obj))
-        known: set[str] | None = vars(user_obj).get("_perm_cache")
-        if known is None:
-            known = user_obj._perm_cache = roles.granted_to(user_obj)
-        return known
 
     async def aauthenticate(self, request: HttpRequest | None, *args: Any, **credentials: Any) -> User | None:
         """Ask `authenticate`: Django's own way to do this would not count."""

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import Any
 
 from django.db import models
 from django.db.models import (
@@ -30,7 +29,6 @@ from newsletter.posts.addresses import around
 from newsletter.posts.models import Image, Post, PostQuerySet, with_covers
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
-from newsletter.statements import Statement, given
 
 NUMBER_MAX = 2_147_483_647  # of an issue: what PostgreSQL's column holds; SQLite's takes more
 _TAG = re.compile(r"<[a-z][^>]*>")
@@ -229,35 +227,19 @@ def neighbours(issue: Issue) -> tuple[Issue | None, Issue | None]:
     """Return the issues that were sent before and after `issue`, without their texts; None at the ends."""
     if issue.sent_at is None:
         return Issue.objects.archived().defer(*_TEXTS).first(), None
-    place = {"at": issue.sent_at, "number": issue.number}
-    return _OLDER.first(**place), _NEWER.first(**place)
+    place = issue.sent_at, issue.number
+    archived = Issue.objects.archived().defer(*_TEXTS)
+    return archived.older(*place).first(), archived.newer(*place).first()
 
 
 def in_line(number: int) -> tuple[Issue | None, Issue | None, Issue | None]:
     """Return the issue of this number, if it was sent, between those sent before and after; None where none is."""
-    found = _SENT.first(number=number)
+    found = Issue.objects.archived().filter(number=number).first()
     older, newer = neighbours(found) if found else (None, None)
     return older, found, newer
 
 
-def corrections(issue: Issue) -> list[Correction]:
-    """Return the corrections of one issue, the first one first; `fetch_whole` is for many issues."""
-    return _CORRECTIONS.rows(issue=issue.pk)
-
-
-def quotes(issue: Issue) -> list[Any]:
-    """Return what readers allowed to be quoted in one issue: the table is of a room above, which alone has its name."""
-    return _QUOTES.rows(issue=issue.pk)
-
-
 _TEXTS = ("introduction", "closing")
-_AT, _NUMBER = given("at", models.DateTimeField), given("number", models.IntegerField)
-_ISSUE = given("issue", models.BigIntegerField)
-_SENT = Statement(lambda: Issue.objects.archived().filter(number=_NUMBER))
-_OLDER = Statement(lambda: Issue.objects.archived().older(_AT, _NUMBER).defer(*_TEXTS)[:1])
-_CORRECTIONS = Statement(lambda: Correction.objects.filter(issue_id=_ISSUE))
-_QUOTES = Statement[Any](lambda: Issue._meta.get_field("quotes").related_model._default_manager.filter(issue=_ISSUE))
-_NEWER = Statement(lambda: Issue.objects.archived().newer(_AT, _NUMBER).defer(*_TEXTS)[:1])
 
 
 class StartingPointQuerySet(models.QuerySet["StartingPoint"]):

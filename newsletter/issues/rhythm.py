@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import DateField
 from django.utils import timezone
 
 from newsletter.issues import cadence, days_off
 from newsletter.issues.cadence import Fate, Rhythm, Shifts, Slot
 from newsletter.issues.shifts import HolidayAnswer, Shift, together
 from newsletter.publication.models import Publication
-from newsletter.statements import Statement, given
 
 ASKED_AHEAD = timedelta(days=90)  # of holidays: by then a letter is planned, and still nobody waits for it
 ANNOUNCED_AHEAD = timedelta(days=14)  # of a vacation, to readers
 AROUND = timedelta(days=31)  # further than a holiday is long, and than a proposal is away
-_FROM_DAY = Statement(lambda: Shift.objects.from_day(given("day", DateField)))
 
 
 def of(publication: Publication) -> Rhythm:
@@ -112,7 +109,7 @@ class Ahead:
 
 def ahead(publication: Publication, now: datetime) -> Ahead:
     """Return what the site says of the days ahead. One query, and one more for each vacation that comes soon."""
-    return Ahead(publication, now, _FROM_DAY.rows(day=_local_day(publication, now) - cadence.DAY))
+    return Ahead(publication, now, list(Shift.objects.from_day(_local_day(publication, now) - cadence.DAY)))
 
 
 def _costs_a_slot(publication: Publication, vacation: Shift) -> bool:

@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import DateTimeField, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,13 +13,12 @@ from django.views.decorators.http import require_safe
 
 from newsletter.issues import rhythm, years
 from newsletter.issues.lengths import measured, with_minutes
-from newsletter.issues.models import Issue, StartingPoint, corrections, fetch_posts, in_line, quotes
+from newsletter.issues.models import Issue, StartingPoint, fetch_posts, in_line
 from newsletter.posts.models import Post, with_covers, with_renderings
 from newsletter.posts.responsive_images import pictured
 from newsletter.publication import sharing
 from newsletter.publication.kept.pages import asked_page, kept
 from newsletter.publication.models import Publication
-from newsletter.statements import Statement, given
 
 ISSUES_PER_PAGE = 26  # a year
 NEWEST = 6  # posts on the home page
@@ -32,14 +30,9 @@ SERVICES = {
 }
 
 
-_LISTED = Statement(lambda: Post.objects.listed(given("now", DateTimeField))[:NEWEST])
-
-
 def _newest(now: datetime) -> list[Post]:
     """Return the newest posts, with their tags."""
-    posts = _LISTED.rows(now=now)
-    prefetch_related_objects(posts, "tags")
-    return with_renderings(posts)
+    return with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
 
 
 @kept(Post.objects.next_change)
@@ -76,8 +69,9 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
     fetch_posts([found], timezone.now())
     with_renderings(item.post for item in found.items.all())
     with_minutes([found])
-    context = {"issue": found, "older": older, "newer": newer}
-    return render(request, "issues/issue.html", context | {"corrections": corrections(found), "quotes": quotes(found)})
+    around = {"older": older, "newer": newer}
+    beside = {"corrections": found.corrections.all(), "quotes": found.quotes.all()}
+    return render(request, "issues/issue.html", {"issue": found} | around | beside)
 
 
 def _year(request: HttpRequest, year: int) -> HttpResponse:

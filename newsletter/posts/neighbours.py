@@ -4,15 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import BigIntegerField, DateTimeField, Q, Subquery
+from django.db.models import Q, Subquery
 
 from newsletter.posts.models import Post, PostQuerySet
-from newsletter.statements import Statement, given
 
 OTHERS_MAX = 12
-_NUMBER = given("number", BigIntegerField)
-_OTHERS = [given(f"other_{place}", BigIntegerField) for place in range(OTHERS_MAX)]
-_LINE = Statement(lambda: _line(Post.objects.listed(given("now", DateTimeField))))
 
 
 @dataclass(frozen=True)
@@ -32,8 +28,7 @@ def company(number: int, now: datetime, others: Iterable[int] = ()) -> Company |
         order.
     """
     others = list(others)[:OTHERS_MAX]
-    filled = {f"other_{place}": others[place] if place < len(others) else number for place in range(OTHERS_MAX)}
-    line = _LINE.rows(now=now, number=number, **filled)
+    line = list(_line(Post.objects.listed(now), number, others))
     place = next((place for place, post in enumerate(line) if post.pk == number), None)
     if place is None:
         return None
@@ -59,9 +54,9 @@ def joined(found: Company, posts: PostQuerySet, others: Iterable[int]) -> Compan
     return replace(found, others=[by_number[number] for number in numbers if number in by_number])
 
 
-def _line(posts: PostQuerySet) -> PostQuerySet:
+def _line(posts: PostQuerySet, number: int, others: list[int]) -> PostQuerySet:
     """Return the post, its two neighbours and the others; a union of slices is refused by SQLite."""
-    at = Subquery(posts.filter(pk=_NUMBER).order_by().values("published_at")[:1])
-    before = posts.filter(published_at__lte=at).exclude(published_at=at, pk__gte=_NUMBER).values("pk")
-    after = posts.filter(published_at__gte=at).exclude(published_at=at, pk__lte=_NUMBER).values("pk").reverse()
-    return posts.filter(Q(pk__in=[_NUMBER, *_OTHERS]) | Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1])))
+    at = Subquery(posts.filter(pk=number).order_by().values("published_at")[:1])
+    before = posts.filter(published_at__lte=at).exclude(published_at=at, pk__gte=number).values("pk")
+    after = posts.filter(published_at__gte=at).exclude(published_at=at, pk__lte=number).values("pk").reverse()
+    return posts.filter(Q(pk__in=[number, *others]) | Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1])))

@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from newsletter.posts.models import Post, PostQuerySet, Tag, tags_in_use, with_covers, with_renderings
+from newsletter.posts.models import Post, PostQuerySet, Tag, with_covers, with_renderings
 from newsletter.posts.neighbours import alone, company, joined
 from newsletter.posts.old_addresses.answering import moved
 from newsletter.posts.responsive_images import pictured
@@ -39,7 +39,7 @@ def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     posts = _page(request, Post.objects.listed(now))
-    return render(request, "posts/index.html", {"page": posts, "tags": tags_in_use(now)})
+    return render(request, "posts/index.html", {"page": posts, "tags": Tag.objects.in_use(now)})
 
 
 @kept(Post.objects.next_change)

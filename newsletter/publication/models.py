@@ -20,7 +20,6 @@ from django.utils.translation import pgettext_lazy
 from newsletter.mail import headers, tokens
 from newsletter.publication import disclosure
 from newsletter.publication.changes import Change as Change  # noqa: PLC0414 - registered by being imported
-from newsletter.statements import Statement
 
 CACHE_KEY = "publication"
 AT_SECONDS = 3600
@@ -66,7 +65,7 @@ class PublicationManager(models.Manager["Publication"]):
 
     def fresh(self) -> "Publication":
         """Return the one Publication as it is; make it with its defaults the first time."""
-        publication = _ROW.first() or self.get_or_create(pk=1)[0]
+        publication = self.filter(pk=1).first() or self.get_or_create(pk=1)[0]
         caches["pages"].set(CACHE_KEY, publication, CACHE_SECONDS)
         return publication
 
@@ -429,9 +428,6 @@ class Publication(models.Model):
         """Return the names that stay as they are written: our own, and those on the right of the terms."""
         terms = (re.split("→|⇒|->|=>", line)[-1].strip() for line in self.terms.splitlines())
         return tuple(filter(None, (self.name, self.author, self.sender_name, *terms)))
-
-
-_ROW = Statement(lambda: Publication.objects.filter(pk=1))
 
 
 class SiteVersion(models.Model):

@@ -30,7 +30,6 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "delivery/readers/test_quoting",
     ),
     "doors": (
-        "test_statements",
         "delivery/test_attack",
         "delivery/sending/test_lane",
         "delivery/test_tasks",

@@ -8,16 +8,13 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.db.models import CharField
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from newsletter.desk.accounts import browsers
 from newsletter.desk.accounts.adapters import UNKNOWN_ADDRESS, AccountAdapter
-from newsletter.statements import Statement, given
 
 PROVEN_AT, IS_NEW = "desk_proven_at", "desk_is_new_browser"  # in the session
-_OF_KEY = Statement(lambda: UserSession.objects.filter(session_key=given("key", CharField)))
 SEEN_EVERY = timedelta(minutes=5)  # how exact "last seen" is: not every page of the desk writes
 AGENT_LENGTH_MAX = 200  # characters, as in allauth's table
 # What a User-Agent says, in the order of asking: Edge and Opera also claim to be Chrome, and Chrome to be Safari.
@@ -74,7 +71,7 @@ def begin(request: HttpRequest, user: User, now: datetime) -> bool:
 
 def note(request: HttpRequest, now: datetime) -> None:
     """Write down that the session was used, at most once in SEEN_EVERY; also one that is older than the list."""
-    row = _OF_KEY.first(key=request.session.session_key)
+    row = UserSession.objects.filter(session_key=request.session.session_key).first()
     if row is None or row.last_seen_at < now - SEEN_EVERY:
         _write(request, request.user, now, created_at=row.created_at if row else _since(request, now))
 

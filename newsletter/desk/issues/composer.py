@@ -25,7 +25,7 @@ from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, wei
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
 from newsletter.issues.lengths import with_minutes
-from newsletter.issues.models import Issue, corrections, fetch_posts, neighbours, quotes
+from newsletter.issues.models import Issue, fetch_posts, neighbours
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed
@@ -148,5 +148,6 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     fetch_posts([issue], issue.sent_at)
     with_minutes([issue])
     older, newer = neighbours(issue)
-    context = {"issue": issue, "older": older, "newer": newer}
-    return render(request, "issues/issue.html", context | {"corrections": corrections(issue), "quotes": quotes(issue)})
+    around = {"older": older, "newer": newer}
+    beside = {"corrections": issue.corrections.all(), "quotes": issue.quotes.all()}
+    return render(request, "issues/issue.html", {"issue": issue} | around | beside)

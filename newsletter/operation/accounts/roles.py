@@ -5,11 +5,9 @@ from typing import Any
 
 from django.apps import apps as installed
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.contrib.auth.models import Group, Permission, User
-from django.db.models import BigIntegerField, CharField, Exists, OuterRef, Q, QuerySet
+from django.contrib.auth.models import Group, User
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
-
-from newsletter.statements import Statement, given
 
 OWNER, EDITOR, WRITER, READER_CARE = "owner", "editor", "writer", "reader-care"  # names of groups
 NAMES = {OWNER: _("Owner"), EDITOR: _("Editor"), WRITER: _("Writer"), READER_CARE: _("Reader care")}
@@ -40,44 +38,16 @@ _MODELS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 _FURTHER = {READER_CARE: ("subscribers.see_readers", "publication.see_mail")}
 
-_USER = given("user", BigIntegerField)
-_OWNERSHIP = Statement(lambda: User.groups.through.objects.filter(user=_USER, group__name=OWNER)[:1])
-
-
-def _granted() -> QuerySet[Permission, tuple[str, str]]:
-    """Return room and codename of what a user has who is not known yet: of their own, and by their groups."""
-    own = User.user_permissions.through.objects.filter(user=_USER).values("permission")
-    groups = User.groups.through.objects.filter(user=_USER).values("group")
-    theirs = Group.permissions.through.objects.filter(group__in=groups).values("permission")
-    found = Permission.objects.filter(Q(pk__in=own) | Q(pk__in=theirs)).order_by()
-    return found.values_list("content_type__app_label", "codename")
-
-
-_GRANTED = Statement(_granted)
-
-
-def _including() -> QuerySet[Group]:
-    room, codename = given("room", CharField), given("codename", CharField)
-    return Group.objects.filter(permissions__content_type__app_label=room, permissions__codename=codename)
-
-
-_INCLUDING = Statement(_including)
-
 
 def is_owner(user: Any) -> bool:
     """Return whether `user` may do everything: a superuser, or a member of the owners' group."""
-    return bool(user.is_active and (user.is_superuser or _OWNERSHIP.first(user=user.pk)))
-
-
-def granted_to(user: User) -> set[str]:
-    """Return what a user may do who is no superuser, each as "room.codename", whether by a role or by name."""
-    return {f"{room}.{codename}" for room, codename in _GRANTED.tuples(user=user.pk)}
+    return bool(user.is_active and (user.is_superuser or user.groups.filter(name=OWNER).exists()))
 
 
 def including(permission: str) -> list[Group]:
     """Return the groups that have a permission, "room.codename"."""
     room, _dot, codename = permission.partition(".")
-    return _INCLUDING.rows(room=room, codename=codename)
+    return list(Group.objects.filter(permissions__content_type__app_label=room, permissions__codename=codename))
 
 
 def owners() -> QuerySet[User]:

@@ -13,7 +13,6 @@ from newsletter.posts.models.posts import (
     Tag,
     TagQuerySet,
     tag_names,
-    tags_in_use,
     with_covers,
     with_renderings,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "TagQuerySet",
     "WorkingCopy",
     "tag_names",
-    "tags_in_use",
     "with_covers",
     "with_renderings",
 ]

@@ -24,7 +24,6 @@ from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
-from newsletter.statements import Statement, given
 
 if TYPE_CHECKING:
     from newsletter.posts.proofreading.rules import Finding
@@ -110,14 +109,6 @@ class Tag(models.Model):
         return f"{before}{self.slug}{after}"
 
 
-def tags_in_use(now: datetime) -> list[Tag]:
-    """Return what `TagQuerySet.in_use` finds among all."""
-    return _IN_USE.rows(now=now)
-
-
-_IN_USE = Statement(lambda: Tag.objects.in_use(given("now", models.DateTimeField)))
-
-
 class PostQuerySet(models.QuerySet["Post"]):
     def published(self, now: datetime) -> "PostQuerySet":
         """Return the posts that readers may see, newest first; see `listed` for what leads readers to them."""
@@ -142,8 +133,7 @@ class PostQuerySet(models.QuerySet["Post"]):
 
     def next_change(self, now: datetime) -> datetime | None:
         """Return when the next post, of all, becomes public by itself; None if none is scheduled."""
-        post = _NEXT.first(now=now)
-        return post.published_at if post else None
+        return self.scheduled(now).values_list("published_at", flat=True).first()
 
     def publish(self, now: datetime) -> int:
         """Publish those that readers do not see yet; return how many these were."""
@@ -326,9 +316,6 @@ class Post(models.Model):
         if self.published_at is None:
             return self.State.DRAFT
         return self.State.PUBLISHED if self.is_published(now) else self.State.SCHEDULED
-
-
-_NEXT = Statement(lambda: Post.objects.scheduled(given("now", models.DateTimeField)).only("published_at")[:1])
 
 
 def with_renderings(posts: Iterable[Post]) -> list[Post]:
