@@ -7,11 +7,14 @@ What else was measured: docs/decisions/0030. The protocol: RSGI 1.5, granian's d
 
 import asyncio
 import io
+import logging
+import math
 import resource
 import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
 from http import HTTPStatus
@@ -25,7 +28,6 @@ from django.conf import settings
 from newsletter.environ import Environ, Headers, SentFile, environ_of
 from newsletter.operation.metrics import requests
 from newsletter.publication.limits import bodies
-from newsletter.threads import Threads
 from newsletter.wsgi import application as django
 
 LIVENESS = "/healthz"  # answered here while all threads are busy: who asks would end the server for answering late
@@ -34,7 +36,10 @@ DESK_BODY_SECONDS = 300.0  # of a large one: 12 MB from a telephone, at 40 KB/s
 OPENED_SECONDS = 60.0  # after which granian has surely opened a file that it was told to send
 UNREAD_SECONDS = 60.0  # after which a client that takes nothing of its answer is dropped
 GETS_ON_SECONDS = 5.0  # since the last answer of a busy server, after which it may be one that hangs
+THREADS = 16  # views at a time; four processes of them stay below PostgreSQL's 100 connections
 MOST_FILES = 65_536  # connections and files of one process, where the system allows so many
+
+logger = logging.getLogger(__name__)
 
 
 class Bridge:
@@ -49,7 +54,8 @@ class Bridge:
         wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         self.loop = loop
-        self.threads = Threads(loop)
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="view")
+        self.unfinished, self.finished_at = 0, -math.inf  # calls, and when the last one ended, by the loop's clock
         if self.on_start:
             self.on_start()
 
@@ -58,7 +64,7 @@ class Bridge:
             self.is_asked = True
             _limit_unread_answers()
         environ = environ_of(scope)
-        if _asks_for_life(environ) and self.threads.is_busy(GETS_ON_SECONDS):
+        if _asks_for_life(environ) and self._is_busy():
             proto.response_str(HTTPStatus.OK, [("Content-Type", "text/plain"), ("Cache-Control", "no-store")], "ok\n")
             return
         try:
@@ -70,7 +76,20 @@ class Bridge:
             proto.response_empty(HTTPStatus.BAD_REQUEST, [])
             return
         environ["wsgi.input"] = body
-        await self.threads.call(partial(self._answer, environ, proto))
+        await self._in_thread(partial(self._answer, environ, proto))
+
+    def _is_busy(self) -> bool:
+        """Whether all threads are taken, while views still finish."""
+        return self.unfinished >= THREADS and self.loop.time() - self.finished_at < GETS_ON_SECONDS
+
+    async def _in_thread(self, function: Callable[[], Any]) -> Any:
+        """Return what `function` returns in a thread, or None if it raises, which is logged."""
+        self.unfinished += 1
+        try:
+            return await self.loop.run_in_executor(self.threads, _logged, function)
+        finally:
+            self.unfinished -= 1
+            self.finished_at = self.loop.time()
 
     async def _body(self, environ: Environ, proto: Any) -> IO[bytes] | None:
         """Return the body, or None if the client went away in the middle of it.
@@ -94,7 +113,7 @@ class Bridge:
         """Return how much a request may send; None if that cannot be found out."""
         if not bodies.asks_database(environ):
             return bodies.limit(environ)
-        asked: int | None = await self.threads.ask(partial(bodies.limit, environ))
+        asked: int | None = await self._in_thread(partial(bodies.limit, environ))
         return asked
 
     def _answer(self, environ: Environ, proto: Any) -> None:
@@ -124,6 +143,14 @@ class Bridge:
         file.seek(0)
         proto.response_file(status, headers, f"/dev/fd/{file.fileno()}")
         self.loop.call_soon_threadsafe(self.loop.call_later, OPENED_SECONDS, file.close)
+
+
+def _logged(function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except BaseException:  # granian's own errors (pyo3) are no Exception
+        logger.exception("A request has failed outside of Django")
+        return None
 
 
 def _limit_unread_answers() -> None:

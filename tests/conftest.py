@@ -35,14 +35,14 @@ from django.utils import timezone, translation
 from newsletter.mail import due
 from newsletter.publication import heartbeats
 from newsletter.publication.pictures import uploads
-from newsletter.threads import with_room
+from tests.support.frames import with_room
 
 # No manifest of static files, a queue in memory, http in the test client. Set once: each change tells all of Django.
 project.STORAGES |= {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 project.CELERY_BROKER_URL = "memory://"
 project.SECURE_SSL_REDIRECT = False
 project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-ThreadedWSGIServer.process_request_thread = with_room(ThreadedWSGIServer.process_request_thread)  # as the web server's
+ThreadedWSGIServer.process_request_thread = with_room(ThreadedWSGIServer.process_request_thread)
 due.JITTER = 0  # mails that failed are tried again on the minute
 uploads.AVIF_SPEED = 10  # as good as 6 for what a test looks at, in a tenth of the time
 
@@ -91,7 +91,7 @@ def pytest_runtestloop() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
-    """Call a test as the web server's threads call what makes a page: a tenth of what 520 pages of the desk take."""
+    """Call a test from a large frame: see tests/support/frames.py."""
     pyfuncitem.obj = with_room(pyfuncitem.obj)
 
 
