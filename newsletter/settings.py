@@ -356,10 +356,9 @@ LOGGING: dict[str, Any] = {
     },
     "filters": {
         "client": {"()": "newsletter.requests.ClientFilter"},
-        "away": {"()": "newsletter.away.AwayFilter"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client", "away"]},
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client"]},
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
@@ -367,7 +366,6 @@ LOGGING: dict[str, Any] = {
         "django.server": _TO_THE_ROOT | {"level": "WARNING"},
         "_granian": _TO_THE_ROOT,
         "granian.access": _TO_THE_ROOT,
-        "celery.worker.consumer.connection": {"level": "INFO"},  # that Redis is back: newsletter/away.py
         "flufl.bounce": _TO_THE_ROOT | {"level": "WARNING"},  # it tells each form that a mail has not
         # Celery gives it a handler unless it has one.
         "celery.task": {"handlers": ["console"], "propagate": False},

@@ -330,7 +330,6 @@ BY_WHOM = {
         "newsletter.delivery.events.reading.verdicts": "of",
         "newsletter.delivery.events.reading.words": "_any",
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
-        "newsletter.away": "NO_SERVER NO_QUEUE",
         "newsletter.error_reports": "ADDRESS SECRET_IN_URL QUERY",
         "newsletter.requests": "GIVEN",
         "newsletter.mail.replies": "_any _of_smtp BY_API",

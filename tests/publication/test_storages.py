@@ -1,6 +1,5 @@
-"""Where pictures lie: the same on files and in a bucket, on a real server of S3; and what is said while it is away."""
+"""Where pictures lie: the same on files and in a bucket, on a real server of S3; and what happens while it is away."""
 
-import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,8 +13,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from PIL import Image as Drawing
 
-from newsletter import away
-from newsletter.away import AwayFilter
 from newsletter.buckets import PicturesAway
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.mail import letters
@@ -29,13 +26,6 @@ from tests.support.s3 import keep_pictures_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
 NAME = "0123456789abcdef/bridge.png"
-
-
-@pytest.fixture(autouse=True)
-def _no_outage():
-    away.forget()
-    yield
-    away.forget()
 
 
 def octets(width=900, height=300):
@@ -246,25 +236,6 @@ def test_one_alone_tries_whether_it_answers_again(settings, monkeypatch):
         silent.close()
         with pytest.raises(PicturesAway):
             trying.result()
-
-
-@pytest.mark.servers
-def test_the_log_says_once_that_it_is_away_and_once_that_it_is_back(s3, settings, client, monkeypatch):
-    log = next(one for one in logging.getLogger().handlers if any(isinstance(by, AwayFilter) for by in one.filters))
-    monkeypatch.setattr(log, "stream", StringIO())
-    client.raise_request_exception = False
-    keep_pictures_in(settings, s3.pictures_url.replace("/pictures/", "/nowhere/"))
-    for _time in range(3):
-        assert client.get(f"/media/{NAME}").status_code == 503
-
-    s3.client().create_bucket(Bucket="nowhere")
-    assert client.get(f"/media/{NAME}").status_code == 404
-
-    said = log.stream.getvalue()
-    assert said.count("the bucket of the pictures is away: s3://127.0.0.1") == 1
-    assert said.count("the bucket of the pictures answers again") == 1
-    assert (said.count("NoSuchBucket"), said.count("503"), said.count("Traceback")) == (1, 0, 0)
-    assert "cret" not in said
 
 
 def test_no_book_is_bound_without_its_pictures(either_media, settings, client):

@@ -28,7 +28,6 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
 from django.utils.translation import gettext as _
 
-from newsletter import away
 from newsletter.buckets import BucketFault, Patience, PicturesAway, bucket_of
 
 PICTURE = re.compile(r"[0-9a-f]{16}/[^/.][^/]*")
@@ -214,14 +213,12 @@ class InBucket(_Kept, Storage):
             raise
         except BucketFault as error:
             self._asked_again_at = 0.0 if error.is_refusal else time.monotonic() + AGAIN_SECONDS
-            fault = PicturesAway(str(error))
-            log.warning("pictures cannot be read or kept", exc_info=fault)
-            raise fault from error
+            log.warning("pictures cannot be read or kept: %s", error)
+            raise PicturesAway(str(error)) from error
         self._answers()
 
     def _answers(self) -> None:
         self._asked_again_at = 0.0
-        away.answers(away.PICTURES)
 
 
 media = cast("Media", default_storage)
