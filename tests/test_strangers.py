@@ -26,7 +26,6 @@ from newsletter.posts.search.folding import fold, hits, terms
 from newsletter.posts.urls import AddressConverter
 from newsletter.publication.limits import doors, rates
 from newsletter.publication.pictures.uploads import Picture
-from newsletter.regular_expressions import Late
 from subscribers.addresses import AddressError, key, normalise, one_line
 from subscribers.forms import AddressField, NameForm, PauseForm, SignupForm, SuppressionForm
 from subscribers.importers import csv_file, encodings
@@ -338,7 +337,6 @@ BY_WHOM = {
         "newsletter.posts.views": "search",
     },
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
-        "newsletter.regular_expressions": "Late.__getattr__",
         "newsletter.api.hooks.recording": "_into_sqlite",
         "newsletter.operation.backup.archive": "MEMBER",
         "newsletter.operation.backup.nights": "NAME",
@@ -573,7 +571,7 @@ def used_by(name: str) -> list[str]:
     return sorted({"finditer" if method in {"sub", "split", "findall"} else method for method in methods})
 
 
-def asked(pattern: re.Pattern | Late, method: str) -> Callable[[str], object]:
+def asked(pattern: re.Pattern, method: str) -> Callable[[str], object]:
     def ask(text: str) -> object:
         subject = text.encode() if isinstance(pattern.pattern, bytes) else text
         return list(pattern.finditer(subject)) if method == "finditer" else getattr(pattern, method)(subject)
@@ -585,7 +583,7 @@ def asked(pattern: re.Pattern | Late, method: str) -> Callable[[str], object]:
 def test_a_pattern_that_reads_a_strangers_text_is_linear(path):
     module, _dot, name = path.rpartition(".")
     pattern = getattr(import_module(module), name)
-    assert isinstance(pattern, re.Pattern | Late)
+    assert isinstance(pattern, re.Pattern)
 
     texts, length = texts_of(STRANGERS[path]), CUT_BEFORE.get(path, LENGTH)
     slow = {method: list(slow_among(texts, asked(pattern, method), length)) for method in used_by(name)}
@@ -661,7 +659,7 @@ class Call(NamedTuple):
     name: str
 
 
-MAYBE = re.compile(r"\b(?:re|regex|unicodedata|idna|compile_late)\b|" + "|".join(sorted(LOOKED_FOR)))
+MAYBE = re.compile(r"\b(?:re|regex|unicodedata|idna)\b|" + "|".join(sorted(LOOKED_FOR)))
 
 
 @cache
@@ -693,9 +691,7 @@ def found_in_sources(is_meant: Callable[[str, str], bool], *, with_name: bool) -
 @pytest.mark.xdist_group("sources")  # one process reads them
 @pytest.mark.slow("reads all of the code")
 def test_every_pattern_has_been_reviewed():
-    written = found_in_sources(
-        lambda owner, name: (owner == "re" and name != "escape") or name == "compile_late", with_name=False
-    )
+    written = found_in_sources(lambda owner, name: owner == "re" and name != "escape", with_name=False)
     others = {
         f"{module}.{name}" for group in BY_WHOM.values() for module, names in group.items() for name in names.split()
     }

@@ -11,8 +11,6 @@ Sources: RFC 5321 section 4.2 (reply codes), RFC 3463 and RFC 5248 with IANA's r
 import re
 from enum import StrEnum
 
-from newsletter.regular_expressions import compile_late
-
 
 class Verdict(StrEnum):
     DEAD = "dead"  # there is no such address, or it was closed
@@ -24,12 +22,12 @@ class Verdict(StrEnum):
 
 BLAMES_THE_READER = frozenset({Verdict.DEAD, Verdict.MAILBOX, Verdict.UNKNOWN})
 
-CODE = compile_late(r"(?!406 )([45]\d\d)(?:[ -]|$)")  # of SMTP; 406 is Postmark's
+CODE = re.compile(r"(?!406 )([45]\d\d)(?:[ -]|$)")  # of SMTP; 406 is Postmark's
 WORDS_MAX = 500  # characters of a reply that are read
 # As the first word behind the code (RFC 2034 section 4), or in brackets as qmail and IronPort write it: "(#5.1.1)".
-ENHANCED = compile_late(r"\d{3}[ -]#?([245]\.\d{1,3}\.\d{1,3})(?![\d.])|\(?#([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+ENHANCED = re.compile(r"\d{3}[ -]#?([245]\.\d{1,3}\.\d{1,3})(?![\d.])|\(?#([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 # What is quoted from us says nothing: addresses ("<no-spam@…>") and links to help pages.
-QUOTED = compile_late(r"<[^<>]{0,320}>|\S{1,64}@[\w.-]{1,255}|https?://\S+")
+QUOTED = re.compile(r"<[^<>]{0,320}>|\S{1,64}@[\w.-]{1,255}|https?://\S+")
 
 # RFC 3463 and RFC 5248. A code that is not here decides nothing by itself: the words do, or nobody does.
 BY_CODE = {
@@ -60,7 +58,7 @@ BY_REPLY_CODE = {
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
-    return compile_late("|".join(patterns), re.IGNORECASE)
+    return re.compile("|".join(patterns), re.IGNORECASE)
 
 
 FULL = _any(
@@ -107,22 +105,22 @@ NO_SUCH_ADDRESS = _any(
     r"user doesn't have an? \S{1,40} account",  # Yahoo 554 delivery error: dd
     r"not our customer|recipient no longer on server",
 )
-NO_SUCH_ADDRESS_AT_MICROSOFT = compile_late(r"requested action not taken: mailbox unavailable", re.IGNORECASE)  # 5.5.0
+NO_SUCH_ADDRESS_AT_MICROSOFT = re.compile(r"requested action not taken: mailbox unavailable", re.IGNORECASE)  # 5.5.0
 
 # What e-mail APIs say of one recipient, when they do not speak SMTP: each provider's page of errors.
 # Postmark's 406 is a recipient that is inactive after a hard bounce, a complaint, or by hand:
 # https://postmarkapp.com/developer/api/overview#error-codes
 BY_API = (
-    (compile_late(r"invalid$"), Verdict.DEAD),  # Anymail's word: the provider calls the address invalid
-    (compile_late(r"(?:rejected|failed)$"), Verdict.UNKNOWN),  # Anymail's words: its own list, or something else
-    (compile_late(r"406 .*inactive", re.DOTALL), Verdict.DEAD),
-    (compile_late(r"300 .*'To'", re.DOTALL), Verdict.DEAD),
-    (compile_late(r".*'to' parameter is not a valid address", re.DOTALL), Verdict.DEAD),  # Mailgun
-    (compile_late(r".*does not contain a valid address.*\bto\b", re.DOTALL | re.IGNORECASE), Verdict.DEAD),  # SendGrid
-    (compile_late(r".*email is not valid in to\b", re.DOTALL), Verdict.DEAD),  # Brevo
-    (compile_late(r".*Invalid `to` field", re.DOTALL), Verdict.DEAD),  # Resend
-    (compile_late(r".*(?:Illegal address|Missing final '@domain'|Local address contains)", re.DOTALL), Verdict.DEAD),
-    (compile_late(r".*(?:API response 4|message recipients were)", re.DOTALL), Verdict.UNKNOWN),
+    (re.compile(r"invalid$"), Verdict.DEAD),  # Anymail's word: the provider calls the address invalid
+    (re.compile(r"(?:rejected|failed)$"), Verdict.UNKNOWN),  # Anymail's words: its own list, or something else
+    (re.compile(r"406 .*inactive", re.DOTALL), Verdict.DEAD),
+    (re.compile(r"300 .*'To'", re.DOTALL), Verdict.DEAD),
+    (re.compile(r".*'to' parameter is not a valid address", re.DOTALL), Verdict.DEAD),  # Mailgun
+    (re.compile(r".*does not contain a valid address.*\bto\b", re.DOTALL | re.IGNORECASE), Verdict.DEAD),  # SendGrid
+    (re.compile(r".*email is not valid in to\b", re.DOTALL), Verdict.DEAD),  # Brevo
+    (re.compile(r".*Invalid `to` field", re.DOTALL), Verdict.DEAD),  # Resend
+    (re.compile(r".*(?:Illegal address|Missing final '@domain'|Local address contains)", re.DOTALL), Verdict.DEAD),
+    (re.compile(r".*(?:API response 4|message recipients were)", re.DOTALL), Verdict.UNKNOWN),
 )
 
 

@@ -1,5 +1,6 @@
 """What a frozen letter says of its issue: the words alone, without what every letter has around them. Pure."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -7,13 +8,12 @@ from typing import Final
 
 from newsletter.posts.text.han import WIDE
 from newsletter.posts.text.measures import BLOCK, EMPTY
-from newsletter.regular_expressions import compile_late
 
-POST: Final = compile_late(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
+POST: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
 # Of templates/email/issue.html: what stands beside the author's words, and what repeats them.
 BESIDE: Final = frozenset({"panel", "quiet", "onward", "callout"})
 END: Final = "ask"  # the question behind the closing
-TASTE: Final = compile_late(rf"(?<=[{WIDE}])[ \u00a0](?=[!-~])|(?<=[!-~])[ \u00a0](?=[{WIDE}])")
+TASTE: Final = re.compile(rf"(?<=[{WIDE}])[ \u00a0](?=[!-~])|(?<=[!-~])[ \u00a0](?=[{WIDE}])")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from html import escape
 from html.parser import HTMLParser
 
-from newsletter.regular_expressions import compile_late
-
 VOID = {"br", "hr", "img", "input", "wbr"}
 # A reading device has no scripts: what opens by a press is open, and a box that is ticked is a character.
 RENAMED = {"center": "div", "details": "div", "summary": "div", "label": "span"}
@@ -33,7 +31,7 @@ _VALUES: dict[str, re.Pattern[str]] = {
     "rowspan": _COUNT,
     "scope": re.compile("row|col|rowgroup|colgroup"),
 }
-_ILLEGAL = compile_late("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
 _WITHIN = re.compile(r' href="#([^"]*)"')
 
 

@@ -7,16 +7,15 @@ from html.parser import HTMLParser
 from django.utils.translation import gettext as _
 
 from newsletter.mail.text.wrapping import WIDE, table, wrap
-from newsletter.regular_expressions import compile_late
 
-BETWEEN_HAN = compile_late(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
+BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
 
 LINK, BREAK = "\x00", "\x01"  # marks in a block that is being read: an address stands between two of the first
 
 SILENT = {"head", "style", "script", "title", "template"}
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
-NOTE = compile_late(r"\[(\d+)\]")  # what stands for a footnote; links have such numbers too
+NOTE = re.compile(r"\[(\d+)\]")  # what stands for a footnote; links have such numbers too
 BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
 MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
 # Elements within a line whose title is said behind their words.

@@ -9,18 +9,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from newsletter.regular_expressions import compile_late
-
 HAN: Final = (
     "\u3005\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
 LATIN: Final = "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0391-\u03c9"
 # Between the two, and behind the mark of a number or of a language: 50% 的, C++ 的, C# 的.
-GAP: Final = compile_late(
-    rf"(?<=[{HAN}])(?=[{LATIN}])|(?:(?<=[{LATIN}])|(?<=[0-9]%)|(?<=\+\+)|(?<=[A-Z]\#))(?=[{HAN}])"
-)
-ADDRESS: Final = compile_late(
+GAP: Final = re.compile(rf"(?<=[{HAN}])(?=[{LATIN}])|(?:(?<=[{LATIN}])|(?<=[0-9]%)|(?<=\+\+)|(?<=[A-Z]\#))(?=[{HAN}])")
+ADDRESS: Final = re.compile(
     r"https?://[^\s<>，。；：、！？（）「」『』《》〈〉]+"
     r"|(?<![0-9A-Za-z.-])[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+/[^\s<>，。；：、！？（）「」『』《》〈〉]*"
     r"|(?<![\w&])#[^\W\d]\w*|(?<![\w.])@\w+"
@@ -29,9 +25,9 @@ ADDRESS: Final = compile_late(
 # One word of both scripts: nobody reads a letter of it by itself.
 WORDS: Final = ["T恤", "X光", "K歌", "K書", "Q彈", "Q版", "阿Q", "卡拉OK", "PO文", "po文", "V領", "U型", "A片"]
 
-TOKEN: Final = compile_late(r"""<!--.*?-->|<(?:[^<>"']|"[^"]*"|'[^']*')*>|[^<]+|<""", re.DOTALL)
-NAME: Final = compile_late(r"</?([a-zA-Z][a-zA-Z0-9]*)")
-ALT: Final = compile_late(r'(?<= alt=")[^"]*')
+TOKEN: Final = re.compile(r"""<!--.*?-->|<(?:[^<>"']|"[^"]*"|'[^']*')*>|[^<]+|<""", re.DOTALL)
+NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
+ALT: Final = re.compile(r'(?<= alt=")[^"]*')
 INLINE: Final = frozenset(
     {
         *(

@@ -7,14 +7,12 @@ that is only linked to is left out in both parts, unless something else is said 
 import re
 from html.parser import HTMLParser
 
-from newsletter.regular_expressions import compile_late
-
-ADDRESS = compile_late(r"https?://[^\s<>\"\u200b\u2e80-\u9fff\uff00-\uffef]+")
+ADDRESS = re.compile(r"https?://[^\s<>\"\u200b\u2e80-\u9fff\uff00-\uffef]+")
 AFTER = ").,;:!?"  # ends an address that stands in a text
-ENCODED = compile_late(r"%(?!2[Ff]|3[AaFf]|40|[57][Cc])[0-9A-Fa-f]{2}")  # not those that rspamd leaves encoded
-PORT = compile_late(r"https?://[^/?#]*:\d")
-NESTED = compile_late(r"https?(?::|%3A)(?:/|%2F){2}", re.IGNORECASE)
-SHOWN = compile_late(r"(?:https?://|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$))\S*")
+ENCODED = re.compile(r"%(?!2[Ff]|3[AaFf]|40|[57][Cc])[0-9A-Fa-f]{2}")  # not those that rspamd leaves encoded
+PORT = re.compile(r"https?://[^/?#]*:\d")
+NESTED = re.compile(r"https?(?::|%3A)(?:/|%2F){2}", re.IGNORECASE)
+SHOWN = re.compile(r"(?:https?://|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$))\S*")
 SILENT = {"style", "script", "title"}
 INLINE = {"a", "b", "code", "em", "i", "s", "span", "strong", "u"}
 

@@ -3,15 +3,13 @@
 import re
 import unicodedata
 
-from newsletter.regular_expressions import compile_late
-
 COLUMNS = 72  # of a terminal; a Chinese character takes two
 OPENERS = "（「『【《〈〔［｛“‘"
 CLOSERS = "，。、；：？！）」』】》〉〕］｝…—～·％”’" + ",.;:?!)]}%"
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 MARKS = r"(?:[\ufe0e\ufe0f\u20e3\u0300-\u036f\U0001f3fb-\U0001f3ff]|\u200d.)*"
 # What a line break never tears: an address, a word, or one character with the punctuation that belongs to it.
-UNIT = compile_late(
+UNIT = re.compile(
     rf"\s+|(?:https?://|mailto:)[!-~]+(?: ?[{re.escape(CLOSERS)}]+)?|[{re.escape(OPENERS)}]*"
     rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{MARKS})[{re.escape(CLOSERS)}]*(?:\[\d+\][{re.escape(CLOSERS)}]*)?",
     re.DOTALL,

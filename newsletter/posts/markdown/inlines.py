@@ -28,7 +28,6 @@ from markdown.util import ETX, HTML_PLACEHOLDER, INLINE_PLACEHOLDER_RE, STX, Ato
 
 from newsletter.posts.markdown.typed_tags import is_inline
 from newsletter.posts.text.han import HAN, SHARED, WIDE
-from newsletter.regular_expressions import compile_late
 
 URL = (
     r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
@@ -42,11 +41,11 @@ STRONG = (
     r"(?<=\S)__(?![0-9A-Za-z_])"
 )
 TIMES = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![*])"
-MARK = compile_late(r"[\\`\[<&*_~=]|https?://|  \n")  # what any inline rule begins with
+MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # what any inline rule begins with
 LONGEST = 10_000  # characters of a paragraph; a longer one is data, and its marks stay as typed
 DEEPEST = 150  # elements inside each other; containers alone take a third of it (markdown/structure.py), readers none
 MOST_BRACKETS = 300  # in a paragraph; the core's search for each one's partner is quadratic
-TAGS = compile_late(  # HTML's own, also those that will be dropped: they are marks, not words
+TAGS = re.compile(  # HTML's own, also those that will be dropped: they are marks, not words
     r"</?(?:a|abbr|acronym|applet|article|aside|audio|b|base|bdi|bdo|big|blockquote|body|br|button|canvas|center|cite|"
     r"code|data|datalist|dd|del|details|dfn|div|dl|dt|em|embed|figcaption|figure|font|footer|form|frame|frameset|"
     r"h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|li|link|main|mark|meta|meter|nav|noscript|object|ol|"
@@ -54,15 +53,15 @@ TAGS = compile_late(  # HTML's own, also those that will be dropped: they are ma
     r"summary|sup|svg|table|tbody|td|template|textarea|th|thead|time|title|tr|tt|u|ul|var|video|wbr)(?=[\s/>])|<!--",
     re.IGNORECASE,
 )
-NEAR = compile_late(r"\[([^\]]*)\]", re.DOTALL)
-EMPHASIS = compile_late(r"(\*{1,3}|__|~~|==)(?=\S)([^\n]{1,200}?)(?<=\S)\1")
+NEAR = re.compile(r"\[([^\]]*)\]", re.DOTALL)
+EMPHASIS = re.compile(r"(\*{1,3}|__|~~|==)(?=\S)([^\n]{1,200}?)(?<=\S)\1")
 BLOCKS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "figcaption", "div", "blockquote"}
 OPAQUE = "\ufffc"  # stands for a picture or a break, where nothing is joined
 SEAM = "\x00"  # between two pieces of text that an inline tag parts
-RAW_PLACEHOLDER = compile_late(HTML_PLACEHOLDER % r"(\d+)")
-RAW_LINK = compile_late(r"</?a[\s>]", re.IGNORECASE)
+RAW_PLACEHOLDER = re.compile(HTML_PLACEHOLDER % r"(\d+)")
+RAW_LINK = re.compile(r"</?a[\s>]", re.IGNORECASE)
 UNSEEN = rf"(?:{SEAM}|{HTML_PLACEHOLDER % r'\d+'})*"  # also raw inline tags, which are stashed until the end
-SOFT_BREAK = compile_late(rf"(?P<before>[{WIDE}{SHARED}]{UNSEEN}) *\n *(?=(?P<after>{UNSEEN}[{WIDE}{SHARED}]))")
+SOFT_BREAK = re.compile(rf"(?P<before>[{WIDE}{SHARED}]{UNSEEN}) *\n *(?=(?P<after>{UNSEEN}[{WIDE}{SHARED}]))")
 
 
 class BareUrl(InlineProcessor):

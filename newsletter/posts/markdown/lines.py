@@ -4,23 +4,22 @@ import re
 from dataclasses import dataclass
 
 from newsletter.posts.text.han import WIDE
-from newsletter.regular_expressions import compile_late
 
-FENCE = compile_late(r"^ *(?P<fence>`{3,}(?=[^`]*$)|~{3,})[ ]*(?P<info>.*)$")
-HEADING = compile_late(r"^ {0,3}(?:(?P<one>#{1,6})(?:[ \u3000]+|$)|(?P<glued>#{2,6})(?![#!]))(?P<text>.*)$")
-QUOTE = compile_late(r"^ {0,3}> ?")
-RULE = compile_late(r"^ {0,3}([-*_]) *(?:\1 *){2,}$")
-MARKER = compile_late(r"^(?P<indent> *)(?P<mark>[-*+]|(?P<number>\d{1,9})[.)])(?:(?P<space> +)(?P<text>.*)|)$")
-SIGN = compile_late(r" *[-*_+0-9#>`~<]|.*\|")  # what every pattern above and below begins with, and tables hold
-DEFINITION = compile_late(r"^ {0,3}: {1,3}(?=\S)")
-INVITES_LIST = compile_late(rf"[{WIDE}:]$")
+FENCE = re.compile(r"^ *(?P<fence>`{3,}(?=[^`]*$)|~{3,})[ ]*(?P<info>.*)$")
+HEADING = re.compile(r"^ {0,3}(?:(?P<one>#{1,6})(?:[ \u3000]+|$)|(?P<glued>#{2,6})(?![#!]))(?P<text>.*)$")
+QUOTE = re.compile(r"^ {0,3}> ?")
+RULE = re.compile(r"^ {0,3}([-*_]) *(?:\1 *){2,}$")
+MARKER = re.compile(r"^(?P<indent> *)(?P<mark>[-*+]|(?P<number>\d{1,9})[.)])(?:(?P<space> +)(?P<text>.*)|)$")
+SIGN = re.compile(r" *[-*_+0-9#>`~<]|.*\|")  # what every pattern above and below begins with, and tables hold
+DEFINITION = re.compile(r"^ {0,3}: {1,3}(?=\S)")
+INVITES_LIST = re.compile(rf"[{WIDE}:]$")
 BLOCK_TAGS = (
     "address|article|aside|blockquote|center|col|colgroup|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure|"
     "footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|meta|nav|object|ol|optgroup|option|p|param|"
     "picture|section|source|summary|table|tbody|td|tfoot|th|thead|tr|track|ul|video|audio"
 )
-HTML_BLOCK = compile_late(rf"^ {{0,3}}</?(?:{BLOCK_TAGS})(?:[\s>]|/>|$)", re.IGNORECASE)
-HTML_LONG = compile_late(r"^ {0,3}<(?:(?P<tag>script|pre|style|textarea)(?:[\s>]|$)|(?P<comment>!--))", re.IGNORECASE)
+HTML_BLOCK = re.compile(rf"^ {{0,3}}</?(?:{BLOCK_TAGS})(?:[\s>]|/>|$)", re.IGNORECASE)
+HTML_LONG = re.compile(r"^ {0,3}<(?:(?P<tag>script|pre|style|textarea)(?:[\s>]|$)|(?P<comment>!--))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from newsletter.posts.markdown.figures import Figures, Sizes
 from newsletter.posts.markdown.scrolling import with_boxes
 from newsletter.posts.markdown.structure import FilmProcessor, StructureParser
 from newsletter.posts.text.han import WIDE
-from newsletter.regular_expressions import compile_late
 
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
 MOST_BRACKETS = 4_000  # in a post; more of them is no prose, and links are then left as typed
@@ -28,7 +27,7 @@ MOST_TRIED = 300  # blocks that are rendered alone, to find one that fails; in a
 PLACEHOLDER = re.compile("[\x02\x03]")  # what the core puts its own marks between, and takes out again
 TOC_MARK = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)
 # The core takes `[問]: 今天天氣如何？` for a link's address and swallows it.
-REFERENCE = compile_late(
+REFERENCE = re.compile(
     rf"^[ ]{{0,3}}\[([^\[\]]*)\]:[ ]*(?:\n[ ]*)?((?![{WIDE}])[^\s]+)[ ]*(?:\n[ ]*)?"
     r"(([\"'])(.*)\4[ ]*|\((.*)\)[ ]*)?$",
     re.MULTILINE,

@@ -20,7 +20,6 @@ from newsletter.posts.markdown import embeds
 from newsletter.posts.markdown.embeds import PLAYERS
 from newsletter.posts.markdown.lines import HTML_BLOCK, HTML_LONG
 from newsletter.posts.markdown.sanitise import ALLOWED
-from newsletter.regular_expressions import compile_late
 
 # Old tags for a look: dropped, and what is between them is shown.
 LOOKS: Final = frozenset({"acronym", "big", "font", "nobr", "strike", "tt"})
@@ -41,17 +40,17 @@ VOID: Final = frozenset({"br", "col", "embed", "hr", "img", "input", "link", "me
 OPEN_ENDED: Final = frozenset(
     {"p", "li", "dt", "dd", "rt", "rp", "tr", "td", "th", "thead", "tbody", "tfoot", "caption"}
 )
-TOKEN: Final = compile_late(
+TOKEN: Final = re.compile(
     r"<(?:(?P<comment>!--)|(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9:-]*)(?P<rest>(?:[\s/](?:[^<>\"'\u2e80-\U0010ffff]|\"[^<\"]*\"|'[^<']*')*+)?)>|)"
 )
-FRAME: Final = compile_late(
+FRAME: Final = re.compile(
     r"<iframe\b(?P<rest>(?:[^<>\"'\u2e80-\U0010ffff]|\"[^<\"]*\"|'[^<']*')*+)>[^<]*</iframe\s*>", re.IGNORECASE
 )
-NAME: Final = compile_late(r"</?([a-zA-Z][a-zA-Z0-9]*)")
-OPENER: Final = compile_late(rf"<({'|'.join(sorted(PARTS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
+NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
+OPENER: Final = re.compile(rf"<({'|'.join(sorted(PARTS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 LONGEST_TAG: Final = 40  # characters of a name, and what stands before it
 WORDS: Final = frozenset({"title", "textarea", "select", "option", "canvas", "plaintext", "frameset", "base", "meter"})
-SOURCE: Final = compile_late(r"\ssrc\s*=\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^\s\"'>]+))", re.IGNORECASE)
+SOURCE: Final = re.compile(r"\ssrc\s*=\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^\s\"'>]+))", re.IGNORECASE)
 
 
 class Tag(NamedTuple):

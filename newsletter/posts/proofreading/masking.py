@@ -7,17 +7,16 @@ from newsletter.posts.markdown.inlines import TAGS, URL
 from newsletter.posts.markdown.lines import FENCE, HTML_LONG, Marker, indent_of
 from newsletter.posts.markdown.lists import end_of_fence
 from newsletter.posts.markdown.typed_tags import Ends
-from newsletter.regular_expressions import compile_late
 
 HIDDEN: Final = "\x00"
-FRONT_MATTER: Final = compile_late(r"\A---[ ]*\n.*?^(?:---|\.\.\.)[ ]*$", re.DOTALL | re.MULTILINE)
-RAW: Final = compile_late(r"<(?:!--|(pre|script|style)\b)", re.IGNORECASE)
-INLINE_CODE: Final = compile_late(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ ]*\n).)+?(?<!`)\1(?!`)", re.DOTALL)
-DESTINATION: Final = compile_late(r"(?<=\]\()[ ]*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)")
-DEFINITION: Final = compile_late(r"^ {0,3}\[[^\]\n]+\]:[ ]*[!-~]+", re.MULTILINE)
-AUTOLINK: Final = compile_late(r"<(?:https?://|mailto:)[^<>\s]*>|(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+", re.ASCII)
-TAG: Final = compile_late(rf"(?:{TAGS.pattern})[^<>]*>", re.IGNORECASE)
-BARE_URL: Final = compile_late(URL)
+FRONT_MATTER: Final = re.compile(r"\A---[ ]*\n.*?^(?:---|\.\.\.)[ ]*$", re.DOTALL | re.MULTILINE)
+RAW: Final = re.compile(r"<(?:!--|(pre|script|style)\b)", re.IGNORECASE)
+INLINE_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ ]*\n).)+?(?<!`)\1(?!`)", re.DOTALL)
+DESTINATION: Final = re.compile(r"(?<=\]\()[ ]*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)")
+DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ ]*[!-~]+", re.MULTILINE)
+AUTOLINK: Final = re.compile(r"<(?:https?://|mailto:)[^<>\s]*>|(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+TAG: Final = re.compile(rf"(?:{TAGS.pattern})[^<>]*>", re.IGNORECASE)
+BARE_URL: Final = re.compile(URL)
 
 
 def without_code(source: str) -> str:

@@ -4,7 +4,6 @@ import re
 from typing import Final
 
 from newsletter.posts.proofreading import masking
-from newsletter.regular_expressions import compile_late
 
 LENGTH_MAX: Final = 80  # characters between the marks
 NAMES: Final = (
@@ -13,7 +12,7 @@ NAMES: Final = (
     r"|姓名|名字|稱呼|暱稱"
 )
 # Doubled marks are no prose whatever stands between them; a single pair is a field only around one of NAMES.
-MERGE_FIELD: Final = compile_late(
+MERGE_FIELD: Final = re.compile(
     rf"\{{\{{\{{?[^{{}}\n]{{1,{LENGTH_MAX}}}\}}\}}\}}?"  # {{ name }}: Liquid, Handlebars, Jinja
     rf"|\{{%[^{{}}%\n]{{1,{LENGTH_MAX}}}%\}}"  # {% if name %}
     rf"|%%[^\W\d_][^%\n]{{0,{LENGTH_MAX}}}%%"  # %%name%%: Salesforce

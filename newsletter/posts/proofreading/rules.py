@@ -17,57 +17,56 @@ from newsletter.posts.proofreading import masking
 from newsletter.posts.proofreading.brackets import PAIRS, without_partner
 from newsletter.posts.proofreading.terms import UNSURE, Hit
 from newsletter.posts.text.han import HAN
-from newsletter.regular_expressions import compile_late
 
 WIDE: Final = {",": "，", ";": "；", ":": "：", "!": "！", "?": "？", ".": "。"}
 MARKS: Final = r"(?:\*\*|__|[」』）》”])*"  # may stand between a word and its punctuation
-PUNCTUATION: Final = compile_late(  # with the space that a full-width mark does without
+PUNCTUATION: Final = re.compile(  # with the space that a full-width mark does without
     rf"(?<=[{HAN}」』）》*])([,;:!?]|\.(?!\.))(?:(?= *$|{MARKS}[{HAN}「『（《])| +(?={MARKS}[{HAN}「『（《]))",
     re.MULTILINE,
 )
-PARENTHESES: Final = compile_late(rf"(?<![\]\\])\((?=[^()\n{HAN}]*+[{HAN}])([^()\n]*+)\)")
-ELLIPSIS: Final = compile_late(
+PARENTHESES: Final = re.compile(rf"(?<![\]\\])\((?=[^()\n{HAN}]*+[{HAN}])([^()\n]*+)\)")
+ELLIPSIS: Final = re.compile(
     rf"(?<=[{HAN}」』）》，？！])(?:\.{{3,}}|。{{2,}}|(?<!…)…(?!…))|(?<![.\w/])\.{{3,}}(?=[{HAN}])"
 )
-NUMBERED: Final = compile_late(
+NUMBERED: Final = re.compile(
     rf"^ {{0,3}}((\d{{1,2}})(?:[、．] *|\.(?=[{HAN}「『（《]|\*\*[{HAN}])))(?=\S)", re.MULTILINE
 )
 HAN_DIGITS: Final = "一二三四五六七八九十"
-HAN_NUMBERED: Final = compile_late(
+HAN_NUMBERED: Final = re.compile(
     rf"^ {{0,3}}(?:（([{HAN_DIGITS}]{{1,2}})）|([{HAN_DIGITS}]{{1,2}})、)(?=\S)", re.MULTILINE
 )
-BULLET: Final = compile_late(r"^ {0,3}([•●○◆◇■□▪・‧·])[ \u3000]*(?=[^\s•●○◆◇■□▪・‧·])", re.MULTILINE)
-GLUED_HEADING: Final = compile_late(r"^ {0,3}#{2,6}(?=[^#\s!])", re.MULTILINE)
-TITLE: Final = compile_late(r"^ {0,3}#[ \u3000]+\S.*$|^(?! *[-*>#])\S.*\n={3,} *$", re.MULTILINE)
-OUTLINE: Final = compile_late(  # the marks of a heading that can still go down, or one that is underlined
+BULLET: Final = re.compile(r"^ {0,3}([•●○◆◇■□▪・‧·])[ \u3000]*(?=[^\s•●○◆◇■□▪・‧·])", re.MULTILINE)
+GLUED_HEADING: Final = re.compile(r"^ {0,3}#{2,6}(?=[^#\s!])", re.MULTILINE)
+TITLE: Final = re.compile(r"^ {0,3}#[ \u3000]+\S.*$|^(?! *[-*>#])\S.*\n={3,} *$", re.MULTILINE)
+OUTLINE: Final = re.compile(  # the marks of a heading that can still go down, or one that is underlined
     r"^ {0,3}(?:#(?=[ \u3000]+\S)|#{2,5}(?=[^#\s!]|[ \u3000]+\S))|^(?! *[-*>#|])\S[^\n|]*\n(?:={3,}|-{3,}) *$",
     re.MULTILINE,
 )
-EMPTY_LINK: Final = compile_late(
+EMPTY_LINK: Final = re.compile(
     r"(?<!!)\[[^\[\]\n]*\]\(\s*+(?:(?:#|<>)\s*+)?\)|(?<!!)\[\s*+\]\([^()\s]+\)|<a\b[^<>]*href=([\"'])#?\1"
 )
-TURNED_LINK: Final = compile_late(r"(?<![\]!])\(([^()\[\]\n]+)\)\[(https?://[^\]\s]+)\]")
-LINK_TEXT: Final = compile_late(r"(?<=\[)[^\[\]\n]+(?=\]\()")
-HTTP: Final = compile_late(
+TURNED_LINK: Final = re.compile(r"(?<![\]!])\(([^()\[\]\n]+)\)\[(https?://[^\]\s]+)\]")
+LINK_TEXT: Final = re.compile(r"(?<=\[)[^\[\]\n]+(?=\]\()")
+HTTP: Final = re.compile(
     r"http://(?!localhost|127\.|10\.|192\.168\.|0\.0\.0\.0|\[?::1|[\w-]+(?:[:/]|\s|$)|[\w.-]+\.(?:local|test|internal)\b)"
     r"[\w-]+\.[^\s)>\"'\x00]+",
     re.ASCII,
 )
-NO_ALT: Final = compile_late(
+NO_ALT: Final = re.compile(
     r"!\[\s*+\](?:\([^)\n]{0,2000}\)|\[[^\[\]\n]*\])|<img\b(?![^<>]*\balt\s*=\s*([\"'])(?!\1)[^<>]*)[^<>]*>",
     re.IGNORECASE,
 )
-BORDER: Final = compile_late(rf"(?<=[{HAN}])( *)(?=([A-Za-z0-9]))|(?<=([A-Za-z0-9%+#]))( *)(?=[{HAN}])")
-NO_BORDER: Final = compile_late(rf"[第年月日週]\d|\d+[年月日時分秒號期歲週%]|[{HAN}]\d+[{HAN}]")  # dates, and `第3頁`
+BORDER: Final = re.compile(rf"(?<=[{HAN}])( *)(?=([A-Za-z0-9]))|(?<=([A-Za-z0-9%+#]))( *)(?=[{HAN}])")
+NO_BORDER: Final = re.compile(rf"[第年月日週]\d|\d+[年月日時分秒號期歲週%]|[{HAN}]\d+[{HAN}]")  # dates, and `第3頁`
 ENOUGH: Final = 5  # borders that show an author's habit
 HABIT: Final = 0.7  # of them that have a space
-STARS: Final = compile_late(r"(?<!\\)\*{2,3}")
+STARS: Final = re.compile(r"(?<!\\)\*{2,3}")
 SEEN: Final = {
     typed_tags.Fate.TYPED: _("Readers see this tag as typed: it has no partner, or is none that a text may have."),
     typed_tags.Fate.LEFT_OUT: _("Readers do not get this, nor what is in it. Between backquotes they see it as typed."),
     typed_tags.Fate.LINK: _("Readers get a link instead; from YouTube and Vimeo alone, the site shows a film."),
 }
-UNSEEN_HTML: Final = compile_late(r"<(pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
+UNSEEN_HTML: Final = re.compile(r"<(pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
 
 
 @dataclass(frozen=True)

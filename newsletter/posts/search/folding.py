@@ -11,21 +11,20 @@ from typing import Final
 
 from newsletter.mail.characters import nfc
 from newsletter.posts.text.han import BOPOMOFO, HAN, KANA
-from newsletter.regular_expressions import compile_late
 
 CJK: Final = f"{HAN}{KANA}{BOPOMOFO}\uac00-\ud7af"
 LATIN: Final = f"[^\\W_{CJK}]"
 JOINTS: Final = ".\\-/&+_"
 # A dot begins a name, as .NET, where it neither ends a word nor belongs to an ellipsis.
-RUN: Final = compile_late(
+RUN: Final = re.compile(
     rf"[{CJK}]+|(?:(?<!{LATIN})(?<!\.)\.(?=[^\W\d_{CJK}]))?{LATIN}+(?:[{JOINTS}]{LATIN}+)*(?:\+\+|[+#])?"
 )
-PARTS: Final = compile_late(rf"{LATIN}+")
-JOINED: Final = compile_late(rf"[{JOINTS}]?{LATIN}+(?:(?:\+\+|[+#])\Z)?")  # a part, with the joint before it
-IS_CJK: Final = compile_late(f"[{CJK}]")
+PARTS: Final = re.compile(rf"{LATIN}+")
+JOINED: Final = re.compile(rf"[{JOINTS}]?{LATIN}+(?:(?:\+\+|[+#])\Z)?")  # a part, with the joint before it
+IS_CJK: Final = re.compile(f"[{CJK}]")
 # A space between Han and Latin is a matter of taste, and two are one. It begins with the space, which is found fast.
-NEEDLESS: Final = compile_late(rf" (?:(?<=[{CJK}] ) *(?={LATIN})|(?<={LATIN} ) *(?=[{CJK}])|(?<=  ) *)")
-PHRASE: Final = compile_late(r"[\"“”「『](?P<phrase>[^\"“”」』]+)[\"“”」』]|(?P<word>[^\s\"“”「」『』]+)")
+NEEDLESS: Final = re.compile(rf" (?:(?<=[{CJK}] ) *(?={LATIN})|(?<={LATIN} ) *(?=[{CJK}])|(?<=  ) *)")
+PHRASE: Final = re.compile(r"[\"“”「『](?P<phrase>[^\"“”」』]+)[\"“”」』]|(?P<word>[^\s\"“”「」『』]+)")
 SIZES: Final = (1, 2, 3)  # of the pieces that Han is indexed by; nearly every word is no longer
 PIECES: Final = 3  # parts of a joined word that are found together: A/B of A/B/C, C++ of C/C++
 MARK: Final = "_"  # in front of a token that a text speaks of much; twice, of which it speaks very much

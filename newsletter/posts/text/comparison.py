@@ -13,7 +13,6 @@ from html import unescape
 from typing import Final
 
 from newsletter.mail.characters import nfc, without_control
-from newsletter.regular_expressions import compile_late
 
 SHOWN_MAX: Final = 40  # characters of one place
 TAGS: Final = (
@@ -26,14 +25,14 @@ TAGS: Final = (
 # Of a link. One with Chinese in it and a mark that no address has may be a sentence that the renderer took for one.
 _ADDRESS: Final = r"[^\s()\[<]{0,5000}+(?:\([^\s()\[<]{0,5000}+\)[^\s()\[<]{0,5000}+)?+"
 _ASCII_ADDRESS: Final = r"[!-'*-~]{0,5000}+(?:\([!-'*-~]{0,5000}+\)[!-'*-~]{0,5000}+)?+"
-MARKUP: Final = compile_late(
+MARKUP: Final = re.compile(
     r"!?\[(?!\^)|\[\^[^\]\n]{0,200}\]:?|\]\[[^\]\n]{0,200}\]|&#?\w{1,32};|\||"
     rf"\]\([ ]*(?:<[^<>\n]{{0,5000}}>|{_ADDRESS}(?=[\s)]|$)|{_ASCII_ADDRESS}(?=[\s)]|$)|)|"
     r"[\"'][ ]*\)|"  # of a title
     rf"</?(?:{TAGS})(?=[\s/>])(?:[^<>\"'\u2e80-\U0010ffff]|\"[^\"<]{{0,2000}}\"|'[^'<]{{0,2000}}')*+>",
     re.IGNORECASE,
 )
-LINE_MARKS: Final = compile_late(
+LINE_MARKS: Final = re.compile(
     r"^[ \t>]*(?:"
     r"(?:`{3,}|~{3,})[!-~ ]*$|\[toc\][ ]*$|"
     # The address of a definition, not its title; whatever else stands there is words.
@@ -43,16 +42,16 @@ LINE_MARKS: Final = compile_late(
     re.MULTILINE | re.IGNORECASE,
 )
 # What may be a mark, white space, and what is not seen by itself: controls, joiners, directions, selectors of a form.
-NOT_COMPARED: Final = compile_late(
+NOT_COMPARED: Final = re.compile(
     r"[\x00-#'()*\-:<=>\[\\\]^_`|~\x7f-\xa0\s\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufe00-\ufe0f\ufeff"
     r"\U000e0000-\U000e0fff]+"
 )
 # A definition that is used as a comment: it shows nothing.
-NOTE_TO_SELF: Final = compile_late(r"^ {0,3}\[(?://|comment)\]:[^\n]*(?:\n|\Z)", re.MULTILINE)
-UNSEEN: Final = compile_late(r"<(head|style)\b.*?</\1\s*>", re.DOTALL)
-SAID: Final = compile_late(r"\s(?:alt|title)=\"([^\"]*)\"")
-TYPED_SAID: Final = compile_late(r"\s(?:alt|title)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'<>]+)", re.IGNORECASE)
-TAG: Final = compile_late(r"<[^>]*>")
+NOTE_TO_SELF: Final = re.compile(r"^ {0,3}\[(?://|comment)\]:[^\n]*(?:\n|\Z)", re.MULTILINE)
+UNSEEN: Final = re.compile(r"<(head|style)\b.*?</\1\s*>", re.DOTALL)
+SAID: Final = re.compile(r"\s(?:alt|title)=\"([^\"]*)\"")
+TYPED_SAID: Final = re.compile(r"\s(?:alt|title)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'<>]+)", re.IGNORECASE)
+TAG: Final = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Which characters are Chinese: the classes that every module of the room reads text by."""
 
+import re
 from typing import Final
-
-from newsletter.regular_expressions import compile_late
 
 HAN: Final = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Ideographs with 々 and 〇, for use inside a regular expression's brackets."""
@@ -22,5 +21,5 @@ WIDE: Final = HAN + KANA + BOPOMOFO + FULL_WIDTH
 SHARED: Final = "\u00b7\u2014\u2018\u2019\u201c\u201d\u2026\u2027"
 """Punctuation that Chinese shares with Latin (— … “ ”): wide only beside a wide character."""
 
-HAN_CHARACTER: Final = compile_late(f"[{HAN}]")
-LATIN_WORD: Final = compile_late(r"[A-Za-z0-9\u00c0-\u024f]+(?:['’.\-+#/&][A-Za-z0-9\u00c0-\u024f]+)*[+#]*")
+HAN_CHARACTER: Final = re.compile(f"[{HAN}]")
+LATIN_WORD: Final = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+(?:['’.\-+#/&][A-Za-z0-9\u00c0-\u024f]+)*[+#]*")

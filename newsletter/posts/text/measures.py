@@ -9,13 +9,12 @@ from typing import Final
 
 from newsletter.mail.characters import nfkd
 from newsletter.posts.text.han import HAN_CHARACTER, LATIN_WORD, WIDE
-from newsletter.regular_expressions import compile_late
 
 HAN_PER_MINUTE = 400
 WORDS_PER_MINUTE = 238  # Brysbaert 2019, silent reading of English non-fiction
 
 ADDRESS_MAX: Final = 60  # characters, as Post.words holds
-BLOCK: Final = compile_late(
+BLOCK: Final = re.compile(
     "address|article|aside|blockquote|body|br|caption|center|d[dlt]|details|div|figcaption|figure|footer|h[1-6r]|header|li|"
     "main|nav|ol|p|pre|section|summary|table|tbody|t[dhr]|tfoot|thead|ul"
 )
@@ -23,13 +22,13 @@ EMPTY: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "in
 NEVER: Final = frozenset({"script", "style", "iframe", "template"})
 NOT_PROSE: Final = frozenset({"li", "dl", "table", "figure", "blockquote", "aside", "pre", "details", "nav", "callout"})
 CLOSERS: Final = "」』）〕】》〉”’\"')\\]"
-SENTENCE: Final = compile_late(
+SENTENCE: Final = re.compile(
     rf"(?:[^。！？!?…\n.]++|…(?!…*[{CLOSERS}]*$)|\.(?![{CLOSERS}]*(?:\s|$))|(?<=[A-Z])\.(?=\s)|[!?](?=[A-Za-z0-9]))*"
     rf"(?:[。！？!?.…]+[{CLOSERS}]*|\n|$)"
 )
-ENDS_SENTENCE: Final = compile_late(rf"[。！？!?.…][{CLOSERS}]*$")
-CLAUSE_END: Final = compile_late(rf"[，、；：,;:—…\s]+[{CLOSERS}]*$")
-WORD_IN_TITLE: Final = compile_late(r"[A-Za-z0-9]+(?:[+#]+|(?:[ .\-_'’&/+]+[A-Za-z0-9]+)*[+#]*)")
+ENDS_SENTENCE: Final = re.compile(rf"[。！？!?.…][{CLOSERS}]*$")
+CLAUSE_END: Final = re.compile(rf"[，、；：,;:—…\s]+[{CLOSERS}]*$")
+WORD_IN_TITLE: Final = re.compile(r"[A-Za-z0-9]+(?:[+#]+|(?:[ .\-_'’&/+]+[A-Za-z0-9]+)*[+#]*)")
 SPELT_OUT: Final = {"c#": "csharp", "f#": "fsharp", "c++": "cpp", ".net": "dotnet"}
 
 

@@ -12,19 +12,18 @@ from flufl.bounce import scan_message
 
 from newsletter.delivery.events.reading import auto_replies, words
 from newsletter.delivery.events.reading.message import address, field, returned
-from newsletter.regular_expressions import compile_late
 
 WORDS = 450  # characters around a recipient that are read
 REPORTS = {"multipart/report", "message/delivery-status"}
 # The local parts of programs that return mail, and what they call themselves.
-DAEMON = compile_late(
+DAEMON = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mmdf|uucp|mdaemon|root|bounces?|"
     r"mail[-_.]?administrator|microsoftexchange[0-9a-f]*|smtp|emailsecurity|mailsubsystem|no-?reply)\b"
     r"|mail(?:er)? ?delivery|delivery (?:sub)?system|mail (?:system|administrator)|mailer-daemon",
     re.IGNORECASE,
 )
-CERTAIN = compile_late(r"daemon|^(?:bounces?|no-?reply)\b", re.IGNORECASE)  # of these nobody is a person
-TITLE = compile_late(
+CERTAIN = re.compile(r"daemon|^(?:bounces?|no-?reply)\b", re.IGNORECASE)  # of these nobody is a person
+TITLE = re.compile(
     r"undeliver|un(?:able|successful) (?:to )?deliver|return(?:ed|ing) (?:mail|message|to sender)|failure notice|"
     r"deliver(?:y|ing)?.{0,20}(?:fail|error|problem|status|report|notification)|(?:mail|delivery).{0,20}fail|"
     r"not (?:be )?deliver|non[- ]?deliver|could not send|mail error|message status|dsn:|bounced? (?:mail|message)|"
@@ -36,21 +35,21 @@ TITLE = compile_late(
     r"退信|无法投递|無法(?:傳遞|投遞)|投递失败|送信エラー|配信(?:エラー|不能|失敗)|メールエラー",
     re.IGNORECASE,
 )
-NOT_DELIVERED = compile_late(
+NOT_DELIVERED = re.compile(
     r"(?:could|was|can) ?not (?:be )?delivered|undeliver|unable to deliver|delivery (?:has )?failed", re.IGNORECASE
 )
-ERROR = compile_late(r"^Error:", re.MULTILINE)  # all that some gateways of mobile phones say
-ENVELOPE = compile_late(r"^\s{0,9}RCPT TO:", re.MULTILINE)
+ERROR = re.compile(r"^Error:", re.MULTILINE)  # all that some gateways of mobile phones say
+ENVELOPE = re.compile(r"^\s{0,9}RCPT TO:", re.MULTILINE)
 # In the languages of mail programs; "[Fwd: …]" is Thunderbird's old form, "[club] Re: …" a list's.
-ANSWER = compile_late(
+ANSWER = re.compile(
     r"\s{0,9}(?:\[[^\[\]]{1,40}\]\s{0,9})?\[?"
     r"(?:re|fwd?|aw|wg|tr|rv|enc|res|antw|doorst|rif|vs|vl|sv|vb|odp|pd|ynt|ilt|hal|továbbítás|trs|переслан\w{0,3}"
     r"|回[覆复信]|轉寄|转发|答[复覆]|返信|転送|답장|전달)(?:\[\d{1,3}\])?\s{0,3}[:：]",
     re.IGNORECASE,
 )
-TAGGED = compile_late(r"\s{0,9}\[[^\[\]]{1,60}\]\s")  # "[club/site] …", as sites and lists call their mails
+TAGGED = re.compile(r"\s{0,9}\[[^\[\]]{1,60}\]\s")  # "[club/site] …", as sites and lists call their mails
 # Where the mail that is returned begins.
-ORIGINAL = compile_late(
+ORIGINAL = re.compile(
     r"^(?:[-_=* ]{2,200}.{0,60}(?:copy of|original|returned|unsent|forwarded|begin|below this line).{0,60}"
     r"|.{0,20}(?:original|returned|unsent) message (?:follows|headers?|text|attached|below|is).{0,60}"
     r"|(?:the )?(?:header|text|body|first \d+ lines) of (?:the |your )?(?:original )?message.{0,40}"
@@ -58,23 +57,23 @@ ORIGINAL = compile_late(
     r"|(?:Received|Return-Path|X-Original-To|DKIM-Signature|MIME-Version|Message-ID):.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-LATE = compile_late(r"\bdelay(?:ed)?\b|\bwarning\b|still being", re.IGNORECASE)
-GOES_ON = compile_late(
+LATE = re.compile(r"\bdelay(?:ed)?\b|\bwarning\b|still being", re.IGNORECASE)
+GOES_ON = re.compile(
     r"no action is required|will (?:be re-?(?:tried|attempted)|keep trying|retry|continue to try|try again)|"
     r"warning only|still (?:trying|being retried)|do not need to resend|not yet been delivered|"
     r"delivery attempts will continue|this is (?:just )?a warning",
     re.IGNORECASE,
 )
 # All went well: a report that a sender asked for.
-ARRIVED = compile_late(
+ARRIVED = re.compile(
     r"success(?:ful|fully)?\b.{0,30}\bdeliver|\bdeliver(?:ed|y)\b.{0,20}\bsuccess|return receipt|"
     r"(?:was|were|has been|have been) (?:successfully )?delivered\b",
     re.IGNORECASE,
 )
-ADDRESS = compile_late(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
-ALONE = compile_late(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
-AT_LINE_START = compile_late(rf"^([ \t]{{0,8}})<?({ADDRESS.pattern})", re.MULTILINE)
-STRONG = compile_late(r"(?<![\d.])(?<!\d:)[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
+ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
+ALONE = re.compile(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
+AT_LINE_START = re.compile(rf"^([ \t]{{0,8}})<?({ADDRESS.pattern})", re.MULTILINE)
+STRONG = re.compile(r"(?<![\d.])(?<!\d:)[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
 
 
 def is_by_daemon(message: Message) -> bool:

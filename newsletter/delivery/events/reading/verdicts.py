@@ -10,21 +10,20 @@ from newsletter.delivery.events.facts import Verdict
 from newsletter.delivery.events.reading import words
 from newsletter.delivery.models.events import Event
 from newsletter.mail import replies
-from newsletter.regular_expressions import compile_late
 
-ENHANCED = compile_late(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 # What is quoted from us says nothing, nor a link unless it is to a block list. Chinese stands beside an address
 # without a space.
-QUOTED = compile_late(
+QUOTED = re.compile(
     r"<[^<>]{0,320}>|[A-Za-z0-9._%+=/-]{1,64}@[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}"
     r"|https?://(?!\S{0,60}(?:spamhaus|spamcop|sorbs|barracuda|[bk]list|\.rbl))\S+"
 )
 # "UserUnknown" and "BAD_RECIPIENT" are words, too.
-TOGETHER = compile_late(r"(?<=[a-z])(?=[A-Z])|_")
+TOGETHER = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 # Postfix says at which command it was, gateways of mobile phones repeat the envelope, qmail ends with the host, Google
 # says in which state; "returned to sender" is what bounces are called; whatever a receiver says of a recipient, Cisco's
 # reports begin with the first.
-NEEDLESS = compile_late(
+NEEDLESS = re.compile(
     r"unknown address error|mail from: {1,9}(?=rcpt to:)|giving up on [\d.:a-f]{3,45}"
     r"|\((?:in reply to [^()]{1,60}|sent \w{1,10})\)"
     r"|return(?:ed|ing) (?:(?:the |your )?(?:mail|message) )?to (?:the )?sender",

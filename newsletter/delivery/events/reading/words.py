@@ -14,11 +14,10 @@ import re
 
 from newsletter.delivery.events.reading import languages
 from newsletter.mail import replies
-from newsletter.regular_expressions import compile_late
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
-    return compile_late("|".join(patterns), re.IGNORECASE)
+    return re.compile("|".join(patterns), re.IGNORECASE)
 
 
 OF_A_READER = (

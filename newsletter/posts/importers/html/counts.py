@@ -1,20 +1,20 @@
 """What a text has: words, links, pictures and the rest, counted the same way before and after a move. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from newsletter.posts.importers.html.tree import RAW, Node
 from newsletter.posts.text.han import HAN
-from newsletter.regular_expressions import compile_late
 
 # What the account lists, in its order.
 THINGS = (
     *("words", "han", "links", "pictures", "alt texts", "bold runs", "emphasis", "headings", "lists", "tables"),
     *("code blocks", "code in lines", "footnotes", "embeds"),
 )
-TOKEN = compile_late(rf"[{HAN}]|[^\W_{HAN}]+")
-_HAN = compile_late(f"[{HAN}]")
+TOKEN = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
+_HAN = re.compile(f"[{HAN}]")
 _TAGS = {
     **dict.fromkeys(("strong", "b"), "bold runs"),
     **dict.fromkeys(("em", "i"), "emphasis"),
