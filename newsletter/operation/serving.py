@@ -10,7 +10,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from newsletter.operation import liveness, preparing
+from newsletter.operation import liveness, preparing, replaced
 from newsletter.operation.findings import ERROR, Finding
 from newsletter.operation.questions import machine
 
@@ -43,7 +43,8 @@ def tell(parts: Mapping[str, str]) -> None:
 
 def is_migrated() -> bool:
     executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    is_too_old = replaced.is_half_way(executor.loader.applied_migrations)
+    return not is_too_old and not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def _database_error() -> Error | None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import psycopg
 import pytest
 
 from tests.support.migrated import TEMPLATE
@@ -109,3 +110,16 @@ with connection.cursor() as cursor:
     assert done.returncode == 0, done.stderr
     assert "Seq Scan on subscribers_subscriber" not in done.stdout, done.stdout
     assert "hashed SubPlan" not in done.stdout, done.stdout
+
+
+def test_tables_that_are_written_most_are_kept_as_that_needs(migrated_postgres_url):
+    """Copies have room to be updated in place, and no index of readers is written that nobody asks."""
+    with psycopg.connect(migrated_postgres_url) as database:
+        (options,) = database.execute("SELECT reloptions FROM pg_class WHERE relname = 'delivery_delivery'").fetchone()
+        indexes = database.execute(
+            "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename LIKE 'subscribers_%'"
+        ).fetchall()
+
+    assert options == ["fillfactor=50"]
+    assert [table for table, words in indexes if "pattern_ops" in words] == ["subscribers_subscriber"]
+    assert [words for table, words in indexes if table == "subscribers_subscriber" and "(email)" in words] == []

@@ -89,7 +89,7 @@ def test_a_redis_that_is_gone_is_named_without_its_password(client, settings):
 @pytest.mark.django_db
 def test_a_migration_that_was_not_run_is_named(client, settings):
     settings.QUEUE_DIR.mkdir(parents=True, exist_ok=True)
-    (latest,) = MigrationLoader(connection).graph.leaf_nodes("delivery")
+    (latest,) = MigrationLoader(connection).graph.leaf_nodes("hooks")
     MigrationRecorder(connection).record_unapplied(*latest)
 
     response = client.get("/readyz")

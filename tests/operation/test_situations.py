@@ -138,7 +138,7 @@ def kill_redis(house):
 
 
 def forget_migration(house):
-    (latest,) = MigrationLoader(connection).graph.leaf_nodes("delivery")
+    (latest,) = MigrationLoader(connection).graph.leaf_nodes("hooks")
     MigrationRecorder(connection).record_unapplied(*latest)
 
 
@@ -291,7 +291,7 @@ def test_what_is_ready_again_is_told_once(house, client, caplog):
     forget_migration(house)
     client.get("/readyz")
     client.get("/readyz")
-    (latest,) = MigrationLoader(connection).graph.leaf_nodes("delivery")
+    (latest,) = MigrationLoader(connection).graph.leaf_nodes("hooks")
     MigrationRecorder(connection).record_applied(*latest)
     client.get("/readyz")
     client.get("/readyz")

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db.migrations.loader import MigrationLoader
 from django.utils.crypto import constant_time_compare
 
 from newsletter.delivery.ledger import restored
+from newsletter.operation import replaced
 from newsletter.operation.backup import engines
 from newsletter.operation.backup.archive import Reader, opened_dump
 from newsletter.operation.backup.contents import SECRET, Putting, join
@@ -110,11 +110,14 @@ def refuse(manifest: dict[str, Any], engine: Engine) -> None:
     """Raise Refused if the backup is of another engine, or of a newer version of the product."""
     if manifest["engine"] != engine.name:
         raise Refused(f"the backup is of {manifest['engine']}, and DATABASE_URL leads to {engine.name}")
-    ours = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
-    apps = {name.split(".")[0] for name in ours}
-    newer = [name for name in manifest["migrations"] if name not in ours and name.split(".")[0] in apps]
+    ours, applied = replaced.known(), [tuple(name.split(".", 1)) for name in manifest["migrations"]]
+    apps = {app for app, _name in ours}
+    newer = [".".join(one) for one in applied if one not in ours and one[0] in apps]
     if newer:
         raise Refused(f"the backup is of a newer version of this program, which knows {newer[-1]}: update first")
+    if replaced.is_half_way(applied):
+        first = f"restore it with {replaced.LAST_WITH_THEM}"
+        raise Refused(f"the backup is of a version before {replaced.LAST_WITH_THEM}: {first}, then start this version")
 
 
 def load(reader: Reader, engine: Engine, putting: Putting, *, keeps_secret: bool) -> bool:

@@ -6,8 +6,6 @@ from html.parser import HTMLParser
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from newsletter.delivery.author import result_letters
 from newsletter.delivery.models import Mailing, ResultLetter
@@ -148,16 +146,6 @@ def test_a_worker_that_died_leaves_the_letter_to_the_next(box):
 
     assert len(told(box, AFTER)) == 0
     assert len(told(box, AFTER + LEASE)) == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_nothing_is_told_of_issues_that_were_sent_before_there_were_letters(publication, box):
-    MigrationExecutor(connection).migrate([("delivery", "0034_quotes")])
-    sent(7, NOW)
-    MigrationExecutor(connection).migrate([("delivery", "0035_result_letters")])
-    sent(8, NOW + DAY)
-
-    assert told(box, AFTER + 2 * DAY) == ["Three days later: #8 第 8 期"]
 
 
 # --- What it says ---

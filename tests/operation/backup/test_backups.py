@@ -273,18 +273,19 @@ def test_a_night_without_room_is_told(make_product, tmp_path):
     assert "backup.failed" in product.command("doctor", "--json", check=False).stdout
 
 
-def test_another_engine_and_a_newer_version_are_refused(make_product, tmp_path):
+def test_another_engine_a_newer_version_and_one_that_is_too_old_are_refused(make_product, tmp_path):
     product, path = make_product(), tmp_path / "one.tar"
     product.command("backup", str(path))
     for name, change in {
         "engine": {"engine": "postgresql"},
         "version": {"migrations": ["posts.0999_of_tomorrow"]},
+        "former": {"migrations": ["delivery.0001_initial", "delivery.0002_pace"]},
     }.items():
         other = tmp_path / f"{name}.tar"
         _with_manifest(path, other, change)
         done = product.command("restore", "--replace", str(other), check=False)
-        words = {"engine": "DATABASE_URL leads to sqlite", "version": "update first"}[name]
-        assert (done.returncode, words in done.stderr) == (1, True), done.stderr
+        told = {"engine": "DATABASE_URL leads to sqlite", "version": "update first", "former": "before 98338c97"}
+        assert (done.returncode, told[name] in done.stderr) == (1, True), done.stderr
     assert product.command("backup", str(path), check=False).returncode == 1  # never over another
 
 

@@ -1,0 +1,21 @@
+"""Django's `migrate`, which refuses a database that is too old for it before it changes anything."""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
+
+from newsletter.operation import replaced
+
+
+class Command(migrate.Command):
+    def handle(self, *args: Any, **options: Any) -> None:
+        applied = MigrationRecorder(connections[options["database"]]).applied_migrations()
+        if replaced.is_half_way(applied):
+            raise CommandError(
+                f"The database is of a version before {replaced.LAST_WITH_THEM}, which alone can bring it up to date."
+                f" Run manage.py migrate of {replaced.LAST_WITH_THEM} first, then this version."
+            )
+        super().handle(*args, **options)
