@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -23,11 +24,13 @@ from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.importers import markdown_folder
 from newsletter.posts.importers.folder.files.texts import InFolder
 from newsletter.posts.importers.front_matter import Value, parse
-from newsletter.posts.importers.taking import take
+from newsletter.posts.importers.taking import look, make_ready
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search.index import index_post
+from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.actors import Via, acting
 from newsletter.publication.models import CACHE_KEY, Publication
+from newsletter.publication.wakeups import wake
 from subscribers.models import DayCount, Subscriber, address_hash
 from subscribers.models.consents import Circumstances, Consent
 
@@ -36,6 +39,7 @@ SOURCE = "demo:"  # begins the source of every post of the sample
 CLOSING = "<!-- closing -->"  # stands between introduction and closing
 SENT = 5  # issues; the next one is composed only
 A_WEEK = timedelta(days=7)  # in which the posts of the next issue appeared, however new its fortnight is
+PICTURES_AT_ONCE = 2
 READERS = 14  # the last one is not confirmed, the one before pauses
 FIRST_READERS = 7  # before the first issue
 A_DAY, SECONDS_10 = timedelta(days=1), timedelta(seconds=10)
@@ -144,10 +148,13 @@ def _write_posts(samples: list[Sample], publication: Publication) -> None:
     dates = {words: sample.published_at(n) for sample in samples for n, (words, _form) in enumerate(sample.posts)}
     unfinished = {file.stem for file in (DATA / "posts").glob("*.md")} - dates.keys()
     source = markdown_folder.Source(InFolder(DATA), publication.zone)
-    for words in [*sorted(dates, key=dates.__getitem__), *sorted(unfinished)]:
-        read = source.read(PurePosixPath("posts", f"{words}.md"))
-        dated = replace(read, source=SOURCE + words, published_at=dates.get(words), addresses=())
-        take(dated, source.finders, dry_run=False)
+    order = [*sorted(dates, key=dates.__getitem__), *sorted(unfinished)]
+    read = [(words, source.read(PurePosixPath("posts", f"{words}.md"))) for words in order]
+    dated = [replace(one, source=SOURCE + words, published_at=dates.get(words), addresses=()) for words, one in read]
+    with ThreadPoolExecutor(PICTURES_AT_ONCE) as pool:
+        for looked in [look(post, source.finders, pool) for post in dated]:
+            make_ready(looked).write()
+    wake(finish_pictures)  # their sizes
     _link_posts()
     _describe_covers()
 
@@ -156,12 +163,18 @@ def _link_posts() -> None:
     """Replace `/post/words` by the address that a post has only now."""
     posts = list(Post.objects.filter(source__startswith=SOURCE))
     addresses = {f"](/post/{post.words})": f"]({post.get_absolute_url()})" for post in posts}
-    for post in posts:
-        for words, address in addresses.items():
-            post.body = post.body.replace(words, address)
-    Post.objects.bulk_update(posts, ["body"])
-    for post in posts:
+    linked = [post for post in posts if _link(post, addresses)]
+    Post.objects.bulk_update(linked, ["body"])
+    for post in linked:
         index_post(post)
+
+
+def _link(post: Post, addresses: dict[str, str]) -> bool:
+    """Put the addresses into a text; return whether it has any."""
+    before = post.body
+    for words, address in addresses.items():
+        post.body = post.body.replace(words, address)
+    return post.body != before
 
 
 def _describe_covers() -> None:

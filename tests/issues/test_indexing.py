@@ -2,10 +2,8 @@
 
 import re
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 
 from newsletter.issues.indexing import document, documents, index_issue
@@ -96,18 +94,6 @@ def test_an_issue_is_found_by_its_number(query):
     index_issue(make_issue(number=5, subject="秋", sent_at=PUBLISHED_AT))
 
     assert [result.url for result in search(query, now=NOW).results][:1] == ["/issues/5/"]
-
-
-def test_what_was_indexed_before_is_found_by_parts_and_numbers_too():
-    index_issue(make_issue(number=5, subject="秋", preheader="學 C/C++。", introduction="前言。", sent_at=PUBLISHED_AT))
-    row = SearchDocument.objects.get()
-    before = {"tags": "", "folded_tags": "", "folded": f"{row.folded_title}\n\n學 c/c++。\n前言。", "tokens": "秋"}
-    SearchDocument.objects.update(**before)
-
-    import_module("newsletter.posts.migrations.0016_search_weights").index_anew(apps, None)
-
-    assert [result.url for result in search("第5期", now=NOW).results] == ["/issues/5/"]
-    assert search("c++", now=NOW).total == 1
 
 
 def test_what_was_found_says_what_it_is(client):

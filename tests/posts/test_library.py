@@ -1,10 +1,8 @@
 """The library of pictures: found by words, named with the posts that show them, never deleted."""
 
 import re
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
@@ -71,20 +69,6 @@ def test_a_published_post_shows_what_readers_see_and_what_they_will_see(author):
     assert shown(post) == {"舊", "新"}
     author.post(reverse("admin:posts_post_working_copy", args=[post.pk]))
     assert shown(post) == {"舊"}
-
-
-def test_what_was_saved_before_is_noted_by_the_migration(author):
-    in_text, cover, pending = make_image("圖"), make_image("封面"), make_image("未發布")
-    post = make_post(body=f"{in_text.markdown}\n![](/media/{'0' * 16}/lost.png)", cover=cover)
-    WorkingCopy.objects.create(post=post, body=pending.markdown, updated_at=post.updated_at)
-    make_post(body="沒有圖。")
-
-    note = import_module("newsletter.posts.migrations.0012_note_pictures").note_pictures
-    for _again in range(2):
-        note(apps, None)
-
-    assert shown(post) == {"圖", "封面", "未發布"}
-    assert Post.pictures.through.objects.count() == 3
 
 
 def test_the_library_shows_the_newest_first_and_where_each_is_shown(author):

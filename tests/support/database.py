@@ -1,6 +1,6 @@
 """The database of the tests that run in this process: a copy of a file in which every migration has run.
 
-Such files are made once for a state of the migrations, and kept for later runs: to migrate takes six seconds.
+Such files are made once for a state of the migrations, and kept for later runs: to migrate takes three seconds.
 """
 
 import fcntl

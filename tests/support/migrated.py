@@ -5,14 +5,13 @@ A database in which every migration has run is copied for each test; the collect
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.support.database import TABLES, Kept, kept
+from tests.support.database import kept
 from tests.support.postgres import Postgres
 from tests.support.product import Product
 
@@ -22,41 +21,27 @@ TEMPLATE = "migrated"  # the name of a database
 def migrated_file() -> Path:
     """Return the path of an SQLite file to copy."""
 
-    def migrate(draft: Path, former: Path | None) -> None:
+    def migrate(draft: Path) -> None:
         with TemporaryDirectory() as folder:
             product = Product(Path(folder, "product"))
-            if former:
-                product.begin_with(former)
             product.migrate()
             shutil.copy(product.data / "newsletter.sqlite3", draft)
 
-    return kept("product.sqlite3", partial(_by_the_last_step, migrate, "tests.sqlite3"))
+    return kept("product.sqlite3", migrate)
 
 
 def fill(postgres: Postgres, url: str) -> None:
     """Make in an empty database what every migration makes, as the user of its URL: that takes a tenth of the time."""
 
-    def migrate(draft: Path, former: Path | None) -> None:
+    def migrate(draft: Path) -> None:
         other = postgres.new_database()
-        if former:
-            _restore(postgres, former, other)
         with TemporaryDirectory() as folder:
             Product(Path(folder, "product"), database_url=other).migrate()
         _run(postgres, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}", other)
         postgres.drop(other)
 
-    _restore(postgres, kept("postgres.dump", partial(_by_the_last_step, migrate, "tables.dump")), url)
-
-
-def _by_the_last_step(migrate: Callable[[Path, Path | None], None], name: str, draft: Path) -> None:
-    """Have `migrate` make `draft` out of what it has made with the same migrations, of other code, if there is that.
-
-    All migrations take four seconds of a processor. What Django does after them, by the code of now, takes one.
-    """
-    tables = Kept(name, *TABLES)
-    migrate(draft, tables.file if tables.is_there else None)
-    if not tables.is_there:
-        tables.make(partial(shutil.copy, draft))
+    dump = kept("postgres.dump", migrate)
+    _run(postgres, "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}", str(dump))
 
 
 @pytest.fixture(scope="session")
@@ -82,10 +67,6 @@ def migrated_postgres(postgres: Postgres) -> Postgres:
     """The running PostgreSQL, with a database to copy."""
     fill(postgres, postgres.new_database(TEMPLATE))
     return postgres
-
-
-def _restore(postgres: Postgres, dump: Path, url: str) -> None:
-    _run(postgres, "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}", str(dump))
 
 
 def _run(postgres: Postgres, program: str, *words: str) -> None:

@@ -58,7 +58,7 @@ class Command(BaseCommand):
         if has_web and not settings.SITE_URL_IS_GIVEN:
             preparing.answer_at(address(host, port))
         self.check()
-        _apart(partial(_prepare, has_web=has_web, demo=demo))
+        _apart(partial(_prepare, self._say, has_web=has_web, demo=demo))
         banner = _banner() if has_web else f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
         connections.close_all()
         programs.forget_heartbeats(chosen)
@@ -167,13 +167,17 @@ def _told(work: Callable[[], None]) -> None:
         connections.close_all()
 
 
-def _prepare(*, has_web: bool, demo: bool) -> None:
+def _prepare(say: Callable[[str], None], *, has_web: bool, demo: bool) -> None:
+    """Say what is done meanwhile: a first start takes seconds."""
     if has_web:
+        say("Collecting style sheets and scripts.")
         preparing.collect_static_files()  # first: where STATIC_ROOT is empty, the database must not have changed
+    say("Bringing the database up to date.")
     preparing.bring_up_to_date()
     if has_web:
         settings.SITE_URL_FILE.write_text(settings.SITE_URL + "\n")
     if demo:
+        say("Loading the sample publication.")
         call_command("demo")
 
 
