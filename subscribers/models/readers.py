@@ -31,7 +31,7 @@ from subscribers.models.tags import Tag, Tagging
 from subscribers.models.unsent import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
 
 CONFIRM_WITHIN = timedelta(days=7)
-UNDO_WITHIN = timedelta(days=30)
+UNDO_WITHIN = timedelta(hours=1)  # in the browser that has left; later, by a mail
 FORGET_AFTER = timedelta(days=30)
 FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam folder: ask once more soon
 COOL_DOWN = timedelta(hours=24)
@@ -289,15 +289,10 @@ class Subscriber(Linked):
         return left
 
     def undo(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
-        """Take back a leaving of the last 30 days; the record keeps both."""
+        """Take back the leaving that was read, however old it is; the record keeps both."""
         left = Q(state=self.State.UNSUBSCRIBED, confirmed_at__isnull=False, unsubscribed_at=self.unsubscribed_at)
         with transaction.atomic():
-            is_back = self._move(
-                left & Q(unsubscribed_at__gt=now - UNDO_WITHIN),
-                state=self.State.ACTIVE,
-                unsubscribed_at=None,
-                confirmation_due_at=None,
-            )
+            is_back = self._move(left, state=self.State.ACTIVE, unsubscribed_at=None, confirmation_due_at=None)
             if is_back:
                 self._record(Consent.Kind.CAME_BACK, how, now)
         return is_back
