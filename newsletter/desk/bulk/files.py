@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from django.conf import settings
 
+from newsletter.desk.folders import remove_orphans
 from newsletter.desk.models import Errand
 
 READERS, GIVEN, REFUSED = "readers.csv", "given.csv", "refused.csv"
@@ -57,12 +58,21 @@ def remove(errand: Errand) -> None:
 
 
 def remove_old(now: datetime) -> int:
-    """Remove the files that have had their day; return of how many errands."""
-    count = 0
+    """Remove the files that have had their day, and those of no errand; return how many folders these were."""
+    named = set(Errand.objects.exclude(folder="").values_list("folder", flat=True))
+    count = remove_orphans(_root(), named, now)
     for errand in Errand.objects.with_old_files(now):
         remove(errand)
         count += Errand.objects.filter(pk=errand.pk).update(folder="")
     return count
+
+
+def forget_words(now: datetime) -> int:
+    """Forget whom ended errands were about, as their files are forgotten; return of how many."""
+    old = Errand.objects.with_old_words(now)
+    for errand in old:
+        errand.forget_words()
+    return len(old)
 
 
 def _root() -> Path:
