@@ -169,7 +169,7 @@ def _mailbox(request: HttpRequest, form: SignupForm) -> dict[str, object]:
 def _notices() -> list[Notice]:
     publication = Publication.objects.current()
     contact = publication.reply_to or publication.sender_email
-    return notices(name=publication.name, author=publication.author, contact=contact)
+    return notices(name=publication.name, author=publication.author, contact=contact, place=publication.data_place)
 
 
 # --- Confirming ---
