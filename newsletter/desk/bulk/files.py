@@ -7,17 +7,17 @@ off.
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from django.conf import settings
 
-from newsletter.desk.folders import remove_orphans
 from newsletter.desk.models import Errand
 
 READERS, GIVEN, REFUSED = "readers.csv", "given.csv", "refused.csv"
+ORPHAN = timedelta(days=1)  # a row that is written in the same transaction needs no longer
 MARK: Final = b"\xef\xbb\xbf"  # lets Excel read the Chinese
 
 
@@ -65,6 +65,16 @@ def remove_old(now: datetime) -> int:
         remove(errand)
         count += Errand.objects.filter(pk=errand.pk).update(folder="")
     return count
+
+
+def remove_orphans(root: Path, named: Collection[str], now: datetime) -> int:
+    """Remove the folders in `root` that no row has named for a day: a transaction failed, or a process died."""
+    before = (now - ORPHAN).timestamp()
+    folders = root.iterdir() if root.is_dir() else []
+    orphans = [one for one in folders if one.name not in named and one.stat().st_mtime < before]
+    for one in orphans:
+        shutil.rmtree(one, ignore_errors=True)
+    return len(orphans)
 
 
 def forget_words(now: datetime) -> int:

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from django.conf import settings
 
-from newsletter.desk.folders import remove_orphans
+from newsletter.desk.bulk.files import remove_orphans
 from newsletter.desk.models import PostImport, PostImportEntry
 
 PAGES: Final = "pages"  # the old pages, one behind the other
