@@ -297,6 +297,7 @@ _BEAT = {
     "thin out old events": ("newsletter.delivery.tasks.thin_events", 60.0, 60),
     "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
     "call webhooks": ("newsletter.api.hooks.tasks.call_hooks", 10.0, 10),
+    "forget answers of the API": ("newsletter.api.tasks.forget_answers", 3600.0, 3600),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
     "look for what has become wrong": ("newsletter.operation.tasks.examine", 600.0, 600),

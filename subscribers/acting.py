@@ -15,8 +15,8 @@ from django.db.models import F
 
 from subscribers import departures
 from subscribers.departures import Why
-from subscribers.models import Act, Invitation, Pause, Subscriber, SubscriberQuerySet, Suppression, mail_budget
-from subscribers.models.consents import Circumstances, Consent
+from subscribers.models import Act, Pause, Subscriber, SubscriberQuerySet, Suppression, mail_budget
+from subscribers.models.consents import Circumstances
 from subscribers.models.suppressions import SuppressionQuerySet, departure
 from subscribers.models.tags import TAGS_LENGTH_MAX, Tag, Tagging, joined
 
@@ -114,22 +114,9 @@ def resume(readers: Keys, occasion: Occasion) -> Ends:
 
 def unsubscribe(readers: Keys, occasion: Occasion) -> Ends:
     """Let readers leave, as `Subscriber.unsubscribe` does for one; their record says by whom."""
-    states = _states(readers)
-    left = [pk for pk, (state, _until) in states.items() if state != State.UNSUBSCRIBED]
-    if left:
-        _rows(left).update(
-            state=State.UNSUBSCRIBED,
-            unsubscribed_at=occasion.at,
-            paused_until=None,
-            confirmation_due_at=None,
-            asked_at=None,
-            asked_times=0,
-            signup_round=F("signup_round") + 1,
-        )
-        Pause.objects.forget(left)
-        Invitation.objects.filter(newcomer__in=left).delete()
-        _withdraw(left, occasion)
-    return _ends(done=len(left), already=len(states) - len(left))
+    locked = _locked(readers)
+    left = _rows(locked).leave(occasion.at, occasion.circumstances)
+    return _ends(done=len(left), already=len(locked) - len(left))
 
 
 def suppress(readers: Keys, occasion: Occasion) -> Ends:
@@ -206,17 +193,6 @@ def _states(readers: Keys) -> dict[int, tuple[str, datetime | None]]:
 def _locked(readers: Keys) -> list[int]:
     """Return those who are still there, in the order of their numbers, and keep them until the transaction ends."""
     return list(_states(readers))
-
-
-def _withdraw(readers: Keys, occasion: Occasion) -> None:
-    """Write into the record of each that they left, and into the departures, which outlive a restore."""
-    rows = list(_rows(readers).order_by("pk").values_list("pk", "address_hash"))
-    source = occasion.circumstances.source[:200]
-    Consent.objects.bulk_create(
-        Consent(subscriber_id=pk, kind=Consent.Kind.WITHDREW, at=occasion.at, source=source, address_hash=who)
-        for pk, who in rows
-    )
-    departures.write(departure(Why.LEFT, who, at=occasion.at) for _pk, who in rows)
 
 
 def _write(readers: Iterable[int], what: Act.What, occasion: Occasion, detail: str = "") -> None:

@@ -5,6 +5,7 @@ Sources: Personal Data Protection Act of Taiwan (個人資料保護法) sections
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from hashlib import sha256
 
 from django.conf import settings
@@ -13,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from newsletter.mail.mailers import way
 from newsletter.publication.models import Publication
-from subscribers.models import FORGET_AFTER, UNDO_WITHIN
-from subscribers.text import Notice
+from subscribers.models import FORGET_AFTER
+from subscribers.text import Notice, server
 
 VERSION_LENGTH = 8  # hex characters
 TELLING: list[Callable[[], list[str]]] = []  # what rooms above say of whom they tell the addresses of readers
@@ -26,7 +27,7 @@ class Facts:
 
     reads_mail: whether mail that comes back, and what readers write, is taken in.
     hears_providers: whether the provider reports what became of letters.
-    told: hosts of programs that are told who comes and leaves, by their address.
+    told: hosts of programs that are told who comes and leaves, by their address. place: where the server stands.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Facts:
     hears_providers: bool = False
     counts_links: bool = False
     told: tuple[str, ...] = ()
+    place: str = ""
+    backs_up: bool = False
 
     @classmethod
     def now(cls) -> "Facts":
@@ -58,12 +61,14 @@ class Facts:
             bool(settings.WEBHOOK_SECRET),
             publication.counts_links,
             tuple(sorted({host for hosts in TELLING for host in hosts()})),
+            publication.data_place,
+            bool(settings.BACKUP_URL),
         )
 
 
 def notice(facts: Facts) -> list[Notice]:
     """Return the sections in the language that is active."""
-    words = vars(facts) | {"days": FORGET_AFTER.days, "undo_days": UNDO_WITHIN.days}
+    words = vars(facts) | {"days": FORGET_AFTER.days}
     return [
         Notice(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % words),
         Notice(
@@ -74,25 +79,7 @@ def notice(facts: Facts) -> list[Notice]:
             _("What is kept"),
             _kept(facts),
         ),
-        Notice(
-            _("How long"),
-            _(
-                "As long as you read. A sign-up that nobody confirms is deleted after %(days)d days. After you leave, "
-                "it is kept that you have left, so that nobody mails you again and you can change your mind within "
-                "%(undo_days)d days. You may have everything deleted at once; then a salted hash of the address stays, "
-                "so that no import brings you back."
-            )
-            % words
-            + (
-                _(" Letters that come back, and automatic replies, are deleted after 30 days.")
-                + _(
-                    " What you write in answer to a letter, and the author's answer, is deleted after two years, files "
-                    "that you attach after 90 days, and all of it at once when you have everything deleted."
-                )
-                if facts.reads_mail
-                else ""
-            ),
-        ),
+        Notice(_("How long"), _time(facts)),
         Notice(_("Where, and who sees it"), _whereabouts(facts)),
         Notice(_("What is not done"), _not_done(facts)),
         Notice(
@@ -109,6 +96,25 @@ def notice(facts: Facts) -> list[Notice]:
             _("Without an address no letter can reach you. Everything stays free to read on this site."),
         ),
     ]
+
+
+def _time(facts: Facts) -> str:
+    time = _(
+        "As long as you read. A sign-up that nobody confirms is deleted after %(days)d days. After you leave, it is "
+        "kept that you have left, so that nobody mails you again. The IP address from which you agreed is deleted "
+        "after a year. You may have everything deleted at once; then a pseudonym of your address stays, a salted "
+        "hash, so that no import brings you back."
+    ) % {"days": FORGET_AFTER.days}
+    if facts.reads_mail:
+        time = _more(time, _("Letters that come back, and automatic replies, are deleted after 30 days."))
+        written = _(
+            "What you write in answer to a letter, and the author's answer, is deleted after two years, files "
+            "that you attach after 90 days, and all of it at once when you have everything deleted."
+        )
+        time = _more(time, written)
+    if facts.backs_up:
+        return _more(time, _("Backups still have what was deleted until they are replaced, after a year or so."))
+    return _more(time, _("Backups of the server still have what was deleted until they are replaced."))
 
 
 def _not_done(facts: Facts) -> str:
@@ -166,29 +172,17 @@ def _purpose(facts: Facts) -> str:
 
 
 def _whereabouts(facts: Facts) -> str:
+    said = [
+        server(facts.place),
+        _("Programs there use it to send letters and to answer you; the author and who helps see it at their desk."),
+    ]
+    if facts.providers:
+        handed = _("Letters are handed over to %(providers)s, which sees your address and the letter.")
+        said.append(handed % {"providers": _(", ").join(facts.providers)})
     if facts.told:
-        return _more(_handed_over(facts), _told(facts))
-    if not facts.providers:
-        return _("On the server of this site. Nobody else gets it.")
-    return _(
-        "On the server of this site. Letters are handed over to %(providers)s, which sees your address and the "
-        "letter. Nobody else gets it."
-    ) % {"providers": _(", ").join(facts.providers)}
-
-
-def _handed_over(facts: Facts) -> str:
-    if not facts.providers:
-        return _("On the server of this site.")
-    return _(
-        "On the server of this site. Letters are handed over to %(providers)s, which sees your address and the letter."
-    ) % {"providers": _(", ").join(facts.providers)}
-
-
-def _told(facts: Facts) -> str:
-    return _(
-        "When you confirm, leave, or no letter goes to you any more, %(told)s is told so, with your address. "
-        "Nobody else gets it."
-    ) % {"told": _(", ").join(facts.told)}
+        told = _("When you confirm, leave, or no letter goes to you any more, %(told)s is told so, with your address.")
+        said.append(told % {"told": _(", ").join(facts.told)})
+    return reduce(_more, [*said, _("Nobody else gets it.")])
 
 
 def telling(hosts: Callable[[], list[str]]) -> None:

@@ -7,7 +7,7 @@ from newsletter.mail.due import release_dead, send_first
 from newsletter.publication.heartbeats import Part, working
 from newsletter.publication.models import Publication
 from subscribers.mails import changing, freshening, reminding, sending
-from subscribers.models import FORGET_AFTER, DayCount, OriginCount, Subscriber, Unsent, mail_budget
+from subscribers.models import FORGET_AFTER, Consent, DayCount, OriginCount, Subscriber, Unsent, mail_budget
 from subscribers.models.address_changes import AddressChange
 
 KINDS = (sending.MAIL, changing.MAIL, freshening.MAIL, reminding.MAIL)
@@ -28,12 +28,13 @@ def send_confirmations() -> None:
 
 @shared_task(ignore_result=True)
 def forget_unconfirmed() -> None:
-    """Delete sign-ups that nobody confirmed within 30 days, changes of address that are older, and spent budgets."""
+    """Delete sign-ups that nobody confirmed in time, what else has had its time, and old IP addresses."""
     now = timezone.now()
     Subscriber.objects.forgettable(now).delete()
     AddressChange.objects.filter(asked_at__lte=now - FORGET_AFTER).delete()
     Unsent.objects.filter(at__lte=now - FORGET_AFTER).delete()
     mail_budget.forget(now)
+    Consent.objects.forget_networks(now)
 
 
 @shared_task(ignore_result=True)

@@ -15,10 +15,17 @@ class Notice:
     body: str
 
 
-def notices(*, name: str, author: str, contact: str) -> list[Notice]:
+def server(place: str) -> str:
+    """Return where data is kept. place: where the server stands, if the author has said it."""
+    if not place:
+        return _("On the server of this site.")
+    return _("On the server of this site, which stands here: %(place)s.") % {"place": place}
+
+
+def notices(*, name: str, author: str, contact: str, place: str = "") -> list[Notice]:
     """Return what a reader must be able to read before giving an address.
 
-    name: of the publication. contact: the address that answers requests.
+    name: of the publication. contact: the address that answers requests. place: where the server stands.
 
     Source: Taiwan's Personal Data Protection Act (個人資料保護法) section 8 I 1-6, section 3.
     """
@@ -36,9 +43,10 @@ def notices(*, name: str, author: str, contact: str) -> list[Notice]:
         Notice(
             _("How long, where, who sees it"),
             _(
-                "Until you leave and ask for it to be deleted; on this site's server and with the mail service "
-                "that delivers the letters; nobody else gets it."
-            ),
+                "Until you leave and ask for it to be deleted. %(server)s Besides, the mail service that delivers the "
+                "letters gets your address; nobody else does."
+            )
+            % {"server": server(place)},
         ),
         Notice(
             _("Your rights"),

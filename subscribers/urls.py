@@ -12,6 +12,7 @@ urlpatterns = [
     path("confirm/<str:token>/", views.confirm, name="confirm"),
     path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/why/", views.why, name="why"),
+    path("unsubscribe/<str:token>/back/", views.come_back, name="come-back"),
     path("undo/<str:token>/", views.undo, name="undo"),
     path("privacy/", privacy.page, name="privacy"),
     path("preferences/", door.door, name="door"),

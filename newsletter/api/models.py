@@ -81,13 +81,13 @@ class KeptAnswer(models.Model):
     """The answer to a POST with an Idempotency-Key, or the claim of the request that works on it (status is null)."""
 
     token = models.ForeignKey(Token, models.CASCADE, related_name="+")
-    key = models.CharField(max_length=KEY_MAX)
+    key = models.CharField(max_length=KEY_MAX)  # a hash of it
     path = models.CharField(max_length=200)
     body_digest = models.CharField(max_length=64)
     claimed_at = models.DateTimeField()
     status = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
-    content = models.TextField(blank=True)
+    content = models.TextField(blank=True)  # encrypted with the key
 
     class Meta:
         verbose_name = _("kept answer")
@@ -97,4 +97,4 @@ class KeptAnswer(models.Model):
         indexes = [models.Index(fields=["claimed_at"], name="answers_by_age")]
 
     def __str__(self) -> str:
-        return f"{self.path} {self.key}"
+        return f"{self.path} {self.claimed_at:%F %T}"

@@ -65,8 +65,10 @@ def take_in_posts() -> None:
 
 @shared_task(ignore_result=True)
 def remove_old_files() -> None:
-    """Remove files of readers that are older than a day, and exports of posts that are older than a week."""
+    """Remove files of readers that are older than a day, with whom they were about, and old exports of posts."""
     files.remove_old(timezone.now())
+    with translation.override(Publication.objects.current().language):
+        files.forget_words(timezone.now())
     exports.remove_old(timezone.now())
 
 

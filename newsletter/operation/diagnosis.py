@@ -123,6 +123,12 @@ def postal_address(now: datetime) -> Iterator[Finding]:
         yield Finding(WARNING, "postal_address.empty", _("The postal address is empty."), hint)
 
 
+def data_place(now: datetime) -> Iterator[Finding]:
+    if not Publication.objects.current().data_place:
+        hint = _("Fill it in under The newsletter: the law of Taiwan asks in which region data is kept.")
+        yield Finding(WARNING, "data_place.empty", _("The privacy notice does not say where data is kept."), hint)
+
+
 def mailings(now: datetime) -> Iterator[Finding]:
     for mailing in Mailing.objects.filter(state=Mailing.State.PAUSED).select_related("issue"):
         message = _("The mailing of %(issue)s is paused. %(reason)s")
@@ -187,6 +193,7 @@ EVERYTHING: tuple[Question, ...] = (
         subjects,
         dns_records,
         postal_address,
+        data_place,
         mailings,
         liveness.standstill,
         uncertain,
@@ -201,7 +208,7 @@ OF_MAILINGS: tuple[Question, ...] = (
 AT_HOME: tuple[Question, ...] = (
     *OF_MAILINGS,
     *(backups.nightly, backups.exports, mailbox, waiting_letters, lost_letters, result_letters),
-    *(mail, sender, postal_address, hooks.webhooks, last_look),
+    *(mail, sender, postal_address, data_place, hooks.webhooks, last_look),
 )
 
 

@@ -33,9 +33,9 @@ from newsletter.posts.models import (
 from newsletter.posts.old_addresses.desk import MissingAddressAdmin, RedirectAdmin
 from newsletter.posts.patterns import KEEP, PatternAdmin, PatternedAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
-from newsletter.posts.saving import ENTER, REST, is_in_place
+from newsletter.posts.saving import ENTER, PUBLISH, REST, UPDATE, is_in_place
 from newsletter.posts.search.index import index_post
-from newsletter.posts.working import PUBLISH, UPDATE, take_back
+from newsletter.posts.working import take_back
 from newsletter.publication.changes import Change
 from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
@@ -141,13 +141,17 @@ class PostAdmin(PatternedAdmin):
 
     @admin.action(description=_("Publish now"), permissions=["publish"])
     def publish_now(self, request: HttpRequest, posts: PostQuerySet) -> None:
-        now, chosen = timezone.now(), list(posts.order_by().defer("body"))
-        done = Post.objects.filter(pk__in=[post.pk for post in chosen]).publish(now)
-        fresh = [post for post in chosen if not post.is_published(now)]
+        now, chosen = timezone.now(), list(posts.order_by())
+        waiting = [post for post in chosen if not post.is_published(now)]
+        fresh = [post for post in waiting if post.title and post.body]
+        done = Post.objects.filter(pk__in=[post.pk for post in fresh]).publish(now)
         Change.objects.log(Change.What.PUBLISHED, fresh, at=now)
         Revision.objects.mark(Post.objects.filter(pk__in=[post.pk for post in fresh]), what="published", at=now)
         text = ngettext("%(done)d post is published.", "%(done)d posts are published.", done)
-        self._report(request, text % {"done": done}, done=done, left=len(chosen) - done)
+        self._report(request, text % {"done": done}, done=done, left=len(chosen) - len(waiting))
+        for post in waiting:
+            if not (post.title and post.body):
+                self.message_user(request, _needs_both(post), messages.WARNING)
 
     @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
@@ -237,6 +241,10 @@ class PostAdmin(PatternedAdmin):
         """Return where readers find it, or for a draft the page that only staff sees."""
         is_public = post.is_published(timezone.now())
         return post.get_absolute_url() if is_public else reverse("admin:posts_post_read", args=[post.pk])
+
+
+def _needs_both(post: Post) -> str:
+    return _("“%(post)s” has no title or no text, and stays a draft.") % {"post": post}
 
 
 def _fixed_text(done: int) -> str:

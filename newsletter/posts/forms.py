@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.mail.characters import nfc
 from newsletter.posts.inputs import NOW, CoverField, ReleaseField
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
-from newsletter.posts.saving import AUTO, ELSEWHERE
+from newsletter.posts.saving import AUTO, ELSEWHERE, PUBLISH, UPDATE
 from newsletter.posts.text.measures import words_from_title
 from newsletter.publication.forms import ONE_LINE, TypedForm
 from newsletter.publication.pictures.storages import sorry
@@ -77,7 +77,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             self.initial.update({"tag_names": tags, "seen_at": self.changed_at.isoformat()})
             self._freeze_address()
             self._show_cover()
-        if AUTO in self.data:
+        if AUTO in self.data and not {PUBLISH, UPDATE} & self.data.keys():
             self._ask_for_less()
 
     @property

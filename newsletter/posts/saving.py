@@ -19,6 +19,7 @@ JSON = "application/json"
 ELSEWHERE = "changed_elsewhere"  # code of the error of a form whose text was saved by somebody else meanwhile
 ENTER = "_enter"  # the form's default button: what Enter in a field presses
 AUTO = "_auto"  # says that nobody pressed a button: the form saves by itself, and never publishes
+PUBLISH, UPDATE = "_publish", "_update"  # buttons that show readers what stands in the form
 REST = timedelta(seconds=2)  # without a key, after which it does
 DOCUMENT = "document"  # field of the form: the name of a text that has no address yet
 DOCUMENT_MAX = 32  # characters

@@ -17,13 +17,13 @@ from django.utils import timezone
 from newsletter.posts.forms import PostForm
 from newsletter.posts.models import Post, Revision, Tag, WorkingCopy, tag_names
 from newsletter.posts.models.renderings import Rendering
-from newsletter.posts.saving import InPlaceAdmin, StaleText, document_of, is_auto, is_in_place
+from newsletter.posts.models.working_copies import FIELDS as COPIED
+from newsletter.posts.saving import PUBLISH, UPDATE, InPlaceAdmin, StaleText, document_of, is_auto, is_in_place
 from newsletter.posts.search.index import index_post
 from newsletter.posts.writers import OwnDraftsAdmin
 from newsletter.publication import actors
 from newsletter.publication.changes import Change
 
-PUBLISH, UPDATE = "_publish", "_update"  # buttons that show readers what stands in the form
 # Of a published post these change with the next save: they are no text.
 AT_ONCE = {"published_at", "is_web_only", "is_unlisted"}
 LOGGED_EACH = timedelta(hours=1)  # a text that saves itself is in the history once in this time
@@ -117,12 +117,27 @@ def store_rest(form: PostForm) -> None:
 
 
 def take_back(posts: Sequence[Post], now: datetime) -> int:
-    """Make drafts of those that have a date; return how many these were."""
+    """Make drafts of those that have a date, with their newest text; return how many these were."""
     same = Post.objects.filter(pk__in=[post.pk for post in posts])
-    Revision.objects.mark(same.published(now), what="published", at=now)
-    done = same.withdraw(now)
-    Change.objects.log(Change.What.WITHDRAWN, [post for post in posts if post.published_at])
+    with transaction.atomic():
+        Revision.objects.mark(same.published(now), what="published", at=now)
+        done = same.withdraw(now)
+        for copy in WorkingCopy.objects.filter(post__in=same).select_for_update():
+            _lay_in(copy)
+        Change.objects.log(Change.What.WITHDRAWN, [post for post in posts if post.published_at])
     return done
+
+
+def _lay_in(copy: WorkingCopy) -> None:
+    """Let a working copy be the text of its post; a draft has one text."""
+    post = Post.objects.get(pk=copy.post_id)
+    for name in COPIED:
+        setattr(post, name, getattr(copy, name))
+    post.save(update_fields=COPIED)
+    post.tags.set(Tag.objects.named(tag_names(copy.tag_names)))
+    copy.delete()
+    post.note_pictures()
+    index_post(post)
 
 
 def keep_versions(stored: Post, pending: WorkingCopy | None, now: datetime) -> None:

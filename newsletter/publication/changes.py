@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.publication import actors
 
+TITLE_MAX = 200
+
 
 class ChangeManager(models.Manager["Change"]):
     def log(
@@ -23,7 +25,7 @@ class ChangeManager(models.Manager["Change"]):
         """Write down that `what` was done to each of `rows`, by whoever acts now. Nothing else writes changes."""
         common = {"what": what, "detail": dict(detail or {}), "at": at or timezone.now(), **actors.current()._asdict()}
         self.bulk_create(
-            Change(about=row._meta.label_lower, key=row.pk, title=str(row)[:200], **common) for row in rows
+            Change(about=row._meta.label_lower, key=row.pk, title=str(row)[:TITLE_MAX], **common) for row in rows
         )
 
     def of(self, row: models.Model) -> "models.QuerySet[Change]":
@@ -42,7 +44,7 @@ class Change(models.Model):
 
     about = models.CharField(max_length=60, help_text="of which kind it is, as room.model")
     key = models.BigIntegerField(help_text="its primary key; no foreign key, for it may be gone")
-    title = models.CharField(max_length=200, help_text="what it was called")
+    title = models.CharField(max_length=TITLE_MAX, help_text="what it was called")
     at = models.DateTimeField()
     by = models.CharField(max_length=actors.NAME_LENGTH, blank=True, help_text="a user's name")
     via = models.CharField(max_length=10, choices=actors.Via)

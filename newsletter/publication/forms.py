@@ -144,7 +144,10 @@ class LetterForm(PublicationForm):
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=zone_groups)
 
     class Meta(PublicationForm.Meta):
-        fields = ("name", "promise", "author", "about", "language", "time_zone", "takes_readers", "counts_links")
+        fields = (
+            *("name", "promise", "author", "about", "language", "time_zone", "data_place"),
+            *("takes_readers", "counts_links"),
+        )
         widgets = {"promise": forms.Textarea({"rows": 2}), "about": forms.Textarea({"rows": 8})}
 
 

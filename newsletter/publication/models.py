@@ -176,6 +176,12 @@ class Publication(models.Model):
         blank=True,
         help_text=_("Printed at the foot of every issue, as the law of many countries asks (CAN-SPAM, GDPR)."),
     )
+    data_place = models.CharField(
+        _("where data is kept"),
+        max_length=120,
+        blank=True,
+        help_text=_("Where the server stands, as Taiwan. The privacy notice names it, as the law of Taiwan asks."),
+    )
     security_contact = models.CharField(
         _("reports of security holes go to"),
         max_length=200,

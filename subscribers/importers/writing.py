@@ -31,6 +31,7 @@ def write(outcome: Outcome, source: str, now: datetime) -> None:
     Suppression.objects.bulk_create(barred, ignore_conflicts=True)
     gone = [departure(Why(one.reason), one.address_hash) for one in barred]
     departures.write([*gone, *(departure(Why.LEFT, known_as) for known_as in outcome.left)])
+    Subscriber.objects.let_go([one.pk for one in outcome.changed.values() if one.pk and one.state == UNSUBSCRIBED])
     Consent.objects.add_imported(outcome.joined - outcome.new.keys(), Consent.Kind.IMPORTED, source)
     Consent.objects.add_imported(outcome.left - outcome.new.keys(), Consent.Kind.WITHDREW, source)
 

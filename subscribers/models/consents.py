@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from subscribers.links import Linked
+
+IP_KEPT = timedelta(days=365)  # the privacy notice says so
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,19 @@ class ConsentText(models.Model):
 class ConsentQuerySet(models.QuerySet["Consent"]):
     def add(self, subscriber: Linked, kind: str, how: Circumstances, now: datetime) -> "Consent":
         """Append a line about a reader, with the address they have at this moment."""
-        return self.create(
-            subscriber_id=subscriber.pk,
-            kind=kind,
-            at=now,
-            source=how.source[:200],
-            text=ConsentText.of(how.text),
-            notice=ConsentText.of(how.notice),
-            ip=how.ip,
-            address_hash=subscriber.address_hash,
-        )
+        return self.add_all([(subscriber.pk, subscriber.address_hash)], kind, how, now)[0]
+
+    def add_all(
+        self, readers: Iterable[tuple[int, str]], kind: str, how: Circumstances, now: datetime
+    ) -> "list[Consent]":
+        """Append a line about each reader. readers: their numbers, and the hashes of their addresses."""
+        common: dict[str, Any] = {"text": ConsentText.of(how.text), "notice": ConsentText.of(how.notice), "ip": how.ip}
+        common |= {"kind": kind, "at": now, "source": how.source[:200]}
+        return self.bulk_create(Consent(subscriber_id=pk, address_hash=who, **common) for pk, who in readers)
+
+    def forget_networks(self, now: datetime) -> int:
+        """Delete the IP addresses that have been kept for IP_KEPT; of nothing else does the record lose anything."""
+        return self.filter(at__lte=now - IP_KEPT, ip__isnull=False).update(ip=None)
 
     def take_over(self, heir: Linked, other: Linked) -> None:
         """Append the lines of a row that is about to be deleted to the one that goes on instead."""
@@ -108,7 +114,7 @@ class Consent(models.Model):
     notice = models.ForeignKey(
         ConsentText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("notice")
     )
-    # Not protected by the database: it may be shortened with age, as the law asks of what is no longer needed.
+    # Not protected by the database: it goes with age, as the law asks of what is no longer needed.
     ip = models.GenericIPAddressField(_("from address"), null=True)
     address_hash = models.CharField(max_length=32, help_text="of the address at that time; of a move, the one left")
 

@@ -1,5 +1,6 @@
 """Readers' wishes to receive, and addresses that must not be mailed."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
@@ -31,7 +32,7 @@ from subscribers.models.tags import Tag, Tagging
 from subscribers.models.unsent import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
 
 CONFIRM_WITHIN = timedelta(days=7)
-UNDO_WITHIN = timedelta(days=30)
+UNDO_WITHIN = timedelta(hours=1)  # in the browser that has left; later, by a mail
 FORGET_AFTER = timedelta(days=30)
 FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam folder: ask once more soon
 COOL_DOWN = timedelta(hours=24)
@@ -41,7 +42,6 @@ IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
 NOT_SAID = Circumstances()
 WHY_OF = {
     Consent.Kind.CONFIRMED: Why.RETURNED,
-    Consent.Kind.WITHDREW: Why.LEFT,
     Consent.Kind.CAME_BACK: Why.RETURNED,
 }
 
@@ -99,6 +99,29 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
             was_made_for(token, purpose, salt=salt, address_hash=known_as, is_old=old_links_of == known_as)
             for known_as, salt, old_links_of in moves.order_by().values_list(*fields).distinct()
         )
+
+    def leave(self, at: datetime, how: Circumstances) -> list[int]:
+        """Let those leave who have not left, in the caller's transaction; return their numbers. Each has a record."""
+        here = self.exclude(state=Subscriber.State.UNSUBSCRIBED).order_by("pk").select_for_update(no_key=True)
+        rows = list(here.values_list("pk", "address_hash"))
+        left = [pk for pk, _known_as in rows]
+        Subscriber.objects.filter(pk__in=left).update(
+            state=Subscriber.State.UNSUBSCRIBED,
+            unsubscribed_at=at,
+            paused_until=None,
+            confirmation_due_at=None,
+            signup_round=F("signup_round") + 1,
+        )
+        self.let_go(left)
+        Consent.objects.add_all(rows, Consent.Kind.WITHDREW, how, at)
+        departures.write(departure(Why.LEFT, known_as, at=at) for _pk, known_as in rows)
+        return left
+
+    def let_go(self, left: Collection[int]) -> None:
+        """Forget what only somebody who reads, or is about to, needs: an asking, a pause, by whose link they came."""
+        Subscriber.objects.filter(pk__in=left).update(asked_at=None, asked_times=0)
+        Pause.objects.forget(left)
+        Invitation.objects.filter(newcomer__in=left).delete()
 
     def forgettable(self, now: datetime) -> "SubscriberQuerySet":
         """Return sign-ups that were never confirmed and have had their time."""
@@ -272,32 +295,16 @@ class Subscriber(Linked):
     def unsubscribe(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
         """Leave; a confirmation that is still on its way becomes worthless."""
         with transaction.atomic():
-            left = self._move(
-                ~Q(state=self.State.UNSUBSCRIBED),
-                state=self.State.UNSUBSCRIBED,
-                unsubscribed_at=now,
-                paused_until=None,
-                confirmation_due_at=None,
-                asked_at=None,
-                asked_times=0,
-                signup_round=F("signup_round") + 1,
-            )
-            if left:
-                Pause.objects.forget([self.pk])
-                Invitation.objects.settle(self.pk, is_new=False)
-                self._record(Consent.Kind.WITHDREW, how, now)
+            left = bool(Subscriber.objects.filter(pk=self.pk).leave(now, how))
+        if left:
+            self.refresh_from_db()
         return left
 
     def undo(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
-        """Take back a leaving of the last 30 days; the record keeps both."""
+        """Take back the leaving that was read, however old it is; the record keeps both."""
         left = Q(state=self.State.UNSUBSCRIBED, confirmed_at__isnull=False, unsubscribed_at=self.unsubscribed_at)
         with transaction.atomic():
-            is_back = self._move(
-                left & Q(unsubscribed_at__gt=now - UNDO_WITHIN),
-                state=self.State.ACTIVE,
-                unsubscribed_at=None,
-                confirmation_due_at=None,
-            )
+            is_back = self._move(left, state=self.State.ACTIVE, unsubscribed_at=None, confirmation_due_at=None)
             if is_back:
                 self._record(Consent.Kind.CAME_BACK, how, now)
         return is_back

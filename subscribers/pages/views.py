@@ -22,7 +22,7 @@ from subscribers import admission, origins, privacy, proofs, signup, tasks, wish
 from subscribers.addresses import LENGTH_MAX
 from subscribers.admission import Admission, Step
 from subscribers.forms import NAME_MAX, SignupForm, person_pass, waiting_ticket
-from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Sentence, Subscriber
+from subscribers.models import CONFIRM_WITHIN, Sentence, Subscriber
 from subscribers.models.consents import Circumstances
 from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
 from subscribers.text import Notice, confirm_words, notices, signup_words
@@ -169,7 +169,7 @@ def _mailbox(request: HttpRequest, form: SignupForm) -> dict[str, object]:
 def _notices() -> list[Notice]:
     publication = Publication.objects.current()
     contact = publication.reply_to or publication.sender_email
-    return notices(name=publication.name, author=publication.author, contact=contact)
+    return notices(name=publication.name, author=publication.author, contact=contact, place=publication.data_place)
 
 
 # --- Confirming ---
@@ -255,10 +255,9 @@ def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
     if subscriber is None:
         return lost(request, token, "unsubscribe")
-    if request.method == "POST":
-        subscriber.unsubscribe(timezone.now(), Circumstances("page"))
+    has_just_left = request.method == "POST" and subscriber.unsubscribe(timezone.now(), Circumstances("page"))
     if subscriber.state == Subscriber.State.UNSUBSCRIBED:
-        return left(request, subscriber)
+        return left(request, subscriber, undo=subscriber.token("undo") if has_just_left else "")
     return render(request, "subscribers/unsubscribe.html", {"subscriber": subscriber})
 
 
@@ -273,7 +272,22 @@ def why(request: HttpRequest, token: str) -> HttpResponse:
     if is_over("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
         return too_many(request, seconds=DAY)
     is_said = Sentence.objects.say(subscriber, Sentence.Kind.LEFT, request.POST.get("sentence", ""), timezone.now())
-    return left(request, subscriber, is_said=is_said)
+    return left(request, subscriber, is_said=is_said, undo=request.POST.get("undo", ""))
+
+
+@capability
+@require_POST
+@same_origin
+def come_back(request: HttpRequest, token: str) -> HttpResponse:
+    """Mail the owner of the mailbox a link that subscribes again; a letter may be in the hands of somebody else."""
+    subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
+    if subscriber is None or subscriber.state != Subscriber.State.UNSUBSCRIBED:
+        return lost(request, token, "unsubscribe")
+    if not Publication.objects.current().takes_readers:
+        return redirect("subscribers:subscribe")
+    if signup.sign_up(subscriber.email, circumstances(request, "link"), timezone.now()):
+        wake(tasks.send_confirmations)
+    return left(request, subscriber, is_asked=True)
 
 
 @capability
@@ -292,9 +306,12 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/undo.html", {"subscriber": subscriber})
 
 
-def left(request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False) -> HttpResponse:
-    can_undo = subscriber.can_undo(timezone.now())
-    context = {"subscriber": subscriber, "can_undo": can_undo, "days": UNDO_WITHIN.days, "is_said": is_said}
+def left(
+    request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False, is_asked: bool = False, undo: str = ""
+) -> HttpResponse:
+    """Say that a reader has left. undo: what brings them back at once, for the browser that has just left."""
+    can_undo = subscriber.can_undo(timezone.now()) and subscriber.is_opened_by(undo, "undo")
+    context = {"subscriber": subscriber, "undo": undo if can_undo else "", "is_said": is_said, "is_asked": is_asked}
     context |= {"token": subscriber.token("unsubscribe"), "sentence_max": SENTENCE_MAX}
     return render(request, "subscribers/left.html", context)
 

@@ -8,14 +8,16 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
+from newsletter.api import tasks
 from newsletter.api.endpoints import post_writing
 from newsletter.api.handling import repeats
 from newsletter.api.models import KeptAnswer
 from newsletter.api.problems import Problem
+from newsletter.operation.accounts.roles import READER_CARE
 from newsletter.posts.models import Post
 from newsletter.publication.changes import Change
 from tests.api.conftest import Program
-from tests.factories import make_post
+from tests.factories import make_helper, make_post
 
 pytestmark = pytest.mark.django_db
 TEXT = {"title": "題", "body": "文"}
@@ -139,7 +141,8 @@ def test_after_a_day_an_answer_is_forgotten(editor, time_machine):
     time_machine.shift(timedelta(hours=24).total_seconds() + 1)
     _post(editor, "b")
 
-    assert [row.key for row in KeptAnswer.objects.all()] == ["b"]
+    assert KeptAnswer.objects.count() == 1
+    assert _post(editor, "b").headers["Idempotency-Replayed"] == "true"
 
 
 def test_a_form_is_known_again_though_its_boundary_is_new():
@@ -184,3 +187,26 @@ def test_the_answer_that_is_given_again_is_the_tokens_own(editor):
     again = _post(editor, "a")
 
     assert again.headers["Location"] == mine.headers["Location"]
+
+
+def test_no_address_is_in_what_is_kept_of_an_answer(editor):
+    program = Program(make_helper(READER_CARE, name="clara"))
+    key, new = "gone@example.org", {"email": "gone@example.org", "consent": "ja"}
+    first = program.post("/readers", new, idempotency_key=key)
+
+    kept = str(KeptAnswer.objects.values().get())
+    second = program.post("/readers", new, idempotency_key=key)
+
+    assert "gone" not in kept
+    assert (second.status_code, second.json()) == (first.status_code, {"email": "gone@example.org", "status": "asked"})
+    assert second.headers["Idempotency-Replayed"] == "true"
+
+
+def test_what_is_kept_goes_after_a_day_though_nobody_asks_again(editor):
+    _post(editor, "a")
+    _post(editor, "b")
+    KeptAnswer.objects.filter(pk=KeptAnswer.objects.first().pk).update(claimed_at=timezone.now() - timedelta(hours=25))
+
+    tasks.forget_answers()
+
+    assert KeptAnswer.objects.count() == 1

@@ -31,7 +31,12 @@ def in_order(db, settings, tmp_path, name_server):
         ("pm.mtasv.net", "TXT"): ['"v=spf1 include:spf.mtasv.net -all"'],
         ("spf.mtasv.net", "TXT"): ['"v=spf1 ip4:50.31.156.96/27 ~all"'],
     }
-    make_publication(sender_email="hello@gipi.tw", bounces_to="bounces@gipi.tw", postal_address="台北市信義路 1 號")
+    make_publication(
+        sender_email="hello@gipi.tw",
+        bounces_to="bounces@gipi.tw",
+        postal_address="台北市信義路 1 號",
+        data_place="臺灣",
+    )
     User.objects.create_superuser("gipi", password="leverage-2026")
     with translation.override("en"):
         yield

@@ -80,6 +80,7 @@ def test_a_setting_with_a_price_is_named(worker, settings, name, value, expected
     [
         ("sender_email", "newsletter@example.com", "Mail would come from newsletter@example.com, which is nobody's."),
         ("postal_address", "", "The postal address is empty."),
+        ("data_place", "", "The privacy notice does not say where data is kept."),
     ],
 )
 def test_a_publication_that_is_not_filled_in_is_named(worker, field, value, message):
@@ -221,7 +222,7 @@ def test_uncertain_mails_are_counted_over_all_mailings():
 
 def test_every_finding_says_what_to_do(settings):
     settings.MAIL_URL = ""
-    make_publication(sender_email="newsletter@example.com", postal_address="")
+    make_publication(sender_email="newsletter@example.com", postal_address="", data_place="")
     cache.clear()
 
     assert all(finding.hint for finding in diagnosis.for_the_author(timezone.now()))

@@ -302,6 +302,25 @@ def test_publishing_many_says_how_many(author):
     assert Post.objects.get(pk=posts[2].pk).published_at == old
 
 
+@pytest.mark.parametrize("lacking", ["title", "body"])
+def test_a_post_without_title_or_text_is_published_by_no_list(author, lacking):
+    post = make_post(**{"title": "題", "published_at": None} | {lacking: ""})
+
+    chosen = {"action": "publish_now", "_selected_action": [post.pk]}
+    response = author.post(LIST, chosen)
+
+    assert not Post.objects.published(timezone.now()).exists()
+    assert told(response) == [f"“{post}” has no title or no text, and stays a draft."]
+
+
+def test_a_save_by_itself_that_publishes_still_asks_for_title_and_text(author):
+    post = make_post("", body="", published_at=None)
+
+    author.post(f"{LIST}{post.pk}/change/", {"title": "", "body": "", "_auto": "1", "_publish": "1"})
+
+    assert not Post.objects.published(timezone.now()).exists()
+
+
 def test_back_to_draft_hides_them_again(author):
     posts = [make_post(), make_post(published_at=None)]
 

@@ -49,6 +49,20 @@ def test_the_longest_name_is_asked_for_first():
     ]
 
 
+@pytest.mark.parametrize(
+    ("target", "end"),
+    [
+        ("/posts/#top", "/posts/?utm_source=x#top"),
+        ("/posts/?page=2#top", "/posts/?page=2&utm_source=x#top"),
+        ("https://other.example.org#top", "https://other.example.org?utm_source=x#top"),
+    ],
+)
+def test_what_a_page_was_asked_with_stands_before_the_fragment(client, target, end):
+    Redirect.objects.create(path="/old", target=target)
+
+    assert client.get("/old/?utm_source=x").headers["Location"] == end
+
+
 @pytest.mark.parametrize("asked", ["/my-post/", "/my-post", "/my-post/?utm_source=x"])
 def test_an_old_address_leads_to_its_post_for_ever(client, asked):
     post = make_post()

@@ -116,6 +116,24 @@ def test_a_post_that_is_withdrawn_has_its_working_copy_as_its_text(author, post)
     assert (post.body, post.published_at, WorkingCopy.objects.count()) == ("改過。", None, 0)
 
 
+def test_a_post_that_the_list_takes_back_keeps_its_newest_text_and_is_published_with_it(author, post):
+    save(author, post, title="支點", body="改過。", words="new", tag_names="寫作")
+
+    author.post(LIST, {"action": "back_to_draft", "_selected_action": [post.pk]})
+    author.post(LIST, {"action": "publish_now", "_selected_action": [post.pk]})
+
+    post.refresh_from_db()
+    page = author.get(post.get_absolute_url()).text
+    assert ("改過。" in page, "第一段。" in page) == (True, False)
+    assert (post.title, post.words, [tag.name for tag in post.tags.all()]) == ("支點", "new", ["寫作"])
+    assert (found("支點"), found("槓桿")) == ([post.pk], [])
+    assert not WorkingCopy.objects.exists()
+    assert set(Revision.objects.of(post.pk).exclude(published_at=None).values_list("body", flat=True)) == {
+        "第一段。",
+        "改過。",
+    }
+
+
 def test_a_text_that_saves_itself_never_reaches_readers(author, post):
     sent = fields(author, post, body="", title="", published_at="") | {"_auto": "1"}
 

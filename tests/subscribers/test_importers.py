@@ -16,7 +16,7 @@ from subscribers.importers.csv_file import Table
 from subscribers.importers.encodings import FileError
 from subscribers.importers.merging import merge
 from subscribers.importers.rows import Row, Unreadable
-from subscribers.models import Subscriber, Suppression
+from subscribers.models import Invitation, Pause, Subscriber, Suppression
 from subscribers.models.tags import Tagging
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -460,6 +460,19 @@ def test_an_address_that_failed_or_complained_elsewhere_is_suppressed(bring, col
 
     assert not Subscriber.objects.exists()
     assert Suppression.objects.get().reason == reason
+
+
+def test_who_left_elsewhere_leaves_nothing_that_waits(bring):
+    paused = make_subscriber("paused@example.org", state=State.PAUSED, paused_until=NOW + timedelta(days=9))
+    Pause.objects.begin([paused.pk], NOW + timedelta(days=9), NOW)
+    asked = make_subscriber("asked@example.org", state=State.PENDING, confirmed_at=None, asked_at=NOW, asked_times=2)
+    Invitation.objects.note(asked.pk, paused.pk)
+
+    bring("email,subscribed\npaused@example.org,false\nasked@example.org,false\n")
+
+    asked.refresh_from_db()
+    assert (Pause.objects.count(), Invitation.objects.count()) == (0, 0)
+    assert (asked.state, asked.asked_at, asked.asked_times) == (State.UNSUBSCRIBED, None, 0)
 
 
 def test_of_two_columns_about_a_state_the_graver_counts(bring):

@@ -3,14 +3,19 @@
 Source: draft-ietf-httpapi-idempotency-key-header-07. A claim is written before the work begins; the answer in the same
 transaction as what the work does. So a process that dies in between leaves a claim and no effect, and the claim is
 given up after a minute.
+
+An answer may have an address in it. So it is encrypted with the key, and of the key only a hash is kept: whoever asks
+again brings it along, and nobody else reads there what was erased since.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from cryptography.fernet import Fernet
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -29,8 +34,8 @@ KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Content-Language")
 class Claimed:
     """One request that does the work of a key. Its `keep` stands in the transaction of the work."""
 
-    def __init__(self, row: KeptAnswer) -> None:
-        self.row = row
+    def __init__(self, row: KeptAnswer, key: str) -> None:
+        self.row, self.key = row, key
 
     def _mine(self) -> QuerySet[KeptAnswer]:
         return KeptAnswer.objects.filter(pk=self.row.pk, claimed_at=self.row.claimed_at, status__isnull=True)
@@ -38,7 +43,8 @@ class Claimed:
     def keep(self, response: HttpResponse) -> None:
         """Keep the answer. Raise a Problem, which takes the work back, if another request has the claim by now."""
         headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-        kept = self._mine().update(status=response.status_code, headers=headers, content=response.text)
+        content = _lock(self.key).encrypt(response.content).decode()
+        kept = self._mine().update(status=response.status_code, headers=headers, content=content)
         if not kept:
             raise Problem("conflict", _("It took too long, and was begun again by another request with this key."))
 
@@ -82,30 +88,40 @@ def _digest(request: HttpRequest) -> str:
     return whole.hexdigest()
 
 
-def _claim(token: Token, key: str, path: str, digest: str, now: datetime) -> Claimed | HttpResponse:
+def forget(now: datetime) -> None:
+    """Delete the answers that have had their day."""
     KeptAnswer.objects.filter(claimed_at__lt=now - KEPT_FOR).delete()
+
+
+def _lock(key: str) -> Fernet:
+    return Fernet(urlsafe_b64encode(sha256(f"answer {key}".encode()).digest()))
+
+
+def _claim(token: Token, key: str, path: str, digest: str, now: datetime) -> Claimed | HttpResponse:
+    forget(now)
+    name = {"token": token, "key": sha256(key.encode()).hexdigest(), "path": path}
     try:
         with transaction.atomic():
-            fields = {"token": token, "key": key, "path": path, "body_digest": digest, "claimed_at": now}
-            return Claimed(KeptAnswer.objects.create(**fields))
+            return Claimed(KeptAnswer.objects.create(**name, body_digest=digest, claimed_at=now), key)
     except IntegrityError:
-        row = KeptAnswer.objects.filter(token=token, key=key, path=path).first()
+        row = KeptAnswer.objects.filter(**name).first()
     if row is None:  # given up between the two
         return _claim(token, key, path, digest, now)
     if row.body_digest != digest:
         raise Problem("key-used")
-    return _again(row, now)
+    return _again(row, key, now)
 
 
-def _again(row: KeptAnswer, now: datetime) -> Claimed | HttpResponse:
+def _again(row: KeptAnswer, key: str, now: datetime) -> Claimed | HttpResponse:
     if row.status is not None:
-        return HttpResponse(row.content, status=row.status, headers=row.headers | {REPLAYED: "true"})
+        content = _lock(key).decrypt(row.content)
+        return HttpResponse(content, status=row.status, headers=row.headers | {REPLAYED: "true"})
     is_given_up = abs(now - row.claimed_at) >= CLAIM
     same = KeptAnswer.objects.filter(pk=row.pk, claimed_at=row.claimed_at, status__isnull=True)
     if not is_given_up or not same.update(claimed_at=now):
         raise Problem("conflict", _("A request with this Idempotency-Key is being worked on."), headers=_SOON)
     row.claimed_at = now
-    return Claimed(row)
+    return Claimed(row, key)
 
 
 _SOON = {"Retry-After": "5"}

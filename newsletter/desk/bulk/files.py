@@ -7,8 +7,8 @@ off.
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,6 +17,7 @@ from django.conf import settings
 from newsletter.desk.models import Errand
 
 READERS, GIVEN, REFUSED = "readers.csv", "given.csv", "refused.csv"
+ORPHAN = timedelta(days=1)  # a row that is written in the same transaction needs no longer
 MARK: Final = b"\xef\xbb\xbf"  # lets Excel read the Chinese
 
 
@@ -57,12 +58,31 @@ def remove(errand: Errand) -> None:
 
 
 def remove_old(now: datetime) -> int:
-    """Remove the files that have had their day; return of how many errands."""
-    count = 0
+    """Remove the files that have had their day, and those of no errand; return how many folders these were."""
+    named = set(Errand.objects.exclude(folder="").values_list("folder", flat=True))
+    count = remove_orphans(_root(), named, now)
     for errand in Errand.objects.with_old_files(now):
         remove(errand)
         count += Errand.objects.filter(pk=errand.pk).update(folder="")
     return count
+
+
+def remove_orphans(root: Path, named: Collection[str], now: datetime) -> int:
+    """Remove the folders in `root` that no row has named for a day: a transaction failed, or a process died."""
+    before = (now - ORPHAN).timestamp()
+    folders = root.iterdir() if root.is_dir() else []
+    orphans = [one for one in folders if one.name not in named and one.stat().st_mtime < before]
+    for one in orphans:
+        shutil.rmtree(one, ignore_errors=True)
+    return len(orphans)
+
+
+def forget_words(now: datetime) -> int:
+    """Forget whom ended errands were about, as their files are forgotten; return of how many."""
+    old = Errand.objects.with_old_words(now)
+    for errand in old:
+        errand.forget_words()
+    return len(old)
 
 
 def _root() -> Path:

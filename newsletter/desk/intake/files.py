@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from django.conf import settings
 
+from newsletter.desk.bulk.files import remove_orphans
 from newsletter.desk.models import PostImport, PostImportEntry
 
 PAGES: Final = "pages"  # the old pages, one behind the other
@@ -66,8 +67,9 @@ def remove(folder: str) -> None:
 
 
 def remove_old(now: datetime) -> int:
-    """Remove the files that have had their days; return of how many imports."""
-    count = 0
+    """Remove the files that have had their day, and those of no import; return how many folders these were."""
+    named = set(PostImport.objects.exclude(folder="").values_list("folder", flat=True))
+    count = remove_orphans(_root(), named, now)
     for found in PostImport.objects.with_old_files(now):
         remove(found.folder)
         count += PostImport.objects.filter(pk=found.pk).update(folder="", kept=0)

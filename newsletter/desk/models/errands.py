@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.publication.actors import NAME_LENGTH
+from newsletter.publication.changes import TITLE_MAX, Change
 
 FILES_KEPT = timedelta(days=1)  # files with addresses in them
 
@@ -56,6 +57,10 @@ class ErrandQuerySet(models.QuerySet["Errand"]):
         """Return those whose files have had their day, and that no worker needs any more."""
         old = Q(ended_at__lt=now - FILES_KEPT) | Q(ended_at__isnull=True, created_at__lt=now - FILES_KEPT)
         return self.filter(old).exclude(folder="").exclude(state__in=Errand.AT_WORK)
+
+    def with_old_words(self, now: datetime) -> "ErrandQuerySet":
+        """Return those that have known for a day after their end whom their author looked for."""
+        return self.filter(ended_at__lt=now - FILES_KEPT).exclude(chosen={}).exclude(state__in=Errand.AT_WORK)
 
 
 class Errand(models.Model):
@@ -145,6 +150,15 @@ class Errand(models.Model):
         before = [self.State.DRAFT, self.State.TRIED] if state == self.State.TRYING else [self.State.TRIED]
         anew: dict[str, Any] = {"cursor": 0, "position": 0, "size": 0, "counts": {}, "problems": [], "tries": 0}
         return self._move(before, state=state, begun_at=now, **anew, **values)
+
+    def forget_words(self) -> None:
+        """Forget which readers were meant. What was searched for, perhaps an address, goes from the record too."""
+        is_of_file = self.kind in {Errand.Kind.IMPORT, Errand.Kind.BAR}  # those were chosen by no search
+        if not is_of_file and (term := self.chosen["term"]):
+            self.about = self.about.replace(term["text"], "…") if term["text"] in self.about else "…"
+            Change.objects.of(self).update(title=str(self)[:TITLE_MAX])
+        self.chosen = {}
+        self.save(update_fields=["about", "chosen"])
 
     def has_files(self, now: datetime) -> bool:
         """Return whether its files may be had: for a day after its end."""

@@ -36,7 +36,16 @@ SECTIONS = (
         "letter",
         pgettext_lazy("settings", "The newsletter"),
         forms.LetterForm,
-        ("name", "promise", "author", "about", ("language", "time_zone"), "takes_readers", "counts_links"),
+        (
+            "name",
+            "promise",
+            "author",
+            "about",
+            ("language", "time_zone"),
+            "data_place",
+            "takes_readers",
+            "counts_links",
+        ),
     ),
     Section(
         "look",

@@ -46,6 +46,7 @@ WAITING = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
 CURES: dict[str, Cure] = {
     "sender.made_up": Cure(gettext_lazy("Set the sender"), SETTINGS, SENDER, tail="#id_sender_email"),
     "postal_address.empty": Cure(gettext_lazy("Fill in the address"), SETTINGS, SENDER, tail="#id_postal_address"),
+    "data_place.empty": Cure(gettext_lazy("Name the place"), SETTINGS, "admin:settings_letter", tail="#id_data_place"),
     "mail.outbox": Cure(gettext_lazy("Open the outbox"), "publication.see_mail", "mail:outbox"),
     "mail.waiting": Cure(gettext_lazy("See who waits"), READERS, *WAITING),
     "mail.given_up": Cure(gettext_lazy("See who waits"), READERS, *WAITING),

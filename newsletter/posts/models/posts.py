@@ -136,9 +136,9 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self.scheduled(now).values_list("published_at", flat=True).first()
 
     def publish(self, now: datetime) -> int:
-        """Publish those that readers do not see yet; return how many these were."""
+        """Publish those that readers do not see yet and that have a title and a text; return how many these were."""
         waiting = self.filter(Q(published_at__isnull=True) | Q(published_at__gt=now))
-        return waiting.update(published_at=now, updated_at=now)
+        return waiting.exclude(Q(title="") | Q(body="")).update(published_at=now, updated_at=now)
 
     def withdraw(self, now: datetime) -> int:
         """Make drafts of those that have a date; return how many these were."""

@@ -41,10 +41,14 @@ def moved(request: HttpRequest) -> HttpResponse | None:
     if normal(row.end) == normal(request.path) and not row.path.endswith("*") and not urlsplit(row.end).netloc:
         return None
     _note(row, timezone.localdate())
-    end = row.end
-    if query and "?" not in row.path:  # what counts visits, and other things that the old page was asked with
-        end = f"{end}{'&' if '?' in end else '?'}{query}"
-    return HttpResponsePermanentRedirect(end)
+    # What counts visits goes along, and other things that the old page was asked with.
+    goes_along = query and "?" not in row.path
+    return HttpResponsePermanentRedirect(_asked_with(row.end, query) if goes_along else row.end)
+
+
+def _asked_with(end: str, query: str) -> str:
+    parts = urlsplit(end)
+    return parts._replace(query="&".join(filter(None, (parts.query, query)))).geturl()
 
 
 def _note(row: Redirect, today: date) -> None:

@@ -9,6 +9,7 @@ from newsletter.posts.markdown.lists import end_of_fence
 from newsletter.posts.markdown.typed_tags import Ends
 
 HIDDEN: Final = "\x00"
+TAB_LENGTH: Final = 4  # columns, as Python-Markdown counts them
 FRONT_MATTER: Final = re.compile(r"\A---[ ]*\n.*?^(?:---|\.\.\.)[ ]*$", re.DOTALL | re.MULTILINE)
 RAW: Final = re.compile(r"<(?:!--|(pre|script|style)\b)", re.IGNORECASE)
 INLINE_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ ]*\n).)+?(?<!`)\1(?!`)", re.DOTALL)
@@ -22,10 +23,12 @@ BARE_URL: Final = re.compile(URL)
 def without_code(source: str) -> str:
     """Return `source` with its front matter, code and comments hidden; as long as before, in the same lines."""
     lines = _hidden(FRONT_MATTER, source).split("\n")
+    rendered = [line.expandtabs(TAB_LENGTH) for line in lines]  # as the renderer reads them
     index = 0
     while index < len(lines):
-        end = _end_of_code(lines, index)
-        lines[index:end] = [HIDDEN * len(line) for line in lines[index:end]]
+        end = _end_of_code(rendered, index)
+        for some in (lines, rendered):
+            some[index:end] = [HIDDEN * len(line) for line in some[index:end]]
         index = max(end, index + 1)
     return _hidden(INLINE_CODE, _without_raw("\n".join(lines)))
 

@@ -29,7 +29,7 @@ ELLIPSIS: Final = re.compile(
     rf"(?<=[{HAN}」』）》，？！])(?:\.{{3,}}|。{{2,}}|(?<!…)…(?!…))|(?<![.\w/])\.{{3,}}(?=[{HAN}])"
 )
 NUMBERED: Final = re.compile(
-    rf"^ {{0,3}}((\d{{1,2}})(?:[、．] *|\.(?=[{HAN}「『（《]|\*\*[{HAN}])))(?=\S)", re.MULTILINE
+    rf"^ {{0,3}}((\d{{1,2}})(?:[、．] *|\.(?=[{HAN}「『（《]|\*\*[{HAN}])))(?=\S)(?!的話)", re.MULTILINE
 )
 HAN_DIGITS: Final = "一二三四五六七八九十"
 HAN_NUMBERED: Final = re.compile(
@@ -56,6 +56,10 @@ NO_ALT: Final = re.compile(
     r"!\[\s*+\](?:\([^)\n]{0,2000}\)|\[[^\[\]\n]*\])|<img\b(?![^<>]*\balt\s*=\s*([\"'])(?!\1)[^<>]*)[^<>]*>",
     re.IGNORECASE,
 )
+NAMING: Final = re.compile(
+    r"(?:[叫稱][做作為]|翻譯|(?<!編)譯[成為作])[「『“]?\Z"
+)  # what follows is a word that is spoken about
+LONGEST_NAMING: Final = 8  # characters
 BORDER: Final = re.compile(rf"(?<=[{HAN}])( *)(?=([A-Za-z0-9]))|(?<=([A-Za-z0-9%+#]))( *)(?=[{HAN}])")
 NO_BORDER: Final = re.compile(rf"[第年月日週]\d|\d+[年月日時分秒號期歲週%]|[{HAN}]\d+[{HAN}]")  # dates, and `第3頁`
 ENOUGH: Final = 5  # borders that show an author's habit
@@ -306,7 +310,8 @@ def wrong_terms(text: Text, found: list[Hit]) -> Iterator[Finding]:
         if written == hit.right or (len(written) > 4 and written.isascii() and written.isupper()):
             continue
         is_quoted = hit.start in titles or text.source.startswith(">", line)
-        is_sure = not is_quoted and written not in UNSURE  # what somebody else wrote stays
+        is_named = NAMING.search(text.plain, max(0, hit.start - LONGEST_NAMING), hit.start)
+        is_sure = not (is_quoted or is_named) and written not in UNSURE  # what somebody else wrote stays
         fix = hit.right if is_sure else None
         message = format_lazy(_("Here one writes {right}."), right=hit.right)
         yield text.finding("terms", (hit.start, hit.end), message, fix)

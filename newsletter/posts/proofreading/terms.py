@@ -68,8 +68,10 @@ KEPT: Final = (
     # Parts of two words side by side
     "內存在 內存有 內存款 內存放 相信息 通信息息 打印度 打印尼 打印象 "
     "溝渠道 反饋贈 "
+    # Ties between people, as in Taiwan too.
+    "人脈網絡 社交網絡 人際網絡 人際關係網絡 支持網絡 "
 )
-UNSURE: Final = frozenset({"數據", "渠道", "激活"})  # figures, the way of a sale, life in a thing: only shown
+UNSURE: Final = frozenset({"數據", "渠道", "激活", "網絡"})  # figures, a way of sale, life in a thing, ties: only shown
 DEFAULT: Final[Mapping[str, str]] = {
     **WORDS,
     **{name.lower(): name for name in NAMES.split()},

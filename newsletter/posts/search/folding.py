@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from newsletter.mail.characters import nfc
+from newsletter.posts.search.simplified import SIMPLIFIED, TRADITIONAL
 from newsletter.posts.text.han import BOPOMOFO, HAN, KANA
 
 CJK: Final = f"{HAN}{KANA}{BOPOMOFO}\uac00-\ud7af"
@@ -34,11 +35,13 @@ PREFIX_MIN: Final = 4  # letters from which a Latin word also finds longer ones:
 TERMS_MAX: Final = 10
 QUERY_MAX: Final = 200  # characters of it that are read; what finds a phrase goes back over open quotes
 
-# Ways to write one character that Taiwanese readers take for the same word.
+# Ways to write one character that Taiwanese readers take for the same word, or type from another keyboard.
 VARIANTS: Final = dict(
     zip(
-        "臺裏爲峯羣着綫麪牀喫啓衆汚汙恆佔佈劃姊舖説户内温歎鷄顔黄産録敎値册别脚却擡墻祕糉鈎滙硏强緖靑甯鑒週凉粧証",
-        "台裡為峰群著線麵床吃啟眾污污恒占布畫姐鋪說戶內溫嘆雞顏黃產錄教值冊別腳卻抬牆秘粽鉤匯研強緒青寧鑑周涼妝證",
+        "臺裏爲峯羣着綫麪牀喫啓衆汚汙恆佔佈劃姊舖説户内温歎鷄顔黄産録敎値册别脚却擡墻祕糉鈎滙硏强緖靑甯鑒週凉粧証"
+        + SIMPLIFIED,
+        "台裡為峰群著線麵床吃啟眾污污恒占布畫姐鋪說戶內溫嘆雞顏黃產錄教值冊別腳卻抬牆秘粽鉤匯研強緒青寧鑑周涼妝證"
+        + TRADITIONAL,
         strict=True,
     )
 )

@@ -24,7 +24,10 @@ def notice():
 
 
 def test_the_privacy_notice_names_who_gets_addresses_and_nobody_else(make_hook):
-    here = "On the server of this site. Letters are handed over to locmem, which sees your address and the letter."
+    here = (
+        "On the server of this site. Programs there use it to send letters and to answer you; the author and who helps "
+        "see it at their desk. Letters are handed over to locmem, which sees your address and the letter."
+    )
     assert notice() == f"{here} Nobody else gets it."
     make_hook("https://numbers.example.org/")
     make_hook("https://posts.example.org/", Event.PUBLISHED, shows_addresses=True)

@@ -28,11 +28,13 @@ def author() -> User:
 def begun(author) -> Callable[..., Errand]:
     """Begin an errand about all that an address line means."""
 
-    def begin(kind: str, query: dict[str, str] | Selection | None = None, **options: str) -> Errand:
+    def begin(
+        kind: str, query: dict[str, str] | Selection | None = None, *, about: str = "x", **options: str
+    ) -> Errand:
         selection = query if isinstance(query, Selection) else Selection.of_all(query or {})
         with acting("gipi", Via.DESK):
             return beginning.begin(
-                kind, selection, options, about="x", counted=count(selection), user=author, now=timezone.now()
+                kind, selection, options, about=about, counted=count(selection), user=author, now=timezone.now()
             )
 
     return begin

@@ -3,12 +3,14 @@
 import csv
 import io
 import stat
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
 from newsletter.desk.bulk import files, steps, working
+from newsletter.desk.bulk.selection import Selection
+from newsletter.desk.intake import files as exports
 from newsletter.desk.models import FILES_KEPT, Errand
 from newsletter.publication.changes import Change
 from subscribers.importers import csv_file, merging
@@ -204,3 +206,68 @@ def test_the_record_of_the_desk_says_who_began_what(begun):
 
     change = Change.objects.get()
     assert (change.about, change.key, change.by, change.via) == ("desk.errand", errand.pk, "gipi", "desk")
+
+
+# --- What stays of those who were looked for ---
+
+
+@pytest.fixture
+def looked_for(begun):
+    """Return an errand about whoever an author searched by an address."""
+    make_subscriber("r1@example.org")
+    sought = Selection.of_all({"q": "r1@example.org"})
+    errand = begun(Kind.TAG, sought, about="狀態：訂閱中，搜尋：r1@example.org", tag="vip")
+    return finish(errand)
+
+
+def test_whom_an_author_looked_for_is_forgotten_a_day_after_the_end(looked_for):
+    errand = looked_for
+
+    early = files.forget_words(errand.ended_at + FILES_KEPT - timedelta(minutes=1))
+    late = [files.forget_words(errand.ended_at + FILES_KEPT + timedelta(minutes=1)) for _time in range(2)]
+
+    errand.refresh_from_db()
+    assert (early, late) == (0, [1, 0])
+    assert (errand.about, errand.chosen, errand.counts) == ("狀態：訂閱中，搜尋：…", {}, {"done": 1})
+    assert [change.title for change in Change.objects.of(errand)] == [str(errand)]
+    assert "r1@" not in str(errand)
+
+
+def test_words_that_are_cut_off_are_forgotten_whole(looked_for):
+    Errand.objects.update(about="搜尋：r1@exam")
+
+    files.forget_words(looked_for.ended_at + FILES_KEPT + timedelta(minutes=1))
+
+    assert Errand.objects.get().about == "…"
+
+
+def test_the_columns_of_a_file_are_no_search(begun):
+    errand = Errand.objects.create(
+        kind=Kind.IMPORT,
+        state=State.DONE,
+        about="r.csv",
+        chosen={"term": "name"},
+        by="gipi",
+        created_at=timezone.now(),
+        ended_at=timezone.now() - 2 * FILES_KEPT,
+    )
+
+    files.forget_words(timezone.now())
+
+    errand.refresh_from_db()
+    assert (errand.about, errand.chosen) == ("r.csv", {})
+
+
+@pytest.mark.parametrize("about", [files, exports])
+@pytest.mark.django_db
+def test_a_folder_that_no_row_names_goes_after_a_day(settings, tmp_path, about):
+    settings.DATA_DIR = tmp_path
+    folder = about._root() / about.make_folder()
+    (folder / "r.csv").write_text("email\nr1@example.org\n")
+    made = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+
+    early = about.remove_old(made + timedelta(hours=23))
+    is_kept = folder.exists()
+    late = about.remove_old(made + timedelta(hours=25))
+
+    assert (early, is_kept, late, folder.exists()) == (0, True, 1, False)

@@ -25,6 +25,7 @@ VALID = {  # by page: what its form posts
         "author": "Gipi",
         "language": "en",
         "time_zone": "Asia/Taipei",
+        "data_place": "臺灣",
         "takes_readers": "on",
     },
     "look": {

@@ -339,6 +339,7 @@ def test_what_the_step_says_is_not_said_again_and_the_rest_has_a_link_that_mends
         "": "",  # why it is paused: the button of the step leads there
         "Open the outbox": "/outbox/",
         "Fill in the address": "/admin/settings/sender/#id_postal_address",
+        "Name the place": "/admin/settings/letter/#id_data_place",
     }
 
 

@@ -16,6 +16,7 @@ from newsletter.posts.search.index import (
     remove,
     search,
 )
+from newsletter.posts.search.simplified import SIMPLIFIED, TRADITIONAL
 from newsletter.posts.search.snippets import Piece, marked, snippet
 from tests.factories import PUBLISHED_AT, make_findable_post, make_post
 
@@ -37,6 +38,9 @@ def found(query: str) -> list[int]:
         ("臺灣的半導體。", "台灣"),
         ("台灣的半導體。", "臺灣"),
         ("放在心裏。", "心裡"),
+        ("這個資料庫受到攻擊。", "资料库 攻击"),
+        ("他說：「这个数据库」。", "這個數據庫"),
+        ("他說：「这个数据库」。", "这个数据库"),
         ("用 ＤｅｅｐＳｅｅｋ 寫。", "deepseek"),
         ("DeepSeek 很快。", "deep"),
         ("學 C# 的路。", "C#"),
@@ -56,6 +60,19 @@ def test_words_are_found(body, query):
     post = make_findable_post(body=body)
 
     assert found(query) == [post.pk]
+
+
+def test_a_hit_of_a_search_in_simplified_characters_is_shown_as_its_author_wrote_it():
+    make_findable_post("這個資料庫", body="內文。")
+
+    (result,) = search("资料库", now=NOW).results
+
+    assert result.title == [Piece("這個"), Piece("資料庫", is_hit=True)]
+
+
+def test_a_simplified_character_stands_for_one_that_is_none():
+    assert len(SIMPLIFIED) == len(set(SIMPLIFIED)) == len(TRADITIONAL)
+    assert not set(SIMPLIFIED) & set(TRADITIONAL)
 
 
 @pytest.mark.parametrize(

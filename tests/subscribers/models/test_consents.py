@@ -8,11 +8,12 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import translation
 
+from subscribers import tasks
 from subscribers.forms import stamp
 from subscribers.mails import changing
 from subscribers.models import Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
-from subscribers.models.consents import Circumstances, Consent, ConsentText
+from subscribers.models.consents import IP_KEPT, Circumstances, Consent, ConsentText
 from subscribers.signup import sign_up as ask_for
 from subscribers.text import notices
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -158,8 +159,17 @@ def test_the_database_refuses_to_change_the_words(reader):
         ConsentText.objects.update(words="other words")
 
 
-def test_an_ip_address_may_be_shortened(reader):
-    assert reader.consents.update(ip="203.0.113.0") == 2
+def test_an_ip_address_goes_after_a_year_and_nothing_else_does(reader, clock):
+    before = list(reader.consents.values())
+    ips = [line["ip"] for line in before]
+
+    early = Consent.objects.forget_networks(NOW + IP_KEPT - timedelta(seconds=1))
+    clock.shift(IP_KEPT + timedelta(days=1))
+    tasks.forget_unconfirmed()
+
+    assert early == 0
+    assert None not in ips
+    assert list(reader.consents.values()) == [line | {"ip": None} for line in before]
 
 
 # --- The words ---

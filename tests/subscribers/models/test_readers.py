@@ -142,12 +142,13 @@ def test_who_has_not_confirmed_has_nothing_to_pause():
     assert stranger.pause(NOW + timedelta(days=30), NOW) is False
 
 
-def test_a_leaving_is_taken_back_for_thirty_days_and_no_longer():
+def test_a_leaving_can_be_taken_back_for_an_hour_and_once():
     reader = make_subscriber()
     reader.unsubscribe(NOW)
 
-    assert reader.undo(NOW + timedelta(days=30)) is False
-    assert reader.undo(NOW + timedelta(days=29)) is True
+    assert reader.can_undo(NOW + timedelta(minutes=59))
+    assert not reader.can_undo(NOW + timedelta(hours=1))
+    assert [reader.undo(NOW + timedelta(minutes=5)) for _time in range(2)] == [True, False]
 
 
 def test_who_has_left_once_more_is_not_brought_back_by_what_was_read_before():

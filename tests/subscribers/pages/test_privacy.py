@@ -9,8 +9,9 @@ from django.utils import translation
 from newsletter.mail.mailers import mailer_from_url
 from subscribers import own_data, privacy
 from subscribers.models import Consent
+from subscribers.models.consents import IP_KEPT
 from tests.factories import make_publication
-from tests.subscribers.conftest import NOW
+from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import body
 
 PAGE = "/privacy/"
@@ -147,3 +148,49 @@ def test_it_says_by_itself_whether_links_are_counted(client, counts):
     assert ("no link leads over a counter" in page) is not counts
     assert ("先經過本站" in page) is counts
     assert (privacy.version(privacy.words()) != before) is counts
+
+
+# --- What the law of Taiwan asks for (section 8 I 4): period, region, who gets it, and in which way ---
+
+
+@pytest.mark.parametrize(("place", "said"), [("臺灣", "which stands here: 臺灣."), ("", "On the server of this site.")])
+def test_it_names_the_region_where_data_is_kept(client, place, said):
+    make_publication(data_place=place, language="en")
+
+    page, form = body(client.get(PAGE)), body(client.get("/subscribe/"))
+
+    assert said in page
+    assert said in form
+    assert ("所在地區：臺灣" in page) is bool(place)
+    assert "Programs there use it to send letters" in page
+
+
+@pytest.mark.parametrize(
+    ("url", "said"), [("/backup", "until they are replaced, after a year"), ("", "they are replaced.")]
+)
+def test_it_says_that_backups_have_what_was_deleted(client, settings, url, said):
+    settings.BACKUP_URL = url
+    make_publication(language="en")
+
+    page = body(client.get(PAGE))
+
+    assert said in page
+    assert "備份" in page
+
+
+def test_it_names_when_the_network_of_a_consent_goes(client):
+    make_publication(language="en")
+
+    assert IP_KEPT.days == 365
+    assert "The IP address from which you agreed is deleted after a year." in body(client.get(PAGE))
+
+
+def test_a_salted_hash_is_called_a_pseudonym(client, reader):
+    make_publication(language="en")
+    pages = [client.get(PAGE), client.get(path_of(reader.fresh_url(NOW)) + "erase/")]
+    pages.append(client.post(path_of(reader.fresh_url(NOW)) + "erase/"))
+
+    for page in pages:
+        assert "a pseudonym of your address" in body(page)
+        assert "does not say who you are" not in body(page)
+        assert "看不出你是誰" not in body(page)

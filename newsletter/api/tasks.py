@@ -1,0 +1,12 @@
+"""Wake-ups of the API."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from newsletter.api.handling import repeats
+
+
+@shared_task(ignore_result=True)
+def forget_answers() -> None:
+    """Delete the answers that are no longer given again."""
+    repeats.forget(timezone.now())
