@@ -16,6 +16,7 @@ from newsletter.desk.accounts import browsers
 from newsletter.desk.accounts.adapters import UNKNOWN_ADDRESS, AccountAdapter
 from newsletter.statements import Statement, given
 
+FRESH_SECONDS = 10 * 60  # that a login or a proof of identity counts
 PROVEN_AT, IS_NEW = "desk_proven_at", "desk_is_new_browser"  # in the session
 _OF_KEY = Statement(lambda: UserSession.objects.filter(session_key=given("key", CharField)))
 SEEN_EVERY = timedelta(minutes=5)  # how exact "last seen" is: not every page of the desk writes
@@ -93,6 +94,12 @@ def _write(request: HttpRequest, user: Any, now: datetime, *, created_at: dateti
         "created_at": created_at,
     }
     UserSession.objects.update_or_create(session_key=request.session.session_key, defaults=seen)
+
+
+def is_fresh(request: HttpRequest, now: datetime) -> bool:
+    """Return whether this session has logged in or proved who it is within FRESH_SECONDS."""
+    proven_at: float = request.session.get(PROVEN_AT, 0)
+    return 0 <= now.timestamp() - proven_at < FRESH_SECONDS
 
 
 # --- The list ---
