@@ -46,7 +46,18 @@ def test_to_anybody_else_the_page_does_not_exist(ask, given):
     assert "newsletter_" not in response.text
 
 
-def test_without_a_token_this_machine_alone_reads(client):
+def test_without_a_token_nobody_reads_a_public_site(client, settings):
+    """A proxy on the same machine need not name its clients."""
+    settings.SITE_URL, settings.ALLOWED_HOSTS = "https://news.example.org", ["news.example.org"]
+
+    response = client.get("/metrics", REMOTE_ADDR="127.0.0.1", headers={"Host": "news.example.org"}, secure=True)
+
+    assert response.status_code == 404
+
+
+def test_without_a_token_the_machine_of_a_trial_alone_reads(client, settings):
+    settings.SITE_URL = "http://127.0.0.1:8000"
+
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 200
     assert client.get("/metrics", REMOTE_ADDR="203.0.113.7").status_code == 404
     behind = client.get("/metrics", REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": "203.0.113.7"})
