@@ -278,7 +278,10 @@ def test_the_command_line_is_told(desk, issue):
     make_subscriber()
     call_command("send_issue", 7, stdout=StringIO())
 
+    record = markup(desk.get("/admin/settings/record/"))
+
     assert lines(desk, issue) == ["Scheduled | from the command line"]
+    assert re.search(r"\(scheduled\).*from the command line", record, re.DOTALL)
 
 
 def test_a_pause_by_a_lane_is_nobodys_whoever_started_it():
