@@ -140,7 +140,7 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
         mailing.save(force_insert=True)
         kept.keep(mailing)
         mailing.record(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
-        Change.objects.log(Change.What.ADDED, [mailing], at=mailing.approved_at)
+        Change.objects.log(Change.What.ADDED, [mailing], {"issue": str(mailing.issue)}, at=mailing.approved_at)
         Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=mailing.approved_at)
     return mailing
 

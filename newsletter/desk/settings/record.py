@@ -42,8 +42,10 @@ def _found(asked: str) -> QuerySet[Change]:
 def _entry(change: Change) -> Entry:
     """Return a line that says what it was done to, in the words of that room's own history."""
     options = next((one for one in admin.site._registry.values() if one.opts.label_lower == change.about), None)
-    if change.about in {Errand._meta.label_lower, Mailing._meta.label_lower}:  # their titles say all
-        return Entry(change.at, change.title, who(change.by, change.via))
+    if change.about == Errand._meta.label_lower:  # what was done to readers says all by its title
+        return Entry(change.at, change.title, change.by)
+    if change.about == Mailing._meta.label_lower:
+        return Entry(change.at, _("Mailing scheduled: %(issue)s") % change.detail, who(change.by, change.via))
     if not isinstance(options, AuditedAdmin):  # a kind that this version does not know any more
         return Entry(
             change.at, _("%(title)s: %(what)s") % {"title": change.title, "what": change.get_what_display()}, change.by
