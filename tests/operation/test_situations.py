@@ -252,6 +252,11 @@ TABLE = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _token(settings):
+    settings.METRICS_TOKEN = "let-me-see"
+
+
 @pytest.mark.parametrize("situation", TABLE, ids=lambda one: one.name)
 def test_each_is_named_by_the_doctor_by_readyz_by_metrics_and_by_the_log(situation, house, client, caplog):
     situation.make(house)
@@ -259,7 +264,7 @@ def test_each_is_named_by_the_doctor_by_readyz_by_metrics_and_by_the_log(situati
     findings = diagnosis.examine(timezone.now())
     watching.look(timezone.now())
     readyz = client.get("/readyz")
-    metrics = samples(client.get("/metrics", REMOTE_ADDR="127.0.0.1").text)
+    metrics = samples(client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).text)
 
     found = next(one for one in findings if one.id == situation.finding)
     assert situation.sentence.format(smtp=house.smtp.port) in found.message
@@ -279,7 +284,7 @@ def test_each_is_named_by_the_doctor_by_readyz_by_metrics_and_by_the_log(situati
 def test_in_order_nothing_of_it_is_said(house, client, caplog):
     findings = {one.id for one in diagnosis.examine(timezone.now())}
     watching.look(timezone.now())
-    metrics = samples(client.get("/metrics", REMOTE_ADDR="127.0.0.1").text)
+    metrics = samples(client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).text)
 
     assert findings == {"worker.silent"}
     assert client.get("/readyz").status_code == 200

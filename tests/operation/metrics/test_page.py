@@ -68,9 +68,10 @@ def test_it_is_only_read(client):
     assert client.post("/metrics").status_code == 405
 
 
-def test_no_address_of_a_reader_and_no_token_is_told(client):
-    text = client.get("/metrics", REMOTE_ADDR="127.0.0.1").text
+def test_no_address_of_a_reader_and_no_token_is_told(ask):
+    text = ask("Bearer let-me-see").text
 
+    assert "newsletter_readers" in text
     assert "@" not in text
     assert "/p/" not in text
 
@@ -92,10 +93,10 @@ def test_requests_are_of_a_few_kinds(path, kind):
     assert requests.kind_of(path) == kind
 
 
-def test_a_process_that_serves_nobody_counts_nothing(client):
+def test_a_process_that_serves_nobody_counts_nothing(client, ask):
     client.get("/")
 
-    assert "newsletter_http_requests" not in client.get("/metrics", REMOTE_ADDR="127.0.0.1").text
+    assert "newsletter_http_requests" not in ask("Bearer let-me-see").text
 
 
 PROCESSES = """
