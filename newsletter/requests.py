@@ -15,6 +15,7 @@ from newsletter.mail import logs
 from newsletter.operation.metrics.requests import observe
 from newsletter.publication.limits.rates import client_address
 
+LINE_MAX = 300  # characters of a line about a refusal
 HEADER = "X-Request-ID"
 GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -45,7 +46,8 @@ class RequestMiddleware:
 class ClientFilter(logging.Filter):
     """Mends Django's line about an answer: names the client of one request too many, as a firewall wants to know it.
 
-    An answer of 4xx is a decision, not a fault: its line goes without the traceback of the exception that carried it.
+    An answer of 4xx is a decision, not a fault: its line goes without the traceback of the exception that carried it,
+    and is short.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -54,9 +56,15 @@ class ClientFilter(logging.Filter):
             return True
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
             record.exc_info = record.exc_text = None
+            record.msg, record.args = "%s", (_shortened(record.getMessage()),)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             record.msg, record.args = "%s, from %s", (record.getMessage(), client_address(request) or "unknown")
         return True
+
+
+def _shortened(line: str) -> str:
+    """Return a line with as much of an address as says what was asked: a stranger's may have kilobytes."""
+    return line if len(line) <= LINE_MAX else f"{line[:LINE_MAX]} …"  # after a space: a token cut off is masked, too
 
 
 def _number_of(request: HttpRequest) -> str:
@@ -66,5 +74,5 @@ def _number_of(request: HttpRequest) -> str:
 
 def _write(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
     client = client_address(request) or "unknown"
-    words = (request.method, request.path, response.status_code, round(seconds * 1000), client)
+    words = (request.method, _shortened(request.path), response.status_code, round(seconds * 1000), client)
     access.info("%s %s %d, %d ms, from %s", *words)

@@ -334,7 +334,7 @@ if any(mailer["BACKEND"].startswith("anymail.") for mailer in MAILERS.values()):
 # --- Log ---
 
 SENTRY_DSN: str = env.str("SENTRY_DSN", "")  # where errors are reported, without anything of readers
-METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")  # who reads /metrics; without one only this machine
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")  # who reads /metrics; without one only the machine of a trial
 # For each of them: no handler of its own, so that everything is written by the one of the root.
 _TO_THE_ROOT: dict[str, Any] = {"handlers": [], "propagate": True}
 LOG_FORMAT: str = env.str("LOG_FORMAT", "") or "line"

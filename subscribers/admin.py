@@ -4,12 +4,10 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +17,6 @@ from newsletter.publication import actors
 from newsletter.publication.forms import TypedModelForm
 from subscribers import acting, barring, finding, signup
 from subscribers.acting import Occasion
-from subscribers.exporting import csv_lines, download
 from subscribers.filters import FIELDS
 from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
 from subscribers.listing import FoundList, FoundPaginator, LimitedPaginator
@@ -193,18 +190,6 @@ class SubscriberAdmin(AddressAdmin):
 
     def _report(self, request: HttpRequest, text: Any, level: int = messages.SUCCESS) -> None:
         self.message_user(request, text, level)
-
-    # --- Export ---
-
-    def get_urls(self) -> list[URLPattern]:
-        export = path("export/", self.admin_site.admin_view(self.export), name="subscribers_subscriber_export")
-        return [export, *super().get_urls()]
-
-    def export(self, request: HttpRequest) -> StreamingHttpResponse:
-        """Stream all readers."""
-        if not request.user.has_perm("subscribers.export_readers"):
-            raise PermissionDenied("subscribers.export_readers")
-        return download(csv_lines(Subscriber.objects.all()), f"readers-{timezone.localdate()}.csv")
 
 
 @admin.register(Suppression)

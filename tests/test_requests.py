@@ -171,6 +171,30 @@ def test_a_request_too_many_names_its_client():
     assert record.getMessage() == "Too Many: /subscribe/, from 203.0.113.7"
 
 
+def test_a_refusal_of_a_long_address_is_a_short_line():
+    request = RequestFactory().get("/x/")
+    path = "/unsubscribe-" + "x" * 8000
+    record = logging.LogRecord("django.request", logging.WARNING, __file__, 1, "%s: %s", ("Not Found", path), None)
+    record.status_code, record.request = 404, request
+
+    ClientFilter().filter(record)
+    line = logs.LineFormatter("{message}", style="{").format(record)
+
+    assert line.startswith("Not Found: /unsubscribe-xxx")
+    assert len(line) < 400
+
+
+def test_no_token_is_read_where_a_long_address_is_cut_off():
+    token = "1zAbCdEfGhIjKlMnOpQrSt9u"
+    line = "Not Found: /" + "x/" * 134
+    record = logging.LogRecord("django.request", logging.WARNING, __file__, 1, line + token + "/x" * 99, (), None)
+    record.status_code, record.request = 404, RequestFactory().get("/x/")
+
+    ClientFilter().filter(record)
+
+    assert "AbCd" not in logs.LineFormatter("{message}", style="{").format(record)
+
+
 @pytest.mark.parametrize(("error", "fault"), [(PermissionDenied, False), (BadRequest, False), (ValueError, True)])
 @pytest.mark.usefixtures("db")
 def test_only_a_fault_of_ours_is_written_with_its_traceback(error, fault, caplog):

@@ -11,6 +11,7 @@ from tests.support.migrated import migrated_file
 from tests.support.product import Product
 
 GUESSES = 40
+ASKED = "Please prove that it is you"
 
 
 def look_alike_names(world: World) -> Outcome:
@@ -96,6 +97,60 @@ def helper(world: World) -> Outcome:
         home.status == 200 and not open_ones and not leaks,
         f"{len(open_ones)} pages open {open_ones}, {len(leaks)} name the draft",
     )
+
+
+READERS_TO_LOSE = """
+from django.contrib.sessions.backends.db import SessionStore
+from subscribers.models import Subscriber
+from django.utils import timezone
+reader, _is_new = Subscriber.objects.get_or_create(
+    email="kept@stale.example.org",
+    address_hash="s" * 32,
+    defaults={{"state": "active", "confirmed_at": timezone.now()}},
+)
+session = SessionStore({key!r})
+session["desk_proven_at"] = 0
+session.save()
+answer = reader.pk
+"""
+LOST = """
+from newsletter.desk.models import Errand
+from subscribers.models import Subscriber, Suppression
+grave = ("export", "suppress", "unsubscribe", "bar")
+is_there = Subscriber.objects.filter(email="kept@stale.example.org", unsubscribed_at=None).exists()
+is_barred = Suppression.objects.filter(email="kept@stale.example.org").exists()
+answer = Errand.objects.filter(kind__in=grave).count() + (not is_there) + is_barred
+"""
+
+
+def stale_session(world: World) -> Outcome:
+    """A browser left open for hours at every door that gives readers away, bars or erases them: each asks who it is."""
+    thief = world.stranger()
+    thief.log_in("gipi")
+    reader = manage(world, READERS_TO_LOSE.format(key=thief.cookies["sessionid"]))
+    desk = "/admin/subscribers"
+    asked = {
+        "the whole list": thief.get(f"{desk}/subscriber/export/"),
+        **{
+            f"{kind} of all": thief.get(f"{desk}/subscriber/bulk/{kind}/?all=1")
+            for kind in ("export", "suppress", "unsubscribe")
+        },
+        "a list that bars": thief.get(f"{desk}/subscriber/bar/"),
+    }
+    token = {"csrfmiddlewaretoken": thief.cookies["csrftoken"]}
+    address = {"email": "kept@stale.example.org", "reason": "manual"}
+    ticked = {"_selected_action": str(reader), "index": "0", "confirmed": "1"}
+    posted = {
+        "erasing": (f"{desk}/subscriber/", ticked | {"action": "erase"}),
+        "barring one": (f"{desk}/subscriber/{reader}/act/suppress/", {"reason": "x"}),
+        "barring an address": (f"{desk}/suppression/add/", address),
+        "a token": ("/admin/api/token/add/", {"name": "x", "scopes": "readers:read", "ends": "30"}),
+        "a webhook": ("/admin/settings/webhooks/add/", {"url": "https://evil.example/", "events": "reader.left"}),
+    }
+    asked |= {name: thief.post(path, token | form, **thief.own_page) for name, (path, form) in posted.items()}
+    open_ones = [name for name, answer in asked.items() if answer.status != 403 or ASKED not in answer.text]
+    lost = manage(world, LOST)
+    return held(not open_ones and not lost, f"{len(asked)} doors, open: {open_ones or 'none'}, readers lost: {lost}")
 
 
 def picture_bombs(world: World) -> Outcome:

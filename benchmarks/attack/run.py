@@ -27,6 +27,7 @@ ATTACKS: tuple[Attack, ...] = (
     desk.foreign_hosts,
     desk.redirects,
     desk.helper,
+    desk.stale_session,
     desk.outbox,
     desk.restored_ids,
     desk.tokens_in_the_log,

@@ -1,7 +1,7 @@
 """What stands before every screen of the desk: a missing second factor, a fresh proof, the list of sessions."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, cast
 
 from django.contrib.auth.models import User
@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
+from newsletter.desk import rights
 from newsletter.desk.accounts import sessions
 from newsletter.desk.login import proving
 from newsletter.operation.accounts import factors
@@ -27,8 +28,12 @@ def guarded[V: Callable[..., HttpResponse]](view: V) -> V:
         if name not in OPEN and factors.is_missing(user):
             return redirect("admin:account")
         sessions.note(request, timezone.now())
+        go_on = partial(view, request, *args, **kwargs)
         if proving.is_needed(request):
-            return proving.ask(request, lambda: view(request, *args, **kwargs))
-        return view(request, *args, **kwargs)
+            return proving.ask(request, go_on)
+        try:
+            return go_on()
+        except rights.ProofNeeded:
+            return proving.ask(request, go_on)
 
     return cast("V", guard)

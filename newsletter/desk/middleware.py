@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from newsletter.desk.accounts import browsers
-from newsletter.mail.views import is_tester
 from newsletter.operation.accounts import factors
 
 
@@ -29,7 +28,7 @@ class SecondFactorMiddleware:
     """Send an owner who must have a second factor first to their account, from pages outside the desk as well.
 
     Those are the pages that ask for a right: the outbox, and what is answered by a link that others can read there.
-    On a trial they are open to whoever sits at the machine. The desk's own pages are guarded by `desk.guard`.
+    The desk's own pages are guarded by `desk.guard`.
     """
 
     APPS = ("mail",)
@@ -45,5 +44,5 @@ class SecondFactorMiddleware:
         match: Any = request.resolver_match
         if match.app_name not in self.APPS and match.view_name not in self.PAGES:
             return None  # a public page: its request is never asked whose it is
-        is_asked = request.user.is_authenticated and not is_tester(request)
+        is_asked = request.user.is_authenticated
         return redirect("admin:account") if is_asked and factors.is_missing(cast("User", request.user)) else None

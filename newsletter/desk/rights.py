@@ -1,4 +1,4 @@
-"""Rights on the desk: what each is called, what a screen asks for, and the page for somebody who lacks one."""
+"""Rights on the desk: what each is called, which ask for a fresh proof of identity, and the page that refuses."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,12 +10,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.defaults import permission_denied
 
+from newsletter.desk.accounts import sessions
 from newsletter.operation.accounts import roles
 
 OPEN_DESK, MANAGE_ACCOUNTS = (
@@ -37,7 +39,38 @@ VERBS = {
     "change": _("change: %(what)s"),
     "delete": _("delete: %(what)s"),
 }
+# With these, readers leave the building or cannot be had back: each is used only with a fresh proof of identity.
+TAKE_READERS, BAR, LIFT = (
+    "subscribers.export_readers",
+    "subscribers.add_suppression",
+    "subscribers.delete_suppression",
+)
+PROVEN = {TAKE_READERS, BAR, "api.add_token"}  # a token opens what its maker may, for months
+PROVEN_VERBS = {"delete", "erase"}  # of permissions, and of the actions of a list
 SCREENS = {"changelist": "view", "history": "view", "add": "add", "change": "change", "delete": "delete"}
+
+
+class ProofNeeded(Exception):
+    """The session has proved nothing lately. guard.py asks in answer to the request, and then calls the view again."""
+
+
+def require(request: HttpRequest, *permissions: str) -> None:
+    """Refuse somebody who lacks one of `permissions`; ask for a fresh proof where one of them needs it."""
+    if missing := [one for one in permissions if not request.user.has_perm(one)]:
+        raise PermissionDenied(missing[0])
+    if any(map(needs_proof, permissions)):
+        prove(request)
+
+
+def prove(request: HttpRequest) -> None:
+    """Raise ProofNeeded unless the session has proved lately who it is. To be called before anything is done."""
+    if not sessions.is_fresh(request, timezone.now()):
+        raise ProofNeeded
+
+
+def needs_proof(permission: str) -> bool:
+    verb = permission.partition(".")[2].partition("_")[0]
+    return permission in PROVEN or verb in PROVEN_VERBS or (permission.startswith("auth.") and verb != "view")
 
 
 def needs(*permissions: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
@@ -46,8 +79,7 @@ def needs(*permissions: str) -> Callable[[Callable[..., HttpResponseBase]], Call
     def guard(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if missing := [one for one in permissions if not request.user.has_perm(one)]:
-                raise PermissionDenied(missing[0])
+            require(request, *permissions)
             return view(request, *args, **kwargs)
 
         guarded.needs = permissions  # type: ignore[attr-defined]
@@ -93,13 +125,34 @@ def _named_by(exception: Exception) -> str:
 
 def _asked_by(request: HttpRequest) -> str:
     """Return the permission that a screen of the admin asks for, by the name of its address; "" if that is none."""
+    options, verb = _stock_screen(request)
+    if options is None:
+        return ""
+    room, kind = options.opts.app_label, options.opts.model_name
+    return MANAGE_ACCOUNTS if room == "auth" else _narrowest(room, str(kind), verb)
+
+
+def used_by(request: HttpRequest) -> list[str]:
+    """Return the permissions that a form of the stock admin uses: of its screen, and of the action of a list."""
+    options, verb = _stock_screen(request)
+    if options is None or request.method != "POST":
+        return []
+    verbs = {verb}
+    if chosen := request.POST.getlist("action"):  # several: there is one above the list, and one below
+        actions = [one.func for name, one in options.get_actions(request).items() if name in chosen]
+        verbs |= {one for do in actions for one in getattr(do, "allowed_permissions", ())}
+    return [f"{options.opts.app_label}.{one}_{options.opts.model_name}" for one in verbs]
+
+
+def _stock_screen(request: HttpRequest) -> tuple[Any, str]:
+    """Return whose screen of the stock admin it is, and the verb of the permission that it asks for; else None, ""."""
     name = (request.resolver_match and request.resolver_match.url_name) or ""
     for options in admin.site._registry.values():
-        room, kind = options.opts.app_label, options.opts.model_name
-        verb = SCREENS.get(name.removeprefix(f"{room}_{kind}_"))
-        if verb and name.startswith(f"{room}_{kind}_"):
-            return MANAGE_ACCOUNTS if room == "auth" else _narrowest(room, str(kind), verb)
-    return ""
+        begin = f"{options.opts.app_label}_{options.opts.model_name}_"
+        verb = SCREENS.get(name.removeprefix(begin))
+        if verb and name.startswith(begin):
+            return options, verb
+    return None, ""
 
 
 def _narrowest(room: str, kind: str, verb: str) -> str:

@@ -76,7 +76,7 @@ COMPOSE, SEND = rights.needs("issues.change_issue"), rights.needs("issues.send_i
 LOOK_AT_SETTINGS = rights.needs("publication.view_publication")
 CHANGE_SETTINGS = rights.needs("publication.change_publication")
 SEE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers")
-TAKE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers", "subscribers.export_readers")
+TAKE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers", rights.TAKE_READERS)
 ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/", LOOK_AT_ISSUES(composer.preview), "issue_preview"),
     ("preview/<str:tab>/", LOOK_AT_ISSUES(composer.preview), "issue_preview_tab"),
@@ -104,6 +104,7 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
+BAR = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", rights.BAR)
 BRING = rights.needs(*handing_over.RIGHTS)
 COMPOSE_QUOTES = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
 READER_SCREENS: tuple[Screen, ...] = (
@@ -111,6 +112,7 @@ READER_SCREENS: tuple[Screen, ...] = (
     ("act/<str:name>/", CARE(acts.do), "reader_act"),
 )
 READERS_SCREENS: tuple[Screen, ...] = (
+    ("export/", rights.needs(rights.TAKE_READERS)(errands.export), "subscribers_subscriber_export"),
     ("bulk/", CARE(choosing.choose), "readers_bulk"),
     ("bulk/counting/", CARE(choosing.counting), "reader_bulk_counting"),
     ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
@@ -118,8 +120,8 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("errands/<int:pk>/consent/", BRING(handing_over.consent), "reader_import_consent"),
     ("errands/<int:pk>/columns/", BRING(importing.columns), "reader_import_columns"),
     ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
-    ("bar/", CARE(barring.upload), "reader_bar"),
-    ("errands/<int:pk>/bar/", CARE(barring.start), "reader_bar_start"),
+    ("bar/", BAR(barring.upload), "reader_bar"),
+    ("errands/<int:pk>/bar/", BAR(barring.start), "reader_bar_start"),
     ("filters/", CARE(saving.save), "reader_filter_save"),
     ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
     ("sentences/", CARE(sentences.sentences), "reader_sentences"),

@@ -7,12 +7,13 @@ before it is asked, and asked as it was looked at (server-side request forgery, 
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
 from functools import cache
 from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from threading import Timer
+from threading import Thread, Timer
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from django.utils.encoding import iri_to_uri, punycode
@@ -24,6 +25,8 @@ NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address in its last four bytes: R
 UNICAST = IPv6Network("2000::/3")  # all that IANA gives out; whatever carries IPv4 within ::/8 is outside
 # Ways through IPv4 that nobody serves pages on, and whose ends may be anywhere: 6to4 (RFC 7526) and Teredo (RFC 4380).
 RELAYS = (IPv4Network("192.88.99.0/24"), IPv6Network("2002::/16"), IPv6Network("2001::/32"))
+# Documentation (RFC 9637) and ORCHIDv2 (RFC 7343) are no places in a network; Python calls the latter global.
+NO_PLACES = (IPv6Network("3fff::/20"), IPv6Network("2001:20::/28"))
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
@@ -59,7 +62,7 @@ def is_public(address: str) -> bool:
             ip = ip.ipv4_mapped
         elif ip not in UNICAST:
             return False
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in RELAYS)
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in (*RELAYS, *NO_PLACES))
 
 
 def is_askable(address: str, port: int) -> bool:
@@ -82,15 +85,32 @@ def looked_up(parts: SplitResult, may_ask: Callable[[str, int], bool]) -> str:
     """Return the address to connect to; one that may not be asked among several stops the question."""
     port = port_of(parts)
     try:
-        found = socket.getaddrinfo(punycode(parts.hostname or ""), port, type=socket.SOCK_STREAM)
+        addresses = _addresses(punycode(parts.hostname or ""), port)
     except socket.gaierror as error:
         verdict = Verdict.NAMELESS if error.errno in NO_SUCH_NAME else Verdict.OFFLINE
         raise Stop(verdict, str(parts.hostname)) from error
-    addresses = [str(sockaddr[0]) for *_kind, sockaddr in found]
+    except TimeoutError as error:
+        raise Stop(Verdict.DOUBTFUL, str(parts.hostname)) from error
     refused = [address for address in addresses if not may_ask(address, port)]
     if refused:
         raise _why_not(refused[0], port)
     return addresses[0]
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """Return the addresses of a host. Raises TimeoutError after SECONDS: getaddrinfo itself takes no limit."""
+    answer: Future[list[str]] = Future()
+    Thread(target=_resolve, args=(host, port, answer), daemon=True).start()
+    return answer.result(SECONDS)
+
+
+def _resolve(host: str, port: int, answer: "Future[list[str]]") -> None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        answer.set_exception(error)
+    else:
+        answer.set_result([str(sockaddr[0]) for *_kind, sockaddr in found])
 
 
 def _why_not(address: str, port: int) -> Stop:

@@ -1,6 +1,7 @@
-"""The description of the API: whole, valid, and true of every endpoint; the page for people is made of it."""
+"""The description of the API: whole, valid, and true of every endpoint; the page for people lists what is in it."""
 
 import re
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -45,14 +46,16 @@ def test_each_endpoint_says_what_opens_it_and_which_problems_it_has(described):
         assert method != "patch" or "If-Match" in names
 
 
-def test_the_page_for_people_names_every_endpoint_and_every_kind_of_problem(described):
+def test_the_page_for_people_names_every_endpoint_and_every_kind_of_problem_and_leads_on(described):
     page = Client().get("/api/docs/")
 
     assert page.status_code == 200
     assert "script" not in re.sub(r"<script data-src.*?</script>", "", page.text, flags=re.DOTALL).partition("<main")[2]
     for path, method, operation in schema.operations(described):
         assert f"<code>{method.upper()} {path}</code>" in page.text
-        assert f'id="{operation["operationId"]}"' in page.text
+        assert operation["summary"] in unescape(page.text)
+    assert "docs/api.md" in page.text
+    assert 'href="/api/v1/openapi.json"' in page.text
     answer = Client().get("/api/v1/health")
     anchor = answer.json()["type"].partition("#")[2]
     assert f'id="{anchor}"' in page.text

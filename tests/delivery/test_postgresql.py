@@ -38,6 +38,7 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "delivery/test_migrations",
         "issues/test_models",
         "posts/test_neighbours",
+        "api/test_changed_at_once",
         "api/test_repeats",
         "api/test_posts",
         "api/hooks/test_recording",

@@ -4,7 +4,7 @@ The table is held against the addresses of the site: a screen that is not in it 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from html import unescape
@@ -12,33 +12,43 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.mail import mailers
+from django.db import transaction
 from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
 from newsletter.api import tokens
 from newsletter.api.hooks.models import Call, Hook
+from newsletter.api.models import Token
 from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import rights
+from newsletter.desk.bulk import files
+from newsletter.desk.bulk.selection import Count, Selection
 from newsletter.desk.issues import rehearsing
 from newsletter.desk.models import Errand, PostImport, PostImportEntry
+from newsletter.desk.readers.acts import ACTS
+from newsletter.desk.readers.choosing import Chosen
+from newsletter.desk.readers.forms import FORMS
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
 from newsletter.posts.models import Image, MissingAddress, Pattern, Post, Redirect, Revision, Tag
 from newsletter.publication.models import Publication
-from subscribers.models import Suppression, address_hash
+from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.events.test_replying import FILE
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import markup
+from tests.support.second_factor import let_proof_grow_old
 
 pytestmark = pytest.mark.django_db
 
@@ -742,3 +752,172 @@ def test_a_stranger_who_is_refused_sees_the_public_page(rf):
 
     assert response.status_code == 403
     assert "publish" not in response.text
+
+
+# --- What a session does that has proved nothing for an hour ---
+
+DEEDS = {  # by route: what a variable of it may be
+    "admin/subscribers/subscriber/bulk/<str:kind>/": [(kind, f"bulk/{kind}/?all=1") for kind in FORMS],
+    "admin/subscribers/subscriber/<int:pk>/act/<str:name>/": [(name, f"act/{name}/") for name in ACTS],
+    "admin/delivery/mailing/<int:pk>/copies/<str:which>.csv": [("all", "copies/all.csv")],
+}
+LIST = b"email,reason\nnew@example.org,complained\n"
+CSV_FILES = "admin/subscribers/subscriber/errands/<int:pk>/files/<str:name>"
+BAR_START = "admin/subscribers/subscriber/errands/<int:pk>/bar/"
+LOSSES = {  # the doors through which readers leave, are barred or are erased
+    "admin/subscribers/subscriber/export/",
+    "admin/subscribers/subscriber/ erase",
+    *(f"admin/subscribers/subscriber/bulk/<str:kind>/ {kind}" for kind in ("export", "suppress", "unsubscribe")),
+    *(f"admin/subscribers/subscriber/<int:pk>/act/<str:name>/ {name}" for name in ("suppress", "lift")),
+    "admin/subscribers/subscriber/bar/",
+    BAR_START,
+    f"{CSV_FILES} readers.csv",
+    f"{CSV_FILES} refused.csv",
+    "admin/delivery/mailing/<int:pk>/copies/<str:which>.csv all",
+    "admin/subscribers/suppression/add/",
+    "admin/subscribers/suppression/<path:object_id>/delete/",
+    "admin/subscribers/suppression/ delete_selected",
+    "admin/api/token/add/",
+    "admin/settings/webhooks/add/",
+    "admin/settings/webhooks/<int:pk>/change/",
+}
+
+
+ONE_BY_ONE = "admin/subscribers/subscriber/<int:pk>/act/<str:name>/ unsubscribe"
+AS_ON_ITS_PAGE = "admin/delivery/mailing/<int:pk>/moving/"  # why it is paused, for the script of the page
+ROOMS = sorted({route.split("/")[1] for route in TABLE if route.startswith("admin")})
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_an_old_session_takes_no_readers_away_and_bars_or_erases_none(world, settings, tmp_path, room):
+    """Whatever the desk has is opened and posted to, and a new screen as well, because the table has it.
+
+    One reader at a time may be let go: whoever answers letters does it all day.
+    """
+    settings.DATA_DIR = tmp_path
+    client = _browser(world, "owner")
+    let_proof_grow_old(client)
+
+    assert _losses(client, world, [route for route in TABLE if route.split("/")[1] == room]) <= {
+        ONE_BY_ONE,
+        AS_ON_ITS_PAGE,
+    }
+
+
+def test_a_fresh_proof_opens_the_doors_at_which_an_old_session_is_asked(world, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    routes = {door.partition(" ")[0] for door in LOSSES}
+
+    assert _losses(_browser(world, "owner"), world, routes) == LOSSES | {ONE_BY_ONE}
+
+
+def _losses(client: Client, world: World, routes: Collection[str]) -> set[str]:
+    """Return the doors of the desk through which readers leave, are barred or are erased. Each is tried by itself."""
+    found = set()
+    for route, name, address, data in _tries(world):
+        if route not in routes:
+            continue
+        with transaction.atomic():
+            if name == "lift":
+                Suppression.objects.create(address_hash=address_hash(READER), email=READER, reason="manual")
+            before = _at_stake()
+            given = [_given(client.get(address))]
+            given.append(_given(client.post(address, data())))
+            if any(given) or _at_stake() != before:
+                found.add(f"{route} {name}".strip())
+            transaction.set_rollback(True)
+    return found
+
+
+def _tries(world: World) -> Iterator[tuple[str, str, str, Callable[[], dict[str, Any]]]]:
+    """Yield each route with what it is tried with: its name, an address and a form that has what any screen asks."""
+    for route, address in (world.addresses | _errands(world)).items():
+        if route.startswith("outbox/") or route == "admin/logout/":
+            continue  # a mail at a time, and only where none is sent
+        for name, end in DEEDS.get(route, [("", "")]):
+            own = f"{address.rpartition('/' + end.partition('/')[0] + '/')[0]}/{end}" if end else address
+            yield route, name, own, _form(world)
+        for name in _actions(route):
+            yield route, name, address, _form(world, action=name)
+    for name in ("readers.csv", "refused.csv"):
+        yield CSV_FILES, name, _file(world, name), dict
+
+
+def _form(world: World, **more: Any) -> Callable[[], dict[str, Any]]:
+    """Return what makes a form with a value for whatever the screens ask for; a file is read once."""
+    chosen = Chosen(Selection.of_all({}), "all", Count(1, True))
+    reader = Subscriber.objects.get(email=READER).pk
+    ticked = Suppression.objects.get(email="gone@example.org").pk
+    today = timezone.localdate()
+    return lambda: {
+        "chosen": chosen.signed(world.helpers["owner"]),
+        "_selected_action": [reader, ticked],
+        "file": SimpleUploadedFile("list.csv", LIST),
+        "confirmed": "1",
+        "post": "1",
+        "index": "0",
+        "reason": "manual",
+        "tag": "x",
+        "name": "x",
+        "email": "new@example.org",
+        "until_on": f"{today + timedelta(days=3):%F}",
+        "consent": "x",
+        "ends": "30",
+        "scopes": ["readers:read"],
+        "url": "https://hooks.example.org/new",
+        "events": ["reader.left"],
+        "shows_addresses": "on",
+        "password": "x",
+        "note": "",
+        **(more or {"_save": "1"}),  # which an action of a list goes without
+    }
+
+
+def _actions(route: str) -> list[str]:
+    """Return the actions of a list of the stock admin that are no more than its own, by the address of the list."""
+    for options in admin.site._registry.values():
+        if route == f"admin/{options.opts.app_label}/{options.opts.model_name}/" and options.actions is not None:
+            own = [one if isinstance(one, str) else one.__name__ for one in options.actions]
+            return [*own, "delete_selected"]
+    return []
+
+
+def _errands(world: World) -> dict[str, str]:
+    """Return where a list lies ready that bars: whoever begins it bars."""
+    tried = _errand(world, kind="bar", state="tried", name="given.csv")
+    return {BAR_START: f"/admin/subscribers/subscriber/errands/{tried}/bar/"}
+
+
+def _file(world: World, name: str) -> str:
+    done = _errand(world, kind="export" if name == "readers.csv" else "import", state="done", name=name)
+    return f"/admin/subscribers/subscriber/errands/{done}/files/{name}"
+
+
+def _errand(world: World, *, kind: str, state: str, name: str) -> int:
+    """Return the number of work that the owner had done, with a file of it."""
+    folder, now = files.make_folder(), timezone.now()
+    errand = Errand.objects.create(
+        kind=kind, state=state, about="x", by="owner", user=world.helpers["owner"], folder=folder, created_at=now
+    )
+    errand.size = files.keep(errand, name, [f"email\n{READER}\n".encode()])
+    errand.save()
+    return errand.pk
+
+
+def _given(response: Any) -> bool:
+    """Return whether an answer is a file with a reader in it."""
+    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    return READER in _text(response) and not is_page
+
+
+def _at_stake() -> tuple[Any, ...]:
+    """Return what of readers can be lost: who is one, who is barred, what a worker was given to do, who else reads."""
+    grave = ("export", "suppress", "unsubscribe", "bar")
+    errands = Errand.objects.filter(kind__in=grave).exclude(state="tried").order_by("pk")
+    return (
+        list(Subscriber.objects.filter(email=READER).values_list("unsubscribed_at")),
+        list(Suppression.objects.order_by("pk").values_list("email", "reason")),
+        list(errands.values_list("kind", "state")),
+        Token.objects.count(),
+        list(Hook.objects.order_by("pk").values_list("url", "shows_addresses")),
+    )

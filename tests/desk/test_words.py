@@ -87,13 +87,13 @@ def pages(db) -> list[str]:
 
 
 def test_no_page_of_the_desk_leaves_english_behind_or_speaks_like_a_dictionary(pages, monkeypatch):
-    from newsletter.desk.login import proving
+    from newsletter.desk.accounts import sessions
 
-    monkeypatch.setattr(proving, "FRESH_SECONDS", 10**9)
+    monkeypatch.setattr(sessions, "FRESH_SECONDS", 10**9)
     client = Client()
     client.force_login(make_helper("owner", name="gipi"))
     session = client.session
-    session[proving.PROVEN_AT] = timezone.now().timestamp()
+    session[sessions.PROVEN_AT] = timezone.now().timestamp()
     session.save()
 
     said = {path: words_of(client.get(path, follow=True).text) for path in pages}

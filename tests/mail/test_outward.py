@@ -1,7 +1,7 @@
 """What is fetched from the web comes from the web: never from this machine, nor from the network that it is in."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -85,3 +85,20 @@ def test_nothing_of_our_own_network_is_asked_and_nothing_but_the_web(url, monkey
 
     with pytest.raises(NotFetched):
         fetch(url, 100, agent="x")
+
+
+@pytest.mark.parametrize("address", ["3fff::1", "3fff:fff::1", "2001:20::1", "2001:2f:ffff::1"])
+def test_addresses_of_books_and_of_hashes_are_no_places(address):
+    """RFC 9637 and RFC 7343: IANA calls neither reachable, and Python one of them."""
+    assert not outward.is_public(address)
+
+
+def test_a_resolver_that_does_not_answer_is_waited_for_no_longer_than_a_server(monkeypatch):
+    answers = Event()
+    monkeypatch.setattr(outward, "SECONDS", 0.05)
+    monkeypatch.setattr(outward.socket, "getaddrinfo", lambda *args, **kwargs: answers.wait(20) and [])
+
+    with pytest.raises(NotFetched, match=r"doubtful: slow\.example"):
+        fetch("https://slow.example/a.png", 100, agent="x")
+
+    answers.set()

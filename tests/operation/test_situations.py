@@ -252,6 +252,11 @@ TABLE = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _token(settings):
+    settings.METRICS_TOKEN = "let-me-see"
+
+
 @pytest.mark.parametrize("situation", TABLE, ids=lambda one: one.name)
 def test_each_is_named_by_the_doctor_by_readyz_by_metrics_and_by_the_log(situation, house, client, caplog):
     situation.make(house)
@@ -259,7 +264,7 @@ def test_each_is_named_by_the_doctor_by_readyz_by_metrics_and_by_the_log(situati
     findings = diagnosis.examine(timezone.now())
     watching.look(timezone.now())
     readyz = client.get("/readyz")
-    metrics = samples(client.get("/metrics", REMOTE_ADDR="127.0.0.1").text)
+    metrics = samples(client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).text)
 
     found = next(one for one in findings if one.id == situation.finding)
     assert situation.sentence.format(smtp=house.smtp.port) in found.message
@@ -279,7 +284,7 @@ def test_each_is_named_by_the_doctor_by_readyz_by_metrics_and_by_the_log(situati
 def test_in_order_nothing_of_it_is_said(house, client, caplog):
     findings = {one.id for one in diagnosis.examine(timezone.now())}
     watching.look(timezone.now())
-    metrics = samples(client.get("/metrics", REMOTE_ADDR="127.0.0.1").text)
+    metrics = samples(client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).text)
 
     assert findings == {"worker.silent"}
     assert client.get("/readyz").status_code == 200
@@ -319,14 +324,15 @@ from django.utils import timezone, translation
 from newsletter.operation import diagnosis
 with translation.override("en"):
     found = [[one.level, one.id, one.message] for one in diagnosis.examine(timezone.now())]
-here = {"REMOTE_ADDR": "127.0.0.1", "headers": {"Host": "localhost"}}
+here = {"headers": {"Host": "localhost", "Authorization": "Bearer let-me-see"}}
 pages = {name: Client().get(f"/{name}", **here).content.decode() for name in ("readyz", "metrics")}
 print(json.dumps({"found": found} | pages))
 """
 
 
 def ask(before=(), **env):
-    env = os.environ | {"DJANGO_SETTINGS_MODULE": "newsletter.settings", "TRUSTED_PROXIES": "0"} | env
+    given = {"DJANGO_SETTINGS_MODULE": "newsletter.settings", "TRUSTED_PROXIES": "0", "METRICS_TOKEN": "let-me-see"}
+    env = os.environ | given | env
     if before:
         command = [*before, sys.executable, "-c", ASK]
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)

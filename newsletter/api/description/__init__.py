@@ -1,1 +1,1 @@
-"""How the API explains itself: to programs as OpenAPI (`schema.py`), to people as a page (`explaining.py`)."""
+"""How the API describes itself: to programs as OpenAPI (`schema.py`), and at which addresses (`pages.py`)."""

@@ -1,4 +1,4 @@
-"""How the API is explained: to programs as OpenAPI, to people as a page."""
+"""How the API is described: to programs as OpenAPI, to people as a page that leads to the guide and to that."""
 
 import json
 
@@ -7,7 +7,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from newsletter.api.description import schema
-from newsletter.api.description.explaining import sections
+from newsletter.api.problems import KINDS
+from newsletter.api.scopes import SCOPES
 
 SECONDS = 300  # that proxies may keep the description
 
@@ -22,5 +23,8 @@ def openapi(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def documentation(request: HttpRequest) -> HttpResponse:
-    """The description for people."""
-    return render(request, "api/documentation.html", sections(schema.description()))
+    """What there is, in a line each. The type of a problem leads here, to its name."""
+    operations = schema.operations(schema.description())
+    endpoints = [(method.upper(), path, one["summary"], one.get("x-scope", "")) for path, method, one in operations]
+    context = {"endpoints": endpoints, "scopes": SCOPES.items(), "problems": KINDS.items()}
+    return render(request, "api/documentation.html", context)

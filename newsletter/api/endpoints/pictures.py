@@ -93,6 +93,7 @@ def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]
 @pictures.changes("/pictures/{id}", scope="posts:write", needs=("posts.change_image",), returns=PictureOut)
 def change_picture(request: ApiRequest, id: str, change: AltIn) -> Answer:  # noqa: A002 - see read_picture
     """Change what a picture says."""
+    Image.objects.select_for_update().filter(digest=id).first()  # as a tag
     image = _picture(id)
     conditions.demand(request, conditions.etag_of(_told(image)))
     form = AltForm({"alt": change.alt}, instance=image)

@@ -69,6 +69,7 @@ def read_tag(request: ApiRequest, number: Number) -> Answer:
 @tags.changes("/tags/{number:number}", scope="posts:write", needs=("posts.change_tag",), returns=TagOut)
 def change_tag(request: ApiRequest, number: Number, change: TagChanges) -> Answer:
     """Change the name of a tag or the end of its address."""
+    Tag.objects.select_for_update().filter(pk=number).first()  # who else changes it now waits until this is compared
     tag = _tag(number)
     conditions.demand(request, conditions.etag_of(_told(tag)))
     form = TagForm({"name": tag.name, "slug": tag.slug} | change.model_dump(exclude_unset=True), instance=tag)

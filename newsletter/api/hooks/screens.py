@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,7 +22,6 @@ from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
 SHOWN = 50  # calls
-ADDRESSES = "subscribers.export_readers"  # the right of who may have addresses sent elsewhere
 TOLD = "webhook_secret"  # in the session: whose secret is shown once
 DOTS = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HELD: "warn"}
 
@@ -70,11 +68,13 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
+    if request.method == "POST":
+        rights.prove(request)  # it tells somebody else who leaves, perhaps with their address
     is_new, had_addresses = hook.pk is None, hook.shows_addresses
     form = HookForm(request.POST if request.method == "POST" else None, instance=hook)
     if form.is_valid():
-        if form.cleaned_data["shows_addresses"] and not had_addresses and not request.user.has_perm(ADDRESSES):
-            raise PermissionDenied(ADDRESSES)
+        if form.cleaned_data["shows_addresses"] and not had_addresses:
+            rights.require(request, rights.TAKE_READERS)
         hook = form.save()
         hook.listen(form.cleaned_data["events"], now)
         Change.objects.log(
@@ -132,6 +132,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def rotate(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
+    rights.prove(request)
     acting.rotate(hook, timezone.now())
     request.session[TOLD] = hook.pk
     return redirect("admin:webhook", pk)

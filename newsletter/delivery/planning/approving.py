@@ -23,6 +23,7 @@ from newsletter.delivery.planning.obstacles import (
 )
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Revision
+from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
 PROGRAM_HOLD = timedelta(minutes=15)
@@ -139,6 +140,7 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
         mailing.save(force_insert=True)
         kept.keep(mailing)
         mailing.record(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
+        Change.objects.log(Change.What.ADDED, [mailing], {"issue": str(mailing.issue)}, at=mailing.approved_at)
         Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=mailing.approved_at)
     return mailing
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from newsletter.desk.accounts import browsers
 from newsletter.desk.accounts.adapters import UNKNOWN_ADDRESS, AccountAdapter
 
+FRESH_SECONDS = 10 * 60  # that a login or a proof of identity counts
 PROVEN_AT, IS_NEW = "desk_proven_at", "desk_is_new_browser"  # in the session
 SEEN_EVERY = timedelta(minutes=5)  # how exact "last seen" is: not every page of the desk writes
 AGENT_LENGTH_MAX = 200  # characters, as in allauth's table
@@ -90,6 +91,12 @@ def _write(request: HttpRequest, user: Any, now: datetime, *, created_at: dateti
         "created_at": created_at,
     }
     UserSession.objects.update_or_create(session_key=request.session.session_key, defaults=seen)
+
+
+def is_fresh(request: HttpRequest, now: datetime) -> bool:
+    """Return whether this session has logged in or proved who it is within FRESH_SECONDS."""
+    proven_at: float = request.session.get(PROVEN_AT, 0)
+    return 0 <= now.timestamp() - proven_at < FRESH_SECONDS
 
 
 # --- The list ---

@@ -5,8 +5,7 @@ proof: nothing is lost, nothing is stored, and no script is needed.
 """
 
 from collections.abc import Callable, Iterator
-from functools import wraps
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import admin, messages
 from django.contrib.auth import authenticate, logout
@@ -18,20 +17,17 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from newsletter.desk.accounts import attempts, browsers, passkeys
+from newsletter.desk import rights
+from newsletter.desk.accounts import attempts, browsers, passkeys, sessions
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.desk.forms import CodeForm, PasswordForm
 from newsletter.operation.accounts import factors
 from newsletter.publication.models import Publication
 
-FRESH_SECONDS = 10 * 60  # that a login or a proof counts
 TRIES_MAX = 5  # wrong proofs in a row, after which the session ends
 TRIES = "desk_proof_tries"  # in the session
 PREFIX = "_proof"  # of the fields of the proof itself, among those that it carries
 SENDER = ("sender_name", "sender_email", "reply_to", "bounces_to")
-GRAVE_ACTIONS = {"delete_selected", "erase"}
-
-type View = Callable[..., HttpResponse]
 
 
 # --- What asks for it ---
@@ -43,10 +39,6 @@ def _always(request: HttpRequest) -> bool:
 
 def _when_posted(request: HttpRequest) -> bool:
     return request.method == "POST" and not is_fresh(request)
-
-
-def _when_grave(request: HttpRequest) -> bool:
-    return request.POST.get("action") in GRAVE_ACTIONS and not is_fresh(request)
 
 
 def _when_sender_changes(request: HttpRequest) -> bool:
@@ -68,34 +60,27 @@ def _when_browser_is_new(request: HttpRequest) -> bool:
     return request.method == "POST" and bool(request.session.get(IS_NEW)) and not is_fresh(request)
 
 
-# By the name of the address. A screen that is not named here is asked for nothing.
+# By the name of the address: what must wait although no right says so. Readers are not among them: see rights.py.
 ASKING: dict[str, Callable[[HttpRequest], bool]] = {
-    "subscribers_subscriber_export": _always,
-    "mailing_csv": _always,
-    "webhook_add": _when_posted,  # it tells somebody else who leaves, perhaps with their address
-    "webhook_change": _when_posted,
-    "webhook_rotate": _when_posted,
     "settings_sender": _when_sender_changes,
     "settings_security": _when_second_factor_changes,
     "password_change": _always,  # when it is opened: passwords would have to be typed again
     "auth_user_start_link": _when_posted,  # the link opens the account, and removes its second factors
     "auth_user_add": _always,
-    "api_token_add": _when_posted,  # the token opens what its maker may, for months
     "issue_send": _when_browser_is_new,
     "issue_correct": _when_browser_is_new,
     "mailing_at_once": _when_browser_is_new,
 }
 FAMILIES: tuple[tuple[str, str, Callable[[HttpRequest], bool]], ...] = (
     ("", "_delete", _when_posted),
-    ("", "_changelist", _when_grave),
-    ("auth_", "_add", _when_posted),
-    ("auth_", "_change", _when_posted),
     ("factor_", "", _always),
 )
 
 
 def is_needed(request: HttpRequest) -> bool:
-    """Return whether this request must wait for a proof."""
+    """Return whether this request must wait for a proof before its view is called."""
+    if not is_fresh(request) and any(map(rights.needs_proof, rights.used_by(request))):
+        return True
     name = getattr(request.resolver_match, "url_name", None) or ""
     if asks := ASKING.get(name):
         return asks(request)
@@ -104,27 +89,13 @@ def is_needed(request: HttpRequest) -> bool:
 
 
 def is_fresh(request: HttpRequest) -> bool:
-    """Return whether this session has logged in or proved who it is within FRESH_SECONDS."""
-    proven_at: float = request.session.get(PROVEN_AT, 0)
-    return 0 <= timezone.now().timestamp() - proven_at < FRESH_SECONDS
+    return sessions.is_fresh(request, timezone.now())
 
 
 def accept(request: HttpRequest) -> None:
     """Count the session as proven from now on, and its browser as no longer new."""
     request.session[PROVEN_AT], request.session[IS_NEW] = timezone.now().timestamp(), False
     request.session.pop(TRIES, None)
-
-
-def fresh_identity_required[V: View](view: V) -> V:
-    """Ask for a proof of identity before `view`, unless there was one lately. For views that the table cannot name."""
-
-    @wraps(view)
-    def proven(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if is_fresh(request):
-            return view(request, *args, **kwargs)
-        return ask(request, lambda: view(request, *args, **kwargs))
-
-    return cast("V", proven)
 
 
 # --- Asking ---

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,14 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
+from newsletter.desk import rights
 from newsletter.desk.readers.forms import PauseForm, ReasonForm, TagForm
 from newsletter.publication import actors
 from subscribers import acting
 from subscribers.acting import End, Ends, Occasion
 from subscribers.models import Subscriber, Suppression
 
-LIFTING = "subscribers.delete_suppression"
-LIFTS = frozenset({"lift", "ask_back", "reopen"})
+LIFTS = ("lift", "ask_back", "reopen")
 
 
 class OwnTagForm(ReasonForm):
@@ -35,13 +34,21 @@ class OwnTagForm(ReasonForm):
 
 @dataclass(frozen=True)
 class Act:
-    """label: of its button. do: what it does to the reader by what was typed. done: what is said then."""
+    """label: of its button. do: what it does to the reader by what was typed. done: what is said then.
+
+    right: what it asks for beyond the right to care for readers.
+    """
 
     label: Promise
     form: type[ReasonForm]
     do: Callable[[int, ReasonForm, Occasion], Ends]
     done: Promise
     is_grave: bool = False
+    right: str = ""
+
+    @property
+    def rights(self) -> list[str]:
+        return [self.right] if self.right else []
 
 
 ACTS: Final[dict[str, Act]] = {
@@ -83,6 +90,7 @@ ACTS: Final[dict[str, Act]] = {
         lambda pk, _form, occasion: acting.suppress([pk], occasion),
         gettext_lazy("No mail goes to this address any more."),
         is_grave=True,
+        right=rights.BAR,
     ),
     "lift": Act(
         gettext_lazy("Let the address be mailed again"),
@@ -90,18 +98,21 @@ ACTS: Final[dict[str, Act]] = {
         lambda pk, _form, occasion: acting.lift([pk], occasion),
         gettext_lazy("The address may be mailed again."),
         is_grave=True,
+        right=rights.LIFT,
     ),
     "ask_back": Act(
         gettext_lazy("Ask whether they want it again"),
         ReasonForm,
         lambda pk, _form, occasion: acting.ask_back(pk, occasion),
         gettext_lazy("The reader gets one mail with a link to confirm. Nothing else goes to them until they have."),
+        right=rights.LIFT,
     ),
     "reopen": Act(
         gettext_lazy("Let them sign up again"),
         ReasonForm,
         lambda pk, _form, occasion: acting.reopen(pk, occasion),
         gettext_lazy("Nothing was mailed. The form takes the address again: the reader has to sign up and confirm."),
+        right=rights.LIFT,
     ),
 }
 NOT_DONE: Final[dict[End, Promise]] = {
@@ -126,7 +137,7 @@ def offers(reader: Subscriber, user: Any) -> Iterator[Offer]:
     """Yield what may be done to a reader now."""
     tags = reader.tag_names
     barred = Suppression.objects.filter(address_hash=reader.address_hash).first()
-    way_back = _way_back(barred, reader) if barred and user.has_perm(LIFTING) else ""
+    way_back = _way_back(barred, reader) if barred else ""
     makes_sense = {
         "tag": True,
         "untag": bool(tags),
@@ -136,7 +147,7 @@ def offers(reader: Subscriber, user: Any) -> Iterator[Offer]:
         "suppress": barred is None,
     } | {name: name == way_back for name in LIFTS}
     for name, act in ACTS.items():
-        if makes_sense[name]:
+        if makes_sense[name] and user.has_perms(act.rights):
             form = act.form(auto_id=f"{name}-%s")
             if name == "untag":
                 form.fields["tag"].widget.choices = [(tag, tag) for tag in tags]
@@ -160,8 +171,7 @@ def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """Do one thing to a reader, and say what came of it on their page."""
     if name not in ACTS:
         raise Http404(name)
-    if name in LIFTS and not request.user.has_perm(LIFTING):
-        raise PermissionDenied(LIFTING)
+    rights.require(request, *ACTS[name].rights)
     reader = get_object_or_404(Subscriber, pk=pk)
     form = ACTS[name].form(request.POST)
     if form.is_valid():

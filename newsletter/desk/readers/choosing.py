@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.core import signing
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.desk import tasks
+from newsletter.desk import rights, tasks
 from newsletter.desk.bulk import beginning
 from newsletter.desk.bulk.selection import NARROWINGS, SEARCH, TICKED_MAX, Count, Selection, count
 from newsletter.desk.models import Errand
@@ -29,7 +28,7 @@ ALL, TICKED = "all", "readers"  # in an address line: all that the rest of it me
 SALT = "desk.readers.chosen"
 SHOWN_SECONDS = 24 * 3600  # that a page may have been open
 SEARCHED = gettext_lazy("search")
-EXPORTING = "subscribers.export_readers"
+RIGHTS: dict[str, str] = {Errand.Kind.EXPORT: rights.TAKE_READERS, Errand.Kind.SUPPRESS: rights.BAR}
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     chosen = chosen_by(request)
     if chosen is None:
         return _nobody(request)
-    kinds = [kind for kind in FORMS if _may(request, kind)]
+    kinds = [kind for kind in FORMS if request.user.has_perms(_rights(kind))]
     rows = [
         (
             Errand.Kind(kind).label,
@@ -106,8 +105,9 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
     """Show what would happen to whom; begin it on POST, for exactly the readers that the page has shown."""
     if kind not in FORMS:
         raise Http404(kind)
-    if not _may(request, kind):
-        raise PermissionDenied(EXPORTING)
+    rights.require(request, *_rights(kind))
+    if kind in words.GRAVE:
+        rights.prove(request)
     is_posted = request.method == "POST"
     chosen = Chosen.unsigned(request.POST.get("chosen", ""), request.user) if is_posted else chosen_by(request)
     if chosen is None:
@@ -162,8 +162,9 @@ def _nobody(request: HttpRequest) -> HttpResponse:
     return _page(request, "nobody", {"title": _("No reader is chosen"), "back": _list()}, status=400)
 
 
-def _may(request: HttpRequest, kind: str) -> bool:
-    return kind != Errand.Kind.EXPORT or request.user.has_perm(EXPORTING)
+def _rights(kind: str) -> list[str]:
+    """Return what it asks for beyond the right to care for readers."""
+    return [RIGHTS[kind]] if kind in RIGHTS else []
 
 
 def _parts(request: HttpRequest) -> dict[Promise | str, Promise | str]:

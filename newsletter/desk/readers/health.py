@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery.events import hygiene
+from newsletter.desk import rights
 from newsletter.operation.accounts import roles
 from subscribers.models import Suppression
 
@@ -31,7 +32,7 @@ def health(request: HttpRequest) -> HttpResponse:
             for reason in Suppression.Reason
             if reason in standing.suppressed
         ],
-        "may_bar": request.user.has_perm("subscribers.change_subscriber"),
+        "may_bar": request.user.has_perms(("subscribers.change_subscriber", rights.BAR)),
         "issues": hygiene.by_issue(mailings),
         "came_back_columns": CAME_BACK,
         "domains": [_row(one) for one in hygiene.by_domain(mailings)],

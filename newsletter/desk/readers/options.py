@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.desk import rights
 from newsletter.desk.bulk import copies
 from newsletter.desk.bulk.selection import NARROWINGS
 from newsletter.desk.models import Errand
@@ -19,13 +20,13 @@ from subscribers.admin import SubscriberAdmin
 from subscribers.filters import FIELDS, Field, Options
 from subscribers.models import Subscriber
 
+VERBS: dict[str, str] = {Errand.Kind.EXPORT: "export", Errand.Kind.SUPPRESS: "bar"}
+
 
 def bulk_action(kind: str) -> Any:
     """Return an action of the list: it leads to the page that says how many, which and what, and does nothing."""
 
-    @admin.action(
-        description=Errand.Kind(kind).label, permissions=["export" if kind == Errand.Kind.EXPORT else "change"]
-    )
+    @admin.action(description=Errand.Kind(kind).label, permissions=[VERBS.get(kind, "change")])
     def lead(_admin: Any, request: HttpRequest, _readers: Any) -> HttpResponse:
         ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
         line = (
@@ -57,7 +58,10 @@ class ReadersAdmin(SubscriberAdmin):
     change_form_template = "admin/subscribers/reader.html"
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(choosing.EXPORTING)
+        return request.user.has_perm(rights.TAKE_READERS)
+
+    def has_bar_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(rights.BAR)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list, with the saved filters and a way to all that match, which needs no script."""

@@ -1,4 +1,7 @@
-"""The record of the desk: what was done to posts, issues and the settings, by whom, and from where. Nobody edits it."""
+"""The record of the desk: what was done to posts, issues and the settings, by whom, and from where. Nobody edits it.
+
+Of a mailing it has the beginning, whoever began it and from where; the page of the issue has every step.
+"""
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -9,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
+from newsletter.delivery.models import Mailing
 from newsletter.desk.models import Errand
-from newsletter.publication.audit import PER_PAGE, AuditedAdmin, Entry
+from newsletter.publication.audit import PER_PAGE, AuditedAdmin, Entry, who
 from newsletter.publication.changes import Change
 
 SEARCH_LENGTH_MAX = 200  # characters, as many as a title has
@@ -40,6 +44,8 @@ def _entry(change: Change) -> Entry:
     options = next((one for one in admin.site._registry.values() if one.opts.label_lower == change.about), None)
     if change.about == Errand._meta.label_lower:  # what was done to readers says all by its title
         return Entry(change.at, change.title, change.by)
+    if change.about == Mailing._meta.label_lower:
+        return Entry(change.at, _("Mailing scheduled: %(issue)s") % change.detail, who(change.by, change.via))
     if not isinstance(options, AuditedAdmin):  # a kind that this version does not know any more
         return Entry(
             change.at, _("%(title)s: %(what)s") % {"title": change.title, "what": change.get_what_display()}, change.by

@@ -22,13 +22,14 @@ ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\[]"})  # what would en
 def posts(request: HttpRequest) -> JsonResponse:
     """Answer the published posts that contain the words of `q`, best first; without words the newest.
 
-    Unlisted ones too: an author knows of them.
+    Unlisted ones too, of those that the user may look at: an author knows of them.
     except: the key of the post that is being written.
     """
     refuse_unless_writer(request)
     query, now = request.GET.get("q", "").replace("\0", "").strip()[:QUERY_MAX], timezone.now()
     own = request.GET.get("except", "")
-    public = Post.objects.published(now).exclude(pk=int(own) if own.isdecimal() and len(own) < 19 else 0).defer("body")
+    known = Post.objects.listed(now) | Post.objects.open_to(request.user).published(now)
+    public = known.exclude(pk=int(own) if own.isdecimal() and len(own) < 19 else 0).defer("body")
     if query:
         results = search(query, now=now, limit=LOOKED_AT, finds_unlisted=True).results
         keys = [one.key for one in results if one.kind == "post"]

@@ -1,5 +1,6 @@
 """The history of a post and of an issue: what was really changed, and each verb with who did it and from where."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
 
@@ -278,7 +279,10 @@ def test_the_command_line_is_told(desk, issue):
     make_subscriber()
     call_command("send_issue", 7, stdout=StringIO())
 
+    record = markup(desk.get("/admin/settings/record/"))
+
     assert lines(desk, issue) == ["Scheduled | from the command line"]
+    assert re.search(r"Mailing scheduled: 第 7 期\s第七期.{1,60}from the command line", record)
 
 
 def test_a_pause_by_a_lane_is_nobodys_whoever_started_it():

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from newsletter.mail import outbox
 from newsletter.operation.accounts import factors
@@ -197,11 +198,12 @@ def test_pages_outside_the_desk_that_ask_for_rights_are_closed_too(desk, strict,
     assert (response.status_code, response["Location"]) == (302, ACCOUNT)
 
 
-def test_on_a_trial_the_outbox_stays_open_to_who_sits_at_the_machine(desk, strict, settings, tmp_path):
+def test_on_a_trial_the_outbox_is_closed_to_an_owner_without_one_too(desk, strict, settings, tmp_path):
     settings.MAILERS = {"default": {"BACKEND": outbox.BACKEND, "OPTIONS": {"directory": str(tmp_path)}}}
     settings.SITE_URL = "http://127.0.0.1:8000"
 
-    assert desk.get("/outbox/").status_code == 200
+    assert desk.get("/outbox/")["Location"] == ACCOUNT
+    assert Client().get("/outbox/").status_code == 200  # to whoever sits at the machine, and is asked for nothing
 
 
 def test_what_is_posted_does_not_happen(desk, strict):

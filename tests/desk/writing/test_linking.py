@@ -55,6 +55,18 @@ def test_without_words_the_newest_posts_are_offered(author):
 
 
 @pytest.mark.django_db
+def test_a_writer_finds_their_own_unlisted_posts_and_those_of_nobody_else(client):
+    writer = make_helper("writer")
+    client.force_login(writer)
+    indexed("自己的", body="會議", is_unlisted=True, created_by=writer)
+    indexed("別人的", body="會議", is_unlisted=True)
+    indexed("大家的", body="會議")
+
+    assert {one["title"] for one in found(client, q="會議")} == {"自己的", "大家的"}
+    assert {one["title"] for one in found(client)} == {"自己的", "大家的"}
+
+
+@pytest.mark.django_db
 def test_a_search_takes_few_queries_however_many_posts_are_found(author, django_assert_max_num_queries):
     for n in range(6):
         indexed(f"會議{n}", body="會議")

@@ -46,7 +46,18 @@ def test_to_anybody_else_the_page_does_not_exist(ask, given):
     assert "newsletter_" not in response.text
 
 
-def test_without_a_token_this_machine_alone_reads(client):
+def test_without_a_token_nobody_reads_a_public_site(client, settings):
+    """A proxy on the same machine need not name its clients."""
+    settings.SITE_URL, settings.ALLOWED_HOSTS = "https://news.example.org", ["news.example.org"]
+
+    response = client.get("/metrics", REMOTE_ADDR="127.0.0.1", headers={"Host": "news.example.org"}, secure=True)
+
+    assert response.status_code == 404
+
+
+def test_without_a_token_the_machine_of_a_trial_alone_reads(client, settings):
+    settings.SITE_URL = "http://127.0.0.1:8000"
+
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 200
     assert client.get("/metrics", REMOTE_ADDR="203.0.113.7").status_code == 404
     behind = client.get("/metrics", REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": "203.0.113.7"})
@@ -57,9 +68,10 @@ def test_it_is_only_read(client):
     assert client.post("/metrics").status_code == 405
 
 
-def test_no_address_of_a_reader_and_no_token_is_told(client):
-    text = client.get("/metrics", REMOTE_ADDR="127.0.0.1").text
+def test_no_address_of_a_reader_and_no_token_is_told(ask):
+    text = ask("Bearer let-me-see").text
 
+    assert "newsletter_readers" in text
     assert "@" not in text
     assert "/p/" not in text
 
@@ -81,10 +93,10 @@ def test_requests_are_of_a_few_kinds(path, kind):
     assert requests.kind_of(path) == kind
 
 
-def test_a_process_that_serves_nobody_counts_nothing(client):
+def test_a_process_that_serves_nobody_counts_nothing(client, ask):
     client.get("/")
 
-    assert "newsletter_http_requests" not in client.get("/metrics", REMOTE_ADDR="127.0.0.1").text
+    assert "newsletter_http_requests" not in ask("Bearer let-me-see").text
 
 
 PROCESSES = """
