@@ -143,10 +143,17 @@ def _give_up(batch: Batch, record: Record | None) -> bool:
 def recover_slot(worker: str, number: int) -> int:
     """Recover what a predecessor left leased. Only the holder of the slot may call this.
 
-    It is dead, unless its lock file was deleted: so its record is revoked before it is read.
+    It is dead, unless its lock file was deleted: so its record is revoked before it is read. What our recorder has no
+    record of may be sent by a machine that was made as a copy of this one, with its name: its lease tells.
     """
-    left = _leased(Q(worker__startswith=worker))
-    return sum(recover(batch, flight_recorder.revoke(flight(number), batch.pk, batch.token)) for batch in left)
+    ours = Q(worker__startswith=worker)
+    over = {batch.pk for batch in _leased(ours & Q(lease_until__lt=Now()))}
+    recovered = 0
+    for batch in _leased(ours):
+        record = flight_recorder.revoke(flight(number), batch.pk, batch.token)
+        if record or batch.pk in over:
+            recovered += recover(batch, record)
+    return recovered
 
 
 def _leased(owners: Q) -> list[Batch]:
