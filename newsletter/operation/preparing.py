@@ -44,9 +44,9 @@ def bring_up_to_date() -> None:
             _refuse_another_encoding()
             refuse_newer()
             call_command("migrate", verbosity=0, interactive=False)
+        restored.remember(timezone.now())
     except OperationalError as error:
         raise CommandError(f"The database cannot be used: {error}") from None
-    restored.remember(timezone.now())
 
 
 def refuse_newer() -> None:

@@ -162,6 +162,8 @@ def _told(work: Callable[[], None]) -> None:
         work()
     except CommandError as error:
         raise SystemExit(f"CommandError: {error}") from None
+    except OSError as error:
+        raise SystemExit(f"CommandError: DATA_DIR={settings.DATA_DIR} cannot be used: {error}") from None
     except ImproperlyConfigured as error:
         raise SystemExit(f"{error}") from None
     finally:
