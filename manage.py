@@ -64,6 +64,7 @@ def run(words: list[str]) -> None:
     import django  # noqa: PLC0415 - who asks for health needs none
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - who asks for health needs no Django
     from django.core.management import execute_from_command_line, load_command_class  # noqa: PLC0415 - the same
+    from django.db import OperationalError, ProgrammingError  # noqa: PLC0415 - the same
     from environs import EnvError  # noqa: PLC0415 - the same
 
     try:
@@ -77,6 +78,12 @@ def run(words: list[str]) -> None:
             execute_from_command_line([sys.argv[0], *words])
     except (ImproperlyConfigured, EnvError) as error:  # the operator's to mend: no traceback
         sys.exit(f"{error}")
+    except (OperationalError, ProgrammingError):
+        from newsletter.operation import preparing  # noqa: PLC0415 - where nothing fails, nobody waits for it
+
+        if reason := preparing.unready():
+            sys.exit(reason)
+        raise
 
 
 if __name__ == "__main__":

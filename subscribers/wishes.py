@@ -5,6 +5,7 @@ wish is kept as it is, `<moment> <token>`, and the token is looked at when the d
 """
 
 import fcntl
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from newsletter.mail import tokens
 from subscribers import departures
 from subscribers.models import Subscriber
 from subscribers.models.consents import Circumstances
+
+log = logging.getLogger(__name__)
 
 PATIENCE_MS = 1500  # what a wish may wait for the database
 SIZE_MAX = 16 * 1024**2  # octets, some 250,000 wishes: strangers can add to the file while no token can be checked
@@ -57,10 +60,14 @@ def keep(token: str, now: datetime) -> bool:
     """Keep a wish to leave, on the disk when this returns; False for what can be no token, or when there is no room."""
     if tokens.number_of(token) is None:
         return False
-    with _locked() as file:
-        if file.seek(0, 2) > SIZE_MAX:
-            return False
-        departures.append(path(), f"\n{now.astimezone(UTC).isoformat()} {token}".encode())
+    try:
+        with _locked() as file:
+            if file.seek(0, 2) > SIZE_MAX:
+                return False
+            departures.append(path(), f"\n{now.astimezone(UTC).isoformat()} {token}".encode())
+    except OSError:
+        log.exception("A wish to leave cannot be kept; its sender is asked to come again.")
+        return False
     return True
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Max, Min, Q, When
 from django.db.models.functions import Left
 
+from newsletter.delivery.apart import apart
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.packing import Copy
@@ -34,7 +35,10 @@ RULE = {  # planning/audience.py in words
 def issue_due(now: datetime) -> list[Certificate]:
     """Issue the certificates that are missing or out of date."""
     closed = Mailing.objects.filter(state__in=CLOSED, certified_at__isnull=True, planned_at__isnull=False)
-    issued = [issue(mailing, now) for mailing in closed.defer("html", "text").select_related("issue").order_by("pk")]
+    issued = []
+    for mailing in closed.defer("html", "text").select_related("issue").order_by("pk"):
+        with apart(f"the certificate of mailing {mailing.pk}"):
+            issued.append(issue(mailing, now))
     return [certificate for certificate in issued if certificate]
 
 

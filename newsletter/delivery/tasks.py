@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from newsletter.delivery import certificate, hub
+from newsletter.delivery.apart import apart
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.events import suppressing, thinning
 from newsletter.delivery.ledger import at_rest, breakdown, compaction, recovery, restored
@@ -53,18 +54,27 @@ def _look_after_all(now: datetime) -> None:
 
 def take_steps(now: datetime) -> None:
     """Do what the dispatcher has to do for mailings; what each step looks after makes an end of `at_rest`."""
-    recovery.sweep(settings.DELIVERY_LANES)
-    recovery.settle_cancelled()
-    recovery.reopen(now)
-    alerts.observe_unattended(now)  # before they are begun
-    beginning.begin_due(now)
+    with apart("recovery"):
+        recovery.sweep(settings.DELIVERY_LANES)
+    with apart("settling what was cancelled"):
+        recovery.settle_cancelled()
+    with apart("reopening"):
+        recovery.reopen(now)
+    with apart("looking for what nobody took up"):
+        alerts.observe_unattended(now)  # before they are begun
+    with apart("beginning"):
+        beginning.begin_due(now)
     if Mailing.objects.ready(now).exists():
         wake_lanes()
     for mailing in Mailing.objects.filter(state=Mailing.State.SENDING).defer("html", "text"):
-        mailing.finish(now)
-    certificate.issue_due(now)
-    suppressing.settle(now)
-    breakdown.count_some(now, COUNTING_SECONDS)
+        with apart(f"finishing mailing {mailing.pk}"):
+            mailing.finish(now)
+    with apart("certificates"):
+        certificate.issue_due(now)
+    with apart("judging refusals"):
+        suppressing.settle(now)
+    with apart("counting"):
+        breakdown.count_some(now, COUNTING_SECONDS)
 
 
 @shared_task(ignore_result=True)

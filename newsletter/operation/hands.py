@@ -90,9 +90,11 @@ def load() -> None:
 def _remember() -> None:
     """Have the database know who left before the first mail leaves: it may come from a backup."""
     from newsletter.delivery.ledger import restored  # noqa: PLC0415 - as above
+    from newsletter.operation import preparing  # noqa: PLC0415 - as above
 
     while True:
         try:
+            preparing.refuse_newer()
             restored.remember(timezone.now())
         except (OperationalError, InterfaceError) as error:
             log.warning("The worker waits for the database: %s", type(error).__name__, exc_info=error)  # told once

@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,9 +13,12 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from newsletter.delivery.ledger import restored
+from newsletter.operation import replaced
 
 MIGRATING = 0x6E657773  # "news": PostgreSQL's number of the lock
 
@@ -39,10 +42,34 @@ def bring_up_to_date() -> None:
     try:
         with _alone():
             _refuse_another_encoding()
+            refuse_newer()
             call_command("migrate", verbosity=0, interactive=False)
+        restored.remember(timezone.now())
     except OperationalError as error:
         raise CommandError(f"The database cannot be used: {error}") from None
-    restored.remember(timezone.now())
+
+
+def refuse_newer() -> None:
+    """Raise CommandError if a newer version has migrated this database: its pages would fail one by one."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    if name := newer(f"{app}.{name}" for app, name in applied):
+        raise CommandError(f"The database is of a newer version of this program, which knows {name}: update first.")
+
+
+def newer(names: Iterable[str]) -> str:
+    """Return one of these migrations, of apps of ours, that only a newer version can know, or ""."""
+    ours = replaced.known()
+    apps = {app for app, _ in ours}
+    keys = [tuple(name.split(".", 1)) for name in names]
+    return max((".".join(key) for key in keys if key[0] in apps and key not in ours), default="")
+
+
+def unready() -> str:
+    """Return what is to be done where a command has found other tables than this version has, or ""."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return "The database has not the tables of this version yet: run manage.py migrate, or start manage.py up."
+    return ""
 
 
 def other_encoding() -> str:

@@ -229,7 +229,7 @@ def _leave_by_one_click(request: HttpRequest, token: str) -> HttpResponse:
             return _leave_at_once(request, token)
     except wishes.AWAY:
         if not wishes.keep(token, timezone.now()):
-            raise
+            return HttpResponse(status=503, headers={"Retry-After": str(MINUTES_10)})
     return HttpResponse("OK", content_type="text/plain")
 
 

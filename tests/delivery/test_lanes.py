@@ -137,6 +137,7 @@ def process():
 
 def test_what_a_dead_process_has_left_in_its_slot_goes_on_without_a_dispatcher(begun, bulk_smtp, process):
     claims.claim(begun, f"{recovery.machine()}/0/dead", timezone.now())
+    Batch.objects.update(lease_until=timezone.now() - timedelta(minutes=1))
 
     process()
 

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from newsletter.delivery import lanes, tasks
-from newsletter.delivery.ledger import claims
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.ledger import claims, recovery
+from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.planning.approving import approve
 from tests.factories import make_issue, make_post, make_subscriber
 
@@ -81,3 +81,27 @@ def test_a_lane_sends_and_beat_closes(due, bulk_smtp, monkeypatch):
         mailing.refresh_from_db()
         assert mailing.state == State.SENT
     assert bulk_smtp.copies() == {"a@example.org": 2}
+
+
+@pytest.mark.parametrize("first", ["a mailer that is taken away", "a worker's name that nobody gives"])
+def test_what_fails_for_one_mailing_stops_no_other(due, wakes, caplog, first):
+    """The first fails when it is begun, or when its batch is recovered."""
+    make_subscriber("b@example.org")
+    other = approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
+    if first == "a mailer that is taken away":
+        Mailing.objects.filter(pk=due.pk).update(mailer="gone")
+    else:
+        tasks.dispatch()
+        claims.claim(due, f"{recovery.machine()}/x/x", timezone.now())
+        Batch.objects.filter(mailing=due).update(lease_until=timezone.now() - timedelta(hours=1))
+        Mailing.objects.filter(pk=other.pk).update(state=State.SCHEDULED, planned_at=None)
+        other.batches.all().delete()
+        other.deliveries.all().delete()
+        wakes.clear()
+
+    tasks.dispatch()
+
+    other.refresh_from_db()
+    assert other.state == State.SENDING
+    assert wakes == [1]
+    assert any(record.exc_info and "all else goes on" in record.message for record in caplog.records)

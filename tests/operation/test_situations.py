@@ -438,3 +438,26 @@ def test_a_disk(tmp_path, migrated_sqlite, free, expected):
         assert told["data_dir.space"][0] == "error"
         assert readyz["data_dir"] == "ok"
     assert metrics["disk_free_bytes",] < 50 * 1024**2
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0,
+    reason="a disk that is full is a small one, and only root mounts one",
+)
+@pytest.mark.parametrize("free", ["0", "300k"])
+def test_up_says_in_a_sentence_that_the_disk_is_full(tmp_path, free):
+    """Nothing fits on it, or the static files do not."""
+    data, script = tmp_path / "data", tmp_path / "script"
+    data.mkdir()
+    script.write_text(
+        f"mount -t tmpfs -o size=4m none {data} || exit 70\n"
+        f"cd {data} && {{ head -c {free} /dev/zero >rest; cat /dev/zero >filler; rm rest; }} 2>/dev/null\n"
+        f'cd {ROOT}\nexec "$@"\n'
+    )
+    env = os.environ | {"DATA_DIR": str(data), "DATABASE_URL": "", "REDIS_URL": "", "SECRET_KEY": "", "DEBUG": "0"}
+    command = ["unshare", "-m", "sh", str(script), sys.executable, "manage.py", "up", "--port", "0"]
+
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert "No space left on device" in done.stderr or "disk is full" in done.stderr

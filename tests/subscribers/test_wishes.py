@@ -1,4 +1,5 @@
 import os
+import resource
 import stat
 import threading
 import time
@@ -71,6 +72,19 @@ def test_one_click_is_heard_while_another_holds_the_database(client, reader):
     assert left.unsubscribed_at <= asked_at
     assert left.consents.get().source == "one click"
     assert wishes.path().read_bytes() == b""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_a_full_disk_a_wish_that_cannot_be_kept_is_asked_for_again(client, reader):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with locked(reader):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))  # octets that a file may have
+        try:
+            answer = client.post(reader.unsubscribe_url, ONE_CLICK)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "600")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -27,7 +27,7 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles
+from newsletter.delivery.planning.obstacles import PlanningError, too_large, unready
 from newsletter.issues import assembly, cadence, rhythm, shifting
 from newsletter.issues.cadence import Rhythm, Shifts, Slot
 from newsletter.issues.models import Issue
@@ -82,7 +82,7 @@ def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
     if Reminder.objects.filter(kind=kind, slot_at=slot_at).exists():  # else each minute would render the issue in vain
         return False
     issue = proposed_issue()
-    if kind == Kind.LETTER and (issue is None or obstacles(issue, slot_at)):
+    if kind == Kind.LETTER and (issue is None or unready(issue, slot_at) or too_large(issue, freeze(issue))):
         return False
     row = Reminder(kind=kind, slot_at=slot_at, issue=issue, at=now, due_at=now)
     with suppress(IntegrityError), transaction.atomic():  # another task was first, or an author with the same number

@@ -14,6 +14,7 @@ from django.db.models import Max
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from newsletter.delivery.apart import apart
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet, Pack, Refusal
 from newsletter.delivery.models.history import Step
@@ -61,7 +62,11 @@ def settle(now: datetime) -> int:
     """Judge the refusals that wait, of all mailings that are not paused; return how many addresses were suppressed."""
     waiting = Refusal.objects.waiting().order_by().values("mailing").distinct()
     mailings = Mailing.objects.filter(pk__in=waiting).exclude(state=Mailing.State.PAUSED)
-    return sum(_settle(mailing, now) for mailing in mailings.defer("html", "text"))
+    suppressed = 0
+    for mailing in mailings.defer("html", "text"):
+        with apart(f"judging refusals of mailing {mailing.pk}"):
+            suppressed += _settle(mailing, now)
+    return suppressed
 
 
 def _settle(mailing: Mailing, now: datetime) -> int:

@@ -21,6 +21,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, F, Q
 from django.db.models.functions import Now
 
+from newsletter.delivery.apart import apart
 from newsletter.delivery.ledger import flight_recorder
 from newsletter.delivery.ledger.flight_recorder import Mark, Record
 from newsletter.delivery.ledger.results import WAITING, Result, write_results
@@ -100,10 +101,16 @@ def sweep(slots: int) -> int:
     for number in range(slots):
         with slot(number) as worker:
             if worker:
-                recovered += recover_slot(worker, number)
+                with apart(f"recovering slot {number}"):
+                    recovered += recover_slot(worker, number)
     here = Q(worker__startswith=f"{machine()}/")
-    recovered += sum(_revoke(batch) for batch in _leased(here & _over_for(_standstill_limit())))
-    return recovered + sum(_give_up(batch, None) for batch in _leased(~here & _over_for(AWAY) | _over_for(HUNG)))
+    for batch in _leased(here & _over_for(_standstill_limit())):
+        with apart(f"recovering {batch}"):
+            recovered += _revoke(batch)
+    for batch in _leased(~here & _over_for(AWAY) | _over_for(HUNG)):
+        with apart(f"recovering {batch}"):
+            recovered += _give_up(batch, None)
+    return recovered
 
 
 def _over_for(time: timedelta) -> Q:
@@ -136,10 +143,17 @@ def _give_up(batch: Batch, record: Record | None) -> bool:
 def recover_slot(worker: str, number: int) -> int:
     """Recover what a predecessor left leased. Only the holder of the slot may call this.
 
-    It is dead, unless its lock file was deleted: so its record is revoked before it is read.
+    It is dead, unless its lock file was deleted: so its record is revoked before it is read. What our recorder has no
+    record of may be sent by a machine that was made as a copy of this one, with its name: its lease tells.
     """
-    left = _leased(Q(worker__startswith=worker))
-    return sum(recover(batch, flight_recorder.revoke(flight(number), batch.pk, batch.token)) for batch in left)
+    ours = Q(worker__startswith=worker)
+    over = {batch.pk for batch in _leased(ours & Q(lease_until__lt=Now()))}
+    recovered = 0
+    for batch in _leased(ours):
+        record = flight_recorder.revoke(flight(number), batch.pk, batch.token)
+        if record or batch.pk in over:
+            recovered += recover(batch, record)
+    return recovered
 
 
 def _leased(owners: Q) -> list[Batch]:
@@ -229,11 +243,10 @@ def settle_cancelled() -> None:
     """Skip what a cancelled mailing did not send, batch by batch, once no worker holds the batch."""
     left = Batch.objects.filter(mailing__state=Mailing.State.CANCELLED, state=Batch.State.OPEN)
     for batch in left.order_by("pk"):
-        with transaction.atomic():
+        with apart(f"settling {batch}"), transaction.atomic():
             mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.OPEN)
-            if not mine.update(state=Batch.State.DONE, token=F("token") + 1):
-                continue
-            batch.count(_cancelled(batch))
+            if mine.update(state=Batch.State.DONE, token=F("token") + 1):
+                batch.count(_cancelled(batch))
 
 
 def _cancelled(batch: Batch) -> Counter[Delivery.State]:

@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from newsletter.delivery.apart import apart
 from newsletter.delivery.cutting import sizes
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.history import Step
@@ -38,15 +39,19 @@ def begin_due(now: datetime) -> list[Mailing]:
     begun = []
     publication = Publication.objects.current()
     for mailing in Mailing.objects.due(now).select_related("issue"):
-        if is_unsettled(mailing.issue):
-            continue
-        with translation.override(publication.language), timezone.override(publication.zone):
-            reason = _why_it_waits(mailing, now)
-        if reason:
-            mailing.pause(reason, Mailing.Cause.LATE)
-        elif unpack_former(mailing.issue) and plan(mailing, now):
-            begun.append(mailing)
+        with apart(f"beginning mailing {mailing.pk}"):
+            if not is_unsettled(mailing.issue) and _begin(mailing, publication, now):
+                begun.append(mailing)
     return begun
+
+
+def _begin(mailing: Mailing, publication: Publication, now: datetime) -> bool:
+    with translation.override(publication.language), timezone.override(publication.zone):
+        reason = _why_it_waits(mailing, now)
+    if reason:
+        mailing.pause(reason, Mailing.Cause.LATE)
+        return False
+    return unpack_former(mailing.issue) and plan(mailing, now)
 
 
 def _why_it_waits(mailing: Mailing, now: datetime) -> str:

@@ -20,6 +20,12 @@ def obstacles(issue: Issue, send_at: datetime, *, letter: FrozenLetter | Mailing
 
     letter: the issue as it is frozen already; None to freeze it here.
     """
+    found = unready(issue, send_at)
+    return found if issue.imported_at else found + too_large(issue, letter or freeze(issue))
+
+
+def unready(issue: Issue, send_at: datetime) -> list[str]:
+    """Return the obstacles that can be seen without the letter: to render it is most of the work."""
     if issue.imported_at:
         return [from_elsewhere(issue)]
     posts = [item.post for item in issue.items.select_related("post")]
@@ -35,7 +41,7 @@ def obstacles(issue: Issue, send_at: datetime, *, letter: FrozenLetter | Mailing
     ]
     if was_sent_to_all(issue):
         found.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
-    return found + too_large(issue, letter or freeze(issue))
+    return found
 
 
 def from_elsewhere(issue: Issue) -> str:

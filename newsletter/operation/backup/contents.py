@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, Self, cast
 
 from django.conf import settings
 
@@ -40,7 +40,9 @@ def names() -> Iterator[str]:
 
 @dataclass
 class Putting:
-    """Puts files back: what is there stays, what differs is put aside, lines that are missing are added.
+    """Puts files back: what is there stays, lines that are missing are added.
+
+    What differs waits beside its file until `finish`, which puts the other aside.
 
     bucket: where the pictures go; into the folder as well, if it is None.
     """
@@ -52,6 +54,22 @@ class Putting:
     there: dict[str, int] | None = None  # what the bucket had before
     files: int = 0
     put_aside: int = 0
+    waiting: dict[Path, Path] = field(default_factory=dict)  # what differs, by the file whose place it takes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        for fresh in self.waiting.values():
+            fresh.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Put what differs in its place; nothing of it needs room on the disk."""
+        for path, fresh in self.waiting.items():
+            if str(path.relative_to(self.folder)) not in self.overwrites:
+                path.rename(path.with_name(f"{ASIDE}{self.mark}.{path.name}"))
+                self.put_aside += 1
+            fresh.replace(path)
 
     def put(self, member: Member) -> None:
         path = self._path(member.file)
@@ -75,13 +93,17 @@ class Putting:
     def _put_file(self, path: Path, member: Member) -> None:
         fresh = path.with_name(f".{path.name}.new")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
-            while octets := member.source.read(COPIED_BYTES):
-                target.write(octets)
-        if member.file not in self.overwrites and path.exists() and path.read_bytes() != fresh.read_bytes():
-            path.rename(path.with_name(f"{ASIDE}{self.mark}.{path.name}"))
-            self.put_aside += 1
-        fresh.replace(path)
+        try:
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+                while octets := member.source.read(COPIED_BYTES):
+                    target.write(octets)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+        if path.exists() and path.read_bytes() != fresh.read_bytes():
+            self.waiting[path] = fresh
+        else:
+            fresh.replace(path)
 
     def _path(self, name: str) -> Path:
         path = self.folder / name

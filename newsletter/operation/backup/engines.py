@@ -27,11 +27,17 @@ class Engine(Protocol):
 
     def is_empty(self) -> bool: ...
 
-    def put_aside(self, mark: str) -> AbstractContextManager[None]:
-        """Make room and keep what was there, under a name with `mark`; if the block raises, put it back."""
+    def replaced(self, mark: str) -> "AbstractContextManager[Engine]":
+        """Yield an empty database, which takes the place of what is here when the block ends.
 
-    def clear(self) -> None:
-        """Remove all that is there: half of what a restore has brought."""
+        What was here is kept under a name with `mark`. If the block raises, all is as it was.
+        """
+
+    def meanwhile(self, mark: str) -> str:
+        """Return where what was here is while the block of `replaced` runs, for whoever finds it killed."""
+
+    def forget_half(self) -> None:
+        """Remove what the block of `replaced` has left when it was killed, and that would lie there for ever."""
 
     def load(self, source: IO[bytes]) -> None:
         """Load a dump into the empty database."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, Self
 
 from django.db import connection, connections
 from django.db.backends.postgresql.client import DatabaseClient
@@ -56,19 +56,24 @@ class PostgreSQL:
             return not _tables(cursor)
 
     @contextmanager
-    def put_aside(self, mark: str) -> Iterator[None]:
+    def replaced(self, mark: str) -> Iterator[Self]:
         connections.close_all()
-        self.run(f'ALTER SCHEMA public RENAME TO "{ASIDE}{mark}"', "CREATE SCHEMA public")
+        is_empty, make = self.is_empty(), "CREATE SCHEMA public"
+        if not is_empty:
+            self.run(f'ALTER SCHEMA public RENAME TO "{ASIDE}{mark}"', make)
         try:
-            yield
+            yield self
         except BaseException:
             connections.close_all()
-            self.run("DROP SCHEMA public CASCADE", f'ALTER SCHEMA "{ASIDE}{mark}" RENAME TO public')
+            back = make if is_empty else f'ALTER SCHEMA "{ASIDE}{mark}" RENAME TO public'
+            self.run("DROP SCHEMA public CASCADE", back)
             raise
 
-    def clear(self) -> None:
-        connections.close_all()
-        self.run("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    def meanwhile(self, mark: str) -> str:
+        return f"what was in the database before is in its schema {ASIDE}{mark}"
+
+    def forget_half(self) -> None:
+        """Keep it: it lies where the next restore puts it aside."""
 
     def load(self, source: IO[bytes]) -> None:
         connections.close_all()

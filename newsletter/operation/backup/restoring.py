@@ -18,6 +18,7 @@ from newsletter.operation.backup.archive import Reader, opened_dump
 from newsletter.operation.backup.contents import SECRET, Putting, join
 from newsletter.operation.backup.engines import Engine
 from newsletter.operation.backup.sealing import unsealed
+from newsletter.operation.preparing import newer
 from newsletter.publication.pictures.storages import media
 
 
@@ -31,16 +32,16 @@ class Restored:
 
     made_at: datetime
     rows: dict[str, int]
+    has_secret: bool
     files: int
     put_aside: int
-    has_secret: bool
 
 
 def restore(path: Path, now: datetime, *, identity: Path | None = None, replace: bool = False) -> Restored:
     """Read a backup once to know that it is whole, then load it; afterwards nothing is sent until it is decided.
 
-    replace: what is here is put aside, and comes back if loading fails; without it only an empty installation is
-    filled. Raises Damaged, Refused, Sealed, Unusable or OSError; then the database is as it was.
+    replace: what is here is put aside when all of the backup is there; without it only an empty installation is
+    filled. Raises Damaged, Refused, Sealed, Unusable, DatabaseError or OSError; then all is as it was.
     """
     engine = engines.here()
     refuse(verified(path, identity), engine)
@@ -50,36 +51,35 @@ def restore(path: Path, now: datetime, *, identity: Path | None = None, replace:
     if not is_empty and not replace:
         raise Refused("this installation is not empty: with --replace it is put aside, and the backup takes its place")
     mark = f"{now:%Y%m%d%H%M%S}"
-    aside = _emptied(engine) if is_empty else engine.put_aside(mark)
-    with _noted(path), aside, unsealed(path, identity) as stream:
-        reader = Reader(stream)
-        bucket = media if media.is_remote else None
-        putting = Putting(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set(), bucket=bucket)
-        has_secret = load(reader, engine, putting, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
-        for lines in sorted(path.parent.glob("departures-*")):  # who has left since, if it lies in BACKUP_URL
-            join(settings.DATA_DIR / "departures", lines.read_bytes())
-        made_at = datetime.fromisoformat(reader.manifest["made_at"])
-        call_command("migrate", verbosity=0, interactive=False)
-        restored.lock(made_at, now)
-    return Restored(made_at, reader.manifest["rows"], putting.files, putting.put_aside, has_secret)
+    bucket = media if media.is_remote else None
+    putting = Putting(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set(), bucket=bucket)
+    with _noted(path, engine.meanwhile(mark)), unsealed(path, identity) as stream, putting:
+        with engine.replaced(mark) as fresh:
+            made = _filled(Reader(stream), fresh, putting, now)
+            for lines in sorted(path.parent.glob("departures-*")):  # who has left since, if it lies in BACKUP_URL
+                join(settings.DATA_DIR / "departures", lines.read_bytes())
+        putting.finish()
+    return Restored(*made, putting.files, putting.put_aside)
 
 
-@contextmanager
-def _emptied(engine: Engine) -> Iterator[None]:
-    """Leave nothing if the block raises: a database that was loaded and not locked would send its issues again."""
-    try:
-        yield
-    except BaseException:
-        engine.clear()
-        raise
+def _filled(reader: Reader, engine: Engine, putting: Putting, now: datetime) -> tuple[datetime, dict[str, int], bool]:
+    """Load all of a backup, and lock it; return when it was made, its rows, and whether its secret is used here."""
+    has_secret = load(reader, engine, putting, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
+    made_at = datetime.fromisoformat(reader.manifest["made_at"])
+    call_command("migrate", verbosity=0, interactive=False)
+    restored.lock(made_at, now)
+    return made_at, reader.manifest["rows"], has_secret
 
 
 def unfinished() -> str:
-    """Return why nothing may start here, if a restore was killed: half a database looks like an empty one."""
-    note = _note()
-    if not note.exists():
-        return ""
-    return f"The restore of {note.read_text()} was not finished. Run it again: manage.py restore --replace PATH"
+    """Return why nothing may start here, if a restore was killed."""
+    return _note().read_text() if _note().exists() else ""
+
+
+def forget_half() -> None:
+    """Remove what a killed restore has left beside the database. Only for who knows that none runs."""
+    if _note().exists():
+        engines.here().forget_half()
 
 
 def _note() -> Path:
@@ -88,13 +88,16 @@ def _note() -> Path:
 
 
 @contextmanager
-def _noted(path: Path) -> Iterator[None]:
-    """Keep a note while the block runs; a kill leaves it, an error does not: then the database is as it was."""
-    _note().write_text(str(path))
+def _noted(path: Path, meanwhile: str) -> Iterator[None]:
+    """Keep a note while the block runs; a kill leaves it, an error does not: then all is as it was."""
     try:
+        _note().write_text(
+            f"The restore of {path} was not finished, and {meanwhile}. "
+            f"Run it again (manage.py restore --replace PATH), or delete {_note()} to go on without it."
+        )
         yield
     finally:
-        _note().unlink()
+        _note().unlink(missing_ok=True)
 
 
 def verified(path: Path, identity: Path | None) -> dict[str, Any]:
@@ -110,12 +113,9 @@ def refuse(manifest: dict[str, Any], engine: Engine) -> None:
     """Raise Refused if the backup is of another engine, or of a newer version of the product."""
     if manifest["engine"] != engine.name:
         raise Refused(f"the backup is of {manifest['engine']}, and DATABASE_URL leads to {engine.name}")
-    ours, applied = replaced.known(), [tuple(name.split(".", 1)) for name in manifest["migrations"]]
-    apps = {app for app, _name in ours}
-    newer = [".".join(one) for one in applied if one not in ours and one[0] in apps]
-    if newer:
-        raise Refused(f"the backup is of a newer version of this program, which knows {newer[-1]}: update first")
-    if replaced.is_half_way(applied):
+    if name := newer(manifest["migrations"]):
+        raise Refused(f"the backup is of a newer version of this program, which knows {name}: update first")
+    if replaced.is_half_way([tuple(name.split(".", 1)) for name in manifest["migrations"]]):
         first = f"restore it with {replaced.LAST_WITH_THEM}"
         raise Refused(f"the backup is of a version before {replaced.LAST_WITH_THEM}: {first}, then start this version")
 

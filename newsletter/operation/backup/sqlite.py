@@ -7,14 +7,15 @@ import sqlite3
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import IO, ClassVar, Self
 
-from django.db import connections
+from django.db import connection, connections
 
 from newsletter.operation.backup.dumps import ASIDE, COPIED_BYTES, WITHOUT_ROWS, Dump, Unusable, giving
+from subscribers.departures import keep_name
 
 WAIT_SECONDS = 60  # for a writer, before the snapshot begins
 
@@ -46,35 +47,72 @@ class SQLite:
         return [f"process {pid}" for pid in _holders(self.path)]
 
     def is_empty(self) -> bool:
-        return not self.path.exists() or not self.rows()
+        """Return whether no table is there. A file that cannot be read is not empty."""
+        if not self.path.exists() or not self.path.stat().st_size:
+            return True
+        try:
+            with closing(sqlite3.connect(self.path)) as database:
+                return not _tables(database)
+        except sqlite3.DatabaseError:
+            return False
 
     @contextmanager
-    def put_aside(self, mark: str) -> Iterator[None]:
-        connections.close_all()
-        moved = [(file, file.with_name(f"{ASIDE}{mark}.{file.name}")) for file in self._files() if file.exists()]
-        for file, aside in moved:
-            file.rename(aside)
+    def replaced(self, mark: str) -> Iterator[Self]:
+        """Have the block fill a file beside ours, which then takes its name in one step."""
+        self.forget_half()
+        fresh = self._fresh()
+        self._settle()
+        connection.settings_dict["NAME"] = fresh.path  # for the block's migrations
         try:
-            yield
-        except BaseException:
-            self.clear()
-            for file, aside in moved:
-                aside.rename(file)
-            raise
+            yield fresh
+            connections.close_all()
+            fresh._settle()
+            self._give_way(mark)
+            fresh.path.replace(self.path)
+            keep_name(self.path.parent)
+        finally:
+            connections.close_all()
+            connection.settings_dict["NAME"] = self.path
+            fresh.clear()
+
+    def _fresh(self) -> Self:
+        return replace(self, path=self.path.with_name(f".{self.path.name}.new"))
+
+    def forget_half(self) -> None:
+        self._fresh().clear()
+
+    def meanwhile(self, mark: str) -> str:
+        return "what was here before is as it was"
+
+    def _settle(self) -> None:
+        """Have all that was written stand in the file itself, as the last connection does that closes it.
+
+        What is damaged stays as it is; a log without a database is of one that is gone.
+        """
+        connections.close_all()
+        if self.path.exists() and self.path.stat().st_size:
+            with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self.path)) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _give_way(self, mark: str) -> None:
+        """Keep what is here under a name with `mark`; only the database itself stays where it is, too."""
+        database, *logs = self._files()
+        for file in logs:
+            if file.exists():
+                file.rename(file.with_name(f"{ASIDE}{mark}.{file.name}"))
+        if database.exists() and database.stat().st_size:
+            os.link(database, database.with_name(f"{ASIDE}{mark}.{database.name}"))
 
     def clear(self) -> None:
-        connections.close_all()
         for file in self._files():
             file.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
-        return [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm")]
+        return [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm", "-journal")]
 
     def load(self, source: IO[bytes]) -> None:
-        connections.close_all()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f".{self.path.name}.new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as target:
             try:
                 with gzip.open(source) as plain:
@@ -83,10 +121,15 @@ class SQLite:
                 raise Unusable(f"the database in it is damaged: {error}") from None
             target.flush()
             os.fsync(descriptor)
-        with closing(sqlite3.connect(fresh)) as database:
-            if (answer := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                raise Unusable(f"the database in it is damaged: {answer}")
-        fresh.replace(self.path)
+        if (answer := self._check()) != "ok":
+            raise Unusable(f"the database in it is damaged: {answer}")
+
+    def _check(self) -> str:
+        try:
+            with closing(sqlite3.connect(self.path)) as database:
+                return str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            return str(error)
 
 
 def _empty(copy: Path) -> None:

@@ -12,7 +12,7 @@ from django.db.models import Model
 from newsletter.delivery.ledger import restored
 from newsletter.issues import indexing
 from newsletter.issues.models import Issue
-from newsletter.operation import replaced
+from newsletter.operation.preparing import newer
 from newsletter.operation.site_export import overdue, places
 from newsletter.operation.site_export.filling import fill
 from newsletter.operation.site_export.folder import Damaged, Reader
@@ -80,11 +80,8 @@ def _moment(folder: Reader) -> datetime:
 
 def _refuse_newer(folder: Reader) -> None:
     """Raise Refused if the export is of a newer version of the product."""
-    ours = {f"{app}.{name}" for app, name in replaced.known()}
-    apps = {name.partition(".")[0] for name in ours}
-    theirs = [str(name) for name in folder.facts.get("migrations", [])]
-    if newer := [name for name in theirs if name not in ours and name.partition(".")[0] in apps]:
-        raise Refused(f"the export is of a newer version of this program, which knows {newer[-1]}: update first")
+    if name := newer(str(name) for name in folder.facts.get("migrations", [])):
+        raise Refused(f"the export is of a newer version of this program, which knows {name}: update first")
 
 
 def _make_room() -> None:

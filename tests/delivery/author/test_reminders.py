@@ -1,6 +1,7 @@
 """The author is reminded once of each slot, by the letter itself, and nothing goes out that he has not seen."""
 
 import re
+import sys
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
 
@@ -103,6 +104,20 @@ def test_what_is_written_down_already_is_not_rendered_again_each_minute(box, iss
         look(SLOT - 23 * HOUR)
 
     assert not [one["sql"] for one in asked if "posts_post" in one["sql"]]
+
+
+def test_a_letter_that_cannot_go_is_not_rendered_each_minute(box, issue):
+    Issue.objects.update(subject="")
+    called = []
+
+    sys.setprofile(lambda frame, event, _found: called.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        reminders.observe(SLOT - 23 * HOUR)
+    finally:
+        sys.setprofile(None)
+
+    assert "observe" in called
+    assert "freeze" not in called
 
 
 def test_a_machine_that_slept_through_the_draft_mails_the_letter_alone(box, issue):

@@ -217,4 +217,5 @@ def test_the_question_knows_each_step_of_the_dispatcher():
         "certificate.issue_due",
         "suppressing.settle",
         "breakdown.count_some",
+        "apart",
     }

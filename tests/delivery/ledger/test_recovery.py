@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +74,7 @@ def test_the_row_of_the_open_window_is_uncertain_the_rest_is_queued(make_mailing
     mailing = make_mailing("abcd")
     in_the_middle(mailing, f"{recovery.machine()}/0/x")
 
+    lease_is_over_for(1)
     recovered = recovery.sweep(slots=1)
 
     assert recovered == 1
@@ -81,9 +83,29 @@ def test_the_row_of_the_open_window_is_uncertain_the_rest_is_queued(make_mailing
     assert (counts.sent, counts.uncertain, counts.queued, counts.sending) == (1, 1, 2, 0)
 
 
+def test_a_copy_of_this_machine_does_not_take_what_the_other_sends(make_mailing, settings, tmp_path):
+    """With DATA_DIR it has the name, and no record of what the other does since."""
+    mailing = make_mailing("abcd")
+    recovery.machine()
+    shutil.copytree(settings.LOCK_DIR, tmp_path / "copy")
+    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        intend(batch, [], 4, NOW)
+        settings.LOCK_DIR = tmp_path / "copy"
+
+        assert recovery.sweep(slots=1) == 0
+
+    batch.refresh_from_db()
+    assert batch.worker == f"{recovery.machine()}/0/x"
+    lease_is_over_for(1)
+    assert recovery.sweep(slots=1) == 1
+
+
 def test_after_recovery_the_rest_goes_out_and_nobody_twice(make_mailing, run):
     mailing, provider = make_mailing("abcd"), Provider()
     in_the_middle(mailing, f"{recovery.machine()}/0/x")
+    lease_is_over_for(1)
     recovery.sweep(slots=1)
 
     run(mailing, provider)
@@ -139,6 +161,7 @@ def test_a_record_of_an_earlier_holding_says_nothing_about_this_one(make_mailing
         flight.begin(batch.pk, batch.token - 1, lo=batch.lo, hi=batch.hi)
     intend(batch, [], 1, NOW)
 
+    lease_is_over_for(1)
     recovery.sweep(slots=1)
 
     assert states(mailing) == [UNCERTAIN, QUEUED]

@@ -1,9 +1,11 @@
 """A ledger that is older than its recorders: a transaction that is taken back is the restore."""
 
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from newsletter.delivery import lanes
@@ -145,6 +147,11 @@ def test_a_backup_of_the_very_moment_is_recovered_by_the_record_beyond_its_curso
     assert states(mailing) == [SENT, SENT, QUEUED, QUEUED]
 
 
+def the_backup_is_old():
+    """Leases of its moment are over."""
+    Batch.objects.update(lease_until=Now() - timedelta(seconds=1))
+
+
 def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its_lane(make_mailing):
     """All rows stood behind the cursor then. Since, the lane has ended this holding, and turned to another batch."""
     mailing = make_mailing("abcd")
@@ -156,6 +163,7 @@ def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its
             flight.mark(seq, mark)
         flight.begin(batch.pk + 1, 1, lo=0, hi=4)
 
+    the_backup_is_old()
     recovery.sweep(slots=1)
 
     assert states(mailing) == [SENT, Delivery.State.FAILED, UNCERTAIN, UNCERTAIN]
@@ -175,6 +183,7 @@ def test_what_left_in_one_of_two_holdings_with_the_same_token_has_left(make_mail
                 flight.mark(seq, mark)
         flight.begin(batch.pk + 1, 1, lo=0, hi=4)
 
+    the_backup_is_old()
     recovery.sweep(slots=1)
 
     assert states(mailing) == [SENT, SENT, SENT, UNCERTAIN]
@@ -204,6 +213,7 @@ def test_the_history_of_another_holding_tells_nothing(make_mailing):
         flight.mark(0, Mark.SENT)
         flight.begin(batch.pk + 1, 1, lo=0, hi=4)
 
+    the_backup_is_old()
     recovery.sweep(slots=1)
 
     assert states(mailing) == [UNCERTAIN, UNCERTAIN]

@@ -30,6 +30,7 @@ def test_the_page_says_what_is_missing(admin_client, restored):
 
     assert "3 readers had left or were erased since" in page
     assert "1 copy has left" in page
+    assert "who has paused since gets the next issue" in page
     assert reverse("admin:mailing", args=[restored.pk]) in page
     assert Restoration.undecided().exists()
 

@@ -100,6 +100,7 @@ def test_a_day_of_a_backup(product, tmp_path):
 
     done = product.command("restore", "--replace", str(path))
     assert "/admin/restored/" in done.stdout
+    assert "who paused" in done.stdout
     wanted = {"titles": ["備份的一篇"], "readers": 20, "left": LEFT, "locked": True, "made_at": True, "opens": True}
     wanted["links"] = [1, 0, 0]  # by a day's salt its hashes could be traced to networks
     assert facts(product, token) == wanted
@@ -181,21 +182,6 @@ def _with_other_dump(old, new):
             octets = member.source.read()
             writer.add(member.name, octets[: len(octets) // 2] if member.name.startswith("database/") else octets)
         writer.finish()
-
-
-def test_a_restore_that_was_killed_lets_nothing_start(make_product, tmp_path):
-    product, path = make_product(), tmp_path / "one.tar"
-    product.command("backup", str(path))
-    (product.data / "restore.unfinished").write_text(str(path))
-
-    for words in (["up", "--port", "0"], ["run_worker"]):
-        done = product.command(*words, check=False)
-        assert (done.returncode, "was not finished" in done.stderr) == (1, True)
-    product.command("restore", "--replace", str(path))
-
-    assert not (product.data / "restore.unfinished").exists()
-    kept = [file.name.split(".", 1)[1] for file in product.data.glob("before_restore_*")]
-    assert kept == ["newsletter.sqlite3"]
 
 
 def test_encrypted_for_a_key_that_is_not_on_the_machine(make_product, tmp_path):
@@ -282,14 +268,14 @@ def test_another_engine_a_newer_version_and_one_that_is_too_old_are_refused(make
         "former": {"migrations": ["delivery.0001_initial", "delivery.0002_pace"]},
     }.items():
         other = tmp_path / f"{name}.tar"
-        _with_manifest(path, other, change)
+        with_manifest(path, other, change)
         done = product.command("restore", "--replace", str(other), check=False)
         told = {"engine": "DATABASE_URL leads to sqlite", "version": "update first", "former": "before 98338c97"}
         assert (done.returncode, told[name] in done.stderr) == (1, True), done.stderr
     assert product.command("backup", str(path), check=False).returncode == 1  # never over another
 
 
-def _with_manifest(old, new, change):
+def with_manifest(old, new, change):
     from newsletter.operation.backup.archive import Reader, Writer
 
     with old.open("rb") as source, new.open("wb") as target:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from newsletter.operation import programs
+from newsletter.operation import preparing, programs
 from newsletter.operation.backup import engines
 from newsletter.operation.site_export import importing
 from newsletter.operation.site_export.folder import Damaged
@@ -26,6 +26,7 @@ class Command(BaseCommand):
         try:
             with programs.held(programs.ALL, programs.Note.ours()):
                 self._refuse_others()
+                preparing.bring_up_to_date()
                 found = importing.bring_in(path.absolute(), timezone.now(), line)
         except Taken as holder:
             raise CommandError(

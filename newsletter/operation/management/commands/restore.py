@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.utils import timezone
 
 from newsletter.operation import programs
@@ -30,7 +31,7 @@ class Command(BaseCommand):
                 found = restoring.restore(file, timezone.now(), identity=identity, replace=replace)
         except Taken as holder:
             raise CommandError(f"Nothing was restored: the newsletter is running ({holder}). Stop it first.") from None
-        except (Damaged, OSError, restoring.Refused, Sealed, Unusable) as error:
+        except (DatabaseError, Damaged, OSError, restoring.Refused, Sealed, Unusable) as error:
             raise CommandError(f"Nothing was restored: {error}") from error
         lines = [f"Restored the backup of {found.made_at:%Y-%m-%d %H:%M} UTC: {sum(found.rows.values()):,} rows"]
         lines[0] += f", {found.files:,} files."
@@ -39,5 +40,8 @@ class Command(BaseCommand):
         if not found.has_secret:
             lines.append("SECRET_KEY is not the one of the backup: links in its mails open nothing. Add that one,")
             lines.append("from the file secret_key in the archive, to SECRET_KEY_FALLBACKS.")
+        lines.append(
+            "Readers are as they were then: who paused since gets the next issue, who signed up since is gone."
+        )
         lines.append(f"No issue is sent until you have decided at {settings.SITE_URL}/admin/restored/.")
         self.stdout.write("\n".join(lines))

@@ -18,7 +18,7 @@ from django.db import connections
 
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
-from newsletter.operation.backup.restoring import unfinished
+from newsletter.operation.backup import restoring
 from newsletter.operation.forks import Forked
 from newsletter.operation.programs import Note, Program, address
 from newsletter.operation.supervisor import Supervisor, Taken, free_port
@@ -49,7 +49,8 @@ class Command(BaseCommand):
         has_web = Program.WEB in chosen
         port = _free_port(host, port) if has_web and port == 0 else port
         with _own_folders(chosen, Note.ours(address(host, port) if has_web else "")):
-            if reason := unfinished():
+            restoring.forget_half()
+            if reason := restoring.unfinished():
                 raise CommandError(reason)
             self._run(chosen, host, _free_port(host, port) if has_web else port, demo=demo)
 
@@ -161,6 +162,8 @@ def _told(work: Callable[[], None]) -> None:
         work()
     except CommandError as error:
         raise SystemExit(f"CommandError: {error}") from None
+    except OSError as error:
+        raise SystemExit(f"CommandError: DATA_DIR={settings.DATA_DIR} cannot be used: {error}") from None
     except ImproperlyConfigured as error:
         raise SystemExit(f"{error}") from None
     finally:
