@@ -89,7 +89,9 @@ def _look(node: Node, pieces: list[str], things: Counter[str], within: frozenset
 def _element(node: Node, pieces: list[str], things: Counter[str], within: frozenset[str]) -> None:
     name = node.name
     if name in _FRAMES or _is_player(node):
-        things["embeds"] += 1
+        things["embeds"] += "object" not in within  # the players in an object are one
+        if name == "object":
+            _look(node, pieces, things, within | {name})  # what it says where its player is missing
         return
     if name in _SILENT or node.classes & _HIDDEN:
         return

@@ -11,7 +11,13 @@ import nh3
 from newsletter.mail.characters import without_control
 
 DEEPEST = 60  # elements inside each other; what is deeper loses its marks and keeps its words
-VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
+# Elements that html5ever writes without an end tag, those of old HTML too (HTML, section 13.3).
+VOID = frozenset(
+    {
+        *("area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen", "link"),
+        *("meta", "param", "source", "track", "wbr"),
+    }
+)
 # What stands as written between its tags, when HTML is written again (HTML, section 13.3).
 RAW = frozenset({"script", "style", "noscript", "iframe"})
 BLOCK = frozenset(
