@@ -88,6 +88,7 @@ SAYINGS = (
     _("is larger than 1 GB"),
     _("is packed too tightly to be honest (a zip bomb)"),
     _("its front matter is nested too deeply"),
+    _("its front matter has an alias of YAML, which is refused"),
 )
 # What it may say with a name or a number in it: a group that is a saying itself is said in the same language.
 _TWO = r"(?P<a>\d{1,9}) characters, of which (?P<b>\d{1,9}) fit"

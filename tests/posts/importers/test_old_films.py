@@ -15,7 +15,7 @@ OBJECT = (
 BY_DATA = (
     f'<object type="application/x-shockwave-flash" data="{YOUTUBE}"><param name="movie" value="{YOUTUBE}" /></object>'
 )
-EMBED = f'<embed src="//www.youtube.com/v/dQw4w9WgXcQ?fs=1" type="application/x-shockwave-flash">'
+EMBED = '<embed src="//www.youtube.com/v/dQw4w9WgXcQ?fs=1" type="application/x-shockwave-flash">'
 PLAYER = (
     '<object classid="clsid:d27cdb6e"><param name="movie" value="https://e.org/player.swf"><param name="quality" '
     'value="high"><embed src="https://e.org/player.swf" quality="high"></embed></object>'
