@@ -1,6 +1,7 @@
 """Posts move in on the desk: from the file, by what would happen, to what became of it."""
 
 import json
+import re
 import stat
 from datetime import timedelta
 
@@ -444,6 +445,18 @@ def test_no_link_leads_to_a_comparison_of_nothing(admin_client):
     found.entries.update(old_size=0)
 
     assert "side by side" not in said(admin_client.get(f"{MOVE_IN}{found.pk}/"))
+
+
+def test_a_post_that_loses_words_stands_first_and_in_colour(admin_client):
+    many = "<form>x</form><script>y</script><canvas></canvas>"
+    drop(admin_client, ghost(post(1, f"<p>甲</p>{many}"), post(2, '<p>乙</p><video src="a.mp4"><p>後</p>')), "b.json")
+    press(admin_client, "try", site="")
+    work()
+
+    html = page(admin_client).text
+    assert html.index("Post 2") < html.index('<li class="is-bad">words missing: 後</li>') < html.index("Post 1")
+    assert '<tr class="is-changed is-bad">' in html
+    assert re.search(r'<span class="phrase is-bad">\s*embeds 1 → 0', html)
 
 
 def test_a_stopped_import_says_how_many_too(admin_client):

@@ -1,10 +1,13 @@
 """Films of the years of Flash, and elements without an end tag, swallow no word of what stands behind them."""
 
+from collections import Counter
+
 import pytest
 
 from newsletter.posts.importers.account import compared
 from newsletter.posts.importers.folder.raw_html import replaced
 from newsletter.posts.importers.html.converting import converted, shown
+from newsletter.posts.importers.raw_words import missing
 
 YOUTUBE = "https://www.youtube.com/v/dQw4w9WgXcQ"
 OBJECT = (
@@ -26,6 +29,7 @@ FILM = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
 def markdown(html):
     made = converted(html)
     assert compared(made.before, shown(made.markdown), made.remarks) == ()
+    assert missing(html, made.markdown, made.remarks) == (Counter(), 0)
     return made.markdown
 
 

@@ -65,6 +65,7 @@ class Source:
             mailed=self._mailed(row, meta, at),
             before=body.before,
             page=body.page,
+            raw=str(row.get("html") or ""),
             remarks=(*remarks, *self._without_place(row, meta)),
         )
 

@@ -26,7 +26,7 @@ _TAGS = {
 }
 _ALWAYS = {"lists", "footnotes"}
 _SILENT = RAW | {"!", "template", "textarea", "svg", "math", "canvas", "head", "title"}
-_HIDDEN = {"kg-email-only", "kg-members-only"}  # what not every reader of the page saw
+_HIDDEN = {"kg-email-only"}  # what no reader of the page saw
 _FRAMES = {"iframe", "video", "audio", "embed", "object"}
 
 
