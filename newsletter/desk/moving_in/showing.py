@@ -81,6 +81,7 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
         "unnamed": counts.get("unnamed", 0),
         "counted": has_account,
         "error": in_words(found.error),
+        "asks_for_site": found.program == "Ghost" and not found.site,
         "found_url": reverse("admin:move_in_import", args=[found.pk]),
     }
 

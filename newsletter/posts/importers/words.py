@@ -64,6 +64,7 @@ SAYINGS = (
     _("a field is kept as a comment"),
     _("a template is kept as a comment"),
     _("it is in none of the places that were searched"),
+    _("nobody has said where the old site was"),
     # Why a file, or one of its texts, does not come in.
     _("it would be larger than 20 GB when unpacked"),
     _("it is no story of Medium"),

@@ -459,6 +459,18 @@ def test_a_post_that_loses_words_stands_first_and_in_colour(admin_client):
     assert re.search(r'<span class="phrase is-bad">\s*embeds 1 → 0', html)
 
 
+def test_whoever_brings_a_file_of_ghost_is_asked_where_the_site_was(admin_client):
+    asked = "Ghost's file does not say where the site was. Say it"
+    before = drop(admin_client, ghost(post(1, '<p><img src="__GHOST_URL__/content/images/a.png"></p>')), "b.json")
+    press(admin_client, "try", site="https://old.example")
+    work()
+
+    assert asked in before.text.replace("&#x27;", "'")
+    tried = page(admin_client).text.replace("&#x27;", "'")
+    assert asked not in tried
+    assert "a picture stays at its old address: https://old.example/content/images/a.png" in tried
+
+
 def test_a_stopped_import_says_how_many_too(admin_client):
     found = moved(admin_client)
     PostImport.objects.filter(pk=found.pk).update(state=PostImport.State.STOPPED)
