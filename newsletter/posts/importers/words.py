@@ -108,6 +108,7 @@ _FORMS = (
     (r"its member (?P<a>'[^']{0,200}') (?P<b>.{1,300})", _("its member %(a)s %(b)s")),
     (rf"{_WHICH} is no export that is known here: .{{0,100}}", _("no program is known that writes such a file")),
     (rf"(?:{_WHICH}|it) is not UTF-8 text \(byte (?P<b>\d{{1,12}})\)", _("it is not UTF-8 text (byte %(b)s)")),
+    (r"is larger than (?P<a>\d{1,9}) MB; import_posts reads it", _("is larger than %(a)s MB; import_posts reads it")),
     (rf"it is no zip that can be read: {_WHY}", _("it is no zip that can be read: %(a)s")),
     (rf"it is no XML that can be read: {_WHY}", _("it is no XML that can be read: %(a)s")),
     (rf"it is no JSON: {_WHY}", _("it is no JSON: %(a)s")),

@@ -471,6 +471,15 @@ def test_whoever_brings_a_file_of_ghost_is_asked_where_the_site_was(admin_client
     assert "a picture stays at its old address: https://old.example/content/images/a.png" in tried
 
 
+def test_json_that_is_packed_small_and_unpacks_large_is_never_read_into_memory(admin_client):
+    large = b'{"posts": "' + b"".join(b"%d " % number + b"a" * 150 for number in range(430_000)) + b'"}'
+
+    answer = drop(admin_client, packed(**{"blog.json": large}))
+
+    assert "its member 'blog.json' is larger than 64 MB; import_posts reads it" in answer.text.replace("&#x27;", "'")
+    assert not PostImport.objects.exists()
+
+
 def test_a_stopped_import_says_how_many_too(admin_client):
     found = moved(admin_client)
     PostImport.objects.filter(pk=found.pk).update(state=PostImport.State.STOPPED)
