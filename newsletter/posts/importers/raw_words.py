@@ -49,6 +49,7 @@ _WITHIN_WORDS = frozenset(
 _NORMAL = re.compile(r"font-weight:\s*(?:normal|400)")
 # Addresses become players and links, short codes what they stand for.
 _NO_WORDS = re.compile(r"(?:https?:)?//[!-;=?-~]+|\[/?[a-z][\w-]{1,40}(?:[\s=][^\[\]\n]{0,1000})?/?\]|\$latex\b")
+_CODE = re.compile(r"<pre\b(?:(?!<pre\b).)*?</pre", re.DOTALL | re.IGNORECASE)
 _TOKEN = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
 _NUMBER = re.compile(r"\d{1,3}")  # of a note, which is counted anew
 
@@ -70,9 +71,9 @@ def _words(html: str) -> Counter[str]:
 
 
 def _bold_runs(html: str) -> int:
-    """Return how many runs of words are bold: marks that touch are one, and each block has its own."""
+    """Return how many runs of words are bold: marks that touch are one, each block has its own, and code has none."""
     count, marks, is_counted = 0, list[bool](), False
-    for text, name in _parts(html):
+    for text, name in _parts(_CODE.sub("<p>", html)):
         if text.strip() and not any(marks):
             is_counted = False
         elif any(marks) and not is_counted and _TOKEN.search(unescape(text)):
