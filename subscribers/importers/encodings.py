@@ -9,7 +9,6 @@ from typing import Final, TextIO
 
 from django.utils.translation import gettext as _
 
-from newsletter.posts.text.han import HAN_CHARACTER, KANA
 from subscribers.importers.names import FIELD_OF, plain
 
 DELIMITERS: Final = ",;\t"
@@ -48,7 +47,8 @@ COMMON: Final = frozenset(
 # Where the less rare characters stand: the first levels of Big5 and GB 2312, by their first octet.
 BIG5_FIRST: Final = range(0xA4, 0xC7)
 GB2312_FIRST: Final = range(0xB0, 0xD8)
-KANA_SIGN: Final = re.compile(f"[{KANA}]")
+HAN_SIGN: Final = re.compile("[\u3400-\u9fff]")
+KANA_SIGN: Final = re.compile("[\u3040-\u30ff]")
 PIECE: Final = 1 << 20
 HEADING_LENGTH: Final = 10_000  # octets
 # How files begin that are no tables: JSON, XML and HTML, ZIP, PDF, and Word of old.
@@ -121,7 +121,7 @@ def _commonness(octets: bytes, encoding: str) -> float:
 
 
 def _is_common(sign: str) -> int:
-    if HAN_CHARACTER.match(sign):
+    if HAN_SIGN.match(sign):
         levels = _stands_in(sign, "big5", BIG5_FIRST) + _stands_in(sign, "gb2312", GB2312_FIRST)
         return levels + 2 * (sign in COMMON)
     return 4 if KANA_SIGN.match(sign) or (sign < "\u0250" and sign.isalpha()) else 0
