@@ -18,6 +18,7 @@ from subscribers.importers.rows import Row, RowReader, Unreadable
 
 SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 IN_WORDS = {"note", "kept"}  # fields whose cells may have lines
+NAMED = {"name", "first_name", "last_name"}  # fields whose cells may have two
 LINES_MAX = 50  # of a note; a longer one is a quotation mark that is not closed
 
 
@@ -107,9 +108,14 @@ class Table:
 
         Raises FileError where it stops being CSV, or where a quotation mark takes in the lines below it.
         """
-        used = {place for name, places in self.columns.places.items() if name not in IN_WORDS for place in places}
+        most = {place: 1 for name in NAMED for place in self.columns.places.get(name, ())}
+        most |= {place: LINES_MAX for name in IN_WORDS for place in self.columns.places.get(name, ())}
+        used = {place for places in self.columns.places.values() for place in places}
         for start, end, cells in self._records():
-            if end > start and any(self._takes_in(cell, is_used=place in used) for place, cell in enumerate(cells)):
+            if end > start and any(
+                self._takes_in(cell, most.get(place, 0 if place in used else LINES_MAX))
+                for place, cell in enumerate(cells)
+            ):
                 said = _(
                     "Line %(start)d: a quotation mark opens here and is closed in line %(end)d."
                     " Is one missing or too many?"
@@ -118,11 +124,12 @@ class Table:
         self._text.seek(0)
         first_line(self._text)
 
-    def _takes_in(self, cell: str, *, is_used: bool) -> bool:
-        """Return whether a cell holds what looks like other rows; in a note, a line break alone is none."""
+    def _takes_in(self, cell: str, most: int) -> bool:
+        """Return whether a cell holds what looks like other rows. most: lines that it may have below its first."""
         below = cell.splitlines()[1:]
         is_row = any("@" in line and line.count(self._delimiter) >= self._width - 1 > 0 for line in below)
-        return is_row or len(below) > LINES_MAX or (is_used and any(map(str.strip, below)))
+        is_address = most == 1 and any("@" in line for line in below)
+        return is_row or is_address or len(below) > LINES_MAX or (most < len([one for one in below if one.strip()]))
 
     def _records(self) -> Iterator[tuple[int, int, list[str]]]:
         """Yield first and last line of each record behind the heading, and its cells."""

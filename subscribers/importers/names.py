@@ -1,7 +1,7 @@
 """What columns are called in other programs' exports, and by hand. Pure.
 
-What is peculiar to one program is in programs.py. Written after the exports of beehiiv, Benchmark, Buttondown, Ghost,
-HubSpot, Kit, Mailchimp, NewsLeopard (電子豹), Shopify and Substack.
+What is peculiar to one program is in programs.py. Written after the exports of beehiiv, Benchmark, Buttondown, Curated,
+Ghost, HubSpot, Kit, Mailchimp, NewsLeopard (電子豹), Shopify and Substack.
 """
 
 from typing import Final
@@ -31,7 +31,8 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "note": _names("note notes 備註 备注 メモ 備考 notiz notizen bemerkung"),
     "consent_at": _names(
         "consentat confirmtime optintime subscribedat createdat creationdate signupdate",
-        "subscriptiondate subscribedon dateadded timestamp",
+        "subscriptiondate subscribedon dateadded timestamp created subscribedate subscriptioncreatedat",
+        "datesubscribed signupat signedupat joinedat joined confirmedat",
         "訂閱時間 訂閱日期 建立時間 加入時間 時間戳記 时间戳记 订阅时间",
         "タイムスタンプ 登録日 登録日時 zeitstempel anmeldedatum angemeldetam",
     ),
@@ -51,7 +52,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         "emaildisabled unsubscribed unsubscribedfromallemail optout optedout emailoptout hasoptedoutofemail",
         "blocklisted emailblacklist 退訂 是否退訂 取消訂閱 退订 取消订阅 配信停止 abgemeldet",
     ),
-    KEPT: (),
+    KEPT: ("data", "attributes"),  # Keila's and listmonk's
 }
 # What such exports have besides, and a newsletter of ours has no place for.
 NEEDLESS: Final = frozenset(
@@ -61,7 +62,11 @@ NEEDLESS: Final = frozenset(
         "unsubcampaigntitle unsubcampaignid unsubreason unsubreasonother cleancampaigntitle cleancampaignid",
         "complimentaryplan stripecustomerid preferdigests tiers activesubscription expiry plan firstpaymentat",
         "stripeplan subscriptiontier tier referralcode referralcount acquisitionsource",
-        "utmsource utmmedium utmcampaign utmcontent utmterm",
+        "utmsource utmmedium utmcampaign utmcontent utmterm utmchannel referringsite referredby",
+        "premiumtiernames subscriptionpremiumtiernames freetier audience audiences issuessent issuesreceived",
+        "totalsent totaldelivered totalopened totalclicked totaluniqueopened totaluniqueclicked",
+        "uniqueopens uniqueclicks emailssent emailsdelivered emailsopened emailsclicked clickthroughrate lastseenat",
+        "unsubscribereason",
         "opens clicks openrate clickrate emailsreceived lastopenedat lastclickedat ipaddress",
         "編號 電話 手機 生日 性別 地址 公司 職稱",
         "refusedbecause heard",  # our own: why an import has refused a line, and how a reader heard of us

@@ -87,14 +87,18 @@ PROGRAMS: Final = (
     Program(
         "beehiiv",
         _signs("status tier freetier", "subscriptiontier utmsource", "status tier stripecustomerid"),
-        _nothing("tier stripecustomerid referringsite acquisitionsource referralcode"),
+        _nothing("tier stripecustomerid acquisitionsource referralcode"),
         endings=("tier",),
     ),
     Program("Ghost", _signs("subscribedtoemails"), _nothing("tiers products complimentaryplan giftid")),
-    Program("listmonk", _signs("uuid attributes status"), {"attributes": "kept", **_nothing("uuid updatedat lists")}),
+    Program(
+        "listmonk",
+        _signs("uuid attributes status", "email name attributes"),
+        {"attributes": "kept", **_nothing("uuid updatedat lists")},
+    ),
     Program(
         "Keila",
-        _signs("email firstname lastname data status", "email externalid data"),
+        _signs("email firstname lastname data", "email externalid data"),
         {"data": "kept", **_nothing("externalid insertedat updatedat doubleoptinat")},
         {"unreachable": "bounced"},
     ),

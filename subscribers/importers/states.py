@@ -25,7 +25,8 @@ STATES: Final = {
         "訂閱, 訂閱中, 已訂閱, 有效, 正常, 订阅, 已订阅, 購読中, 登録済み, aktiv, angemeldet",
     ),
     "pending": _words(
-        "pending, unconfirmed, unactivated, validating, not confirmed, needs attention",
+        "pending, unconfirmed, unactivated, validating, not confirmed, needs attention, needs approval",
+        "pending confirmation",
         "未確認, 待確認, 尚未確認, 未确认, unbestätigt",
     ),
     "paused": ("paused",),

@@ -70,6 +70,20 @@ FILES = {
         ),
         ["active", "unsubscribed", "manual"],
     ),
+    "listmonk own format": (
+        'email,name,attributes\na@x.tw,"A","{""city"": ""Taipei""}"\nb@x.tw,B,{}\n',
+        ["active", "active"],
+    ),
+    "Keila without states": ("Email,First name,Last name,Data\na@x.tw,A,B,{}\n", ["active"]),
+    "beehiiv in full": (
+        (
+            "id,email,status,created,subscription_tier,subscription_premium_tier_names,utm_source,utm_medium,utm_channel,"
+            "utm_campaign,referring_site,referral_code,total_sent,total_unique_opened,total_clicked,open_rate\n"
+            "s1,a@x.tw,active,2023-03-24 10:23:10 UTC,free,,,,website,,https://e.org/,r1,9,3,1,33.3\n"
+            "s2,b@x.tw,needs_approval,2023-03-24 10:23:10 UTC,free,,,,,,,r2,0,0,0,0\n"
+        ),
+        ["active", "pending"],
+    ),
     "Kit": (
         (
             "first_name,email_address,state,created_at,tags\nA,a@x.tw,active,2023-01-27T11:43:55Z,\n"
@@ -159,7 +173,8 @@ def test_a_program_is_known_by_its_heading_and_its_states_are_understood(file, p
 
     name, rows = read(file(mark + content.replace("\n", ends).encode()))
 
-    assert name == program.removesuffix(" dashboard").removesuffix(" (bought, and never asked for mail)")
+    more = (" dashboard", " (bought, and never asked for mail)", " own format", " without states", " in full")
+    assert name == next((program.removesuffix(one) for one in more if program.endswith(one)), program)
     assert [row.state if isinstance(row, Row) else row.reason for row in rows] == states
 
 
@@ -179,6 +194,61 @@ def test_the_encoding_and_the_language_of_a_heading_are_found_out(file, content,
 
     assert (row.email, row.state) == ("a@x.tw", "unsubscribed")
     assert row.name in {"許功蓋", "山田", "刘海", "Jürgen Groß", "小明"}
+
+
+@pytest.mark.parametrize("name", ["王小明", "李芳", "陈静", "欧阳", "张伟 李娜", "刘海"])
+@pytest.mark.parametrize("heading", ["email,name", "E-Mail,Name,note"])
+def test_a_short_file_of_china_is_not_read_as_one_of_taiwan(file, heading, name):
+    content = f"{heading}\na@x.tw,{name}{',' * (heading.count(',') - 1)}\n"
+    _program, (row,) = read(file(content.encode("gb18030")), Choices(fields={heading.split(",")[0]: "email"}))
+
+    assert row.name == name
+    assert encoding_of(file(content.encode("gb18030"))) == "gb18030"
+
+
+@pytest.mark.parametrize("name", ["陳怡君", "王小明", "林志豪", "許功蓋", "李芳", "歐陽"])
+def test_a_short_file_of_taiwan_is_not_read_as_one_of_china(file, name):
+    assert encoding_of(file(f"email,name\na@x.tw,{name}\n".encode("cp950"))) == "cp950"
+
+
+@pytest.mark.parametrize("name", ["山田太郎", "さくら", "ﾔﾏﾀﾞ", "中村"])
+def test_a_short_file_of_japan_is_read_as_such(file, name):
+    assert encoding_of(file(f"email,name\na@x.tw,{name} タロウ\n".encode("cp932"))) == "cp932"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("heading", ["email,name", "電子郵件,姓名"])
+def test_utf_16_without_a_mark_is_read(file, heading, encoding):
+    with csv_file.opened(file(f"{heading}\na@x.tw,小明\n".encode(encoding))) as table:
+        (row,) = table.rows()
+
+    assert (row.email, row.name, table.written) == ("a@x.tw", "小明", "UTF-16, commas")
+
+
+def test_utf_16_that_cannot_be_read_is_called_so(file):
+    with pytest.raises(FileError, match=r"^The file looks like UTF-16 and cannot be read as such\."):
+        encoding_of(file("email,name\na@x.tw,小明\n".encode("utf-16-le")[:-1]))
+
+
+def test_the_states_of_curated_are_understood(file):
+    words = ["Active", "Unsubscribed", "Spam", "Bounced", "Pending Confirmation"]
+    lines = "".join(f"a{n}@x.tw,{word},Publication Site,2024-05-01\n" for n, word in enumerate(words))
+
+    _program, rows = read(file(f"Email,Status,Source,Subscribed On\n{lines}"))
+
+    assert [row.state for row in rows] == ["active", "unsubscribed", "complained", "bounced", "pending"]
+
+
+def test_a_name_may_go_on_in_a_second_line(file):
+    _program, rows = read(file('email,first name,last name\na@x.tw,"小\n明",王\nb@x.tw,小華,"\n李"\n'))
+
+    assert [row.name for row in rows] == ["小 明 王", "小華 李"]
+
+
+@pytest.mark.parametrize("name", ['"小\nb@x.tw"', '"小\n明\n華"', '"小\nb@x.tw,華"'])
+def test_a_name_that_takes_in_a_reader_stops_the_import(file, name):
+    with pytest.raises(FileError, match="a quotation mark opens here"):
+        read(file(f"email,name\na@x.tw,{name}\n"))
 
 
 def test_what_is_no_text_is_of_no_encoding(file):

@@ -96,6 +96,7 @@ def _as_json(entry: Entry) -> dict[str, Any]:
         "after": entry.after,
         "remarks": [[one.what, one.detail[:500], one.is_loss] for one in entry.remarks],
         "unnamed": list(entry.unnamed),
+        "lost": entry.lost,
     }
 
 
@@ -112,6 +113,7 @@ def entry_of(row: PostImportEntry) -> Entry:
         after=kept.get("after", {}),
         remarks=tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept.get("remarks", [])),
         unnamed=tuple(kept.get("unnamed", [])),
+        lost=kept.get("lost", 0),
     )
 
 

@@ -19,12 +19,13 @@ from newsletter.posts.importers.pictures.finding import WebFinder
 from newsletter.publication.models import Publication
 
 Stage = PostImport.Stage
+JSON_MAX = 64 * 1024**2  # bytes that a request, or a worker's turn, reads into memory: what a browser may send
 type Commit = Callable[[datetime], None]  # in a transaction, with the row of the import that it changes
 
 
 def source_of(found: PostImport) -> Source:
     """Return the importer of the file that was kept. Raises Rejected."""
-    return detected(files.path_of(found), Publication.objects.current().zone, found.site)
+    return detected(files.path_of(found), Publication.objects.current().zone, found.site, JSON_MAX)
 
 
 def work(found: PostImport) -> Generator[Commit]:

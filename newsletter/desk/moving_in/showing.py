@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import ngettext, pgettext_lazy
@@ -81,6 +81,7 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
         "unnamed": counts.get("unnamed", 0),
         "counted": has_account,
         "error": in_words(found.error),
+        "asks_for_site": found.program == "Ghost" and not found.site,
         "found_url": reverse("admin:move_in_import", args=[found.pk]),
     }
 
@@ -139,7 +140,8 @@ def _has_no_worker(found: PostImport, now: datetime) -> bool:
 
 
 def _texts(found: PostImport, page: str) -> Any:
-    different = found.entries.filter(differs=True).order_by("-losses", "place")
+    words_lost = F("account__lost").desc(nulls_last=True)
+    different = found.entries.filter(differs=True).order_by(words_lost, "-losses", "place")
     return Paginator(different, AT_ONCE).get_page(page)
 
 

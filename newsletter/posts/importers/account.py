@@ -1,7 +1,7 @@
 """The account of a move: what each post had before, what it has now, and a name for every difference."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from newsletter.posts.importers.html.counts import THINGS, Counts
@@ -22,6 +22,7 @@ class Entry:
     after: dict[str, int] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
     unnamed: tuple[str, ...] = ()
+    lost: int = 0  # words of the old page that the new one does not show, and that no remark names
 
     @property
     def losses(self) -> int:
@@ -33,22 +34,27 @@ class Entry:
 
     @property
     def different(self) -> list[tuple[str, int, int]]:
-        """Return the things that there are more or less of now: their name, before and after."""
-        rows = ((name, self.before.get(name, 0), self.after.get(name, 0)) for name in THINGS)
-        return [row for row in rows if row[1] != row[2]]
+        """Return the things that there are more or less of now, those that are fewer first: name, before and after."""
+        rows = [(name, self.before.get(name, 0), self.after.get(name, 0)) for name in THINGS]
+        return [row for row in rows if row[1] > row[2]] + [row for row in rows if row[1] < row[2]]
 
 
 def compared(before: Counts, after: Counts, remarks: tuple[Remark, ...]) -> tuple[str, ...]:
-    """Return in words what differs and is explained by no remark."""
+    """Return in words what differs and is explained by no remark, what is missing first."""
     rest = after - before
     for remark in remarks:
         rest -= remark.effect
-    found = [f"{name}: {change:+d}" for name, change in sorted(rest.things.items())]
-    if lost := rest.words(-1):
-        found.append(f"words missing: {lost}")
-    if added := rest.words(1):
-        found.append(f"words added: {added}")
+    found = [f"words missing: {lost}"] if (lost := rest.words(-1)) else []
+    found += [f"{name}: {change:+d}" for name, change in sorted(rest.things.items(), key=lambda one: (one[1] > 0, one))]
+    found += [f"words added: {added}"] if (added := rest.words(1)) else []
     return tuple(found)
+
+
+def with_raw(unnamed: Sequence[str], words: Counter[str], bolds: int) -> tuple[str, ...]:
+    """Return what is explained by no remark, with what raw_words.py misses; nothing is said twice."""
+    found = [f"words missing: {Counts(words).words()}"] if words else []
+    found += [f"bold runs: {-bolds:+d}"] if bolds and not any(one.startswith("bold runs: -") for one in unnamed) else []
+    return (*found, *(one for one in unnamed if not (words and one.startswith("words missing: "))))
 
 
 @dataclass

@@ -100,6 +100,7 @@ class Source:
             mailed=Mailed(subject, at) if at and is_sent else None,
             before=body.before,
             page=body.page,
+            raw=body.raw,
             remarks=(*remarks, *body.remarks),
         )
 

@@ -17,8 +17,11 @@ HEAD = 4_096  # bytes that are looked at
 TEXT_MAX = 500 * 1024**2  # bytes of an export: ten times the largest that is known
 
 
-def detected(path: Path, zone: tzinfo, site: str = "") -> Source:
-    """Return the importer of what lies at `path`. Raises Rejected with what it is not."""
+def detected(path: Path, zone: tzinfo, site: str = "", most: int = TEXT_MAX) -> Source:
+    """Return the importer of what lies at `path`. Raises Rejected with what it is not.
+
+    most: bytes of JSON that are read into memory; what is larger is refused.
+    """
     if not path.exists():
         raise Rejected(f"{path} does not exist")
     if path.is_dir():
@@ -28,9 +31,9 @@ def detected(path: Path, zone: tzinfo, site: str = "") -> Source:
     with path.open("rb") as opened:
         head = opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"PK"):
-        return _archive(Archive(path), zone, site)
+        return _archive(Archive(path), zone, site, most)
     known = _feed(path, head, zone, site) if head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")) else None
-    return known or _table(path, head, zone, site) or _unknown(path, mistaken.of_file(head))
+    return known or _table(path, head, zone, site, most) or _unknown(path, mistaken.of_file(head))
 
 
 def _unknown(path: Path, what: str = "") -> Source:
@@ -40,7 +43,7 @@ def _unknown(path: Path, what: str = "") -> Source:
 def _folder(path: Path, zone: tzinfo, site: str) -> Source:
     for name in ("emails.json", "emails.csv"):
         table = path / name
-        if table.is_file() and (found := buttondown.in_folder(table, _text(table), zone, site)):
+        if table.is_file() and (found := buttondown.in_folder(table, _text(table, TEXT_MAX), zone, site)):
             return found
     source = markdown_folder.Source(InFolder(path), zone, site)
     if next(source.articles(), None) is None:
@@ -59,11 +62,11 @@ def _feed(path: Path, head: bytes, zone: tzinfo, site: str) -> Source | None:
     return source
 
 
-def _table(path: Path, head: bytes, zone: tzinfo, site: str) -> Source | None:
+def _table(path: Path, head: bytes, zone: tzinfo, site: str, most: int) -> Source | None:
     is_json = head[:1] in {b"{", b"["}
     if not is_json and b"subject" not in head.partition(b"\n")[0]:
         return None
-    text = _text(path)
+    text = _text(path, most)
     if found := buttondown.in_folder(path, text, zone, site):
         return found
     if not is_json:
@@ -74,35 +77,41 @@ def _table(path: Path, head: bytes, zone: tzinfo, site: str) -> Source | None:
     return Ghost(export, [FolderFinder(path.parent)], zone, site)
 
 
-def _text(path: Path) -> str:
-    if path.stat().st_size > TEXT_MAX:
-        raise Rejected(f"{path} is larger than {TEXT_MAX // 1024**2} MB")
+def _text(path: Path, most: int) -> str:
+    if path.stat().st_size > most:
+        raise Rejected(f"{path} is larger than {most / 1024**2:.0f} MB")
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Rejected(f"{path} is not UTF-8 text (byte {error.start})") from error
 
 
-def _archive(archive: Archive, zone: tzinfo, site: str) -> Source:
+def _archive(archive: Archive, zone: tzinfo, site: str, most: int) -> Source:
     if substack.Source.fits(archive):
         return substack.Source(archive, zone, site)
     if found := buttondown.in_archive(archive, zone, site):
         return found
-    if ghost := _ghost(archive, zone, site):
+    if ghost := _ghost(archive, zone, site, most):
         return ghost
     if archive.named(*markdown_folder.SUFFIXES):
         return markdown_folder.Source(InArchive(archive), zone, site)
     if medium.Source.stories(archive):
         return medium.Source(archive, zone)
+    if large := next((name for name in archive.named(".json") if archive.members[name].file_size > most), ""):
+        raise Rejected(f"its member {large[:80]!r} is larger than {most / 1024**2:.0f} MB; import_posts reads it")
     return _unknown(archive.path, mistaken.of_files(list(archive.members)))
 
 
-def _ghost(archive: Archive, zone: tzinfo, site: str) -> Source | None:
+def _ghost(archive: Archive, zone: tzinfo, site: str, most: int) -> Source | None:
     """Return the export among the JSON files of an archive, the largest first: themes have JSON files too."""
     names = sorted(archive.named(".json"), key=lambda name: -archive.members[name].file_size)
     for name in names[:20]:
+        size = archive.members[name].file_size
+        if size > most:  # of all files together
+            continue
+        most -= size
         try:
-            export = read(archive.text(name, TEXT_MAX))
+            export = read(archive.text(name, size))
         except Rejected:
             continue
         if export.has_texts:

@@ -117,8 +117,13 @@ def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
     return values
 
 
-class _Loader(yaml.BaseLoader):
-    """Builds texts, lists and mappings; what is nothing (`null`, `~`) is the empty text."""
+class Loader(yaml.BaseLoader):
+    """Builds texts, lists and mappings; what is nothing (`null`, `~`) is the empty text. Aliases are refused."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):  # some lines of them could mean gigabytes
+            raise FrontMatterError("its front matter has an alias of YAML, which is refused")
+        return super().compose_node(parent, index)
 
     def construct_scalar(self, node: Any) -> str:
         text = str(super().construct_scalar(node))
@@ -128,7 +133,7 @@ class _Loader(yaml.BaseLoader):
 def _mapping(head: str) -> dict[object, object]:
     _check_length(head)
     try:
-        fields = yaml.load(head, Loader=_Loader)  # noqa: S506 - it builds texts, lists and mappings only
+        fields = yaml.load(head, Loader=Loader)  # noqa: S506 - it builds texts, lists and mappings only
     except RecursionError as error:
         raise FrontMatterError("its front matter is nested too deeply") from error
     except yaml.YAMLError as error:

@@ -18,6 +18,7 @@ from newsletter.posts.text.measures import words_from_title
 
 STORY_MAX = 20 * 1024**2  # bytes
 _ID = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")
+_RAW = re.compile(r"<section\b[^<>]{0,200}\be-content\b.*(?=<footer\b)", re.DOTALL)
 _DAY = re.compile(r"^(?:\d{4}-\d{2}-\d{2}|draft)_")
 
 
@@ -41,7 +42,8 @@ class Source:
             yield name.rpartition("/")[2], partial(self.read, name)
 
     def read(self, name: str) -> ImportedPost:
-        page = parse(self.archive.text(name, STORY_MAX))
+        text = self.archive.text(name, STORY_MAX)
+        page = parse(text)
         content = page.with_class("e-content")
         if content is None:
             raise Rejected("it is no story of Medium")
@@ -69,6 +71,7 @@ class Source:
             addresses=tuple(dict.fromkeys(filter(None, (urlsplit(address).path, f"/p/{number[1]}" if number else "")))),
             before=body.before,
             page=body.page,
+            raw=raw[0] if (raw := _RAW.search(text)) else "",
             remarks=(*remarks, *body.remarks),
         )
 

@@ -10,10 +10,11 @@ from itertools import islice
 from typing import Protocol
 
 from newsletter.posts.importers import linking
-from newsletter.posts.importers.account import Account, Entry, compared
+from newsletter.posts.importers.account import Account, Entry, compared, with_raw
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected
 from newsletter.posts.importers.pictures.finding import Finder
+from newsletter.posts.importers.raw_words import missing
 from newsletter.posts.importers.taking import Looked, Ready, look, make_ready
 from newsletter.posts.models.redirects import normal
 
@@ -152,6 +153,7 @@ def _entry(name: str, ready: Ready) -> Entry:
         return Entry(name, "unchanged", post.title, pk=pk)
     after = shown(ready.body)
     own = post.before if post.before is not None else after
+    words, bolds = missing(post.raw, ready.body, ready.remarks)
     return Entry(
         name,
         ready.outcome,
@@ -160,5 +162,6 @@ def _entry(name: str, ready: Ready) -> Entry:
         before=own.numbers,
         after=after.numbers,
         remarks=ready.remarks,
-        unnamed=compared(own, after, ready.remarks),
+        unnamed=with_raw(compared(own, after, ready.remarks), words, bolds),
+        lost=words.total(),
     )

@@ -56,13 +56,15 @@ def _as_data(entry: Entry) -> dict[str, Any]:
         "after": entry.after,
         "remarks": remarks,
         "unnamed": list(entry.unnamed),
+        "lost": entry.lost,
     }
 
 
 def as_page(account: Account) -> str:
     """Return the account as a page that stands for itself: no script, nothing from elsewhere."""
     totals = [(LABELS[name], before, after, after - before) for name, before, after in account.totals()]
-    different = [(entry, _rows(entry), _said(entry)) for entry in account.entries if entry.differs]
+    entries = sorted((entry for entry in account.entries if entry.differs), key=lambda entry: -entry.lost)
+    different = [(entry, _rows(entry), _said(entry)) for entry in entries]
     context = {"account": account, "totals": totals, "different": different, "summary": account.summary()}
     return render_to_string("posts/account.html", context)
 

@@ -74,6 +74,7 @@ class Source:
             mailed=self._mailed(row, title),
             before=body.before,
             page=body.page,
+            raw=body.raw,
             remarks=(*remarks, *body.remarks),
         )
 

@@ -64,6 +64,7 @@ SAYINGS = (
     _("a field is kept as a comment"),
     _("a template is kept as a comment"),
     _("it is in none of the places that were searched"),
+    _("nobody has said where the old site was"),
     # Why a file, or one of its texts, does not come in.
     _("it would be larger than 20 GB when unpacked"),
     _("it is no story of Medium"),
@@ -88,6 +89,7 @@ SAYINGS = (
     _("is larger than 1 GB"),
     _("is packed too tightly to be honest (a zip bomb)"),
     _("its front matter is nested too deeply"),
+    _("its front matter has an alias of YAML, which is refused"),
 )
 # What it may say with a name or a number in it: a group that is a saying itself is said in the same language.
 _TWO = r"(?P<a>\d{1,9}) characters, of which (?P<b>\d{1,9}) fit"
@@ -106,6 +108,7 @@ _FORMS = (
     (r"its member (?P<a>'[^']{0,200}') (?P<b>.{1,300})", _("its member %(a)s %(b)s")),
     (rf"{_WHICH} is no export that is known here: .{{0,100}}", _("no program is known that writes such a file")),
     (rf"(?:{_WHICH}|it) is not UTF-8 text \(byte (?P<b>\d{{1,12}})\)", _("it is not UTF-8 text (byte %(b)s)")),
+    (r"is larger than (?P<a>\d{1,9}) MB; import_posts reads it", _("is larger than %(a)s MB; import_posts reads it")),
     (rf"it is no zip that can be read: {_WHY}", _("it is no zip that can be read: %(a)s")),
     (rf"it is no XML that can be read: {_WHY}", _("it is no XML that can be read: %(a)s")),
     (rf"it is no JSON: {_WHY}", _("it is no JSON: %(a)s")),

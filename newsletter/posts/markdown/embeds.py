@@ -8,11 +8,14 @@ from django.utils.translation import gettext as _
 
 PLAYERS = ("https://www.youtube-nocookie.com/embed/", "https://player.vimeo.com/video/")
 YOUTUBE = re.compile(
-    r"^https?://(?:(?:www\.|m\.)?youtube(?:-nocookie)?\.com/(?:watch\?(?:[^#\s]*&)?v=|shorts/|live/|embed/)|youtu\.be/)"
+    r"^https?://(?:(?:www\.|m\.)?youtube(?:-nocookie)?\.com/(?:watch\?(?:[^#\s]*&)?v=|shorts/|live/|embed/|v/)|youtu\.be/)"
     r"(?P<id>[\w-]{11})(?:[?&#/][^\s]*)?$",
     re.ASCII,
 )
-VIMEO = re.compile(r"^https?://(?:www\.|player\.)?vimeo\.com/(?:video/)?(?P<id>\d{6,12})(?:[?#/][^\s]*)?$", re.ASCII)
+VIMEO = re.compile(
+    r"^https?://(?:www\.|player\.)?vimeo\.com/(?:video/|moogaloop\.swf\?clip_id=)?(?P<id>\d{6,12})(?:[?&#/][^\s]*)?$",
+    re.ASCII,
+)
 LENGTH_MAX = 2_000  # characters of an address or a host's code; to look for one in more takes the square of it
 START = re.compile(r"[?&#](?:t|start)=(?P<seconds>\d+)s?\b")
 IFRAME = re.compile(r"""^\s*<iframe\b[^>]*\bsrc=["']?(?P<url>[^"'\s>]+)[^>]*>\s*</iframe>\s*$""", re.IGNORECASE)

@@ -1,6 +1,7 @@
 """Posts move in on the desk: from the file, by what would happen, to what became of it."""
 
 import json
+import re
 import stat
 from datetime import timedelta
 
@@ -444,6 +445,39 @@ def test_no_link_leads_to_a_comparison_of_nothing(admin_client):
     found.entries.update(old_size=0)
 
     assert "side by side" not in said(admin_client.get(f"{MOVE_IN}{found.pk}/"))
+
+
+def test_a_post_that_loses_words_stands_first_and_in_colour(admin_client):
+    many = "<form>x</form><script>y</script><canvas></canvas>"
+    drop(admin_client, ghost(post(1, f"<p>甲</p>{many}"), post(2, '<p>乙</p><video src="a.mp4"><p>後</p>')), "b.json")
+    press(admin_client, "try", site="")
+    work()
+
+    html = page(admin_client).text
+    assert html.index("Post 2") < html.index('<li class="is-bad">words missing: 後</li>') < html.index("Post 1")
+    assert '<tr class="is-changed is-bad">' in html
+    assert re.search(r'<span class="phrase is-bad">\s*embeds 1 → 0', html)
+
+
+def test_whoever_brings_a_file_of_ghost_is_asked_where_the_site_was(admin_client):
+    asked = "Ghost's file does not say where the site was. Say it"
+    before = drop(admin_client, ghost(post(1, '<p><img src="__GHOST_URL__/content/images/a.png"></p>')), "b.json")
+    press(admin_client, "try", site="https://old.example")
+    work()
+
+    assert asked in before.text.replace("&#x27;", "'")
+    tried = page(admin_client).text.replace("&#x27;", "'")
+    assert asked not in tried
+    assert "a picture stays at its old address: https://old.example/content/images/a.png" in tried
+
+
+def test_json_that_is_packed_small_and_unpacks_large_is_never_read_into_memory(admin_client):
+    large = b'{"posts": "' + b"".join(b"%d " % number + b"a" * 150 for number in range(430_000)) + b'"}'
+
+    answer = drop(admin_client, packed(**{"blog.json": large}))
+
+    assert "its member 'blog.json' is larger than 64 MB; import_posts reads it" in answer.text.replace("&#x27;", "'")
+    assert not PostImport.objects.exists()
 
 
 def test_a_stopped_import_says_how_many_too(admin_client):

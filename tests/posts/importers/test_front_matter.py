@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.posts.importers.front_matter import parse
+from newsletter.posts.importers.front_matter import FrontMatterError, parse
 from newsletter.posts.importers.markdown_folder import post_of
 from newsletter.posts.importers.moments import moment
 
@@ -140,3 +140,14 @@ def test_a_language_behind_the_name_of_a_file_is_no_part_of_it(name, title, addr
 
 def test_the_list_of_a_section_in_another_language_is_a_page():
     assert post_of(PurePosixPath("content/posts/_index.zh-tw.md"), "字".encode(), TAIPEI).is_unlisted
+
+
+def bomb(depth):
+    lines = ["a0: &a0 {k: v}"]
+    lines += [f"a{n}: &a{n} {{{', '.join(f'k{k}: *a{n - 1}' for k in range(9))}}}" for n in range(1, depth + 1)]
+    return "\n".join(lines)
+
+
+def test_an_alias_of_yaml_is_refused_before_it_is_followed():
+    with pytest.raises(FrontMatterError, match=r"^its front matter has an alias of YAML, which is refused$"):
+        parse(f"---\n{bomb(3)}\n---\n文\n")

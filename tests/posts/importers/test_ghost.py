@@ -481,8 +481,35 @@ def test_a_picture_that_is_nowhere_is_named(site):
 
     lines = run(site / "ghost.json")
 
-    assert "a picture stays at its old address: __GHOST_URL__/content/images/2024/x.png" in lines[0]
+    address = "__GHOST_URL__/content/images/2024/x.png"
+    assert f"a picture stays at its old address: {address} (nobody has said where the old site was)" in lines[0]
     assert json.loads(lines[-1])["losses"] == 2
+
+
+def test_whoever_has_not_said_where_the_site_was_is_asked_for_it(site):
+    (site / "ghost.json").write_text(json.dumps({"data": {"posts": rows()}}))
+
+    lines = run(site / "ghost.json", "--dry-run", "--report", str(site / "a.html"))
+
+    asked = (
+        "Ghost's file does not say where the site was: 1 pictures stay at __GHOST_URL__, which no browser opens. "
+        "Run it again with --site URL."
+    )
+    assert asked in lines
+    assert json.loads((site / "a.json").read_text())["notes"] == [asked]
+
+
+def test_addresses_of_a_site_that_is_known_are_whole(site):
+    row = {**rows()[0], "html": f"{rows()[0]['html']}<p><a href='__GHOST_URL__/about/'>我</a></p>"}
+    (site / "ghost.json").write_text(json.dumps({"data": {"posts": [row, rows()[1]]}}))
+
+    lines = run(site / "ghost.json", "--site", "https://old.example/")
+
+    body = Post.objects.get(source="ghost:a").body
+    assert "![圖](https://old.example/content/images/2024/x.png)" in body
+    assert "[我](https://old.example/about/)" in body
+    assert f"[乙]({Post.objects.get(source='ghost:b').get_absolute_url()})" in body
+    assert "__GHOST_URL__" not in "".join(lines) + body
 
 
 def test_pictures_of_this_machine_are_never_fetched(site):

@@ -1,6 +1,8 @@
 # ruff: noqa: E501, ISC004 - HTML as Ghost writes it
 """HTML becomes Markdown that shows the same: words, links, pictures, marks, tables, code and footnotes."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -8,11 +10,13 @@ from hypothesis import strategies as st
 from newsletter.posts.importers.account import compared
 from newsletter.posts.importers.html.converting import converted, measured, shown
 from newsletter.posts.importers.html.tree import parse
+from newsletter.posts.importers.raw_words import missing
 
 
 def markdown(html):
     made = converted(html)
     assert compared(made.before, shown(made.markdown), made.remarks) == ()
+    assert missing(html, made.markdown, made.remarks) == (Counter(), 0)
     return made.markdown
 
 
@@ -238,3 +242,4 @@ def test_whatever_signs_stand_in_a_text_its_words_are_there_afterwards(blocks):
     made = converted(html)
 
     assert shown(made.markdown).tokens == measured(parse(html)).tokens
+    assert missing(html, made.markdown, made.remarks)[0] == Counter()

@@ -593,7 +593,6 @@ def test_a_link_to_a_file_outside_the_folder_is_refused(folder, tmp_path):
         ('tags: ["管理, 團隊", 決策]', {"tags": ["管理, 團隊", "決策"]}),
         ("tags: [2024, true, 2026-10-01]", {"tags": ["2024", "true", "2026-10-01"]}),
         ("date: 2026-10-01 08:00:00 +0800", {"date": "2026-10-01 08:00:00 +0800"}),
-        ("title: &a x\nalias: *a", {"title": "x", "alias": "x"}),
         ("seo:\n  title: y\ntitle: x", {"seo.title": "y", "title": "x"}),
         ('"title": x', {"title": "x"}),
     ],

@@ -145,7 +145,7 @@ def test_a_difference_that_a_remark_explains_is_named_and_another_is_not():
     remark = Remark("a box stays away", effect=counts() - counts("b", links=1))
 
     assert compared(before, after, (remark,)) == ()
-    assert compared(before, after, ()) == ("links: -1", "words missing: b")
+    assert compared(before, after, ()) == ("words missing: b", "links: -1")
     assert compared(after, before, ()) == ("links: +1", "words added: b")
 
 

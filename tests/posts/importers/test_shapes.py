@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from collections import Counter
 from contextlib import suppress
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.html.converting import converted, shown
 from newsletter.posts.importers.imported import ImportedPost, Rejected
 from newsletter.posts.importers.markdown_folder import post_of
+from newsletter.posts.importers.raw_words import missing
 from newsletter.posts.importers.wordpress.texts import as_html
 from newsletter.posts.markdown.render import render
 from tests.posts.importers.shapes import blogs, buttondown, folders, ghost, medium, substack, wordpress, wxr
@@ -49,6 +51,7 @@ def test_an_export_of_substack_has_the_same_words_and_pictures_or_says_why_not(t
     for post_id, post in posts(zipped(tmp_path / "s.zip", files)).items():
         assert differences(files[f"posts/{post_id}.html"], post) == {}
         assert compared(post.before, shown(post.body), post.remarks) == ()
+        assert missing(post.raw, post.body, post.remarks) == (Counter(), 0)
 
 
 def test_boxes_of_substack_that_are_only_data_are_written_out(tmp_path):

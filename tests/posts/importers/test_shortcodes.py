@@ -260,6 +260,11 @@ ELSEWHERE = "what another site shows is a link"
         ),
         ("{% gallery url,a %}{% endgallery %}", "{% gallery url,a %}", "a short code stays as it was typed"),
         ("{% flink %}\n- [\n{% endflink %}", "```yaml\n- [\n```", "a short code stays as it was typed"),
+        (
+            "{% flink %}\n- {class_name: &a 甲, class_desc: *a}\n{% endflink %}",
+            "```yaml\n- {class_name: &a 甲, class_desc: *a}\n```",
+            "a short code stays as it was typed",
+        ),
         ("{% flink %}\n字\n{% endflink %}", "```yaml\n字\n```", "a short code stays as it was typed"),
         ('<X color="red">字</X>', '<X color="red">字</X>', "a short code stays as it was typed"),
         ("<Tabs.Item>字</Tabs.Item>", "<Tabs.Item>字</Tabs.Item>", "a short code stays as it was typed"),

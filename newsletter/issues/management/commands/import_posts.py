@@ -27,7 +27,7 @@ from newsletter.posts.importers.account import Account, Entry
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.moving import Move, Source, move
-from newsletter.posts.importers.pictures.finding import Finder, FolderFinder, WebFinder
+from newsletter.posts.importers.pictures.finding import GHOST_URL, Finder, FolderFinder, WebFinder
 from newsletter.posts.importers.progress import Progress
 from newsletter.posts.importers.report import as_data, as_page
 from newsletter.posts.models import Image
@@ -68,6 +68,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error}. Run it again when it answers: what is here stays.") from error
         if not made.account.entries:
             raise CommandError(f"No post in {path}")
+        _ask_for_site(made.account)
         if options["as_issues"]:
             self._archive(made, options["numbers"], dry_run=dry_run)
         if options["report"]:
@@ -148,6 +149,16 @@ def _finders(options: dict[str, Any], site: str) -> list[Finder]:
     return [*(FolderFinder(folder) for folder in options["pictures"]), *web]
 
 
+def _ask_for_site(account: Account) -> None:
+    """Note that pictures stay at an address that no browser opens: the export has a word in place of its site."""
+    details = (remark.detail for entry in account.entries for remark in entry.remarks)
+    if count := sum(GHOST_URL in detail for detail in details):
+        account.notes.append(
+            f"Ghost's file does not say where the site was: {count} pictures stay at {GHOST_URL}, which no browser "
+            "opens. Run it again with --site URL."
+        )
+
+
 def _report(command: BaseCommand, progress: Progress | None, entry: Entry) -> None:
     """Write a line for each post that is new or changed, and why it is not as it was."""
     if progress:
@@ -155,5 +166,5 @@ def _report(command: BaseCommand, progress: Progress | None, entry: Entry) -> No
     if entry.outcome == "rejected":
         command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
     elif entry.outcome != "unchanged":
-        reasons = [*map(str, entry.remarks), *entry.unnamed]
+        reasons = [*entry.unnamed, *map(str, entry.remarks)]
         command.stdout.write("; ".join([f"{entry.name}: {entry.outcome}", *reasons]))

@@ -15,6 +15,7 @@ import yaml
 
 from newsletter.posts.importers.folder.boxes import KINDS, PICTURE, boxed, quoted
 from newsletter.posts.importers.folder.tags import Tag
+from newsletter.posts.importers.front_matter import Loader
 from newsletter.posts.importers.html.notes import Remark
 
 # What says how a box looks: never a word of its title, or one only beside other words.
@@ -200,9 +201,9 @@ def _gallery(pair: Pair, remarks: list[Remark]) -> str:
 def _friends(pair: Pair, remarks: list[Remark]) -> str:
     """Return a list of other sites, which Butterfly has as YAML: their names as links, and what is said of them."""
     try:
-        groups = yaml.load(pair.inner, Loader=yaml.BaseLoader)  # noqa: S506 - it builds texts, lists and mappings only
+        groups = yaml.load(pair.inner, Loader=Loader)  # noqa: S506 - it builds texts, lists and mappings only
         parts = [part for group in groups for part in _friends_of(group, remarks)]
-    except (yaml.YAMLError, RecursionError, AttributeError, TypeError):
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError):
         remarks.append(Remark("a short code stays as it was typed", pair.tag.typed[:80]))
         return f"```yaml\n{pair.inner.strip()}\n```"
     return "\n\n".join(parts)

@@ -19,6 +19,8 @@ _DROPPED = re.compile(
     r"<(?P<name>style|object|svg|canvas|form|noscript|template)\b[^<>]{0,2000}>.*?</(?P=name)\s*>|<embed\b[^<>]{0,1000}>",
     re.DOTALL | re.IGNORECASE,
 )
+_PLAYER = re.compile(r"</?(?:object|param|embed)\b[^<>]{0,2000}>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+_PLAYED = re.compile(r"\s(?:src|data|value)\s*=\s*[\"']?(?P<url>[^\s\"'<>]+)", re.IGNORECASE)
 _FRAME = re.compile(r"<iframe\b(?P<given>[^<>]{0,2000})>", re.IGNORECASE)
 _LAZY = re.compile(
     r"<img\b(?![^<>]{0,2000}\ssrc\s*=)(?P<before>[^<>]{0,2000}?)\sdata-(?:src|original|lazy-src)=", re.IGNORECASE
@@ -106,7 +108,14 @@ def _script(found: re.Match[str], remarks: list[Remark]) -> str:
 
 
 def _dropped(found: re.Match[str], remarks: list[Remark]) -> str:
-    return _kept(found[0], KINDS[(found["name"] or "embed").lower()], remarks)
+    name = (found["name"] or "embed").lower()
+    if name not in {"object", "embed"}:
+        return _kept(found[0], KINDS[name], remarks)
+    films = (film(one["url"]) for one in _PLAYED.finditer(found[0]))
+    shown_film = next((one.page_url for one in films if one), "")
+    rest = _PLAYER.sub("", found[0]).strip()  # what it says where its player is missing
+    code = "".join(one[0] for one in _PLAYER.finditer(found[0]))
+    return "\n\n".join(filter(None, (shown_film or _kept(code, KINDS[name], remarks), rest)))
 
 
 def _kept(typed: str, what: str, remarks: list[Remark]) -> str:

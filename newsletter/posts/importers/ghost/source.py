@@ -14,7 +14,7 @@ from newsletter.posts.importers.ghost.bodies import body_of
 from newsletter.posts.importers.ghost.export import Export, Row
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Remark, TagPage
 from newsletter.posts.importers.moments import moment
-from newsletter.posts.importers.pictures.finding import Finder
+from newsletter.posts.importers.pictures.finding import GHOST_URL, Finder
 from newsletter.posts.text.measures import words_from_title
 
 PUBLISHED = {"published", "sent"}
@@ -40,7 +40,8 @@ class Source:
             yield str(row.get("slug") or row.get("title") or f"post {number}"), partial(self.read, row)
 
     def read(self, row: Row) -> ImportedPost:
-        body, meta = body_of(row), self.export.meta.get(str(row.get("id")), row)
+        row, meta = self._with_site(row), self._with_site(self.export.meta.get(str(row.get("id")), row))
+        body = body_of(row)
         remarks = [*body.remarks]
         is_page = row.get("type") == "page" or bool(row.get("page"))
         at = self._published_at(row, remarks)
@@ -65,8 +66,15 @@ class Source:
             mailed=self._mailed(row, meta, at),
             before=body.before,
             page=body.page,
+            raw=str(row.get("html") or ""),
             remarks=(*remarks, *self._without_place(row, meta)),
         )
+
+    def _with_site(self, row: Row) -> Row:
+        """Return a row in which addresses of the old site are whole, as far as anybody has said where it was."""
+        site = self.site.rstrip("/")
+        values = {key: value.replace(GHOST_URL, site) for key, value in row.items() if isinstance(value, str)}
+        return row | values if site else row
 
     def _published_at(self, row: Row, remarks: list[Remark]) -> datetime | None:
         status, visibility = str(row.get("status") or ""), str(row.get("visibility") or "")

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 
 from newsletter.posts.importers.html.as_html import as_html
 from newsletter.posts.importers.html.inlines import Care, Place, inline, picture
-from newsletter.posts.importers.html.tree import BLOCK, Node, serialised
+from newsletter.posts.importers.html.tree import BLOCK, SPOKEN, Node, serialised
 from newsletter.posts.markdown.embeds import film
 
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\s*([\w+#.-]+)")
 _BARE = re.compile(r"(?:^|\s)([a-z][a-z0-9+#]{0,15})(?:\s|$)")
-_SPOKEN = frozenset({"en", "zh", "ja", "ko", "fr", "de", "es", "zh-tw", "zh-hant", "zh-hans", "zh-cn", "en-us"})
 _WIDE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "details", "hr"})
 
 
@@ -140,7 +139,7 @@ def _language(node: Node) -> str:
             return found[1]
     names = ("data-lang", "data-code-block-lang", "language", "lang")
     named = next((node.attrs[name].strip() for name in names if node.attrs.get(name)), "")
-    named = "" if named.lower() in _SPOKEN else named  # what `lang` says of words
+    named = "" if named.lower() in SPOKEN else named  # what `lang` says of words
     return named if re.fullmatch(r"[\w+#.-]{1,20}", named) else ""
 
 

@@ -24,12 +24,13 @@ type Drops = Callable[[Node, list[Remark]], None]
 
 @dataclass(frozen=True)
 class Converted:
-    """Markdown, what its source had, what is left out on purpose, and the source as HTML."""
+    """Markdown, what its source had, what is left out on purpose, the source as HTML, and that if it was HTML."""
 
     markdown: str
     before: Counts = field(default_factory=Counts)
     remarks: tuple[Remark, ...] = ()
     page: str = ""
+    raw: str = ""
 
 
 def converted(html: str, change: Drops | None = None) -> Converted:
@@ -43,7 +44,7 @@ def converted(html: str, change: Drops | None = None) -> Converted:
         change(root, remarks)
     remarks += cards.plain(root)
     notes = taken_out(root)
-    return Converted(_markdown(root, notes), before, tuple(remarks), html)
+    return Converted(_markdown(root, notes), before, tuple(remarks), html, html)
 
 
 def as_typed(markdown: str) -> str:

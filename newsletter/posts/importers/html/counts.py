@@ -26,7 +26,7 @@ _TAGS = {
 }
 _ALWAYS = {"lists", "footnotes"}
 _SILENT = RAW | {"!", "template", "textarea", "svg", "math", "canvas", "head", "title"}
-_HIDDEN = {"kg-email-only", "kg-members-only"}  # what not every reader of the page saw
+_HIDDEN = {"kg-email-only"}  # what no reader of the page saw
 _FRAMES = {"iframe", "video", "audio", "embed", "object"}
 
 
@@ -89,7 +89,9 @@ def _look(node: Node, pieces: list[str], things: Counter[str], within: frozenset
 def _element(node: Node, pieces: list[str], things: Counter[str], within: frozenset[str]) -> None:
     name = node.name
     if name in _FRAMES or _is_player(node):
-        things["embeds"] += 1
+        things["embeds"] += "object" not in within  # the players in an object are one
+        if name == "object":
+            _look(node, pieces, things, within | {name})  # what it says where its player is missing
         return
     if name in _SILENT or node.classes & _HIDDEN:
         return

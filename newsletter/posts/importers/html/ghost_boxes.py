@@ -132,17 +132,18 @@ def podcast(node: Node, remarks: list[Remark]) -> Nodes:
 
 def email_only(node: Node, remarks: list[Remark]) -> Nodes | None:
     """What only mails had: readers of the page never saw it. It is kept as a comment, and does not count."""
-    return _hidden(node, "what only mails had is kept as a comment", "only in mails", remarks)
+    return _hidden(node, "what only mails had is kept as a comment", "only in mails", remarks, Counts())
 
 
 def members_only(node: Node, remarks: list[Remark]) -> Nodes | None:
-    """What only members saw of a page that everybody could read. It is kept as a comment, and does not count."""
-    return _hidden(node, "what only members saw is kept as a comment", "only for members", remarks)
+    """What only members saw of a page that everybody could read. It is kept as a comment."""
+    effect = Counts() - counts(Node("", children=[node]))
+    return _hidden(node, "what only members saw is kept as a comment", "only for members", remarks, effect)
 
 
-def _hidden(node: Node, what: str, label: str, remarks: list[Remark]) -> Nodes:
+def _hidden(node: Node, what: str, label: str, remarks: list[Remark], effect: Counts) -> Nodes:
     typed = serialised(node)
-    remarks.append(Remark(what, short(node.text), Counts()))
+    remarks.append(Remark(what, short(node.text), effect))
     node.children = []
     return [comment(f"{label}: {typed}")]
 

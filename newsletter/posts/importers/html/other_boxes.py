@@ -2,9 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 from newsletter.posts.importers.html.counts import Counts, counts
-from newsletter.posts.importers.html.leaving import Nodes, link_to, paragraph
+from newsletter.posts.importers.html.leaving import Nodes, comment, link_to, paragraph, short
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.html.tree import Node, serialised
 from newsletter.posts.markdown.embeds import film
@@ -101,6 +102,39 @@ def frame(node: Node, remarks: list[Remark]) -> Nodes | None:
     if source and film(source) is None:
         remarks.append(Remark(ELSEWHERE, source))
     return None
+
+
+def player(node: Node, remarks: list[Remark]) -> Nodes:
+    """An object or embed of the years of Flash: its film, or a comment; then what it says where no player is."""
+    url = next((url for url in _played(node) if film(url)), "")
+    rest = list(_without_player(node))
+    if url:
+        return [Node("iframe", {"src": url}), *rest]
+    typed = "".join(serialised(one) for one in _code_of(node))
+    effect = counts(Node("", children=rest)) - counts(Node("", children=[node]))
+    remarks.append(Remark("an object is kept as a comment", short(typed), effect))
+    return [Node("div", children=[comment(typed)]), *rest]  # a block of its own: no paragraph has comments
+
+
+def _played(node: Node) -> Iterator[str]:
+    for one in [node, *node.walk()]:
+        yield one.attrs.get("src", "") or one.attrs.get("data", "")
+        if one.attrs.get("name", "").lower() in {"movie", "src"}:
+            yield one.attrs.get("value", "")
+
+
+def _code_of(node: Node) -> list[Node]:
+    inner = [Node(one.name, one.attrs) for one in node.walk() if one.name in {"param", "embed"}]
+    return [Node(node.name, node.attrs, [*inner])]
+
+
+def _without_player(node: Node) -> Iterator[Node | str]:
+    """Yield what an object holds beside its player; objects within it are the same for other browsers."""
+    for child in node.children:
+        if isinstance(child, Node) and child.name == "object":
+            yield from _without_player(child)
+        elif isinstance(child, str) or not (child.name in {"param", "embed", "!"} or film(child.attrs.get("src", ""))):
+            yield child
 
 
 def heading(node: Node, remarks: list[Remark]) -> Nodes:

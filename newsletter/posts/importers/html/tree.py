@@ -11,7 +11,13 @@ import nh3
 from newsletter.mail.characters import without_control
 
 DEEPEST = 60  # elements inside each other; what is deeper loses its marks and keeps its words
-VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
+# Elements that html5ever writes without an end tag, those of old HTML too (HTML, section 13.3).
+VOID = frozenset(
+    {
+        *("area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen", "link"),
+        *("meta", "param", "source", "track", "wbr"),
+    }
+)
 # What stands as written between its tags, when HTML is written again (HTML, section 13.3).
 RAW = frozenset({"script", "style", "noscript", "iframe"})
 BLOCK = frozenset(
@@ -31,6 +37,12 @@ _ATTRIBUTES = {
     *("reversed", "role", "language", "encoding", "datafile", "action", "content", "property", "rel", "data", "scope"),
 }
 _NEVER = {"javascript", "vbscript"}
+_CODE = re.compile(
+    r"(?P<begin><pre\b[^<>]*?\slang=[\"']?(?P<language>[^\s\"'<>]{1,20})[^<>]*>)(?P<code>.*?)(?=</pre)",
+    re.DOTALL | re.IGNORECASE,
+)
+# Languages of words, not of code, as far as `lang` says them of a <pre>.
+SPOKEN = frozenset({"en", "zh", "ja", "ko", "fr", "de", "es", "zh-tw", "zh-hant", "zh-hans", "zh-cn", "en-us"})
 
 
 @dataclass
@@ -76,7 +88,7 @@ def parse(html: str) -> Node:
 
     A mark or a link around blocks stands in each of them then: bold around two paragraphs is two bold runs.
     """
-    html = without_control(html)
+    html = with_code_escaped(without_control(html))
     names = {name.lower() for name in _NAME.findall(html)} - _COMMENT_ONLY
     names |= {"img"} if "image" in names else set()  # what a browser makes of it
     schemes = ({scheme.lower() for scheme in _SCHEME.findall(html)} | {"http", "https", "mailto"}) - _NEVER
@@ -94,6 +106,20 @@ def parse(html: str) -> Node:
     builder.feed(whole)
     builder.close()
     return _tidied(builder.root)
+
+
+def with_code_escaped(html: str) -> str:
+    """Return HTML with the code in `<pre lang="php">` escaped, which plug-ins as wp-syntax did only on the page."""
+    end = html.lower().rfind("</pre")
+    return _CODE.sub(_escaped, html[: end + 5]) + html[end + 5 :] if end >= 0 else html
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code, language = found["code"], found["language"].lower()
+    if "<" not in code or language in SPOKEN or code.lstrip().startswith(("<code", "<span")):
+        return found[0]
+    is_escaped = "&lt;" in code or "escaped=" in found["begin"]
+    return found["begin"] + (code if is_escaped else code.replace("&", "&amp;")).replace("<", "&lt;")
 
 
 def serialised(node: Node | str) -> str:

@@ -165,4 +165,6 @@ def find(finders: Sequence[Finder], address: str, folder: str) -> Found:
     for finder in finders:
         if found := finder.find(within_cdn(address), folder):
             return found
+    if address.startswith(GHOST_URL):
+        raise NotFound("nobody has said where the old site was")
     raise NotFound("it is in none of the places that were searched")

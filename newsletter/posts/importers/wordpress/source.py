@@ -137,6 +137,7 @@ class Source:
             addresses=_addresses(item),
             before=body.before,
             page=body.page,
+            raw=item["content:encoded"],
             remarks=(*remarks, *body.remarks),
         )
 

@@ -8,7 +8,7 @@ import re
 from html import escape, unescape
 
 from newsletter.posts.importers.html.notes import Remark
-from newsletter.posts.importers.html.tree import BLOCK
+from newsletter.posts.importers.html.tree import BLOCK, with_code_escaped
 from newsletter.posts.importers.wordpress.plugins import written_out
 from newsletter.posts.markdown.embeds import film
 
@@ -74,6 +74,7 @@ _MORE = re.compile(r"<!--(?:more|nextpage|noteaser).*?-->", re.IGNORECASE)
 
 def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
     """Return the HTML that WordPress would have made. footnotes: JSON of the notes, as the block editor keeps them."""
+    text = with_code_escaped(text)
     is_blocks = "<!-- wp:" in text
     text = _CODE_BLOCK.sub(r'<pre lang="\g<language>" ', _MORE.sub("", _CODE.sub(_code, text)))
     _name_embeds(text, remarks)
