@@ -218,7 +218,7 @@ RUNS = (
         "benchmarks.backups --engine servers --readers 1000000 --copies 5000000",
         (Figure("restore of a million readers", r"^restore +([\d.]+)", None, " s"),),
     ),
-    Run("houses", "benchmarks.houses --ghost"),
+    Run("houses", "benchmarks.houses"),
     Run(
         "rest",
         "benchmarks.installation --settled 650 --minutes 3 --starts 1",

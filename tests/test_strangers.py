@@ -344,8 +344,6 @@ BY_WHOM = {
         "newsletter.operation.backup.archive": "MEMBER",
         "newsletter.operation.backup.nights": "NAME",
         "newsletter.operation.env_file": "_LINE _PART _BARE _ESCAPED",
-        "newsletter.operation.ghost_export.addresses": "_POST _ISSUE _TAG _PICTURE",
-        "newsletter.operation.ghost_export.redirects": "_SPECIAL",
         "newsletter.operation.site_export.folder": "PART SHA256",
         "newsletter.operation.site_export.nightly": "NAME",
         "newsletter.publication.pictures.storages": "PICTURE",
