@@ -301,7 +301,6 @@ _BEAT = {
     "read the mailbox": ("newsletter.delivery.tasks.read_mailbox", 60.0, 60),
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
     "thin out old events": ("newsletter.delivery.tasks.thin_events", 60.0, 60),
-    "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
     "call webhooks": ("newsletter.api.hooks.tasks.call_hooks", 10.0, 10),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),

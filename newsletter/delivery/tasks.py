@@ -7,7 +7,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from newsletter.delivery import certificate, hub
+from newsletter.delivery import certificate
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.events import suppressing, thinning
 from newsletter.delivery.ledger import at_rest, breakdown, compaction, recovery, restored
@@ -115,13 +115,6 @@ def thin_events() -> None:
     """Make numbers of events that nothing rests on any more, and forget those of erased readers."""
     if not restored.is_undecided():
         thinning.thin_some(timezone.now(), THINNING_SECONDS)
-
-
-@shared_task(ignore_result=True)
-def tell_hub() -> None:
-    """Tell the hub of the feeds what was published since the last time; nothing without one."""
-    if not restored.is_undecided():
-        hub.tell(timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -55,7 +55,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("admin:settings_rhythm", pgettext_lazy("settings", "Rhythm")),
         ("admin:settings_newcomers", pgettext_lazy("settings", "New readers")),
         ("admin:settings_words", pgettext_lazy("settings", "Words")),
-        ("admin:settings_feeds", pgettext_lazy("settings", "Feeds and robots")),
+        ("admin:settings_feeds", pgettext_lazy("settings", "Robots")),
         ("posts.redirect", pgettext_lazy("settings", "Old addresses")),
         ("posts.missingaddress", pgettext_lazy("settings", "Missing pages")),
         ("admin:move_in", pgettext_lazy("settings", "Move in")),

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from newsletter.delivery.models import Answer, Batch, HubNotice, Mailing, OnceMore, Quote, Reply
+from newsletter.delivery.models import Answer, Batch, Mailing, OnceMore, Quote, Reply
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.desk import jumps, tasks
@@ -26,7 +26,6 @@ OURS = {"api", "hooks", "operation", "desk", "delivery", "subscribers", "issues"
 FACTS = {
     *("api.Token.made_at", "api.Token.used_at", "api.Token.ends_at"),
     "api.KeptAnswer.claimed_at",  # a claim of a clock ahead ends after a minute of any clock
-    "delivery.HubNotice.told_until",
     *(
         "hooks.Call.at",
         "hooks.Call.settled_at",
@@ -229,10 +228,6 @@ def _failures(at):
     return FailureCount.objects.create(who="x", failures=10, closes_at=at), "closes_at"
 
 
-def _hub(at):
-    return HubNotice.objects.create(pk=1, not_before=at), "not_before"
-
-
 CASES = [
     (_retry_after_failures, timedelta(minutes=5)),
     (_retry_tomorrow, timedelta(hours=25)),
@@ -248,7 +243,6 @@ CASES = [
     (_answer, timedelta(hours=4)),
     (_quote, timedelta(hours=4)),
     (_failures, timedelta(minutes=10)),
-    (_hub, timedelta(hours=12)),
 ]
 
 

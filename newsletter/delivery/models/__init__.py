@@ -7,7 +7,6 @@ from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.events import Arrival, Event, EventCount, MailFetch
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
-from newsletter.delivery.models.hub import HubNotice
 from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
@@ -37,7 +36,6 @@ __all__ = [
     "EventCount",
     "Feedback",
     "Happening",
-    "HubNotice",
     "Link",
     "MailFetch",
     "Mailing",

@@ -87,7 +87,6 @@ SHEETS = (
     Sheet("mailings/once_more", "delivery.OnceMore"),
     Sheet("mailings/result_letters", "delivery.ResultLetter"),
     Sheet("mailings/reminders", "delivery.Reminder", is_begun=True),
-    Sheet("mailings/hub", "delivery.HubNotice", is_begun=True),
     Sheet("feedback", "delivery.Feedback"),
     Sheet("replies", "delivery.Reply"),
     Sheet("replies/mails", "delivery.ReplyMail", apart=("body",)),
