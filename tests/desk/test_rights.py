@@ -33,7 +33,7 @@ from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
-from newsletter.posts.models import Image, MissingAddress, Pattern, Post, Redirect, Revision, Tag
+from newsletter.posts.models import Image, Pattern, Post, Redirect, Revision, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Suppression, address_hash
 from tests.delivery.events.test_replying import FILE
@@ -129,7 +129,6 @@ TABLE: dict[str, str] = {
     "admin/posts/post/<int:pk>/working-copy/": WRITERS,
     **_stock("posts/tag", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     **_stock("posts/redirect", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
-    **_stock("posts/missingaddress", EDITORS, add=NO_ONE, change=EDITORS, delete=EDITORS),
     **_stock("posts/pattern", WRITERS, add=WRITERS, change=WRITERS, delete=WRITERS),
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
     "admin/posts/image/upload/": "LJBJBB",
@@ -282,7 +281,6 @@ def _world() -> World:
         "api/token": tokens.make(helpers["writer"], "Obsidian", ["posts:read"])[0].pk,
         "posts/tag": tag.pk,
         "posts/redirect": Redirect.objects.create(path="/old", target="/posts/").pk,
-        "posts/missingaddress": MissingAddress.objects.create(path="/gone", asked_on=timezone.localdate()).pk,
         "posts/pattern": Pattern.objects.create(title="每週選讀", body="## 一").pk,
         "posts/image": Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1).pk,
         "issues/issue": _issue_in_preparation(draft).pk,

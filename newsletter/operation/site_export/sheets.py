@@ -45,7 +45,6 @@ SHEETS = (
     Sheet("posts/working_copies", "posts.WorkingCopy"),
     Sheet("posts/patterns", "posts.Pattern"),
     Sheet("redirects", "posts.Redirect"),
-    Sheet("missing_addresses", "posts.MissingAddress", is_begun=True),
     Sheet("issues/corrections", "issues.Correction"),
     Sheet("issues/kept_texts", "issues.KeptText"),
     Sheet("issues/starting_points", "issues.StartingPoint"),
