@@ -41,7 +41,6 @@ IN_ANOTHER_SENSE = {
     "member": "of Django's Group",
     "pending": "a subscription's state, as the database has it; Future's own word",
     "permission": "Django's, which a right is kept as",
-    "report": "the verb: what somebody reports",
     "site": "the pages of the newsletter; Django's admin site",
     "support": "the verb, and pages of other companies",
     "template": "Django's, and the compiled mail",

@@ -384,7 +384,6 @@ BY_WHOM = {
         "newsletter.layout": "_LONE _INDENTED",
     },
     "servers that the author chose: a provider's replies, his domain's records": {
-        "newsletter.delivery.certificate": "CODES",
         "newsletter.delivery.rate.limiter": "THROTTLED GREYLISTED",
         "newsletter.delivery.provider.smtp_connection": "GOES_ON REPLY OF_A_LINE",
         "newsletter.mail.authentication.dmarc": "VERSION REPORT_TO",

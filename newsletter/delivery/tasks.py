@@ -7,7 +7,6 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from newsletter.delivery import certificate
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.events import suppressing, thinning
 from newsletter.delivery.ledger import at_rest, breakdown, compaction, recovery, restored
@@ -29,7 +28,6 @@ from subscribers import wishes
 log = logging.getLogger(__name__)
 
 WAKE_UP_EXPIRES = 30  # seconds
-COUNTING_SECONDS = 0.2  # of the dispatcher's two, to count what a page shows of a mailing beside its sums
 APPLYING_SECONDS = 4.0  # of a wake-up; the next one goes on
 APPLYING_BESIDE_SECONDS = 0.5  # while a mailing is being sent, which must not be slower for it: events can wait
 THINNING_SECONDS = 2.0
@@ -62,9 +60,8 @@ def take_steps(now: datetime) -> None:
         wake_lanes()
     for mailing in Mailing.objects.filter(state=Mailing.State.SENDING).defer("html", "text"):
         mailing.finish(now)
-    certificate.issue_due(now)
     suppressing.settle(now)
-    breakdown.count_some(now, COUNTING_SECONDS)
+    breakdown.count_one(now)
 
 
 @shared_task(ignore_result=True)

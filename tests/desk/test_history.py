@@ -9,8 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from newsletter.delivery import certificate
-from newsletter.delivery.ledger import compaction
+from newsletter.delivery.ledger import breakdown, compaction
 from newsletter.delivery.models import Delivery, Mailing, Pack
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.audience import copies as copies_of
@@ -61,7 +60,7 @@ def sent(issue, readers, segment="", **others):
         mailing.deliveries.filter(seq__in=numbers).update(**words)
     finish_batches(mailing)
     assert mailing.finish(NOW)
-    certificate.issue_due(NOW)
+    breakdown.count_one(NOW)
     return mailing
 
 

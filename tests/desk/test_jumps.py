@@ -62,14 +62,12 @@ FACTS = {
     "publication.Publication.updated_at",
     *("delivery.Arrival.received_at", "delivery.Arrival.applied_at", "delivery.Event.at", "delivery.Event.created_at"),
     *("delivery.MailFetch.looked_at", "delivery.MailFetch.failing_since"),
-    "delivery.Breakdown.settled_at",
     "delivery.Visit.at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     *("delivery.CourseCopy.begun_at", "delivery.CourseCopy.planned_for"),
     *("delivery.CourseCopy.sent_at", "delivery.CourseCopy.stopped_at"),
     "delivery.Answer.sent_at",
     "delivery.Answer.written_at",
-    "delivery.Certificate.issued_at",
     "delivery.Delivery.sent_at",
     "delivery.Feedback.given_at",
     "delivery.Happening.at",
@@ -77,7 +75,7 @@ FACTS = {
     "delivery.Happening.ended_at",
     "delivery.Happening.notified_at",
     "delivery.Mailing.approved_at",  # pulled back apart, with send_at
-    "delivery.Mailing.certified_at",
+    "delivery.Mailing.counted_at",
     "delivery.Mailing.finished_at",
     *("delivery.Mailing.packed_at", "delivery.Mailing.thinned_at"),
     "delivery.Mailing.planned_at",

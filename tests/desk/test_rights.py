@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from newsletter.api import tokens
 from newsletter.api.hooks.models import Call, Hook
-from newsletter.delivery import certificate
+from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.planning import approving, beginning
@@ -164,8 +164,6 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/result.json": EDITORS,
-    "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": EDITORS,
-    "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": EDITORS,
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
     "admin/subscribers/subscriber/export/": OWNERS,
     "admin/subscribers/subscriber/<int:pk>/note/": "LRRMRM",
@@ -291,7 +289,7 @@ def _world() -> World:
         "subscribers/suppression": gone.pk,
         "publication/publication": 1,
     }
-    return World(_addresses(keys, certified=_closed_mailing().pk, mail=_mail(), version=version.pk), helpers)
+    return World(_addresses(keys, closed=_closed_mailing().pk, mail=_mail(), version=version.pk), helpers)
 
 
 def _issue_in_preparation(draft: Post) -> Issue:
@@ -324,7 +322,7 @@ def _closed_mailing() -> Mailing:
     mailing.batches.update(failed=1, state=Batch.State.DONE)
     mailing.finish(now)
     Issue.objects.filter(pk=mailing.issue_id).update(sent_at=now)
-    certificate.issue_due(now)
+    breakdown.count_one(now)
     return mailing
 
 
@@ -336,7 +334,7 @@ def _mail() -> str:
     return str(outbox.names(outbox.directory())[0])
 
 
-def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int) -> dict[str, str]:
+def _addresses(keys: dict[str, int], *, closed: int, mail: str, version: int) -> dict[str, str]:
     """Return where each route of the table is tried: with a row of its kind in the place of each variable."""
     tag = ContentType.objects.get_for_model(Tag).pk
     special = {
@@ -345,14 +343,8 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "admin/^(?P<app_label>ROOMS)/$": "admin/posts/",
         "admin/(?P<url>.*)$": "admin/no-such-page/",
         "admin/calendar/vacation/<int:pk>/end/": "admin/calendar/vacation/1/end/",
-        "admin/delivery/mailing/<int:pk>/public/": f"admin/delivery/mailing/{certified}/public/",
-        "admin/delivery/mailing/<int:pk>/result.json": f"admin/delivery/mailing/{certified}/result.json",
-        "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": (
-            f"admin/delivery/mailing/{certified}/certificate/1/"
-        ),
-        "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": (
-            f"admin/delivery/mailing/{certified}/certificate/1.json"
-        ),
+        "admin/delivery/mailing/<int:pk>/public/": f"admin/delivery/mailing/{closed}/public/",
+        "admin/delivery/mailing/<int:pk>/result.json": f"admin/delivery/mailing/{closed}/result.json",
     }
     errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), state="done").pk
     move = PostImport.objects.create(program="Ghost", name="x.zip", by="gipi", created_at=timezone.now(), state="done")

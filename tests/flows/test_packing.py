@@ -15,7 +15,7 @@ from django.utils import timezone
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.issues.models import Issue
 then = timezone.now() - timedelta(days=100)
-times = dict.fromkeys(("approved_at", "send_at", "planned_at", "finished_at", "certified_at"), then)
+times = dict.fromkeys(("approved_at", "send_at", "planned_at", "finished_at", "counted_at"), then)
 mailing = Mailing.objects.create(
     issue=Issue.objects.create(number=1), state="sent", total=8000, html="", text="", content_hash="", **times
 )

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from newsletter.delivery.certificate import CLOSED
 from newsletter.delivery.ledger import recovery, restored, uncertain
+from newsletter.delivery.ledger.breakdown import CLOSED
 from newsletter.delivery.models import (
     Arrival,
     Batch,
@@ -35,15 +35,13 @@ REST, REST_BESIDE_A_MAILING = 0.5, 4.0  # times as long as the step took
 def due(now: datetime) -> MailingQuerySet:
     """Return the mailings whose copies are to be packed, oldest first.
 
-    They were closed long ago, and their certificate is written. While another mailing of the issue is open it may ask
+    They were closed and counted long ago. While another mailing of the issue is open it may ask
     who has a copy, so none of the issue's is touched.
     """
     old = now - timedelta(days=settings.PACK_AFTER_DAYS)
     open_ones = Mailing.objects.open().filter(issue=OuterRef("issue"))
     closed = Mailing.objects.filter(state__in=CLOSED, packed_at__isnull=True, finished_at__lte=old)
-    return closed.filter(~Exists(open_ones), planned_at__isnull=False, certified_at__isnull=False).order_by(
-        "finished_at"
-    )
+    return closed.filter(~Exists(open_ones), planned_at__isnull=False, counted_at__isnull=False).order_by("finished_at")
 
 
 def pack_some(now: datetime, seconds: float, goes_on: Callable[[], bool] = lambda: True) -> int:

@@ -207,8 +207,8 @@ def _move(mailing: Mailing, batches: list[Batch], rows: Q, evidence: Evidence) -
 
 
 def _outdate(mailing_id: int) -> None:
-    """Have a new certificate issued, and its copies packed anew if they were."""
-    Mailing.objects.filter(pk=mailing_id, certified_at__isnull=False).update(certified_at=None, packed_at=None)
+    """Have its copies counted again, and packed anew if they were."""
+    Mailing.objects.filter(pk=mailing_id).update(counted_at=None, packed_at=None)
 
 
 def _move_in(batch: Batch, rows: Q, evidence: Evidence) -> int:

@@ -1,12 +1,12 @@
 """The tables of deliveries: a mailing, its copies, and what is written down about them."""
 
 from newsletter.delivery.models.alerts import Happening
-from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
+from newsletter.delivery.models.breakdowns import Breakdown
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.events import Arrival, Event, EventCount, MailFetch
 from newsletter.delivery.models.feedback import Feedback
-from newsletter.delivery.models.history import Certificate, Step
+from newsletter.delivery.models.history import Step
 from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
@@ -23,10 +23,8 @@ __all__ = [
     "Answer",
     "Arrival",
     "Batch",
-    "BatchBreakdown",
     "BatchQuerySet",
     "Breakdown",
-    "Certificate",
     "Counts",
     "CourseCopy",
     "DayCount",

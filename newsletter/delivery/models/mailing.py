@@ -151,9 +151,7 @@ class Mailing(models.Model):
         editable=False,
         help_text="what the tokens of its return paths are bound to; empty in mailings older than this",
     )
-    certified_at = models.DateTimeField(
-        null=True, help_text="empty while what became of the copies is in no certificate"
-    )
+    counted_at = models.DateTimeField(null=True, help_text="empty while its copies are to be counted by their domains")
     packed_at = models.DateTimeField(null=True, help_text="empty while copies are rows of their own")
     thinned_at = models.DateTimeField(null=True, help_text="empty while each of its events is a row of its own")
 
@@ -222,7 +220,7 @@ class Mailing(models.Model):
 
     def cancel(self, now: datetime, reason: str = "") -> bool:
         """Send nothing more, ever; what has left has left. Return False if it was over already."""
-        values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "certified_at": None}
+        values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "counted_at": None}
         return self._move(Step.What.CANCELLED, self.OPEN_STATES, paused_by="", **values)
 
     def answers_click(self, at: datetime) -> bool:
@@ -247,11 +245,11 @@ class Mailing(models.Model):
             self.lock()
             if undone.all().exists():  # the author has opened one again meanwhile
                 return False
-            values = {"state": self.State.SENT, "finished_at": now, "reason": "", "certified_at": None}
+            values = {"state": self.State.SENT, "finished_at": now, "reason": "", "counted_at": None}
             return self._move(Step.What.FINISHED, [self.State.SENDING], **values)
 
     def lock(self) -> None:
-        """Keep the mailing from being closed, reopened or certified by others until the transaction ends.
+        """Keep the mailing from being closed, reopened or counted by others until the transaction ends.
 
         Whoever also locks batches locks them after this.
         """

@@ -16,7 +16,7 @@ from subscribers.exporting import FORMULA_STARTS
 type Field = models.Field[Any, Any]
 GUARDED = (*FORMULA_STARTS, "'")
 BOOLEANS = {"true": True, "false": False}
-GONE = frozenset({"hub"})  # columns of older exports that lead nowhere any more
+GONE = frozenset({"hub", "certified_at", "settled_at"})  # columns of older exports that lead nowhere any more
 
 
 class Unreadable(ValueError):

@@ -69,7 +69,7 @@ def test_a_mailing_that_waits_for_its_time_leaves_it_at_rest_until_then(issue):
 
 def test_a_mailing_that_is_over_and_counted_leaves_it_at_rest(over):
     assert is_at_rest(LATER)
-    assert Breakdown.objects.get().settled_at == Mailing.objects.get().certified_at == LATER
+    assert Mailing.objects.get().counted_at == LATER
     assert writes_of_steps(LATER) == []
 
 
@@ -88,7 +88,7 @@ def test_a_mailing_that_was_cancelled_before_it_began_leaves_it_at_rest(make_mai
     assert writes_of_steps(LATER) == []
 
 
-def test_a_mailing_to_nobody_leaves_it_at_rest_once_it_has_its_certificate(make_mailing):
+def test_a_mailing_to_nobody_leaves_it_at_rest_once_it_is_counted(make_mailing):
     make_mailing("")
     assert not is_at_rest(LATER)
 
@@ -117,7 +117,7 @@ def paused(mailing):
 def cancelled(mailing):
     assert beginning.plan(mailing, NOW)
     assert mailing.cancel(NOW)
-    Mailing.objects.update(certified_at=NOW)  # whatever else is missing
+    Mailing.objects.update(counted_at=NOW)  # whatever else is missing
 
 
 def due(_mailing):
@@ -131,20 +131,8 @@ def test_a_mailing_in_this_stage_is_looked_after(make_mailing, stage):
     assert not is_at_rest(LATER)
 
 
-def without_certificate():
-    Mailing.objects.update(certified_at=None)
-
-
-def with_a_newer_certificate():
-    Mailing.objects.update(certified_at=LATER + timedelta(seconds=1))
-
-
 def not_counted():
-    Breakdown.objects.all().delete()
-
-
-def not_settled():
-    Breakdown.objects.update(settled_at=None)
+    Mailing.objects.update(counted_at=None)
 
 
 def with_a_refusal():
@@ -158,10 +146,7 @@ def with_a_copy_to_send_again():
 @pytest.mark.parametrize(
     "what_is_left",
     [
-        without_certificate,
-        with_a_newer_certificate,
         not_counted,
-        not_settled,
         with_a_refusal,
         with_a_copy_to_send_again,
     ],
@@ -214,7 +199,6 @@ def test_the_question_knows_each_step_of_the_dispatcher():
         "beginning.begin_due",
         "wake_lanes",
         "mailing.finish",
-        "certificate.issue_due",
         "suppressing.settle",
-        "breakdown.count_some",
+        "breakdown.count_one",
     }

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from newsletter.delivery import certificate, tasks
-from newsletter.delivery.ledger import compaction, uncertain
+from newsletter.delivery import tasks
+from newsletter.delivery.ledger import breakdown, compaction, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pack, Refusal, packs
 from newsletter.delivery.models.restorations import Restoration
@@ -51,9 +51,7 @@ def packed(closed):
 
 
 def figures(mailing):
-    """What the certificate says, but for its number and its time."""
-    document = mailing.certificates.last().document
-    return {name: document[name] for name in document if name not in {"number", "issued_at"}}
+    return mailing.counts()
 
 
 # --- Which copies, and when ---
@@ -86,15 +84,15 @@ def test_all_is_kept_but_the_words_of_those_who_took_it(closed):
 
 def test_why_a_copy_counts_as_sent_is_kept(closed):
     uncertain.decide_all(closed, COUNTED, seen=0)
-    certificate.issue_due(LATER)
+    breakdown.count_one(LATER)
 
     pack_all()
 
     assert kept(closed)[2][6] == uncertain.COUNTED_WORDS
 
 
-def test_a_mailing_without_a_certificate_is_not_touched(closed):
-    Mailing.objects.update(certified_at=None)
+def test_a_mailing_that_is_not_counted_is_not_touched(closed):
+    Mailing.objects.update(counted_at=None)
 
     assert pack_all() == 0
 
@@ -160,10 +158,9 @@ def test_the_figures_are_the_same_before_and_after(closed):
     before, counts = figures(closed), closed.counts()
 
     pack_all()
-    Mailing.objects.update(certified_at=None)
-    certificate.issue_due(LATER)
+    Mailing.objects.update(counted_at=None)
+    breakdown.count_one(LATER)
 
-    assert closed.certificates.count() == 2
     assert (figures(closed), closed.counts()) == (before, counts)
 
 
@@ -173,7 +170,7 @@ def test_the_author_decides_about_a_packed_copy_as_about_any_other(packed, run, 
     if decision is AGAIN:
         run(packed, Provider())
         packed.finish(LATER)
-    certificate.issue_due(LATER)
+    breakdown.count_one(LATER)
 
     assert packed.counts().uncertain == 0
     assert packed.deliveries.get(seq=2).state == State.SENT

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from newsletter.delivery import certificate, tasks
+from newsletter.delivery import tasks
 from newsletter.delivery.events import suppressing
-from newsletter.delivery.ledger import compaction
+from newsletter.delivery.ledger import breakdown, compaction
 from newsletter.delivery.models import Batch, Delivery, Pack
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
@@ -49,7 +49,7 @@ def test_a_cancelled_mailing_is_packed_too(make_mailing):
     mailing = make_mailing("abc")
     mailing.cancel(NOW)
     tasks.recovery.settle_cancelled()
-    certificate.issue_due(NOW)
+    breakdown.count_one(NOW)
 
     assert pack_all() == 3
     assert {row[6] for row in kept(mailing)} == {"the mailing was cancelled"}
@@ -61,7 +61,7 @@ def test_the_rest_of_an_issue_goes_to_nobody_who_has_a_packed_copy(make_mailing,
     finish_batches(first, state=Batch.State.OPEN)
     first.cancel(NOW)
     tasks.recovery.settle_cancelled()
-    certificate.issue_due(NOW)
+    breakdown.count_one(NOW)
     assert pack_all() == 3
     rest = approving.approve(issue, send_at=None, now=LATER, hold=timedelta())
 

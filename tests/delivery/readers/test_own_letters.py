@@ -94,7 +94,7 @@ def test_what_went_to_others_is_not_told(reader):
 
 
 def test_packed_copies_are_told_too(reader, settings):
-    Mailing.objects.filter(pk=sent(reader).pk).update(certified_at=NOW)
+    Mailing.objects.filter(pk=sent(reader).pk).update(counted_at=NOW)
     with time_machine.travel(NOW + timedelta(days=settings.PACK_AFTER_DAYS + 1), tick=False):
         compaction.pack_some(timezone.now(), 5)
         [line] = lines(reader)

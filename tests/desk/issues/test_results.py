@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from newsletter.delivery import certificate
+from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.results import wording
 from newsletter.desk.issues import results
@@ -125,8 +125,8 @@ def test_the_page_shows_the_result_with_a_table_behind_its_bars(desk):
 
 def test_the_page_says_why_copies_failed_and_what_to_do(desk):
     mailing = sent(1, NOW, failed=2)
-    Mailing.objects.filter(pk=mailing.pk).update(certified_at=None)
-    certificate.issue_due(NOW)
+    Mailing.objects.filter(pk=mailing.pk).update(counted_at=None)
+    breakdown.count_one(NOW)
 
     shown = page(desk, mailing)
 

@@ -79,7 +79,7 @@ def a_sent_issue() -> Mailing:
         html="<p>\x02name\x03，信\r\n</p>",
         text="\x02name\x03\nletter",
         total=2,
-        certified_at=house.AT,
+        counted_at=house.AT,
     )
 
 
