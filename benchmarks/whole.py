@@ -196,16 +196,6 @@ RUNS = (
         ),
     ),
     Run(
-        "folding-sqlite",
-        "benchmarks.folding --copies 2000000 --readers 100000 --rounds 1",
-        (Figure("an old copy, SQLite", r"packs and batches: ([\d.]+) bytes", 100, " bytes"),),
-    ),
-    Run(
-        "folding-servers",
-        "benchmarks.folding --engine servers --copies 1000000 --readers 50000 --rounds 1",
-        (Figure("an old copy, PostgreSQL", r"packs and batches: ([\d.]+) bytes", 100, " bytes"),),
-    ),
-    Run(
         "events",
         "benchmarks.events --engine servers --events 200000 --readers 40000 --rate 5000 --rounds 3",
         (

@@ -20,7 +20,6 @@ IN_ANOTHER_SENSE = {
     "IP": "the protocol, and its addresses",
     "account": "of a user of the desk",
     "admin": "Django's admin site, which the desk is built on",
-    "archive": "of issues that were sent, on the web",
     "article": "what an importer reads before it is a post; schema.org's Article",
     "backend": "Django's and Anymail's mail backends",
     "bounced": "why an address is suppressed, as the database has it",

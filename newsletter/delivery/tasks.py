@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.events import suppressing, thinning
-from newsletter.delivery.ledger import at_rest, breakdown, compaction, recovery, restored
+from newsletter.delivery.ledger import at_rest, breakdown, keeping, recovery, restored
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
@@ -31,7 +31,7 @@ WAKE_UP_EXPIRES = 30  # seconds
 APPLYING_SECONDS = 4.0  # of a wake-up; the next one goes on
 APPLYING_BESIDE_SECONDS = 0.5  # while a mailing is being sent, which must not be slower for it: events can wait
 THINNING_SECONDS = 2.0
-PACKING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
+DELETING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
 
 
 @shared_task(ignore_result=True)
@@ -99,12 +99,12 @@ def read_mailbox() -> None:
 
 
 @shared_task(ignore_result=True)
-def pack_old_copies() -> None:
-    """Pack copies of mailings that were closed long ago, and strike out of the packs who was erased."""
+def delete_old_copies() -> None:
+    """Delete the copies of mailings that were closed long ago, if so set, and what came back of erased readers."""
     if restored.is_undecided():
         return
-    compaction.forget_some(PACKING_SECONDS)
-    compaction.pack_some(timezone.now(), PACKING_SECONDS)
+    keeping.forget_mails()
+    keeping.delete_some(timezone.now(), DELETING_SECONDS)
 
 
 @shared_task(ignore_result=True)

@@ -77,7 +77,7 @@ FACTS = {
     "delivery.Mailing.approved_at",  # pulled back apart, with send_at
     "delivery.Mailing.counted_at",
     "delivery.Mailing.finished_at",
-    *("delivery.Mailing.packed_at", "delivery.Mailing.thinned_at"),
+    *("delivery.Mailing.copies_deleted_at", "delivery.Mailing.thinned_at"),
     "delivery.Mailing.planned_at",
     "delivery.Mailing.send_at",
     "delivery.Quote.answered_at",

@@ -39,9 +39,6 @@ def count_one(now: datetime) -> bool:
     mailing = due(now).only("pk", "state").first()
     if mailing is None:
         return False
-    if mailing.packs.exists():  # its numbers are those that it had
-        Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
-        return True
     before, counted, verdicts = mailing.counts(), _by_domain(mailing), _by_verdict(mailing)
     with transaction.atomic():
         mailing.lock()

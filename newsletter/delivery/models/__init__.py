@@ -10,7 +10,6 @@ from newsletter.delivery.models.history import Step
 from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
-from newsletter.delivery.models.packs import Pack
 from newsletter.delivery.models.quotes import Quote
 from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
@@ -40,7 +39,6 @@ __all__ = [
     "MailingQuerySet",
     "OnceMore",
     "Pace",
-    "Pack",
     "Quote",
     "Refusal",
     "Rehearsal",

@@ -152,7 +152,7 @@ class Mailing(models.Model):
         help_text="what the tokens of its return paths are bound to; empty in mailings older than this",
     )
     counted_at = models.DateTimeField(null=True, help_text="empty while its copies are to be counted by their domains")
-    packed_at = models.DateTimeField(null=True, help_text="empty while copies are rows of their own")
+    copies_deleted_at = models.DateTimeField(null=True, help_text="since then nobody knows who had a copy")
     thinned_at = models.DateTimeField(null=True, help_text="empty while each of its events is a row of its own")
 
     objects = MailingQuerySet.as_manager()
@@ -168,10 +168,6 @@ class Mailing(models.Model):
                 condition=Q(state__in=["scheduled", "sending", "paused"]),
                 name="one_open_mailing_per_issue",
             ),
-        ]
-        indexes = [
-            # Looked at every few seconds; the text of a row lies before these columns.
-            models.Index("finished_at", name="mailings_to_pack", condition=Q(packed_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.links.counting import followed
 from newsletter.delivery.models import Breakdown, Mailing
-from newsletter.delivery.planning.obstacles import can_be_corrected, obstacles_of
+from newsletter.delivery.planning.obstacles import can_be_corrected, copies_are_gone, obstacles_of
 from newsletter.delivery.readers import withholding
 from newsletter.desk.issues import audit, breakdowns, progress, results
 from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, WITHOUT_WAITING, provider, readers
@@ -112,4 +112,5 @@ def _actions(found: Mailing) -> list[dict[str, Any]]:
 
 
 def _can_send_the_rest(found: Mailing) -> bool:
-    return found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists()
+    is_cancelled = found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists()
+    return is_cancelled and not copies_are_gone(found.issue)

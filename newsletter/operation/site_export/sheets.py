@@ -95,7 +95,7 @@ SHEETS = (
 # What has a form of its own: posts/*.md, issues/*/, settings.yaml, deliveries/.
 BY_THEMSELVES = (
     *("posts.Post", "posts.Post_tags", "issues.Issue", "issues.IssueItem"),
-    *("publication.Publication", "delivery.Delivery", "delivery.Pack", "auth.User"),
+    *("publication.Publication", "delivery.Delivery", "auth.User"),
 )
 
 ACCOUNTS = "accounts.csv"

@@ -9,10 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery import tasks
-from newsletter.delivery.ledger import at_rest, claims, compaction, uncertain
+from newsletter.delivery.ledger import at_rest, claims, uncertain
 from newsletter.delivery.ledger.at_rest import is_at_rest
 from newsletter.delivery.ledger.uncertain import Evidence, Known
-from newsletter.delivery.models import Batch, Breakdown, Mailing, Refusal
+from newsletter.delivery.models import Batch, Mailing, Refusal
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
@@ -71,14 +71,6 @@ def test_a_mailing_that_is_over_and_counted_leaves_it_at_rest(over):
     assert is_at_rest(LATER)
     assert Mailing.objects.get().counted_at == LATER
     assert writes_of_steps(LATER) == []
-
-
-def test_its_packed_copies_leave_it_at_rest(over):
-    assert compaction.pack_some(NOW + timedelta(days=91), 60)
-    Breakdown.objects.all().delete()  # it is of a release that had none
-
-    assert is_at_rest(NOW + timedelta(days=92))
-    assert writes_of_steps(NOW + timedelta(days=92)) == []
 
 
 def test_a_mailing_that_was_cancelled_before_it_began_leaves_it_at_rest(make_mailing):

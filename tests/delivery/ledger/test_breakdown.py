@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery import tasks
-from newsletter.delivery.ledger import breakdown, compaction, uncertain
+from newsletter.delivery.ledger import breakdown, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import beginning
@@ -131,20 +131,6 @@ def test_what_the_author_decides_later_is_counted_too(mailing, run):
 
     assert numbers(before, "example.org") == {"SENT": 3, "UNCERTAIN": 1}
     assert numbers(after, "example.org") == {"SENT": 4}
-
-
-def test_copies_that_are_packed_keep_the_numbers_that_they_had(mailing, run, settings):
-    run(mailing, Provider())
-    mailing.finish(NOW)
-    before = counted()
-    late = NOW + timedelta(days=settings.PACK_AFTER_DAYS + 1)
-    compaction.pack_some(late, 60)
-    Mailing.objects.update(counted_at=None)
-
-    breakdown.count_one(late)
-
-    assert not Delivery.objects.exists()
-    assert Breakdown.objects.get().by_domain == before.by_domain
 
 
 def test_the_dispatcher_counts_what_has_been_on_its_way_for_a_minute(mailing):
