@@ -1,9 +1,9 @@
-"""How long the end of a mailing takes: its certificate, and the author's decision about all uncertain copies.
+"""How long the end of a mailing takes: its count by domain, and the author's decision about all uncertain copies.
 
     uv run --dev python -m benchmarks.closing [--copies 1000000] [--postgres]
 
 Copies and batches are written by SQL: one in 50 failed, one in 70 skipped, three of each 500 uncertain. The wait of
-others is measured beside the certificate: the longest time in which a step of a lane, a small write, did not come
+others is measured beside the count: the longest time in which a step of a lane, a small write, did not come
 through. Then every copy is made uncertain, which is the worst that a decision can meet.
 """
 
@@ -78,8 +78,7 @@ def measure(copies: int) -> None:
     from django.db import connection
     from django.utils import timezone
 
-    from newsletter.delivery import certificate
-    from newsletter.delivery.ledger import uncertain
+    from newsletter.delivery.ledger import breakdown, uncertain
     from newsletter.delivery.ledger.uncertain import Evidence, Known
 
     call_command("migrate", verbosity=0)
@@ -87,8 +86,8 @@ def measure(copies: int) -> None:
     print(f"{connection.vendor}: {copies} copies, {mailing.batches.count()} batches, {peak():.0f} MB")
     now = timezone.now()
     with Others() as others:
-        timed("certificate", lambda: certificate.issue_due(now))
-    assert mailing.certificates.get().total == copies
+        timed("count by domain", lambda: breakdown.count_one(now))
+    assert sum(map(sum, mailing.breakdown.by_domain.values())) == copies
     print(f"  others waited {others.longest:6.2f} s at the most, {peak():.0f} MB")
     timed("3 of each batch again", lambda: uncertain.decide_all(mailing, Evidence(Known.AGAIN, now), seen=0))
     mailing.deliveries.update(state=4)

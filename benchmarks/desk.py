@@ -63,7 +63,7 @@ words = {{"sender_name": "Gipi", "sender_email": "gipi@example.org", "html": "<p
 for issue in made:
     at = issue.sent_at
     Mailing.objects.create(issue=issue, state="sent", total={readers}, content_hash="", subject=issue.subject,
-        approved_at=at, send_at=at, planned_at=at, finished_at=at + timedelta(hours=1), certified_at=at, **words)
+        approved_at=at, send_at=at, planned_at=at, finished_at=at + timedelta(hours=1), counted_at=at, **words)
 coming = Issue.objects.create(number={issues} + 1, subject="下一期", introduction="大家好。")
 for k, pk in enumerate(posts[:3]):
     IssueItem.objects.create(issue=coming, post_id=pk, position=k, form="full" if not k else "excerpt")
@@ -142,7 +142,7 @@ COUNTED = """
 from django.utils import timezone
 from newsletter.delivery.ledger import breakdown
 
-breakdown.count_some(timezone.now(), 30)
+breakdown.count_one(timezone.now())
 """
 ANALYZE = "from django.db import connection\nconnection.cursor().execute('ANALYZE')"
 OWNER = """

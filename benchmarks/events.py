@@ -48,7 +48,7 @@ from newsletter.issues.models import Issue
 
 then, copies = timezone.now() - timedelta(hours=1), {copies}
 issue = Issue.objects.create(number={number}, subject="第一期")
-times = dict.fromkeys(("approved_at", "send_at", "planned_at", "finished_at", "certified_at"), then)
+times = dict.fromkeys(("approved_at", "send_at", "planned_at", "finished_at", "counted_at"), then)
 words = {{"sender_name": "Gipi", "sender_email": "gipi@example.org", "subject": "第一期", "html": "", "text": ""}}
 mailing = Mailing.objects.create(issue=issue, state="sent", total=copies, content_hash="", **words, **times)
 numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %s - 1)"

@@ -2,12 +2,10 @@
 
     uv run --dev python -m benchmarks.houses [--old sqlite|servers] [--new servers|sqlite] [--readers 100000]
                                              [--copies 2000000] [--issues 100] [--posts 2000] [--replies 20000]
-                                             [--ghost]
 
 The newsletter is that of benchmarks.desk. Each command runs in a process of its own. Printed are its seconds, the
 seconds of a processor that it took itself (those of a database server are not in it), and its highest resident memory.
-At the end every count of the export is compared with that of the new house. With --ghost the one for Ghost is measured
-too.
+At the end every count of the export is compared with that of the new house.
 """
 
 import argparse
@@ -64,12 +62,10 @@ def tell(name: str, cost: Cost) -> None:
     print(f"{name:24} {figures}   {cost.told.splitlines()[0]}", flush=True)
 
 
-def measure(old: Product, new: Product, folder: Path, *, ghost: bool) -> None:
+def measure(old: Product, new: Product, folder: Path) -> None:
     print(f"load {os.getloadavg()[0]:.1f}")
     print(f"{'command':24} {'seconds':>8} {'CPU s':>8} {'MB':>6}")
     tell("export_site", run(old, "export_site", str(folder / "export"), "--with-keys"))
-    if ghost:
-        tell("export_site --ghost", run(old, "export_site", str(folder / "ghost"), "--ghost"))
     tell("import_site", run(new, "import_site", str(folder / "export")))
     told = json.loads((folder / "export" / "manifest.json").read_text())["counts"]
     found = new.shell(COUNTS)
@@ -82,7 +78,6 @@ def main() -> None:
     parser.add_argument("--old", dest="engine", choices=["sqlite", "servers"], default="sqlite")
     parser.add_argument("--new", choices=["sqlite", "servers"], default="servers")
     add_sizes(parser, issues=100, posts=2000)
-    parser.add_argument("--ghost", action="store_true")
     options = parser.parse_args()
     print(machine(), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="newsletter-houses-"))
@@ -92,7 +87,7 @@ def main() -> None:
             product(options.new, folder / "new") as (new, _others),
         ):
             fill(old, options)
-            measure(old, new, folder, ghost=options.ghost)
+            measure(old, new, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

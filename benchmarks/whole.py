@@ -196,16 +196,6 @@ RUNS = (
         ),
     ),
     Run(
-        "folding-sqlite",
-        "benchmarks.folding --copies 2000000 --readers 100000 --rounds 1",
-        (Figure("an old copy, SQLite", r"packs and batches: ([\d.]+) bytes", 100, " bytes"),),
-    ),
-    Run(
-        "folding-servers",
-        "benchmarks.folding --engine servers --copies 1000000 --readers 50000 --rounds 1",
-        (Figure("an old copy, PostgreSQL", r"packs and batches: ([\d.]+) bytes", 100, " bytes"),),
-    ),
-    Run(
         "events",
         "benchmarks.events --engine servers --events 200000 --readers 40000 --rate 5000 --rounds 3",
         (
@@ -218,7 +208,7 @@ RUNS = (
         "benchmarks.backups --engine servers --readers 1000000 --copies 5000000",
         (Figure("restore of a million readers", r"^restore +([\d.]+)", None, " s"),),
     ),
-    Run("houses", "benchmarks.houses --ghost"),
+    Run("houses", "benchmarks.houses"),
     Run(
         "rest",
         "benchmarks.installation --settled 650 --minutes 3 --starts 1",

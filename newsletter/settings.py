@@ -293,9 +293,8 @@ _BEAT = {
     "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 5.0, 5),
     "count who followed links": ("newsletter.delivery.tasks.count_links", 300.0, 300),
     "read the mailbox": ("newsletter.delivery.tasks.read_mailbox", 60.0, 60),
-    "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
+    "delete the copies of old mailings": ("newsletter.delivery.tasks.delete_old_copies", 60.0, 60),
     "thin out old events": ("newsletter.delivery.tasks.thin_events", 60.0, 60),
-    "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
     "call webhooks": ("newsletter.api.hooks.tasks.call_hooks", 10.0, 10),
     "forget answers of the API": ("newsletter.api.tasks.forget_answers", 3600.0, 3600),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
@@ -322,7 +321,8 @@ MAILBOX_URL: str = env.str("MAILBOX_URL", "")
 WEBHOOK_SECRET: list[str] = env.list("WEBHOOK_SECRET", [])
 # Whether webhooks may go to this machine itself, by http too: for somebody who writes a receiver.
 WEBHOOKS_TO_LOOPBACK: bool = env.bool("WEBHOOKS_TO_LOOPBACK", DEBUG)
-PACK_AFTER_DAYS: int = env.int("PACK_AFTER_DAYS", 90)  # after its end the copies of a mailing are packed
+# How long after its end the copies of a mailing are kept; None: for ever.
+KEEP_DELIVERIES_DAYS: int | None = env.int("KEEP_DELIVERIES_DAYS", None)
 DELIVERY_LANES: int = 1  # lanes of one machine, each a process of its worker; more machines add more
 MAILERS = {
     "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),

@@ -17,7 +17,7 @@ for name in ("DATABASE_URL", "REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "SEND_RAT
 os.environ["TRUSTED_PROXIES"] = "0"
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")  # see delivery/test_postgresql.py
 os.environ.pop("SEND_RATE")
-os.environ["PACK_AFTER_DAYS"] = "90"
+os.environ.pop("KEEP_DELIVERIES_DAYS", None)
 # A run starts some hundred programs; to compile their modules anew takes each of them two seconds more.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

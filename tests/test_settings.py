@@ -144,7 +144,7 @@ def test_variables_that_are_empty_are_as_if_they_were_not_set(unset):
 
     done = run(*READ_ALL, **empty)
 
-    assert {"SEND_RATE", "DEBUG", "TRUSTED_PROXIES", "PACK_AFTER_DAYS"} <= set(EXAMPLE)
+    assert {"SEND_RATE", "DEBUG", "TRUSTED_PROXIES", "KEEP_DELIVERIES_DAYS"} <= set(EXAMPLE)
     assert (done.stdout, done.stderr) == (settings, "")
 
 

@@ -56,7 +56,7 @@ WIDE = """一張寬的表，和一段寬的程式：
 | 自己架 | 0 元 | 3,500 | | 要有人看著 |
 
 ```shell
-cp /var/lib/newsletter/media/volumes/2026-vertical.epub /mnt/backup/
+cp /var/lib/newsletter/media/volumes/2026.epub /mnt/backup/
 DATA_DIR=/srv/newsletter uv run manage.py backup --everything
 ```
 """

@@ -4,8 +4,7 @@ The way of an issue: planning/ approves it, freezes its letter (letter/) and wri
 (models/). A worker's lane (sending/) claims a batch, commits the intent (ledger/), waits for its turn (rate/), sends
 each message (provider/) and records the results (ledger/). ledger/recovery.py and ledger/uncertain.py settle what a
 dead worker leaves behind. rehearsal/ checks a letter before it goes, author/ writes to the author, readers/ welcomes
-readers and takes their feedback, events/ decides whom a refusal suppresses, `certificate` counts how it ended, and
-`hub` tells feed readers.
+readers and takes their feedback, and events/ decides whom a refusal suppresses.
 
 Where to look: the moment a mail is marked as handed over: `hand_over` in `ledger/flight_recorder.py`. Why an issue
 waits: `begin_due` in `planning/beginning.py` and `why_not` in `author/slots.py` before it begins, later

@@ -11,6 +11,7 @@ class DeliveryConfig(AppConfig):
     tables_shown: ClassVar = ["delivery_quote", "delivery_step"]  # publication.freshness counts their changes
 
     def ready(self) -> None:
+        from newsletter.delivery.ledger import keeping  # noqa: PLC0415 - its models are not there before
         from newsletter.delivery.planning import audience  # noqa: PLC0415 - its models are not there before
         from newsletter.delivery.readers import own_letters, quoting  # noqa: PLC0415 - the same
         from subscribers import own_data  # noqa: PLC0415 - the same
@@ -21,4 +22,5 @@ class DeliveryConfig(AppConfig):
         own_data.add(own_letters.answers)
         own_data.add(own_letters.replies)
         forgotten.before(quoting.leave)
+        forgotten.before(keeping.leave_no_words)
         forgotten.before_taking_over(audience.take_over)

@@ -7,11 +7,10 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from newsletter.delivery import certificate, hub
 from newsletter.delivery.apart import apart
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.events import suppressing, thinning
-from newsletter.delivery.ledger import at_rest, breakdown, compaction, recovery, restored
+from newsletter.delivery.ledger import at_rest, breakdown, keeping, recovery, restored
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
@@ -30,11 +29,10 @@ from subscribers import wishes
 log = logging.getLogger(__name__)
 
 WAKE_UP_EXPIRES = 30  # seconds
-COUNTING_SECONDS = 0.2  # of the dispatcher's two, to count what a page shows of a mailing beside its sums
 APPLYING_SECONDS = 4.0  # of a wake-up; the next one goes on
 APPLYING_BESIDE_SECONDS = 0.5  # while a mailing is being sent, which must not be slower for it: events can wait
 THINNING_SECONDS = 2.0
-PACKING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
+DELETING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
 
 
 @shared_task(ignore_result=True)
@@ -69,12 +67,10 @@ def take_steps(now: datetime) -> None:
     for mailing in Mailing.objects.filter(state=Mailing.State.SENDING).defer("html", "text"):
         with apart(f"finishing mailing {mailing.pk}"):
             mailing.finish(now)
-    with apart("certificates"):
-        certificate.issue_due(now)
     with apart("judging refusals"):
         suppressing.settle(now)
     with apart("counting"):
-        breakdown.count_some(now, COUNTING_SECONDS)
+        breakdown.count_one(now)
 
 
 @shared_task(ignore_result=True)
@@ -112,12 +108,12 @@ def read_mailbox() -> None:
 
 
 @shared_task(ignore_result=True)
-def pack_old_copies() -> None:
-    """Pack copies of mailings that were closed long ago, and strike out of the packs who was erased."""
+def delete_old_copies() -> None:
+    """Delete the copies of mailings that were closed long ago, if so set, and what came back of erased readers."""
     if restored.is_undecided():
         return
-    compaction.forget_some(PACKING_SECONDS)
-    compaction.pack_some(timezone.now(), PACKING_SECONDS)
+    keeping.forget_mails()
+    keeping.delete_some(timezone.now(), DELETING_SECONDS)
 
 
 @shared_task(ignore_result=True)
@@ -125,13 +121,6 @@ def thin_events() -> None:
     """Make numbers of events that nothing rests on any more, and forget those of erased readers."""
     if not restored.is_undecided():
         thinning.thin_some(timezone.now(), THINNING_SECONDS)
-
-
-@shared_task(ignore_result=True)
-def tell_hub() -> None:
-    """Tell the hub of the feeds what was published since the last time; nothing without one."""
-    if not restored.is_undecided():
-        hub.tell(timezone.now())
 
 
 @shared_task(ignore_result=True)

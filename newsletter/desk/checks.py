@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  # Django's own name for it
 
+from newsletter.delivery.ledger.keeping import DAYS_MIN
+
 
 @register()
 def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    return [*_site_url(), *_secrets(), *_send_rate(), *_proxies(), *_packing()]
+    return [*_site_url(), *_secrets(), *_send_rate(), *_proxies(), *_keeping()]
 
 
 def _site_url() -> Iterator[CheckMessage]:
@@ -50,10 +52,11 @@ def _proxies() -> Iterator[CheckMessage]:
         )
 
 
-def _packing() -> Iterator[CheckMessage]:
-    if settings.PACK_AFTER_DAYS < 1:
+def _keeping() -> Iterator[CheckMessage]:
+    days = settings.KEEP_DELIVERIES_DAYS
+    if days is not None and days < DAYS_MIN:
         yield Error(
-            f"PACK_AFTER_DAYS must be 1 or more, got {settings.PACK_AFTER_DAYS}.",
-            hint="It says how long after a mailing's end each of its copies keeps a row of its own.",
+            f"KEEP_DELIVERIES_DAYS must be {DAYS_MIN} or more, got {days}.",
+            hint="What comes back of copies, and what arrives, is read for so long. Leave it out to keep all copies.",
             id="newsletter.E004",
         )

@@ -12,7 +12,6 @@ from django.core.cache import caches
 from django.db import transaction
 from django.db.models import Count, F, Q
 
-from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.history import Step
@@ -242,7 +241,6 @@ def _mail(issue: Issue, slot: datetime) -> None:
     mailing.record(Step.What.FINISHED, at=closed_at)
     Happening.objects.create(mailing=mailing, kind="finished", at=closed_at, notified_at=closed_at)
     mailing.refresh_from_db()
-    certificate.issue(mailing, closed_at)
     demo_replies.arrive(mailing, slot)
     demo_replies.rate(mailing, slot)
 

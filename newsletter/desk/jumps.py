@@ -17,9 +17,8 @@ from newsletter.delivery.author.alerts import AlertMail
 from newsletter.delivery.author.reminders import ReminderMail
 from newsletter.delivery.author.result_letters import ResultMail
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END
-from newsletter.delivery.models import Batch, HubNotice, Mailing
+from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
-from newsletter.delivery.models.hub import RETRY_AFTER as HUB_RETRY_AFTER
 from newsletter.delivery.planning import approving
 from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
@@ -94,7 +93,6 @@ WAITS = (
     Wait(lambda: Errand.objects.filter(state__in=Errand.AT_WORK), "lease_until", working.LEASE),
     Wait(lambda: PostImport.objects.filter(state=PostImport.State.WORKING), "lease_until", intake.LEASE),
     Wait(FailureCount.objects.all, "closes_at", attempts.WINDOW),
-    Wait(HubNotice.objects.all, "not_before", max(HUB_RETRY_AFTER)),
 )
 
 

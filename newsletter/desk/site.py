@@ -30,7 +30,6 @@ from newsletter.desk.calendar import pages as calendar
 from newsletter.desk.forms import OldPasswordForm
 from newsletter.desk.issues import (
     actions,
-    certificates,
     composer,
     copies,
     corrections,
@@ -100,8 +99,6 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
     ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
     ("result.json", LOOK_AT_MAILINGS(results.as_json), "mailing_result_json"),
-    ("certificate/<int:number>/", LOOK_AT_MAILINGS(certificates.certificate), "mailing_certificate"),
-    ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
 BAR = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", rights.BAR)

@@ -16,7 +16,6 @@ urlpatterns = [
     path("issues/<number:number>/<slug:service>/", views.pass_on, name="pass_on"),
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),
-    path("reading-list/", views.reading_list, name="reading_list"),
     path("llms.txt", llms.llms, name="llms"),
     path("about/", views.about, name="about"),
 ]

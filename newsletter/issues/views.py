@@ -116,9 +116,3 @@ def start_here(request: HttpRequest) -> HttpResponse:
     with_renderings(point.post for point in points)
     newest = [] if points else _newest(now)
     return render(request, "issues/start_here.html", {"points": points, "posts": newest})
-
-
-@kept()
-def reading_list(request: HttpRequest) -> HttpResponse:
-    """Show the page whose list each browser keeps for itself: nothing of it comes here."""
-    return render(request, "issues/reading_list.html")

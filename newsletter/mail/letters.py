@@ -10,7 +10,6 @@ from newsletter.buckets import PicturesAway
 from newsletter.mail import colours, html
 from newsletter.mail.message import Letter, shortened, shouted
 from newsletter.mail.text import plaintext, spacing, wrapping
-from newsletter.mail.text.uri_count import counted
 
 LOOK = "letter"  # one of templates/email/_*.css
 LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name
@@ -28,8 +27,7 @@ def render(
     needs_pictures: raise PicturesAway rather than leave logo and face out while nobody can look at their files.
     """
     page = _page(name, subject, context, base_url=base_url, needs_pictures=needs_pictures)
-    text = evened(_text(name, page), page.html, letterhead(context.get("publication"), base_url))
-    return Letter(subject=shortened(page.subject), html=page.html, text=text)
+    return Letter(subject=shortened(page.subject), html=page.html, text=_text(name, page))
 
 
 def render_html(
@@ -81,24 +79,6 @@ def _text(name: str, page: _Page) -> str:
     except TemplateDoesNotExist:
         return plaintext.text_from_html(page.whole)
     return wrapping.tidy(spacing.spaced(template.render(page.values), page.names))
-
-
-def letterhead(publication: Any, base_url: str) -> str:
-    """Return the name and the address that a text part may begin with."""
-    return f"{getattr(publication, 'name', '')}\n{base_url}/\n".lstrip("\n")
-
-
-def evened(text: str, body: str, head: str) -> str:
-    """Return the text part with or without its letterhead, so that rspamd counts an even number of addresses.
-
-    An odd number is a point for spam to it (URI_COUNT_ODD). body: the HTML as readers get it.
-    Of a letterhead that is added only the address stands there: a short text must not be mostly addresses and names.
-    """
-    if counted(body, text) % 2 == 0:
-        return text
-    if text.startswith(head):
-        return text.removeprefix(head).lstrip("\n")
-    return f"{head.rstrip().rpartition('\n')[2]}\n\n{text}"
 
 
 def _logo(publication: Any) -> dict[str, Any] | None:

@@ -21,7 +21,6 @@ from newsletter.posts.forms import PostForm
 from newsletter.posts.library import ImageAdmin
 from newsletter.posts.models import (
     Image,
-    MissingAddress,
     Pattern,
     Post,
     PostQuerySet,
@@ -30,7 +29,7 @@ from newsletter.posts.models import (
     Tag,
     WorkingCopy,
 )
-from newsletter.posts.old_addresses.desk import MissingAddressAdmin, RedirectAdmin
+from newsletter.posts.old_addresses.desk import RedirectAdmin
 from newsletter.posts.patterns import KEEP, PatternAdmin, PatternedAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.saving import ENTER, PUBLISH, REST, UPDATE, is_in_place
@@ -296,4 +295,3 @@ class TagAdmin(PlainDeletionAdmin):
 admin.site.register(Image, ImageAdmin)
 admin.site.register(Pattern, PatternAdmin)
 admin.site.register(Redirect, RedirectAdmin)
-admin.site.register(MissingAddress, MissingAddressAdmin)

@@ -40,13 +40,11 @@ class Entry:
 
 
 class AtomFeed(Atom1Feed):
-    """Django's Atom feed takes a summary for HTML and has no room for the text, our sign, and a hub."""
+    """Django's Atom feed takes a summary for HTML and has no room for the text, and our sign."""
 
     def add_root_elements(self, handler: SimplerXMLGenerator) -> None:
         super().add_root_elements(handler)
         handler.addQuickElement("icon", self.feed["icon"])
-        if self.feed["hub"]:
-            handler.addQuickElement("link", "", {"rel": "hub", "href": self.feed["hub"]})
 
     def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         super().add_item_elements(handler, item)
@@ -132,24 +130,15 @@ def atom(request: HttpRequest, entries: Iterable[Entry], *, subject: str = "", l
         "author_link": absolute("/about/"),
         "icon": absolute(icon_url(publication, "icon-192.png")),
         "feed_url": absolute(request.path),
-        "hub": publication.hub,
     }
     feed = AtomFeed(**legal(about))
     for entry in entries:
         feed.add_item(**atom_entry(entry))
-    response = HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
-    return _with_hub(response, request, publication)
+    return HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
 
 
 def _title(publication: Publication, subject: str) -> str:
     return f"{subject} · {publication.name}" if subject else publication.name
-
-
-def _with_hub(response: HttpResponse, request: HttpRequest, publication: Publication) -> HttpResponse:
-    """Name the hub, and the feed itself, where subscribers look first: W3C WebSub, section 4."""
-    if publication.hub:
-        response.headers["Link"] = f'<{publication.hub}>; rel="hub", <{absolute(request.path)}>; rel="self"'
-    return response
 
 
 def _item(entry: Entry) -> dict[str, Any]:
@@ -177,8 +166,7 @@ def _item(entry: Entry) -> dict[str, Any]:
 def json(request: HttpRequest, entries: Iterable[Entry], *, subject: str = "", link: str = "/") -> HttpResponse:
     """Return the JSON feed of `entries`, as `atom` does."""
     publication = Publication.objects.current()
-    hubs = {"hubs": [{"type": "WebSub", "url": publication.hub}]} if publication.hub else {}
-    feed = hubs | {
+    feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": _title(publication, subject),
         "description": publication.promise,
@@ -191,5 +179,4 @@ def json(request: HttpRequest, entries: Iterable[Entry], *, subject: str = "", l
         "items": [_item(entry) for entry in entries],
     }
     dumps = {"ensure_ascii": False}
-    response = JsonResponse(legal(feed), json_dumps_params=dumps, content_type="application/feed+json; charset=utf-8")
-    return _with_hub(response, request, publication)
+    return JsonResponse(legal(feed), json_dumps_params=dumps, content_type="application/feed+json; charset=utf-8")

@@ -293,7 +293,7 @@ class FeedsForm(PublicationForm):
     """What programs are told that read the site by themselves."""
 
     class Meta(PublicationForm.Meta):
-        fields = ("hub", "crawlers")
+        fields = ("crawlers",)
 
 
 class SecurityForm(PublicationForm):

@@ -12,7 +12,7 @@ from importlib import import_module
 from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator, URLValidator
+from django.core.validators import RegexValidator
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -381,16 +381,6 @@ class Publication(models.Model):
     )
     signature = models.TextField(_("signature"), blank=True, help_text=_("Markdown. Closes every issue."))
 
-    hub = models.URLField(
-        _("WebSub hub"),
-        blank=True,
-        db_default="",
-        validators=[URLValidator(["https"])],
-        help_text=_(
-            "Feed readers that know WebSub are told of a new post or issue within a minute, instead of asking every "
-            "hour. Public hubs: https://pubsubhubbub.appspot.com/ or https://websubhub.com/hub. Empty: none."
-        ),
-    )
     crawlers = models.CharField(
         _("to crawlers of AI companies robots.txt says"),
         max_length=12,

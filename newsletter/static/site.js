@@ -57,63 +57,6 @@ function offerPrint(button) {
   button.addEventListener("click", () => print());
 }
 
-function readingList() {
-  const list = recall("reading-list");
-  return Array.isArray(list) ? list.filter((post) => /^\/p\/[\w-]+\/$/.test(post?.path)) : [];
-}
-
-function offerReadingList(button) {
-  const { keep: path, title, kept } = button.dataset;
-  const label = button.textContent;
-  const has = () => readingList().some((post) => post.path === path);
-  const say = () => {
-    button.textContent = has() ? kept : label;
-    button.setAttribute("aria-pressed", has());
-  };
-  button.parentElement.hidden = false;
-  say();
-  button.addEventListener("click", () => {
-    const others = readingList().filter((post) => post.path !== path);
-    keep("reading-list", has() ? others : [{ path, title }, ...others]);
-    say();
-  });
-}
-
-function showReadingList(place) {
-  const list = place.querySelector("ol");
-  const status = place.querySelector("[role=status]");
-  const say = () => {
-    list.hidden = !list.children.length;
-    place.querySelector("[data-when-empty]").hidden = !list.hidden;
-  };
-  for (const { path, title } of readingList()) {
-    const item = document.createElement("li");
-    const link = document.createElement("a");
-    const button = document.createElement("button");
-    item.className = "posts-item kept";
-    link.href = path;
-    link.textContent = title;
-    button.type = "button";
-    button.className = "button-quiet";
-    button.textContent = place.dataset.remove;
-    button.setAttribute("aria-label", `${place.dataset.remove}: ${title}`);
-    button.addEventListener("click", () => {
-      keep(
-        "reading-list",
-        readingList().filter((post) => post.path !== path),
-      );
-      const next = (item.nextElementSibling ?? item.previousElementSibling)?.querySelector("button");
-      item.remove();
-      status.textContent = place.dataset.removed;
-      say();
-      (next ?? document.querySelector("main")).focus();
-    });
-    item.append(link, button);
-    list.append(item);
-  }
-  say();
-}
-
 // The site that led here is told with a sign-up, by its name alone; it is kept nowhere else.
 function tellOrigin(form) {
   const host = document.referrer && new URL(document.referrer).hostname;
@@ -124,6 +67,4 @@ function tellOrigin(form) {
 document.querySelectorAll("[data-auto]").forEach(offerSchemes);
 document.querySelectorAll("[data-copy]").forEach(offerCopy);
 document.querySelectorAll("[data-print]").forEach(offerPrint);
-document.querySelectorAll("[data-keep]").forEach(offerReadingList);
-document.querySelectorAll("[data-reading-list]").forEach(showReadingList);
 document.querySelectorAll(".signup[method]").forEach(tellOrigin);

@@ -29,10 +29,10 @@ def test_there_are_no_fewer_than_no_proxies(settings):
     assert _found(ids_only=False) == ["TRUSTED_PROXIES must be 0 or more, got -1."]
 
 
-def test_copies_keep_their_rows_for_a_day_at_least(settings):
-    settings.PACK_AFTER_DAYS = 0
+def test_copies_are_kept_for_ninety_days_at_least(settings):
+    settings.KEEP_DELIVERIES_DAYS = 89
 
-    assert _found(ids_only=False) == ["PACK_AFTER_DAYS must be 1 or more, got 0."]
+    assert _found(ids_only=False) == ["KEEP_DELIVERIES_DAYS must be 90 or more, got 89."]
 
 
 def test_a_new_secret_differs_from_the_former_ones(settings):

@@ -48,7 +48,6 @@ def screens(desk, settings) -> list[str]:
         "posts_tag",
         "posts_image",
         "posts_redirect",
-        "posts_missingaddress",
         "api_token",
         "subscribers_subscriber",
         "subscribers_suppression",

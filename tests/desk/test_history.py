@@ -1,4 +1,4 @@
-"""What the desk shows of copies that are packed, and that no page which only asks reads the ledger."""
+"""What the desk shows of copies, and that no page which only asks reads the ledger."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -9,9 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from newsletter.delivery import certificate
-from newsletter.delivery.ledger import compaction
-from newsletter.delivery.models import Delivery, Mailing, Pack
+from newsletter.delivery.ledger import breakdown
+from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.audience import copies as copies_of
 from newsletter.desk.issues.copies import PER_PAGE
@@ -20,7 +19,7 @@ from tests.factories import finish_batches, make_issue, make_post, make_publicat
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 STATE = Delivery.State
-ROWS = (Delivery._meta.db_table, Pack._meta.db_table)
+ROWS = (Delivery._meta.db_table,)
 
 
 @pytest.fixture(autouse=True)
@@ -61,12 +60,8 @@ def sent(issue, readers, segment="", **others):
         mailing.deliveries.filter(seq__in=numbers).update(**words)
     finish_batches(mailing)
     assert mailing.finish(NOW)
-    certificate.issue_due(NOW)
+    breakdown.count_one(NOW)
     return mailing
-
-
-def pack(mailing):
-    assert compaction.pack_some(NOW + timedelta(days=91), 60) == mailing.total
 
 
 def copies(desk, mailing, state, after=""):
@@ -77,23 +72,11 @@ def shown(page):
     return [(row.seq, str(row.subscriber), row.reply, row.attempts) for row in page.context["rows"]]
 
 
-# --- Packed copies ---
-
-
-@pytest.mark.parametrize("state", ["failed", "uncertain", "skipped"])
-def test_what_was_not_plainly_sent_is_listed_as_before(desk, issue, state):
-    mailing = sent(issue, 100, failed=[3, 90], uncertain=[4], skipped=[5, 41])
-    before = shown(copies(desk, mailing, state))
-
-    pack(mailing)
-
-    assert before
-    assert shown(copies(desk, mailing, state)) == before
+# --- Copies by state ---
 
 
 def test_the_pages_of_a_long_list_follow_each_other(desk, issue):
     mailing = sent(issue, 2 * PER_PAGE + 5, uncertain=[7])
-    pack(mailing)
     after, found = "", []
     for _ in range(4):
         page = copies(desk, mailing, "sent", after)
@@ -105,45 +88,18 @@ def test_the_pages_of_a_long_list_follow_each_other(desk, issue):
     assert found == [seq for seq in range(2 * PER_PAGE + 5) if seq != 7]
 
 
-def test_a_page_says_why_no_words_of_the_server_are_there(desk, issue):
-    mailing = sent(issue, 2)
-    words = "The mail server's words for copies that it accepted are not kept so long."
-    assert words not in copies(desk, mailing, "sent").text
-
-    pack(mailing)
-
-    assert words in copies(desk, mailing, "sent").text
-
-
 def test_an_erased_reader_is_named_on_no_page(desk, issue):
     mailing = sent(issue, 2, failed=[0])
-    pack(mailing)
     Subscriber.objects.order_by("pk")[0].erase()
-    compaction.forget_some(60)
 
     assert "erased" in copies(desk, mailing, "failed").text
-
-
-def test_packed_copies_are_decided_on_the_desk(desk, issue):
-    mailing = sent(issue, 3, uncertain=[1])
-    pack(mailing)
-    choice = {"row": "1:1"}
-    ask = reverse("admin:mailing_decide", args=[mailing.pk, "sent"])
-
-    assert [row.seq for row, _name in desk.get(ask, choice).context["rows"]] == [1]
-    desk.post(ask, choice | {"seen": "0"})
-
-    assert mailing.counts().uncertain == 0
 
 
 # --- Nothing reads the ledger ---
 
 
-@pytest.mark.parametrize("is_packed", [False, True])
-def test_no_page_that_asks_reads_the_ledger(desk, issue, is_packed):
+def test_no_page_that_asks_reads_the_ledger(desk, issue):
     mailing = sent(issue, 5, uncertain=[1])
-    if is_packed:
-        pack(mailing)
     part = make_issue(make_post(), number=8)
     make_subscriber(tags="paid")
     sent(part, 0, "+paid")

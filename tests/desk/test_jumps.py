@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from newsletter.delivery.models import Answer, Batch, HubNotice, Mailing, OnceMore, Quote, Reply
+from newsletter.delivery.models import Answer, Batch, Mailing, OnceMore, Quote, Reply
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.desk import jumps, tasks
@@ -26,7 +26,6 @@ OURS = {"api", "hooks", "operation", "desk", "delivery", "subscribers", "issues"
 FACTS = {
     *("api.Token.made_at", "api.Token.used_at", "api.Token.ends_at"),
     "api.KeptAnswer.claimed_at",  # a claim of a clock ahead ends after a minute of any clock
-    "delivery.HubNotice.told_until",
     *(
         "hooks.Call.at",
         "hooks.Call.settled_at",
@@ -63,14 +62,12 @@ FACTS = {
     "publication.Publication.updated_at",
     *("delivery.Arrival.received_at", "delivery.Arrival.applied_at", "delivery.Event.at", "delivery.Event.created_at"),
     *("delivery.MailFetch.looked_at", "delivery.MailFetch.failing_since"),
-    "delivery.Breakdown.settled_at",
     "delivery.Visit.at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     *("delivery.CourseCopy.begun_at", "delivery.CourseCopy.planned_for"),
     *("delivery.CourseCopy.sent_at", "delivery.CourseCopy.stopped_at"),
     "delivery.Answer.sent_at",
     "delivery.Answer.written_at",
-    "delivery.Certificate.issued_at",
     "delivery.Delivery.sent_at",
     "delivery.Feedback.given_at",
     "delivery.Happening.at",
@@ -78,9 +75,9 @@ FACTS = {
     "delivery.Happening.ended_at",
     "delivery.Happening.notified_at",
     "delivery.Mailing.approved_at",  # pulled back apart, with send_at
-    "delivery.Mailing.certified_at",
+    "delivery.Mailing.counted_at",
     "delivery.Mailing.finished_at",
-    *("delivery.Mailing.packed_at", "delivery.Mailing.thinned_at"),
+    *("delivery.Mailing.copies_deleted_at", "delivery.Mailing.thinned_at"),
     "delivery.Mailing.planned_at",
     "delivery.Mailing.send_at",
     "delivery.Quote.answered_at",
@@ -229,10 +226,6 @@ def _failures(at):
     return FailureCount.objects.create(who="x", failures=10, closes_at=at), "closes_at"
 
 
-def _hub(at):
-    return HubNotice.objects.create(pk=1, not_before=at), "not_before"
-
-
 CASES = [
     (_retry_after_failures, timedelta(minutes=5)),
     (_retry_tomorrow, timedelta(hours=25)),
@@ -248,7 +241,6 @@ CASES = [
     (_answer, timedelta(hours=4)),
     (_quote, timedelta(hours=4)),
     (_failures, timedelta(minutes=10)),
-    (_hub, timedelta(hours=12)),
 ]
 
 

@@ -1,14 +1,11 @@
 """What is Django's own on the desk, in our words: its log, its question before a deletion, its refusal of a form."""
 
-import re
-from datetime import date
-
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from newsletter.issues.models import StartingPoint
-from newsletter.posts.models import Image, MissingAddress, Tag
+from newsletter.posts.models import Image, Tag
 from newsletter.publication.models import Publication
 from tests.factories import make_post, make_publication
 from tests.support.pages import assert_valid
@@ -62,17 +59,6 @@ def test_a_field_in_a_list_says_of_which_row_it_is(desk):
     assert empty.status_code == 200
     assert 'aria-label="“開始讀”: Why"' in listed.text
     assert_valid(listed.text)
-
-
-def test_no_column_of_a_list_is_without_a_name(desk):
-    MissingAddress.objects.create(path="/gone", asked=3, asked_on=date(2026, 11, 28))
-
-    listed = desk.get("/admin/posts/missingaddress/").text
-
-    assert re.findall(r'class="(column-\w+)[^"]*">\s*<div class="text"><span>([^<]*)</span>', listed)[-1] == (
-        "column-answer",
-        "Leads to",
-    )
 
 
 def test_the_question_before_several_are_deleted_names_each_once(desk):

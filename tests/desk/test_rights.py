@@ -26,7 +26,7 @@ from django.utils import timezone
 from newsletter.api import tokens
 from newsletter.api.hooks.models import Call, Hook
 from newsletter.api.models import Token
-from newsletter.delivery import certificate
+from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.planning import approving, beginning
@@ -42,7 +42,7 @@ from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
-from newsletter.posts.models import Image, MissingAddress, Pattern, Post, Redirect, Revision, Tag
+from newsletter.posts.models import Image, Pattern, Post, Redirect, Revision, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.events.test_replying import FILE
@@ -139,7 +139,6 @@ TABLE: dict[str, str] = {
     "admin/posts/post/<int:pk>/working-copy/": WRITERS,
     **_stock("posts/tag", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     **_stock("posts/redirect", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
-    **_stock("posts/missingaddress", EDITORS, add=NO_ONE, change=EDITORS, delete=EDITORS),
     **_stock("posts/pattern", WRITERS, add=WRITERS, change=WRITERS, delete=WRITERS),
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
     "admin/posts/image/upload/": "LJBJBB",
@@ -175,8 +174,6 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/result.json": EDITORS,
-    "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": EDITORS,
-    "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": EDITORS,
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
     "admin/subscribers/subscriber/export/": OWNERS,
     "admin/subscribers/subscriber/<int:pk>/note/": "LRRMRM",
@@ -292,7 +289,6 @@ def _world() -> World:
         "api/token": tokens.make(helpers["writer"], "Obsidian", ["posts:read"])[0].pk,
         "posts/tag": tag.pk,
         "posts/redirect": Redirect.objects.create(path="/old", target="/posts/").pk,
-        "posts/missingaddress": MissingAddress.objects.create(path="/gone", asked_on=timezone.localdate()).pk,
         "posts/pattern": Pattern.objects.create(title="每週選讀", body="## 一").pk,
         "posts/image": Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1).pk,
         "issues/issue": _issue_in_preparation(draft).pk,
@@ -303,7 +299,7 @@ def _world() -> World:
         "subscribers/suppression": gone.pk,
         "publication/publication": 1,
     }
-    return World(_addresses(keys, certified=_closed_mailing().pk, mail=_mail(), version=version.pk), helpers)
+    return World(_addresses(keys, closed=_closed_mailing().pk, mail=_mail(), version=version.pk), helpers)
 
 
 def _issue_in_preparation(draft: Post) -> Issue:
@@ -336,7 +332,7 @@ def _closed_mailing() -> Mailing:
     mailing.batches.update(failed=1, state=Batch.State.DONE)
     mailing.finish(now)
     Issue.objects.filter(pk=mailing.issue_id).update(sent_at=now)
-    certificate.issue_due(now)
+    breakdown.count_one(now)
     return mailing
 
 
@@ -348,7 +344,7 @@ def _mail() -> str:
     return str(outbox.names(outbox.directory())[0])
 
 
-def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int) -> dict[str, str]:
+def _addresses(keys: dict[str, int], *, closed: int, mail: str, version: int) -> dict[str, str]:
     """Return where each route of the table is tried: with a row of its kind in the place of each variable."""
     tag = ContentType.objects.get_for_model(Tag).pk
     special = {
@@ -357,14 +353,8 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "admin/^(?P<app_label>ROOMS)/$": "admin/posts/",
         "admin/(?P<url>.*)$": "admin/no-such-page/",
         "admin/calendar/vacation/<int:pk>/end/": "admin/calendar/vacation/1/end/",
-        "admin/delivery/mailing/<int:pk>/public/": f"admin/delivery/mailing/{certified}/public/",
-        "admin/delivery/mailing/<int:pk>/result.json": f"admin/delivery/mailing/{certified}/result.json",
-        "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": (
-            f"admin/delivery/mailing/{certified}/certificate/1/"
-        ),
-        "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": (
-            f"admin/delivery/mailing/{certified}/certificate/1.json"
-        ),
+        "admin/delivery/mailing/<int:pk>/public/": f"admin/delivery/mailing/{closed}/public/",
+        "admin/delivery/mailing/<int:pk>/result.json": f"admin/delivery/mailing/{closed}/result.json",
     }
     errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), state="done").pk
     move = PostImport.objects.create(program="Ghost", name="x.zip", by="gipi", created_at=timezone.now(), state="done")

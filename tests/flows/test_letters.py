@@ -14,7 +14,6 @@ from benchmarks.letters.variants import ODD
 from benchmarks.letters.world import KINDS, every_mail
 from newsletter.delivery.letter.size import HTML_BYTES_MAX
 from newsletter.desk import demo
-from newsletter.mail.text.uri_count import counted
 from newsletter.publication.models import Publication
 from tests.support.letters import links_in_html, links_in_text
 
@@ -104,10 +103,6 @@ def its_message_id_is_of_the_senders_domain(mail):
     return mail.message["Message-ID"].endswith("@letters.example.org>")
 
 
-def rspamd_counts_an_even_number_of_addresses(mail):
-    return counted(mail.html, mail.text) % 2 == 0
-
-
 RULES = [
     both_parts_lead_to_the_same_addresses,
     both_parts_say_about_as_much,
@@ -120,7 +115,6 @@ RULES = [
     only_what_goes_to_the_list_says_that_it_does,
     all_others_are_automatic,
     its_message_id_is_of_the_senders_domain,
-    rspamd_counts_an_even_number_of_addresses,
 ]
 
 

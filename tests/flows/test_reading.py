@@ -90,7 +90,7 @@ def read_an_issue_and_a_post(reader):
 
     press(reader, reader.get_by_role("heading", name="管理槓桿").get_by_role("link"))
     assert "四個" in reader.locator("article").inner_text()
-    assert reader.get_by_role("button", name="Read later").count() == 0, "a button that does nothing"
+    assert reader.get_by_role("button", name="Copy link").count() == 0, "a button that does nothing"
 
 
 def search(reader, words):

@@ -5,7 +5,6 @@ from html import unescape
 from xml.etree import ElementTree
 
 import pytest
-from django.core.cache import caches
 
 from newsletter.issues.models import IssueItem
 from newsletter.posts.models import Image
@@ -137,29 +136,3 @@ def test_pages_of_issues_lead_feed_readers_there(client, path):
 
     assert re.search(r'<link rel="alternate"\s+type="application/atom\+xml"\s+href="/issues/feed.xml"', page)
     assert re.search(r'<link rel="alternate"\s+type="application/feed\+json"\s+href="/issues/feed.json"', page)
-
-
-@pytest.mark.parametrize("path", ["/feed.xml", "/issues/feed.xml", "/tags/ai/feed.xml"])
-def test_a_feed_names_its_hub_once_there_is_one(client, path):
-    make_post(tags=("ai",))
-    before = client.get(path)
-
-    make_publication(language="zh-hant", hub="https://hub.example.org/")
-    after = client.get(path)
-
-    assert "Link" not in before.headers
-    assert b"hub" not in before.content
-    links = ElementTree.fromstring(after.content).findall("link", ATOM)
-    assert [link.get("href") for link in links if link.get("rel") == "hub"] == ["https://hub.example.org/"]
-    site = f"https://news.example.org{path}"
-    assert [link.get("href") for link in links if link.get("rel") == "self"] == [site]
-    assert after.headers["Link"] == f'<https://hub.example.org/>; rel="hub", <{site}>; rel="self"'
-
-
-def test_a_json_feed_names_its_hub(client):
-    make_publication(language="zh-hant", hub="https://hub.example.org/")
-    caches["pages"].clear()
-
-    for path in ("/feed.json", "/issues/feed.json"):
-        hubs = json.loads(client.get(path).content)["hubs"]
-        assert hubs == [{"type": "WebSub", "url": "https://hub.example.org/"}]

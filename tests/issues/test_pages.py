@@ -11,7 +11,7 @@ from newsletter.posts.models import Image
 from newsletter.posts.search.index import index_post
 from subscribers.models import Subscriber
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
+from tests.support.pages import assert_accessible_in_both_schemes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
 
@@ -64,7 +64,7 @@ def answers(client, theme):
     make_issue(posts[3], sent_at=PUBLISHED_AT)
     paths = ["/", "/issues/", issue.get_absolute_url(), "/posts/", posts[3].get_absolute_url(), "/tags/ai/"]
     paths += ["/search/?q=%E7%AE%A1%E7%90%86", "/search/?q=nothing", "/about/", "/nothing-here/"]
-    paths += ["/issues/2026/", "/start-here/", "/reading-list/", "/subscribe/", "/preferences/", "/privacy/"]
+    paths += ["/issues/2026/", "/start-here/", "/subscribe/", "/preferences/", "/privacy/"]
     paths += ["/api/docs/"]
     StartingPoint.objects.create(post=posts[5], reason="先讀這篇。")
     newcomer = make_subscriber(state=Subscriber.State.PENDING, confirmed_at=None, name="小明")
@@ -273,37 +273,6 @@ def test_paper_is_white_whatever_the_screen_shows(visit):
 
     assert visit.evaluate(PAPER) == "rgb(255, 255, 255)"
     assert visit.locator(".masthead-nav").is_hidden()
-
-
-def test_a_post_can_be_put_aside_and_taken_off_the_list_again(visit, pages):
-    path = next(path for path in pages if path.startswith("/p/"))
-    visit.goto(SITE + path)
-    visit.get_by_role("button", name="稍後閱讀").press("Enter")
-    assert visit.get_by_role("button", name="已放進稍後閱讀").get_attribute("aria-pressed") == "true"
-
-    visit.goto(SITE + "/reading-list/")
-    assert visit.locator("main ol a").get_attribute("href") == path
-    assert visit.locator("[data-when-empty]").is_hidden()
-    assert_accessible(visit)
-
-    visit.get_by_role("button", name="移除").press("Enter")
-    assert visit.locator("main ol").is_hidden()
-    assert visit.locator("[data-when-empty]").is_visible()
-    assert visit.get_by_role("status").inner_text() == "已從清單移除。"
-    assert visit.evaluate("document.activeElement.tagName") == "MAIN"
-
-
-def test_what_is_no_post_of_ours_never_gets_onto_the_list(visit):
-    visit.goto(SITE + "/reading-list/")
-    visit.evaluate(
-        """localStorage.setItem("reading-list", JSON.stringify(
-          [{path: "javascript:alert(1)", title: "x"}, {path: "//evil.example/", title: "y"}, null, 3]))"""
-    )
-
-    visit.reload()
-
-    assert visit.locator("main ol a").count() == 0
-    assert visit.locator("[data-when-empty]").is_visible()
 
 
 def test_a_post_can_be_printed_and_its_address_copied(visit, pages):

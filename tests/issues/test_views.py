@@ -246,7 +246,7 @@ def test_nothing_leads_to_another_service_or_to_an_issue_that_was_not_sent(clien
     assert client.get(path).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/issues/", "/issues/7/", "/issues/2026/", "/start-here/", "/reading-list/"])
+@pytest.mark.parametrize("path", ["/", "/issues/", "/issues/7/", "/issues/2026/", "/start-here/"])
 def test_a_page_asks_the_database_as_often_for_thirty_as_for_three_and_five_times_at_most(client, path):
     image = Image.objects.create(digest="0123456789abcdef", name="a.png", width=9, height=9, sizes={"webp": [9]})
     posts = [make_post(body=image.markdown, tags=("ai",)) for _ in range(3)]
@@ -352,14 +352,6 @@ def test_a_chosen_post_appears_at_once(client):
     StartingPoint.objects.create(post=post, reason="先讀這篇。")
 
     assert "先讀這篇。" in client.get("/start-here/").text
-
-
-def test_the_reading_list_explains_itself_without_a_script(client):
-    page = client.get("/reading-list/")
-
-    assert "The list stays in this browser" in page.text
-    assert "<noscript>" in page.text
-    assert 'content="noindex"' in page.text
 
 
 def test_a_publication_that_pauses_shows_no_form(client):

@@ -83,30 +83,9 @@ def test_a_text_template_is_used_as_it_is_and_not_escaped():
     letter = render("sample_with_text")
 
     assert letter.text == (
-        "https://news.example.org/\n\n"
         "<王> & 陳，你好：\n\n請按 https://news.example.org/confirm/abc/ 確認。\n\n──────\n"
         "你訂閱了。\n\nGipi電子報\nhttps://news.example.org/\n10491 台北市中山區某某路 12 號\n"
     )
-
-
-@pytest.mark.parametrize("logo", [None, SimpleNamespace(url="/media/0/logo.png", width=640, height=72)])
-@pytest.mark.parametrize("name", ["sample", "sample_with_text"])
-def test_the_addresses_that_rspamd_counts_are_even(name, logo):
-    letter = render(name, publication=SimpleNamespace(**vars(PUBLICATION), logo=logo))
-
-    home = "https://news.example.org/"
-    shown = letter.html.count(f'href="{home}"') + re.findall(r"https?://\S+", letter.text).count(home)
-    assert f">{home}<" in letter.html
-    assert (shown + letter.html.count("<img")) % 2 == 0
-
-
-def test_the_letterhead_of_the_text_is_what_evens_them():
-    logo = SimpleNamespace(url="/media/0/logo.png", width=640, height=72)
-
-    plain = render("sample_with_text").text
-    with_logo = render("sample_with_text", publication=SimpleNamespace(**vars(PUBLICATION), logo=logo)).text
-
-    assert plain == f"https://news.example.org/\n\n{with_logo}"
 
 
 def test_bold_words_in_chinese_do_not_look_like_words_cut_to_pieces():

@@ -1,13 +1,13 @@
 """An address of the old site leads to its post for ever; what is nowhere is counted, within bounds."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.cache import cache
 from django.db import IntegrityError
 from django.utils import timezone
 
-from newsletter.posts.models import MissingAddress, Redirect
+from newsletter.posts.models import Redirect
 from newsletter.posts.models.redirects import forms_of, normal
 from newsletter.posts.old_addresses import answering
 from tests.factories import make_post, make_publication
@@ -147,51 +147,18 @@ def test_uses_are_counted(client):
     assert (row.asked, row.asked_on) == (2, timezone.localdate())
 
 
-# --- What is nowhere ---
-
-
-def test_a_missing_page_is_counted_with_its_day(client):
-    client.get("/gone/")
-    client.get("/gone")
-
-    row = MissingAddress.objects.get()
-    assert (row.path, row.asked, row.asked_on) == ("/gone", 2, timezone.localdate())
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/wp-login.php",
-        "/.env",
-        "/backup.zip",
-        "/media/0123456789abcdef/x.png",
-        "/unsubscribe/secret-token/x/",
-        "/abcdefghij0123456789/",
-        "/" + "x" * 400,
-    ],
-)
-def test_probes_and_what_may_be_a_token_are_never_written_down(client, path):
-    assert client.get(path).status_code == 404
-    assert not MissingAddress.objects.exists()
-
-
 def test_a_flood_writes_no_more_than_its_minute_allows(client, monkeypatch):
     monkeypatch.setattr(answering, "COUNTED_A_MINUTE", 5)
+    Redirect.objects.lead(["/my-post/"], make_post())
 
-    for number in range(20):
-        client.get(f"/flood-{number}/")
+    for _time in range(20):
+        client.get("/my-post/")
 
-    assert MissingAddress.objects.count() <= 10  # a minute may end meanwhile
+    assert Redirect.objects.get().asked <= 10  # a minute may end meanwhile
 
 
-def test_the_list_keeps_its_size_and_what_was_asked_for_most():
-    for number in range(3):
-        MissingAddress.objects.count_one(f"/{number}", date(2026, 11, number + 1), most=3)
-    MissingAddress.objects.count_one("/0", date(2026, 11, 4), most=3)
-
-    MissingAddress.objects.count_one("/new", date(2026, 11, 5), most=3)
-
-    assert set(MissingAddress.objects.values_list("path", flat=True)) == {"/0", "/2", "/new"}
+def test_a_page_that_is_nowhere_is_not_found(client):
+    assert client.get("/gone/").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ from datetime import date
 
 import pytest
 from django.contrib.messages import get_messages
-from django.utils import timezone
 
-from newsletter.posts.models import MissingAddress, Redirect
+from newsletter.posts.models import Redirect
 from tests.factories import make_post, make_publication
 
 pytestmark = pytest.mark.django_db
@@ -81,25 +80,11 @@ def test_the_list_shows_where_they_lead_in_few_queries(admin_client, django_asse
     assert "題 29" in page
 
 
-def test_a_missing_page_is_led_somewhere_by_one_link(admin_client):
-    MissingAddress.objects.create(path="/gone", asked=7, asked_on=timezone.localdate())
-
-    page = admin_client.get("/admin/posts/missingaddress/").content.decode()
-    assert f'href="{ADD}?path=%2Fgone"' in page
-    assert 'value="/gone"' in admin_client.get(f"{ADD}?path=%2Fgone").content.decode()
-    admin_client.post(ADD, {"path": "/gone", "leads_to": "/posts/"})
-
-    assert not MissingAddress.objects.exists()
-
-
-@pytest.mark.parametrize("listed", ["redirect", "missingaddress"])
-def test_a_list_says_how_often_and_when_as_the_other_lists_write_it(admin_client, listed):
-    asked = {"asked": 1234, "asked_on": date(2026, 11, 28)}
-    Redirect.objects.create(path="/old", target="/posts/", **asked)
-    MissingAddress.objects.create(path="/gone", **asked)
+def test_the_list_says_how_often_and_when_as_the_other_lists_write_it(admin_client):
+    Redirect.objects.create(path="/old", target="/posts/", asked=1234, asked_on=date(2026, 11, 28))
 
     make_publication(language="zh-hant")
-    page = admin_client.get(f"/admin/posts/{listed}/").content.decode()
+    page = admin_client.get("/admin/posts/redirect/").content.decode()
 
     assert "1,234 次" in page
     assert "2026/11/28" in page

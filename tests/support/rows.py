@@ -33,7 +33,6 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_result": 45,
     "test_outages": 100,
     "test_pictures_in_a_bucket": 25,
-    "test_packing": 40,
     "test_reading": 30,
     "test_restore": 120,
     "test_returned": 25,

@@ -123,7 +123,7 @@ def _letter(reminder: Reminder, publication: Publication, frozen: FrozenLetter |
     return Letter(
         subject=shortened(_("[To approve] %(subject)s") % {"subject": mailing.subject}),
         html=page,
-        text=letters.evened(text, page, letters.letterhead(publication, settings.SITE_URL)),
+        text=text,
     )
 
 

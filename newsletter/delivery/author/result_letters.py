@@ -82,7 +82,7 @@ def _context(found: Facts, publication: Publication, addresses: list[str]) -> di
         "about": wording.about_copies(found),
         "reasons": wording.why_failed(found),
         "domains": wording.where_failed(found),
-        "lines": [one for one in wording.lines(found) if one.name not in {"sent", "missed"} or one.compared],
+        "lines": [one for one in wording.lines(found) if one.name not in {"sent", "missed"}],
         "how_compared": wording.how_compared(found),
         "sentences": found.sentences if may_read else (),
         "followed": found.followed,

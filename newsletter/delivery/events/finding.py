@@ -15,7 +15,7 @@ from itertools import chain
 from django.db.models import Q
 
 from newsletter.delivery.events.facts import Fact, Kind, Names
-from newsletter.delivery.models import Batch, Delivery, Mailing, Pack
+from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
 from newsletter.mail import tokens
 from newsletter.publication.models import Publication
@@ -134,12 +134,7 @@ def _by_message_ids(found: Iterable[str]) -> Iterator[tuple[int, int]]:
 def _reader_and_time(mailing_id: int, seq: int) -> tuple[int | None, datetime | None]:
     """Return whose copy that is and when it was sent, each None where nobody knows."""
     found = Delivery.objects.filter(mailing_id=mailing_id, seq=seq).values_list("subscriber_id", "sent_at")
-    if rows := list(found):
-        return rows[0]
-    batches = Batch.objects.filter(mailing_id=mailing_id, lo__lte=seq, hi__gt=seq)
-    pack = Pack.objects.filter(batch__in=batches).first()
-    copies = pack.copies() if pack else ()
-    return next(((copy.subscriber_id, copy.sent_at) for copy in copies if copy.seq == seq), (None, None))
+    return found.first() or (None, None)
 
 
 def _has_moved_since(reader: Subscriber, at: datetime) -> bool:

@@ -18,7 +18,7 @@ from newsletter.delivery.events.facts import Kind, Verdict
 from newsletter.delivery.events.finding import Found
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known
-from newsletter.delivery.models import Batch, Delivery, Event, Mailing, Pack
+from newsletter.delivery.models import Delivery, Event, Mailing
 from newsletter.delivery.models.deliveries import WAITS_AGAIN
 from subscribers.models import Subscriber, Suppression
 from subscribers.models.consents import Circumstances
@@ -89,11 +89,7 @@ def _evidence(event: Event) -> Evidence:
 def _unsettled(mailing_id: int, seqs: list[int]) -> list[Delivery]:
     """Return which of these copies evidence may move: few of a mailing, if any."""
     rows = Delivery.objects.filter(mailing_id=mailing_id, seq__in=seqs)
-    rows = rows.filter(Q(state=Delivery.State.UNCERTAIN) | WAITS_AGAIN).select_related("mailing")
-    packed = Batch.objects.filter(mailing_id=mailing_id, uncertain__gt=0, pack__isnull=False)
-    within = [seq for batch in packed for seq in seqs if batch.lo <= seq < batch.hi]
-    mailing = Mailing.objects.filter(pk=mailing_id).first() if within else None
-    return [*rows, *(Delivery(mailing=mailing, seq=seq) for seq in within)]
+    return list(rows.filter(Q(state=Delivery.State.UNCERTAIN) | WAITS_AGAIN).select_related("mailing"))
 
 
 # --- Readers ---
@@ -135,8 +131,6 @@ def _arrived_in_silence(reader: Subscriber, at: datetime, back: set[int]) -> Ite
     """Yield when copies were sent of which nothing came back, though there was time for it."""
     lately = Mailing.objects.filter(planned_at__gt=at - SOFT_WITHIN).exclude(pk__in=back)
     rows = Delivery.objects.filter(mailing__in=lately, subscriber=reader, state=Delivery.State.SENT)
-    packed = Pack.objects.filter(mailing__in=lately).copies_of(reader.pk)
-    sent = [copy.sent_at for _mailing, copy in packed if copy.state == Delivery.State.SENT]
-    for moment in [*rows.values_list("sent_at", flat=True), *sent]:
+    for moment in rows.values_list("sent_at", flat=True):
         if moment is not None and moment < at - ARRIVES_WITHIN:
             yield moment

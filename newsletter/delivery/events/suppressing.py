@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from newsletter.delivery.apart import apart
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet, Pack, Refusal
+from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.models.history import Step
 from newsletter.mail.replies import BLAMES_THE_READER, Verdict, verdict
 from newsletter.publication.models import Publication
@@ -158,15 +158,8 @@ def _is_the_last_of_many(reader: Subscriber, batch: Batch, since: datetime) -> b
     issues = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=since, pk__lte=batch.mailing_id)
     answered = Delivery.objects.filter(mailing__in=issues, subscriber=reader, state__in=[SENT, FAILED])
     last = list(answered.order_by("-mailing_id").values_list("state", "reply")[:ISSUES])
-    last += _packed_answers(reader, issues)[: ISSUES - len(last)]
     refused = [words for state, words in last if state == FAILED and verdict(words) in BLAMES_THE_READER]
     return len(refused) == ISSUES and not _refuses_everybody(reader, batch)
-
-
-def _packed_answers(reader: Subscriber, issues: MailingQuerySet) -> list[tuple[int, str]]:
-    """Return the answers to a reader's packed copies, which are older than all others, the last one first."""
-    packed = Pack.objects.filter(mailing__in=issues).copies_of(reader.pk)
-    return [(copy.state, copy.reply) for _mailing, copy in packed if copy.state in {SENT, FAILED}]
 
 
 def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:

@@ -232,7 +232,7 @@ def reopen(now: datetime) -> None:
     """
     for mailing in Mailing.objects.filter(state=Mailing.State.SENT, batches__state=Batch.State.OPEN).distinct():
         beside = Mailing.objects.open().filter(issue_id=mailing.issue_id, kind=mailing.kind)
-        values = {"state": Mailing.State.SENDING, "finished_at": None, "certified_at": None}
+        values = {"state": Mailing.State.SENDING, "finished_at": None, "counted_at": None}
         with suppress(IntegrityError), transaction.atomic():  # another one may be opened in this very moment
             mailing.lock()
             if Mailing.objects.filter(~Exists(beside), pk=mailing.pk, state=Mailing.State.SENT).update(**values):

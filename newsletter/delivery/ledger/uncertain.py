@@ -23,11 +23,11 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, Pack, packs, refusals
+from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, refusals
 from newsletter.delivery.models.deliveries import WAITS_AGAIN
 from newsletter.delivery.models.history import Step
 
-SLICE, PACKED_SLICE = 100, 5  # batches whose rows are decided in one transaction; fewer when they are unpacked first
+SLICE = 100  # batches whose rows are decided in one transaction
 QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN
 
 
@@ -127,14 +127,13 @@ def decide_all(mailing: Mailing, evidence: Evidence, *, seen: int) -> int:
     seen: `last_decision` of the page on which they did: what was decided after it is not decided again.
     """
     total, after = 0, 0
-    is_packed = Pack.objects.filter(mailing=mailing).exists()
     while True:
         with transaction.atomic():
             mailing.lock()
             if not after and last_decision(mailing) != seen:
                 return 0
             left = mailing.batches.select_for_update().filter(uncertain__gt=0, pk__gt=after)
-            batches = list(left.order_by("pk")[: PACKED_SLICE if is_packed else SLICE])
+            batches = list(left.order_by("pk")[:SLICE])
             if not batches:
                 return total
             total += _decided(mailing, evidence, partial(_move_all, mailing, batches, evidence))
@@ -180,7 +179,6 @@ def retry_refused(mailing: Mailing, seqs: Sequence[int]) -> int:
     tried = 0
     for batch in mailing.batches.select_for_update().filter(failed__gt=0).order_by("pk"):
         mine = [seq for seq in seqs if batch.lo <= seq < batch.hi]
-        packs.unpack([batch] if mine else [])
         refused = Delivery.objects.filter(mailing_id=mailing.pk, seq__in=mine, state=Delivery.State.FAILED)
         deferred = refused.update(state=Delivery.State.DEFERRED, **_next_try(batch)) if mine else 0
         if deferred:
@@ -207,13 +205,12 @@ def _move(mailing: Mailing, batches: list[Batch], rows: Q, evidence: Evidence) -
 
 
 def _outdate(mailing_id: int) -> None:
-    """Have a new certificate issued, and its copies packed anew if they were."""
-    Mailing.objects.filter(pk=mailing_id, certified_at__isnull=False).update(certified_at=None, packed_at=None)
+    """Have its copies counted again."""
+    Mailing.objects.filter(pk=mailing_id).update(counted_at=None)
 
 
 def _move_in(batch: Batch, rows: Q, evidence: Evidence) -> int:
     """Move the `rows` of a locked batch that may move, and count them."""
-    packs.unpack([batch])
     mine = Delivery.objects.filter(rows, mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     uncertain = mine.filter(state=UNCERTAIN)
     if evidence.known is Known.AGAIN:
@@ -266,7 +263,6 @@ def _next_try(batch: Batch) -> dict[str, int]:
 
 def _move_all(mailing: Mailing, batches: list[Batch], evidence: Evidence) -> int:
     """Move all uncertain rows of locked batches, by the author's decision, in few statements."""
-    packs.unpack(batches)
     uncertain, own = mailing.deliveries.filter(state=UNCERTAIN), mailing.batches.filter(pk__in=[b.pk for b in batches])
     if evidence.known is Known.AGAIN:
         for values, alike in groupby(sorted(batches, key=_by_try), key=_by_try):

@@ -292,9 +292,7 @@ def parts(mailing: Mailing) -> tuple[str, str]:
     whole, text = mailing.html.replace(SLOTS["day"], html.escape(day)), mailing.text.replace(SLOTS["day"], day)
     if not (mailing.pk and mailing.counts_links):
         return whole, text
-    whole, text = rewriting.rewritten(whole, text, kept.addresses(mailing))
-    head = letters.letterhead(Publication.objects.current(), settings.SITE_URL)
-    return whole, letters.evened(text, whole, head)
+    return rewriting.rewritten(whole, text, kept.addresses(mailing))
 
 
 def _day(mailing: Mailing) -> str:

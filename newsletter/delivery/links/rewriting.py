@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from newsletter.mail.logs import TOKEN
-from newsletter.mail.text.uri_count import SHOWN
 
 # Of what the mail's own templates write: attributes in double quotes.
 LINK = re.compile(r'(<a\b[^>]*?\bhref=")([^"]*)("[^>]*>)(.*?)(?=</a>)', re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
+SHOWN = re.compile(r"(?:https?://|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$))\S*")  # words that are an address
 WEB = ("http://", "https://")
 SLOT = "\x02"  # begins what is each reader's own
 LONGEST = 2_000  # characters of an address; browsers and Django cut off at about as many

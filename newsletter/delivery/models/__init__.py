@@ -1,17 +1,15 @@
 """The tables of deliveries: a mailing, its copies, and what is written down about them."""
 
 from newsletter.delivery.models.alerts import Happening
-from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
+from newsletter.delivery.models.breakdowns import Breakdown
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.events import Arrival, Event, EventCount, MailFetch
 from newsletter.delivery.models.feedback import Feedback
-from newsletter.delivery.models.history import Certificate, Step
-from newsletter.delivery.models.hub import HubNotice
+from newsletter.delivery.models.history import Step
 from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
-from newsletter.delivery.models.packs import Pack
 from newsletter.delivery.models.quotes import Quote
 from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
@@ -24,10 +22,8 @@ __all__ = [
     "Answer",
     "Arrival",
     "Batch",
-    "BatchBreakdown",
     "BatchQuerySet",
     "Breakdown",
-    "Certificate",
     "Counts",
     "CourseCopy",
     "DayCount",
@@ -37,14 +33,12 @@ __all__ = [
     "EventCount",
     "Feedback",
     "Happening",
-    "HubNotice",
     "Link",
     "MailFetch",
     "Mailing",
     "MailingQuerySet",
     "OnceMore",
     "Pace",
-    "Pack",
     "Quote",
     "Refusal",
     "Rehearsal",

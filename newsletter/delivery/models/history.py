@@ -1,7 +1,6 @@
-"""What happened to a mailing: its steps, and the certificates of how it ended. Rows here are only ever added."""
+"""What happened to a mailing: its steps. Rows here are only ever added."""
 
 from django.db import models
-from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.publication import actors
@@ -41,32 +40,3 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id}: {self.what} {self.detail}".rstrip()
-
-
-class Certificate(models.Model):
-    """What became of every reader's copy when a mailing was closed; a later decision gets a new number."""
-
-    mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="certificates")
-    number = models.PositiveSmallIntegerField()
-    issued_at = models.DateTimeField()
-    document = models.JSONField()
-    sha256 = models.CharField(max_length=64, help_text="of the document in its canonical form")
-
-    total = models.PositiveIntegerField()
-    sent = models.PositiveIntegerField()
-    failed = models.PositiveIntegerField()
-    uncertain = models.PositiveIntegerField()
-    skipped = models.PositiveIntegerField()
-
-    class Meta:
-        ordering = ["pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["mailing", "number"], name="certificates_of_a_mailing_are_numbered"),
-            models.CheckConstraint(
-                condition=Q(total=F("sent") + F("failed") + F("uncertain") + F("skipped")),
-                name="every_reader_is_in_the_certificate_once",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.mailing_id}/{self.number}"

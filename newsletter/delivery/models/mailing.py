@@ -151,10 +151,8 @@ class Mailing(models.Model):
         editable=False,
         help_text="what the tokens of its return paths are bound to; empty in mailings older than this",
     )
-    certified_at = models.DateTimeField(
-        null=True, help_text="empty while what became of the copies is in no certificate"
-    )
-    packed_at = models.DateTimeField(null=True, help_text="empty while copies are rows of their own")
+    counted_at = models.DateTimeField(null=True, help_text="empty while its copies are to be counted by their domains")
+    copies_deleted_at = models.DateTimeField(null=True, help_text="since then nobody knows who had a copy")
     thinned_at = models.DateTimeField(null=True, help_text="empty while each of its events is a row of its own")
 
     objects = MailingQuerySet.as_manager()
@@ -170,10 +168,6 @@ class Mailing(models.Model):
                 condition=Q(state__in=["scheduled", "sending", "paused"]),
                 name="one_open_mailing_per_issue",
             ),
-        ]
-        indexes = [
-            # Looked at every few seconds; the text of a row lies before these columns.
-            models.Index("finished_at", name="mailings_to_pack", condition=Q(packed_at__isnull=True)),
         ]
 
     def __str__(self) -> str:
@@ -222,7 +216,7 @@ class Mailing(models.Model):
 
     def cancel(self, now: datetime, reason: str = "") -> bool:
         """Send nothing more, ever; what has left has left. Return False if it was over already."""
-        values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "certified_at": None}
+        values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "counted_at": None}
         return self._move(Step.What.CANCELLED, self.OPEN_STATES, paused_by="", **values)
 
     def answers_click(self, at: datetime) -> bool:
@@ -247,11 +241,11 @@ class Mailing(models.Model):
             self.lock()
             if undone.all().exists():  # the author has opened one again meanwhile
                 return False
-            values = {"state": self.State.SENT, "finished_at": now, "reason": "", "certified_at": None}
+            values = {"state": self.State.SENT, "finished_at": now, "reason": "", "counted_at": None}
             return self._move(Step.What.FINISHED, [self.State.SENDING], **values)
 
     def lock(self) -> None:
-        """Keep the mailing from being closed, reopened or certified by others until the transaction ends.
+        """Keep the mailing from being closed, reopened or counted by others until the transaction ends.
 
         Whoever also locks batches locks them after this.
         """

@@ -1,17 +1,14 @@
 """Who gets a mailing, and who has a copy of its issue already."""
 
-import time
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
-from newsletter.delivery.models import Batch, Delivery, Mailing, Pack, packs
+from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.issues.models import Issue
 from subscribers.models import Subscriber, SubscriberQuerySet
 
 HAD_IT = [Delivery.State.SENT, Delivery.State.UNCERTAIN]  # or may have had it
-UNPACKING_SECONDS = 2.0  # of one look at what is due, for the copies of an issue that was sent long ago
 
 
 def copies(issue: Issue) -> int:
@@ -35,7 +32,8 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
     """Return who gets this mailing: of the mailable, a correction's are those who have a copy of the issue.
 
     An issue's are those of its segment without a copy, even one that failed. One that was skipped, because its
-    reader rested or its mailing was cancelled, is none. Packed copies are not seen: `plan` waits until there is none.
+    reader rested or its mailing was cancelled, is none. Once copies of an issue
+    are deleted nothing is planned: see `is_deleted`.
     """
     readers = Subscriber.objects.mailable(now)
     own = Q(subscriber=OuterRef("pk"))
@@ -65,26 +63,10 @@ def take_over(reader: Subscriber, other: Subscriber) -> None:
     theirs.exclude(mailing__in=list(own.values_list("mailing", flat=True))).update(subscriber=reader.pk)
 
 
-def unpack_former(issue: Issue) -> bool:
-    """Make rows of packed copies of `issue`, of which the next audience depends, for some seconds; return if all are.
-
-    They stay rows while a mailing of the issue is open.
-    """
-    until = time.monotonic() + UNPACKING_SECONDS
-    for batch in Batch.objects.filter(pack__mailing__in=former_of(issue)).select_related("mailing").order_by("pk"):
-        with transaction.atomic():
-            batch.mailing.lock()
-            Mailing.objects.filter(pk=batch.mailing_id).update(packed_at=None)
-            packs.unpack(Batch.objects.select_for_update().filter(pk=batch.pk))
-        if time.monotonic() >= until:
-            break
-    return not Pack.objects.filter(mailing__in=former_of(issue)).exists()
-
-
-def are_packed(issue: Issue) -> bool:
-    """Return whether copies of `issue` are packed; if not, none will be until the transaction ends."""
+def is_deleted(issue: Issue) -> bool:
+    """Return whether copies of `issue` are no more; if not, none will be until the transaction ends."""
     former = Mailing.objects.select_for_update(no_key=True).filter(pk__in=former_of(issue)).order_by("pk")
-    return Pack.objects.filter(mailing__in=list(former.values_list("pk", flat=True))).exists()
+    return any(former.values_list("copies_deleted_at", flat=True))
 
 
 def is_unsettled(issue: Issue) -> bool:

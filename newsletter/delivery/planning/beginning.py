@@ -16,8 +16,8 @@ from newsletter.delivery.apart import apart
 from newsletter.delivery.cutting import sizes
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.history import Step
-from newsletter.delivery.planning.audience import are_packed, audience, is_unsettled, unpack_former
-from newsletter.delivery.planning.obstacles import from_elsewhere
+from newsletter.delivery.planning.audience import audience, is_deleted, is_unsettled
+from newsletter.delivery.planning.obstacles import copies_are_gone, from_elsewhere
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import provider_name
@@ -51,12 +51,14 @@ def _begin(mailing: Mailing, publication: Publication, now: datetime) -> bool:
     if reason:
         mailing.pause(reason, Mailing.Cause.LATE)
         return False
-    return unpack_former(mailing.issue) and plan(mailing, now)
+    return plan(mailing, now)
 
 
 def _why_it_waits(mailing: Mailing, now: datetime) -> str:
     if mailing.issue.imported_at:
         return from_elsewhere(mailing.issue)
+    if gone := copies_are_gone(mailing.issue):
+        return gone[0]
     late = now - mailing.send_at
     was_due = date_format(localtime(mailing.send_at), "Y-m-d H:i")
     if late > LATE:
@@ -74,10 +76,10 @@ def _why_it_waits(mailing: Mailing, now: datetime) -> str:
 def plan(mailing: Mailing, now: datetime) -> bool:
     """Fix the audience and cut it into batches, in one transaction.
 
-    Returns False if another was first, or if former copies of the issue are packed: they are asked for who has one.
+    Returns False if another was first, or if copies of the issue were deleted: nobody knows who has one.
     """
     with transaction.atomic():
-        if are_packed(mailing.issue):
+        if is_deleted(mailing.issue):
             return False
         due = Q(state=Mailing.State.SCHEDULED, planned_at__isnull=True)
         if not Mailing.objects.filter(due, pk=mailing.pk).update(state=Mailing.State.SENDING, planned_at=now):

@@ -28,6 +28,8 @@ def unready(issue: Issue, send_at: datetime) -> list[str]:
     """Return the obstacles that can be seen without the letter: to render it is most of the work."""
     if issue.imported_at:
         return [from_elsewhere(issue)]
+    if gone := copies_are_gone(issue):
+        return gone
     posts = [item.post for item in issue.items.select_related("post")]
     found = []
     if not posts:
@@ -47,6 +49,14 @@ def unready(issue: Issue, send_at: datetime) -> list[str]:
 def from_elsewhere(issue: Issue) -> str:
     words = _("Issue %(number)d was sent by another program. It belongs to the archive, and is never mailed from here.")
     return words % {"number": issue.number}
+
+
+def copies_are_gone(issue: Issue) -> list[str]:
+    """Return that an issue is never mailed again, as nobody knows who has it; [] while its copies are kept."""
+    if not issue.mailings.filter(copies_deleted_at__isnull=False).exists():
+        return []
+    words = _("The list of who got issue %(number)d was deleted, as KEEP_DELIVERIES_DAYS says. It is not mailed again.")
+    return [words % {"number": issue.number}]
 
 
 def too_large(issue: Issue, letter: FrozenLetter | Mailing) -> list[str]:
@@ -70,6 +80,8 @@ def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
     """Return what keeps a correction of `issue` from being sent, in sentences for its author."""
     if issue.imported_at:
         return [from_elsewhere(issue)]
+    if gone := copies_are_gone(issue):
+        return gone
     found = []
     if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
         found.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
@@ -84,4 +96,5 @@ def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
 
 def can_be_corrected(issue: Issue) -> bool:
     """Return whether somebody has a copy of `issue`, and nothing of it is under way."""
-    return not issue.imported_at and not issue.mailings.open().exists() and bool(copies(issue))
+    is_over = not issue.imported_at and not issue.mailings.open().exists()
+    return is_over and bool(copies(issue)) and not copies_are_gone(issue)

@@ -7,8 +7,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 
 from newsletter.delivery.letter.rendering import reader_values
-from newsletter.delivery.models import CourseCopy, Delivery, Pack
-from newsletter.delivery.models.packing import Copy
+from newsletter.delivery.models import CourseCopy, Delivery
 from newsletter.delivery.readers import quiet_days
 from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.issues.models import Issue
@@ -72,10 +71,6 @@ def _states(reader: int, since: datetime) -> dict[int, set[int]]:
     """Return what became of a reader's copies of the issues that were sent since then."""
     rows = Delivery.objects.filter(subscriber=reader, mailing__issue__sent_at__gte=since)
     found = list(rows.values_list("mailing__issue", "state"))
-    packed: list[tuple[int, Copy]] = list(Pack.objects.filter(mailing__issue__sent_at__gte=since).copies_of(reader))
-    if packed:
-        issues = dict(Issue.objects.filter(mailings__in=[one for one, _ in packed]).values_list("mailings", "pk"))
-        found += [(issues[mailing], copy.state) for mailing, copy in packed]
     letters = CourseCopy.objects.filter(subscriber=reader, sent_at__isnull=False)
     found += [(issue, Delivery.State.SENT) for issue in letters.values_list("issue", flat=True)]
     states: dict[int, set[int]] = {}

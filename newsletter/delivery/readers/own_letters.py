@@ -15,9 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, OnceMore, Pack, Quote, Reply
+from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, OnceMore, Quote, Reply
 from newsletter.delivery.models.feedback import Feedback
-from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.readers.where_to_look import advice
 from newsletter.publication.limits.doors import capability, same_origin
 from newsletter.publication.models import Publication
@@ -35,7 +34,6 @@ WORDS: dict[int, Promise] = {
     Delivery.State.SKIPPED: gettext_lazy("%(issue)s: left out, because you had paused or left"),
 }
 CAN_COME_AGAIN = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
-type AnyCopy = Copy | Delivery
 
 
 def letters(reader: Subscriber, token: str) -> Chapter:
@@ -58,14 +56,12 @@ def letters(reader: Subscriber, token: str) -> Chapter:
     return Chapter("letters", _("Where is my letter?"), tuple(lines), intro=advice(reader.email, sender))
 
 
-def _copies(reader: Subscriber) -> list[tuple[int, AnyCopy]]:
+def _copies(reader: Subscriber) -> list[tuple[int, Delivery]]:
     rows = Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX]
-    found: list[tuple[int, AnyCopy]] = [(row.mailing_id, row) for row in rows]
-    found += Pack.objects.copies_of(reader.pk)
-    return sorted(found, key=lambda one: one[0], reverse=True)[:LINES_MAX]
+    return [(row.mailing_id, row) for row in rows]
 
 
-def _line(mailing: Mailing, copy: AnyCopy, again: OnceMore | None, button: Button | None) -> Line:
+def _line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: Button | None) -> Line:
     said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
     words = str(WORDS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at

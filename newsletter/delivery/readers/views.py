@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery.models import CourseCopy, Delivery, Pack
+from newsletter.delivery.models import CourseCopy, Delivery
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.readers.changes import versions
 from newsletter.issues.models import NUMBER_MAX, Issue
@@ -60,9 +60,7 @@ def _received(reader: Subscriber, number: str) -> Issue | None:
 def _has_copy(reader: Subscriber, issue: Issue) -> bool:
     if Delivery.objects.filter(mailing__issue=issue, subscriber=reader).exists():
         return True
-    if CourseCopy.objects.filter(issue=issue, subscriber=reader, sent_at__isnull=False).exists():
-        return True
-    return any(Pack.objects.filter(mailing__issue=issue).copies_of(reader.pk))
+    return CourseCopy.objects.filter(issue=issue, subscriber=reader, sent_at__isnull=False).exists()
 
 
 def _counted_anew(now: datetime) -> datetime:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from http.client import HTTPException
-from urllib.parse import SplitResult, urlencode, urljoin
+from urllib.parse import SplitResult, urljoin
 
 from newsletter.mail.outward import (
     HOPS_MAX,
@@ -64,18 +64,6 @@ def ask(url: str, *, may_ask: Callable[[str, int], bool] = is_askable) -> Found:
         return Found(url, Verdict.DOUBTFUL, type(error).__name__)
 
 
-def post(url: str, fields: dict[str, str], *, may_ask: Callable[[str, int], bool] = is_askable) -> str:
-    """Send a form; return "" if it was taken (2xx), else why not. No redirect is followed."""
-    try:
-        parts = parts_of(url)
-        status = _request("POST", parts, looked_up(parts, may_ask), fields)[0]
-    except Stop as stop:
-        return f"{stop.verdict}: {stop.detail}"
-    except (OSError, HTTPException, ValueError) as error:
-        return _words(error) if isinstance(error, OSError) else type(error).__name__
-    return "" if 200 <= status < 300 else str(status)
-
-
 def _words(error: OSError) -> str:
     return str(getattr(error, "verify_message", "") or error.strerror or type(error).__name__)
 
@@ -106,12 +94,10 @@ def _status(url: str, may_ask: Callable[[str, int], bool]) -> tuple[int, str]:
     return _request("GET", parts, address) if status >= 400 else (status, location)
 
 
-def _request(method: str, parts: SplitResult, address: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
-    body = urlencode(fields) if fields else None
+def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
     with connected(parts, address) as connection:
         target = parts.path or "/"
         headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": AGENT, "Accept": "*/*"}
-        headers |= {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
-        connection.request(method, f"{target}?{parts.query}" if parts.query else target, body, headers)
+        connection.request(method, f"{target}?{parts.query}" if parts.query else target, headers=headers)
         response = connection.getresponse()  # the body is never read
         return response.status, response.getheader("Location", "")

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from newsletter.delivery.results import wording
-from newsletter.delivery.results.comparing import Verdict
 from newsletter.delivery.results.facts import MEASURES, Facts
 
 
@@ -35,11 +33,4 @@ def of(facts: Facts, *, shows_sentences: bool) -> dict[str, Any]:
 
 
 def _number(facts: Facts, measure: str) -> dict[str, Any]:
-    found = {"count": getattr(facts.this, measure), "before": [getattr(one, measure) for one in facts.before]}
-    if measure == "sent":
-        return found
-    compared = facts.compared(measure)
-    found |= {"compared": str(compared.verdict), "words": wording.compared(facts, measure)}
-    if compared.verdict in {Verdict.MORE, Verdict.FEWER}:
-        found |= {"by_at_least": compared.low, "by_at_most": compared.high}
-    return found
+    return {"count": getattr(facts.this, measure), "before": [getattr(one, measure) for one in facts.before]}

@@ -11,8 +11,7 @@ from itertools import pairwise
 
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Feedback, Mailing
-from newsletter.delivery.results import comparing, copies, replies, sent
-from newsletter.delivery.results.comparing import Comparison, Count
+from newsletter.delivery.results import copies, replies, sent
 from newsletter.delivery.results.copies import Copies
 from newsletter.issues.models import Issue
 from subscribers.models import Sentence, movements
@@ -21,7 +20,6 @@ Answer = Feedback.Answer
 SENTENCES = 12
 LINKS = 12
 MEASURES = ("sent", "missed", "helpful", "fair", "replies", "came", "left")
-COMPARED = MEASURES[1:]  # how many it was sent to is no success of one issue
 
 
 @dataclass(frozen=True)
@@ -37,14 +35,6 @@ class Brought:
     replies: int
     came: int
     left: int
-
-    def count(self, measure: str) -> Count:
-        """Return a number with that among which it was counted: copies, and time."""
-        if measure == "came":
-            return Count(self.came, self.lasted.total_seconds())
-        copies = self.sent + self.missed if measure == "missed" else self.sent
-        time = 1 if measure == "missed" else self.lasted.total_seconds()
-        return Count(getattr(self, measure), copies * time, most=copies)
 
 
 @dataclass(frozen=True)
@@ -77,9 +67,6 @@ class Facts:
     @property
     def issue(self) -> Issue:
         return self.mailing.issue
-
-    def compared(self, measure: str) -> Comparison:
-        return comparing.compare(self.this.count(measure), [one.count(measure) for one in self.before])
 
 
 def of(mailing: Mailing, now: datetime) -> Facts | None:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext
 
 from newsletter.delivery.models import Feedback
-from newsletter.delivery.results.comparing import Comparison, Verdict
-from newsletter.delivery.results.facts import COMPARED, Facts
+from newsletter.delivery.results.facts import Facts
 from newsletter.delivery.results.reasons import REASONS
 
 Answer = Feedback.Answer
@@ -26,19 +25,24 @@ MEASURES: dict[str, Callable[[], Any]] = {
 
 @dataclass(frozen=True)
 class Line:
-    """One number and what it says beside the issues before; compared: "" where nothing is said."""
+    """One number of an issue. before: those of the issues before, the oldest first; "" if there is none."""
 
     name: str
     label: str
     number: str
-    compared: str = ""
+    before: str = ""
 
 
 def lines(facts: Facts) -> list[Line]:
     """Return the numbers in the order of the page. Replies are left out where none has ever come."""
     has_replies = any(one.replies for one in (*facts.before, facts.this))
     names = [name for name in MEASURES if name != "replies" or has_replies]
-    return [Line(name, label(name), number(getattr(facts.this, name)), compared(facts, name)) for name in names]
+    return [Line(name, label(name), number(getattr(facts.this, name)), _before(facts, name)) for name in names]
+
+
+def _before(facts: Facts, measure: str) -> str:
+    numbers = [number(getattr(one, measure)) for one in facts.before]
+    return _("before: %(numbers)s") % {"numbers": _(", ").join(numbers)} if numbers else ""
 
 
 def label(measure: str) -> str:
@@ -52,37 +56,6 @@ def number(count: int) -> str:
 # --- Beside the issues before ---
 
 
-def compared(facts: Facts, measure: str) -> str:
-    """Return what a number says beside those before it, with its uncertainty; "" where nothing can be said."""
-    return _compared(facts.compared(measure), measure) if measure in COMPARED and facts.before else ""
-
-
-def _compared(found: Comparison, measure: str) -> str:
-    if found.verdict in {Verdict.MORE, Verdict.FEWER}:
-        return _difference(found, measure)
-    return {
-        Verdict.USUAL: _("as usual"),
-        Verdict.TOO_FEW: _("too few to tell"),
-        Verdict.VARIES: _("differs too much from issue to issue to tell"),
-        Verdict.FIRST: "",
-    }[found.verdict]
-
-
-def _difference(found: Comparison, measure: str) -> str:
-    """Return how many more or fewer; in Chinese each kind of thing is counted by a word of its own."""
-    unit = {"missed": "copies", "replies": "mails"}.get(measure, "readers")
-    values = {"low": number(found.low), "high": number(found.high)}
-    is_more = found.verdict == Verdict.MORE
-    if unit == "copies":
-        more = pgettext("copies", "%(low)s to %(high)s more than usual")
-        return (more if is_more else pgettext("copies", "%(low)s to %(high)s fewer than usual")) % values
-    if unit == "mails":
-        more = pgettext("mails", "%(low)s to %(high)s more than usual")
-        return (more if is_more else pgettext("mails", "%(low)s to %(high)s fewer than usual")) % values
-    more = pgettext("readers", "%(low)s to %(high)s more than usual")
-    return (more if is_more else pgettext("readers", "%(low)s to %(high)s fewer than usual")) % values
-
-
 def how_compared(facts: Facts) -> str:
     """Return with what the numbers are compared, and for how long each was counted."""
     if not facts.before:
@@ -93,14 +66,7 @@ def how_compared(facts: Facts) -> str:
         "Compared with the %(issues)s issues before, each counted for as long as this one is out.",
         issues,
     )
-    if all(facts.compared(name).verdict == Verdict.FIRST for name in COMPARED):
-        return joined([text % {"issues": issues}, _("From the fourth issue on it says what is unusual.")])
-    return joined(
-        [
-            text % {"issues": issues},
-            _("“More” is said only if chance alone would bring so many in fewer than one of twenty issues."),
-        ]
-    )
+    return text % {"issues": issues}
 
 
 # --- The copies ---

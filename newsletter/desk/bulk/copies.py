@@ -11,10 +11,10 @@ READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
 
 
 def last_sent() -> Mailing | None:
-    """Return the last mailing of an issue whose copies have been sent and are still rows; None if it is packed."""
+    """Return the last mailing of an issue whose copies have been sent; None if they were deleted since."""
     ended = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).defer("html", "text")
     last = ended.order_by("-finished_at").first()
-    return last if last and last.packed_at is None and not last.packs.exists() else None
+    return last if last and last.copies_deleted_at is None else None
 
 
 def named(value: str) -> str:
@@ -37,10 +37,9 @@ def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuer
 
 def _numbered(value: str) -> Mailing | None:
     number = value.removeprefix(NONE_OF)
-    known = (
-        Mailing.objects.filter(pk=number, packed_at=None, packs=None) if number.isdecimal() else Mailing.objects.none()
-    )
-    return known.defer("html", "text").first()
+    if not number.isdecimal():
+        return None
+    return Mailing.objects.filter(pk=number, copies_deleted_at=None).defer("html", "text").first()
 
 
 def _mailings_of(last: Mailing) -> list[int]:

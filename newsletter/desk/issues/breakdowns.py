@@ -1,6 +1,5 @@
 """How the copies of a mailing divide, in words: by receiving domain, and the failed ones by why and what to do."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
 from newsletter.delivery.models.breakdowns import REST
 from newsletter.delivery.results.reasons import REASONS
-from newsletter.mail.replies import Verdict, verdict
+from newsletter.mail.replies import Verdict
 
 State = Delivery.State
 COLUMNS: dict[State, tuple[str, Any]] = {
@@ -80,21 +79,11 @@ class Reason:
 LEADS_TO = {Verdict.POLICY: "admin:settings_sender", Verdict.OURS: "admin:settings_sender"}
 
 
-def reasons(found: Breakdown | None, certificate: Mapping[str, Any] | None) -> list[Reason]:
-    """Return why copies failed, the most frequent first.
-
-    Of a mailing that is older than the counting, the certificate's codes tell it, which say less than the words did.
-    """
-    counts: Mapping[str, int] = found.by_verdict if found else _by_codes(certificate or {})
+def reasons(found: Breakdown | None) -> list[Reason]:
+    """Return why copies failed, the most frequent first."""
+    counts: Mapping[str, int] = found.by_verdict if found else {}
     known = ((Verdict(name), count) for name, count in counts.items() if count)
     return [_reason(one, count) for one, count in sorted(known, key=lambda pair: -pair[1])]
-
-
-def _by_codes(certificate: Mapping[str, Any]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for codes, count in certificate.get("failed_by_reason", {}).items():
-        counts[str(verdict(codes))] += count
-    return counts
 
 
 def _reason(one: Verdict, count: int) -> Reason:

@@ -1,14 +1,12 @@
 """What became of each copy of a mailing, a list for each state."""
 
-from operator import attrgetter
-
 from django.db.models import F, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.models import Batch, Delivery, Mailing, packs
+from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.desk.issues.composer import page
 from newsletter.desk.issues.decisions import message_id_of
 
@@ -34,7 +32,6 @@ def deliveries(request: HttpRequest, pk: int, state: str) -> HttpResponse:
         "can_send_again": uncertain.can_be_sent_again(found),
         "following": following,
         "is_first": not after,
-        "is_packed": state == "sent" and found.packs.exists(),
     }
     return page(request, "desk/deliveries.html", found.issue, context)
 
@@ -50,13 +47,6 @@ WHERE = {
 }
 
 
-def _packed(found: Mailing, state: str, after: int, until: int) -> list[Delivery]:
-    """Return the packed copies in `state` behind number `after`, enough for one page."""
-    wanted = Delivery.State[state.upper()]
-    batches = found.batches.filter(WHERE[state], hi__gt=after + 1, hi__lte=until, pack__isnull=False)
-    return packs.deliveries(batches, lambda copy: copy.state == wanted and copy.seq > after, PER_PAGE + 1)
-
-
 def _rows(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int | None]:
     """Return the copies in `state` behind number `after`, and the number behind which the next page begins."""
     may_hold = found.batches.filter(WHERE[state], hi__gt=after + 1).order_by("no")
@@ -68,7 +58,6 @@ def _rows(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int |
         ranges |= Q(seq__gte=max(lo, after + 1), seq__lt=hi)
     copies = found.deliveries.filter(ranges, state=Delivery.State[state.upper()]).select_related("subscriber")
     rows = list(copies.order_by("seq")[: PER_PAGE + 1])
-    rows = sorted([*rows, *_packed(found, state, after, batches[-1][1])], key=attrgetter("seq"))
     if len(rows) > PER_PAGE:
         return rows[:PER_PAGE], rows[PER_PAGE - 1].seq
     return rows, batches[-1][1] - 1 if len(batches) == PER_PAGE else None

@@ -6,8 +6,6 @@ GET asks, POST acts. Uncertain copies are decided some of a page, or all togethe
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from operator import attrgetter, or_
 from typing import Any
 
 from django.contrib import messages
@@ -22,8 +20,7 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain as evidence
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
-from newsletter.delivery.models import Delivery, Mailing, packs
-from newsletter.delivery.models.packing import Copy
+from newsletter.delivery.models import Delivery, Mailing
 from newsletter.desk.issues.composer import page, wake_up
 from newsletter.mail import headers
 
@@ -81,18 +78,7 @@ def _as_seen(found: Mailing, chosen: list[Seen]) -> list[Delivery]:
     for row in chosen:
         wanted |= Q(seq=row.seq, attempts=row.attempts)
     uncertain = found.deliveries.filter(wanted, state=Delivery.State.UNCERTAIN)
-    rows = list(uncertain.select_related("subscriber"))
-    return sorted([*rows, *_packed(found, set(chosen))], key=attrgetter("seq"))
-
-
-def _packed(found: Mailing, chosen: set[Seen]) -> list[Delivery]:
-    """Return those of the chosen rows that are packed."""
-    theirs = reduce(or_, (Q(lo__lte=row.seq, hi__gt=row.seq) for row in chosen), Q(pk__in=[]))
-
-    def is_chosen(copy: Copy) -> bool:
-        return copy.state == Delivery.State.UNCERTAIN and Seen(copy.seq, copy.attempts) in chosen
-
-    return packs.deliveries(found.batches.filter(theirs, pack__isnull=False), is_chosen, CHOICES_MAX)
+    return list(uncertain.select_related("subscriber").order_by("seq"))
 
 
 def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_safe
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.links.counting import followed
-from newsletter.delivery.models import Breakdown, Certificate, Mailing
-from newsletter.delivery.planning.obstacles import can_be_corrected, obstacles_of
+from newsletter.delivery.models import Breakdown, Mailing
+from newsletter.delivery.planning.obstacles import can_be_corrected, copies_are_gone, obstacles_of
 from newsletter.delivery.readers import withholding
 from newsletter.desk.issues import audit, breakdowns, progress, results
 from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, WITHOUT_WAITING, provider, readers
@@ -55,7 +55,7 @@ def _found(pk: int) -> Mailing:
 def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
     """Return what the parts of the page show."""
     may_send, counts = request.user.has_perm("issues.send_issue"), found.counts()
-    breakdown, certificate = breakdowns.of(found), found.certificates.last()
+    breakdown = breakdowns.of(found)
     return {
         "mailing": found,
         "counts": counts,
@@ -65,7 +65,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "pace": progress.pace(found, counts, found.steps.order_by("pk"), now),
         "result": results.of(found, now),
         "links": followed(found) if found.counts_links and found.planned_at else (),
-        "reasons": _reasons(found, breakdown, certificate),
+        "reasons": _reasons(found, breakdown),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and can_be_corrected(found.issue),
         "domains": breakdowns.domains(breakdown),
         "domain_columns": [label for _name, label in breakdowns.COLUMNS.values()],
@@ -73,7 +73,6 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "obstacles": obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
         "entries": audit.entries_of(found),
-        "certificate": certificate,
         "provider": provider(found.mailer),
         "is_in_public_list": may_send and withholding.can_be_withheld(found),
         "withheld_at": _withheld_at(found),
@@ -84,11 +83,9 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
     }
 
 
-def _reasons(found: Mailing, breakdown: Breakdown | None, certificate: Certificate | None) -> list[breakdowns.Reason]:
+def _reasons(found: Mailing, breakdown: Breakdown | None) -> list[breakdowns.Reason]:
     """Return why copies failed, once nothing moves: an open page is told numbers, not this."""
-    if found.state == Mailing.State.SENDING:
-        return []
-    return breakdowns.reasons(breakdown, certificate.document if certificate else None)
+    return [] if found.state == Mailing.State.SENDING else breakdowns.reasons(breakdown)
 
 
 def _withheld_at(found: Mailing) -> datetime | None:
@@ -115,4 +112,5 @@ def _actions(found: Mailing) -> list[dict[str, Any]]:
 
 
 def _can_send_the_rest(found: Mailing) -> bool:
-    return found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists()
+    is_cancelled = found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists()
+    return is_cancelled and not copies_are_gone(found.issue)

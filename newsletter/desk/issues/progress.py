@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from newsletter.delivery.models import Breakdown, Certificate, Counts, Mailing
+from newsletter.delivery.models import Breakdown, Counts, Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.desk.issues import breakdowns
 from newsletter.desk.templatetags.calendar_days import days_until
@@ -82,17 +82,14 @@ def _days_until(at: datetime, now: datetime) -> int:
 
 def followed() -> QuerySet[Mailing]:
     """Return the mailings with what `answer` has to know of them, by one query: it is asked each second or two."""
-    last = {
-        f"last_{name}": Subquery(model.objects.filter(mailing=OuterRef("pk")).order_by("-pk").values("pk")[:1])
-        for name, model in (("step", Step), ("certificate", Certificate))
-    }
-    return Mailing.objects.select_related("breakdown").defer("html", "text").annotate(**last)
+    last = Subquery(Step.objects.filter(mailing=OuterRef("pk")).order_by("-pk").values("pk")[:1])
+    return Mailing.objects.select_related("breakdown").defer("html", "text").annotate(last_step=last)
 
 
 def shape(mailing: Any, breakdown: Breakdown | None, now: datetime) -> str:
     """Return what changes when the page has to say something else than other numbers. mailing: of `followed`."""
     times = (at.timestamp() if at else 0 for at in (mailing.send_at, mailing.retry_at))
-    last = (mailing.state, mailing.last_step, mailing.last_certificate)
+    last = (mailing.state, mailing.last_step, mailing.counted_at is not None)
     parts = (*last, *times, mailing.content_hash[:8], len(mailing.reason))
     domains = len(breakdowns.domains(breakdown))
     return ".".join(map(str, (*parts, int(mailing.send_at <= now), domains)))
@@ -105,7 +102,7 @@ def again_in(mailing: Mailing, now: datetime) -> float:
     if mailing.state == State.SCHEDULED:
         left = mailing.send_at - now
         return LIVELY if left < timedelta(minutes=2) else SOON if left < timedelta(hours=1) else IDLE
-    is_settled = mailing.certified_at is not None or mailing.planned_at is None
+    is_settled = mailing.counted_at is not None or mailing.planned_at is None
     return 0 if mailing.state != State.PAUSED and is_settled else SOON
 
 

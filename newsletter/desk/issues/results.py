@@ -24,7 +24,6 @@ class Line:
 
     label: str
     now: str
-    compared: str = ""
     average: str = ""
     chart: Chart | None = None
 
@@ -82,7 +81,7 @@ def _line(said: wording.Line, found: Facts) -> Line:
     values = [getattr(one, said.name) for one in (*found.before, found.this)]
     if not found.before:
         return Line(said.label, said.number)
-    return Line(said.label, said.number, said.compared, average(values[:-1]), bars(values))
+    return Line(said.label, said.number, average(values[:-1]), bars(values))
 
 
 def average(values: Sequence[int]) -> str:

@@ -15,8 +15,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, Reply
-from newsletter.delivery.models.packing import Copy
-from newsletter.delivery.models.packs import Pack
 from subscribers.models import Act, Subscriber, Suppression
 
 COPIES = 20  # of each kind, as rows and packed, that a page looks at
@@ -121,22 +119,16 @@ def _copies(reader: Subscriber, before: Before | None) -> tuple[list[Line], int 
     return [_line(mailing, copy) for mailing, copy in found], floor
 
 
-def copies_of(reader: Subscriber, before: int | None) -> tuple[list[tuple[Mailing, Copy | Delivery]], int | None]:
+def copies_of(reader: Subscriber, before: int | None) -> tuple[list[tuple[Mailing, Delivery]], int | None]:
     """Return the copies below a mailing, and the number of the last mailing that was looked at; None if all were."""
     below = {"mailing_id__lt": before} if before else {}
     rows = list(Delivery.objects.filter(subscriber=reader, **below).order_by("-mailing_id")[:COPIES])
-    packed = list(Pack.objects.around(reader.pk).filter(**below).order_by("-mailing_id")[:COPIES])
-    lowest = [found[-1].mailing_id for found in (rows, packed) if len(found) == COPIES]
-    floor = max(lowest, default=None)
-    found: list[tuple[int, Copy | Delivery]] = [(row.mailing_id, row) for row in rows]
-    for pack in packed:
-        found += [(pack.mailing_id, copy) for copy in pack.copies() if copy.subscriber_id == reader.pk]
-    shown = [(mailing, copy) for mailing, copy in found if floor is None or mailing >= floor]
-    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk([one for one, _copy in shown])
-    return [(mailings[one], copy) for one, copy in shown if one in mailings], floor
+    floor = rows[-1].mailing_id if len(rows) == COPIES else None
+    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk([row.mailing_id for row in rows])
+    return [(mailings[row.mailing_id], row) for row in rows], floor
 
 
-def _line(mailing: Mailing, copy: Copy | Delivery) -> Line:
+def _line(mailing: Mailing, copy: Delivery) -> Line:
     at = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
     issue = f"{mailing.issue} ({mailing.get_kind_display()})" if mailing.kind != Mailing.Kind.ISSUE else mailing.issue
     tries = ngettext("%d try", "%d tries", copy.attempts) % copy.attempts if copy.attempts > 1 else ""

@@ -28,7 +28,6 @@ ABOUT: dict[str, Promise] = {
     "admin:settings_words": _("Your terms, and what the format check looks for"),
     "admin:settings_feeds": _("What programs are told that read by themselves"),
     "posts.redirect": _("Where the addresses of your old site lead"),
-    "posts.missingaddress": _("What was asked for and is nowhere here"),
     "admin:move_in": _("Posts of Ghost, Substack, WordPress and others, with all that belongs to them"),
     "admin:webhooks": _("Programs of others that are told what happens here"),
     "auth.user": _("Who writes, who sends, who looks after readers"),

@@ -93,7 +93,7 @@ SECTIONS = (
         forms.WordsForm,
         ("terms", ("han_per_minute", "words_per_minute"), "checks_off"),
     ),
-    Section("feeds", pgettext_lazy("settings", "Feeds and robots"), forms.FeedsForm, ("hub", "crawlers")),
+    Section("feeds", pgettext_lazy("settings", "Robots"), forms.FeedsForm, ("crawlers",)),
     Section(
         "security",
         _("For everybody at this desk"),

@@ -31,16 +31,16 @@ _ISSUE = re.compile(r"/issues/([0-9]{1,10})/")
 logger = logging.getLogger(__name__)
 
 
-def write(file: IO[bytes], contents: Contents, *, is_vertical: bool) -> None:
+def write(file: IO[bytes], contents: Contents) -> None:
     """Write the book of a year into `file`."""
-    writer = Writer(file, _facts(contents, is_vertical=is_vertical))
+    writer = Writer(file, _facts(contents))
     _add_cover(writer)
     writer.add_chapters([_title_page(contents, writer.facts)])
     writer.add_chapters(_chapters(contents, Pictures(writer)))
     writer.finish()
 
 
-def _facts(contents: Contents, *, is_vertical: bool) -> Facts:
+def _facts(contents: Contents) -> Facts:
     publication = Publication.objects.current()
     address = settings.SITE_URL + reverse("issues:issue", args=[contents.year])
     return Facts(
@@ -53,7 +53,6 @@ def _facts(contents: Contents, *, is_vertical: bool) -> Facts:
         source_url=address,
         published_on=str(contents.year),
         changed_at=contents.changed_at,
-        is_vertical=is_vertical,
         cover=COVER,
     )
 

@@ -11,8 +11,6 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from django.template.loader import render_to_string
 
-from newsletter.issues.volumes.upright import set_upright
-
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
 FOLDER = "book"
 CONTAINER = (
@@ -36,7 +34,6 @@ class Facts:
     source_url: str
     published_on: str  # ISO 8601
     changed_at: datetime
-    is_vertical: bool
     cover: str = ""  # the file name of a picture that stands for the book
 
     @property
@@ -92,9 +89,7 @@ class Writer:
         self._zip.close()
 
     def _page(self, name: str, context: Mapping[str, object]) -> bytes:
-        page = render_to_string(f"issues/book/{name}", {"facts": self.facts, **context})
-        is_set = self.facts.is_vertical and name.endswith(".xhtml")
-        return (set_upright(page) if is_set else page).encode()
+        return render_to_string(f"issues/book/{name}", {"facts": self.facts, **context}).encode()
 
     def _put(self, name: str, data: bytes, compression: int = ZIP_DEFLATED) -> None:
         info = ZipInfo(name, self.facts.changed_at.astimezone(UTC).timetuple()[:6])

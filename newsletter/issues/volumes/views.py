@@ -21,29 +21,20 @@ from newsletter.publication.limits import doors, rates
 from newsletter.publication.limits.windows import closed_seconds
 from newsletter.publication.models import Publication
 
-FORM = "4"
+FORM = "5"
 """Changes whenever the same texts may give another book or page."""
 
 PER_WINDOW, WINDOW_SECONDS = 20, 600  # volumes that one network is handed
-WRITINGS = ("horizontal", "vertical")
 
 
 @require_safe
 def epub(request: HttpRequest, year: int) -> HttpResponseBase:
-    """Hand out the book of a year. writing: horizontal or vertical."""
-    writing = request.GET.get("writing", WRITINGS[0])
-    if writing not in WRITINGS:
-        raise Http404
+    """Hand out the book of a year."""
     contents = _contents(year)
-
-    def write(file: IO[bytes]) -> None:
-        book.write(file, contents, is_vertical=writing == "vertical")
-
-    response = _handed_out(request, contents, f"{year}-{writing}", ".epub", write)
+    response = _handed_out(request, contents, str(year), ".epub", lambda file: book.write(file, contents))
     if isinstance(response, FileResponse):
         response.headers["Content-Type"] = "application/epub+zip"
-        mark = "-vertical" if writing == "vertical" else ""
-        response.headers["Content-Disposition"] = f'attachment; filename="{year}{mark}.epub"'
+        response.headers["Content-Disposition"] = f'attachment; filename="{year}.epub"'
     return response
 
 

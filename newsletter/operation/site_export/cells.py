@@ -16,6 +16,8 @@ from subscribers.exporting import FORMULA_STARTS
 type Field = models.Field[Any, Any]
 GUARDED = (*FORMULA_STARTS, "'")
 BOOLEANS = {"true": True, "false": False}
+# Columns of older exports, of what is no more.
+GONE = frozenset({"hub", "certified_at", "packed_at", "settled_at"})
 
 
 class Unreadable(ValueError):

@@ -27,7 +27,7 @@ def read(folder: Reader, file: str, fields: Sequence[Field]) -> Iterator[list[An
     lines = folder.rows(file)
     heading = next(lines)
     by_column = {field.attname: field for field in fields}
-    if unknown := [column for column in heading if column not in by_column]:
+    if unknown := [column for column in heading if column not in by_column and column not in cells.GONE]:
         raise Damaged(f"{file} has the column {unknown[0]!r}, which this version does not know: update first")
     readers = [_value(field, heading) for field in fields]
     for number, line in enumerate(lines, 2):

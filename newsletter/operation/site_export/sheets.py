@@ -45,7 +45,6 @@ SHEETS = (
     Sheet("posts/working_copies", "posts.WorkingCopy"),
     Sheet("posts/patterns", "posts.Pattern"),
     Sheet("redirects", "posts.Redirect"),
-    Sheet("missing_addresses", "posts.MissingAddress", is_begun=True),
     Sheet("issues/corrections", "issues.Correction"),
     Sheet("issues/kept_texts", "issues.KeptText"),
     Sheet("issues/starting_points", "issues.StartingPoint"),
@@ -74,9 +73,7 @@ SHEETS = (
     Sheet("mailings", "delivery.Mailing", apart=("html", "text")),
     Sheet("mailings/steps", "delivery.Step"),
     Sheet("mailings/batches", "delivery.Batch"),
-    Sheet("mailings/certificates", "delivery.Certificate"),
     Sheet("mailings/breakdowns", "delivery.Breakdown"),
-    Sheet("mailings/batch_breakdowns", "delivery.BatchBreakdown"),
     Sheet("mailings/happenings", "delivery.Happening"),
     Sheet("mailings/refusals", "delivery.Refusal"),
     Sheet("mailings/events", "delivery.Event"),
@@ -87,7 +84,6 @@ SHEETS = (
     Sheet("mailings/once_more", "delivery.OnceMore"),
     Sheet("mailings/result_letters", "delivery.ResultLetter"),
     Sheet("mailings/reminders", "delivery.Reminder", is_begun=True),
-    Sheet("mailings/hub", "delivery.HubNotice", is_begun=True),
     Sheet("feedback", "delivery.Feedback"),
     Sheet("replies", "delivery.Reply"),
     Sheet("replies/mails", "delivery.ReplyMail", apart=("body",)),
@@ -99,7 +95,7 @@ SHEETS = (
 # What has a form of its own: posts/*.md, issues/*/, settings.yaml, deliveries/.
 BY_THEMSELVES = (
     *("posts.Post", "posts.Post_tags", "issues.Issue", "issues.IssueItem"),
-    *("publication.Publication", "delivery.Delivery", "delivery.Pack", "auth.User"),
+    *("publication.Publication", "delivery.Delivery", "auth.User"),
 )
 
 ACCOUNTS = "accounts.csv"

@@ -80,7 +80,7 @@ def values(told: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[
     Raises Damaged for what no field is called, or could hold.
     """
     names = {NAMES.get(field.attname, field.attname): field for field in fields}
-    if unknown := [name for name in told if name not in names]:
+    if unknown := [name for name in told if name not in names and name not in cells.GONE]:
         raise Damaged(f"{file} says {str(unknown[0])[:80]!r}, which this version does not know: update first")
     try:
         return [_value(field, told[name]) if name in told else field.get_default() for name, field in names.items()]

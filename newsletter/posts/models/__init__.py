@@ -16,7 +16,7 @@ from newsletter.posts.models.posts import (
     with_covers,
     with_renderings,
 )
-from newsletter.posts.models.redirects import MissingAddress, Redirect
+from newsletter.posts.models.redirects import Redirect
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.models.revisions import Revision
 from newsletter.posts.models.working_copies import WorkingCopy
@@ -27,7 +27,6 @@ __all__ = [
     "IS_LISTED",
     "TAG_NAME_MAX",
     "Image",
-    "MissingAddress",
     "Pattern",
     "Post",
     "PostQuerySet",

@@ -1,13 +1,11 @@
-"""Where something was on an old site, and where it is now; and what was asked for that is nowhere."""
+"""Where something was on an old site, and where it is now."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from urllib.parse import unquote, urlsplit
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from newsletter.posts.models.posts import Post
 
@@ -104,36 +102,3 @@ class Redirect(models.Model):
     def end(self) -> str:
         """Return where it leads."""
         return self.post.get_absolute_url() if self.post else self.target
-
-
-class MissingAddressQuerySet(models.QuerySet["MissingAddress"]):
-    def count_one(self, path: str, today: date, most: int) -> None:
-        """Count one request for a page that is nowhere; beyond `most` rows, only for those that are known."""
-        if self.filter(path=path).update(asked=F("asked") + 1, asked_on=today):
-            return
-        if self.count() >= most and not self._make_room():
-            return
-        self.get_or_create(path=path, defaults={"asked_on": today})
-
-    def _make_room(self) -> bool:
-        """Forget one that was asked for once and longest ago; return whether there was one."""
-        oldest = self.filter(asked=1).order_by("asked_on", "pk").values("pk")[:1]
-        return bool(self.filter(pk__in=list(oldest.values_list("pk", flat=True))).delete()[0])
-
-
-class MissingAddress(models.Model):
-    """An address that was asked for and is nowhere: an old one, or a mistake in a link."""
-
-    path = models.CharField(pgettext_lazy("of a page", "address"), max_length=PATH_MAX, unique=True)
-    asked = models.PositiveIntegerField(_("asked for"), default=1)
-    asked_on = models.DateField(_("last asked for"))
-
-    objects = MissingAddressQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-asked", "path"]
-        verbose_name = _("missing page")
-        verbose_name_plural = _("missing pages")
-
-    def __str__(self) -> str:
-        return self.path

@@ -1,33 +1,24 @@
-"""What is nowhere on this site may have been somewhere on the old one: there it leads, or it is counted."""
+"""What is nowhere on this site may have been somewhere on the old one: there it leads."""
 
 from datetime import date
 from urllib.parse import urlsplit
 
-from django.db import DatabaseError
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils import timezone
 from django.views.defaults import page_not_found
 
-from newsletter.mail.logs import masked
-from newsletter.posts.models.redirects import MissingAddress, Redirect, normal
+from newsletter.posts.models.redirects import Redirect, normal
 from newsletter.publication.limits.windows import closed_seconds
 
-ROWS_MAX = 500  # addresses that are remembered as missing
-COUNTED_A_MINUTE = 30  # requests for missing pages that are written down, from everybody together
-# What programs look for that try every site for holes; nobody misses it.
-_PROBES = (".php", ".asp", ".aspx", ".jsp", ".cgi", ".env", ".git", ".sql", ".bak", ".zip", ".gz", ".yml", ".ini")
-_NOT_COUNTED = ("/admin", "/media/", "/static/", "/wp-", "/.", "/cgi-bin", "/xmlrpc", "/outbox", "/api")
+COUNTED_A_MINUTE = 30  # requests for old addresses that are written down, from everybody together
 
 
 def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Lead to where the page is now, or say that there is none."""
     if found := moved(request):
         return found
-    response = page_not_found(request, exception)
-    if request.method == "GET" and is_worth_counting(request.path):
-        _count(request, timezone.localdate())
-    return response
+    return page_not_found(request, exception)
 
 
 def moved(request: HttpRequest) -> HttpResponse | None:
@@ -55,23 +46,6 @@ def _note(row: Redirect, today: date) -> None:
     """Count a use, so that the author sees which old addresses live; at most COUNTED_A_MINUTE are written."""
     if not _is_closed():
         Redirect.objects.filter(pk=row.pk).update(asked=F("asked") + 1, asked_on=today)
-
-
-def is_worth_counting(path: str) -> bool:
-    """Return whether a missing page may be one that a reader misses."""
-    lower = path.lower()
-    if lower.startswith(_NOT_COUNTED) or lower.rstrip("/").endswith(_PROBES) or masked(f"{path} ") != f"{path} ":
-        return False
-    return bool(normal(path)) and path != "/"
-
-
-def _count(request: HttpRequest, today: date) -> None:
-    if _is_closed():
-        return
-    try:
-        MissingAddress.objects.count_one(normal(request.path), today, ROWS_MAX)
-    except DatabaseError:  # a page that is missing is no reason for an error
-        return
 
 
 def _is_closed() -> bool:

@@ -1,21 +1,19 @@
-"""Old addresses on the desk: where each leads, how often it is asked for, and what was asked for that is nowhere."""
+"""Old addresses on the desk: where each leads, and how often it is asked for."""
 
 import re
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from newsletter.posts.models import MissingAddress, Post, Redirect
+from newsletter.posts.models import Post, Redirect
 from newsletter.posts.models.redirects import normal
 from newsletter.publication.forms import TypedModelForm
 
@@ -70,8 +68,19 @@ class RedirectForm(TypedModelForm):
         super()._post_clean()  # type: ignore[misc]  # the stubs do not know it
 
 
-class ForPublishersAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the stubs alone
+class RedirectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the stubs alone
     """Open to whoever may publish posts: an address of a post is theirs to give."""
+
+    form = RedirectForm
+    fields = ("path", "leads_to")
+    nothing_yet = _("No old address yet. An import writes them, and you can write your own.")
+    list_display = ("path", "end_of", "times", "last_time")
+    list_select_related = ("post",)
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("path", "target", "post__title")
+    search_help_text = _("A part of the old address, or the title of the post")
+    ordering = ("path",)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("posts.publish_post")
@@ -89,25 +98,12 @@ class ForPublishersAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
         return request.user.has_perm("posts.publish_post")
 
     @admin.display(description=_("asked for"), ordering="asked")
-    def times(self, row: Redirect | MissingAddress) -> str:
+    def times(self, row: Redirect) -> str:
         return ngettext("%(count)s time", "%(count)s times", row.asked) % {"count": f"{row.asked:,}"}
 
     @admin.display(description=_("last asked for"), ordering="asked_on")
-    def last_time(self, row: Redirect | MissingAddress) -> str:
+    def last_time(self, row: Redirect) -> str:
         return date_format(row.asked_on, "SHORT_DATE_FORMAT") if row.asked_on else ""
-
-
-class RedirectAdmin(ForPublishersAdmin):
-    form = RedirectForm
-    fields = ("path", "leads_to")
-    nothing_yet = _("No old address yet. An import writes them, and you can write your own.")
-    list_display = ("path", "end_of", "times", "last_time")
-    list_select_related = ("post",)
-    list_per_page = 50
-    show_full_result_count = False
-    search_fields = ("path", "target", "post__title")
-    search_help_text = _("A part of the old address, or the title of the post")
-    ordering = ("path",)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("Old addresses")} | (extra_context or {}))
@@ -115,33 +111,3 @@ class RedirectAdmin(ForPublishersAdmin):
     @admin.display(description=_("leads to"))
     def end_of(self, row: Redirect) -> SafeString:
         return format_html('<a href="{}">{}</a>', row.end, row.post or row.target)
-
-    def save_model(self, request: HttpRequest, obj: Redirect, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        MissingAddress.objects.filter(path=obj.path).delete()  # it is found now
-
-
-class MissingAddressAdmin(ForPublishersAdmin):
-    """Read, answered by an old address that leads somewhere, or forgotten; written by requests alone."""
-
-    nothing_yet = _("Nothing was asked for that is not here.")
-    list_display = ("path", "times", "last_time", "answer")
-    list_display_links = None
-    list_per_page = 50
-    show_full_result_count = False
-    search_fields = ("path",)
-    ordering = ("-asked", "path")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"title": _("Missing pages")} | (extra_context or {}))
-
-    @admin.display(description=_("leads to"))
-    def answer(self, row: MissingAddress) -> SafeString:
-        address = f"{reverse('admin:posts_redirect_add')}?{urlencode({'path': row.path})}"
-        return format_html('<a href="{}">{}</a>', address, _("Lead it to a page"))

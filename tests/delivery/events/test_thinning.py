@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.delivery.events import hygiene, thinning
 from newsletter.delivery.events.rules import SOFT_WITHIN
-from newsletter.delivery.ledger import compaction
+from newsletter.delivery.ledger import keeping
 from newsletter.delivery.models import Arrival, Event, EventCount, Mailing
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW
@@ -119,7 +119,7 @@ def test_of_an_erased_reader_neither_events_nor_mails_stay(mailing):
         )
     reader.erase()
 
-    compaction.forget_some(60)
+    keeping.forget_mails()
     thinning.thin_some(NOW, 60)
 
     assert kinds() == ["bounced", "delivered", "opened"]

@@ -9,10 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery import tasks
-from newsletter.delivery.ledger import at_rest, claims, compaction, uncertain
+from newsletter.delivery.ledger import at_rest, claims, uncertain
 from newsletter.delivery.ledger.at_rest import is_at_rest
 from newsletter.delivery.ledger.uncertain import Evidence, Known
-from newsletter.delivery.models import Batch, Breakdown, Mailing, Refusal
+from newsletter.delivery.models import Batch, Mailing, Refusal
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
@@ -69,16 +69,8 @@ def test_a_mailing_that_waits_for_its_time_leaves_it_at_rest_until_then(issue):
 
 def test_a_mailing_that_is_over_and_counted_leaves_it_at_rest(over):
     assert is_at_rest(LATER)
-    assert Breakdown.objects.get().settled_at == Mailing.objects.get().certified_at == LATER
+    assert Mailing.objects.get().counted_at == LATER
     assert writes_of_steps(LATER) == []
-
-
-def test_its_packed_copies_leave_it_at_rest(over):
-    assert compaction.pack_some(NOW + timedelta(days=91), 60)
-    Breakdown.objects.all().delete()  # it is of a release that had none
-
-    assert is_at_rest(NOW + timedelta(days=92))
-    assert writes_of_steps(NOW + timedelta(days=92)) == []
 
 
 def test_a_mailing_that_was_cancelled_before_it_began_leaves_it_at_rest(make_mailing):
@@ -88,7 +80,7 @@ def test_a_mailing_that_was_cancelled_before_it_began_leaves_it_at_rest(make_mai
     assert writes_of_steps(LATER) == []
 
 
-def test_a_mailing_to_nobody_leaves_it_at_rest_once_it_has_its_certificate(make_mailing):
+def test_a_mailing_to_nobody_leaves_it_at_rest_once_it_is_counted(make_mailing):
     make_mailing("")
     assert not is_at_rest(LATER)
 
@@ -117,7 +109,7 @@ def paused(mailing):
 def cancelled(mailing):
     assert beginning.plan(mailing, NOW)
     assert mailing.cancel(NOW)
-    Mailing.objects.update(certified_at=NOW)  # whatever else is missing
+    Mailing.objects.update(counted_at=NOW)  # whatever else is missing
 
 
 def due(_mailing):
@@ -131,20 +123,8 @@ def test_a_mailing_in_this_stage_is_looked_after(make_mailing, stage):
     assert not is_at_rest(LATER)
 
 
-def without_certificate():
-    Mailing.objects.update(certified_at=None)
-
-
-def with_a_newer_certificate():
-    Mailing.objects.update(certified_at=LATER + timedelta(seconds=1))
-
-
 def not_counted():
-    Breakdown.objects.all().delete()
-
-
-def not_settled():
-    Breakdown.objects.update(settled_at=None)
+    Mailing.objects.update(counted_at=None)
 
 
 def with_a_refusal():
@@ -158,10 +138,7 @@ def with_a_copy_to_send_again():
 @pytest.mark.parametrize(
     "what_is_left",
     [
-        without_certificate,
-        with_a_newer_certificate,
         not_counted,
-        not_settled,
         with_a_refusal,
         with_a_copy_to_send_again,
     ],
@@ -214,8 +191,7 @@ def test_the_question_knows_each_step_of_the_dispatcher():
         "beginning.begin_due",
         "wake_lanes",
         "mailing.finish",
-        "certificate.issue_due",
         "suppressing.settle",
-        "breakdown.count_some",
+        "breakdown.count_one",
         "apart",
     }

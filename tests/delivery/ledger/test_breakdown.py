@@ -1,4 +1,4 @@
-"""How copies divide is counted beside the sending: exactly, in small bites, and never twice for nothing."""
+"""How copies divide is counted beside the sending: exactly, and never twice for nothing."""
 
 from datetime import timedelta
 
@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.delivery import certificate, tasks
-from newsletter.delivery.ledger import breakdown, compaction, uncertain
+from newsletter.delivery import tasks
+from newsletter.delivery.ledger import breakdown, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
-from newsletter.delivery.models import Batch, BatchBreakdown, Breakdown, Delivery
+from newsletter.delivery.models import Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.models import Subscriber
@@ -32,7 +32,7 @@ def mailing(make_mailing):
 
 
 def counted(now=LATER) -> Breakdown:
-    breakdown.count_some(now, 60)
+    breakdown.count_one(now)
     return Breakdown.objects.get()
 
 
@@ -75,54 +75,57 @@ def test_failures_are_counted_by_what_was_said(mailing, run):
     assert counted().by_verdict == {"dead": 2, "mailbox": 1, "policy": 1}
 
 
-def test_a_batch_that_says_nothing_new_is_not_counted_again(mailing):
-    first, second = breakdown.count_some(LATER, 60), breakdown.count_some(LATER, 60)
-    mailing.batches.update(cursor=1)
-    third = breakdown.count_some(LATER, 60)
-
-    assert (first, second, third) == (mailing.batches.count(), 0, mailing.batches.count())
-
-
-def test_a_batch_that_was_counted_before_counts_once(mailing, run):
+def test_what_was_counted_before_counts_once(mailing, run):
     before = counted()
     run(mailing, Provider())
-    after = counted()
+    after = counted(LATER + breakdown.EVERY)
 
     assert (numbers(before, "gmail.com"), numbers(after, "gmail.com")) == ({"QUEUED": 2}, {"SENT": 2})
 
 
-def test_counting_stops_when_its_time_is_over_and_goes_on_with_the_rest(mailing):
-    Batch.objects.all().delete()
-    for no, (lo, hi) in enumerate([(0, 3), (3, 5), (5, 7)]):
-        Batch.objects.create(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo)
-
-    steps = [breakdown.count_some(LATER, 0) for _ in range(4)]
-
-    assert steps == [1, 1, 1, 0]
-    assert numbers(Breakdown.objects.get(), "example.org") == {"QUEUED": 4}
-
-
-def test_a_closed_mailing_is_left_alone_once_its_certificate_is_counted(mailing, run):
+def test_a_closed_mailing_is_counted_once(mailing, run):
     run(mailing, Provider())
     mailing.finish(NOW)
-    is_due_open = breakdown.due(NOW).exists()
-    certificate.issue_due(NOW)
 
+    steps = [breakdown.count_one(LATER + timedelta(days=day)) for day in range(3)]
+
+    assert steps == [True, False, False]
+    assert numbers(Breakdown.objects.get(), "gmail.com") == {"SENT": 2}
+
+
+def test_a_mailing_under_way_is_counted_every_half_minute(mailing):
+    steps = [breakdown.count_one(LATER + timedelta(seconds=seconds)) for seconds in (0, 29, 30, 59, 60)]
+
+    assert steps == [True, False, True, False, True]
+
+
+def test_one_that_changes_while_it_is_counted_is_counted_again(mailing, run, monkeypatch):
+    run(mailing, Provider(d=Outcome(Answer.UNCERTAIN, "no answer")))
+    mailing.finish(NOW)
+    row = mailing.deliveries.get(state=State.UNCERTAIN)
+    count = breakdown._by_verdict
+
+    def decided_meanwhile(mailing):
+        seen, evidence = [Seen(row.seq, row.attempts)], Evidence(Known.COUNTED, LATER, uncertain.COUNTED_WORDS)
+        uncertain.decide(mailing, seen, evidence)
+        return count(mailing)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(breakdown, "_by_verdict", decided_meanwhile)
+        assert breakdown.count_one(LATER)
+    is_due = breakdown.due(LATER).exists()
     found = counted()
 
-    assert is_due_open
-    assert found.settled_at == LATER
-    assert not breakdown.due(LATER).exists()
+    assert is_due
+    assert numbers(found, "example.org") == {"SENT": 4}
 
 
 def test_what_the_author_decides_later_is_counted_too(mailing, run):
     run(mailing, Provider(d=Outcome(Answer.UNCERTAIN, "no answer")))
     mailing.finish(NOW)
-    certificate.issue_due(NOW)
     before = counted()
     row = mailing.deliveries.get(state=State.UNCERTAIN)
     uncertain.decide(mailing, [Seen(row.seq, row.attempts)], Evidence(Known.COUNTED, LATER, uncertain.COUNTED_WORDS))
-    certificate.issue_due(LATER + timedelta(seconds=1))
 
     after = counted(LATER + timedelta(seconds=2))
 
@@ -130,37 +133,21 @@ def test_what_the_author_decides_later_is_counted_too(mailing, run):
     assert numbers(after, "example.org") == {"SENT": 4}
 
 
-def test_copies_that_are_packed_keep_the_numbers_that_they_had(mailing, run, settings):
-    run(mailing, Provider())
-    mailing.finish(NOW)
-    certificate.issue_due(NOW)
-    before = counted()
-    late = NOW + timedelta(days=settings.PACK_AFTER_DAYS + 1)
-    compaction.pack_some(late, 60)
-    Breakdown.objects.update(settled_at=None)
-
-    breakdown.count_some(late, 60)
-
-    assert not Delivery.objects.exists()
-    assert Breakdown.objects.get().by_domain == before.by_domain
-
-
 def test_the_dispatcher_counts_what_has_been_on_its_way_for_a_minute(mailing):
     tasks.dispatch()
 
-    assert BatchBreakdown.objects.count() == mailing.batches.count()
+    assert Breakdown.objects.get().mailing == mailing
 
 
 def test_nothing_is_counted_beside_a_mailing_that_may_be_over_in_a_moment(mailing, run):
     at_once, after_a_minute = NOW + timedelta(seconds=59), NOW + timedelta(seconds=60)
 
-    assert breakdown.count_some(at_once, 60) == 0
-    assert breakdown.count_some(after_a_minute, 60) == mailing.batches.count()
-    Breakdown.objects.all().delete()
-    BatchBreakdown.objects.all().delete()
+    is_counted = [breakdown.count_one(at_once), breakdown.count_one(after_a_minute)]
     run(mailing, Provider())
     assert mailing.finish(at_once)
-    assert breakdown.count_some(at_once, 60) == mailing.batches.count()
+
+    assert is_counted == [False, True]
+    assert breakdown.count_one(at_once)
 
 
 def test_a_mailing_that_has_not_begun_has_nothing_to_count(make_mailing):
@@ -174,9 +161,9 @@ def test_a_mailing_that_has_not_begun_has_nothing_to_count(make_mailing):
 def test_counting_costs_as_many_queries_with_many_copies(mailing):
     def queries() -> int:
         Breakdown.objects.all().delete()
-        BatchBreakdown.objects.all().delete()
+        Mailing.objects.update(counted_at=None)
         with CaptureQueriesContext(connection) as queries:
-            breakdown.count_some(LATER, 60)
+            breakdown.count_one(LATER)
         return len(queries)
 
     few = queries()

@@ -6,12 +6,11 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.delivery import certificate
-from newsletter.delivery.ledger import recovery, uncertain
+from newsletter.delivery.ledger import breakdown, recovery, uncertain
 from newsletter.delivery.ledger.claims import claim, close, intend, release
 from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.models import Subscriber
@@ -180,14 +179,15 @@ def test_a_late_yes_to_an_earlier_try_settles_the_copy(thawed):
     assert (states(thawed.mailing)[1], copy(thawed.mailing).attempts) == (State.SENT, 2)
 
 
-def test_a_late_answer_outdates_the_certificate(closed, django_capture_on_commit_callbacks):
-    certificate.issue_due(NOW)
+def test_a_late_answer_is_counted_too(closed, django_capture_on_commit_callbacks):
+    breakdown.count_one(NOW)
     batch = closed.batches.get()
 
     with django_capture_on_commit_callbacks(execute=True):
         write_results(batch, [Result(1, State.SENT, "250 ok")])
 
-    assert [paper.sent for paper in certificate.issue_due(NOW)] == [3]
+    assert breakdown.count_one(NOW)
+    assert Breakdown.objects.get().by_domain["example.org"][State.SENT] == 3
 
 
 # --- Count as sent ---

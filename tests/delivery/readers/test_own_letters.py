@@ -8,9 +8,8 @@ import time_machine
 from django.utils import timezone, translation
 
 from newsletter.delivery import tasks
-from newsletter.delivery.ledger import compaction
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.models import Answer, Delivery, Mailing, OnceMore, Pack, Reply
+from newsletter.delivery.models import Answer, Delivery, Mailing, OnceMore, Reply
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.replies import KEPT_FOR, RAW_KEPT_FOR
 from newsletter.delivery.planning import approving, beginning
@@ -91,16 +90,6 @@ def test_what_went_to_others_is_not_told(reader):
 
     assert "secret" not in str(lines(reader))
     assert len(lines(reader)) == 1
-
-
-def test_packed_copies_are_told_too(reader, settings):
-    Mailing.objects.filter(pk=sent(reader).pk).update(certified_at=NOW)
-    with time_machine.travel(NOW + timedelta(days=settings.PACK_AFTER_DAYS + 1), tick=False):
-        compaction.pack_some(timezone.now(), 5)
-        [line] = lines(reader)
-
-    assert Pack.objects.exists()
-    assert line.what.endswith("sent")
 
 
 def test_the_queries_do_not_grow_with_the_issues(reader, django_assert_max_num_queries):

@@ -47,7 +47,7 @@ def moving(desk, mailing: Mailing, shape: str = "") -> dict:
 
 
 def test_the_page_tells_how_each_domain_takes_it(desk, sending):
-    breakdown.count_some(MINUTES_LATER, 60)
+    breakdown.count_one(MINUTES_LATER)
 
     page = markup(desk.get(reverse("admin:mailing", args=[sending.pk])))
 
@@ -58,11 +58,11 @@ def test_the_page_tells_how_each_domain_takes_it(desk, sending):
 
 def test_an_open_page_learns_of_domains_once_they_are_counted_and_then_of_numbers_alone(desk, sending):
     before = moving(desk, sending)
-    breakdown.count_some(MINUTES_LATER, 60)
+    breakdown.count_one(MINUTES_LATER)
     counted = moving(desk, sending, before["shape"])
     sending.deliveries.filter(seq=1).update(state=STATE.FAILED, reply="550 5.1.1 no such user")
     sending.batches.filter(lo=0).update(failed=1, cursor=2)
-    breakdown.count_some(MINUTES_LATER, 60)
+    breakdown.count_one(MINUTES_LATER)
     later = moving(desk, sending, counted["shape"])
 
     assert "domain-0-sent" not in before["figures"]
@@ -72,7 +72,7 @@ def test_an_open_page_learns_of_domains_once_they_are_counted_and_then_of_number
 
 
 def test_a_look_reads_one_row_of_what_was_counted(desk, sending):
-    breakdown.count_some(MINUTES_LATER, 60)
+    breakdown.count_one(MINUTES_LATER)
     shape = moving(desk, sending)["shape"]
 
     with CaptureQueriesContext(connection) as queries:
@@ -103,7 +103,7 @@ def test_why_copies_failed_is_told_with_what_to_do_the_most_frequent_first(db):
     found = Breakdown(by_verdict={"policy": 1, "dead": 3, "ours": 0})
 
     with translation.override("en"):
-        told = breakdowns.reasons(found, None)
+        told = breakdowns.reasons(found)
 
     assert [(one.title, one.count) for one in told] == [
         ("The address does not exist", 3),
@@ -116,21 +116,7 @@ def test_why_copies_failed_is_told_with_what_to_do_the_most_frequent_first(db):
 def test_there_are_words_for_whatever_a_reply_may_mean():
     found = Breakdown(by_verdict=dict.fromkeys(map(str, Verdict), 1))
 
-    told = breakdowns.reasons(found, None)
+    told = breakdowns.reasons(found)
 
     assert len(told) == len(Verdict)
     assert all(one.title and one.advice for one in told)
-
-
-def test_a_mailing_that_was_never_counted_tells_it_by_the_codes_of_its_certificate():
-    document = {"failed_by_reason": {"550 5.1.1": 2, "552 5.2.2": 1, "550 5.7.1": 1, "without a code": 1}}
-
-    with translation.override("en"):
-        told = {one.title: one.count for one in breakdowns.reasons(None, document)}
-
-    assert told == {
-        "The address does not exist": 2,
-        "The mailbox is full, or in trouble": 1,
-        "The receiver does not want the letter": 1,
-        "A fault on our side": 1,
-    }

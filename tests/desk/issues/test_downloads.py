@@ -9,8 +9,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from newsletter.delivery import certificate
-from newsletter.delivery.ledger import compaction
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from subscribers.models import Subscriber
@@ -85,18 +83,6 @@ def test_who_was_erased_has_a_line_without_an_address(desk, mailing):
     Subscriber.objects.filter(email="c@example.org").delete()
 
     assert [row["email"] for row in downloaded(desk, mailing, "all")][2] == ""
-
-
-def test_packed_copies_are_in_it_as_before(desk, mailing, settings):
-    before = [(row["number"], row["email"], row["state"]) for row in downloaded(desk, mailing, "all")]
-    mailing.finish(NOW)
-    certificate.issue_due(NOW)
-    compaction.pack_some(NOW + timedelta(days=settings.PACK_AFTER_DAYS + 1), 60)
-    after = [(row["number"], row["email"], row["state"]) for row in downloaded(desk, mailing, "all")]
-
-    assert not Delivery.objects.exists()
-    assert before == after
-    assert [row["email"] for row in downloaded(desk, mailing, "failed")] == ["b@example.org"]
 
 
 def test_a_file_is_read_a_batch_at_a_time_and_only_where_something_failed(desk, mailing):

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import certificate
+from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.delivery.planning import approving, beginning
@@ -270,12 +270,12 @@ def test_asking_takes_no_message_from_the_page_that_should_show_it(desk, sending
     assert "Paused. No further mail leaves until you resume it." in desk.get(screen(sending)).text
 
 
-def test_a_finished_mailing_is_not_asked_about_once_it_has_its_certificate(desk, sending):
+def test_a_finished_mailing_is_not_asked_about_once_it_is_counted(desk, sending):
     sending.batches.update(state=Batch.State.DONE, sent=3)
     sending.deliveries.update(state=STATE.SENT)
     sending.finish(NOW)
     before = desk.get(screen(sending, "moving")).json()["again_in"]
-    certificate.issue_due(NOW)
+    breakdown.count_one(NOW)
 
     assert (before, desk.get(screen(sending, "moving")).json()["again_in"]) == (5, 0)
 

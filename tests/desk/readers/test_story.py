@@ -6,7 +6,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
-from newsletter.delivery.models import Batch, packs
 from newsletter.desk.readers import story
 from subscribers.models import Consent, Note, Subscriber
 from subscribers.models.consents import Circumstances
@@ -33,11 +32,6 @@ def pages_of(reader: Subscriber) -> list[list[str]]:
     return pages
 
 
-def pack(mailing) -> None:
-    for batch in Batch.objects.filter(mailing=mailing):
-        packs.pack(batch, [])
-
-
 def test_what_was_said_sent_and_written_stands_in_one_order():
     now, reader = timezone.now(), make_subscriber("new@example.org")
     Consent.objects.add(reader, Consent.Kind.ASKED, Circumstances("web:page", "我要訂閱"), now - timedelta(days=3))
@@ -58,15 +52,12 @@ def test_what_was_said_sent_and_written_stands_in_one_order():
     assert following is None
 
 
-@pytest.mark.parametrize("packed", [0, 3, 5])
-def test_each_line_stands_on_one_page_whether_copies_are_packed_or_not(monkeypatch, packed):
+def test_each_line_stands_on_one_page(monkeypatch):
     monkeypatch.setattr(story, "COPIES", 2)
     reader = make_subscriber()
     Note.objects.create(subscriber=reader, at=timezone.now() - timedelta(days=9), text="first")
     mailings = [make_sent() for _number in range(5)]
     Note.objects.create(subscriber=reader, at=timezone.now(), text="last")
-    for mailing in mailings[:packed]:
-        pack(mailing)
 
     pages = pages_of(reader)
     said = [what for page in pages for what in page]

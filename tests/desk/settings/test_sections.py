@@ -53,7 +53,7 @@ VALID = {  # by page: what its form posts
     },
     "newcomers": {"welcome": "", "welcome_question": "", "course_days": "3"},
     "words": {"terms": "", "han_per_minute": "400", "words_per_minute": "238"},
-    "feeds": {"hub": "", "crawlers": "read"},
+    "feeds": {"crawlers": "read"},
     "security": {"security_contact": ""},
 }
 

@@ -119,8 +119,6 @@ def test_a_year_is_a_book_whose_contents_lead_to_every_post(client):
     assert "It stands in issue 7 already." in read(volume, "issue-8.xhtml")
     assert 'alt="一座橋"' in read(volume, "issue-7.xhtml")
     assert "下期見。" in read(volume, "issue-8.xhtml")
-    assert "rtl" not in read(volume, "package.opf")
-    assert "vertical-rl" not in read(volume, "book.css")
 
 
 def test_a_book_has_a_cover_of_its_own_which_old_devices_find_too(client):
@@ -148,17 +146,6 @@ def test_without_a_font_a_book_has_no_cover_and_is_whole(client, monkeypatch):
     assert "book/cover.png" not in volume.namelist()
     assert "cover" not in read(volume, "package.opf")
     assert "issue-7.xhtml" in read(volume, "contents.xhtml")
-
-
-def test_it_can_be_read_from_top_to_bottom(client):
-    make_issue(make_post(), number=7, sent_at=SENT_AT)
-
-    volume = opened(client.get("/issues/2026.epub?writing=vertical"))
-
-    assert 'page-progression-direction="rtl"' in read(volume, "package.opf")
-    assert "writing-mode: vertical-rl" in read(volume, "book.css")
-    assert "max-width: 90vw" in read(volume, "book.css")  # 100% has no bound where text runs down
-    assert client.get("/issues/2026.epub?writing=diagonal").status_code == 404
 
 
 def test_a_book_has_nothing_that_readers_may_not_see(client):
@@ -231,12 +218,11 @@ def test_pictures_beyond_the_bound_are_links(client, monkeypatch):
     assert re.search(rf'<a href="{settings.SITE_URL}/media/[^"]+">［一座橋］</a>', read(volume, "issue-7.xhtml"))
 
 
-@pytest.mark.parametrize("is_vertical", [False, True])
-def test_no_more_than_an_issue_is_in_memory(tmp_path, is_vertical):
+def test_no_more_than_an_issue_is_in_memory(tmp_path):
     def peak() -> int:
         with (tmp_path / "book").open("wb") as file:
             tracemalloc.start()
-            book.write(file, Contents(2026, timezone.now()), is_vertical=is_vertical)
+            book.write(file, Contents(2026, timezone.now()))
             _now, most = tracemalloc.get_traced_memory()
             tracemalloc.stop()
         return most
@@ -290,13 +276,12 @@ def test_the_year_leads_to_both(client):
     page = client.get("/issues/2026/").text
 
     assert 'href="/issues/2026.epub"' in page
-    assert 'href="/issues/2026.epub?writing=vertical"' in page
     assert 'href="/issues/2026/print/"' in page
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize(("language", "writing"), [("en", "horizontal"), ("zh-hant", "vertical")])
-def test_epubcheck_finds_nothing(client, tmp_path, language, writing):
+@pytest.mark.parametrize("language", ["en", "zh-hant"])
+def test_epubcheck_finds_nothing(client, tmp_path, language):
     if not EPUBCHECK.exists() or not shutil.which("java"):
         missing("epubcheck is not installed: apt-get install epubcheck")
     make_publication(language=language, name="A & B <電子報>", promise='"引號"')
@@ -306,7 +291,7 @@ def test_epubcheck_finds_nothing(client, tmp_path, language, writing):
     make_issue(odd, number=8, sent_at=SENT_AT)
     make_issue(number=9, sent_at=SENT_AT)
     file = tmp_path / "2026.epub"
-    file.write_bytes(b"".join(client.get(f"/issues/2026.epub?writing={writing}").streaming_content))
+    file.write_bytes(b"".join(client.get("/issues/2026.epub").streaming_content))
 
     said = subprocess.run([*JAVA, EPUBCHECK, file], capture_output=True, text=True, check=False)
 

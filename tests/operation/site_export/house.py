@@ -61,7 +61,6 @@ _CHOSEN: dict[str, Any] = {
     "Shift.kind": "moved",
     "Shift.first_on": None,
     "Shift.last_on": None,
-    "Certificate.total": 4,
     "Subscriber.state": "active",
     "Quote.state": "allowed",
     "Reply.thread": None,

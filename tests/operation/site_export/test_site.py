@@ -13,11 +13,10 @@ from django.db import models
 from django.utils import timezone
 
 from newsletter.delivery.ledger import restored
-from newsletter.delivery.models import Batch, Delivery, Mailing, Pack
-from newsletter.delivery.models.packing import Copy
+from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.tasks import send_welcomes
 from newsletter.issues.models import Issue
-from newsletter.operation.site_export import copies, exporting, importing, places
+from newsletter.operation.site_export import exporting, importing, places
 from newsletter.operation.site_export.folder import Damaged
 from newsletter.operation.site_export.sheets import BY_THEMSELVES, LEFT_OUT, SHEETS
 from newsletter.operation.site_export.snapshot import ALIAS, snapshot
@@ -79,7 +78,7 @@ def a_sent_issue() -> Mailing:
         html="<p>\x02name\x03，信\r\n</p>",
         text="\x02name\x03\nletter",
         total=2,
-        certified_at=house.AT,
+        counted_at=house.AT,
     )
 
 
@@ -137,13 +136,13 @@ def test_every_table_comes_back_as_it_was(old, moved, export):
     assert Post.objects.get().created_by.username == "eva"
 
 
-def test_copies_come_back_as_rows_and_as_packs(old, moved, export):
+def test_copies_come_back_as_they_were(old, moved, export):
     mailing = a_sent_issue()
     readers = [make_subscriber() for _n in range(3)]
-    batch = Batch.objects.create(mailing=mailing, no=0, lo=0, hi=2, cursor=2, state=Batch.State.DONE, sent=2)
-    rows = [Copy(n, readers[n].pk, 1, 1, house.AT, "id", "250 =ok") for n in range(2)]
-    Pack(batch=batch, mailing_id=mailing.pk).hold(rows).save(force_insert=True)
-    Mailing.objects.update(packed_at=house.AT)
+    Batch.objects.create(mailing=mailing, no=0, lo=0, hi=2, cursor=2, state=Batch.State.DONE, sent=2)
+    sent = {"state": 1, "attempts": 1, "sent_at": house.AT, "provider_id": "id", "reply": "250 =ok"}
+    for n in range(2):
+        Delivery.objects.create(mailing=mailing, seq=n, subscriber=readers[n], **sent)
     other = make_issue(number=43)
     second = Mailing.objects.create(
         issue=other, approved_at=house.AT, send_at=house.AT, planned_at=house.AT, sender_email="a@example.org", total=3
@@ -158,8 +157,8 @@ def test_copies_come_back_as_rows_and_as_packs(old, moved, export):
     done = importing.bring_in(folder, timezone.now())
 
     assert done.counts["deliveries"] == 5
-    assert Pack.objects.get().copies() == rows
-    found = Delivery.objects.order_by("seq").values_list("mailing", "seq", "subscriber", "state")
+    assert Delivery.objects.filter(mailing=mailing, **sent).count() == 2
+    found = second.deliveries.order_by("seq").values_list("mailing", "seq", "subscriber", "state")
     assert list(found) == [(second.pk, 0, readers[0].pk, 0), (second.pk, 1, readers[1].pk, 0), (second.pk, 2, None, 0)]
     assert (mailing.counts(), second.counts()) == counted
     assert restored.is_undecided(), "the old house may have sent it meanwhile"
@@ -352,15 +351,3 @@ def test_the_folder_is_its_owners_alone(old, export):
 
     assert {oct(path.stat().st_mode & 0o777) for path in folder.rglob("*") if path.is_file()} == {"0o600"}
     assert {oct(path.stat().st_mode & 0o777) for path in [folder, *folder.rglob("*")] if path.is_dir()} == {"0o700"}
-
-
-def test_copies_behind_the_last_batch_are_refused(old, moved, export):
-    mailing = a_sent_issue()
-    Mailing.objects.update(packed_at=house.AT)
-    folder = export()
-    name = copies.file(mailing.pk)
-    rewrite(folder, name, lambda text: text + "7,1,1,1,,,\r\n")
-    moved()
-
-    with pytest.raises(Damaged, match=f"{name}: copy 7 is in no batch"):
-        importing.bring_in(folder, timezone.now())

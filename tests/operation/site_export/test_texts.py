@@ -101,3 +101,7 @@ def test_what_is_no_post_says_so(octets, words):
 def test_facts_that_no_column_holds_are_refused(told, words):
     with pytest.raises(Damaged, match=words):
         texts.values(told, FIELDS, "posts/1.md")
+
+
+def test_what_an_older_export_says_of_a_column_that_is_gone_is_passed_over():
+    assert texts.values({"hub": "https://hub.example.org/"}, FIELDS, "x") == texts.values({}, FIELDS, "x")

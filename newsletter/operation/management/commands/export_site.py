@@ -1,6 +1,5 @@
 import sys
 from argparse import ArgumentParser
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone, translation
 
-from newsletter.operation.ghost_export import exporting as for_ghost
 from newsletter.operation.site_export import exporting
 from newsletter.operation.site_export.nightly import make_due
 from newsletter.operation.site_export.progress import Line
@@ -25,7 +23,6 @@ class Command(BaseCommand):
         which.add_argument("--with-keys", action="store_true", help=keys)
         at_night = "the one that is due, into the folder EXPORT_URL"
         which.add_argument("--nightly", action="store_true", help=at_night)
-        which.add_argument("--ghost", action="store_true", help="in place of it the three files that Ghost imports")
 
     def handle(self, *args: Any, path: Path | None, nightly: bool, **options: Any) -> None:
         if (path is None) != nightly:
@@ -35,7 +32,7 @@ class Command(BaseCommand):
         if path is None:
             self._at_night()
         else:
-            self._now(path, with_keys=options["with_keys"], ghost=options["ghost"])
+            self._now(path, with_keys=options["with_keys"])
 
     def _at_night(self) -> None:
         publication = Publication.objects.current()
@@ -45,31 +42,18 @@ class Command(BaseCommand):
         if row and row.failure:
             raise CommandError(row.failure)
 
-    def _now(self, path: Path, *, with_keys: bool, ghost: bool) -> None:
+    def _now(self, path: Path, *, with_keys: bool) -> None:
         line, now = Line(sys.stderr), timezone.now()
         try:
-            if ghost:
-                tell = partial(self._tell_ghost, for_ghost.export(path.absolute(), now, line))
-            else:
-                tell = partial(self._tell, exporting.export(path.absolute(), now, with_keys=with_keys, line=line))
+            found = exporting.export(path.absolute(), now, with_keys=with_keys, line=line)
         except OSError as error:
             raise CommandError(f"Nothing was exported: {error}") from error
         finally:
             line.end()
-        tell()
-        if not with_keys and not ghost:
-            self.stdout.write("Without keys: links in old mails open at a new house only if it gets this SECRET_KEY.")
-
-    def _tell(self, found: exporting.Exported) -> None:
         told = f"{found.files:,} files, {filesizeformat(found.octets)}"
         self.stdout.write(f"{found.path}: {_counted(found.counts)}; {told}")
-
-    def _tell_ghost(self, found: for_ghost.Exported) -> None:
-        self.stdout.write(f"{found.path}: {_counted(found.counts)}. README.txt says where each file goes.")
-        for path in found.missing:
-            self.stderr.write(f"Its file is gone: /media/{path}")
-        for path in found.left_out:
-            self.stderr.write(f"Ghost cannot lead on an address with a query: {path}")
+        if not with_keys:
+            self.stdout.write("Without keys: links in old mails open at a new house only if it gets this SECRET_KEY.")
 
 
 def _counted(counts: dict[str, int]) -> str:
