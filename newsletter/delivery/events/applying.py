@@ -251,6 +251,10 @@ def _mark(arrival: Arrival, reading: Reading | None, about: list[Found], finder:
     if reading.what != What.REQUEST:  # which is about many copies
         copies = ((one.mailing_id, one.seq) for one in about if one.seq is not None)
         arrival.mailing_id, arrival.seq = next(copies, finder.copy_of(reading.names) or (None, None))
+    _say_why_nothing_follows(arrival, reading, about)
+
+
+def _say_why_nothing_follows(arrival: Arrival, reading: Reading, about: list[Found]) -> None:
     if about and all(one == FORGED for one in about):
         arrival.note = "forged: it carries a signature that is not ours"
     elif about and all(one == TOO_LATE for one in about):

@@ -20,6 +20,7 @@ from newsletter.delivery.events.reading import message, requests
 from newsletter.delivery.models.events import Arrival, Event
 
 BY = "sns.amazonaws.com"
+LISTED_MAX = 100  # entries of each list: mail.headers has the most
 KINDS = ("notificationType", "eventType")
 
 
@@ -47,7 +48,16 @@ def _notification(mail: Message, text: str) -> Mapping[str, Any] | None:
         said, _end = json.JSONDecoder().raw_decode(text.lstrip())
     except (ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) and any(isinstance(said.get(one), str) for one in KINDS) else None
+    if not isinstance(said, dict) or not any(isinstance(said.get(one), str) for one in KINDS):
+        return None
+    return {name: _with_few(value) for name, value in said.items()}
+
+
+def _with_few(value: Any) -> Any:
+    """Return a part of a notification with no more recipients than a mail has: each is written out with all of it."""
+    if not isinstance(value, dict):
+        return value
+    return {name: one[:LISTED_MAX] if isinstance(one, list) else one for name, one in value.items()}
 
 
 def _source(said: Mapping[str, Any]) -> str:
