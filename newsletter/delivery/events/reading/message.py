@@ -11,7 +11,7 @@ from email import message_from_bytes, message_from_string
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.policy import Compat32
+from email.policy import Compat32, Policy
 from email.utils import getaddresses, parseaddr, parsedate_to_datetime
 from itertools import islice
 
@@ -31,7 +31,6 @@ NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-e
 CAME_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "To", "Cc")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 PLUS = re.compile(r"\+([0-9A-Za-z]{17,24})@")
-END_OF_FIELDS = re.compile(rb"\r?\n\r?\n")
 TOKEN_IN_LINK = re.compile(r"(?:/unsubscribe/|\+)([0-9A-Za-z]{17,24})(?=[/@])")
 QUOTED_ID = re.compile(r"^(?:Message-ID|X-Message-ID):\s*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE)
 
@@ -58,7 +57,7 @@ class _Parts:
         self.made = self.multiparts = 0
         self.last = Message()
 
-    def __call__(self, *, policy: Compat32) -> Message:
+    def __call__(self, policy: Policy) -> Message:
         self.made += 1
         self.multiparts += self.last.get_content_maintype() == "multipart"
         if self.made > PARTS_MAX or self.multiparts > MULTIPARTS_MAX:
@@ -91,11 +90,11 @@ def _with_few_lines(octets: bytes) -> bytes:
 
 def _with_few_fields(octets: bytes) -> bytes:
     """Return a mail without the fields above its body that are too many."""
-    ends = END_OF_FIELDS.search(octets)
-    fields = octets[: ends.start()] if ends else octets
-    if fields.count(b"\n") <= FIELDS_MAX:
+    found = (octets.find(blank) for blank in (b"\n\n", b"\n\r\n"))
+    ends = min((at for at in found if at >= 0), default=len(octets))
+    if octets.count(b"\n", 0, ends) <= FIELDS_MAX:
         return octets
-    return beginning(fields, FIELDS_MAX) + (octets[ends.start() :] if ends else b"")
+    return beginning(octets[:ends], FIELDS_MAX) + octets[ends:]
 
 
 def beginning(octets: bytes, lines: int) -> bytes:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from benchmarks.reading_mail import made
+from benchmarks.mail_reading import made
 from newsletter.delivery.events.facts import Kind, Verdict, What
 from newsletter.delivery.events.reading.mail import read_mail
 from tests.delivery.conftest import NOW

@@ -4,7 +4,7 @@ Each mail is one unit, repeated, below the fields of a bounce, a report, a compl
 answer or a notice of Amazon's. CPU seconds of reading, the slowest of each shape; the exit code is 1 when one took
 longer than 2, or raised.
 
-    uv run --dev python -m benchmarks.reading_mail [--mails 2000] [--octets 2000000]
+    uv run --dev python -m benchmarks.mail_reading [--mails 2000] [--octets 2000000]
 """
 
 import argparse
