@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.attack import desk, floods, readers
+from benchmarks.attack import desk, floods, mails, readers
 from benchmarks.attack.verdict import Outcome, held
 from benchmarks.attack.world import World
 from tests.support import proxies
@@ -38,6 +38,9 @@ ATTACKS: tuple[Attack, ...] = (
     readers.false_consent,
     readers.a_class,
     readers.bombing,
+    mails.newlines,
+    mails.forged_reports,
+    mails.small_domain,
     floods.combining_marks,
     floods.silent_connections,
     floods.slow_readers,

@@ -132,6 +132,12 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("sentences/quotes/", CARE(quotes.quotes), "reader_quotes"),
     ("sentences/quotes/<int:pk>/place/", COMPOSE_QUOTES(quotes.place), "reader_quote_place"),
     ("health/", rights.needs("subscribers.see_readers")(health.health), "reader_health"),
+    (
+        "health/unproven/<int:pk>/",
+        rights.needs("subscribers.change_subscriber", rights.BAR)(health.believe),
+        "reader_health_believe",
+    ),
+    ("health/unproven/dismissed/", CARE(health.dismiss), "reader_health_dismiss"),
     ("growth/", rights.needs("subscribers.see_readers")(growth.growth), "reader_growth"),
     ("growth.csv", rights.needs("subscribers.see_readers")(growth.as_csv), "reader_growth_csv"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),

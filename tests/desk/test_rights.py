@@ -200,6 +200,8 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/sentences/quotes/": CARERS,
     "admin/subscribers/subscriber/sentences/quotes/<int:pk>/place/": "LRRRRM",
     "admin/subscribers/subscriber/health/": CARERS,
+    "admin/subscribers/subscriber/health/unproven/<int:pk>/": "LRRMRM",
+    "admin/subscribers/subscriber/health/unproven/dismissed/": "LRRMRM",
     "admin/subscribers/subscriber/growth/": CARERS,
     "admin/subscribers/subscriber/growth.csv": CARERS,
     "admin/subscribers/subscriber/errands/": CARERS,

@@ -12,8 +12,9 @@ import pytest
 class Mailbox:
     """Folders of mails by their number. can_move: whether the server knows MOVE. broken: what it refuses.
 
-    cut: at which commands the connection ends, once each, as "FETCH" before it is obeyed, "FETCH done" before it is
-    answered, or "FETCH half" in the middle of what it gives. pause: seconds before each mail is given.
+    refused: mails that it does not move. cut: at which commands the connection ends, once each, as "FETCH" before it is
+    obeyed, "FETCH done" before it is answered, or "FETCH half" in the middle of what it gives. pause: seconds before
+    each mail is given.
     """
 
     user, password = "bounces", "pass/word"
@@ -23,6 +24,7 @@ class Mailbox:
         self.next, self.can_move, self.broken = 1, True, ""
         self.deleted: set[int] = set()
         self.cut: list[str] = []
+        self.refused: set[int] = set()
         self.pause = 0.0
 
     def is_cut(self, where: str) -> bool:
@@ -126,6 +128,8 @@ class Session(socketserver.StreamRequestHandler):
         return ""
 
     def move(self, rest: str) -> str:
+        if int(rest.split(maxsplit=1)[0]) in self.server.mailbox.refused:
+            return "NO this mail is refused"
         refused = self.copy(rest)
         if not refused:
             self.mails.pop(int(rest.split(maxsplit=1)[0]), None)

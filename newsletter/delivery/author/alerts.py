@@ -76,10 +76,11 @@ def _end_pauses(paused: set[int], now: datetime) -> None:
 
 
 def _facts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
-    if mailing.state == Mailing.State.SENT:
-        yield Kind.FINISHED, ""
+    if mailing.state in {Mailing.State.SENDING, Mailing.State.SENT}:
         for refusing in receivers.refusing(mailing):
             yield Kind.REFUSED, str(refusing)
+    if mailing.state == Mailing.State.SENT:
+        yield Kind.FINISHED, ""
         return
     if mailing.state == Mailing.State.PAUSED and mailing.paused_by != Mailing.Cause.AUTHOR:
         is_late = mailing.paused_by == Mailing.Cause.LATE

@@ -7,11 +7,15 @@ Two ways lead in, and one way on:
 
 1. Store. `Arrival.objects.store(source, body, now, key=…, about=…)` keeps what came in, octet by octet, and answers
    whether it is new. Nothing else happens while somebody waits for an answer. source: "mail", or a provider's name.
-2. Read. `applying.READERS` has a reader for each source, `reading.mail.read` for mails: an Arrival in, a Reading out,
+2. Begin. A worker takes some before it reads them, so that no two read the same; one begun twice and never ended is
+   set aside.
+   Read. `applying.READERS` has a reader for each source, `reading.mail.read` for mails: an Arrival in, a Reading out,
    which is what it is and the Facts in it. Pure: no database, no clock. What raises `Unreadable` is kept and shown.
    A provider's reader gives its Facts `is_vouched=True`, because its requests are authenticated before they are stored.
 3. Find. `finding.Finder` says which copy and which reader a Fact is about: by a signed token in an address, by the
-   signed Message-ID, and without either by the address, if we mailed it lately. What is forged is about nobody.
+   signed Message-ID, and without either by the address, if we mailed it lately. What is forged is about nobody. What
+   is known by its address alone proves nothing unless its provider's signature or the author vouches for it: the
+   arrival is `unproven`, for the author to see, and steps 4 and 5 leave it out.
 4. Record. Each Fact is an Event, once: (source, source_id) is unique.
 5. Apply. `rules.apply` does what follows from new Events: it settles uncertain copies, suppresses addresses, counts.
    Every rule asks the tables, never a counter of its own, so that a rule which runs twice changes nothing.

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import batched
 from time import monotonic
@@ -50,31 +51,49 @@ def apply_some(now: datetime, seconds: float) -> int:
     Each is looked at once: what another worker is applying, or what cannot be read yet, is left where it is. What
     comes meanwhile waits for the next time, so that many are one transaction.
     """
-    until, done, last = monotonic() + seconds, 0, 0
+    until, last = monotonic() + seconds, 0
+    done = Arrival.objects.give_up(now)
     newest = Arrival.objects.waiting().aggregate(pk=Max("pk"))["pk"] or 0
-    while last < newest and (some := _next(last, newest)):
-        last = some[-1].pk
-        done += _apply(some, now)
+    while last < newest and (keys := _next(last, newest)):
+        last = keys[-1]
+        done += _apply(Arrival.objects.begin(keys, now), now)
         if monotonic() >= until:
             break
     return done
 
 
-def _next(last: int, newest: int) -> list[Arrival]:
-    """Return the arrivals between that fit into one transaction: a request may hold thousands of events."""
+def _next(last: int, newest: int) -> list[int]:
+    """Return the arrivals between that fit into one transaction: a request may hold thousands of events.
+
+    One whose reading has ended a worker is read alone, so that it takes no other with it.
+    """
     waiting = Arrival.objects.waiting().filter(pk__gt=last, pk__lte=newest)
-    sizes = waiting.annotate(size=Length("body")).values_list("pk", "size")
+    sizes = waiting.annotate(size=Length("body")).values_list("pk", "size", "begun")
     keys, octets = list[int](), 0
-    for key, size in sizes[:SLICE]:
-        if keys and octets + size > SLICE_OCTETS:
+    for key, size, begun in sizes[:SLICE]:
+        if keys and (begun or octets + size > SLICE_OCTETS):
             break
         keys, octets = [*keys, key], octets + size
-    return list(Arrival.objects.waiting().filter(pk__in=keys))
+        if begun:
+            break
+    return keys
 
 
 def _apply(some: Sequence[Arrival], now: datetime) -> int:
-    """Apply a slice; where that raises, each of it alone, so that one that is odd holds up no other."""
-    read = list(_read_all(some))  # before the transaction: it takes longest, and needs no lock
+    """Apply a slice that was begun; what cannot be read yet, or applied while the database is away, waits again."""
+    read = list(_read_all(some))  # before the transaction: it takes longest
+    try:
+        done = _apply_read(read, now)
+    except AWAY:
+        with suppress(*AWAY):
+            Arrival.objects.give_back([one.pk for one in some])
+        raise
+    Arrival.objects.give_back(list({one.pk for one in some} - {one.pk for one, _reading in read}))
+    return done
+
+
+def _apply_read(read: Sequence[Read], now: datetime) -> int:
+    """Apply what was read; where that raises, each of it alone, so that one that is odd holds up no other."""
     try:
         return _record(read, now)
     except AWAY:
@@ -104,7 +123,8 @@ def _read_all(some: Iterable[Arrival]) -> Iterator[Read]:
 def _read(arrival: Arrival) -> Reading | None:
     """Return what a reader makes of an arrival; whatever strangers send, the others are read. Raises NotYet."""
     try:
-        return READERS.get(arrival.source, _nobody)(arrival)
+        reading = READERS.get(arrival.source, _nobody)(arrival)
+        return _as_proven(reading) if arrival.is_believed else reading
     except Unreadable as error:
         _set_aside(arrival, str(error))
     except NotYet:
@@ -113,6 +133,10 @@ def _read(arrival: Arrival) -> Reading | None:
         log.exception("Arrival %s cannot be read.", arrival.pk)
         _set_aside(arrival, f"{type(error).__name__}: {error}")
     return None
+
+
+def _as_proven(reading: Reading) -> Reading:
+    return replace(reading, facts=tuple(replace(fact, is_vouched=True) for fact in reading.facts))
 
 
 def _nobody(arrival: Arrival) -> Reading:
@@ -128,7 +152,7 @@ def _record(read: Sequence[Read], now: datetime) -> int:
     """Write the events of some arrivals, do what follows from them, and mark the arrivals: all or nothing."""
     with transaction.atomic():
         still = _lock([arrival.pk for arrival, _reading in read])
-        mine = [(arrival, reading) for arrival, reading in read if arrival.pk in still]
+        mine = [(arrival, reading) for arrival, reading in read if still.get(arrival.pk) == arrival.begun_at]
         finder = Finder()
         found = [(arrival, fact, finder.find(fact)) for arrival, reading in mine if reading for fact in reading.facts]
         rules.apply(_new_events(found))
@@ -156,15 +180,15 @@ def _save(arrivals: Sequence[Arrival]) -> None:
         Arrival.objects.filter(pk__in=keys).update(**dict(zip(MARKED, values, strict=True)))
 
 
-def _lock(keys: list[int]) -> set[int]:
-    """Return which of these arrivals still wait, and keep others from applying them meanwhile."""
+def _lock(keys: list[int]) -> dict[int, datetime | None]:
+    """Return which of these arrivals still wait, each with when it was begun, and keep others from applying them."""
     rows = Arrival.objects.waiting().filter(pk__in=keys)
     rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    return set(rows.values_list("pk", flat=True))
+    return dict(rows.values_list("pk", "begun_at"))
 
 
 def _new_events(found: Sequence[tuple[Arrival, Fact, Found]]) -> list[News]:
-    """Write the events that are not known yet, and return them; what is forged becomes none."""
+    """Write the events that are not known yet, and return them; what is forged or proves nothing becomes none."""
     news = {(event.source, event.source_id): News(event, about, fact.words) for event, fact, about in _events(found)}
     for source in {source for source, _id in news}:
         ids = [source_id for of, source_id in news if of == source]
@@ -177,17 +201,17 @@ def _new_events(found: Sequence[tuple[Arrival, Fact, Found]]) -> list[News]:
 
 
 def _events(found: Sequence[tuple[Arrival, Fact, Found]]) -> Iterator[tuple[Event, Fact, Found]]:
-    """Yield the events of facts, also those that are known; what is forged or comes too late becomes none.
+    """Yield the events of facts, also those that are known; what is forged, late or proves nothing becomes none.
 
     Of what only proves that its copy arrived there is one for each copy, and none where that is known already.
     """
-    about_copies = [(fact, about) for _arrival, fact, about in found if fact.kind == Kind.DELIVERED]
+    about_copies = [(fact, one) for _arrival, fact, one in found if fact.kind == Kind.DELIVERED and one.is_proven]
     arrived = {(one.mailing_id, one.seq) for fact, one in about_copies if fact.source_id}
     if any(not fact.source_id for fact, _about in about_copies):
         arrived |= _known_to_have_arrived([about for fact, about in about_copies if not fact.source_id])
     for arrival, fact, about in found:
         is_needless = not fact.source_id and (about.seq is None or (about.mailing_id, about.seq) in arrived)
-        if not (about.is_forged or about.is_too_late or is_needless):
+        if about.is_proven and not (about.is_forged or about.is_too_late or is_needless):
             arrived.update([] if fact.source_id else [(about.mailing_id, about.seq)])
             yield _event(arrival, fact, about), fact, about
 
@@ -227,12 +251,20 @@ def _mark(arrival: Arrival, reading: Reading | None, about: list[Found], finder:
     if reading.what != What.REQUEST:  # which is about many copies
         copies = ((one.mailing_id, one.seq) for one in about if one.seq is not None)
         arrival.mailing_id, arrival.seq = next(copies, finder.copy_of(reading.names) or (None, None))
+    _say_why_nothing_follows(arrival, reading, about)
+
+
+def _say_why_nothing_follows(arrival: Arrival, reading: Reading, about: list[Found]) -> None:
     if about and all(one == FORGED for one in about):
         arrival.note = "forged: it carries a signature that is not ours"
     elif about and all(one == TOO_LATE for one in about):
         arrival.note = f"about a copy that was sent more than {REPORTED_WITHIN.days} days ago"
     elif reading.what in NAME_SOMEBODY and all(one == NOBODY for one in about):
         arrival.note = "about nobody to whom anything was sent lately"
+    elif unproven := [one.reader.email for one in about if one.reader and not one.is_proven]:
+        arrival.note = ", ".join(dict.fromkeys(unproven))[:500]
+        if reading.what in NAME_SOMEBODY:
+            arrival.state = Arrival.State.UNPROVEN
 
 
 NAME_SOMEBODY = frozenset({What.BOUNCE, What.COMPLAINT})

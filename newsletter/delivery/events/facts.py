@@ -36,7 +36,8 @@ class Fact:
 
     source_id: the sender's own id of it, or a hash: it is kept once; "" of one that proves that its copy arrived and
         of which nothing else is kept. verdict: of one that came back.
-    is_vouched: whether it was authenticated before it was stored, as a provider's request is and a mail is not.
+    is_vouched: whether it was authenticated before it was stored, as a provider's request is and a mail is not, or
+        the author has taken it as proven.
     """
 
     kind: Event.Kind

@@ -1,8 +1,9 @@
 """Which copy a fact is about, and whose it is: signatures first, the address last.
 
 A mail can be written by anybody. A token of ours in an address, or a Message-ID of ours, cannot: only who has
-received the copy knows them; a bounce of it counts within REPORTED_WITHIN. What has neither counts if we mailed its
-address within LATELY. What has one that we did not sign is forged, and about nobody.
+received the copy knows them; a bounce of it counts within REPORTED_WITHIN. What has neither proves nothing: if we
+mailed its address within LATELY the author sees it, and nothing else follows, unless the author takes it as proven.
+What has one that we did not sign is forged, and about nobody.
 """
 
 import hmac
@@ -32,6 +33,7 @@ class Found:
     """mailing and seq: of the copy, None where there is none. reader: None of a copy whose reader was erased.
 
     address_hash: of the address that the fact is about; "" where nobody knows, such as after a move.
+    is_proven: whether a signature of ours, its provider's or the author says so.
     """
 
     mailing_id: int | None = None
@@ -41,6 +43,7 @@ class Found:
     domain: str = ""
     is_forged: bool = False
     is_too_late: bool = False
+    is_proven: bool = True
 
 
 NOBODY, FORGED, TOO_LATE = Found(), Found(is_forged=True), Found(is_too_late=True)
@@ -153,7 +156,7 @@ def _by_address(recipient: str, at: datetime, *, is_vouched: bool) -> Found:
     if copy is None and not is_vouched:
         return NOBODY
     mailing_id, seq = copy or (None, None)
-    return Found(mailing_id, seq, reader, reader.address_hash, domain_of(reader.email))
+    return Found(mailing_id, seq, reader, reader.address_hash, domain_of(reader.email), is_proven=is_vouched)
 
 
 def domain_of(address: str) -> str:

@@ -140,6 +140,14 @@ def _sent_by_domain(keys: list[int]) -> Counter[str]:
 
 def not_understood() -> list[tuple[Arrival, str]]:
     """Return the last requests and mails of which something was not understood, each with the beginning of its text."""
-    found = Arrival.objects.filter(what=What.UNKNOWN).order_by("-pk").defer("body")
-    some = found.annotate(raw=Substr("body", 1, RAW_MAX))[:UNKNOWN]
+    return _with_text(Arrival.objects.filter(what=What.UNKNOWN).order_by("-pk"))
+
+
+def unproven() -> list[tuple[Arrival, str]]:
+    """Return the last mails that say something of readers and prove nothing, each with the beginning of its text."""
+    return _with_text(Arrival.objects.unproven())
+
+
+def _with_text(found: QuerySet[Arrival]) -> list[tuple[Arrival, str]]:
+    some = found.defer("body").annotate(raw=Substr("body", 1, RAW_MAX))[:UNKNOWN]
     return [(one, bytes(vars(one)["raw"]).decode("utf-8", "replace")) for one in some]

@@ -18,6 +18,7 @@ from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailBoxStartTls, Ma
 from newsletter.delivery.models import Arrival, MailFetch
 
 AT_ONCE = 200  # mails of one look
+REFUSED_MAX = 20  # mails of one look that cannot be moved; a mailbox that moves nothing is not read as a whole
 TIMEOUT_SECONDS = 20
 PIPE = "pipe:"  # there is no mailbox: a mail server hands each mail to receive_mail
 DONE = "Processed"
@@ -87,15 +88,26 @@ def fetch(now: datetime) -> int:
 
 
 def _take(where: Place, now: datetime) -> Iterator[bool]:
+    """Store and move mails, yield whether each is new; one that cannot be moved is passed, and raised at the end."""
     with _opened(where) as box:
         box.login(where.user, where.password, initial_folder=where.folder)
-        uids = box.uids()[:AT_ONCE]
+        uids = box.uids()
         if uids:
             _make_folder(box, where.done)
-        for uid in uids:
-            if body := _octets(box, uid):
-                yield Arrival.objects.store(Arrival.MAIL, body, now)
-                box.move(uid, where.done)
+        refused: list[Exception] = []
+        for uid in uids[: AT_ONCE + REFUSED_MAX]:
+            try:
+                if body := _octets(box, uid):
+                    yield Arrival.objects.store(Arrival.MAIL, body, now)
+                    box.move(uid, where.done)
+            except imaplib.IMAP4.abort:  # the connection has ended
+                raise
+            except (imaplib.IMAP4.error, ImapToolsError) as problem:
+                refused.append(problem)
+            if len(refused) >= REFUSED_MAX:
+                break
+        if refused:
+            raise refused[0]
 
 
 @contextlib.contextmanager

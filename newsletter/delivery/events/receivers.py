@@ -1,14 +1,14 @@
 """Receivers that refuse our mail for reasons of their own: counted by domain, told to the author, no reader's fault.
 
-While a mailing is being sent, it stops where one receiver refuses too much of it: what goes on is refused as well, and
-makes it worse.
+While a mailing is being sent, it stops where a receiver of a real share of it refuses too much: what goes on is refused
+as well, and makes it worse. Of a smaller one the author is told, and the sending goes on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -18,6 +18,7 @@ from newsletter.delivery.models.history import Step
 from newsletter.publication.models import Publication
 
 AT_LEAST, SHARE = 20, 0.1  # copies refused, of those sent to the receiver
+STOPS_AT = 0.05  # of all copies: anybody can have twenty mailboxes at a domain of their own
 SHOWN = 10  # pauses
 
 
@@ -45,26 +46,32 @@ class Pause:
 
 
 def stop(events: Iterable[Event]) -> None:
-    """Pause the mailings of which one of these events says that a receiver refuses too much of them."""
+    """Pause the mailings of which one of these events says that a large receiver refuses too much of them."""
     told = {(one.mailing_id, one.domain) for one in events if one.verdict == Verdict.POLICY and one.domain}
-    for mailing in Mailing.objects.filter(pk__in=[pk for pk, _domain in told if pk]).defer("html", "text"):
+    sending = Mailing.objects.filter(pk__in=[pk for pk, _domain in told if pk], state=Mailing.State.SENDING)
+    for mailing in sending.defer("html", "text"):
         mine = [domain for pk, domain in told if pk == mailing.pk]
         for found in refusing(mailing, mine):
+            if not _has_real_share(mailing, found.domain):
+                continue
             with translation.override(Publication.objects.current().language):
                 mailing.pause(str(found), Mailing.Cause.RECEIVER)
 
 
-def refusing(mailing: Mailing, domains: Iterable[str] = ()) -> Iterator[Refusing]:
+def refusing(mailing: Mailing, domains: Collection[str] = ()) -> Iterator[Refusing]:
     """Yield which receivers refuse too much of a mailing since it last went on. domains: of these alone, or of all."""
     since = mailing.steps.filter(what=Step.What.RESUMED).order_by("pk").values_list("at", flat=True).last()
     told = Event.objects.filter(mailing_id=mailing.pk, verdict=Verdict.POLICY).exclude(domain="")
     told = told.filter(created_at__gt=since) if since else told
-    wanted = sorted(domains) or sorted(told.values_list("domain", flat=True).distinct())
-    for domain in wanted:
-        of_it = told.filter(domain=domain)
-        count = of_it.values("seq").distinct().count()
-        if count >= AT_LEAST and count > SHARE * _sent_to(mailing, domain):
-            yield Refusing(domain, count, of_it.order_by("pk").values_list("words", flat=True).last() or "")
+    told = told.filter(domain__in=domains) if domains else told
+    counted = told.order_by("domain").values_list("domain").annotate(count=Count("seq", distinct=True))
+    for domain, count in counted.filter(count__gte=AT_LEAST):
+        if count > SHARE * _sent_to(mailing, domain):
+            yield Refusing(domain, count, _last_words(told, domain))
+
+
+def _last_words(told: QuerySet[Event], domain: str) -> str:
+    return told.filter(domain=domain).order_by("pk").values_list("words", flat=True).last() or ""
 
 
 def _sent_to(mailing: Mailing, domain: str) -> int:
@@ -73,6 +80,12 @@ def _sent_to(mailing: Mailing, domain: str) -> int:
     largest = {name: counted.by_domain.get(name) for name in counted.domains} if counted else {}
     sent = {name: int(numbers[Delivery.State.SENT]) for name, numbers in largest.items() if numbers}
     return sent.get(domain, min(sent.values(), default=mailing.counts().sent))
+
+
+def _has_real_share(mailing: Mailing, domain: str) -> bool:
+    """Return whether a receiver has a real share of a mailing's readers; asked only where much was refused."""
+    theirs = mailing.deliveries.filter(subscriber__email__iendswith=f"@{domain}")
+    return theirs.count() >= STOPS_AT * mailing.total
 
 
 def pauses(since: datetime) -> list[Pause]:
@@ -89,5 +102,4 @@ def _named_in(step: Step) -> Iterator[Refusing]:
     counted = told.order_by().values_list("domain").annotate(count=Count("seq", distinct=True))
     for domain, count in counted.filter(count__gte=AT_LEAST):
         if step.detail.startswith(f"{domain} "):
-            words = told.filter(domain=domain).order_by("pk").values_list("words", flat=True).last()
-            yield Refusing(domain, count, words or "")
+            yield Refusing(domain, count, _last_words(told, domain))

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import ClassVar
 
-from django.db import connection, models
-from django.db.models import Q
+from django.db import connection, models, transaction
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 KEPT_FOR = timedelta(days=30)  # what was applied; mails have addresses in them
 REQUESTS_KEPT_FOR = timedelta(days=2)  # of a provider, once they are understood: a mailing has millions
+READ_WITHIN = timedelta(minutes=5)  # whoever began to read and is not through by then has died
+TRIES = 2  # to read one
 FORGOTTEN_AT_ONCE = 2_000
 STORE = """INSERT INTO delivery_arrival (source, key, body, about, received_at, state, what, note)
     VALUES (%s, %s, %s, %s, %s, %s, '', '') ON CONFLICT (source, key) DO NOTHING"""
@@ -22,6 +24,41 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
     def waiting(self) -> "ArrivalQuerySet":
         """Return those that are not read yet, oldest first."""
         return self.filter(state=Arrival.State.WAITING).order_by("pk")
+
+    def unproven(self) -> "ArrivalQuerySet":
+        """Return those that say something of readers and prove nothing, the newest first."""
+        return self.filter(state=Arrival.State.UNPROVEN).order_by("-pk")
+
+    def begin(self, keys: list[int], now: datetime) -> list["Arrival"]:
+        """Return those of these that wait and that nobody else is reading, as begun."""
+        with transaction.atomic():
+            skip = connection.features.has_select_for_update_skip_locked
+            free = self.waiting().filter(Q(begun_at=None) | Q(begun_at__lt=now - READ_WITHIN), pk__in=keys)
+            mine = list(free.filter(begun__lt=TRIES).select_for_update(skip_locked=skip))
+            self.filter(pk__in=[one.pk for one in mine]).update(begun=F("begun") + 1, begun_at=now)
+        for one in mine:
+            one.begun, one.begun_at = one.begun + 1, now
+        return mine
+
+    def give_back(self, keys: list[int]) -> None:
+        """Let these wait as if nobody had begun to read them."""
+        if keys:
+            self.waiting().filter(pk__in=keys).update(begun=0, begun_at=None)
+
+    def give_up(self, now: datetime) -> int:
+        """Set aside those whose reading was begun twice and never ended; return how many."""
+        dead = self.waiting().filter(begun__gte=TRIES, begun_at__lt=now - READ_WITHIN)
+        note = "its reading was begun twice and never ended"
+        values = {"state": Arrival.State.UNREADABLE, "what": Arrival.What.UNKNOWN, "note": note, "applied_at": now}
+        return dead.update(**values) if dead.exists() else 0  # an UPDATE of nothing would lock a database in one file
+
+    def take_as_proven(self) -> int:
+        """Let what these say be applied as if they had proven it; return how many."""
+        return self.unproven().update(state=Arrival.State.WAITING, is_believed=True, begun=0, begun_at=None)
+
+    def dismiss(self) -> int:
+        """Keep these as mails of which nothing follows; return how many."""
+        return self.unproven().update(state=Arrival.State.APPLIED, note="dismissed: it proves nothing")
 
     def forget(self, before: datetime) -> int:
         """Delete what was applied before that moment; return how many. Of a reply nothing is here any more."""
@@ -53,6 +90,7 @@ class Arrival(models.Model):
         WAITING = "waiting", _("not read yet")
         APPLIED = "applied", _("read and applied")
         UNREADABLE = "unreadable", _("not understood")
+        UNPROVEN = "unproven", _("reported by a mail that proves nothing")
 
     class What(models.TextChoices):
         """What it turned out to be."""
@@ -78,6 +116,9 @@ class Arrival(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     what = models.CharField(max_length=10, choices=What, blank=True)
     note = models.CharField(max_length=500, blank=True, help_text="why it was not understood, or changed nothing")
+    begun = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="how often somebody began to read it")
+    begun_at = models.DateTimeField(null=True)
+    is_believed = models.BooleanField(default=False, db_default=False, help_text="taken as proven by the author")
     applied_at = models.DateTimeField(null=True)
     mailing_id = models.BigIntegerField(null=True, help_text="of the copy that it is about, where that is certain")
     seq = models.IntegerField(null=True)

@@ -1,14 +1,16 @@
 """What arrives by mail ends in the right states, once, whatever dies, and forged mails change nothing."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
-from django.db.utils import IntegrityError
+from django.db.utils import IntegrityError, OperationalError
 
 from newsletter.delivery.events import applying, rules
 from newsletter.delivery.events.reading import mail
 from newsletter.delivery.models import Arrival, Delivery, Event, Mailing, Reply
+from newsletter.delivery.models.events import READ_WITHIN
 from newsletter.mail import tokens
 from subscribers import departures
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
@@ -18,6 +20,7 @@ from tests.factories import make_publication, make_subscriber
 
 DAY = timedelta(days=1)
 TOLD_AT = NOW + DAY
+LATER = READ_WITHIN + timedelta(seconds=1)  # whoever was reading has died
 State, What = Arrival.State, Arrival.What
 
 pytestmark = pytest.mark.django_db
@@ -104,10 +107,79 @@ def test_a_signed_message_id_is_as_good_where_the_case_of_the_address_was_lost(m
     assert suppressed() == {("c@example.org", "bounced")}
 
 
-def test_without_a_signature_the_address_counts_if_it_was_mailed_lately(mailing):
-    receive(dsn(recipient="A@Example.org"))
+# What a stranger can write who knows that somebody reads us: no token, no Message-ID of ours.
+UNPROVEN = {
+    "a report": dsn(recipient="A@Example.org"),
+    "a report of a full mailbox": dsn(words=FULL, status="5.2.2"),
+    "a report of policy": dsn(words=BLOCKED, status="5.7.1"),
+    "a bounce without a report": plain(
+        f"<a@example.org>: host mx said: {GONE}", sender="MAILER-DAEMON@mx.example.org", subject="Undelivered Mail"
+    ),
+    "a complaint": complaint(returned()),
+    "a notice of Amazon's": plain(
+        json.dumps(
+            {
+                "notificationType": "Bounce",
+                "bounce": {
+                    "bounceType": "Permanent",
+                    "bounceSubType": "General",
+                    "bouncedRecipients": [{"emailAddress": "a@example.org", "status": "5.1.1"}],
+                    "timestamp": "2026-11-03T00:00:09.000Z",
+                    "feedbackId": "x",
+                },
+                "mail": {
+                    "timestamp": "2026-11-03T00:00:00.000Z",
+                    "messageId": "m",
+                    "source": "news@news.example.org",
+                    "destination": ["a@example.org"],
+                },
+            }
+        ),
+        sender="AWS Notifications <no-reply@sns.amazonaws.com>",
+        subject="AWS Notification Message",
+    ),
+}
+
+
+@pytest.mark.parametrize("body", UNPROVEN.values(), ids=UNPROVEN)
+def test_a_mail_that_proves_nothing_counts_nowhere_and_is_shown_to_the_author(mailing, body):
+    mailing.deliveries.update(state=Delivery.State.UNCERTAIN)
+
+    (arrival,) = receive(body)
+
+    assert nothing_changed()
+    assert not Event.objects.exists()
+    assert set(mailing.deliveries.values_list("state", flat=True)) == {Delivery.State.UNCERTAIN}
+    assert (arrival.state, arrival.note, arrival.seq) == (State.UNPROVEN, "a@example.org", seq_of(mailing))
+
+
+@pytest.mark.parametrize("action", ["delayed", "delivered"])
+def test_what_a_stranger_says_of_a_copy_that_is_on_its_way_counts_nowhere_either(mailing, action):
+    (arrival,) = receive(dsn(action=action, words=BLOCKED, status="4.7.1"))
+
+    assert not Event.objects.exists()
+    assert (arrival.state, arrival.what) == (State.APPLIED, What.NOTICE)
+
+
+def test_the_author_may_take_such_a_mail_as_proven(mailing):
+    receive(UNPROVEN["a report"], UNPROVEN["a report of policy"].replace(b"<1@", b"<2@"))
+
+    assert Arrival.objects.filter(pk=Arrival.objects.earliest("pk").pk).take_as_proven() == 1
+    applying.apply_some(TOLD_AT, 1)
 
     assert suppressed() == {("a@example.org", "bounced")}
+    assert [one.state for one in Arrival.objects.order_by("pk")] == [State.APPLIED, State.UNPROVEN]
+
+
+def test_a_mail_that_was_dismissed_bars_nobody_and_cannot_be_taken_as_proven_later(mailing):
+    receive(UNPROVEN["a complaint"])
+
+    assert Arrival.objects.dismiss() == 1
+    assert Arrival.objects.take_as_proven() == 0
+    applying.apply_some(TOLD_AT, 1)
+
+    assert nothing_changed()
+    assert Arrival.objects.get().state == State.APPLIED
 
 
 def test_without_a_signature_what_was_sent_weeks_ago_says_nothing(mailing):
@@ -245,10 +317,60 @@ def test_a_worker_that_dies_while_it_applies_has_done_nothing_and_the_next_does_
     assert not Event.objects.exists()
     assert Arrival.objects.waiting().count() == 1
 
-    applying.apply_some(TOLD_AT, 1)
+    applying.apply_some(TOLD_AT + LATER, 1)
 
     assert suppressed() == {("a@example.org", "bounced")}
     assert not Arrival.objects.waiting().exists()
+
+
+def test_a_mail_that_another_worker_is_reading_is_not_read(mailing, monkeypatch):
+    read = []
+
+    def reading(arrival):
+        read.append(arrival.pk)
+        applying.apply_some(TOLD_AT, 1)
+        return mail.read(arrival)
+
+    monkeypatch.setitem(applying.READERS, "mail", reading)
+    receive(dsn(verp(mailing, seq_of(mailing))))
+
+    assert len(read) == 1
+    assert suppressed() == {("a@example.org", "bounced")}
+
+
+def test_a_mail_that_ends_its_reader_twice_is_set_aside_and_takes_no_other_with_it(mailing, monkeypatch):
+    def die_of_the_first(arrival):
+        if b"killer" in bytes(arrival.body):
+            raise SystemExit
+        return mail.read(arrival)
+
+    monkeypatch.setitem(applying.READERS, "mail", die_of_the_first)
+    with pytest.raises(SystemExit):
+        receive(plain("killer"), *[dsn(verp(mailing, seq_of(mailing, name)), name=f"<{name}@x>") for name in "ab"])
+    with pytest.raises(SystemExit):
+        applying.apply_some(TOLD_AT + LATER, 1)
+    applying.apply_some(TOLD_AT + 2 * LATER, 1)
+
+    killer, *others = Arrival.objects.order_by("pk")
+    assert (killer.state, killer.what) == (State.UNREADABLE, What.UNKNOWN)
+    assert (killer.note, bytes(killer.body)) == ("its reading was begun twice and never ended", plain("killer"))
+    assert [one.state for one in others] == [State.APPLIED] * 2
+    assert suppressed() == {("a@example.org", "bounced"), ("b@example.org", "bounced")}
+
+
+def test_a_database_that_is_away_ends_no_reading(mailing, monkeypatch):
+    def away(news):
+        raise OperationalError("the server is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(rules, "apply", away)
+        for _times in range(3):
+            with pytest.raises(OperationalError):
+                receive(dsn(verp(mailing, seq_of(mailing))))
+
+    applying.apply_some(TOLD_AT, 1)
+
+    assert suppressed() == {("a@example.org", "bounced")}
 
 
 def test_what_another_worker_has_applied_meanwhile_is_left_alone(mailing, monkeypatch):
@@ -304,7 +426,7 @@ def test_hundreds_are_applied_with_few_questions(mailing, django_assert_max_num_
         [Arrival(source="mail", key=str(number), body=body, received_at=NOW) for number in range(90)]
     )
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         assert applying.apply_some(TOLD_AT, 5) == 90
 
 

@@ -53,6 +53,19 @@ def test_a_mail_that_cannot_be_moved_is_stored_and_moved_later(mailbox, broken):
     assert mailbox.held() == []
 
 
+def test_a_mail_that_cannot_be_moved_does_not_hold_up_those_behind_it(mailbox):  # noqa: F811
+    mailbox.deliver(FIRST, SECOND)
+    mailbox.refused = {1}
+
+    with pytest.raises(MailboxAway, match="is refused"):
+        fetch(NOW)
+
+    assert sorted(stored()) == sorted([FIRST, SECOND])
+    assert mailbox.held() == [FIRST]
+    assert mailbox.held("Processed") == [SECOND]
+    assert "is refused" in MailFetch.objects.get().problem
+
+
 def test_a_mail_that_cannot_be_stored_stays_in_the_mailbox(mailbox):  # noqa: F811
     def away(*_args):
         raise OperationalError("no connection")

@@ -10,7 +10,7 @@ from newsletter.delivery.events.finding import NOBODY
 from newsletter.delivery.events.receivers import AT_LEAST
 from newsletter.delivery.events.rules import News
 from newsletter.delivery.models import Breakdown, Event, Happening, Mailing
-from subscribers.models import Suppression
+from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.factories import finish_batches, make_publication
 
@@ -103,6 +103,19 @@ def test_one_copy_in_ten_of_a_large_receiver_may_be_refused(mailing, sent, state
     Breakdown.objects.create(mailing=mailing, domains=["example.org"], by_domain={"example.org": [0, sent, 0, 0, 0, 0]})
 
     assert told(mailing, AT_LEAST).state == state
+
+
+def test_a_receiver_of_few_readers_stops_nothing_and_the_author_is_told(mailing):
+    small = Subscriber.objects.get(email="a@example.org")
+    Subscriber.objects.filter(pk=small.pk).update(email="a@small.example")
+    Mailing.objects.update(total=21)  # of whom one is at this domain: less than five in a hundred
+
+    told(mailing, AT_LEAST, domain="small.example")
+    alerts.observe(NOW)
+
+    assert mailing.state == "sending"
+    assert Happening.objects.get().kind == "refused"
+    assert "small.example refuses 20 copies" in Happening.objects.get().detail
 
 
 def test_after_the_author_has_resumed_only_what_comes_later_counts(mailing):

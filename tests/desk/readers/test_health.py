@@ -6,7 +6,9 @@ import pytest
 from django.utils import timezone, translation
 
 from newsletter.delivery.events import applying, hygiene
-from newsletter.delivery.models import Arrival, Breakdown, Event, Mailing
+from newsletter.delivery.models import Arrival, Breakdown, Delivery, Event, Mailing
+from subscribers.models import Subscriber, Suppression
+from tests.delivery.events.mails import complaint, returned
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -141,6 +143,49 @@ def test_the_page_costs_the_same_for_many_issues_and_arrivals(owner, django_asse
 
     with django_assert_max_num_queries(22):
         owner.get(PAGE)
+
+
+@pytest.fixture
+def unproven():
+    """Two complaints about readers that prove nothing."""
+    mailing = make_mailing()
+    for number, name in enumerate("ab"):
+        reader = make_subscriber(f"{name}@example.org")
+        mailing.deliveries.create(seq=number, subscriber=reader, state=Delivery.State.SENT, sent_at=NOW)
+        Arrival.objects.store("mail", complaint(returned(), recipient=f"{name}@example.org"), NOW)
+    Subscriber.objects.update(created_at=NOW - timedelta(days=30))
+    applying.apply_some(NOW, 5)
+    return Arrival.objects.unproven()
+
+
+def test_a_mail_that_proves_nothing_is_shown_and_taken_as_proven_by_a_button(carer, unproven):
+    assert "a@example.org" in carer.get(PAGE).text
+    first = unproven.earliest("pk")
+
+    page = carer.post(f"{PAGE}unproven/{first.pk}/", follow=True).text
+    applying.apply_some(NOW, 5)
+
+    assert "It is taken as proven." in page
+    assert "a@example.org" not in page
+    assert list(Suppression.objects.values_list("email", "reason")) == [("a@example.org", "complained")]
+
+
+@pytest.mark.parametrize(("chosen", "left"), [("first", 1), ("all", 0)])
+def test_mails_that_prove_nothing_are_dismissed_by_a_button(carer, unproven, chosen, left):
+    one = {"mail": unproven.earliest("pk").pk} if chosen == "first" else {}
+
+    page = carer.post(f"{PAGE}unproven/dismissed/", one, follow=True).text
+    applying.apply_some(NOW, 5)
+
+    assert f"{2 - left} mail" in page
+    assert unproven.count() == left
+    assert not Suppression.objects.exists()
+
+
+def test_whoever_may_bar_nobody_takes_no_mail_as_proven(client, unproven):
+    client.force_login(make_helper("writer", name="wei"))
+
+    assert client.post(f"{PAGE}unproven/{unproven.earliest('pk').pk}/").status_code == 403
 
 
 def test_a_list_of_nobody_says_when_the_page_fills(carer):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_string
 from email.message import Message
+from itertools import islice
 
 from newsletter.delivery.events.reading.message import BOUNDED, blocks, field, parts
 
@@ -16,6 +17,7 @@ BLOCK = re.compile(
     r"^(?:Final|Original)-Recipient:.*(?:\n(?:[a-z-]{1,40}:|[ \t]).*){1,30}", re.MULTILINE | re.IGNORECASE
 )
 
+BLOCKS_MAX = 200  # of one report
 FAILED = {"failed", "failure", "expired", "error"}  # SendGrid's and OpenSMTPD's words
 
 
@@ -45,14 +47,13 @@ def words_between(message: Message) -> str:
 
 
 def _blocks(message: Message) -> Iterator[Message]:
-    for part in parts(message):
-        if part.get_content_type() in REPORTS:
-            yield from blocks(part)
+    found = (block for part in parts(message) if part.get_content_type() in REPORTS for block in blocks(part))
+    return islice(found, BLOCKS_MAX)
 
 
 def recipients_in(raw: str) -> list[Recipient]:
     """Return whom a report is about whose parts are broken: by its fields, wherever they stand."""
-    found = [message_from_string(match[0], policy=BOUNDED) for match in BLOCK.finditer(raw)]
+    found = [message_from_string(match[0], policy=BOUNDED) for match in islice(BLOCK.finditer(raw), BLOCKS_MAX)]
     return [one for block in found if (one := _recipient(block))]
 
 

@@ -5,15 +5,16 @@ by the words around the address.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.message import Message
-
-from flufl.bounce import scan_message
+from functools import lru_cache
 
 from newsletter.delivery.events.reading import auto_replies, words
 from newsletter.delivery.events.reading.message import address, field, returned
 
 WORDS = 450  # characters around a recipient that are read
+REPORT_MAX = 16 * 1024  # of a text: what a server says stands at its beginning
+LINES_MAX = 200  # that begin with an address
 REPORTS = {"multipart/report", "message/delivery-status"}
 # The local parts of programs that return mail, and what they call themselves.
 DAEMON = re.compile(
@@ -73,7 +74,10 @@ ARRIVED = re.compile(
 ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
 ALONE = re.compile(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
 AT_LINE_START = re.compile(rf"^([ \t]{{0,8}})<?({ADDRESS.pattern})", re.MULTILINE)
-STRONG = re.compile(r"(?<![\d.])(?<!\d:)[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
+STRONG = re.compile(
+    r"(?<![\d.])(?<!\d:)[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])"
+    r"|(?<=\n-- )[45]\.\d{1,3}\.\d{1,3}(?= )"  # Mimecast, below its own guess
+)
 
 
 def is_by_daemon(message: Message) -> bool:
@@ -111,10 +115,11 @@ def _is_bare(message: Message) -> bool:
     return bool({field(message, name) for name in ("Return-Path", "X-Envelope-From")} & {"<>", "< >"})
 
 
-def looks_returned(message: Message, text: str) -> bool:
+def looks_returned(message: Message, text: str, scanned: Callable[[], list[str]]) -> bool:
     """Return whether a mail was written by a mail server about one that it could not deliver: two signs say so.
 
     Who writes it, an empty return path, its subject, and what stands in it. A person who forwards a bounce has one.
+    scanned: returns whom flufl.bounce finds in it, which takes longest.
     """
     subject = field(message, "Subject")
     is_report = message.get_content_type() == "multipart/report" and not ANSWER.match(subject)
@@ -127,14 +132,19 @@ def looks_returned(message: Message, text: str) -> bool:
         return False  # away, with the letter and a code in its words
     if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops speak of deliveries, too
         return (is_titled or is_bare) and returned(message) is not None
-    signs = [is_by_daemon(message), is_bare, is_titled, not is_answer(message) and _tells_of_failure(message, text)]
+    signs = [
+        is_by_daemon(message),
+        is_bare,
+        is_titled,
+        not is_answer(message) and _tells_of_failure(message, text, scanned),
+    ]
     is_gateway = bool(ERROR.search(text)) and (not is_answer(message) or bool(ENVELOPE.search(text)))
     return sum(signs) > 1 or (signs[0] and is_gateway)
 
 
-def is_about_failure(message: Message, text: str) -> bool:
+def is_about_failure(message: Message, text: str, scanned: Callable[[], list[str]]) -> bool:
     """Return whether a mail says that one was not delivered, be it by its subject alone."""
-    return _is_titled(message) or _tells_of_failure(message, text)
+    return _is_titled(message) or _tells_of_failure(message, text, scanned)
 
 
 def report_type(message: Message) -> str:
@@ -142,12 +152,12 @@ def report_type(message: Message) -> str:
     return str(message.get_param("report-type", "")).lower()
 
 
-def _tells_of_failure(message: Message, text: str) -> bool:
+def _tells_of_failure(message: Message, text: str, scanned: Callable[[], list[str]]) -> bool:
     """Return whether there are a server's reply and the mail that it was about, or a form that flufl.bounce knows."""
     if returned(message) is not None and NOT_DELIVERED.search(text[:1000]):
         return True
     has_original = returned(message) is not None or len(report_of(text)) < len(text[:4000])
-    return (has_original and bool(STRONG.search(report_of(text)))) or bool(scan_message(message))
+    return (has_original and bool(STRONG.search(report_of(text)))) or bool(scanned())
 
 
 def has_arrived(message: Message, text: str) -> bool:
@@ -164,23 +174,28 @@ def is_only_late(message: Message, text: str) -> bool:
     return (is_called_late and not words.NO_SUCH_ADDRESS.search(first)) or bool(GOES_ON.search(report))
 
 
+@lru_cache(maxsize=8)  # asked for each recipient of a report
 def report_of(text: str) -> str:
     """Return what a server says in a text, without the mail that it returns below."""
+    text = text[:REPORT_MAX]
     said = [found.end() for found in (ADDRESS.search(text), STRONG.search(text)) if found]
     begins = ORIGINAL.search(text, min(said)) if said else None
     return text[: begins.start()] if begins else text[:4000]
 
 
-def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
-    """Return whom a bounce is about: as its fields, its form or its words say. own: to whom it came."""
+def failed_addresses(message: Message, text: str, own: list[str], scanned: list[str]) -> list[str]:
+    """Return whom a bounce is about: as its fields, its form or its words say.
+
+    own: to whom it came. scanned: whom flufl.bounce finds in it.
+    """
     report = report_of(text)
     named = ADDRESS.findall(field(message, "X-Failed-Recipients")) or ALONE.findall(report)
     if not named:
-        found = [one.decode("ascii", "replace") for one in sorted(scan_message(message))]
-        named = [one for one in found if one.lower() in report.lower()]
+        lower = report.lower()
+        named = [one for one in scanned if one.lower() in lower]
     if not named:
         others = {one.lower() for one in [*own, address(message, "From")]}
-        lines = [(len(indent), one) for indent, one in AT_LINE_START.findall(report)]
+        lines = [(len(indent), one) for indent, one in AT_LINE_START.findall(report)[:LINES_MAX]]
         least = min(lines)[0] if lines else 0
         first = [one for indent, one in lines if indent == least]  # a reply that goes on stands further in
         found = [one for one in [*first, *ADDRESS.findall(report)[:20]] if one.lower() not in others]

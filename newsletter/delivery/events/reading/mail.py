@@ -10,6 +10,8 @@ from email.message import Message
 from functools import cached_property
 from hashlib import sha256
 
+from flufl.bounce import scan_message
+
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
 from newsletter.delivery.events.reading import (
     arf,
@@ -24,6 +26,7 @@ from newsletter.delivery.events.reading import (
 from newsletter.delivery.models.events import Arrival, Event
 
 RECIPIENTS_MAX = 100  # of one report: a mail of ours has one
+SCANNED_MAX, SCANNED_LINES_MAX = 64 * 1024, 1_000  # octets and lines that flufl.bounce reads: its time grows with both
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,19 @@ class Opened:
     """A mail, and what several readers need of it, made once. to: whom it came to, the envelope's first."""
 
     mail: Message
+    body: bytes
     text: str
     raw: str
     to: list[str]
     at: datetime
     key: str
     inner: Message | None
+
+    @cached_property
+    def scanned(self) -> list[str]:
+        """Return whom a bounce in a form that flufl.bounce knows is about."""
+        begins = message.beginning(self.body[:SCANNED_MAX], SCANNED_LINES_MAX)
+        return sorted(one.decode("ascii", "replace") for one in scan_message(message.parse(begins)))
 
     @cached_property
     def raw_body(self) -> str:
@@ -71,6 +81,7 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
     mail = message.parse(body)
     opened = Opened(
         mail=mail,
+        body=body,
         text=message.text(mail),
         raw=body[: message.READ_MAX].decode("utf-8", "replace").replace("\r\n", "\n"),
         to=message.came_to(mail, envelope_to),
@@ -135,7 +146,7 @@ def _gatekeeper(opened: Opened) -> Reading | None:
 
 def _report(opened: Opened) -> Reading | None:
     about = dsn.recipients(opened.mail) if foreign.is_by_machine(opened.mail) else []
-    if not about and foreign.looks_returned(opened.mail, opened.text):
+    if not about and foreign.looks_returned(opened.mail, opened.text, lambda: opened.scanned):
         about = dsn.recipients_in(opened.raw)
     if not about:
         return None
@@ -189,13 +200,14 @@ def _told(
 
 
 def _foreign(opened: Opened) -> Reading | None:
-    if not foreign.looks_returned(opened.mail, opened.text):
+    if not foreign.looks_returned(opened.mail, opened.text, lambda: opened.scanned):
         return None
     if foreign.has_arrived(opened.mail, opened.text):
         return Reading(What.NOTICE, names=opened.names, note="a mail server, about a mail that arrived")
     is_late = foreign.is_only_late(opened.mail, opened.text)
-    named = foreign.failed_addresses(opened.mail, opened.text, opened.to)[:RECIPIENTS_MAX]
-    if not named and opened.names == Names() and not foreign.is_about_failure(opened.mail, opened.text):
+    named = foreign.failed_addresses(opened.mail, opened.text, opened.to, opened.scanned)[:RECIPIENTS_MAX]
+    is_about_failure = foreign.is_about_failure(opened.mail, opened.text, lambda: opened.scanned)
+    if not named and opened.names == Names() and not is_about_failure:
         return Reading(What.NOTICE, note="a mail server, about something else")  # such as of our own mailbox
     facts = []
     for number, recipient in enumerate(named or [""]):

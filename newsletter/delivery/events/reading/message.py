@@ -11,13 +11,19 @@ from email import message_from_bytes, message_from_string
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.policy import Compat32
+from email.policy import Compat32, Policy
 from email.utils import getaddresses, parseaddr, parsedate_to_datetime
+from itertools import islice
 
 READ_MAX = 1024 * 1024  # octets that are read; a report stands before the mail that it returns
 TEXT_MAX = 64 * 1024  # characters of one text
 # Of one field. The standard library takes parameters apart in a time that grows with the square of their length.
-FIELD_MAX, PARAMETERS_MAX = 64 * 1024, 4 * 1024
+FIELD_MAX, PARAMETERS_MAX = 16 * 1024, 2 * 1024
+# Of one mail. Each line is held against the boundary of every part that it lies in; a file is sent in lines of 76.
+LINES_MAX, LINE_LEAST = 50_000, 64
+FIELDS_MAX, PARTS_MAX, MULTIPARTS_MAX = 1_000, 1_000, 50
+NAMED_MAX = 20  # tokens and Message-IDs of one mail that are looked at, and fields of a name
+ADDRESSES_MAX = 16 * 1024  # characters of the fields of addresses together
 # What Python decodes like a character set, and no mail is written in. The time of punycode grows with the square of a
 # text: 256 KB take three seconds.
 NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
@@ -27,6 +33,10 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 PLUS = re.compile(r"\+([0-9A-Za-z]{17,24})@")
 TOKEN_IN_LINK = re.compile(r"(?:/unsubscribe/|\+)([0-9A-Za-z]{17,24})(?=[/@])")
 QUOTED_ID = re.compile(r"^(?:Message-ID|X-Message-ID):\s*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+
+
+class _TooMuch(Exception):
+    """A mail has more parts than any that people or programs write."""
 
 
 class _Bounded(Compat32):
@@ -40,18 +50,57 @@ class _Bounded(Compat32):
 BOUNDED = _Bounded()
 
 
+class _Parts:
+    """Makes the parts of one mail; raises when they are too many, or may lie too deep within each other."""
+
+    def __init__(self) -> None:
+        self.made = self.multiparts = 0
+        self.last = Message()
+
+    def __call__(self, policy: Policy) -> Message:
+        self.made += 1
+        self.multiparts += self.last.get_content_maintype() == "multipart"
+        if self.made > PARTS_MAX or self.multiparts > MULTIPARTS_MAX:
+            raise _TooMuch
+        self.last = Message(policy=policy)
+        return self.last
+
+
 def parse(body: bytes, at_most: int | None = READ_MAX) -> Message:
     """Return a mail; nothing that is no mail raises, it is one without fields. at_most: octets that are read.
 
-    Of one whose parts lie within each other too deep to be taken apart, the body is one text.
+    Of one whose parts are too many or lie within each other too deep, the body is one text.
     """
     octets = body[:at_most].lstrip(b"\r\n")
     if octets.startswith(b"From "):  # the separator of an mbox
         octets = octets.partition(b"\n")[2]
+    octets = _with_few_fields(_with_few_lines(octets))
     try:
-        return message_from_bytes(octets, policy=BOUNDED)
-    except RecursionError:
+        return message_from_bytes(octets, policy=BOUNDED.clone(message_factory=_Parts()))
+    except (RecursionError, _TooMuch):
         return BytesHeaderParser(policy=BOUNDED).parsebytes(octets)
+
+
+def _with_few_lines(octets: bytes) -> bytes:
+    """Return the beginning of a mail whose lines are too many for what it holds."""
+    if octets.count(b"\n") + octets.count(b"\r") <= LINES_MAX + len(octets) // LINE_LEAST:
+        return octets
+    return beginning(octets, LINES_MAX)
+
+
+def _with_few_fields(octets: bytes) -> bytes:
+    """Return a mail without the fields above its body that are too many."""
+    found = (octets.find(blank) for blank in (b"\n\n", b"\n\r\n"))
+    ends = min((at for at in found if at >= 0), default=len(octets))
+    if octets.count(b"\n", 0, ends) <= FIELDS_MAX:
+        return octets
+    return beginning(octets[:ends], FIELDS_MAX) + octets[ends:]
+
+
+def beginning(octets: bytes, lines: int) -> bytes:
+    """Return the first lines of a mail."""
+    last = next(islice(re.finditer(rb"\r\n?|\n", octets), lines - 1, None), None)
+    return octets[: last.end()] if last else octets
 
 
 def field(message: Message, name: str) -> str:
@@ -77,7 +126,7 @@ def date(message: Message, received_at: datetime) -> datetime:
     """Return when a mail says that it was written, if that can be: not later than it came, nor weeks before."""
     try:
         at = parsedate_to_datetime(field(message, "Date"))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return received_at
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     return at if 0 <= (received_at - at).total_seconds() <= 14 * 86400 else received_at
@@ -136,9 +185,8 @@ def blocks(part: Message) -> list[Message]:
     payload = part.get_payload()
     if isinstance(payload, list):
         return [block for block in payload if isinstance(block, Message)]
-    return [
-        message_from_string(block, policy=BOUNDED) for block in re.split(r"\n\s*\n", text_of(part)) if block.strip()
-    ]
+    some = re.split(r"\n\s*\n", text_of(part), maxsplit=FIELDS_MAX)[:FIELDS_MAX]
+    return [message_from_string(block, policy=BOUNDED) for block in some if block.strip()]
 
 
 def returned(message: Message) -> Message | None:
@@ -155,23 +203,23 @@ def returned(message: Message) -> Message | None:
 
 def came_to(message: Message, envelope: list[str]) -> list[str]:
     """Return the addresses that a mail was sent to, those of its envelope first."""
-    values = [str(value) for name in CAME_TO for value in message.get_all(name, [])]
-    found = [found for _name, found in getaddresses(values, strict=False)]
+    values = [str(value) for name in CAME_TO for value in message.get_all(name, [])[:NAMED_MAX]]
+    found = [found for _name, found in getaddresses([", ".join(values)[:ADDRESSES_MAX]], strict=False)]
     return [one for one in dict.fromkeys([*envelope, *found]) if "@" in one]
 
 
 def tokens_to(addresses: list[str]) -> tuple[str, ...]:
     """Return what may be tokens of ours behind the + of addresses."""
-    return tuple(match[1] for one in addresses if (match := PLUS.search(one)))
+    return tuple(islice((match[1] for one in addresses if (match := PLUS.search(one))), NAMED_MAX))
 
 
 def tokens_quoted(inner: Message) -> tuple[str, ...]:
     """Return what may be tokens of ours in the fields of a mail that was returned."""
     fields = " ".join(str(inner.get(name, "")) for name in ("Return-Path", "List-Unsubscribe"))
-    return tuple(dict.fromkeys(TOKEN_IN_LINK.findall(fields)))
+    return tuple(islice(dict.fromkeys(TOKEN_IN_LINK.findall(fields)), NAMED_MAX))
 
 
 def ids_quoted(inner: Message | None, body: str) -> tuple[str, ...]:
     """Return the Message-IDs of the mail that is returned, as a part of its own or in the text."""
     named = [field(inner, "Message-ID")] if inner is not None else []
-    return tuple(dict.fromkeys(one for one in [*named, *QUOTED_ID.findall(body)] if one))
+    return tuple(islice(dict.fromkeys(one for one in [*named, *QUOTED_ID.findall(body)] if one), NAMED_MAX))

@@ -1,7 +1,7 @@
 """What Amazon SES reports by mail: its SNS topic has an address as a subscriber, instead of a webhook.
 
-The text is the notification as JSON, with a footer below it. Whoever writes such a mail can say so as well, so nothing
-in it is vouched for: it counts as far as it names a copy of ours, as any other returned mail.
+The text is the notification as JSON, with a footer below it. Whoever writes such a mail can say so as well, so its
+sender is no proof: it counts where it has the return path or the Message-ID of a copy, as any other returned mail.
 Source: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html,
 https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
 """
@@ -20,6 +20,7 @@ from newsletter.delivery.events.reading import message, requests
 from newsletter.delivery.models.events import Arrival, Event
 
 BY = "sns.amazonaws.com"
+LISTED_MAX = 100  # entries of each list: mail.headers has the most
 KINDS = ("notificationType", "eventType")
 
 
@@ -33,7 +34,9 @@ def read(mail: Message, text: str, at: datetime) -> Reading | None:
         found = requests.read_request(providers.AMAZON, json.dumps(envelope).encode(), {}, at)
     except Unreadable:
         return None
-    facts = tuple(replace(fact, is_vouched=False) for fact in found.facts)
+    tokens = message.tokens_to([_source(said)])
+    named = ((one, replace(one.names, tokens=(*one.names.tokens, *tokens))) for one in found.facts)
+    facts = tuple(replace(one, is_vouched=False, names=names) for one, names in named)
     return Reading(_what({fact.kind for fact in facts}), facts, note="Amazon SES, by mail")
 
 
@@ -45,7 +48,23 @@ def _notification(mail: Message, text: str) -> Mapping[str, Any] | None:
         said, _end = json.JSONDecoder().raw_decode(text.lstrip())
     except (ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) and any(isinstance(said.get(one), str) for one in KINDS) else None
+    if not isinstance(said, dict) or not any(isinstance(said.get(one), str) for one in KINDS):
+        return None
+    return {name: _with_few(value) for name, value in said.items()}
+
+
+def _with_few(value: Any) -> Any:
+    """Return a part of a notification with no more recipients than a mail has: each is written out with all of it."""
+    if not isinstance(value, dict):
+        return value
+    return {name: one[:LISTED_MAX] if isinstance(one, list) else one for name, one in value.items()}
+
+
+def _source(said: Mapping[str, Any]) -> str:
+    """Return whom the copy was sent from: its return path, which has a token of ours."""
+    mail = said.get("mail")
+    source = mail.get("source") if isinstance(mail, Mapping) else ""
+    return source if isinstance(source, str) else ""
 
 
 def _what(kinds: set[Event.Kind]) -> Arrival.What:

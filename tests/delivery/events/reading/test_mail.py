@@ -1,9 +1,11 @@
 """What a mail is, and what a bounce says of its address: mails of our own, in the forms that servers write."""
 
+import random
 from datetime import UTC, datetime
 
 import pytest
 
+from benchmarks.mail_reading import made
 from newsletter.delivery.events.facts import Kind, Verdict, What
 from newsletter.delivery.events.reading.mail import read_mail
 from tests.delivery.conftest import NOW
@@ -16,6 +18,15 @@ DAEMON = "MAILER-DAEMON@mx.example.org"
 ORIGINAL = (
     "\n\n------ This is a copy of the message, including all the headers. ------\n\nReceived: by a.example\nTo: a@b.c\n"
 )
+
+
+MIMECAST = """-- a@example.org
+
+The problem appears to be :
+-- Recipient email address is possibly incorrect
+
+Additional information follows :
+-- 5.7.1 Service unavailable [x]"""
 
 
 def read(body, *to):
@@ -61,6 +72,7 @@ def said(reading):
         ("smtp; 552 5.3.4 message size exceeds the limit", "5.3.4", POLICY),
         ("smtp; 421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to complaints", "4.7.0", POLICY),
         ("", "5.7.509", POLICY),
+        ("smtp; 5.7.1 Service unavailable", "5.1.1", POLICY),
     ],
 )
 def test_a_report_says_by_its_words_and_codes_what_its_address_is_worth(words, status, verdict):
@@ -185,6 +197,8 @@ def test_a_date_that_cannot_be_is_not_believed(date):
         ("<a@example.org>:\nI'm not going to try again; this message has been in the queue too long.", SOFT),
         ("a@example.org\n    host mx said: 554 5.7.1 Message rejected as spam by Content Filtering.", POLICY),
         ("a@example.org\n    host mx refused to talk to me: 554 your IP is listed at zen.spamhaus.org", POLICY),
+        (MIMECAST, POLICY),
+        ("<a@example.org>: rejected\n\nreject reason: Mailbox full", SOFT),
     ],
 )
 def test_a_bounce_without_a_report_is_read_by_the_words_beside_the_address(text, verdict):
@@ -238,6 +252,27 @@ def test_what_stands_below_a_wide_rule_is_the_returned_mail():
     reading = bounced(f"<a@example.org>{refused}{'-' * 190} Original message\n<b@example.org>{refused}")
 
     assert said(reading) == [("a@example.org", HARD)]
+
+
+SHAPES = [
+    ("bounce", "newlines"),
+    ("bounce", "addresses"),
+    ("person in fields", "fields"),
+    ("person", "long rules"),
+    ("parts", "parts"),
+    ("files", "nested parts"),
+    ("report", "recipients"),
+    ("text report", "blocks"),
+    ("notice", "JSON"),
+    ("person in fields", "tokens"),
+]
+
+
+@pytest.mark.parametrize(("head", "unit"), SHAPES)
+def test_two_megabytes_of_whatever_shape_are_read_within_two_seconds(head, unit):
+    body = made(head, unit, 2_000_000, random.Random(7))
+
+    assert is_within(2, lambda: read(body, "bounces@news.example.org"))
 
 
 def test_a_text_in_which_every_line_could_begin_the_letter_is_read_in_linear_time():

@@ -10,8 +10,10 @@ from newsletter.delivery.events import applying
 from newsletter.delivery.events.facts import What
 from newsletter.delivery.events.reading.mail import read_mail
 from newsletter.delivery.models import Arrival, Delivery, Event
+from newsletter.mail import tokens
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW
+from tests.delivery.events.mails import message_id
 
 AT = datetime(2026, 11, 3, 1, tzinfo=UTC)
 FOOTER = "\n\n--\nIf you wish to stop receiving notifications from this topic, please click or visit the link below\n"
@@ -97,12 +99,28 @@ def arrive(mail, at=AT):
     applying.apply_some(at, 60)
 
 
-def test_an_address_that_is_gone_is_suppressed_once(sent):
-    arrive(by_mail(bounce()))
-    arrive(by_mail(bounce()))
+@pytest.mark.parametrize("proof", ["return path", "Message-ID"])
+def test_an_address_that_is_gone_is_suppressed_once_where_the_notice_has_what_only_its_copy_says(sent, proof):
+    said = bounce()
+    if proof == "return path":
+        said["mail"]["source"] = f"bounces+{tokens.sign('bounce', sent.pk << 24, sent.token_salt)}@news.example.org"
+    else:
+        said["mail"]["headers"] = [{"name": "Message-ID", "value": message_id(sent, 0)}]
+
+    arrive(by_mail(said))
+    arrive(by_mail(said))
 
     assert Suppression.objects.get().reason == "bounced"
     assert Event.objects.get().mailing_id == sent.pk
+
+
+def test_whoever_writes_in_the_name_of_amazon_bars_nobody(sent):
+    arrive(by_mail(bounce()))
+    arrive(by_mail(complaint()))
+
+    assert not Suppression.objects.exists()
+    assert not Event.objects.exists()
+    assert Arrival.objects.unproven().count() == 2
 
 
 def test_of_an_address_that_we_did_not_mail_lately_nothing_follows(sent):
@@ -111,3 +129,4 @@ def test_of_an_address_that_we_did_not_mail_lately_nothing_follows(sent):
     arrive(by_mail(bounce()))
 
     assert not Suppression.objects.exists()
+    assert not Arrival.objects.unproven().exists()

@@ -247,12 +247,22 @@ def test_parts_within_parts_end_somewhere(depth):
     assert found.letter.sender == "a@example.org"
 
 
-def test_thousands_of_files_are_counted_and_forty_named():
+def with_pictures(number):
     body = b"From: a@b.c\nContent-Type: multipart/mixed; boundary=x\n\n"
-    body += b"".join(b"--x\nContent-Type: image/png; name=%d.png\n\nabc\n" % n for n in range(5000)) + b"--x--"
-    found = personal.letter(body, "k")
+    body += b"".join(b"--x\nContent-Type: image/png; name=%d.png\n\nabc\n" % n for n in range(number))
+    return personal.letter(body + b"--x--", "k")
+
+
+def test_hundreds_of_files_are_counted_and_forty_named():
+    found = with_pictures(900)
 
     assert (len(found.files), found.more) == (40, 260)
+
+
+def test_a_mail_of_more_parts_than_anybody_sends_is_one_text():
+    found = with_pictures(5000)
+
+    assert found.files == ()
 
 
 @pytest.mark.slow("reads twenty megabytes")
