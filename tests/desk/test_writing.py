@@ -268,6 +268,7 @@ def test_nobody_else_is_offered_what_a_helper_has_typed_in_the_same_browser(desk
 def test_the_texts_of_an_issue_are_kept_too(desk, server):
     issue = make_issue(make_post("甲"))
     desk.goto(server.url + change(issue))
+    desk.route("**/change/", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
     write(desk, "大家好", at="#id_introduction")
     until_kept(desk)
 

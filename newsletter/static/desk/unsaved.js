@@ -59,10 +59,10 @@ function clearOut() {
   others().forEach((copy, index) => (index >= COPIES_MAX || copy.at < oldest) && forget(copy.key));
 }
 
-function write(contents) {
+function write(key, contents) {
   for (;;) {
     try {
-      localStorage.setItem(own(), JSON.stringify({ at: Date.now(), contents }));
+      localStorage.setItem(key, JSON.stringify({ at: Date.now(), contents }));
       return true;
     } catch {
       const oldest = others().pop();
@@ -93,7 +93,7 @@ function keep() {
     note("");
     return true;
   }
-  const isKept = write(contents());
+  const isKept = write(own(), contents());
   note(isKept ? say("Kept", { time: clock(Date.now()) }) : say("Unkept"));
   return isKept;
 }
@@ -107,6 +107,7 @@ function keepSoon() {
 // --- Copies that other pages left behind ---
 
 function putBack(copy) {
+  if (!isSaved()) write(`${own()}-before`, contents()); // what was typed here meanwhile is offered itself
   for (const [one, value] of Object.entries(copy.contents)) {
     const field = form.elements[one];
     if (field && field.value !== value) insert(field, value, 0, field.value.length);
