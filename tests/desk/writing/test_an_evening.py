@@ -73,6 +73,7 @@ def test_nothing_of_five_thousand_characters_is_lost(desk, server):
     compose(page, PARTS // 4)
     text += PARAGRAPH * (PARTS // 4)
     until(page, lambda: Revision.objects.exclude(refused_page="").filter(body=text.strip()).exists())
+    page.locator(".saving-both").wait_for()
     page.goto(server.url + page.get_attribute(".saving-both", "href"))
     page.get_by_role("button", name="Bring this version back").click()
     page.wait_for_url("**/change/")
