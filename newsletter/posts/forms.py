@@ -169,7 +169,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         at = date_format(timezone.localtime(self.changed_at), "DATETIME_FORMAT")
         message = _(
             "This post was saved at %(at)s in another tab or by somebody else. Nothing is overwritten: "
-            "copy what you typed, open the post again and put it in."
+            "what you typed is kept as a version."
         )
         raise ValidationError(message, code=ELSEWHERE, params={"at": at})
 

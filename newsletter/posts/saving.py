@@ -4,7 +4,7 @@ Rights, validation, proofs, the order of saving and the log are those of the ord
 """
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -54,10 +54,9 @@ class InPlaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return what else a script is told of a saved text."""
         return {}
 
-    def changed_at(self, saved: Any) -> datetime:
-        """Return when the text that the form shows was saved last."""
-        at: datetime = saved.updated_at
-        return at
+    def keep_refused(self, request: HttpRequest, form: Any) -> str:
+        """Keep what was typed while somebody else saved; return the address where both texts are seen."""
+        return self._place(form.instance.pk)["address"]
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -81,13 +80,13 @@ class InPlaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         saved = kwargs.get("obj")
         kind = f"{self.opts.app_label}.{self.opts.model_name}"
+        form = context["adminform"].form
         name = document_of(request) or secrets.token_hex(8)
         shown = {
             "document": name,
             "document_key": f"{kind}/{saved.pk}" if saved else f"{kind}/new/{name}",
             "document_kind": kind,
-            "changed_at": self.changed_at(saved) if saved else None,
-            "is_changed_elsewhere": context["adminform"].form.has_error(NON_FIELD_ERRORS, ELSEWHERE),
+            "both": self.keep_refused(request, form) if form.has_error(NON_FIELD_ERRORS, ELSEWHERE) else "",
         }
         return super().render_change_form(request, context | shown, **kwargs)
 
@@ -126,8 +125,8 @@ class InPlaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         general = [*form.non_field_errors(), *(text for formset in formsets for text in formset.non_form_errors())]
         general += [text for row in forms[1:] for text in row.non_field_errors()]
         errors = [_of_field(field) for one in forms for field in one if field.errors]
-        if context["is_changed_elsewhere"]:
-            facts = {"outcome": "elsewhere", "at": self.changed_at(form.instance).isoformat(), "general": general}
+        if context["both"]:
+            facts = {"outcome": "elsewhere", "both": context["both"], "general": general}
             return JsonResponse(facts, status=HTTPStatus.CONFLICT)
         return JsonResponse(
             {"outcome": "refused", "errors": errors, "general": general}, status=HTTPStatus.UNPROCESSABLE_ENTITY

@@ -43,10 +43,10 @@ class VersionsAdmin(WorkingCopyAdmin):
     def versions(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show what was saved of a post, the newest first."""
         post = self._changeable(request, pk)
-        page = Paginator(Revision.objects.of(pk).defer("title", "summary", "body"), PER_PAGE).get_page(
-            request.GET.get("p")
-        )
-        rows = [{"version": one, "who": who(one.by, one.via)} for one in page.object_list]
+        all_of_them = Revision.objects.with_refused(pk).defer("title", "summary", "body")
+        page = Paginator(all_of_them, PER_PAGE).get_page(request.GET.get("p"))
+        now = Revision.objects.of(pk).values_list("pk", flat=True).first()
+        rows = [{"version": one, "who": who(one.by, one.via), "is_now": one.pk == now} for one in page.object_list]
         return self._shown(request, "versions", post, page=page, rows=rows, title=_("Earlier versions"))
 
     def version(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
@@ -122,7 +122,7 @@ class VersionsAdmin(WorkingCopyAdmin):
 
 
 def _version(pk: int, number: int) -> Revision:
-    one = Revision.objects.of(pk).filter(pk=number).first()
+    one = Revision.objects.with_refused(pk).filter(pk=number).first()
     if one is None:
         raise Http404(number)
     return one
@@ -133,7 +133,7 @@ def _parts(before: Text | None, after: Text) -> list[dict[str, Any]]:
     names = {"title": _("Title"), "summary": _("Summary"), "body": _("Text of the post")}
     both = {name: (getattr(before, name) if before else "", getattr(after, name)) for name in names}
     return [
-        {"name": name, "label": names[name], "pieces": shortened(pieces(old, new))}
+        {"name": name, "label": names[name], "pieces": list(shortened(pieces(old, new)))}
         for name, (old, new) in both.items()
         if old != new
     ]

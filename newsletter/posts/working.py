@@ -12,6 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.posts.forms import PostForm
@@ -46,6 +47,7 @@ class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
         is_shown = bool({PUBLISH, UPDATE} & request.POST.keys())
         write = partial(super().save_model, request, obj, form, change)
         store_text(obj, form, is_shown=is_shown, write=write, now=timezone.now())
+        Revision.objects.drop_refused(obj.pk, page=document_of(request))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -55,14 +57,16 @@ class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
         if not (is_auto(request) and was_logged_lately(obj)):
             super().log_change(request, obj, message)
 
+    def keep_refused(self, request: HttpRequest, form: Any) -> str:
+        """Keep what was typed as a version of its own, which what is typed on on the same page replaces."""
+        post = form.instance
+        version = Revision.objects.refuse(post.pk, post, page=document_of(request), at=timezone.now())
+        return reverse("admin:posts_post_version", args=[post.pk, version.pk], query={"with": "now"})
+
     # --- How a script is answered ---
 
     def seen(self, saved: Post) -> dict[str, str]:
-        return {"seen_at": self.changed_at(saved).isoformat()}
-
-    def changed_at(self, saved: Post) -> datetime:
-        at: datetime = (saved.pending or saved).updated_at
-        return at
+        return {"seen_at": (saved.pending or saved).updated_at.isoformat()}
 
     def facts(self, saved: Post) -> dict[str, Any]:
         return {"pending": bool(saved.pending)}

@@ -7,7 +7,9 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class MinifyingStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # WhiteNoise has no types
-    """WhiteNoise's own; a sheet is kept without what only its authors need."""
+    """WhiteNoise's own; a sheet is kept without what only its authors need. Modules import others by their hashes."""
+
+    support_js_module_import_aggregation = True
 
     def _save(self, name: str, content: File) -> str:  # type: ignore[type-arg]
         if name.endswith(".css"):

@@ -1,8 +1,6 @@
-"""A text that saves itself in a real browser: composed as Chinese is, in two tabs, offline, logged out, killed."""
+"""A text that saves itself in a real browser: composed as Chinese is, in two tabs, offline, logged out, crashed."""
 
-import os
 import re
-import signal
 from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -15,7 +13,6 @@ from playwright.sync_api import Error, Page
 from newsletter.posts import saving
 from newsletter.posts.models import Post, Revision, WorkingCopy
 from tests.factories import make_post
-from tests.support.browser import ARGUMENTS, chromium
 from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
@@ -91,14 +88,6 @@ def composing(page: Page):
         session.send("Input.imeSetComposition", {"text": text, "selectionStart": length, "selectionEnd": length})
 
     return compose, lambda text: session.send("Input.insertText", {"text": text})
-
-
-def kill(context, page) -> None:
-    """End a browser as a full memory does."""
-    processes = page.context.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
-    os.kill(next(one["id"] for one in processes if one["type"] == "browser"), signal.SIGKILL)
-    with suppress(Error):  # closing may notice that it is gone
-        context.close()
 
 
 def test_the_rest_is_two_seconds():
@@ -216,48 +205,57 @@ def test_it_says_saved_only_when_it_is(editor):
     assert Post.objects.get().body == PARAGRAPHS + "一"
 
 
-def test_two_tabs_that_change_different_places_are_merged_and_it_is_said(editor, server, post):
-    other = tab(editor, server.url + change(post))
-    write(editor, "開頭。", "Control+Home")
-    until_stored(editor, "開頭。" + PARAGRAPHS)
-    write(other, "結尾。")
-    before = place(other)[1]
-    until_stored(other, "開頭。" + PARAGRAPHS + "結尾。")
-
-    assert "both are in your text now" in other.locator(".saving-said").text_content()
-    assert place(other)[:2] == ["id_body", before + len("開頭。")]
-    assert other.locator("#comparing").is_hidden()
-
-
-def test_two_sentences_of_one_paragraph_are_two_places(editor, server, post):
-    other = tab(editor, server.url + change(post))
-    for page, old, new in ((editor, "有兩句", "有三句"), (other, "第二句", "另一句")):
-        page.evaluate(
-            "([old]) => { const field = document.querySelector('#id_body'); field.focus();"
-            "const at = field.value.indexOf(old); field.setSelectionRange(at, at + old.length); }",
-            [old],
-        )
-        page.keyboard.insert_text(new)
-        page.wait_for_timeout(1500)
-
-    until_stored(other, PARAGRAPHS.replace("有兩句", "有三句").replace("第二句", "另一句"))
-
-
-def test_who_is_writing_is_not_asked_but_told_when_both_changed_one_place(editor, server, post):
+def test_what_a_tab_types_after_another_has_saved_is_kept_on_the_server_and_seen_beside_it(editor, server, post):
     other = tab(editor, server.url + change(post))
     write(editor, "甲")
     until_stored(editor, PARAGRAPHS + "甲")
     write(other, "乙")
-    other.locator(".saving-compare").wait_for()
-
-    assert other.locator("#comparing").is_hidden()
+    other.locator(".saving-both").wait_for()
     write(other, "丙")
+    until(other, lambda: Revision.objects.exclude(refused_page="").filter(body=PARAGRAPHS + "乙丙").exists())
+
+    assert "what you typed is kept as a version" in other.locator(".saving-said").text_content()
     assert (body(other), Post.objects.get().body) == (PARAGRAPHS + "乙丙", PARAGRAPHS + "甲")
-    other.click(".saving-compare")
-    other.click("#comparing input[value=mine]")
-    other.click("#comparing [data-use]")
-    until_stored(other, PARAGRAPHS + "乙丙")
-    assert [one.body[-1] for one in Revision.objects.of(post.pk)][:2] == ["丙", "甲"]  # what was not chosen is there
+    assert Revision.objects.exclude(refused_page="").count() == 1  # what is typed on on one page is one version
+    with other.expect_popup() as opened:
+        other.click(".saving-both")
+    both = opened.value
+    assert [text.strip()[-2:] for text in both.locator(".changed-text").all_inner_texts()] == ["乙丙", "。甲"]
+    assert_accessible_in_both_schemes(both)
+    both.get_by_role("button", name="Bring this version back").click()
+    until(both, lambda: Post.objects.get().body == PARAGRAPHS + "乙丙")
+    assert Revision.objects.of(post.pk)[1].body == PARAGRAPHS + "甲"  # the other text stays a version, too
+
+
+def test_two_tabs_that_are_refused_keep_a_version_each(editor, server, post):
+    tabs = [tab(editor, server.url + change(post)) for _ in range(2)]
+    write(editor, "甲")
+    until_stored(editor, PARAGRAPHS + "甲")
+    for other, text in zip(tabs, "乙丙", strict=True):
+        write(other, text)
+        other.locator(".saving-both").wait_for()
+
+    refused = Revision.objects.with_refused(post.pk).exclude(refused_page="")
+    assert sorted(one.body[-1] for one in refused) == ["丙", "乙"]
+
+
+def test_an_auto_save_whose_answer_is_lost_is_no_save_of_somebody_else(editor):
+    lost = []
+
+    def lose(route):
+        if route.request.method == "POST" and not lost:
+            lost.append(route.fetch())
+            route.abort()
+        else:
+            route.continue_()
+
+    editor.route("**/change/", lose)
+    write(editor, "一")
+    until(editor, lambda: lost)
+    write(editor, "二")
+    until_stored(editor, PARAGRAPHS + "一二")
+
+    assert not Revision.objects.exclude(refused_page="").exists()
 
 
 def test_what_was_typed_offline_is_saved_on_return(editor):
@@ -287,33 +285,21 @@ def test_after_logging_in_in_another_window_the_save_goes_on_by_itself(editor, s
     assert editor.context.cookies() != cookies
 
 
-def test_a_browser_that_is_killed_loses_nothing_that_was_saved_or_kept(desk, browser, server, tmp_path, settings):
-    def opened():
-        """Return a browser of its own, with a profile that outlives it."""
-        context = browser.browser_type.launch_persistent_context(
-            tmp_path, executable_path=chromium(), args=ARGUMENTS, locale="en", timezone_id="Asia/Taipei"
-        )
-        context.add_cookies([cookie])
-        return context, context.pages[0]
+def test_a_page_that_crashes_loses_nothing_that_was_saved_or_kept(desk, server):
+    desk.goto(server.url + ADD)
+    write(desk, "第一句。")
+    until_stored(desk, "第一句。")
+    desk.route("**/change/", lambda route: route.abort())
+    write(desk, "第二句。")
+    desk.locator(".saving-since", has_text="Kept in this browser").wait_for()
+    with suppress(Error):  # it answers no more
+        desk.goto("chrome://crash")
 
-    [cookie] = [one for one in desk.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
-    context, page = opened()
-    page.goto(server.url + ADD)
-    write(page, "第一句。")
-    until_stored(page, "第一句。")
-    context.set_offline(True)
-    write(page, "第二句。")
-    page.locator(".saving-since", has_text="Kept in this browser").wait_for()
-    kill(context, page)
-
-    context, page = opened()
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.goto(server.url + change(Post.objects.get()))
-    until_stored(page, "第一句。第二句。")
-    assert "undo takes it out" in page.locator("#kept-copies").text_content()
-    page.keyboard.press("Control+z")
-    until_stored(page, "第一句。")
-    context.close()
+    other = tab(desk, server.url + change(Post.objects.get()))
+    other.click("[data-restore]")
+    until_stored(other, "第一句。第二句。")
+    other.keyboard.press("Control+z")
+    until_stored(other, "第一句。")
 
 
 def test_publishing_waits_for_a_save_that_is_under_way(editor, post):
@@ -360,24 +346,6 @@ def test_the_pages_of_versions_have_no_barrier_and_fit(desk, server, post, width
         desk.goto(f"{server.url}/admin/posts/post/{post.pk}/{page}")
         assert_accessible_in_both_schemes(desk)
         assert desk.evaluate("document.documentElement.scrollWidth") <= width, page
-
-
-def test_whoever_compares_by_key_stands_at_the_buttons_afterwards(editor, server, post):
-    other = tab(editor, server.url + change(post))
-    write(editor, "甲")
-    until_stored(editor, PARAGRAPHS + "甲")
-    write(other, "乙")
-    other.locator(".saving-compare").wait_for()
-    other.locator(".saving-compare").focus()
-    other.keyboard.press("Enter")
-    other.locator("#comparing[open]").wait_for()
-    other.keyboard.press("Space")
-    other.locator("#comparing [data-use]").focus()
-    other.keyboard.press("Enter")
-    until_stored(other, PARAGRAPHS + "乙")
-
-    assert other.locator(".saving-compare").is_hidden()
-    assert other.evaluate("document.activeElement.name") == "_continue"
 
 
 def test_enter_in_the_title_of_a_new_post_goes_on_to_its_text(desk, server):

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.issues.models import Issue
-from newsletter.posts.models import Post, WorkingCopy
+from newsletter.posts.models import Post, Revision
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication
 from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes, until
@@ -142,7 +142,6 @@ def test_two_new_posts_in_two_tabs_never_touch_each_others_copy(desk, server):
     write(other, "乙的內文")
     until_kept(other)
 
-    assert other.locator("[data-restore]").count() == 0  # the first one is still being written
     assert sorted(copy["title"] for copy in kept(desk).values()) == ["乙", "甲"]
     save(other)
     assert [copy["body"] for copy in kept(desk).values()] == ["甲的內文"]
@@ -269,12 +268,14 @@ def test_nobody_else_is_offered_what_a_helper_has_typed_in_the_same_browser(desk
 def test_the_texts_of_an_issue_are_kept_too(desk, server):
     issue = make_issue(make_post("甲"))
     desk.goto(server.url + change(issue))
+    desk.route("**/change/", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
     write(desk, "大家好", at="#id_introduction")
     until_kept(desk)
 
     desk.reload()
+    desk.click("[data-restore]")
 
-    desk.wait_for_function("() => document.getElementById('id_introduction').value === '大家好'")  # sent unasked
+    assert desk.input_value("#id_introduction") == "大家好"
 
 
 # --- The line of the caret ---
@@ -443,60 +444,31 @@ def test_errors_stand_at_their_fields_and_nothing_is_lost(editor):
     assert editor.get_attribute("#id_title", "aria-invalid") is None
 
 
-def test_two_texts_are_both_shown_and_the_author_chooses_place_by_place(editor, post):
-    now = timezone.now()
-    Post.objects.filter(pk=post.pk).update(
-        body="別處的一段。\n\n第二段。\n\n別處加的。", summary="別處", updated_at=now
-    )
-    write(editor, "<Control+Home>", "這裡的")
-    editor.keyboard.press("Control+s")
-    dialog = editor.locator("#comparing")
-    dialog.wait_for()
-
-    assert Post.objects.get().body.startswith("別處")  # nothing is overwritten
-    assert_accessible(editor)
-    places = dialog.locator(".difference")
-    assert [text.strip() for text in places.nth(0).locator(".difference-text").all_text_contents()] == [
-        "這裡的第一段。",
-        "別處的一段。",
-    ]
-    assert "Summary" in dialog.locator(".comparing-taken").text_content()
-    assert dialog.locator("[data-use]").is_disabled()
-    assert places.count() == 1  # what was added elsewhere alone is taken without a question
-    places.nth(0).locator("input[value=mine]").check()
-    dialog.locator("[data-use]").click()
-    until_saved(editor)
-
-    saved = Post.objects.get()
-    assert saved.body == editor.input_value("#id_body") == "這裡的第一段。\n\n第二段。\n\n別處加的。"
-    assert saved.summary == editor.input_value("#id_summary") == "別處"
-    write(editor, "<Control+z>")
-    assert editor.input_value("#id_body") == "這裡的第一段。\n\n第二段。"
-
-
-def test_who_decides_later_still_has_his_text_and_the_other_is_not_overwritten(editor, post):
+def test_a_save_that_is_refused_overwrites_nothing_and_leads_to_both_texts(editor, post):
     Post.objects.filter(pk=post.pk).update(body="別處的。", updated_at=timezone.now())
     write(editor, "<Control+End>", "這裡的")
     editor.keyboard.press("Control+s")
-    editor.click("[data-later]")
+    editor.locator(".saving-both").wait_for()
 
-    assert said(editor).startswith("Nothing was saved: it was changed elsewhere meanwhile.")
-    assert editor.input_value("#id_body").endswith("這裡的")
+    refused = Revision.objects.exclude(refused_page="").get()
+    assert said(editor).startswith("This post was saved at ")
+    assert refused.body == editor.input_value("#id_body") == post.body + "這裡的"
     assert Post.objects.get().body == "別處的。"
     assert len(kept(editor)) == 1
-    editor.click(".saving-compare")
-    editor.locator("#comparing").wait_for()
+    assert editor.get_attribute(".saving-both", "href") == (
+        f"/admin/posts/post/{post.pk}/versions/{refused.pk}/?with=now"
+    )
 
 
 def test_a_post_that_was_published_elsewhere_is_not_withdrawn_by_an_old_tab(editor, post):
     now = timezone.now().replace(microsecond=0)
     Post.objects.filter(pk=post.pk).update(published_at=now, updated_at=now)
     write(editor, "<Control+End>", "更多")
-    save(editor)
+    editor.keyboard.press("Control+s")
+    editor.locator(".saving-both").wait_for()
 
-    assert "both are in your text now" in said(editor)
     assert Post.objects.get().published_at == now
-    assert WorkingCopy.objects.get().body[-2:] == "更多"
+    assert Revision.objects.exclude(refused_page="").get().body.endswith("更多")
 
 
 def test_without_a_server_the_text_stays_and_saves_later(editor):
@@ -643,21 +615,21 @@ def test_a_new_issue_is_saved_in_place_once(desk, server):
     assert desk.url == server.url + change(issue)
 
 
-def test_rows_of_an_issue_that_were_saved_elsewhere_stay_and_are_named(desk, server):
+def test_an_issue_that_was_saved_elsewhere_is_opened_beside_and_offers_what_was_typed(desk, server):
     issue = make_issue(make_post("甲"), make_post("乙"))
     desk.goto(server.url + change(issue))
     issue.items.filter(post__title="甲").delete()
     Issue.objects.filter(pk=issue.pk).update(version=2)
     write(desk, "大家好", at="#id_introduction")
     desk.keyboard.press("Control+s")
-    desk.locator("#comparing").wait_for()
-    named = desk.locator(".comparing-taken").text_content()
-    desk.click("[data-use]")
-    until_saved(desk)
+    with desk.expect_popup() as opened:
+        desk.click(".saving-both")
+    other = opened.value
+    other.click("[data-restore]")
+    save(other)
 
     issue.refresh_from_db()
-    assert named.endswith("taken from there: Posts")
-    assert desk.locator("[data-title]").all_text_contents() == ["乙"]
+    assert other.locator("[data-title]").all_text_contents() == ["乙"]
     assert (issue.introduction, issue.items.count()) == ("大家好", 1)
 
 
@@ -711,7 +683,7 @@ def test_without_javascript_all_is_an_ordinary_form(desk, browser, server, post,
     assert (saved.title, saved.body) == ("兩行 的標題", "沒有程式")
 
 
-def test_offer_errors_and_comparison_have_no_barrier_and_fit_a_small_phone(editor, post, server):
+def test_offer_errors_and_refusal_have_no_barrier_and_fit_a_small_phone(editor, post, server):
     write(editor, "<Control+Home>", "這裡的")
     until_kept(editor)
     editor.reload()
@@ -726,16 +698,17 @@ def test_offer_errors_and_comparison_have_no_barrier_and_fit_a_small_phone(edito
     editor.fill("#id_title", title)
     Post.objects.filter(pk=post.pk).update(body="x" * 200, summary="別處", updated_at=timezone.now())
     editor.keyboard.press("Control+s")
-    editor.locator("#comparing").wait_for()
+    editor.locator(".saving-both").wait_for()
     assert_fits(editor)
+    editor.goto(server.url + editor.get_attribute(".saving-both", "href"))
+    assert_fits(editor, parts=("html", "#container"))
 
 
-def assert_fits(page) -> None:
+def assert_fits(page, parts=("html", "#container", ".desk-bar")) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
     assert_accessible_in_both_schemes(page)
     page.set_viewport_size({"width": 320, "height": 640})
     assert_accessible_in_both_schemes(page)
-    parts = ("html", "#container", ".desk-bar", "#comparing")
     widths = {part: page.evaluate("(part) => document.querySelector(part).scrollWidth", part) for part in parts}
     assert max(widths.values()) <= 320, widths
 

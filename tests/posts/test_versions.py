@@ -167,3 +167,44 @@ def test_to_ask_changes_nothing(author, draft):
     [one] = write(draft, "一")
 
     assert author.get(address(draft, one.pk, "restore")).status_code == 405
+
+
+# --- What was refused ---
+
+
+def test_what_is_typed_after_somebody_else_has_saved_is_kept_as_a_version_of_its_own(author, draft):
+    form = {
+        "title": "槓桿",
+        "body": "這裡的。",
+        "seen_at": "2020-01-01T00:00:00+00:00",
+        "document": "ab12",
+    }
+    author.post(f"/admin/posts/post/{draft.pk}/change/", form)
+    answer = author.post(f"/admin/posts/post/{draft.pk}/change/", form | {"body": "這裡的，還有。"})
+
+    refused = Revision.objects.exclude(refused_page="").get()
+    draft.refresh_from_db()
+    assert (draft.body, refused.body, refused.by) == ("會議少了四成。", "這裡的，還有。", "gipi")
+    assert f'href="{address(draft, refused.pk)}?with=now"' in answer.text
+    page = author.get(address(draft)).text
+    assert "not saved: it was changed elsewhere" in page
+
+
+def test_bringing_a_refused_version_back_makes_it_the_text_and_keeps_the_other(author, draft):
+    Revision.objects.record(draft.pk, draft, at=NOW)
+    refused = Revision.objects.refuse(draft.pk, Post(title="槓桿", body="這裡的。"), page="ab12", at=NOW)
+
+    author.post(address(draft, refused.pk, "restore"))
+
+    draft.refresh_from_db()
+    assert draft.body == "這裡的。"
+    assert [one.body for one in Revision.objects.of(draft.pk)] == ["這裡的。", "會議少了四成。"]
+
+
+def test_refused_versions_are_never_thinned(author, draft):
+    times = [NOW - timedelta(days=800, minutes=minutes) for minutes in range(3)]
+    for page, at in zip("abc", times, strict=True):
+        Revision.objects.refuse(draft.pk, Post(title=page, body=page), page=page, at=at)
+
+    assert Revision.objects.thin(draft.pk, NOW) == 0
+    assert Revision.objects.with_refused(draft.pk).count() == 3

@@ -14,6 +14,7 @@ from newsletter.posts.text.differences import counts
 from newsletter.posts.thinning import keep, look_again_at
 from newsletter.publication import actors
 
+UNNAMED = "-"  # a page without a name: its texts do not replace each other
 SIZE_MAX = 20_000_000  # characters that the versions of one post hold together; beyond it they are thinned as if older
 OLDER = (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=365))
 
@@ -28,7 +29,11 @@ class Text(Protocol):
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
     def of(self, post: int) -> "RevisionQuerySet":
-        """Return the versions of a post, the newest first."""
+        """Return what was saved of a post, the newest first."""
+        return self.with_refused(post).filter(refused_page="")
+
+    def with_refused(self, post: int) -> "RevisionQuerySet":
+        """Return what was saved and what was refused, the newest first."""
         return self.filter(post=post).order_by("-saved_at", "-pk")
 
     def before(self, one: "Revision") -> "RevisionQuerySet":
@@ -42,15 +47,30 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
             return last
         return self._add(post, text, last, at=at, **actors.current()._asdict())
 
+    def refuse(self, post: int, text: Text, *, page: str, at: datetime) -> "Revision":
+        """Keep for good what was not saved because of another save; of each page that typed it, the last state."""
+        made = Revision.of(post, text, self.of(post).first(), saved_at=at, refused_page=page or UNNAMED)
+        made.by, made.via = actors.current()
+        if page:
+            made.pk = self.with_refused(post).filter(refused_page=page).values_list("pk", flat=True).first()
+        made.save()
+        return made
+
+    def drop_refused(self, post: int, *, page: str) -> None:
+        """Forget what was refused of a page whose text has been saved after all."""
+        if page:
+            self.filter(post=post, refused_page=page).delete()
+
     def make_sure(self, post: int, text: Text, *, saved_at: datetime) -> None:
         """Write down a stored text that nothing has written down yet; by whom it is, is not known."""
-        if not self.filter(post=post, digest=digest(text)).exists():
+        if not self.of(post).filter(digest=digest(text)).exists():
             self._add(post, text, self.of(post).filter(saved_at__lte=saved_at).first(), at=saved_at, by="", via="")
 
     def mark(self, posts: Iterable[Any], *, what: str, at: datetime) -> None:
         """Keep the text that these posts have now for good. what: "published" or "mailed"; posts are read from rows."""
         wanted = {(post.pk, digest(post)): post for post in posts}
-        some = self.filter(post__in={post for post, _digest in wanted}, digest__in={digest for _post, digest in wanted})
+        some = self.filter(refused_page="", post__in={post for post, _digest in wanted})
+        some = some.filter(digest__in={digest for _post, digest in wanted})
         found = set(some.values_list("post", "digest"))
         now = timezone.now()
         self.bulk_create(
@@ -60,7 +80,7 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         )
         one_of = Q(pk__in=[])
         for post, its_digest in wanted:
-            one_of |= Q(post=post, digest=its_digest)
+            one_of |= Q(post=post, digest=its_digest, refused_page="")
         self.filter(one_of, **{f"{what}_at": None}).update(**{f"{what}_at": at})
 
     def due(self, now: datetime) -> list[int]:
@@ -113,7 +133,7 @@ def digest(text: Text) -> str:
 
 
 class Revision(models.Model):
-    """A state in which the text of a post was saved. The newest is what its form shows."""
+    """A state in which the text of a post was saved, or refused. The newest that was saved is what its form shows."""
 
     post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions")
     saved_at = models.DateTimeField(_("saved"))
@@ -125,6 +145,8 @@ class Revision(models.Model):
     digest = models.CharField(max_length=32)
     published_at = models.DateTimeField(null=True)  # since when readers have seen it, if they have
     mailed_at = models.DateTimeField(null=True)  # when an issue with it was approved
+    # Of a text that was refused because somebody else had saved meanwhile: the name of the page that typed it.
+    refused_page = models.CharField(max_length=32, blank=True, default="")
     thin_at = models.DateTimeField(null=True)  # when its age is to be looked at again
     title = models.CharField(max_length=120, blank=True)
     summary = models.CharField(max_length=200, blank=True)

@@ -12,7 +12,6 @@ const PASSING = ["Offline", "Failed", "Login"]; // failures that go away without
 let isComposing = false;
 let firstKeyAt = 0; // of what is not saved yet
 let failures = 0;
-let isAsked = false; // the author has to choose between two texts
 let timer;
 
 function inWhile(wait) {
@@ -27,7 +26,7 @@ function soon() {
 
 function save() {
   clearTimeout(timer);
-  if (isComposing || isAsked) return;
+  if (isComposing) return;
   if (document.querySelector("dialog[open]")) return inWhile(REST);
   firstKeyAt = 0;
   form.dispatchEvent(new CustomEvent("desk:autosave"));
@@ -41,7 +40,6 @@ function again() {
 }
 
 function onUnsaved({ detail }) {
-  isAsked = detail === "Elsewhere";
   if (!PASSING.includes(detail)) return;
   inWhile(RETRIES[Math.min(failures++, RETRIES.length - 1)]);
 }
@@ -56,10 +54,7 @@ function watch() {
     soon();
   });
   form.addEventListener("desk:unsaved", onUnsaved);
-  form.addEventListener("desk:saved", () => {
-    failures = 0;
-    isAsked = false;
-  });
+  form.addEventListener("desk:saved", () => (failures = 0));
   form.addEventListener("submit", (event) => event.defaultPrevented || clearTimeout(timer));
   addEventListener("pageshow", () => isTyped() && soon());
   addEventListener("online", again);

@@ -1,6 +1,8 @@
 // The format check on what is typed, and how long it is: asked of the server when nobody has typed for a while, never while a
-// word is being composed. A place is a jump into the text; a fix goes through marks.js, and undo takes it back.
+// word is being composed. A place is a jump into the text; undo takes a fix back.
 // Words: templates/admin/posts/_aside.html; the answer: newsletter/desk/writing/checking.py.
+
+import { element, replace, wordsOf } from "./field.js";
 
 const panel = document.getElementById("write-check");
 const field = document.querySelector("textarea[data-editor][name=body]");
@@ -13,15 +15,7 @@ let checked = ""; // the text that the findings are about
 let groups = [];
 let isComposing = false;
 
-const say = (name, values = {}) =>
-  Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), panel.dataset[`say${name}`]);
-
-function element(tag, { text, ...properties } = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  if (text !== undefined) made.textContent = text;
-  made.append(...children);
-  return made;
-}
+const say = wordsOf(panel);
 
 async function ask(fields, signal) {
   const body = new FormData();
@@ -62,17 +56,13 @@ function jump(row) {
   panel.dispatchEvent(new CustomEvent("desk:leave", { bubbles: true }));
 }
 
-function put(from, to, text, selection) {
-  field.dispatchEvent(new CustomEvent("desk:replace", { detail: { from, to, text, selection } }));
-}
-
 // The focus goes on to the next fix: Enter, Enter, Enter mends one after the other.
 function fix(row, button) {
   const place = placeOf(row);
   if (!place) return check();
   const [start, end] = place;
   field.dispatchEvent(new CustomEvent("desk:show", { detail: place }));
-  put(start, end, row.fix, [start, start + row.fix.length]);
+  replace(field, { from: start, to: end, text: row.fix }, [start, start + row.fix.length]);
   const all = [...panel.querySelectorAll("[data-fix]")];
   const next = all[all.indexOf(button) + 1] ?? all[all.indexOf(button) - 1];
   const group = button.closest(".check-group");
@@ -90,10 +80,7 @@ async function fixAll(rule, button) {
   try {
     const { body } = await ask({ body: before, fix: rule }, new AbortController().signal);
     if (isComposing || field.value !== before) return soon(); // somebody went on writing
-    put(0, before.length, body, [
-      Math.min(field.selectionStart, body.length),
-      Math.min(field.selectionEnd, body.length),
-    ]);
+    replace(field, { from: 0, to: before.length, text: body }, [field.selectionStart, field.selectionEnd]);
     button.focus();
     told.textContent = say("Fixed");
     check();

@@ -1,6 +1,8 @@
 // What helps to make an issue: arrows beside its posts, subjects from their titles, how long a line is, and the letter as
 // it is saved. Without JavaScript the numbers, the fields and the page of the preview do the same.
 
+import { element, insert, widthOf } from "./field.js";
+
 const places = (list) => [...list.querySelectorAll(".item:not(.is-out) input.place")];
 
 function renumber(list) {
@@ -53,44 +55,40 @@ function arrows(box) {
   renumber(list);
 }
 
-// Of a line that inboxes cut off: how many characters, and whether that is a good length.
-function countLength(field) {
-  const { countFrom: from, countTo: to } = field.dataset;
-  const output = document.createElement("output");
-  output.className = "length";
-  output.htmlFor = field.id;
+// Say beside a field how long it is. measured(value): [words, whether that is no good length].
+function sayLength(field, measured) {
+  const output = element("output", { className: "length", htmlFor: field.id });
   const show = () => {
-    const length = [...field.value].length;
-    output.textContent = length ? `${length} / ${from}–${to}` : "";
-    output.classList.toggle("is-off", length > 0 && (length < Number(from) || length > Number(to)));
+    const [words, isOff] = measured(field.value);
+    output.textContent = words;
+    output.classList.toggle("is-off", isOff);
   };
   field.after(output);
   field.addEventListener("input", show);
   show();
 }
 
-// A Han character is as wide as two letters: how much of a subject a phone shows.
-const widthOf = (text) => [...text].reduce((sum, one) => sum + (one.codePointAt(0) < 0x1100 ? 0.5 : 1), 0);
+// Of a line that inboxes cut off: how many characters.
+function countLength(field) {
+  const { countFrom: from, countTo: to } = field.dataset;
+  sayLength(field, (value) => {
+    const { length } = [...value];
+    return length ? [`${length} / ${from}–${to}`, length < Number(from) || length > Number(to)] : ["", false];
+  });
+}
 
+// How much of a subject a phone shows.
 function showShown(field) {
   const { sayShown, shown } = { ...document.querySelector("[data-say-shown]").dataset, ...field.dataset };
-  const output = document.createElement("output");
-  output.className = "length";
-  output.htmlFor = field.id;
-  const show = () => {
-    const width = Math.ceil(widthOf(field.value.trim()));
-    output.textContent = width ? sayShown.replace("{n}", width).replace("{shown}", shown) : "";
-    output.classList.toggle("is-off", width > Number(shown));
-  };
-  field.after(output);
-  field.addEventListener("input", show);
-  show();
+  sayLength(field, (value) => {
+    const width = widthOf(value);
+    return [width ? sayShown.replace("{n}", width).replace("{shown}", shown) : "", width > Number(shown)];
+  });
 }
 
 // The titles of the posts as subjects: one press puts one in, and undo takes it out.
 function suggestSubjects(field) {
-  const box = document.createElement("p");
-  box.className = "suggestions";
+  const box = element("p", { className: "suggestions" });
   field.parentElement.append(box);
   const show = () => {
     const titles = [...document.querySelectorAll("[data-items] .item:not(.is-out) [data-title]")];
@@ -99,19 +97,13 @@ function suggestSubjects(field) {
     box.hidden = !words.length;
     box.replaceChildren(
       ...words.map((text) => {
-        const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
+        const button = element("button", { type: "button", text });
         button.setAttribute("aria-pressed", String(field.value.trim() === text));
-        button.addEventListener("click", () => take(text));
+        button.addEventListener("click", () => insert(field, text, 0, field.value.length));
         return button;
       }),
     );
     if (focused) ([...box.children].find((one) => one.textContent === focused) ?? field).focus({ preventScroll: true });
-  };
-  const take = (text) => {
-    field.focus();
-    field.select();
-    if (!document.execCommand("insertText", false, text)) field.value = text;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
   };
   box.setAttribute("role", "group");
   box.setAttribute("aria-label", document.querySelector("[data-say-suggestions]").dataset.saySuggestions);
@@ -139,10 +131,9 @@ function putIn(select) {
   const field = document.getElementById(`id_${select.dataset.kept}`);
   select.value = "";
   if (!text) return;
-  field.focus();
   const before = field.value.slice(0, field.selectionStart);
   const gap = !before || before.endsWith("\n\n") ? "" : "\n\n";
-  if (!document.execCommand("insertText", false, gap + text)) field.setRangeText(gap + text);
+  insert(field, gap + text);
 }
 
 // After a save that has changed the letter, the frame shows it.

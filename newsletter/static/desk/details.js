@@ -1,5 +1,7 @@
 // What belongs to a post beside its text: cover, publication time, summary. Without JavaScript all of it are ordinary fields.
 
+import { element, widthOf } from "./field.js";
+
 // --- The cover: pictures of the text join the choice as they are put in, any other comes from the library (pictures.js) ---
 
 const place = document.querySelector("[data-cover]");
@@ -14,7 +16,7 @@ function preview() {
   const shown = place.querySelector(".cover-shown");
   const url = radios().find((radio) => radio.checked)?.dataset.url;
   if (!url) return void (shown.textContent = place.dataset.sayNone);
-  shown.replaceChildren(Object.assign(document.createElement("img"), { src: url, alt: "" }));
+  shown.replaceChildren(element("img", { src: url, alt: "" }));
 }
 
 // Return the radio button of a picture, which is made if there is none.
@@ -22,15 +24,10 @@ function radioOf({ url, alt, thumbnail = url }) {
   const digest = digestOf(url);
   const known = radios().find((radio) => radio.value === digest);
   if (known) return known;
-  const label = Object.assign(document.createElement("label"), { className: "cover-choice" });
-  const radio = Object.assign(document.createElement("input"), {
-    type: "radio",
-    name: place.dataset.cover,
-    value: digest,
-  });
+  const radio = element("input", { type: "radio", name: place.dataset.cover, value: digest });
   radio.dataset.url = url;
-  label.append(radio, Object.assign(document.createElement("img"), { src: thumbnail, alt }));
-  place.querySelector(".cover-choice").after(label);
+  const picture = element("img", { src: thumbnail, alt });
+  place.querySelector(".cover-choice").after(element("label", { className: "cover-choice" }, radio, picture));
   return radio;
 }
 
@@ -68,18 +65,15 @@ function watchRelease() {
   });
 }
 
-// --- The summary: how much of it search results show. A Han character is as wide as two letters. ---
-
-const widthOf = (text) => [...text].reduce((sum, one) => sum + (one.codePointAt(0) < 0x1100 ? 0.5 : 1), 0);
+// --- The summary: how much of it search results show ---
 
 function gauge(field) {
   const words = document.querySelector("[data-say-shown]").dataset;
   const shown = Number(field.dataset.gauge);
-  const meter = Object.assign(document.createElement("meter"), { min: 0, max: shown });
-  const output = Object.assign(document.createElement("output"), { className: "length", htmlFor: field.id });
-  meter.setAttribute("aria-hidden", "true"); // the words say the same
+  const meter = element("meter", { min: 0, max: shown, ariaHidden: "true" }); // the words say the same
+  const output = element("output", { className: "length", htmlFor: field.id });
   const show = () => {
-    const width = Math.ceil(widthOf(field.value.trim()));
+    const width = widthOf(field.value);
     meter.value = width;
     meter.classList.toggle("is-off", width > shown);
     output.classList.toggle("is-off", width > shown);

@@ -2,11 +2,12 @@
 // What is not saved yet: unsaved.js; saving: saving.js.
 // Everything here is a convenience: the form works without it. Words come from templates/admin/posts/_editor.html.
 
+import { insert, wordsOf } from "./field.js";
+
 const parts = document.getElementById("editor-parts");
 const PREVIEW_PAUSE = 400; // milliseconds of rest before the server is asked
 
-const say = (name, values = {}) =>
-  Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), parts.dataset[`say${name}`]);
+const say = wordsOf(parts);
 const csrf = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
 
 function rested(pause, act) {
@@ -24,14 +25,6 @@ async function post(url, fields) {
 }
 
 // --- Writing ---
-
-// execCommand keeps the field's own undo; nothing else does.
-function insert(field, text, from = field.selectionStart, to = field.selectionEnd) {
-  field.focus();
-  field.setSelectionRange(from, to);
-  if (!text) return void document.execCommand("delete");
-  if (!document.execCommand("insertText", false, text)) field.setRangeText(text, from, to, "end");
-}
 
 function linesOf(field) {
   const from = field.value.lastIndexOf("\n", field.selectionStart - 1) + 1;

@@ -2,6 +2,8 @@
 // puts the link in their place. Never while a word is being composed; Escape leaves the brackets as they are.
 // The answer: newsletter/desk/writing/linking.py; words: templates/admin/posts/_linking.html.
 
+import { element, replace } from "./field.js";
+
 const box = document.getElementById("linking");
 const field = document.querySelector("textarea[data-editor][name=body]");
 const PAUSE = 200; // milliseconds of rest before the server is asked
@@ -45,12 +47,8 @@ function mark(index) {
 }
 
 function optionOf({ title, when }, index) {
-  const option = document.createElement("li");
-  option.id = `linking-${index}`;
-  option.setAttribute("role", "option");
-  const [words, date] = [document.createElement("span"), document.createElement("small")];
-  [words.textContent, date.textContent] = [title, when];
-  option.append(words, date);
+  const parts = [element("span", { text: title }), element("small", { text: when })];
+  const option = element("li", { id: `linking-${index}`, role: "option" }, ...parts);
   option.addEventListener("click", () => choose(index));
   return option;
 }
@@ -100,8 +98,7 @@ function choose(index) {
   if (!wanted || !post) return;
   const to = wanted.caret + (field.value.startsWith("]]", wanted.caret) ? 2 : 0);
   const end = wanted.from + post.markdown.length;
-  const detail = { from: wanted.from, to, text: post.markdown, selection: [end, end] };
-  field.dispatchEvent(new CustomEvent("desk:replace", { detail })); // marks.js
+  replace(field, { from: wanted.from, to, text: post.markdown }, [end, end]);
 }
 
 const KEYS = {

@@ -2,6 +2,8 @@
 // Pressed twice in a row it gives back the very text and selection; inside what is marked it takes the mark away, and at
 // its end it goes on behind it.
 
+import { letterOf, replace } from "./field.js";
+
 const MARKS = { bold: "**", italic: "*" };
 const KEYS = { b: "bold", i: "italic", k: "link" };
 const IS_MAC = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform || navigator.platform || "");
@@ -9,31 +11,7 @@ const LINE_START = /^\s*(?:(?:[-*+]|\d+[.)]|>|#{1,6})\s+)*/; // of a list, a quo
 const LINK = /(?<!!)\[([^[\]\n]*)\]\(([^()\s]*)\)/g;
 const lastOf = new WeakMap(); // field: what its last switch did
 
-// The letter of a key whatever Caps Lock and the keyboard say; a Bopomofo key is told by its place.
-const letterOf = (event) =>
-  (/^[a-z]$/i.test(event.key) ? event.key : (/^Key([A-Z])$/.exec(event.code)?.[1] ?? "")).toLowerCase();
 const isCommand = (event) => (event.metaKey || (event.ctrlKey && !IS_MAC)) && !event.altKey && !event.shiftKey;
-
-// execCommand keeps the field's own undo; setRangeText would empty it in Chromium, and is for browsers without the other.
-function replace(field, { from, to, text }, [start, end]) {
-  const { value } = field;
-  let head = 0;
-  while (head < text.length && from + head < to && value[from + head] === text[head]) head++;
-  let tail = 0;
-  while (tail < text.length - head && tail < to - from - head && value[to - 1 - tail] === text[text.length - 1 - tail])
-    tail++;
-  const fresh = text.slice(head, text.length - tail);
-  field.focus();
-  field.setSelectionRange(from + head, to - tail);
-  const isDone = fresh
-    ? document.execCommand("insertText", false, fresh)
-    : head + tail === to - from || document.execCommand("delete");
-  if (!isDone) {
-    field.setRangeText(fresh, from + head, to - tail);
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-  }
-  field.setSelectionRange(start, end);
-}
 
 // --- What is marked ---
 
@@ -181,5 +159,4 @@ function onKey(field, event) {
 for (const field of document.querySelectorAll("textarea[data-editor]")) {
   field.addEventListener("keydown", (event) => onKey(field, event));
   field.addEventListener("desk:mark", ({ detail }) => act(field, detail));
-  field.addEventListener("desk:replace", ({ detail }) => replace(field, detail, detail.selection)); // checking.js
 }

@@ -1,5 +1,7 @@
 // The headings of the text as typed, each a jump to its line; and where a place of the text is scrolled to, for all who jump.
 
+import { element } from "./field.js";
+
 const panel = document.getElementById("write-outline");
 const field = document.querySelector("textarea[data-editor][name=body]");
 const PAUSE = 300; // milliseconds of rest
@@ -27,24 +29,18 @@ function headings(text) {
 
 function draw() {
   const found = headings(field.value);
-  const list = document.createElement("ol");
-  list.className = "outline";
+  const list = element("ol", { className: "outline" });
   for (const { level, text, from, characters } of found) {
-    const button = Object.assign(document.createElement("button"), { type: "button" });
-    const [words, count] = [document.createElement("span"), document.createElement("span")];
-    words.textContent = text;
-    count.textContent = panel.dataset.sayCharacters.replace("{n}", characters.toLocaleString());
-    button.append(words, count);
+    const count = panel.dataset.sayCharacters.replace("{n}", characters.toLocaleString());
+    const parts = [element("span", { text }), element("span", { text: count })];
+    const button = element("button", { type: "button" }, ...parts);
     button.addEventListener("click", () => {
       show(from, from);
       panel.dispatchEvent(new CustomEvent("desk:leave", { bubbles: true }));
     });
-    const item = document.createElement("li");
-    item.className = `level-${level}`;
-    item.append(button);
-    list.append(item);
+    list.append(element("li", { className: `level-${level}` }, button));
   }
-  const empty = Object.assign(document.createElement("p"), { className: "hint", textContent: panel.dataset.sayNone });
+  const empty = element("p", { className: "hint", text: panel.dataset.sayNone });
   panel.replaceChildren(found.length > 1 ? list : empty);
 }
 
@@ -63,8 +59,7 @@ function measure(place) {
     overflowWrap: "break-word",
     width: `${field.clientWidth}px`,
   });
-  const mark = document.createElement("span");
-  mark.textContent = "\u200b";
+  const mark = element("span", { text: "\u200b" });
   copy.append(field.value.slice(0, place), mark);
   document.body.append(copy);
   const found = { top: mark.offsetTop, left: mark.offsetLeft, line: mark.offsetHeight };

@@ -2,6 +2,8 @@
 // undo, pressed once, gives the plain text. What has no marks but line breaks stays plain. Pictures and links: editor.js.
 // Turndown and its tables stand in newsletter/static/turndown-*/, and know nothing of what the three leave in their HTML.
 
+import { insert } from "./field.js";
+
 const fields = document.querySelectorAll("textarea[data-editor]");
 const LONGEST = 2_000_000; // characters of HTML; more is pasted as plain text
 const TELLING = "a[href], b, strong, i, em, h1, h2, h3, h4, h5, h6, ul, ol, blockquote, pre, code, table, hr, del, s";
@@ -230,13 +232,8 @@ function onPaste(field, event) {
   if (!text || text === plain.trim()) return;
   event.preventDefault();
   const from = field.selectionStart;
-  const put = (start, end, words) => {
-    field.setSelectionRange(start, end);
-    if (!document.execCommand("insertText", false, words)) field.setRangeText(words, start, end, "end");
-  };
-  field.focus();
-  put(from, field.selectionEnd, plain);
-  put(from, from + plain.length, text);
+  insert(field, plain);
+  insert(field, text, from, from + plain.length);
 }
 
 for (const field of fields) field.addEventListener("paste", (event) => onPaste(field, event));

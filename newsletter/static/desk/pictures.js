@@ -3,11 +3,13 @@
 // Other scripts speak to this one by events: desk:picture of a text field (put one in), desk:pick of the dialog (choose one
 // for something else; detail.use is given {url, alt}).
 
+import { insert, wordsOf } from "./field.js";
+
 const dialog = document.getElementById("pictures");
 const IS_PICTURE = /^image\/(jpeg|png|gif|webp|avif)$/;
 
 const part = (selector) => dialog.querySelector(selector);
-const say = (name) => dialog.dataset[`say${name}`];
+const say = wordsOf(dialog);
 const [choosing, describing] = dialog ? ["choose", "describe"].map((name) => part(`[data-step=${name}]`)) : [];
 let use = () => {}; // what is done with the picture in the end
 let close = () => {}; // what is done when the dialog is closed
@@ -28,13 +30,9 @@ function markdownOf({ url, alt, caption = "" }) {
   return `![${escaped(alt).replace(/([\\[\]])/g, "\\$1")}](${url}${title && ` "${title}"`})`;
 }
 
-// execCommand keeps the field's own undo; nothing else does.
-function insert(field, markdown, from, to) {
+function putIn(field, picture, from, to) {
   const before = from && field.value[from - 1] !== "\n" ? "\n\n" : "";
-  const text = `${before}${markdown}\n\n`;
-  field.focus();
-  field.setSelectionRange(from, to);
-  if (!document.execCommand("insertText", false, text)) field.setRangeText(text, from, to, "end");
+  insert(field, `${before}${markdownOf(picture)}\n\n`, from, to);
 }
 
 // --- The two steps of the dialog ---
@@ -146,13 +144,18 @@ async function list(page = 1) {
 // --- Texts ---
 
 const picturesOf = (files) => [...files].filter((file) => IS_PICTURE.test(file.type));
-const putIn = (field, from, to) => (picture) => insert(field, markdownOf(picture), from, to);
+
+// At the caret as it stands now: the dialog takes the focus away.
+function atCaret(field) {
+  const { selectionStart, selectionEnd } = field;
+  return (picture) => putIn(field, picture, selectionStart, selectionEnd);
+}
 
 // One after the other; who cancels one is asked for the next.
 async function putInFiles(field, files) {
   for (const file of picturesOf(files)) {
     await new Promise((done) => {
-      begin({ use: putIn(field, field.selectionStart, field.selectionEnd), isForText: true, close: done });
+      begin({ use: atCaret(field), isForText: true, close: done });
       part("[data-back]").hidden = true;
       describe({ file });
     });
@@ -161,11 +164,7 @@ async function putInFiles(field, files) {
 
 function watchText(field) {
   field.addEventListener("desk:picture", () => {
-    choose({
-      use: putIn(field, field.selectionStart, field.selectionEnd),
-      isForText: true,
-      close: () => field.focus(),
-    });
+    choose({ use: atCaret(field), isForText: true, close: () => field.focus() });
   });
   field.addEventListener("paste", (event) => {
     // Word processors put a picture of the text beside the text: the text is meant.

@@ -1,14 +1,16 @@
 // Save without leaving the page: caret, selection, scrolling and undo stay. Without JavaScript the form does the same by a reload.
 // The address, the fields and the rules are those of the ordinary form; newsletter/posts/saving.py answers in JSON.
-// Words: templates/admin/posts/_saving.html. unsaved.js keeps the copies, comparing.js asks when two texts meet, autosave.js
-// says by desk:autosave that nobody has typed for a while; what became of that is told by desk:saved or desk:unsaved.
+// When somebody else has saved meanwhile, the server refuses, keeps what was typed and says where both can be seen.
+// Words: templates/admin/posts/_saving.html. unsaved.js keeps the copies, autosave.js says by desk:autosave that nobody has
+// typed for a while; what became of that is told by desk:saved or desk:unsaved.
+
+import { clock, language, letterOf, wordsOf } from "./field.js";
 
 const box = document.getElementById("saving");
 const form = document.getElementById("kept-copies")?.closest("form");
 const SEEN = ["seen_at", "seen_version"]; // fields that tell which state of the text this page has seen
 const DATES = ["published_at", "published_at_how"]; // never saved unless somebody presses a button
 const PATIENCE = 30_000; // milliseconds
-const language = document.documentElement.lang;
 const [GAP, COLON] = language.startsWith("zh") ? ["", "："] : [" ", ": "]; // between sentences, and behind a label
 const unanswered = []; // what was sent and perhaps saved, though no answer came
 
@@ -17,55 +19,37 @@ let baseRows;
 let running = null;
 let toRefresh = ""; // the address of a page that did not come after a save
 let wanted = null; // another save was asked for while one was running
-let isComposing = false; // a word of Chinese, which nothing may interrupt
 let isLeaving = false; // the whole page is sent
-let isMerged = false; // what was saved elsewhere has just been put in
 let isPending = box?.dataset.pending !== undefined; // readers see another text
 
 const part = (name) => box.querySelector(`.saving-${name}`);
-const clock = (at) =>
-  new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const say = wordsOf(box);
 
-function tell(text, { bad = false, actions = [] } = {}) {
-  part("said").textContent = text;
+function tell(text, { bad = false, login = false, both = "" } = {}) {
+  if (part("said").textContent !== text) part("said").textContent = text;
   box.classList.toggle("is-bad", bad);
   const wasFocused = part("actions").contains(document.activeElement);
-  for (const name of ["login", "compare"]) part(name).hidden = !actions.includes(name);
-  if (wasFocused && !actions.length) form.elements._continue?.focus({ preventScroll: true });
+  part("login").hidden = !login;
+  part("both").hidden = !both;
+  part("both").href = both;
+  if (wasFocused && !login && !both) form.elements._continue?.focus({ preventScroll: true });
 }
 
 // Say that nothing was saved, and whether a copy is safe.
-function tellUnsaved(name, facts = {}) {
+function tellUnsaved(name, { text = say(name), ...facts } = {}) {
   const detail = { isKept: false };
   form.dispatchEvent(new CustomEvent("desk:keep", { detail }));
-  const copy = detail.isKept ? box.dataset.sayCopy : box.dataset.sayNoCopy;
   form.dispatchEvent(new CustomEvent("desk:unsaved", { detail: name }));
-  tell(box.dataset[`say${name}`] + GAP + copy, { bad: true, ...facts });
+  tell(text + GAP + say(detail.isKept ? "Copy" : "NoCopy"), { bad: true, ...facts });
 }
 
 // --- What stands in the form ---
-
-function labelOf(field) {
-  const [own] = [...(field.labels ?? [])];
-  const legend = field.closest("fieldset:not(.module)")?.querySelector("legend, label");
-  const words = [legend, field.type === "radio" && legend ? null : own]
-    .filter(Boolean)
-    .map((one) => one.textContent.trim().replace(/[:：]$/, ""));
-  return [...new Set(words)].join(" ") || field.getAttribute("aria-label") || field.name;
-}
-
-// Return what a person knows a value by: a radio button is named by its words, or by what its picture says.
-function wordsOf(field, value) {
-  const [label] = field.type === "radio" && value ? (field.labels ?? []) : [];
-  return label?.textContent.trim() || label?.querySelector("img")?.alt || value;
-}
 
 // Browsers put back what was typed before a reload: what the server sent stands in the defaults.
 function served(field) {
   if (["checkbox", "radio"].includes(field.type)) return { value: field.value, checked: field.defaultChecked };
   if (!field.options) return { value: field.defaultValue };
-  const chosen = [...field.options].find((one) => one.defaultSelected) ?? field.options[0];
-  return { value: chosen?.value ?? "", selectedOptions: chosen ? [chosen] : [] };
+  return [...field.options].find((one) => one.defaultSelected) ?? field.options[0] ?? { value: "" };
 }
 
 // A field that counts when somebody presses a button: while it is typed it is nothing yet, unless it is one of its own list.
@@ -74,7 +58,7 @@ function isUnfinished(field) {
   return ![...(field.list?.options ?? [])].some((one) => one.value === field.value);
 }
 
-// Return the fields that a person fills in, but for the rows of an issue: {name: {value, shown, label, isText}}.
+// Return the fields that a person fills in, but for the rows of an issue: {name: value}.
 function snapshot(some, read = (field) => field) {
   const found = {};
   for (const field of some.elements) {
@@ -85,19 +69,12 @@ function snapshot(some, read = (field) => field) {
       field.dataset.byPress !== undefined
     )
       continue;
-    const { value: own, checked, selectedOptions } = read(field);
+    const { value, checked } = read(field);
     const isOff = ["checkbox", "radio"].includes(field.type) && !checked;
-    const value = isOff ? "" : own.replace(/\r\n/g, "\n");
-    const shown = selectedOptions
-      ? [...selectedOptions].map((one) => (one.value ? one.textContent.trim() : "")).join("、")
-      : wordsOf(field, value);
-    if (isOff && found[field.name]) continue;
-    found[field.name] = { value, shown, label: labelOf(field), isText: field.matches("textarea[data-editor]") };
+    if (!isOff || !(field.name in found)) found[field.name] = isOff ? "" : value.replace(/\r\n/g, "\n");
   }
   return found;
 }
-
-const snapshotOf = (name) => snapshot(form)[name]?.value;
 
 function rowsOf(some) {
   const list = some.querySelector("[data-items]");
@@ -107,63 +84,9 @@ function rowsOf(some) {
   );
 }
 
-const textsOf = (some) => Object.fromEntries(Object.entries(some).map(([name, field]) => [name, field.value]));
-const isEqual = (one, other) => JSON.stringify(textsOf(one)) === JSON.stringify(textsOf(other));
+const seen = () => SEEN.map((name) => form.elements[name]).filter(Boolean);
+const isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const hasFile = () => [...form.elements].some((field) => field.type === "file" && field.name && field.files.length);
-
-// A picture that only the other page offers as the cover is offered here too.
-function takeChoice(last, value, theirs) {
-  const other = [...theirs.elements].find((one) => one.name === last.name && one.value === value);
-  if (other) last.closest("label").after(document.importNode(other.closest("label"), true));
-}
-
-function put(name, value, theirs) {
-  const fields = [...form.elements].filter((field) => field.name === name);
-  const [field] = fields;
-  if (["checkbox", "radio"].includes(field.type)) {
-    if (!fields.some((one) => one.value === value)) takeChoice(fields.at(-1), value, theirs);
-    const all = [...form.elements].filter((one) => one.name === name);
-    all.forEach((one) => (one.checked = one.value === value));
-    all[0].dispatchEvent(new Event("change", { bubbles: true }));
-  } else if (field.tagName === "SELECT") {
-    if (value && ![...field.options].some((one) => one.value === value)) {
-      const [other] = theirs.elements[name].selectedOptions;
-      field.append(document.importNode(other, true));
-    }
-    field.value = value;
-    field.dispatchEvent(new Event("change", { bubbles: true }));
-    window.django?.jQuery?.(field).trigger("change.select2"); // the box that the admin draws over it
-  } else if (field.selectionStart === null) {
-    field.value = value; // a date: it has no caret
-    field.dispatchEvent(new Event("change", { bubbles: true }));
-  } else {
-    field.closest("details")?.setAttribute("open", ""); // what is hidden takes no focus
-    replaceText(field, value);
-  }
-}
-
-// Put in what differs and nothing else: the caret stays in its words, and undo has one step.
-function replaceText(field, value) {
-  const before = field.value;
-  const most = Math.min(before.length, value.length);
-  let head = 0;
-  while (head < most && before[head] === value[head]) head++;
-  let tail = 0;
-  while (tail < most - head && before.at(-1 - tail) === value.at(-1 - tail)) tail++;
-  const [start, end, scrolled] = [field.selectionStart, field.selectionEnd, field.scrollTop];
-  const last = before.length - tail;
-  const moved = (place) =>
-    place <= head ? place : Math.max(head, place >= last ? place + value.length - before.length : place);
-  const fresh = value.slice(head, value.length - tail);
-  field.focus({ preventScroll: true });
-  field.setSelectionRange(head, last);
-  const isDone = fresh
-    ? document.execCommand("insertText", false, fresh)
-    : head === last || document.execCommand("delete");
-  if (!isDone && field.value !== value) field.value = value;
-  field.setSelectionRange(Math.min(moved(start), value.length), Math.min(moved(end), value.length));
-  field.scrollTop = scrolled;
-}
 
 // --- Errors at their fields ---
 
@@ -209,7 +132,7 @@ function refuse({ errors, general }, isAuto) {
   form.dispatchEvent(new CustomEvent("desk:unsaved", { detail: "Refused" }));
   const told = [...general, ...errors.map(({ label, texts }) => `${label}${COLON}${texts.join(GAP)}`)];
   form.dispatchEvent(new CustomEvent("desk:keep", { detail: {} }));
-  tell(box.dataset.sayRefused.replace("{errors}", told.join(GAP)), { bad: true });
+  tell(say("Refused", { errors: told.join(GAP) }), { bad: true });
 }
 
 // --- What else on the page has changed by a save ---
@@ -293,7 +216,7 @@ async function refresh(address, sent, isAuto = false) {
     for (const field of form.querySelectorAll("input[data-by-press]")) field.value = ""; // that is done
   }
   if (!document.querySelector("[data-letter-frame]")) exchange(".compose-letter", page); // of an issue that was new
-  if (DATES.every((name) => snapshotOf(name) === sent[name]?.value)) exchange("[data-release]", page);
+  if (DATES.every((name) => snapshot(form)[name] === sent[name])) exchange("[data-release]", page);
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);
   if (!isOurs) return; // somebody else has saved since: the next save will say so
@@ -304,8 +227,8 @@ async function refresh(address, sent, isAuto = false) {
   base = snapshot(other);
   // The title has given words, and tags are written in one way: otherwise the next save would count them as changed.
   for (const field of ["words", "tag_names"].map((name) => form.elements[name])) {
-    const isIdle = field && field.value === sent[field.name]?.value && document.activeElement !== field;
-    if (isIdle && base[field.name]) field.value = base[field.name].value;
+    const isIdle = field && field.value === sent[field.name] && document.activeElement !== field;
+    if (isIdle && field.name in base) field.value = base[field.name];
   }
 }
 
@@ -345,11 +268,12 @@ async function sendTwice(data) {
 const withoutDates = (some) => Object.fromEntries(Object.entries(some ?? {}).filter(([name]) => !DATES.includes(name)));
 
 async function save(isAuto) {
-  if (!isAuto) tell(box.dataset.saySaving);
+  if (!isAuto) tell(say("Saving"));
   if (toRefresh) await refresh(toRefresh, base);
   const sent = snapshot(form);
   const sentRows = rowsOf(form);
-  if (isAuto && base && sentRows === baseRows && isEqual(withoutDates(sent), withoutDates(base))) return;
+  if (isAuto && base && !unanswered.length && sentRows === baseRows && isEqual(withoutDates(sent), withoutDates(base)))
+    return;
   const data = new FormData(form);
   if (isAuto) for (const field of [...form.elements].filter(isUnfinished)) data.delete(field.name);
   data.append(isAuto ? "_auto" : "_continue", "1");
@@ -362,9 +286,9 @@ async function save(isAuto) {
     await settle(response, answer, { fields: sent, rows: sentRows }, isAuto);
   } catch (error) {
     if (!["TypeError", "TimeoutError", "AbortError"].includes(error.name)) throw error;
-    unanswered.push(sent);
+    unanswered.push({ fields: sent, rows: sentRows });
     const page = await freshPage(location.pathname).catch(() => undefined);
-    page === null ? tellUnsaved("Login", { actions: ["login"] }) : tellUnsaved("Offline"); // a large body is refused unread
+    page === null ? tellUnsaved("Login", { login: true }) : tellUnsaved("Offline"); // a large body is refused unread
   } finally {
     for (const one of form.querySelectorAll("[data-items]")) one.inert = false;
     if (focused && document.activeElement === document.body) {
@@ -374,16 +298,35 @@ async function save(isAuto) {
   }
 }
 
+const trimmed = (some) => Object.fromEntries(Object.entries(some).map(([name, value]) => [name, value.trim()]));
+
+// Perhaps this page itself has saved, and the answer was lost: then go on from there, and return true.
+async function goOnFromOwnSave() {
+  const page = await freshPage(location.pathname).catch(() => null);
+  const other = page?.querySelector("#kept-copies")?.closest("form");
+  const theirs = other && trimmed(snapshot(other)); // the server takes white space off both ends of a text
+  const own = other && unanswered.find((sent) => isEqual(trimmed(sent.fields), theirs));
+  if (!own) return false;
+  for (const field of seen()) field.value = other.elements[field.name].value;
+  takeToken(page);
+  if (rowsOf(form) === own.rows) exchange("[data-items]", page);
+  [base, baseRows] = [snapshot(other), rowsOf(other)];
+  return true;
+}
+
 async function settle(response, answer, sent, isAuto) {
   if (answer?.outcome === "saved") return succeed(answer, sent, isAuto);
   if (answer?.outcome === "refused") return refuse(answer, isAuto);
   if (answer?.outcome === "gone") return tellUnsaved("Gone");
   if (answer) {
-    if (answer.outcome === "exists") goTo(answer);
-    tellUnsaved("Elsewhere", { actions: ["compare"] });
-    return compare(isAuto);
+    if (answer.outcome === "exists") {
+      goTo(answer);
+      for (const field of seen()) field.value = "0"; // a state that is none: what others have saved is not overwritten
+    }
+    if ((await goOnFromOwnSave()) || answer.outcome === "exists") return save(isAuto);
+    return tellUnsaved("Elsewhere", { text: answer.general.join(GAP), both: answer.both });
   }
-  if (response.type === "opaqueredirect") return tellUnsaved("Login", { actions: ["login"] });
+  if (response.type === "opaqueredirect") return tellUnsaved("Login", { login: true });
   return tellUnsaved(response.status === 403 ? "Forbidden" : "Failed");
 }
 
@@ -393,7 +336,7 @@ function goTo({ address }) {
 
 async function succeed(answer, { fields: sent, rows }, isAuto) {
   const isOther = location.pathname !== answer.address || (answer.pending ?? isPending) !== isPending;
-  const dates = Object.fromEntries(DATES.filter((name) => base?.[name]).map((name) => [name, base[name]]));
+  const dates = Object.fromEntries(DATES.filter((name) => name in (base ?? {})).map((name) => [name, base[name]]));
   unanswered.length = 0;
   base = isAuto ? { ...sent, ...dates } : sent;
   baseRows = rows;
@@ -403,64 +346,9 @@ async function succeed(answer, { fields: sent, rows }, isAuto) {
   goTo(answer);
   const detail = { document: answer.document, isWhole: isEqual(base, sent) };
   form.dispatchEvent(new CustomEvent("desk:saved", { detail }));
-  tell(box.dataset.saySaved.replace("{time}", clock(answer.at)) + (isMerged ? GAP + box.dataset.sayMerged : ""));
-  isMerged = false;
+  tell(say("Saved", { time: clock(answer.at) }));
   const hasLetter = document.querySelector("[data-items]") !== null; // made of what was saved
   if (!isAuto || isOther || hasLetter) await refresh(answer.address, sent, isAuto);
-}
-
-// --- Two texts ---
-
-const composed = () =>
-  isComposing
-    ? new Promise((done) => form.addEventListener("compositionend", () => setTimeout(done, 0), { once: true }))
-    : null;
-
-// The server takes white space off both ends of a text: it is no change of its own.
-const stored = (some) =>
-  some &&
-  Object.fromEntries(
-    Object.entries(some).map(([name, field]) => [name, field.isText ? { ...field, value: field.value.trim() } : field]),
-  );
-
-async function compare(isAuto = false) {
-  const page = await freshPage(location.pathname).catch(() => undefined);
-  await composed();
-  if (page === null) return tellUnsaved("Login", { actions: ["login"] });
-  const other = page?.querySelector("#kept-copies")?.closest("form");
-  if (!other) return tellUnsaved("Offline", { actions: ["compare"] });
-  const theirs = snapshot(other);
-  const known = unanswered.find((one) => isEqual(one, theirs)) ?? base;
-  const rows = rowsOf(other);
-  const areRowsOld = rows !== baseRows;
-  const use = (values, isMergedHere = false) => {
-    const focused = document.activeElement;
-    // The longest texts last: undo begins with them.
-    const inOrder = Object.entries(values).sort(([one], [two]) => theirs[one].isText - theirs[two].isText);
-    for (const [name, value] of inOrder) put(name, value, other);
-    focused.focus({ preventScroll: true });
-    if (areRowsOld) exchange("[data-items]", page);
-    for (const name of SEEN) if (form.elements[name]) form.elements[name].value = other.elements[name]?.value ?? "";
-    takeToken(page);
-    base = theirs;
-    baseRows = rows;
-    isMerged = isMergedHere;
-    ask(isAuto);
-  };
-  const { at } = other.querySelector("#kept-copies").dataset;
-  const areRowsTaken = areRowsOld && rowsOf(form) !== baseRows;
-  const rowsTaken = areRowsOld && !areRowsTaken ? form.querySelector("[data-items] > legend").textContent : "";
-  const detail = { mine: snapshot(form), theirs, base: stored(known), at, areRowsTaken, rows: rowsTaken, isAuto, use };
-  document.getElementById("comparing").dispatchEvent(new CustomEvent("desk:compare", { detail }));
-}
-
-// What a killed browser had not sent was made of an older text than this page has: go back to that one, so that the next
-// save finds out what has changed since, and merges.
-function goBackTo({ base: texts, seen }) {
-  if (!base || Object.entries(seen).every(([name, value]) => form.elements[name]?.value === value)) return;
-  for (const [name, value] of Object.entries(texts))
-    if (base[name]) base[name] = { ...base[name], value, shown: value };
-  for (const [name, value] of Object.entries(seen)) if (form.elements[name]) form.elements[name].value = value;
 }
 
 // --- By keys and by the button ---
@@ -492,9 +380,6 @@ function leave(event) {
   });
 }
 
-const letterOf = (event) =>
-  (/^[a-z]$/i.test(event.key) ? event.key : (/^Key([A-Z])$/.exec(event.code)?.[1] ?? "")).toLowerCase();
-
 function onKey(event) {
   if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || letterOf(event) !== "s") return;
   event.preventDefault();
@@ -506,7 +391,6 @@ function onKey(event) {
 }
 
 function watch() {
-  const isReturned = box.dataset.elsewhere !== undefined;
   base = document.querySelector(".errornote") ? null : snapshot(form, served);
   baseRows = rowsOf(form);
   addEventListener("keydown", onKey);
@@ -521,16 +405,11 @@ function watch() {
     (event) => event.target.closest(".desk-bar [name=_continue]") && event.preventDefault(),
   );
   form.addEventListener("desk:autosave", () => ask(true));
-  form.addEventListener("compositionstart", () => (isComposing = true));
-  form.addEventListener("compositionend", () => (isComposing = false));
-  form.addEventListener("desk:returned", ({ detail }) => goBackTo(detail));
   addEventListener("pageshow", () => (isLeaving = false));
-  part("compare").addEventListener("click", () => compare());
   part("login").href = `${box.dataset.loginUrl}?next=${encodeURIComponent(box.dataset.backUrl)}`;
   part("login").addEventListener("click", (event) => {
     if (open(part("login").href, "desk-login", "popup,width=520,height=720")) event.preventDefault();
   });
-  if (isReturned) tell(box.dataset.sayElsewhere, { bad: true, actions: ["compare"] });
 }
 
 if (box && form) watch();

@@ -1,6 +1,8 @@
 // A title grows with its words instead of hiding them, and stays one line: what is pasted loses its breaks.
 // Enter saves. As long as there is no text it goes on to that instead: autosave.js saves the title meanwhile.
 
+import { insert } from "./field.js";
+
 const field = document.querySelector("textarea[data-one-line]");
 const GROWS = CSS.supports("field-sizing", "content");
 
@@ -18,12 +20,11 @@ function onKey(event) {
   field.form.requestSubmit(field.form.elements._enter);
 }
 
-// execCommand keeps the field's own undo.
 function pasteAsOneLine(event) {
   const text = event.clipboardData.getData("text/plain");
   if (!/[\r\n]/.test(text)) return;
   event.preventDefault();
-  document.execCommand("insertText", false, text.trim().replace(/\s*[\r\n]+\s*/g, " "));
+  insert(field, text.trim().replace(/\s*[\r\n]+\s*/g, " "));
 }
 
 if (field) {
