@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0020_by_the_api"),
+        ("posts", "0002_weight"),
     ]
 
     operations = [
