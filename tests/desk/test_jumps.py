@@ -24,6 +24,7 @@ OURS = {"api", "hooks", "operation", "desk", "delivery", "subscribers", "issues"
 
 # Columns that nothing waits for: what happened, and when; and times that a person has chosen.
 FACTS = {
+    "delivery.Arrival.begun_at",  # one of a clock ahead counts as abandoned
     *("api.Token.made_at", "api.Token.used_at", "api.Token.ends_at"),
     "api.KeptAnswer.claimed_at",  # a claim of a clock ahead ends after a minute of any clock
     *(

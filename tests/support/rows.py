@@ -31,6 +31,8 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_moving_house": 60,
     "test_moving_readers": 10,
     "test_result": 45,
+    "test_ruins": 60,
+    "test_tables": 40,
     "test_outages": 100,
     "test_pictures_in_a_bucket": 25,
     "test_reading": 30,

@@ -20,6 +20,11 @@ STORE = """INSERT INTO delivery_arrival (source, key, body, about, received_at, 
     VALUES (%s, %s, %s, %s, %s, %s, '', '') ON CONFLICT (source, key) DO NOTHING"""
 
 
+def _abandoned(now: datetime) -> Q:
+    """Match what nobody is reading any more; a clock that was ahead has begun in the future."""
+    return Q(begun_at__lt=now - READ_WITHIN) | Q(begun_at__gt=now + READ_WITHIN)
+
+
 class ArrivalQuerySet(models.QuerySet["Arrival"]):
     def waiting(self) -> "ArrivalQuerySet":
         """Return those that are not read yet, oldest first."""
@@ -33,7 +38,7 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
         """Return those of these that wait and that nobody else is reading, as begun."""
         with transaction.atomic():
             skip = connection.features.has_select_for_update_skip_locked
-            free = self.waiting().filter(Q(begun_at=None) | Q(begun_at__lt=now - READ_WITHIN), pk__in=keys)
+            free = self.waiting().filter(Q(begun_at=None) | _abandoned(now), pk__in=keys)
             mine = list(free.filter(begun__lt=TRIES).select_for_update(skip_locked=skip))
             self.filter(pk__in=[one.pk for one in mine]).update(begun=F("begun") + 1, begun_at=now)
         for one in mine:
@@ -47,7 +52,7 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
 
     def give_up(self, now: datetime) -> int:
         """Set aside those whose reading was begun twice and never ended; return how many."""
-        dead = self.waiting().filter(begun__gte=TRIES, begun_at__lt=now - READ_WITHIN)
+        dead = self.waiting().filter(_abandoned(now), begun__gte=TRIES)
         note = "its reading was begun twice and never ended"
         values = {"state": Arrival.State.UNREADABLE, "what": Arrival.What.UNKNOWN, "note": note, "applied_at": now}
         return dead.update(**values) if dead.exists() else 0  # an UPDATE of nothing would lock a database in one file
