@@ -31,6 +31,8 @@ from django.conf import settings as project
 from django.core.cache import caches
 from django.core.servers.basehttp import ThreadedWSGIServer
 from django.utils import timezone, translation
+from hypothesis import HealthCheck
+from hypothesis import settings as cases
 
 from newsletter.mail import due
 from newsletter.publication import heartbeats
@@ -51,7 +53,6 @@ pytest_plugins = [
     "tests.support.compiling",
     "tests.support.database",
     "tests.support.dns",
-    "tests.support.failures",
     "tests.support.flushed",
     "tests.support.groups",
     "tests.support.pictures",
@@ -68,6 +69,26 @@ pytest_plugins = [
     "tests.support.smtp",
     "tests.support.timeouts",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have Hypothesis try few cases, and many with the exhaustive tests."""
+    tries = 500 if "exhaustive" in config.option.markexpr else 20
+    cases.register_profile("ours", max_examples=tries, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    cases.load_profile("ours")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the exhaustive tests out, unless `-m` names them: docs/decisions/0112."""
+    if "exhaustive" in config.option.markexpr:
+        for item in items:
+            if hasattr(getattr(item, "obj", None), "hypothesis"):
+                item.add_marker("exhaustive")
+        return
+    if left_out := [item for item in items if "exhaustive" in item.keywords]:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if "exhaustive" not in item.keywords]
 
 
 def pytest_collection_finish() -> None:

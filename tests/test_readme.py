@@ -134,18 +134,6 @@ def test_settings_are_the_only_module_that_reads_the_environment():
     assert readers == {"newsletter/settings.py"}
 
 
-def test_the_quick_tests_and_those_of_a_room_are_named():
-    markers = {marker.split(":")[0] for marker in project()["tool"]["pytest"]["ini_options"]["markers"]}
-    lines = [line.split("#")[0].rstrip() for line in BLOCK.findall(README) if "pytest" in line]
-
-    assert lines == [
-        "uv run --dev pytest",
-        'uv run --dev pytest -m "not servers and not browser"',
-        'uv run --dev pytest -m "not servers and not browser" tests/delivery',
-    ]
-    assert markers == {"servers", "browser", "slow"}  # the third counts as the first
-
-
 def test_servers_come_as_packages_and_the_rest_by_apt():
     packages = " ".join(project()["dependency-groups"]["test"])
     wanted = re.search(r"apt-get install\s+--no-install-recommends ([\w\s-]+)", README)[1].split()

@@ -5,7 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.issues import cadence, days_off
@@ -60,7 +60,6 @@ def thirty_years(rhythm, shifts=NO_SHIFTS):
 # --- Properties ---
 
 
-@settings(deadline=None, max_examples=60)  # thirty years on a machine that is busy
 @given(rhythms)
 def test_without_shifts_no_two_issues_are_within_seven_days(rhythm):
     found = [local(at, rhythm).date() for at in thirty_years(rhythm)]
@@ -68,7 +67,6 @@ def test_without_shifts_no_two_issues_are_within_seven_days(rhythm):
     assert min((after - before).days for before, after in pairwise(found)) >= DAYS_BETWEEN
 
 
-@settings(deadline=None, max_examples=60)  # thirty years on a machine that is busy
 @given(shifted())
 def test_two_are_nearer_only_where_the_author_moved_one(case):
     rhythm, shifts = case
@@ -83,7 +81,6 @@ def test_two_are_nearer_only_where_the_author_moved_one(case):
     assert all(Fate.MOVED in fates for fates in near)
 
 
-@settings(deadline=None, max_examples=60)  # thirty years on a machine that is busy
 @given(shifted())
 def test_what_is_not_shifted_stays_exactly_where_it_was(case):
     rhythm, shifts = case
@@ -96,7 +93,6 @@ def test_what_is_not_shifted_stays_exactly_where_it_was(case):
     assert set(untouched) <= set(thirty_years(rhythm))
 
 
-@settings(deadline=None, max_examples=60)  # thirty years on a machine that is busy
 @given(shifted())
 def test_a_skipped_slot_and_a_day_of_vacation_have_no_issue(case):
     rhythm, shifts = case
@@ -108,7 +104,6 @@ def test_a_skipped_slot_and_a_day_of_vacation_have_no_issue(case):
     assert [slot.at for slot in here if slot.at and slot.fate != Fate.MOVED] == []
 
 
-@settings(deadline=None, max_examples=60)  # thirty years on a machine that is busy
 @given(shifted())
 def test_the_clock_on_the_wall_shows_the_time_of_the_rhythm_whatever_the_season(case):
     rhythm, shifts = case
@@ -119,7 +114,6 @@ def test_the_clock_on_the_wall_shows_the_time_of_the_rhythm_whatever_the_season(
     assert clocks == {rhythm.at} or rhythm.at in skipped_by_the_clock
 
 
-@settings(deadline=None, max_examples=60)  # thirty years on a machine that is busy
 @given(shifted(), moments)
 def test_the_next_slot_is_the_first_of_all_that_lie_behind_a_moment(case, moment):
     rhythm, shifts = case
@@ -132,7 +126,6 @@ def test_the_next_slot_is_the_first_of_all_that_lie_behind_a_moment(case, moment
     assert cadence.slot_at(rhythm, shifts, found).at == found
 
 
-@settings(deadline=None, max_examples=60)  # thirty years on a machine that is busy
 @given(shifted())
 def test_one_time_is_named_once_and_in_order(case):
     rhythm, shifts = case
@@ -142,7 +135,6 @@ def test_one_time_is_named_once_and_in_order(case):
     assert found == sorted(set(found))
 
 
-@settings(deadline=None, max_examples=60)  # thirty years on a machine that is busy
 @given(rhythms, days)
 def test_a_proposed_day_is_seven_days_or_more_from_every_other_slot(rhythm, day):
     slot_on = rhythm.first_from(day)
