@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks import whole
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
 ROW = re.compile(r"^\| (.+?) +\| `benchmarks\.(\w+)([^`]*)` +\| (\d+) +\|$", re.MULTILINE)

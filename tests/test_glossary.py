@@ -8,9 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("glossary")  # one process reads the code
 ROOT = Path(__file__).parents[1]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 ROW = re.compile(r"^\| ([^|\n]+?) *\| ([^|\n]+?) *\|([^|\n]*)\|$", re.MULTILINE)
@@ -146,7 +143,6 @@ def found(word: str) -> list[str]:
     ]
 
 
-@pytest.mark.slow("reads all of the code")
 def test_every_word_of_the_glossary_is_used():
     assert [term.word for term in terms() if not is_used(term.word)] == []
     assert len(terms()) > 70
@@ -158,7 +154,6 @@ def test_no_word_is_explained_twice():
     assert [word for word in words if words.count(word) > 1] == []
 
 
-@pytest.mark.slow("reads all of the code")
 def test_no_banned_word_is_used():
     banned = {word for term in terms() for word in term.banned} - set(IN_ANOTHER_SENSE)
 

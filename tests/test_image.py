@@ -15,6 +15,8 @@ from django.core.management import get_commands, load_command_class
 from newsletter.operation import programs
 from tests.support.product import ROOT
 
+pytestmark = pytest.mark.exhaustive
+
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]

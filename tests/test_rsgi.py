@@ -27,7 +27,7 @@ from tests.support.product import Product
 from tests.support.sockets import connect, exchange, head, many, read
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("rsgi")]
+pytestmark = pytest.mark.servers
 SILENT = 200
 FORM = "Content-Type: application/x-www-form-urlencoded"
 

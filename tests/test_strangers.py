@@ -688,8 +688,6 @@ def found_in_sources(is_meant: Callable[[str, str], bool], *, with_name: bool) -
     return {f"{one.where} {one.name}" if with_name else one.where for one in found if is_meant(one.owner, one.name)}
 
 
-@pytest.mark.xdist_group("sources")  # one process reads them
-@pytest.mark.slow("reads all of the code")
 def test_every_pattern_has_been_reviewed():
     written = found_in_sources(lambda owner, name: owner == "re" and name != "escape", with_name=False)
     others = {
@@ -703,8 +701,6 @@ def test_every_pattern_has_been_reviewed():
     assert (others | set(STRANGERS)) - written == set(), "These patterns are gone: take them out of the list."
 
 
-@pytest.mark.xdist_group("sources")  # one process reads them
-@pytest.mark.slow("reads all of the code")
 def test_only_the_module_for_it_asks_unicode_for_a_normal_form():
     written = found_in_sources(
         lambda owner, name: name in LOOKED_FOR or (owner == "idna" and name in {"encode", "decode"}), with_name=True
@@ -718,8 +714,6 @@ def test_only_the_module_for_it_asks_unicode_for_a_normal_form():
     assert reviewed - written == set(), "These calls are gone: take them out of the list."
 
 
-@pytest.mark.xdist_group("sources")  # one process reads them
-@pytest.mark.slow("reads all of the code")
 def test_no_module_brings_in_its_own_way_to_a_pattern():
     """`from re import compile` would pass the list by."""
     _calls, imported = read_sources()

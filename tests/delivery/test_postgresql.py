@@ -11,7 +11,7 @@ from tests.support.migrated import TEMPLATE
 from tests.support.processes import kill, start
 from tests.support.product import ROOT
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 
 FILES = {  # in two parts of about the same length, for two processes: each loads the product and collects once
     "ledger": (

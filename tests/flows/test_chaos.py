@@ -10,6 +10,8 @@ from benchmarks.chaos.schedule import KINDS, LINES, WIRE, addresses, bound, sche
 from benchmarks.chaos.verdict import Verdict, judge, table
 from newsletter.delivery.ledger.recovery import RECORDED, RESTORED, UNRECORDED
 
+pytestmark = pytest.mark.exhaustive
+
 SEED = 7
 READERS = 900
 COUNTS = {"queued": 0, "sending": 0, "sent": 2, "failed": 1, "uncertain": 1, "skipped": 0}

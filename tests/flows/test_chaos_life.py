@@ -7,6 +7,8 @@ import pytest
 from benchmarks.chaos.life import Look
 from benchmarks.chaos.verdict import Verdict, table
 
+pytestmark = pytest.mark.exhaustive
+
 STANDS = "mailing.stands_still"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.product import ROOT
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 
 SEED = """
 from datetime import timedelta

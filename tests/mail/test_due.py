@@ -529,7 +529,6 @@ def test_a_reader_whose_server_says_later_is_tried_eight_times_and_the_author_is
 
 
 @every(READERS)
-@pytest.mark.slow("tries for days")
 def test_a_server_that_stays_away_is_given_up_after_three_days_and_the_author_is_told(case, provider):
     lasted, _times = tried(case, provider, ConnectionRefusedError())
 
@@ -539,7 +538,6 @@ def test_a_server_that_stays_away_is_given_up_after_three_days_and_the_author_is
 
 
 @pytest.mark.parametrize(("name", "days"), [("alert", 3), ("reminder", 1)])
-@pytest.mark.slow("tries for days")
 def test_a_mail_to_the_author_is_tried_for_as_long_as_it_is_of_use(name, days, publication, provider):
     LEASED[name].make()
     Reminder.objects.update(slot_at=NOW + timedelta(days=1))

@@ -293,7 +293,6 @@ def test_an_address_without_a_name_stays_bare():
     assert headers.parsed("Gipi 電子報 <a@example.org>") == ("Gipi 電子報", "a@example.org")
 
 
-@pytest.mark.slow("tries many cases")
 def test_a_thousand_random_names_and_subjects_come_back():
     dice = random.Random(2369)
     for _round in range(1000):

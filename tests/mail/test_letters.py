@@ -215,7 +215,6 @@ def test_every_look_has_its_styles_and_reads_in_the_dark(look):
     assert html.count("@media (prefers-color-scheme: dark)") == 2  # that of the house, then that of the look
 
 
-@pytest.mark.slow("renders each kind of mail")
 def test_a_link_in_small_print_keeps_the_accent_by_night():
     quiet = palette()["quiet"].night
 

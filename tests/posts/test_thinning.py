@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +26,6 @@ def aged(kept: set[datetime], start: timedelta, end: timedelta) -> int:
     return sum(start <= NOW - time < end for time in kept)
 
 
-@pytest.mark.slow("thins years of versions")
 def test_each_age_has_its_own_density():
     hour, day = timedelta(hours=1), timedelta(days=1)
 

@@ -21,7 +21,7 @@ from newsletter.publication.sharing import icon_version
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("cards")]  # one process opens the fonts
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

@@ -145,7 +145,6 @@ def share(found, *verdicts: Verdict) -> float:
     ("mean", "spread", "growth"),
     [(0.3, 0, 1), (2, 0, 1), (20, 0, 1), (500, 0, 1.1), (8, 0.3, 1), (40, 0.4, 1), (400, 0.5, 1.05)],
 )
-@pytest.mark.slow("compares thousands of issues")
 def test_more_than_usual_is_wrong_in_one_of_twenty_at_most(mean, spread, growth, issues):
     found = [one for one, _above in looks(mean, spread, growth=growth, issues=issues)]
 
@@ -163,7 +162,6 @@ def test_how_many_more_is_true_in_most_issues_of_which_it_is_said(mean, spread):
     assert right / len(told) >= 0.93
 
 
-@pytest.mark.slow("compares thousands of issues")
 def test_a_change_is_seen():
     """Twice as many answers as usual are seen nearly always where there are enough of them."""
     assert share([one for one, _ in looks(100, 0, change=2)], Verdict.MORE) > 0.99

@@ -10,7 +10,6 @@ from newsletter.mail.text.wrapping import CLOSERS, COLUMNS, tidy, width, wrap
 PIECES = ["中", "文", "API", " Go ", "（", "」", "。", "，", "：", "[1]", "[12]", "…", "“", "”", "%"]
 
 
-@pytest.mark.slow("tries many cases")
 def test_no_line_is_too_long_none_begins_with_a_comma_and_none_ends_with_a_bracket():
     dice = random.Random(72)
     for _round in range(300):

@@ -203,7 +203,6 @@ def test_what_no_page_shows_is_named(html, what):
         "  \n ",
     ],
 )
-@pytest.mark.slow("reads long texts")
 def test_nothing_that_somebody_may_have_written_breaks_it(html):
     made = converted(html)
 

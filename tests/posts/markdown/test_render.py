@@ -330,7 +330,6 @@ def test_no_input_takes_long(piece):
     assert time.process_time() - started < 2  # seconds; a fortieth of a second a kilobyte, on a machine that is busy
 
 
-@pytest.mark.slow("renders 500 levels")
 def test_deep_nesting_ends():
     assert render("\n".join(f"{'  ' * level}- a" for level in range(500))).count("<ul>") == 16
 

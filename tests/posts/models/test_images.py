@@ -19,7 +19,6 @@ from tests.support.pictures import prepared_once, swapped
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.usefixtures("pictures_made_once"),
-    pytest.mark.xdist_group("sizes"),  # one process makes them
 ]
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 ORIENTATION, TURNED_RIGHT = 0x0112, 6

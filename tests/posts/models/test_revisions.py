@@ -100,7 +100,6 @@ def test_after_thinning_a_version_is_compared_with_the_one_before_it_now(post):
     ]
 
 
-@pytest.mark.slow("writes for a year")
 def test_a_year_of_writing_is_few_versions_at_last(post):
     for number in range(400):
         record(post, str(number), NOW + number * 6 * HOUR)

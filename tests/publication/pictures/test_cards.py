@@ -11,7 +11,6 @@ from PIL import Image, ImageChops
 from newsletter.publication.pictures import cards
 from newsletter.publication.pictures.cards import Card, FontUnusable, fitted, wrapped
 
-pytestmark = pytest.mark.xdist_group("cards")  # one process opens the fonts
 CARD = Card("管理槓桿", "Gipi電子報", "2026年10月28日", "#9a3412")
 LONG = "讓管理變省力的四個技巧：從「看得見的事」到「真正決定成果的事」"
 
@@ -119,7 +118,6 @@ def test_a_title_breaks_between_phrases_and_not_within_a_word(title, lines):
     assert fitted(title, 334)[1] == lines
 
 
-@pytest.mark.slow("breaks thirty titles")
 def test_no_character_of_a_title_stands_alone():
     for length in range(10, 40):
         _size, lines = fitted("字" * length, 334)

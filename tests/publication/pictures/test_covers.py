@@ -16,7 +16,6 @@ from newsletter.publication.pictures.covers import (
     titled,
 )
 
-pytestmark = pytest.mark.xdist_group("cards")  # one process opens the fonts
 ACCENT = "#9a3412"
 COVER = Cover("Gipi 電子報", "每兩週一封信，寫給想把事情做好的人。", "Gipi", "2026", ACCENT)
 

@@ -10,7 +10,6 @@ from subscribers.models.tags import Tag, Tagging
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.usefixtures("_many"),
-    pytest.mark.slow("asks of five thousand readers"),
 ]
 READERS = 5000
 

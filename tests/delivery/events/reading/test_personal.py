@@ -239,7 +239,6 @@ def nested(depth):
 
 
 @pytest.mark.parametrize("depth", [50, 300, 480, 700, 1000, 5000])
-@pytest.mark.slow("reads thousands of parts")
 def test_parts_within_parts_end_somewhere(depth):
     found = read_mail(nested(depth), [], NOW)
 
@@ -255,7 +254,6 @@ def test_thousands_of_files_are_counted_and_forty_named():
     assert (len(found.files), found.more) == (40, 260)
 
 
-@pytest.mark.slow("reads twenty megabytes")
 def test_a_mail_of_twenty_megabytes_is_read_to_some_length():
     assert len(letter("x" * (20 * 1024 * 1024)).text) == 64 * 1024
 
