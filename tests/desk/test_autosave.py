@@ -121,6 +121,7 @@ def test_a_new_post_is_a_draft_from_its_first_words_and_stays_one(desk, server):
     assert_accessible(desk)
 
 
+@pytest.mark.exhaustive
 def test_what_is_typed_before_the_script_has_come_saves_itself_too(desk, server):
     held = []
 
@@ -149,6 +150,7 @@ def test_a_page_on_which_nobody_types_sends_nothing(desk, server, post):
     assert {ADD, change(post)}.isdisjoint(sent)
 
 
+@pytest.mark.exhaustive
 def test_caret_selection_and_scrolling_stay_where_they_are(editor, server, post):
     long = "\n\n".join(f"第 {number} 段。" + "一句話" * 20 for number in range(40))
     Post.objects.update(body=long)
@@ -184,6 +186,7 @@ def test_a_word_that_is_being_composed_is_never_sent_or_interrupted(editor):
     until_stored(editor, PARAGRAPHS + "你好")
 
 
+@pytest.mark.exhaustive
 def test_a_composition_that_begins_while_a_save_is_under_way_goes_on(editor):
     compose, commit = composing(editor)
     held = []
@@ -205,6 +208,7 @@ def test_a_composition_that_begins_while_a_save_is_under_way_goes_on(editor):
     assert body(editor) == PARAGRAPHS + "一吧"
 
 
+@pytest.mark.exhaustive
 def test_it_says_saved_only_when_it_is(editor):
     write(editor, "一")
     until_stored(editor, PARAGRAPHS + "一")
@@ -229,6 +233,7 @@ def test_two_tabs_that_change_different_places_are_merged_and_it_is_said(editor,
     assert other.locator("#comparing").is_hidden()
 
 
+@pytest.mark.exhaustive
 def test_two_sentences_of_one_paragraph_are_two_places(editor, server, post):
     other = tab(editor, server.url + change(post))
     for page, old, new in ((editor, "有兩句", "有三句"), (other, "第二句", "另一句")):
@@ -269,6 +274,7 @@ def test_what_was_typed_offline_is_saved_on_return(editor):
     until_stored(editor, PARAGRAPHS + "離線")
 
 
+@pytest.mark.exhaustive
 def test_after_logging_in_in_another_window_the_save_goes_on_by_itself(editor, server, settings, desk):
     cookies = editor.context.cookies()
     Session.objects.all().delete()
@@ -287,6 +293,7 @@ def test_after_logging_in_in_another_window_the_save_goes_on_by_itself(editor, s
     assert editor.context.cookies() != cookies
 
 
+@pytest.mark.exhaustive
 def test_a_browser_that_is_killed_loses_nothing_that_was_saved_or_kept(desk, browser, server, tmp_path, settings):
     def opened():
         """Return a browser of its own, with a profile that outlives it."""
@@ -316,6 +323,7 @@ def test_a_browser_that_is_killed_loses_nothing_that_was_saved_or_kept(desk, bro
     context.close()
 
 
+@pytest.mark.exhaustive
 def test_publishing_waits_for_a_save_that_is_under_way(editor, post):
     write(editor, "一")
 
@@ -345,6 +353,7 @@ def test_a_published_post_is_changed_for_its_author_alone_until_it_is_updated(de
     assert not WorkingCopy.objects.exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("width", [320, 1280])
 def test_the_pages_of_versions_have_no_barrier_and_fit(desk, server, post, width):
     post.published_at = timezone.now() - timedelta(days=1)
@@ -362,6 +371,7 @@ def test_the_pages_of_versions_have_no_barrier_and_fit(desk, server, post, width
         assert desk.evaluate("document.documentElement.scrollWidth") <= width, page
 
 
+@pytest.mark.exhaustive
 def test_whoever_compares_by_key_stands_at_the_buttons_afterwards(editor, server, post):
     other = tab(editor, server.url + change(post))
     write(editor, "甲")
@@ -380,6 +390,7 @@ def test_whoever_compares_by_key_stands_at_the_buttons_afterwards(editor, server
     assert other.evaluate("document.activeElement.name") == "_continue"
 
 
+@pytest.mark.exhaustive
 def test_enter_in_the_title_of_a_new_post_goes_on_to_its_text(desk, server):
     desk.goto(server.url + ADD)
     desk.fill("#id_title", "新題目")

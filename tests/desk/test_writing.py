@@ -131,6 +131,7 @@ def until_kept(page) -> None:
 # --- Copies in the browser ---
 
 
+@pytest.mark.exhaustive
 def test_two_new_posts_in_two_tabs_never_touch_each_others_copy(desk, server):
     add = f"{server.url}/admin/posts/post/add/"
     desk.goto(add)
@@ -152,6 +153,7 @@ def test_two_new_posts_in_two_tabs_never_touch_each_others_copy(desk, server):
     assert (desk.input_value("#id_title"), desk.input_value("#id_body")) == ("甲", "甲的內文")
 
 
+@pytest.mark.exhaustive
 def test_two_tabs_of_one_post_keep_a_copy_each_and_both_are_offered(editor, server, post):
     other = tab(editor, server.url + change(post))
     write(editor, "<Control+End>", "甲")
@@ -174,6 +176,7 @@ def test_two_tabs_of_one_post_keep_a_copy_each_and_both_are_offered(editor, serv
     assert third.locator(".kept-copies").is_hidden()
 
 
+@pytest.mark.exhaustive
 def test_whoever_forgets_copies_by_key_goes_on_at_the_next_one_and_then_in_the_title(editor, server, post):
     other = tab(editor, server.url + change(post))
     for page, text in ((editor, "甲"), (other, "乙")):
@@ -193,6 +196,7 @@ def test_whoever_forgets_copies_by_key_goes_on_at_the_next_one_and_then_in_the_t
     assert third.evaluate("document.activeElement.id") == "id_title"
 
 
+@pytest.mark.exhaustive
 def test_the_offer_tells_from_when_the_copy_is_and_putting_it_in_can_be_undone(editor, server, post):
     write(editor, "<Control+End>", "還沒存的")
     until_kept(editor)
@@ -211,6 +215,7 @@ def test_the_offer_tells_from_when_the_copy_is_and_putting_it_in_can_be_undone(e
     assert any(copy["body"].startswith("新寫的") for copy in kept(editor).values())  # what it replaced is kept, too
 
 
+@pytest.mark.exhaustive
 def test_a_copy_goes_when_its_text_is_saved_and_lies_under_the_posts_own_name_after_that(desk, server):
     desk.goto(f"{server.url}/admin/posts/post/add/")
     desk.fill("#id_title", "甲")
@@ -227,6 +232,7 @@ def test_a_copy_goes_when_its_text_is_saved_and_lies_under_the_posts_own_name_af
     assert f":posts.post/{Post.objects.get().pk}:" in key
 
 
+@pytest.mark.exhaustive
 def test_copies_are_few_and_not_old(editor):
     user = editor.get_attribute("#kept-copies", "data-user")
     stored = {
@@ -251,6 +257,7 @@ def test_copies_are_few_and_not_old(editor):
     assert sorted(int(copy["title"]) for copy in kept(editor).values()) == [25, 26, 27, 28, 29]
 
 
+@pytest.mark.exhaustive
 def test_nobody_else_is_offered_what_a_helper_has_typed_in_the_same_browser(desk, server, settings):
     add = f"{server.url}/admin/posts/post/add/"
     desk.goto(add)
@@ -266,6 +273,7 @@ def test_nobody_else_is_offered_what_a_helper_has_typed_in_the_same_browser(desk
     assert len(kept(desk)) == 1
 
 
+@pytest.mark.exhaustive
 def test_the_texts_of_an_issue_are_kept_too(desk, server):
     issue = make_issue(make_post("甲"))
     desk.goto(server.url + change(issue))
@@ -280,6 +288,7 @@ def test_the_texts_of_an_issue_are_kept_too(desk, server):
 # --- The line of the caret ---
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_nothing_ever_covers_the_line_of_the_caret(desk, server, post, width, height):
     Post.objects.filter(pk=post.pk).update(body=LONG)
@@ -315,6 +324,7 @@ def test_nothing_ever_covers_the_line_of_the_caret(desk, server, post, width, he
     assert covered == {}
 
 
+@pytest.mark.exhaustive
 def test_at_the_lower_edge_of_a_field_that_ends_below_the_window_it_is_seen(desk, server, post):
     """A field that the author has made larger than the window, and a page that he has scrolled as he likes."""
     Post.objects.filter(pk=post.pk).update(body=LONG)
@@ -336,6 +346,7 @@ def test_at_the_lower_edge_of_a_field_that_ends_below_the_window_it_is_seen(desk
     assert covered == []
 
 
+@pytest.mark.exhaustive
 def test_keys_scroll_the_page_above_the_bar_before_anything_is_focused(editor, server):
     editor.goto(server.url + change(make_issue(make_post("甲"))))
     editor.set_viewport_size({"width": 1280, "height": 600})
@@ -369,6 +380,7 @@ def test_a_save_keeps_caret_selection_scrolling_and_undo(editor, post, server):
     assert "新的一句" not in editor.input_value("#id_body")
 
 
+@pytest.mark.exhaustive
 def test_the_button_and_capital_s_and_command_save_in_place_too(editor):
     editor.evaluate("window.isStill = true")
     bodies = []
@@ -474,6 +486,7 @@ def test_two_texts_are_both_shown_and_the_author_chooses_place_by_place(editor, 
     assert editor.input_value("#id_body") == "這裡的第一段。\n\n第二段。"
 
 
+@pytest.mark.exhaustive
 def test_who_decides_later_still_has_his_text_and_the_other_is_not_overwritten(editor, post):
     Post.objects.filter(pk=post.pk).update(body="別處的。", updated_at=timezone.now())
     write(editor, "<Control+End>", "這裡的")
@@ -488,6 +501,7 @@ def test_who_decides_later_still_has_his_text_and_the_other_is_not_overwritten(e
     editor.locator("#comparing").wait_for()
 
 
+@pytest.mark.exhaustive
 def test_a_post_that_was_published_elsewhere_is_not_withdrawn_by_an_old_tab(editor, post):
     now = timezone.now().replace(microsecond=0)
     Post.objects.filter(pk=post.pk).update(published_at=now, updated_at=now)
@@ -499,6 +513,7 @@ def test_a_post_that_was_published_elsewhere_is_not_withdrawn_by_an_old_tab(edit
     assert WorkingCopy.objects.get().body[-2:] == "更多"
 
 
+@pytest.mark.exhaustive
 def test_without_a_server_the_text_stays_and_saves_later(editor):
     write(editor, "<Control+End>", "離線")
     editor.context.set_offline(True)
@@ -575,6 +590,7 @@ def test_the_posts_of_an_issue_are_saved_in_place(desk, server):
     assert desk.evaluate("window.isStill") is True
 
 
+@pytest.mark.exhaustive
 def test_the_letter_beside_the_issue_is_the_one_that_was_saved_last(desk, server):
     issue = make_issue(make_post("甲"), number=7, subject="第七期")
     desk.goto(server.url + change(issue))
@@ -588,6 +604,7 @@ def test_the_letter_beside_the_issue_is_the_one_that_was_saved_last(desk, server
     assert "換了一個主旨" in desk.locator(".compose-inbox").text_content()
 
 
+@pytest.mark.exhaustive
 def test_a_title_becomes_the_subject_by_one_press_and_undo_takes_it_back(desk, server):
     issue = make_issue(make_post("會議前先寫一頁"), subject="第七期")
     desk.goto(server.url + change(issue))
@@ -602,6 +619,7 @@ def test_a_title_becomes_the_subject_by_one_press_and_undo_takes_it_back(desk, s
     assert suggestion.get_attribute("aria-pressed") == "false"
 
 
+@pytest.mark.exhaustive
 def test_the_form_of_a_post_is_chosen_by_keys_and_says_what_it_takes(desk, server):
     issue = make_issue(make_post("甲", body="字" * 4_000), subject="第七期")
     desk.goto(server.url + change(issue))
@@ -616,6 +634,7 @@ def test_the_form_of_a_post_is_chosen_by_keys_and_says_what_it_takes(desk, serve
     assert issue.items.get().form == "excerpt"
 
 
+@pytest.mark.exhaustive
 def test_an_introduction_shows_its_beginning_while_it_is_closed(desk, server):
     issue = make_issue(make_post("甲"), subject="第七期", introduction="這一期寫給趕路的人。")
     desk.goto(server.url + change(issue))
@@ -628,6 +647,7 @@ def test_an_introduction_shows_its_beginning_while_it_is_closed(desk, server):
     assert summary.inner_text().endswith("慢慢走。這一期寫給趕路的人。")
 
 
+@pytest.mark.exhaustive
 def test_a_new_issue_is_saved_in_place_once(desk, server):
     make_post("甲")
     desk.goto(f"{server.url}/admin/issues/issue/add/")
@@ -643,6 +663,7 @@ def test_a_new_issue_is_saved_in_place_once(desk, server):
     assert desk.url == server.url + change(issue)
 
 
+@pytest.mark.exhaustive
 def test_rows_of_an_issue_that_were_saved_elsewhere_stay_and_are_named(desk, server):
     issue = make_issue(make_post("甲"), make_post("乙"))
     desk.goto(server.url + change(issue))
@@ -661,6 +682,7 @@ def test_rows_of_an_issue_that_were_saved_elsewhere_stay_and_are_named(desk, ser
     assert (issue.introduction, issue.items.count()) == ("大家好", 1)
 
 
+@pytest.mark.exhaustive
 def test_enter_in_the_title_saves_and_fixes_nothing(editor, post, server):
     Post.objects.filter(pk=post.pk).update(body="你好,世界")
     editor.goto(server.url + change(post))
@@ -672,6 +694,7 @@ def test_enter_in_the_title_saves_and_fixes_nothing(editor, post, server):
     assert (saved.title, saved.body) == ("新題目", "你好,世界")
 
 
+@pytest.mark.exhaustive
 def test_a_long_title_is_seen_whole_on_a_phone_and_stays_one_line(editor, post, server):
     long = "交辦不是把事情丟出去，而是先把完成的樣子說清楚，再約好什麼時候回頭看"
     editor.set_viewport_size({"width": 375, "height": 812})
@@ -711,6 +734,7 @@ def test_without_javascript_all_is_an_ordinary_form(desk, browser, server, post,
     assert (saved.title, saved.body) == ("兩行 的標題", "沒有程式")
 
 
+@pytest.mark.exhaustive
 def test_offer_errors_and_comparison_have_no_barrier_and_fit_a_small_phone(editor, post, server):
     write(editor, "<Control+Home>", "這裡的")
     until_kept(editor)
@@ -770,6 +794,7 @@ MARKED = [  # a key, a text, what of it is chosen, and what it becomes
 ]
 
 
+@pytest.mark.exhaustive
 def test_a_key_pressed_twice_gives_back_text_and_selection(editor):
     wrong = {}
     for key in KEYS:
@@ -795,6 +820,7 @@ def test_a_mark_is_put_on_or_taken_away_where_it_stands(editor):
     assert wrong == {}
 
 
+@pytest.mark.exhaustive
 def test_a_mark_is_one_step_to_undo(editor):
     editor.fill("#id_body", "")
     write(editor, "他說傾聽")
@@ -804,6 +830,7 @@ def test_a_mark_is_one_step_to_undo(editor):
     assert write(editor, "<Control+z>") == "他說傾聽"
 
 
+@pytest.mark.exhaustive
 def test_words_that_are_being_composed_are_finished_before_they_are_marked(editor):
     editor.fill("#id_body", "一")
     editor.evaluate("""() => {

@@ -94,6 +94,13 @@ def visit(pages, page):
     return page
 
 
+def test_no_page_has_a_barrier_by_day(visit, pages):
+    for path in pages:
+        visit.goto(SITE + path)
+        assert_accessible(visit)
+
+
+@pytest.mark.exhaustive
 def test_no_page_has_a_barrier(visit, pages):
     for path in pages:
         visit.goto(SITE + path)
@@ -105,6 +112,7 @@ SCROLL_SIDEWAYS = """[...document.querySelectorAll("main *")].filter(one =>
 ).map(one => one.className)"""
 
 
+@pytest.mark.exhaustive
 def test_what_scrolls_sideways_on_a_phone_is_reached_by_keys(visit, pages):
     visit.set_viewport_size({"width": 360, "height": 740})
     post = next(path for path in pages if path.startswith("/p/"))
@@ -154,6 +162,7 @@ UNSEEN_BUTTONS = """[...document.querySelectorAll("button, input:not([type=hidde
 }).map(one => one.className || one.name)"""
 
 
+@pytest.mark.exhaustive
 def test_no_text_is_lost_when_a_reader_spaces_it_out(visit, pages):
     visit.set_viewport_size({"width": 320, "height": 640})
 
@@ -164,6 +173,7 @@ def test_no_text_is_lost_when_a_reader_spaces_it_out(visit, pages):
         assert visit.evaluate(CLIPPED) == [], path
 
 
+@pytest.mark.exhaustive
 def test_nothing_moves_for_readers_who_asked_for_that(visit, pages):
     visit.emulate_media(reduced_motion="reduce")
 
@@ -172,6 +182,7 @@ def test_nothing_moves_for_readers_who_asked_for_that(visit, pages):
         assert visit.evaluate(MOVING) == [], path
 
 
+@pytest.mark.exhaustive
 def test_fields_and_buttons_have_edges_when_the_system_chooses_the_colours(visit, pages):
     visit.emulate_media(forced_colors="active")
 
@@ -187,6 +198,7 @@ CUT_OFF = """[...document.querySelectorAll("main *, header *, footer *")].filter
 ).map(node => node.outerHTML.slice(0, 80))"""
 
 
+@pytest.mark.exhaustive
 def test_readers_may_space_the_text_as_they_need_it(visit, pages):
     """WCAG 2.2, 1.4.12."""
     visit.set_viewport_size({"width": 320, "height": 640})
@@ -198,6 +210,7 @@ def test_readers_may_space_the_text_as_they_need_it(visit, pages):
         assert visit.evaluate(CUT_OFF) == [], path
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("theme", ["book", "plain"])
 def test_no_theme_is_a_barrier_or_wider_than_a_small_phone(visit, pages, theme):
     visit.set_viewport_size({"width": 320, "height": 640})
@@ -208,6 +221,7 @@ def test_no_theme_is_a_barrier_or_wider_than_a_small_phone(visit, pages, theme):
         assert visit.evaluate("document.documentElement.scrollWidth") <= 320, path
 
 
+@pytest.mark.exhaustive
 def test_with_forced_colours_every_button_has_a_border(visit):
     visit.emulate_media(forced_colors="active")
 
@@ -228,6 +242,7 @@ def test_a_page_is_at_most_four_requests_without_its_pictures(visit, pages):
     assert len(text) <= 4, text
 
 
+@pytest.mark.exhaustive
 def test_the_first_paint_waits_for_the_page_alone(visit, pages):
     asked = []
     visit.on("request", lambda request: asked.append(request.url.removeprefix(SITE)))
@@ -265,6 +280,7 @@ def test_a_chosen_scheme_holds_on_the_next_page_and_before_its_first_paint(visit
     assert visit.context.cookies() == []
 
 
+@pytest.mark.exhaustive
 def test_paper_is_white_whatever_the_screen_shows(visit):
     visit.goto(SITE + "/")
     visit.evaluate("document.documentElement.dataset.scheme = 'dark'")
@@ -275,6 +291,7 @@ def test_paper_is_white_whatever_the_screen_shows(visit):
     assert visit.locator(".masthead-nav").is_hidden()
 
 
+@pytest.mark.exhaustive
 def test_a_post_can_be_put_aside_and_taken_off_the_list_again(visit, pages):
     path = next(path for path in pages if path.startswith("/p/"))
     visit.goto(SITE + path)
@@ -293,6 +310,7 @@ def test_a_post_can_be_put_aside_and_taken_off_the_list_again(visit, pages):
     assert visit.evaluate("document.activeElement.tagName") == "MAIN"
 
 
+@pytest.mark.exhaustive
 def test_what_is_no_post_of_ours_never_gets_onto_the_list(visit):
     visit.goto(SITE + "/reading-list/")
     visit.evaluate(
@@ -306,6 +324,7 @@ def test_what_is_no_post_of_ours_never_gets_onto_the_list(visit):
     assert visit.locator("[data-when-empty]").is_visible()
 
 
+@pytest.mark.exhaustive
 def test_a_post_can_be_printed_and_its_address_copied(visit, pages):
     path = next(path for path in pages if path.startswith("/p/"))
     # A page of http: has no clipboard, and a browser without a window prints nothing.
@@ -326,6 +345,7 @@ def test_a_post_can_be_printed_and_its_address_copied(visit, pages):
     assert copy.get_attribute("aria-live") == "polite"
 
 
+@pytest.mark.exhaustive
 def test_without_a_clipboard_no_button_offers_to_copy(visit, pages):
     visit.goto(SITE + next(path for path in pages if path.startswith("/p/")))
     visit.locator("[data-print]").wait_for()
@@ -333,6 +353,7 @@ def test_without_a_clipboard_no_button_offers_to_copy(visit, pages):
     assert visit.locator("[data-copy]").is_hidden()
 
 
+@pytest.mark.exhaustive
 def test_a_printed_page_ends_with_what_was_written_not_with_the_foot(visit, pages):
     visit.emulate_media(media="print")
     for path in pages:
@@ -355,6 +376,7 @@ SHORT_LINES = """() => [...document.querySelectorAll(".prose > p")].map((paragra
 })"""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("theme", ["letter", "book", "plain"])
 def test_every_line_of_a_paragraph_but_its_last_fills_the_column_of_a_phone(visit, pages, theme):
     visit.set_viewport_size({"width": 375, "height": 800})

@@ -168,6 +168,7 @@ def test_an_upload_at_the_desk(either_media, client, admin_user):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_two_places_are_equal(s3, settings, tmp_path):
     found = []
     for url in ("", s3.pictures_url):

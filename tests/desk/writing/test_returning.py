@@ -65,6 +65,7 @@ def test_it_is_sent_unasked_where_nobody_has_saved_since_and_it_is_said(editor, 
     assert [key for key in keys if key.startswith("unsaved:")] == []
 
 
+@pytest.mark.exhaustive
 def test_what_was_changed_elsewhere_in_another_place_since_is_merged(editor, post):
     address = editor.url
     type_offline(editor, "離線時寫的。")
@@ -95,6 +96,7 @@ def test_where_both_have_changed_one_place_the_author_is_asked_and_may_write_a_t
     stored(editor, "第一段。\n\n第二段。\n\n第三段。\n兩邊都留。")
 
 
+@pytest.mark.exhaustive
 def test_a_browser_that_dies_twice_before_the_merge_still_overwrites_nothing(editor, post):
     address = editor.url
     type_offline(editor, "離線時寫的。")
@@ -108,6 +110,7 @@ def test_a_browser_that_dies_twice_before_the_merge_still_overwrites_nothing(edi
     assert (body(editor), Post.objects.get().body) == (TEXT + "離線時寫的。", TEXT + "別處寫的。")
 
 
+@pytest.mark.exhaustive
 def test_a_new_text_that_was_never_saved_is_only_offered(desk, server, post):
     desk.goto(f"{server.url}/admin/posts/post/add/")
     type_offline(desk, "新文章的第一句。")
@@ -119,6 +122,7 @@ def test_a_new_text_that_was_never_saved_is_only_offered(desk, server, post):
     assert list(Post.objects.values_list("body", flat=True)) == [TEXT]
 
 
+@pytest.mark.exhaustive
 def test_what_a_page_had_that_leaves_late_is_gone_on_with(editor, server, post):
     """A busy browser lets go of the page before some seconds after the next one was opened."""
     editor.route("**/change/", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
@@ -138,6 +142,7 @@ def test_what_a_page_had_that_leaves_late_is_gone_on_with(editor, server, post):
     assert other.evaluate("document.activeElement.id") == "id_title"
 
 
+@pytest.mark.exhaustive
 def test_what_was_typed_into_an_issue_that_is_not_approved_is_sent_unasked_too(desk, server, post):
     issue = make_issue(post, subject="第七期")
     address = f"{server.url}/admin/issues/issue/{issue.pk}/change/"
@@ -153,6 +158,7 @@ def test_what_was_typed_into_an_issue_that_is_not_approved_is_sent_unasked_too(d
     assert "undo takes it out" in desk.locator("#kept-copies").text_content()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("width", "columns"), [(1280, 3), (800, 2), (375, 1)])
 def test_yours_theirs_and_the_result_stand_side_by_side_where_there_is_room(editor, post, width, columns):
     editor.set_viewport_size({"width": width, "height": 800})

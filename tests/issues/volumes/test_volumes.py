@@ -295,6 +295,7 @@ def test_the_year_leads_to_both(client):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("language", "writing"), [("en", "horizontal"), ("zh-hant", "vertical")])
 def test_epubcheck_finds_nothing(client, tmp_path, language, writing):
     if not EPUBCHECK.exists() or not shutil.which("java"):

@@ -419,6 +419,7 @@ def test_pages_need_no_redis(client, settings):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_whatever_pages_strangers_ask_for_a_small_redis_has_room_for_counters_and_tasks(
     client, settings, redis, redis_url
 ):
