@@ -5,12 +5,10 @@ from html import unescape
 from xml.etree import ElementTree
 
 import pytest
-from django.core.cache import caches
 
 from newsletter.issues.models import IssueItem
 from newsletter.posts.models import Image
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
-from tests.support.pages import queries_anew
 
 pytestmark = pytest.mark.django_db
 ATOM = {"": "http://www.w3.org/2005/Atom"}
@@ -106,39 +104,6 @@ def test_the_summary_is_the_line_for_inboxes_or_how_the_issue_begins(client):
     assert [item["summary"] for item in items(client)] == ["開頭第一句。", "給收件匣的一行。"]
 
 
-def test_ten_issues_cost_as_many_queries_as_one(client):
-    make_issue(make_post(body="文一"), number=1, introduction="前言一", closing="結一", sent_at=PUBLISHED_AT)
-    one = queries_anew(client, "/issues/feed.xml")
-    for number in range(2, 14):
-        post = make_post(body=f"文{number}")
-        make_issue(post, number=number, introduction=f"前言{number}", closing=f"結{number}", sent_at=PUBLISHED_AT)
-
-    many = queries_anew(client, "/issues/feed.xml")
-
-    assert len(atom(client)) == 10
-    assert len(many) == len(one)
-
-
-def test_a_feed_that_has_not_changed_is_not_sent_again(client):
-    make_issue(number=1, sent_at=PUBLISHED_AT)
-    first = client.get("/issues/feed.xml")
-
-    again = client.get("/issues/feed.xml", headers={"If-None-Match": first.headers["ETag"]})
-
-    assert again.status_code == 304
-    assert "max-age=300" in first.headers["Cache-Control"]
-
-
-@pytest.mark.parametrize("path", ["/", "/issues/", "/issues/5/", "/issues/2026/"])
-def test_pages_of_issues_lead_feed_readers_there(client, path):
-    make_issue(number=5, sent_at=PUBLISHED_AT)
-
-    page = client.get(path).text
-
-    assert re.search(r'<link rel="alternate"\s+type="application/atom\+xml"\s+href="/issues/feed.xml"', page)
-    assert re.search(r'<link rel="alternate"\s+type="application/feed\+json"\s+href="/issues/feed.json"', page)
-
-
 @pytest.mark.parametrize("path", ["/feed.xml", "/issues/feed.xml", "/tags/ai/feed.xml"])
 def test_a_feed_names_its_hub_once_there_is_one(client, path):
     make_post(tags=("ai",))
@@ -154,12 +119,3 @@ def test_a_feed_names_its_hub_once_there_is_one(client, path):
     site = f"https://news.example.org{path}"
     assert [link.get("href") for link in links if link.get("rel") == "self"] == [site]
     assert after.headers["Link"] == f'<https://hub.example.org/>; rel="hub", <{site}>; rel="self"'
-
-
-def test_a_json_feed_names_its_hub(client):
-    make_publication(language="zh-hant", hub="https://hub.example.org/")
-    caches["pages"].clear()
-
-    for path in ("/feed.json", "/issues/feed.json"):
-        hubs = json.loads(client.get(path).content)["hubs"]
-        assert hubs == [{"type": "WebSub", "url": "https://hub.example.org/"}]

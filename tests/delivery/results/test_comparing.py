@@ -140,6 +140,7 @@ def share(found, *verdicts: Verdict) -> float:
     return sum(one.verdict in verdicts for one in found) / LOOKS
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("issues", [3, 4, ISSUES])
 @pytest.mark.parametrize(
     ("mean", "spread", "growth"),
@@ -162,6 +163,7 @@ def test_how_many_more_is_true_in_most_issues_of_which_it_is_said(mean, spread):
     assert right / len(told) >= 0.93
 
 
+@pytest.mark.exhaustive
 def test_a_change_is_seen():
     """Twice as many answers as usual are seen nearly always where there are enough of them."""
     assert share([one for one, _ in looks(100, 0, change=2)], Verdict.MORE) > 0.99

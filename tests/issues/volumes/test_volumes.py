@@ -15,11 +15,10 @@ from django.conf import settings
 from django.utils import timezone
 from PIL import Image as Drawing
 
-from newsletter.issues.volumes import book, pictures
+from newsletter.issues.volumes import book
 from newsletter.issues.volumes.contents import Contents
 from newsletter.issues.volumes.views import PER_WINDOW
 from newsletter.posts.models import Image
-from newsletter.publication.pictures.cards import FontUnusable
 from newsletter.publication.pictures.covers import Cover
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.missing import missing
@@ -136,20 +135,6 @@ def test_a_book_has_a_cover_of_its_own_which_old_devices_find_too(client):
     assert f'<meta name="cover" content="{number}"/>' in package
 
 
-def test_without_a_font_a_book_has_no_cover_and_is_whole(client, monkeypatch):
-    def unusable(cover):
-        raise FontUnusable("NotoSerifTC-Bold.woff2: cannot open resource")
-
-    monkeypatch.setattr(Cover, "png", unusable)
-    make_issue(make_post(), number=7, sent_at=SENT_AT)
-
-    volume = opened(client.get("/issues/2026.epub"))
-
-    assert "book/cover.png" not in volume.namelist()
-    assert "cover" not in read(volume, "package.opf")
-    assert "issue-7.xhtml" in read(volume, "contents.xhtml")
-
-
 def test_it_can_be_read_from_top_to_bottom(client):
     make_issue(make_post(), number=7, sent_at=SENT_AT)
 
@@ -201,14 +186,6 @@ def test_a_volume_is_made_once_and_anew_when_a_text_changes(client, address):
     assert len(list((settings.MEDIA_ROOT / "volumes").iterdir())) == 1
 
 
-def test_equal_texts_give_equal_books(client):
-    make_issue(make_post(cover=kept_picture()), number=7, sent_at=SENT_AT)
-    first = b"".join(client.get("/issues/2026.epub").streaming_content)
-    shutil.rmtree(settings.MEDIA_ROOT / "volumes")
-
-    assert b"".join(client.get("/issues/2026.epub").streaming_content) == first
-
-
 def test_who_asks_for_too_many_is_told_when_to_come_back(client):
     make_issue(make_post(), number=7, sent_at=SENT_AT)
     for _ in range(PER_WINDOW):
@@ -218,17 +195,6 @@ def test_who_asks_for_too_many_is_told_when_to_come_back(client):
 
     assert refused.status_code == 429
     assert int(refused["Retry-After"]) > 0
-
-
-def test_pictures_beyond_the_bound_are_links(client, monkeypatch):
-    monkeypatch.setattr(pictures.Pictures.__init__, "__defaults__", (1_000,))
-    post = make_post(body=kept_picture().markdown)
-    make_issue(post, number=7, sent_at=SENT_AT)
-
-    volume = opened(client.get("/issues/2026.epub"))
-
-    assert not [name for name in volume.namelist() if name.endswith(".jpg")]
-    assert re.search(rf'<a href="{settings.SITE_URL}/media/[^"]+">［一座橋］</a>', read(volume, "issue-7.xhtml"))
 
 
 @pytest.mark.parametrize("is_vertical", [False, True])
@@ -270,28 +236,6 @@ def test_the_page_for_a_printer_has_all_issues_and_the_addresses_below_each(clie
     assert "<section" not in html  # of two posts of one name each would be the same landmark
     assert response["X-Robots-Tag"] == "noindex"
     assert "sha256-" in response["Content-Security-Policy"].split("style-src")[1].split(";")[0]
-
-
-def test_the_page_for_a_printer_keeps_its_sheet_when_it_is_opened_again(client):
-    make_issue(make_post(), number=7, sent_at=SENT_AT)
-    first = client.get("/issues/2026/print/")
-    b"".join(first.streaming_content)
-
-    again = client.get("/issues/2026/print/", headers={"If-None-Match": first["ETag"]})
-
-    assert again.status_code == 304
-    assert again["Content-Security-Policy"] == first["Content-Security-Policy"]
-
-
-def test_the_year_leads_to_both(client):
-    make_issue(make_post(), number=7, sent_at=SENT_AT)
-    make_publication(language="zh-hant")
-
-    page = client.get("/issues/2026/").text
-
-    assert 'href="/issues/2026.epub"' in page
-    assert 'href="/issues/2026.epub?writing=vertical"' in page
-    assert 'href="/issues/2026/print/"' in page
 
 
 @pytest.mark.servers

@@ -186,6 +186,7 @@ def test_what_no_page_shows_is_named(html, what):
     assert [one.what for one in converted(f"<p>前</p>{html}").remarks] == [what]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "html",
     [

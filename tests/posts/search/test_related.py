@@ -1,10 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.cache import caches
 
 from newsletter.posts.models import Post, SearchDocument
-from newsletter.posts.search.related import COMMON, relate, related, related_lately
+from newsletter.posts.search.related import COMMON, related
 from tests.factories import PUBLISHED_AT, make_findable_post
 
 pytestmark = pytest.mark.django_db
@@ -33,13 +32,6 @@ def test_more_shared_tags_come_first_and_then_what_is_newer():
     assert related(post, now=NOW, limit=9) == [both.pk, newer.pk, older.pk]
 
 
-def test_a_post_without_words_or_tags_has_the_newest_beside_it():
-    post = make_findable_post("！", body="。")
-    old, new = (make_findable_post("題", published_at=PUBLISHED_AT - timedelta(days=n)) for n in (2, 1))
-
-    assert related(post, now=NOW) == [new.pk, old.pk]
-
-
 @pytest.mark.parametrize(("holders", "is_first"), [(COMMON - 2, True), (COMMON - 1, False)])
 def test_a_word_that_many_have_makes_none_of_them_alike(holders, is_first):
     """Beside the post itself; the older of two others has the word, so that the newest comes first without it."""
@@ -62,17 +54,3 @@ def test_relatives_are_found_by_one_query(django_assert_num_queries):
 
     with django_assert_num_queries(1):
         assert len(related(post, now=NOW)) == 3
-
-
-def test_relatives_are_looked_for_once_an_hour(django_assert_num_queries):
-    post = make_findable_post("混合專家架構", tags=("ai",))
-    assert related_lately(post.pk) is None
-    found = relate(post, now=NOW)
-    new = make_findable_post("談混合專家", tags=("ai",))
-
-    with django_assert_num_queries(0):
-        again = related_lately(post.pk)
-    caches["pages"].clear()
-
-    assert found == again == []
-    assert relate(post, now=NOW) == [new.pk]

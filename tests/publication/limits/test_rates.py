@@ -185,6 +185,7 @@ def test_processes_count_together_in_redis(counted_in_redis):
         assert 0 < connection.ttl(name) <= 60
 
 
+@pytest.mark.exhaustive
 def test_what_a_process_counts_by_itself_is_bounded(settings, monkeypatch):
     def gone(*args, **kwargs):
         raise RedisGone

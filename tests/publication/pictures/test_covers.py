@@ -7,12 +7,9 @@ from newsletter.publication.pictures.cards import PAPER, length
 from newsletter.publication.pictures.covers import (
     HEIGHT,
     NAME_LINES,
-    PROMISE_LINES,
     ROOM,
-    SMALL,
     WIDTH,
     Cover,
-    cut,
     titled,
 )
 
@@ -51,14 +48,3 @@ def test_no_name_leaves_the_margins(name):
     picture = drawn(Cover(name, name, name, "2026", ACCENT))
     for box in [(0, 40, 100, HEIGHT), (WIDTH - 100, 40, WIDTH, HEIGHT), (0, HEIGHT - 90, WIDTH, HEIGHT)]:
         assert colours(picture, box) == {ImageColor.getrgb(PAPER)}
-
-
-def test_a_long_promise_ends_in_an_ellipsis_and_none_takes_no_line():
-    assert cut("字" * 200, SMALL, PROMISE_LINES)[-1].endswith("字…")
-    assert len(cut("字" * 200, SMALL, PROMISE_LINES)) == PROMISE_LINES
-    assert cut("", SMALL, PROMISE_LINES) == []
-
-
-def test_each_year_has_another_cover():
-    assert COVER.png() == Cover(COVER.name, COVER.promise, COVER.author, "2026", ACCENT).png()
-    assert COVER.png() != Cover(COVER.name, COVER.promise, COVER.author, "2027", ACCENT).png()

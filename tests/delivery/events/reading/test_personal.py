@@ -238,6 +238,7 @@ def nested(depth):
     return b"From: a@example.org\n" + "".join(parts).encode() + b"Content-Type: text/plain\n\nhello\n"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("depth", [50, 300, 480, 700, 1000, 5000])
 def test_parts_within_parts_end_somewhere(depth):
     found = read_mail(nested(depth), [], NOW)
@@ -254,6 +255,7 @@ def test_thousands_of_files_are_counted_and_forty_named():
     assert (len(found.files), found.more) == (40, 260)
 
 
+@pytest.mark.exhaustive
 def test_a_mail_of_twenty_megabytes_is_read_to_some_length():
     assert len(letter("x" * (20 * 1024 * 1024)).text) == 64 * 1024
 
