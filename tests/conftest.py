@@ -31,6 +31,8 @@ from django.conf import settings as project
 from django.core.cache import caches
 from django.core.servers.basehttp import ThreadedWSGIServer
 from django.utils import timezone, translation
+from hypothesis import HealthCheck
+from hypothesis import settings as cases
 
 from newsletter.mail import due
 from newsletter.publication import heartbeats
@@ -48,12 +50,9 @@ uploads.AVIF_SPEED = 10  # as good as 6 for what a test looks at, in a tenth of 
 
 pytest_plugins = [
     "tests.support.browser",
-    "tests.support.compiling",
     "tests.support.database",
     "tests.support.dns",
-    "tests.support.failures",
     "tests.support.flushed",
-    "tests.support.groups",
     "tests.support.pictures",
     "tests.support.postfix",
     "tests.support.postgres",
@@ -61,13 +60,42 @@ pytest_plugins = [
     "tests.support.migrated",
     "tests.support.redis",
     "tests.support.restoring",
-    "tests.support.rows",
     "tests.support.s3",
     "tests.support.shared_rows",
-    "tests.support.slow",
     "tests.support.smtp",
-    "tests.support.timeouts",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have Hypothesis try few cases, and many with the exhaustive tests."""
+    tries = 500 if _is_exhaustive(config) else 20
+    cases.register_profile("ours", max_examples=tries, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    cases.load_profile("ours")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Have the exhaustive tests try what Hypothesis tries once more, in many more cases."""
+    if _is_exhaustive(item.config) and hasattr(getattr(item, "obj", None), "hypothesis"):
+        item.add_marker("exhaustive")
+
+
+def _is_exhaustive(config: pytest.Config) -> bool:
+    return "exhaustive" in config.option.markexpr
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the exhaustive tests out, unless `-m` names them; begin with those that take long: docs/decisions/0112."""
+    left_out = [] if _is_exhaustive(config) else [item for item in items if "exhaustive" in item.keywords]
+    config.hook.pytest_deselected(items=left_out)
+    chosen = [item for item in items if _is_exhaustive(config) or "exhaustive" not in item.keywords]
+    items[:] = sorted(chosen, key=lambda item: ("servers" not in item.keywords) + ("browser" not in item.keywords))
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes keep the processors busy: those of exhaustive tests wait for most of their time."""
+    processors = os.cpu_count() or 1
+    return 2 * processors if _is_exhaustive(config) else processors + 1
 
 
 def pytest_collection_finish() -> None:

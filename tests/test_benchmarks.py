@@ -8,6 +8,8 @@ import pytest
 
 from benchmarks import whole
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
 ROW = re.compile(r"^\| (.+?) +\| `benchmarks\.(\w+)([^`]*)` +\| (\d+) +\|$", re.MULTILINE)
@@ -49,20 +51,6 @@ def test_every_row_asks_and_names_options_that_exist():
         assert [option for option in re.findall(r"--[a-z-]+", options) if f'"{option}"' not in source] == [], name
 
 
-def test_a_family_of_modules_is_a_package():
-    names = [path.stem for path in FOLDER.glob("*.py")]
-    families = {name.partition("_")[0] for name in names if "_" in name}
-
-    assert [family for family in families if family in names] == []
-    assert all((path.parent / "__main__.py").exists() for path in FOLDER.glob("*/*.py"))
-
-
-def test_every_module_says_what_it_is_for():
-    silent = [path.name for path in FOLDER.rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text()))]
-
-    assert silent == []
-
-
 # --- All of them, on one commit ---
 
 
@@ -72,15 +60,6 @@ def test_the_whole_names_commands_that_exist():
         source = told_by(name.removeprefix("benchmarks."))
 
         assert [option for option in options if option.startswith("--") and f'"{option}"' not in source] == [], run.name
-
-
-def test_every_figure_of_the_whole_is_found_by_one_group():
-    figures = [figure for run in whole.RUNS for figure in run.figures]
-
-    assert [figure.what for figure in figures if re.compile(figure.found).groups != 1] == []
-    assert [figure.what for figure in figures if figure.peer and re.compile(figure.peer).groups != 1] == []
-    assert len({figure.what for figure in figures}) == len(figures)
-    assert len({run.name for run in whole.RUNS}) == len(whole.RUNS)
 
 
 @pytest.fixture
@@ -106,43 +85,3 @@ def measured(counted, commit, capsys):
     whole.measure(run, folder / "counting.log", commit, None)
     missing = whole.table([run], folder)
     return capsys.readouterr().out.splitlines(), missing
-
-
-def test_what_was_measured_on_this_commit_is_kept(counted, capsys):
-    measured(counted, "abc1234", capsys)
-
-    lines, missing = measured(counted, "abc1234", capsys)
-
-    assert lines[-2:] == ["| starts | ≤ 1 | 1 | the other: 2,000 |", "| at least | ≥ 3 times | **1 times** |  |"]
-    assert missing == []
-
-
-def test_what_was_measured_on_another_commit_is_measured_again(counted, capsys):
-    measured(counted, "abc1234", capsys)
-
-    lines, _missing = measured(counted, "def5678", capsys)
-
-    assert lines[-2] == "| starts | ≤ 1 | **2** | the other: 2,000 |"
-
-
-def test_a_command_that_failed_is_missing_and_tried_again(counted, capsys):
-    _run, folder = counted
-    script = folder.parent / "counting.py"
-    sound = script.read_text()
-    script.write_text(sound + "raise SystemExit(3)\n")
-
-    lines, missing = measured(counted, "abc1234", capsys)
-
-    assert lines[-2] == "| starts | ≤ 1 | 1 | the other: 2,000 |", "what it has printed counts"
-    assert missing == ["counting: exit code 3"]
-    script.write_text(sound)
-    assert measured(counted, "abc1234", capsys)[1] == []
-
-
-def test_a_figure_that_is_not_printed_is_missing(counted, capsys):
-    run, folder = counted
-    other = whole.Run(run.name, run.command, (whole.Figure("ends", r"ended (\d+)"),))
-
-    _lines, missing = measured((other, folder), "abc1234", capsys)
-
-    assert missing == [r"counting: nothing is printed like ended (\d+)"]

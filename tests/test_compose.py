@@ -11,6 +11,8 @@ import pytest
 from tests.support.missing import missing
 from tests.support.product import ROOT
 
+pytestmark = pytest.mark.exhaustive
+
 PROFILES = {
     "single": {"newsletter"},
     "standard": {"web", "worker", "clock", "postgres", "redis"},

@@ -14,7 +14,6 @@ LISTS = (
     ("FACTS", "tests/desk/test_jumps.py"),
     ("OPENED_BY_TOKEN", "newsletter/mail/logs.py"),
     ("STRANGERS", "tests/test_strangers.py"),
-    ("BY_WHOM", "tests/test_strangers.py"),
     ("PROVIDERS", "newsletter/mail/mailers.py"),
     ("EXAMPLES", "tests/mail/test_mailers.py"),
     ("BY_API", "newsletter/mail/replies.py"),

@@ -15,6 +15,8 @@ from tests.support.missing import missing
 from tests.support.product import ROOT
 from tests.support.restoring import back_up, restore
 
+pytestmark = pytest.mark.exhaustive
+
 DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
 FIRST_DAY = DOCUMENT.split("\n## On Debian\n")[1].split("\n## Backup\n")[0]
 PASTED = re.findall(r"^```sh\n(.*?)^```$", FIRST_DAY, re.DOTALL | re.MULTILINE)

@@ -7,6 +7,8 @@ from django.core.files.base import File
 
 from newsletter.environ import WHOLE_BYTES, SentFile
 
+pytestmark = pytest.mark.exhaustive
+
 
 class Proto:
     """What granian offers an application, as far as it is used."""

@@ -10,7 +10,7 @@ import brotli
 import pytest
 
 from newsletter.error_reports import clean, without_people
-from tests.support import preloaded
+from tests.support.processes import run_python
 
 OPENED = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}
 READER, TOKEN = "reader.lin@example.org", "1ZkQ3vY7bNp0aXeRt9Qw"
@@ -25,6 +25,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from newsletter import urls
 import sentry_sdk
+from tests.support.processes import run_python
 
 @csrf_exempt
 def fail(request, token):
@@ -70,7 +71,7 @@ def receiver():
 def run(code, tmp_path, **env):
     own = {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "newsletter.settings", "SITE_URL": "http://localhost"}
     own["no_proxy"] = "*"
-    return preloaded.run("-c", code, env=os.environ | own | env)
+    return run_python("-c", code, env=os.environ | own | env)
 
 
 def events(came):
@@ -97,18 +98,21 @@ def test_an_error_arrives_with_where_it_happened_and_without_whom_it_met(receive
         assert private not in sent, private
 
 
+@pytest.mark.exhaustive
 def test_without_a_dsn_nothing_of_it_is_loaded(tmp_path):
     code = "import django, sys; django.setup(); print('sentry_sdk' in sys.modules)"
 
     assert run(code, tmp_path, SENTRY_DSN="").stdout.strip() == "False"
 
 
+@pytest.mark.exhaustive
 def test_a_dsn_that_is_none_is_said_in_words(tmp_path):
     done = run("import django; django.setup()", tmp_path, SENTRY_DSN="https://example.org")
 
     assert "SENTRY_DSN cannot be read" in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_without_the_extra_it_says_what_to_install(tmp_path):
     code = "import sys; sys.modules['sentry_sdk'] = None; import django; django.setup()"
 

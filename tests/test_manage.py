@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from tests.support import preloaded
+from tests.support.processes import run_python
 
 CODE = "from django.conf import settings as s; print(s.SITE_URL, s.MAILERS['default']['OPTIONS'].get('password'))"
 SHOW = ("shell", "--no-imports", "-v", "0", "-c", CODE)
@@ -11,7 +11,7 @@ SHOW = ("shell", "--no-imports", "-v", "0", "-c", CODE)
 
 def manage(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     env = {name: os.environ[name] for name in ("PATH", "DATA_DIR")} | variables
-    return preloaded.run("manage.py", *words, env=env)
+    return run_python("manage.py", *words, env=env)
 
 
 def test_variables_come_from_a_file_and_no_command_line(tmp_path):

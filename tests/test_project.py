@@ -8,7 +8,6 @@ from pathlib import Path
 
 import polib
 import pytest
-from django.contrib import admin
 from django.core.management import call_command, get_commands
 from django.utils import translation
 from django.utils.translation import gettext
@@ -26,7 +25,6 @@ TRANSLATES = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pget
 LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 TEMPLATE_MESSAGE = re.compile(rf"\b(n?gettext|pgettext|_)\(\s*((?:u?(?:{LITERAL.pattern})[\s,]*)+)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#|/)([^)#\s]+)")  # of a document, to another file
-ANCHOR = re.compile(r"\]\((?!https?:|mailto:|/)([^)#\s]*)#([^)\s]+)")  # to a heading
 FOR_PEOPLE = ("docs/", "benchmarks/")  # folders with documents
 CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
@@ -52,12 +50,6 @@ def documents() -> dict[str, str]:
     """Return every document for people, by name."""
     names = ((str(path.relative_to(ROOT)), path) for path in tracked() if path.suffix == ".md")
     return {name: path.read_text() for name, path in names if "/" not in name or name.startswith(FOR_PEOPLE)}
-
-
-def anchors_of(document: Path) -> set[str]:
-    """Return the anchors of a document's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", CODE.sub("", document.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def sources(suffix: str) -> list[Path]:
@@ -145,17 +137,6 @@ def test_what_is_shown_is_what_was_translated(domain):
     assert shown == written, "compile it: manage.py compilemessages, or polib's save_as_mofile"
 
 
-def test_no_script_of_the_admin_is_left_in_english():
-    folder = Path(admin.__file__).parent / "locale"
-    said, known = (polib.pofile(str(folder / locale / "LC_MESSAGES/djangojs.po")) for locale in ("en", "zh_Hant"))
-    silent = [entry for entry in said if not (found := known.find(entry.msgid)) or not found.translated()]
-
-    ours = polib.pofile((LOCALE / "djangojs.po").read_text())
-
-    assert [entry.msgid for entry in silent if ours.find(entry.msgid) is None] == []
-    assert [entry.msgid for entry in ours if entry.fuzzy or not entry.translated()] == []
-
-
 def test_nothing_tells_of_the_machine_it_was_written_on():
     telling = [
         f"{path.relative_to(ROOT)}: {found[0]}"
@@ -193,95 +174,8 @@ def test_every_link_between_documents_leads_somewhere():
     assert broken == []
 
 
-def test_every_link_to_a_heading_finds_it():
-    lost = [
-        f"{name}: {target}#{anchor}"
-        for name, text in documents().items()
-        for target, anchor in ANCHOR.findall(CODE.sub("", text))
-        if (document := (ROOT / name).parent / target if target else ROOT / name).suffix == ".md"
-        and anchor not in anchors_of(document)
-    ]
-
-    assert lost == []
-
-
 def test_every_variable_of_the_environment_is_listed():
     read = set(re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', (ROOT / "newsletter" / "settings.py").read_text()))
     listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
     assert read == listed
-
-
-def test_every_packet_of_tests_can_be_imported():
-    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
-
-    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
-
-
-ROOMS = ("api", "delivery", "desk", "issues", "mail", "operation", "posts", "publication")
-
-
-@pytest.mark.parametrize("room", [*(f"newsletter/{room}" for room in ROOMS), "subscribers"])
-def test_a_room_says_what_lives_there_and_where_to_begin(room):
-    text = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text())) or ""
-
-    assert "Begin with" in text
-    assert len(text.splitlines()) <= 15
-    for path in re.findall(r"`([\w/]+\.py)`", text):
-        assert (ROOT / room / path).exists(), path
-
-
-NEWCOMERS_ASK = {  # what, and the words of a room's docstring that lead there
-    "the moment a mail is marked as handed over": ("newsletter/delivery", "hand_over", "ledger/flight_recorder.py"),
-    "why an issue waits": ("newsletter/delivery", "begin_due", "planning/beginning.py"),
-    "what a reader's name may contain": ("subscribers", "one_line", "addresses.py"),
-    "a new provider's error codes": ("newsletter/mail", "BY_API", "replies.py"),
-    "臺 and 台": ("newsletter/posts", "臺", "search/folding.py"),
-    "who may see the outbox": ("newsletter/mail", "for_tester", "views.py"),
-}
-
-
-@pytest.mark.parametrize("question", NEWCOMERS_ASK)
-def test_a_room_says_where_to_find_what_newcomers_ask_for(question):
-    room, name, path = NEWCOMERS_ASK[question]
-    text = " ".join(ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text())).split())
-
-    assert question.lower() in text.lower()
-    assert f"`{path}`" in text
-    assert name in (ROOT / room / path).read_text()
-
-
-FIRST_PAGE = 45  # lines
-FOLDERS_OF_DELIVERY = "author events ledger letter models provider rate readers rehearsal sending"
-
-
-def test_sending_begins_with_one_page_that_says_it_all():
-    lines = (ROOT / "docs" / "sending.md").read_text().splitlines()
-    details = next(number for number, line in enumerate(lines) if line == "## What is promised")
-
-    assert lines[2] == "## On one page"
-    assert details <= FIRST_PAGE
-
-
-def test_every_module_that_sending_names_exists():
-    text = (ROOT / "docs" / "sending.md").read_text()
-    folders = "|".join(FOLDERS_OF_DELIVERY.split())
-    named = re.findall(rf"`((?:(?:{folders})/)?[a-z_]+\.py)`", text)
-
-    assert "sending/couriers.py" in named
-    assert [name for name in named if not (ROOT / "newsletter" / "delivery" / name).exists()] == []
-
-
-REPLACES = re.compile(r"(?:Supersedes|Replaces)[^\n]*?\]\((\d{4}-[\w-]+\.md)\)")
-
-
-def test_a_decision_that_was_replaced_says_by_which():
-    decisions = {path.name: path.read_text() for path in (ROOT / "docs" / "decisions").glob("*.md")}
-    silent = [
-        f"{old} does not name {new}"
-        for new, text in decisions.items()
-        for old in REPLACES.findall(text)
-        if "**Replaced**" not in decisions[old] or new not in decisions[old]
-    ]
-
-    assert silent == []

@@ -83,6 +83,7 @@ def test_one_queue_does_not_see_the_messages_of_another(connection, name):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_a_message_is_never_seen_half_written(connection, name, options):
     writers = [
         multiprocessing.get_context("spawn").Process(target=put_many, args=(options, name, word)) for word in "ab"

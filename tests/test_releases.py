@@ -9,7 +9,7 @@ import tomllib
 import django
 import pytest
 
-from tests.support import preloaded
+from tests.support.processes import run_python
 from tests.support.product import ROOT
 
 RELEASING = (ROOT / "docs" / "releasing.md").read_text()
@@ -17,7 +17,7 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 
 
 def manage(*words, **env):
-    return preloaded.run("manage.py", *words, env=os.environ | env)
+    return run_python("manage.py", *words, env=os.environ | env)
 
 
 def test_every_place_has_the_same_number():
@@ -47,6 +47,7 @@ def test_the_command_says_what_runs_here(tmp_path):
     assert second.startswith(f"Python 3.13.{sys.version_info.micro}, Django {django.get_version()}, SQLite 3.")
 
 
+@pytest.mark.exhaustive
 def test_a_program_gets_the_same_as_json_and_a_database_that_is_away_is_said(tmp_path):
     done = manage("version", "--json", DATA_DIR=str(tmp_path), DATABASE_URL="postgres://nobody@127.0.0.1:1/nowhere")
 
@@ -55,6 +56,7 @@ def test_a_program_gets_the_same_as_json_and_a_database_that_is_away_is_said(tmp
     assert facts["database"] == "PostgreSQL, which does not answer (OperationalError)"
 
 
+@pytest.mark.exhaustive
 def test_an_unknown_option_is_refused_in_words(tmp_path):
     done = manage("version", "--long", DATA_DIR=str(tmp_path))
 
@@ -62,6 +64,7 @@ def test_an_unknown_option_is_refused_in_words(tmp_path):
     assert "unrecognized arguments: --long" in done.stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.servers
 def test_the_version_of_a_server_is_its_own(tmp_path, postgres_url):
     done = manage("version", "--json", DATA_DIR=str(tmp_path), DATABASE_URL=postgres_url)

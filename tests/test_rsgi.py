@@ -27,7 +27,7 @@ from tests.support.product import Product
 from tests.support.sockets import connect, exchange, head, many, read
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("rsgi")]
+pytestmark = pytest.mark.servers
 SILENT = 200
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
@@ -45,6 +45,7 @@ def shown(port: int, sent: bytes) -> dict[str, str]:
     return json.loads(body)
 
 
+@pytest.mark.exhaustive
 def test_to_look_for_the_listener_prolongs_nobodys_lock(tmp_path):
     """A worker waits for such a lock before it sends anything: a web server that never let it go stopped all mail."""
     with (tmp_path / "lock").open("w") as file:
@@ -55,6 +56,7 @@ def test_to_look_for_the_listener_prolongs_nobodys_lock(tmp_path):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+@pytest.mark.exhaustive
 def test_to_look_for_the_listener_ends_no_lock_of_sqlite(tmp_path):
     with closing(sqlite3.connect(tmp_path / "db")) as database:
         database.execute("PRAGMA journal_mode=DELETE")
@@ -67,6 +69,7 @@ def test_to_look_for_the_listener_ends_no_lock_of_sqlite(tmp_path):
     assert "database is locked" in other.stderr
 
 
+@pytest.mark.exhaustive
 def test_the_listener_drops_clients_that_take_nothing():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         rsgi._limit_unread_answers()
@@ -91,6 +94,7 @@ def test_a_request_arrives_as_the_environ_of_wsgi(echo):
     assert arrived["body"] == ""
 
 
+@pytest.mark.exhaustive
 def test_a_query_that_is_not_escaped_arrives_byte_by_byte(echo):
     """Whoever types an address into `curl` sends it like this; Django reads the environ as ISO 8859-1 (PEP 3333)."""
     arrived = shown(echo, head("GET", "/search/?q=" + "會議".encode().decode("latin-1")))
@@ -106,6 +110,7 @@ def test_a_query_that_is_no_text_at_all_is_no_error_of_ours(site):
     assert status in {b"200", b"400"}
 
 
+@pytest.mark.exhaustive
 def test_a_body_arrives_whole(echo):
     sent = b"email=reader@example.org"
 
@@ -124,6 +129,7 @@ def test_a_body_in_chunks_arrives_whole_and_with_its_length(echo):
     assert (arrived["body"], arrived["CONTENT_LENGTH"]) == ("email=ab", "8")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("told", "sent"),
     [("Content-Length: 50", b"email=halved"), ("Transfer-Encoding: chunked", b"c\r\nemail=halved\r\n")],
@@ -143,6 +149,7 @@ def test_a_header_with_an_underscore_does_not_stand_for_another(echo):
     assert arrived["HTTP_X_FORWARDED_FOR"] == "203.0.113.7"
 
 
+@pytest.mark.exhaustive
 def test_a_header_with_an_underscore_is_nothing_by_itself(echo):
     arrived = shown(echo, head("GET", "/", "X_Forwarded_Proto: https", "Content_Length: 5"))
 
@@ -150,6 +157,7 @@ def test_a_header_with_an_underscore_is_nothing_by_itself(echo):
     assert "CONTENT_LENGTH" not in arrived
 
 
+@pytest.mark.exhaustive
 def test_a_header_that_comes_twice_keeps_its_order(echo):
     """HAProxy adds a line of its own behind the client's."""
     arrived = shown(echo, head("GET", "/", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7"))
@@ -157,6 +165,7 @@ def test_a_header_that_comes_twice_keeps_its_order(echo):
     assert arrived["HTTP_X_FORWARDED_FOR"] == "127.0.0.1,203.0.113.7"
 
 
+@pytest.mark.exhaustive
 def test_a_header_that_cannot_be_read_is_not_taken_for_one_that_is_missing(echo):
     arrived = shown(echo, head("GET", "/", "X-Forwarded-For: \xff, 203.0.113.7"))
 
@@ -174,6 +183,7 @@ def test_status_and_headers_leave_as_they_are(echo):
     assert b"x-name: e\r\n" in answer
 
 
+@pytest.mark.exhaustive
 def test_a_head_has_the_length_and_no_body(echo):
     status, answer, body = exchange(echo, head("HEAD", "/"))
 
@@ -191,14 +201,17 @@ def fetched(port: int, path: str, method: str = "GET", **fields: str):
     return answer, body
 
 
+@pytest.mark.exhaustive
 def test_a_large_file_arrives_whole(echo):
     assert fetched(echo, "/large")[1] == b"0123456789" * 100_000
 
 
+@pytest.mark.exhaustive
 def test_a_file_that_is_open_in_its_middle_arrives_from_there(echo):
     assert fetched(echo, "/cut")[1] == b"0123456789"
 
 
+@pytest.mark.exhaustive
 def test_a_client_that_takes_nothing_is_dropped(echo):
     """After two seconds here, by the kernel."""
     fetched(echo, "/")  # the first request of a process sets the limit for those that connect later
@@ -215,10 +228,12 @@ def is_known(line: socket.socket) -> bool:
     return any(row[2].endswith(client) and row[3] == "01" for row in rows)
 
 
+@pytest.mark.exhaustive
 def test_what_is_made_bit_by_bit_arrives_whole(echo):
     assert fetched(echo, "/stream")[1] == b"".join(b"%d\n" % number for number in range(200_000))
 
 
+@pytest.mark.exhaustive
 def test_an_error_outside_of_django_is_a_500_and_no_more(echo):
     assert exchange(echo, head("GET", "/broken"))[0] == 500
     assert exchange(echo, head("GET", "/"))[0] == 201
@@ -232,6 +247,7 @@ def test_requests_that_wait_for_something_do_not_keep_others_waiting(echo):
         assert all(b"went" in read(line) for line in lines)
 
 
+@pytest.mark.exhaustive
 def test_a_server_that_is_busy_and_gets_on_says_that_it_lives(tmp_path):
     """Its threads would say so late, and whoever asks would end it for being busy."""
     with echoing(tmp_path) as (port, _process), many(40, port, head("GET", "/nap")) as naps:
@@ -250,6 +266,7 @@ def answer_within(seconds: float, port: int, sent: bytes) -> bytes:
             return b""
 
 
+@pytest.mark.exhaustive
 def test_a_server_in_which_nothing_ends_does_not_say_so(tmp_path):
     with (
         echoing(tmp_path) as (port, _process),
@@ -307,6 +324,7 @@ def assert_others_get_on(site: Product) -> None:
     assert seconds_for(site, site.post) < 1
 
 
+@pytest.mark.exhaustive
 def test_clients_that_say_nothing_keep_nobody_waiting(site):
     with many(SILENT, site.port, b""):
         assert_others_get_on(site)
@@ -317,17 +335,20 @@ def test_clients_that_send_half_a_head_keep_nobody_waiting(site):
         assert_others_get_on(site)
 
 
+@pytest.mark.exhaustive
 def test_clients_that_send_half_a_body_keep_nobody_waiting(site):
     with many(SILENT, site.port, head("POST", "/subscribe/", FORM, "Content-Length: 1000") + b"email=a"):
         assert_others_get_on(site)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("path", ["/admin/login/", "/admin/posts/post/add/"])
 def test_nor_do_those_who_announce_a_picture_to_the_desk(site, path):
     with many(SILENT, site.port, head("POST", path, FORM, "Content-Length: 9000000") + b"a" * 1000):
         assert_others_get_on(site)
 
 
+@pytest.mark.exhaustive
 def test_clients_that_read_a_picture_slowly_keep_nobody_waiting(site):
     with many(SILENT, site.port, head("GET", "/media/abc/picture.png"), window_bytes=4096) as lines:
         assert all(line.recv(1) == b"H" for line in lines)
@@ -340,6 +361,7 @@ async def chunks(size: int):
     yield b""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("size", "is_on_disk"), [(bodies.DESK, False), (2 * bodies.DESK, True)])
 def test_a_list_of_readers_arrives_whole_and_a_large_one_outside_the_memory(size, is_on_disk):
     # In a thread of its own: a browser of another test may have left a loop running in this one.
@@ -355,6 +377,7 @@ def test_a_list_of_readers_arrives_whole_and_a_large_one_outside_the_memory(size
 # --- Bodies that are too large ---
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("path", ["/subscribe/", "/unsubscribe/x/", "/admin/login/", "/healthz"])
 def test_a_large_body_is_refused(site, path):
     sent = b"a" * (bodies.PUBLIC + 1)
@@ -371,6 +394,7 @@ def test_a_large_body_in_chunks_is_refused(site):
     assert exchange(site.port, head("POST", "/subscribe/", FORM, "Transfer-Encoding: chunked") + chunked)[0] == 413
 
 
+@pytest.mark.exhaustive
 def test_a_body_without_an_end_is_refused_before_it_ends(site):
     """Not one byte more than the desk's limit is taken, and none of it is kept."""
     with connect(site.port, head("POST", "/subscribe/", FORM, "Transfer-Encoding: chunked")) as line:
@@ -388,6 +412,7 @@ def send_without_end(line) -> None:
         line.sendall(chunk)
 
 
+@pytest.mark.exhaustive
 def test_what_is_announced_above_every_limit_is_not_waited_for(site):
     assert exchange(site.port, head("POST", "/subscribe/", FORM, "Content-Length: 300000000"))[0] == 413
 
@@ -416,6 +441,7 @@ def test_a_picture_arrives_whole_and_may_be_kept_for_ever(site):
     assert "immutable" in answer.headers["Cache-Control"]
 
 
+@pytest.mark.exhaustive
 def test_a_head_of_a_picture_tells_its_size(site):
     answer, body = fetched(site.port, "/media/abc/picture.png", "HEAD")
 
@@ -427,6 +453,7 @@ def static(site: Product) -> tuple[str, bytes]:
     return f"/static/{script.name}", script.read_bytes()
 
 
+@pytest.mark.exhaustive
 def test_a_static_file_arrives_as_it_is_and_compressed(site):
     path, script = static(site)
 
@@ -438,6 +465,7 @@ def test_a_static_file_arrives_as_it_is_and_compressed(site):
     assert plain.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
+@pytest.mark.exhaustive
 def test_a_part_of_a_static_file_arrives(site):
     path, script = static(site)
 
@@ -447,6 +475,7 @@ def test_a_part_of_a_static_file_arrives(site):
     assert answer.headers["Content-Range"] == f"bytes 10-19/{len(script)}"
 
 
+@pytest.mark.exhaustive
 def test_an_unchanged_static_file_is_not_sent_again(site):
     path, _ = static(site)
     known = fetched(site.port, path)[0].headers["Last-Modified"]
@@ -467,6 +496,7 @@ def test_an_unchanged_page_is_not_sent_again(site):
 # --- The process ---
 
 
+@pytest.mark.exhaustive
 def test_a_process_may_have_many_connections(site):
     limits = [Path(f"/proc/{pid}/limits").read_text() for pid in site.pids()]
     files = [int(line.split()[3]) for text in limits for line in text.splitlines() if "open files" in line]
@@ -475,6 +505,7 @@ def test_a_process_may_have_many_connections(site):
     assert max(files) == min(rsgi.MOST_FILES, max(hard))
 
 
+@pytest.mark.exhaustive
 def test_the_server_stops_in_five_seconds_whoever_is_connected(tmp_path):
     with echoing(tmp_path) as (port, process):
         shown(port, head("GET", "/"))

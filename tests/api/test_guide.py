@@ -28,7 +28,7 @@ from tests.support.missing import missing
 from tests.support.pictures import telling_png
 from tests.support.product import ROOT
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True), pytest.mark.exhaustive]
 GUIDE = (ROOT / "docs" / "api.md").read_text()
 BLOCK = re.compile(r"^```(sh|python|javascript)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LANGUAGES = ("sh", "python", "javascript")

@@ -20,7 +20,6 @@ from newsletter.operation.accounts.roles import EDITOR, WRITER
 from tests.api.conftest import Program
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
-pytestmark = pytest.mark.xdist_group("scheduling by the API")  # one process rehearses for all of them
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 

@@ -25,6 +25,8 @@ from newsletter.delivery.sending.batch_run import Holding
 from subscribers.models import Subscriber
 from tests.delivery.conftest import InTurn
 
+pytestmark = pytest.mark.exhaustive
+
 State = Delivery.State
 READERS = "abcdefghi"
 IN_FLIGHT = 2  # messages on the wire of one worker, at the most

@@ -11,7 +11,7 @@ from tests.support.migrated import TEMPLATE
 from tests.support.processes import kill, start
 from tests.support.product import ROOT
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 
 FILES = {  # in two parts of about the same length, for two processes: each loads the product and collects once
     "ledger": (
@@ -53,9 +53,10 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "subscribers/test_remembering",
         "subscribers/models/test_tags",
         "subscribers/test_wishes",
-        "support/test_flushed",
     ),
 }
+
+BOTH = "exhaustive or not exhaustive"
 
 
 @pytest.mark.timeout(500)
@@ -68,7 +69,7 @@ def test_the_ledger_and_the_doors_keep_their_promises_on_postgresql(migrated_pos
     for name in ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST"):
         env.pop(name, None)
     files = [f"tests/{name}.py" for name in FILES[part]]
-    command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:randomly", *files]
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:randomly", "-m", BOTH, *files]
 
     process = start(command, log=tmp_path / "log", env=env, cwd=ROOT)
     try:

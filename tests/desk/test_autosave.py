@@ -110,6 +110,7 @@ def test_a_new_post_is_a_draft_from_its_first_words_and_stays_one(desk, server):
     assert_accessible(desk)
 
 
+@pytest.mark.exhaustive
 def test_what_is_typed_before_the_script_has_come_saves_itself_too(desk, server):
     held = []
 
@@ -138,6 +139,7 @@ def test_a_page_on_which_nobody_types_sends_nothing(desk, server, post):
     assert {ADD, change(post)}.isdisjoint(sent)
 
 
+@pytest.mark.exhaustive
 def test_caret_selection_and_scrolling_stay_where_they_are(editor, server, post):
     long = "\n\n".join(f"第 {number} 段。" + "一句話" * 20 for number in range(40))
     Post.objects.update(body=long)
@@ -173,6 +175,7 @@ def test_a_word_that_is_being_composed_is_never_sent_or_interrupted(editor):
     until_stored(editor, PARAGRAPHS + "你好")
 
 
+@pytest.mark.exhaustive
 def test_a_composition_that_begins_while_a_save_is_under_way_goes_on(editor):
     compose, commit = composing(editor)
     held = []
@@ -194,6 +197,7 @@ def test_a_composition_that_begins_while_a_save_is_under_way_goes_on(editor):
     assert body(editor) == PARAGRAPHS + "一吧"
 
 
+@pytest.mark.exhaustive
 def test_it_says_saved_only_when_it_is(editor):
     write(editor, "一")
     until_stored(editor, PARAGRAPHS + "一")
@@ -267,6 +271,7 @@ def test_what_was_typed_offline_is_saved_on_return(editor):
     until_stored(editor, PARAGRAPHS + "離線")
 
 
+@pytest.mark.exhaustive
 def test_after_logging_in_in_another_window_the_save_goes_on_by_itself(editor, server, settings, desk):
     cookies = editor.context.cookies()
     Session.objects.all().delete()
@@ -302,6 +307,7 @@ def test_a_page_that_crashes_loses_nothing_that_was_saved_or_kept(desk, server):
     until_stored(other, "第一句。")
 
 
+@pytest.mark.exhaustive
 def test_publishing_waits_for_a_save_that_is_under_way(editor, post):
     write(editor, "一")
 
@@ -331,6 +337,7 @@ def test_a_published_post_is_changed_for_its_author_alone_until_it_is_updated(de
     assert not WorkingCopy.objects.exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("width", [320, 1280])
 def test_the_pages_of_versions_have_no_barrier_and_fit(desk, server, post, width):
     post.published_at = timezone.now() - timedelta(days=1)

@@ -16,7 +16,6 @@ NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # a Tuesday, 16:00 in Taipei; th
 BIWEEKLY = timedelta(days=14)
 pytestmark = [  # one process makes its pictures
     pytest.mark.django_db,
-    pytest.mark.xdist_group("demo"),
     pytest.mark.usefixtures("pictures_made_once"),
 ]
 

@@ -24,7 +24,7 @@ from tests.factories import make_publication
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # a Tuesday, 16:00 in Taipei; the last slot was that morning
 BIWEEKLY = timedelta(days=14)
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]  # one process makes its pictures
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module", autouse=True)

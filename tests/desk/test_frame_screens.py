@@ -78,6 +78,7 @@ def screens(desk, settings) -> list[str]:
     ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("half", [0, 1])  # of the pages: all of them take a minute on a busy machine
 def test_no_page_has_a_barrier_or_is_wider_than_a_phone(desk, server, screens, half):
     for path in screens[half::2]:
@@ -101,6 +102,7 @@ def test_on_a_phone_the_words_stand_at_the_foot_where_a_thumb_reaches_them(desk,
     assert bar["y"] + bar["height"] <= boxes[0]["y"] + 1  # the button to save is not behind them
 
 
+@pytest.mark.exhaustive
 def test_the_ten_pages_of_the_settings_are_a_line_on_a_wide_screen_and_a_way_back_on_a_phone(desk, server):
     desk.goto(server.url + "/admin/settings/look/")
     line, way = desk.locator(".tabs"), desk.locator(".way-back a")
@@ -114,6 +116,7 @@ def test_the_ten_pages_of_the_settings_are_a_line_on_a_wide_screen_and_a_way_bac
     assert desk.url == server.url + "/admin/settings/"
 
 
+@pytest.mark.exhaustive
 def test_the_bar_of_a_post_stands_at_the_top_of_a_wide_screen_and_at_the_foot_of_a_phone(desk, server):
     desk.goto(server.url + "/admin/posts/post/add/")
     bar = desk.locator(".desk-bar")
@@ -134,6 +137,7 @@ def test_the_bar_of_a_post_stands_at_the_top_of_a_wide_screen_and_at_the_foot_of
     assert others["x"] + others["width"] <= 375 - 16
 
 
+@pytest.mark.exhaustive
 def test_on_a_phone_the_preview_stands_in_place_of_the_text_and_gives_it_back(desk, server):
     desk.set_viewport_size({"width": 375, "height": 720})
     desk.goto(server.url + "/admin/posts/post/add/")
@@ -151,6 +155,7 @@ def test_on_a_phone_the_preview_stands_in_place_of_the_text_and_gives_it_back(de
     assert desk.locator("#id_body").input_value() == "Words."
 
 
+@pytest.mark.exhaustive
 def test_on_a_wide_screen_the_words_stand_on_the_left_and_stay(desk, server):
     for number in range(60):
         make_subscriber(f"reader{number}@example.org")
@@ -165,6 +170,7 @@ def test_on_a_wide_screen_the_words_stand_on_the_left_and_stay(desk, server):
     assert desk.locator("main").bounding_box()["x"] >= before["width"]
 
 
+@pytest.mark.exhaustive
 def test_what_can_be_done_to_many_comes_with_the_first_tick_and_moves_nothing(desk, server):
     for letter in "abc":
         Tag.objects.create(name=letter, slug=letter)
@@ -187,6 +193,7 @@ def test_what_can_be_done_to_many_comes_with_the_first_tick_and_moves_nothing(de
 COLOURS = "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
 
 
+@pytest.mark.exhaustive
 def test_words_stand_on_another_colour_where_axe_gives_no_answer(desk, server):
     """Equal colours and a picture behind words are "incomplete" to axe, not a barrier."""
     tag = Tag.objects.create(name="a", slug="a")
@@ -217,6 +224,7 @@ def test_keys_alone_lead_past_the_words_and_through_them(desk, server):
     assert (first, after) == ("Skip to content", "content-start")
 
 
+@pytest.mark.exhaustive
 def test_on_a_phone_nothing_that_the_keys_come_to_is_behind_the_words(desk, server):
     for number in range(12):
         make_subscriber(f"reader{number}@example.org")
@@ -237,6 +245,7 @@ def test_on_a_phone_nothing_that_the_keys_come_to_is_behind_the_words(desk, serv
     assert last["y"] + last["height"] <= top
 
 
+@pytest.mark.exhaustive
 def test_a_setting_is_saved_without_a_script_and_on_a_phone(desk, browser, server, settings):
     [cookie] = [one for one in desk.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
     phone = browser.new_context(java_script_enabled=False, viewport={"width": 375, "height": 640})
@@ -255,6 +264,7 @@ def test_a_setting_is_saved_without_a_script_and_on_a_phone(desk, browser, serve
     assert Publication.objects.get().hold_minutes == 9
 
 
+@pytest.mark.exhaustive
 def test_nothing_moves_when_a_day_is_chosen(desk, server):
     desk.set_viewport_size({"width": 320, "height": 640})
     desk.goto(server.url + "/admin/settings/rhythm/")
@@ -266,6 +276,7 @@ def test_nothing_moves_when_a_day_is_chosen(desk, server):
     assert desk.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+@pytest.mark.exhaustive
 def test_whoever_selects_all_of_a_long_list_by_key_stays_at_it(desk, server):
     for number in range(51):  # one more than a page has
         make_post(f"第 {number} 篇")

@@ -61,6 +61,7 @@ def test_the_figures_move_without_a_reload(desk, server, sending):
     assert desk.locator("[data-said]").text_content() == ""  # a number is not read aloud
 
 
+@pytest.mark.exhaustive
 def test_a_button_goes_off_where_it_is_and_its_place_is_no_others(desk, server, sending):
     opened(desk, server, sending)
     pause, resume, cancel = (desk.locator(f"[data-action={name}]") for name in ("pause", "resume", "cancel"))
@@ -81,6 +82,7 @@ def test_a_button_goes_off_where_it_is_and_its_place_is_no_others(desk, server, 
     assert_accessible(desk)
 
 
+@pytest.mark.exhaustive
 def test_the_focus_is_not_lost_when_its_button_goes_off(desk, server, sending):
     opened(desk, server, sending)
     desk.locator("[data-action=pause]").focus()
@@ -98,6 +100,7 @@ def test_the_focus_is_not_lost_when_its_button_goes_off(desk, server, sending):
     assert desk.evaluate("window.isTheSamePage") is True
 
 
+@pytest.mark.exhaustive
 def test_the_figures_of_each_domain_move_too(desk, server, sending):
     make_subscriber("reader@gmail.com")
     mailing = approving.approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
@@ -129,6 +132,7 @@ def test_the_hold_is_ended_by_two_presses(desk, server):
     shows(desk, "[data-part=history]", "Not waited any longer: to be sent at once")
 
 
+@pytest.mark.exhaustive
 def test_the_hold_counts_down_to_the_second_and_then_it_is_sent(desk, server):
     make_subscriber()
     now = timezone.now()
@@ -144,6 +148,7 @@ def test_the_hold_counts_down_to_the_second_and_then_it_is_sent(desk, server):
     shows(desk, ".lead", "0 of 1 sent.")
 
 
+@pytest.mark.exhaustive
 def test_the_script_counts_days_as_the_page_does(desk, server):
     now = timezone.now()
     midnight = timezone.localtime(now, Publication.objects.current().zone).replace(hour=0, minute=0, second=0)
@@ -157,6 +162,7 @@ def test_the_script_counts_days_as_the_page_does(desk, server):
     shows(desk, "[data-countdown]", "4 days")
 
 
+@pytest.mark.exhaustive
 def test_a_desk_that_is_away_is_told_once_and_heard_again(desk, server, sending):
     opened(desk, server, sending)
     asked = []
@@ -174,6 +180,7 @@ def test_a_desk_that_is_away_is_told_once_and_heard_again(desk, server, sending)
     shows(desk, ".lead [data-figure=sent]", "3")
 
 
+@pytest.mark.exhaustive
 def test_a_page_that_may_not_ask_any_more_says_so_and_stops(desk, server, sending):
     opened(desk, server, sending)
 
@@ -182,6 +189,7 @@ def test_a_page_that_may_not_ask_any_more_says_so_and_stops(desk, server, sendin
     shows(desk, "[data-said]", "this page may not ask any more. Load it again.")
 
 
+@pytest.mark.exhaustive
 def test_a_page_that_nobody_sees_asks_nothing(desk, server, sending):
     opened(desk, server, sending)
     asked = []
@@ -214,6 +222,7 @@ def test_a_mailing_that_ends_shows_its_end(desk, server, sending):
     assert_accessible(desk)
 
 
+@pytest.mark.exhaustive
 def test_whoever_stands_on_a_link_stays_on_it_when_its_part_of_the_page_is_renewed(desk, server):
     make_subscriber()
     now = timezone.now()

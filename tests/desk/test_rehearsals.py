@@ -63,7 +63,6 @@ def test_a_state_of_the_letter_is_rehearsed_once(issue, clock):
 
 
 @pytest.mark.parametrize("what", ["issue", "post", "publication"])
-@pytest.mark.slow("makes the letter of an issue")
 def test_a_change_of_what_readers_get_is_rehearsed_anew(issue, clock, what):
     finish(rehearsals.rehearse_by_itself(RESTED), RESTED)
     later = RESTED + timedelta(minutes=5)
@@ -83,7 +82,6 @@ def test_a_change_of_what_readers_get_is_rehearsed_anew(issue, clock, what):
     assert Rehearsal.objects.count() == 2
 
 
-@pytest.mark.slow("makes the letter of an issue")
 def test_no_two_run_at_a_time_and_one_that_came_to_a_stop_hinders_nobody(issue):
     other = make_issue(make_post(), number=8)
 
@@ -107,7 +105,6 @@ def test_what_is_no_draft_with_posts_is_left_alone(clock, what):
     assert rehearsals.rehearse_by_itself(RESTED) is None
 
 
-@pytest.mark.slow("makes the letter of an issue")
 def test_only_the_latest_rehearsals_of_an_issue_are_kept(issue, clock, monkeypatch):
     monkeypatch.setattr(rehearsals, "KEPT", 2)
     at = RESTED

@@ -483,6 +483,23 @@ class Opened:
     known: dict[str, Any] = field(default_factory=dict)
 
 
+A_HANDFUL = (
+    *("admin/", "admin/settings/sender/", "admin/posts/post/", "admin/issues/issue/", "admin/subscribers/subscriber/"),
+    *("admin/issues/issue/<int:pk>/send/", "admin/auth/user/add/", "outbox/<slug:name>/source/"),
+)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_opens_a_handful_of_screens_as_the_table_says(world, role):
+    opened = Opened()
+
+    _open(_browser(world, role), world, role, list(A_HANDFUL), opened)
+
+    assert opened.answers == {route: TABLE[route][ROLES.index(role)] for route in A_HANDFUL}
+    assert opened.told == set()
+
+
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_opens_what_the_table_says_and_neither_secrets_nor_links_that_are_not_for_it(world, role):
     """Links are followed from the home, from every screen that the role may open, and from the pages for readers.

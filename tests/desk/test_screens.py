@@ -17,7 +17,7 @@ from newsletter.desk.issues import rehearsing
 from newsletter.issues.models import Issue
 from newsletter.publication.actors import Via, acting
 from tests.factories import make_issue, make_post, make_subscriber
-from tests.support.pages import assert_accessible_in_both_schemes
+from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 
@@ -89,6 +89,18 @@ def screens(issue) -> list[str]:
     ]
 
 
+def test_a_screen_of_each_kind_has_no_barrier_by_day(desk, server, issue):
+    kinds = (
+        *("admin:index", "admin:issues_issue_changelist", "admin:posts_post_add", "admin:delivery_mailing_changelist"),
+        *("admin:subscribers_subscriber_changelist", "admin:auth_user_add"),
+    )
+
+    for path in (*map(reverse, kinds), reverse("admin:issues_issue_change", args=[issue.pk])):
+        desk.goto(server.url + path)
+        assert_accessible(desk)
+
+
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("half", [0, 1])  # of the screens: all of them take a minute on a busy machine
 def test_no_screen_has_a_barrier_or_is_wider_than_a_small_phone(desk, server, screens, half, monkeypatch):
     monkeypatch.setattr(rehearsing, "FRESH_SECONDS", 3600)  # a page that asks again would be in the way of the next
@@ -138,6 +150,7 @@ def test_a_line_that_inboxes_cut_off_says_how_long_it_is(desk, server, issue):
     assert length.text_content() == ""
 
 
+@pytest.mark.exhaustive
 def test_the_numbers_do_the_same_without_javascript(desk, browser, server, issue, settings):
     [cookie] = [one for one in desk.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
     profile = browser.new_context(java_script_enabled=False)

@@ -131,6 +131,7 @@ def until_kept(page) -> None:
 # --- Copies in the browser ---
 
 
+@pytest.mark.exhaustive
 def test_two_new_posts_in_two_tabs_never_touch_each_others_copy(desk, server):
     add = f"{server.url}/admin/posts/post/add/"
     desk.goto(add)
@@ -151,6 +152,7 @@ def test_two_new_posts_in_two_tabs_never_touch_each_others_copy(desk, server):
     assert (desk.input_value("#id_title"), desk.input_value("#id_body")) == ("甲", "甲的內文")
 
 
+@pytest.mark.exhaustive
 def test_two_tabs_of_one_post_keep_a_copy_each_and_both_are_offered(editor, server, post):
     other = tab(editor, server.url + change(post))
     write(editor, "<Control+End>", "甲")
@@ -173,6 +175,7 @@ def test_two_tabs_of_one_post_keep_a_copy_each_and_both_are_offered(editor, serv
     assert third.locator(".kept-copies").is_hidden()
 
 
+@pytest.mark.exhaustive
 def test_whoever_forgets_copies_by_key_goes_on_at_the_next_one_and_then_in_the_title(editor, server, post):
     other = tab(editor, server.url + change(post))
     for page, text in ((editor, "甲"), (other, "乙")):
@@ -192,6 +195,7 @@ def test_whoever_forgets_copies_by_key_goes_on_at_the_next_one_and_then_in_the_t
     assert third.evaluate("document.activeElement.id") == "id_title"
 
 
+@pytest.mark.exhaustive
 def test_the_offer_tells_from_when_the_copy_is_and_putting_it_in_can_be_undone(editor, server, post):
     write(editor, "<Control+End>", "還沒存的")
     until_kept(editor)
@@ -210,6 +214,7 @@ def test_the_offer_tells_from_when_the_copy_is_and_putting_it_in_can_be_undone(e
     assert any(copy["body"].startswith("新寫的") for copy in kept(editor).values())  # what it replaced is kept, too
 
 
+@pytest.mark.exhaustive
 def test_a_copy_goes_when_its_text_is_saved_and_lies_under_the_posts_own_name_after_that(desk, server):
     desk.goto(f"{server.url}/admin/posts/post/add/")
     desk.fill("#id_title", "甲")
@@ -226,6 +231,7 @@ def test_a_copy_goes_when_its_text_is_saved_and_lies_under_the_posts_own_name_af
     assert f":posts.post/{Post.objects.get().pk}:" in key
 
 
+@pytest.mark.exhaustive
 def test_copies_are_few_and_not_old(editor):
     user = editor.get_attribute("#kept-copies", "data-user")
     stored = {
@@ -250,6 +256,7 @@ def test_copies_are_few_and_not_old(editor):
     assert sorted(int(copy["title"]) for copy in kept(editor).values()) == [25, 26, 27, 28, 29]
 
 
+@pytest.mark.exhaustive
 def test_nobody_else_is_offered_what_a_helper_has_typed_in_the_same_browser(desk, server, settings):
     add = f"{server.url}/admin/posts/post/add/"
     desk.goto(add)
@@ -265,6 +272,7 @@ def test_nobody_else_is_offered_what_a_helper_has_typed_in_the_same_browser(desk
     assert len(kept(desk)) == 1
 
 
+@pytest.mark.exhaustive
 def test_the_texts_of_an_issue_are_kept_too(desk, server):
     issue = make_issue(make_post("甲"))
     desk.goto(server.url + change(issue))
@@ -281,6 +289,7 @@ def test_the_texts_of_an_issue_are_kept_too(desk, server):
 # --- The line of the caret ---
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_nothing_ever_covers_the_line_of_the_caret(desk, server, post, width, height):
     Post.objects.filter(pk=post.pk).update(body=LONG)
@@ -316,6 +325,7 @@ def test_nothing_ever_covers_the_line_of_the_caret(desk, server, post, width, he
     assert covered == {}
 
 
+@pytest.mark.exhaustive
 def test_at_the_lower_edge_of_a_field_that_ends_below_the_window_it_is_seen(desk, server, post):
     """A field that the author has made larger than the window, and a page that he has scrolled as he likes."""
     Post.objects.filter(pk=post.pk).update(body=LONG)
@@ -337,6 +347,7 @@ def test_at_the_lower_edge_of_a_field_that_ends_below_the_window_it_is_seen(desk
     assert covered == []
 
 
+@pytest.mark.exhaustive
 def test_keys_scroll_the_page_above_the_bar_before_anything_is_focused(editor, server):
     editor.goto(server.url + change(make_issue(make_post("甲"))))
     editor.set_viewport_size({"width": 1280, "height": 600})
@@ -370,6 +381,7 @@ def test_a_save_keeps_caret_selection_scrolling_and_undo(editor, post, server):
     assert "新的一句" not in editor.input_value("#id_body")
 
 
+@pytest.mark.exhaustive
 def test_the_button_and_capital_s_and_command_save_in_place_too(editor):
     editor.evaluate("window.isStill = true")
     bodies = []
@@ -460,6 +472,7 @@ def test_a_save_that_is_refused_overwrites_nothing_and_leads_to_both_texts(edito
     )
 
 
+@pytest.mark.exhaustive
 def test_a_post_that_was_published_elsewhere_is_not_withdrawn_by_an_old_tab(editor, post):
     now = timezone.now().replace(microsecond=0)
     Post.objects.filter(pk=post.pk).update(published_at=now, updated_at=now)
@@ -471,6 +484,7 @@ def test_a_post_that_was_published_elsewhere_is_not_withdrawn_by_an_old_tab(edit
     assert Revision.objects.exclude(refused_page="").get().body.endswith("更多")
 
 
+@pytest.mark.exhaustive
 def test_without_a_server_the_text_stays_and_saves_later(editor):
     write(editor, "<Control+End>", "離線")
     editor.context.set_offline(True)
@@ -547,6 +561,7 @@ def test_the_posts_of_an_issue_are_saved_in_place(desk, server):
     assert desk.evaluate("window.isStill") is True
 
 
+@pytest.mark.exhaustive
 def test_the_letter_beside_the_issue_is_the_one_that_was_saved_last(desk, server):
     issue = make_issue(make_post("甲"), number=7, subject="第七期")
     desk.goto(server.url + change(issue))
@@ -560,6 +575,7 @@ def test_the_letter_beside_the_issue_is_the_one_that_was_saved_last(desk, server
     assert "換了一個主旨" in desk.locator(".compose-inbox").text_content()
 
 
+@pytest.mark.exhaustive
 def test_a_title_becomes_the_subject_by_one_press_and_undo_takes_it_back(desk, server):
     issue = make_issue(make_post("會議前先寫一頁"), subject="第七期")
     desk.goto(server.url + change(issue))
@@ -574,6 +590,7 @@ def test_a_title_becomes_the_subject_by_one_press_and_undo_takes_it_back(desk, s
     assert suggestion.get_attribute("aria-pressed") == "false"
 
 
+@pytest.mark.exhaustive
 def test_the_form_of_a_post_is_chosen_by_keys_and_says_what_it_takes(desk, server):
     issue = make_issue(make_post("甲", body="字" * 4_000), subject="第七期")
     desk.goto(server.url + change(issue))
@@ -588,6 +605,7 @@ def test_the_form_of_a_post_is_chosen_by_keys_and_says_what_it_takes(desk, serve
     assert issue.items.get().form == "excerpt"
 
 
+@pytest.mark.exhaustive
 def test_an_introduction_shows_its_beginning_while_it_is_closed(desk, server):
     issue = make_issue(make_post("甲"), subject="第七期", introduction="這一期寫給趕路的人。")
     desk.goto(server.url + change(issue))
@@ -600,6 +618,7 @@ def test_an_introduction_shows_its_beginning_while_it_is_closed(desk, server):
     assert summary.inner_text().endswith("慢慢走。這一期寫給趕路的人。")
 
 
+@pytest.mark.exhaustive
 def test_a_new_issue_is_saved_in_place_once(desk, server):
     make_post("甲")
     desk.goto(f"{server.url}/admin/issues/issue/add/")
@@ -633,6 +652,7 @@ def test_an_issue_that_was_saved_elsewhere_is_opened_beside_and_offers_what_was_
     assert (issue.introduction, issue.items.count()) == ("大家好", 1)
 
 
+@pytest.mark.exhaustive
 def test_enter_in_the_title_saves_and_fixes_nothing(editor, post, server):
     Post.objects.filter(pk=post.pk).update(body="你好,世界")
     editor.goto(server.url + change(post))
@@ -644,6 +664,7 @@ def test_enter_in_the_title_saves_and_fixes_nothing(editor, post, server):
     assert (saved.title, saved.body) == ("新題目", "你好,世界")
 
 
+@pytest.mark.exhaustive
 def test_a_long_title_is_seen_whole_on_a_phone_and_stays_one_line(editor, post, server):
     long = "交辦不是把事情丟出去，而是先把完成的樣子說清楚，再約好什麼時候回頭看"
     editor.set_viewport_size({"width": 375, "height": 812})
@@ -743,6 +764,7 @@ MARKED = [  # a key, a text, what of it is chosen, and what it becomes
 ]
 
 
+@pytest.mark.exhaustive
 def test_a_key_pressed_twice_gives_back_text_and_selection(editor):
     wrong = {}
     for key in KEYS:
@@ -768,6 +790,7 @@ def test_a_mark_is_put_on_or_taken_away_where_it_stands(editor):
     assert wrong == {}
 
 
+@pytest.mark.exhaustive
 def test_a_mark_is_one_step_to_undo(editor):
     editor.fill("#id_body", "")
     write(editor, "他說傾聽")
@@ -777,6 +800,7 @@ def test_a_mark_is_one_step_to_undo(editor):
     assert write(editor, "<Control+z>") == "他說傾聽"
 
 
+@pytest.mark.exhaustive
 def test_words_that_are_being_composed_are_finished_before_they_are_marked(editor):
     editor.fill("#id_body", "一")
     editor.evaluate("""() => {

@@ -24,7 +24,10 @@ from tests.factories import make_issue, make_post, make_publication, make_subscr
 DAILY = "subscribers.tasks.forget_unconfirmed"  # it deletes what is old, whatever there is
 A_MINUTE = 70  # statements, of all tasks together: about 65 are asked, and 127 were before they asked first for one row
 
-pytestmark = pytest.mark.django_db(transaction=True)  # in a test's own transaction none is opened
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.exhaustive,
+]  # in a test's own transaction none is opened
 
 
 @pytest.fixture

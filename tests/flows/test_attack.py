@@ -5,7 +5,7 @@ import pytest
 from benchmarks.attack.run import ATTACKS, NEED_REDIS, attempt, floods
 from benchmarks.attack.world import World
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 ELSEWHERE = {floods.hung_web}  # tests/operation/test_supervisor.py stops a web server, and waits as long
 
 

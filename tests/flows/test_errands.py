@@ -6,7 +6,7 @@ import pytest
 from newsletter.desk.bulk.steps import BATCH
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 READERS = 3 * BATCH + 500
 MADE = f"""
 from datetime import UTC, datetime

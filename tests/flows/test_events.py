@@ -15,7 +15,7 @@ from tests.delivery.events.mails import dsn
 from tests.support.imap import Mailbox, running
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 COUNT, EACH, DEAD = 12_000, 300, 20
 SECRET = "hook:a-long-word"
 KILLS = 3

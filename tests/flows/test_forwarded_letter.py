@@ -10,7 +10,7 @@ from tests.factories import make_publication, make_subscriber
 from tests.support.letters import link_to
 from tests.support.pages import assert_accessible
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 
 OWNER, STRANGER, MOVED = "reader@example.org", "stranger@example.net", "moved@example.com"
 

@@ -10,7 +10,7 @@ from tests.support.missing import missing
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)  # Debian: faketime
 JUMPS = {"an hour": 3600, "a day": 86_400, "three days": 3 * 86_400}  # seconds
 READERS = 600

@@ -83,6 +83,7 @@ def test_a_killed_worker_mails_nobody_twice_and_forgets_nobody(product, smtp):
     assert sum(status[outcome] for outcome in OUTCOMES) == status["total"] == len(readers)
 
 
+@pytest.mark.exhaustive
 def test_a_worker_killed_again_and_again_still_mails_everybody_once(product, smtp):
     readers = begin_mailing(product, 400)
 
@@ -99,6 +100,7 @@ def test_a_worker_killed_again_and_again_still_mails_everybody_once(product, smt
     assert status["sent"] + status["uncertain"] == status["total"] == len(readers)
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_is_asked_to_stop_leaves_nobody_uncertain(product, smtp):
     readers = begin_mailing(product, 2_000)
 
@@ -114,6 +116,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_nobody_uncertain(product, smtp):
     assert (status["sent"], status["uncertain"]) == (len(readers), 0)
 
 
+@pytest.mark.exhaustive
 def test_a_lock_file_that_is_deleted_in_mid_mailing_doubles_nothing(product, smtp):
     readers = begin_mailing(product, 1_500, hands=2)
 

@@ -7,8 +7,6 @@ import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
-import pytest
-
 from benchmarks.letters.collect import writer
 from benchmarks.letters.variants import ODD
 from benchmarks.letters.world import KINDS, every_mail
@@ -118,7 +116,6 @@ RULES = [
 ]
 
 
-@pytest.mark.xdist_group("demo")  # one process makes its pictures
 def test_every_mail_keeps_every_rule(db, tmp_path, pictures_made_once):
     demo.load(NOW)
     write = writer(tmp_path)

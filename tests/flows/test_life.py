@@ -18,7 +18,7 @@ from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 REPLY_SECONDS = 0.2  # twenty messages a second: the mailing is under way throughout
 READERS = 3_000
 ALLOWED_SECONDS = 30

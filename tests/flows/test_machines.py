@@ -10,7 +10,7 @@ from tests.flows.seeds import compose_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300), pytest.mark.exhaustive]
 READERS = 800
 REPLY_SECONDS = 0.1  # four connections of each machine: forty messages a second
 SIGN_UP = """

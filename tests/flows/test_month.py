@@ -12,7 +12,7 @@ from tests.flows.test_flow import PASSWORD, enter_the_desk
 from tests.support.letters import link_to
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.servers]
+pytestmark = [pytest.mark.browser, pytest.mark.servers, pytest.mark.exhaustive]
 
 READER, HELPER, EDITOR = "reader@example.org", "mei@example.org", "lin@example.org"
 CLICKS_MAX = 5

@@ -9,7 +9,7 @@ from tests.support.processes import kill
 from tests.support.product import Product
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 SITE = "https://news.example.org"
 POSTS = 300
 MORE = f"""

@@ -14,7 +14,7 @@ from subscribers.importers.merging import BATCH
 from tests.support.processes import kill
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 ROWS = 3 * BATCH
 COUNT = "SELECT count(*) FROM subscribers_subscriber"
 EVERYTHING = """

@@ -12,7 +12,7 @@ from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.processes import with_variable
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 READERS = 60
 PATIENCE_SECONDS = 120  # of which a quiet machine needs a fifth
 PROMPT_SECONDS = 5  # longer than before, for an answer; test_limits and test_wakeups know what silence itself costs

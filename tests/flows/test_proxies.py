@@ -13,7 +13,7 @@ from tests.support.processes import free_port
 from tests.support.product import Product
 from tests.support.sockets import connect, exchange, head, many
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("proxies")]
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 FORM = "Content-Type: application/x-www-form-urlencoded"
 SILENT = 200
 STRANGER = "127.0.0.2"  # a client that is not the proxy's own address

@@ -46,7 +46,9 @@ def site(settings, clock, transactional_db):
     running.stop()
 
 
-@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
+@pytest.fixture(
+    params=[pytest.param(True, marks=pytest.mark.exhaustive), False], ids=["with scripts", "without scripts"]
+)
 def has_scripts(request):
     return request.param
 

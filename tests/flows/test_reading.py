@@ -5,7 +5,7 @@ import pytest
 from tests.flows.seeds import BODY, ISSUE_1, POST, speak_english
 from tests.support.letters import link_to
 
-pytestmark = [pytest.mark.browser, pytest.mark.servers]
+pytestmark = [pytest.mark.browser, pytest.mark.servers, pytest.mark.exhaustive]
 
 READER = "reader@example.org"
 SENT = """

@@ -21,7 +21,7 @@ from newsletter.delivery.readers import quoting
 from subscribers.models import Subscriber
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.exhaustive]
 LIST = "/admin/subscribers/subscriber/sentences/replies/"
 WORDS = "第三段關於留白的例子最有用。"
 

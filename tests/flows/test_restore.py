@@ -11,7 +11,7 @@ from tests.support.restoring import back_up, environment, restore
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 REPLY_SECONDS = 0.05  # for each message: some 80 in a second, so that the acts of a process fall into the mailing
 READERS = 600
 HOLD_AT = 400  # where the mailing waits for its end, which comes late on a busy machine

@@ -5,7 +5,7 @@ import pytest
 from tests.flows.seeds import compose_issue_1, speak_english
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 
 READERS = ["a@example.org", "b@example.org", "c@example.org"]
 AUTHOR, SUBJECT = "gipi@example.org", "Three days later: #1 第一期"

@@ -16,7 +16,7 @@ from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 GONE, FULL, BLOCKED = "refuse-a@example.net", "full-b@example.net", "reject-data-c@example.net"
 FRIEND, COMPLAINER, LEAVER = "friend@example.net", "annoyed@example.net", "leaver@example.net"
 SENDER = """

@@ -12,7 +12,7 @@ from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 
 SECONDS = 5
 WAIT_SECONDS = 3.5  # of them at the most for answers

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 RELEASES = Path(__file__).with_name("releases")
 NUMBER = 6  # of the issue that was being sent
 PATIENCE_SECONDS = 180

@@ -7,7 +7,7 @@ import pytest
 from tests.support.hook_receiver import receiving, verified
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 READERS = 6
 MADE = """
 from django.utils import timezone

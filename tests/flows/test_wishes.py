@@ -10,7 +10,7 @@ from tests.support.migrated import fill
 from tests.support.postgres import Postgres
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 READER = """
 from subscribers.models import Subscriber, address_hash
 from django.utils import timezone

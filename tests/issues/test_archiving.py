@@ -12,12 +12,11 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
-from newsletter.delivery.author import reminders
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.obstacles import PlanningError
 from newsletter.delivery.readers import missed
-from newsletter.issues.archiving import NumberingError, Past, above_later, archive, as_table, corrected, proposed
+from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from subscribers.models.pauses import Pause
@@ -58,11 +57,6 @@ def test_numbers_are_read_where_they_rise_and_counted_else(subjects, expected):
     assert numbers(*subjects) == expected
 
 
-def test_numbers_that_are_in_use_are_passed_over():
-    assert numbers("甲", "乙", taken={1, 3}) == [2, 4]
-    assert numbers("#1", "#2", "#3", taken={2}) == [1, 4, 3]
-
-
 LATER, EARLIER = DAY + timedelta(days=900), DAY - timedelta(days=900)
 
 
@@ -83,20 +77,6 @@ def test_old_mails_get_numbers_between_those_of_the_issues_before_and_after_them
     assert numbers("甲", "乙", "丙", taken=taken) == expected
 
 
-def test_whose_number_is_above_a_later_ones_is_known():
-    free, taken = proposed(past("甲", "乙"), {3: LATER}), {1: LATER, 2: LATER + timedelta(days=14)}
-
-    assert above_later(free, {3: LATER}) == []
-    assert [(one.subject, one.number) for one in above_later(proposed(past("甲", "乙"), taken), taken)] == [
-        ("甲", 3),
-        ("乙", 4),
-    ]
-
-
-def test_the_first_mail_has_the_first_number_whatever_order_they_come_in():
-    assert [one.subject for one in proposed(reversed(past("甲", "乙")), {})] == ["甲", "乙"]
-
-
 def test_a_table_can_be_corrected():
     table = as_table(proposed(past("甲", "乙", "丙"), {}))
     rows = list(csv.reader(io.StringIO(table)))
@@ -108,12 +88,6 @@ def test_a_table_can_be_corrected():
     found = corrected(past("甲", "乙", "丙"), out.getvalue())
 
     assert [(one.number, one.subject) for one in found] == [(7, "甲"), (3, "新題")]
-
-
-@pytest.mark.parametrize("typed", ["x", "-1", "0", "1.5", "9999999"])
-def test_what_is_no_number_is_refused(typed):
-    with pytest.raises(NumberingError, match="is no number of an issue"):
-        corrected(past("甲"), f"number,date,subject,source\n{typed},,甲,x:0\n")
 
 
 # --- Issues ---
@@ -213,13 +187,6 @@ def test_the_desk_sends_it_by_no_screen(archived, admin_client, screen):
     assert not Mailing.objects.exists()
 
 
-def test_its_page_on_the_desk_offers_no_sending(archived, admin_client):
-    page = admin_client.get(f"/admin/issues/issue/{archived.pk}/change/").content.decode()
-
-    assert f"/admin/issues/issue/{archived.pk}/send/" not in page
-    assert f"/admin/issues/issue/{archived.pk}/correct/" not in page
-
-
 def test_a_planned_mailing_that_a_hand_wrote_into_the_database_is_held(archived):
     columns = approving.freeze(archived).columns()
     Mailing.objects.create(issue=archived, number=1, approved_at=NOW, send_at=timezone.now(), **columns)
@@ -235,10 +202,6 @@ def test_who_comes_back_from_a_pause_is_not_told_of_it(archived):
     pause = Pause(subscriber=reader, began_at=DAY - timedelta(days=1), until=DAY + timedelta(days=30))
 
     assert missed.missed(pause) == []
-
-
-def test_no_reminder_is_about_it(archived):
-    assert not reminders.Reminder.objects.filter(issue=archived).exists()
 
 
 # --- By the command ---
@@ -301,16 +264,6 @@ def test_numbers_are_proposed_corrected_and_then_written(export, tmp_path):
     assert list(Issue.objects.order_by("number").values_list("number", flat=True)) == [41, 42]
 
 
-def test_a_dry_run_proposes_numbers_for_what_will_be_an_issue_and_for_nothing_else(export):
-    assert [line for line in run(export, "--as-issues", "--dry-run") if line.startswith("issue ")] == [
-        "issue 1: 2024-01-06 題 1",
-        "issue 2: 2024-02-06 題 2",
-    ]
-    run(export, "--as-issues")
-
-    assert [line for line in run(export, "--as-issues", "--dry-run") if line.startswith("issue ")] == []
-
-
 def test_readers_find_the_latest_issue_first_whatever_numbers_old_ones_got(export, client):
     """The house has three issues already: the older mails get numbers above, and stand below in the archive."""
     for number, at in ((1, NOW - timedelta(days=28)), (2, NOW - timedelta(days=14)), (3, NOW)):
@@ -352,25 +305,3 @@ def test_a_number_in_use_stops_before_any_issue_is_made(export, tmp_path):
     with pytest.raises(CommandError, match="No issue was made: these numbers are in use, or stand twice: 41"):
         run(export, "--as-issues", "--numbers", tmp_path / "n.csv")
     assert Issue.objects.count() == 1
-
-
-def test_without_the_option_no_issue_is_made(export):
-    run(export)
-
-    assert not Issue.objects.exists()
-
-
-# --- The account, written down ---
-
-
-def test_the_account_is_a_page_and_data(export, tmp_path):
-    run(export, "--report", tmp_path / "account.html")
-
-    data = json.loads((tmp_path / "account.json").read_text())
-    page = (tmp_path / "account.html").read_text()
-    assert data["summary"] == {"posts": 3, "created": 3, "updated": 0, "unchanged": 0, "rejected": 0, "losses": 1}
-    assert data["totals"]["han"] == {"before": 6, "after": 6}
-    assert data["posts"][2]["remarks"][0]["what"] == "it was not for everybody, so it is a draft"
-    assert "題 3" in page
-    assert "it was not for everybody, so it is a draft" in page
-    assert "<script" not in page

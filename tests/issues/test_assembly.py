@@ -6,15 +6,11 @@ import pytest
 from django.utils import timezone
 
 from newsletter.issues.assembly import Proposed, next_number, proposals, propose
-from newsletter.issues.models import Issue, IssueItem
+from newsletter.issues.models import IssueItem
 from tests.factories import PUBLISHED_AT, make_issue, make_post
 
 pytestmark = pytest.mark.django_db
 FULL, EXCERPT = IssueItem.Form.FULL, IssueItem.Form.EXCERPT
-
-
-def test_the_first_issue_is_number_one():
-    assert next_number() == 1
 
 
 def test_a_new_issue_follows_the_last_one():
@@ -70,18 +66,3 @@ def test_the_draft_has_the_next_number_the_posts_in_order_and_no_subject():
         (older.pk, 1, "full"),
         (newer.pk, 2, "excerpt"),
     ]
-
-
-def test_after_the_highest_number_no_draft_is_made():
-    make_issue(number=2_147_483_647)
-    make_post()
-
-    assert propose(timezone.now()) is None
-    assert Issue.objects.count() == 1
-
-
-def test_without_a_post_that_waits_no_draft_is_made():
-    make_post(published_at=None)
-
-    assert propose(timezone.now()) is None
-    assert not Issue.objects.exists()

@@ -17,16 +17,6 @@ def test_entries_are_what_a_template_would_write():
     assert "<b>" not in written
 
 
-def test_a_template_takes_them_as_they_are():
-    shown = engines["django"].from_string("{% load contents %}{{ contents|entries }}").render({"contents": HARD})
-
-    assert shown == entries(HARD)
-
-
-def test_an_issue_without_posts_has_none():
-    assert entries([]) == ""
-
-
 @pytest.mark.parametrize(
     ("language", "issue", "one", "many", "minutes"),
     [

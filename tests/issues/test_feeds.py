@@ -9,7 +9,6 @@ import pytest
 from newsletter.issues.models import IssueItem
 from newsletter.posts.models import Image
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
-from tests.support.pages import queries_anew
 
 pytestmark = pytest.mark.django_db
 ATOM = {"": "http://www.w3.org/2005/Atom"}
@@ -103,19 +102,6 @@ def test_the_summary_is_the_line_for_inboxes_or_how_the_issue_begins(client):
     make_issue(number=2, introduction="開頭第一句。\n\n第二段。", sent_at=PUBLISHED_AT)
 
     assert [item["summary"] for item in items(client)] == ["開頭第一句。", "給收件匣的一行。"]
-
-
-def test_ten_issues_cost_as_many_queries_as_one(client):
-    make_issue(make_post(body="文一"), number=1, introduction="前言一", closing="結一", sent_at=PUBLISHED_AT)
-    one = queries_anew(client, "/issues/feed.xml")
-    for number in range(2, 14):
-        post = make_post(body=f"文{number}")
-        make_issue(post, number=number, introduction=f"前言{number}", closing=f"結{number}", sent_at=PUBLISHED_AT)
-
-    many = queries_anew(client, "/issues/feed.xml")
-
-    assert len(atom(client)) == 10
-    assert len(many) == len(one)
 
 
 def test_a_feed_that_has_not_changed_is_not_sent_again(client):

@@ -38,19 +38,6 @@ def test_a_name_that_is_known_gets_the_new_text_and_the_other_kind_keeps_its_own
     assert dict(KeptText.objects.values_list("kind", "text")) == {"introduction": "舊", "closing": "新"}
 
 
-def test_nothing_is_kept_of_an_empty_field_or_without_a_name():
-    saved(make_issue(), introduction="", introduction_as="空的", closing="有字", closing_as="")
-
-    assert not KeptText.objects.exists()
-
-
-def test_a_closing_is_not_offered_as_an_introduction():
-    kept = KeptText.objects.create(kind="closing", name="一個問題", text=QUESTION)
-    form = IssueForm({"number": 7, "subject": "第七期", "introduction_from": kept.pk})
-
-    assert "introduction_from" in form.errors
-
-
 @pytest.mark.parametrize(("role", "status"), [("editor", 200), ("writer", 403)])
 def test_whoever_composes_issues_may_change_what_is_kept(client, role, status):
     make_publication()

@@ -1,6 +1,6 @@
 import pytest
 
-from newsletter.issues.lengths import lengths, measured, with_contents, with_minutes
+from newsletter.issues.lengths import lengths, with_contents, with_minutes
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
@@ -28,15 +28,6 @@ def test_a_post_that_readers_do_not_see_takes_no_time():
     assert [issue.reading_minutes for issue in listed()] == [3]
 
 
-def test_the_texts_are_loaded_once(django_assert_num_queries):
-    make_publication()
-    make_issue(*[make_post() for _ in range(5)], sent_at=PUBLISHED_AT)
-    listed()
-
-    with django_assert_num_queries(2):  # issues, and their items
-        listed()
-
-
 def test_a_text_that_was_changed_is_measured_again():
     make_publication()
     post = make_post(body="字" * 10)
@@ -46,19 +37,6 @@ def test_a_text_that_was_changed_is_measured_again():
     post.save(update_fields=["body", "updated_at"])
 
     assert lengths({42: Post.objects.values_list("pk", "updated_at")}) == {42: (20, 0)}
-
-
-def test_a_list_is_measured_without_its_posts(django_assert_num_queries):
-    make_publication(han_per_minute=100)
-    make_issue(make_post(body="字" * 300), make_post(body="字" * 900, published_at=None), sent_at=PUBLISHED_AT)
-    make_issue(sent_at=PUBLISHED_AT)
-    listed()
-
-    with django_assert_num_queries(2):  # issues, and what their items say of the posts
-        empty, full = measured(Issue.objects.archived(), PUBLISHED_AT)
-
-    assert (full.post_count, full.reading_minutes) == (1, 3)
-    assert empty.post_count == 0
 
 
 def test_the_contents_of_a_list_are_one_query_and_only_what_readers_see(django_assert_num_queries):

@@ -1,7 +1,6 @@
 import pytest
 
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
-from tests.support.pages import queries_anew
 
 pytestmark = pytest.mark.django_db
 
@@ -29,18 +28,3 @@ def test_assistants_are_told_that_training_is_not_wanted(client):
     make_publication(crawlers="no-training")
 
     assert "These texts may not be used to train models." in client.get("/llms.txt").content.decode()
-
-
-def test_there_is_no_list_where_no_assistant_is_welcome(client):
-    make_publication(crawlers="none")
-
-    assert client.get("/llms.txt").status_code == 404
-
-
-def test_a_long_list_costs_as_many_queries_as_a_short_one(client):
-    make_issue(make_post(body="零"), number=1, sent_at=PUBLISHED_AT)
-    short = queries_anew(client, "/llms.txt")
-    for number in range(2, 9):
-        make_issue(make_post(body=f"文{number}"), number=number, sent_at=PUBLISHED_AT)
-
-    assert len(queries_anew(client, "/llms.txt")) == len(short)

@@ -1,7 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from newsletter.issues.models import Issue, StartingPoint, in_line, in_no_issue, neighbours, not_yet_mailed
@@ -90,38 +89,11 @@ def test_years_are_those_of_the_local_calendar():
     assert in_2026 == [2, 3]
 
 
-def test_the_years_beside_one_are_those_of_the_local_calendar_that_have_issues(django_assert_num_queries):
-    make_issue(number=1, sent_at=datetime(2023, 5, 1, tzinfo=UTC))
-    make_issue(number=2, sent_at=datetime(2025, 12, 31, 15, 59, tzinfo=UTC))
-    make_issue(number=3, sent_at=datetime(2025, 12, 31, 16, 1, tzinfo=UTC))  # 2026 in Taipei
-    make_issue(number=4)
-    archived = Issue.objects.archived()
-
-    with timezone.override("Asia/Taipei"), django_assert_num_queries(3):
-        assert archived.years_beside(2023) == (None, 2025)
-        assert archived.years_beside(2025) == (2023, 2026)
-        assert archived.years_beside(2026) == (2025, None)
-
-
-@pytest.mark.parametrize("year", [0, 1, 9999, 10_000, 10**12])
-def test_a_year_that_no_calendar_has_is_empty(year):
-    with timezone.override("Asia/Taipei"):
-        assert not Issue.objects.in_year(year).exists()
-
-
 def test_a_starting_point_is_public_with_its_post():
     for position, post in enumerate([make_post("後", published_at=None), make_post("先")]):
         StartingPoint.objects.create(post=post, reason="因為。", position=position)
 
     assert [str(point) for point in StartingPoint.objects.public(PUBLISHED_AT)] == ["先"]
-
-
-def test_starting_points_cost_the_same_however_many_posts_there_are():
-    plan = StartingPoint.objects.public(PUBLISHED_AT).explain()
-
-    steps = [line for line in plan.splitlines() if "posts_post" in line or "posts_by_date" in line or "U0" in line]
-    assert steps, plan
-    assert all("INTEGER PRIMARY KEY" in step for step in steps) or connection.vendor == "postgresql", plan
 
 
 def test_a_post_from_elsewhere_waits_for_an_issue_if_it_was_published_here():

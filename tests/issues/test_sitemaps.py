@@ -7,7 +7,6 @@ from newsletter.issues import sitemaps
 from newsletter.posts.models import Post
 from newsletter.publication.templatetags.findable import mapped
 from tests.factories import PUBLISHED_AT, make_issue, make_post
-from tests.support.pages import queries_anew
 
 pytestmark = pytest.mark.django_db
 
@@ -76,37 +75,6 @@ def test_too_many_addresses_for_one_file_are_divided(client, monkeypatch):
     assert [file for file in files if "posts" in file] == ["/sitemap-posts.xml", "/sitemap-posts.xml?p=2"]
     found = {path for file in files for path in changes(client.get(file))}
     assert {post.get_absolute_url() for post in posts} | {"/", "/about/"} <= found
-
-
-def test_a_part_that_is_not_there_is_not_found(client):
-    assert client.get("/sitemap-secrets.xml").status_code == 404
-    assert client.get("/sitemap-posts.xml?p=9").status_code == 404
-
-
-def test_a_map_is_kept_until_something_changes(client):
-    make_post("一")
-    before = client.get("/sitemap.xml")
-    again = client.get("/sitemap.xml", headers={"If-None-Match": before.headers["ETag"]})
-    post = make_post("二")
-
-    assert again.status_code == 304
-    assert post.get_absolute_url() in client.get("/sitemap.xml").text
-
-
-def test_a_long_map_is_found_whole_without_reading_all_of_it_for_each_file(client, monkeypatch):
-    monkeypatch.setattr(sitemaps, "MOST", 3)
-    monkeypatch.setattr(sitemaps.PostSitemap, "limit", 2)
-    posts = [make_post(tags=(f"tag{n}",)) for n in range(5)]
-    make_issue(*posts, number=1, sent_at=PUBLISHED_AT)
-
-    files = re.findall(r"<loc>https://news\.example\.org([^<]*)</loc>", client.get("/sitemap.xml").text)
-    found = [path for file in files for path in changes(client.get(file))]
-
-    assert len(files) == 6
-    assert len(found) == len(set(found)) == 6 + 1 + 5 + 5
-    assert {post.get_absolute_url() for post in posts} | {"/", "/issues/1/", "/tags/tag4/"} <= set(found)
-    for file in ["/sitemap.xml", *files]:
-        assert len(queries_anew(client, file)) <= 5, file
 
 
 def test_an_address_is_written_so_that_xml_can_be_read():

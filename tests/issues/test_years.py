@@ -8,7 +8,7 @@ from newsletter.issues.models import Issue
 from newsletter.issues.years import bound, opening, with_openings
 from newsletter.posts.models import Image
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
-from tests.support.pages import assert_valid, queries_anew
+from tests.support.pages import assert_valid
 
 pytestmark = pytest.mark.django_db
 
@@ -44,13 +44,6 @@ def test_an_issue_begins_with_the_first_sentences_of_its_introduction(introducti
     assert opening(introduction) == begins
 
 
-def test_the_line_that_the_author_wrote_for_inboxes_comes_first():
-    own = make_issue(preheader="自己寫的一句。", introduction="大家好。", sent_at=PUBLISHED_AT)
-    read = make_issue(introduction="大家好。", sent_at=PUBLISHED_AT)
-
-    assert [issue.opening for issue in with_openings([own, read])] == ["自己寫的一句。", "大家好。"]
-
-
 def test_a_changed_introduction_begins_anew():
     issue = make_issue(introduction="從前。", sent_at=PUBLISHED_AT)
     with_openings([issue])
@@ -78,22 +71,3 @@ def test_the_archive_shows_the_first_cover_and_one_sentence_of_each_issue(client
     assert_valid(page.text)
     assert re.findall(r'<img class="thumb"\s+src="([^"]*)"', page.text) == [f"/media/{'a' * 16}/a-640.webp"]
     assert re.findall(r'<p class="issues-posts">(.*)</p>', page.text) == ["第一句。", "給收件匣的一行"]
-
-
-def test_the_archive_does_not_show_the_cover_of_a_post_that_was_taken_back(client):
-    make_issue(make_post(cover=cover_named("a"), published_at=None), number=1, sent_at=PUBLISHED_AT)
-
-    assert "thumb" not in client.get("/issues/").text.partition("<body>")[2]
-
-
-def test_a_long_archive_costs_as_many_queries_as_a_short_one(client):
-    def make(number):
-        post = make_post(body=f"文{number}", cover=cover_named(f"{number:x}"))
-        make_issue(post, number=number, introduction=f"前言{number}。", sent_at=PUBLISHED_AT)
-
-    make(1)
-    short = queries_anew(client, "/issues/")
-    for number in range(2, 9):
-        make(number)
-
-    assert len(queries_anew(client, "/issues/")) == len(short)

@@ -3,8 +3,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from django.conf import settings
-from django.template.exceptions import TemplateDoesNotExist
 from django.utils.safestring import mark_safe
 
 from newsletter.mail import html, letters
@@ -105,10 +103,6 @@ def test_emphasis_of_chinese_is_never_slanted(language, is_upright):
     assert ("text-emphasis: filled dot" in html) is is_upright
 
 
-def test_the_subject_is_one_line():
-    assert render(subject=" 第 42 期\n 槓桿 ").subject == "第 42 期 槓桿"
-
-
 def test_an_accent_that_cannot_be_read_is_made_darker_by_day_and_softer_by_night():
     html = render().html
 
@@ -124,19 +118,6 @@ def test_a_link_can_be_read_on_a_panel_too_by_day_and_by_night(accent):
     day = re.findall(r'<a [^>]*style="[^"]*color: (#\w{6})[^"]*"', markup)[0]
     assert contrast(parsed(night), parsed(palette()["raised"].night)) >= 4.5
     assert contrast(parsed(day), parsed(palette()["raised"].day)) >= 4.5
-
-
-def test_without_a_publication_there_still_is_a_letter():
-    assert "#9a3412" in render(publication=None).html
-
-
-def test_a_template_that_does_not_exist_is_said():
-    with pytest.raises(TemplateDoesNotExist, match=r"email/nowhere\.html"):
-        render("nowhere")
-
-
-def test_a_frame_is_small_against_gmails_limit():
-    assert len(render().html.encode()) < 12_000
 
 
 def test_pictures_say_their_size_and_tables_that_lay_out_say_so():
@@ -160,26 +141,10 @@ def test_a_logo_has_its_address_and_a_size_that_suits_the_masthead():
     assert 'alt=""' in tag
 
 
-def test_a_logo_says_what_it_shows_where_the_author_wrote_it_and_not_in_the_text_part():
-    logo = SimpleNamespace(url="/media/0123456789abcdef/logo.png", width=640, height=72)
-    publication = SimpleNamespace(**vars(PUBLICATION), logo=logo, logo_alt="一枝筆 & 一封信")
-
-    letter = render(publication=publication)
-
-    assert 'alt="一枝筆 &amp; 一封信"' in letter.html
-    assert "一枝筆" not in letter.text
-
-
 def test_a_logo_whose_file_is_lost_stops_no_mail():
     publication = Publication(logo="0123456789abcdef/lost.png")
 
     assert 'class="logo' not in render(publication=publication).html
-
-
-def test_a_face_whose_file_is_lost_stops_no_mail():
-    publication = Publication(face="0123456789abcdef/face.jpg")
-
-    assert letters._face(publication) is None
 
 
 @pytest.mark.parametrize("look", Publication.Look.values)
@@ -192,34 +157,6 @@ def test_every_look_has_its_styles_and_reads_in_the_dark(look):
     assert "#000000" not in html
     assert "#ffffff" not in html
     assert html.count("@media (prefers-color-scheme: dark)") == 2  # that of the house, then that of the look
-
-
-@pytest.mark.slow("renders each kind of mail")
-def test_a_link_in_small_print_keeps_the_accent_by_night():
-    quiet = palette()["quiet"].night
-
-    rules = re.findall(rf"([^{{}}]+)\{{ color: {quiet} !important; \}}", render().html)
-
-    assert [".sheet .quiet" in rule for rule in rules] == [True]
-    assert ".quiet a" not in rules[0]
-
-
-def test_no_space_stands_between_two_sentences_for_chinese_has_none():
-    joined = re.compile(r'[.?!](?:" %\}|\{% endblocktranslate %\})(?:\{% \w+ %\})? \{% ')
-    mails = sorted((settings.BASE_DIR / "templates" / "email").glob("*"))
-
-    assert len(mails) > 20
-    assert [path.name for path in mails if joined.search(path.read_text())] == []
-
-
-def test_headings_have_serifs_if_the_author_likes_them():
-    publication = SimpleNamespace(**vars(PUBLICATION), heading_font="serif")
-
-    assert (
-        '@media all { .sheet h1, .sheet h2, .sheet h3, .masthead a { font-family: "Songti TC"'
-        in render(publication=publication).html
-    )
-    assert "Songti TC" not in render().html
 
 
 def test_the_authors_footer_stands_in_both_parts():

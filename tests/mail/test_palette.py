@@ -5,7 +5,7 @@ import pytest
 from django.conf import settings
 
 from newsletter.mail import colours
-from newsletter.mail.colours import NAMES, Pair, PaletteError, contrast, mixed, named, of_mail, palette, parsed
+from newsletter.mail.colours import NAMES, PaletteError, contrast, mixed, of_mail, palette, parsed
 
 STATIC = settings.BASE_DIR / "newsletter" / "static"
 ACCENTS = ["#9a3412", "#ffff00", "#000000", "#ffffff", "#808080", "#0000ff", "#00ff00"]
@@ -56,14 +56,6 @@ def test_a_mail_can_be_read_with_any_accent(accent, scheme):
     assert min(between("ink", "mark"), between("ink", "code")) >= 4.5
 
 
-def test_a_mail_without_a_publication_has_the_accent_of_the_palette():
-    assert of_mail()["by_day"]["accent"] == palette()["accent"].day
-
-
-def test_three_digits_are_written_in_full():
-    assert palette()["on-accent"] == Pair("#ffffff", "#000000")
-
-
 @pytest.mark.parametrize(
     ("sheet", "complaint"),
     [
@@ -87,13 +79,6 @@ def test_a_palette_that_is_not_whole_is_refused(tmp_path, monkeypatch, sheet, co
     assert complaint in str(refused.value)
 
 
-def test_what_is_no_colour_in_a_theme_is_left_to_it(tmp_path):
-    theme = tmp_path / "theme.css"
-    theme.write_text(":root { --paper: light-dark(#fff, #000); /* #abc */ --text: var(--serif) } a { color: #abc }")
-
-    assert named(theme) == {"paper": Pair("#ffffff", "#000000")}
-
-
 def test_the_sheet_names_each_colour_once():
     declared = re.findall(r"^ +--([a-z-]+):", colours.SHEET.read_text(), re.MULTILINE)
 
@@ -110,7 +95,3 @@ def test_no_other_sheet_and_no_mail_has_a_colour_of_its_own():
 
     assert len(texts) > 20
     assert {path.name: A_COLOUR.findall(text) for path, text in texts.items() if A_COLOUR.search(text)} == {}
-
-
-def test_the_icon_of_the_desk_has_the_accent():
-    assert f'fill="{palette()["accent"].day}"' in (STATIC / "icon.svg").read_text()

@@ -43,12 +43,6 @@ def test_nothing_of_a_stacked_table_counts_as_lost():
     assert unshown(WIDE, text_from_html(html)) == []
 
 
-def test_four_columns_fit_a_phone_and_stay_a_table():
-    source = "| 一 | 二 | 三 | 四 |\n|---|---|---|---|\n| 1 | 2 | 3 | 4 |\n"
-
-    assert mailed(source) == render.render_mail(source, base_url="https://news.example.org")
-
-
 HEADS, CELLS = "<th>頭</th>" * 5, "<td>格</td>" * 5
 
 
@@ -67,12 +61,3 @@ HEADS, CELLS = "<th>頭</th>" * 5, "<td>格</td>" * 5
 )
 def test_a_table_that_lines_cannot_say_stays_one(kept):
     assert stacked(kept) == kept
-
-
-def test_two_tables_are_two():
-    wide, narrow = table(HEADS, CELLS), table("<th>頭</th>", "<td>格</td>")
-
-    html = stacked(f"{narrow}<p>中</p>{wide}<p>中</p>{narrow}")
-
-    assert html.count(narrow) == 2
-    assert html.count('<p class="record">') == 1

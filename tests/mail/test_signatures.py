@@ -142,18 +142,6 @@ def test_the_record_of_an_rsa_key_is_what_openssl_says(folder, rsa_key):
     assert key.record == f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
 
 
-def test_both_writings_of_an_rsa_key_are_read(folder, rsa_key):
-    traditional = subprocess.run(
-        ["openssl", "rsa", "-traditional"], input=rsa_key, check=True, capture_output=True
-    ).stdout
-    (folder / "pkcs1.pem").write_bytes(traditional)
-    (folder / "pkcs8.pem").write_bytes(rsa_key)
-
-    one, other = keys()
-
-    assert one.record == other.record
-
-
 def test_a_new_key_is_used_without_a_restart(folder, rsa_key):
     assert keys() == ()
 
@@ -176,12 +164,6 @@ def test_a_short_key_is_refused(folder):
 
     with pytest.raises(KeyUnusable, match="an RSA key needs 1024 bits"):
         keys()
-
-
-def test_other_files_of_the_folder_are_left_alone(folder):
-    (folder / "README").write_text("which key is which")
-
-    assert keys() == ()
 
 
 def test_both_unsubscribe_headers_are_among_what_is_signed():

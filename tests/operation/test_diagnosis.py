@@ -137,6 +137,7 @@ def test_a_queue_without_a_folder_is_an_error(settings):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("fault", "told"), [("fill", "OutOfMemoryError"), ("make_read_only", "ReadOnlyError")])
 def test_a_redis_that_takes_no_task_is_an_error_of_the_queue_and_none_of_the_pages(
     settings, redis, redis_url, fault, told

@@ -13,6 +13,8 @@ from newsletter.operation.forks import Fork, Forked
 from newsletter.operation.supervisor import Taken, only_one
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.exhaustive
+
 ROOT = Path(__file__).parents[2]
 
 # Starts a copy that only sleeps, prints its pid, and waits.

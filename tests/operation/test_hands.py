@@ -11,6 +11,8 @@ from tests.support.processes import start
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.exhaustive
+
 # A worker with little patience.
 IMPATIENT = """
 import os

@@ -115,7 +115,6 @@ def test_a_backup_that_would_bring_nothing_back_is_an_error_until_one_does(folde
     assert "backup.trial" not in ids()
 
 
-@pytest.mark.slow("asks the doctor of everything")
 def test_an_open_site_is_told_that_nobody_backs_it_up(settings):
     settings.BACKUP_URL = ""
     assert [finding.id for finding in backups.none(NOW)] == ["backup.none"]

@@ -20,7 +20,7 @@ from tests.operation.site_export import house
 from tests.support.processes import free_port
 from tests.support.s3 import keep_pictures_in
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers, pytest.mark.exhaustive]
 NOW = datetime(2026, 11, 28, 20, tzinfo=UTC)  # four in the morning of the 29th, in Taipei
 PICTURES = {f"{number:016x}/a.png": f"octets {number}".encode() for number in range(30)}
 

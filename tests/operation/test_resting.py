@@ -171,7 +171,6 @@ def test_beside_a_mailing_nothing_rests(world, monkeypatch, tmp_path):
     assert len(times(sent, APPLYING)) > 300 / 8
 
 
-@pytest.mark.slow("schedules for a day")
 def test_each_task_has_its_turn_within_ten_minutes_of_a_start_and_then_in_its_rhythm(world):
     scheduler, clock, sent = world
 

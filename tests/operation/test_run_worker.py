@@ -51,6 +51,7 @@ def parts_of(product):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_killed_hands_and_lanes_are_replaced_and_those_of_a_killed_worker_end(make_product):
     product = make_product()
     product.start_worker(processes=2)

@@ -28,12 +28,11 @@ from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
 from tests.factories import make_publication
 from tests.operation.test_diagnosis import make_mailing
-from tests.support import preloaded
-from tests.support.processes import free_port
+from tests.support.processes import free_port, run_python
 from tests.support.product import ROOT
 from tests.support.s3 import keep_pictures_in
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 
 
 @dataclass(frozen=True)
@@ -337,7 +336,7 @@ def ask(before=(), **env):
         command = [*before, sys.executable, "-c", ASK]
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     else:
-        done = preloaded.run("-c", ASK, env=env)
+        done = run_python("-c", ASK, env=env)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     return told["found"], json.loads(told["readyz"]), samples(told["metrics"]), done.stderr
@@ -396,9 +395,7 @@ def test_a_database_that_keeps_no_utf8(tmp_path, in_ascii):
 def test_up_makes_no_table_in_a_database_that_keeps_no_utf8(tmp_path, in_ascii, collected_static):
     env = {"PATH": os.environ["PATH"], "DATABASE_URL": in_ascii, "DATA_DIR": str(tmp_path)}
 
-    done = preloaded.run(
-        "manage.py", "up", "--port", str(free_port()), env=env | {"STATIC_ROOT": str(collected_static)}
-    )
+    done = run_python("manage.py", "up", "--port", str(free_port()), env=env | {"STATIC_ROOT": str(collected_static)})
 
     assert done.returncode == 1
     assert "CommandError: The database has the encoding SQL_ASCII. Make it with UTF8" in done.stderr

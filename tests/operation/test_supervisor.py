@@ -94,6 +94,7 @@ def test_a_signal_ends_all_children_and_then_the_supervisor(supervise, number):
     assert not any(_lives(pid) for pid in _pids(said()))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.servers
 def test_a_child_that_does_not_listen_is_killed_in_the_end(supervise):
     process, said = supervise("trap '' TERM; echo trapped; while :; do sleep 0.05; done")
@@ -107,6 +108,7 @@ def test_a_child_that_does_not_listen_is_killed_in_the_end(supervise):
     assert not any(_lives(pid) for pid in _pids(said()))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.servers
 def test_a_second_ctrl_c_waits_for_nobody(supervise):
     process, said = supervise("trap 'echo asked' TERM; echo trapped; while :; do sleep 0.05; done")
@@ -130,6 +132,7 @@ def test_a_child_that_dies_is_started_again_and_said_so(supervise):
     assert "child0" not in said()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.servers
 def test_a_child_that_gives_up_is_started_again_too(supervise):
     _process, said = supervise("exec sleep 60", "exit 3")
@@ -137,6 +140,7 @@ def test_a_child_that_gives_up_is_started_again_too(supervise):
     wait_until(lambda: "child1 died (exit status 3); starting it again in 0.02 s." in said(), what=said)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.servers
 def test_children_do_not_outlive_a_supervisor_that_is_killed(supervise):
     process, said = supervise("exec sleep 60")
@@ -176,6 +180,7 @@ def _answering(port: int, *, after_seconds: float = 0) -> str:
     return f"exec {sys.executable} -c '{ANSWERS.replace(chr(39), chr(34))}' {port} {after_seconds}"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.servers
 def test_a_child_that_answers_no_more_is_started_again_and_said_so(supervise):
     port = free_port("127.0.0.1", 0)
@@ -239,6 +244,7 @@ def _answers(port: int) -> bool:
         return line.connect_ex(("127.0.0.1", port)) == 0 and line.recv(1) == b"y"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.servers
 def test_a_child_may_take_its_time_to_start(supervise):
     """It is asked all the while: forty times and more."""

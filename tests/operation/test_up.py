@@ -136,6 +136,7 @@ def test_a_taken_port_is_named_with_a_way_out(make_product):
     assert "Choose another one: manage.py up --port " in done.stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("address", [("--host", "192.0.2.1"), ("--port", "99999")])
 def test_an_address_that_cannot_be_had_is_said_so(make_product, address):
     done = make_product().command("up", *address, check=False)
@@ -144,6 +145,7 @@ def test_an_address_that_cannot_be_had_is_said_so(make_product, address):
     assert "CommandError: Cannot listen on" in done.stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("hands", "is_silent"), [(5, False), (61, True)])
 def test_a_worker_that_stands_still_is_found_here_though_another_machines_takes_all_tasks(
     settings, tmp_path, monkeypatch, hands, is_silent
@@ -172,6 +174,7 @@ def test_programs_that_do_not_exist_are_refused_with_the_names_of_those_that_do(
     assert done.stderr == f"CommandError: --only: “{wrong}” is none of web, worker, clock.\n"
 
 
+@pytest.mark.exhaustive
 def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(
     make_product, redis_url, collected_static
 ):

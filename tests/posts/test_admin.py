@@ -7,20 +7,18 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
 from newsletter.issues.models import StartingPoint
 from newsletter.posts.forms import PostForm
-from newsletter.posts.models import BODY_MAX, Image, Post, Revision, Tag, WorkingCopy, tag_names
+from newsletter.posts.models import Image, Post, Revision, Tag, WorkingCopy
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
 from tests.factories import PUBLISHED_AT, make_findable_post, make_issue, make_post, make_publication
 from tests.publication.pictures.test_uploads import picture
-from tests.support.pages import assert_valid, markup
+from tests.support.pages import assert_valid
 
 ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
 PREVIEW, UPLOAD, ADD_PICTURE = "/admin/posts/post/preview/", "/admin/posts/image/upload/", "/admin/posts/image/add/"
@@ -78,12 +76,6 @@ def test_a_new_post_is_a_draft_with_words_from_its_title(author):
     assert told(response)[1] == "It is a draft: only you see it."
 
 
-def test_given_words_are_kept(author):
-    author.post(ADD, DRAFT | {"words": "leverage"})
-
-    assert Post.objects.get().get_absolute_url().endswith("-leverage/")
-
-
 def test_publish_now_publishes_now_and_shows_where(author):
     response = author.post(ADD, DRAFT | {"_publish": "1"})
 
@@ -124,26 +116,6 @@ def found(query: str) -> list[int]:
     return [result.key for result in search(query, now=timezone.now()).results]
 
 
-@pytest.mark.parametrize(("at", "is_shown"), [(None, False), (timezone.now() - timedelta(days=1), True)])
-def test_the_page_of_a_tag_leads_to_the_site_only_where_readers_find_it(author, at, is_shown):
-    tag = make_post(published_at=at, tags=("AI",)).tags.get()
-
-    page = author.get(reverse("admin:posts_tag_change", args=[tag.pk]))
-
-    assert (f'href="{tag.get_absolute_url()}"' in page.text) == is_shown
-    assert is_shown == (author.get(tag.get_absolute_url()).status_code == 200)
-
-
-def test_a_renamed_tag_is_found_by_its_new_name(author):
-    post = make_post(tags=("ai",))
-    index_post(post)
-    tag = post.tags.get()
-
-    author.post(reverse("admin:posts_tag_change", args=[tag.pk]), {"name": "寫作", "slug": "ai"})
-
-    assert (found("寫作"), found("ai")) == ([post.pk], [])
-
-
 def test_posts_are_not_found_by_a_tag_that_was_deleted(author):
     post = make_post(tags=("ai",))
     index_post(post)
@@ -176,23 +148,6 @@ def test_tags_that_are_no_longer_typed_are_taken_off(author):
 
 
 @pytest.mark.parametrize(
-    ("typed", "names"),
-    [
-        ("", []),
-        (" ， 、;", []),
-        ("a, b，c、d;e；f", ["a", "b", "c", "d", "e", "f"]),
-        ("#AI ＃管理", ["AI ＃管理"]),
-        ("  two   words ", ["two words"]),
-        ("a,a", ["a"]),
-        ("e\u0301", ["é"]),
-        ("\u202eA\u2069I", ["AI"]),
-    ],
-)
-def test_names_of_tags_are_separated_by_any_comma(typed, names):
-    assert tag_names(typed) == names
-
-
-@pytest.mark.parametrize(
     ("typed", "message"),
     [
         ("x" * 41, f"The tag “{'x' * 41}” is too long: 40 characters at most."),
@@ -212,24 +167,6 @@ def test_ten_megabytes_of_markdown_are_refused_with_the_reason(author):
     message = "The text has 10,000,000 characters; at most 500,000 fit. Divide it into several posts."
     assert errors_of(response) == {"body": [message]}
     assert not Post.objects.exists()
-
-
-def test_a_text_of_the_longest_length_fits(author):
-    author.post(ADD, DRAFT | {"body": "字" * BODY_MAX})
-
-    assert len(Post.objects.get().body) == BODY_MAX
-
-
-def test_a_title_and_a_text_are_asked_for(author):
-    response = author.post(ADD, {})
-
-    assert set(errors_of(response)) == {"title", "body"}
-
-
-def test_line_ends_are_those_of_the_author_not_of_the_form(author):
-    author.post(ADD, DRAFT | {"body": "one\r\n\r\ntwo"})
-
-    assert Post.objects.get().body == "one\n\ntwo"
 
 
 def test_the_second_of_two_tabs_overwrites_nothing(author):
@@ -271,15 +208,6 @@ def test_the_list_shows_drafts_first_and_filters_by_state(author):
     assert shown() == ["draft", "scheduled", "published"]
     for state in ("draft", "scheduled", "published"):
         assert shown(f"?state={state}") == [state]
-
-
-def test_the_list_finds_words_of_title_and_text(author):
-    make_post("槓桿", body="支點")
-    make_post("別的", body="別的")
-
-    found = author.get(LIST + "?q=支點").context["cl"].result_list
-
-    assert [post.title for post in found] == ["槓桿"]
 
 
 def test_the_list_costs_the_same_for_many_posts(author, django_assert_max_num_queries):
@@ -373,50 +301,6 @@ def test_the_page_that_deletes_says_in_words_what_goes_and_what_stays_and_nothin
         assert internal not in page.partition("<main")[2]
 
 
-def test_several_posts_are_deleted_by_one_question_that_names_them(author):
-    posts = [make_post("甲"), make_post("乙", tags=("管理",))]
-    chosen = {"action": "delete_selected", "_selected_action": [post.pk for post in posts]}
-
-    asked = author.post("/admin/posts/post/", chosen)
-    author.post("/admin/posts/post/", chosen | {"post": "yes"})
-
-    text = " ".join(asked.content.decode().split())
-    assert "<h1>Delete</h1>" in text.replace("> ", ">").replace(" <", "<")
-    assert "Delete these 2 posts? They cannot be brought back." in text
-    assert all(f"<li>{post}</li>" in text for post in posts)
-    assert "Are you sure" not in text
-    assert not Post.objects.exists()
-
-
-def test_of_several_posts_those_in_an_issue_are_told_and_none_is_deleted(author):
-    kept, free = make_post("甲"), make_post("乙")
-    issue = make_issue(kept)
-    chosen = {"action": "delete_selected", "_selected_action": [kept.pk, free.pk]}
-
-    with CaptureQueriesContext(connection) as queries:
-        asked = author.post("/admin/posts/post/", chosen)
-
-    assert len([one for one in queries if 'FROM "issues_issue"' in one["sql"] and "issueitem" in one["sql"]]) == 1
-    assert f"<li>甲 · {issue}</li>" in asked.content.decode()
-    assert "<li>乙" not in asked.content.decode()
-    assert 'name="post"' not in asked.content.decode()
-
-
-def test_a_draft_that_nothing_hangs_on_is_deleted_without_a_list(author):
-    page = author.get(f"/admin/posts/post/{make_post(published_at=None).pk}/delete/").text
-
-    assert "What goes with it" not in page
-    assert "Its address leads nowhere" not in page
-
-
-def test_a_post_of_no_issue_can_be_deleted(author):
-    post = make_post()
-
-    author.post(f"/admin/posts/post/{post.pk}/delete/", {"post": "yes"})
-
-    assert not Post.objects.exists()
-
-
 # --- Preview ---
 
 
@@ -448,22 +332,6 @@ def test_the_preview_of_a_post_calls_nobody(author):
     assert "王小明" not in page
 
 
-def test_the_preview_of_a_greeting_that_calls_nobody_is_shown_once(author):
-    page = author.post(PREVIEW, {"body": "早安。", "field": "closing"}).text
-
-    assert page.count("早安。") == 1
-
-
-def test_the_preview_of_a_text_that_is_too_long_is_cut(author):
-    page = author.post(PREVIEW, {"body": "字" * (BODY_MAX + 1)}).content.decode()
-
-    assert "The text is too long: the preview shows its beginning." in page
-
-
-def test_a_preview_that_is_asked_for_by_its_address_leads_to_the_list(author):
-    assert author.get(PREVIEW).url == LIST
-
-
 def test_a_saved_draft_is_read_by_staff_only(author):
     post = make_post("Not yet", published_at=None)
     page = reverse("admin:posts_post_read", args=[post.pk])
@@ -477,15 +345,6 @@ def test_a_published_post_is_viewed_where_readers_find_it(author):
     post = make_post()
 
     assert author.get(change(post)).context["absolute_url"] == post.get_absolute_url()
-
-
-def test_the_form_works_without_javascript(author):
-    page = markup(author.get(ADD))
-
-    assert f'formaction="{PREVIEW}" formtarget="_blank"' in page
-    assert 'enctype="multipart/form-data"' in page
-    assert " style=" not in page.replace("<svg", "")
-    assert " onclick=" not in page
 
 
 @pytest.mark.parametrize("popup", ["", "?_popup=1"])
@@ -526,15 +385,6 @@ def test_an_uploaded_picture_is_served_at_its_address(author, tmp_path):
     assert served.headers["Content-Type"] == "image/jpeg"
     assert served.getvalue() == (tmp_path / url.removeprefix("/media/")).read_bytes()
     served.close()
-
-
-def test_the_same_picture_twice_is_kept_once(author, tmp_path):
-    first = author.post(UPLOAD, {"file": photo("a.jpg"), "alt": "first"}).json()
-    second = author.post(UPLOAD, {"file": photo("b.jpg"), "alt": "second"}).json()
-
-    assert first["url"] == second["url"]
-    assert Image.objects.get().alt == "second"
-    assert [path.name for path in tmp_path.rglob("*.jpg")] == ["a.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -590,15 +440,6 @@ def test_a_picture_is_added_by_the_form_too_and_only_its_text_changes_later(auth
     assert Image.objects.get().digest == image.digest
 
 
-def test_the_form_says_that_a_picture_was_here_already(author):
-    author.post(ADD_PICTURE, {"file": photo(), "alt": "A team"})
-
-    response = author.post(ADD_PICTURE, {"file": photo(), "alt": "Our team"})
-
-    assert "This picture was here already; it has the new text now." in told(response)
-    assert Image.objects.get().alt == "Our team"
-
-
 def test_a_picture_is_never_deleted(author):
     author.post(UPLOAD, {"file": photo(), "alt": "A team"})
     image = Image.objects.get()
@@ -624,23 +465,6 @@ def test_words_are_frozen_when_the_post_was_mailed(author):
     assert "Frozen: this post was mailed with this address." in author.get(change(post)).content.decode()
 
 
-def test_a_post_that_was_mailed_without_words_gets_none_later(author):
-    post = make_post("AI 時代", words="")
-    make_issue(post, sent_at=timezone.now())
-
-    author.post(change(post), fields_of(post))
-
-    assert Post.objects.get().words == ""
-
-
-def test_words_that_the_author_takes_out_stay_out(author):
-    post = make_post("AI 時代", words="ai")
-
-    author.post(change(post), fields_of(post, words=""))
-
-    assert Post.objects.get().words == ""
-
-
 def test_former_addresses_lead_to_the_new_one(author, client):
     post = make_post("AI 時代", words="first")
     former = post.get_absolute_url()
@@ -650,14 +474,6 @@ def test_former_addresses_lead_to_the_new_one(author, client):
     response = client.get(former)
 
     assert (response.status_code, response["Location"]) == (301, f"/p/{post.pk}-second/")
-
-
-def test_the_same_words_at_two_posts_are_two_addresses(client, db):
-    one, other = make_post("甲", words="same"), make_post("乙", words="same")
-
-    pages = [client.get(post.get_absolute_url()).context["post"].pk for post in (one, other)]
-
-    assert pages == [one.pk, other.pk]
 
 
 def test_control_characters_pass_no_door_of_the_writing_desk():

@@ -70,6 +70,7 @@ def test_a_list_goes_on_by_itself_and_ends_on_an_empty_line(editor):
     assert write(editor, "<Control+a>", "9. 九", "<Enter>", "十") == "9. 九\n10. 十"
 
 
+@pytest.mark.exhaustive
 def test_every_step_can_be_undone(editor):
     write(editor, "一")
     editor.click("[data-tool=heading]")
@@ -78,6 +79,7 @@ def test_every_step_can_be_undone(editor):
     assert write(editor, "<Control+z>") == "一"
 
 
+@pytest.mark.exhaustive
 def test_enter_that_ends_a_word_of_chinese_adds_no_bullet(editor):
     write(editor, "- ")
     composing = "new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, cancelable: true, bubbles: true})"
@@ -88,6 +90,7 @@ def test_enter_that_ends_a_word_of_chinese_adds_no_bullet(editor):
     assert editor.input_value("#id_body") == "- "
 
 
+@pytest.mark.exhaustive
 def test_a_chosen_picture_asks_for_its_text_and_is_put_in(editor, photo):
     write(editor, "前")
 
@@ -139,6 +142,7 @@ def test_the_preview_follows_what_is_typed_in_the_sites_own_look(editor):
     assert_accessible(editor)
 
 
+@pytest.mark.exhaustive
 def test_what_was_not_saved_is_offered_again_and_forgotten_when_saved(editor):
     editor.fill("#id_title", "標題")
     write(editor, "還沒存")

@@ -1,7 +1,5 @@
 """The library of pictures: found by words, named with the posts that show them, never deleted."""
 
-import re
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
@@ -92,26 +90,6 @@ def test_a_picture_is_found_by_its_words_and_by_its_file_name(author, query, fou
     assert {alt for alt in ("三個圓圈", "方塊") if alt in author.get(LIST, {"q": query}).content.decode()} == found
 
 
-def test_older_pictures_stand_on_further_pages(author, monkeypatch):
-    monkeypatch.setattr("newsletter.posts.library.PER_PAGE", 2)
-    for alt in "甲乙丙":
-        make_image(alt)
-
-    first, second = (author.get(CHOICES, {"p": page}).json() for page in (1, 2))
-    assert [[one["alt"] for one in page["pictures"]] for page in (first, second)] == [["丙", "乙"], ["甲"]]
-    assert (first["next"], second["next"]) == (2, None)
-
-
-def test_a_page_of_the_library_takes_few_queries(author, django_assert_max_num_queries):
-    for alt in "甲乙丙丁戊己庚辛":
-        make_post(cover=make_image(alt)).note_pictures()
-
-    with django_assert_max_num_queries(10):
-        author.get(LIST)
-    with django_assert_max_num_queries(6):
-        author.get(CHOICES)
-
-
 def test_the_page_of_a_picture_names_the_posts_that_show_it_to_who_may_see_them(author):
     image = make_image()
     make_post("別人的文章", cover=image).note_pictures()
@@ -127,14 +105,3 @@ def test_a_cover_that_is_no_picture_is_refused(author):
 
     assert "cover" in response.context["adminform"].form.errors
     assert not Post.objects.exists()
-
-
-def test_without_a_script_the_cover_is_chosen_among_pictures(author):
-    in_text, *others = (make_image(str(number)) for number in range(14))
-    post = make_post(body=in_text.markdown, published_at=None, cover=others[0])
-
-    page = author.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
-    assert page.count('name="cover"') == 12
-    for image in (in_text, others[0], others[-1]):
-        assert f'value="{image.digest}"' in page
-    assert re.findall(r'name="cover"\s+value="(\w*)"[^>]*\schecked>', page) == [others[0].digest]

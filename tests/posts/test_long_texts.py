@@ -15,6 +15,8 @@ from newsletter.posts.proofreading.placeholders import merge_fields
 from newsletter.posts.text.comparison import unshown
 from tests.support.cpu import is_read_within, is_within
 
+pytestmark = pytest.mark.exhaustive
+
 LENGTH = 100_000  # characters
 SECONDS = 3.0  # of CPU time, by a Python that is built without optimisation; one that is not takes a third
 UNITS = (

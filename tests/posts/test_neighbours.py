@@ -2,8 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.posts.models import Post
-from newsletter.posts.neighbours import company, joined
+from newsletter.posts.neighbours import company
 from tests.factories import PUBLISHED_AT, make_post
 
 pytestmark = pytest.mark.django_db
@@ -19,18 +18,6 @@ def test_the_neighbours_are_those_in_time_and_the_ends_have_one():
     old, new, middle = (make_post(published_at=PUBLISHED_AT - timedelta(days=days)) for days in (9, 1, 5))
 
     assert (beside(old), beside(middle), beside(new)) == ((None, middle), (old, new), (middle, None))
-
-
-def test_posts_of_one_moment_are_neighbours_by_number():
-    first, second, third = make_post("一"), make_post("二"), make_post("三")
-
-    assert beside(first) == (None, second)
-    assert beside(second) == (first, third)
-    assert beside(third) == (second, None)
-
-
-def test_an_only_post_has_no_neighbours():
-    assert beside(make_post()) == (None, None)
 
 
 def test_drafts_and_what_is_to_come_are_no_neighbours():
@@ -50,26 +37,6 @@ def test_a_post_comes_with_its_company_by_one_query(django_assert_num_queries):
 
     assert (found.post, found.older, found.newer) == (posts[4], posts[5], posts[3])
     assert found.others == [posts[8], posts[5]]
-
-
-def test_others_do_not_pass_for_neighbours():
-    posts = [make_post(published_at=PUBLISHED_AT - timedelta(days=n)) for n in range(9)]
-
-    found = company(posts[4].pk, PUBLISHED_AT, [posts[2].pk, posts[6].pk, posts[3].pk])
-
-    assert (found.older, found.newer) == (posts[5], posts[3])
-
-
-def test_others_that_are_found_later_join_by_one_query(django_assert_num_queries):
-    posts = [make_post(f"第{n}篇") for n in range(6)]
-    draft = make_post(published_at=None)
-    found = company(posts[2].pk, PUBLISHED_AT)
-
-    with django_assert_num_queries(1):
-        more = joined(found, Post.objects.listed(PUBLISHED_AT), [posts[5].pk, draft.pk, posts[0].pk])
-
-    assert (more.post, more.older, more.newer) == (found.post, found.older, found.newer)
-    assert more.others == [posts[5], posts[0]]
 
 
 def test_what_readers_may_not_see_has_no_company():

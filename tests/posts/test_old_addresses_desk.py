@@ -1,7 +1,5 @@
 """The author sees where old addresses lead, mends them, and answers what is missing."""
 
-from datetime import date
-
 import pytest
 from django.contrib.messages import get_messages
 
@@ -78,17 +76,6 @@ def test_the_list_shows_where_they_lead_in_few_queries(admin_client, django_asse
     with django_assert_max_num_queries(20):
         page = admin_client.get("/admin/posts/redirect/").content.decode()
     assert "題 29" in page
-
-
-def test_the_list_says_how_often_and_when_as_the_other_lists_write_it(admin_client):
-    Redirect.objects.create(path="/old", target="/posts/", asked=1234, asked_on=date(2026, 11, 28))
-
-    make_publication(language="zh-hant")
-    page = admin_client.get("/admin/posts/redirect/").content.decode()
-
-    assert "1,234 次" in page
-    assert "2026/11/28" in page
-    assert "2026年11月28日" not in page
 
 
 def test_a_post_that_is_deleted_says_how_many_old_addresses_go_with_it(admin_client):

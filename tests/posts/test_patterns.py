@@ -67,18 +67,6 @@ def test_a_text_that_saves_itself_becomes_no_pattern(author):
     assert (Post.objects.count(), Pattern.objects.count()) == (1, 0)
 
 
-@pytest.mark.parametrize("key", ["", "0", "x", "9" * 30])
-def test_a_pattern_that_there_is_not_begins_an_empty_post(author, key):
-    assert form(author, f"{ADD}?pattern={key}")["title"] == ""
-
-
-def test_the_list_of_posts_offers_patterns_once_there_is_one(author):
-    assert "From a pattern" not in author.get(LIST).text
-
-    pattern = Pattern.objects.create(title="每週選讀", body="## 一")
-    assert f"{ADD}?pattern={pattern.pk}" in author.get(LIST).text
-
-
 def test_a_helper_who_writes_keeps_and_changes_patterns(author):
     author.force_login(make_helper("writer"))
     author.post(ADD, {"title": "我的", "body": "文", "_pattern": "1"})

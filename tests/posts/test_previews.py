@@ -11,7 +11,7 @@ from html5lib import HTMLParser
 from newsletter.mail import tokens
 from newsletter.posts.models import Post
 from tests.factories import make_post, make_publication
-from tests.support.pages import HTML, markup, queries_anew
+from tests.support.pages import HTML, markup
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -179,13 +179,3 @@ def test_only_staff_that_may_change_posts_turns_the_switch(client, draft, button
     assert "/admin/login/" in stranger.headers["Location"]
     assert clerk.status_code == 403
     assert Post.objects.get(pk=draft.pk).preview_until is None
-
-
-def test_a_look_at_the_switch_turns_nothing(author, draft):
-    assert author.get(f"/admin/posts/post/{draft.pk}/preview-link/").status_code == 405
-
-
-def test_a_preview_costs_five_queries_at_most(client, draft, link):
-    draft.tags.create(name="AI", slug="ai")
-
-    assert len(queries_anew(client, link)) <= 5

@@ -1,11 +1,9 @@
 import pytest
 from django.template import engines
 
-from newsletter.posts.models import Tag
 from newsletter.posts.search.snippets import Piece
 from newsletter.posts.templatetags.found import highlighted
-from newsletter.posts.templatetags.reading import counted, linked, phrases, post_byline
-from tests.factories import make_post, make_publication
+from newsletter.posts.templatetags.reading import phrases
 
 
 @pytest.mark.parametrize(
@@ -29,41 +27,9 @@ def written(source, **context):
     return engines["django"].from_string("{% load findable reading %}" + source).render(context)
 
 
-HARD = [Tag(name="<b>甲</b> & 'O\"Neill'", slug="a"), Tag(name="管理", slug="b")]
-
-
-def test_links_to_tags_are_what_a_template_would_write():
-    loop = '{% for tag in tags %}<a href="{{ tag.get_absolute_url }}">#{{ tag }}</a>{% endfor %}'
-
-    assert linked(HARD) == written(loop, tags=HARD)
-    assert "<b>" not in linked(HARD)
-    assert linked([]) == ""
-
-
-def test_a_tag_with_its_number_is_what_a_template_would_write():
-    one = '<a href="{{ tag.get_absolute_url }}">{{ tag }} <span class="tags-count">{{ tag.post_count }}</span></a>'
-    HARD[0].post_count = 1234
-
-    assert counted(HARD[0]) == written(one, tag=HARD[0])
-
-
 def test_hits_are_marked_and_nothing_in_a_text_is_markup():
     pieces = [Piece("<i>"), Piece("A & B", is_hit=True), Piece("'\"")]
     shown = "{% if piece.is_hit %}<mark>{{ piece.text }}</mark>{% else %}{{ piece.text }}{% endif %}"
     loop = f"{{% for piece in pieces %}}{shown}{{% endfor %}}"
 
     assert highlighted(pieces) == written(loop, pieces=pieces)
-
-
-@pytest.mark.django_db
-def test_the_line_under_a_title_is_what_a_template_would_write():
-    post, publication = make_post(body="字" * 2000), make_publication()
-    line = (
-        '<time datetime="{{ post.published_at|moment }}">{{ post.published_at|date }}</time>\n'
-        "<span>{% reading_minutes post %}</span>\n"
-    )
-
-    shown = post_byline({"publication": publication}, post)
-
-    assert shown == written(line, post=post, publication=publication)
-    assert "<span>閱讀約 5 分鐘</span>" in shown

@@ -62,13 +62,6 @@ def test_a_form_that_is_saved_untouched_moves_no_date(author, at):
     assert saved(author, post).published_at == at
 
 
-def test_now_means_the_moment_of_the_save(author):
-    before = timezone.now()
-    post = saved(author, make_post(published_at=None), published_at_how="now")
-
-    assert before <= post.published_at <= timezone.now()
-
-
 def test_a_page_that_still_says_now_does_not_publish_it_again(author):
     post = make_post(published_at=timezone.now() - timedelta(days=3))
 
@@ -87,20 +80,6 @@ def test_a_post_with_a_date_becomes_a_draft_again(author, at):
     post = make_post(published_at=at)
 
     assert saved(author, post, published_at_how="draft").published_at is None
-
-
-def test_a_time_that_was_chosen_and_not_said_is_asked_for(author):
-    sent = {"title": "題", "body": "文", "published_at_how": "at", "published_at": ""}
-
-    form = author.post("/admin/posts/post/add/", sent).context["adminform"].form
-    assert form.errors == {"published_at": ["Say at what time."]}
-    assert not Post.objects.exists()
-
-
-def test_who_sends_a_time_alone_need_not_choose(author):
-    post = saved(author, make_post(published_at=None), "published_at_how", published_at="2099-01-07T08:00")
-
-    assert post.published_at == LATER
 
 
 def test_the_zone_stands_beside_the_field_and_a_refused_form_keeps_what_was_chosen(author):

@@ -8,7 +8,7 @@ import pytest
 from tests.support.migrated import TEMPLATE
 from tests.support.product import Product
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("search-engines")]  # one process fills both
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 HAN = [
     "管理",
     "槓桿",

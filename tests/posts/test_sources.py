@@ -54,25 +54,12 @@ def test_search_engines_are_led_to_the_page(client):
     assert f'type="text/markdown" href="/p/{post.pk}.md"' in " ".join(client.get(post.get_absolute_url()).text.split())
 
 
-@pytest.mark.parametrize("title", ["- 一", "a: b # c", '"引號"', "換\u2028行", "true", "2026-10-01", "<!-- -->"])
-def test_a_title_comes_back_as_it_is(client, title):
-    front, _body = source_of(client, make_post(title))
-
-    assert front["title"] == title
-
-
 def test_a_draft_and_a_post_of_tomorrow_are_not_there(client):
     draft = make_post(published_at=None)
     tomorrow = make_post(published_at=timezone.now() + timedelta(days=1))
 
     for number in (draft.pk, tomorrow.pk, 10**17):
         assert client.get(f"/p/{number}.md").status_code == 404
-
-
-def test_another_spelling_leads_to_the_one_address(client):
-    post = make_post()
-
-    assert client.get(f"/p/00{post.pk}.md").headers["Location"] == f"/p/{post.pk}.md"
 
 
 @pytest.mark.parametrize(
@@ -89,18 +76,3 @@ def test_what_the_author_hides_in_comments_stays_hidden(client, body, shown):
 
     assert "老闆" not in text
     assert text.strip() == shown
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "```html\n<!-- 範例 -->\n```",
-        "用 `<!-- 註解 -->` 寫。",
-        "用 `<!--` 開頭。\n\n用 `-->` 結尾。",
-        "沒關 <!-- 的字",
-    ],
-)
-def test_an_example_of_a_comment_stays(client, body):
-    _front, text = source_of(client, make_post(body=body))
-
-    assert text.strip() == body

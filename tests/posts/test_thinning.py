@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.posts.thinning import keep, look_again_at
+from newsletter.posts.thinning import keep
 
 NOW = datetime(2026, 11, 26, 9, 24, 18, tzinfo=UTC)
 YEARS = timedelta(days=3 * 365)
@@ -27,7 +27,7 @@ def aged(kept: set[datetime], start: timedelta, end: timedelta) -> int:
     return sum(start <= NOW - time < end for time in kept)
 
 
-@pytest.mark.slow("thins years of versions")
+@pytest.mark.exhaustive
 def test_each_age_has_its_own_density():
     hour, day = timedelta(hours=1), timedelta(days=1)
 
@@ -39,15 +39,6 @@ def test_each_age_has_its_own_density():
     assert 23 <= aged(evening, day, 2 * day) <= 25
     assert 365 - 8 <= aged(years, 7 * day, 365 * day) <= 365 - 6
     assert 35 <= aged(years, 365 * day, 4 * 365 * day) <= 37
-
-
-@given(TIMES)
-def test_the_newest_and_the_last_hour_are_never_thinned(times):
-    kept = keep(times, NOW)
-
-    assert kept <= set(times)
-    assert {max(times)} <= kept if times else not kept
-    assert {time for time in times if NOW - time < timedelta(hours=1)} <= kept
 
 
 @given(TIMES)
@@ -64,12 +55,3 @@ def test_to_thin_often_keeps_the_same_as_to_thin_once(times, delays):
         kept = keep(kept, NOW + delay)
 
     assert keep(kept, end) == keep(times, end)
-
-
-@given(TIMES, LATER)
-def test_nothing_changes_before_the_time_to_look_again(times, delay):
-    kept = keep(times, NOW)
-    looks = [look for time in kept if (look := look_again_at(time, NOW))]
-    next_look = min(looks, default=NOW + YEARS)
-
-    assert keep(kept, min(NOW + delay, next_look - timedelta(microseconds=1))) == kept

@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from newsletter.posts.models import Post, Revision, WorkingCopy
@@ -57,21 +55,6 @@ def test_the_list_has_each_version_with_time_author_and_size(author, draft):
     assert "+4" in page.text
 
 
-def test_the_list_costs_the_same_for_many_versions_and_has_pages(author, draft, django_assert_num_queries):
-    write(draft, "一", "二", "三")
-    author.get(address(draft))
-    with CaptureQueriesContext(connection) as few:
-        author.get(address(draft))
-        queries = len(few)
-    write(draft, *map(str, range(40)))
-
-    with django_assert_num_queries(queries):
-        page = author.get(address(draft))
-
-    assert (len(page.context["rows"]), page.context["page"].paginator.num_pages) == (30, 2)
-    assert len(author.get(address(draft) + "?p=2").context["rows"]) == 13
-
-
 def test_a_version_shows_the_words_that_changed(author, draft):
     _first, second = write(draft, "會議少了四成。", "會議少了將近一半。")
 
@@ -79,15 +62,6 @@ def test_a_version_shows_the_words_that_changed(author, draft):
 
     assert "<del>四成</del>" in page
     assert "<ins>將近一半</ins>" in page
-
-
-def test_a_version_is_compared_with_now_too(author, draft):
-    first, *_rest = write(draft, "一二三", "一", "一二三四")
-
-    page = markup(author.get(address(draft, first.pk) + "?with=now"))
-
-    assert "<ins>四</ins>" in page
-    assert "<del>" not in page
 
 
 def test_what_stands_in_a_version_is_text_and_no_markup(author, draft):
@@ -135,13 +109,6 @@ def test_a_scheduled_post_does_not_become_empty(author, draft):
 
     assert response.url == address(draft, empty.pk)
     assert Post.objects.get().body == "二"
-
-
-def test_a_version_of_another_post_is_not_found(author, draft):
-    [one] = write(make_post("別的"), "一")
-
-    assert author.get(address(draft, one.pk)).status_code == 404
-    assert author.post(address(draft, one.pk, "restore")).status_code == 404
 
 
 def test_only_who_may_change_the_post_sees_its_versions(client, author, draft):

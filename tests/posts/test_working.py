@@ -4,8 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.messages import get_messages
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from newsletter.posts.models import Post, Revision, WorkingCopy
@@ -144,15 +142,6 @@ def test_a_text_that_saves_itself_never_reaches_readers(author, post):
     assert (post.title, post.body, post.is_published(timezone.now())) == ("槓桿", "第一段。", True)
 
 
-def test_an_unfinished_working_copy_cannot_be_published(author, post):
-    author.post(change(post), fields(author, post, title="") | {"_auto": "1"}, headers=IN_PLACE)
-
-    response = save(author, post, "_update")
-
-    assert response.context["adminform"].form.errors == {"title": ["This field is required."]}
-    assert Post.objects.get().title == "槓桿"
-
-
 def test_of_two_tabs_the_second_overwrites_no_working_copy(author, post):
     first, second = (fields(author, post, body=body) | {"_auto": "1"} for body in ("甲", "乙"))
 
@@ -187,29 +176,6 @@ def test_giving_up_shows_what_readers_see_and_loses_nothing(author, post):
     assert fields(author, post)["body"] == "第一段。"
     assert [one.body for one in Revision.objects.of(post.pk)] == ["第一段。", "改過。", "第一段。"]
     assert author.get(address).url == change(post)
-
-
-def test_the_list_says_which_posts_have_one_and_costs_the_same(author, post, django_assert_num_queries):
-    author.get(LIST)
-    with CaptureQueriesContext(connection) as one:
-        author.get(LIST)
-        queries = len(one)
-    for number in range(3):
-        save(author, make_post(str(number)), body="改過。")
-    author.get(LIST)
-
-    with django_assert_num_queries(queries):
-        page = author.get(LIST).text
-
-    assert page.count("changed, not updated yet") == 3
-
-
-def test_a_fix_of_the_format_check_changes_the_working_copy_alone(author, post):
-    save(author, post, body="你好,世界")
-
-    author.post(change(post), fields(author, post) | {"_fix": "all"})
-
-    assert (WorkingCopy.objects.get().body, Post.objects.get().body) == ("你好，世界", "第一段。")
 
 
 def test_what_readers_saw_and_what_was_mailed_is_kept_for_good(author, post):
@@ -259,15 +225,6 @@ def test_the_page_of_a_new_post_makes_one_draft_whatever_becomes_of_the_session(
     assert [(post.title, post.body) for post in Post.objects.all()] == [("題", "嗯嗯嗯")]
 
 
-def test_half_a_title_gives_no_words_to_the_address(author):
-    add(author, title="Lev")
-    post = Post.objects.get()
-    assert post.words == ""
-
-    save(author, post, title="Leverage", body="一")
-    assert Post.objects.get().words == "leverage"
-
-
 def test_a_date_that_is_being_typed_publishes_nothing(author):
     add(author, body="嗯", published_at="2020-01-0")
     post = Post.objects.get()
@@ -277,12 +234,3 @@ def test_a_date_that_is_being_typed_publishes_nothing(author):
 
     assert answer.json()["outcome"] == "saved"
     assert Post.objects.get().published_at is None
-
-
-def test_a_scheduled_post_needs_title_and_text_at_every_moment(author):
-    post = make_post(published_at=timezone.now() + timedelta(days=2))
-
-    answer = author.post(change(post), fields(author, post, title="") | {"_auto": "1"}, headers=IN_PLACE)
-
-    assert answer.json()["errors"][0]["name"] == "title"
-    assert Post.objects.get().title == post.title

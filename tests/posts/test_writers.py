@@ -1,6 +1,5 @@
 """A writer works on drafts of his own: the form offers no more, and the server takes no more."""
 
-import re
 from datetime import timedelta
 
 import pytest
@@ -119,16 +118,6 @@ def test_a_post_that_came_by_an_import_is_no_writers(writer):
     assert "匯入的草稿" not in writer.get("/admin/posts/post/").text
 
 
-def test_a_writer_searches_among_his_own_posts(writer, draft):
-    make_post("別人的草稿", published_at=None, body="同一個字")
-    Post.objects.filter(pk=draft.pk).update(body="同一個字")
-
-    found = writer.get("/admin/posts/post/?q=同一個字").text
-
-    assert "我的草稿" in found
-    assert "別人的草稿" not in found
-
-
 def test_an_editor_publishes_what_a_writer_wrote_and_it_stays_his(client, draft, writer):
     client.force_login(make_helper("editor"))
 
@@ -144,25 +133,3 @@ def test_a_post_outlives_the_account_of_its_writer(writer, draft):
 
     draft.refresh_from_db()
     assert draft.created_by is None
-
-
-def filled(page: str) -> list[str]:
-    """Return the names of the filled buttons of a form."""
-    row = page.partition('class="submit-row"')[2].partition("</div>")[0]
-    return re.findall(r'class="default"\s+name="(\w+)"', row)
-
-
-def test_the_one_filled_button_is_what_comes_next(client, writer, draft):
-    for_the_writer = filled(writer.get(change(draft)).text)
-    client.force_login(make_helper("editor"))
-    of_a_draft = filled(client.get(change(draft)).text)
-    draft.published_at = timezone.now() + timedelta(days=1)
-    draft.save()
-    of_a_scheduled_post = filled(client.get(change(draft)).text)
-    draft.published_at = timezone.now() - timedelta(days=1)
-    draft.is_web_only = True
-    draft.save()
-    of_a_published_post = filled(client.get(change(draft)).text)
-
-    assert for_the_writer == of_a_scheduled_post == ["_continue"]
-    assert (of_a_draft, of_a_published_post) == (["_publish"], ["_update"])

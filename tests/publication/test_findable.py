@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from newsletter.publication.templatetags.findable import moment
-from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+from tests.factories import PUBLISHED_AT, make_issue, make_post
 
 pytestmark = pytest.mark.django_db
 SITE = "https://news.example.org"
@@ -79,16 +78,6 @@ def test_a_page_of_a_list_leads_to_those_beside_it(client):
     assert re.search(rf'rel="canonical"\s+href="{SITE}/posts/\?page=2"', head)
     assert re.search(rf'rel="prev"\s+href="{SITE}/posts/"', head)
     assert re.search(rf'rel="next"\s+href="{SITE}/posts/\?page=3"', head)
-
-
-def test_a_publication_without_a_promise_describes_itself_by_its_name(client):
-    make_publication(promise="", name="電子報")
-
-    assert re.search(r'name="description"\s+content="電子報"', client.get("/").text)
-
-
-def test_a_time_is_written_as_html_has_it():
-    assert moment(PUBLISHED_AT.replace(microsecond=629029)) == "2026-10-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize(

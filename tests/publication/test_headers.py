@@ -4,7 +4,6 @@ import pytest
 from django.test import Client
 
 from newsletter.publication import headers
-from newsletter.publication.middleware import StaticFilesMiddleware
 
 pytestmark = pytest.mark.django_db  # the handler of requests looks after its connections
 
@@ -68,20 +67,6 @@ def test_no_page_may_ask_for_a_camera(client, path, status):
     assert first.headers["Permissions-Policy"] == kept.headers["Permissions-Policy"] == headers.PERMISSIONS
 
 
-def test_neither_may_a_static_file_or_the_way_to_https(shelf, settings):
-    settings.SECURE_SSL_REDIRECT = True
-
-    answers = [Client().get(shelf[0], secure=True), Client().get("/")]
-
-    answers[0].close()
-    assert [answer.status_code for answer in answers] == [200, 301]
-    assert {answer.headers["Permissions-Policy"] for answer in answers} == {headers.PERMISSIONS}
-
-
 def test_a_passkey_may_be_asked_for_and_an_address_copied():
     assert "publickey" not in headers.PERMISSIONS
     assert "clipboard-write" not in headers.PERMISSIONS
-
-
-def test_the_files_are_those_that_whitenoise_answers(settings):
-    assert f"{StaticFilesMiddleware.__module__}.{StaticFilesMiddleware.__name__}" in settings.MIDDLEWARE

@@ -128,6 +128,7 @@ def test_a_full_disk_stops_no_work(settings):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_with_redis_a_part_that_beats_on_another_machine_is_not_silent_here(settings, redis_url, tmp_path):
     from django.core.cache import cache
 

@@ -51,29 +51,9 @@ def test_words_on_the_accent_can_be_read(accent, scheme):
     assert contrast(colour(css, "accent", scheme), colour(css, "on-accent", scheme)) >= 4.5
 
 
-def test_a_colour_that_can_be_read_stays_as_it_is():
-    assert colour(look.css("#9a3412"), "accent", 0) == (0x9A, 0x34, 0x12)
-
-
-def test_another_accent_or_theme_has_another_version():
-    versions = {look.version("#9a3412"), look.version("#9a3413"), look.version("#9a3412", "book")}
-
-    assert len(versions) == 3
-
-
 @pytest.mark.parametrize("theme", Publication.Theme.values)
 def test_the_sheet_of_a_page_is_at_most_20_kb_whatever_the_theme(theme):
     assert len(look.css("#9a3412", theme).encode()) <= 20 * 1024
-
-
-@pytest.mark.parametrize("theme", Publication.Theme.values)
-def test_a_theme_loses_its_comments_and_no_rule(theme):
-    css = look.css("#9a3412", theme)
-
-    assert "/*" not in css
-    assert css.count("{") == css.count("}")
-    assert ".code :is(.k,.kc," in css  # a space between two selectors stays
-    assert 'content:"[" attr(data-note) "]"' in css
 
 
 @pytest.mark.parametrize("theme", Publication.Theme.values)
@@ -84,16 +64,6 @@ def test_every_theme_can_be_read_in_both_schemes(theme, scheme):
     assert min(contrast(ink, ground) for ground in (paper, raised, code)) >= 7
     assert min(contrast(quiet, ground) for ground in (paper, raised)) >= 4.5
     assert contrast(surface(theme, "edge", scheme), paper) >= 3  # borders of fields
-
-
-@pytest.mark.parametrize("theme", Publication.Theme.values)
-def test_what_a_theme_sets_comes_after_the_palette_and_before_the_accent(theme):
-    css = look.css("#ffcc00", theme)
-    papers = re.findall(r":root:root\{--paper:light-dark\((#\w+),", css)
-
-    assert css.startswith(":root:root{--paper:light-dark(#fdfcf9,#171513)")
-    assert len(papers) == (1 if theme == "letter" else 2)
-    assert css.rindex("--paper:light-dark") < css.rindex(":root:root{--accent:light-dark")
 
 
 @pytest.mark.parametrize("theme", Publication.Theme.values)
@@ -111,10 +81,6 @@ def test_a_page_that_is_one_readers_own_links_the_sheet_that_no_page_of_reading_
         used = own & {name for names in re.findall(r'class="([^"{]*)"', text) for name in names.split()}
         if used:
             assert "subscriber.css" in text or '{% extends "subscribers/_frame.html" %}' in text, (path.name, used)
-
-
-def test_the_accent_of_a_new_publication_is_that_of_the_palette():
-    assert Publication().accent == palette()["accent"].day
 
 
 def test_the_policy_lets_the_one_script_in_a_page_run_and_no_other(client, db):

@@ -13,7 +13,8 @@ import pytest
 
 from tests.support.pictures import drawn, png_chunk
 
-pytestmark = pytest.mark.xdist_group("bombs")  # they are made and opened once
+pytestmark = pytest.mark.exhaustive
+
 SECONDS = 2.0  # of CPU time for one
 MEGABYTE = 1 << 20
 MEGABYTES = 100  # that the process may grow by, all in all

@@ -2,26 +2,20 @@
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import BytesIO
-from threading import Event
 
 import pytest
-from django.core.cache import caches
 from django.core.files.base import ContentFile
 from django.utils import timezone
 from PIL import Image
 
 from newsletter.posts.models import Image as Picture
-from newsletter.posts.models import Post
-from newsletter.publication import sharing
 from newsletter.publication.pictures import cards
 from newsletter.publication.sharing import icon_version
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
-from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("cards")]  # one process opens the fonts
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -96,19 +90,6 @@ def test_a_card_is_drawn_once(client, media):
     assert drawings(media) == before
 
 
-def test_the_address_of_a_former_card_leads_to_the_one_of_today(client):
-    post = make_post("舊的題目")
-    former = post.card_url
-    Post.objects.filter(pk=post.pk).update(title="新的題目")
-
-    response = client.get(former)
-
-    post.refresh_from_db()
-    assert (response.status_code, response.headers["Location"]) == (302, post.card_url)
-    assert former != post.card_url
-    assert "immutable" not in response.headers["Cache-Control"]
-
-
 def test_what_readers_may_not_see_has_no_card(client, media):
     tomorrow = timezone.now() + timedelta(days=1)
     hidden = [make_post(published_at=None), make_post(published_at=tomorrow), make_issue(number=9)]
@@ -134,16 +115,6 @@ def test_without_a_font_the_icon_stands_in_for_the_picture_and_the_log_says_why(
     assert [level for level, _message in said] == ["ERROR"] * 3
     assert str(no_font) in said[0][1]
     assert list(media.glob("cards/**/*.*")) == [], "no half of a picture is left behind"
-
-
-@pytest.mark.parametrize("digest", ["0000000000000000", "x", "..%2f..%2fsecret_key"])
-def test_no_digest_makes_a_file_but_the_right_one(client, media, digest):
-    post = make_post()
-
-    response = client.get(f"/cards/p/{post.pk}-{digest}.png")
-
-    assert response.status_code in {302, 404}
-    assert not (media / "cards").exists()
 
 
 def test_a_card_is_never_seen_half_written(client, media, monkeypatch):
@@ -188,22 +159,6 @@ def drawings(media):
     return {str(file.relative_to(media)): file.stat().st_mtime_ns for file in files}
 
 
-def test_an_icon_is_drawn_once_whatever_is_asked_and_whatever_else_changes(client, media):
-    publication = make_publication()
-    first = client.get("/icon-192.png").content
-    drawn = drawings(media)
-
-    for number in range(20):
-        assert client.get(f"/icon-192.png?q={number}").content == first
-        assert client.get(f"/icon-192.png?v={number}").status_code == 302
-        Post.objects.create(title=f"第 {number} 篇", body="")  # the pages that were kept are made anew
-    caches["pages"].clear()
-    assert client.get("/icon-192.png").content == first
-
-    assert list(drawn) == [f"icons/icon-192-{icon_version(publication)}.png"]
-    assert drawings(media) == drawn
-
-
 def test_another_version_of_an_icon_leads_to_the_one_of_today(client):
     version = icon_version(make_publication())
 
@@ -211,57 +166,6 @@ def test_another_version_of_an_icon_leads_to_the_one_of_today(client):
 
     assert (response.status_code, response.headers["Location"]) == (302, f"/icon-512.png?v={version}")
     assert "immutable" not in response.headers["Cache-Control"]
-
-
-def test_of_each_icon_and_each_card_one_version_takes_room(client, media):
-    post, other = make_post("不變的題目"), make_post("第一個題目")
-    issue = make_issue(number=other.pk, sent_at=PUBLISHED_AT)
-    for accent in ("#0b4f9c", "#9a3412"):
-        publication = make_publication(accent=accent, language="zh-hant")
-        post, other, issue = (type(one).objects.get(pk=one.pk) for one in (post, other, issue))
-        mine = sharing.publication_card_url(publication)
-        for address in (post.card_url, other.card_url, issue.card_url, mine, "/icon-192.png", "/icon-maskable.png"):
-            assert b"".join(client.get(address)).startswith(b"\x89PNG")
-
-    version = icon_version(publication)
-    cards = {one.card_url.removeprefix("/") for one in (post, other, issue)} | {mine.removeprefix("/")}
-    assert set(drawings(media)) == cards | {f"icons/icon-192-{version}.png", f"icons/icon-maskable-{version}.png"}
-
-
-def test_many_who_ask_at_once_wait_for_one_drawing(media):
-    begun, drawn = Event(), []
-
-    def draw():
-        drawn.append(len(drawn))
-        begun.wait(10)
-        return b"a picture"
-
-    with ThreadPoolExecutor(4) as threads:
-        answers = [threads.submit(sharing.drawn, "icons/icon-1.png", draw) for _asker in range(4)]
-        wait_until(lambda: drawn)
-        begun.set()
-        found = [(file.read(), file.close())[0] for file in (answer.result() for answer in answers)]
-
-    assert found == [b"a picture"] * 4
-    assert drawn == [0]
-
-
-def test_an_icon_is_there_when_the_disk_is_full_too(client, media, caplog):
-    (media / "icons").write_bytes(b"no folder can be made here")
-
-    icon = client.get("/icon-192.png")
-
-    assert Image.open(BytesIO(icon.content)).size == (192, 192)
-    assert "cannot be kept" in caplog.text
-
-
-def test_a_new_colour_is_a_new_icon(client):
-    make_publication(accent="#0b4f9c")
-    before = client.get("/icon-192.png").content
-    make_publication(accent="#14532d")
-
-    assert client.get("/icon-192.png").content != before
-    assert "#14532d" in client.get("/icon.svg").text
 
 
 def logo(publication):
@@ -282,21 +186,6 @@ def test_a_logo_takes_the_place_of_the_envelope(client):
     assert pixel(client.get("/icon-192.png")) == (0, 255, 0)
     assert client.get("/icon.svg").status_code == 404
     assert "icon.svg" not in client.get("/").text
-
-
-def test_a_logo_whose_file_is_lost_breaks_no_page(client, media):
-    publication = make_publication()
-    logo(publication)
-    file = media / publication.logo.name
-    file.rename(media / "lost.png")
-
-    without = client.get("/icon-192.png")
-    (media / "lost.png").rename(file)
-    caches["pages"].clear()
-    again = client.get("/icon-192.png")
-
-    assert pixel(without) != (0, 255, 0)
-    assert pixel(again) == (0, 255, 0), "what stood in for it was not kept for good"
 
 
 def test_the_manifest_names_icons_that_there_are(client):

@@ -1,8 +1,5 @@
 """Where pictures lie: the same on files and in a bucket, on a real server of S3; and what happens while it is away."""
 
-import socket
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from io import BytesIO, StringIO
 
 import pytest
@@ -19,7 +16,7 @@ from newsletter.mail import letters
 from newsletter.posts.models import Image, Post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.pictures import storages
-from newsletter.publication.pictures.storages import keep, media
+from newsletter.publication.pictures.storages import media
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pictures import prepared_once
 from tests.support.s3 import keep_pictures_in
@@ -60,15 +57,6 @@ def test_what_is_not_there_is_said_to_be(either_media, name):
             ask(name)
 
 
-def test_what_is_there_is_left_as_it_is_and_keeps_its_name(either_media):
-    assert default_storage.save(NAME, ContentFile(b"first")) == NAME
-    assert default_storage.save(NAME, ContentFile(b"other")) == NAME
-    keep(either_media, NAME, BytesIO(b"third"))
-
-    assert either_media.read(NAME) == b"first"
-    assert list(either_media.pictures()) == [NAME]
-
-
 def test_pictures_are_listed_and_what_is_drawn_is_not(either_media):
     for name in (NAME, "0123456789abcdef/a.png", "cards/abc.png", "volumes/2026-page-1.html"):
         either_media.put(name, BytesIO(name.encode()))
@@ -78,17 +66,6 @@ def test_pictures_are_listed_and_what_is_drawn_is_not(either_media):
         (NAME, NAME.encode()),
         ("cards/abc.png", b"cards/abc.png"),
     ]
-
-
-def test_names_are_found_by_how_they_begin_and_removed(either_media):
-    for name in ("p/12-a.png", "p/12-b.png", "p/123-a.png", "q/12-a.png"):
-        either_media.put(name, BytesIO(b"x"))
-
-    assert sorted(either_media.beginning("p/12-")) == ["p/12-a.png", "p/12-b.png"]
-    assert either_media.beginning("nowhere/12-") == []
-
-    either_media.delete("p/12-b.png")
-    assert sorted(either_media.beginning("p/1")) == ["p/12-a.png", "p/123-a.png"]
 
 
 def test_many_are_read_ahead_and_come_in_their_order(either_media):
@@ -137,13 +114,6 @@ def test_a_logo_is_in_icons_and_mails_and_a_book_has_its_pictures(either_media, 
     assert b".jpg" in book.getvalue()
 
 
-def test_the_feed_says_what_a_cover_weighs(either_media, client):
-    image = kept()
-    make_post(cover=image)
-
-    assert f'length="{either_media.size(image.path("fallback", 900))}"' in client.get("/feed.xml").text
-
-
 # --- Uploads ---
 
 
@@ -168,6 +138,7 @@ def test_an_upload_at_the_desk(either_media, client, admin_user):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_two_places_are_equal(s3, settings, tmp_path):
     found = []
     for url in ("", s3.pictures_url):
@@ -211,31 +182,6 @@ def test_nobody_waits_for_a_bucket_that_did_not_answer_a_moment_ago(lost_bucket,
         media.read(NAME)
     with pytest.raises(PicturesAway, match="a moment ago"):
         media.read(NAME)
-
-
-def test_one_alone_tries_whether_it_answers_again(settings, monkeypatch):
-    """A server that takes connections and says nothing would hold every thread that waits for it."""
-    monkeypatch.setattr(storages, "AGAIN_SECONDS", 0.0)
-    with closing(socket.create_server(("127.0.0.1", 0))) as server, ThreadPoolExecutor(2) as pool:
-        keep_pictures_in(settings, f"s3://key:secret@127.0.0.1:{server.getsockname()[1]}/pictures?tls=false")
-        first = pool.submit(media.read, NAME)
-        for _try in range(storages.WHILE_SOMEBODY_WAITS.tries):
-            server.accept()[0].close()
-        with pytest.raises(PicturesAway):
-            first.result()
-
-        trying = pool.submit(media.read, NAME)
-        silent, _address = server.accept()
-        with pytest.raises(PicturesAway, match="a moment ago"):
-            media.read(NAME)
-
-        assert not trying.done()
-        for _try in range(storages.WHILE_SOMEBODY_WAITS.tries - 1):
-            silent.close()
-            silent, _address = server.accept()
-        silent.close()
-        with pytest.raises(PicturesAway):
-            trying.result()
 
 
 def test_no_book_is_bound_without_its_pictures(either_media, settings, client):

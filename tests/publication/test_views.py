@@ -75,32 +75,6 @@ def test_a_page_that_is_made_for_one_reader_is_compressed_too(client, path):
     assert gzip.decompress(page.content).decode().startswith("<!DOCTYPE html>")
 
 
-@pytest.mark.parametrize("asked", ["gzip;q=0", "br, gzip; q=0.0", "identity, gzip;q=0.1", ""])
-def test_a_page_that_is_made_for_one_reader_goes_plain_to_whoever_refuses_gzip(client, asked):
-    page = client.get("/search/?q=x", headers={"Accept-Encoding": asked})
-
-    assert "Content-Encoding" not in page.headers
-    assert "Accept-Encoding" in page.headers["Vary"]
-    assert page.content.startswith(b"<!DOCTYPE html>")
-
-
-def test_what_is_no_page_or_cannot_be_taken_is_sent_as_it_is(client, picture):
-    drawn = client.get(
-        reverse("publication:media", args=[picture.parent.name, picture.name]), headers={"Accept-Encoding": "gzip"}
-    )
-
-    assert drawn.getvalue() == b"\x89PNG"
-    assert "Content-Encoding" not in drawn.headers
-    assert "Content-Encoding" not in client.get("/search/?q=x").headers
-
-
-def test_an_answer_without_a_page_allows_no_sheet_within_it(client):
-    policy = client.get("/robots.txt?x").headers["Content-Security-Policy"]
-
-    assert "style-src 'self';" in client.get("/healthz").headers["Content-Security-Policy"]
-    assert "_HASH" not in policy
-
-
 def test_a_picture_is_served_for_ever(client, picture):
     response = client.get(reverse("publication:media", args=[picture.parent.name, picture.name]))
 
@@ -108,13 +82,6 @@ def test_a_picture_is_served_for_ever(client, picture):
     assert response.headers["Content-Type"] == "image/png"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert keeps(response) == sorted(FOR_EVER.split(", "))
-
-
-def test_a_picture_that_is_not_there_is_not_remembered(client, picture):
-    response = client.get("/media/0123456789abcdef/other.png")
-
-    assert response.status_code == 404
-    assert "immutable" not in response.headers.get("Cache-Control", "")
 
 
 @pytest.mark.parametrize("name", ["page.html", "drawing.svg", "secret_key", ".."])
@@ -189,12 +156,3 @@ def test_the_author_chooses_what_crawlers_of_ai_companies_are_told(client, choic
         assert found.can_fetch(agent, "/p/1/"), agent
         assert not found.can_fetch(agent, "/admin/"), agent
     assert found.site_maps() == ["https://news.example.org/sitemap.xml"]
-
-
-def test_no_crawler_is_named_twice(client):
-    make_publication(crawlers="none")
-
-    agents = re.findall("User-agent: (.+)", client.get("/robots.txt").text)
-
-    assert len(agents) == len({agent.lower() for agent in agents})
-    assert len(agents) > 50

@@ -84,6 +84,7 @@ def test_nobody_is_woken_for_what_was_not_written_after_all():
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_a_redis_that_falls_silent_costs_a_second_once(redis, redis_url):
     with Connection(redis_url, transport_options=REDIS_QUEUE) as connection:
         assert put(dispatch, connection=connection)

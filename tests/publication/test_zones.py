@@ -1,10 +1,10 @@
 """The time zones to choose from: each once, those of our authors first."""
 
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from django.utils import translation
 
-from newsletter.publication.forms import ZONES_OFTEN, zone_groups
+from newsletter.publication.forms import zone_groups
 
 CHOICES = [name for _group, found in zone_groups() for name, _label in found]
 
@@ -24,12 +24,3 @@ def test_taipei_is_the_first_and_the_groups_have_names():
     assert groups[0][0] == "Often chosen"
     assert all(name for name, _zones in groups)
     assert all(found for _name, found in groups)
-
-
-def test_each_can_be_used():
-    for name in ZONES_OFTEN:
-        assert ZoneInfo(name).key == name
-
-
-def test_labels_have_no_underscores():
-    assert not [label for _group, found in zone_groups() for _name, label in found if "_" in str(label)]

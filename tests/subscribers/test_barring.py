@@ -200,7 +200,7 @@ def test_rows_can_be_gone_on_with(written):
     assert found == [("b@example.org", 3), ("c@example.org", 4)]
 
 
-@pytest.mark.slow("reads a long list")
+@pytest.mark.exhaustive
 def test_a_long_list_is_written_while_it_is_read(written):
     path = written("email,reason\n" + "".join(f"r{one}@example.org,bounce\n" for one in range(5_000)))
     ahead = []

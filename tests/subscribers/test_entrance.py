@@ -73,6 +73,7 @@ def test_without_scripts_the_letter_waits_for_its_turn(server, browser, crowd):
     assert 60 <= (due - timezone.now()).total_seconds() + 5 <= 130
 
 
+@pytest.mark.exhaustive
 def test_a_browser_that_cannot_work_shows_the_way_to_wait(server, page, crowd):
     crowd("proof")
     page.add_init_script("delete window.Worker")
@@ -83,6 +84,7 @@ def test_a_browser_that_cannot_work_shows_the_way_to_wait(server, page, crowd):
     assert page.locator("[data-while=working]").is_hidden()
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_fails_leaves_the_way_to_wait(server, page, crowd):
     crowd("proof")
     page.route("**/pbkdf2.js", lambda route: route.abort())
@@ -92,6 +94,7 @@ def test_a_worker_that_fails_leaves_the_way_to_wait(server, page, crowd):
     page.get_by_role("button", name="I can wait, subscribe me").wait_for()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("step", ["button", "proof", "waiting", "closed"])
 def test_no_step_has_a_barrier_or_is_wider_than_a_small_phone(server, page, crowd, step):
     make_publication(language="zh-hant")

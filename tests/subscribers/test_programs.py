@@ -14,6 +14,7 @@ from subscribers.importers.times import moment
 from subscribers.models import Note, Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
+from tests.support.exhaustive import first_of
 
 MAILCHIMP = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,CONFIRM_TIME,{more}LEID,EUID,NOTES,TAGS"
 FILES = {
@@ -166,8 +167,8 @@ def bring(path, choices=None, now=NOW):
 
 
 @pytest.mark.parametrize("program", FILES)
-@pytest.mark.parametrize("ends", ["\n", "\r\n"])
-@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("ends", first_of("\n", "\r\n"))
+@pytest.mark.parametrize("mark", first_of(b"", codecs.BOM_UTF8))
 def test_a_program_is_known_by_its_heading_and_its_states_are_understood(file, program, ends, mark):
     content, states = FILES[program]
 
@@ -434,7 +435,7 @@ def test_every_state_of_a_program_is_what_it_means_there(file, program, word, st
 
 
 @pytest.mark.parametrize("program", HEADINGS)
-@pytest.mark.parametrize("word", ["left", "bounced hard!", "opt-outed", "已離開", "???"])
+@pytest.mark.parametrize("word", first_of("left", "bounced hard!", "opt-outed", "已離開", "???"))
 def test_a_state_that_nobody_knows_makes_nobody_active(file, program, word):
     _name, (row,) = read(file(f"{HEADINGS[program]}\na@x.tw,{word}\n"))
 
@@ -442,7 +443,7 @@ def test_a_state_that_nobody_knows_makes_nobody_active(file, program, word):
     assert "has an unknown state" in row.reason
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("separator", first_of(",", ";", "\t"))
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp950"])
 def test_lines_within_quotes_and_every_separator_and_encoding_are_read(file, separator, encoding):
     lines = [

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TextIO
 
 from tests.support.waiting import wait_until
 
+ROOT = Path(__file__).parents[2]
 LEASH = Path(__file__).with_name("leash.py")
 PORTS = range(15_000, 32_000)  # below those that Linux gives to clients: /proc/sys/net/ipv4/ip_local_port_range
 _locked: list[TextIO] = []
@@ -56,6 +57,13 @@ def start(
         return subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, cwd=cwd, start_new_session=True
         )
+
+
+def run_python(*words: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Return how `python WORDS` ended in the folder of the project, and what it printed."""
+    return subprocess.run(
+        [sys.executable, *words], cwd=ROOT, env=dict(env), capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 class Process(Protocol):

@@ -248,7 +248,7 @@ def make_product(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Mak
         product.kill()
 
 
-@pytest.fixture(params=["embedded", "servers"])
+@pytest.fixture(params=["embedded", pytest.param("servers", marks=pytest.mark.exhaustive)])
 def product(request: pytest.FixtureRequest, make_product: MakeProduct) -> Product:
     """An installation that mails to `smtp`: on SQLite with the embedded queue, and on PostgreSQL with Redis."""
     options = {"mail_url": request.getfixturevalue("smtp").url}

@@ -69,7 +69,7 @@ def keep_pictures_in(settings: Any, url: str) -> None:
     settings.STORAGES = settings.STORAGES | {"default": own | {"OPTIONS": {"url": url} if url else {}}}
 
 
-@pytest.fixture(params=["files", pytest.param("bucket", marks=pytest.mark.servers)])
+@pytest.fixture(params=["files", pytest.param("bucket", marks=[pytest.mark.servers, pytest.mark.exhaustive])])
 def either_media(request: pytest.FixtureRequest, settings: Any, tmp_path: Any) -> Media:
     """Where pictures lie: once files, once a bucket."""
     settings.MEDIA_ROOT = tmp_path / "media"

@@ -1,60 +1,20 @@
 """Python inside an installation, for what a test prepares and looks up there, and for programs of it."""
 
-import atexit
 import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
 from tests.support.processes import kill, tail
 
 FORKING = Path(__file__).with_name("forking.py")
-
-
-class Libraries:
-    """A process that has loaded libraries, nothing of ours and no settings, and forks for each shell.
-
-    env: the variables that it is started with; no others are seen of its forks in the list of processes.
-    """
-
-    def __init__(self, env: Mapping[str, str], cwd: Path) -> None:
-        self._asks, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._one_at_a_time = Lock()
-        with asked:
-            command = [sys.executable, FORKING]
-            self._process = subprocess.Popen(command, stdin=asked, env=env, cwd=cwd, start_new_session=True)
-        atexit.register(self.end)
-
-    def fork(self, *files: int) -> int:
-        """Return the process of a new shell, whose input, output and errors are these open files."""
-        with self._one_at_a_time:
-            socket.send_fds(self._asks, [b"-"], files)
-            return int(self._asks.recv(100))
-
-    def exit_code(self, pid: int) -> int:
-        with self._one_at_a_time:
-            self._asks.send(str(pid).encode())
-            return int(self._asks.recv(100))
-
-    def end(self) -> None:
-        self._asks.close()
-        self._process.wait()
-
-
-@cache
-def _libraries(cwd: Path, env: tuple[tuple[str, str], ...]) -> Libraries:
-    """Return the process of these variables; it ends with this one."""
-    return Libraries(dict(env), cwd)
 
 
 class Shell:
@@ -65,14 +25,20 @@ class Shell:
 
     def __init__(self, env: Mapping[str, str], *, bare: Mapping[str, str], log: Path, cwd: Path) -> None:
         self.log, self.env = log, dict(env)
-        libraries = _libraries(cwd, tuple(sorted(bare.items())))
-        (asked, asks), (answers, answered) = os.pipe(), os.pipe()
         with log.open("ab") as output:
-            pid = libraries.fork(asked, answered, output.fileno())
-        os.close(asked)
-        os.close(answered)
-        self._asks, self._answers = os.fdopen(asks, "w"), os.fdopen(answers)
-        self.process = Forked(libraries, pid, [str(FORKING)])
+            self.process = subprocess.Popen(
+                [sys.executable, FORKING],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                env=dict(bare),
+                cwd=cwd,
+                text=True,
+                start_new_session=True,
+            )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._asks, self._answers = self.process.stdin, self.process.stdout
         self._write(self.env)
 
     def _write(self, line: Any) -> None:
@@ -122,16 +88,10 @@ class Shell:
                 stream.close()
 
 
-class Parent(Protocol):
-    """What forks, and keeps the number of a process until it is asked for the exit code."""
-
-    def exit_code(self, pid: int) -> int: ...
-
-
 class Forked:
     """A program that was forked and leads a session of its own; asked and ended like a subprocess.Popen."""
 
-    def __init__(self, parent: Parent, pid: int, program: Sequence[str]) -> None:
+    def __init__(self, parent: Shell, pid: int, program: Sequence[str]) -> None:
         self.parent, self.pid, self.args = parent, pid, program
         self.returncode: int | None = None
         self._ends = select.poll()

@@ -33,44 +33,6 @@ def test_colours_are_asked_for_when_they_have_arrived(page):
     assert_accessible_in_both_schemes(page)
 
 
-def test_without_a_browser_the_reason_says_what_to_install(monkeypatch):
-    from tests.support.browser import chromium
-
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.delenv("CHROMIUM", raising=False)
-    monkeypatch.delenv("CI", raising=False)
-
-    with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
-        chromium()
-
-
-@pytest.mark.parametrize(
-    ("installed", "taken"),
-    [
-        (["chromium", "chromium-headless-shell"], "chromium-headless-shell"),
-        (["chromium"], "chromium"),
-        (["chrome", "google-chrome"], "google-chrome"),
-    ],
-)
-def test_what_draws_no_windows_comes_first_and_the_whole_browser_will_do(monkeypatch, tmp_path, installed, taken):
-    from tests.support.browser import chromium
-
-    for name in installed:
-        (tmp_path / name).touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("CHROMIUM", raising=False)
-
-    assert chromium() == str(tmp_path / taken)
-
-
-def test_a_browser_that_is_asked_for_is_taken_before_all_others(monkeypatch, tmp_path):
-    from tests.support.browser import chromium
-
-    monkeypatch.setenv("CHROMIUM", str(tmp_path / "mine"))
-
-    assert chromium() == str(tmp_path / "mine")
-
-
 def test_in_ci_nothing_may_be_missing(monkeypatch):
     from tests.support.missing import missing
 

@@ -1,5 +1,8 @@
 import psycopg
+import pytest
 import redis as client
+
+pytestmark = pytest.mark.exhaustive
 
 
 def test_a_database_is_empty_and_of_this_version(postgres_url):

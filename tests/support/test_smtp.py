@@ -9,6 +9,8 @@ import pytest
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.exhaustive
+
 LETTER = "Message-ID: <{}@e.org>\r\nSubject: x\r\n\r\n{}\r\n"
 
 

@@ -14,7 +14,7 @@ from tests.desk.conftest import desk as desk  # noqa: PLC0414 - fixtures of the 
 from tests.desk.conftest import server as server  # noqa: PLC0414 - the same
 from tests.support.pages import assert_accessible_in_both_schemes
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 
 
 def work():

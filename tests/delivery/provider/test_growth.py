@@ -56,8 +56,8 @@ def test_at_twenty_milliseconds_a_reply_a_thousand_messages_leave_a_second_after
     assert server.most_open <= 128
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("rate", [1000, 8000, 20_000])
-@pytest.mark.slow("counts a minute of hand-overs")
 def test_a_server_that_is_as_fast_with_few_connections_gets_few(rate):
     server = Server(Connections(4, 128), at_its_limit(rate))
 

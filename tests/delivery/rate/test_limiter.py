@@ -465,6 +465,7 @@ JITTER_SECONDS = 0.25  # between the server's answer and the process that reads 
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("server", ["SQLite", "PostgreSQL", "Redis"])
 def test_four_processes_together_never_exceed_the_rate(server, tmp_path, make_product, request):
     names = {"PostgreSQL": ("database_url", "migrated_postgres_url"), "Redis": ("redis_url", "redis_url")}

@@ -45,6 +45,7 @@ def shoot(page, name):
         page.screenshot(path=Path(folder) / f"{name}-{scheme}.png", full_page=True)
 
 
+@pytest.mark.exhaustive
 def test_no_screen_of_the_calendar_has_a_barrier_or_is_too_wide(desk, server, slots):
     near = {"day": (slots[1] - timedelta(days=10)).isoformat(), "time": "08:00"}
 
@@ -84,6 +85,7 @@ def test_a_slot_is_skipped_and_put_back_by_the_keyboard_alone(desk, server, slot
     assert Shift.objects.filter(slot_on=slots[1]).count() == 0
 
 
+@pytest.mark.exhaustive
 def test_a_slot_is_moved_without_javascript(desk, server, slots, browser):
     context = browser.new_context(
         java_script_enabled=False, storage_state=desk.context.storage_state(), viewport={"width": 375, "height": 740}
@@ -100,6 +102,7 @@ def test_a_slot_is_moved_without_javascript(desk, server, slots, browser):
     assert Shift.objects.get(slot_on=slots[1]).to_on == slots[1] - timedelta(days=10)
 
 
+@pytest.mark.exhaustive
 def test_a_vacation_is_on_the_home_page_and_its_promise_is_behind_it(desk, server, slots):
     publication = Publication.objects.fresh()
     shifting.take_vacation(timezone.localdate(), slots[1], timezone.now())

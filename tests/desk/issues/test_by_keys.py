@@ -167,6 +167,7 @@ def cancel_in_the_hold(keys):
     assert Mailing.objects.get().state == "cancelled"
 
 
+@pytest.mark.exhaustive
 def test_a_menu_that_a_save_has_made_anew_gives_the_focus_back(keys, server):
     """The page is asked for again behind a save; the author has opened the menu of the bar meanwhile."""
     page, held = keys.page, []
@@ -192,6 +193,7 @@ def test_a_menu_that_a_save_has_made_anew_gives_the_focus_back(keys, server):
     assert keys.focused()["name"] == "More"
 
 
+@pytest.mark.exhaustive
 def test_who_stands_on_an_offered_subject_stays_there_when_the_posts_are_made_anew(keys, server):
     page = keys.page
     issue = make_issue(make_post("會議前先寫一頁"), number=42, subject="")

@@ -92,6 +92,7 @@ def test_the_script_of_others_is_as_it_was_published():
     assert "MIT License" in (FOLDER / "LICENSE.txt").read_text()
 
 
+@pytest.mark.exhaustive
 def test_of_numbers_only_those_read_who_have_no_arrows(editor, issue):
     hint = editor.locator(".items-help")
     shown = "Full text, excerpt or only a link: what the mail and the page show of each."
@@ -110,6 +111,7 @@ def test_a_post_is_dragged_and_its_new_place_saves_itself(editor, issue):
     until(editor, lambda: titles(issue) == ["乙", "丙", "甲"])
 
 
+@pytest.mark.exhaustive
 def test_a_post_is_dragged_by_a_thumb(desk, server, issue, browser, settings):
     [cookie] = [one for one in desk.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
     phone = browser.new_context(viewport={"width": 375, "height": 800}, has_touch=True, is_mobile=True)
@@ -135,6 +137,7 @@ def test_a_post_is_dragged_by_a_thumb(desk, server, issue, browser, settings):
     phone.close()
 
 
+@pytest.mark.exhaustive
 def test_after_a_save_posts_can_be_dragged_again(editor, issue):
     with refreshed(editor):
         drag(editor, "甲", onto="丙")
@@ -159,6 +162,7 @@ def test_what_is_typed_saves_itself_and_the_caret_stays(editor, issue):
     assert editor.locator(".saving-said").text_content().startswith("Saved: ")
 
 
+@pytest.mark.exhaustive
 def test_the_arrow_that_was_pressed_keeps_the_focus_while_the_order_saves_itself(editor, issue):
     editor.get_by_role("button", name="Move “甲” down").focus()
     with refreshed(editor):
@@ -168,6 +172,7 @@ def test_the_arrow_that_was_pressed_keeps_the_focus_while_the_order_saves_itself
     assert editor.evaluate("document.activeElement.getAttribute('aria-label')") == "Move “甲” down"
 
 
+@pytest.mark.exhaustive
 def test_whoever_takes_out_the_last_post_by_key_stays_among_the_posts(editor, issue):
     editor.locator("[name=items-2-DELETE]").focus()
     with refreshed(editor):
@@ -179,6 +184,7 @@ def test_whoever_takes_out_the_last_post_by_key_stays_among_the_posts(editor, is
     assert editor.evaluate("document.activeElement.closest('[data-items]') !== null") is True
 
 
+@pytest.mark.exhaustive
 def test_a_post_that_is_taken_out_is_gone_by_itself_and_one_that_is_ticked_comes(desk, server, issue):
     late = make_post("丁")
     desk.goto(server.url + address(issue))
@@ -193,6 +199,7 @@ def test_a_post_that_is_taken_out_is_gone_by_itself_and_one_that_is_ticked_comes
     assert desk.locator(".item").count() == 3
 
 
+@pytest.mark.exhaustive
 def test_a_title_that_is_only_half_typed_hinders_nothing_and_stays(editor, issue):
     editor.locator("#id_older").press_sequentially("沒有這")
     with refreshed(editor):
@@ -203,6 +210,7 @@ def test_a_title_that_is_only_half_typed_hinders_nothing_and_stays(editor, issue
     assert editor.locator(".saving-said").text_content().startswith("Saved: ")
 
 
+@pytest.mark.exhaustive
 def test_an_issue_without_a_subject_yet_saves_its_order(desk, server):
     issue = make_issue(make_post("甲"), make_post("乙"), subject="")
     desk.goto(server.url + address(issue))
@@ -226,6 +234,7 @@ def test_a_new_issue_saves_itself_once_with_the_posts_that_wait(desk, server):
     assert (titles(issue), desk.url) == (["甲"], server.url + address(issue))
 
 
+@pytest.mark.exhaustive
 def test_the_history_says_once_an_hour_that_a_text_was_changed_and_each_time_what_happened_to_posts(editor, issue):
     for words in ("一", "二"):
         editor.fill("#id_preheader", words)
@@ -266,6 +275,7 @@ def _asks_nobody(monkeypatch):
     monkeypatch.setattr(rehearsals, "REST", timedelta())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("_asks_nobody")
 def test_the_dot_of_the_rehearsal_follows_what_is_typed(desk, server, issue):
     desk.set_viewport_size({"width": 1280, "height": 1600})
@@ -286,6 +296,7 @@ def test_the_dot_of_the_rehearsal_follows_what_is_typed(desk, server, issue):
 # --- Kept texts ---
 
 
+@pytest.mark.exhaustive
 def test_a_kept_text_goes_where_the_caret_is_and_a_new_one_can_be_used_at_once(desk, server):
     KeptText.objects.create(kind="closing", name="一個問題", text="哪一場？")
     issue = make_issue(make_post("甲"), subject="第七期", closing="再見。")
@@ -306,6 +317,7 @@ def test_a_kept_text_goes_where_the_caret_is_and_a_new_one_can_be_used_at_once(d
     assert KeptText.objects.get(name="兩句").text == "再見。\n\n哪一場？"
 
 
+@pytest.mark.exhaustive
 def test_by_keys_every_kept_text_is_reached_and_none_goes_in_before_enter(editor, issue):
     for name in ("一個問題", "三個問題", "兩個問題"):
         KeptText.objects.create(kind="closing", name=name, text=f"{name}。")
@@ -326,6 +338,7 @@ def test_by_keys_every_kept_text_is_reached_and_none_goes_in_before_enter(editor
     until(editor, stored(issue, closing=chosen))
 
 
+@pytest.mark.exhaustive
 def test_a_name_that_is_only_half_typed_keeps_nothing(editor, issue):
     editor.locator("summary", has_text="Closing").click()
     editor.fill("#id_closing_as", "一半")
@@ -337,6 +350,7 @@ def test_a_name_that_is_only_half_typed_keeps_nothing(editor, issue):
     assert editor.input_value("#id_closing_as") == "一半"
 
 
+@pytest.mark.exhaustive
 def test_whoever_saves_by_key_on_the_title_of_a_post_stays_on_it(editor):
     editor.locator("[data-title]", has_text="乙").focus()
     with refreshed(editor):

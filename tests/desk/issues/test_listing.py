@@ -188,6 +188,7 @@ def test_many_issues_cost_no_query_more(author):
     assert len(author.get(LIST).context["rows_sent"]) == 39
 
 
+@pytest.mark.exhaustive
 @pytest.mark.browser
 def test_the_list_has_no_barrier_and_fits_a_small_phone(desk, server):
     for number in range(1, 6):

@@ -86,6 +86,7 @@ def test_an_error_of_the_rehearsal_stops_what_was_pressed_and_is_shown_where_it_
     author.wait_for_url("**/delivery/mailing/**")
 
 
+@pytest.mark.exhaustive
 def test_the_dialog_closes_by_a_press_and_by_a_key_and_nothing_is_scheduled(author, server):
     issue = make_issue(make_post("甲"), number=7, subject="第七期")
     author.goto(server.url + address(issue))
@@ -102,6 +103,7 @@ def test_the_dialog_closes_by_a_press_and_by_a_key_and_nothing_is_scheduled(auth
     assert not Mailing.objects.exists()
 
 
+@pytest.mark.exhaustive
 def test_what_cannot_be_saved_opens_no_dialog_and_is_told_at_its_field(author, server):
     issue = make_issue(make_post("甲"), number=7, subject="")
     author.goto(server.url + address(issue))
@@ -112,6 +114,7 @@ def test_what_cannot_be_saved_opens_no_dialog_and_is_told_at_its_field(author, s
     assert author.locator("dialog[open]").count() == 0
 
 
+@pytest.mark.exhaustive
 def test_what_is_typed_wrongly_in_the_dialog_is_told_in_the_dialog(author, server):
     make_publication(number_typed_above=1)
     make_subscriber()
@@ -132,6 +135,7 @@ def test_what_is_typed_wrongly_in_the_dialog_is_told_in_the_dialog(author, serve
     author.wait_for_url("**/delivery/mailing/**")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("width", [375, 320])
 def test_the_dialog_fits_a_phone(author, server, width):
     issue = make_issue(make_post("甲"), number=7, subject="第七期")
@@ -148,6 +152,7 @@ def test_the_dialog_fits_a_phone(author, server, width):
     assert dialog.get_by_role("button", name="Schedule", exact=True).bounding_box()["height"] >= 44
 
 
+@pytest.mark.exhaustive
 def test_a_new_post_is_in_a_scheduled_issue_after_few_clicks_and_no_word_is_typed_twice(author, server):
     make_issue(number=42, subject="")
     clicks = []
@@ -175,6 +180,7 @@ def test_a_new_post_is_in_a_scheduled_issue_after_few_clicks_and_no_word_is_type
     assert len(clicks) <= CLICKS_MAX
 
 
+@pytest.mark.exhaustive
 def test_whoever_presses_schedule_by_key_while_the_rehearsal_goes_on_stays_in_the_dialog(author, server):
     issue = make_issue(make_post("甲"), number=7, subject="第七期")
     author.goto(server.url + address(issue))
@@ -188,6 +194,7 @@ def test_whoever_presses_schedule_by_key_while_the_rehearsal_goes_on_stays_in_th
     assert author.evaluate("document.activeElement.value") == "Schedule"
 
 
+@pytest.mark.exhaustive
 def test_whoever_stands_on_the_link_to_the_rehearsal_stays_on_it_when_that_is_over(author, server):
     issue = make_issue(make_post("甲"), number=7, subject="第七期")
     author.goto(server.url + address(issue))

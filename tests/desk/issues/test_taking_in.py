@@ -166,6 +166,7 @@ def test_the_first_page_offers_a_new_issue_where_there_is_none(author):
     assert ">Begin an issue</a>" in page.text
 
 
+@pytest.mark.exhaustive
 @pytest.mark.browser
 def test_the_button_is_pressed_by_keys_right_after_publishing(desk, server):
     make_publication(language="zh-hant")

@@ -117,6 +117,7 @@ def test_a_passkey_opens_the_desk_without_name_and_password(page, server, gipi, 
     assert "10 left" in listed
 
 
+@pytest.mark.exhaustive
 def test_a_passkey_is_a_second_factor_behind_the_password(page, server, gipi, security_key):
     add_passkey(page, server)
     log_out(page)
@@ -128,6 +129,7 @@ def test_a_passkey_is_a_second_factor_behind_the_password(page, server, gipi, se
     assert page.locator(".words").is_visible()
 
 
+@pytest.mark.exhaustive
 def test_a_recovery_code_opens_the_desk_without_javascript(browser, server, gipi):
     codes = give_app(gipi)
     profile = browser.new_context(java_script_enabled=False)
@@ -143,6 +145,7 @@ def test_a_recovery_code_opens_the_desk_without_javascript(browser, server, gipi
     assert "9 left" in left
 
 
+@pytest.mark.exhaustive
 def test_who_lost_the_device_comes_back_by_the_one_time_link(page, server, gipi):
     give_app(gipi)
     log_in(page, server)
@@ -172,6 +175,7 @@ def test_a_proof_by_passkey_is_asked_before_a_deletion_which_then_happens(page, 
     assert not type(post).objects.filter(pk=post.pk).exists()
 
 
+@pytest.mark.exhaustive
 def test_no_screen_of_the_account_has_a_barrier_or_is_wider_than_a_small_phone(page, server, gipi):
     post = make_post("要刪掉的")
     page.goto(f"{server.url}/admin/login/")
@@ -204,6 +208,7 @@ def look(page) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
+@pytest.mark.exhaustive
 def test_everything_but_the_passkey_is_done_by_keys_alone(page, server, gipi):
     codes = give_app(gipi)
     page.goto(f"{server.url}/admin/login/?next=/admin/account/")
@@ -226,6 +231,7 @@ def test_everything_but_the_passkey_is_done_by_keys_alone(page, server, gipi):
     assert page.locator(".codes li").count() == 10
 
 
+@pytest.mark.exhaustive
 def test_a_passkey_that_was_cancelled_is_said_and_nothing_is_lost(page, server, gipi):
     page.goto(f"{server.url}/admin/login/")
     page.evaluate("() => { navigator.credentials.get = () => Promise.reject(new Error('cancelled')); }")

@@ -64,6 +64,7 @@ def test_a_blog_moves_in_by_hand(server, desk, tmp_path):
     desk.wait_for_url("**/compare/1/")
 
 
+@pytest.mark.exhaustive
 def test_a_file_that_is_too_large_is_refused_before_it_is_sent(server, desk, tmp_path):
     with (tmp_path / "large.zip").open("wb") as file:
         file.truncate(65 * 1024**2)

@@ -38,6 +38,7 @@ def test_an_author_tags_all_that_match_and_watches(desk, server):
     assert desk.get_by_role("button", name="Stop").count() == 0
 
 
+@pytest.mark.exhaustive
 def test_the_button_that_stops_is_not_taken_away_under_the_hand(desk, server, monkeypatch):
     monkeypatch.setattr(steps, "BATCH", 1)
     make_subscriber()
@@ -57,6 +58,7 @@ def test_the_button_that_stops_is_not_taken_away_under_the_hand(desk, server, mo
     assert not Subscriber.objects.tagged("vip").exists()
 
 
+@pytest.mark.exhaustive
 def test_whoever_stands_on_the_button_that_stops_stays_at_the_work_once_it_is_done(desk, server):
     make_subscriber()
     errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), total=1)

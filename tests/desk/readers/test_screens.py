@@ -14,7 +14,7 @@ from tests.desk.readers.test_list import make_sent
 from tests.factories import make_subscriber
 from tests.support.pages import assert_accessible_in_both_schemes
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 READERS = "/admin/subscribers/subscriber/"
 LONG = "tree.by.the.river.in.the.evening.of.a.long.day@mail.example.net"
 

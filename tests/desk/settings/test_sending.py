@@ -201,6 +201,7 @@ def test_a_receiver_that_stopped_an_issue_is_shown_with_its_words(owner, sent_is
     assert "550 5.7.1 &lt;listed&gt;" in page
 
 
+@pytest.mark.exhaustive
 @pytest.mark.browser
 def test_the_page_can_be_read_by_everybody(desk, server, settings, tmp_path, name_server, sent_issue):
     settings.MAIL_URL = settings.BULK_MAIL_URL = "sendgrid://key@"
@@ -221,6 +222,7 @@ def test_the_page_can_be_read_by_everybody(desk, server, settings, tmp_path, nam
     assert_valid(desk.content())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.browser
 def test_whoever_reads_the_dns_again_by_key_stays_on_the_link(desk, server, settings, tmp_path, name_server):
     settings.MAIL_URL = settings.BULK_MAIL_URL = "smtp://mail.gipi.tw"
@@ -260,6 +262,7 @@ def told(client, address: str) -> list[str]:
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_a_mail_arrives_and_the_answer_of_the_server_is_shown(owner, way, smtp):
     way(smtp.url)
 
@@ -273,6 +276,7 @@ def test_a_mail_arrives_and_the_answer_of_the_server_is_shown(owner, way, smtp):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_two_ways_are_both_tried(owner, way, smtp):
     way("", bulk=smtp.url)
 
@@ -284,6 +288,7 @@ def test_two_ways_are_both_tried(owner, way, smtp):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("address", "words"),
     [

@@ -10,6 +10,7 @@ from tests.support.pages import assert_accessible_in_both_schemes
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("state", ["empty", "composed", "paused", "finished"])
 def test_no_state_has_a_barrier_or_is_wider_than_a_small_phone(desk, server, state):
     make_publication(language="zh-hant")

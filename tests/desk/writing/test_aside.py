@@ -30,6 +30,7 @@ def test_a_finding_is_a_jump_and_its_fix_can_be_undone(editor):
     assert editor.evaluate("document.activeElement.id") == "id_body"
 
 
+@pytest.mark.exhaustive
 def test_all_of_a_kind_are_one_step_to_undo(editor):
     editor.get_by_role("tab", name="Check").click()
     editor.get_by_role("button", name="Fix all 2 of this kind").click()
@@ -42,6 +43,7 @@ def test_all_of_a_kind_are_one_step_to_undo(editor):
     assert text(editor) == BODY
 
 
+@pytest.mark.exhaustive
 def test_what_is_typed_is_checked_and_a_place_that_has_moved_is_found(editor):
     editor.locator("#tab-check", has_text="3").wait_for()
     editor.locator("#id_body").focus()
@@ -54,6 +56,7 @@ def test_what_is_typed_is_checked_and_a_place_that_has_moved_is_found(editor):
     editor.locator("#tab-check", has_text="4").wait_for()
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_asked_while_a_word_is_being_composed(editor):
     editor.locator("#tab-check", has_text="3").wait_for()
     asked = []
@@ -69,11 +72,13 @@ def test_nothing_is_asked_while_a_word_is_being_composed(editor):
     editor.locator("#tab-check", has_text="4").wait_for()
 
 
+@pytest.mark.exhaustive
 def test_minutes_and_size_stand_under_the_text(editor):
     editor.locator(".editor-facts", has_text="1 min read").wait_for()
     assert "bytes in the mail" in editor.locator(".editor-facts").inner_text()
 
 
+@pytest.mark.exhaustive
 def test_headings_lead_to_their_lines_and_code_has_none(editor):
     editor.get_by_role("tab", name="Outline").click()
     editor.locator("#id_body").fill(BODY + "\n\n```\n## no heading\n```\n")
@@ -96,6 +101,7 @@ def test_tabs_go_by_arrow_keys(editor):
     assert not editor.locator("#write-details").is_visible()
 
 
+@pytest.mark.exhaustive
 def test_a_phone_has_a_drawer_that_escape_closes(editor, server, post):
     editor.set_viewport_size({"width": 375, "height": 667})
     assert not editor.locator("#write-aside").is_visible()
@@ -111,6 +117,7 @@ def test_a_phone_has_a_drawer_that_escape_closes(editor, server, post):
     assert editor.evaluate("document.activeElement.hasAttribute('data-aside')")
 
 
+@pytest.mark.exhaustive
 def test_a_field_that_is_refused_is_shown_wherever_it_stands(editor):
     editor.get_by_role("tab", name="Check").click()
     editor.evaluate("document.querySelector('#id_tag_names').value = '長'.repeat(90)")
@@ -121,6 +128,7 @@ def test_a_field_that_is_refused_is_shown_wherever_it_stands(editor):
     editor.locator("#id_tag_names_error").wait_for()
 
 
+@pytest.mark.exhaustive
 def test_the_page_has_no_barrier_and_is_no_wider_than_a_phone(editor, server, post):
     editor.locator("#tab-check", has_text="3").wait_for()
     for tab in ("Check", "Outline", "Details"):
@@ -143,6 +151,7 @@ def test_without_javascript_all_of_it_stands_under_the_text(desk, browser, serve
     context.close()
 
 
+@pytest.mark.exhaustive
 def test_escape_in_a_dialog_over_the_drawer_leaves_the_drawer_open(editor):
     editor.set_viewport_size({"width": 375, "height": 812})
     editor.locator("[data-aside]").focus()
@@ -159,6 +168,7 @@ def test_escape_in_a_dialog_over_the_drawer_leaves_the_drawer_open(editor):
     assert editor.evaluate("document.activeElement.matches('[data-aside]')") is True
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("is_answered", [True, False])
 def test_whoever_fixes_all_of_a_kind_by_key_stays_in_the_check(editor, is_answered):
     editor.set_viewport_size({"width": 375, "height": 812})
@@ -178,6 +188,7 @@ def test_whoever_fixes_all_of_a_kind_by_key_stays_in_the_check(editor, is_answer
         assert text(editor) == BODY
 
 
+@pytest.mark.exhaustive
 def test_on_a_phone_a_field_that_is_refused_in_the_drawer_gets_the_focus(editor):
     editor.set_viewport_size({"width": 375, "height": 812})
     editor.evaluate("document.querySelector('#id_tag_names').value = '長'.repeat(90)")
@@ -195,6 +206,7 @@ def test_on_a_phone_a_field_that_is_refused_in_the_drawer_gets_the_focus(editor)
     assert editor.evaluate("document.activeElement.id") == "id_body"
 
 
+@pytest.mark.exhaustive
 def test_on_a_phone_a_jump_into_the_text_leaves_the_preview_that_hides_it(editor):
     editor.set_viewport_size({"width": 375, "height": 812})
     editor.locator("[data-tool=preview]").focus()

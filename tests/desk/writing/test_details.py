@@ -16,6 +16,7 @@ def save(editor) -> None:
     editor.locator(".saving-said", has_text="Saved: ").wait_for()
 
 
+@pytest.mark.exhaustive
 def test_a_time_that_is_typed_is_meant_and_the_post_is_scheduled(editor):
     editor.fill("[data-release] [type=datetime-local]", "2099-01-07T08:00")
 
@@ -41,6 +42,7 @@ def test_a_post_that_was_published_now_shows_its_time_and_a_second_save_leaves_i
     assert_accessible(editor)
 
 
+@pytest.mark.exhaustive
 def test_the_gauge_counts_as_search_results_do_and_says_where_they_stop(editor):
     length = editor.locator(".field-summary .length")
     assert length.text_content() == "Nothing yet: the first sentences stand in its place."

@@ -108,6 +108,7 @@ def test_keys_choose_and_put_the_link_in_by_one_step_to_undo(others, editor):
     assert value(editor) == "- [[力量"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.browser
 def test_the_mouse_chooses_and_escape_leaves_the_brackets(others, editor):
     open_list(editor, "兩頁")
@@ -123,6 +124,7 @@ def test_the_mouse_chooses_and_escape_leaves_the_brackets(others, editor):
     assert value(editor) == f"- [兩頁的力量]({others[1].get_absolute_url()})"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.browser
 def test_nothing_is_offered_while_a_word_is_being_composed(others, editor):
     keys = editor.context.new_cdp_session(editor)

@@ -79,12 +79,14 @@ def test_what_is_pasted_becomes_markdown_and_undo_gives_the_plain_text(empty, ht
     assert value(empty) == ""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("html", ["", "<p>一</p><p>二</p>", '<div data-vscode="1"><b>x</b></div>'])
 def test_what_has_no_marks_or_is_source_code_is_left_to_the_browser(empty, html):
     assert empty.evaluate(PASTE, [html, "**一**"]) is True
     assert value(empty) == ""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("rows", "markdown"),
     [
@@ -109,6 +111,7 @@ def test_a_cell_over_several_columns_or_rows_stands_in_each(empty, rows, markdow
     assert [line.split() for line in value(empty).splitlines()] == [line.split() for line in markdown.splitlines()]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("cell", "markdown", "shown"),
     [
@@ -131,6 +134,7 @@ def test_a_stroke_in_a_cell_does_not_end_it(empty, cell, markdown, shown):
     assert f"<td>{shown}</td>\n<td>數行數</td>" in render(value(empty))
 
 
+@pytest.mark.exhaustive
 def test_a_stroke_outside_a_table_is_left_alone(empty):
     empty.evaluate(PASTE, ["<p><b>甲</b> | 乙</p>", "甲 | 乙"])
 

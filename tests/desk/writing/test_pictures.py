@@ -61,6 +61,7 @@ def test_a_picture_of_the_library_is_found_described_and_put_in_by_keys_and_undo
     assert Image.objects.get(pk=images[1].pk).alt == "一張 [長] 桌"
 
 
+@pytest.mark.exhaustive
 def test_a_caption_stands_below_the_picture_and_a_changed_text_counts_for_this_post_alone(images, editor, post):
     open_library(editor)
     editor.click(".pictures-one >> nth=0")
@@ -77,6 +78,7 @@ def test_a_caption_stands_below_the_picture_and_a_changed_text_counts_for_this_p
     assert list(saved.pictures.all()) == [images[2]]
 
 
+@pytest.mark.exhaustive
 def test_who_cancels_gets_the_caret_back_and_no_picture(images, editor, post):
     open_library(editor)
     editor.click(".pictures-one >> nth=0")
@@ -87,6 +89,7 @@ def test_who_cancels_gets_the_caret_back_and_no_picture(images, editor, post):
     assert body(editor) == post.body
 
 
+@pytest.mark.exhaustive
 def test_words_that_no_picture_has_are_answered(images, editor):
     open_library(editor, "沒有這個")
 
@@ -94,6 +97,7 @@ def test_words_that_no_picture_has_are_answered(images, editor):
     assert editor.locator("#pictures .pictures-one").count() == 0
 
 
+@pytest.mark.exhaustive
 def test_older_pictures_that_did_not_come_are_asked_for_again_by_the_same_button(images, editor, monkeypatch):
     monkeypatch.setattr(library, "PER_PAGE", 1)
     open_library(editor)
@@ -134,6 +138,7 @@ def test_a_picture_of_the_typed_text_can_be_the_cover_and_any_other_of_the_libra
     assert Post.objects.get().cover == images[2]
 
 
+@pytest.mark.exhaustive
 def test_a_cover_that_another_tab_has_chosen_comes_here_with_the_merge(images, editor, post):
     for number in range(14):
         make_image(f"更新的 {number}")
@@ -150,6 +155,7 @@ def test_a_cover_that_another_tab_has_chosen_comes_here_with_the_merge(images, e
     assert (Post.objects.get().body, Post.objects.get().cover) == ("我改的。", images[0])
 
 
+@pytest.mark.exhaustive
 def test_the_library_and_the_cover_have_no_barrier_and_fit_a_small_phone(images, editor, server, post):
     paths = (reverse("admin:posts_image_changelist"), reverse("admin:posts_image_change", args=[images[0].pk]))
     for path in (*paths, reverse("admin:posts_image_add")):
@@ -167,6 +173,7 @@ def test_the_library_and_the_cover_have_no_barrier_and_fit_a_small_phone(images,
     assert editor.evaluate("document.querySelector('#pictures').scrollWidth <= innerWidth - 32")
 
 
+@pytest.mark.exhaustive
 def test_whoever_puts_in_a_file_that_is_no_picture_by_key_stays_at_the_button(images, editor):
     open_library(editor)
     editor.set_input_files(".editor-file", {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})

@@ -15,11 +15,10 @@ from django.conf import settings
 from django.utils import timezone
 from PIL import Image as Drawing
 
-from newsletter.issues.volumes import book, pictures
+from newsletter.issues.volumes import book
 from newsletter.issues.volumes.contents import Contents
 from newsletter.issues.volumes.views import PER_WINDOW
 from newsletter.posts.models import Image
-from newsletter.publication.pictures.cards import FontUnusable
 from newsletter.publication.pictures.covers import Cover
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.missing import missing
@@ -134,20 +133,6 @@ def test_a_book_has_a_cover_of_its_own_which_old_devices_find_too(client):
     assert f'<meta name="cover" content="{number}"/>' in package
 
 
-def test_without_a_font_a_book_has_no_cover_and_is_whole(client, monkeypatch):
-    def unusable(cover):
-        raise FontUnusable("NotoSerifTC-Bold.woff2: cannot open resource")
-
-    monkeypatch.setattr(Cover, "png", unusable)
-    make_issue(make_post(), number=7, sent_at=SENT_AT)
-
-    volume = opened(client.get("/issues/2026.epub"))
-
-    assert "book/cover.png" not in volume.namelist()
-    assert "cover" not in read(volume, "package.opf")
-    assert "issue-7.xhtml" in read(volume, "contents.xhtml")
-
-
 def test_a_book_has_nothing_that_readers_may_not_see(client):
     draft, later = (
         make_post("草稿", published_at=None),
@@ -188,14 +173,6 @@ def test_a_volume_is_made_once_and_anew_when_a_text_changes(client, address):
     assert len(list((settings.MEDIA_ROOT / "volumes").iterdir())) == 1
 
 
-def test_equal_texts_give_equal_books(client):
-    make_issue(make_post(cover=kept_picture()), number=7, sent_at=SENT_AT)
-    first = b"".join(client.get("/issues/2026.epub").streaming_content)
-    shutil.rmtree(settings.MEDIA_ROOT / "volumes")
-
-    assert b"".join(client.get("/issues/2026.epub").streaming_content) == first
-
-
 def test_who_asks_for_too_many_is_told_when_to_come_back(client):
     make_issue(make_post(), number=7, sent_at=SENT_AT)
     for _ in range(PER_WINDOW):
@@ -205,17 +182,6 @@ def test_who_asks_for_too_many_is_told_when_to_come_back(client):
 
     assert refused.status_code == 429
     assert int(refused["Retry-After"]) > 0
-
-
-def test_pictures_beyond_the_bound_are_links(client, monkeypatch):
-    monkeypatch.setattr(pictures.Pictures.__init__, "__defaults__", (1_000,))
-    post = make_post(body=kept_picture().markdown)
-    make_issue(post, number=7, sent_at=SENT_AT)
-
-    volume = opened(client.get("/issues/2026.epub"))
-
-    assert not [name for name in volume.namelist() if name.endswith(".jpg")]
-    assert re.search(rf'<a href="{settings.SITE_URL}/media/[^"]+">［一座橋］</a>', read(volume, "issue-7.xhtml"))
 
 
 def test_no_more_than_an_issue_is_in_memory(tmp_path):

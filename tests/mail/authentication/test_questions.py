@@ -5,7 +5,7 @@ import time
 import dns.resolver
 import pytest
 
-from newsletter.mail.authentication.questions import Answer, DnsAway, Resolver, addresses, reverse_name, takes_mail
+from newsletter.mail.authentication.questions import Answer, DnsAway, Resolver, takes_mail
 
 
 @pytest.fixture
@@ -73,20 +73,6 @@ def test_all_questions_together_have_an_end(name_server, ask):
     assert len({name for name, _kind in name_server.asked}) < 50
 
 
-def test_a_question_is_asked_once(name_server, ask):
-    name_server.records["gipi.tw", "TXT"] = ['"x"']
-
-    assert ask("gipi.tw", "TXT") == ask("GIPI.tw.", "TXT")
-
-    assert name_server.asked == [("gipi.tw", "TXT")]
-
-
-@pytest.mark.parametrize("name", ["a..b", "x" * 64 + ".tw", ".".join(["y" * 60] * 5), "\\999.tw"])
-def test_what_is_no_name_has_no_records(name_server, ask, name):
-    assert ask(name, "TXT") == Answer((), exists=False)
-    assert name_server.asked == []
-
-
 @pytest.mark.parametrize(
     ("records", "takes"),
     [
@@ -102,13 +88,6 @@ def test_where_mail_to_a_domain_would_go(name_server, ask, records, takes):
     name_server.records |= records
 
     assert takes_mail(ask, "gipi.tw") is takes
-
-
-def test_both_kinds_of_addresses_and_their_reverse_names(name_server, ask):
-    name_server.records |= {("m.gipi.tw", "A"): ["192.0.2.1"], ("m.gipi.tw", "AAAA"): ["2001:db8::1"]}
-
-    assert addresses(ask, "m.gipi.tw") == ["192.0.2.1", "2001:db8::1"]
-    assert reverse_name("192.0.2.1") == "1.2.0.192.in-addr.arpa"
 
 
 def test_without_any_name_server_nothing_is_known(monkeypatch):

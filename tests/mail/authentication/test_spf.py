@@ -26,15 +26,6 @@ def test_one_record_among_other_texts(publish):
     assert found == spf.Spf(records=["v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 ~all"])
 
 
-@pytest.mark.parametrize("text", ["v=spf10 -all", "spf1 -all", "v=spf1-all", " v=spf1 -all"])
-def test_what_only_looks_like_spf_is_none(publish, text):
-    assert publish(text).records == []
-
-
-def test_the_version_is_written_in_any_case(publish):
-    assert publish("V=SPF1 -all").records == ["V=SPF1 -all"]
-
-
 def test_several_records_are_all_found(publish):
     assert len(publish("v=spf1 -all", "v=spf1 a -all").records) == 2
 
@@ -64,13 +55,6 @@ def test_a_record_that_includes_itself_ends(publish):
     assert publish("v=spf1 include:gipi.tw -all").lookups == 1
 
 
-def test_records_that_include_each_other_end(publish):
-    found = publish("v=spf1 include:a.example -all", others={"a.example": "v=spf1 include:gipi.tw include:b.example"})
-
-    assert found.lookups == 3
-    assert found.broken == ["b.example"]
-
-
 def test_far_too_many_lookups_are_not_all_made(publish, name_server):
     publish("v=spf1 " + " ".join(f"a:{number}.example" for number in range(90)) + " -all")
 
@@ -93,25 +77,11 @@ def test_an_included_domain_without_a_record_breaks_it(publish):
     assert found.broken == ["typo.example", "two.example"]
 
 
-def test_a_length_behind_a_host_is_no_part_of_its_name(publish):
-    found = publish(
-        "v=spf1 a/24 a:m.gipi.tw/24//64 mx//64 -all",
-        addresses=["gipi.tw", "m.gipi.tw"],
-        records={("gipi.tw", "MX"): ["1 m.gipi.tw."]},
-    )
-
-    assert (found.lookups, found.void) == (3, [])
-
-
 @pytest.mark.parametrize(
     "term", ["ipv4:192.0.2.1", "ip4:192.0.2", "ip4:mail.gipi.tw", "includes:x.example", "192.0.2.1", "-al"]
 )
 def test_a_term_that_spf_does_not_know_is_named(publish, term):
     assert publish(f"v=spf1 {term} -all").wrong == [term]
-
-
-def test_modifiers_that_are_not_known_are_nothing_wrong(publish):
-    assert publish("v=spf1 -all exp=e.gipi.tw moo=cow").wrong == []
 
 
 def test_an_included_domain_that_does_not_answer_is_unknown_and_not_wrong(publish, name_server):

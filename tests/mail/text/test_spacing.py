@@ -58,12 +58,6 @@ def test_no_space_comes_into_addresses_tags_and_names(typed):
     assert spaced(typed, NAMES) == typed
 
 
-def test_what_stands_beside_an_address_stands_apart():
-    assert spaced("請寫信到me@example.tw吧，或看https://example.tw/a") == (
-        "請寫信到 me@example.tw 吧，或看 https://example.tw/a"
-    )
-
-
 @pytest.mark.parametrize(
     ("typed", "read"),
     [

@@ -107,6 +107,7 @@ def test_a_day_of_a_backup(product, tmp_path):
     assert not list(product.data.glob("*.unfinished"))
 
 
+@pytest.mark.exhaustive
 def test_a_burnt_machine(product, make_product, tmp_path, request):
     token, path = product.shell(FILL), tmp_path / "one.tar"
     product.command("backup", str(path))
@@ -134,6 +135,7 @@ def test_a_burnt_machine(product, make_product, tmp_path, request):
     assert not list(other.data.glob("before_restore_*"))
 
 
+@pytest.mark.exhaustive
 def test_a_backup_that_cannot_be_loaded_leaves_all_as_it_was(product, tmp_path):
     """The archive is whole, its dump is not one: loading fails after what was there was put aside."""
     token, path = product.shell(FILL), tmp_path / "one.tar"
@@ -152,6 +154,7 @@ def test_a_backup_that_cannot_be_loaded_leaves_all_as_it_was(product, tmp_path):
     assert product.command("backup", str(tmp_path / "two.tar")).returncode == 0
 
 
+@pytest.mark.exhaustive
 def test_a_restore_that_fails_halfway_leaves_an_empty_machine_empty(product, make_product, tmp_path, request):
     """The database is loaded, then the disk takes no picture: what is loaded is not locked yet, so it may not stay."""
     token, path = product.shell(FILL), tmp_path / "one.tar"
@@ -218,6 +221,7 @@ answer = [[bool(row.made_at), bool(row.tried_at), row.failure, row.trial] for ro
 """
 
 
+@pytest.mark.exhaustive
 def test_a_night(make_product, tmp_path):
     """Made once, tried, and the author told; old ones go; a machine that burnt knows who left after it."""
     product, folder = make_product(), tmp_path / "kept"
@@ -244,6 +248,7 @@ def test_a_night(make_product, tmp_path):
     assert facts(other, token)["left"] == LEFT
 
 
+@pytest.mark.exhaustive
 def test_a_night_without_room_is_told(make_product, tmp_path):
     product = make_product()
     product.env["BACKUP_URL"] = str(tmp_path / "file")
@@ -259,6 +264,7 @@ def test_a_night_without_room_is_told(make_product, tmp_path):
     assert "backup.failed" in product.command("doctor", "--json", check=False).stdout
 
 
+@pytest.mark.exhaustive
 def test_another_engine_a_newer_version_and_one_that_is_too_old_are_refused(make_product, tmp_path):
     product, path = make_product(), tmp_path / "one.tar"
     product.command("backup", str(path))
@@ -286,6 +292,7 @@ def with_manifest(old, new, change):
         writer.finish()
 
 
+@pytest.mark.exhaustive
 def test_the_archive_is_an_ordinary_tar(make_product, tmp_path):
     product, path = make_product(), tmp_path / "one.tar"
     product.shell(FILL)

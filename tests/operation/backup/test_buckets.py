@@ -11,6 +11,8 @@ from newsletter.operation import backups
 from newsletter.operation.backup import keeping
 from tests.support.processes import free_port
 
+pytestmark = pytest.mark.exhaustive
+
 NOW = datetime(2026, 11, 28, 20, tzinfo=UTC)  # four in the morning of the 29th, in Taipei
 FILL = """
 from django.core.files.base import ContentFile

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from newsletter.operation.metrics import requests
 from tests.factories import make_publication
-from tests.support import preloaded
+from tests.support.processes import run_python
 
 pytestmark = pytest.mark.django_db
 
@@ -135,7 +135,7 @@ def samples(text):
 
 
 def counted(tmp_path):
-    done = preloaded.run("-c", PROCESSES, env=os.environ | {"DATA_DIR": str(tmp_path)})
+    done = run_python("-c", PROCESSES, env=os.environ | {"DATA_DIR": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     return samples(done.stdout)
 

@@ -190,6 +190,7 @@ def test_what_no_page_shows_is_named(html, what):
     assert [one.what for one in converted(f"<p>前</p>{html}").remarks] == [what]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "html",
     [
@@ -207,7 +208,6 @@ def test_what_no_page_shows_is_named(html, what):
         "  \n ",
     ],
 )
-@pytest.mark.slow("reads long texts")
 def test_nothing_that_somebody_may_have_written_breaks_it(html):
     made = converted(html)
 

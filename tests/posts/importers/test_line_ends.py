@@ -59,7 +59,7 @@ def test_a_line_ends_within_quotes_items_and_notes_and_nowhere_else(typed, writt
     assert with_hard_breaks(typed) == written
 
 
-@pytest.mark.slow("reads a long text")
+@pytest.mark.exhaustive
 def test_deep_quotes_and_long_texts_are_read_in_one_go():
     assert with_hard_breaks("> " * 500 + "一\n二").startswith("> > >")
     assert with_hard_breaks("- 甲\n  乙\n" * 20_000).count("\\\n") == 20_000

@@ -19,7 +19,6 @@ from tests.support.pictures import prepared_once, swapped
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.usefixtures("pictures_made_once"),
-    pytest.mark.xdist_group("sizes"),  # one process makes them
 ]
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 ORIENTATION, TURNED_RIGHT = 0x0112, 6
@@ -77,27 +76,6 @@ def test_an_upload_has_the_sizes_that_take_no_time_at_once(media):
     ]
 
 
-@pytest.mark.parametrize(
-    ("form", "kind", "width", "size"),
-    [
-        ("fallback", "JPEG", 640, (640, 32)),
-        ("fallback", "JPEG", 1280, (1280, 64)),
-        ("fallback", "JPEG", 2000, (2000, 100)),
-        ("webp", "WEBP", 2000, (2000, 100)),
-        ("thumb", "WEBP", 324, (324, 16)),
-        ("avif", "AVIF", 640, (640, 32)),
-        ("avif", "AVIF", 1280, (1280, 64)),
-    ],
-)
-def test_a_file_holds_what_its_address_says(media, form, kind, width, size):
-    image = kept(file())
-    image.finish(NOW)
-
-    found = opened(media, image, form, width)
-
-    assert (found.format, found.size) == (kind, size)
-
-
 def test_the_address_of_a_picture_is_what_it_was_before_there_were_sizes():
     data = file()
 
@@ -147,32 +125,6 @@ def test_the_small_one_of_a_drawing_weighs_little(media):
     small = (media / image.address("thumb", 324).removeprefix("/media/")).stat().st_size
     lossless = len(resized(drawing(), 324, "webp"))
     assert small < lossless / 2
-
-
-def test_no_size_weighs_more_than_a_wider_one(media):
-    image = kept(drawing(), "a.png")
-    image.finish(NOW)
-
-    assert len(resized(drawing(), 640, "webp")) > len(resized(drawing(), 1000, "webp"))
-    assert (image.widths("webp"), image.widths("fallback")) == ([1000], [1000])
-
-
-def test_a_drawing_from_before_they_were_light_is_made_light(media):
-    image = kept(drawing(), "a.png")
-    image.finish(NOW)
-    for width in (320, 640):
-        (media / image.digest / f"a-{width}.webp").write_bytes(resized(drawing(), width, "webp"))
-    image.sizes = {"fallback": [640], "webp": [640, 1000], "thumb": [320]}
-    image.finished_at = None
-    image.save()
-    assert image.thumbnail.endswith("a-320.webp")  # meanwhile
-
-    finish_pictures()
-
-    image.refresh_from_db()
-    assert image.thumbnail.endswith("a-324.webp")
-    assert image.sizes == {"fallback": [], "webp": [1000], "thumb": [324]}
-    assert (media / image.digest / "a-640.webp").exists()  # pages and mails of before ask for it
 
 
 def test_the_slow_form_comes_later_and_a_picture_is_finished_once(media):
@@ -291,25 +243,6 @@ def test_a_picture_that_moves_is_left_alone(media):
     assert names(media) == ["a.gif"]
 
 
-def test_a_picture_of_one_pixel_is_not_widened(media):
-    image = kept(file(1, 1))
-    image.finish(NOW)
-
-    assert all(width == 1 for form in ("fallback", "webp", "avif") for width in image.widths(form))
-
-
-def test_a_form_that_saves_no_bytes_is_not_kept(media):
-    image = kept(file(600, 300))
-    poor = BytesIO()
-    Pillow.effect_noise((600, 300), 90).save(poor, "JPEG", quality=1)
-    (media / image.digest / "a.jpg").write_bytes(poor.getvalue())
-
-    assert image.finish(NOW)
-
-    assert image.sizes["avif"] == []
-    assert names(media) == ["a-324.webp", "a-600.webp", "a.jpg"]
-
-
 def test_the_largest_picture_that_is_taken_has_sizes(media):
     image = kept(plain(8000, 4900))
 
@@ -364,20 +297,6 @@ def test_the_command_makes_sizes_of_pictures_from_before(media):
     assert f"{lost.get_absolute_url()} cannot be read" in err.getvalue()
 
 
-def test_the_command_tries_what_could_not_be_read_again(media):
-    image = kept(file(1000, 150))
-    data = (media / image.digest / "a.jpg").read_bytes()
-    (media / image.digest / "a.jpg").unlink()
-    Image.objects.update(sizes={})
-    finish_pictures()
-    (media / image.digest / "a.jpg").write_bytes(data)
-
-    call_command("make_picture_sizes", stdout=StringIO())
-
-    image.refresh_from_db()
-    assert image.sizes["webp"] == [640, 1000]
-
-
 @pytest.mark.parametrize(("form", "kind"), [("webp", "image/webp"), ("avif", "image/avif"), ("fallback", "image/jpeg")])
 def test_sizes_are_served_for_ever(form, kind):
     image = kept(file())
@@ -394,10 +313,3 @@ def test_nobody_else_on_the_machine_may_read_the_files(media):
     kept(file())
 
     assert {path.stat().st_mode & 0o777 for path in media.rglob("*.*")} == {0o600}
-
-
-@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff\xe0", plain(300, 200)[:900]])
-def test_what_is_no_picture_is_refused_by_every_form(data):
-    for form in ("jpg", "png", "webp", "avif"):
-        with pytest.raises(PictureError):
-            resized(data, 640, form)

@@ -1,12 +1,9 @@
 from datetime import timedelta
 
 import pytest
-from django.core.cache import caches
-from django.urls import resolve, reverse
 
-from newsletter.posts.models import Image, Post, Tag, with_renderings
-from newsletter.publication.models import Publication
-from tests.factories import PUBLISHED_AT, make_post, make_publication
+from newsletter.posts.models import Image, Post, Tag
+from tests.factories import PUBLISHED_AT, make_post
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -59,17 +56,6 @@ def test_an_excerpt_is_the_summary_or_the_first_sentences():
     assert make_post(body=body).excerpt == "第一句話。第二句話。"
 
 
-def test_reading_time_counts_han_characters():
-    assert make_post(body="字" * 2000).reading_minutes(make_publication()) == 5
-
-
-def test_readers_of_another_publication_read_at_another_pace():
-    publication = make_publication(han_per_minute=200, words_per_minute=100)
-
-    assert make_post(body="字" * 2000).reading_minutes(publication) == 10
-    assert make_post(body="word " * 300).reading_minutes(publication) == 3
-
-
 def test_a_changed_text_has_another_rendering():
     post = make_post(body="甲")
     assert post.html == "<p>甲</p>"
@@ -77,26 +63,3 @@ def test_a_changed_text_has_another_rendering():
     post.body = "乙"
 
     assert post.html == "<p>乙</p>"
-
-
-def test_many_posts_fetch_their_renderings_by_one_query(django_assert_num_queries):
-    posts = [make_post(body=f"第{number}句。") for number in range(30)]
-    with_renderings(posts)
-    caches["pages"].clear()
-    Publication.objects.current()
-    again = list(Post.objects.order_by("pk"))
-
-    with django_assert_num_queries(1):
-        with_renderings(again)
-    with django_assert_num_queries(0):
-        assert [post.excerpt for post in again] == [f"第{number}句。" for number in range(30)]
-
-
-@pytest.mark.parametrize("words", ["", "leverage", "two-words-0"])
-def test_the_address_of_a_post_is_the_one_that_the_list_of_addresses_knows(words):
-    post = make_post(words=words, tags=("ai-0",))
-
-    known = reverse("posts:post", args=[f"{post.pk}-{words}" if words else str(post.pk)])
-    assert post.get_absolute_url() == known
-    assert resolve(known).kwargs == {"number": post.pk}
-    assert post.tags.get().get_absolute_url() == reverse("posts:tag", args=["ai-0"])

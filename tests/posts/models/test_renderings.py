@@ -5,7 +5,7 @@ from django.core.cache import caches
 from django.utils import translation
 
 from newsletter.posts.markdown import render as markdown
-from newsletter.posts.models.renderings import Rendering, rendered, rendered_anew
+from newsletter.posts.models.renderings import Rendering, rendered
 from newsletter.publication.models import Publication
 from tests.factories import make_publication
 
@@ -28,13 +28,6 @@ def test_a_text_is_rendered_once_even_when_the_cache_is_lost(renderings):
     assert renderings == ["**一次**"]
 
 
-def test_what_is_in_the_cache_costs_no_query(django_assert_num_queries):
-    rendered("甲")
-
-    with django_assert_num_queries(0):
-        assert rendered("甲") == "<p>甲</p>"
-
-
 def forget_the_cache():
     caches["pages"].clear()
     Publication.objects.current()
@@ -51,18 +44,6 @@ def test_many_texts_are_looked_up_by_one_query_and_written_by_one(django_assert_
         again = Rendering.objects.of(sources)
 
     assert [again[source].html for source in sources] == [made[source].html for source in sources]
-
-
-def test_the_same_text_twice_is_one_row():
-    assert list(Rendering.objects.of(["甲", "甲"])) == ["甲"]
-    assert Rendering.objects.count() == 1
-
-
-def test_no_texts_are_no_query(django_assert_num_queries):
-    forget_the_cache()
-
-    with django_assert_num_queries(0):
-        assert Rendering.objects.of([]) == {}
 
 
 def test_a_row_that_another_process_wrote_meanwhile_is_no_error(monkeypatch):
@@ -104,16 +85,3 @@ def test_the_titles_of_footnotes_are_in_the_language_of_the_reader():
     make_publication(language="zh-hant")
     with translation.override("en"):
         assert "Back to where" not in rendered(source)
-
-
-def test_measures_are_kept_with_the_text():
-    source = "用 AI 寫作。\n\n```\ncode\n```\n\n![替代文字](/a.png)"
-
-    made = Rendering.objects.of([source])[source]
-
-    assert (made.excerpt, made.han_count, made.word_count) == ("用 AI 寫作。", 3, 1)
-
-
-def test_a_text_that_changes_at_every_key_is_not_kept():
-    assert rendered_anew("甲") == "<p>甲</p>"
-    assert not Rendering.objects.exists()

@@ -1,9 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.cache import caches
 
-from newsletter.posts.search.related import relate, related, related_lately
+from newsletter.posts.search.related import related
 from tests.factories import PUBLISHED_AT, make_findable_post
 
 pytestmark = pytest.mark.django_db
@@ -46,17 +45,3 @@ def test_relatives_are_found_by_two_queries(django_assert_num_queries):
 
     with django_assert_num_queries(2):
         assert len(related(post, now=NOW)) == 3
-
-
-def test_relatives_are_looked_for_once_an_hour(django_assert_num_queries):
-    post = make_findable_post("混合專家架構", tags=("ai",))
-    assert related_lately(post.pk) is None
-    found = relate(post, now=NOW)
-    new = make_findable_post("談混合專家", tags=("ai",))
-
-    with django_assert_num_queries(0):
-        again = related_lately(post.pk)
-    caches["pages"].clear()
-
-    assert found == again == []
-    assert relate(post, now=NOW) == [new.pk]

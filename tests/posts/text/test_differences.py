@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.posts.text.differences import Kind, counts, pieces, shortened, words
+from newsletter.posts.text.differences import Kind, pieces, shortened
 
 TEXTS = st.text(st.sampled_from("甲乙丙，。 \nabc1é\u0301👩\u200d"), max_size=80)
 
@@ -40,20 +40,6 @@ def test_both_texts_can_be_read_from_the_pieces(before, after):
     assert "".join(one.text for one in found if one.kind is not Kind.ADDED) == before
     assert "".join(one.text for one in found if one.kind is not Kind.REMOVED) == after
     assert all(one.text for one in found)
-
-
-@given(TEXTS)
-def test_words_are_the_text(text):
-    assert "".join(words(text)) == text
-
-
-def test_accents_and_joined_emoji_are_not_torn():
-    assert words("cafe\u0301 好👩\u200d🚀！") == ["cafe\u0301", " ", "好", "👩\u200d🚀", "！"]
-
-
-def test_characters_are_counted():
-    assert counts("會議少了四成。", "會議少了將近一半。") == (4, 2)
-    assert counts("一", "一") == (0, 0)
 
 
 def test_of_long_passages_that_stayed_only_the_ends_are_shown():

@@ -5,9 +5,7 @@ import pytest
 from newsletter.posts.markdown.render import render
 from newsletter.posts.text.measures import (
     excerpt,
-    first_sentences,
     han_count,
-    plain,
     reading_minutes,
     word_count,
     words_from_title,
@@ -44,26 +42,6 @@ def test_an_excerpt_is_whole_sentences_of_prose(source, expected):
     assert excerpt(render(source)) == expected
 
 
-def test_an_excerpt_stops_before_the_sentence_that_is_too_much():
-    html = render("短句。" * 40)
-
-    assert excerpt(html) == "短句。" * 36
-    assert excerpt(html, limit=10) == "短句。" * 3
-
-
-@pytest.mark.parametrize(
-    ("sentence", "limit", "expected"),
-    [
-        ("這是一個很長的子句，後面還有另一個更長的子句。", 20, "這是一個很長的子句…"),
-        ("沒有任何標點的一個很長很長的句子就這樣一直下去。", 12, "沒有任何標點的一個很長…"),
-        ("Words without any stop that go on and on", 18, "Words without any…"),
-    ],
-)
-def test_a_clause_is_cut_only_when_one_sentence_is_longer(sentence, limit, expected):
-    assert excerpt(render(sentence), limit=limit) == expected
-    assert len(expected) <= limit
-
-
 def test_counts_leave_out_what_is_not_read():
     html = render(
         '中文 two words。`程式碼`[^1]\n\n```\n程式碼 code\n```\n\n![替代文字](a.png "圖說")\n\n[^1]: 註解 note'
@@ -93,16 +71,6 @@ def test_reading_takes_400_han_or_238_words_a_minute(html, minutes):
     assert reading_minutes(html) == minutes
 
 
-def test_the_pace_can_be_another():
-    assert reading_minutes(f"<p>{'字' * 900}</p>", han_per_minute=300) == 3
-
-
-def test_plain_gives_a_line_for_each_block():
-    html = render("# 標題\n\n一 **段** &amp; 文\n\n- 甲\n- 乙\n\n<script>x</script>")
-
-    assert plain(html) == "標題\n一 段 & 文\n甲\n乙"
-
-
 @pytest.mark.parametrize(
     ("title", "words"),
     [
@@ -119,18 +87,3 @@ def test_plain_gives_a_line_for_each_block():
 )
 def test_words_for_an_address_are_the_latin_ones(title, words):
     assert words_from_title(title) == words
-
-
-@pytest.mark.parametrize(
-    ("words", "limit", "taken"),
-    [
-        ("一句。兩句。三句。", 6, "一句。兩句。"),
-        ("一句。兩句。三句。", 5, "一句。"),
-        ("這一句本身就太長了。第二句。", 4, "這一句本身就太長了。"),
-        ("One. Two words. Three.", 15, "One. Two words."),
-        ("沒有句號", 9, "沒有句號"),
-        ("", 9, ""),
-    ],
-)
-def test_as_many_whole_sentences_are_taken_as_have_room(words, limit, taken):
-    assert first_sentences(words, limit) == taken

@@ -1,7 +1,6 @@
 """Kept pages: the same for everybody, asked of the database once, and gone with what they show."""
 
 import gzip
-import re
 import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -136,33 +135,6 @@ def test_a_scheduled_post_is_there_at_its_minute(client, clock):
     assert "明早的文章" in text(client.get("/posts/"))
 
 
-def test_when_time_will_change_pages_is_asked_once_for_all_of_them(client):
-    make_publication()
-    post = make_post()
-    make_post("明天見", published_at=NOW + timedelta(days=1))
-
-    with CaptureQueriesContext(connection) as context:
-        for path in ("/posts/", post.get_absolute_url(), "/feed.xml", "/sitemap.xml"):
-            assert client.get(path).status_code == 200
-
-    next_change = 'SELECT "posts_post"."id", "posts_post"."published_at" FROM'
-    asked = [query["sql"] for query in context if query["sql"].startswith(next_change)]
-    assert len(asked) == 1, asked
-
-
-def test_of_two_scheduled_posts_each_is_there_at_its_minute(client, clock):
-    make_post("先到的文章", published_at=NOW + timedelta(minutes=10))
-    make_post("後到的文章", published_at=NOW + timedelta(minutes=20))
-    seen = []
-
-    for minutes in (0, 9, 10, 19, 20):
-        clock.now = NOW + timedelta(minutes=minutes)
-        page = text(client.get("/posts/"))
-        seen.append(re.findall("(先|後)到的文章</a>", page))
-
-    assert seen == [[], [], ["先"], ["先"], ["後", "先"]]
-
-
 def test_no_page_is_kept_for_more_than_an_hour(client, clock):
     client.get("/about/")
 
@@ -199,70 +171,12 @@ def test_pages_travel_compressed_to_those_who_take_them_so(client):
     assert int(packed.headers["Content-Length"]) == len(packed.content) < len(plain.content)
 
 
-@pytest.mark.parametrize(
-    ("asked", "is_packed"),
-    [
-        ("gzip, deflate, br, zstd", True),
-        ("br;q=0, gzip;q=0.5", True),
-        ("gzip, *;q=0", True),
-        ("identity;q=0.5, gzip", True),
-        ("GZIP;Q=1", True),
-        ("x-gzip", True),
-        ("*", True),
-        ("gzip;q=0", False),
-        ("gzip; q=0.000, br", False),
-        ("br;q=0, gzip ;q=0", False),
-        ("*;q=0", False),
-        ("*, gzip;q=0", False),
-        ("identity, gzip;q=0.5", False),
-        ("gzipped", False),
-        ("gzip;q=much", False),
-        ("", False),
-    ],
-)
-def test_a_page_is_compressed_as_the_weights_of_its_client_say(client, asked, is_packed):
-    make_publication()
-
-    page = client.get("/about/", headers={"Accept-Encoding": asked})
-
-    assert page.headers.get("Content-Encoding") == ("gzip" if is_packed else None)
-    assert "Accept-Encoding" in page.headers["Vary"]
-
-
-def test_the_beginning_that_pages_share_is_compressed_once(client):
-    make_publication()
-    pages._begun.cache_clear()
-    paths = ["/about/", make_post("管理槓桿").get_absolute_url(), "/posts/", "/feed.xml"]
-
-    for path in paths:
-        plain = client.get(path).content
-        packed = client.get(path, headers={"Accept-Encoding": "gzip"}).content
-        assert gzip.decompress(packed) == plain
-        assert len(packed) < 1.01 * len(gzip.compress(plain, pages.COMPRESSION)), "what is shared costs no page more"
-
-    assert pages._begun.cache_info().misses == 1
-    make_publication(accent="#0b5394")
-    assert gzip.decompress(client.get("/about/", headers={"Accept-Encoding": "gzip"}).content) != b""
-    assert pages._begun.cache_info().misses == 2, "another sheet is another beginning"
-
-
 @pytest.mark.parametrize("path", ["/", "/about/", "/posts/", "/issues/", "/feed.xml", "/feed.json"])
 def test_what_a_proxy_may_keep_has_no_cookie(client, path):
     for response in (client.get(path), client.get(path)):
         assert "public" in response.headers["Cache-Control"]
         assert not response.cookies
         assert "Cookie" not in response.headers.get("Vary", "")
-
-
-def test_pages_of_a_query_are_kept_apart(client):
-    for number in range(25):
-        make_post(f"第 {number} 篇", published_at=NOW - timedelta(days=number))
-
-    first, second = client.get("/posts/"), client.get("/posts/?page=2")
-
-    assert "第 24 篇" not in text(first)
-    assert "第 24 篇" in text(second)
-    assert "第 24 篇" in text(client.get("/posts/?page=2"))
 
 
 @pytest.mark.parametrize("path", ["/p/99/", "/search/?q=管理", "/subscribe/"])
@@ -296,22 +210,6 @@ def test_the_page_that_is_kept_holds_nothing_of_what_the_first_asker_added(clien
 
     assert 'href="?page=2"' in text(first)
     assert "a-stranger" not in text(client.get("/posts/"))
-
-
-def test_hundreds_of_addresses_of_the_same_pages_are_kept_as_these_pages(client):
-    make_publication()
-    make_post()
-    paths = ["/posts/", "/feed.json", "/icon.svg"]
-    for path in paths:
-        client.get(path)
-    before = len(caches["pages"].store)
-
-    for number in range(50):
-        for path in paths:
-            client.get(f"{path}?q={number}")
-            client.get(f"{path}?page={number + 1000}&v={number}&p={number}")
-
-    assert len(caches["pages"].store) == before
 
 
 def test_a_view_sees_the_parameters_that_it_declares_and_no_others():
@@ -398,14 +296,6 @@ def test_a_page_that_a_head_request_made_is_shown_to_a_get(client):
     assert get.content
 
 
-def test_a_head_request_says_what_a_get_would(client):
-    make_publication()
-    get, head = client.get("/about/"), client.head("/about/")
-
-    assert head.content == b""
-    assert head.headers["ETag"] == get.headers["ETag"]
-
-
 def test_pages_need_no_redis(client, settings):
     away = {"BACKEND": "newsletter.publication.limits.counters.PromptRedisCache", "LOCATION": NOBODY}
     settings.CACHES = settings.CACHES | {"default": away}
@@ -419,6 +309,7 @@ def test_pages_need_no_redis(client, settings):
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_whatever_pages_strangers_ask_for_a_small_redis_has_room_for_counters_and_tasks(
     client, settings, redis, redis_url
 ):
@@ -437,18 +328,3 @@ def test_whatever_pages_strangers_ask_for_a_small_redis_has_room_for_counters_an
     with Connection(redis_url, transport_options=REDIS_QUEUE) as queue:
         assert put(dispatch, connection=queue)
     redis.mend()
-
-
-def test_a_view_that_knows_when_its_page_changes_is_believed_where_that_is_earlier(clock):
-    ends = []
-    for known, own in ((None, 30), (20, 30), (30, 20), (20, None), (None, 90)):
-
-        def view(request, own=own):
-            response = HttpResponse("a page")
-            response.changes_at = own and NOW + timedelta(minutes=own)
-            return response
-
-        marked = pages.kept(lambda now, known=known: known and now + timedelta(minutes=known))(view)
-        ends.append((marked(RequestFactory().get("/")).keep_until - NOW).total_seconds() / 60)
-
-    assert ends == [30, 20, 20, 20, 60]

@@ -138,6 +138,7 @@ FAULTS = [full, read_only, silent, away]
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", FAULTS)
 def test_while_redis_fails_each_process_counts_for_itself(counted_in_redis, fault, caplog):
     assert not is_over("door", "10.0.0.1", limit=2, seconds=60)
@@ -158,6 +159,7 @@ def test_while_redis_fails_each_process_counts_for_itself(counted_in_redis, faul
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_what_a_process_counted_by_itself_counts_on_when_redis_is_back(counted_in_redis):
     counted_in_redis.fill()
     for _knock in range(3):
@@ -172,6 +174,7 @@ def test_what_a_process_counted_by_itself_counts_on_when_redis_is_back(counted_i
 
 
 @pytest.mark.servers
+@pytest.mark.exhaustive
 def test_processes_count_together_in_redis(counted_in_redis):
     is_over("door", "10.0.0.1", limit=2, seconds=60)
     caches["spare"].clear()
@@ -182,7 +185,7 @@ def test_processes_count_together_in_redis(counted_in_redis):
         assert 0 < connection.ttl(name) <= 60
 
 
-@pytest.mark.slow("counts thousands of networks")
+@pytest.mark.exhaustive
 def test_what_a_process_counts_by_itself_is_bounded(settings, monkeypatch):
     def gone(*args, **kwargs):
         raise RedisGone

@@ -7,16 +7,12 @@ from newsletter.publication.pictures.cards import PAPER, length
 from newsletter.publication.pictures.covers import (
     HEIGHT,
     NAME_LINES,
-    PROMISE_LINES,
     ROOM,
-    SMALL,
     WIDTH,
     Cover,
-    cut,
     titled,
 )
 
-pytestmark = pytest.mark.xdist_group("cards")  # one process opens the fonts
 ACCENT = "#9a3412"
 COVER = Cover("Gipi 電子報", "每兩週一封信，寫給想把事情做好的人。", "Gipi", "2026", ACCENT)
 
@@ -52,14 +48,3 @@ def test_no_name_leaves_the_margins(name):
     picture = drawn(Cover(name, name, name, "2026", ACCENT))
     for box in [(0, 40, 100, HEIGHT), (WIDTH - 100, 40, WIDTH, HEIGHT), (0, HEIGHT - 90, WIDTH, HEIGHT)]:
         assert colours(picture, box) == {ImageColor.getrgb(PAPER)}
-
-
-def test_a_long_promise_ends_in_an_ellipsis_and_none_takes_no_line():
-    assert cut("字" * 200, SMALL, PROMISE_LINES)[-1].endswith("字…")
-    assert len(cut("字" * 200, SMALL, PROMISE_LINES)) == PROMISE_LINES
-    assert cut("", SMALL, PROMISE_LINES) == []
-
-
-def test_each_year_has_another_cover():
-    assert COVER.png() == Cover(COVER.name, COVER.promise, COVER.author, "2026", ACCENT).png()
-    assert COVER.png() != Cover(COVER.name, COVER.promise, COVER.author, "2027", ACCENT).png()

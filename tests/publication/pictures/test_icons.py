@@ -50,18 +50,6 @@ def test_a_logo_that_the_system_cuts_stays_where_it_is_always_seen():
     assert image.getpixel((18, 100)) == (*parsed(palette()["paper"].day), 255)
 
 
-def test_the_file_for_old_browsers_holds_three_sizes():
-    file = Image.open(BytesIO(icons.ico(**COLOURS)))
-
-    assert file.format == "ICO"
-    assert file.info["sizes"] == {(16, 16), (32, 32), (48, 48)}
-
-
-def test_the_drawing_has_the_same_colours():
-    assert f'fill="{ACCENT}"' in icons.svg(**COLOURS)
-    assert f'stroke="{INK}"' in icons.svg(**COLOURS)
-
-
 @pytest.mark.parametrize("other", [("#000000", INK, ""), (ACCENT, "#000000", ""), (ACCENT, INK, "0123/logo.png")])
 def test_the_digest_changes_with_everything_that_is_seen(other):
     assert icons.digest(ACCENT, INK, "") != icons.digest(*other)

@@ -21,18 +21,6 @@ def test_any_picture_becomes_a_small_square(size):
     assert len(octets) < 10_000
 
 
-def test_its_middle_is_what_is_kept():
-    wide = Image.new("RGB", (900, 300), (255, 255, 255))
-    wide.paste((20, 90, 160), (300, 0, 600, 300))
-    out = BytesIO()
-    wide.save(out, "PNG")
-
-    kept = Image.open(BytesIO(squared(out.getvalue())))
-
-    for corner in [(8, 8), (SIDE - 8, 8), (8, SIDE - 8), (SIDE - 8, SIDE - 8)]:
-        assert max(abs(a - b) for a, b in zip(kept.getpixel(corner), (20, 90, 160), strict=True)) < 12
-
-
 def test_what_is_see_through_gets_paper_behind_it():
     kept = Image.open(BytesIO(squared(picture((50, 50), (0, 0, 0, 0), mode="RGBA"))))
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import translation
 from PIL import Image
 
-from newsletter.publication.pictures.uploads import BYTES_MAX, NAME_MAX, SIDE_MAX, PictureError, prepare
+from newsletter.publication.pictures.uploads import BYTES_MAX, SIDE_MAX, PictureError, prepare
 from tests.publication.pictures.test_gif import moving, rewritten
 
 ORIENTATION, GPS, MAKE = 0x0112, 0x8825, 0x010F
@@ -107,12 +107,6 @@ def test_a_wide_picture_is_narrowed_and_a_narrow_one_never_widened(size, wanted)
     assert (prepared.width, prepared.height) == wanted
 
 
-def test_the_width_counts_after_turning():
-    prepared = prepare(picture("JPEG", (1000, 2000), exif=exif()), width_max=500)
-
-    assert (prepared.width, prepared.height) == (500, 250)
-
-
 def test_a_moving_gif_is_written_anew_and_keeps_its_size():
     data = moving(size=(2000, 10))
 
@@ -121,14 +115,6 @@ def test_a_moving_gif_is_written_anew_and_keeps_its_size():
     assert prepared.data == rewritten(data)
     assert (prepared.name_suffix, prepared.width, prepared.height) == (".gif", 2000, 10)
     assert prepare(prepared.data) == prepared
-
-
-def test_a_moving_gif_whose_frames_cannot_be_drawn_is_refused():
-    data = bytearray(moving())
-    data[data.index(b"\x2c") + 10] = 13  # bits of a pixel: no GIF has so many
-
-    with pytest.raises(PictureError, match="damaged"):
-        prepare(bytes(data))
 
 
 @pytest.mark.parametrize(("frames", "size"), [(1001, (3, 1)), (30, (3000, 3000))])
@@ -224,7 +210,3 @@ def test_any_broken_byte_ends_in_a_picture_or_a_clear_refusal(form):
 )
 def test_the_file_name_is_latin_and_safe(given, kept):
     assert prepare(picture()).file_name(given) == kept
-
-
-def test_a_long_file_name_is_cut():
-    assert len(prepare(picture()).file_name("a" * 300 + ".jpg")) == NAME_MAX

@@ -105,7 +105,6 @@ def test_a_provider_that_is_away_is_asked_again_with_growing_patience(provider, 
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError(), SMTPAuthenticationError(535, b"no")])
-@pytest.mark.slow("tries for days")
 def test_a_provider_that_stays_away_is_given_up_after_three_days_and_that_is_told(provider, stranger, error):
     provider.answers = [error] * 200
 

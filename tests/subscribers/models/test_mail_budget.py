@@ -44,7 +44,7 @@ def test_a_mail_counts_for_24_hours():
     assert hours == [24, 34, 44]
 
 
-@pytest.mark.slow("tries many cases")
+@pytest.mark.exhaustive
 def test_in_no_24_hours_are_there_more_than_three():
     moments = [NOW + timedelta(minutes=17 * step) for step in range(400)]
 

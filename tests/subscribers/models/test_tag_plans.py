@@ -7,11 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from subscribers.models import Subscriber
 from subscribers.models.tags import Tag, Tagging
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.usefixtures("_many"),
-    pytest.mark.slow("asks of five thousand readers"),
-]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_many"), pytest.mark.exhaustive]
 READERS = 5000
 
 

@@ -142,6 +142,7 @@ def test_these_pages_are_kept_and_only_looked_at(client, path):
     assert client.post(path).status_code in {403, 405}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.browser
 class TestInABrowser:
     @pytest.fixture

@@ -188,6 +188,7 @@ def test_all_others_come_in(sign_up, email):
     assert sign_up(email).status_code == 200
 
 
+@pytest.mark.exhaustive
 @pytest.mark.browser
 class TestInABrowser:
     @pytest.fixture

@@ -238,8 +238,8 @@ def nested(depth):
     return b"From: a@example.org\n" + "".join(parts).encode() + b"Content-Type: text/plain\n\nhello\n"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("depth", [50, 300, 480, 700, 1000, 5000])
-@pytest.mark.slow("reads thousands of parts")
 def test_parts_within_parts_end_somewhere(depth):
     found = read_mail(nested(depth), [], NOW)
 
@@ -265,7 +265,7 @@ def test_a_mail_of_more_parts_than_anybody_sends_is_one_text():
     assert found.files == ()
 
 
-@pytest.mark.slow("reads twenty megabytes")
+@pytest.mark.exhaustive
 def test_a_mail_of_twenty_megabytes_is_read_to_some_length():
     assert len(letter("x" * (20 * 1024 * 1024)).text) == 64 * 1024
 

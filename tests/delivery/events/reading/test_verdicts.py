@@ -38,7 +38,6 @@ def verdict_of(body):
     return str(facts[0].verdict) if facts else "none"
 
 
-@pytest.mark.slow("reads hundreds of reports")
 def test_what_receivers_say_is_understood():
     wrong = [(want, got, words) for want, words in SAID if (got := verdict_of(as_report(words))) not in want.split("/")]
 
@@ -46,7 +45,7 @@ def test_what_receivers_say_is_understood():
     assert wrong == []
 
 
-@pytest.mark.slow("reads hundreds of reports")
+@pytest.mark.exhaustive
 def test_the_same_words_are_understood_without_a_report():
     told = [(want, verdict_of(as_prose(words)), words) for want, words in SAID]
     wrong = [(want, got, words) for want, got, words in told if got not in want.split("/")]
@@ -54,7 +53,6 @@ def test_the_same_words_are_understood_without_a_report():
     assert len(wrong) <= 0.03 * len(SAID), wrong
 
 
-@pytest.mark.slow("reads hundreds of reports")
 def test_no_form_of_words_makes_an_address_dead_that_is_not():
     forms = chain.from_iterable((as_report(words), as_prose(words)) for want, words in SAID if "hard" not in want)
 
