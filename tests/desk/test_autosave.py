@@ -355,6 +355,7 @@ def test_the_pages_of_versions_have_no_barrier_and_fit(desk, server, post, width
         assert desk.evaluate("document.documentElement.scrollWidth") <= width, page
 
 
+@pytest.mark.exhaustive
 def test_enter_in_the_title_of_a_new_post_goes_on_to_its_text(desk, server):
     desk.goto(server.url + ADD)
     desk.fill("#id_title", "新題目")

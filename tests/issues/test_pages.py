@@ -230,6 +230,7 @@ def test_paper_is_white_whatever_the_screen_shows(visit):
     assert visit.locator(".masthead-nav").is_hidden()
 
 
+@pytest.mark.exhaustive
 def test_a_post_can_be_printed_and_its_address_copied(visit, pages):
     path = next(path for path in pages if path.startswith("/p/"))
     # A page of http: has no clipboard, and a browser without a window prints nothing.

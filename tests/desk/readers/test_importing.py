@@ -146,7 +146,7 @@ def test_lines_that_were_refused_are_mended_and_imported(admin_client):
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"\xff\xff\x00\x81\x20", "The file is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."),
+        (b"\xff\xff\x81\x20", "The file is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."),
         ("", "The submitted file is empty."),
         ("\n\n", "There is nothing in the file."),
     ],

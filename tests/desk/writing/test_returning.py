@@ -64,6 +64,7 @@ def test_it_is_offered_and_saved_when_it_was_put_in(editor, post):
     assert [key for key in keys if key.startswith("unsaved:")] == []
 
 
+@pytest.mark.exhaustive
 def test_a_new_text_that_was_never_saved_is_only_offered(desk, server, post):
     desk.goto(f"{server.url}/admin/posts/post/add/")
     type_offline(desk, "新文章的第一句。")

@@ -184,6 +184,7 @@ def test_who_asks_for_too_many_is_told_when_to_come_back(client):
     assert int(refused["Retry-After"]) > 0
 
 
+@pytest.mark.exhaustive
 def test_no_more_than_an_issue_is_in_memory(tmp_path):
     def peak() -> int:
         with (tmp_path / "book").open("wb") as file:
@@ -245,6 +246,7 @@ def test_the_year_leads_to_both(client):
     assert 'href="/issues/2026/print/"' in page
 
 
+@pytest.mark.exhaustive
 @pytest.mark.servers
 @pytest.mark.parametrize("language", ["en", "zh-hant"])
 def test_epubcheck_finds_nothing(client, tmp_path, language):

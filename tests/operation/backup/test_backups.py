@@ -187,6 +187,7 @@ def _with_other_dump(old, new):
         writer.finish()
 
 
+@pytest.mark.exhaustive
 def test_encrypted_for_a_key_that_is_not_on_the_machine(make_product, tmp_path):
     product, path, key = make_product(), tmp_path / "one.tar.age", pyrage.x25519.Identity.generate()
     del product.env["STATIC_ROOT"]  # nothing was collected yet: the drill does it
