@@ -2,27 +2,17 @@
 // A chosen colour scheme is there before it: look.py, INLINE_SCRIPT, which also asks for this file once the page is there.
 const root = document.documentElement;
 
-function recall(name) {
-  try {
-    return JSON.parse(localStorage.getItem(name));
-  } catch {
-    return null;
-  } // no storage, or not ours
-}
-function keep(name, value) {
-  try {
-    localStorage.setItem(name, JSON.stringify(value));
-  } catch {
-    /* a private window forgets */
-  }
-}
-
 const SCHEMES = ["auto", "light", "dark"];
 function useScheme(scheme) {
   if (scheme === "auto") delete root.dataset.scheme;
   else root.dataset.scheme = scheme;
 }
-let scheme = SCHEMES.includes(recall("scheme")) ? recall("scheme") : "auto";
+let scheme = "auto";
+try {
+  scheme = SCHEMES.find((one) => one === JSON.parse(localStorage.getItem("scheme"))) ?? scheme;
+} catch {
+  // no storage, or not ours
+}
 
 function offerSchemes(button) {
   const say = () => {
@@ -32,9 +22,13 @@ function offerSchemes(button) {
   say();
   button.addEventListener("click", () => {
     scheme = SCHEMES[(SCHEMES.indexOf(scheme) + 1) % SCHEMES.length];
-    keep("scheme", scheme);
     useScheme(scheme);
     say();
+    try {
+      localStorage.setItem("scheme", JSON.stringify(scheme));
+    } catch {
+      // a private window forgets
+    }
   });
 }
 

@@ -47,7 +47,6 @@ function onUnsaved({ detail }) {
 function watch() {
   form.addEventListener("input", soon);
   form.addEventListener("change", soon);
-  window.django?.jQuery?.(form).on("change", "select", soon); // the boxes that the admin draws tell nobody else
   form.addEventListener("compositionstart", () => (isComposing = true));
   form.addEventListener("compositionend", () => {
     isComposing = false;

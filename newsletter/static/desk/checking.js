@@ -2,14 +2,13 @@
 // word is being composed. A place is a jump into the text; undo takes a fix back.
 // Words: templates/admin/posts/_aside.html; the answer: newsletter/desk/writing/checking.py.
 
-import { element, replace, wordsOf } from "./field.js";
+import { element, post, replace, rested, wordsOf } from "./field.js";
 
 const panel = document.getElementById("write-check");
 const field = document.querySelector("textarea[data-editor][name=body]");
 const PAUSE = 900; // milliseconds of rest before the server is asked
 const PATIENCE = 20_000; // milliseconds
 
-let timer;
 let asked; // AbortController of the question that is under way
 let checked = ""; // the text that the findings are about
 let groups = [];
@@ -18,15 +17,8 @@ let isComposing = false;
 const say = wordsOf(panel);
 
 async function ask(fields, signal) {
-  const body = new FormData();
-  for (const [name, value] of Object.entries(fields)) body.append(name, value);
-  const token = field.form.elements.csrfmiddlewaretoken.value;
-  const headers = { "X-CSRFToken": token, Accept: "application/json" };
-  const response = await fetch(panel.dataset.checkUrl, {
-    method: "POST",
-    body,
-    headers,
-    credentials: "same-origin",
+  const response = await post(panel.dataset.checkUrl, fields, {
+    headers: { Accept: "application/json" },
     redirect: "manual",
     signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
   });
@@ -157,7 +149,6 @@ function showCount(count) {
 }
 
 async function check() {
-  clearTimeout(timer);
   if (isComposing) return;
   asked?.abort();
   const mine = (asked = new AbortController());
@@ -176,10 +167,7 @@ async function check() {
   }
 }
 
-function soon() {
-  clearTimeout(timer);
-  timer = setTimeout(check, PAUSE);
-}
+const soon = rested(PAUSE, check);
 
 function watch() {
   panel.replaceChildren(told, list);

@@ -1,7 +1,7 @@
 // What helps to make an issue: arrows beside its posts, subjects from their titles, how long a line is, and the letter as
 // it is saved. Without JavaScript the numbers, the fields and the page of the preview do the same.
 
-import { element, insert, widthOf } from "./field.js";
+import { element, insert, widthOf, wordsOf } from "./field.js";
 
 const places = (list) => [...list.querySelectorAll(".item:not(.is-out) input.place")];
 
@@ -27,12 +27,8 @@ function tellMoved(list, item, said) {
   renumber(list);
   list.dispatchEvent(new Event("change", { bubbles: true })); // unsaved.js warns, autosave.js saves
   const all = [...list.children];
-  const facts = {
-    title: item.querySelector("[data-title]")?.textContent ?? "",
-    n: all.indexOf(item) + 1,
-    all: all.length,
-  };
-  said.textContent = said.dataset.sayMoved.replace(/{(\w+)}/g, (_, name) => facts[name]);
+  const title = item.querySelector("[data-title]")?.textContent ?? "";
+  said.textContent = wordsOf(said)("Moved", { title, n: all.indexOf(item) + 1, all: all.length });
 }
 
 function arrows(box) {
@@ -108,9 +104,7 @@ function suggestSubjects(field) {
   box.setAttribute("role", "group");
   box.setAttribute("aria-label", document.querySelector("[data-say-suggestions]").dataset.saySuggestions);
   field.addEventListener("input", () => {
-    for (const button of box.children) {
-      button.setAttribute("aria-pressed", String(field.value.trim() === button.textContent));
-    }
+    for (const button of box.children) button.ariaPressed = String(field.value.trim() === button.textContent);
   });
   document.addEventListener("desk:fresh", ({ target }) => target.matches("[data-items]") && show());
   show();

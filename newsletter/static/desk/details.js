@@ -1,6 +1,6 @@
 // What belongs to a post beside its text: cover, publication time, summary. Without JavaScript all of it are ordinary fields.
 
-import { element, widthOf } from "./field.js";
+import { element, rested, widthOf } from "./field.js";
 
 // --- The cover: pictures of the text join the choice as they are put in, any other comes from the library (pictures.js) ---
 
@@ -36,11 +36,7 @@ function lookThroughText() {
 }
 
 function watchCover() {
-  let timer;
-  text?.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(lookThroughText, PAUSE);
-  });
+  text?.addEventListener("input", rested(PAUSE, lookThroughText));
   place.addEventListener("change", preview);
   const button = place.querySelector("[data-cover-other]");
   button.hidden = false;

@@ -2,27 +2,12 @@
 // What is not saved yet: unsaved.js; saving: saving.js.
 // Everything here is a convenience: the form works without it. Words come from templates/admin/posts/_editor.html.
 
-import { insert, wordsOf } from "./field.js";
+import { element, insert, post, rested, wordsOf } from "./field.js";
 
 const parts = document.getElementById("editor-parts");
 const PREVIEW_PAUSE = 400; // milliseconds of rest before the server is asked
 
 const say = wordsOf(parts);
-const csrf = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
-
-function rested(pause, act) {
-  let timer;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(act, pause);
-  };
-}
-
-async function post(url, fields) {
-  const body = new FormData();
-  for (const [name, value] of Object.entries(fields)) body.append(name, value);
-  return fetch(url, { method: "POST", body, headers: { "X-CSRFToken": csrf() }, credentials: "same-origin" });
-}
 
 // --- Writing ---
 
@@ -139,19 +124,9 @@ function count(editor, field) {
 
 // Several editors on one page: each has names of its own.
 function rename(editor, suffix) {
-  for (const part of editor.querySelectorAll("[id]")) part.id += suffix;
-  for (const name of ["aria-labelledby", "aria-describedby"]) {
-    for (const part of editor.querySelectorAll(`[${name}]`)) {
-      part.setAttribute(
-        name,
-        part
-          .getAttribute(name)
-          .split(" ")
-          .map((id) => id + suffix)
-          .join(" "),
-      );
-    }
-  }
+  for (const name of ["id", "aria-labelledby", "aria-describedby"])
+    for (const part of editor.querySelectorAll(`[${name}]`))
+      part.setAttribute(name, part.getAttribute(name).replace(/\S+/g, `$&${suffix}`));
 }
 
 function build(field, index) {
@@ -178,15 +153,11 @@ function offerTags(form) {
       .split(/[,，、;；]/)
       .map((name) => name.trim())
       .filter(Boolean);
-  const box = document.createElement("div");
-  box.className = "tags-offered";
-  box.setAttribute("role", "group");
-  box.setAttribute("aria-label", template.dataset.label);
-  box.append(template.content.cloneNode(true));
-  const mark = () =>
-    box.childNodes.forEach((button) =>
-      button.setAttribute?.("aria-pressed", String(names().includes(button.textContent))),
-    );
+  const facts = { className: "tags-offered", role: "group", ariaLabel: template.dataset.label };
+  const box = element("div", facts, template.content.cloneNode(true));
+  const mark = () => {
+    for (const button of box.children) button.ariaPressed = String(names().includes(button.textContent));
+  };
   box.addEventListener("click", ({ target }) => {
     if (target === box) return;
     const name = target.textContent;
@@ -199,24 +170,7 @@ function offerTags(form) {
   mark();
 }
 
-function copySnippets() {
-  document.addEventListener("focusin", ({ target }) => target.matches?.("[data-copy]") && target.select());
-}
-
-// The admin's select boxes are named by what is chosen in them: an empty one has no name.
-function nameSelectBoxes() {
-  for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
-    const [label] = select.labels;
-    if (!label) continue;
-    label.id ||= `${select.id}-label`;
-    for (const part of select.parentElement.querySelectorAll("[role=combobox], [role=textbox]")) {
-      part.setAttribute("aria-labelledby", `${label.id} ${part.getAttribute("aria-labelledby") ?? ""}`);
-    }
-  }
-}
-
-copySnippets();
-window.django?.jQuery?.(nameSelectBoxes); // behind the ready handler that makes the boxes
+document.addEventListener("focusin", ({ target }) => target.matches?.("[data-copy]") && target.select());
 const fields = parts ? [...document.querySelectorAll("textarea[data-editor]")] : [];
 fields.forEach(build);
 if (fields.length) offerTags(fields[0].form);

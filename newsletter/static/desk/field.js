@@ -17,6 +17,22 @@ export const wordsOf =
       box.dataset[`say${name}`] ?? "",
     );
 
+// Return what calls `act` once nobody has called it for `pause` milliseconds.
+export function rested(pause, act) {
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, pause);
+  };
+}
+
+export function post(url, fields, options = {}) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  const headers = { "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value, ...options.headers };
+  return fetch(url, { method: "POST", body, ...options, headers });
+}
+
 // A Han character is as wide as two letters.
 export const widthOf = (text) =>
   Math.ceil([...text.trim()].reduce((sum, one) => sum + (one.codePointAt(0) < 0x1100 ? 0.5 : 1), 0));

@@ -83,7 +83,7 @@ async function look() {
   const address = new URL(box.dataset.url, location.href);
   address.searchParams.set("q", wanted.words);
   address.searchParams.set("except", /\/(\d+)\/change\//.exec(location.pathname)?.[1] ?? "");
-  const answer = await fetch(address, { credentials: "same-origin", redirect: "manual" })
+  const answer = await fetch(address, { redirect: "manual" })
     .then((response) => (response.ok ? response.json() : null))
     .catch(() => null);
   if (number !== asked || isComposing || document.activeElement !== field) return;

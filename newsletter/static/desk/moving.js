@@ -2,6 +2,8 @@
 // When more than numbers has changed, the other parts come too; buttons first go off, and are replaced only while
 // neither the mouse nor the focus is on them. All words are in data-say-… of the page, which does without this script.
 
+import { language, wordsOf } from "./field.js";
+
 const TRY_AGAIN_MAX = 60; // seconds between tries while the desk does not answer
 const WINDOW = 20_000; // milliseconds whose figures tell the rate
 const ANSWER_MAX = 10_000; // milliseconds to wait for an answer
@@ -9,11 +11,9 @@ const FOCUSABLE = "a[href], button, summary, [tabindex]";
 
 const page = document.querySelector("[data-moving]");
 const part = (name, within = page) => within.querySelector(`[data-part="${name}"]`);
-const say = (name, facts = {}) =>
-  (page.dataset[camel(`say-${name}`)] ?? "").replace(/{(\w+)}/g, (_, key) => facts[key] ?? "");
-const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+const say = wordsOf(page);
 const tell = (text) => (page.querySelector("[data-said]").textContent = text);
-const clock = () => new Date().toLocaleTimeString(document.documentElement.lang, { hour12: false });
+const clock = () => new Date().toLocaleTimeString(language, { hour12: false });
 
 let now = JSON.parse(page.dataset.answer); // the last answer, and when it came
 let cameAt = performance.now();
@@ -46,25 +46,23 @@ function showPace() {
 }
 
 function paceInWords(rate) {
-  const n = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: rate < 10 ? 1 : 0 }).format(
-    rate,
-  );
+  const n = new Intl.NumberFormat(language, { maximumFractionDigits: rate < 10 ? 1 : 0 }).format(rate);
   const minutes = Math.round((now.total - now.finished) / rate / 60);
-  return [say("rate", { n }), minutes ? say("minutes-left", { n: minutes }) : say("soon")].join(" · ");
+  return [say("Rate", { n }), minutes ? say("MinutesLeft", { n: minutes }) : say("Soon")].join(" · ");
 }
 
 function countDown() {
   const place = page.querySelector("[data-countdown]");
   if (!place || now.starts_in === null) return;
   const left = Math.ceil(now.starts_in - (performance.now() - cameAt) / 1000);
-  const shown = left > 0 ? waitInWords(left) : say("due");
+  const shown = left > 0 ? waitInWords(left) : say("Due");
   if (place.textContent !== shown) place.textContent = shown;
 }
 
 // Days are counted by the desk, which knows the calendar of the publication.
 function waitInWords(seconds) {
   const [h, m] = [Math.floor(seconds / 3600), Math.floor(seconds / 60)];
-  const unit = h >= 48 ? "days" : h ? "hours" : m ? "minutes" : "seconds";
+  const unit = h >= 48 ? "Days" : h ? "Hours" : m ? "Minutes" : "Seconds";
   return say(unit, { d: now.starts_in_days, h, m: m % 60, s: seconds % 60 });
 }
 
@@ -101,7 +99,7 @@ function showActions(old, fresh) {
       .map((one) => one.dataset.action),
   );
   for (const one of places(old)) if (one.href && !open.has(one.dataset.action)) switchOff(one);
-  tell(say("changed", { state: now.state }));
+  tell(say("Changed", { state: now.state }));
   waiting = fresh;
   settle();
 }
@@ -129,17 +127,17 @@ async function ask() {
     const url = `${page.dataset.moving}?${new URLSearchParams({ shape: now.shape })}`;
     const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(ANSWER_MAX) });
     if (response.type === "opaqueredirect" || response.status === 403)
-      return tell(say("logged-out", { time: cameAtTime }));
+      return tell(say("LoggedOut", { time: cameAtTime }));
     if (!response.ok) throw new Error(String(response.status));
     take(await response.json());
   } catch {
-    if (!failures++) tell(say("away", { time: cameAtTime }));
+    if (!failures++) tell(say("Away", { time: cameAtTime }));
   }
   later();
 }
 
 function take(answer) {
-  if (failures) tell(say("back"));
+  if (failures) tell(say("Back"));
   [failures, now, cameAt, cameAtTime] = [0, answer, performance.now(), clock()];
   if (answer.html) showParts(answer.html);
   showFigures();

@@ -1,14 +1,12 @@
 // The headings of the text as typed, each a jump to its line; and where a place of the text is scrolled to, for all who jump.
 
-import { element } from "./field.js";
+import { element, rested } from "./field.js";
 
 const panel = document.getElementById("write-outline");
 const field = document.querySelector("textarea[data-editor][name=body]");
 const PAUSE = 300; // milliseconds of rest
 const HEADING = /^ {0,3}(#{2,6})[ \t]+(.+?)[ \t#]*$/;
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
-
-let timer;
 
 // Return the headings in order: {level, text, from, characters}; what stands before the first one has no level.
 function headings(text) {
@@ -81,10 +79,7 @@ function show(from, to) {
 function watch() {
   field.addEventListener("desk:measure", ({ detail }) => Object.assign(detail, measure(detail.place)));
   field.addEventListener("desk:show", ({ detail: [from, to] }) => show(from, to));
-  field.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(draw, PAUSE);
-  });
+  field.addEventListener("input", rested(PAUSE, draw));
   draw();
 }
 

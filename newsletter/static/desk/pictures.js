@@ -3,7 +3,7 @@
 // Other scripts speak to this one by events: desk:picture of a text field (put one in), desk:pick of the dialog (choose one
 // for something else; detail.use is given {url, alt}).
 
-import { insert, wordsOf } from "./field.js";
+import { insert, post, wordsOf } from "./field.js";
 
 const dialog = document.getElementById("pictures");
 const IS_PICTURE = /^image\/(jpeg|png|gif|webp|avif)$/;
@@ -80,14 +80,8 @@ function finish(picture) {
 }
 
 async function upload(file, alt) {
-  const body = new FormData();
-  body.append("file", file);
-  body.append("alt", alt);
-  const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
-  const request = { method: "POST", body, headers: { "X-CSRFToken": token }, credentials: "same-origin" };
   try {
-    const response = await fetch(dialog.dataset.uploadUrl, request);
-    return await response.json();
+    return await (await post(dialog.dataset.uploadUrl, { file, alt })).json();
   } catch {
     return { error: say("Failed") };
   }
@@ -128,7 +122,7 @@ async function list(page = 1) {
   const [grid, told, more] = [".pictures-grid", ".pictures-told", "[data-more]"].map(part);
   const words = part("input[type=search]").value;
   const query = new URLSearchParams({ q: words, p: page });
-  const answer = await fetch(`${dialog.dataset.choicesUrl}?${query}`, { credentials: "same-origin" })
+  const answer = await fetch(`${dialog.dataset.choicesUrl}?${query}`)
     .then((response) => response.json())
     .catch(() => ({ error: say("Failed") }));
   if (number !== asked) return; // a newer question is on its way

@@ -138,18 +138,13 @@ function refuse({ errors, general }, isAuto) {
 // --- What else on the page has changed by a save ---
 
 async function freshPage(address) {
-  const response = await fetch(address, {
-    redirect: "manual",
-    signal: AbortSignal.timeout(PATIENCE),
-    credentials: "same-origin",
-  });
+  const response = await fetch(address, { redirect: "manual", signal: AbortSignal.timeout(PATIENCE) });
   if (response.type === "opaqueredirect") return null; // to the login page
   if (!response.ok) throw new TypeError(`the page was answered by ${response.status}`);
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
 const FRESH = [
-  ".breadcrumbs",
   ".titles-and-tools",
   "[data-fresh=buttons]",
   "[data-fresh=after-text]",
@@ -240,7 +235,6 @@ async function send(data) {
     body: data,
     headers: { Accept: "application/json" },
     redirect: "manual",
-    credentials: "same-origin",
     signal: AbortSignal.timeout(PATIENCE),
   });
 }

@@ -139,23 +139,6 @@ def test_a_picture_of_the_typed_text_can_be_the_cover_and_any_other_of_the_libra
 
 
 @pytest.mark.exhaustive
-def test_a_cover_that_another_tab_has_chosen_comes_here_with_the_merge(images, editor, post):
-    for number in range(14):
-        make_image(f"更新的 {number}")
-    editor.reload()
-    Post.objects.get().tags.clear()
-    stored = Post.objects.get()
-    stored.cover = images[0]
-    stored.save()
-    editor.locator("#id_body").fill("我改的。")
-    editor.keyboard.press("Control+s")
-    editor.locator(".saving-said", has_text="both are in your text now").wait_for()
-
-    assert editor.locator("[data-cover]").get_by_role("radio", name="三個圓圈").is_checked()
-    assert (Post.objects.get().body, Post.objects.get().cover) == ("我改的。", images[0])
-
-
-@pytest.mark.exhaustive
 def test_the_library_and_the_cover_have_no_barrier_and_fit_a_small_phone(images, editor, server, post):
     paths = (reverse("admin:posts_image_changelist"), reverse("admin:posts_image_change", args=[images[0].pk]))
     for path in (*paths, reverse("admin:posts_image_add")):
