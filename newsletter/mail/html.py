@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from html import unescape
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from css_inline import CSSInliner
+from css_inline import CSSInliner
 
+INLINER = CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 AT_RULES = re.compile(r"<head>(<style>.*?</style>)(.*?)</head>", re.DOTALL)
 COLUMN_WIDTH = 544  # pixels for text and pictures in templates/email/base.html: 600 without the margins
 PICTURE = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
@@ -53,7 +51,7 @@ def inline_css(html: str) -> str:
     Media queries stay behind in a <style>, for clients that know dark mode. Nothing is loaded from
     anywhere. Indentation between blocks is left out: Gmail clips a mail at 102 KB.
     """
-    inlined = _inliner().inline(html)
+    inlined = INLINER.inline(html)
     # css_inline puts them first, but the character set must stand in a document's first 1,024 bytes.
     inlined = AT_RULES.sub(r"<head>\2\1</head>", inlined, count=1)
     return BETWEEN_BLOCKS.sub(">\n<", inlined)
@@ -180,10 +178,3 @@ def undivided(html: str) -> str:
 def named_colours(html: str) -> str:
     """Return `html` whose coloured spans have a class by their colour, such as c-8f2d56: dark mode gives it another."""
     return COLOURED.sub(lambda tag: f'<span class="c-{tag[2].lower()}" style="{tag[1]}">', html)
-
-
-@cache
-def _inliner() -> "CSSInliner":
-    from css_inline import CSSInliner  # noqa: PLC0415 - 2.7 MB, for those who write mails
-
-    return CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)

@@ -10,6 +10,8 @@ from smtplib import (
     SMTPResponseException,
 )
 
+from anymail.exceptions import AnymailAPIError, AnymailInvalidAddress, AnymailRecipientsRefused
+
 from newsletter.mail.replies import BLAMES_THE_READER, Verdict, verdict
 
 
@@ -37,12 +39,6 @@ def trouble(error: Exception) -> Trouble:
         return _of_address([_reply(code, words) for code, words in error.recipients.values()])
     if isinstance(error, SMTPDataError):
         return _of_message(_reply(error.smtp_code, error.smtp_error))
-    from anymail.exceptions import (  # noqa: PLC0415 - as mailer_errors does
-        AnymailAPIError,
-        AnymailInvalidAddress,
-        AnymailRecipientsRefused,
-    )
-
     if isinstance(error, AnymailRecipientsRefused | AnymailInvalidAddress):
         return Trouble.NEVER
     status = error.status_code if isinstance(error, AnymailAPIError) else None

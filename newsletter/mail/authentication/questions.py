@@ -1,12 +1,14 @@
-"""Questions to the DNS: each is asked once, and all of them together take a bounded time.
-
-dnspython is imported where it is asked: every process that sends would carry its 3 MB, and only the doctor needs it.
-"""
+"""Questions to the DNS: each is asked once, and all of them together take a bounded time."""
 
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import dns.exception
+import dns.name
+import dns.resolver
+import dns.reversename
 
 SECONDS = 4.0  # for one question, all its tries together
 SECONDS_IN_ALL = 12.0
@@ -53,10 +55,6 @@ class Resolver:
 
 
 def _resolved(name: str, kind: str, seconds: float) -> Answer | DnsAway:
-    import dns.exception  # noqa: PLC0415 - only who asks the DNS loads it
-    import dns.name  # noqa: PLC0415 - the same
-    import dns.resolver  # noqa: PLC0415 - the same
-
     try:
         answer = dns.resolver.resolve(name, kind, lifetime=seconds)
     except (dns.resolver.NXDOMAIN, dns.exception.SyntaxError, dns.name.EmptyLabel, dns.name.LabelTooLong):
@@ -78,8 +76,6 @@ def _written(record: str, kind: str) -> str:
 
 def reverse_name(address: str) -> str:
     """Return the name under which the DNS keeps the PTR of an IP address."""
-    import dns.reversename  # noqa: PLC0415 - only who asks the DNS loads it
-
     return dns.reversename.from_address(address).to_text(omit_final_dot=True)
 
 
