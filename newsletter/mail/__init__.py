@@ -1,6 +1,6 @@
 """How one e-mail is built and sent. No model; imports nothing else of ours.
 
-The way of a mail: `letters` renders a template into a Letter (`html`, and text/ for its words), `message` makes an
+The way of a mail: `letters` renders a template into a Letter (`html`, and `plaintext` for its text part), `message` makes an
 e-mail of it (`headers`, `characters`, `signatures`), and a mailer of settings (`mailers`) sends it, or `outbox` keeps
 it. `tokens` signs the links in it, `replies` says what a refusal means for its reader.
 

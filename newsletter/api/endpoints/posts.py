@@ -13,7 +13,7 @@ from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
 from newsletter.api.endpoint import Answer, Endpoints, Moment, Number, chosen_fields, paged
 from newsletter.api.endpoints.post_texts import FIELDS, USUAL_OF_MANY, USUAL_OF_ONE, PostOut, State, told
 from newsletter.api.entrance import ApiRequest
-from newsletter.mail.text.salutations import without_names
+from newsletter.mail.salutations import without_names
 from newsletter.posts.models import Post, PostQuerySet
 from newsletter.posts.models.renderings import Rendering, rendered
 

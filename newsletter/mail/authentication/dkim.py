@@ -8,7 +8,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from newsletter.mail.authentication.questions import Ask
+from newsletter.mail.authentication import Ask
 
 RSA_BITS_GOOD = 2048  # what Gmail advises; 1024 is the least that anybody takes: RFC 8301 section 3.2
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from newsletter.mail.authentication.questions import Ask
+from newsletter.mail.authentication import Ask
 
 LABELS_MAX = 7  # that are looked at above the domain itself: RFC 9989 section 4.10
 VERSION = re.compile(r"v\s*=\s*DMARC1\s*(?:;|$)")

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
-from newsletter.mail.authentication.questions import Ask, DnsAway, addresses
+from newsletter.mail.authentication import Ask, DnsAway, addresses
 
 LOOKUPS_MAX = 10  # RFC 7208 section 4.6.4: a receiver that would need more gives up
 VOID_MAX = 2  # of these, that find nothing: the same section

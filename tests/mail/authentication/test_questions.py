@@ -5,7 +5,7 @@ import time
 import dns.resolver
 import pytest
 
-from newsletter.mail.authentication.questions import Answer, DnsAway, Resolver, addresses, reverse_name, takes_mail
+from newsletter.mail.authentication import Answer, DnsAway, Resolver, addresses, reverse_name, takes_mail
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`{name|friend}` in an author's text: the reader's name, or the word for those who gave none. Pure.
 
-In a frozen letter it is a slot whose name carries that word, so that what was approved is what is sent.
-"""
+In a frozen letter it is a slot whose name carries that word, so that what was approved is what is sent."""
 
 import re
 from collections.abc import Callable

@@ -1,8 +1,7 @@
 """The space between Chinese and Latin that the site gets from CSS, as a character for mails. Pure.
 
 No mail client knows `text-autospace`. Nothing is put into code, addresses, hashtags or names, and a second call changes
-nothing.
-"""
+nothing."""
 
 import re
 from collections.abc import Iterable

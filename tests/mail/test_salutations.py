@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.mail.text.salutations import FIELD, SLOT, harmless, slotted, unslotted, without_names
+from newsletter.mail.salutations import FIELD, SLOT, harmless, slotted, unslotted, without_names
 
 
 @pytest.mark.parametrize(

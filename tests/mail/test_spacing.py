@@ -1,10 +1,12 @@
+""""""
+
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.mail.text.spacing import spaced, spaced_html
+from newsletter.mail.spacing import spaced, spaced_html
 
 NAMES = ("Gipi電子報", "LINE購物")
 WRITTEN = st.text(st.sampled_from("中文期的報aZ5é%+#@&/.:，。「」（） \n\x02\x03_-"), max_size=40)
