@@ -89,7 +89,7 @@ def test_every_page_of_the_site_carries_one(client):
 def test_whoever_sees_a_failure_is_told_the_number(client, monkeypatch):
     make_publication()
     client.raise_request_exception = False
-    monkeypatch.setattr("newsletter.publication.kept.pages.KeptPagesMiddleware.__call__", broken_page)
+    monkeypatch.setattr("newsletter.publication.kept.KeptPagesMiddleware.__call__", broken_page)
 
     response = client.get("/")
 

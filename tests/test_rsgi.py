@@ -20,7 +20,7 @@ from threading import Thread
 import pytest
 
 from newsletter import rsgi
-from newsletter.publication.limits import bodies
+from newsletter.publication import bodies
 from tests.support.echoing import echoing
 from tests.support.processes import end
 from tests.support.product import Product

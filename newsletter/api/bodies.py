@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from newsletter.api import problems, tokens
-from newsletter.publication.limits import bodies
+from newsletter.publication import bodies
 
 PREFIX, IMPORTS = "/api/v1/", "/api/v1/imports"
 

@@ -32,7 +32,7 @@ from newsletter.api.describing import Demands, parameters_of, public_responses, 
 from newsletter.api.entrance import JSON, ApiRequest, Entrance
 from newsletter.api.handling import repeats
 from newsletter.api.problems import Error, Problem
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 
 type View = Callable[..., "Answer | HttpResponseBase"]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -225,7 +225,7 @@ def responded(request: HttpRequest, answer: Answer | HttpResponseBase, fields: S
 
 
 def _public(request: HttpRequest, answer: Answer) -> HttpResponse:
-    """Return an answer without ETag and caching: newsletter/publication/kept/pages.py adds both, as to a page."""
+    """Return an answer without ETag and caching: newsletter/publication/kept.py adds both, as to a page."""
     response = HttpResponse(json.dumps(answer.body, ensure_ascii=False), content_type=JSON)
     if answer.more:
         response.headers["Link"] = _next_link(request, answer.more)

@@ -13,7 +13,7 @@ from newsletter.api import tokens
 from newsletter.api.handling import paces
 from newsletter.api.models import Token
 from newsletter.api.problems import Problem
-from newsletter.publication.limits.rates import client_address, neighbourhood
+from newsletter.publication.limits import client_address, neighbourhood
 
 JSON, FORM = "application/json", "multipart/form-data"
 

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from newsletter.api import problems
 from newsletter.api.problems import Problem
 from newsletter.posts.models import Post
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 
 if TYPE_CHECKING:
     from newsletter.api.entrance import ApiRequest

@@ -14,8 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import single_line, without_control
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures.halo import with_halo
-from newsletter.publication.pictures.square import squared
+from newsletter.publication.pictures.icons import squared, with_halo
 from newsletter.publication.pictures.storages import media, sorry
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare
 

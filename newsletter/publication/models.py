@@ -427,7 +427,7 @@ class Publication(models.Model):
 
 
 class SiteVersion(models.Model):
-    """How often something that readers are shown has changed: one row, counted by the database (kept/freshness.py)."""
+    """How often something that readers are shown has changed: one row, counted by the database (kept.py)."""
 
     number = models.BigIntegerField(default=0)
 

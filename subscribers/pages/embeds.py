@@ -13,7 +13,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 
 # What another site may choose, and the values that are taken.
 CHOICES = {"scheme": ("light", "dark"), "lead": ("none",)}

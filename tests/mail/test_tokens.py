@@ -133,13 +133,13 @@ def test_a_token_ends_in_sixteen_base62_digits_of_hmac_as_those_in_old_mails_do(
 
 MAKE = """
 import sys, pathlib
-from newsletter.mail import secret
+from newsletter.mail.tokens import kept_secret
 sys.stdin.readline()
-print(secret.kept(pathlib.Path(sys.argv[1]), sys.argv[2]))
+print(kept_secret(pathlib.Path(sys.argv[1]), sys.argv[2]))
 """
 DIE = """
 import os, signal, sys, pathlib
-from newsletter.mail import secret
+from newsletter.mail.tokens import kept_secret
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 target = sys.argv[2]
 if target == "named":
@@ -148,7 +148,7 @@ elif target == "written":
     os.fsync = die
 elif target == "opened":
     os.fdopen = die
-secret.kept(pathlib.Path(sys.argv[1]), "x" * 50)
+kept_secret(pathlib.Path(sys.argv[1]), "x" * 50)
 """
 
 

@@ -24,7 +24,7 @@ WHOLES = {
     "newsletter.operation.site_export.exporting.export": "exports the site",
     "newsletter.operation.site_export.nightly.make_due": "exports the site",
     "newsletter.publication.pictures.cards.Card": "draws pictures",
-    "newsletter.publication.pictures.covers.Cover": "draws pictures",
+    "newsletter.publication.pictures.cards.Cover": "draws pictures",
     "concurrent.futures.thread.ThreadPoolExecutor": "starts threads",
     "threading.Thread": "starts threads",
     "multiprocessing.context.Process": "starts a process",

@@ -19,8 +19,7 @@ from newsletter.issues.volumes import book, pictures
 from newsletter.issues.volumes.contents import Contents
 from newsletter.issues.volumes.views import PER_WINDOW
 from newsletter.posts.models import Image
-from newsletter.publication.pictures.cards import FontUnusable
-from newsletter.publication.pictures.covers import Cover
+from newsletter.publication.pictures.cards import Cover, FontUnusable
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.missing import missing
 from tests.support.pages import assert_valid

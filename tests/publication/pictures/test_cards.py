@@ -6,10 +6,26 @@ from io import BytesIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageColor
 
 from newsletter.publication.pictures import cards
-from newsletter.publication.pictures.cards import Card, FontUnusable, fitted, wrapped
+from newsletter.publication.pictures.cards import (
+    COVER_HEIGHT,
+    COVER_SMALL,
+    COVER_WIDTH,
+    NAME_LINES,
+    PAPER,
+    PROMISE_LINES,
+    ROOM,
+    Card,
+    Cover,
+    FontUnusable,
+    cut,
+    fitted,
+    length,
+    titled,
+    wrapped,
+)
 
 pytestmark = pytest.mark.xdist_group("cards")  # one process opens the fonts
 CARD = Card("管理槓桿", "Gipi電子報", "2026年10月28日", "#9a3412")
@@ -121,7 +137,59 @@ def test_a_title_breaks_between_phrases_and_not_within_a_word(title, lines):
 
 @pytest.mark.slow("breaks thirty titles")
 def test_no_character_of_a_title_stands_alone():
-    for length in range(10, 40):
-        _size, lines = fitted("字" * length, 334)
+    for count in range(10, 40):
+        _size, lines = fitted("字" * count, 334)
 
         assert min(map(len, lines)) >= max(map(len, lines)) - 1
+
+
+ACCENT = "#9a3412"
+COVER = Cover("Gipi 電子報", "每兩週一封信，寫給想把事情做好的人。", "Gipi", "2026", ACCENT)
+
+
+def drawn(cover):
+    return Image.open(BytesIO(cover.png())).convert("RGB")
+
+
+def colours(picture, box):
+    return {colour for _count, colour in picture.crop(box).getcolors(maxcolors=1 << 24)}
+
+
+def test_a_cover_has_the_shape_that_shops_ask_for_and_weighs_little():
+    octets = COVER.png()
+
+    assert Image.open(BytesIO(octets)).size == (1200, 1920)
+    assert len(octets) < 100_000
+
+
+def test_its_band_and_its_year_have_the_accent():
+    picture = drawn(COVER)
+
+    assert colours(picture, (0, 0, COVER_WIDTH, 10)) == {ImageColor.getrgb(ACCENT)}
+    assert ImageColor.getrgb(ACCENT) in colours(picture, (0, COVER_HEIGHT - 600, COVER_WIDTH, COVER_HEIGHT - 200))
+
+
+@pytest.mark.parametrize("name", ["信", "Gipi 電子報", "產品經理與主管的兩週一封信：管理槓桿", "字" * 200, "a" * 200])
+def test_no_name_leaves_the_margins(name):
+    size, lines = titled(name)
+
+    assert 1 <= len(lines) <= NAME_LINES
+    assert all(length(line, size) <= ROOM for line in lines)
+    picture = drawn(Cover(name, name, name, "2026", ACCENT))
+    for box in [
+        (0, 40, 100, COVER_HEIGHT),
+        (COVER_WIDTH - 100, 40, COVER_WIDTH, COVER_HEIGHT),
+        (0, COVER_HEIGHT - 90, COVER_WIDTH, COVER_HEIGHT),
+    ]:
+        assert colours(picture, box) == {ImageColor.getrgb(PAPER)}
+
+
+def test_a_long_promise_ends_in_an_ellipsis_and_none_takes_no_line():
+    assert cut("字" * 200, COVER_SMALL, PROMISE_LINES)[-1].endswith("字…")
+    assert len(cut("字" * 200, COVER_SMALL, PROMISE_LINES)) == PROMISE_LINES
+    assert cut("", COVER_SMALL, PROMISE_LINES) == []
+
+
+def test_each_year_has_another_cover():
+    assert COVER.png() == Cover(COVER.name, COVER.promise, COVER.author, "2026", ACCENT).png()
+    assert COVER.png() != Cover(COVER.name, COVER.promise, COVER.author, "2027", ACCENT).png()

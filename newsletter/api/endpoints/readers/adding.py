@@ -16,7 +16,7 @@ from newsletter.api.endpoints.readers.reading import readers
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.forms import problem_of
 from newsletter.api.problems import Problem
-from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication.limits import closed_seconds
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 from subscribers import privacy, signup, tasks

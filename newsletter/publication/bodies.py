@@ -1,6 +1,7 @@
-"""How large the body of a request may be. Checked before anything parses it."""
+"""How large the body of a request may be, checked before anything parses it; by which secret machines may send more."""
 
-from collections.abc import Callable
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib import import_module
@@ -11,8 +12,22 @@ from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 from django.http.cookie import parse_cookie
 from django.shortcuts import render
+from django.utils.crypto import constant_time_compare
 
-from newsletter.publication.limits.basic_auth import carries_secret
+AUTHORIZATION_MAX = 1000  # characters of a header that is looked at
+
+
+def carries_secret(environ: Mapping[str, Any], secrets: Iterable[str]) -> bool:
+    """Return whether a request carries one of `secrets`, each "user:password", as basic authentication (RFC 7617)."""
+    scheme, _space, given = environ.get("HTTP_AUTHORIZATION", "")[:AUTHORIZATION_MAX].partition(" ")
+    if scheme.lower() != "basic":
+        return False
+    try:
+        carried = b64decode(given.strip(), validate=True)
+    except ValueError:
+        return False
+    return any(constant_time_compare(carried, one.encode()) for one in secrets)
+
 
 # Bytes. A stranger sends an address and a name, or the line of RFC 8058; pasted posts and pictures go to the desk, and
 # lists of readers and exports of other programs to three pages of it: a million readers are 45 MB, and 16 MB in a ZIP.

@@ -1,13 +1,16 @@
-"""Kept pages: the same for everybody, asked of the database once, and gone with what they show."""
+"""Whole pages kept in the process: when they are fresh, how many there are, and what of a request counts."""
 
 import gzip
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
+import time_machine
 from django.core.cache import caches
+from django.core.management import call_command
 from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -19,13 +22,212 @@ from redis import Redis
 
 from newsletter.delivery.tasks import dispatch
 from newsletter.environ import ARRIVED_AT
-from newsletter.posts.models import Post
-from newsletter.publication.kept import pages
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.posts.models import Image, Post, Tag
+from newsletter.publication import kept
+from newsletter.publication.kept import OVERHEAD_BYTES, BoundedMemoryCache, tables_shown
+from newsletter.publication.models import Publication, SiteVersion
 from newsletter.publication.wakeups import put
 from newsletter.settings import REDIS_QUEUE
-from tests.factories import make_issue, make_post, make_publication
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
+
+
+def moved_on_by(change) -> bool:
+    before = SiteVersion.current()
+    change()
+    return SiteVersion.current() > before
+
+
+def test_every_table_that_is_named_exists():
+    assert set(tables_shown()) <= set(connection.introspection.table_names())
+
+
+@pytest.mark.parametrize("model", [Post, Tag, Image, Issue, IssueItem, Publication, Post.tags.through])
+def test_the_tables_behind_the_pages_are_named(model):
+    assert model._meta.db_table in tables_shown()
+
+
+def test_a_change_by_whatever_way_counts():
+    post = make_post()
+
+    assert moved_on_by(post.save)
+    assert moved_on_by(lambda: Post.objects.filter(pk=post.pk).update(title="新題目"))
+    assert moved_on_by(lambda: post.tags.add(Tag.objects.create(name="管理", slug="management")))
+    assert moved_on_by(lambda: connection.cursor().execute("UPDATE posts_post SET title = 'x'"))
+    assert moved_on_by(post.delete)
+
+
+def test_sending_an_issue_and_changing_the_settings_count():
+    issue, publication = make_issue(make_post()), make_publication()
+
+    assert moved_on_by(lambda: issue.mark_sent(issue.created_at))
+    assert moved_on_by(publication.save)
+
+
+def test_what_readers_do_does_not_count():
+    make_publication()
+
+    assert not moved_on_by(make_subscriber)
+
+
+def test_a_version_of_a_new_installation_is_a_number():
+    SiteVersion.objects.all().delete()
+
+    assert SiteVersion.current() == 0
+    assert moved_on_by(make_post)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps the triggers of a table that is altered")
+def test_triggers_that_a_rebuilt_table_has_lost_come_back_with_the_next_migrate():
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER posts_post_update_shown")
+    post = make_post()
+    assert not moved_on_by(lambda: Post.objects.filter(pk=post.pk).update(title="一"))
+
+    call_command("migrate", verbosity=0)
+
+    assert moved_on_by(lambda: Post.objects.filter(pk=post.pk).update(title="二"))
+
+
+SOON = 3600
+
+
+@pytest.fixture
+def cache(request):
+    """A cache of at most 10 entries and 100,000 bytes."""
+    found = BoundedMemoryCache(request.node.name, {"OPTIONS": {"MAX_ENTRIES": 10, "MAX_BYTES": 100_000}})
+    yield found
+    found.clear()
+
+
+def numbers_in(cache):
+    return [number for number in range(100) if cache.get(str(number))]
+
+
+def test_what_is_set_is_found_and_nobody_can_change_it_there(cache):
+    value = {"a": [1]}
+    cache.set("name", value, SOON)
+    value["a"].append(2)
+    cache.get("name")["a"].append(3)
+
+    assert cache.get("name") == {"a": [1]}
+    assert cache.get("other", "nothing") == "nothing"
+    assert cache.get_many(["name", "other"]) == {"name": {"a": [1]}}
+
+
+def test_of_more_entries_than_there_is_room_for_those_stay_that_were_used_last(cache):
+    for number in range(10):
+        cache.set(str(number), "x", SOON)
+    cache.get("0")
+
+    cache.set("10", "x", SOON)
+    cache.set("11", "x", SOON)
+
+    assert numbers_in(cache) == [0, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+
+
+def test_the_bytes_are_bounded_whatever_the_entries_are():
+    cache = BoundedMemoryCache("heavy", {"OPTIONS": {"MAX_ENTRIES": 1000, "MAX_BYTES": 100_000}})
+    most = []
+
+    for number in range(1000):
+        cache.set(str(number), b"x" * (number * 37 % 6000), SOON)
+        most.append((cache.store.bytes, len(cache.store)))
+
+    assert 90_000 < max(size for size, _entries in most) <= 100_000
+    assert 20 < max(entries for _size, entries in most) < 250
+    assert cache.get("999")
+    cache.clear()
+
+
+def test_bytes_are_counted_off_whichever_way_an_entry_goes(cache):
+    cache.set("a", b"x" * 5000, SOON)
+    cache.set("a", b"x" * 100, SOON)
+    smaller = cache.store.bytes
+    cache.set("b", b"x" * 100, SOON)
+    cache.delete("b")
+    with time_machine.travel(0, tick=False) as clock:
+        cache.set("c", b"x" * 100, 60)
+        clock.shift(timedelta(seconds=60))
+        assert cache.get("c") is None
+
+    assert 100 < smaller < 200 + OVERHEAD_BYTES
+    assert cache.store.bytes == smaller
+    cache.clear()
+    assert (cache.store.bytes, len(cache.store)) == (0, 0)
+
+
+def test_one_large_value_pushes_nothing_out(cache):
+    cache.set("small", "x", SOON)
+
+    cache.set("large", b"x" * 100_000, SOON)
+
+    assert cache.get("large") is None
+    assert cache.get("small") == "x"
+
+
+def test_a_value_that_is_too_large_leaves_no_older_one_behind(cache):
+    cache.set("name", "old", SOON)
+
+    cache.set("name", b"x" * 100_000, SOON)
+
+    assert cache.get("name") is None
+
+
+def test_an_entry_ends_at_its_time(cache):
+    with time_machine.travel("2026-11-24T08:00:00Z", tick=False) as clock:
+        cache.set("name", "x", 60)
+        cache.set("never", "x", 0)
+        cache.set("for ever", "x", None)
+        clock.shift(timedelta(seconds=59))
+        inside = cache.get("name")
+        clock.shift(timedelta(seconds=1))
+
+        assert (inside, cache.get("name"), cache.get("never")) == ("x", None, None)
+        clock.shift(timedelta(days=1000))
+        assert cache.get("for ever") == "x"
+
+
+def test_add_keeps_what_is_there_until_its_end(cache):
+    with time_machine.travel("2026-11-24T08:00:00Z", tick=False) as clock:
+        first, second = cache.add("name", 1, 60), cache.add("name", 2, 60)
+        clock.shift(timedelta(seconds=60))
+        third = cache.add("name", 3, 60)
+
+    assert (first, second, third) == (True, False, True)
+
+
+def test_threads_share_what_is_kept():
+    options = {"OPTIONS": {"MAX_ENTRIES": 50, "MAX_BYTES": 100_000}}
+    one, other = BoundedMemoryCache("shared", options), BoundedMemoryCache("shared", options)
+
+    one.set("name", "x", SOON)
+
+    assert other.get("name") == "x"
+    one.clear()
+
+
+def test_many_threads_at_once_count_right():
+    store = BoundedMemoryCache("busy", {"OPTIONS": {"MAX_ENTRIES": 50, "MAX_BYTES": 50_000}})
+
+    def work(thread):
+        for number in range(500):
+            store.set(str((thread * 7 + number) % 90), b"x" * (number % 900), SOON)
+            store.get(str(number % 90))
+            store.delete(str(number % 13))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+
+    left = [name for name in map(str, range(90)) if store.get(name) is not None]
+    assert 0 < len(store.store) == len(left) <= 50
+    for name in left:
+        store.delete(name)
+    assert store.store.bytes == 0
+
+
 NOBODY = "redis://127.0.0.1:1/0"  # where nothing listens
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -166,7 +368,7 @@ def test_of_two_scheduled_posts_each_is_there_at_its_minute(client, clock):
 def test_no_page_is_kept_for_more_than_an_hour(client, clock):
     client.get("/about/")
 
-    clock.now += pages.LONGEST
+    clock.now += kept.LONGEST
 
     with CaptureQueriesContext(connection) as context:
         client.get("/about/")
@@ -231,19 +433,19 @@ def test_a_page_is_compressed_as_the_weights_of_its_client_say(client, asked, is
 
 def test_the_beginning_that_pages_share_is_compressed_once(client):
     make_publication()
-    pages._begun.cache_clear()
+    kept._begun.cache_clear()
     paths = ["/about/", make_post("管理槓桿").get_absolute_url(), "/posts/", "/feed.xml"]
 
     for path in paths:
         plain = client.get(path).content
         packed = client.get(path, headers={"Accept-Encoding": "gzip"}).content
         assert gzip.decompress(packed) == plain
-        assert len(packed) < 1.01 * len(gzip.compress(plain, pages.COMPRESSION)), "what is shared costs no page more"
+        assert len(packed) < 1.01 * len(gzip.compress(plain, kept.COMPRESSION)), "what is shared costs no page more"
 
-    assert pages._begun.cache_info().misses == 1
+    assert kept._begun.cache_info().misses == 1
     make_publication(accent="#0b5394")
     assert gzip.decompress(client.get("/about/", headers={"Accept-Encoding": "gzip"}).content) != b""
-    assert pages._begun.cache_info().misses == 2, "another sheet is another beginning"
+    assert kept._begun.cache_info().misses == 2, "another sheet is another beginning"
 
 
 @pytest.mark.parametrize("path", ["/", "/about/", "/posts/", "/issues/", "/feed.xml", "/feed.json"])
@@ -317,7 +519,7 @@ def test_hundreds_of_addresses_of_the_same_pages_are_kept_as_these_pages(client)
 def test_a_view_sees_the_parameters_that_it_declares_and_no_others():
     seen = []
 
-    @pages.kept(parameters=["page", "v"])
+    @kept.kept(parameters=["page", "v"])
     def view(request):
         seen.append((request.GET.dict(), request.META["QUERY_STRING"], request.get_full_path()))
         return HttpResponse("a page")
@@ -354,7 +556,7 @@ def test_an_issue_or_a_year_has_one_address(client, path):
 def answered(view, *, cookie=""):
     """Return the answer of a view below the middleware, for a client with or without a cookie."""
     request = RequestFactory().get("/about/", headers={"Cookie": f"who={cookie}"} if cookie else {})
-    return pages.KeptPagesMiddleware(view)(request)
+    return kept.KeptPagesMiddleware(view)(request)
 
 
 def with_a_cookie(request, response):
@@ -371,7 +573,7 @@ def by_the_cookie(request, response):
 
 @pytest.mark.parametrize("made_personal", [with_a_cookie, with_a_header, by_the_cookie])
 def test_what_belongs_to_one_client_is_not_kept_for_others_even_if_its_view_says_so(made_personal):
-    @pages.kept()
+    @kept.kept()
     def view(request):
         response = HttpResponse(f"for {request.COOKIES['who']}")
         made_personal(request, response)
@@ -407,7 +609,7 @@ def test_a_head_request_says_what_a_get_would(client):
 
 
 def test_pages_need_no_redis(client, settings):
-    away = {"BACKEND": "newsletter.publication.limits.counters.PromptRedisCache", "LOCATION": NOBODY}
+    away = {"BACKEND": "newsletter.publication.limits.PromptRedisCache", "LOCATION": NOBODY}
     settings.CACHES = settings.CACHES | {"default": away}
     make_publication()
     post = make_post("管理槓桿")
@@ -422,7 +624,7 @@ def test_pages_need_no_redis(client, settings):
 def test_whatever_pages_strangers_ask_for_a_small_redis_has_room_for_counters_and_tasks(
     client, settings, redis, redis_url
 ):
-    counted = {"BACKEND": "newsletter.publication.limits.counters.PromptRedisCache", "LOCATION": redis_url}
+    counted = {"BACKEND": "newsletter.publication.limits.PromptRedisCache", "LOCATION": redis_url}
     settings.CACHES = settings.CACHES | {"default": counted}
     redis.limit("24mb")
     make_publication()
@@ -448,7 +650,7 @@ def test_a_view_that_knows_when_its_page_changes_is_believed_where_that_is_earli
             response.changes_at = own and NOW + timedelta(minutes=own)
             return response
 
-        marked = pages.kept(lambda now, known=known: known and now + timedelta(minutes=known))(view)
+        marked = kept.kept(lambda now, known=known: known and now + timedelta(minutes=known))(view)
         ends.append((marked(RequestFactory().get("/")).keep_until - NOW).total_seconds() / 60)
 
     assert ends == [30, 20, 20, 20, 60]

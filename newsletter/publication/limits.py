@@ -1,25 +1,54 @@
 """Rate limits for public doors, counted in Redis by all processes, or by each for itself without it."""
 
+import logging
+import math
 from collections.abc import Callable
+from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache, caches
 from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.redis import RedisCache
 from django.http import HttpRequest
 from django.utils.connection import ConnectionProxy
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from newsletter.mail.tokens import digest
-from newsletter.publication.limits.outages import begin, is_away
 
-SERVER = "redis"  # as the log calls it
+SECONDS = 0.5  # to connect, and for each answer; a Redis in the same network needs a thousandth of it
 
 
-def redis_error() -> type[Exception]:
-    """Return what Redis raises when it does not answer, for an `except`, which asks only once something was raised."""
-    from redis.exceptions import RedisError  # noqa: PLC0415 - 6 MB of a process that has no Redis
+class PromptRedisCache(RedisCache):
+    """Django's Redis cache, which raises a RedisError after SECONDS instead of trying again for half a minute."""
 
-    return RedisError
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        prompt = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS, "retry": Retry(NoBackoff(), 0)}
+        super().__init__(server, params | {"OPTIONS": prompt | params.get("OPTIONS", {})})
+
+
+AGAIN_SECONDS = 5  # until a server is asked again after it failed
+SAY_SECONDS = 60  # between lines of the log about the same server
+
+logger = logging.getLogger(__name__)
+
+
+def is_away(server: str) -> bool:
+    """Return whether `server` failed a moment ago and is not to be asked now."""
+    return bool(caches["spare"].get(f"away:{server}"))
+
+
+def begin_outage(server: str, error: Exception, *, meanwhile: str) -> None:
+    """Leave `server` alone for AGAIN_SECONDS. meanwhile: what happens without it, for the log."""
+    caches["spare"].set(f"away:{server}", True, AGAIN_SECONDS)
+    if caches["spare"].add(f"said:{server}", True, SAY_SECONDS):
+        logger.warning("%s fails: %s (%s: %s)", server, meanwhile, type(error).__name__, error)
+
+
+REDIS = "redis"  # as the log calls it
 
 
 def client_address(request: HttpRequest) -> str:
@@ -73,12 +102,12 @@ def is_over(door: str, who: str, *, limit: int, seconds: int) -> bool:
 
 def _shared(count: Callable[[], int]) -> int | None:
     """Return what the processes have counted together; None if that cannot be had now."""
-    if is_away(SERVER):
+    if is_away(REDIS):
         return None
     try:
         return count()
-    except redis_error() as error:
-        begin(SERVER, error, meanwhile="each process counts for its own rate limits")
+    except RedisError as error:
+        begin_outage(REDIS, error, meanwhile="each process counts for its own rate limits")
         return None
 
 
@@ -108,3 +137,27 @@ def _plain(address: str) -> IPv4Address | IPv6Address:
     found = ip_address(address.partition("%")[0])
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return mapped or found
+
+
+def closed_seconds(door: str, who: str, *, limit: int, seconds: int, now: datetime) -> int:
+    """Count one knock; return 0 while the door is open, else in how many seconds it opens again.
+
+    The arguments are those of `limits.is_over`, but for the window: of 600 seconds one ends at 14:20:00, the next at
+    14:30:00. So no moment has to be stored, and the page can name it.
+    """
+    over = is_over(door, _windowed(who, seconds, now), limit=limit, seconds=seconds)
+    return left(seconds, now) if over else 0
+
+
+def has_come_to(door: str, who: str, *, count: int, seconds: int, now: datetime) -> bool:
+    """Return whether the window that is open has `count` knocks by now, without counting this as one."""
+    return is_used_up(door, _windowed(who, seconds, now), limit=count)
+
+
+def left(seconds: int, now: datetime) -> int:
+    """Return how many seconds of a window of this length are left, at least 1."""
+    return math.ceil(seconds - now.timestamp() % seconds)
+
+
+def _windowed(who: str, seconds: int, now: datetime) -> str:
+    return f"{who} {int(now.timestamp() // seconds)}"

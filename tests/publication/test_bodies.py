@@ -9,7 +9,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from newsletter.publication.limits import bodies
+from newsletter.publication import bodies
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import path_of
 

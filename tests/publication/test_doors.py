@@ -1,3 +1,5 @@
+""""""
+
 from datetime import UTC, datetime
 
 import pytest
@@ -6,7 +8,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone, translation
 
-from newsletter.publication.limits.doors import capability, opening, same_origin, too_many
+from newsletter.publication.doors import capability, opening, same_origin, too_many
 from tests.factories import make_publication
 
 pytestmark = pytest.mark.django_db

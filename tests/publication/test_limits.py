@@ -1,5 +1,7 @@
+""""""
+
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis as client
@@ -8,8 +10,17 @@ from django.core.cache import cache, caches
 from django.test import RequestFactory
 from redis.exceptions import ConnectionError as RedisGone
 
-from newsletter.publication.limits.outages import AGAIN_SECONDS
-from newsletter.publication.limits.rates import SERVER, client_address, is_over, is_used_up, neighbourhood
+from newsletter.publication.limits import (
+    AGAIN_SECONDS,
+    REDIS,
+    client_address,
+    closed_seconds,
+    has_come_to,
+    is_over,
+    is_used_up,
+    left,
+    neighbourhood,
+)
 
 
 def address(remote: str = "10.0.0.1", forwarded: str = "") -> str:
@@ -112,7 +123,7 @@ def test_no_address_stands_in_the_cache(monkeypatch):
 def counted_in_redis(redis, redis_url, settings):
     """The server that counts, working; it works again after the test."""
     settings.CACHES = settings.CACHES | {
-        "default": {"BACKEND": "newsletter.publication.limits.counters.PromptRedisCache", "LOCATION": redis_url}
+        "default": {"BACKEND": "newsletter.publication.limits.PromptRedisCache", "LOCATION": redis_url}
     }
     yield redis
     redis.mend()
@@ -163,7 +174,7 @@ def test_what_a_process_counted_by_itself_counts_on_when_redis_is_back(counted_i
     for _knock in range(3):
         is_over("door", "10.0.0.1", limit=3, seconds=60)
     counted_in_redis.mend()
-    caches["spare"].delete(f"away:{SERVER}")
+    caches["spare"].delete(f"away:{REDIS}")
 
     assert is_used_up("door", "10.0.0.1", limit=3)
     assert is_over("door", "10.0.0.1", limit=3, seconds=60)
@@ -214,3 +225,44 @@ def test_redis_is_asked_again_after_some_seconds_and_the_log_says_so_once_a_minu
 
     assert len(asked) == 70 // AGAIN_SECONDS
     assert len(caplog.records) == 2
+
+
+NOW = datetime(2026, 11, 24, 8, 3, 20, tzinfo=UTC)
+
+
+def knock(now: datetime = NOW, who: str = "10.0.0.1", door: str = "door") -> int:
+    return closed_seconds(door, who, limit=2, seconds=600, now=now)
+
+
+def test_a_door_closes_after_its_limit_and_says_for_how_long():
+    assert [knock() for _knock in range(4)] == [0, 0, 400, 400]
+
+
+def test_it_opens_when_it_said():
+    closed = [knock() for _knock in range(3)][-1]
+
+    assert knock(NOW + timedelta(seconds=closed - 1)) == 1
+    assert knock(NOW + timedelta(seconds=closed)) == 0
+
+
+def test_each_door_and_each_client_is_counted_apart():
+    for _knock in range(3):
+        knock()
+
+    assert knock(who="10.0.0.2") == knock(door="other") == 0
+
+
+def test_a_look_counts_nothing():
+    looks = [has_come_to("door", "10.0.0.1", count=1, seconds=600, now=NOW) for _look in range(3)]
+    knock()
+
+    assert looks == [False] * 3
+    assert has_come_to("door", "10.0.0.1", count=1, seconds=600, now=NOW)
+    assert not has_come_to("door", "10.0.0.1", count=2, seconds=600, now=NOW)
+    assert not has_come_to("door", "10.0.0.1", count=1, seconds=600, now=NOW + timedelta(minutes=10))
+
+
+def test_what_is_left_of_a_window_is_never_nothing():
+    whole = datetime(2026, 11, 24, 8, tzinfo=UTC)
+
+    assert [left(60, whole + timedelta(seconds=seconds)) for seconds in (0, 0.5, 59.9)] == [60, 60, 1]
