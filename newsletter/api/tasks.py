@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from newsletter.api.handling import repeats
+from newsletter.api import repeats
 
 
 @shared_task(ignore_result=True)

@@ -8,7 +8,7 @@ import pytest
 from django.utils import translation
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from newsletter.api.handling.sentences import sentence
+from newsletter.api.handling import sentence
 
 
 class Thing(BaseModel):

@@ -14,11 +14,9 @@ from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
 from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged
+from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged, told_time
 from newsletter.api.entrance import FORM, ApiRequest
-from newsletter.api.forms import problem_of
-from newsletter.api.problems import Error, Problem
-from newsletter.api.times import told as told_time
+from newsletter.api.problems import Error, Problem, problem_of
 from newsletter.desk import tasks
 from newsletter.desk.bulk import beginning, files
 from newsletter.desk.models import Errand

@@ -10,12 +10,10 @@ from django.http import Http404
 from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
-from newsletter.api import conditions
 from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Told, paged
+from newsletter.api.endpoint import Answer, Endpoints, Told, demand_match, etag_of, paged, told_time
 from newsletter.api.entrance import FORM, ApiRequest
-from newsletter.api.forms import problem_of
-from newsletter.api.times import told as told_time
+from newsletter.api.problems import problem_of
 from newsletter.posts.forms import ImageForm
 from newsletter.posts.models import Image
 from newsletter.posts.tasks import finish_pictures
@@ -95,7 +93,7 @@ def change_picture(request: ApiRequest, id: str, change: AltIn) -> Answer:  # no
     """Change what a picture says."""
     Image.objects.select_for_update().filter(digest=id).first()  # as a tag
     image = _picture(id)
-    conditions.demand(request, conditions.etag_of(_told(image)))
+    demand_match(request, etag_of(_told(image)))
     form = AltForm({"alt": change.alt}, instance=image)
     if not form.is_valid():
         raise problem_of(form, {})

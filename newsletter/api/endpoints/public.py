@@ -12,9 +12,8 @@ from django.utils import timezone
 from ninja import Query, Schema
 
 from newsletter.api.cursors import page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, paged
+from newsletter.api.endpoint import Answer, Endpoints, Number, paged, told_time
 from newsletter.api.problems import Problem
-from newsletter.api.times import told as told_time
 from newsletter.issues.feeds import entry_of as issue_entry
 from newsletter.issues.models import Issue, fetch_whole
 from newsletter.posts.feeds import entry_of as post_entry

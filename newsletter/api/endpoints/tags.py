@@ -9,11 +9,10 @@ from django.http import Http404
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api import conditions
 from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged
+from newsletter.api.endpoint import Answer, Endpoints, Number, Told, demand_match, etag_of, paged
 from newsletter.api.entrance import ApiRequest
-from newsletter.api.forms import problem_of
+from newsletter.api.problems import problem_of
 from newsletter.posts.admin import index_again
 from newsletter.posts.models import TAG_NAME_MAX, Tag
 from newsletter.publication.forms import TypedModelForm
@@ -71,7 +70,7 @@ def change_tag(request: ApiRequest, number: Number, change: TagChanges) -> Answe
     """Change the name of a tag or the end of its address."""
     Tag.objects.select_for_update().filter(pk=number).first()  # who else changes it now waits until this is compared
     tag = _tag(number)
-    conditions.demand(request, conditions.etag_of(_told(tag)))
+    demand_match(request, etag_of(_told(tag)))
     form = TagForm({"name": tag.name, "slug": tag.slug} | change.model_dump(exclude_unset=True), instance=tag)
     if not form.is_valid():
         raise problem_of(form, {})

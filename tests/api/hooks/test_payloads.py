@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.api.hooks.events import Event
-from newsletter.api.hooks.models import Call
-from newsletter.api.hooks.payloads import body_of
+from newsletter.api.hooks.calling import body_of
+from newsletter.api.hooks.models import Call, Event
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.history import Step
 from tests.factories import make_issue, make_post, make_subscriber

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 from ninja import Query, Schema
 
 from newsletter.api.cursors import LIMIT, LIMIT_MAX, read, written
-from newsletter.api.endpoint import Answer, Endpoints, Moment, Told, paged
-from newsletter.api.endpoints.readers.reading import SEE
+from newsletter.api.endpoint import Answer, Endpoints, Moment, Told, paged, told_time
+from newsletter.api.endpoints.readers import SEE
 from newsletter.api.entrance import ApiRequest
-from newsletter.api.times import told as told_time
 from newsletter.delivery.models import Event, Mailing
 from subscribers.models import Subscriber
 

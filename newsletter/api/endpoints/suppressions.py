@@ -8,14 +8,11 @@ from django.utils.translation import gettext as _
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api import conditions
 from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged
-from newsletter.api.endpoints.readers.reading import SEE
+from newsletter.api.endpoint import Answer, Endpoints, Number, Told, demand_match, etag_of, paged, told_time
+from newsletter.api.endpoints.readers import SEE
 from newsletter.api.entrance import ApiRequest
-from newsletter.api.forms import problem_of
-from newsletter.api.problems import Problem
-from newsletter.api.times import told as told_time
+from newsletter.api.problems import Problem, problem_of
 from subscribers import barring
 from subscribers.addresses import LENGTH_MAX
 from subscribers.finding import by_address
@@ -103,7 +100,7 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> Answer:
 def lift_suppression(request: ApiRequest, number: Number) -> HttpResponse:
     """Let an address be mailed again that was suppressed by hand. What it says of its reader's wish stands."""
     found = _suppression(number)
-    conditions.demand(request, conditions.etag_of(_told(found)))
+    demand_match(request, etag_of(_told(found)))
     if not barring.is_ours_to_lift(found):
         raise Problem("conflict", _("This ends by a new confirmation of the reader alone."))
     barring.before_lifting([found])
