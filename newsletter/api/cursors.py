@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
+from ninja import Query, Schema
 
 from newsletter.api.problems import Error, Problem
 from newsletter.mail import tokens
@@ -18,6 +19,20 @@ LIMIT, LIMIT_MAX = 20, 100
 CURSOR_MAX = 400  # characters
 PURPOSE = "api cursor"
 SIGNATURE = 16  # characters: our own cursors alone are read, so that nobody asks for a place that no page has named
+
+
+class Paging(Schema):
+    """Which page of a list, in the query of its address."""
+
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
+    cursor: Annotated[str, Query(max_length=CURSOR_MAX)] = ""
+
+
+class PageOf[T](Schema):
+    """A page as it is answered. next: the cursor of the page behind it; null if it is the last."""
+
+    items: list[T]
+    next: str | None
 
 
 @dataclass(frozen=True)

@@ -347,7 +347,7 @@ def test_when_time_will_change_pages_is_asked_once_for_all_of_them(client):
         for path in ("/posts/", post.get_absolute_url(), "/feed.xml", "/sitemap.xml"):
             assert client.get(path).status_code == 200
 
-    next_change = 'SELECT "posts_post"."id", "posts_post"."published_at" FROM'
+    next_change = 'SELECT "posts_post"."published_at"'
     asked = [query["sql"] for query in context if query["sql"].startswith(next_change)]
     assert len(asked) == 1, asked
 

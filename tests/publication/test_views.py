@@ -72,7 +72,7 @@ def test_a_page_that_is_made_for_one_reader_is_compressed_too(client, path):
 
     assert page.headers["Content-Encoding"] == "gzip"
     assert "Accept-Encoding" in page.headers["Vary"]
-    assert gzip.decompress(page.content).decode().startswith("<!DOCTYPE html>")
+    assert gzip.decompress(page.content).decode().lstrip().startswith("<!DOCTYPE html>")
 
 
 @pytest.mark.parametrize("asked", ["gzip;q=0", "br, gzip; q=0.0", "identity, gzip;q=0.1", ""])
@@ -81,7 +81,7 @@ def test_a_page_that_is_made_for_one_reader_goes_plain_to_whoever_refuses_gzip(c
 
     assert "Content-Encoding" not in page.headers
     assert "Accept-Encoding" in page.headers["Vary"]
-    assert page.content.startswith(b"<!DOCTYPE html>")
+    assert page.content.lstrip().startswith(b"<!DOCTYPE html>")
 
 
 def test_what_is_no_page_or_cannot_be_taken_is_sent_as_it_is(client, picture):

@@ -1,11 +1,11 @@
 """What providers, mail servers and readers reported of copies. There are millions: a page looks at so many, no more."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from ninja import Query, Schema
+from ninja import Query
 
-from newsletter.api.cursors import LIMIT, LIMIT_MAX, read, written
+from newsletter.api.cursors import PageOf, Paging, read, written
 from newsletter.api.endpoint import Answer, Endpoints, Moment, Told, paged, told_time
 from newsletter.api.endpoints.readers import SEE
 from newsletter.api.entrance import ApiRequest
@@ -52,21 +52,16 @@ class EventOut(Told):
 FIELDS = tuple(EventOut.model_fields)
 
 
-class EventsOut(Schema):
-    items: list[EventOut]
-    next: str | None
-
-
-class Wanted(Schema):
+class Wanted(Paging):
     """since: what we were told from then on. A page that has fewer than `limit` may be followed by others."""
 
     kind: Kind | None = None
     since: Moment | None = None
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
-    cursor: Annotated[str, Query(max_length=400)] = ""
 
 
-@events.reads("/events", scope="events:read", needs=(*SEE, "delivery.view_mailing"), returns=EventsOut, fields=FIELDS)
+@events.reads(
+    "/events", scope="events:read", needs=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut], fields=FIELDS
+)
 def list_events(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of events, those that we were told last first."""
     rows, following = _page(wanted)

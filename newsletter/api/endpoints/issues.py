@@ -8,14 +8,13 @@ from typing import Annotated, Any, Literal
 from django.conf import settings
 from django.db.models import OuterRef, Prefetch, Subquery
 from django.forms import inlineformset_factory
-from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Path, Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
+from newsletter.api.cursors import PageOf, Paging, page_of
 from newsletter.api.endpoint import Answer, Endpoints, Told, demand_match, etag_of, paged, told_time
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Error, Problem, problem_of
@@ -101,18 +100,11 @@ READ = ("issues.view_issue",)
 IssueNumber = Annotated[int, Path(ge=1, le=NUMBER_MAX)]
 
 
-class IssuesOut(Schema):
-    items: list[IssueOut]
-    next: str | None
-
-
-class Wanted(Schema):
+class Wanted(Paging):
     """Which issues. state: open is scheduled, being sent or paused. year: on the local calendar, of those sent."""
 
     state: Literal["draft", "open", "sent"] | None = None
     year: Annotated[int | None, Query(ge=1900, le=9998)] = None
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
-    cursor: Annotated[str, Query(max_length=400)] = ""
 
     def among(self, found: IssueQuerySet) -> IssueQuerySet:
         under_way = Mailing.objects.open().filter(kind=Mailing.Kind.ISSUE).values("issue")
@@ -126,7 +118,7 @@ class Wanted(Schema):
         return found.in_year(self.year) if self.year else found
 
 
-@issues.reads("/issues", scope="issues:read", needs=READ, returns=IssuesOut, fields=FIELDS)
+@issues.reads("/issues", scope="issues:read", needs=READ, returns=PageOf[IssueOut], fields=FIELDS)
 def list_issues(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of issues, the highest number first."""
     found = tellable(wanted.among(Issue.objects.all()))
@@ -142,14 +134,10 @@ def read_issue(request: ApiRequest, number: IssueNumber) -> Answer:
 
 def _told_of(number: int) -> dict[str, Any]:
     """Return an issue as it is told. Raises Http404."""
-    found = told(tellable(Issue.objects.filter(number=number)))
-    if not found:
-        raise Http404
-    return found[0]
+    return _told(get_object_or_404(tellable(Issue.objects.all()), number=number))
 
 
 def issue_of(number: int) -> Issue:
-    """Return the issue of a number. Raises Http404."""
     return get_object_or_404(Issue, number=number)
 
 

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from django.db.models import Q
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
+from newsletter.api.cursors import PageOf, Paging, page_of
 from newsletter.api.endpoint import (
     Answer,
     Endpoints,
@@ -97,19 +97,12 @@ posts = Endpoints(tags=["posts"])
 READ = ("posts.view_post",)
 
 
-class PostsOut(Schema):
-    items: list[PostOut]
-    next: str | None
-
-
-class Wanted(Schema):
+class Wanted(Paging):
     """Which posts. tag: the end of its address. changed_since: also a text that is not published yet counts."""
 
     state: State | None = None
     tag: Annotated[str, Query(max_length=60)] = ""
     changed_since: Moment | None = None
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
-    cursor: Annotated[str, Query(max_length=400)] = ""
 
     def among(self, found: PostQuerySet, now: datetime) -> PostQuerySet:
         match self.state:
@@ -126,7 +119,7 @@ class Wanted(Schema):
         return found
 
 
-@posts.reads("/posts", scope="posts:read", needs=READ, returns=PostsOut, fields=FIELDS)
+@posts.reads("/posts", scope="posts:read", needs=READ, returns=PageOf[PostOut], fields=FIELDS)
 def list_posts(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of posts, the newest first: all of them, or your own if you may not publish."""
     names = chosen_fields(request, FIELDS) or USUAL_OF_MANY
@@ -157,10 +150,7 @@ def _with_fields(item: dict[str, Any], names: Any) -> dict[str, Any]:
 def post_of(request: ApiRequest, number: int) -> Post:
     """Return a post that the user may look at. Raises Http404, in the same way for one of somebody else."""
     found = Post.objects.open_to(request.user).select_related("created_by").prefetch_related("tags")
-    post = found.filter(pk=number).first()
-    if post is None:
-        raise Http404
-    return post
+    return get_object_or_404(found, pk=number)
 
 
 checks = Endpoints(tags=["posts"])

@@ -5,13 +5,14 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from django.db.models import OuterRef, Prefetch, Subquery
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import LIMIT, LIMIT_MAX, Page, page_of, read, written
+from newsletter.api.cursors import Page, PageOf, Paging, page_of, read, written
 from newsletter.api.endpoint import Answer, Endpoints, Number, Told, demand_match, etag_of, paged, told_time
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Problem, problem_of
@@ -119,12 +120,7 @@ readers = Endpoints(tags=["readers"])
 SEE = ("subscribers.see_readers",)
 
 
-class ReadersOut(Schema):
-    items: list[ReaderOut]
-    next: str | None
-
-
-class Wanted(Schema):
+class Wanted(Paging):
     """Which readers. q: a part of an address or a name, or a whole address in any spelling.
 
     source: how they came. joined_from, joined_to: local days of their confirmation.
@@ -136,8 +132,6 @@ class Wanted(Schema):
     source: Literal["web", "import", "hand", "api"] | None = None
     joined_from: date | None = None
     joined_to: date | None = None
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
-    cursor: Annotated[str, Query(max_length=400)] = ""
 
     def among(self, found: SubscriberQuerySet) -> SubscriberQuerySet:
         for name, narrow in NARROWINGS.items():
@@ -146,7 +140,7 @@ class Wanted(Schema):
         return found
 
 
-@readers.reads("/readers", scope="readers:read", needs=SEE, returns=ReadersOut, fields=FIELDS)
+@readers.reads("/readers", scope="readers:read", needs=SEE, returns=PageOf[ReaderOut], fields=FIELDS)
 def list_readers(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of readers, the newest first. Nobody counts them."""
     found, term = wanted.among(Subscriber.objects.all()), wanted.q.strip()
@@ -176,23 +170,12 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: Wanted) -> Page
 def read_reader(request: ApiRequest, number: Number) -> Answer:
     """One reader, with the record of what they agreed to and took back."""
     item = told_reader(number)
-    return Answer(item | {"consents": consents_of(reader_of(number))}, etag=etag_of(item))
+    return Answer(item | {"consents": consents_of(get_object_or_404(Subscriber, pk=number))}, etag=etag_of(item))
 
 
 def told_reader(number: int) -> dict[str, Any]:
     """Return a reader as they are told. Raises Http404."""
-    found = told(tellable(Subscriber.objects.filter(pk=number)))
-    if not found:
-        raise Http404
-    return found[0]
-
-
-def reader_of(number: int) -> Subscriber:
-    """Return the reader of a number. Raises Http404."""
-    reader = Subscriber.objects.filter(pk=number).first()
-    if reader is None:
-        raise Http404
-    return reader
+    return _told(get_object_or_404(tellable(Subscriber.objects.all()), pk=number))
 
 
 CARE = ("subscribers.see_readers", "subscribers.change_subscriber")
@@ -294,7 +277,7 @@ def unsubscribe_reader(request: ApiRequest, number: Number, wish: Why) -> Answer
 )
 def erase_reader(request: ApiRequest, number: Number) -> HttpResponse:
     """Erase everything about a reader. A salted hash of the address stays, so that no import brings them back."""
-    reader = reader_of(number)
+    reader = get_object_or_404(Subscriber, pk=number)
     demand_match(request, etag_of(told_reader(number)))
     reader.erase()
     return HttpResponse(status=204)
@@ -302,7 +285,7 @@ def erase_reader(request: ApiRequest, number: Number) -> HttpResponse:
 
 def _act(number: int, name: str, wish: Why) -> Answer:
     """Do what a button of the desk does. Raises a Problem if it came to another end."""
-    reader, act = reader_of(number), ACTS[name]
+    reader, act = get_object_or_404(Subscriber, pk=number), ACTS[name]
     typed: dict[str, Any] = wish.model_dump(mode="json")
     form = act.form(typed)
     if not form.is_valid():
@@ -329,11 +312,6 @@ class DeliveryOut(Schema):
     words: str
 
 
-class DeliveriesOut(Schema):
-    items: list[DeliveryOut]
-    next: str | None
-
-
 class WantedDeliveries(Schema):
     cursor: Annotated[str, Query(max_length=400)] = ""
 
@@ -342,12 +320,12 @@ class WantedDeliveries(Schema):
     "/readers/{number:number}/deliveries",
     scope="deliveries:read",
     needs=(*SEE, "delivery.view_mailing"),
-    returns=DeliveriesOut,
+    returns=PageOf[DeliveryOut],
 )
 def list_deliveries(request: ApiRequest, number: Number, wanted: Query[WantedDeliveries]) -> Answer:
     """A page of the copies of a reader, those of the latest mailing first."""
     before = int(read(wanted.cursor, 1)[0]) if wanted.cursor else None
-    found, floor = copies_of(reader_of(number), before)
+    found, floor = copies_of(get_object_or_404(Subscriber, pk=number), before)
     items = [_delivery_told(mailing, copy) for mailing, copy in sorted(found, key=lambda one: -one[0].pk)]
     return paged(items, written([floor]) if floor else "")
 

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
+from newsletter.api.cursors import PageOf, Paging, page_of
 from newsletter.api.endpoint import Answer, Endpoints, Number, Told, demand_match, etag_of, paged, told_time
 from newsletter.api.endpoints.readers import SEE
 from newsletter.api.entrance import ApiRequest
@@ -36,18 +37,11 @@ class SuppressionOut(Told):
 FIELDS = tuple(SuppressionOut.model_fields)
 
 
-class SuppressionsOut(Schema):
-    items: list[SuppressionOut]
-    next: str | None
-
-
-class Wanted(Schema):
+class Wanted(Paging):
     """q: a whole address in any spelling, or the beginning of one."""
 
     q: Annotated[str, Query(max_length=LENGTH_MAX)] = ""
     reason: Reason | None = None
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
-    cursor: Annotated[str, Query(max_length=400)] = ""
 
 
 class SuppressionIn(Schema):
@@ -56,7 +50,7 @@ class SuppressionIn(Schema):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
-@suppressions.reads("/suppressions", scope="readers:read", needs=SEE, returns=SuppressionsOut, fields=FIELDS)
+@suppressions.reads("/suppressions", scope="readers:read", needs=SEE, returns=PageOf[SuppressionOut], fields=FIELDS)
 def list_suppressions(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of suppressed addresses, the newest first."""
     found = Suppression.objects.all()
@@ -73,7 +67,7 @@ def list_suppressions(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
 )
 def read_suppression(request: ApiRequest, number: Number) -> Answer:
     """One suppressed address."""
-    return Answer(_told(_suppression(number)))
+    return Answer(_told(get_object_or_404(Suppression, pk=number)))
 
 
 @suppressions.makes(
@@ -99,20 +93,13 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> Answer:
 )
 def lift_suppression(request: ApiRequest, number: Number) -> HttpResponse:
     """Let an address be mailed again that was suppressed by hand. What it says of its reader's wish stands."""
-    found = _suppression(number)
+    found = get_object_or_404(Suppression, pk=number)
     demand_match(request, etag_of(_told(found)))
     if not barring.is_ours_to_lift(found):
         raise Problem("conflict", _("This ends by a new confirmation of the reader alone."))
     barring.before_lifting([found])
     found.delete()
     return HttpResponse(status=204)
-
-
-def _suppression(number: int) -> Suppression:
-    found = Suppression.objects.filter(pk=number).first()
-    if found is None:
-        raise Http404
-    return found
 
 
 def _told(one: Suppression) -> dict[str, Any]:
