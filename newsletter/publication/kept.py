@@ -16,12 +16,11 @@ import math
 import pickle
 import re
 import time
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, wraps
+from functools import wraps
 from hashlib import sha256
 from http import HTTPStatus
 from itertools import product
@@ -219,7 +218,6 @@ class BoundedMemoryCache(BaseCache):
 
 LONGEST = timedelta(hours=1)
 COMPRESSION = 6
-GZIP = 16 + zlib.MAX_WBITS  # zlib's own number for that format
 NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
@@ -255,7 +253,7 @@ def kept[V: Callable[..., HttpResponse]](
             request.GET = QueryDict(query)
             response = view(request, *args, **kwargs)
             if request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK:
-                known = _remembered(request, until, now) if until else None
+                known = until(now) if until else None
                 ends = (known, getattr(response, "changes_at", None), now + LONGEST)
                 response.keep_until = min(at for at in ends if at)  # type: ignore[attr-defined]  # for the middleware
             return response
@@ -285,19 +283,6 @@ def asked_number(request: HttpRequest, name: str) -> int:
     if not NUMBER.fullmatch(asked):
         raise Http404
     return int(asked)
-
-
-def _remembered(request: HttpRequest, until: Callable[[datetime], datetime | None], now: datetime) -> datetime | None:
-    """Return `until(now)`, asked once for all pages of a version of the site: what it looks at moves the version on."""
-    version: int | None = getattr(request, "site_version", None)
-    if version is None:
-        return until(now)
-    key = f"until:{version}:{until.__module__}.{until.__qualname__}"
-    known: tuple[datetime | None] | None = caches["pages"].get(key)
-    if known is None or (known[0] is not None and known[0] <= now):
-        known = (until(now),)
-        caches["pages"].set(key, known, LONGEST.total_seconds())
-    return known[0]
 
 
 class KeptPagesMiddleware:
@@ -363,28 +348,7 @@ def _page(response: HttpResponse, until: datetime) -> KeptPage:
     headers = {name: value for name, value in response.items() if name != "Content-Length"}
     headers["ETag"] = f'W/"{sha256(response.content).hexdigest()[:20]}"'
     headers["Last-Modified"] = http_date(timezone.now().timestamp())
-    return KeptPage(until.timestamp(), headers, _compressed(response.content))
-
-
-def _compressed(content: bytes) -> bytes:
-    """Return `content` as gzip has it. The beginning that all pages share, with the sheet, is compressed once."""
-    end = content.find(b"</style>")
-    if end < 0:
-        return gzip.compress(content, COMPRESSION, mtime=0)
-    begun = _begun(content[:end])
-    rest = begun.packer.copy()
-    return begun.packed + rest.compress(content[end:]) + rest.flush()
-
-
-class _Begun(NamedTuple):
-    packed: bytes  # what came out already
-    packer: "zlib._Compress"
-
-
-@lru_cache(maxsize=8)
-def _begun(beginning: bytes) -> _Begun:
-    packer = zlib.compressobj(COMPRESSION, wbits=GZIP)
-    return _Begun(packer.compress(beginning), packer)
+    return KeptPage(until.timestamp(), headers, gzip.compress(response.content, COMPRESSION, mtime=0))
 
 
 def _answer(request: HttpRequest, page: KeptPage) -> HttpResponseBase:

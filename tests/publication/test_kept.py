@@ -338,20 +338,6 @@ def test_a_scheduled_post_is_there_at_its_minute(client, clock):
     assert "明早的文章" in text(client.get("/posts/"))
 
 
-def test_when_time_will_change_pages_is_asked_once_for_all_of_them(client):
-    make_publication()
-    post = make_post()
-    make_post("明天見", published_at=NOW + timedelta(days=1))
-
-    with CaptureQueriesContext(connection) as context:
-        for path in ("/posts/", post.get_absolute_url(), "/feed.xml", "/sitemap.xml"):
-            assert client.get(path).status_code == 200
-
-    next_change = 'SELECT "posts_post"."published_at"'
-    asked = [query["sql"] for query in context if query["sql"].startswith(next_change)]
-    assert len(asked) == 1, asked
-
-
 def test_of_two_scheduled_posts_each_is_there_at_its_minute(client, clock):
     make_post("先到的文章", published_at=NOW + timedelta(minutes=10))
     make_post("後到的文章", published_at=NOW + timedelta(minutes=20))
