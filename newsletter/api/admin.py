@@ -66,7 +66,6 @@ class TokenForm(TypedModelForm):
             del self.fields["may_schedule"]
 
     def clean_networks(self) -> str:
-        """Return networks as the rows keep them, one a line."""
         typed = self.cleaned_data["networks"].split()
         if len(typed) > NETWORKS_MAX:
             raise ValidationError(_("At most %(most)s networks."), params={"most": NETWORKS_MAX})

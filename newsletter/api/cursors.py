@@ -60,7 +60,6 @@ def page_of[M: Model](
 
 
 def _behind(by: Sequence[str], values: Sequence[Any]) -> Q:
-    """Return the condition for what stands lower than `values`."""
     lower = Q(**{f"{by[-1]}__lt": values[-1]})
     for name, value in zip(reversed(by[:-1]), reversed(values[:-1]), strict=True):
         lower = Q(**{f"{name}__lte": value}) & (Q(**{f"{name}__lt": value}) | lower)
@@ -68,14 +67,12 @@ def _behind(by: Sequence[str], values: Sequence[Any]) -> Q:
 
 
 def written(values: Sequence[Any]) -> str:
-    """Return values as a cursor."""
     plain = [{"at": one.isoformat()} if isinstance(one, datetime) else one for one in values]
     text = urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
     return f"{text}.{tokens.digest(PURPOSE, text)[:SIGNATURE]}"
 
 
 def read(cursor: str, length: int) -> list[Any]:
-    """Return the values of a cursor that `written` has made."""
     text, _dot, signature = cursor[:CURSOR_MAX].rpartition(".")
     known = [one[:SIGNATURE] for one in tokens.digests(PURPOSE, text)]
     if not signature.isascii() or not any(compare_digest(one, signature) for one in known):

@@ -37,7 +37,6 @@ from newsletter.publication.changes import Via, acting
 
 
 def told_time(at: datetime | None) -> str | None:
-    """Return a time as a program reads it."""
     return timezone.localtime(at).isoformat(timespec="seconds") if at else None
 
 

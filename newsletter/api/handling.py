@@ -117,7 +117,6 @@ def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _error(one: dict[str, Any]) -> Error:
-    """Return what pydantic found, and where."""
     what, (place, *parts) = sentence(one["type"], one.get("ctx", {})), one["loc"]
     if place == "body":  # then follows the name of the view's argument
         parts = parts[1:]

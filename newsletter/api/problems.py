@@ -130,7 +130,6 @@ def language_of(request: HttpRequest) -> str:
 
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """Return a problem as an answer."""
     language = language_of(request)
     with translation.override(language):
         body = _body(request, problem)

@@ -89,7 +89,6 @@ def _digest(request: HttpRequest) -> str:
 
 
 def forget(now: datetime) -> None:
-    """Delete the answers that have had their day."""
     KeptAnswer.objects.filter(claimed_at__lt=now - KEPT_FOR).delete()
 
 

@@ -8,5 +8,4 @@ from newsletter.api import repeats
 
 @shared_task(ignore_result=True)
 def forget_answers() -> None:
-    """Delete the answers that are no longer given again."""
     repeats.forget(timezone.now())

@@ -87,7 +87,6 @@ def description() -> Facts:
 
 
 def operations(made: Facts) -> list[tuple[str, str, Facts]]:
-    """Return path, method and description of each endpoint."""
     paths: dict[str, Facts] = made["paths"]
     return [(path, method, one[method]) for path, one in paths.items() for method in METHODS if method in one]
 

@@ -132,7 +132,6 @@ def provider_name(entry: dict[str, Any]) -> str:
 
 
 def _limits_apart(parts: SplitResult) -> tuple[SplitResult, Limits]:
-    """Return a URL without the options that limit it, and these."""
     given = dict(parse_qsl(parts.query))
     rate = _rate("rate", given["rate"]) if "rate" in given else None
     domains = dict(_domain_rate(pair) for pair in given.get("domain_rate", "").split(",") if pair.strip())

@@ -46,7 +46,6 @@ def tidy(text: str) -> str:
 
 
 def width(text: str) -> int:
-    """Return how many columns of a terminal `text` takes."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)

@@ -65,7 +65,6 @@ class Key:
 
     @property
     def record(self) -> str:
-        """Return the text of its DNS record."""
         return f"v=DKIM1; k={self.kind}; p={base64.b64encode(self._public()).decode()}"
 
     def _public(self) -> bytes:

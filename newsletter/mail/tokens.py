@@ -26,7 +26,6 @@ SALT_LENGTH = 12  # characters: 72 bits
 
 
 def new_salt() -> str:
-    """Return the random value of a new row, to bind its tokens to."""
     return secrets.token_urlsafe(SALT_LENGTH * 3 // 4)
 
 
@@ -132,7 +131,6 @@ def digests(purpose: str, text: str) -> list[str]:
 
 
 def digester(purpose: str) -> Callable[[str], str]:
-    """Return what computes many digests of one purpose."""
     mac = _mac(_key(purpose, settings.SECRET_KEY))
     return lambda text: mac(text.encode()).hex()[:32]
 

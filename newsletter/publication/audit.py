@@ -83,7 +83,6 @@ class Entry:
 
     @property
     def day(self) -> date:
-        """Return the local day."""
         return timezone.localtime(self.at).date()
 
 

@@ -50,13 +50,11 @@ def capability[V: Callable[..., HttpResponse]](view: V) -> V:
 
 
 def refused(request: HttpRequest) -> HttpResponse:
-    """Answer 403 to a form that another site has sent."""
     text = _("This form was sent from another site. Please open the page here and send it again.")
     return _shut(request, _("That did not come from here"), text, status=403)
 
 
 def too_many(request: HttpRequest, *, seconds: int) -> HttpResponse:
-    """Answer 429, and say when the door opens again."""
     text = _("There have been many attempts from your network or for this address. Please try again at %(time)s.")
     text %= {"time": opening(seconds, timezone.now())}
     response = _shut(request, _("One moment, please"), text, status=429)

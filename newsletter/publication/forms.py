@@ -138,8 +138,6 @@ class PublicationForm(TypedModelForm):
 
 
 class LetterForm(PublicationForm):
-    """What the newsletter is, and for whom."""
-
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=zone_groups)
 
     class Meta(PublicationForm.Meta):
@@ -151,8 +149,6 @@ class LetterForm(PublicationForm):
 
 
 class LookForm(PublicationForm):
-    """How the site and the mails look."""
-
     logo = forms.FileField(
         label=_("Logo"),
         required=False,
@@ -182,7 +178,6 @@ class LookForm(PublicationForm):
         return _prepared(self.cleaned_data["logo"], "logo", with_halo)
 
     def clean_face(self) -> Any:
-        """Return the prepared photograph, cut to a square."""
         return _prepared(self.cleaned_data["face"], "face", squared)
 
     def clean(self) -> dict[str, Any]:
@@ -211,8 +206,6 @@ def _prepared(chosen: Any, name: str, change: Callable[[bytes], bytes]) -> Any:
 
 
 class SenderForm(PublicationForm):
-    """From whom the mails come, and where what comes back goes."""
-
     class Meta(PublicationForm.Meta):
         fields = (
             *("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address"),
@@ -240,8 +233,6 @@ def countries() -> list[tuple[Any, Any]]:
 
 
 class RhythmForm(PublicationForm):
-    """When issues leave."""
-
     holiday_country = forms.ChoiceField(
         label=_("holidays of"),
         choices=countries,

@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 
 def is_away(server: str) -> bool:
-    """Return whether `server` failed a moment ago and is not to be asked now."""
     return bool(caches["spare"].get(f"away:{server}"))
 
 

@@ -417,7 +417,6 @@ class Publication(models.Model):
 
     @property
     def sender(self) -> tuple[str, str]:
-        """Return display name and address of the sender."""
         return self.sender_name or self.name, self.sender_email
 
     def spelled(self) -> tuple[str, ...]:

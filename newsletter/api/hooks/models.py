@@ -90,7 +90,6 @@ class Hook(models.Model):
         return urlsplit(self.url).hostname or self.url
 
     def keys(self, now: datetime) -> list[str]:
-        """Return the secrets that sign now."""
         is_replaced = self.old_secret and self.old_secret_until and self.old_secret_until > now
         return [self.secret, self.old_secret] if is_replaced else [self.secret]
 
@@ -197,6 +196,5 @@ class Call(models.Model):
         self.save(update_fields=["state", "settled_at"])
 
     def tried(self, now: datetime, **answer: object) -> None:
-        """Write down what a try brought."""
         values = {"tries": F("tries") + 1, "tried_at": now, **answer}
         Call.objects.filter(pk=self.pk).update(**values)

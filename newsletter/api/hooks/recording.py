@@ -58,7 +58,6 @@ class Source:
 
 
 def _case(column: str, events: Mapping[Any, Event]) -> str:
-    """Return the event that belongs to a value of a column, or NULL."""
     cases = (f"WHEN '{value}' THEN '{event.value}'" for value, event in events.items())
     return f"CASE {column} {' '.join(cases)} END"
 

@@ -176,7 +176,6 @@ def _settle(made: Made, answer: Answer) -> bool:
 
 
 def _failed(hook: Hook, answer: Answer, now: datetime) -> bool:
-    """Leave a hook alone for a while, or for good."""
     fresh = Hook.objects.get(pk=hook.pk)
     failures, since = fresh.failures + 1, fresh.failing_since or now
     off = ""

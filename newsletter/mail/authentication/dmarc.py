@@ -15,8 +15,6 @@ REPORT_TO = re.compile(r"mailto:[^@\s,!]+@([^@\s,!]+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Record:
-    """A DMARC record, and the domain that publishes it."""
-
     domain: str
     text: str
 

@@ -29,7 +29,6 @@ class Spf:
 
     @property
     def is_open(self) -> bool:
-        """Return whether it lets everybody send."""
         terms = self.records[0].lower().split() if len(self.records) == 1 else []
         return "+all" in terms or "all" in terms
 

@@ -81,7 +81,6 @@ def _checked(data: bytes) -> tuple[Image.Image, bool]:
 
 
 def _refuse_bombs(image: Image.Image, data: bytes) -> None:
-    """Refuse what takes too long or too much to decode, by what its head says."""
     _refuse_size(*image.size)
     if image.format in {"JPEG", "MPO"} and data.count(_START_OF_SCAN) > SCANS_MAX:
         raise _unreadable()
