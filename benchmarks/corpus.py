@@ -57,7 +57,7 @@ def posts(folder: Path) -> Iterator[tuple[str, str]]:
 
 def losses(source: str) -> dict[str, list[str]]:
     """Return what a post loses, by kind."""
-    from newsletter.mail.text.plaintext import text_from_html
+    from newsletter.mail.plaintext import text_from_html
     from newsletter.posts.markdown import render
     from newsletter.posts.proofreading import masking
     from newsletter.posts.text import comparison
@@ -109,7 +109,7 @@ def generated(count: int, first: int, shown: int) -> None:
 
 def _forms(source: str) -> tuple[str, str, str, str]:
     """Return the words of page, mail, text part and feed."""
-    from newsletter.mail.text.plaintext import text_from_html
+    from newsletter.mail.plaintext import text_from_html
     from newsletter.posts import syndication
     from newsletter.posts.markdown import render
 

@@ -21,7 +21,7 @@ TAGS = re.compile(r"<[^>]*>")
 
 def places(source: str, around: int) -> Iterator[str]:
     """Yield each place of the mail of `source` that got a space, with what stands around it."""
-    from newsletter.mail.text.spacing import spaced_html
+    from newsletter.mail.spacing import spaced_html
     from newsletter.posts.markdown import render
     from newsletter.publication.models import Publication
 

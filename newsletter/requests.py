@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 
 from newsletter.mail import logs
 from newsletter.operation.metrics.requests import observe
-from newsletter.publication.limits.rates import client_address
+from newsletter.publication.limits import client_address
 
 LINE_MAX = 300  # characters of a line about a refusal
 HEADER = "X-Request-ID"

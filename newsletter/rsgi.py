@@ -27,7 +27,7 @@ from django.conf import settings
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
 from newsletter.operation.metrics import requests
-from newsletter.publication.limits import bodies
+from newsletter.publication import bodies
 from newsletter.wsgi import application as django
 
 LIVENESS = "/healthz"  # answered here while all threads are busy: who asks would end the server for answering late

@@ -135,10 +135,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "newsletter.publication.middleware.StaticFilesMiddleware",
     "newsletter.publication.middleware.CompressedPagesMiddleware",
-    "newsletter.publication.kept.pages.KeptPagesMiddleware",
+    "newsletter.publication.kept.KeptPagesMiddleware",
     "newsletter.publication.middleware.PolicyMiddleware",
     "newsletter.publication.middleware.PublicationMiddleware",
-    "newsletter.publication.limits.bodies.BodiesMiddleware",
+    "newsletter.publication.bodies.BodiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -183,7 +183,7 @@ STORAGES = {
         "BACKEND": f"newsletter.publication.pictures.storages.{'InBucket' if MEDIA_STORAGE_URL else 'Folder'}",
         "OPTIONS": {"url": MEDIA_STORAGE_URL} if MEDIA_STORAGE_URL else {},
     },
-    "staticfiles": {"BACKEND": "newsletter.publication.static_files.MinifyingStorage"},
+    "staticfiles": {"BACKEND": "newsletter.publication.headers.MinifyingStorage"},
 }
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site uses them
 WHITENOISE_USE_FINDERS = False
@@ -236,12 +236,12 @@ CACHES: dict[str, dict[str, Any]] = {
     "default": _counters,  # of the public forms: shared by all processes where there is Redis
     "spare": _counters | {"LOCATION": "spare"},  # what this process knows by itself while Redis does not answer
     "pages": {  # what can be made anew, never in Redis: docs/decisions/0035. A page has 10 KB.
-        "BACKEND": "newsletter.publication.kept.memory.BoundedMemoryCache",
+        "BACKEND": "newsletter.publication.kept.BoundedMemoryCache",
         "OPTIONS": {"MAX_ENTRIES": 5_000, "MAX_BYTES": 32 * 1024 * 1024},
     },
 }
 if REDIS_URL:
-    CACHES["default"] = {"BACKEND": "newsletter.publication.limits.counters.PromptRedisCache", "LOCATION": REDIS_URL}
+    CACHES["default"] = {"BACKEND": "newsletter.publication.limits.PromptRedisCache", "LOCATION": REDIS_URL}
 
 # A page waits for a silent queue for a second at most; kombu's own waits for ever, and tries again.
 REDIS_QUEUE = {"visibility_timeout": 600, "unacked_restore_throttle": 1, "max_retries": 0}

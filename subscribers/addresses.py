@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import idna
 from django.utils.translation import gettext as _
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from newsletter.mail.characters import nfc, nfkc, without_hidden
 
@@ -57,13 +58,6 @@ def normalise(text: str) -> str:
 
 
 def _examined(text: str) -> str:
-    # Nearly every address is ordinary, and the library takes each process 15 ms to load.
-    from email_validator import (  # noqa: PLC0415 - as above
-        SPECIAL_USE_DOMAIN_NAMES,
-        EmailNotValidError,
-        validate_email,
-    )
-
     # Reserved names such as mail.test or a company's .local are the operator's own business; the library's
     # documentation gives this way to say so.
     SPECIAL_USE_DOMAIN_NAMES.clear()

@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from newsletter.publication import actors
+from newsletter.publication import changes
 from newsletter.publication.forms import TypedModelForm
 from subscribers import acting, barring, finding, signup
 from subscribers.acting import Occasion
@@ -159,7 +159,7 @@ class SubscriberAdmin(AddressAdmin):
             obj.save(update_fields=["name"])
         else:
             signup.enrol(obj, Circumstances(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
-        acting.retag(obj, form.cleaned_data["tag_names"], Occasion(timezone.now(), by=actors.current().by))
+        acting.retag(obj, form.cleaned_data["tag_names"], Occasion(timezone.now(), by=changes.current_actor().by))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a deleted reader would come back with the next import; see `erase`

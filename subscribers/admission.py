@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from newsletter.publication.limits.rates import is_over
-from newsletter.publication.limits.windows import closed_seconds, has_come_to, left
+from newsletter.publication.limits import closed_seconds, has_come_to, is_over, left
 
 MINUTES_10, HOUR = 600, 3600  # seconds
 FREE = 10  # sign-ups of one network within ten minutes, before each is asked for one more button

@@ -14,7 +14,7 @@ import altcha
 from django.conf import settings
 
 from newsletter.mail.tokens import digest
-from newsletter.publication.limits.rates import is_over
+from newsletter.publication.limits import is_over
 from subscribers.addresses import key
 
 ALGORITHM = "PBKDF2/SHA-256"

@@ -22,7 +22,7 @@ from newsletter.posts.models import tag_names
 from newsletter.posts.search import folding
 from newsletter.posts.search.folding import fold, hits, terms
 from newsletter.posts.urls import AddressConverter
-from newsletter.publication.limits import doors, rates
+from newsletter.publication import doors, limits
 from newsletter.publication.pictures.uploads import Picture
 from subscribers.addresses import AddressError, key, normalise, one_line
 from subscribers.forms import AddressField, NameForm, PauseForm, SignupForm, SuppressionForm
@@ -88,7 +88,7 @@ def csv_table(text: str) -> None:
 
 
 def behind_a_proxy(text: str) -> None:
-    rates.client_address(RequestFactory().get("/", headers={"X-Forwarded-For": f"{text}, {text}"}))
+    limits.client_address(RequestFactory().get("/", headers={"X-Forwarded-For": f"{text}, {text}"}))
 
 
 def origin(text: str) -> None:
@@ -115,7 +115,7 @@ DOORS: dict[str, Callable[[str], object]] = {
     "a token": lambda text: (tokens.opens(text, "confirm"), tokens.number_of(text)),
     "a proxy's header": behind_a_proxy,
     "an origin": origin,
-    "an IP address": rates.neighbourhood,
+    "an IP address": limits.neighbourhood,
     "a mailbox": headers.parsed,
     "a display name in a header": refusing(
         lambda text: headers.written_mailboxes("To", [(one_line(text), "a@example.org")], "\r\n"), ValueError
@@ -299,9 +299,9 @@ STRANGERS = {
     "newsletter.posts.search.folding.PHRASE": '"a「」 ',
     "newsletter.posts.search.folding.RUN": "中a.+#",
     "subscribers.addresses._IN_TEXT": "a@. ",
-    "newsletter.publication.kept.pages.NUMBER": "10a",
+    "newsletter.publication.kept.NUMBER": "10a",
     "subscribers.addresses._HYPHEN_TAGS": "yahoo.com",
-    "newsletter.mail.text.salutations.DROPPED": "a<&",
+    "newsletter.mail.salutations.DROPPED": "a<&",
     "subscribers.forms.ADVERTISEMENT": "aw.",
     "subscribers.addresses._ORDINARY": "a@.-_",
     "subscribers.addresses._SUBDOMAINS": "a@.fastmail.com",
@@ -314,7 +314,7 @@ CUT_BEFORE = {
     "newsletter.posts.search.folding.PHRASE": folding.QUERY_MAX,
     "newsletter.delivery.events.reading.verdicts.QUOTED": 500,
     "newsletter.mail.replies.QUOTED": 500,
-    "newsletter.mail.text.salutations.DROPPED": 80,
+    "newsletter.mail.salutations.DROPPED": 80,
     "subscribers.forms.ADVERTISEMENT": 80,
     "subscribers.origins._HOST": 2000,
     "subscribers.origins._NOT_KEPT": 40,

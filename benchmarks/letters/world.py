@@ -29,7 +29,7 @@ from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail.due import MAILER
 from newsletter.mail.message import Mail
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 from newsletter.publication.models import Publication
 from subscribers.mails.rendering import about_change, answer, fresh_link, reminder
 from subscribers.models import Pause, Subscriber

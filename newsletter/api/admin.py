@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.api import tokens
 from newsletter.api.models import Token
-from newsletter.api.scopes import SCHEDULE, SCOPES
+from newsletter.api.tokens import SCHEDULE, SCOPES
 from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.operation.accounts import roles
 from newsletter.publication.audit import AuditedAdmin
@@ -66,7 +66,6 @@ class TokenForm(TypedModelForm):
             del self.fields["may_schedule"]
 
     def clean_networks(self) -> str:
-        """Return networks as the rows keep them, one a line."""
         typed = self.cleaned_data["networks"].split()
         if len(typed) > NETWORKS_MAX:
             raise ValidationError(_("At most %(most)s networks."), params={"most": NETWORKS_MAX})

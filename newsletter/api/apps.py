@@ -8,6 +8,6 @@ class ApiConfig(AppConfig):
     verbose_name = _("For programs")
 
     def ready(self) -> None:
-        from newsletter.api import bodies  # noqa: PLC0415  # needs the apps
+        from newsletter.api import tokens  # noqa: PLC0415  # needs the apps
 
-        bodies.register()
+        tokens.register_body_limit()

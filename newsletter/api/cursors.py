@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
+from ninja import Query, Schema
 
 from newsletter.api.problems import Error, Problem
 from newsletter.mail import tokens
@@ -18,6 +19,20 @@ LIMIT, LIMIT_MAX = 20, 100
 CURSOR_MAX = 400  # characters
 PURPOSE = "api cursor"
 SIGNATURE = 16  # characters: our own cursors alone are read, so that nobody asks for a place that no page has named
+
+
+class Paging(Schema):
+    """Which page of a list, in the query of its address."""
+
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
+    cursor: Annotated[str, Query(max_length=CURSOR_MAX)] = ""
+
+
+class PageOf[T](Schema):
+    """A page as it is answered. next: the cursor of the page behind it; null if it is the last."""
+
+    items: list[T]
+    next: str | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,6 @@ def page_of[M: Model](
 
 
 def _behind(by: Sequence[str], values: Sequence[Any]) -> Q:
-    """Return the condition for what stands lower than `values`."""
     lower = Q(**{f"{by[-1]}__lt": values[-1]})
     for name, value in zip(reversed(by[:-1]), reversed(values[:-1]), strict=True):
         lower = Q(**{f"{name}__lte": value}) & (Q(**{f"{name}__lt": value}) | lower)
@@ -53,14 +67,12 @@ def _behind(by: Sequence[str], values: Sequence[Any]) -> Q:
 
 
 def written(values: Sequence[Any]) -> str:
-    """Return values as a cursor."""
     plain = [{"at": one.isoformat()} if isinstance(one, datetime) else one for one in values]
     text = urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
     return f"{text}.{tokens.digest(PURPOSE, text)[:SIGNATURE]}"
 
 
 def read(cursor: str, length: int) -> list[Any]:
-    """Return the values of a cursor that `written` has made."""
     text, _dot, signature = cursor[:CURSOR_MAX].rpartition(".")
     known = [one[:SIGNATURE] for one in tokens.digests(PURPOSE, text)]
     if not signature.isascii() or not any(compare_digest(one, signature) for one in known):

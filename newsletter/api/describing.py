@@ -31,18 +31,12 @@ HEADERS: dict[str, Facts] = {
     "ETag": {"schema": TEXT, "description": "The state that was answered: for If-Match and If-None-Match."},
     "Link": {"schema": TEXT, "description": 'The next page, as rel="next".'},
     "Location": {"schema": TEXT, "description": "Where it is from now on."},
-    "RateLimit": {
-        "schema": TEXT,
-        "description": "How many requests are left (r), and in how many seconds all are (t).",
-    },
-    "RateLimit-Policy": {"schema": TEXT, "description": "How many requests (q) in how many seconds (w)."},
     "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."},
     "WWW-Authenticate": {"schema": TEXT, "description": "Bearer."},
     "Allow": {"schema": TEXT, "description": "The methods of this address."},
     "X-Request-ID": {"schema": TEXT, "description": "The number of the request, as in our log."},
 }
 ALWAYS = ("X-Request-ID",)
-PACED = ("RateLimit", "RateLimit-Policy")
 PROBLEM: Facts = {
     "type": "object",
     "description": "RFC 9457.",
@@ -89,7 +83,7 @@ def problem_responses() -> dict[str, Facts]:
 
 def responses_of(demands: Demands) -> dict[int, Facts]:
     """Return every answer but the body of the good one, which its schema describes."""
-    own = [*ALWAYS, *PACED, *(("Location",) if demands.status == HTTPStatus.CREATED else ())]
+    own = [*ALWAYS, *(("Location",) if demands.status == HTTPStatus.CREATED else ())]
     found: dict[int, Facts] = {demands.status: {"headers": named(own)}}
     if demands.method == "GET":
         found[304] = {"description": "Who asks has it already.", "headers": named(["ETag", *ALWAYS])}

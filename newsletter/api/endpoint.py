@@ -16,23 +16,54 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, datetime
 from functools import wraps
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, cast
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.http import urlencode
+from django.utils import timezone
+from django.utils.http import parse_etags, urlencode
 from django.utils.translation import gettext as _
 from ninja import Path, Router, Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict
 
-from newsletter.api import conditions
+from newsletter.api import repeats
 from newsletter.api.describing import Demands, parameters_of, public_responses, responses_of
 from newsletter.api.entrance import JSON, ApiRequest, Entrance
-from newsletter.api.handling import repeats
 from newsletter.api.problems import Error, Problem
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
+
+
+def told_time(at: datetime | None) -> str | None:
+    return timezone.localtime(at).isoformat(timespec="seconds") if at else None
+
+
+def etag_of(body: Any) -> str:
+    """Return the strong ETag of something as it is now. body: all of it, whatever fields are asked for."""
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
+    return f'"{sha256(text.encode()).hexdigest()[:24]}"'
+
+
+def is_known(request: HttpRequest, etag: str) -> bool:
+    """Return whether who asks has this state already (If-None-Match compares weakly: section 13.1.2)."""
+    given = parse_etags(request.headers.get("If-None-Match", ""))
+    return "*" in given or etag in {one.removeprefix("W/") for one in given}
+
+
+def demand_match(request: HttpRequest, etag: str) -> None:
+    """Raise a Problem unless who changes something names the state that it has now, or “*” for whatever it is."""
+    given = parse_etags(request.headers.get("If-Match", ""))
+    if not ({"*", etag} & set(given)):
+        raise Problem("changed", headers={"ETag": etag})
+
+
+def demand_match_header(request: HttpRequest) -> None:
+    """Raise a Problem if there is no If-Match at all."""
+    if not request.headers.get("If-Match", "").strip():
+        raise Problem("etag-missing")
+
 
 type View = Callable[..., "Answer | HttpResponseBase"]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -177,7 +208,7 @@ def _changing(view: View, demands: Demands) -> View:
     def changed(request: ApiRequest, **given: Any) -> HttpResponse:
         def work() -> HttpResponse:
             if demands.has_match:
-                conditions.demand_header(request)
+                demand_match_header(request)
             with transaction.atomic():
                 return cast("HttpResponse", responded(request, view(request, **given)))  # only what is read streams
 
@@ -216,16 +247,16 @@ def responded(request: HttpRequest, answer: Answer | HttpResponseBase, fields: S
         headers["Location"] = answer.location
     if answer.more:
         headers["Link"] = _next_link(request, answer.more)
-    if etag := conditions.etag_of(answer.body) if answer.etag is None else answer.etag:
+    if etag := etag_of(answer.body) if answer.etag is None else answer.etag:
         headers["ETag"] = etag
-        if request.method in {"GET", "HEAD"} and conditions.is_known(request, etag):
+        if request.method in {"GET", "HEAD"} and is_known(request, etag):
             return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     text = json.dumps(_only(answer, fields), ensure_ascii=False)
     return HttpResponse(text, status=answer.status, content_type=JSON, headers=headers)
 
 
 def _public(request: HttpRequest, answer: Answer) -> HttpResponse:
-    """Return an answer without ETag and caching: newsletter/publication/kept/pages.py adds both, as to a page."""
+    """Return an answer without ETag and caching: newsletter/publication/kept.py adds both, as to a page."""
     response = HttpResponse(json.dumps(answer.body, ensure_ascii=False), content_type=JSON)
     if answer.more:
         response.headers["Link"] = _next_link(request, answer.more)

@@ -1,6 +1,7 @@
 """Who asks: the token of a request, whether it may do what is asked, and how often."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.models import User
@@ -10,11 +11,11 @@ from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
 from newsletter.api import tokens
-from newsletter.api.handling import paces
 from newsletter.api.models import Token
 from newsletter.api.problems import Problem
-from newsletter.publication.limits.rates import client_address, neighbourhood
+from newsletter.publication.limits import client_address, closed_seconds, neighbourhood
 
+REQUESTS, WRONG_TOKENS, SECONDS = 600, 30, 60  # of one token, and from one network, in so many seconds
 JSON, FORM = "application/json", "multipart/form-data"
 
 
@@ -23,7 +24,6 @@ class ApiRequest(HttpRequest):
 
     auth: Token
     user: User
-    pace: paces.Pace
 
 
 class Entrance(HttpBearer):
@@ -41,12 +41,11 @@ class Entrance(HttpBearer):
         now = timezone.now()
         token = tokens.carried(request.META, now)
         if token is None:
-            _refuse_guessing(request)
+            _refuse_too_many("api-wrong-token", neighbourhood(client_address(request)), WRONG_TOKENS, now)
             raise Problem("unauthorized")
         asked = cast("ApiRequest", request)
-        asked.user, asked.auth, asked.pace = token.user, token, paces.take(paces.TOKENS, str(token.pk))
-        if asked.pace.is_over:
-            raise Problem("too-many", headers={"Retry-After": str(asked.pace.wait_seconds)})
+        asked.user, asked.auth = token.user, token
+        _refuse_too_many("api-token", str(token.pk), REQUESTS, now)
         self._refuse_unless_open(asked)
         Token.objects.note_use(token, now)
         _refuse_media_type(request, self.takes)
@@ -75,10 +74,9 @@ def demand_right(request: ApiRequest, right: str) -> None:
         raise Problem("forbidden", _("The account of the token lacks the right “%(right)s”.") % {"right": right})
 
 
-def _refuse_guessing(request: HttpRequest) -> None:
-    pace = paces.take(paces.WRONG, neighbourhood(client_address(request)))
-    if pace.is_over:
-        raise Problem("too-many", headers={"Retry-After": str(pace.wait_seconds)})
+def _refuse_too_many(door: str, who: str, limit: int, now: datetime) -> None:
+    if seconds := closed_seconds(door, who, limit=limit, seconds=SECONDS, now=now):
+        raise Problem("too-many", headers={"Retry-After": str(seconds)})
 
 
 def _refuse_media_type(request: HttpRequest, takes: str) -> None:

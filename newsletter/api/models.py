@@ -67,7 +67,6 @@ class Token(models.Model):
         return not has_ended and self.user.is_active and self.user.is_staff
 
     def takes(self, address: str) -> bool:
-        """Return whether it may be used from an IP address."""
         if not self.networks:
             return True
         try:

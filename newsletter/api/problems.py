@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.functional import Promise
@@ -129,7 +130,6 @@ def language_of(request: HttpRequest) -> str:
 
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """Return a problem as an answer."""
     language = language_of(request)
     with translation.override(language):
         body = _body(request, problem)
@@ -161,3 +161,13 @@ def _body(request: HttpRequest, problem: Problem) -> dict[str, Any]:
 def _error(error: Error) -> dict[str, str]:
     place = {"pointer": error.pointer} if error.pointer else {"parameter": error.parameter} if error.parameter else {}
     return {"detail": error.detail} | place
+
+
+def problem_of(form: BaseForm, names: Mapping[str, str]) -> Problem:
+    """Return the problem that says what is wrong in a form. names: of its fields, where the API has another."""
+    errors = [
+        Error(str(text), pointer="" if name == "__all__" else f"/{names.get(name, name)}")
+        for name, texts in form.errors.items()
+        for text in texts
+    ]
+    return Problem("invalid", errors=errors)

@@ -3,10 +3,9 @@
 from celery import shared_task
 from django.utils import timezone
 
-from newsletter.api.handling import repeats
+from newsletter.api import repeats
 
 
 @shared_task(ignore_result=True)
 def forget_answers() -> None:
-    """Delete the answers that are no longer given again."""
     repeats.forget(timezone.now())

@@ -1,15 +1,50 @@
-"""Making tokens, and finding the one that a request carries."""
+"""Tokens: what one may be for, how it is made and found in a request, and how much a request with one may send."""
 
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
+from newsletter.api import problems
 from newsletter.api.models import PREFIX_LENGTH, Token, digest_of
-from newsletter.api.scopes import SCOPES
 from newsletter.operation.accounts import factors
+from newsletter.publication import bodies
+
+SCHEDULE = "issues:schedule"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """needs: the rights of the desk that its user must have; each endpoint asks for those that it needs again."""
+
+    label: Promise
+    needs: tuple[str, ...]
+
+
+SEE, CARE = "subscribers.see_readers", "subscribers.change_subscriber"
+SCOPES: dict[str, Scope] = {
+    "posts:read": Scope(_("read posts, drafts too, pictures and tags"), ("posts.view_post",)),
+    "posts:write": Scope(_("write drafts, change texts, upload pictures"), ("posts.change_post",)),
+    "posts:publish": Scope(_("publish posts, and take them back"), ("posts.publish_post",)),
+    "issues:read": Scope(_("read issues, and what became of their mailings"), ("issues.view_issue",)),
+    "issues:write": Scope(_("compose issues and rehearse them"), ("issues.change_issue",)),
+    SCHEDULE: Scope(_("schedule issues, and pause or cancel their mailings"), ("issues.send_issue",)),
+    "readers:read": Scope(_("see who the readers are"), (SEE,)),
+    "readers:write": Scope(_("add, tag, pause, unsubscribe and erase readers"), (SEE, CARE)),
+    "readers:export": Scope(_("take the list of readers away"), (SEE, "subscribers.export_readers")),
+    "deliveries:read": Scope(_("see which copies a reader got"), (SEE, "delivery.view_mailing")),
+    "events:read": Scope(_("see bounces, complaints and other events"), (SEE, "delivery.view_mailing")),
+    "imports:write": Scope(_("import readers"), (SEE, "subscribers.add_subscriber")),
+    "health:read": Scope(_("see whether the installation is well"), ("publication.view_publication",)),
+}
+
 
 MARK = "nl_"  # so that a search for leaked secrets finds it
 SECRET_MAX = 200  # characters of a header that are looked at
@@ -43,3 +78,21 @@ def carried(environ: Mapping[str, Any], now: datetime) -> Token | None:
         return None
     token = Token.objects.opened_by(secret.strip(), now)
     return None if token is None or factors.is_missing(token.user) else token
+
+
+PREFIX, IMPORTS = "/api/v1/", "/api/v1/imports"
+
+
+def body_limit(environ: dict[str, Any]) -> int:
+    """Return how many bytes a request may send. Asks the database for its token."""
+    if carried(environ, timezone.now()) is None:
+        return bodies.PUBLIC
+    return bodies.READERS if environ.get("PATH_INFO") == IMPORTS else bodies.DESK
+
+
+def refused_body(request: HttpRequest, most: int) -> HttpResponse:
+    return problems.answer(request, problems.TooLarge(most))
+
+
+def register_body_limit() -> None:
+    bodies.DOORS[PREFIX] = bodies.Door(body_limit, refused_body)

@@ -1,32 +1,135 @@
-"""The API: its endpoints, each in a module of endpoints/, and how it describes itself."""
+"""The API: its endpoints, each in a module of endpoints/, its description (OpenAPI 3.1), and its addresses."""
 
+import json
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
-from newsletter.api.endpoints import checking, health, imports, pictures, post_writing, public, tags
-from newsletter.api.endpoints.issues import scheduling, writing
-from newsletter.api.endpoints.readers import acting, deliveries, events, exports, suppressions
-from newsletter.api.handling import failures
-from newsletter.api.handling.reading import StrictParser
+from newsletter import converters  # noqa: F401 - registers <number:…>
+from newsletter.api import handling
+from newsletter.api.describing import HEADERS, PROBLEM, Facts, problem_responses
+from newsletter.api.endpoints import (
+    events,
+    health,
+    imports,
+    issues,
+    mailings,
+    pictures,
+    post_writing,
+    posts,
+    public,
+    readers,
+    suppressions,
+    tags,
+)
+from newsletter.api.handling import StrictParser
+from newsletter.api.problems import KINDS
+from newsletter.api.tokens import SCOPES
 
 VERSION = "1"
 ROUTERS = (
     post_writing.posts,
-    checking.checks,
+    posts.checks,
     pictures.pictures,
     tags.tags,
     health.health,
     public.public,
-    writing.issues,
-    scheduling.issues,
-    exports.readers,  # before the address with a number
-    acting.readers,
-    deliveries.readers,
+    issues.issues,
+    mailings.issues,
+    readers.readers,
     suppressions.suppressions,
     events.events,
     imports.imports,
 )
 
 api = NinjaAPI(title="Newsletter", version=VERSION, openapi_url=None, docs_url=None, parser=StrictParser())
-failures.register(api)
+handling.register(api)
 for router in dict.fromkeys(ROUTERS):  # several modules can share one
     api.add_router("", router)
+
+
+METHODS = ("get", "post", "patch", "put", "delete")
+ABOUT = """\
+What the desk does, for programs.
+
+Send the token that you made on the desk (Settings, API) as `Authorization: Bearer nl_…`. What is under `/public/` \
+needs none.
+
+Every refusal is a problem of RFC 9457 (`application/problem+json`), in Chinese or English by `Accept-Language`.
+
+A POST that does something needs an `Idempotency-Key` of yours: asked again within a day, it is done once. A change \
+needs `If-Match` with the `ETag` that you have read, or `*` for whatever there is.
+
+Lists go page by page: `next` is the cursor of the page behind. Times are ISO 8601 with an offset.
+"""
+
+
+@cache
+def description() -> Facts:
+    """Return the description. Made once in a process: nothing in it changes."""
+    made: Facts = dict(api.get_openapi_schema(path_prefix="api/v1/"))
+    made["info"] |= {"title": "Newsletter", "description": ABOUT, "license": {"name": "MIT", "identifier": "MIT"}}
+    made["servers"] = [{"url": settings.SITE_URL}]
+    for _path, _method, operation in operations(made):
+        _finish(operation)
+    components = made["components"]
+    components["schemas"] = dict(sorted(components["schemas"].items())) | {"Problem": PROBLEM}
+    components["headers"] = HEADERS
+    components["responses"] = problem_responses()
+    components["securitySchemes"] = {"token": _token()}
+    return made
+
+
+def operations(made: Facts) -> list[tuple[str, str, Facts]]:
+    paths: dict[str, Facts] = made["paths"]
+    return [(path, method, one[method]) for path, one in paths.items() for method in METHODS if method in one]
+
+
+def _finish(operation: Facts) -> None:
+    """Say of an endpoint which scope opens it, and leave out what pydantic cannot know."""
+    scope = operation.pop("x-scope", "")
+    if scope:
+        operation["security"] = [{"token": [scope]}]
+        operation["x-scope"] = scope
+    operation["responses"] = {str(status): one for status, one in sorted(operation["responses"].items())}
+
+
+def _token() -> dict[str, Any]:
+    scopes = "\n".join(f"- `{name}`: {scope.label}" for name, scope in SCOPES.items())
+    text = f"A token of the desk. It may do what its scopes name and its account may:\n\n{scopes}"
+    return {"type": "http", "scheme": "bearer", "bearerFormat": "nl_ and 48 hexadecimal digits", "description": text}
+
+
+SECONDS = 300  # that proxies may keep the description
+
+
+@require_safe
+def openapi(request: HttpRequest) -> HttpResponse:
+    """The description for programs."""
+    text = json.dumps(description(), ensure_ascii=False)
+    headers = {"Cache-Control": f"public, max-age={SECONDS}"}
+    return HttpResponse(text, content_type="application/json", headers=headers)
+
+
+@require_safe
+def documentation(request: HttpRequest) -> HttpResponse:
+    """What there is, in a line each. The type of a problem leads here, to its name."""
+    endpoints = [
+        (method.upper(), path, one["summary"], one.get("x-scope", ""))
+        for path, method, one in operations(description())
+    ]
+    context = {"endpoints": endpoints, "scopes": SCOPES.items(), "problems": KINDS.items()}
+    return render(request, "api/documentation.html", context)
+
+
+urlpatterns = [
+    path("api/v1/openapi.json", openapi),
+    path("api/docs/", documentation),
+    path("api/v1/", api.urls),
+]

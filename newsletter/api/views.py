@@ -12,12 +12,12 @@ from django.views.decorators.csrf import csrf_exempt
 from newsletter.api import problems
 from newsletter.api.problems import Problem
 from newsletter.posts.models import Post
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 
 if TYPE_CHECKING:
     from newsletter.api.entrance import ApiRequest
 
-ROUTES = "newsletter.api.routes"  # by its name: it imports pydantic, 13 MB
+ROUTES = "newsletter.api.v1"  # by its name: it imports pydantic, 13 MB
 OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Link, Retry-After"}
 ASKED_BEFORE = {  # what a browser asks before it asks: the Fetch Standard, "CORS protocol"
     "Access-Control-Allow-Methods": "GET, HEAD",
@@ -33,9 +33,6 @@ def private(request: "ApiRequest", rest: str) -> HttpResponse:
         response = _routed(request)
         response.headers.setdefault("Content-Language", translation.get_language() or "")
     patch_vary_headers(response, ["Accept-Language", "Authorization"])
-    if pace := getattr(request, "pace", None):
-        for name, value in pace.headers().items():
-            response.headers[name] = value
     return response
 
 

@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from newsletter.delivery.ledger import restored
-from newsletter.publication.limits.outages import begin
+from newsletter.publication.limits import begin_outage
 from subscribers import wishes
 
 LOOK_SECONDS = 5.0  # between looks at the file of wishes; one costs a microsecond while it is empty
@@ -35,7 +35,7 @@ def _catch_up(*, has_remembered: bool) -> bool:
             restored.remember(timezone.now())
         wishes.fulfil()
     except (DatabaseError, InterfaceError, OSError) as error:
-        begin("database", error, meanwhile="departures that this machine knows wait for it")
+        begin_outage("database", error, meanwhile="departures that this machine knows wait for it")
         return has_remembered
     finally:
         connection.close()

@@ -27,7 +27,7 @@ from newsletter.posts.importers.taking import look, make_ready
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search.index import index_post
 from newsletter.posts.tasks import finish_pictures
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 from newsletter.publication.models import CACHE_KEY, Publication
 from newsletter.publication.wakeups import wake
 from subscribers.models import DayCount, Subscriber, address_hash

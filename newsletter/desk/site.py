@@ -66,7 +66,7 @@ from newsletter.desk.readers import (
 from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 
 type Screen = tuple[str, Callable[..., HttpResponseBase], str]  # route, view, name
 

@@ -15,7 +15,7 @@ from newsletter.posts.feeds import SECONDS
 from newsletter.posts.models import Post, with_renderings
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.syndication import Entry
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 from newsletter.publication.models import Publication
 
 FEED_ISSUES = 10  # five months of a fortnightly letter

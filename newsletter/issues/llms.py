@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post, with_renderings
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 from newsletter.publication.models import Publication
 
 NEWEST = 100  # posts, and issues

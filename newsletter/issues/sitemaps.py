@@ -19,7 +19,7 @@ from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.posts.models import BY_DATES, IS_LISTED, Post, PostQuerySet, Tag, TagQuerySet
-from newsletter.publication.kept.pages import asked_number, kept
+from newsletter.publication.kept import asked_number, kept
 from newsletter.publication.models import Publication
 
 MOST = 250  # addresses in one file, each 25 µs; 50,000 may be: https://www.sitemaps.org/protocol.html

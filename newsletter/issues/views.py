@@ -17,7 +17,7 @@ from newsletter.issues.models import Issue, StartingPoint, fetch_posts, in_line
 from newsletter.posts.models import Post, with_covers, with_renderings
 from newsletter.posts.responsive_images import pictured
 from newsletter.publication import sharing
-from newsletter.publication.kept.pages import asked_page, kept
+from newsletter.publication.kept import asked_page, kept
 from newsletter.publication.models import Publication
 
 ISSUES_PER_PAGE = 26  # a year

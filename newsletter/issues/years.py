@@ -8,7 +8,7 @@ from django.core.cache import caches
 
 from newsletter.issues.lengths import KEPT_SECONDS, with_contents
 from newsletter.issues.models import Issue
-from newsletter.mail.text.salutations import without_names
+from newsletter.mail.salutations import without_names
 from newsletter.posts import markdown
 from newsletter.posts.text import measures
 

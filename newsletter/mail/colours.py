@@ -25,7 +25,6 @@ _PAIR = re.compile(rf"light-dark\(({_CODE}),({_CODE})\)")
 
 
 def parsed(code: str) -> Colour:
-    """Return the colour of a code like #9a3412."""
     return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
 
 

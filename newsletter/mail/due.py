@@ -27,7 +27,7 @@ from django.db.models import Model, QuerySet
 
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail
-from newsletter.mail.trouble import NotSent, Trouble, is_unreachable, trouble
+from newsletter.mail.replies import NotSent, Trouble, is_unreachable, trouble
 
 MAILER = "default"
 LEASE = timedelta(minutes=10)  # a worker that has not sent a mail by then is dead, and another tries

@@ -1,14 +1,12 @@
-"""The HTML part of a mail: styles where mail clients read them. Pure."""
+"""The HTML part of a mail: styles where mail clients read them, tables that fit a phone. Pure."""
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from html import unescape
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from css_inline import CSSInliner
+from css_inline import CSSInliner
 
+INLINER = CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 AT_RULES = re.compile(r"<head>(<style>.*?</style>)(.*?)</head>", re.DOTALL)
 COLUMN_WIDTH = 544  # pixels for text and pictures in templates/email/base.html: 600 without the margins
 PICTURE = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
@@ -35,13 +33,6 @@ ZERO_WIDTH_SPACE, NO_BREAK_SPACE = "\u200b", "\xa0"
 SMALL = 280  # pixels: fits the narrowest phone as it is
 COLOURED = re.compile(r'<span style="([^"]*?color: ?#([0-9a-fA-F]{6})\b[^"]*)">')
 HEADING = re.compile(r"(</?h)([1-6])\b")
-WORDS = r"[^\s!-/:-@\[-`{-~]"  # letters as SpamAssassin sees them, full-width punctuation among them
-BLOCKS = "br|div|li|t[hd]|d[td]|h[1-6r]|p|pre|blockquote|title"
-CUT = re.compile(rf"(?<={WORDS})(?:<(?!/?(?:{BLOCKS})\b)[^>]*>)+(?={WORDS})")  # tags between letters of a line
-TAG = re.compile(r"</?[a-z]")
-PARAGRAPH = re.compile(r"(<p\b[^>]*>)(.*?)(</p>)", re.DOTALL)
-TAGS_FOR_CUT = 21  # SpamAssassin's HTML_OBFUSCATE_05_10 begins where one tag in twenty cuts a word
-SPANS_MAX = 8  # around a paragraph
 ADDRESS_LINK = re.compile(r"<a\b([^>]*)>(?=https?://[^\s<]{30,}<)")
 ADDRESS_SHOWN = re.compile(r">(https?://[^\s<]+/)([^\s/<]{16,}/?)<")  # with a token at its end
 BETWEEN_BLOCKS = re.compile(r">\s*\n\s*<(?=/?(?:html|head|body|meta|title|table|tbody|tr|td|div|style)\b)")
@@ -53,7 +44,7 @@ def inline_css(html: str) -> str:
     Media queries stay behind in a <style>, for clients that know dark mode. Nothing is loaded from
     anywhere. Indentation between blocks is left out: Gmail clips a mail at 102 KB.
     """
-    inlined = _inliner().inline(html)
+    inlined = INLINER.inline(html)
     # css_inline puts them first, but the character set must stand in a document's first 1,024 bytes.
     inlined = AT_RULES.sub(r"<head>\2\1</head>", inlined, count=1)
     return BETWEEN_BLOCKS.sub(">\n<", inlined)
@@ -162,28 +153,38 @@ def _with_breaks(run: re.Match[str]) -> str:
     return ZERO_WIDTH_SPACE.join(ATOMS.findall(run[0]))
 
 
-def undivided(html: str) -> str:
-    """Return `html` with idle spans around paragraphs if it has many tags in the middle of words.
-
-    SpamAssassin takes such tags for words cut to pieces, to hide them from filters, and counts their share of
-    all tags (HTML_OBFUSCATE_*). In Chinese, which has no spaces, every bold phrase is a word cut twice.
-    """
-    missing = len(CUT.findall(html)) * TAGS_FOR_CUT - len(TAG.findall(html))
-    paragraphs = len(PARAGRAPH.findall(html))
-    if missing <= 0 or not paragraphs:
-        return html
-    depth = min(-(-missing // (2 * paragraphs)), SPANS_MAX)
-    wanted = -(-missing // (2 * depth))
-    return PARAGRAPH.sub(rf"\1{'<span>' * depth}\2{'</span>' * depth}\3", html, count=wanted)
-
-
 def named_colours(html: str) -> str:
     """Return `html` whose coloured spans have a class by their colour, such as c-8f2d56: dark mode gives it another."""
     return COLOURED.sub(lambda tag: f'<span class="c-{tag[2].lower()}" style="{tag[1]}">', html)
 
 
-@cache
-def _inliner() -> "CSSInliner":
-    from css_inline import CSSInliner  # noqa: PLC0415 - 2.7 MB, for those who write mails
+TABLE = re.compile(r"<table>(?:(?!<table\b).)*?</table>", re.DOTALL)  # as Markdown makes it
+ROW = re.compile(r"<tr>(.*?)</tr>", re.DOTALL)
+WHOLE_CELL = re.compile(r"<(t[hd])\b([^>]*)>(.*?)</\1>", re.DOTALL)
+MERGED = re.compile(r"\b(?:col|row)span=")
+BLOCK = re.compile(r"<(?:p|div|[ou]l|blockquote|pre|figure|h[1-6]|hr|details)\b")
+EMPTY = "—"
 
-    return CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+
+def stacked(html: str) -> str:
+    """Return `html` in which each row of a table of five columns or more is a paragraph of `head：cell` lines.
+
+    A table stays as it is if it has no heads, or has cells that lines cannot hold.
+    """
+    return TABLE.sub(lambda table: _records(table[0]) or table[0], html)
+
+
+def _records(table: str) -> str:
+    """Return the rows as paragraphs; "" for a table that has to stay one."""
+    rows = [WHOLE_CELL.findall(row) for row in ROW.findall(table)]
+    if len(rows) < 2 or len(rows[0]) < COLUMNS_MANY or BLOCK.search(table) or MERGED.search(table):
+        return ""
+    heads = [words.strip() for tag, _attributes, words in rows[0] if tag == "th"]
+    if not all(heads) or any(len(row) != len(heads) for row in rows):
+        return ""
+    return "\n".join(_record(heads, [words.strip() for _tag, _attributes, words in row]) for row in rows[1:])
+
+
+def _record(heads: list[str], cells: list[str]) -> str:
+    lines = (f'<span class="head">{head}：</span>{cell or EMPTY}' for head, cell in zip(heads, cells, strict=True))
+    return f'<p class="record">{"<br>".join(lines)}</p>'

@@ -7,9 +7,8 @@ from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from newsletter.buckets import PicturesAway
-from newsletter.mail import colours, html
+from newsletter.mail import colours, html, plaintext, spacing
 from newsletter.mail.message import Letter, shortened, shouted
-from newsletter.mail.text import plaintext, spacing, wrapping
 
 LOOK = "letter"  # one of templates/email/_*.css
 LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name
@@ -59,7 +58,7 @@ def _page(name: str, subject: str, context: Mapping[str, Any], *, base_url: str,
             raise
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or LOOK}.css"
     whole = spacing.spaced_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
-    return _Page(subject, values, names, whole, html.undivided(html.for_old_clients(whole)))
+    return _Page(subject, values, names, whole, html.for_old_clients(whole))
 
 
 def spelled(publication: Any) -> tuple[str, ...]:
@@ -78,7 +77,7 @@ def _text(name: str, page: _Page) -> str:
         template = get_template(f"email/{name}.txt")
     except TemplateDoesNotExist:
         return plaintext.text_from_html(page.whole)
-    return wrapping.tidy(spacing.spaced(template.render(page.values), page.names))
+    return plaintext.tidy(spacing.spaced(template.render(page.values), page.names))
 
 
 def _logo(publication: Any) -> dict[str, Any] | None:

@@ -40,12 +40,10 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066
 
 
 def masked(text: str) -> str:
-    """Return `text` without the tokens that stand in paths."""
     return TOKEN.sub(lambda found: f"{found['before']}/{HIDDEN}" if found["before"] else HIDDEN, text)
 
 
 def escaped(line: str) -> str:
-    """Return `line` with its control characters written out."""
     return CONTROLS.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), line)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from anymail.exceptions import AnymailError
 from django.core.exceptions import ImproperlyConfigured
 
 TIMEOUT_SECONDS = 60
@@ -115,13 +116,7 @@ def _mailer(parts: SplitResult) -> dict[str, Any]:
 
 
 def mailer_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """Return what a mailer raises when it does not send, for an `except`, which asks only once something was raised.
-
-    others: what else is caught there.
-    """
-    # Anymail brings an HTTP client: 5 MB that a worker whose mail leaves by SMTP does without.
-    from anymail.exceptions import AnymailError  # noqa: PLC0415
-
+    """Return what a mailer raises when it does not send, and `others`, for an `except`."""
     return (OSError, AnymailError, *others)  # smtplib's errors are OSErrors
 
 
@@ -137,7 +132,6 @@ def provider_name(entry: dict[str, Any]) -> str:
 
 
 def _limits_apart(parts: SplitResult) -> tuple[SplitResult, Limits]:
-    """Return a URL without the options that limit it, and these."""
     given = dict(parse_qsl(parts.query))
     rate = _rate("rate", given["rate"]) if "rate" in given else None
     domains = dict(_domain_rate(pair) for pair in given.get("domain_rate", "").split(",") if pair.strip())

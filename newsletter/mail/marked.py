@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from newsletter.mail.due import LEASE, DueMail, Retry
-from newsletter.mail.trouble import NotSent, Trouble, is_refusal
+from newsletter.mail.replies import NotSent, Trouble, is_refusal
 
 
 class MarkedMail[Row: Model](DueMail[Row]):

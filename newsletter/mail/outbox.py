@@ -106,7 +106,6 @@ def read(directory: Path, name: str) -> bytes:
 
 
 def part(octets: bytes, subtype: str) -> str:
-    """Return the text of the mail's text/<subtype> part, "" if it has none."""
     return _part(_parsed(octets), subtype)
 
 

@@ -66,7 +66,6 @@ def is_public(address: str) -> bool:
 
 
 def is_askable(address: str, port: int) -> bool:
-    """Return whether a page may be asked for there."""
     return port in PORTS and is_public(address)
 
 

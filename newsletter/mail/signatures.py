@@ -16,6 +16,11 @@ from itertools import batched
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from django.conf import settings
 
 # RFC 6376 section 5.4.1, RFC 8058 section 4: both List-Unsubscribe headers must be covered, RFC 9477 section 3.1.
@@ -60,13 +65,10 @@ class Key:
 
     @property
     def record(self) -> str:
-        """Return the text of its DNS record."""
         return f"v=DKIM1; k={self.kind}; p={base64.b64encode(self._public()).decode()}"
 
     def _public(self) -> bytes:
         """Return the public key as the record carries it: RFC 6376 section 3.6.1, RFC 8463 section 4."""
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 - see _loaded
-
         public = _loaded(self).public_key()
         is_raw = self.kind == "ed25519"
         form = (Encoding.Raw, PublicFormat.Raw) if is_raw else (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -86,11 +88,6 @@ class Key:
 
 @lru_cache(maxsize=16)
 def _loaded(key: Key) -> Any:
-    """Return the key as `cryptography` has it, imported here: only an installation with keys pays for its memory."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
-
     if key.kind == "ed25519":
         return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key.private, validate=True))
     private = load_pem_private_key(key.private, password=None)
@@ -101,9 +98,6 @@ def _loaded(key: Key) -> Any:
 
 def _signing(key: Key) -> Callable[[bytes], bytes]:
     """Return what signs octets with `key`: RFC 6376 section 3.3.1, RFC 8463 section 3."""
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415 - see _loaded
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
-
     private, padding, algorithm = _loaded(key), PKCS1v15(), SHA256()
     if key.kind == "ed25519":
         return lambda octets: private.sign(sha256(octets).digest())

@@ -120,7 +120,6 @@ def mail_source(request: HttpRequest, directory: Path, name: str) -> HttpRespons
 @xframe_options_sameorigin
 @for_tester
 def mail_frame(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    """Return the HTML part itself."""
     return framed(outbox.part(_octets(directory, name), "html"))
 
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from newsletter import error_reports
-from newsletter.mail import secret
+from newsletter.mail import tokens
 
 
 class OperationConfig(AppConfig):
@@ -24,6 +24,6 @@ class OperationConfig(AppConfig):
             if not settings.REDIS_URL:  # the queue fails without its folder
                 settings.QUEUE_DIR.mkdir(exist_ok=True)
             if not settings.SECRET_KEY_IS_GIVEN:
-                settings.SECRET_KEY = secret.kept(settings.SECRET_KEY_PATH, secrets.token_urlsafe(50))
+                settings.SECRET_KEY = tokens.kept_secret(settings.SECRET_KEY_PATH, secrets.token_urlsafe(50))
         except OSError as error:
             raise ImproperlyConfigured(f"DATA_DIR={settings.DATA_DIR} cannot be used: {error}") from None

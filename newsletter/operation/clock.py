@@ -19,7 +19,7 @@ from kombu import Connection
 from newsletter.celery import app, load_tasks
 from newsletter.operation.supervisor import STOP_SECONDS, Child
 from newsletter.publication.heartbeats import Part, beat
-from newsletter.publication.limits.outages import begin, is_away
+from newsletter.publication.limits import begin_outage, is_away
 from newsletter.publication.wakeups import SERVER
 
 SCHEDULE = "beat-schedule"  # in DATA_DIR
@@ -80,7 +80,7 @@ class Scheduler(SteadyScheduler):
             try:
                 sent = super().apply_async(entry, producer, advance, **kwargs)
             except SchedulingError as error:
-                begin(SERVER, error, meanwhile="tasks go through files of this machine")
+                begin_outage(SERVER, error, meanwhile="tasks go through files of this machine")
             else:
                 self.spare.end()
                 return sent

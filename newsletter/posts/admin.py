@@ -35,8 +35,8 @@ from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, ho
 from newsletter.posts.saving import ENTER, PUBLISH, REST, UPDATE, is_in_place
 from newsletter.posts.search.index import index_post
 from newsletter.posts.working import take_back
+from newsletter.publication.audit import PlainDeletionAdmin
 from newsletter.publication.changes import Change
-from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
 

@@ -9,7 +9,7 @@ from django.views.decorators.cache import cache_control
 from newsletter.posts import syndication
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_covers, with_renderings
 from newsletter.posts.syndication import Entry
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 
 FEED_POSTS = 20
 SECONDS = 300  # that readers' programs and proxies may keep a feed

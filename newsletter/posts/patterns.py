@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.posts.models import Pattern, Post
 from newsletter.posts.saving import is_in_place
 from newsletter.posts.versions import VersionsAdmin
-from newsletter.publication.deletions import PlainDeletionAdmin
+from newsletter.publication.audit import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
 
 KEEP = "_pattern"  # the button that keeps a post as one

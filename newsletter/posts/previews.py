@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from newsletter.posts.models import Post
-from newsletter.publication.limits.doors import capability
+from newsletter.publication.doors import capability
 
 
 @capability

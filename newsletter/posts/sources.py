@@ -11,7 +11,7 @@ from django.utils import timezone
 from newsletter.posts.models import Post
 from newsletter.posts.syndication import absolute
 from newsletter.posts.text.comparison import without_hidden, words_of
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 from newsletter.publication.models import Publication
 
 

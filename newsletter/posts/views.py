@@ -17,11 +17,10 @@ from newsletter.posts.responsive_images import pictured
 from newsletter.posts.search.index import Result
 from newsletter.posts.search.index import search as look_up
 from newsletter.posts.search.related import relate, related_lately
-from newsletter.publication import sharing
-from newsletter.publication.kept.pages import asked_page, kept
-from newsletter.publication.limits import rates
-from newsletter.publication.limits.doors import opening
-from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication import limits, sharing
+from newsletter.publication.doors import opening
+from newsletter.publication.kept import asked_page, kept
+from newsletter.publication.limits import closed_seconds
 
 PER_PAGE = 20
 READ_MORE = 3
@@ -97,7 +96,7 @@ class _Hits:
 
 def closed_seconds_of(request: HttpRequest) -> int:
     """Count one search; return for how many seconds no more are answered to its network, 0 when this one is."""
-    who = rates.neighbourhood(rates.client_address(request))
+    who = limits.neighbourhood(limits.client_address(request))
     return closed_seconds("search", who, limit=SEARCHES_A_MINUTE, seconds=60, now=timezone.now())
 
 

@@ -22,7 +22,7 @@ from newsletter.posts.models.working_copies import FIELDS as COPIED
 from newsletter.posts.saving import PUBLISH, UPDATE, InPlaceAdmin, StaleText, document_of, is_auto, is_in_place
 from newsletter.posts.search.index import index_post
 from newsletter.posts.writers import OwnDraftsAdmin
-from newsletter.publication import actors
+from newsletter.publication import changes
 from newsletter.publication.changes import Change
 
 # Of a published post these change with the next save: they are no text.
@@ -189,5 +189,5 @@ def _unless_stale(is_stored: bool) -> None:
 def was_logged_lately(row: Model) -> bool:
     """Return whether the last change in the history of `row` is by whoever acts now, and not an hour old."""
     last = Change.objects.of(row).order_by("-at").first()
-    is_mine = last is not None and last.by == actors.current().by
+    is_mine = last is not None and last.by == changes.current_actor().by
     return is_mine and last is not None and last.at > timezone.now() - LOGGED_EACH

@@ -15,7 +15,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from newsletter.mail.text.salutations import with_name, without_names
+from newsletter.mail.salutations import with_name, without_names
 from newsletter.posts.models import BODY_MAX, Post
 from newsletter.posts.models.renderings import rendered_anew
 from newsletter.publication.audit import AuditedAdmin

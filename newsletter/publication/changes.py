@@ -1,14 +1,56 @@
-"""What was done to a post or an issue at the desk: who, when, and which fields. Rows here are only ever added."""
+"""Who acts, and what was done to a post or an issue at the desk: who, when, and which fields.
 
-from collections.abc import Iterable, Mapping
+An actor is named once at each entrance. Whoever names nobody is the engine: tasks, and the threads that a task starts.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import models
+from django.db.models import TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.publication import actors
+NAME_LENGTH = 150  # of a user's name: django.contrib.auth
+
+
+class Via(TextChoices):
+    """From where something was done."""
+
+    DESK = "desk", _("on the desk")
+    LETTER = "letter", _("by a link in a letter")
+    COMMAND = "command", _("from the command line")
+    API = "api", _("by the API")
+    ENGINE = "engine", _("by itself")
+
+
+class Actor(NamedTuple):
+    """by: a user's name, "" if no account was needed. It is kept as text, so that it outlives the account."""
+
+    by: str
+    via: Via
+
+
+_ENGINE = Actor("", Via.ENGINE)
+_actor: ContextVar[Actor] = ContextVar("actor", default=_ENGINE)
+
+
+def current_actor() -> Actor:
+    return _actor.get()
+
+
+@contextmanager
+def acting(name: str, via: Via) -> Iterator[None]:
+    """Let what is done within be done by `name`, who came by `via`."""
+    token = _actor.set(Actor(name[:NAME_LENGTH], via))
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
 
 TITLE_MAX = 200
 
@@ -23,7 +65,7 @@ class ChangeManager(models.Manager["Change"]):
         at: datetime | None = None,
     ) -> None:
         """Write down that `what` was done to each of `rows`, by whoever acts now. Nothing else writes changes."""
-        common = {"what": what, "detail": dict(detail or {}), "at": at or timezone.now(), **actors.current()._asdict()}
+        common = {"what": what, "detail": dict(detail or {}), "at": at or timezone.now(), **current_actor()._asdict()}
         self.bulk_create(
             Change(about=row._meta.label_lower, key=row.pk, title=str(row)[:TITLE_MAX], **common) for row in rows
         )
@@ -46,8 +88,8 @@ class Change(models.Model):
     key = models.BigIntegerField(help_text="its primary key; no foreign key, for it may be gone")
     title = models.CharField(max_length=TITLE_MAX, help_text="what it was called")
     at = models.DateTimeField()
-    by = models.CharField(max_length=actors.NAME_LENGTH, blank=True, help_text="a user's name")
-    via = models.CharField(max_length=10, choices=actors.Via)
+    by = models.CharField(max_length=NAME_LENGTH, blank=True, help_text="a user's name")
+    via = models.CharField(max_length=10, choices=Via)
     what = models.CharField(max_length=10, choices=What)
     detail = models.JSONField(
         default=dict, help_text="fields: names of those that changed; put_in, taken_out, arranged: titles of posts"

@@ -14,8 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import single_line, without_control
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures.halo import with_halo
-from newsletter.publication.pictures.square import squared
+from newsletter.publication.pictures.icons import squared, with_halo
 from newsletter.publication.pictures.storages import media, sorry
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare
 
@@ -139,8 +138,6 @@ class PublicationForm(TypedModelForm):
 
 
 class LetterForm(PublicationForm):
-    """What the newsletter is, and for whom."""
-
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=zone_groups)
 
     class Meta(PublicationForm.Meta):
@@ -152,8 +149,6 @@ class LetterForm(PublicationForm):
 
 
 class LookForm(PublicationForm):
-    """How the site and the mails look."""
-
     logo = forms.FileField(
         label=_("Logo"),
         required=False,
@@ -183,7 +178,6 @@ class LookForm(PublicationForm):
         return _prepared(self.cleaned_data["logo"], "logo", with_halo)
 
     def clean_face(self) -> Any:
-        """Return the prepared photograph, cut to a square."""
         return _prepared(self.cleaned_data["face"], "face", squared)
 
     def clean(self) -> dict[str, Any]:
@@ -212,8 +206,6 @@ def _prepared(chosen: Any, name: str, change: Callable[[bytes], bytes]) -> Any:
 
 
 class SenderForm(PublicationForm):
-    """From whom the mails come, and where what comes back goes."""
-
     class Meta(PublicationForm.Meta):
         fields = (
             *("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address"),
@@ -241,8 +233,6 @@ def countries() -> list[tuple[Any, Any]]:
 
 
 class RhythmForm(PublicationForm):
-    """When issues leave."""
-
     holiday_country = forms.ChoiceField(
         label=_("holidays of"),
         choices=countries,

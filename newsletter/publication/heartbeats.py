@@ -19,9 +19,9 @@ from threading import Event, Thread
 
 from django.conf import settings
 from django.core.cache import cache
+from redis.exceptions import RedisError
 
-from newsletter.publication.limits.outages import begin, is_away
-from newsletter.publication.limits.rates import redis_error
+from newsletter.publication.limits import begin_outage, is_away
 
 EVERY_SECONDS = 10.0  # at most one heartbeat of a part in this time
 SILENT_SECONDS = 30.0
@@ -88,8 +88,8 @@ def _share(part: Part) -> None:
     if settings.REDIS_URL and part not in HERE_ALONE and not is_away(SERVER):
         try:
             cache.set(_key(part), 1, SILENT_SECONDS)
-        except redis_error() as error:
-            begin(SERVER, error, meanwhile="each machine knows of its own parts alone")
+        except RedisError as error:
+            begin_outage(SERVER, error, meanwhile="each machine knows of its own parts alone")
 
 
 @contextmanager
@@ -151,8 +151,8 @@ def _beats_elsewhere(part: Part) -> bool:
         return False
     try:
         return cache.get(_key(part)) is not None
-    except redis_error() as error:
-        begin(SERVER, error, meanwhile="each machine knows of its own parts alone")
+    except RedisError as error:
+        begin_outage(SERVER, error, meanwhile="each machine knows of its own parts alone")
         return False
 
 

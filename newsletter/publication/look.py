@@ -33,7 +33,6 @@ SCRIPT_HASH, SHEET_HASH = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 @cache
 def palette_of(theme: str) -> dict[str, Pair]:
-    """Return the palette with the values that a theme gives its names."""
     return palette() if theme == DEFAULT_THEME else palette() | named(STATIC / f"themes/{theme}.css")
 
 

@@ -13,9 +13,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.csp import CSP
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from newsletter.publication import look
+from newsletter.publication import bodies, look
 from newsletter.publication.headers import PERMISSIONS, guard, takes_gzip
-from newsletter.publication.limits import bodies
 from newsletter.publication.models import Publication
 
 

@@ -417,7 +417,6 @@ class Publication(models.Model):
 
     @property
     def sender(self) -> tuple[str, str]:
-        """Return display name and address of the sender."""
         return self.sender_name or self.name, self.sender_email
 
     def spelled(self) -> tuple[str, ...]:
@@ -427,7 +426,7 @@ class Publication(models.Model):
 
 
 class SiteVersion(models.Model):
-    """How often something that readers are shown has changed: one row, counted by the database (kept/freshness.py)."""
+    """How often something that readers are shown has changed: one row, counted by the database (kept.py)."""
 
     number = models.BigIntegerField(default=0)
 

@@ -23,7 +23,7 @@ from newsletter.mail.colours import palette
 from newsletter.publication import disclosure, sharing
 from newsletter.publication import look as colours
 from newsletter.publication.headers import GUARDS
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import icons, storages
 from newsletter.publication.sharing import YEAR

@@ -9,11 +9,12 @@ from typing import Any
 from celery import Task
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
-from newsletter.publication.limits.outages import begin, is_away
-from newsletter.publication.limits.rates import redis_error
+from newsletter.publication.limits import begin_outage, is_away
 
 SERVER = "queue"  # as the log calls it
+QUEUE_ERRORS = (OperationalError, OSError, RedisError)  # OSError is of the folder of files
 
 
 def wake(task: "Task[..., None]", *args: Any, **options: Any) -> None:
@@ -30,12 +31,7 @@ def put(task: "Task[..., None]", *args: Any, **options: Any) -> bool:
         return False
     try:
         task.apply_async(args, **options)
-    except _queue_errors() as error:
-        begin(SERVER, error, meanwhile="beat has the work done some seconds later")
+    except QUEUE_ERRORS as error:
+        begin_outage(SERVER, error, meanwhile="beat has the work done some seconds later")
         return False
     return True
-
-
-def _queue_errors() -> tuple[type[Exception], ...]:
-    """Return what is raised when the queue takes nothing, for an `except`; OSError is of the folder of files."""
-    return OperationalError, OSError, redis_error()

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from newsletter.publication.actors import NAME_LENGTH
+from newsletter.publication.changes import NAME_LENGTH
 from subscribers import departures
 from subscribers.departures import Why
 from subscribers.importers import new_rows

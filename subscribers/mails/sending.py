@@ -9,7 +9,7 @@ from django.db.models import Model
 
 from newsletter.mail.due import BACK_OFF, BACK_OFF_MAX, DueMail, Retry, doubled
 from newsletter.mail.message import Mail
-from newsletter.mail.trouble import Trouble, is_unwritable, reason, trouble
+from newsletter.mail.replies import Trouble, is_unwritable, reason, trouble
 from subscribers.mails.rendering import answer
 from subscribers.models import Subscriber
 from subscribers.models.unsent import Unsent

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.publication.actors import NAME_LENGTH
+from newsletter.publication.changes import NAME_LENGTH
 
 REASON_LENGTH = 200  # characters; a reason may stand in a million rows
 

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.publication.actors import NAME_LENGTH
+from newsletter.publication.changes import NAME_LENGTH
 
 LENGTH_MAX = 2000  # characters
 

@@ -4,9 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from newsletter.publication.limits.doors import same_origin, too_many
-from newsletter.publication.limits.rates import client_address, neighbourhood
-from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication.doors import same_origin, too_many
+from newsletter.publication.limits import client_address, closed_seconds, neighbourhood
 from newsletter.publication.wakeups import wake
 from subscribers import tasks
 from subscribers.forms import DoorForm

@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import segno
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,7 +13,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 
 # What another site may choose, and the values that are taken.
 CHOICES = {"scheme": ("light", "dark"), "lead": ("none",)}
@@ -35,8 +36,6 @@ def frame(request: HttpRequest) -> HttpResponse:
 @require_safe
 def qr_code(request: HttpRequest) -> HttpResponse:
     """Serve the code that leads to the sign-up, black on white whatever the scheme: cameras need the contrast."""
-    import segno  # noqa: PLC0415 - 1.1 MB of each process, for a page that few ask for
-
     drawn = io.BytesIO()
     code = segno.make(f"{settings.SITE_URL}{reverse('subscribers:subscribe')}?utm_source=qr", error="m", micro=False)
     code.save(drawn, kind="svg", border=QUIET_ZONE, light="#fff", omitsize=True, svgclass=None, lineclass=None)

@@ -5,8 +5,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from newsletter.publication.limits.doors import capability, same_origin, too_many
-from newsletter.publication.limits.rates import is_over
+from newsletter.publication.doors import capability, same_origin, too_many
+from newsletter.publication.limits import is_over
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 from subscribers import own_data, tasks

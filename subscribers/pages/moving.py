@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from newsletter.publication.limits.doors import capability, same_origin
+from newsletter.publication.doors import capability, same_origin
 from newsletter.publication.wakeups import wake
 from subscribers import tasks
 from subscribers.mails import changing

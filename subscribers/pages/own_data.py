@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from newsletter.publication.limits.doors import capability, same_origin
+from newsletter.publication.doors import capability, same_origin
 from subscribers import own_data
 from subscribers.models import Subscriber
 from subscribers.pages.views import ask_and_act, closed, lost

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.publication.limits.doors import capability, same_origin
+from newsletter.publication.doors import capability, same_origin
 from newsletter.publication.wakeups import wake
 from subscribers import tasks
 from subscribers.forms import PauseForm

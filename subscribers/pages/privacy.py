@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.utils import translation
 from django.views.decorators.http import require_safe
 
-from newsletter.publication.kept.pages import kept
+from newsletter.publication.kept import kept
 from newsletter.publication.models import Publication
 from subscribers import privacy
 

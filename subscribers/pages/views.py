@@ -13,9 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
-from newsletter.publication.limits.doors import capability, is_own, opening, same_origin, too_many
-from newsletter.publication.limits.rates import client_address, is_over, neighbourhood
-from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication.doors import capability, is_own, opening, same_origin, too_many
+from newsletter.publication.limits import client_address, closed_seconds, is_over, neighbourhood
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 from subscribers import admission, origins, privacy, proofs, signup, tasks, wishes

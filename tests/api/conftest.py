@@ -9,8 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from newsletter.api import tokens
-from newsletter.api.handling import paces
-from newsletter.api.scopes import SCOPES
+from newsletter.api.tokens import SCOPES
 from newsletter.operation.accounts.roles import EDITOR
 from tests.factories import make_helper, make_publication
 
@@ -52,11 +51,6 @@ class Program:
 
     def patch(self, path: str, body: Any, **more: Any) -> Any:
         return self.ask("PATCH", path, body, **more)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_lines():
-    paces.timelines.cache_clear()
 
 
 @pytest.fixture

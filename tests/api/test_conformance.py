@@ -13,8 +13,7 @@ from django.core import signals
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 
-from newsletter.api.description import schema
-from newsletter.api.handling import paces
+from newsletter.api import entrance, v1
 from newsletter.issues.models import Issue
 from newsletter.operation.accounts.roles import OWNER
 from newsletter.posts.models import Image
@@ -23,12 +22,12 @@ from tests.api.conftest import Program
 from tests.factories import make_findable_post, make_helper, make_issue, make_publication
 
 # One process reads the description, and what it takes to think of values for it.
-pytestmark = [pytest.mark.django_db, pytest.mark.exhaustive]
-OPERATIONS = [f"{method.upper()} {path}" for path, method, _one in schema.operations(schema.description())]
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("conformance")]
+OPERATIONS = [f"{method.upper()} {path}" for path, method, _one in v1.operations(v1.description())]
 # One that takes nothing cannot be asked in a wrong way.
 TAKING = [
     f"{method.upper()} {path}"
-    for path, method, one in schema.operations(schema.description())
+    for path, method, one in v1.operations(v1.description())
     if one["parameters"] or "requestBody" in one
 ]
 ASKED = [
@@ -49,7 +48,7 @@ NAMES = (
 def world(settings, tmp_path, monkeypatch):
     """Something of each kind, under the numbers that are asked for most: one, and what a program sees first."""
     settings.MEDIA_ROOT = tmp_path
-    monkeypatch.setattr(paces, "TOKENS", paces.Policy("token", 10**9, 60))
+    monkeypatch.setattr(entrance, "REQUESTS", 10**9)
     monkeypatch.setattr("newsletter.posts.views.SEARCHES_A_MINUTE", 10**9)
     make_publication()
     post = make_findable_post("管理槓桿", body="第一段。", tags=("lever",))
@@ -71,6 +70,7 @@ def described() -> Any:
     return openapi.from_wsgi("/api/v1/openapi.json", application)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "mode"), ASKED, ids=[f"{name} {mode}" for name, mode in ASKED])
 def test_an_endpoint_answers_as_it_is_described(world, name, mode):
     from schemathesis import GenerationMode

@@ -6,8 +6,8 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from newsletter.api.description import schema
-from newsletter.api.scopes import SCOPES
+from newsletter.api import v1
+from newsletter.api.tokens import SCOPES
 from tests.factories import make_publication
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def test_each_reference_leads_somewhere(described):
 
 
 def test_each_endpoint_says_what_opens_it_and_which_problems_it_has(described):
-    for path, method, operation in schema.operations(described):
+    for path, method, operation in v1.operations(described):
         statuses = set(operation["responses"])
         if "/public/" in path:
             assert "security" not in operation
@@ -51,7 +51,7 @@ def test_the_page_for_people_names_every_endpoint_and_every_kind_of_problem_and_
 
     assert page.status_code == 200
     assert "script" not in re.sub(r"<script data-src.*?</script>", "", page.text, flags=re.DOTALL).partition("<main")[2]
-    for path, method, operation in schema.operations(described):
+    for path, method, operation in v1.operations(described):
         assert f"<code>{method.upper()} {path}</code>" in page.text
         assert operation["summary"] in unescape(page.text)
     assert "docs/api.md" in page.text

@@ -12,7 +12,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from newsletter.desk import tasks
 from newsletter.desk.models import Errand
 from newsletter.operation.accounts.roles import READER_CARE
-from newsletter.publication.limits import bodies
+from newsletter.publication import bodies
 from subscribers.models import Consent, Subscriber
 from tests.api.conftest import Program
 from tests.factories import make_helper, make_publication, make_subscriber

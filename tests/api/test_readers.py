@@ -228,7 +228,7 @@ def test_a_publication_that_takes_nobody_takes_nobody_here(carer):
 
 
 def test_a_token_adds_as_many_in_an_hour_as_a_network_may(carer, monkeypatch):
-    monkeypatch.setattr("newsletter.api.endpoints.readers.adding.PER_HOUR", 2)
+    monkeypatch.setattr("newsletter.api.endpoints.readers.PER_HOUR", 2)
 
     answers = [add(carer, f"r{number}@example.org") for number in range(3)]
 
@@ -466,7 +466,7 @@ def test_events_are_told_with_their_readers_the_latest_first(owner):
 
 
 def test_events_go_page_by_page_by_kind_and_since(owner, monkeypatch):
-    monkeypatch.setattr("newsletter.api.endpoints.readers.events.LOOKED_AT", 4)
+    monkeypatch.setattr("newsletter.api.endpoints.events.LOOKED_AT", 4)
     rows = [event(number, kind="complained" if number % 5 == 0 else "bounced") for number in range(12)]
 
     def all_of(query):

@@ -8,9 +8,8 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
-from newsletter.api import tasks
+from newsletter.api import repeats, tasks
 from newsletter.api.endpoints import post_writing
-from newsletter.api.handling import repeats
 from newsletter.api.models import KeptAnswer
 from newsletter.api.problems import Problem
 from newsletter.operation.accounts.roles import READER_CARE

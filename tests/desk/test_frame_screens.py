@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.api import tokens
-from newsletter.api.scopes import SCOPES
+from newsletter.api.tokens import SCOPES
 from newsletter.delivery.models import Answer, Reply
 from newsletter.delivery.planning import approving
 from newsletter.issues.models import StartingPoint

@@ -15,7 +15,7 @@ from newsletter.delivery.models.restorations import Restoration
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import rehearsing
 from newsletter.issues.models import Issue
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from newsletter.publication.limits import bodies
+from newsletter.publication import bodies
 from tests.support import proxies
 from tests.support.echoing import echoing
 from tests.support.processes import free_port

@@ -102,23 +102,3 @@ def test_the_summary_is_the_line_for_inboxes_or_how_the_issue_begins(client):
     make_issue(number=2, introduction="開頭第一句。\n\n第二段。", sent_at=PUBLISHED_AT)
 
     assert [item["summary"] for item in items(client)] == ["開頭第一句。", "給收件匣的一行。"]
-
-
-def test_a_feed_that_has_not_changed_is_not_sent_again(client):
-    make_issue(number=1, sent_at=PUBLISHED_AT)
-    first = client.get("/issues/feed.xml")
-
-    again = client.get("/issues/feed.xml", headers={"If-None-Match": first.headers["ETag"]})
-
-    assert again.status_code == 304
-    assert "max-age=300" in first.headers["Cache-Control"]
-
-
-@pytest.mark.parametrize("path", ["/", "/issues/", "/issues/5/", "/issues/2026/"])
-def test_pages_of_issues_lead_feed_readers_there(client, path):
-    make_issue(number=5, sent_at=PUBLISHED_AT)
-
-    page = client.get(path).text
-
-    assert re.search(r'<link rel="alternate"\s+type="application/atom\+xml"\s+href="/issues/feed.xml"', page)
-    assert re.search(r'<link rel="alternate"\s+type="application/feed\+json"\s+href="/issues/feed.json"', page)

@@ -220,16 +220,6 @@ def test_a_chosen_scheme_holds_on_the_next_page_and_before_its_first_paint(visit
     assert visit.context.cookies() == []
 
 
-def test_paper_is_white_whatever_the_screen_shows(visit):
-    visit.goto(SITE + "/")
-    visit.evaluate("document.documentElement.dataset.scheme = 'dark'")
-
-    visit.emulate_media(media="print", color_scheme="dark")
-
-    assert visit.evaluate(PAPER) == "rgb(255, 255, 255)"
-    assert visit.locator(".masthead-nav").is_hidden()
-
-
 @pytest.mark.exhaustive
 def test_a_post_can_be_printed_and_its_address_copied(visit, pages):
     path = next(path for path in pages if path.startswith("/p/"))

@@ -10,7 +10,7 @@ from django.utils import translation
 from newsletter.issues import rhythm, shifting
 from newsletter.issues.cadence import Fate
 from newsletter.issues.models import HolidayAnswer, Shift
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 from newsletter.publication.models import Change, Publication
 from tests.factories import make_publication
 

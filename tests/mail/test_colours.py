@@ -1,6 +1,24 @@
-import pytest
+""""""
 
-from newsletter.mail.colours import contrast, inked, legible, parsed
+import colorsys
+import re
+from itertools import product
+
+import pytest
+from django.conf import settings
+
+from newsletter.mail import colours
+from newsletter.mail.colours import (
+    NAMES,
+    PaletteError,
+    contrast,
+    inked,
+    legible,
+    mixed,
+    of_mail,
+    palette,
+    parsed,
+)
 
 
 @pytest.mark.parametrize("colour", ["#9a3412", "#ffff00", "#000000", "#ffffff", "#1e1c1a", "#808080", "#0000ff"])
@@ -14,3 +32,97 @@ def test_any_accent_can_be_read_on_both_papers(colour, paper):
 
 def test_a_colour_that_can_be_read_is_not_touched():
     assert legible("#9a3412", on="#fffdfa") == "#9a3412"
+
+
+def hls(code):
+    return colorsys.rgb_to_hls(*(channel / 255 for channel in parsed(code)))
+
+
+STATIC = settings.BASE_DIR / "newsletter" / "static"
+ACCENTS = ["#9a3412", "#ffff00", "#000000", "#ffffff", "#808080", "#0000ff", "#00ff00"]
+GROUNDS = ("paper", "raised", "wash", "code")
+A_COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch)\(")
+
+
+def shade(name, scheme):
+    return parsed(palette()[name][scheme])
+
+
+def contrasts(*names):
+    """Return how well each of these colours stands out, by its name, the ground and the scheme."""
+    pairs = product(names, GROUNDS, (0, 1))
+    return {pair: contrast(shade(pair[0], pair[2]), shade(pair[1], pair[2])) for pair in pairs}
+
+
+def test_words_can_be_read_on_every_ground():
+    found = contrasts("ink", "quiet", "accent", "good", "warn", "bad")
+
+    assert {pair: ratio for pair, ratio in found.items() if ratio < 4.5} == {}
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+@pytest.mark.parametrize("name", ["good", "warn", "bad"])
+def test_a_state_can_be_read_on_a_tint_of_its_own_and_under_words(name, scheme):
+    tint = mixed(shade(name, scheme), shade("paper", scheme), 0.10)  # --good-ground and its like in desk.css
+
+    assert contrast(shade(name, scheme), tint) >= 4.5
+    assert contrast(shade("ink", scheme), tint) >= 4.5
+    assert contrast(shade("on-accent", scheme), shade(name, scheme)) >= 4.5
+
+
+def test_borders_of_fields_and_rings_of_focus_can_be_seen_on_every_ground():
+    assert {pair: ratio for pair, ratio in contrasts("edge", "accent").items() if ratio < 3} == {}
+
+
+@pytest.mark.parametrize("accent", ["", *ACCENTS])
+@pytest.mark.parametrize("scheme", ["by_day", "by_night"])
+def test_a_mail_can_be_read_with_any_accent(accent, scheme):
+    shades = of_mail(accent)[scheme]
+
+    def between(one, other):
+        return contrast(parsed(shades[one]), parsed(shades[other]))
+
+    assert min(between(name, ground) for name in ("ink", "quiet", "accent") for ground in ("paper", "raised")) >= 4.5
+    assert between("paper", "accent") >= 4.5  # the words of a button
+    assert min(between("ink", "mark"), between("ink", "code")) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("sheet", "complaint"),
+    [
+        (":root { --paper: light-dark(#fff, #000) }", "does not name --raised, --code"),
+        (":root { --paper: white }", "--paper must be light-dark(#day, #night), got 'white'"),
+        (
+            ":root { --paper: light-dark(#ffff, #000) }",
+            "--paper must be light-dark(#day, #night), got 'light",
+        ),
+        (":root { --sand: #f4efe6 }", "names --sand, which is not of the palette"),
+    ],
+)
+def test_a_palette_that_is_not_whole_is_refused(tmp_path, monkeypatch, sheet, complaint):
+    path = tmp_path / "palette.css"
+    path.write_text(sheet)
+    monkeypatch.setattr(colours, "SHEET", path)
+
+    with pytest.raises(PaletteError) as refused:
+        palette.__wrapped__()
+
+    assert complaint in str(refused.value)
+
+
+def test_the_sheet_names_each_colour_once():
+    declared = re.findall(r"^ +--([a-z-]+):", colours.SHEET.read_text(), re.MULTILINE)
+
+    assert sorted(declared) == sorted(NAMES)
+
+
+def test_no_other_sheet_and_no_mail_has_a_colour_of_its_own():
+    sheets = [
+        path for path in STATIC.rglob("*.css") if path.name not in ("palette.css", "code.css")
+    ]  # code.css: Pygments
+    of_themes = {path: path.read_text().partition("}")[2] for path in sheets if path.parent.name == "themes"}
+    mails = (settings.BASE_DIR / "templates" / "email").glob("*")
+    texts = {path: path.read_text() for path in (*sheets, *mails)} | of_themes
+
+    assert len(texts) > 20
+    assert {path.name: A_COLOUR.findall(text) for path, text in texts.items() if A_COLOUR.search(text)} == {}

@@ -68,31 +68,6 @@ def test_chinese_and_latin_stand_apart_in_subject_and_parts_but_not_in_a_name():
         assert "Gipi電子報" in part
 
 
-def test_without_a_text_template_the_text_is_read_out_of_the_html():
-    letter = render()
-
-    addresses = set(re.findall(r'href="(https?://[^"]+)"', letter.html))
-    assert addresses
-    assert addresses == set(re.findall(r"https?://\S+", letter.text))
-    assert "談休息" not in letter.text  # the preheader
-
-
-def test_a_text_template_is_used_as_it_is_and_not_escaped():
-    letter = render("sample_with_text")
-
-    assert letter.text == (
-        "<王> & 陳，你好：\n\n請按 https://news.example.org/confirm/abc/ 確認。\n\n──────\n"
-        "你訂閱了。\n\nGipi電子報\nhttps://news.example.org/\n10491 台北市中山區某某路 12 號\n"
-    )
-
-
-def test_bold_words_in_chinese_do_not_look_like_words_cut_to_pieces():
-    letter = render(greeting=mark_safe("他說<b>省</b>力<b>就</b>好" * 3))
-
-    tags = len(re.findall(r"</?[a-z]", letter.html))
-    assert 4 * 3 / tags < 0.05
-
-
 @pytest.mark.parametrize(("language", "is_upright"), [("zh-hant", True), ("en", False)])
 def test_emphasis_of_chinese_is_never_slanted(language, is_upright):
     own = SimpleNamespace(**vars(PUBLICATION) | {"language": language})

@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from newsletter.posts.models import Redirect
-from newsletter.posts.models.redirects import forms_of, normal
+from newsletter.posts.models.redirects import normal
 from newsletter.posts.old_addresses import answering
 from tests.factories import make_post, make_publication
 
@@ -34,17 +34,6 @@ def _publication():
 )
 def test_an_address_is_kept_in_one_form(address, kept):
     assert normal(address) == kept
-
-
-def test_the_longest_name_is_asked_for_first():
-    assert forms_of("/blog/2019/x/", "p=1") == [
-        "/blog/2019/x?p=1",
-        "/blog/2019/x",
-        "/blog/2019/x/*",
-        "/blog/2019/*",
-        "/blog/*",
-        "/*",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -130,10 +119,3 @@ def test_a_flood_writes_no_more_than_its_minute_allows(client, monkeypatch):
 
 def test_a_page_that_is_nowhere_is_not_found(client):
     assert client.get("/gone/").status_code == 404
-
-
-@pytest.mark.parametrize(
-    "path", ["/rss/", "/feed/", "/index.xml", "/atom.xml", "/rss2.xml", "/feed/rss/", "/blog/feed/"]
-)
-def test_where_feeds_were_there_is_the_feed(client, path):
-    assert client.get(path).headers["Location"] == "/feed.xml"

@@ -130,12 +130,6 @@ def test_a_writer_sees_the_versions_of_his_drafts(client, author, draft):
     assert client.get(address(draft, one.pk)).status_code == 200
 
 
-def test_to_ask_changes_nothing(author, draft):
-    [one] = write(draft, "一")
-
-    assert author.get(address(draft, one.pk, "restore")).status_code == 405
-
-
 # --- What was refused ---
 
 

@@ -1,9 +1,11 @@
 """What every answer carries; static files are guarded as pages are."""
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 
 from newsletter.publication import headers
+from newsletter.publication.headers import MinifyingStorage
 
 pytestmark = pytest.mark.django_db  # the handler of requests looks after its connections
 
@@ -70,3 +72,27 @@ def test_no_page_may_ask_for_a_camera(client, path, status):
 def test_a_passkey_may_be_asked_for_and_an_address_copied():
     assert "publickey" not in headers.PERMISSIONS
     assert "clipboard-write" not in headers.PERMISSIONS
+
+
+def test_a_sheet_is_kept_without_what_only_its_authors_need(tmp_path):
+    storage = MinifyingStorage(location=tmp_path)
+
+    sheet = ContentFile(b"/* why */\na {\n  color: red;\n  margin: calc(1px + 2px);\n}\n")
+    sheet.read()  # as collectstatic does, for its hash
+    storage.save("site.css", sheet)
+    storage.save("site.js", ContentFile(b"// why\n"))
+
+    assert (tmp_path / "site.css").read_text() == "a{color:red;margin:calc(1px + 2px)}"
+    assert (tmp_path / "site.js").read_text() == "// why\n"
+
+
+def test_a_module_imports_another_by_the_name_under_which_it_is_kept(tmp_path):
+    storage = MinifyingStorage(location=tmp_path)
+    storage.save("desk/field.js", ContentFile(b"export const one = 1;\n"))
+    storage.save("desk/editor.js", ContentFile(b'import { one } from "./field.js";\n'))
+    found = [(storage, name) for name in ("desk/field.js", "desk/editor.js")]
+
+    names = {name: kept for name, kept, _done in storage.post_process({name: (on, name) for on, name in found})}
+
+    kept = names["desk/field.js"].removeprefix("desk/")
+    assert f'from "./{kept}"' in (tmp_path / names["desk/editor.js"]).read_text()

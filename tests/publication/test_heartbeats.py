@@ -134,7 +134,7 @@ def test_with_redis_a_part_that_beats_on_another_machine_is_not_silent_here(sett
 
     settings.REDIS_URL = redis_url
     settings.CACHES = settings.CACHES | {
-        "default": {"BACKEND": "newsletter.publication.limits.counters.PromptRedisCache", "LOCATION": redis_url}
+        "default": {"BACKEND": "newsletter.publication.limits.PromptRedisCache", "LOCATION": redis_url}
     }
     heartbeats.beat(Part.DISPATCHER)
     settings.DATA_DIR = tmp_path / "another"

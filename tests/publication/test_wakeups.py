@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import ReadOnlyError
 
 from newsletter.delivery.tasks import dispatch
-from newsletter.publication.limits.outages import AGAIN_SECONDS
+from newsletter.publication.limits import AGAIN_SECONDS
 from newsletter.publication.wakeups import put, wake
 from newsletter.settings import REDIS_QUEUE
 

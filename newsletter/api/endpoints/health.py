@@ -4,9 +4,8 @@ from datetime import datetime
 
 from ninja import Schema
 
-from newsletter.api.endpoint import Answer, Endpoints
+from newsletter.api.endpoint import Answer, Endpoints, told_time
 from newsletter.api.entrance import ApiRequest
-from newsletter.api.times import told
 from newsletter.operation import serving
 from newsletter.operation.models import Trouble
 
@@ -38,7 +37,7 @@ def read_health(request: ApiRequest) -> Answer:
             "level": one.level,
             "message": one.message,
             "hint": one.hint,
-            "since": told(one.since),
+            "since": told_time(one.since),
         }
         for one in found
     ]

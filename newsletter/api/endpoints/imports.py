@@ -13,12 +13,10 @@ from django.utils.translation import gettext as _
 from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged
+from newsletter.api.cursors import PageOf, Paging, page_of
+from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged, told_time
 from newsletter.api.entrance import FORM, ApiRequest
-from newsletter.api.forms import problem_of
-from newsletter.api.problems import Error, Problem
-from newsletter.api.times import told as told_time
+from newsletter.api.problems import Error, Problem, problem_of
 from newsletter.desk import tasks
 from newsletter.desk.bulk import beginning, files
 from newsletter.desk.models import Errand
@@ -74,16 +72,6 @@ class ImportOut(Told):
 FIELDS = tuple(name for name in ImportOut.model_fields if name != "columns")
 
 
-class ImportsOut(Schema):
-    items: list[ImportOut]
-    next: str | None
-
-
-class Wanted(Schema):
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
-    cursor: Annotated[str, Query(max_length=400)] = ""
-
-
 class ColumnsIn(Schema):
     """columns: what those mean that are taken for something else, by their names; "" leaves one out."""
 
@@ -91,8 +79,8 @@ class ColumnsIn(Schema):
     columns: Annotated[dict[str, str], Field(max_length=COLUMNS_MAX)] = {}
 
 
-@imports.reads("/imports", scope=SCOPE, needs=BRING, returns=ImportsOut, fields=FIELDS)
-def list_imports(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+@imports.reads("/imports", scope=SCOPE, needs=BRING, returns=PageOf[ImportOut], fields=FIELDS)
+def list_imports(request: ApiRequest, wanted: Query[Paging]) -> Answer:
     """A page of your own imports, the newest first."""
     own = Errand.objects.filter(kind=Errand.Kind.IMPORT, user=request.user)
     page = page_of(own, limit=wanted.limit, cursor=wanted.cursor)

@@ -6,16 +6,14 @@ from typing import Annotated, Any
 from django.conf import settings
 from django.db.models import Q
 from django.forms import modelform_factory
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
-from newsletter.api import conditions
-from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Told, paged
+from newsletter.api.cursors import PageOf, Paging, page_of
+from newsletter.api.endpoint import Answer, Endpoints, Told, demand_match, etag_of, paged, told_time
 from newsletter.api.entrance import FORM, ApiRequest
-from newsletter.api.forms import problem_of
-from newsletter.api.times import told as told_time
+from newsletter.api.problems import problem_of
 from newsletter.posts.forms import ImageForm
 from newsletter.posts.models import Image
 from newsletter.posts.tasks import finish_pictures
@@ -42,11 +40,6 @@ class PictureOut(Told):
     uploaded_at: datetime
 
 
-class PicturesOut(Schema):
-    items: list[PictureOut]
-    next: str | None
-
-
 class AltIn(Schema):
     """alt: what the picture says, for those who do not see it."""
 
@@ -54,18 +47,16 @@ class AltIn(Schema):
     alt: Alt
 
 
-class Wanted(Schema):
+class Wanted(Paging):
     """q: words of the picture, or of its file name."""
 
     q: Annotated[str, Query(max_length=100)] = ""
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
-    cursor: Annotated[str, Query(max_length=400)] = ""
 
 
 FIELDS = tuple(PictureOut.model_fields)
 
 
-@pictures.reads("/pictures", scope="posts:read", needs=("posts.view_image",), returns=PicturesOut, fields=FIELDS)
+@pictures.reads("/pictures", scope="posts:read", needs=("posts.view_image",), returns=PageOf[PictureOut], fields=FIELDS)
 def list_pictures(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of pictures, the newest first."""
     words = [Q(alt__icontains=word) | Q(name__icontains=word) for word in wanted.q.split()]
@@ -95,7 +86,7 @@ def change_picture(request: ApiRequest, id: str, change: AltIn) -> Answer:  # no
     """Change what a picture says."""
     Image.objects.select_for_update().filter(digest=id).first()  # as a tag
     image = _picture(id)
-    conditions.demand(request, conditions.etag_of(_told(image)))
+    demand_match(request, etag_of(_told(image)))
     form = AltForm({"alt": change.alt}, instance=image)
     if not form.is_valid():
         raise problem_of(form, {})
@@ -104,10 +95,7 @@ def change_picture(request: ApiRequest, id: str, change: AltIn) -> Answer:  # no
 
 
 def _picture(digest: str) -> Any:
-    image = Image.objects.with_uses().filter(digest=digest).first()
-    if image is None:
-        raise Http404
-    return image
+    return get_object_or_404(Image.objects.with_uses(), digest=digest)
 
 
 def _told(image: Any) -> dict[str, Any]:

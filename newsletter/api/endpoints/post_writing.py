@@ -1,21 +1,103 @@
-"""Writing posts: made, changed, published, taken back. Their addresses are those of posts.py, and so is the router."""
+"""Writing posts as their form on the desk does it: made, changed, published, taken back."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from django.utils import timezone
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api import conditions
-from newsletter.api.endpoint import Answer, Moment, Number
-from newsletter.api.endpoints.post_saving import is_about_publishing, laid_over, save
-from newsletter.api.endpoints.post_texts import PostOut, told
-from newsletter.api.endpoints.posts import post_of, posts
+from newsletter.api.endpoint import Answer, Moment, Number, demand_match, etag_of
+from newsletter.api.endpoints.posts import PostOut, post_of, posts, told
 from newsletter.api.entrance import ApiRequest, demand_right, demand_scope
-from newsletter.posts.forms import TAGS_MAX
-from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post
-from newsletter.posts.working import take_back
+from newsletter.api.problems import Error, Problem, problem_of
+from newsletter.posts.forms import TAGS_MAX, PostForm
+from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, WorkingCopy
+from newsletter.posts.saving import ELSEWHERE, StaleText
+from newsletter.posts.working import AT_ONCE, store_rest, store_text, take_back
 from newsletter.posts.writers import PUBLISH
+from newsletter.publication.changes import Change
+
+NAMES = {"tag_names": "tags"}  # of fields of the form, as the API has them
+
+
+def save(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, is_shown: bool = False) -> Post:
+    """Store what is to change of a post, new or not, and return it. Raises a Problem.
+
+    is_shown: readers see it from now on, with what was changed before and not published.
+    """
+    is_new = post.pk is None
+    form = _form(post, changes)
+    if not form.is_valid():
+        raise Problem("changed") if form.has_error("__all__", ELSEWHERE) else problem_of(form, NAMES)
+    if not (is_new or is_shown or form.changed_data):
+        return post
+    _refuse_unless_allowed(request, post)
+    _store(request, form, is_new=is_new, is_shown=is_shown)
+    return post
+
+
+def _form(post: Post, changes: Mapping[str, Any]) -> PostForm:
+    """Return the form of a post, filled in with what it shows, and `changes` over that."""
+    unbound = PostForm(instance=post)
+    shown = {name: unbound.get_initial_for_field(field, name) for name, field in unbound.fields.items()}
+    shown["published_at"] = _written(post.published_at)
+    typed = {name: value for name, value in changes.items() if name not in {"tags", "published_at"}}
+    if "tags" in changes:
+        typed["tag_names"] = "、".join(changes["tags"])
+    if "published_at" in changes:
+        typed["published_at"] = _written(changes["published_at"])
+    form = PostForm(
+        {name: value if value is not None else "" for name, value in (shown | typed).items()}, instance=post
+    )
+    _refuse_frozen_words(form, changes)
+    return form
+
+
+def _written(at: Any) -> str:
+    return at.isoformat(timespec="seconds") if at else ""
+
+
+def _refuse_frozen_words(form: PostForm, changes: Mapping[str, Any]) -> None:
+    field = form.fields["words"]
+    if field.disabled and changes.get("words", form.instance.words) != form.instance.words:
+        raise Problem("invalid", errors=[Error(str(field.help_text), pointer="/words")])
+
+
+def _refuse_unless_allowed(request: ApiRequest, post: Post) -> None:
+    """Let a post that has a date be changed only by who may publish, as the desk does."""
+    if post.published_at is not None or (post.pk and Post.objects.filter(pk=post.pk).exclude(published_at=None)):
+        demand_right(request, PUBLISH)
+
+
+def _store(request: ApiRequest, form: PostForm, *, is_new: bool, is_shown: bool) -> None:
+    post: Post = form.instance
+    if is_new:
+        post.created_by = request.user
+    try:
+        store_text(post, form, is_shown=is_shown, write=partial(form.save, commit=True), now=timezone.now())
+    except StaleText as error:
+        raise Problem("changed") from error
+    store_rest(form)
+    fields = [name for name in form.changed_data if not form.fields[name].widget.is_hidden]
+    if is_new or fields:
+        what, detail = (Change.What.ADDED, {}) if is_new else (Change.What.CHANGED, {"fields": fields})
+        Change.objects.log(what, [post], detail)
+    if is_shown:
+        Change.objects.log(Change.What.PUBLISHED, [post])
+
+
+def is_about_publishing(changes: Mapping[str, Any]) -> bool:
+    """Return whether a change asks for what only who publishes decides."""
+    return bool(AT_ONCE & changes.keys())
+
+
+def laid_over(post: Post) -> Post:
+    """Return a post with what was changed in it and is not published yet."""
+    WorkingCopy.objects.lay_over(post)
+    return post
+
 
 __all__ = ["posts"]  # with these endpoints: v1.py takes it from here
 
@@ -97,7 +179,7 @@ def _asked(request: ApiRequest, change: PostChanges) -> dict[str, Any]:
 def _seen(request: ApiRequest, number: int) -> Post:
     """Return a post with what was changed in it, if the request names the state that it has."""
     post = post_of(request, number)
-    conditions.demand(request, conditions.etag_of(told([post])[0]))
+    demand_match(request, etag_of(told([post])[0]))
     return laid_over(post)
 
 

@@ -1,39 +1,108 @@
-"""Posts: what the desk's list and form do, by the same form and the same rules."""
+"""Posts as a program reads them: the text that its author sees, with what was changed and is not published yet;
+how readers will see a text, and what the format check says of it.
+"""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from django.conf import settings
 from django.db.models import Q
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Query, Schema
+from pydantic import ConfigDict, Field
 
-from newsletter.api import conditions
-from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Moment, Number, chosen_fields, paged
-from newsletter.api.endpoints.post_texts import FIELDS, USUAL_OF_MANY, USUAL_OF_ONE, PostOut, State, told
+from newsletter.api.cursors import PageOf, Paging, page_of
+from newsletter.api.endpoint import (
+    Answer,
+    Endpoints,
+    Moment,
+    Number,
+    Told,
+    chosen_fields,
+    etag_of,
+    paged,
+    told_time,
+)
 from newsletter.api.entrance import ApiRequest
-from newsletter.mail.text.salutations import without_names
-from newsletter.posts.models import Post, PostQuerySet
-from newsletter.posts.models.renderings import Rendering, rendered
+from newsletter.desk.writing.checking import ALL, checked, fixed_text
+from newsletter.mail.salutations import without_names
+from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, WorkingCopy, tag_names
+from newsletter.posts.models.renderings import Rendering, rendered, rendered_anew
+from newsletter.posts.proofreading.check import RULES
+from newsletter.publication.models import Publication
+
+State = Literal["draft", "scheduled", "published"]
+
+
+class PostOut(Told):
+    """is_changed: its author has changed what readers do not see yet. cover: the id of a picture."""
+
+    id: int
+    state: State
+    title: str
+    summary: str
+    words: str
+    tags: list[str]
+    cover: str | None
+    published_at: datetime | None
+    is_web_only: bool
+    is_unlisted: bool
+    is_changed: bool
+    author: str
+    url: str
+    created_at: datetime
+    changed_at: datetime
+    body: str
+    html: str
+
+
+FIELDS = tuple(PostOut.model_fields)
+USUAL_OF_ONE = tuple(name for name in FIELDS if name != "html")
+USUAL_OF_MANY = tuple(name for name in USUAL_OF_ONE if name != "body")
+
+
+def told(posts: Sequence[Post]) -> list[dict[str, Any]]:
+    """Return posts as they are told, without HTML; their tags and authors must be at hand. Two queries for all."""
+    WorkingCopy.objects.lay_over_all(posts)
+    covers = dict(Image.objects.filter(pk__in={post.cover_id for post in posts}).values_list("pk", "digest"))
+    now = timezone.now()
+    return [_told(post, covers, now) for post in posts]
+
+
+def _told(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any]:
+    pending = post.pending
+    return {
+        "id": post.pk,
+        "state": post.state(now).value,
+        "title": post.title,
+        "summary": post.summary,
+        "words": post.words,
+        "tags": tag_names(pending.tag_names) if pending else [tag.name for tag in post.tags.all()],
+        "cover": covers.get(post.cover_id or 0),
+        "published_at": told_time(post.published_at),
+        "is_web_only": post.is_web_only,
+        "is_unlisted": post.is_unlisted,
+        "is_changed": pending is not None,
+        "author": post.created_by.get_username() if post.created_by else "",
+        "url": f"{settings.SITE_URL}{post.get_absolute_url()}",
+        "created_at": told_time(post.created_at),
+        "changed_at": told_time((pending or post).updated_at),
+        "body": post.body,
+    }
+
 
 posts = Endpoints(tags=["posts"])
 READ = ("posts.view_post",)
 
 
-class PostsOut(Schema):
-    items: list[PostOut]
-    next: str | None
-
-
-class Wanted(Schema):
+class Wanted(Paging):
     """Which posts. tag: the end of its address. changed_since: also a text that is not published yet counts."""
 
     state: State | None = None
     tag: Annotated[str, Query(max_length=60)] = ""
     changed_since: Moment | None = None
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
-    cursor: Annotated[str, Query(max_length=400)] = ""
 
     def among(self, found: PostQuerySet, now: datetime) -> PostQuerySet:
         match self.state:
@@ -50,7 +119,7 @@ class Wanted(Schema):
         return found
 
 
-@posts.reads("/posts", scope="posts:read", needs=READ, returns=PostsOut, fields=FIELDS)
+@posts.reads("/posts", scope="posts:read", needs=READ, returns=PageOf[PostOut], fields=FIELDS)
 def list_posts(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of posts, the newest first: all of them, or your own if you may not publish."""
     names = chosen_fields(request, FIELDS) or USUAL_OF_MANY
@@ -60,7 +129,7 @@ def list_posts(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     if "html" in names:
         renderings = Rendering.objects.of(item["body"] for item in items)
         items = [item | {"html": without_names(renderings[item["body"]].html)} for item in items]
-    return paged([_only(item, names) for item in items], page.next)
+    return paged([_with_fields(item, names) for item in items], page.next)
 
 
 @posts.reads("/posts/{number:number}", scope="posts:read", needs=READ, returns=PostOut, fields=FIELDS)
@@ -68,20 +137,114 @@ def read_post(request: ApiRequest, number: Number) -> Answer:
     """One post, with its Markdown."""
     names = chosen_fields(request, FIELDS) or USUAL_OF_ONE
     item = told([post_of(request, number)])[0]
-    etag = conditions.etag_of(item)
+    etag = etag_of(item)
     if "html" in names:
         item["html"] = str(rendered(item["body"]))
-    return Answer(_only(item, names), etag=etag)
+    return Answer(_with_fields(item, names), etag=etag)
 
 
-def _only(item: dict[str, Any], names: Any) -> dict[str, Any]:
+def _with_fields(item: dict[str, Any], names: Any) -> dict[str, Any]:
     return {name: item[name] for name in names}
 
 
 def post_of(request: ApiRequest, number: int) -> Post:
     """Return a post that the user may look at. Raises Http404, in the same way for one of somebody else."""
     found = Post.objects.open_to(request.user).select_related("created_by").prefetch_related("tags")
-    post = found.filter(pk=number).first()
-    if post is None:
-        raise Http404
-    return post
+    return get_object_or_404(found, pk=number)
+
+
+checks = Endpoints(tags=["posts"])
+WRITE = ("posts.change_post",)
+Rule = Annotated[str, Field(json_schema_extra={"enum": [ALL, *RULES]})]
+
+
+class TextIn(Schema):
+    """A text that need not be saved."""
+
+    model_config = ConfigDict(extra="forbid")
+    body: Annotated[str, Field(max_length=BODY_MAX)]
+
+
+class PreviewOut(Schema):
+    """html: sanitised, as on the page of the post."""
+
+    html: str
+
+
+class FindingOut(Schema):
+    """start, end: places in UTF-16 code units, as a script counts. fix: what may stand there instead; null: see for
+    yourself."""
+
+    start: int
+    end: int
+    line: int
+    before: str
+    text: str
+    after: str
+    message: str
+    fix: str | None
+
+
+class GroupOut(Schema):
+    """hint: a matter of taste, which is not counted. hidden: findings of this rule that are not shown."""
+
+    rule: str
+    label: str
+    hint: bool
+    safe: int
+    hidden: int
+    count: int
+    rows: list[FindingOut]
+
+
+class CheckOut(Schema):
+    """facts: minutes to read and size in the mail, in words. safe: how many can be mended without a look."""
+
+    facts: list[str]
+    count: int
+    safe: int
+    groups: list[GroupOut]
+
+
+class FixIn(TextIn):
+    """rule: one of the check, or “all” of those that are on and no hints."""
+
+    rule: Rule = ALL
+
+
+class FixOut(Schema):
+    body: str
+
+
+@checks.reads("/posts/{number:number}/preview", scope="posts:read", needs=READ, returns=PreviewOut)
+def preview_post(request: ApiRequest, number: Number) -> Answer:
+    """A post as HTML, a draft too."""
+    return Answer({"html": str(rendered(_body(request, number)))})
+
+
+@checks.reads("/posts/{number:number}/check", scope="posts:read", needs=READ, returns=CheckOut)
+def check_post(request: ApiRequest, number: Number) -> Answer:
+    """What the format check says about a post."""
+    return Answer(checked(_body(request, number), Publication.objects.current()))
+
+
+@checks.asks("/texts/preview", scope="posts:write", needs=WRITE, returns=PreviewOut)
+def preview_text(request: ApiRequest, text: TextIn) -> Answer:
+    """A text as HTML, as readers would see it."""
+    return Answer({"html": without_names(rendered_anew(text.body))}, etag="")
+
+
+@checks.asks("/texts/check", scope="posts:write", needs=WRITE, returns=CheckOut)
+def check_text(request: ApiRequest, text: TextIn) -> Answer:
+    """What the format check says about a text."""
+    return Answer(checked(text.body, Publication.objects.current()), etag="")
+
+
+@checks.asks("/texts/fix", scope="posts:write", needs=WRITE, returns=FixOut)
+def fix_text(request: ApiRequest, text: FixIn) -> Answer:
+    """A text with the safe fixes of the format check."""
+    return Answer({"body": fixed_text(text.body, text.rule, Publication.objects.current())}, etag="")
+
+
+def _body(request: ApiRequest, number: int) -> str:
+    return str(told([post_of(request, number)])[0]["body"])

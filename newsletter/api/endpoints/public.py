@@ -11,10 +11,9 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Query, Schema
 
-from newsletter.api.cursors import page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, paged
+from newsletter.api.cursors import PageOf, page_of
+from newsletter.api.endpoint import Answer, Endpoints, Number, paged, told_time
 from newsletter.api.problems import Problem
-from newsletter.api.times import told as told_time
 from newsletter.issues.feeds import entry_of as issue_entry
 from newsletter.issues.models import Issue, fetch_whole
 from newsletter.posts.feeds import entry_of as post_entry
@@ -43,11 +42,6 @@ class PublicPost(Schema):
     html: str = ""
 
 
-class PublicPosts(Schema):
-    items: list[PublicPost]
-    next: str | None
-
-
 class PublicIssue(Schema):
     """html: of all of it; absent in lists. posts: those that readers may see, in their order."""
 
@@ -58,11 +52,6 @@ class PublicIssue(Schema):
     sent_at: datetime
     posts: list[int]
     html: str = ""
-
-
-class PublicIssues(Schema):
-    items: list[PublicIssue]
-    next: str | None
 
 
 class PublicTag(Schema):
@@ -92,7 +81,7 @@ class Hits(Schema):
     total: int
 
 
-@public.opens("/public/posts", returns=PublicPosts)
+@public.opens("/public/posts", returns=PageOf[PublicPost])
 def list_public_posts(
     request: HttpRequest, cursor: Cursor | None = None, tag: Annotated[str | None, Query(max_length=60)] = None
 ) -> Answer:
@@ -113,7 +102,7 @@ def read_public_post(request: HttpRequest, number: Number) -> Answer:
     return Answer(_post(post) | {"html": post_entry(post).html})
 
 
-@public.opens("/public/issues", returns=PublicIssues)
+@public.opens("/public/issues", returns=PageOf[PublicIssue])
 def list_public_issues(request: HttpRequest, cursor: Cursor | None = None) -> Answer:
     """A page of the archive, the last issue first."""
     archived = Issue.objects.archived().listed(timezone.now())

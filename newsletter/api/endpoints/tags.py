@@ -5,15 +5,14 @@ from typing import Annotated, Any
 from django.conf import settings
 from django.db.models import Count
 from django.forms import modelform_factory
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api import conditions
-from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged
+from newsletter.api.cursors import PageOf, Paging, page_of
+from newsletter.api.endpoint import Answer, Endpoints, Number, Told, demand_match, etag_of, paged
 from newsletter.api.entrance import ApiRequest
-from newsletter.api.forms import problem_of
+from newsletter.api.problems import problem_of
 from newsletter.posts.admin import index_again
 from newsletter.posts.models import TAG_NAME_MAX, Tag
 from newsletter.publication.forms import TypedModelForm
@@ -32,11 +31,6 @@ class TagOut(Told):
     posts: int
 
 
-class TagsOut(Schema):
-    items: list[TagOut]
-    next: str | None
-
-
 class TagChanges(Schema):
     """What is to be other than it is. slug: the end of its address."""
 
@@ -45,16 +39,11 @@ class TagChanges(Schema):
     slug: Annotated[str, Field(min_length=1, max_length=60, pattern="^[-a-zA-Z0-9_]+$")] = ""
 
 
-class Wanted(Schema):
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
-    cursor: Annotated[str, Query(max_length=400)] = ""
-
-
 FIELDS = tuple(TagOut.model_fields)
 
 
-@tags.reads("/tags", scope="posts:read", needs=("posts.view_post",), returns=TagsOut, fields=FIELDS)
-def list_tags(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+@tags.reads("/tags", scope="posts:read", needs=("posts.view_post",), returns=PageOf[TagOut], fields=FIELDS)
+def list_tags(request: ApiRequest, wanted: Query[Paging]) -> Answer:
     """A page of tags, the newest first."""
     page = page_of(Tag.objects.annotate(uses=Count("posts")), limit=wanted.limit, cursor=wanted.cursor)
     return paged([_told(tag) for tag in page.rows], page.next)
@@ -71,7 +60,7 @@ def change_tag(request: ApiRequest, number: Number, change: TagChanges) -> Answe
     """Change the name of a tag or the end of its address."""
     Tag.objects.select_for_update().filter(pk=number).first()  # who else changes it now waits until this is compared
     tag = _tag(number)
-    conditions.demand(request, conditions.etag_of(_told(tag)))
+    demand_match(request, etag_of(_told(tag)))
     form = TagForm({"name": tag.name, "slug": tag.slug} | change.model_dump(exclude_unset=True), instance=tag)
     if not form.is_valid():
         raise problem_of(form, {})
@@ -82,10 +71,7 @@ def change_tag(request: ApiRequest, number: Number, change: TagChanges) -> Answe
 
 
 def _tag(number: int) -> Any:
-    tag = Tag.objects.annotate(uses=Count("posts")).filter(pk=number).first()
-    if tag is None:
-        raise Http404
-    return tag
+    return get_object_or_404(Tag.objects.annotate(uses=Count("posts")), pk=number)
 
 
 def _told(tag: Any) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from newsletter.api.hooks.events import Event
-from newsletter.api.hooks.models import Call, Hook
+from newsletter.api.hooks.models import Call, Event, Hook
 from newsletter.publication.changes import Change
 
 WAITS_AGAIN = {"state": Call.State.WAITING, "settled_at": None}

@@ -11,7 +11,25 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.api.hooks import signing
-from newsletter.api.hooks.events import OF_READERS, Event
+
+
+class Event(models.TextChoices):
+    CONFIRMED = "reader.confirmed", _("A reader has confirmed, or come back")
+    LEFT = "reader.left", _("A reader has left")
+    SUPPRESSED = "reader.suppressed", _("No mail goes to a reader any more")
+    PUBLISHED = "post.published", _("A post is public")
+    SCHEDULED = "issue.scheduled", _("An issue is scheduled, or moved to another time")
+    BEGUN = "issue.begun", _("An issue begins to go out")
+    PAUSED = "issue.paused", _("An issue stands still")
+    SENT = "issue.sent", _("An issue is sent")
+    RESULT = "issue.result_ready", _("The result of an issue is there")
+    TEST = "webhook.test", _("A test")
+
+
+OF_READERS = (Event.CONFIRMED, Event.LEFT, Event.SUPPRESSED)
+OF_MAILINGS = (Event.SCHEDULED, Event.BEGUN, Event.PAUSED, Event.SENT)
+CHOSEN = [(event.value, event.label) for event in Event if event != Event.TEST]  # what an author ticks
+
 
 HOOKS_MAX = 10
 KEPT_FOR = timedelta(days=45)  # that a call can be looked up and made again
@@ -72,7 +90,6 @@ class Hook(models.Model):
         return urlsplit(self.url).hostname or self.url
 
     def keys(self, now: datetime) -> list[str]:
-        """Return the secrets that sign now."""
         is_replaced = self.old_secret and self.old_secret_until and self.old_secret_until > now
         return [self.secret, self.old_secret] if is_replaced else [self.secret]
 
@@ -179,6 +196,5 @@ class Call(models.Model):
         self.save(update_fields=["state", "settled_at"])
 
     def tried(self, now: datetime, **answer: object) -> None:
-        """Write down what a try brought."""
         values = {"tries": F("tries") + 1, "tried_at": now, **answer}
         Call.objects.filter(pk=self.pk).update(**values)

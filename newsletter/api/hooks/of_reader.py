@@ -6,8 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.api.hooks.events import OF_READERS, Event
-from newsletter.api.hooks.models import KEPT_FOR, Call, Hook
+from newsletter.api.hooks.models import KEPT_FOR, OF_READERS, Call, Event, Hook
 from subscribers.models import Subscriber, Suppression
 from subscribers.own_data import LINES_MAX, Chapter, Line
 

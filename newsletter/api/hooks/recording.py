@@ -14,8 +14,7 @@ from django.apps import AppConfig
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 
-from newsletter.api.hooks.events import Event
-from newsletter.api.hooks.models import Call, Hook, HookEvent
+from newsletter.api.hooks.models import Call, Event, Hook, HookEvent
 from newsletter.delivery.models import ResultLetter
 from newsletter.delivery.models.history import Step
 from subscribers.models import Subscriber, Suppression
@@ -59,7 +58,6 @@ class Source:
 
 
 def _case(column: str, events: Mapping[Any, Event]) -> str:
-    """Return the event that belongs to a value of a column, or NULL."""
     cases = (f"WHEN '{value}' THEN '{event.value}'" for value, event in events.items())
     return f"CASE {column} {' '.join(cases)} END"
 

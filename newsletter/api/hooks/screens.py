@@ -3,23 +3,82 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from newsletter.api.hooks import acting, tasks
-from newsletter.api.hooks.forms import HookForm, SinceForm
-from newsletter.api.hooks.models import HOOKS_MAX, KEPT_FOR, Call, Hook
+from newsletter.api.hooks import acting, calling, tasks
+from newsletter.api.hooks.models import CHOSEN, HOOKS_MAX, KEPT_FOR, Call, Hook
 from newsletter.api.hooks.signing import OLD_SECRET_FOR
 from newsletter.desk import rights
 from newsletter.publication.changes import Change
+from newsletter.publication.forms import TypedForm
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
+
+
+class HookForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
+    events = forms.MultipleChoiceField(
+        label=_("Told of"), choices=CHOSEN, widget=forms.CheckboxSelectMultiple, help_text=_("From now on.")
+    )
+
+    class Meta:
+        model = Hook
+        fields = ("url", "note", "shows_addresses")
+        labels = {
+            "url": pgettext_lazy("of a webhook", "Address"),
+            "note": _("What it is for"),
+            "shows_addresses": _("Send the mail address of the reader along"),
+        }
+        help_texts = {
+            "url": _("Begins with https://. Whoever made the other program gives it to you."),
+            "note": _("For yourself, such as “customer list”. Empty: the name of the host."),
+            "shows_addresses": _(
+                "Without the tick only numbers leave, by which a program with a token of yours can ask for more. "
+                "With it, the privacy notice names the host of the other program."
+            ),
+        }
+        widgets = {"url": forms.URLInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"})}
+
+    field_order = ("url", "note", "events", "shows_addresses")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["events"] = list(self.instance.events.values_list("event", flat=True))
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        if not calling.is_allowed(url):
+            raise ValidationError(
+                _("Write an address that begins with https://, without a password, at port 443 or 8443.")
+            )
+        return url
+
+
+class SinceForm(TypedForm, forms.Form):
+    """Since when everything is sent again. zone: of what was typed."""
+
+    since = forms.DateTimeField(
+        label=_("Since"), widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    )
+
+    def __init__(self, *args: Any, zone: ZoneInfo | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone = zone
+
+    def clean_since(self) -> datetime:
+        since: datetime = self.cleaned_data["since"]
+        return since.replace(tzinfo=self.zone)
+
 
 SHOWN = 50  # calls
 TOLD = "webhook_secret"  # in the session: whose secret is shown once
@@ -30,14 +89,16 @@ DOTS = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HELD: "war
 def webhooks(request: HttpRequest) -> HttpResponse:
     hooks = list(Hook.objects.all())
     rows = [{"hook": hook, "state": state_of(hook), "last": _last(hook)} for hook in hooks]
-    return _page(request, "list", _("Webhooks"), {"rows": rows, "is_full": len(hooks) >= HOOKS_MAX, "max": HOOKS_MAX})
+    return _page(
+        request, "list", gettext("Webhooks"), {"rows": rows, "is_full": len(hooks) >= HOOKS_MAX, "max": HOOKS_MAX}
+    )
 
 
 def state_of(hook: Hook) -> tuple[str, str]:
     """Return a dot of the desk and the state in words."""
     if hook.off:
         return ("" if hook.off == Hook.Off.AUTHOR else "bad"), hook.get_off_display()
-    return ("warn", _("takes nothing")) if hook.failures else ("good", pgettext("of a webhook", "on"))
+    return ("warn", gettext("takes nothing")) if hook.failures else ("good", pgettext("of a webhook", "on"))
 
 
 def _last(hook: Hook) -> Call | None:
@@ -56,7 +117,7 @@ def _newest(hook: Hook, most: int) -> list[Call]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     if Hook.objects.count() >= HOOKS_MAX:
-        messages.error(request, _("There are %s webhooks already. Delete one first.") % HOOKS_MAX)
+        messages.error(request, gettext("There are %s webhooks already. Delete one first.") % HOOKS_MAX)
         return redirect("admin:webhooks")
     now = timezone.now()
     return _form(request, Hook(created_at=now), now)
@@ -85,7 +146,7 @@ def _form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
         if is_new:
             request.session[TOLD] = hook.pk
         return redirect("admin:webhook", hook.pk)
-    title = _("New webhook") if is_new else _("Change %s") % hook.host
+    title = gettext("New webhook") if is_new else gettext("Change %s") % hook.host
     context = {"form": form, "hook": None if is_new else hook}
     return _page(request, "form", title, context, status=400 if form.is_bound else 200)
 
@@ -123,9 +184,9 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask whether it is meant; on POST delete it with its calls."""
     hook = get_object_or_404(Hook, pk=pk)
     if request.method != "POST":
-        return _page(request, "delete", _("Delete %s?") % hook.host, {"hook": hook})
+        return _page(request, "delete", gettext("Delete %s?") % hook.host, {"hook": hook})
     acting.delete(hook)
-    messages.success(request, _("%s is told nothing any more.") % hook.host)
+    messages.success(request, gettext("%s is told nothing any more.") % hook.host)
     return redirect("admin:webhooks")
 
 
@@ -151,26 +212,26 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 
 def _test(request: HttpRequest, hook: Hook, now: datetime) -> None:
     if hook.off:
-        messages.error(request, _("It is switched off: nothing is sent. Switch it on first."))
+        messages.error(request, gettext("It is switched off: nothing is sent. Switch it on first."))
         return
     acting.test(hook, now)
-    messages.success(request, _("A test is on its way. Load this page again in some seconds for the answer."))
+    messages.success(request, gettext("A test is on its way. Load this page again in some seconds for the answer."))
 
 
 def _on(request: HttpRequest, hook: Hook, now: datetime) -> None:
     acting.switch_on(hook, now)
-    messages.success(request, _("It is on: what waits is sent now. What happened while it was off is not told."))
+    messages.success(request, gettext("It is on: what waits is sent now. What happened while it was off is not told."))
 
 
 def _off(request: HttpRequest, hook: Hook, now: datetime) -> None:
     acting.switch_off(hook)
-    messages.success(request, _("It is off: what waits stays, and what happens meanwhile is not kept for it."))
+    messages.success(request, gettext("It is off: what waits stays, and what happens meanwhile is not kept for it."))
 
 
 def _replay(request: HttpRequest, hook: Hook, now: datetime) -> None:
     form = SinceForm(request.POST, zone=_zone())
     if not form.is_valid():
-        messages.error(request, _("Nothing is sent again: write a day and a time."))
+        messages.error(request, gettext("Nothing is sent again: write a day and a time."))
         return
     number = acting.replay_since(hook, form.cleaned_data["since"])
     words = ngettext("%s call is made once more.", "%s calls are made once more.", number)
@@ -190,10 +251,10 @@ def again(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """Have one call made once more, with the id that it had."""
     call = get_object_or_404(Call, pk=number, hook=pk)
     if acting.replay(call):
-        messages.success(request, _("It is made once more, with the same id."))
+        messages.success(request, gettext("It is made once more, with the same id."))
         wake(tasks.call_hooks)
     else:
-        messages.info(request, _("It waits already, or is about nothing that is there."))
+        messages.info(request, gettext("It waits already, or is about nothing that is there."))
     return redirect("admin:webhook", pk)
 
 

@@ -12,16 +12,39 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
-from newsletter.api.hooks import backing_off, calling, looking, of_reader, payloads, signing
+from newsletter.api.hooks import backing_off, calling, of_reader, signing
 from newsletter.api.hooks.calling import Answer
-from newsletter.api.hooks.events import OF_READERS, Event
-from newsletter.api.hooks.models import HOOKS_MAX, KEPT_FOR, Call, Hook
+from newsletter.api.hooks.models import HOOKS_MAX, KEPT_FOR, OF_READERS, Call, Event, Hook, HookEvent
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.restorations import Restoration
+from newsletter.posts.models import Post
 from subscribers.models import Subscriber
+
+LOOKED_BACK = KEPT_FOR - timedelta(days=5)  # shorter than calls are kept: by them it is known what was told
+
+
+def observe(now: datetime) -> int:
+    """Write a call for each post that became public since its hook wants to know; return how many."""
+    wishes = HookEvent.objects.filter(event=Event.PUBLISHED, hook__off="")
+    return sum(_observe(wish, now) for wish in wishes)
+
+
+def _observe(wish: HookEvent, now: datetime) -> int:
+    told = Call.objects.filter(hook=wish.hook_id, event=Event.PUBLISHED, about=OuterRef("pk"))
+    told = told.exclude(state=Call.State.VOID)  # it was withdrawn before anybody was told
+    listed = Post.objects.listed(now).filter(published_at__gte=max(wish.since, now - LOOKED_BACK))
+    new = listed.filter(~Exists(told)).order_by("published_at", "pk").values_list("pk", "published_at")
+    if not new.exists():
+        return 0
+    with transaction.atomic():
+        Hook.objects.select_for_update(no_key=True).get(pk=wish.hook_id)  # another worker may look at the same time
+        calls = [Call(hook_id=wish.hook_id, event=Event.PUBLISHED, about=pk, at=at or now) for pk, at in new.all()]
+        Call.objects.bulk_create(calls)
+    return len(calls)
+
 
 TURN_SECONDS = 5.0
 BESIDE_SECONDS = 1.0  # while a mailing is being sent, which must not be slower for it
@@ -49,7 +72,7 @@ def work(now: datetime, seconds: float | None = None) -> bool:
     """Make the calls that are due, for a turn; return whether there is more to do at once."""
     if not Hook.objects.exists():
         return False
-    looking.observe(now)
+    observe(now)
     forget_old(now)
     hooks = claim(now)
     if not hooks:
@@ -121,7 +144,7 @@ def _next(hook: Hook) -> Made | None:
         return None  # it was switched off, or is another worker's
     while call := Call.objects.next_of(hook):
         call.hook = hook
-        if (body := payloads.body_of(call, now)) is not None:
+        if (body := calling.body_of(call, now)) is not None:
             return Made(hook, call, body, signing.headers(call.message_id, body, hook.keys(now), now))
         call.settle(Call.State.VOID, now)
     return None
@@ -153,7 +176,6 @@ def _settle(made: Made, answer: Answer) -> bool:
 
 
 def _failed(hook: Hook, answer: Answer, now: datetime) -> bool:
-    """Leave a hook alone for a while, or for good."""
     fresh = Hook.objects.get(pk=hook.pk)
     failures, since = fresh.failures + 1, fresh.failing_since or now
     off = ""

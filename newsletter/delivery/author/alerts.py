@@ -20,7 +20,7 @@ from newsletter.delivery.models import Counts, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, automatic
-from newsletter.publication.actors import Via
+from newsletter.publication.changes import Via
 from newsletter.publication.models import Publication
 from subscribers.addresses import without_addresses
 from subscribers.models import kept_tally

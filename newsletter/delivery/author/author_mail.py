@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from newsletter.delivery.models import Happening, Reminder, ResultLetter
 from newsletter.mail.due import BACK_OFF_MAX, DueMail, Retry, doubled
-from newsletter.mail.trouble import Trouble
+from newsletter.mail.replies import Trouble
 
 
 def who_may_send() -> list[str]:

@@ -8,8 +8,8 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.author.cancel_links import opened_by
 from newsletter.delivery.author.views import asked_who_it_is, came_by_mail
 from newsletter.delivery.models import Mailing
-from newsletter.publication.actors import Via, acting
-from newsletter.publication.limits.doors import capability, same_origin
+from newsletter.publication.changes import Via, acting
+from newsletter.publication.doors import capability, same_origin
 from subscribers.pages.views import lost
 
 

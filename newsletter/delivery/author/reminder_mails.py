@@ -19,11 +19,10 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
 from newsletter.issues import rhythm
 from newsletter.issues.models import not_yet_mailed
-from newsletter.mail import headers, letters, tokens
+from newsletter.mail import headers, letters, plaintext, spacing, tokens
 from newsletter.mail import html as mail_html
 from newsletter.mail.colours import of_mail
 from newsletter.mail.message import Letter, Mail, automatic, shortened
-from newsletter.mail.text import plaintext, spacing
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber

@@ -25,8 +25,8 @@ from newsletter.issues import rhythm
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
 from newsletter.mail.views import is_tester
-from newsletter.publication.actors import Via, acting
-from newsletter.publication.limits.doors import capability, same_origin
+from newsletter.publication.changes import Via, acting
+from newsletter.publication.doors import capability, same_origin
 from newsletter.publication.models import Publication
 from subscribers.models import kept_tally
 from subscribers.pages.views import lost

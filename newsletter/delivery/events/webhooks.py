@@ -14,8 +14,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from newsletter.delivery.events import providers
 from newsletter.delivery.models import Arrival
-from newsletter.publication.limits import rates
-from newsletter.publication.limits.basic_auth import carries_secret
+from newsletter.publication import limits
+from newsletter.publication.bodies import carries_secret
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +50,8 @@ def _stored(request: HttpRequest, provider: str) -> HttpResponse:
 
 def _refused(request: HttpRequest, provider: str, status: int, what: str) -> HttpResponse:
     """Answer who does not prove who it is, with the challenge that Amazon waits for before it sends a password."""
-    who = rates.neighbourhood(rates.client_address(request))
-    if rates.is_over("webhooks", who, limit=REFUSED_MAX, seconds=REFUSED_SECONDS):
+    who = limits.neighbourhood(limits.client_address(request))
+    if limits.is_over("webhooks", who, limit=REFUSED_MAX, seconds=REFUSED_SECONDS):
         status = 429
     else:
         log.warning("A request to the webhook of %s did not have %s.", provider, what)

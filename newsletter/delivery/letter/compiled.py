@@ -22,8 +22,7 @@ from newsletter.delivery.letter.wire_template import Template
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
 from newsletter.delivery.provider.smtp_connection import Envelope
-from newsletter.mail import headers, signatures, tokens
-from newsletter.mail.text import salutations
+from newsletter.mail import headers, salutations, signatures, tokens
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 

@@ -15,7 +15,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, Remark
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.message import Mail
-from newsletter.mail.text.salutations import unslotted, without_names
+from newsletter.mail.salutations import unslotted, without_names
 from newsletter.posts import markdown
 from newsletter.posts.feeds import entry_of
 from newsletter.posts.syndication import atom_entry

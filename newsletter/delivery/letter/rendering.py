@@ -19,14 +19,13 @@ from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.links import kept, rewriting
 from newsletter.delivery.models import Delivery, Mailing, Quote
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.mail import headers, letters
+from newsletter.mail import headers, letters, salutations
 from newsletter.mail import html as mail_html
 from newsletter.mail.characters import single_line
+from newsletter.mail.html import stacked
 from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
-from newsletter.mail.records import stacked
-from newsletter.mail.text import salutations
-from newsletter.mail.text.salutations import without_names
-from newsletter.mail.text.spacing import spaced
+from newsletter.mail.salutations import without_names
+from newsletter.mail.spacing import spaced
 from newsletter.posts import markdown
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures

@@ -22,7 +22,7 @@ from django.utils import timezone
 from newsletter.delivery.links import machines
 from newsletter.delivery.models import DayCount, DaySalt, Delivery, Link, Mailing, Visit
 from newsletter.delivery.models.links import HASH_LENGTH
-from newsletter.publication.limits import outages, rates
+from newsletter.publication import limits
 from newsletter.publication.models import Publication
 
 DAYS = 3  # that are shown one by one
@@ -93,14 +93,14 @@ def _day(at: datetime) -> date:
 
 def note(link: int, request: HttpRequest, now: datetime) -> None:
     """Count that somebody follows a link, unless counting is off, or they ask not to be tracked. Never raises."""
-    address = rates.client_address(request)
-    if machines.asks_not_to_be_tracked(request.headers) or outages.is_away("link-counts"):
+    address = limits.client_address(request)
+    if machines.asks_not_to_be_tracked(request.headers) or limits.is_away("link-counts"):
         return
-    network, program = rates.neighbourhood(address), request.headers.get("User-Agent", "")
+    network, program = limits.neighbourhood(address), request.headers.get("User-Agent", "")
     try:
         if not Publication.objects.current().counts_links:
             return
-        if rates.is_over("followed", network, limit=COUNTED_MAX, seconds=COUNTED_SECONDS):
+        if limits.is_over("followed", network, limit=COUNTED_MAX, seconds=COUNTED_SECONDS):
             return
         day = _day(now)
         who, place = (_hash(day, text) for text in (f"{network} {program}", network))
@@ -108,7 +108,7 @@ def note(link: int, request: HttpRequest, now: datetime) -> None:
         with _briefly(), connection.cursor() as cursor:
             cursor.execute(STORE, [link, day, who, place, at, machines.is_machine(request.headers)])
     except (DatabaseError, InterfaceError) as error:
-        outages.begin("link-counts", error, meanwhile="who follows a link is led on, and not counted")
+        limits.begin_outage("link-counts", error, meanwhile="who follows a link is led on, and not counted")
 
 
 def _hash(day: date, text: str) -> str:

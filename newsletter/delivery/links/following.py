@@ -13,8 +13,8 @@ from newsletter.delivery.links import counting
 from newsletter.delivery.links.rewriting import LONGEST
 from newsletter.delivery.models import Link
 from newsletter.mail import tokens
-from newsletter.publication.limits import rates
-from newsletter.publication.limits.doors import capability, too_many
+from newsletter.publication import limits
+from newsletter.publication.doors import capability, too_many
 from newsletter.publication.models import Publication
 
 ENCODED = 12  # octets that a character of an address has at most: four, each percent-encoded
@@ -59,8 +59,8 @@ def _key(token: str) -> str:
 
 
 def _unknown(request: HttpRequest) -> HttpResponse:
-    who, publication = rates.neighbourhood(rates.client_address(request)), Publication.objects.current()
+    who, publication = limits.neighbourhood(limits.client_address(request)), Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        if rates.is_over("links", who, limit=UNKNOWN_MAX, seconds=UNKNOWN_SECONDS):
+        if limits.is_over("links", who, limit=UNKNOWN_MAX, seconds=UNKNOWN_SECONDS):
             return too_many(request, seconds=UNKNOWN_SECONDS)
         return render(request, "404.html", status=404)

@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.publication import actors
+from newsletter.publication import changes
 
 
 class Step(models.Model):
@@ -32,8 +32,8 @@ class Step(models.Model):
     what = models.CharField(max_length=10, choices=What)
     detail = models.CharField(max_length=500, blank=True, help_text="a reason, a hash, a provider or a number of rows")
     send_at = models.DateTimeField(null=True, help_text="when the mailing is to begin, where the step says so")
-    by = models.CharField(max_length=actors.NAME_LENGTH, blank=True, help_text="a user's name, where an account acted")
-    via = models.CharField(max_length=10, choices=actors.Via, blank=True, help_text="empty in rows older than this")
+    by = models.CharField(max_length=changes.NAME_LENGTH, blank=True, help_text="a user's name, where an account acted")
+    via = models.CharField(max_length=10, choices=changes.Via, blank=True, help_text="empty in rows older than this")
 
     class Meta:
         ordering = ["pk"]

@@ -24,7 +24,7 @@ from newsletter.delivery.models.deliveries import Batch
 from newsletter.delivery.models.history import Step
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
-from newsletter.publication import actors
+from newsletter.publication import changes
 
 log = logging.getLogger(__name__)
 
@@ -180,11 +180,11 @@ class Mailing(models.Model):
 
         A time that a program has set is announced to the author, with a link that cancels.
         """
-        actor = actors.current()
+        actor = changes.current_actor()
         step = self.steps.create(
             what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **actor._asdict()
         )
-        if send_at and actor.via == actors.Via.API:
+        if send_at and actor.via == changes.Via.API:
             Happening.objects.announce(self, step.at)
         number = self.issue.number
         transaction.on_commit(lambda: log.info("issue %d, mailing %s", number, step), robust=True)

@@ -16,9 +16,9 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from django.db import connection, transaction
+from redis.exceptions import RedisError
 
 from newsletter.delivery.models import Pace
-from newsletter.publication.limits.rates import redis_error
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ return string.format('%.6f', current)
 
 
 class RedisTimelines:
-    """The lines in Redis. Raises `redis_error()` when it does not answer."""
+    """The lines in Redis. Raises `RedisError` when it does not answer."""
 
     def __init__(self, url: str) -> None:
         from redis import Redis  # noqa: PLC0415 - see publication.limits
@@ -229,7 +229,7 @@ class SparedTimelines:
         if time.monotonic() >= self.first_again_at:
             try:
                 return self.first.take(provider, ends, messages, within_seconds)
-            except redis_error() as error:
+            except RedisError as error:
                 self._spare(error)
         return self.second.take(provider, ends, messages, within_seconds)
 
@@ -237,7 +237,7 @@ class SparedTimelines:
         if time.monotonic() >= self.first_again_at:
             try:
                 return self.first.slow_down(provider, limit)
-            except redis_error() as error:
+            except RedisError as error:
                 self._spare(error)
         return self.second.slow_down(provider, limit)
 

@@ -15,7 +15,7 @@ from newsletter.mail import letters
 from newsletter.mail.characters import single_line
 from newsletter.mail.marked import MarkedMail
 from newsletter.mail.message import SUBJECT_LENGTH, Mail, build
-from newsletter.mail.trouble import NotSent, Trouble
+from newsletter.mail.replies import NotSent, Trouble
 from newsletter.publication.models import Publication
 from subscribers.models import Suppression, address_hash
 

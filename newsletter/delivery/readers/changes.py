@@ -11,7 +11,7 @@ from newsletter.delivery.letter.words import Words, in_public, words_of_letter
 from newsletter.delivery.models import Batch, Mailing, Step
 from newsletter.delivery.readers.withholding import withheld
 from newsletter.issues.models import Issue
-from newsletter.mail.text.salutations import unslotted
+from newsletter.mail.salutations import unslotted
 from newsletter.posts.models import Post
 from newsletter.posts.text.differences import Kind, Piece, pieces
 

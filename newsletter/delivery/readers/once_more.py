@@ -8,7 +8,7 @@ from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.mail.message import Mail
-from newsletter.mail.trouble import NotSent, Trouble
+from newsletter.mail.replies import NotSent, Trouble
 from subscribers.models import Subscriber
 
 

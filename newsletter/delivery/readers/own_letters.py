@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, OnceMore, Quote, Reply
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.readers.where_to_look import advice
-from newsletter.publication.limits.doors import capability, same_origin
+from newsletter.publication.doors import capability, same_origin
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from subscribers.own_data import LINES_MAX, Button, Chapter, Line

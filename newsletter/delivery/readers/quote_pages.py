@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.models import Quote
 from newsletter.delivery.models.quotes import NAME_MAX
 from newsletter.delivery.readers import quoting
-from newsletter.publication.limits.doors import capability, same_origin
+from newsletter.publication.doors import capability, same_origin
 from subscribers.addresses import one_line
 from subscribers.pages.views import lost
 

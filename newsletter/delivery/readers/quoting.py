@@ -19,7 +19,7 @@ from newsletter.issues.models import Issue
 from newsletter.mail import headers, letters
 from newsletter.mail.marked import MarkedMail
 from newsletter.mail.message import Mail, build
-from newsletter.mail.trouble import NotSent, Trouble
+from newsletter.mail.replies import NotSent, Trouble
 from newsletter.publication.models import Publication
 from subscribers.addresses import one_line
 from subscribers.models import Subscriber, address_hash

@@ -11,7 +11,7 @@ from newsletter.delivery.provider.outcomes import Answer, ProviderAway, Provider
 from newsletter.delivery.provider.transports import Transport, transport_for
 from newsletter.mail.due import MAILER, DueMail, Retry
 from newsletter.mail.message import Mail
-from newsletter.mail.trouble import NotSent, Trouble, is_unreachable
+from newsletter.mail.replies import NotSent, Trouble, is_unreachable
 
 REST = timedelta(minutes=10)  # after a "not now": greylisting servers want about five
 TRIES_MAX = 8

@@ -11,9 +11,9 @@ from newsletter.delivery.models import CourseCopy, Delivery
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.readers.changes import versions
 from newsletter.issues.models import NUMBER_MAX, Issue
-from newsletter.publication.kept.pages import kept
-from newsletter.publication.limits.doors import capability, same_origin, too_many
-from newsletter.publication.limits.rates import is_over
+from newsletter.publication.doors import capability, same_origin, too_many
+from newsletter.publication.kept import kept
+from newsletter.publication.limits import is_over
 from subscribers.models import Sentence, Subscriber
 from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
 from subscribers.pages.views import DAY, lost

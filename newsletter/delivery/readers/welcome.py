@@ -21,7 +21,7 @@ from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import headers, letters
 from newsletter.mail.due import Retry
 from newsletter.mail.message import Mail, build
-from newsletter.mail.trouble import Trouble, is_unreachable, is_unwritable
+from newsletter.mail.replies import Trouble, is_unreachable, is_unwritable
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 

@@ -12,9 +12,8 @@ from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import around, copy_token_maker, message_id_maker
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.batch_apis import PlainAddress, Provider
-from newsletter.mail import tokens
+from newsletter.mail import salutations, tokens
 from newsletter.mail.message import Mail
-from newsletter.mail.text import salutations
 from subscribers.models import Subscriber
 
 READERS = 200  # a call: a larger one saves little, and is what a crash leaves uncertain

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from newsletter.publication.limits import rates
+from newsletter.publication import limits
 from newsletter.publication.models import Publication
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return reverse("admin:index")
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return rates.client_address(request) or UNKNOWN_ADDRESS
+        return limits.client_address(request) or UNKNOWN_ADDRESS
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Say nothing: each view of the desk has its own words."""

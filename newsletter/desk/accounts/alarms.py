@@ -18,7 +18,7 @@ from newsletter.desk.accounts.sessions import browser_of
 from newsletter.mail import headers, letters
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, automatic
-from newsletter.publication.limits import rates
+from newsletter.publication import limits
 from newsletter.publication.models import Publication
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def about(kind: Kind, user: User, request: HttpRequest, now: datetime, *, addres
 
     addresses: other ones than the account's own, separated by commas.
     """
-    client = rates.client_address(request)
+    client = limits.client_address(request)
     logger.warning("Account %d: %s, from %s", user.pk, kind.value, client or "an unknown address")
     addresses = addresses or user.email
     if not addresses:

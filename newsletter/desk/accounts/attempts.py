@@ -19,7 +19,7 @@ from newsletter.desk.accounts import browsers
 from newsletter.desk.models import FailureCount
 from newsletter.mail.characters import nfkc
 from newsletter.mail.tokens import digest
-from newsletter.publication.limits import rates
+from newsletter.publication import limits
 
 FAILURES_MAX = 10  # of one name, network or browser, within a window
 WINDOW = timedelta(minutes=10)  # opens with the first failure
@@ -72,7 +72,7 @@ def guarded[T](request: HttpRequest | None, name: str | None, door: str, check: 
 
 def _counted(request: HttpRequest | None, name: str | None) -> list[str]:
     """Return digests of whom to count: a browser known for this name by itself, else name and network."""
-    network = rates.neighbourhood(rates.client_address(request)) if request else ""
+    network = limits.neighbourhood(limits.client_address(request)) if request else ""
     if name is None:
         return [digest("attempts", f"nameless {network}")]
     browser = browsers.known(request) if request else None
@@ -111,5 +111,5 @@ def _give_back(places: list[str]) -> None:
 
 def _write(what: str, request: HttpRequest | None, name: str | None, door: str) -> None:
     """Write the line that fail2ban reads (docs/deploy.md): nothing in it is as somebody typed it."""
-    address = (rates.client_address(request) if request else "") or "unknown"
+    address = (limits.client_address(request) if request else "") or "unknown"
     log.warning("login %s from %s at %s, name %s", what, address, door, _digest_of(name)[:8] if name else "none")

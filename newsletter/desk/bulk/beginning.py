@@ -8,7 +8,7 @@ from django.db import transaction
 from newsletter.desk.bulk import files
 from newsletter.desk.bulk.selection import Count, Selection
 from newsletter.desk.models import Errand
-from newsletter.publication import actors
+from newsletter.publication import changes
 from newsletter.publication.changes import Change
 
 
@@ -23,7 +23,7 @@ def begin(
             chosen=selection.kept(),
             options=options,
             user=user,
-            by=actors.current().by,
+            by=changes.current_actor().by,
             total=counted.number if counted.is_all else None,
             folder=files.make_folder() if kind == Errand.Kind.EXPORT else "",
             created_at=now,
@@ -43,7 +43,7 @@ def prepare_import(
         about=name[:500],
         options=options,
         user=user,
-        by=actors.current().by,
+        by=changes.current_actor().by,
         folder=files.make_folder(),
         created_at=now,
     )

@@ -9,7 +9,7 @@ from django.db import transaction
 from newsletter.desk.intake import files
 from newsletter.desk.models import PostImport
 from newsletter.posts.importers.imported import Rejected
-from newsletter.publication import actors
+from newsletter.publication import changes
 from newsletter.publication.changes import Change
 
 State, Stage = PostImport.State, PostImport.Stage
@@ -25,7 +25,7 @@ def take_in(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> 
         folder=files.make_folder(),
         file=f"export{suffix}",
         user=user,
-        by=actors.current().by,
+        by=changes.current_actor().by,
         created_at=now,
     )
     try:

@@ -20,8 +20,8 @@ from newsletter.issues.models import Issue
 from newsletter.mail.mailers import OUTBOX_NAME
 from newsletter.posts.saving import is_auto
 from newsletter.posts.working import was_logged_lately
-from newsletter.publication.actors import Via
 from newsletter.publication.audit import AuditedAdmin, Entry, changes_of, keyed, keys_of, newest_first, who
+from newsletter.publication.changes import Via
 
 STEP, ANSWER, MISSED = "step", "answer", "missed"  # the sources of a line, beside a change
 ANSWERS = {

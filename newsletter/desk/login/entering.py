@@ -30,7 +30,7 @@ from newsletter.desk.accounts.stages import SecondFactorStage
 from newsletter.desk.forms import CodeForm
 from newsletter.desk.login import proving
 from newsletter.operation.accounts import factors
-from newsletter.publication.limits import rates
+from newsletter.publication import limits
 from newsletter.publication.wakeups import wake
 
 TRIES_MAX = 5  # wrong codes behind one password
@@ -158,8 +158,8 @@ def passkey_options(request: HttpRequest) -> HttpResponse:
     stage = None if request.user.is_authenticated else _stage(request)
     known = request.user if request.user.is_authenticated else stage and stage.login.user
     if not known:
-        client = rates.neighbourhood(rates.client_address(request))
-        if rates.is_over("passkey", client, limit=CHALLENGES_MAX, seconds=CHALLENGES_SECONDS):
+        client = limits.neighbourhood(limits.client_address(request))
+        if limits.is_over("passkey", client, limit=CHALLENGES_MAX, seconds=CHALLENGES_SECONDS):
             return JsonResponse({"error": str(_("Too many attempts"))}, status=429)
         request.session.set_expiry(CHALLENGE_LIVES_SECONDS)
     return JsonResponse(passkeys.asked_to_log_in(known))

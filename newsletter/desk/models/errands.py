@@ -10,8 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.publication.actors import NAME_LENGTH
-from newsletter.publication.changes import TITLE_MAX, Change
+from newsletter.publication.changes import NAME_LENGTH, TITLE_MAX, Change
 
 FILES_KEPT = timedelta(days=1)  # files with addresses in them
 

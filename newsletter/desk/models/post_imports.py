@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.publication.actors import NAME_LENGTH
+from newsletter.publication.changes import NAME_LENGTH
 
 EXPORTS_KEPT = timedelta(days=7)  # exports of other programs, from which posts come
 

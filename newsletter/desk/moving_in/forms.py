@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from newsletter.desk.models import PostImport
-from newsletter.publication.limits import bodies
+from newsletter.publication import bodies
 
 _SITE = re.compile(r"https?://[\w.-]{1,190}(?::\d{1,5})?(?:/[^\s?#]*)?", re.IGNORECASE)
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from newsletter.desk import rights
 from newsletter.desk.readers.forms import PauseForm, ReasonForm, TagForm
-from newsletter.publication import actors
+from newsletter.publication import changes
 from subscribers import acting
 from subscribers.acting import End, Ends, Occasion
 from subscribers.models import Subscriber, Suppression
@@ -184,7 +184,7 @@ def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 
 def done(reader: Subscriber, act: Act, form: ReasonForm) -> Ends:
     """Do what a valid form says to a reader; return what came of it."""
-    occasion = Occasion(timezone.now(), by=actors.current().by, reason=form.cleaned_data["reason"])
+    occasion = Occasion(timezone.now(), by=changes.current_actor().by, reason=form.cleaned_data["reason"])
     with transaction.atomic():
         return act.do(reader.pk, form, occasion)
 

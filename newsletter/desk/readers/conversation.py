@@ -16,7 +16,7 @@ from newsletter.delivery.events.reading.personal import legible, octets_of
 from newsletter.delivery.models import Answer, Quote, Reply, ReplyMail
 from newsletter.delivery.models.replies import ANSWER_MAX
 from newsletter.delivery.readers.answers import subject_of, why_not
-from newsletter.publication import actors
+from newsletter.publication import changes
 from newsletter.publication.models import Publication
 from subscribers.models import address_hash
 
@@ -65,7 +65,7 @@ def answer(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, barred)
     elif not form.is_valid():
         return page(request, reply, answer_form=form, status=422)
-    elif Answer.objects.write(reply, form.cleaned_data["text"], timezone.now(), actors.current().by):
+    elif Answer.objects.write(reply, form.cleaned_data["text"], timezone.now(), changes.current_actor().by):
         messages.success(request, _("Your answer is on its way."))
     else:
         messages.warning(request, _("The same answer was sent before; it is not sent twice."))

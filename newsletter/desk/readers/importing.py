@@ -23,7 +23,7 @@ from newsletter.desk import tasks
 from newsletter.desk.bulk import beginning, files
 from newsletter.desk.bulk.importing import LEFT_OUT
 from newsletter.desk.models import Errand
-from newsletter.publication.limits import bodies
+from newsletter.publication import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file, sheets

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from newsletter.publication import actors
+from newsletter.publication import changes
 from subscribers.addresses import one_line
 from subscribers.models import Note, Subscriber
 from subscribers.models.notes import LENGTH_MAX
@@ -32,7 +32,7 @@ def write(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, _("The note was removed."))
     elif form.is_valid():
         Note.objects.create(
-            subscriber=reader, at=timezone.now(), by=actors.current().by, text=form.cleaned_data["text"]
+            subscriber=reader, at=timezone.now(), by=changes.current_actor().by, text=form.cleaned_data["text"]
         )
         messages.success(request, _("The note was written."))
     else:

@@ -14,7 +14,7 @@ from newsletter.delivery.models.quotes import PASSAGE_MAX
 from newsletter.delivery.readers import quoting
 from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.readers.conversation import page
-from newsletter.publication import actors
+from newsletter.publication import changes
 
 PER_PAGE = 30
 
@@ -30,7 +30,7 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
         problem = _("A quote has at most %d characters.") % PASSAGE_MAX
     if problem := problem or quoting.obstacle(reply, passage):
         return page(request, reply, status=422, passage=typed, passage_problem=problem)
-    if Quote.objects.ask(reply, passage, timezone.now(), actors.current().by):
+    if Quote.objects.ask(reply, passage, timezone.now(), changes.current_actor().by):
         messages.success(request, _("The reader is being asked. What they allow stands under “Quotes”."))
     else:
         messages.warning(request, _("The reader was asked about these words before."))

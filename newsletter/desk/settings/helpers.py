@@ -22,7 +22,7 @@ from newsletter.desk import rights
 from newsletter.desk.settings import at_once, invitations
 from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.operation.accounts import author, roles
-from newsletter.publication.deletions import PlainDeletionAdmin
+from newsletter.publication.audit import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
 
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from newsletter.delivery.events import receivers as stopping
 from newsletter.desk.settings.at_once import send_now
 from newsletter.mail import headers, letters, signatures
-from newsletter.mail.authentication.questions import Resolver
+from newsletter.mail.authentication import Resolver
 from newsletter.mail.message import Mail, automatic
 from newsletter.operation.findings import ERROR, INFO, WARNING
 from newsletter.operation.senders import address, receivers, registering

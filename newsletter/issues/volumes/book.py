@@ -18,8 +18,7 @@ from newsletter.issues.volumes.epub import Chapter, Entry, Facts, Writer
 from newsletter.issues.volumes.pictures import Pictures
 from newsletter.issues.volumes.xhtml import translated
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures.cards import FontUnusable
-from newsletter.publication.pictures.covers import Cover
+from newsletter.publication.pictures.cards import Cover, FontUnusable
 from newsletter.publication.sharing import language_tag
 
 COVER = "cover.png"

@@ -15,10 +15,9 @@ from django.views.decorators.http import require_safe
 from newsletter.issues.volumes import book, page
 from newsletter.issues.volumes.contents import Contents
 from newsletter.posts.markdown import RENDERER_VERSION
-from newsletter.publication import look, sharing
-from newsletter.publication.kept.freshness import version_since
-from newsletter.publication.limits import doors, rates
-from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication import doors, limits, look, sharing
+from newsletter.publication.kept import version_since
+from newsletter.publication.limits import closed_seconds
 from newsletter.publication.models import Publication
 
 FORM = "5"
@@ -66,7 +65,7 @@ def _handed_out(
     etag = f'"{version}"'
     if (known := get_conditional_response(request, etag)) is not None:
         return _for_all(known, etag)
-    who = rates.neighbourhood(rates.client_address(request))
+    who = limits.neighbourhood(limits.client_address(request))
     if seconds := closed_seconds("volume", who, limit=PER_WINDOW, seconds=WINDOW_SECONDS, now=contents.now):
         return doors.too_many(request, seconds=seconds)
     return _for_all(FileResponse(_opened(f"volumes/{name}-{version}{suffix}", write)), etag)

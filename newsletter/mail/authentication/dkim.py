@@ -4,7 +4,11 @@ import base64
 import binascii
 from dataclasses import dataclass
 
-from newsletter.mail.authentication.questions import Ask
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from newsletter.mail.authentication import Ask
 
 RSA_BITS_GOOD = 2048  # what Gmail advises; 1024 is the least that anybody takes: RFC 8301 section 3.2
 
@@ -51,10 +55,6 @@ def read(ask: Ask, selector: str, domain: str) -> PublicKey:
 
 
 def _bits(kind: str, material: str) -> int:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - only the doctor pays for its memory
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415 - the same
-    from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415 - the same
-
     try:
         octets = base64.b64decode(material, validate=True)
         if kind == "ed25519":

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from newsletter.mail.authentication.questions import Ask
+from newsletter.mail.authentication import Ask
 
 LABELS_MAX = 7  # that are looked at above the domain itself: RFC 9989 section 4.10
 VERSION = re.compile(r"v\s*=\s*DMARC1\s*(?:;|$)")
@@ -15,8 +15,6 @@ REPORT_TO = re.compile(r"mailto:[^@\s,!]+@([^@\s,!]+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Record:
-    """A DMARC record, and the domain that publishes it."""
-
     domain: str
     text: str
 

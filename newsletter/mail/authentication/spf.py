@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
-from newsletter.mail.authentication.questions import Ask, DnsAway, addresses
+from newsletter.mail.authentication import Ask, DnsAway, addresses
 
 LOOKUPS_MAX = 10  # RFC 7208 section 4.6.4: a receiver that would need more gives up
 VOID_MAX = 2  # of these, that find nothing: the same section
@@ -29,7 +29,6 @@ class Spf:
 
     @property
     def is_open(self) -> bool:
-        """Return whether it lets everybody send."""
         terms = self.records[0].lower().split() if len(self.records) == 1 else []
         return "+all" in terms or "all" in terms
 

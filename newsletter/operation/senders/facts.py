@@ -10,10 +10,9 @@ from django.conf import settings
 from django.utils.encoding import punycode
 
 from newsletter.mail import mailers, signatures
-from newsletter.mail.authentication import dkim, dmarc, spf
+from newsletter.mail.authentication import Ask, DnsAway, addresses, dkim, dmarc, reverse_name, spf, takes_mail
 from newsletter.mail.authentication.dkim import PublicKey
 from newsletter.mail.authentication.dmarc import Dmarc
-from newsletter.mail.authentication.questions import Ask, DnsAway, addresses, reverse_name, takes_mail
 from newsletter.mail.authentication.spf import Spf
 from newsletter.operation.senders.providers import PROVIDERS, Provider, of_host
 from newsletter.publication.models import Publication

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from newsletter.mail.authentication.questions import DnsAway
+from newsletter.mail.authentication import DnsAway
 from newsletter.mail.authentication.spf import LOOKUPS_MAX, VOID_MAX, Spf
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.senders.facts import Facts, Way

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
+from newsletter.mail.authentication import DnsAway
 from newsletter.mail.authentication.dmarc import REMOVED, Dmarc, Record
-from newsletter.mail.authentication.questions import DnsAway
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.senders.facts import Facts
 from newsletter.operation.senders.unknown import away

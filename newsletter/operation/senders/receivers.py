@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from newsletter.mail.authentication.questions import DnsAway
+from newsletter.mail.authentication import DnsAway
 from newsletter.mail.authentication.spf import LOOKUPS_MAX, Spf
 from newsletter.operation.findings import ERROR, WARNING, Finding
 from newsletter.operation.senders import policy, server, signed

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from newsletter.mail import signatures
+from newsletter.mail.authentication import DnsAway, Resolver
 from newsletter.mail.authentication.dkim import PublicKey
 from newsletter.mail.authentication.dmarc import Dmarc
-from newsletter.mail.authentication.questions import DnsAway, Resolver
 from newsletter.mail.authentication.spf import Spf
 from newsletter.operation.findings import ERROR, WARNING, Finding
 from newsletter.operation.senders import listed, policy, returns, server, signed

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from newsletter.mail.authentication.questions import DnsAway
+from newsletter.mail.authentication import DnsAway
 from newsletter.operation.findings import INFO, Finding
 
 AWAY = "dns.away"

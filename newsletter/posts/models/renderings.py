@@ -10,7 +10,7 @@ from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.mail.text.salutations import without_names
+from newsletter.mail.salutations import without_names
 from newsletter.posts import markdown
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.text.differences import counts
 from newsletter.posts.thinning import keep, look_again_at
-from newsletter.publication import actors
+from newsletter.publication import changes
 
 UNNAMED = "-"  # a page without a name: its texts do not replace each other
 SIZE_MAX = 20_000_000  # characters that the versions of one post hold together; beyond it they are thinned as if older
@@ -45,12 +45,12 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         last = self.of(post).first()
         if last and last.digest == digest(text):
             return last
-        return self._add(post, text, last, at=at, **actors.current()._asdict())
+        return self._add(post, text, last, at=at, **changes.current_actor()._asdict())
 
     def refuse(self, post: int, text: Text, *, page: str, at: datetime) -> "Revision":
         """Keep for good what was not saved because of another save; of each page that typed it, the last state."""
         made = Revision.of(post, text, self.of(post).first(), saved_at=at, refused_page=page or UNNAMED)
-        made.by, made.via = actors.current()
+        made.by, made.via = changes.current_actor()
         if page:
             made.pk = self.with_refused(post).filter(refused_page=page).values_list("pk", flat=True).first()
         made.save()
@@ -137,8 +137,8 @@ class Revision(models.Model):
 
     post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions")
     saved_at = models.DateTimeField(_("saved"))
-    by = models.CharField(max_length=actors.NAME_LENGTH, blank=True)  # a user's name; empty: unknown, or no user
-    via = models.CharField(max_length=10, blank=True, choices=actors.Via)
+    by = models.CharField(max_length=changes.NAME_LENGTH, blank=True)  # a user's name; empty: unknown, or no user
+    via = models.CharField(max_length=10, blank=True, choices=changes.Via)
     added = models.PositiveIntegerField(default=0)  # characters, since the version before
     removed = models.PositiveIntegerField(default=0)
     characters = models.PositiveIntegerField()  # of the text

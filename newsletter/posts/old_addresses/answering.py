@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.defaults import page_not_found
 
 from newsletter.posts.models.redirects import Redirect, normal
-from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication.limits import closed_seconds
 
 COUNTED_A_MINUTE = 30  # requests for old addresses that are written down, from everybody together
 

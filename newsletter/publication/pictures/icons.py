@@ -1,11 +1,11 @@
-"""The small picture of a tab, a home screen or a list of apps: the logo, or an envelope in the accent colour. Pure."""
+"""The signs of a publication: its icon, the glow around its logo, the author's face as a square. Pure."""
 
 from hashlib import sha256
 from io import BytesIO
 
-from newsletter.mail.colours import palette
-from newsletter.publication.pictures import pillow
-from newsletter.publication.pictures.pillow import Raster
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
+
+from newsletter.mail.colours import palette, parsed
 
 VERSION = "1"  # of the drawing
 SIZES = (180, 192, 512)  # pixels: Apple's home screen; what a web manifest should have
@@ -45,29 +45,73 @@ def ico(*, accent: str, ink: str, logo: bytes = b"") -> bytes:
     return out.getvalue()
 
 
-def _drawn(size: int, accent: str, ink: str, logo: bytes, is_whole: bool) -> Raster:
+def _drawn(size: int, accent: str, ink: str, logo: bytes, is_whole: bool) -> Image.Image:
     return _logo(size, logo, is_whole) if logo else _envelope(size, accent, ink, is_whole)
 
 
-def _logo(size: int, data: bytes, is_whole: bool) -> Raster:
-    logo = pillow.Image.open(BytesIO(data)).convert("RGBA")
+def _logo(size: int, data: bytes, is_whole: bool) -> Image.Image:
+    logo = Image.open(BytesIO(data)).convert("RGBA")
     room = round(size * SAFE) if is_whole else size
     scale = min(room / logo.width, room / logo.height)
     width, height = (max(1, round(side * scale)) for side in logo.size)
-    logo = logo.resize((width, height), pillow.Image.Resampling.LANCZOS)
-    square = pillow.Image.new("RGBA", (size, size), palette()["paper"].day if is_whole else (0, 0, 0, 0))
+    logo = logo.resize((width, height), Image.Resampling.LANCZOS)
+    square = Image.new("RGBA", (size, size), palette()["paper"].day if is_whole else (0, 0, 0, 0))
     square.alpha_composite(logo, ((size - width) // 2, (size - height) // 2))
     return square
 
 
-def _envelope(size: int, accent: str, ink: str, is_whole: bool) -> Raster:
+def _envelope(size: int, accent: str, ink: str, is_whole: bool) -> Image.Image:
     """Draw what SVG says, in its units of a thirty-second."""
     unit = size * FINE / 32
-    image = pillow.Image.new("RGBA", (size * FINE, size * FINE), (0, 0, 0, 0))
-    draw = pillow.ImageDraw.Draw(image)
+    image = Image.new("RGBA", (size * FINE, size * FINE), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(image)
     corner = 0 if is_whole else 7 * unit
     draw.rounded_rectangle((0, 0, size * FINE - 1, size * FINE - 1), corner, fill=accent)
     for line in (((7, 10.5), (25, 10.5), (25, 22), (7, 22), (7, 10.5), (8, 10.5)), ((7.5, 11), (16, 17.5), (24.5, 11))):
         points = [(x * unit, y * unit) for x, y in line]
         draw.line(points, fill=ink, width=round(2 * unit), joint="curve")
-    return image.resize((size, size), pillow.Image.Resampling.LANCZOS)
+    return image.resize((size, size), Image.Resampling.LANCZOS)
+
+
+PAPER = parsed(palette()["paper"].day)  # on which the glow is not seen by day
+SHOWN_WIDTH, SHOWN_HEIGHT = 160, 36  # pixels at most, in a mail
+GLOW = 2  # pixels as shown
+
+
+def with_halo(data: bytes) -> bytes:
+    """Return the PNG with a soft edge of paper around what is drawn; other pictures as they are."""
+    image = Image.open(BytesIO(data))
+    if image.mode != "RGBA" or _minimum(image) == 255:
+        return data
+    reach = max(round(GLOW * max(image.width / SHOWN_WIDTH, image.height / SHOWN_HEIGHT)), 1)
+    wide = _padded(image, 2 * reach)
+    grown = wide.getchannel("A").filter(ImageFilter.MaxFilter(2 * reach + 1))
+    glow = Image.new("RGBA", wide.size, PAPER)
+    glow.putalpha(grown.filter(ImageFilter.GaussianBlur(reach / 2)))
+    out = BytesIO()
+    Image.alpha_composite(glow, wide).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _minimum(image: Image.Image) -> float:
+    lowest, _highest = image.getchannel("A").getextrema()
+    return float(lowest)  # type: ignore[arg-type]  # one band has one pair
+
+
+def _padded(image: Image.Image, margin: int) -> Image.Image:
+    wide = Image.new("RGBA", (image.width + 2 * margin, image.height + 2 * margin), (*PAPER, 0))
+    wide.paste(image, (margin, margin))
+    return wide
+
+
+SIDE = 176  # pixels: sharp at 44 on the densest screens that read mail, and a few kilobytes
+
+
+def squared(data: bytes) -> bytes:
+    """Return the middle of a picture as a JPEG of SIDE pixels; what is see-through gets paper behind it."""
+    image = Image.open(BytesIO(data)).convert("RGBA")
+    ground = Image.new("RGBA", image.size, PAPER)
+    opaque = Image.alpha_composite(ground, image).convert("RGB")
+    out = BytesIO()
+    ImageOps.fit(opaque, (SIDE, SIDE), Image.Resampling.LANCZOS).save(out, "JPEG", quality=88, optimize=True)
+    return out.getvalue()

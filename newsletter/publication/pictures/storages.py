@@ -82,8 +82,6 @@ class _Kept:
 
 
 class Folder(_Kept, FileSystemStorage):
-    """Files below MEDIA_ROOT."""
-
     is_remote = False
 
     def _open(self, name: str, mode: str = "rb") -> "File[Any]":

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from PIL import Image, ImageCms, ImageOps, ImageSequence
 
-from newsletter.publication.pictures import gif, pillow
-from newsletter.publication.pictures.pillow import Raster
+from newsletter.publication.pictures import gif
 
 BYTES_MAX = 10 * 1024 * 1024
 PIXELS_MAX = 40_000_000  # 120 MB when decoded; a 24-megapixel camera fits
@@ -62,16 +62,16 @@ def _picture(data: bytes, name_suffix: str, width: int, height: int) -> Picture:
     return Picture(data, name_suffix, width, height, sha256(data).hexdigest()[:16])
 
 
-def _checked(data: bytes) -> tuple[Raster, bool]:
+def _checked(data: bytes) -> tuple[Image.Image, bool]:
     """Return the opened, not yet decoded image, and whether it is a GIF that moves."""
     if len(data) > BYTES_MAX:
         raise PictureError(_("The file is larger than 10 MB. Make the picture smaller and try again."))
     try:
-        pillow.Image.open(BytesIO(data), formats=FORMATS).verify()
-        image = pillow.Image.open(BytesIO(data), formats=FORMATS)
+        Image.open(BytesIO(data), formats=FORMATS).verify()
+        image = Image.open(BytesIO(data), formats=FORMATS)
         _refuse_bombs(image, data)
         moves = image.format == "GIF" and bool(getattr(image, "is_animated", False))
-    except (pillow.Image.DecompressionBombError, pillow.Image.DecompressionBombWarning) as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels() from error
     except PictureError:
         raise
@@ -80,8 +80,7 @@ def _checked(data: bytes) -> tuple[Raster, bool]:
     return image, moves
 
 
-def _refuse_bombs(image: Raster, data: bytes) -> None:
-    """Refuse what takes too long or too much to decode, by what its head says."""
+def _refuse_bombs(image: Image.Image, data: bytes) -> None:
     _refuse_size(*image.size)
     if image.format in {"JPEG", "MPO"} and data.count(_START_OF_SCAN) > SCANS_MAX:
         raise _unreadable()
@@ -106,11 +105,11 @@ def _damaged() -> PictureError:
     return PictureError(_("The picture is damaged: it ends too early or has holes. Save it again."))
 
 
-def _upright(image: Raster) -> Raster:
+def _upright(image: Image.Image) -> Image.Image:
     """Return the decoded image as it was meant to be seen, in a mode and in colours that mail clients know."""
     profile = image.info.get("icc_profile")
     try:
-        image = pillow.ImageOps.exif_transpose(image)
+        image = ImageOps.exif_transpose(image)
         if profile and image.mode == "CMYK":
             image = _in_srgb(image, profile)
         clear = "A" in image.getbands() or "transparency" in image.info
@@ -124,33 +123,33 @@ def _upright(image: Raster) -> Raster:
 
 @cache
 def _srgb() -> Any:
-    return pillow.ImageCms.ImageCmsProfile(pillow.ImageCms.createProfile("sRGB"))
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def _in_srgb(image: Raster, profile: bytes) -> Raster:
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Return the image in the colours that its profile means; as it is where that is broken, or of another kind.
 
     A profile may name a camera, a scanner or a person, and hold whatever somebody put in: none is kept.
     """
     try:
-        described = pillow.ImageCms.ImageCmsProfile(BytesIO(profile))
+        described = ImageCms.ImageCmsProfile(BytesIO(profile))
         if described.profile.xcolor_space != _PROFILE_OF.get(image.mode):
             return image
         mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        intent, flags = pillow.ImageCms.Intent.RELATIVE_COLORIMETRIC, pillow.ImageCms.Flags.BLACKPOINTCOMPENSATION
-        return pillow.ImageCms.buildTransform(described, _srgb(), image.mode, mode, intent, flags).apply(image)
-    except (pillow.ImageCms.PyCMSError, *_BROKEN):
+        intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+        return ImageCms.buildTransform(described, _srgb(), image.mode, mode, intent, flags).apply(image)
+    except (ImageCms.PyCMSError, *_BROKEN):
         return image
 
 
-def _narrowed(image: Raster, width_max: int) -> Raster:
+def _narrowed(image: Image.Image, width_max: int) -> Image.Image:
     if image.width <= width_max:
         return image
     height = max(1, round(image.height * width_max / image.width))
-    return image.resize((width_max, height), pillow.Image.Resampling.LANCZOS)
+    return image.resize((width_max, height), Image.Resampling.LANCZOS)
 
 
-def _encoded(image: Raster, source: str) -> Picture:
+def _encoded(image: Image.Image, source: str) -> Picture:
     """Return JPEG for photographs, PNG for what is drawn or see-through: Outlook shows no WebP."""
     drawn = image.mode == "RGBA" or source in {"PNG", "GIF"}
     out = BytesIO()
@@ -210,7 +209,7 @@ def _too_long() -> PictureError:
 def _draw_all(moving: bytes) -> None:
     """Decode every frame; refuse a picture that does not have all that it says."""
     try:
-        for frame in pillow.ImageSequence.Iterator(pillow.Image.open(BytesIO(moving), formats=["GIF"])):
+        for frame in ImageSequence.Iterator(Image.open(BytesIO(moving), formats=["GIF"])):
             frame.load()
     except _BROKEN as error:
         raise _damaged() from error

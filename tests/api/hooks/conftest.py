@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.api.hooks.events import Event
-from newsletter.api.hooks.models import Hook
+from newsletter.api.hooks.models import Event, Hook
 from tests.factories import make_publication
 from tests.support.hook_receiver import receiving
 

@@ -5,8 +5,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from newsletter.api.hooks import of_reader
-from newsletter.api.hooks.events import Event
-from newsletter.api.hooks.models import Call
+from newsletter.api.hooks.models import Call, Event
 from subscribers import own_data, privacy
 from tests.factories import make_subscriber
 

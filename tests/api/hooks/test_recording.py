@@ -8,8 +8,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 from django.utils import timezone
 
 from newsletter.api.hooks import recording
-from newsletter.api.hooks.events import Event
-from newsletter.api.hooks.models import Call, Hook
+from newsletter.api.hooks.models import Call, Event, Hook
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.models.history import Step
 from subscribers import acting

@@ -8,9 +8,8 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.api.hooks import acting, backing_off, calling, looking, tasks, turns
-from newsletter.api.hooks.events import Event
-from newsletter.api.hooks.models import Call, Hook
+from newsletter.api.hooks import acting, backing_off, calling, tasks, turns
+from newsletter.api.hooks.models import Call, Event, Hook
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber, Suppression
@@ -318,7 +317,7 @@ def test_two_workers_who_look_at_once_tell_of_a_post_once(make_hook):
 
     def look():
         ready.wait(30)
-        looking.observe(timezone.now())
+        turns.observe(timezone.now())
         connection.close()
 
     threads = [threading.Thread(target=look) for _ in range(4)]

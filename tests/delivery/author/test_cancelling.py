@@ -14,7 +14,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.planning import approving
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)

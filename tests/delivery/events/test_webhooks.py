@@ -13,7 +13,7 @@ from django.db import OperationalError
 
 from newsletter.delivery.events import applying, providers, webhooks
 from newsletter.delivery.models import Arrival, Event
-from newsletter.publication.limits import bodies
+from newsletter.publication import bodies
 from tests.delivery.conftest import NOW
 from tests.delivery.events.recorded import (
     CERTIFICATE_URL,

@@ -75,7 +75,7 @@ def test_a_greylisted_welcome_comes_later(publication, smtp_default):
 
 def test_without_redis_readers_are_welcomed_too(publication, smtp_default, settings):
     away = {
-        "BACKEND": "newsletter.publication.limits.counters.PromptRedisCache",
+        "BACKEND": "newsletter.publication.limits.PromptRedisCache",
         "LOCATION": "redis://127.0.0.1:1/0",  # where nothing listens
     }
     settings.CACHES = settings.CACHES | {"default": away}

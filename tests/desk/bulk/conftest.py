@@ -9,7 +9,7 @@ from django.utils import timezone
 from newsletter.desk.bulk import beginning, working
 from newsletter.desk.bulk.selection import Selection, count
 from newsletter.desk.models import Errand
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 from tests.factories import make_publication
 
 

@@ -20,10 +20,9 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving, beginning
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
-from newsletter.publication import actors
-from newsletter.publication.actors import Via, acting
+from newsletter.publication import changes
 from newsletter.publication.audit import PER_PAGE
-from newsletter.publication.changes import Change
+from newsletter.publication.changes import Change, Via, acting
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import form_of, markup
 
@@ -287,8 +286,8 @@ def test_the_command_line_is_told(desk, issue):
 
 def test_a_pause_by_a_lane_is_nobodys_whoever_started_it():
     with acting("gipi", Via.DESK), lanes._ledger_thread() as thread:  # which writes what a lane has to say
-        assert actors.current() == ("gipi", Via.DESK)
-        assert thread.submit(actors.current).result() == ("", Via.ENGINE)
+        assert changes.current_actor() == ("gipi", Via.DESK)
+        assert thread.submit(changes.current_actor).result() == ("", Via.ENGINE)
 
 
 # --- The list ---

@@ -11,8 +11,7 @@ from newsletter.delivery.events.receivers import AT_LEAST, stop
 from newsletter.delivery.models import Event
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.settings import sending
-from newsletter.mail import mailers, outbox
-from newsletter.mail.authentication import questions
+from newsletter.mail import authentication, mailers, outbox
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_accessible, assert_valid
@@ -132,7 +131,7 @@ def test_a_part_that_does_not_answer_is_not_known_and_the_others_are_shown(owner
 
 
 def test_without_a_name_server_it_says_so_of_everything(owner, name_server, monkeypatch):
-    monkeypatch.setattr(questions, "SECONDS", 0.1)
+    monkeypatch.setattr(authentication, "SECONDS", 0.1)
     name_server.stop()
 
     response = owner.get(DNS)

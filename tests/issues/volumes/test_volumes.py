@@ -19,7 +19,7 @@ from newsletter.issues.volumes import book
 from newsletter.issues.volumes.contents import Contents
 from newsletter.issues.volumes.views import PER_WINDOW
 from newsletter.posts.models import Image
-from newsletter.publication.pictures.covers import Cover
+from newsletter.publication.pictures.cards import Cover
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.missing import missing
 from tests.support.pages import assert_valid
@@ -223,27 +223,6 @@ def test_the_page_for_a_printer_has_all_issues_and_the_addresses_below_each(clie
     assert "<section" not in html  # of two posts of one name each would be the same landmark
     assert response["X-Robots-Tag"] == "noindex"
     assert "sha256-" in response["Content-Security-Policy"].split("style-src")[1].split(";")[0]
-
-
-def test_the_page_for_a_printer_keeps_its_sheet_when_it_is_opened_again(client):
-    make_issue(make_post(), number=7, sent_at=SENT_AT)
-    first = client.get("/issues/2026/print/")
-    b"".join(first.streaming_content)
-
-    again = client.get("/issues/2026/print/", headers={"If-None-Match": first["ETag"]})
-
-    assert again.status_code == 304
-    assert again["Content-Security-Policy"] == first["Content-Security-Policy"]
-
-
-def test_the_year_leads_to_both(client):
-    make_issue(make_post(), number=7, sent_at=SENT_AT)
-    make_publication(language="zh-hant")
-
-    page = client.get("/issues/2026/").text
-
-    assert 'href="/issues/2026.epub"' in page
-    assert 'href="/issues/2026/print/"' in page
 
 
 @pytest.mark.exhaustive

@@ -6,8 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from newsletter.mail.authentication import dkim
-from newsletter.mail.authentication.questions import DnsAway, Resolver
+from newsletter.mail.authentication import DnsAway, Resolver, dkim
 from tests.support.dns import quoted
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from newsletter.mail.authentication import dmarc
-from newsletter.mail.authentication.questions import DnsAway, Resolver
+from newsletter.mail.authentication import DnsAway, Resolver, dmarc
 
 
 @pytest.fixture

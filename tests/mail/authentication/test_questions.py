@@ -5,7 +5,7 @@ import time
 import dns.resolver
 import pytest
 
-from newsletter.mail.authentication.questions import Answer, DnsAway, Resolver, takes_mail
+from newsletter.mail.authentication import Answer, DnsAway, Resolver, takes_mail
 
 
 @pytest.fixture

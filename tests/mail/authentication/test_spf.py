@@ -2,8 +2,7 @@
 
 import pytest
 
-from newsletter.mail.authentication import spf
-from newsletter.mail.authentication.questions import DnsAway, Resolver
+from newsletter.mail.authentication import DnsAway, Resolver, spf
 from tests.support.dns import quoted
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.utils import translation
 
 from newsletter.mail import signatures
-from newsletter.mail.authentication.questions import Resolver
+from newsletter.mail.authentication import Resolver
 from newsletter.operation.senders import facts, receivers
 from newsletter.operation.senders.receivers import State
 from tests.factories import make_publication

@@ -6,8 +6,7 @@ import time
 import pytest
 from django.utils import timezone, translation
 
-from newsletter.mail import signatures
-from newsletter.mail.authentication import questions
+from newsletter.mail import authentication, signatures
 from newsletter.operation.senders import facts, records
 from tests.factories import make_publication
 from tests.support.dns import quoted
@@ -453,6 +452,6 @@ def test_it_ends_though_nobody_answers(name_server):
     name_server.silent = {name for name, _kind in GOOD} | {"_dmarc.tw"}
     begun = time.monotonic()
 
-    list(records.records(facts.gather(questions.Resolver(0.5))))
+    list(records.records(facts.gather(authentication.Resolver(0.5))))
 
     assert time.monotonic() - begun < 3

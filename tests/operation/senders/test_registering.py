@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.mail.authentication.questions import Resolver
+from newsletter.mail.authentication import Resolver
 from newsletter.operation.senders import facts, registering
 from tests.factories import make_publication
 

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from django.utils import translation
 
-from newsletter.mail.text.plaintext import text_from_html
+from newsletter.mail.plaintext import text_from_html
 from newsletter.posts.markdown.render import render, render_mail
 from newsletter.posts.proofreading.check import findings
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from newsletter.posts import tasks
 from newsletter.posts.models import Post, Revision
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 from tests.factories import make_post
 
 pytestmark = pytest.mark.django_db

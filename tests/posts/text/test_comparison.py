@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from django.utils import translation
 
-from newsletter.mail.text.plaintext import text_from_html
+from newsletter.mail.plaintext import text_from_html
 from newsletter.posts.markdown.render import render, render_mail
 from newsletter.posts.text.comparison import unshown, words_of
 from tests.support.exhaustive import first_of

@@ -1,3 +1,5 @@
+"""The icon, the glow around a logo, and a face as a square."""
+
 from io import BytesIO
 
 import pytest
@@ -5,6 +7,7 @@ from PIL import Image
 
 from newsletter.mail.colours import palette, parsed
 from newsletter.publication.pictures import icons
+from newsletter.publication.pictures.icons import PAPER, SIDE, squared, with_halo
 
 ACCENT, INK = "#9a3412", "#ffffff"
 COLOURS = {"accent": ACCENT, "ink": INK}
@@ -53,3 +56,60 @@ def test_a_logo_that_the_system_cuts_stays_where_it_is_always_seen():
 @pytest.mark.parametrize("other", [("#000000", INK, ""), (ACCENT, "#000000", ""), (ACCENT, INK, "0123/logo.png")])
 def test_the_digest_changes_with_everything_that_is_seen(other):
     assert icons.digest(ACCENT, INK, "") != icons.digest(*other)
+
+
+def png(image):
+    out = BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def see_through(width=320, height=72):
+    image = Image.new("RGBA", (width, height), (0, 0, 0, 0))
+    image.paste((20, 20, 20, 255), (100, 20, 220, 52))
+    return image
+
+
+def test_dark_ink_has_paper_around_it_and_is_itself_untouched():
+    found = Image.open(BytesIO(with_halo(png(see_through()))))
+
+    margin = (found.width - 320) // 2
+    assert found.getpixel((margin + 160, margin + 36)) == (20, 20, 20, 255)
+    red, green, blue, alpha = found.getpixel((margin + 98, margin + 36))
+    assert (red, green, blue) == PAPER
+    assert alpha > 128
+
+
+def test_far_from_the_ink_the_logo_stays_see_through():
+    found = Image.open(BytesIO(with_halo(png(see_through()))))
+
+    assert found.getpixel((0, 0))[3] == 0
+
+
+def test_a_picture_that_hides_its_ground_needs_no_halo():
+    solid = png(Image.new("RGBA", (10, 10), (1, 2, 3, 255)))
+    drawn = png(Image.new("RGB", (10, 10), (1, 2, 3)))
+
+    assert with_halo(solid) == solid
+    assert with_halo(drawn) == drawn
+
+
+def picture(size, colour, mode="RGB", kind="PNG"):
+    out = BytesIO()
+    Image.new(mode, size, colour).save(out, kind)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("size", [(900, 600), (600, 900), (40, 40), (1, 3000)])
+def test_any_picture_becomes_a_small_square(size):
+    octets = squared(picture(size, (20, 90, 160)))
+
+    image = Image.open(BytesIO(octets))
+    assert (image.format, image.size) == ("JPEG", (SIDE, SIDE))
+    assert len(octets) < 10_000
+
+
+def test_what_is_see_through_gets_paper_behind_it():
+    kept = Image.open(BytesIO(squared(picture((50, 50), (0, 0, 0, 0), mode="RGBA"))))
+
+    assert max(abs(a - b) for a, b in zip(kept.getpixel((80, 80)), PAPER, strict=True)) < 4

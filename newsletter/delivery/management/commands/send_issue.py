@@ -14,7 +14,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.obstacles import PlanningError
 from newsletter.issues.models import Issue
-from newsletter.publication.actors import Via, acting
+from newsletter.publication.changes import Via, acting
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import put
 

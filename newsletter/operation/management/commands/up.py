@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from redis.exceptions import RedisError
 
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
@@ -23,7 +24,6 @@ from newsletter.operation.forks import Forked
 from newsletter.operation.programs import Note, Program, address
 from newsletter.operation.supervisor import Supervisor, Taken, free_port
 from newsletter.publication import heartbeats
-from newsletter.publication.limits.rates import redis_error
 from newsletter.publication.models import Publication
 
 ALARMED = "silence-is-reported"  # of all machines, one reports it
@@ -103,14 +103,14 @@ def _is_first() -> bool:
     """Return whether no other `up` has reported the silence: with one database and Redis there may be many."""
     try:
         return cache.add(ALARMED, True, 2 * liveness.ALARM_SECONDS)
-    except redis_error():
+    except RedisError:
         return True
 
 
 def _end_alarm() -> None:
     try:
         cache.delete(ALARMED)
-    except redis_error():
+    except RedisError:
         return  # it ends by itself
 
 

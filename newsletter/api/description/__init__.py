@@ -1,1 +1,0 @@
-"""How the API describes itself: to programs as OpenAPI (`schema.py`), and at which addresses (`pages.py`)."""

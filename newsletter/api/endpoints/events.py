@@ -1,0 +1,115 @@
+"""What providers, mail servers and readers reported of copies. There are millions: a page looks at so many, no more."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from ninja import Query
+
+from newsletter.api.cursors import PageOf, Paging, read, written
+from newsletter.api.endpoint import Answer, Endpoints, Moment, Told, paged, told_time
+from newsletter.api.endpoints.readers import SEE
+from newsletter.api.entrance import ApiRequest
+from newsletter.delivery.models import Event, Mailing
+from subscribers.models import Subscriber
+
+events = Endpoints(tags=["events"])
+LOOKED_AT = 50_000  # rows behind a cursor
+Kind = Literal[
+    "sent",
+    "delivered",
+    "deferred",
+    "bounced",
+    "rejected",
+    "failed",
+    "complained",
+    "unsubscribed",
+    "autoresponded",
+    "opened",
+    "clicked",
+    "unknown",
+]
+
+
+class EventOut(Told):
+    """kind: in Anymail's names. verdict: what one that came back says of its address: hard, soft or policy.
+
+    reader: their number, if they are known still. words: the server's own, without addresses. at: when it happened;
+    told_at: when we were told.
+    """
+
+    id: int
+    kind: Kind
+    verdict: str
+    reader: int | None
+    issue: int | None
+    source: str
+    domain: str
+    words: str
+    at: datetime
+    told_at: datetime
+
+
+FIELDS = tuple(EventOut.model_fields)
+
+
+class Wanted(Paging):
+    """since: what we were told from then on. A page that has fewer than `limit` may be followed by others."""
+
+    kind: Kind | None = None
+    since: Moment | None = None
+
+
+@events.reads(
+    "/events", scope="events:read", needs=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut], fields=FIELDS
+)
+def list_events(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+    """A page of events, those that we were told last first."""
+    rows, following = _page(wanted)
+    return paged(_told(rows), following)
+
+
+def _page(wanted: Wanted) -> tuple[list[Event], str]:
+    """Return the events of one page, and the cursor of the next; "" if none can follow."""
+    top = int(read(wanted.cursor, 1)[0]) if wanted.cursor else _newest() + 1
+    bottom = max(top - LOOKED_AT, 0)
+    among = Event.objects.filter(pk__lt=top, pk__gte=bottom)
+    if wanted.since:
+        among = among.filter(created_at__gte=wanted.since)
+    if wanted.kind:
+        among = among.filter(kind=wanted.kind)
+    rows = list(among.order_by("-pk")[: wanted.limit + 1])
+    if len(rows) > wanted.limit:
+        return rows[: wanted.limit], written([rows[wanted.limit - 1].pk])
+    return rows, written([bottom]) if _goes_on(bottom, wanted.since) else ""
+
+
+def _newest() -> int:
+    return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _goes_on(bottom: int, since: datetime | None) -> bool:
+    """Return whether anything below a number can be asked for."""
+    below = Event.objects.filter(pk__lt=bottom).order_by("-pk").values_list("created_at", flat=True).first()
+    return below is not None and (since is None or below >= since)
+
+
+def _told(rows: list[Event]) -> list[dict[str, Any]]:
+    hashes = {one.address_hash for one in rows if one.address_hash}
+    readers = dict(Subscriber.objects.filter(address_hash__in=hashes).values_list("address_hash", "pk"))
+    mailings = {one.mailing_id for one in rows if one.mailing_id}
+    issues = dict(Mailing.objects.filter(pk__in=mailings).values_list("pk", "issue__number"))
+    return [
+        {
+            "id": one.pk,
+            "kind": one.kind,
+            "verdict": one.verdict,
+            "reader": readers.get(one.address_hash),
+            "issue": issues.get(one.mailing_id or 0),
+            "source": one.source,
+            "domain": one.domain,
+            "words": one.words,
+            "at": told_time(one.at),
+            "told_at": told_time(one.created_at),
+        }
+        for one in rows
+    ]

@@ -1,0 +1,279 @@
+"""Issues: their list, one of them, composed and changed as their form on the desk does it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.conf import settings
+from django.db.models import OuterRef, Prefetch, Subquery
+from django.forms import inlineformset_factory
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from ninja import Path, Query, Schema
+from pydantic import ConfigDict, Field
+
+from newsletter.api.cursors import PageOf, Paging, page_of
+from newsletter.api.endpoint import Answer, Endpoints, Told, demand_match, etag_of, paged, told_time
+from newsletter.api.entrance import ApiRequest
+from newsletter.api.problems import Error, Problem, problem_of
+from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.models import Mailing
+from newsletter.desk.issues.storing import detail_of, is_number_fixed, store_rest, store_words
+from newsletter.issues.assembly import next_number, proposals
+from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
+from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, IssueQuerySet
+from newsletter.posts.models import BODY_MAX
+from newsletter.posts.saving import ELSEWHERE, StaleText
+from newsletter.publication.changes import Change
+from newsletter.publication.models import Publication
+
+Form = Literal["full", "excerpt", "link"]
+State = Literal["draft", "scheduled", "sending", "paused", "sent"]
+
+
+class ItemIn(Schema):
+    """A post of an issue, and how much of it the mail shows: an excerpt of a new one, unless it is named."""
+
+    model_config = ConfigDict(extra="forbid")
+    post: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    form: Form = "excerpt"
+
+
+class ItemOut(Schema):
+    post: int
+    title: str
+    form: Form
+
+
+class IssueOut(Told):
+    """state: draft also if every mailing of it was cancelled. posts: in their order."""
+
+    number: int
+    state: State
+    subject: str
+    preheader: str
+    introduction: str
+    closing: str
+    posts: list[ItemOut]
+    sent_at: datetime | None
+    url: str
+    created_at: datetime
+    changed_at: datetime
+
+
+FIELDS = tuple(IssueOut.model_fields)
+
+
+def tellable(issues: IssueQuerySet) -> IssueQuerySet:
+    """Return issues with what `told` needs of them."""
+    under_way = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
+    under_way_state = Subquery(under_way.order_by("-pk").values("state")[:1])
+    items = IssueItem.objects.select_related("post").only("issue", "position", "form", "post__title")
+    return issues.annotate(under_way=under_way_state).prefetch_related(Prefetch("items", queryset=items))
+
+
+def told(issues: Iterable[Issue]) -> list[dict[str, Any]]:
+    """Return issues as they are told: of `tellable`."""
+    return [_told(issue) for issue in issues]
+
+
+def _told(issue: Any) -> dict[str, Any]:
+    return {
+        "number": issue.number,
+        "state": issue.under_way or ("sent" if issue.sent_at else "draft"),
+        "subject": issue.subject,
+        "preheader": issue.preheader,
+        "introduction": issue.introduction,
+        "closing": issue.closing,
+        "posts": [{"post": one.post_id, "title": one.post.title, "form": one.form} for one in issue.items.all()],
+        "sent_at": told_time(issue.sent_at),
+        "url": f"{settings.SITE_URL}{issue.get_absolute_url()}",
+        "created_at": told_time(issue.created_at),
+        "changed_at": told_time(issue.updated_at),
+    }
+
+
+issues = Endpoints(tags=["issues"])
+READ = ("issues.view_issue",)
+IssueNumber = Annotated[int, Path(ge=1, le=NUMBER_MAX)]
+
+
+class Wanted(Paging):
+    """Which issues. state: open is scheduled, being sent or paused. year: on the local calendar, of those sent."""
+
+    state: Literal["draft", "open", "sent"] | None = None
+    year: Annotated[int | None, Query(ge=1900, le=9998)] = None
+
+    def among(self, found: IssueQuerySet) -> IssueQuerySet:
+        under_way = Mailing.objects.open().filter(kind=Mailing.Kind.ISSUE).values("issue")
+        match self.state:
+            case "draft":
+                found = found.filter(sent_at__isnull=True).exclude(pk__in=under_way)
+            case "open":
+                found = found.filter(pk__in=under_way)
+            case "sent":
+                found = found.filter(sent_at__isnull=False).exclude(pk__in=under_way)
+        return found.in_year(self.year) if self.year else found
+
+
+@issues.reads("/issues", scope="issues:read", needs=READ, returns=PageOf[IssueOut], fields=FIELDS)
+def list_issues(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+    """A page of issues, the highest number first."""
+    found = tellable(wanted.among(Issue.objects.all()))
+    page = page_of(found, by=("number",), limit=wanted.limit, cursor=wanted.cursor)
+    return paged(told(page.rows), page.next)
+
+
+@issues.reads("/issues/{number:number}", scope="issues:read", needs=READ, returns=IssueOut, fields=FIELDS)
+def read_issue(request: ApiRequest, number: IssueNumber) -> Answer:
+    """One issue, with its words and the places of its posts."""
+    return Answer(_told_of(number))
+
+
+def _told_of(number: int) -> dict[str, Any]:
+    """Return an issue as it is told. Raises Http404."""
+    return _told(get_object_or_404(tellable(Issue.objects.all()), number=number))
+
+
+def issue_of(number: int) -> Issue:
+    return get_object_or_404(Issue, number=number)
+
+
+def seen_issue(request: ApiRequest, number: int) -> Issue:
+    """Return an issue if the request names the state that it has now. Raises a Problem."""
+    demand_match(request, etag_of(_told_of(number)))
+    return issue_of(number)
+
+
+def answer(number: int, *, status: int = 200) -> Answer:
+    """Return an issue as it is now."""
+    return Answer(_told_of(number), status=status, location=f"/api/v1/issues/{number}" if status == 201 else "")
+
+
+Items = inlineformset_factory(Issue, IssueItem, form=ItemForm, formset=ItemFormSet, extra=0)
+WORDS = ("number", "subject", "preheader", "introduction", "closing")
+POSTS = "posts"
+
+
+def save(issue: Issue, changes: Mapping[str, Any]) -> Issue:
+    """Store what is to change of an issue, new or not, and return it. Raises a Problem."""
+    is_new = issue.pk is None
+    form = _form(issue, changes)
+    if not form.is_valid():
+        raise Problem("changed") if form.has_error("__all__", ELSEWHERE) else problem_of(form, {})
+    formset = _formset(issue, changes.get(POSTS))
+    _refuse_faults(formset, changes.get(POSTS) or ())
+    if is_new or form.changed_data or formset.has_changed():
+        _store(form, formset, is_new=is_new)
+    return issue
+
+
+def _form(issue: Issue, changes: Mapping[str, Any]) -> IssueForm:
+    """Return the form of an issue, filled in with what it has, and `changes` over that."""
+    words = {name: getattr(issue, name) for name in WORDS} | {"seen_version": issue.version}
+    return IssueForm(words | {name: changes[name] for name in WORDS if name in changes}, instance=issue)
+
+
+def _formset(issue: Issue, wanted: Sequence[Mapping[str, Any]] | None) -> Any:
+    """Return the rows of an issue's posts as they are to be; None leaves them as they are."""
+    there = list(issue.items.all()) if issue.pk else []
+    if wanted is None:
+        wanted = [{"post": item.post_id, "form": item.form} for item in there]
+    first = {row["post"]: place for place, row in reversed(list(enumerate(wanted)))}
+    known = {item.post_id for item in there}
+    rows: list[dict[str, Any]] = []
+    for item in there:
+        place = first.get(item.post_id)
+        gone = {"post": item.post_id, "form": item.form, "position": len(rows) + 1, "DELETE": "on"}
+        rows.append({"id": item.pk} | (gone if place is None else _row(wanted[place], place, item.form)))
+    news = [one for one in enumerate(wanted) if one[1]["post"] not in known or first[one[1]["post"]] != one[0]]
+    rows += [_row(row, place) for place, row in news]
+    data = {f"{POSTS}-{index}-{name}": value for index, row in enumerate(rows) for name, value in row.items()}
+    data |= {f"{POSTS}-TOTAL_FORMS": len(rows), f"{POSTS}-INITIAL_FORMS": len(there)}
+    return Items(data, instance=issue, prefix=POSTS)
+
+
+def _row(row: Mapping[str, Any], place: int, form: str = IssueItem.Form.EXCERPT) -> dict[str, Any]:
+    return {"post": row["post"], "form": row.get("form", form), "position": place + 1}
+
+
+def _refuse_faults(formset: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
+    """Raise a Problem for what the rows of posts object to, each at its place."""
+    if formset.is_valid():
+        return
+    posts = [row["post"] for row in wanted]
+    errors = [Error(str(text), pointer=f"/{POSTS}") for text in formset.non_form_errors()]
+    for form in (one for one in formset.forms if one.errors):
+        place = posts.index(int(form["post"].value()))
+        for name, texts in form.errors.items():
+            pointer = f"/{POSTS}/{place}" + ("" if name == "__all__" else f"/{name}")
+            errors += [Error(str(text), pointer=pointer) for text in texts]
+    raise Problem("invalid", errors=errors)
+
+
+def _store(form: IssueForm, formset: Any, *, is_new: bool) -> None:
+    issue: Issue = form.instance
+    if is_new:
+        form.save()
+        formset.instance = issue
+    else:
+        try:
+            store_words(issue, form.cleaned_data["seen_version"])
+        except StaleText as error:
+            raise Problem("changed") from error
+    formset.save()
+    store_rest(form)
+    what = Change.What.ADDED if is_new else Change.What.CHANGED
+    if (detail := detail_of(form.changed_data, form, [formset], is_new=is_new)) or is_new:
+        Change.objects.log(what, [issue], detail)
+
+
+POSTS_MAX = 100
+ADD, CHANGE = ("issues.add_issue",), ("issues.change_issue",)
+Subject = Annotated[str, Field(max_length=200)]
+Markdown = Annotated[str, Field(max_length=BODY_MAX)]
+
+
+class IssueChanges(Schema):
+    """What is to be other than it is; what is not named stays.
+
+    posts: all of the issue in their order; one that is not named is taken out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    number: Annotated[int, Field(ge=1, le=NUMBER_MAX)] = 1
+    subject: Annotated[Subject, Field(min_length=1)] = ""
+    preheader: Annotated[str, Field(max_length=150)] = ""
+    introduction: Markdown = ""
+    closing: Markdown = ""
+    posts: Annotated[list[ItemIn], Field(max_length=POSTS_MAX)] = []
+
+
+class IssueIn(IssueChanges):
+    """A new issue. number: the next one if it is not named. posts: those that wait, as the desk proposes them."""
+
+    subject: Annotated[Subject, Field(min_length=1)]
+
+
+@issues.makes("/issues", scope="issues:write", needs=ADD, returns=IssueOut)
+def create_issue(request: ApiRequest, new: IssueIn) -> Answer:
+    """Begin an issue."""
+    asked: dict[str, Any] = new.model_dump(exclude_unset=True)
+    [slot] = free_slots(Publication.objects.current(), timezone.now(), 1)
+    waiting = [asdict(row) for row in proposals(slot)] if "posts" not in asked else []
+    found = {"number": next_number(), "posts": [{"post": row["post"], "form": row["form"]} for row in waiting]}
+    issue = save(Issue(), found | asked)
+    return answer(issue.number, status=201)
+
+
+@issues.changes("/issues/{number:number}", scope="issues:write", needs=CHANGE, returns=IssueOut)
+def change_issue(request: ApiRequest, number: IssueNumber, change: IssueChanges) -> Answer:
+    """Change an issue. A mailing that waits carries what was scheduled: what is changed now, its readers do not get."""
+    issue = seen_issue(request, number)
+    asked: dict[str, Any] = change.model_dump(exclude_unset=True)
+    if asked.get("number", number) != number and is_number_fixed(issue):
+        text = _("The number of an issue that was scheduled stands in mails and links, and stays.")
+        raise Problem("invalid", errors=[Error(text, pointer="/number")])
+    return answer(save(issue, asked).number)

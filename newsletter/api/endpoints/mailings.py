@@ -1,0 +1,316 @@
+"""From a rehearsed issue to its result: rehearsed, scheduled, paused, cancelled.
+
+Scheduling asks what the desk asks of a person, with no box that a program could tick to skip it. The hold stays, and
+the author gets a mail whose link cancels (docs/decisions/0117).
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from ninja import Query, Schema
+from pydantic import ConfigDict, Field
+
+from newsletter.api.endpoint import Answer, LooseMoment, told_time
+from newsletter.api.endpoints.issues import IssueNumber, issue_of, issues, seen_issue
+from newsletter.api.entrance import ApiRequest
+from newsletter.api.problems import Error, Problem, problem_of
+from newsletter.api.tokens import SCHEDULE
+from newsletter.delivery import tasks
+from newsletter.delivery.author.author_mail import who_may_send
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze
+from newsletter.delivery.management.commands.mailing_status import status_of
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.models.rehearsals import Rehearsal, Standing
+from newsletter.delivery.planning import approving
+from newsletter.delivery.planning.obstacles import PlanningError, obstacles
+from newsletter.delivery.results import document, facts
+from newsletter.desk.audiences import audience_of, segments
+from newsletter.desk.forms import WhenForm
+from newsletter.desk.issues.actions import ALL_ACTIONS
+from newsletter.desk.issues.composer import wake_up
+from newsletter.desk.issues.rehearsing import start
+from newsletter.issues.models import Issue
+from newsletter.issues.templatetags.slots import next_slots
+from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import wake
+
+REHEARSE = ("issues.change_issue", "issues.send_issue")
+SEGMENT_MAX = 201
+Segment = Annotated[str, Field(max_length=SEGMENT_MAX)]
+
+
+class For(Schema):
+    """segment: “+tag” its readers alone, “-tag” all others; empty: everybody."""
+
+    model_config = ConfigDict(extra="forbid")
+    segment: Segment = ""
+
+
+class RemarkOut(Schema):
+    """level: ok, info, warning or error. topic: what it is about. hint: what to do."""
+
+    topic: str
+    level: str
+    text: str
+    hint: str
+
+
+class RehearsalOut(Schema):
+    """standing: only a valid one lets the issue be scheduled.
+
+    It is none, running, stuck (no worker goes on), outdated (something was edited since), faulty or valid.
+    links: of other sites, and how many were asked.
+    """
+
+    standing: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    links: int
+    asked: int
+    remarks: list[RemarkOut]
+
+
+@issues.reads("/issues/{number:number}/rehearsal", scope="issues:read", needs=REHEARSE[1:], returns=RehearsalOut)
+def read_rehearsal(
+    request: ApiRequest, number: IssueNumber, segment: Annotated[str, Query(max_length=201)] = ""
+) -> Answer:
+    """The last rehearsal of an issue, and what it is worth now."""
+    return Answer(_rehearsal_told(issue_of(number), checked(segment, parameter="segment")))
+
+
+@issues.makes(
+    "/issues/{number:number}/rehearsal", scope="issues:write", needs=REHEARSE, returns=RehearsalOut, status=202
+)
+def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: For) -> Answer:
+    """Rehearse an issue as it is now. One that runs already is not begun again."""
+    issue, segment, now = issue_of(number), checked(audience.segment, pointer="/segment"), timezone.now()
+    if Rehearsal.objects.standing(issue, segment, freeze(issue).content_hash, now) != Standing.RUNNING:
+        start(issue, segment, now)
+    return Answer(_rehearsal_told(issue, segment), status=202)
+
+
+def checked(segment: str, **place: str) -> str:
+    """Return a segment that there is. Raises a Problem."""
+    if segment not in segments():
+        raise Problem("invalid", errors=[Error(_("There is no such tag."), **place)])
+    return segment
+
+
+def _rehearsal_told(issue: Issue, segment: str) -> dict[str, Any]:
+    latest = Rehearsal.objects.latest_of(issue, segment)
+    standing = Rehearsal.objects.standing(issue, segment, freeze(issue).content_hash, timezone.now())
+    return {
+        "standing": str(standing),
+        "started_at": told_time(latest.started_at if latest else None),
+        "finished_at": told_time(latest.finished_at if latest else None),
+        "links": len(latest.links) if latest else 0,
+        "asked": latest.asked if latest else 0,
+        "remarks": latest.remarks if latest else [],
+    }
+
+
+LOOK, SEND = ("delivery.view_mailing",), ("issues.send_issue",)
+PATH = "/issues/{number:number}/mailing"
+
+
+class MailingOut(Schema):
+    """As `mailing_status --json`: total is the sum of the six.
+
+    status: none, scheduled, sending, paused, sent or cancelled. send_at: when it leaves or left; until then a cancel
+    reaches nobody. reason: why it is paused or cancelled.
+    """
+
+    number: int
+    status: str
+    total: int
+    queued: int
+    sending: int
+    sent: int
+    failed: int
+    uncertain: int
+    skipped: int
+    send_at: datetime | None
+    finished_at: datetime | None
+    segment: str
+    reason: str
+
+
+@issues.reads(PATH, scope="issues:read", needs=LOOK, returns=MailingOut)
+def read_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
+    """How far the mailing of an issue is."""
+    return Answer(mailing_told(issue_of(number)))
+
+
+@issues.reads("/issues/{number:number}/result", scope="issues:read", needs=LOOK, returns=dict[str, Any])
+def read_result(request: ApiRequest, number: IssueNumber) -> Answer:
+    """What an issue has brought: the fields of result.json, in the language of the publication."""
+    mailing = _mailings(issue_of(number)).last()
+    found = facts.of(mailing, timezone.now()) if mailing else None
+    if found is None:
+        raise Problem("not-found", _("There is no result before the mailing is over."))
+    may_read = "readers:read" in request.auth.scopes and request.user.has_perm("subscribers.see_readers")
+    with translation.override(Publication.objects.current().language):
+        written = document.of(found, shows_sentences=may_read)
+    return Answer(written, etag="")
+
+
+@issues.makes(f"{PATH}/cancel", scope=SCHEDULE, needs=SEND, returns=MailingOut, status=200)
+def cancel_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
+    """Send nothing more of an issue, ever: before its time that reaches nobody."""
+    return _act(number, "cancel")
+
+
+@issues.makes(f"{PATH}/pause", scope=SCHEDULE, needs=SEND, returns=MailingOut, status=200)
+def pause_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
+    """Stop before the next message leaves."""
+    return _act(number, "pause")
+
+
+@issues.makes(f"{PATH}/resume", scope=SCHEDULE, needs=SEND, returns=MailingOut, status=200)
+def resume_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
+    """Go on where it stopped. What has not begun gets its hold again, and is announced to the author again."""
+    issue, mailing = _open(number)
+    if mailing.paused_by == Mailing.Cause.QUOTE:
+        raise Problem("conflict", mailing.why_paused)
+    if not mailing.planned_at:
+        demand_somebody_who_is_told()
+    if not mailing.resume(timezone.now(), approving.hold_for_programs(Publication.objects.current())):
+        raise _too_late(mailing)
+    return set_going(issue)
+
+
+def set_going(issue: Issue) -> Answer:
+    """Tell the author and the workers, and return how far the mailing is."""
+    wake(tasks.tell_author)
+    wake_up()
+    return Answer(mailing_told(issue))
+
+
+def demand_somebody_who_is_told() -> None:
+    """Raise a Problem if nobody would get the mail that announces a mailing."""
+    if not who_may_send():
+        text = _("Nobody who may send issues has an e-mail address, so nobody could be told and cancel it.")
+        raise Problem("conflict", text)
+
+
+def mailing_told(issue: Issue) -> dict[str, Any]:
+    last = _mailings(issue).last()
+    return status_of(issue) | {
+        "send_at": told_time(last.send_at if last else None),
+        "finished_at": told_time(last.finished_at if last else None),
+        "segment": last.segment if last else "",
+        "reason": (last.why_paused or last.reason) if last else "",
+    }
+
+
+def _mailings(issue: Issue) -> QuerySet[Mailing]:
+    mailings = Mailing.objects.filter(issue=issue, kind=Mailing.Kind.ISSUE)
+    return mailings.select_related("issue").defer("html", "text").order_by("number")
+
+
+def _open(number: int) -> tuple[Issue, Mailing]:
+    """Return an issue with its mailing that is not over."""
+    issue = issue_of(number)
+    mailing = _mailings(issue).last()
+    if mailing is None:
+        raise Http404
+    return issue, mailing
+
+
+def _act(number: int, name: str) -> Answer:
+    """Do what a button of the desk does."""
+    issue, mailing = _open(number)
+    if not ALL_ACTIONS[name].do(mailing, timezone.now(), {}):
+        raise _too_late(mailing)
+    wake_up()
+    return Answer(mailing_told(issue))
+
+
+def _too_late(mailing: Mailing) -> Problem:
+    mailing.refresh_from_db(fields=["state"])
+    text = _("Nothing was changed: this mailing is %(state)s by now.")
+    return Problem("conflict", text % {"state": mailing.get_state_display()})
+
+
+__all__ = ["issues"]
+
+SLOTS = 6  # that are looked at: the first on whose day no other issue leaves
+NAMES = {"slot": "at", "when": "at"}
+
+
+class When(Schema):
+    """at: a time, or the next slot of the rhythm. segment: as for the rehearsal.
+
+    readers: how many would get it, as the rehearsal says; needed above the number that the publication names.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    at: LooseMoment | Literal["next-slot"]
+    readers: Annotated[int | None, Field(ge=0)] = None
+    segment: Segment = ""
+
+
+@issues.acts("/issues/{number:number}/schedule", scope=SCHEDULE, needs=("issues.send_issue",), returns=MailingOut)
+def schedule_issue(request: ApiRequest, number: IssueNumber, when: When) -> Answer:
+    """Schedule an issue that was rehearsed. Its author is mailed when it goes out, with a link that cancels."""
+    issue, now = seen_issue(request, number), timezone.now()
+    if issue.mailings.open().exists():
+        raise Problem("conflict", _("A mailing of this issue is under way already."))
+    demand_somebody_who_is_told()
+    segment = checked(when.segment, pointer="/segment")
+    letter, form = freeze(issue), _form(issue, when, now)
+    if not form.is_valid():
+        raise problem_of(form, NAMES)
+    _refuse_obstacles(issue, letter, form)
+    _refuse_unless_rehearsed(issue, segment, letter, now)
+    _refuse_another_number(issue, segment, when.readers, now)
+    _approve(issue, letter, form, segment, now)
+    return set_going(issue)
+
+
+def _form(issue: Issue, when: When, now: datetime) -> WhenForm:
+    publication = Publication.objects.current()
+    begins = now + approving.hold_for_programs(publication)
+    slots = next_slots(publication, SLOTS)
+    proposed = WhenForm(issue=issue, slots=slots, begins=begins).proposed.isoformat()
+    data = {"when": "slot", "slot": proposed}
+    if isinstance(when.at, datetime):
+        data = {"when": "at", "at": when.at.isoformat()}
+    return WhenForm(data, issue=issue, slots=slots, begins=begins)
+
+
+def _refuse_obstacles(issue: Issue, letter: FrozenLetter, form: WhenForm) -> None:
+    if reasons := obstacles(issue, form.send_at or form.begins, letter=letter):
+        raise Problem("conflict", " ".join(reasons))
+
+
+def _refuse_unless_rehearsed(issue: Issue, segment: str, letter: FrozenLetter, now: datetime) -> None:
+    standing = Rehearsal.objects.standing(issue, segment, letter.content_hash, now)
+    if standing == Standing.RUNNING:
+        raise Problem("conflict", _("The rehearsal is still under way."), headers={"Retry-After": "5"})
+    if standing != Standing.VALID:
+        text = _(
+            "This issue has no valid rehearsal (%(standing)s). Rehearse it, mend what it finds, or send it on the desk."
+        )
+        raise Problem("conflict", text % {"standing": standing})
+
+
+def _refuse_another_number(issue: Issue, segment: str, readers: int | None, now: datetime) -> None:
+    """Raise a Problem unless a program names how many readers it means, where these are many."""
+    found, limit = audience_of(issue, now, segment).readers, Publication.objects.current().number_typed_above
+    if readers == found or (readers is None and found <= limit):
+        return
+    text = _("%(count)s readers would get it now. Send this number in “readers” if that is meant.")
+    raise Problem("invalid", errors=[Error(text % {"count": found}, pointer="/readers")])
+
+
+def _approve(issue: Issue, letter: FrozenLetter, form: WhenForm, segment: str, now: datetime) -> Mailing:
+    hold = approving.hold_for_programs(Publication.objects.current())
+    try:
+        return approving.approve(issue, send_at=form.send_at, now=now, hold=hold, segment=segment, letter=letter)
+    except PlanningError as problem:
+        raise Problem("conflict", str(problem)) from problem

@@ -1,0 +1,388 @@
+"""The text part of a mail, read out of its HTML: the same words, the same links, in narrow lines. Pure."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from django.utils.translation import gettext as _
+
+COLUMNS = 72  # of a terminal; a Chinese character takes two
+OPENERS = "（「『【《〈〔［｛“‘"
+CLOSERS = "，。、；：？！）」』】》〉〕］｝…—～·％”’" + ",.;:?!)]}%"
+WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
+COMBINING = r"(?:[\ufe0e\ufe0f\u20e3\u0300-\u036f\U0001f3fb-\U0001f3ff]|\u200d.)*"
+# What a line break never tears: an address, a word, or one character with the punctuation that belongs to it.
+UNIT = re.compile(
+    rf"\s+|(?:https?://|mailto:)[!-~]+(?: ?[{re.escape(CLOSERS)}]+)?|[{re.escape(OPENERS)}]*"
+    rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{COMBINING})[{re.escape(CLOSERS)}]*(?:\[\d+\][{re.escape(CLOSERS)}]*)?",
+    re.DOTALL,
+)
+
+
+def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None = None) -> str:
+    """Return one paragraph in lines of at most `columns`, with a prefix before the first and the other lines.
+
+    No line begins with 。 or ends with 「; an address is never broken, even if its line gets too long.
+    """
+    rest = first if rest is None else rest
+    lines, line, taken, started = [], first, width(first), False
+    for unit in UNIT.findall(text):
+        if started and taken + width(unit.rstrip()) > columns:
+            lines.append(line.rstrip())
+            line = rest + unit.lstrip()
+            taken = width(line)
+        else:
+            line += unit
+            taken += width(unit)
+        started = bool(line[len(rest) :].strip())
+    return "\n".join([*lines, line.rstrip()])
+
+
+def tidy(text: str) -> str:
+    """Return a text template's output with its long lines wrapped and at most one blank line in a row."""
+    lines = [wrap(line) if width(line) > COLUMNS else line.rstrip() for line in text.splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.combining(char) > 0 or char in "\u200b\u200d\ufe0f" for char in text)
+
+
+def table(rows: list[list[str]], *, headed: bool) -> str:
+    """Return a table in columns; one that is too wide as lines of `heading：cell`, a blank line between rows."""
+    if not rows:
+        return ""
+    columns = max(map(len, rows))
+    widths = [max(width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
+    if sum(widths) + 3 * (columns - 1) > COLUMNS:
+        return _listed(rows, headed=headed)
+    lines = ["   ".join(_padded(cell, widths[at]) for at, cell in enumerate(row)).rstrip() for row in rows]
+    if headed:
+        lines.insert(1, "   ".join("-" * size for size in widths))
+    return "\n".join(lines)
+
+
+def _listed(rows: list[list[str]], *, headed: bool) -> str:
+    heads, body = (rows[0], rows[1:]) if headed else ([], rows)
+    blocks = []
+    for row in body:
+        cells = [f"{heads[at]}：{cell}" if at < len(heads) and heads[at] else cell for at, cell in enumerate(row)]
+        blocks.append("\n".join(wrap(cell) for cell in cells))
+    return "\n\n".join(blocks)
+
+
+def _padded(cell: str, columns: int) -> str:
+    return cell + " " * (columns - width(cell))
+
+
+BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
+
+LINK, BREAK = "\x00", "\x01"  # marks in a block that is being read: an address stands between two of the first
+
+SILENT = {"head", "style", "script", "title", "template"}
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
+NOTE = re.compile(r"\[(\d+)\]")  # what stands for a footnote; links have such numbers too
+BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
+MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
+# Elements within a line whose title is said behind their words.
+TITLED = frozenset(
+    {"abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s"}
+) | {"samp", "small", "span", "strong", "sub", "sup", "u", "var"}
+RULE = "─" * 6
+
+
+def text_from_html(html: str) -> str:
+    """Return an HTML mail as plain text that ends in one line break.
+
+    A link that is alone in its block is followed by its address; others get a number, and the
+    addresses stand at the end, each once. Of a link of the class "words-only" the address is said elsewhere. Elements
+    that are hidden from readers are left out, and those of the class "html-only", which say again what a text says
+    anyway.
+    """
+    walker = _Walker()
+    walker.feed(html)
+    walker.close()
+    return walker.text()
+
+
+@dataclass
+class _List:
+    ordered: bool
+    number: int
+
+
+@dataclass
+class _Table:
+    rows: list[list[str]] = field(default_factory=list)
+    headed: bool = False
+
+
+class _Walker(HTMLParser):
+    """Walk through the tags in order, and put finished blocks into `blocks`."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.blocks: list[str] = []
+        self.run: list[str] = []  # the words of the block being read
+        self.hrefs: list[
+            tuple[str, str, int]
+        ] = []  # address, title and beginning (in `run`) of the links that are open
+        self.shown: dict[str, int | None] = {}  # address: number at the end, or None when it stands in the text
+        self.last_link = ""  # words and address of the link that closed last
+        self.titles: list[tuple[str, str]] = []  # of the elements in TITLED that are open
+        self.silent: list[str] = []  # open elements since one that is hidden
+        self.lists: list[_List] = []
+        self.raised = 0  # beginning (in `run`) of what stands above the line
+        self.quotes = 0
+        self.pre = 0
+        self.tables: list[_Table | None] = []  # None: a table that only lays out
+        self.bullet = ""
+        self.apart = True  # a blank line is due before the next block
+
+    # --- what the parser calls ---
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if self.silent or tag in SILENT or _hidden(given):
+            if tag not in VOID:
+                self.silent.append(tag)
+            return
+        if tag in BREAKING and not self._in_cell(tag):
+            self._flush()
+            self.apart = self.apart or (tag in APART and not (tag in {"ul", "ol", "p"} and self.lists))
+        if tag in TITLED:
+            self.titles.append((tag, _collapsed(given.get("title", ""))))
+        opener = getattr(self, f"_open_{tag}", None)
+        if opener:
+            opener(given)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.silent:
+            if tag in self.silent:
+                while self.silent.pop() != tag:
+                    pass
+            return
+        if tag in TITLED:
+            self._say_title(tag)
+        closer = getattr(self, f"_close_{tag}", None)
+        if closer:
+            closer()
+        elif tag in BREAKING and not self._in_cell(tag):
+            self._flush(MARKS.get(tag, ""))
+            self.apart = self.apart or (tag in APART and not (tag == "p" and self.lists))
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.run.append(data.replace(LINK, "").replace(BREAK, ""))
+
+    # --- links and pictures ---
+
+    def _say_title(self, tag: str) -> None:
+        """Say what a pointer over the words would show, as of an abbreviation."""
+        while self.titles:
+            name, title = self.titles.pop()
+            if title and not self.pre:
+                self.run.append(f"（{title}）")
+            if name == tag:
+                return
+
+    def _open_a(self, given: dict[str, str]) -> None:
+        is_said_elsewhere = "words-only" in given.get("class", "").split()
+        href = "" if is_said_elsewhere else given.get("href", "").strip()
+        self.hrefs.append((href, given.get("title", "").strip(), len(self.run)))
+
+    def _close_a(self) -> None:
+        if not self.hrefs:
+            return
+        href, title, start = self.hrefs.pop()
+        words = _collapsed("".join(self.run[start:]))
+        if not href or href.startswith(("#", "mailto:?")):  # without an addressee: an offer to share, for a button
+            return
+        if words in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
+            # A space ends the address: many mail clients take full-width punctuation for a part of it.
+            self.run[start:] = [f"{href} " if "://" in href else words]
+            self.shown.setdefault(href, None)
+            return
+        said = f"（{title}）" if title else ""  # what a pointer over the link would show
+        self.last_link = f"{words}{said}{LINK}{href}{LINK}"
+        self.run.append(f"{said}{LINK}{href}{LINK}")  # a number or the address, as soon as the block is whole
+
+    def _open_sup(self, given: dict[str, str]) -> None:
+        self.raised = len(self.run)
+
+    def _close_sup(self) -> None:
+        self.run[self.raised :] = [NOTE.sub(r"［註 \1］", "".join(self.run[self.raised :]))]
+
+    def _open_img(self, given: dict[str, str]) -> None:
+        alt, title = _collapsed(given.get("alt", "")), _collapsed(given.get("title", ""))
+        if title and title != alt:
+            alt = f"{alt}（{title}）" if alt else title
+        if alt:
+            self.run.append(_("[Picture: %(alt)s]") % {"alt": alt})
+
+    def _open_br(self, given: dict[str, str]) -> None:
+        self.run.append("\n" if self.pre else BREAK)
+
+    def _open_hr(self, given: dict[str, str]) -> None:
+        self._flush()
+        self.apart = True
+        self._put(RULE)
+        self.apart = True
+
+    # --- lists, quotations, code ---
+
+    def _open_ul(self, given: dict[str, str]) -> None:
+        self.lists.append(_List(ordered=False, number=0))
+
+    def _open_ol(self, given: dict[str, str]) -> None:
+        start = given.get("start", "1")
+        self.lists.append(_List(ordered=True, number=int(start) if start.isdecimal() else 1))
+
+    def _close_ul(self) -> None:
+        self._flush()
+        if self.lists:
+            self.lists.pop()
+        self.apart = self.apart or not self.lists
+
+    _close_ol = _close_ul
+
+    def _open_li(self, given: dict[str, str]) -> None:
+        if not self.lists:
+            self.lists.append(_List(ordered=False, number=0))
+        here = self.lists[-1]
+        self.bullet = f"{here.number}. " if here.ordered else "• "
+        here.number += 1
+        self.apart = self.apart and here.number <= 1 + here.ordered
+
+    def _open_blockquote(self, given: dict[str, str]) -> None:
+        self.quotes += 1
+
+    def _close_blockquote(self) -> None:
+        self._flush()
+        self.quotes = max(self.quotes - 1, 0)
+        self.apart = True
+
+    def _open_pre(self, given: dict[str, str]) -> None:
+        self.pre += 1
+
+    def _close_pre(self) -> None:
+        self._flush()
+        self.pre = max(self.pre - 1, 0)
+        self.apart = True
+
+    # --- tables ---
+
+    def _in_cell(self, tag: str) -> bool:
+        return bool(self.tables and self.tables[-1]) and tag != "table"
+
+    def _open_table(self, given: dict[str, str]) -> None:
+        self.tables.append(None if given.get("role") in {"presentation", "none"} else _Table())
+
+    def _open_tr(self, given: dict[str, str]) -> None:
+        if self.tables and (data := self.tables[-1]):
+            self._flush()  # a caption
+            data.rows.append([])
+
+    def _open_th(self, given: dict[str, str]) -> None:
+        if self.tables and (data := self.tables[-1]):
+            data.headed = data.headed or len(data.rows) == 1
+
+    def _close_td(self) -> None:
+        data = self.tables[-1] if self.tables else None
+        if data is None:
+            self._flush()
+        elif data.rows:
+            data.rows[-1].append(self._words())
+
+    _close_th = _close_td
+
+    def _close_table(self) -> None:
+        data = self.tables.pop() if self.tables else None
+        self._flush()
+        if data is not None:
+            self._put(
+                table([[cell.replace(BREAK, " ") for cell in row] for row in data.rows if row], headed=data.headed)
+            )
+        self.apart = True
+
+    # --- from words to blocks ---
+
+    def _words(self) -> str:
+        """Return what was read since the last block, with the numbers of its links."""
+        words = _collapsed("".join(self.run))
+        self.run.clear()
+        return re.sub(f"{LINK}(.*?){LINK}", lambda match: self._number(match[1]), words)
+
+    def _number(self, href: str) -> str:
+        if href not in self.shown:
+            self.shown[href] = 1 + sum(number is not None for number in self.shown.values())
+        number = self.shown[href]
+        return f"[{number}]" if number else ""
+
+    def _flush(self, mark: str = "") -> None:
+        if self.pre:
+            return self._flush_code()
+        address = self._lone_address()
+        if words := self._words():
+            first, rest = self._prefixes()
+            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in words.split(BREAK)]
+            lines[1:] = [line.replace(first + mark, rest, 1) for line in lines[1:]]
+            if address:
+                lines.append(rest + address)
+            self._put("\n".join(lines))
+        return None
+
+    def _flush_code(self) -> None:
+        code = "".join(self.run).strip("\n").expandtabs(4)
+        self.run.clear()
+        if code.strip():
+            _first, rest = self._prefixes()
+            self._put("\n".join(f"{rest}    {line}".rstrip() for line in code.splitlines()))
+
+    def _lone_address(self) -> str:
+        """Return the address of the link that is all of this block, unless it has been shown before."""
+        whole, href = _collapsed("".join(self.run)), self.last_link.removesuffix(LINK).rpartition(LINK)[2]
+        if not href or whole != self.last_link or href in self.shown:
+            return ""
+        self.shown[href] = None
+        return href
+
+    def _prefixes(self) -> tuple[str, str]:
+        """Return what stands before the first and before the other lines of a block, and use up the bullet."""
+        outer = "> " * self.quotes + "  " * max(len(self.lists) - 1, 0)
+        bullet, self.bullet = self.bullet, ""
+        if not self.lists:
+            return outer, outer
+        indent = outer + " " * (len(bullet) if bullet else 2)
+        return (outer + bullet if bullet else indent), indent
+
+    def _put(self, block: str) -> None:
+        gap = "\n\n" if self.apart else "\n"
+        self.blocks.append(gap + block)
+        self.apart = False
+
+    def text(self) -> str:
+        """Return everything that was read; nothing can be read after it."""
+        self._flush()
+        numbered = [f"[{number}] {href}" for href, number in self.shown.items() if number]
+        if numbered:
+            self.apart = True
+            self._put("\n".join([RULE, *numbered]))
+        return "".join(self.blocks).strip("\n") + "\n"
+
+
+def _collapsed(text: str) -> str:
+    """Return text with white space as a browser shows it, but without a space between two Chinese lines."""
+    joined = re.sub(r"[ \t\r\n\f]+", " ", BETWEEN_HAN.sub("", text))
+    return joined.replace("\xa0", " ").strip()
+
+
+def _hidden(given: dict[str, str]) -> bool:
+    style = given.get("style", "").replace(" ", "").lower()
+    is_doubled = "html-only" in given.get("class", "").split()
+    return "hidden" in given or is_doubled or given.get("aria-hidden") == "true" or "display:none" in style

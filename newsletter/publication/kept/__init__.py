@@ -1,1 +1,0 @@
-"""Whole pages, kept in the process until something in them changes."""

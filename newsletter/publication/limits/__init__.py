@@ -1,1 +1,0 @@
-"""Bounds on what strangers may send and how often."""

@@ -1,0 +1,51 @@
+"""The reader's name in an author's text, and what stands there for those who gave none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.mail.salutations import FIELD, SLOT, harmless, slotted, unslotted, without_names
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("{name|friend}, hello", "friend, hello"),
+        ("{稱呼|朋友}，你好：", "朋友，你好："),
+        ("{ 名字｜讀者 }好，{name|你}", "讀者好，你"),
+        ("{name}", "{name}"),
+        ("{name|}", "{name|}"),
+        ("{{ name|friend }}", "{{ name|friend }}"),
+        ("{name|a word that is far too long}", "{name|a word that is far too long}"),
+        ('{name|"quoted"}', '{name|"quoted"}'),
+        ("<p>{name|x}</p><pre><code>{name|x} <b>{name|y}</b></code></pre>", None),
+        ("<code>{name|x}</code> {name|x}", "<code>{name|x}</code> x"),
+    ],
+)
+def test_everybody_reads_the_word_and_code_stays_as_it_was_typed(typed, read):
+    read = read or "<p>x</p><pre><code>{name|x} <b>{name|y}</b></code></pre>"
+
+    assert without_names(typed) == read
+    assert unslotted(slotted(typed)) == read
+
+
+@given(st.text(max_size=60))
+def test_a_slot_is_letters_alone_and_gives_the_word_back(text):
+    found = FIELD.search(f"{{name|{text}}}")
+    letter = slotted(f"{{name|{text}}}")
+
+    assert bool(found) == bool(SLOT.search(letter))
+    assert unslotted(letter) == without_names(f"{{name|{text}}}")
+
+
+@given(st.text(max_size=80))
+def test_a_harmless_name_means_the_same_in_text_html_json_and_any_template(name):
+    kept = harmless(name)
+
+    assert not set("{}[]<>&\"'`\\%|\x00\n\r\t") & set(kept)
+    assert kept == kept.strip()
+
+
+def test_a_harmless_name_keeps_its_letters():
+    assert harmless('<b>王"小明"</b> & Co.') == "b 王 小明 /b Co."
+    assert harmless("Ann-Marie O’Neill") == "Ann-Marie O’Neill"
