@@ -64,6 +64,7 @@ def test_wrapping_loses_nothing_but_spaces(text):
     assert "".join("".join(wrapped(text, 58, 600)).split()) == "".join(text.split())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("title", ["🎉", "\u200b", "\ue000", "\x00", "𠮷"])
 def test_what_no_font_has_is_left_out_and_the_rest_is_drawn(title):
     with_it, without = replace(CARD, title=f"管理{title}"), replace(CARD, title="管理")

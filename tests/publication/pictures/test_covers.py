@@ -39,6 +39,7 @@ def test_its_band_and_its_year_have_the_accent():
     assert ImageColor.getrgb(ACCENT) in colours(picture, (0, HEIGHT - 600, WIDTH, HEIGHT - 200))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["信", "Gipi 電子報", "產品經理與主管的兩週一封信：管理槓桿", "字" * 200, "a" * 200])
 def test_no_name_leaves_the_margins(name):
     size, lines = titled(name)
