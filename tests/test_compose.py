@@ -89,28 +89,3 @@ def test_links_lead_to_the_port_that_was_chosen(config, profile, env, site_url, 
 
     assert [(p["host_ip"], p["published"]) for p in web["ports"]] == [("127.0.0.1", port)]
     assert {services[name]["environment"]["SITE_URL"] for name in set(services) & OURS} == {site_url}
-
-
-def test_the_proxy_has_the_name_that_links_have(config):
-    services = config("large", "SITE_URL=https://news.example.org\n")
-
-    assert {services[name]["environment"]["SITE_URL"] for name in OURS & set(services) | {"caddy"}} == {
-        "https://news.example.org"
-    }
-
-
-def test_the_commit_and_what_is_installed_can_be_chosen_for_the_image(config):
-    [default] = {str(service["build"].get("args")) for name, service in config("large").items() if name in OURS}
-    args = config("single", "EXTRAS=--extra age\n", COMMIT="abc")["newsletter"]["build"]["args"]
-
-    assert default in ("None", "{'COMMIT': None, 'EXTRAS': None}")
-    assert args == {"COMMIT": "abc", "EXTRAS": "--extra age"}
-
-
-def test_servers_of_env_do_not_take_the_place_of_those_that_compose_starts(config):
-    """`standard` has its own PostgreSQL and Redis: the password is theirs, and not that of another DATABASE_URL."""
-    services = config("standard", "DATABASE_URL=postgres://a@elsewhere/b\nREDIS_URL=redis://elsewhere/0\n")
-
-    for name in ("web", "worker", "clock"):
-        assert services[name]["environment"]["DATABASE_URL"] == "postgres://newsletter@postgres/newsletter"
-        assert services[name]["environment"]["REDIS_URL"] == "redis://redis:6379/0"

@@ -9,7 +9,7 @@ from threading import Thread
 import brotli
 import pytest
 
-from newsletter.error_reports import clean, without_people
+from newsletter.error_reports import clean
 from tests.support.processes import run_python
 
 OPENED = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}
@@ -134,9 +134,3 @@ def test_without_the_extra_it_says_what_to_install(tmp_path):
 )
 def test_what_is_taken_out_of_texts(text, left):
     assert clean(text) == left
-
-
-def test_what_the_library_may_add_one_day_stays_here():
-    event = {"event_id": "1", "user": {"email": READER}, "contexts": {"x": READER}, "new_part": READER}
-
-    assert without_people(event, {}) == {"event_id": "1"}

@@ -8,9 +8,7 @@ from fnmatch import fnmatch
 
 import pytest
 import yaml
-from django.core.management import load_command_class
 
-from newsletter.operation import programs
 from tests.support.product import ROOT
 
 pytestmark = pytest.mark.exhaustive
@@ -153,26 +151,6 @@ def test_every_variable_is_one_that_the_settings_read():
 
     assert {"DATABASE_URL", "DATABASE_PASSWORD", "REDIS_URL"} <= handed
     assert handed | filled_in <= READ | OF_COMPOSE
-
-
-@pytest.mark.parametrize("name", OURS)
-def test_a_container_of_ours_starts_programs_that_exist(name):
-    command = OURS[name].get("command", ["up"])
-    options = load_command_class("newsletter.operation", "up").create_parser("manage.py", "up")
-
-    parsed = vars(options.parse_args(command[1:]))
-
-    assert command[0] == "up"
-    only = programs.named(parsed["only"]) if parsed["only"] else programs.ALL
-    assert (parsed["host"] == "0.0.0.0") == (name == "web")
-    assert ("ports" in OURS[name]) == ("web" in only)
-
-
-@pytest.mark.parametrize("profile", ["standard", "large"])
-def test_every_program_runs_in_some_container(profile):
-    commands = [OURS[name]["command"] for name in started_by(profile) if name in OURS]
-
-    assert {command[command.index("--only") + 1] for command in commands} == set(programs.ALL)
 
 
 def test_servers_without_a_password_are_seen_by_nobody_else():

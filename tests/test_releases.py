@@ -54,19 +54,3 @@ def test_a_program_gets_the_same_as_json_and_a_database_that_is_away_is_said(tmp
     facts = json.loads(done.stdout)
     assert facts.keys() == {"name", "version", "commit", "python", "django", "database"}
     assert facts["database"] == "PostgreSQL, which does not answer (OperationalError)"
-
-
-@pytest.mark.exhaustive
-def test_an_unknown_option_is_refused_in_words(tmp_path):
-    done = manage("version", "--long", DATA_DIR=str(tmp_path))
-
-    assert done.returncode == 2
-    assert "unrecognized arguments: --long" in done.stderr
-
-
-@pytest.mark.exhaustive
-@pytest.mark.servers
-def test_the_version_of_a_server_is_its_own(tmp_path, postgres_url):
-    done = manage("version", "--json", DATA_DIR=str(tmp_path), DATABASE_URL=postgres_url)
-
-    assert re.fullmatch(r"PostgreSQL 18\.\d+", json.loads(done.stdout)["database"])

@@ -98,21 +98,6 @@ def test_a_reader_without_a_row_is_lost():
     assert verdict.lost == 1
 
 
-def test_a_no_that_the_server_never_said_is_a_loss():
-    rows = [*without("b@example.org"), ["b@example.org", "FAILED", "oops"]]
-
-    assert judged(rows=rows, accepted=["a@example.org", "c@example.org"]).lost == 1
-
-
-def test_a_reader_who_left_before_a_restore_need_have_no_copy():
-    rows = [*without("b@example.org"), ["b@example.org", "SKIPPED", ""]]
-    counts = COUNTS | {"sent": 1, "skipped": 1}
-
-    verdict = judged(rows=rows, counts=counts, accepted=["a@example.org", "c@example.org"], gone={"b@example.org": 1})
-
-    assert (verdict.errors, verdict.lost, verdict.gone) == ([], 0, 1)
-
-
 def test_a_reader_who_is_mailed_after_he_left_is_seen():
     assert judged(gone={"c@example.org": 2}).errors == ["mailed after they had left: ['c@example.org']"]
     assert judged(gone={"c@example.org": 3}).errors == []
@@ -126,14 +111,6 @@ def test_no_fault_explains_a_copy_of_which_no_recorder_told(fault):
 
     assert verdict.unrecorded == 1
     assert verdict.errors == ["1 uncertain without a recorder's word"]
-
-
-def test_a_restore_explains_copies_that_were_on_their_way_when_its_backup_was_made():
-    rows = [*without("c@example.org"), ["c@example.org", "UNCERTAIN", RESTORED]]
-
-    verdict = judged(rows=rows, beat=2)
-
-    assert (verdict.restored, verdict.unrecorded, verdict.errors) == (1, 0, [])
 
 
 def test_a_mailing_that_does_not_end_is_seen():

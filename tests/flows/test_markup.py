@@ -115,17 +115,6 @@ def test_pages_with_nothing_on_them_are_valid(client):
         assert_valid(client.get(path).text)
 
 
-def test_pages_without_a_link_are_valid_and_have_no_blank_line_of_spaces(client):
-    make_publication(language="zh-hant")
-    post = make_post("題目", body="一段。")
-    issue = make_issue(post, sent_at=PUBLISHED_AT)
-
-    for path in (post.get_absolute_url(), issue.get_absolute_url()):
-        text = client.get(path).text
-        assert_valid(text)
-        assert [line for line in text.splitlines() if line != line.rstrip()] == []
-
-
 @pytest.mark.parametrize(
     "broken",
     [
