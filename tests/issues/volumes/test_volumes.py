@@ -197,7 +197,6 @@ def test_who_asks_for_too_many_is_told_when_to_come_back(client):
     assert int(refused["Retry-After"]) > 0
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("is_vertical", [False, True])
 def test_no_more_than_an_issue_is_in_memory(tmp_path, is_vertical):
     def peak() -> int:
