@@ -1,7 +1,7 @@
 """The API does what it says: schemathesis asks each endpoint what its description allows, and what it forbids.
 
 No 500, and each answer has a status, a type, headers and a body as they are described. A few hundred cases each time;
-ten thousand by: API_CASES=10000 uv run --dev pytest -n0 tests/api/test_conformance.py --timeout 3600
+ten thousand by: API_CASES=10000 uv run --dev pytest -n 0 -m exhaustive tests/api/test_conformance.py --timeout 3600
 """
 
 import os

@@ -1,5 +1,4 @@
 import smtplib
-import ssl
 
 import pytest
 
@@ -49,16 +48,6 @@ def test_a_connection_cut_before_the_message_has_not_been_accepted(smtp, client)
         client.sendmail("a@e.org", ["cut-before-data-1@e.org"], letter("one"))
 
     assert smtp.received() == []
-
-
-def speak(step, line, to_client, to_server):
-    """Return what a step of TLS returns, once enough has come; what it has to say last is not sent yet."""
-    while True:
-        try:
-            return step()
-        except ssl.SSLWantReadError:
-            line.sendall(to_server.read())
-            to_client.write(line.recv(20_000))
 
 
 def test_the_log_outlives_the_server(smtp, client):

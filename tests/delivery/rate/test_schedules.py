@@ -41,7 +41,7 @@ class InRedis(RedisTimelines):
             self.client.hincrbyfloat(f"newsletter:pace:{key}", field, seconds)
 
 
-@pytest.fixture(params=["rows", "redis"])
+@pytest.fixture(params=["rows", pytest.param("redis", marks=pytest.mark.exhaustive)])
 def lines(request, db):
     if request.param == "rows":
         yield Rows()

@@ -62,7 +62,7 @@ answer = {{
 LEFT = ["reader0@example.org", "reader1@example.org"]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.exhaustive)])
 def product(request, make_product) -> Product:
     if request.param == "sqlite":
         return make_product()
