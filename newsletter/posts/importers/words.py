@@ -72,6 +72,7 @@ SAYINGS = (
     _("it contains a NUL character; is it a text?"),
     _("it is a link to a file outside the folder"),
     _("it has no posts of Ghost in it"),
+    _("the export has no page of it; save it in Ghost and export again"),
     _("it is a list of readers; readers have an import of their own"),
     _("it is a page of HTML, not an export"),
     _("it is a feed, which has the latest posts at most; take the export of the program"),

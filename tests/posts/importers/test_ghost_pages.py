@@ -1,8 +1,5 @@
 """Pages as Ghost's renderers since 5 write them: nothing is lost, and nothing that few saw is shown to all."""
 
-import json
-from zoneinfo import ZoneInfo
-
 import pytest
 
 from newsletter.posts.importers.account import compared
@@ -10,18 +7,9 @@ from newsletter.posts.importers.ghost.bodies import body_of
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.markdown.render import render
 
-TAIPEI = ZoneInfo("Asia/Taipei")
-MEMBERS = {"web": {"nonMember": False, "memberSegment": "status:free,status:-free"}, "email": {"memberSegment": ""}}
-MAILS = {"web": {"nonMember": False, "memberSegment": ""}, "email": {"memberSegment": "status:free"}}
-ALL = {"web": {"nonMember": True, "memberSegment": "status:free,status:-free"}}
-
 
 def of_page(html):
     return body_of({"html": f"<p>前</p>{html}<p>後</p>"})
-
-
-def of_card(**card):
-    return body_of({"lexical": json.dumps({"root": {"children": [card]}})})
 
 
 def unnamed(body):
@@ -87,12 +75,6 @@ def test_a_page_is_markdown_with_nothing_unnamed(html, markdown):
             ),
             "what only members saw is kept as a comment",
         ),
-        (of_card(type="html", html="<p>祕密</p>", visibility=MEMBERS), "what only members saw is kept as a comment"),
-        (of_card(type="html", html="<p>祕密</p>", visibility=MAILS), "what only mails had is kept as a comment"),
-        (
-            of_card(type="call-to-action", textValue="<p>祕密</p>", visibility={"showOnWeb": False}),
-            "what only mails had is kept as a comment",
-        ),
     ],
 )
 def test_what_not_everybody_saw_is_shown_to_nobody(body, what):
@@ -102,10 +84,6 @@ def test_what_not_everybody_saw_is_shown_to_nobody(body, what):
     assert unnamed(body) == ()
 
 
-def test_what_everybody_saw_is_shown():
-    assert of_card(type="html", html="<p>公開</p>", visibility=ALL).markdown == "公開"
-
-
 def test_a_box_of_podcasts_that_only_ghost_fills_is_named():
     body = of_page(
         '<iframe data-src="https://partner.transistor.fm/ghost/embed/x" data-kg-transistor-embed=""></iframe>'
@@ -113,9 +91,3 @@ def test_a_box_of_podcasts_that_only_ghost_fills_is_named():
 
     assert [one.what for one in body.remarks] == ["a box that is not known here (transistor) is kept as a comment"]
     assert unnamed(body) == ()
-
-
-def test_the_picture_behind_a_form_to_sign_up_comes_along():
-    card = {"type": "signup", "header": "訂閱", "backgroundImageSrc": "/content/images/s.jpg"}
-
-    assert of_card(**card).markdown == "![](/content/images/s.jpg)\n\n## 訂閱"

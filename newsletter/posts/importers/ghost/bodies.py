@@ -1,47 +1,44 @@
-"""What a post of Ghost was written in, as Markdown: the first of its forms that says what its page said. Pure."""
+"""What a post of Ghost was written in, as Markdown. Pure."""
 
+import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import groupby
 
 from newsletter.posts.importers.account import compared
 from newsletter.posts.importers.folder.raw_html import replaced
-from newsletter.posts.importers.ghost import lexical, mobiledoc
 from newsletter.posts.importers.ghost.export import Row
 from newsletter.posts.importers.html.converting import Converted, as_typed, converted, measured, shown
-from newsletter.posts.importers.html.counts import Counts
-from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.html.places import with_places
 from newsletter.posts.importers.html.tree import parse
+from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.markdown_breaks import with_hard_breaks
 
 _GATED = re.compile(
     r"<!--kg-gated-block:begin (?P<whom>[^>]{0,300})-->(?P<inner>.*?)<!--kg-gated-block:end-->", re.DOTALL
 )
 _EDITOR = re.compile(r"<!--\s*kg-card-(?:begin|end)\b[^>]{0,100}-->")
-
-type Piece = tuple[str, str]  # "html" or "markdown", and the text
+# What an empty draft has none of: words, pictures and cards in Lexical; words and cards in Mobiledoc.
+_WRITTEN = re.compile(
+    r'"(?:text|src|url|html|markdown|code)"\s*:\s*"[^"]|\],\s*\d+,\s*"[^"]|"cards"\s*:\s*\[\s*\[|"type"\s*:\s*"paywall"'
+)
 
 
 def body_of(post: Row) -> Converted:
-    """Return the text of a post.
+    """Return the text of a post: Markdown as it was typed if its page says the same, otherwise its page.
 
-    Ghost keeps the source of a post and the HTML that it made of it. Where the source, as we read it, says something
-    else than the HTML, the HTML is what readers saw: it is taken.
+    Ghost makes HTML at each save, and keeps it beside the source. Raises Rejected where a source has none.
     """
     html = _page_of(post)
-    before = measured(parse(html)) if html.strip() else None
-    found: list[tuple[int, Converted]] = []
-    for pieces in _forms(post):
-        made = _joined(pieces)
-        against = before if before is not None else made.before
-        differences = compared(against, shown(made.markdown), made.remarks)
-        made = Converted(made.markdown, against, made.remarks, html or made.page)
-        if not differences:
-            return with_places(made)
-        found.append((len(differences), made))
-    return with_places(min(found, key=lambda one: one[0])[1]) if found else Converted("")
+    typed = next(filter(None, _typed(post)), "")
+    if not html.strip():
+        return with_places(_as_markdown(typed or _plain(post)))
+    page = measured(parse(html))
+    if typed:
+        made = _as_markdown(typed)
+        if not compared(page, shown(made.markdown), made.remarks):
+            return with_places(Converted(made.markdown, page, made.remarks, html))
+    made = converted(html)
+    return with_places(Converted(made.markdown, page, made.remarks, html))
 
 
 def _page_of(post: Row) -> str:
@@ -54,39 +51,36 @@ def _gated(found: re.Match[str]) -> str:
     return found["inner"] if is_open else f'<div class="kg-members-only">{found["inner"]}</div>'
 
 
-def _forms(post: Row) -> Iterator[list[Piece]]:
-    """Yield the text in each form that the export has, the one that authors would know first."""
-    if text := str(post.get("lexical") or ""):
-        with suppress(lexical.NoLexical):
-            yield lexical.pieces(text)
-    if text := str(post.get("mobiledoc") or ""):
-        with suppress(mobiledoc.NoMobiledoc):
-            yield mobiledoc.pieces(text)
-    if text := str(post.get("markdown") or ""):
-        yield [("markdown", text)]
-    if text := _page_of(post):
-        yield [("html", text)]
-    elif text := str(post.get("plaintext") or ""):
-        yield [("markdown", text)]
+def _typed(post: Row) -> Iterator[str]:
+    """Yield Markdown that an author typed: Ghost's before 1.0, or the only card of a post since."""
+    yield str(post.get("markdown") or "")
+    for name in ("lexical", "mobiledoc"):
+        try:
+            yield _only_card(json.loads(str(post.get(name) or "{}")))
+        except (ValueError, RecursionError, TypeError, KeyError, IndexError, AttributeError):
+            continue
 
 
-def _joined(pieces: list[Piece]) -> Converted:
-    """Return the pieces as one text: what was Markdown stays as it was typed, with Ghost's ends of lines."""
-    texts, pages = list[str](), list[str]()
-    before, remarks = Counts(), list[Remark]()
-    for kind, run in groupby(pieces, key=lambda piece: piece[0]):
-        typed = [text for _kind, text in run]
-        if kind == "markdown":
-            plain = "\n\n".join(with_hard_breaks(text).strip() for text in typed)
-            text, own = replaced(plain)
-            texts.append(text)
-            pages += map(as_typed, typed)
-            before += shown(plain)
-            remarks += own
-        else:
-            made = converted("\n".join(typed))
-            texts.append(made.markdown)
-            pages.append(made.page)
-            before += made.before
-            remarks += made.remarks
-    return Converted("\n\n".join(text for text in texts if text), before, tuple(remarks), "\n".join(pages))
+def _only_card(document: Row) -> str:
+    """Return the Markdown of a document that is one card of it, maybe with an empty paragraph; "" of any other."""
+    if root := document.get("root"):
+        parts = [part for part in root["children"] if part["type"] != "paragraph" or part["children"]]
+        return str(parts[0]["markdown"]) if len(parts) == 1 and parts[0]["type"] == "markdown" else ""
+    parts = [part for part in document["sections"] if part[0] != 1 or part[2]]
+    [[name, payload]] = document["cards"] if len(parts) == 1 and parts[0][0] == 10 else [["", {}]]
+    return str(payload["markdown"]) if name in {"markdown", "card-markdown"} else ""
+
+
+def _plain(post: Row) -> str:
+    if text := str(post.get("plaintext") or ""):
+        return text
+    if any(_WRITTEN.search(str(post.get(name) or "")) for name in ("lexical", "mobiledoc")):
+        raise Rejected("the export has no page of it; save it in Ghost and export again")
+    return ""
+
+
+def _as_markdown(typed: str) -> Converted:
+    """Return what was Markdown as it was typed, with Ghost's ends of lines."""
+    plain = with_hard_breaks(typed).strip()
+    text, remarks = replaced(plain)
+    return Converted(text, shown(plain), tuple(remarks), as_typed(typed))
