@@ -398,60 +398,48 @@ BY_WHOM = {
         "newsletter.posts.models.images": "ADDRESS Image.markdown",
         "newsletter.posts.importers.buttondown": "_MODE _HTML _TEMPLATE Source.keys",
         "newsletter.desk.moving_in.forms": "_SITE",
-        "newsletter.posts.importers.folder.fences": "_HEAD _INLINE_QUERY _TITLE _written",
-        "newsletter.posts.importers.folder.indented": "_BOX _TITLE",
-        "newsletter.posts.importers.folder.paired": "_RAW _Reading._literal _SCAN",
-        "newsletter.posts.importers.folder.pairs": "_ADDRESS _LOOK _box _code _code_title",
-        "newsletter.posts.importers.folder.singles": "_asset _figure _file _include _link _shown",
-        "newsletter.posts.importers.folder.tags": "TAG _KEY _NAMED named_of",
-        "newsletter.posts.importers.html.places": "_HEADING _ID _LINK _MARK",
-        "newsletter.posts.importers.mistaken": "_FEED _PAGE _READERS",
+        "newsletter.posts.importers.folder.shortcodes": ""
+        "_FENCE_HEAD _INLINE_QUERY _CODE_TITLE _fence _BOX _BOX_TITLE _EMOJI _PROGRAM_LINK "
+        "_FORMULA_BLOCK _FORMULA_INLINE _TEX _ATTRIBUTES _IDENTITY _KRAMDOWN_CONTENTS "
+        "_KRAMDOWN_COMMENT _UNMARKED _ANCHORED _HEADING _LIQUID_COMMENT with_notes_below.plain "
+        "_FILE_LINK _ELSEWHERE _WIKI _WIKI_CONTENTS _OBSIDIAN_COMMENT _CALLOUT _SIZED _BLOCK_NAME "
+        "_FILM _SIZE _SITE _RELATIVE _VALUE _ESCAPED _UNKNOWN _VALUE_OF_MDX",
+        "newsletter.posts.importers.folder.tags": ""
+        "_RAW _Reading._literal _SCAN _ADDRESS _LOOK _box _code _code_title _asset _figure _file "
+        "_include _single_link _shown TAG _KEY _NAMED named_of",
+        "newsletter.posts.importers.html.footnotes": "_HEADING _ID _LINK _MARK _NUMBER",
+        "newsletter.posts.importers.detecting": "_FEED _PAGE _READERS",
         "newsletter.posts.importers.moments": "_LOOSE _NAMED _UNIX _iso",
-        "newsletter.posts.importers.folder.signs": "_EMOJI _LINK",
-        "newsletter.posts.importers.folder.files.addresses": "_MADE",
-        "newsletter.posts.importers.folder.files.fields": "_HEADING _LANGUAGE DAY_IN_NAME words",
-        "newsletter.posts.importers.folder.boxes": "PICTURE",
-        "newsletter.posts.importers.folder.code": "CODE",
-        "newsletter.posts.importers.folder.formulas": "_BLOCK _INLINE _TEX",
-        "newsletter.posts.importers.folder.kramdown": "_ATTRIBUTES _IDENTITY _CONTENTS _HIDDEN _UNMARKED _ANCHORED "
-        "_HEADING _HIDDEN_BY_LIQUID",
-        "newsletter.posts.importers.folder.notes": "written_out.plain",
+        "newsletter.posts.importers.folder.fields": "_MADE _HEADING _LANGUAGE DAY_IN_NAME words _LINK",
+        "newsletter.posts.importers.folder.code": "PICTURE CODE",
         "newsletter.posts.importers.folder.raw_html": "_MEDIA _SOURCE _SCRIPT _GIST _DROPPED _LAZY _MARKED _ANCHOR "
         "_FRAME _LOOK _kept _script _with_lines",
-        "newsletter.posts.importers.folder.left_behind": "_LINK _ELSEWHERE",
-        "newsletter.posts.importers.folder.files.settings": "_LINES",
-        "newsletter.posts.importers.folder.files.titles": "_LINK",
-        "newsletter.posts.importers.html.footnotes": "_NUMBER",
-        "newsletter.posts.importers.folder.obsidian": "_WIKI _CONTENTS _HIDDEN _CALLOUT _SIZED _BLOCK _FILM _SIZE",
-        "newsletter.posts.importers.folder.shortcodes": "_SITE _RELATIVE _VALUE _ESCAPED _UNKNOWN _VALUE_OF_MDX",
+        "newsletter.posts.importers.folder.files": "_LINES",
         "newsletter.posts.importers.front_matter": "_HEAD _OPEN _KEY _TOML _SEMICOLONS _json_in_front",
-        "newsletter.posts.importers.ghost.source": "_PICTURE_HOST _OWN_LINK _PATTERN Source._without_place",
+        "newsletter.posts.importers.ghost": "_PICTURE_HOST _OWN_LINK _PATTERN Source._without_place _GATED _EDITOR",
         "newsletter.posts.importers.html.blocks": "_LANGUAGE _BARE _heading _item_text _code_block _language _side",
-        "newsletter.posts.importers.ghost.bodies": "_GATED _EDITOR",
-        "newsletter.posts.importers.html.cards": "_PORTAL _GIST _LOOK _LOOK_BY_CLASS _dropped _link_of_a_program",
+        "newsletter.posts.importers.html.cards": "_PORTAL _GIST _LOOK _LOOK_BY_CLASS _dropped "
+        "_link_of_a_program _CALLS _BACKGROUND youtube",
         "newsletter.posts.importers.html.converting": "_DATA",
-        "newsletter.posts.importers.html.counts": "TOKEN _HAN",
+        "newsletter.posts.importers.html.counts": "TOKEN _HAN comment",
         "newsletter.posts.importers.html.inlines": "_SPACE _ANYWHERE _BRACKETS _PUNCTUATION _TAG _ENTITY "
         "_CONTENTS _LINE_START _NUMBER_START _BREAK "
         "_OUTER_BREAKS _EDGES _code _link picture",
-        "newsletter.posts.importers.html.leaving": "comment",
-        "newsletter.posts.importers.html.other_boxes": "_CALLS _BACKGROUND youtube",
         "newsletter.posts.importers.html.tree": "_NAME _SCHEME serialised _NORMAL _BOLD _SLANTED _LINED",
         "newsletter.posts.importers.linking": "_LINK",
         "newsletter.posts.importers.markdown_breaks": "_WHOLE _ENDED _UNDERLINE _SIDES _NOTE _OPEN_TAG",
         "newsletter.posts.importers.markdown_folder": "_UNDERLINED",
         "newsletter.posts.importers.medium": "_ID _DAY",
-        "newsletter.posts.importers.pictures.finding": "_DATA _SIZED _SMALLER _SUBSTACK",
-        "newsletter.posts.importers.pictures.placing": "_PLACE _ALREADY_HERE unescaped",
+        "newsletter.posts.importers.pictures": "_DATA _SIZED _SMALLER _SUBSTACK _PLACE _ALREADY_HERE unescaped",
         "newsletter.posts.importers.substack": "Source.keys",
-        "newsletter.posts.importers.words": "_PATTERNS",
-        "newsletter.posts.importers.wordpress.galleries": "_GALLERY _IDS _BLOCK",
-        "newsletter.posts.importers.wordpress.items": "_CDATA _CONTROL _BARE",
-        "newsletter.posts.importers.wordpress.plugins": "_NOTE _FORMULA _CODE",
-        "newsletter.posts.importers.wordpress.source": "_words _plain",
-        "newsletter.posts.importers.wordpress.texts": "_BLOCK _CAPTION _PICTURE _EMBED _DYNAMIC _CODE _MEDIA "
-        "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK _MORE with_paragraphs _paragraph _code _media "
-        "_CODE_BLOCK _ELSEWHERE _ESCAPED _ALONE_IN_TEXT _name_unknown",
+        "newsletter.posts.importers.account": "_PATTERNS",
+        "newsletter.posts.importers.wordpress_texts": "_GALLERY _IDS _GALLERY_BLOCK _NOTE _FORMULA "
+        "_PLUGIN_CODE _BLOCK _CAPTION _PICTURE _EMBED "
+        "_DYNAMIC _CODE _MEDIA _UNKNOWN _ALONE _PRE "
+        "_EMBED_BLOCK _BLOCK_MARK _MORE with_paragraphs "
+        "_paragraph _code _media _CODE_BLOCK _ELSEWHERE "
+        "_ESCAPED _ALONE_IN_TEXT _name_unknown",
+        "newsletter.posts.importers.wordpress": "_CDATA _CONTROL _BARE _words _plain",
         "newsletter.posts.markdown.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK "
         "NEAR EMPHASIS SOFT_BREAK _without_break",
         "newsletter.posts.markdown.lines": "FENCE HEADING QUOTE RULE MARKER "
@@ -496,18 +484,12 @@ NORMALISING = {
     "newsletter.posts.importers.buttondown": {
         "Source.read slugify": "of 120 characters at most, or of a name of a file",
     },
-    "newsletter.posts.importers.folder.files.fields": {
-        "words slugify": "of 120 characters at most, or of a name of a file",
-    },
-    "newsletter.posts.importers.ghost.source": {
-        "_words slugify": "of 120 characters at most, or of a name of a file",
-    },
+    "newsletter.posts.importers.folder.fields": {"words slugify": "of 120 characters at most, or of a name of a file"},
+    "newsletter.posts.importers.ghost": {"_words slugify": "of 120 characters at most, or of a name of a file"},
     "newsletter.posts.importers.substack": {
         "Source.read slugify": "of 120 characters at most, or of a name of a file",
     },
-    "newsletter.posts.importers.wordpress.source": {
-        "_words slugify": "of 120 characters at most, or of a name of a file",
-    },
+    "newsletter.posts.importers.wordpress": {"_words slugify": "of 120 characters at most, or of a name of a file"},
     "newsletter.posts.models.posts": {"TagQuerySet._make slugify": "of a tag, 40 characters"},
     "newsletter.publication.pictures.uploads": {"Picture.file_name slugify": "of 255 characters"},
 }

@@ -10,9 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import translation
 
-from newsletter.posts.importers.ghost.bodies import body_of
-from newsletter.posts.importers.ghost.export import read
-from newsletter.posts.importers.ghost.source import Source
+from newsletter.posts.importers.ghost import Source, body_of, read
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.markdown_breaks import with_hard_breaks
 from newsletter.posts.models import Image, Post, Redirect

@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.posts.importers.account import compared
-from newsletter.posts.importers.ghost.bodies import body_of
+from newsletter.posts.importers.ghost import body_of
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.markdown.render import render
 

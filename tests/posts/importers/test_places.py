@@ -3,8 +3,7 @@
 import pytest
 
 from newsletter.posts.importers.folder.shortcodes import as_markdown
-from newsletter.posts.importers.html.converting import converted
-from newsletter.posts.importers.html.places import NOWHERE, mended, with_places
+from newsletter.posts.importers.html.converting import NOWHERE, converted, mended, with_places
 from newsletter.posts.importers.html.tree import parse
 from newsletter.posts.markdown.render import render
 
