@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from subscribers.slips import MEANT, OFTEN, REAL, is_one_slip, meant
+from subscribers.addresses import MEANT, OFTEN, REAL, is_one_slip, suggested_address
 
 LETTERS = string.ascii_lowercase
 words = st.text("abc", max_size=5)
@@ -38,7 +38,7 @@ words = st.text("abc", max_size=5)
     ],
 )
 def test_what_was_probably_meant_is_said(typed, right):
-    assert meant(f"Gipi.Kuo+news@{typed}") == f"Gipi.Kuo+news@{right}"
+    assert suggested_address(f"Gipi.Kuo+news@{typed}") == f"Gipi.Kuo+news@{right}"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_was_probably_meant_is_said(typed, right):
     ],
 )
 def test_what_is_real_is_left_alone(domain):
-    assert meant(f"gipi@{domain}") == ""
+    assert suggested_address(f"gipi@{domain}") == ""
 
 
 @given(domain=st.sampled_from(OFTEN), place=st.integers(0, 40), letter=st.sampled_from(LETTERS), kind=st.integers(0, 3))
@@ -66,7 +66,7 @@ def test_a_slip_of_a_large_provider_s_name_leads_to_a_domain_that_is_real(domain
     }[kind]
     typed = f"{slip}{dot}{ending}"
 
-    found = meant(f"gipi@{typed}")
+    found = suggested_address(f"gipi@{typed}")
 
     assert typed in REAL if not found else found.removeprefix("gipi@") in OFTEN
 
@@ -76,9 +76,9 @@ def test_a_slip_of_a_large_provider_s_name_leads_to_a_domain_that_is_real(domain
 def test_what_was_taken_is_asked_about_no_more(email):
     local = email.rpartition("@")[0]
 
-    found = meant(email)
+    found = suggested_address(email)
 
-    assert not found or (found.startswith(f"{local}@") and meant(found) == "")
+    assert not found or (found.startswith(f"{local}@") and suggested_address(found) == "")
 
 
 def test_every_correction_by_hand_leads_to_a_domain_that_is_real():

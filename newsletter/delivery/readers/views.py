@@ -15,7 +15,7 @@ from newsletter.publication.kept.pages import kept
 from newsletter.publication.limits.doors import capability, same_origin, too_many
 from newsletter.publication.limits.rates import is_over
 from subscribers.models import Sentence, Subscriber
-from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
+from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
 from subscribers.pages.views import DAY, lost
 
 COUNTED_AFTER = timedelta(minutes=1)  # how old the numbers on the page of changes may be

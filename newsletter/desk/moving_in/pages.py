@@ -20,7 +20,7 @@ from newsletter.posts.importers.account import in_words
 from newsletter.posts.importers.imported import Rejected
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
-from subscribers.importers.encodings import FileError
+from subscribers.importers.csv_file import FileError
 
 LATEST = 10
 PIECE = 1 << 20  # bytes

@@ -17,7 +17,7 @@ from newsletter.api.forms import problem_of
 from newsletter.api.problems import Problem
 from newsletter.desk.readers.acts import ACTS, NOT_DONE, done
 from subscribers.acting import End
-from subscribers.models.acts import REASON_LENGTH
+from subscribers.models.consents import REASON_LENGTH
 from subscribers.models.tags import TAGS_LENGTH_MAX
 
 __all__ = ["readers"]

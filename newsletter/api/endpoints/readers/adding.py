@@ -21,9 +21,9 @@ from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 from subscribers import privacy, signup, tasks
 from subscribers.addresses import LENGTH_MAX
-from subscribers.admission import HOUR, PER_HOUR
 from subscribers.forms import NAME_MAX, SignupForm
 from subscribers.models.consents import Circumstances
+from subscribers.signup import HOUR, PER_HOUR
 
 __all__ = ["readers"]
 

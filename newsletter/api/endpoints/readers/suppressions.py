@@ -16,7 +16,7 @@ from newsletter.api.entrance import ApiRequest
 from newsletter.api.forms import problem_of
 from newsletter.api.problems import Problem
 from newsletter.api.times import told as told_time
-from subscribers import barring
+from subscribers import acting
 from subscribers.addresses import LENGTH_MAX
 from subscribers.finding import by_address
 from subscribers.forms import SuppressionForm
@@ -88,7 +88,7 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> Answer:
     form = SuppressionForm({"email": new.email, "note": new.note, "reason": manual}, instance=Suppression())
     if not form.is_valid():
         raise problem_of(form, {})
-    barring.bar(form.instance)
+    acting.bar(form.instance)
     return Answer(_told(form.instance), status=201, location=f"/api/v1/suppressions/{form.instance.pk}")
 
 
@@ -104,9 +104,9 @@ def lift_suppression(request: ApiRequest, number: Number) -> HttpResponse:
     """Let an address be mailed again that was suppressed by hand. What it says of its reader's wish stands."""
     found = _suppression(number)
     conditions.demand(request, conditions.etag_of(_told(found)))
-    if not barring.is_ours_to_lift(found):
+    if not acting.is_ours_to_lift(found):
         raise Problem("conflict", _("This ends by a new confirmation of the reader alone."))
-    barring.before_lifting([found])
+    acting.before_lifting([found])
     found.delete()
     return HttpResponse(status=204)
 
