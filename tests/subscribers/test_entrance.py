@@ -5,7 +5,7 @@ from django.core import mail
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from subscribers import tasks
+from subscribers import signup, tasks
 from subscribers.models import Subscriber
 from tests.factories import make_publication
 from tests.support.pages import assert_accessible_in_both_schemes
