@@ -126,7 +126,6 @@ def _do_again(departure: Departure, reader: Subscriber | None, *, is_barred: boo
     return True
 
 
-
 PATIENCE_MS = 1500  # what a wish may wait for the database
 SIZE_MAX = 16 * 1024**2  # octets, some 250,000 wishes: strangers can add to the file while no token can be checked
 AWAY = (OperationalError, InterfaceError)
