@@ -1,8 +1,7 @@
 """What the author does to readers, one or some thousand at once. Each leaves a line in their story or their record.
 
 Every function wants a transaction around it, locks the readers whom it changes, and can be called twice: the second
-time finds nothing to do. It returns how many readers came to which end.
-"""
+time finds nothing to do. It returns how many readers came to which end."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -15,7 +14,7 @@ from django.db.models import F
 
 from subscribers import departures
 from subscribers.departures import Why
-from subscribers.models import Act, Pause, Subscriber, SubscriberQuerySet, Suppression, mail_budget
+from subscribers.models import Act, Pause, Subscriber, SubscriberQuerySet, Suppression, address_hash, mails
 from subscribers.models.consents import Circumstances
 from subscribers.models.suppressions import SuppressionQuerySet, departure
 from subscribers.models.tags import TAGS_LENGTH_MAX, Tag, Tagging, joined
@@ -158,7 +157,7 @@ def ask_back(reader: int, occasion: Occasion) -> Ends:
     found = _rows(_locked([reader])).first()
     if found is None or not found.is_reader or not (barred := _barred(found, Suppression.Reason.BOUNCED)):
         return _ends(already=1)
-    if not mail_budget.take(found.email, occasion.at):
+    if not mails.take_from_budget(found.email, occasion.at):
         return _ends(today=1)
     barred.update(reopened_at=occasion.at)
     asked = {"asked_at": occasion.at, "asked_times": F("asked_times") + 1}
@@ -202,3 +201,20 @@ def _write(readers: Iterable[int], what: Act.What, occasion: Occasion, detail: s
 
 def _ends(**numbers: int) -> Ends:
     return Counter({End(name.replace("_", "-")): number for name, number in numbers.items() if number})
+
+
+def bar(suppression: Suppression) -> None:
+    """Keep a new suppression, which a restore repeats."""
+    suppression.address_hash = address_hash(suppression.email)
+    departures.write([departure(Why(suppression.reason), suppression.address_hash)])
+    suppression.save()
+
+
+def is_ours_to_lift(suppression: Suppression) -> bool:
+    """Return whether the author may take it back: what was done by hand. The rest ends by the reader's wish."""
+    return suppression.reason == Suppression.Reason.MANUAL
+
+
+def before_lifting(suppressions: Iterable[Suppression]) -> None:
+    """Let no restore bar these addresses anew; whoever calls this deletes the rows."""
+    departures.write(departure(Why.LIFTED, one.address_hash) for one in list(suppressions))

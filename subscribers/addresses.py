@@ -1,4 +1,4 @@
-"""E-mail addresses: read what a person typed, and recognise one address in every spelling. Pure."""
+"""Addresses of mail as readers type them: one form for each, slips, domains that are thrown away. Pure."""
 
 import re
 import unicodedata
@@ -164,3 +164,94 @@ def _ascii_domain(domain: str) -> str:
 def without_addresses(text: str) -> str:
     """Return words of somebody else's, such as a mail server's answer, with every address in them masked."""
     return _IN_TEXT.sub("•••@•••", text)
+
+
+# Where most readers have their mailbox. A domain that is one slip away from these is asked about.
+OFTEN = (
+    *("gmail.com", "yahoo.com", "hotmail.com", "outlook.com", "icloud.com", "googlemail.com"),
+    *("protonmail.com", "yahoo.com.tw", "yahoo.com.hk", "pchome.com.tw", "hinet.net", "seed.net.tw"),
+)
+# What looks like a slip of those, or may be taken for one, and is none.
+REAL = {
+    *OFTEN,
+    *("email.com", "fastmail.com", "gmx.at", "gmx.ch", "gmx.com", "gmx.de", "gmx.net", "mail.com", "mail.ru"),
+    *("aol.com", "live.com", "mac.com", "me.com", "msn.com", "pm.me", "proton.me", "qq.com", "163.com", "126.com"),
+    *("rocketmail.com", "ymail.com", "yeah.net", "foxmail.com", "sina.com", "sohu.com", "hotmail.com.tw"),
+    # Taiwan: telephone companies, portals and their former names, whose mailboxes live on.
+    *("apol.com.tw", "ethome.net.tw", "giga.net.tw", "kimo.com", "kimo.com.tw", "livemail.tw", "mail2000.com.tw"),
+    *("pchome.tw", "so-net.net.tw", "tpts1.seed.net.tw", "url.com.tw", "xuite.net", "yahoo.tw"),
+}
+# Schools and offices have mailboxes below these, providers below their own name: ms1.hinet.net.
+REAL_BELOW = ("edu.tw", "gov.tw", "mil.tw", "edu", "gov", *REAL)
+# No such ending exists (IANA's list of 2026-11), so it is a slip at every domain.
+ENDINGS = {
+    **dict.fromkeys(("ccom", "cmo", "comm", "con", "coom", "cpm", "ocm", "vom", "xom"), "com"),
+    **dict.fromkeys(("ner", "nett", "nte"), "net"),
+    **dict.fromkeys(("ogr", "orgg", "prg"), "org"),
+}
+# Further than a slip, and without a mail server of that name.
+MEANT = {
+    **dict.fromkeys(("gmail.com.tw", "gmail.net", "gmail.tw"), "gmail.com"),
+    "icloud.com.tw": "icloud.com",
+}
+
+
+def suggested_address(email: str) -> str:
+    """Return the address that its owner probably meant; "" when nothing looks mistyped.
+
+    email: as `normalise` returns it.
+    """
+    local, _at, domain = email.rpartition("@")
+    found = _suggested_domain(domain.lower())
+    return f"{local}@{found}" if found else ""
+
+
+def _suggested_domain(typed: str) -> str:
+    if _is_real(typed):
+        return ""
+    if typed in MEANT:
+        return MEANT[typed]
+    name, _dot, ending = typed.rpartition(".")
+    mended = f"{name}.{ENDINGS.get(ending, ending)}"
+    if _is_real(mended):
+        return mended
+    near = (known for known in OFTEN if is_one_slip(mended, known) and not _of_other_country(mended, known))
+    return next(near, mended if mended != typed else "")
+
+
+def _is_real(domain: str) -> bool:
+    return domain in REAL or domain.endswith(tuple(f".{ending}" for ending in REAL_BELOW))
+
+
+def _of_other_country(typed: str, known: str) -> bool:
+    """Return whether both end in a country's two letters, but not in the same: yahoo.com.vn is not Taiwan's."""
+    ending, other = typed.rpartition(".")[2], known.rpartition(".")[2]
+    return len(ending) == len(other) == 2 and ending != other
+
+
+def is_one_slip(typed: str, suggested_address: str) -> bool:
+    """Return whether one letter too many, too few or wrong, or two that changed places, part the texts.
+
+    Source: F. J. Damerau, A technique for computer detection and correction of spelling errors (1964).
+    """
+    start = _common(typed, suggested_address)
+    typed, suggested_address = typed[start:], suggested_address[start:]
+    end = _common(typed[::-1], suggested_address[::-1])
+    typed, suggested_address = typed[: len(typed) - end], suggested_address[: len(suggested_address) - end]
+    is_swap = len(typed) == 2 and typed == suggested_address[::-1]
+    return typed != suggested_address and (is_swap or max(len(typed), len(suggested_address)) == 1)
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def is_throwaway(email: str) -> bool:
+    """Return whether an address is at a domain of the list, or below one."""
+    # 8,000 domains are 1.5 MB of each process that loads them: whoever takes no sign-up does without.
+    from disposable_email_domains import blocklist  # noqa: PLC0415 - as above
+
+    labels = email.rpartition("@")[2].lower().split(".")
+    return any(".".join(labels[first:]) in blocklist for first in range(len(labels) - 1))

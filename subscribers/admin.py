@@ -15,11 +15,10 @@ from django.utils.translation import ngettext
 
 from newsletter.publication import changes
 from newsletter.publication.forms import TypedModelForm
-from subscribers import acting, barring, finding, signup
+from subscribers import acting, finding, signup
 from subscribers.acting import Occasion
-from subscribers.filters import FIELDS
+from subscribers.finding import FIELDS, FoundList, FoundPaginator, LimitedPaginator
 from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
-from subscribers.listing import FoundList, FoundPaginator, LimitedPaginator
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, Tally, kept_tally
 from subscribers.models.consents import Circumstances
 from subscribers.models.tags import Tagging, joined
@@ -214,10 +213,10 @@ class SuppressionAdmin(AddressAdmin):
         if change:
             super().save_model(request, obj, form, change)
         else:
-            barring.bar(obj)
+            acting.bar(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
-        is_by_hand = obj is None or barring.is_ours_to_lift(obj)
+        is_by_hand = obj is None or acting.is_ours_to_lift(obj)
         return is_by_hand and super().has_delete_permission(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
@@ -225,7 +224,7 @@ class SuppressionAdmin(AddressAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         """Let these addresses be mailed again."""
-        barring.before_lifting(queryset)
+        acting.before_lifting(queryset)
         super().delete_queryset(request, queryset)
 
 

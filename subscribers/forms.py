@@ -15,11 +15,9 @@ from newsletter.mail import tokens
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
 from subscribers import origins
-from subscribers.addresses import LENGTH_MAX, AddressError, normalise, one_line
+from subscribers.addresses import LENGTH_MAX, AddressError, is_throwaway, normalise, one_line, suggested_address
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
-from subscribers.slips import meant
-from subscribers.throwaway import is_throwaway
 
 PERSON_SECONDS = 2  # a person needs longer than this to type an address
 STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
@@ -92,7 +90,7 @@ class SignupForm(forms.Form):
     @property
     def meant(self) -> str:
         """Return the address that was probably meant, as long as nobody has been asked; "" for a good one."""
-        return "" if self.cleaned_data["sure"] else meant(self.cleaned_data["email"])
+        return "" if self.cleaned_data["sure"] else suggested_address(self.cleaned_data["email"])
 
     def clean_name(self) -> str:
         """Return a name, or "" for an advertisement: anybody may type it beside somebody else's address."""

@@ -7,7 +7,7 @@ from newsletter.mail.due import release_dead, send_first
 from newsletter.publication.heartbeats import Part, working
 from newsletter.publication.models import Publication
 from subscribers.mails import changing, freshening, reminding, sending
-from subscribers.models import FORGET_AFTER, Consent, DayCount, OriginCount, Subscriber, Unsent, mail_budget
+from subscribers.models import FORGET_AFTER, Consent, DayCount, OriginCount, Subscriber, Unsent, mails
 from subscribers.models.address_changes import AddressChange
 
 KINDS = (sending.MAIL, changing.MAIL, freshening.MAIL, reminding.MAIL)
@@ -33,7 +33,7 @@ def forget_unconfirmed() -> None:
     Subscriber.objects.forgettable(now).delete()
     AddressChange.objects.filter(asked_at__lte=now - FORGET_AFTER).delete()
     Unsent.objects.filter(at__lte=now - FORGET_AFTER).delete()
-    mail_budget.forget(now)
+    mails.forget(now)
     Consent.objects.forget_networks(now)
 
 

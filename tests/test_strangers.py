@@ -26,7 +26,7 @@ from newsletter.publication import doors, limits
 from newsletter.publication.pictures.uploads import Picture
 from subscribers.addresses import AddressError, key, normalise, one_line
 from subscribers.forms import AddressField, NameForm, PauseForm, SignupForm, SuppressionForm
-from subscribers.importers import csv_file, encodings
+from subscribers.importers import csv_file
 from subscribers.models.tags import split_tags
 from tests.factories import make_publication, make_subscriber
 from tests.support.cpu import is_read_within, is_within
@@ -84,7 +84,7 @@ def csv_table(text: str) -> None:
     cell = '"' + text.replace('"', '""') + '"'
     table = f"{','.join(columns)}\n" + f"{','.join([cell] * len(columns))}\na@example.org,{cell},{cell}\n"
     assert list(csv_file.Table(BytesIO(table.encode()), "utf-8").rows())
-    refusing(lambda line: csv_file.Table(BytesIO(line.encode()), "utf-8"), encodings.FileError)(text)
+    refusing(lambda line: csv_file.Table(BytesIO(line.encode()), "utf-8"), csv_file.FileError)(text)
 
 
 def behind_a_proxy(text: str) -> None:
@@ -222,11 +222,11 @@ def test_what_a_token_opens_reads_no_text_for_long():
 # Who wrote what a pattern reads. A stranger's text may have 16 KB; each of those patterns is named below with the
 # characters that its repeats take, and is tried with every text of one or two of them in turn.
 STRANGERS = {
-    "subscribers.importers.encodings.NOT_WESTERN": "é",
-    "subscribers.importers.encodings.SIGN": "sep=; ",
-    "subscribers.importers.times.DOTTED": "1.: ,",
-    "subscribers.importers.times.OF_GO": "2-: .+Z",
-    "subscribers.importers.times.SHEET": "2/: 上",
+    "subscribers.importers.csv_file.NOT_WESTERN": "é",
+    "subscribers.importers.csv_file.SIGN": "sep=; ",
+    "subscribers.importers.states.DOTTED": "1.: ,",
+    "subscribers.importers.states.OF_GO": "2-: .+Z",
+    "subscribers.importers.states.SHEET": "2/: 上",
     "newsletter.publication.headers.WEIGHT": "q=1.0 ",
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
     "newsletter.delivery.events.finding.OURS": "issue.10a<@",

@@ -31,10 +31,10 @@ from newsletter.mail.due import MAILER
 from newsletter.mail.message import Mail
 from newsletter.publication.changes import Via, acting
 from newsletter.publication.models import Publication
-from subscribers.mails.rendering import about_change, answer, fresh_link, reminder
+from subscribers.mails.sending import about_change, answer, fresh_link, reminder
 from subscribers.models import Pause, Subscriber
 from subscribers.models.address_changes import AddressChange
-from subscribers.models.fresh_links import FreshLink
+from subscribers.models.mails import FreshLink
 
 Kind = Happening.Kind
 NOTE = "第二段的數字寫錯了：是 **15%**，不是 51%。謝謝來信指出的讀者。"

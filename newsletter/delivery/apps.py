@@ -15,12 +15,12 @@ class DeliveryConfig(AppConfig):
         from newsletter.delivery.planning import audience  # noqa: PLC0415 - its models are not there before
         from newsletter.delivery.readers import own_letters, quoting  # noqa: PLC0415 - the same
         from subscribers import own_data  # noqa: PLC0415 - the same
-        from subscribers.models import forgotten  # noqa: PLC0415 - the same
+        from subscribers.models import consents  # noqa: PLC0415 - the same
 
         own_data.add(own_letters.letters)
         own_data.add(own_letters.reports)
         own_data.add(own_letters.answers)
         own_data.add(own_letters.replies)
-        forgotten.before(quoting.leave)
-        forgotten.before(keeping.leave_no_words)
-        forgotten.before_taking_over(audience.take_over)
+        consents.before(quoting.leave)
+        consents.before(keeping.leave_no_words)
+        consents.before_taking_over(audience.take_over)

@@ -24,7 +24,7 @@ from newsletter.delivery.readers.single_mails import send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working
-from subscribers import wishes
+from subscribers import remembering
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def dispatch() -> None:
 
 
 def _look_after_all(now: datetime) -> None:
-    wishes.fulfil()
+    remembering.fulfil()
     if at_rest.is_at_rest(now) and not at_rest.is_looked_at_anyway(now):
         return
     if not restored.is_undecided():

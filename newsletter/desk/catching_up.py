@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from newsletter.delivery.ledger import restored
 from newsletter.publication.limits import begin_outage
-from subscribers import wishes
+from subscribers import remembering
 
 LOOK_SECONDS = 5.0  # between looks at the file of wishes; one costs a microsecond while it is empty
 
@@ -33,7 +33,7 @@ def _catch_up(*, has_remembered: bool) -> bool:
     try:
         if not has_remembered:
             restored.remember(timezone.now())
-        wishes.fulfil()
+        remembering.fulfil()
     except (DatabaseError, InterfaceError, OSError) as error:
         begin_outage("database", error, meanwhile="departures that this machine knows wait for it")
         return has_remembered

@@ -21,7 +21,7 @@ from newsletter.issues import cadence, rhythm
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.importers import markdown_folder
-from newsletter.posts.importers.folder.files.texts import InFolder
+from newsletter.posts.importers.folder.files import InFolder
 from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.importers.taking import look, make_ready
 from newsletter.posts.models import Image, Post, Tag

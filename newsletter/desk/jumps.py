@@ -39,7 +39,7 @@ from subscribers.mails.changing import ChangeMail
 from subscribers.mails.freshening import LinkMail
 from subscribers.mails.sending import SignUpMail
 from subscribers.models import Subscriber
-from subscribers.models.mail_budget import MailBudget
+from subscribers.models.mails import MailBudget
 
 SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
 PROVIDER_MAX = timedelta(minutes=5)  # Mailing.wait_for_provider

@@ -1,16 +1,20 @@
-"""What becomes of the rows of a file, beside what the database knows of their addresses. Pure."""
+"""What becomes of the rows of a file, beside what the database knows of their addresses."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F
+from django.db.models.lookups import Lookup
 from django.utils.translation import gettext as _
 
 from subscribers.importers.rows import Row, Unreadable
 from subscribers.importers.states import MUST_NOT_BE_MAILED
-from subscribers.models import Subscriber, Suppression
+from subscribers.models import Note, Subscriber, Suppression
 from subscribers.models.notes import LENGTH_MAX as NOTE_LENGTH_MAX
+from subscribers.models.tags import Tagging
 
 PENDING, ACTIVE, PAUSED, UNSUBSCRIBED = (
     state.value
@@ -227,3 +231,49 @@ def _leave(reader: Reader, row: Row, now: datetime) -> None:
     reader.state, reader.paused_until = UNSUBSCRIBED, None
     reader.unsubscribed_at, reader.confirmation_due_at = min(row.left_at or now, now), None
     reader.signup_round += 1
+
+
+FIELDS = (
+    "address_hash", "email", "name", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at",
+    "signup_round", "confirmation_due_at", "pk",
+)  # fmt: skip
+
+
+class AnyOf(Lookup):
+    """What `__in` finds, by one parameter: a list of thousands costs Django more than the database.
+
+    PostgreSQL is not told how many there are: for thousands it would rather read the whole table.
+    """
+
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        left, parameters = self.process_lhs(compiler, connection)
+        if connection.vendor == "postgresql":
+            return f"{left} = ANY(ARRAY(SELECT unnest(%s::text[])))", (*parameters, self.rhs)
+        return f"{left} IN (SELECT value FROM json_each(%s))", (*parameters, json.dumps(self.rhs))  # noqa: S608  # nosec B608  # our own column
+
+
+def any_of(hashes: Collection[str]) -> AnyOf:
+    """Return the condition that the hash of an address is one of these."""
+    return AnyOf(F("address_hash"), list(hashes))
+
+
+def known(hashes: Collection[str], *, has_notes: bool) -> Known:
+    """Return what is known of these addresses. has_notes: whether the rows have any, so that ours are needed."""
+    rows = Subscriber.objects.filter(any_of(hashes)).order_by().values_list(*FIELDS)
+    found = Known(readers={row[0]: Reader(*row) for row in rows})
+    barred = Suppression.objects.filter(any_of(hashes)).order_by()
+    found.reasons = dict(barred.values_list("address_hash", "reason"))
+    if found.readers:
+        _add_words(found, has_notes=has_notes)
+    return found
+
+
+def _add_words(found: Known, *, has_notes: bool) -> None:
+    """Add the tags and notes of the readers who are known."""
+    hash_of = {one.pk: known_as for known_as, one in found.readers.items() if one.pk}
+    found.tags = {hash_of[pk]: names for pk, names in Tagging.objects.names_of(hash_of).items()}
+    notes = Note.objects.filter(subscriber__in=hash_of).order_by() if has_notes else Note.objects.none()
+    for pk, text in notes.values_list("subscriber_id", "text"):
+        found.notes.setdefault(hash_of[pk], set()).add(text)

@@ -1,16 +1,45 @@
 """Write the readers of a file: make those that are new, change those that are known, bring nobody back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import batched
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils import translation
 
 from newsletter.publication.models import Publication
-from subscribers.importers import knowing, writing
+from subscribers.importers import deciding, writing
 from subscribers.importers.deciding import Decision, Outcome, Rejected, Summary
 from subscribers.importers.rows import Row, Unreadable
 from subscribers.models import address_hash
+
+
+def batches[Row](rows: Iterable[Row], size: int) -> Iterator[tuple[Row, ...]]:
+    """Yield rows in batches, each read while the caller works on the one before.
+
+    Reading asks no database, and speaks the caller's language. With SQLite, which works in this process, two threads
+    would wait for each other at each row.
+    """
+    some = batched(rows, size, strict=False)
+    if connection.vendor != "postgresql":
+        yield from some
+        return
+    language = translation.get_language()
+    with ThreadPoolExecutor(1, "import", initializer=_speak, initargs=(language,)) as reader:
+        following = reader.submit(next, some, ())
+        while batch := following.result():
+            following = reader.submit(next, some, ())
+            yield batch
+
+
+def _speak(language: str | None) -> None:
+    """Let the reasons for which a row is refused be in this language; None: as they are written."""
+    if language is None:
+        translation.deactivate_all()
+    else:
+        translation.activate(language)
+
 
 SOURCE_LENGTH = 200  # characters of a line of the record
 BATCH = 4000  # rows in one transaction: with SQLite nobody else writes for its 0.1 s
@@ -52,7 +81,7 @@ class _Batch:
 
     def decide(self, summary: Summary, now: datetime, rejected: Rejected) -> Outcome:
         """Return what is to be written, by what the database knows at this moment."""
-        decision = Decision(knowing.known(self._hashes, has_notes=self._has_notes), summary, now, rejected)
+        decision = Decision(deciding.known(self._hashes, has_notes=self._has_notes), summary, now, rejected)
         for known_as, row in self._hashed:
             decision.take(known_as, row)
         return decision.outcome

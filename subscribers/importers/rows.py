@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import Columns
-from subscribers.importers.states import RowError, gravest, words_of
-from subscribers.importers.times import moment
+from subscribers.importers.states import RowError, gravest, moment, words_of
 from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
 
 ESCAPED = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell

@@ -10,13 +10,12 @@ from django.db import transaction
 from newsletter.mail.message import Mail
 from subscribers import departures
 from subscribers.departures import Why
-from subscribers.mails.rendering import about_change
-from subscribers.mails.sending import ReaderMail
-from subscribers.models import NOT_SAID, Subscriber, Suppression, address_hash, forgotten, mail_budget
+from subscribers.mails.sending import ReaderMail, about_change
+from subscribers.models import NOT_SAID, Subscriber, Suppression, address_hash, consents, mails
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Circumstances, Consent
+from subscribers.models.mails import Unsent
 from subscribers.models.suppressions import departure
-from subscribers.models.unsent import Unsent
 
 
 def ask(subscriber: Subscriber, email: str, now: datetime) -> bool:
@@ -27,7 +26,7 @@ def ask(subscriber: Subscriber, email: str, now: datetime) -> bool:
     """
     barred = Suppression.objects.filter(address_hash=address_hash(email)).exclude(reason=Suppression.Reason.ERASED)
     with transaction.atomic():
-        is_due = not barred.exists() and mail_budget.take(email, now)
+        is_due = not barred.exists() and mails.take_from_budget(email, now)
         subscriber.address_changes.filter(confirmed_at=None).delete()
         subscriber.address_changes.create(email=email, asked_at=now, due_at=now if is_due else None)
     return is_due
@@ -46,7 +45,7 @@ def confirm(change: AddressChange, now: datetime, how: Circumstances = NOT_SAID)
         if not mine.update(confirmed_at=now, former=change.subscriber.email, due_at=now, tries=0):
             return False
         # Counted, never withheld: else a thief would first spend the budget of the mailbox that they take away.
-        mail_budget.take(change.subscriber.email, now)
+        mails.take_from_budget(change.subscriber.email, now)
         erased = Suppression.objects.filter(reason=Suppression.Reason.ERASED)
         erased.filter(address_hash=address_hash(change.email)).delete()
         _move(_locked(change), change.email, now, how)
@@ -99,7 +98,7 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: Circumstances)
     if other:  # never confirmed, or has left: the click is the owner's newer word
         Consent.objects.take_over(subscriber, other)
         other.notes.update(subscriber=subscriber)
-        for act in forgotten.TAKEN_OVER:
+        for act in consents.TAKEN_OVER:
             act(subscriber, other)
         other.forget()
     Subscriber.objects.filter(pk=subscriber.pk).update(email=email, address_hash=known_as)

@@ -5,11 +5,9 @@ from datetime import datetime
 from django.db import transaction
 
 from newsletter.mail.message import Mail
-from subscribers.mails.rendering import fresh_link
-from subscribers.mails.sending import ReaderMail
-from subscribers.models import LinkWish, Subscriber, Suppression, mail_budget
-from subscribers.models.fresh_links import FreshLink
-from subscribers.models.unsent import Unsent
+from subscribers.mails.sending import ReaderMail, fresh_link
+from subscribers.models import LinkWish, Subscriber, Suppression, mails
+from subscribers.models.mails import FreshLink, Unsent
 
 AT_ONCE = 500  # wishes of one run
 
@@ -34,7 +32,7 @@ def ask(subscriber: Subscriber, now: datetime) -> bool:
     if barred or not subscriber.has_data or FreshLink.objects.filter(subscriber=subscriber).exists():
         return False
     with transaction.atomic():
-        if is_free := mail_budget.take(subscriber.email, now):
+        if is_free := mails.take_from_budget(subscriber.email, now):
             FreshLink.objects.get_or_create(subscriber=subscriber, defaults={"asked_at": now, "due_at": now})
     return is_free
 

@@ -8,17 +8,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from newsletter.mail.marked import MarkedMail
 from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
-from subscribers.mails.rendering import reminder
-from subscribers.mails.sending import ReaderMail
-from subscribers.models import (
-    CONFIRM_WITHIN,
-    ConfirmationReminder,
-    Subscriber,
-    SubscriberQuerySet,
-    Suppression,
-    mail_budget,
-)
-from subscribers.models.unsent import Unsent
+from subscribers.mails.sending import ReaderMail, reminder
+from subscribers.models import CONFIRM_WITHIN, ConfirmationReminder, Subscriber, SubscriberQuerySet, Suppression, mails
+from subscribers.models.mails import Unsent
 
 AFTER = timedelta(days=2)
 LEFT_AT_LEAST = timedelta(days=1)  # of the link in it
@@ -38,7 +30,7 @@ def grant(now: datetime) -> None:
         with transaction.atomic():
             row = {"made_at": now, "due_at": now}
             _row, is_new = ConfirmationReminder.objects.get_or_create(subscriber=subscriber, defaults=row)
-            if is_new and not mail_budget.take(subscriber.email, now):
+            if is_new and not mails.take_from_budget(subscriber.email, now):
                 transaction.set_rollback(True)
 
 

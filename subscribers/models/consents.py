@@ -1,6 +1,6 @@
-"""The record of what each reader agreed to and took back: one line an event, which nobody changes."""
+"""What each reader agreed to, and who changed what about them: records that only grow."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -10,6 +10,7 @@ from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from newsletter.publication.changes import NAME_LENGTH
 from subscribers.links import Linked
 
 IP_KEPT = timedelta(days=365)  # the privacy notice says so
@@ -128,3 +129,64 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
+
+
+REASON_LENGTH = 200  # characters; a reason may stand in a million rows
+
+
+class Act(models.Model):
+    """One thing that the author did to a reader: a line of the reader's story. It is erased with the reader.
+
+    That somebody was unsubscribed stands in the record of the subscription instead.
+    """
+
+    class What(models.TextChoices):
+        TAGGED = "tagged", _("tag given")
+        UNTAGGED = "untagged", _("tag taken")
+        PAUSED = "paused", pgettext_lazy("of an act", "paused")
+        RESUMED = "resumed", _("pause ended")
+        SUPPRESSED = "suppressed", pgettext_lazy("of an act", "suppressed")
+        LIFTED = "lifted", _("may be mailed again")
+        ASKED = "asked", pgettext_lazy("of an act", "asked to confirm again")
+        REOPENED = "reopened", pgettext_lazy("of an act", "may sign up again")
+
+    subscriber = models.ForeignKey("subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="acts")
+    what = models.CharField(_("what happened"), max_length=10, choices=What)
+    detail = models.CharField(max_length=200, blank=True, help_text="the tag; of a pause, its end as ISO 8601")
+    reason = models.CharField(_("reason"), max_length=REASON_LENGTH, blank=True)
+    at = models.DateTimeField(_("when"))
+    by = models.CharField(_("by"), max_length=NAME_LENGTH, blank=True, help_text="a user's name")
+
+    class Meta:
+        default_permissions = ()  # whoever may change a reader may do these things
+        ordering = ["pk"]
+        verbose_name = _("act")
+        verbose_name_plural = _("acts")
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.detail}".strip()
+
+
+BEFORE: list[Callable[[Any], None]] = []  # what rooms above do about a reader (Subscriber) who is being erased
+TAKEN_OVER: list[Callable[[Any, Any], None]] = []  # what they do about two who become one
+
+
+def before(act: Callable[[Any], None]) -> None:
+    """Have something done before a reader is erased, in the same transaction."""
+    if act not in BEFORE:
+        BEFORE.append(act)
+
+
+def before_taking_over(act: Callable[[Any, Any], None]) -> None:
+    """Have `act(reader, other)` done before a reader gets the address of another, whose row is forgotten then."""
+    if act not in TAKEN_OVER:
+        TAKEN_OVER.append(act)
+
+
+class Forgotten(models.Model):
+    """The number of a reader who was erased. Whoever has struck it out everywhere deletes the row."""
+
+    number = models.BigIntegerField(primary_key=True)
+
+    def __str__(self) -> str:
+        return str(self.number)

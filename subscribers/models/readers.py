@@ -14,22 +14,22 @@ from subscribers import departures
 from subscribers.addresses import masked, readable
 from subscribers.departures import Why
 from subscribers.links import Linked, was_made_for
-from subscribers.models import forgotten
-from subscribers.models.acts import Act as Act  # noqa: PLC0414 - registered by being imported
+from subscribers.models import consents
 from subscribers.models.address_changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
-from subscribers.models.confirmation_reminders import ConfirmationReminder
+from subscribers.models.consents import Act as Act  # noqa: PLC0414 - registered by being imported
 from subscribers.models.consents import Circumstances, Consent
-from subscribers.models.forgotten import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported
-from subscribers.models.fresh_links import FreshLink as FreshLink  # noqa: PLC0414 - the same
+from subscribers.models.consents import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported
 from subscribers.models.invitations import Invitation
-from subscribers.models.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
+from subscribers.models.mails import ConfirmationReminder
+from subscribers.models.mails import FreshLink as FreshLink  # noqa: PLC0414 - the same
+from subscribers.models.mails import MailBudget as MailBudget  # noqa: PLC0414 - the same
+from subscribers.models.mails import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
 from subscribers.models.notes import Note as Note  # noqa: PLC0414 - the same
 from subscribers.models.pauses import Pause
 from subscribers.models.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
 from subscribers.models.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
 from subscribers.models.suppressions import departure
 from subscribers.models.tags import Tag, Tagging
-from subscribers.models.unsent import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
 
 CONFIRM_WITHIN = timedelta(days=7)
 UNDO_WITHIN = timedelta(hours=1)  # in the browser that has left; later, by a mail
@@ -350,7 +350,7 @@ class Subscriber(Linked):
 
     def forget(self) -> None:
         """Delete this row, in the caller's transaction; its number is struck out later where no key holds it."""
-        for act in forgotten.BEFORE:
+        for act in consents.BEFORE:
             act(self)
         Forgotten.objects.get_or_create(number=self.pk)
         self.delete()

@@ -1,12 +1,15 @@
 """What a reader may do with what is kept about them: take it along, and have it erased."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 
 from newsletter.publication.doors import capability, same_origin
-from subscribers import own_data
+from newsletter.publication.kept import kept
+from newsletter.publication.models import Publication
+from subscribers import own_data, privacy
 from subscribers.models import Subscriber
 from subscribers.pages.views import ask_and_act, closed, lost
 
@@ -54,3 +57,17 @@ def erase(request: HttpRequest, token: str) -> HttpResponse:
         return closed(request, "erased now", status=200)
     context = {"subscriber": reader, "token": token, "is_asked": request.method == "POST"}
     return render(request, "subscribers/erase.html", context, status=422 if request.method == "POST" else 200)
+
+
+@kept()
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """Show the notice, in the publication's language first."""
+    own = Publication.objects.current().language
+    facts, parts = privacy.Facts.now(), []
+    for language in sorted((code for code, _name in settings.LANGUAGES), key=lambda code: code != own):
+        with translation.override(language):
+            heading = translation.gettext("What happens to your data")
+            parts.append({"language": language, "heading": heading, "notices": privacy.notice(facts)})
+    context = {"parts": parts, "version": privacy.version(privacy.words())}
+    return render(request, "subscribers/privacy.html", context)

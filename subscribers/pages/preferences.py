@@ -1,21 +1,23 @@
 """The door that every letter opens: pause, resume, leave, and ask for a link to one's own data.
 
-A letter may be forwarded, so its page shows no address and no name, and changes nothing but whether letters come.
-"""
+A letter may be forwarded, so its page shows no address and no name, and changes nothing but whether letters come."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.publication.doors import capability, same_origin
+from newsletter.publication.doors import capability, same_origin, too_many
+from newsletter.publication.limits import is_over
+from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
-from subscribers import tasks
-from subscribers.forms import PauseForm
+from subscribers import own_data, tasks
+from subscribers.forms import AddressForm, NameForm, PauseForm
 from subscribers.links import FRESH_MINUTES
-from subscribers.mails import freshening
-from subscribers.models import Subscriber
-from subscribers.pages.views import closed, left, lost
+from subscribers.mails import changing, freshening
+from subscribers.models import Sentence, Subscriber, address_hash
+from subscribers.models.address_changes import AddressChange
+from subscribers.pages.views import DAY, SENTENCES_PER_DAY, ask_and_act, circumstances, closed, confirmed, left, lost
 
 PURPOSE = "preferences"
 DONE = {"paused", "resumed", "link"}  # what the page may say has been done
@@ -89,3 +91,130 @@ def _page(request: HttpRequest, subscriber: Subscriber, pause_form: PauseForm | 
         "minutes": FRESH_MINUTES,
     }
     return render(request, "subscribers/preferences.html", context, status=422 if pause_form else 200)
+
+
+SHOWN_MAX = 30  # lines of a chapter; a download has all
+PER_DAY = 5  # letters that one reader may have sent to new addresses, and that one address may get
+MINE_DONE = {"name", "address", "again", "not-again"}  # what the page may say has been done
+
+
+@capability
+@ask_and_act
+@same_origin
+def mine(request: HttpRequest, token: str) -> HttpResponse:
+    """Show what a reader may change; a POST changes the name."""
+    subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
+    if subscriber is None:
+        return lost(request, token, "mine")
+    if request.method == "POST" and not (subscriber.is_reader and _has_name(subscriber)):
+        return closed(request, "spent", status=410)
+    form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
+    if request.method == "POST" and form.is_valid():
+        subscriber.name = form.cleaned_data["name"]
+        subscriber.save(update_fields=["name"])
+        return done("mine", token, "name")
+    return _mine_page(request, subscriber, token, name_form=form)
+
+
+@capability
+@require_POST
+@same_origin
+def change_address(request: HttpRequest, token: str) -> HttpResponse:
+    """Have the new address asked; the answer is the same whoever it belongs to."""
+    subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
+    if subscriber is None:
+        return lost(request, token, "mine")
+    if not subscriber.is_reader:
+        return closed(request, "spent", status=410)
+    form = AddressForm(request.POST, subscriber=subscriber)
+    if not form.is_valid():
+        return _mine_page(request, subscriber, token, address_form=form)
+    email = form.cleaned_data["email"]
+    for whom in (str(subscriber.pk), address_hash(email)):
+        if is_over("address-change", whom, limit=PER_DAY, seconds=DAY):
+            return too_many(request, seconds=DAY)
+    if changing.ask(subscriber, email, timezone.now()):
+        wake(tasks.send_confirmations)
+    return done("mine", token, "address")
+
+
+@capability
+@require_POST
+@same_origin
+def heard(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep one sentence of who has just confirmed: how they heard of the newsletter. Nobody has to write it."""
+    subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
+    if subscriber is None or not subscriber.is_reader or not Publication.objects.current().asks_heard:
+        return lost(request, token, "mine")
+    if is_over("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
+        return too_many(request, seconds=DAY)
+    Sentence.objects.say(subscriber, Sentence.Kind.HEARD, request.POST.get("sentence", ""), timezone.now())
+    return confirmed(request, subscriber, is_said=True)
+
+
+def _has_name(reader: Subscriber) -> bool:
+    """Return whether a name is asked for, or is kept from elsewhere, such as an import, and may be corrected."""
+    return Publication.objects.current().asks_name or bool(reader.name)
+
+
+def _mine_page(
+    request: HttpRequest,
+    subscriber: Subscriber,
+    token: str,
+    *,
+    name_form: NameForm | None = None,
+    address_form: AddressForm | None = None,
+) -> HttpResponse:
+    if not subscriber.has_data:
+        return closed(request, "spent", status=410)
+    context = {
+        "subscriber": subscriber,
+        "token": token,
+        "name_form": name_form or NameForm({"name": subscriber.name}),
+        "address_form": address_form or AddressForm(subscriber=subscriber),
+        "chapters": own_data.chapters(subscriber, token),
+        "shown_max": SHOWN_MAX,
+        "has_name": _has_name(subscriber),
+        "invites": Publication.objects.current().invites,
+        "invited": own_data.invited(subscriber),
+        "waits_for": subscriber.address_changes.waiting(timezone.now()).first(),
+        "done": what if (what := request.GET.get("done")) in MINE_DONE else "",
+    }
+    has_error = any(form is not None and form.errors for form in (name_form, address_form))
+    return render(request, "subscribers/mine.html", context, status=422 if has_error else 200)
+
+
+@capability
+@ask_and_act
+@same_origin
+def move(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask on GET, because mail scanners follow links; move the subscription on POST."""
+    change = AddressChange.objects.opened_by(token)
+    if change is None:
+        return lost(request)
+    now = timezone.now()
+    if request.method == "POST" and changing.confirm(change, now, circumstances(request, "link in the new mailbox")):
+        wake(tasks.send_confirmations)
+    if change.undone_at:
+        return closed(request, "undone", status=410)
+    if change.confirmed_at:
+        return render(request, "subscribers/moved.html", {"change": change})
+    if not change.can_confirm(now):
+        return closed(request, "address", status=410)
+    return render(request, "subscribers/move.html", {"change": change})
+
+
+@capability
+@ask_and_act
+@same_origin
+def undo_move(request: HttpRequest, token: str) -> HttpResponse:
+    """Bring the letters back to the former address: ask on GET, act on POST."""
+    change = AddressChange.objects.undone_by(token)
+    if change is None:
+        return lost(request)
+    now = timezone.now()
+    if request.method == "POST":
+        changing.undo(change, now, circumstances(request, "link in the former mailbox"))
+    if not (change.undone_at or change.can_undo(now)):
+        return closed(request, "undo-move", status=410)
+    return render(request, "subscribers/undo_move.html", {"change": change})

@@ -17,13 +17,14 @@ from newsletter.publication.doors import capability, is_own, opening, same_origi
 from newsletter.publication.limits import client_address, closed_seconds, is_over, neighbourhood
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
-from subscribers import admission, origins, privacy, proofs, signup, tasks, wishes
+from subscribers import origins, privacy, proofs, remembering, signup, tasks
 from subscribers.addresses import LENGTH_MAX
-from subscribers.admission import Admission, Step
-from subscribers.forms import NAME_MAX, SignupForm, person_pass, waiting_ticket
-from subscribers.models import CONFIRM_WITHIN, Sentence, Subscriber
+from subscribers.forms import NAME_MAX, DoorForm, SignupForm, person_pass, waiting_ticket
+from subscribers.links import FRESH_MINUTES
+from subscribers.models import CONFIRM_WITHIN, LinkWish, Sentence, Subscriber
 from subscribers.models.consents import Circumstances
-from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
+from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
+from subscribers.signup import Admission, Step
 from subscribers.text import Notice, confirm_words, notices, signup_words
 
 MINUTES_10, DAY = 600, 86_400  # seconds
@@ -102,10 +103,10 @@ def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
     """Return whether this sign-up is let in; what was asked of it before, and brought along, opens without counting."""
     network, data = neighbourhood(client_address(request)), form.cleaned_data
     if proofs.is_solved(data["altcha"], data["email"]) or form.has_pass(now):
-        return admission.OPEN
+        return signup.OPEN
     if form.has_ticket(now):
-        return admission.queue(network, data["ticket"], now)
-    return admission.knock(network, now, is_like_person=form.is_from_person(now))
+        return signup.queue(network, data["ticket"], now)
+    return signup.knock(network, now, is_like_person=form.is_from_person(now))
 
 
 def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> HttpResponse:
@@ -133,7 +134,7 @@ def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -
     source = " ".join(filter(None, [f"web:{place}", origins.INVITED if inviter else "", _came(request)]))
     how, who = circumstances(request, source, words), signup.Newcomer(form.cleaned_data["name"], inviter)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
-        admission.count_mail(now)
+        signup.count_mail(now)
         wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
 
 
@@ -224,10 +225,10 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def _leave_by_one_click(request: HttpRequest, token: str) -> HttpResponse:
     """Answer within two seconds, whatever the database does: a mail client would show an error and forget the wish."""
     try:
-        with wishes.promptly():
+        with remembering.promptly():
             return _leave_at_once(request, token)
-    except wishes.AWAY:
-        if not wishes.keep(token, timezone.now()):
+    except remembering.AWAY:
+        if not remembering.keep(token, timezone.now()):
             return HttpResponse(status=503, headers={"Retry-After": str(MINUTES_10)})
     return HttpResponse("OK", content_type="text/plain")
 
@@ -335,3 +336,25 @@ def lost(request: HttpRequest, token: str = "", purpose: str = "") -> HttpRespon
 
 def closed(request: HttpRequest, why: str, *, status: int, purpose: str = "") -> HttpResponse:
     return render(request, "subscribers/closed.html", {"why": why, "purpose": purpose}, status=status)
+
+
+PER_NETWORK = 10  # wishes within ten minutes
+
+
+@ask_and_act
+@same_origin
+def door(request: HttpRequest) -> HttpResponse:
+    """Show the form; a POST is answered the same, and costs the same, whoever the address belongs to."""
+    form = DoorForm(request.POST if request.method == "POST" else None)
+    context = {"form": form, "minutes": FRESH_MINUTES, "email": ""}
+    if request.method == "POST" and form.is_valid():
+        now, who = timezone.now(), neighbourhood(client_address(request))
+        if seconds := closed_seconds("door", who, limit=PER_NETWORK, seconds=MINUTES_10, now=now):
+            return too_many(request, seconds=seconds)
+        email: str = form.cleaned_data["email"]
+        context["email"] = email
+        LinkWish.objects.keep(email, now)
+        wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+    response = render(request, "subscribers/door.html", context, status=422 if form.errors else 200)
+    response.headers["Cache-Control"] = "no-store"
+    return response

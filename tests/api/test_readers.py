@@ -15,7 +15,7 @@ from newsletter.delivery.models import Delivery, Event
 from newsletter.delivery.planning import approving, beginning
 from newsletter.operation.accounts.roles import READER_CARE
 from newsletter.publication.models import Publication
-from subscribers import admission, exporting, finding, privacy, remembering
+from subscribers import exporting, finding, privacy, remembering, signup
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Circumstances
 from tests.api.conftest import Program, queries
@@ -233,7 +233,7 @@ def test_a_token_adds_as_many_in_an_hour_as_a_network_may(carer, monkeypatch):
     answers = [add(carer, f"r{number}@example.org") for number in range(3)]
 
     assert [one.status_code for one in answers] == [202, 202, 429]
-    assert 0 < int(answers[2].headers["Retry-After"]) <= admission.HOUR
+    assert 0 < int(answers[2].headers["Retry-After"]) <= signup.HOUR
     assert Subscriber.objects.count() == 2
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from newsletter.delivery.ledger import restored
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.desk import catching_up
-from subscribers import wishes
+from subscribers import remembering
 from subscribers.models import Subscriber
 from tests.factories import make_publication, make_subscriber
 
@@ -43,7 +43,7 @@ class Looks(Event):
 def test_departures_are_done_again_once_and_wishes_whenever_there_are_some(reader, monkeypatch):
     remembered = []
     monkeypatch.setattr(restored, "remember", remembered.append)
-    wishes.keep(reader.token("unsubscribe"), timezone.now())
+    remembering.keep(reader.token("unsubscribe"), timezone.now())
 
     catching_up.run(Looks(3))
 
@@ -59,7 +59,7 @@ def test_what_the_database_did_not_take_is_tried_again(reader, monkeypatch):
             raise error
 
     monkeypatch.setattr(restored, "remember", remember)
-    wishes.keep(reader.token("unsubscribe"), timezone.now())
+    remembering.keep(reader.token("unsubscribe"), timezone.now())
 
     catching_up.run(Looks(2))
     before = Subscriber.objects.get().is_reader

@@ -13,8 +13,7 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.desk import jumps, tasks
 from newsletter.desk.models import FailureCount
 from subscribers.models import Subscriber
-from subscribers.models.fresh_links import FreshLink
-from subscribers.models.mail_budget import MailBudget, take
+from subscribers.models.mails import FreshLink, MailBudget, take_from_budget
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -267,14 +266,14 @@ def test_a_wait_that_is_as_long_as_it_may_be_stays(make, rightful):
 
 def test_a_mailbox_is_not_closed_for_days_because_of_mails_of_the_future():
     for _mail in range(3):
-        take("ada@example.org", NOW + timedelta(days=3))
+        take_from_budget("ada@example.org", NOW + timedelta(days=3))
 
     jumps.pull_back(NOW)
 
     row = MailBudget.objects.get()
     assert (row.latest, row.second, row.third) == (NOW, NOW, NOW)
-    assert not take("ada@example.org", NOW + timedelta(hours=23))
-    assert take("ada@example.org", NOW + timedelta(hours=24))
+    assert not take_from_budget("ada@example.org", NOW + timedelta(hours=23))
+    assert take_from_budget("ada@example.org", NOW + timedelta(hours=24))
 
 
 # --- Leases and holds ---

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from newsletter.posts.importers import linking
-from newsletter.posts.importers.folder.files import fields
+from newsletter.posts.importers import linking, pictures
+from newsletter.posts.importers.folder import fields
 from newsletter.posts.importers.folder.shortcodes import as_markdown
-from newsletter.posts.importers.pictures import placing
 from newsletter.posts.markdown import embeds
 from newsletter.posts.markdown.render import render, render_mail
 from newsletter.posts.proofreading.check import findings
@@ -147,7 +146,7 @@ def test_a_long_text_is_rendered_for_mail_in_no_time(name):
 )
 def test_a_file_of_a_long_text_is_read_in_no_time(text):
     assert is_within(SECONDS, lambda: fields._HEADING.match(text))
-    assert is_within(SECONDS, lambda: list(placing._PLACE.finditer(text)))
+    assert is_within(SECONDS, lambda: list(pictures._PLACE.finditer(text)))
     assert is_within(SECONDS, lambda: list(linking._LINK.finditer(text)))
     assert is_within(SECONDS, lambda: as_markdown(text))
 

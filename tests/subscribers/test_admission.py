@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from subscribers import admission, proofs, tasks
+from subscribers import proofs, signup, tasks
 from subscribers.forms import stamp, waiting_ticket
 from subscribers.models import Subscriber
 from tests.factories import make_publication
@@ -101,8 +101,8 @@ def test_without_scripts_they_wait_for_half_an_hour_at_most(person, clock):
 
 
 def test_waiting_letters_leave_one_a_minute(person, clock, monkeypatch):
-    monkeypatch.setattr(admission, "BUTTONS", 0)
-    monkeypatch.setattr(admission, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTONS", 0)
+    monkeypatch.setattr(signup, "FREE", 0)
     for number in range(5):
         person(f"reader{number}@example.org", has_scripts=False)
 
@@ -116,7 +116,7 @@ def test_waiting_letters_leave_one_a_minute(person, clock, monkeypatch):
 
 def test_the_page_says_when_the_letter_leaves(client, monkeypatch):
     make_publication(time_zone="Asia/Taipei")
-    monkeypatch.setattr(admission, "BUTTONS", 0)
+    monkeypatch.setattr(signup, "BUTTONS", 0)
     page = client.post(
         "/subscribe/", form("reader@example.org") | {"ticket": waiting_ticket("reader@example.org", NOW)}
     )
@@ -125,8 +125,8 @@ def test_the_page_says_when_the_letter_leaves(client, monkeypatch):
 
 
 def test_two_networks_wait_apart(person, monkeypatch):
-    monkeypatch.setattr(admission, "BUTTONS", 0)
-    monkeypatch.setattr(admission, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTONS", 0)
+    monkeypatch.setattr(signup, "FREE", 0)
     for number in range(2):
         person(f"reader{number}@example.org", has_scripts=False, address=f"203.0.113.{number}")
 
@@ -137,7 +137,7 @@ def test_two_networks_wait_apart(person, monkeypatch):
 
 
 def test_many_addresses_do_not_shut_the_door_for_others(person, monkeypatch):
-    monkeypatch.setattr(admission, "ALL_PER_HOUR", 10)
+    monkeypatch.setattr(signup, "ALL_PER_HOUR", 10)
     bombed = [person(f"v{number}@example.com", address=f"198.51.100.{number % 8}")[0] for number in range(16)]
 
     assert bombed == ["done"] * 10 + ["proof"] * 6  # which their senders would have to work out
@@ -145,7 +145,7 @@ def test_many_addresses_do_not_shut_the_door_for_others(person, monkeypatch):
 
 
 def test_in_a_rush_a_letter_without_proof_waits_longer_and_not_for_other_networks(person, monkeypatch):
-    monkeypatch.setattr(admission, "ALL_PER_HOUR", 0)
+    monkeypatch.setattr(signup, "ALL_PER_HOUR", 0)
     for number in range(8):
         person(f"v{number}@example.com", has_scripts=False, address="198.51.100.7")
 
@@ -157,7 +157,7 @@ def test_in_a_rush_a_letter_without_proof_waits_longer_and_not_for_other_network
 
 
 def test_what_was_refused_or_repeated_does_not_count_for_all(client, monkeypatch):
-    monkeypatch.setattr(admission, "ALL_PER_HOUR", 2)
+    monkeypatch.setattr(signup, "ALL_PER_HOUR", 2)
 
     pages = [client.post("/subscribe/", form("reader@example.org")) for _post in range(6)]
 
@@ -166,7 +166,7 @@ def test_what_was_refused_or_repeated_does_not_count_for_all(client, monkeypatch
 
 def test_last_of_all_the_door_says_when_it_opens_and_keeps_what_was_typed(client, person, clock, monkeypatch):
     make_publication(time_zone="Asia/Taipei")
-    monkeypatch.setattr(admission, "PER_HOUR", 3)
+    monkeypatch.setattr(signup, "PER_HOUR", 3)
     clock.shift(timedelta(minutes=17, seconds=30))
     for number in range(3):
         person(f"reader{number}@example.org")
@@ -182,7 +182,7 @@ def test_last_of_all_the_door_says_when_it_opens_and_keeps_what_was_typed(client
 
 
 def test_a_closed_door_is_open_to_other_networks(person, monkeypatch):
-    monkeypatch.setattr(admission, "PER_HOUR", 1)
+    monkeypatch.setattr(signup, "PER_HOUR", 1)
     person("a@example.org")
 
     assert person("b@example.org") == ["closed"]
@@ -190,7 +190,7 @@ def test_a_closed_door_is_open_to_other_networks(person, monkeypatch):
 
 
 def test_the_addresses_of_one_ipv6_household_are_one_network(person, monkeypatch):
-    monkeypatch.setattr(admission, "FREE", 1)
+    monkeypatch.setattr(signup, "FREE", 1)
     person("a@example.org", address="2001:db8::1")
 
     assert person("b@example.org", address="2001:db8::2") == ["button", "done"]
@@ -202,8 +202,8 @@ def test_the_addresses_of_one_ipv6_household_are_one_network(person, monkeypatch
 
 @pytest.mark.parametrize("step", ["button", "proof"])
 def test_every_page_keeps_address_and_place(client, monkeypatch, step):
-    monkeypatch.setattr(admission, "FREE", 0)
-    monkeypatch.setattr(admission, "BUTTONS", 0 if step == "proof" else 9)
+    monkeypatch.setattr(signup, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTONS", 0 if step == "proof" else 9)
 
     page = client.post("/subscribe/", form("reader@example.org", "post"))
     client.post("/subscribe/", answer(page, has_scripts=True))
@@ -217,8 +217,8 @@ def test_every_page_keeps_address_and_place(client, monkeypatch, step):
 @pytest.mark.parametrize("limit", ["FREE", "BUTTONS", "PER_HOUR"])
 def test_every_page_is_valid_and_sends_no_foreign_request(client, monkeypatch, limit, language):
     make_publication(language=language)
-    monkeypatch.setattr(admission, "FREE", 0)
-    monkeypatch.setattr(admission, limit, 0)
+    monkeypatch.setattr(signup, "FREE", 0)
+    monkeypatch.setattr(signup, limit, 0)
 
     page = client.post("/subscribe/", form("reader@example.org"))
     waiting = client.post(
@@ -231,8 +231,8 @@ def test_every_page_is_valid_and_sends_no_foreign_request(client, monkeypatch, l
 
 
 def test_a_proof_is_for_one_sign_up(client, monkeypatch):
-    monkeypatch.setattr(admission, "BUTTONS", 0)
-    monkeypatch.setattr(admission, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTONS", 0)
+    monkeypatch.setattr(signup, "FREE", 0)
     fields = answer(client.post("/subscribe/", form("reader@example.org")), has_scripts=True)
     del fields["ticket"]
 
@@ -245,8 +245,8 @@ def test_a_proof_is_for_one_sign_up(client, monkeypatch):
 
 @pytest.mark.parametrize("step", ["button", "proof"])
 def test_a_page_that_was_open_for_half_an_hour_asks_anew(client, clock, monkeypatch, step):
-    monkeypatch.setattr(admission, "FREE", 0)
-    monkeypatch.setattr(admission, "BUTTONS", 0 if step == "proof" else 9)
+    monkeypatch.setattr(signup, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTONS", 0 if step == "proof" else 9)
     page = client.post("/subscribe/", form("reader@example.org"))
 
     clock.shift(timedelta(minutes=30, seconds=1))
@@ -256,8 +256,8 @@ def test_a_page_that_was_open_for_half_an_hour_asks_anew(client, clock, monkeypa
 
 
 def test_a_ticket_is_for_its_own_address(client, monkeypatch):
-    monkeypatch.setattr(admission, "BUTTONS", 0)
-    monkeypatch.setattr(admission, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTONS", 0)
+    monkeypatch.setattr(signup, "FREE", 0)
 
     page = client.post("/subscribe/", form("x@example.org") | {"ticket": waiting_ticket("reader@example.org", NOW)})
 
@@ -265,8 +265,8 @@ def test_a_ticket_is_for_its_own_address(client, monkeypatch):
 
 
 def test_a_ticket_that_is_sent_many_times_takes_one_place(client, person, monkeypatch):
-    monkeypatch.setattr(admission, "BUTTONS", 0)
-    monkeypatch.setattr(admission, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTONS", 0)
+    monkeypatch.setattr(signup, "FREE", 0)
     fields = answer(
         client.post("/subscribe/", form("reader@example.org"), REMOTE_ADDR="203.0.113.7"), has_scripts=False
     )
@@ -280,7 +280,7 @@ def test_a_ticket_that_is_sent_many_times_takes_one_place(client, person, monkey
 
 
 def test_the_places_of_an_hour_are_all_there_are(monkeypatch):
-    found = [admission.queue("203.0.113.7", f"ticket {number}", NOW) for number in range(62)]
+    found = [signup.queue("203.0.113.7", f"ticket {number}", NOW) for number in range(62)]
 
     assert [admitted.is_open for admitted in found] == [True] * 60 + [False] * 2
     assert found[0].send_at == NOW + timedelta(minutes=2)
@@ -289,8 +289,8 @@ def test_the_places_of_an_hour_are_all_there_are(monkeypatch):
 
 
 def test_whoever_has_a_proof_after_all_waits_no_longer(client, person, monkeypatch):
-    monkeypatch.setattr(admission, "BUTTONS", 0)
-    monkeypatch.setattr(admission, "FREE", 0)
+    monkeypatch.setattr(signup, "BUTTONS", 0)
+    monkeypatch.setattr(signup, "FREE", 0)
     person("reader@example.org", has_scripts=False)
 
     assert sent_to() == set()

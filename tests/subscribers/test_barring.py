@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from subscribers import departures
 from subscribers.importers import barring
-from subscribers.importers.suppression_file import Listed, SuppressionList
+from subscribers.importers.barring import Listed, SuppressionList
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW

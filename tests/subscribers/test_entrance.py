@@ -5,7 +5,7 @@ from django.core import mail
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from subscribers import admission, tasks
+from subscribers import signup, tasks
 from subscribers.models import Subscriber
 from tests.factories import make_publication
 from tests.support.pages import assert_accessible_in_both_schemes
@@ -34,7 +34,7 @@ def crowd(monkeypatch):
     def come(step: str) -> None:
         limits = {"button": {"FREE": 0}, "proof": {"FREE": 0, "BUTTONS": 0}, "closed": {"PER_HOUR": 0}}[step]
         for name, value in limits.items():
-            monkeypatch.setattr(admission, name, value)
+            monkeypatch.setattr(signup, name, value)
 
     return come
 

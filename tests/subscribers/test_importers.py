@@ -12,8 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from subscribers import departures
-from subscribers.importers.csv_file import Table
-from subscribers.importers.encodings import FileError
+from subscribers.importers.csv_file import FileError, Table
 from subscribers.importers.merging import merge
 from subscribers.importers.rows import Row, Unreadable
 from subscribers.models import Invitation, Pause, Subscriber, Suppression

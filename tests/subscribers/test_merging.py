@@ -8,9 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from subscribers.importers import ahead, knowing, merging, new_rows, writing
+from subscribers.importers import deciding, merging, writing
+from subscribers.importers.csv_file import FileError
 from subscribers.importers.deciding import Decision, Known, Outcome, Reader, Summary
-from subscribers.importers.encodings import FileError
 from subscribers.importers.merging import merge
 from subscribers.importers.rows import Row
 from subscribers.models import Consent, Note, Subscriber, Suppression
@@ -97,7 +97,7 @@ def test_a_known_reader_is_changed_with_tags_notes_and_a_line():
 
 def test_who_leaves_while_a_batch_is_decided_stays_away():
     reader = make_subscriber("a@example.org", name="old")
-    found = knowing.known([reader.address_hash], has_notes=False)
+    found = deciding.known([reader.address_hash], has_notes=False)
     decision = Decision(found, Summary(), NOW, lambda _line, _reason: None)
     decision.take(reader.address_hash, Row(2, "a@example.org", "new", state="paused", paused_until=NOW))
     Subscriber.objects.get().unsubscribe(NOW)
@@ -140,7 +140,7 @@ def test_an_address_is_found_by_the_one_index_that_is_left(asked):
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (4, [2, 2]), (5, [2, 2, 1])])
 def test_rows_come_in_batches_in_their_order(count, sizes):
-    found = list(ahead.batches(iter(range(count)), 2))
+    found = list(merging.batches(iter(range(count)), 2))
 
     assert [number for some in found for number in some] == list(range(count))
     assert [len(some) for some in found] == sizes
@@ -149,7 +149,7 @@ def test_rows_come_in_batches_in_their_order(count, sizes):
 @pytest.mark.parametrize("language", ["zh-hant", None])
 def test_rows_are_read_in_the_language_of_whoever_waits_for_them(language):
     with translation.override(language):
-        told = [row for some in ahead.batches((translation.get_language() for _n in range(3)), 2) for row in some]
+        told = [row for some in merging.batches((translation.get_language() for _n in range(3)), 2) for row in some]
 
     assert told == [language] * 3
 
@@ -160,12 +160,12 @@ def test_what_is_wrong_with_a_file_is_raised_where_its_rows_are_written():
         raise FileError("Line 3 is not CSV")
 
     with pytest.raises(FileError, match="Line 3"):
-        list(ahead.batches(rows(), 1))
+        list(merging.batches(rows(), 1))
 
 
 def test_whoever_stops_early_leaves_no_thread(monkeypatch):
     before = threading.active_count()
-    some = ahead.batches(iter(range(100)), 2)
+    some = merging.batches(iter(range(100)), 2)
     next(some)
 
     some.close()
@@ -192,15 +192,15 @@ def test_a_batch_asks_the_same_few_queries_however_many_rows(monkeypatch):
 def test_hashes_are_found_by_one_parameter():
     known = [make_subscriber().address_hash for _number in range(3)]
 
-    found = Subscriber.objects.filter(knowing.any_of([*known[:2], "nobody", "it's"]))
+    found = Subscriber.objects.filter(deciding.any_of([*known[:2], "nobody", "it's"]))
 
     assert {one.address_hash for one in found} == set(known[:2])
-    assert not Subscriber.objects.filter(knowing.any_of([])).exists()
+    assert not Subscriber.objects.filter(deciding.any_of([])).exists()
 
 
 def test_nothing_is_asked_of_nobody():
     with CaptureQueriesContext(connection) as asked:
-        new_rows.insert([], "import", NOW)
+        writing.insert([], "import", NOW)
 
     assert len(asked) == 0
 

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from subscribers.importers import csv_file, merging
-from subscribers.importers.columns import Choices
-from subscribers.importers.encodings import FileError, encoding_of
-from subscribers.importers.names import KEPT
+from subscribers.importers.columns import KEPT, Choices
+from subscribers.importers.csv_file import FileError, encoding_of
 from subscribers.importers.rows import Row, Unreadable
-from subscribers.importers.times import moment
+from subscribers.importers.states import moment
 from subscribers.models import Note, Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW

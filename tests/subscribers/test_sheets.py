@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import CommandError, call_command
 
-from subscribers.importers import sheets
-from subscribers.importers.encodings import FileError
+from subscribers.importers import csv_file
+from subscribers.importers.csv_file import FileError
 from subscribers.models import Subscriber
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -77,17 +77,17 @@ def test_the_answers_of_a_form_become_readers_with_their_times(db, tmp_path, cap
 def test_a_workbook_that_is_broken_is_explained(db, tmp_path):
     path = tmp_path / "answers.xlsx"
     with zipfile.ZipFile(path, "w") as packed:
-        packed.writestr(sheets.WORKBOOK, "no workbook")
+        packed.writestr(csv_file.WORKBOOK, "no workbook")
 
     with pytest.raises(CommandError, match="The workbook cannot be opened"):
         call_command("import_subscribers", path)
 
 
 def test_a_workbook_that_would_fill_the_memory_is_refused_unread(monkeypatch):
-    monkeypatch.setattr(sheets, "UNPACKED_MAX", 1000)
+    monkeypatch.setattr(csv_file, "UNPACKED_MAX", 1000)
 
     with pytest.raises(FileError, match="too large"):
-        list(sheets.lines(io.BytesIO(workbook(ANSWERS))))
+        list(csv_file.lines(io.BytesIO(workbook(ANSWERS))))
 
 
 @pytest.mark.parametrize("last", ["XFD1048576", "CV1048576"])
@@ -103,11 +103,11 @@ def test_a_cell_that_is_far_away_ends_no_process_of_ours(caplog, last):
             packed.writestr(name, text)
 
     with pytest.raises(FileError, match="cannot be opened"):
-        list(sheets.lines(octets))
+        list(csv_file.lines(octets))
 
     assert "memory allocation" in caplog.text
 
 
 @pytest.mark.parametrize("octets", [b"email\na@example.org\n", b""])
 def test_what_is_no_workbook_is_none(octets):
-    assert not sheets.is_workbook(io.BytesIO(octets))
+    assert not csv_file.is_workbook(io.BytesIO(octets))

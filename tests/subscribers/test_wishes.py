@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from newsletter.delivery.tasks import dispatch
-from subscribers import wishes
+from subscribers import remembering
 from subscribers.models import Subscriber
 from subscribers.pages import views
 from tests.factories import make_publication, make_subscriber
@@ -71,7 +71,7 @@ def test_one_click_is_heard_while_another_holds_the_database(client, reader):
     assert left.state == Subscriber.State.UNSUBSCRIBED
     assert left.unsubscribed_at <= asked_at
     assert left.consents.get().source == "one click"
-    assert wishes.path().read_bytes() == b""
+    assert remembering.path().read_bytes() == b""
 
 
 @pytest.mark.django_db(transaction=True)
@@ -99,21 +99,21 @@ def test_whoever_waits_for_the_database_afterwards_waits_as_long_as_ever(client,
 
 def test_a_wish_is_fulfilled_once(reader):
     token = reader.token("unsubscribe")
-    wishes.keep(token, timezone.now())
-    wishes.keep(token, timezone.now())
+    remembering.keep(token, timezone.now())
+    remembering.keep(token, timezone.now())
 
-    assert wishes.fulfil() == 1
-    assert wishes.fulfil() == 0
+    assert remembering.fulfil() == 1
+    assert remembering.fulfil() == 0
 
 
 def test_a_wish_that_was_kept_does_not_end_what_the_reader_began_later(reader):
     Subscriber.objects.update(created_at=timezone.now() - timedelta(days=9))
-    wishes.keep(reader.token("unsubscribe"), timezone.now())
+    remembering.keep(reader.token("unsubscribe"), timezone.now())
     reader.unsubscribe(timezone.now())
     reader.refresh_from_db()
     reader.confirm(timezone.now() + timedelta(seconds=1))
 
-    assert wishes.fulfil() == 0
+    assert remembering.fulfil() == 0
 
     assert Subscriber.objects.get().is_reader
 
@@ -122,16 +122,16 @@ def test_a_wish_with_a_token_that_opens_nothing_does_nothing(reader):
     other = make_subscriber()
     token = reader.token("unsubscribe")
     forged = token[:-1] + ("x" if token[-1] != "x" else "y")
-    wishes.keep(forged, timezone.now())
-    wishes.keep(other.token("preferences"), timezone.now())
+    remembering.keep(forged, timezone.now())
+    remembering.keep(other.token("preferences"), timezone.now())
 
-    assert wishes.fulfil() == 0
+    assert remembering.fulfil() == 0
 
 
 def test_what_can_be_no_token_is_not_kept(db):
-    assert not wishes.keep("a token\nof two lines", timezone.now())
-    assert not wishes.keep("x" * 25, timezone.now())
-    assert not wishes.path().exists()
+    assert not remembering.keep("a token\nof two lines", timezone.now())
+    assert not remembering.keep("x" * 25, timezone.now())
+    assert not remembering.path().exists()
 
 
 def test_the_first_wish_is_on_the_disk_with_the_name_of_its_file(reader, monkeypatch):
@@ -140,7 +140,7 @@ def test_the_first_wish_is_on_the_disk_with_the_name_of_its_file(reader, monkeyp
     monkeypatch.setattr(os, "fsync", lambda file: (synced.append(stat.S_ISDIR(os.fstat(file).st_mode)), sync(file)))
 
     for _time in range(2):
-        assert wishes.keep(reader.token("unsubscribe"), timezone.now())
+        assert remembering.keep(reader.token("unsubscribe"), timezone.now())
 
     assert synced.count(True) == 1
     assert synced.count(False) == 2
@@ -148,23 +148,23 @@ def test_the_first_wish_is_on_the_disk_with_the_name_of_its_file(reader, monkeyp
 
 def test_strangers_do_not_fill_the_disk(reader, monkeypatch):
     token = reader.token("unsubscribe")
-    assert wishes.keep(token, timezone.now())
-    monkeypatch.setattr(wishes, "SIZE_MAX", 10)
+    assert remembering.keep(token, timezone.now())
+    monkeypatch.setattr(remembering, "SIZE_MAX", 10)
 
-    assert not wishes.keep(token, timezone.now())
+    assert not remembering.keep(token, timezone.now())
 
 
 def test_a_torn_line_loses_no_other_wish(reader):
-    wishes.path().write_text("\n2026-11-2")
-    wishes.keep(reader.token("unsubscribe"), timezone.now())
+    remembering.path().write_text("\n2026-11-2")
+    remembering.keep(reader.token("unsubscribe"), timezone.now())
 
-    assert wishes.fulfil() == 1
+    assert remembering.fulfil() == 1
 
 
 def test_the_file_is_its_owners_alone(reader):
-    wishes.keep(reader.token("unsubscribe"), timezone.now())
+    remembering.keep(reader.token("unsubscribe"), timezone.now())
 
-    assert wishes.path().stat().st_mode & 0o777 == 0o600
+    assert remembering.path().stat().st_mode & 0o777 == 0o600
 
 
 def test_a_wish_that_can_neither_be_done_nor_kept_is_not_called_done(client, reader, monkeypatch):
@@ -172,7 +172,7 @@ def test_a_wish_that_can_neither_be_done_nor_kept_is_not_called_done(client, rea
         raise OperationalError("database is locked")
 
     monkeypatch.setattr(views, "_leave_at_once", away)
-    monkeypatch.setattr(wishes, "SIZE_MAX", -1)
+    monkeypatch.setattr(remembering, "SIZE_MAX", -1)
     client.raise_request_exception = False
 
     assert client.post(reader.unsubscribe_url, ONE_CLICK).status_code >= 500

@@ -23,7 +23,7 @@ from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands, handing_over, importing
 from newsletter.publication.wakeups import wake
 from subscribers.importers import csv_file
-from subscribers.importers.encodings import FileError
+from subscribers.importers.csv_file import FileError
 
 imports = Endpoints(tags=["imports"])
 SCOPE, BRING = "imports:write", handing_over.RIGHTS

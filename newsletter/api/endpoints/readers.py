@@ -25,14 +25,13 @@ from newsletter.publication.wakeups import wake
 from subscribers import privacy, signup, tasks
 from subscribers.acting import End
 from subscribers.addresses import LENGTH_MAX
-from subscribers.admission import HOUR, PER_HOUR
 from subscribers.exporting import csv_lines, download, json_lines
 from subscribers.finding import NARROWINGS, Term
 from subscribers.forms import NAME_MAX, SignupForm
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
-from subscribers.models.acts import REASON_LENGTH
-from subscribers.models.consents import Circumstances, Consent
+from subscribers.models.consents import REASON_LENGTH, Circumstances, Consent
 from subscribers.models.tags import TAGS_LENGTH_MAX, Tagging
+from subscribers.signup import HOUR, PER_HOUR
 
 CONSENTS_MAX = 300  # lines of a record, the newest
 State = Literal["pending", "active", "paused", "unsubscribed", "suppressed"]

@@ -14,7 +14,7 @@ from newsletter.api.endpoint import Answer, Endpoints, Number, Told, demand_matc
 from newsletter.api.endpoints.readers import SEE
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Problem, problem_of
-from subscribers import barring
+from subscribers import acting
 from subscribers.addresses import LENGTH_MAX
 from subscribers.finding import by_address
 from subscribers.forms import SuppressionForm
@@ -79,7 +79,7 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> Answer:
     form = SuppressionForm({"email": new.email, "note": new.note, "reason": manual}, instance=Suppression())
     if not form.is_valid():
         raise problem_of(form, {})
-    barring.bar(form.instance)
+    acting.bar(form.instance)
     return Answer(_told(form.instance), status=201, location=f"/api/v1/suppressions/{form.instance.pk}")
 
 
@@ -95,9 +95,9 @@ def lift_suppression(request: ApiRequest, number: Number) -> HttpResponse:
     """Let an address be mailed again that was suppressed by hand. What it says of its reader's wish stands."""
     found = get_object_or_404(Suppression, pk=number)
     demand_match(request, etag_of(_told(found)))
-    if not barring.is_ours_to_lift(found):
+    if not acting.is_ours_to_lift(found):
         raise Problem("conflict", _("This ends by a new confirmation of the reader alone."))
-    barring.before_lifting([found])
+    acting.before_lifting([found])
     found.delete()
     return HttpResponse(status=204)
 

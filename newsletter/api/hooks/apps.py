@@ -26,10 +26,10 @@ class HooksConfig(AppConfig):
     def ready(self) -> None:
         from newsletter.api.hooks import of_reader, recording  # noqa: PLC0415 - their models are not there before
         from subscribers import own_data, privacy  # noqa: PLC0415 - the same
-        from subscribers.models import forgotten  # noqa: PLC0415 - the same
+        from subscribers.models import consents  # noqa: PLC0415 - the same
 
         pre_migrate.connect(recording.forget, sender=self)
         post_migrate.connect(recording.install, sender=self)
         own_data.add(of_reader.calls)
         privacy.telling(of_reader.hosts)
-        forgotten.before(of_reader.forget)
+        consents.before(of_reader.forget)

@@ -15,7 +15,7 @@ from newsletter.publication.doors import capability, same_origin, too_many
 from newsletter.publication.kept import kept
 from newsletter.publication.limits import is_over
 from subscribers.models import Sentence, Subscriber
-from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
+from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
 from subscribers.pages.views import DAY, lost
 
 COUNTED_AFTER = timedelta(minutes=1)  # how old the numbers on the page of changes may be

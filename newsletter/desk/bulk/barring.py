@@ -10,7 +10,7 @@ from itertools import islice
 from newsletter.desk.bulk import files, importing
 from newsletter.desk.models import Errand
 from subscribers.importers import barring
-from subscribers.importers.suppression_file import Read, SuppressionList
+from subscribers.importers.barring import Read, SuppressionList
 
 BATCH = barring.BATCH
 

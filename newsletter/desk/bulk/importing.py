@@ -13,9 +13,9 @@ from typing import Protocol
 from newsletter.desk.bulk import files
 from newsletter.desk.models import Errand
 from subscribers.exporting import line
-from subscribers.importers import ahead, csv_file, merging
+from subscribers.importers import csv_file, merging
 from subscribers.importers.columns import Choices
-from subscribers.importers.refused import RefusedLines
+from subscribers.importers.csv_file import RefusedLines
 from subscribers.importers.rows import Row, Unreadable
 
 BATCH = merging.BATCH  # rows in one transaction
@@ -52,7 +52,7 @@ def batches(errand: Errand) -> Iterator[Batch]:
     path = files.path_of(errand, files.GIVEN)
     with csv_file.opened(path, choices_of(errand.chosen), is_checked=errand.cursor > 0) as table:
         rows = table.rows_and_cells(skipped=errand.cursor)
-        for lines in ahead.batches(rows, BATCH):
+        for lines in merging.batches(rows, BATCH):
             yield Batch(lines, table.names, table.bytes_read())
         yield Batch((), table.names, table.bytes_read())
 

@@ -38,7 +38,7 @@ def work(now: datetime, seconds: float = TURN_SECONDS) -> bool:
     errand = claim(now)
     if errand is None:
         return False
-    from subscribers.importers.encodings import FileError  # noqa: PLC0415 - as in `steps`
+    from subscribers.importers.csv_file import FileError  # noqa: PLC0415 - as in `steps`
 
     with translation.override(Publication.objects.current().language):  # of the reasons for which a line is refused
         try:

@@ -11,10 +11,8 @@ from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.issues.archiving import PREHEADER_MAX, SUBJECT_MAX
 from newsletter.mail.characters import single_line
 from newsletter.posts.importers.account import Account, Entry
-from newsletter.posts.importers.html.counts import THINGS
-from newsletter.posts.importers.html.notes import Remark
-from newsletter.posts.importers.imported import ImportedPost
-from newsletter.posts.importers.spool import Spool
+from newsletter.posts.importers.html.counts import THINGS, Remark
+from newsletter.posts.importers.imported import ImportedPost, Spool
 
 if TYPE_CHECKING:
     from newsletter.posts.importers.moving import Step

@@ -15,7 +15,7 @@ from newsletter.issues.archiving import Past
 from newsletter.posts.importers import linking
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.moving import Source, Step, steps
-from newsletter.posts.importers.pictures.finding import WebFinder
+from newsletter.posts.importers.pictures import WebFinder
 from newsletter.publication.models import Publication
 
 Stage = PostImport.Stage

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from newsletter.desk.intake.keeping import account_of
 from newsletter.desk.models import PostImport
-from newsletter.posts.importers.report import as_data, as_page
+from newsletter.posts.importers.account import as_data, as_page
 
 
 @require_safe

@@ -16,11 +16,11 @@ from newsletter.desk.models import PostImport
 from newsletter.desk.moving_in import showing
 from newsletter.desk.moving_in.forms import TrialForm, UploadForm
 from newsletter.desk.readers import handing_over as readers
+from newsletter.posts.importers.account import in_words
 from newsletter.posts.importers.imported import Rejected
-from newsletter.posts.importers.words import in_words
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
-from subscribers.importers.encodings import FileError
+from subscribers.importers.csv_file import FileError
 
 LATEST = 10
 PIECE = 1 << 20  # bytes

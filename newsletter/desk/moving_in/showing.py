@@ -12,9 +12,8 @@ from django.utils.translation import ngettext, pgettext_lazy
 
 from newsletter.desk.intake import keeping
 from newsletter.desk.models import EXPORTS_KEPT, PostImport, PostImportEntry
+from newsletter.posts.importers.account import LABELS, in_difference, in_words, remark_in_words
 from newsletter.posts.importers.html.counts import THINGS
-from newsletter.posts.importers.report import LABELS, in_difference, remark_in_words
-from newsletter.posts.importers.words import in_words
 
 State = PostImport.State
 DOTS: dict[str, str] = {

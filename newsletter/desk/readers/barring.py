@@ -18,8 +18,8 @@ from newsletter.desk.models import Errand
 from newsletter.desk.readers.importing import checked, file_field, pieces
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
-from subscribers.importers.encodings import FileError
-from subscribers.importers.suppression_file import SuppressionList
+from subscribers.importers.barring import SuppressionList
+from subscribers.importers.csv_file import FileError
 from subscribers.models import Suppression
 
 Reason = Suppression.Reason

@@ -12,7 +12,7 @@ from newsletter.desk.models import Errand
 from subscribers.addresses import one_line
 from subscribers.forms import PAUSE_DAYS_MAX
 from subscribers.models import Tag
-from subscribers.models.acts import REASON_LENGTH
+from subscribers.models.consents import REASON_LENGTH
 from subscribers.models.tags import TAGS_LENGTH_MAX, split_tags
 
 Kind = Errand.Kind

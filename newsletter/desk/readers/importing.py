@@ -26,12 +26,9 @@ from newsletter.desk.models import Errand
 from newsletter.publication import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
-from subscribers.importers import csv_file, sheets
-from subscribers.importers.columns import meaning
-from subscribers.importers.csv_file import Glimpse
-from subscribers.importers.encodings import FileError
-from subscribers.importers.names import KEPT, plain
-from subscribers.importers.programs import Program, recognised
+from subscribers.importers import csv_file
+from subscribers.importers.columns import KEPT, Program, meaning, plain, recognised
+from subscribers.importers.csv_file import FileError, Glimpse
 
 CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
 UNPACKED_MAX = 256 * 1024 * 1024  # bytes
@@ -192,8 +189,8 @@ def pieces(file: "UploadedFile[Any]") -> Iterator[bytes]:
         yield from iter(lambda: file.read(PIECE), b"")
         return
     try:
-        if sheets.is_workbook(file):
-            yield from sheets.lines(file)
+        if csv_file.is_workbook(file):
+            yield from csv_file.lines(file)
             return
         with zipfile.ZipFile(file) as packed, packed.open(_table_in(packed)) as table:
             yield from _limited(table)

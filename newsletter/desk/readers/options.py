@@ -17,7 +17,7 @@ from newsletter.desk.readers import acts, choosing, saving, story
 from newsletter.desk.readers.forms import FORMS
 from newsletter.desk.readers.notes import NoteForm
 from subscribers.admin import SubscriberAdmin
-from subscribers.filters import FIELDS, Field, Options
+from subscribers.finding import FIELDS, Field, Options
 from subscribers.models import Subscriber
 
 VERBS: dict[str, str] = {Errand.Kind.EXPORT: "export", Errand.Kind.SUPPRESS: "bar"}

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from newsletter.delivery.models import Reply, ReplyTag
 from newsletter.delivery.models.replies import ReplyQuerySet
 from newsletter.issues.models import Issue
-from subscribers.listing import ReadPaginator
+from subscribers.finding import ReadPaginator
 
 PER_PAGE = 30
 SHOWN = {"": "to_answer", "all": "by_readers", "others": "by_strangers"}  # by ?show=: a method of the replies

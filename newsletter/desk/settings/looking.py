@@ -26,7 +26,7 @@ from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed
 from newsletter.publication.forms import LookForm, PublicationForm
 from newsletter.publication.models import Publication
-from subscribers.mails import rendering
+from subscribers.mails import sending
 
 LETTER, SITE, WELCOME, NAMED, COURSE = "letter", "site", "welcome", "named", "course"
 KINDS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: the button, and the form that is looked at
@@ -90,7 +90,7 @@ def _mail() -> Mail:
     issue = Issue.objects.filter(items__isnull=False).order_by("-number").first()
     reader = example_reader(READER)
     if issue is None:
-        return rendering.answer(reader)
+        return sending.answer(reader)
     return copy_for(Mailing(issue=issue, **freeze(issue).columns()), reader, ids=(issue.number, 0))
 
 

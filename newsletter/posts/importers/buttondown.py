@@ -14,12 +14,10 @@ from django.utils.text import slugify
 
 from newsletter.posts.importers.archive import Archive
 from newsletter.posts.importers.folder.raw_html import replaced
-from newsletter.posts.importers.html.converting import Converted, as_typed, converted, shown
-from newsletter.posts.importers.html.places import with_places
-from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark
+from newsletter.posts.importers.html.converting import Converted, as_typed, converted, shown, with_places
+from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark, Spool
 from newsletter.posts.importers.moments import moment
-from newsletter.posts.importers.pictures.finding import ArchiveFinder, Finder, FolderFinder
-from newsletter.posts.importers.spool import Spool
+from newsletter.posts.importers.pictures import ArchiveFinder, Finder, FolderFinder
 
 TEXT_MAX = 50 * 1024**2  # bytes
 _MODE = re.compile(r"\A\s*<!--\s*buttondown-editor-mode:\s*(?P<mode>\w+)\s*-->\s*")

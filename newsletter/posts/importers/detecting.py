@@ -1,17 +1,70 @@
 """What a file or folder is: which program wrote it. Nothing is believed by its name alone."""
 
+import re
+from collections.abc import Sequence
 from datetime import tzinfo
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from newsletter.posts.importers import buttondown, markdown_folder, medium, mistaken, substack
+from newsletter.posts.importers import buttondown, markdown_folder, medium, substack
 from newsletter.posts.importers.archive import Archive
-from newsletter.posts.importers.folder.files.texts import InArchive, InFolder
-from newsletter.posts.importers.ghost.export import read
-from newsletter.posts.importers.ghost.source import Source as Ghost
+from newsletter.posts.importers.folder.files import InArchive, InFolder
+from newsletter.posts.importers.ghost import Source as Ghost
+from newsletter.posts.importers.ghost import read
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.moving import Source
-from newsletter.posts.importers.pictures.finding import ArchiveFinder, FolderFinder
-from newsletter.posts.importers.wordpress.source import Source as WordPress
+from newsletter.posts.importers.pictures import SUFFIXES as PICTURES
+from newsletter.posts.importers.pictures import ArchiveFinder, FolderFinder
+from newsletter.posts.importers.wordpress import Source as WordPress
+
+READERS = "it is a list of readers; readers have an import of their own"
+PAGE = "it is a page of HTML, not an export"
+FEED = "it is a feed, which has the latest posts at most; take the export of the program"
+DOCUMENT = "it is a document, not an export"
+ONLY_PICTURES = "it has pictures and no texts"
+UNPACKED = "it was unpacked; take the ZIP as the program gave it"
+THEME = "it is a theme, not an export"
+EMPTY = "it is empty"
+_PAGE = re.compile(rb"\s*(?:<!doctype\s+html|<html)", re.IGNORECASE)
+_FEED = re.compile(rb"<(?:feed|rdf:RDF)\b")
+_READERS = re.compile(  # a head with a column of addresses, in English or Chinese
+    rb"(?=[^\n]*[,;\t])(?:[^\n,;\t]{0,60}[,;\t])*\"?"
+    rb"(?:[\w ]{0,20}e-?mail|\xe9\x9b\xbb\xe5\xad\x90\xe9\x83\xb5\xe4\xbb\xb6)",
+    re.IGNORECASE,
+)
+_DOCUMENTS = (b"%PDF", b"\xd0\xcf\x11\xe0", b"{\\rtf")
+
+
+def of_file(head: bytes) -> str:
+    """Return what a file of these first bytes is; "" if nobody knows."""
+    if not head.strip():
+        return EMPTY
+    if head.startswith(_DOCUMENTS):
+        return DOCUMENT
+    if _PAGE.match(head):
+        return PAGE
+    if _FEED.search(head):
+        return FEED
+    return READERS if _READERS.match(head) else ""
+
+
+def of_files(names: Sequence[str]) -> str:
+    """Return what a ZIP or a folder with these files is; "" if nobody knows."""
+    paths = [PurePosixPath(name) for name in names]
+    endings = {path.suffix.lower() for path in paths}
+    own = {path.name for path in paths}
+    if not paths:
+        return EMPTY
+    if "[Content_Types].xml" in own or "mimetype" in own:
+        return DOCUMENT
+    if endings <= PICTURES:
+        return ONLY_PICTURES
+    if ".hbs" in endings or own & {"functions.php", "theme.toml", "theme.yaml"}:
+        return THEME
+    if endings <= {".csv", ".tsv", ".xlsx"}:
+        return READERS
+    is_unpacked = "posts.csv" in own or (".html" in endings and any("posts" in path.parts for path in paths))
+    return UNPACKED if is_unpacked else PAGE if ".html" in endings else ""
+
 
 HEAD = 4_096  # bytes that are looked at
 TEXT_MAX = 500 * 1024**2  # bytes of an export: ten times the largest that is known
@@ -33,7 +86,7 @@ def detected(path: Path, zone: tzinfo, site: str = "", most: int = TEXT_MAX) -> 
     if head.startswith(b"PK"):
         return _archive(Archive(path), zone, site, most)
     known = _feed(path, head, zone, site) if head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")) else None
-    return known or _table(path, head, zone, site, most) or _unknown(path, mistaken.of_file(head))
+    return known or _table(path, head, zone, site, most) or _unknown(path, of_file(head))
 
 
 def _unknown(path: Path, what: str = "") -> Source:
@@ -47,18 +100,18 @@ def _folder(path: Path, zone: tzinfo, site: str) -> Source:
             return found
     source = markdown_folder.Source(InFolder(path), zone, site)
     if next(source.articles(), None) is None:
-        return _unknown(path, mistaken.of_files([str(name) for name in source.texts.names]))
+        return _unknown(path, of_files([str(name) for name in source.texts.names]))
     return source
 
 
 def _feed(path: Path, head: bytes, zone: tzinfo, site: str) -> Source | None:
-    if mistaken.of_file(head):
+    if of_file(head):
         return None
     source = WordPress(path, zone, site)
     if b"<rss" not in head and b"<!DOCTYPE" not in head:
         return None
     if source.is_feed:
-        return _unknown(path, mistaken.FEED)
+        return _unknown(path, FEED)
     return source
 
 
@@ -99,7 +152,7 @@ def _archive(archive: Archive, zone: tzinfo, site: str, most: int) -> Source:
         return medium.Source(archive, zone)
     if large := next((name for name in archive.named(".json") if archive.members[name].file_size > most), ""):
         raise Rejected(f"its member {large[:80]!r} is larger than {most / 1024**2:.0f} MB; import_posts reads it")
-    return _unknown(archive.path, mistaken.of_files(list(archive.members)))
+    return _unknown(archive.path, of_files(list(archive.members)))
 
 
 def _ghost(archive: Archive, zone: tzinfo, site: str, most: int) -> Source | None:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.db import transaction
 
-from newsletter.posts.importers.pictures.finding import GHOST_URL
+from newsletter.posts.importers.pictures import GHOST_URL
 from newsletter.posts.models import Post
 from newsletter.posts.models.redirects import normal
 

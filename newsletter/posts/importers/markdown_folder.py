@@ -9,19 +9,22 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from newsletter.mail.characters import nfc, without_control
-from newsletter.posts.importers.folder.files import fields as read_fields
-from newsletter.posts.importers.folder.files.addresses import addresses
-from newsletter.posts.importers.folder.files.settings import ends_lines
-from newsletter.posts.importers.folder.files.texts import Texts, program_of
-from newsletter.posts.importers.folder.files.titles import with_titles
+from newsletter.posts.importers.folder import fields as read_fields
+from newsletter.posts.importers.folder.fields import (
+    addresses,
+    is_behind_a_password,
+    is_hidden,
+    unknown_wishes,
+    with_titles,
+)
+from newsletter.posts.importers.folder.files import Texts, ends_lines, program_of
 from newsletter.posts.importers.folder.shortcodes import as_markdown
 from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
 from newsletter.posts.importers.html.converting import as_typed, shown
 from newsletter.posts.importers.html.inlines import address
 from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
 from newsletter.posts.importers.markdown_breaks import with_hard_breaks
-from newsletter.posts.importers.pictures.finding import Finder
-from newsletter.posts.importers.visibility import is_behind_a_password, is_hidden, unknown_wishes
+from newsletter.posts.importers.pictures import Finder
 from newsletter.posts.models import BODY_MAX
 
 SUFFIXES = {".md", ".markdown", ".mdx", ".mkd", ".mdown"}

@@ -7,13 +7,12 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from newsletter.posts.importers.archive import Archive
-from newsletter.posts.importers.html.converting import converted
+from newsletter.posts.importers.html.converting import converted, with_places
 from newsletter.posts.importers.html.counts import counts
-from newsletter.posts.importers.html.places import with_places
 from newsletter.posts.importers.html.tree import Node, parse, serialised
 from newsletter.posts.importers.imported import Counts, ImportedPost, Rejected, Remark
 from newsletter.posts.importers.moments import moment
-from newsletter.posts.importers.pictures.finding import ArchiveFinder, Finder
+from newsletter.posts.importers.pictures import ArchiveFinder, Finder
 from newsletter.posts.text.measures import words_from_title
 
 STORY_MAX = 20 * 1024**2  # bytes

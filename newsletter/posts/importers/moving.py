@@ -13,7 +13,7 @@ from newsletter.posts.importers import linking
 from newsletter.posts.importers.account import Account, Entry, compared, with_raw
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected
-from newsletter.posts.importers.pictures.finding import Finder
+from newsletter.posts.importers.pictures import Finder
 from newsletter.posts.importers.raw_words import missing
 from newsletter.posts.importers.taking import Looked, Ready, look, make_ready
 from newsletter.posts.models.redirects import normal

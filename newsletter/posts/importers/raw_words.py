@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import unescape
 
-from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.importers.html.counts import Remark
 from newsletter.posts.markdown.render import render
 from newsletter.posts.text.han import HAN
 

@@ -11,11 +11,10 @@ from html import unescape
 from django.utils.text import slugify
 
 from newsletter.posts.importers.archive import Archive
-from newsletter.posts.importers.html.converting import Converted, converted, shown
-from newsletter.posts.importers.html.places import with_places
+from newsletter.posts.importers.html.converting import Converted, converted, shown, with_places
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark
 from newsletter.posts.importers.moments import moment
-from newsletter.posts.importers.pictures.finding import ArchiveFinder, Finder
+from newsletter.posts.importers.pictures import ArchiveFinder, Finder
 
 TABLE = "posts.csv"
 TABLE_MAX = 50 * 1024**2  # bytes

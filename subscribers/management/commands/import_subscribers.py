@@ -13,12 +13,10 @@ from django.db import connection
 from django.utils import timezone
 
 from subscribers.exporting import line as csv_line
-from subscribers.importers import ahead, csv_file, merging, sheets
-from subscribers.importers.columns import Choices
+from subscribers.importers import csv_file, merging
+from subscribers.importers.columns import COLUMNS, KEPT, Choices
+from subscribers.importers.csv_file import FileError, RefusedLines
 from subscribers.importers.deciding import Summary
-from subscribers.importers.encodings import FileError
-from subscribers.importers.names import COLUMNS, KEPT
-from subscribers.importers.refused import RefusedLines
 
 REASONS_SHOWN = 20
 BAR_WIDTH = 40  # characters
@@ -80,7 +78,7 @@ class Command(BaseCommand):
             refused.write(csv_line(kept.heading))
         at_once = merging.AHEAD if connection.vendor == "postgresql" else merging.BATCH
         rows = table.rows_and_cells() if refused else ((row, NO_CELLS) for row in table.rows())
-        for some in ahead.batches(rows, at_once):
+        for some in merging.batches(rows, at_once):
             reasons: list[tuple[int, str]] = []
             # B023: whoever gets the reasons has called before the next turn.
             summary.add(self.take([row for row, _cells in some], now, lambda *reason: reasons.append(reason)))  # noqa: B023
@@ -117,11 +115,11 @@ class Command(BaseCommand):
 def _table(file: Path) -> Iterator[Path]:
     """Yield a file of a table; a workbook is written as one for as long as it is read."""
     with file.open("rb") as octets:
-        if not sheets.is_workbook(octets):
+        if not csv_file.is_workbook(octets):
             yield file
             return
         with NamedTemporaryFile(suffix=".csv") as written:
-            written.writelines(sheets.lines(octets))
+            written.writelines(csv_file.lines(octets))
             written.flush()
             yield Path(written.name)
 

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.utils import timezone
 
 from subscribers.importers import barring
-from subscribers.importers.encodings import FileError
-from subscribers.importers.suppression_file import BOUNCED, COMPLAINED, MANUAL, SuppressionList
+from subscribers.importers.barring import BOUNCED, COMPLAINED, MANUAL, SuppressionList
+from subscribers.importers.csv_file import FileError
 
 REASONS_SHOWN = 20
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.utils import timezone
 
-from subscribers.models import Subscriber, Suppression, mail_budget
+from subscribers.models import Subscriber, Suppression, mails
 from subscribers.models.consents import Circumstances
 from subscribers.signup import sign_up
 from subscribers.tasks import send_confirmations
@@ -182,7 +182,7 @@ def test_no_more_mails_than_a_mailbox_may_get_in_a_day(admin_client, mailoutbox)
     reader = make_subscriber()
     reader.suppress("bounced")
     for _mail in range(3):
-        mail_budget.take(reader.email, timezone.now())
+        mails.take_from_budget(reader.email, timezone.now())
 
     page = do(admin_client, reader, "ask_back")
 

@@ -9,7 +9,7 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from subscribers import finding
 from subscribers.admin import SubscriberAdmin
-from subscribers.listing import FoundPaginator
+from subscribers.finding import FoundPaginator
 from subscribers.models import Tally
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 

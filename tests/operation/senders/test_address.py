@@ -5,7 +5,7 @@ from django.utils import timezone, translation
 
 from newsletter.mail.message import shouted
 from newsletter.operation.senders import address
-from subscribers.mails.rendering import answer
+from subscribers.mails.sending import answer
 from subscribers.models import Subscriber
 from tests.factories import make_publication
 

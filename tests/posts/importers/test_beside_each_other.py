@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.folder.shortcodes import as_markdown
-from newsletter.posts.importers.pictures.finding import find
+from newsletter.posts.importers.pictures import find
 from tests.posts.importers.test_line_ends import laid_out
 from tests.publication.pictures.test_uploads import picture
 

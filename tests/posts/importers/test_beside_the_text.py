@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.posts.importers.html.converting import converted
 from newsletter.posts.importers.imported import Rejected
-from newsletter.posts.importers.wordpress.texts import as_html
+from newsletter.posts.importers.wordpress_texts import as_html
 from tests.posts.importers.test_ghost import only
 from tests.posts.importers.test_others import posts, wxr
 

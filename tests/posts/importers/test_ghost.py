@@ -10,33 +10,17 @@ import pytest
 from django.core.management import call_command
 from django.utils import translation
 
-from newsletter.posts.importers.ghost import lexical, mobiledoc
-from newsletter.posts.importers.ghost.bodies import body_of
-from newsletter.posts.importers.ghost.export import read
-from newsletter.posts.importers.ghost.source import Source
+from newsletter.posts.importers.account import compared
+from newsletter.posts.importers.ghost import Source, body_of, read
+from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.markdown_breaks import with_hard_breaks
+from newsletter.posts.markdown.render import render
 from newsletter.posts.models import Image, Post, Redirect
 from tests.factories import make_publication
 from tests.publication.pictures.test_uploads import picture
 
 TAIPEI = ZoneInfo("Asia/Taipei")
-
-
-def doc(*children):
-    return json.dumps({"root": {"type": "root", "children": list(children)}})
-
-
-def para(*children):
-    return {"type": "paragraph", "children": list(children)}
-
-
-def words(text, format_=0):
-    return {"type": "extended-text", "text": text, "format": format_}
-
-
-def mobile(*sections, cards=(), markups=(), atoms=()):
-    return json.dumps({"version": "0.3.1", "sections": sections, "cards": cards, "markups": markups, "atoms": atoms})
 
 
 def source(*posts, **tables):
@@ -49,215 +33,53 @@ def only(*posts, **tables):
     return load()
 
 
-# --- Lexical ---
+# --- The text ---
+
+
+def card(markdown):
+    return {"lexical": json.dumps({"root": {"children": [{"type": "markdown", "markdown": markdown}]}})}
+
+
+def mobile_card(markdown):
+    cards, empty = [["card-markdown", {"cardName": "card-markdown", "markdown": markdown}]], [1, "p", []]
+    return {"mobiledoc": json.dumps({"sections": [[10, 0], empty], "cards": cards, "markups": [], "atoms": []})}
+
+
+@pytest.mark.parametrize("made", [card, mobile_card])
+def test_a_post_of_one_markdown_card_stays_as_it_was_typed(made):
+    row = made("**重點。**後面\n\n- 甲\n- 乙") | {
+        "html": "<p><strong>重點。</strong>後面</p><ul><li>甲</li><li>乙</li></ul>"
+    }
+
+    assert body_of(row).markdown == "**重點。**後面\n\n- 甲\n- 乙"
 
 
 @pytest.mark.parametrize(
-    ("nodes", "expected"),
+    "row",
     [
-        ([para(words("甲"), words("乙", 1), words("丙", 2))], "甲**乙***丙*"),
-        ([para(words("x", 3))], "***x***"),
-        ([para(words("刪", 4), words("線", 8), words("碼", 16))], "~~刪~~<u>線</u>`碼`"),
-        (
-            [para(words("H"), words("2", 32), words("O"), words("n", 64), words("標", 128))],
-            "H<sub>2</sub>O<sup>n</sup>==標==",
-        ),
-        ([para({"type": "link", "url": "https://e.org/", "children": [words("連結")]})], "[連結](https://e.org/)"),
-        ([para(words("一"), {"type": "linebreak"}, words("二"))], "一\\\n二"),
-        ([{"type": "heading", "tag": "h3", "children": [words("題")]}], "### 題"),
-        ([{"type": "quote", "children": [words("引")]}, {"type": "horizontalrule"}], "> 引\n\n---"),
-        (
-            [
-                {
-                    "type": "list",
-                    "listType": "number",
-                    "start": 3,
-                    "children": [
-                        {"type": "listitem", "children": [words("三")]},
-                        {
-                            "type": "listitem",
-                            "children": [
-                                {
-                                    "type": "list",
-                                    "listType": "bullet",
-                                    "children": [{"type": "listitem", "children": [words("內")]}],
-                                }
-                            ],
-                        },
-                        {"type": "listitem", "children": [words("四")]},
-                    ],
-                }
-            ],
-            "3. 三\n   - 內\n4. 四",
-        ),
-        ([{"type": "image", "src": "/a.png", "alt": "圖", "caption": "說明"}], '![圖](/a.png "說明")'),
-        ([{"type": "image", "src": "/a.png", "href": "https://e.org/"}], "[![](/a.png)](https://e.org/)"),
-        (
-            [{"type": "gallery", "images": [{"src": "/a.png"}, {"src": "/b.png", "alt": "乙"}], "caption": "兩張"}],
-            "![](/a.png)\n\n![乙](/b.png)\n\n兩張",
-        ),
-        (
-            [
-                {
-                    "type": "bookmark",
-                    "url": "https://e.org/",
-                    "metadata": {"title": "題", "description": "述", "author": "人", "publisher": "社"},
-                }
-            ],
-            "> [題](https://e.org/)\n>\n> 述\n>\n> 人 · 社",
-        ),
-        ([{"type": "callout", "calloutText": "記得<b>存檔</b>", "calloutEmoji": "💡"}], "> [!NOTE] 💡\n> 記得**存檔**"),
-        ([{"type": "button", "buttonText": "訂閱", "buttonUrl": "https://e.org/s"}], "[訂閱](https://e.org/s)"),
-        ([{"type": "codeblock", "code": "x = 1 < 2\n\ny", "language": "python"}], "```python\nx = 1 < 2\n\ny\n```"),
-        ([{"type": "html", "html": "<p>原<em>樣</em></p>"}], "原*樣*"),
-        ([{"type": "markdown", "markdown": "## 題\n\n**粗**"}], "## 題\n\n**粗**"),
-        (
-            [
-                {
-                    "type": "embed",
-                    "url": "https://youtu.be/dQw4w9WgXcQ",
-                    "html": '<iframe src="https://www.youtube.com/embed/dQw4w9WgXcQ?feature=oembed"></iframe>',
-                }
-            ],
-            "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
-        ),
-        (
-            [
-                {
-                    "type": "header",
-                    "header": "大",
-                    "subheader": "小",
-                    "buttonEnabled": True,
-                    "buttonText": "去",
-                    "buttonUrl": "/x",
-                }
-            ],
-            "## 大\n\n小\n\n[去](/x)",
-        ),
-        (
-            [
-                {
-                    "type": "product",
-                    "productTitle": "書",
-                    "productDescription": "好",
-                    "productButton": "買",
-                    "productUrl": "https://e.org",
-                    "productButtonEnabled": True,
-                }
-            ],
-            "#### 書\n\n好\n\n[買](https://e.org)",
-        ),
-        (
-            [
-                {
-                    "type": "call-to-action",
-                    "textValue": "<p>來吧</p>",
-                    "showButton": True,
-                    "buttonText": "好",
-                    "buttonUrl": "/y",
-                }
-            ],
-            "來吧\n\n[好](/y)",
-        ),
-        ([{"type": "video", "src": "/content/media/a.mp4", "caption": "片"}], "[a.mp4](/content/media/a.mp4)\n\n片"),
-        ([{"type": "audio", "src": "/content/media/a.mp3", "title": "歌"}], "[歌](/content/media/a.mp3)"),
-        (
-            [{"type": "file", "src": "/content/files/a.pdf", "fileTitle": "檔", "fileCaption": "註"}],
-            "[檔](/content/files/a.pdf)\n\n註",
-        ),
+        {"lexical": '{"root": {"children": [{"type": "paragraph", "children": [{"type": "text", "text": "甲"}]}]}}'},
+        {"lexical": '{"root": {"children": [{"type": "image", "src": "/a.png"}]}}'},
+        {"mobiledoc": '{"sections": [[1, "p", [[0, [], 0, "甲"]]]], "cards": []}'},
+        {"mobiledoc": '{"sections": [[10, 0]], "cards": [["hr", {}]]}'},
     ],
 )
-def test_each_node_and_card_of_lexical_has_its_markdown(nodes, expected):
-    assert body_of({"lexical": doc(*nodes)}).markdown == expected
-
-
-def test_the_small_picture_of_a_sound_is_named_where_no_page_was_stored():
-    sound = {"type": "audio", "src": "/content/media/a.mp3", "title": "歌", "thumbnailSrc": "/content/images/a.png"}
-
-    made = body_of({"lexical": doc(sound)})
-
-    assert made.markdown == "[歌](/content/media/a.mp3)"
-    assert [remark.effect.things["pictures"] for remark in made.remarks] == [-1]
-
-
-def test_a_toggle_folds_out_here_too():
-    text = body_of(
-        {"lexical": doc({"type": "toggle", "heading": "為什麼？", "content": "<p>因為<b>這樣</b>。</p>"})}
-    ).markdown
-
-    assert text == "<details><summary>為什麼？</summary><p>因為<strong>這樣</strong>。</p></details>"
+def test_a_text_that_ghost_made_no_page_of_is_rejected_with_what_to_do(row):
+    with pytest.raises(Rejected, match=r"^the export has no page of it; save it in Ghost and export again$"):
+        body_of({**row, "html": None})
 
 
 @pytest.mark.parametrize(
-    ("node", "kept", "named"),
+    "row",
     [
-        (
-            {"type": "email", "html": "<p>嗨 {first_name}</p>"},
-            "嗨 {first_name}",
-            "what only mails had is kept as a comment",
-        ),
-        ({"type": "poll", "question": "好嗎？"}, "好嗎？", "a box that is not known here (poll) is kept as a comment"),
+        {},
+        {"lexical": '{"root": {"children": [{"type": "paragraph", "children": []}]}}'},
+        {"mobiledoc": '{"sections": [[1, "p", [[0, [], 0, ""]]]], "cards": [], "atoms": [], "markups": []}'},
+        {"lexical": "{", "mobiledoc": "[]"},
+        {"lexical": '{"root": {"children": [{"type": []}]}}', "mobiledoc": '{"sections": [[10, 3]], "cards": []}'},
     ],
 )
-def test_what_has_no_place_on_the_page_is_kept_as_typed_and_named(node, kept, named):
-    made = body_of({"lexical": doc(para(words("前")), node)})
-
-    assert made.markdown.startswith("前\n\n<!--")
-    assert kept in made.markdown
-    assert [remark.what for remark in made.remarks] == [named]
-
-
-def test_the_paywall_line_is_kept_as_a_comment():
-    assert (
-        body_of({"lexical": doc(para(words("前")), {"type": "paywall"}, para(words("後")))}).markdown
-        == "前\n\n<!--members-only-->\n\n後"
-    )
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"root": 1}', "{" * 5000])
-def test_what_is_no_lexical_document_is_told(text):
-    with pytest.raises(lexical.NoLexical):
-        lexical.pieces(text)
-
-
-# --- Mobiledoc and Markdown ---
-
-
-@pytest.mark.parametrize(
-    ("document", "expected"),
-    [
-        (mobile([1, "p", [[0, [], 0, "甲"], [0, [0], 1, "乙"]]], markups=[["strong"]]), "甲**乙**"),
-        (
-            mobile([1, "p", [[0, [0, 1], 2, "連"]]], markups=[["em"], ["a", ["href", "https://e.org/"]]]),
-            "*[連](https://e.org/)*",
-        ),
-        (
-            mobile([1, "h2", [[0, [], 0, "題"]]], [3, "ol", [[[0, [], 0, "一"]], [[0, [], 0, "二"]]]]),
-            "## 題\n\n1. 一\n2. 二",
-        ),
-        (
-            mobile([1, "p", [[0, [], 0, "一"], [1, [], 0, 0], [0, [], 0, "二"]]], atoms=[["soft-return", "", {}]]),
-            "一\\\n二",
-        ),
-        (mobile([10, 0], cards=[["image", {"src": "/a.png", "alt": "x"}]]), "![x](/a.png)"),
-        (mobile([10, 0], cards=[["hr", {}]]), "---"),
-        (mobile([10, 0], cards=[["code", {"code": "x", "language": "js"}]]), "```js\nx\n```"),
-        (
-            mobile([10, 0], cards=[["card-markdown", {"cardName": "card-markdown", "markdown": "- 甲\n- 乙"}]]),
-            "- 甲\n- 乙",
-        ),
-        (mobile([1, "aside", [[0, [], 0, "旁"]]]), "> 旁"),
-        (mobile([2, "/old.png"]), "![](/old.png)"),
-    ],
-)
-def test_each_section_of_mobiledoc_has_its_markdown(document, expected):
-    assert body_of({"mobiledoc": document}).markdown == expected
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"sections": [[10, 3]], "cards": []}', '{"sections": 1}'])
-def test_what_is_no_mobiledoc_is_told(text):
-    with pytest.raises(mobiledoc.NoMobiledoc):
-        mobiledoc.pieces(text)
+def test_an_empty_draft_is_an_empty_post(row):
+    assert body_of({**row, "html": None}).markdown == ""
 
 
 @pytest.mark.parametrize(
@@ -538,9 +360,92 @@ def test_a_note_that_two_places_name_is_named_by_both():
 
 
 def test_a_film_in_a_card_of_markdown_is_a_link_and_named():
-    root = {"root": {"children": [{"type": "markdown", "markdown": '**粗**\n\n<video src="x.mp4"></video>'}]}}
-
-    made = body_of({"id": 1, "lexical": json.dumps(root)})
+    made = body_of({"id": 1, **card('**粗**\n\n<video src="x.mp4"></video>')})
 
     assert made.markdown == "**粗**\n\n[x.mp4](<x.mp4>)"
     assert "a film or sound stays at its old address" in [remark.what for remark in made.remarks]
+
+
+def of_page(html):
+    return body_of({"html": f"<p>前</p>{html}<p>後</p>"})
+
+
+def unnamed(body):
+    return compared(body.before, shown(body.markdown), body.remarks)
+
+
+@pytest.mark.parametrize(
+    ("html", "markdown"),
+    [
+        (
+            (
+                '<div class="kg-card kg-callout-card"><div class="kg-callout-text"><b>'
+                '<strong style="white-space: pre-wrap;">'
+                "粗</strong></b>與<i><em>斜</em></i></div></div>"
+            ),
+            "> **粗**與*斜*",
+        ),
+        (
+            (
+                '<div class="kg-card kg-audio-card"><audio src="/content/media/a.mp3"></audio>'
+                '<div class="kg-audio-title"></div></div>'
+            ),
+            "[a.mp3](/content/media/a.mp3)",
+        ),
+        (
+            '<div class="kg-card kg-header-card" data-kg-background-image="/content/images/b.jpg"><h2>大</h2></div>',
+            "![](/content/images/b.jpg)\n\n## 大",
+        ),
+        (
+            (
+                '<div class="kg-card kg-signup-card"><h2>訂閱</h2><form class="kg-signup-card-form"><button>Subscribe'
+                "</button><div>Email sent!</div></form><p>不寄廣告</p></div>"
+            ),
+            "## 訂閱\n\n不寄廣告",
+        ),
+        ("<!--kg-card-begin: html-->\n<p>原樣</p>\n<!--kg-card-end: html-->", "原樣"),
+        ('<p>請<a href="#/portal/signup">加入</a></p>', "請加入"),
+        ('<p>請<a href="https://old.example.org/#/portal/account">看</a></p>', "請看"),
+        (
+            '<img src="data:image/gif;base64,R0lGODlhAQAB" data-src="/content/images/a.jpg" alt="圖">',
+            "![圖](/content/images/a.jpg)",
+        ),
+        (
+            '<!--kg-gated-block:begin nonMember:true memberSegment:"" --><p>大家</p><!--kg-gated-block:end-->',
+            "大家",
+        ),
+    ],
+)
+def test_a_page_is_markdown_with_nothing_unnamed(html, markdown):
+    body = of_page(html)
+
+    assert body.markdown == f"前\n\n{markdown}\n\n後"
+    assert unnamed(body) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (
+            of_page(
+                '<!--kg-gated-block:begin nonMember:false memberSegment:"status:-free" --><p>祕密</p>'
+                "<!--kg-gated-block:end-->"
+            ),
+            "what only members saw is kept as a comment",
+        ),
+    ],
+)
+def test_what_not_everybody_saw_is_shown_to_nobody(body, what):
+    assert "祕密" in body.markdown
+    assert "祕密" not in render(body.markdown)
+    assert [one.what for one in body.remarks] == [what]
+    assert unnamed(body) == ()
+
+
+def test_a_box_of_podcasts_that_only_ghost_fills_is_named():
+    body = of_page(
+        '<iframe data-src="https://partner.transistor.fm/ghost/embed/x" data-kg-transistor-embed=""></iframe>'
+    )
+
+    assert [one.what for one in body.remarks] == ["a box that is not known here (transistor) is kept as a comment"]
+    assert unnamed(body) == ()

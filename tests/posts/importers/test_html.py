@@ -1,16 +1,25 @@
-# ruff: noqa: E501, ISC004 - HTML as Ghost writes it
 """HTML becomes Markdown that shows the same: words, links, pictures, marks, tables, code and footnotes."""
 
+import json
 from collections import Counter
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
+from django.utils import translation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsletter.posts.importers.account import compared
-from newsletter.posts.importers.html.converting import converted, measured, shown
+from newsletter.posts.importers.folder.shortcodes import as_markdown
+from newsletter.posts.importers.html.converting import NOWHERE, converted, measured, mended, shown, with_places
 from newsletter.posts.importers.html.tree import parse
+from newsletter.posts.importers.imported import Counts, Remark
 from newsletter.posts.importers.raw_words import missing
+from newsletter.posts.markdown.render import render
+from tests.factories import make_publication
+
+# ruff: noqa: E501, ISC004 - HTML as Ghost writes it
 
 
 def markdown(html):
@@ -243,3 +252,178 @@ def test_whatever_signs_stand_in_a_text_its_words_are_there_afterwards(blocks):
 
     assert shown(made.markdown).tokens == measured(parse(html)).tokens
     assert missing(html, made.markdown, made.remarks)[0] == Counter()
+
+
+def ends(markdown):
+    """Return what each link within the page leads to: the words of the heading."""
+    root = parse(render(markdown))
+    named = {node.attrs["id"]: node.text for node in root.walk() if node.attrs.get("id")}
+    return [named.get(link.attrs["href"][1:]) for link in root.all("a") if link.attrs.get("href", "").startswith("#")]
+
+
+@pytest.mark.parametrize(
+    ("link", "heading"),
+    [
+        ("第一章-開始", "第一章 開始"),  # GitHub, Hugo
+        ("第一章、開始！", "第一章、開始！"),  # Hexo
+        ("%E7%AC%AC%E4%B8%80%E7%AB%A0", "第一章"),
+        ("_1-安裝-node-js", "1. 安裝 Node.js"),  # VuePress
+        ("What-s-New", "What's new?"),
+        ("用-code-寫", "用 `code` 寫"),
+        ("連結-甲", "[連結](https://e.org) **甲**"),
+    ],
+)
+def test_a_link_finds_its_heading_by_letters_and_digits(link, heading):
+    text, remarks = mended(f"- [去](#{link})\n\n## 另一\n\n## {heading}\n\n## 又一", {})
+
+    assert remarks == ()
+    assert ends(text) == [parse(render(f"## {heading}")).text.strip()]
+
+
+def test_the_second_heading_of_the_same_words_has_a_number():
+    text, _remarks = mended("[一](#甲) [二](#甲-1)\n\n## 甲\n\n## 乙\n\n## 甲", {})
+
+    assert text.startswith("[一](#s1) [二](#s3)")
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "## 標題 {#own}",
+        "## 標題 {: #own .x}",
+        "## 標題\n{: #own}",
+        '<a name="own"></a>\n## 標題',
+        '## <a id="own"></a>標題',
+    ],
+)
+def test_a_name_that_was_given_by_hand_is_known(heading):
+    text, remarks = as_markdown(f"[去](#own)\n\n## 別的\n\n{heading}\n\n文")
+
+    assert ends(text) == ["標題"]
+    assert not [remark for remark in remarks if remark.is_loss]
+
+
+def test_a_link_that_leads_nowhere_is_named():
+    text, remarks = mended('[甲](#nowhere) <a href="#top">上</a>\n\n## 題\n\n`[乙](#no)`\n\n```\n[丙](#no)\n```', {})
+
+    assert text.startswith("[甲](#nowhere)")
+    assert [(one.what, one.detail, one.is_loss) for one in remarks] == [(NOWHERE, "#nowhere", True)]
+
+
+def test_notes_and_links_that_lead_here_stay():
+    text = "[甲](#intro) 註[^1] [乙](/p/1#x)\n\n## Intro\n\n[^1]: 註"
+
+    assert mended(text, {}) == (text, ())
+
+
+def test_names_of_html_are_those_of_its_headings():
+    made = with_places(
+        converted(
+            '<p><a href="#h-abc">甲</a> <a href="#ez-toc-1">乙</a> <a href="#p">丙</a></p><h2 id="h-abc">第一</h2>'
+            '<h3><span id="ez-toc-1"></span>第二</h3><p id="p">段</p>'
+        )
+    )
+
+    assert ends(made.markdown)[:2] == ["第一", "第二"]
+    assert [(one.what, one.detail) for one in made.remarks] == [(NOWHERE, "#p")]
+
+
+NOTHING = (Counter(), 0)
+
+
+def words(html, markdown="", remarks=()):
+    return sorted(missing(html, markdown, remarks)[0].elements())
+
+
+def test_words_that_the_post_does_not_show_are_missing():
+    assert words("<p>前</p><object><p>後 Word</p>", "前") == ["word", "後"]
+
+
+def test_a_word_in_pieces_is_one_word_and_one_of_two_lines_is_two():
+    assert missing("<p>Li<b>ne</b>s<br>end</p>", "Li<b>ne</b>s\\\nend", ()) == NOTHING
+    assert words("<p>one</p><p>two</p>", "onetwo") == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<script>let a = '<p>b</p>'</script><style>p { color: red }</style>",
+        '<!-- wp:paragraph {"a":"b"} --><!-- <p>c</p> -->',
+        '<img alt="a > b" data-attrs=\'{"c":"<p>d</p>"}\'>',
+        "<noscript><img><p>a</p></noscript><video><p>b</p></video>",
+        '[caption id="a" align="b"][/caption][gallery ids="1,2"]',
+        "https://e.org/a/b?c=d <a href='//e.org/a'>//e.org/a</a>",
+        "<sup>1</sup> 12 123",
+        "&nbsp;&hellip;&#8212;",
+    ],
+)
+def test_what_readers_never_saw_as_words_is_not_missing(html):
+    assert missing(html, "", ()) == NOTHING
+
+
+def test_what_never_ends_is_seen():
+    assert words("<p>a</p><video><p>b</p><!-- c", "") == ["a", "b", "c"]
+
+
+def test_a_remark_excuses_its_own_words_and_no_others():
+    remark = Remark("a button stays away", effect=Counts() - Counts(Counter({"subscribe": 1})))
+
+    assert words("<p>subscribe, subscribe, other</p>", "", [remark]) == ["other", "subscribe"]
+
+
+@pytest.mark.parametrize(
+    ("html", "markdown", "lost"),
+    [
+        ("<p><b>a</b> x <strong>b</strong> y <b>c</b></p>", "**a** x b y c", 2),
+        ("<p><b>a</b><b>b</b> x <b><strong>c</strong></b><b> </b></p>", "**ab** x **c**", 0),
+        ("<b><p>a</p><p>b</p></b>", "**a**\n\n**b**", 0),
+        ('<b style="font-weight:normal"><p>a</p><b>b</b></b>', "a\n\n**b**", 0),
+        ("<p><b><img></b>a</p>", "a", 0),
+    ],
+)
+def test_bold_runs_that_the_post_does_not_show_are_missing(html, markdown, lost):
+    assert missing(html, markdown, ())[1] == lost
+
+
+def test_a_page_full_of_beginnings_is_read_in_its_own_time():
+    assert missing("<video><!--<a '" * 20_000, "", ()) == (Counter({"a": 20_000}), 0)
+
+
+# --- The account ---
+
+
+def account_of(tmp_path, *texts):
+    rows = [{"id": f"p{n}", "slug": f"p{n}", "title": f"P{n}", "html": text} for n, text in enumerate(texts, 1)]
+    (tmp_path / "x.json").write_text(json.dumps({"db": [{"data": {"posts": rows}}]}))
+    out = StringIO()
+    call_command("import_posts", tmp_path / "x.json", "--dry-run", "--report", tmp_path / "a.html", stdout=out)
+    return out.getvalue(), (tmp_path / "a.html").read_text(), json.loads((tmp_path / "a.json").read_text())
+
+
+@pytest.fixture
+def _english(db):
+    make_publication()
+    with translation.override("en"):
+        yield
+
+
+@pytest.mark.usefixtures("_english")
+def test_a_post_that_loses_words_says_so_first(tmp_path):
+    said, page, data = account_of(
+        tmp_path, "<p>甲</p><form><p>填</p></form>", '<p>乙</p><form>x</form><video src="a.mp4"><p>後 <b>來</b></p>'
+    )
+
+    second = data["posts"][1]
+    assert (second["lost"], second["unnamed"][:2]) == (2, ["words missing: 後 來", "bold runs: -1"])
+    assert page.index("<h3>P2</h3>") < page.index("<h3>P1</h3>")
+    assert page.index('<li class="unnamed">words missing: 後 來</li>') < page.index("<li>a form is kept as a comment")
+    assert "p2: created; words missing: 後 來; bold runs: -1; " in said
+
+
+@pytest.mark.usefixtures("_english")
+def test_what_is_fewer_stands_first_and_in_colour(tmp_path):
+    _said, page, _data = account_of(tmp_path, '<p>甲</p><video src="a.mp4"></video><form><p>填 <b>b</b></p></form>')
+
+    rows = page.partition("<article>")[2].partition("<tbody>")[2].split("<tr")[1:]
+    assert ['class="fewer"' in row for row in rows] == [True, True, True, False]
+    assert ".unnamed, .fewer { color: " in page

@@ -12,11 +12,10 @@ from django.core.management import CommandError, call_command
 from django.utils import translation
 
 from newsletter.posts.importers import front_matter, markdown_folder
-from newsletter.posts.importers.fitting import fitting
-from newsletter.posts.importers.folder.files.texts import InFolder
+from newsletter.posts.importers.folder.files import InFolder
 from newsletter.posts.importers.imported import ImportedPost, Rejected
 from newsletter.posts.importers.markdown_folder import post_of
-from newsletter.posts.importers.taking import Taken, take
+from newsletter.posts.importers.taking import Taken, fitting, take
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag
 from tests.factories import make_publication
 from tests.publication.pictures.test_uploads import picture

@@ -8,10 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
-from newsletter.posts.importers import mistaken
+from newsletter.posts.importers import detecting
+from newsletter.posts.importers.account import SAYINGS, in_words
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
-from newsletter.posts.importers.words import SAYINGS, in_words
 from tests.factories import make_publication
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -27,14 +27,14 @@ def refusal(path):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("members.csv", "id,email,name\n1,a@e.org,A\n", mistaken.READERS),
-        ("list.csv", "Name;Email Address\nA;a@e.org\n", mistaken.READERS),
-        ("名單.csv", "姓名,電子郵件\n甲,a@e.org\n", mistaken.READERS),
-        ("page.html", "<!DOCTYPE html>\n<html><p>文</p></html>", mistaken.PAGE),
-        ("rss.xml", FEED, mistaken.FEED),
-        ("atom.xml", '<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"></feed>', mistaken.FEED),
-        ("a.pdf", "%PDF-1.7 …", mistaken.DOCUMENT),
-        ("a.json", "", mistaken.EMPTY),
+        ("members.csv", "id,email,name\n1,a@e.org,A\n", detecting.READERS),
+        ("list.csv", "Name;Email Address\nA;a@e.org\n", detecting.READERS),
+        ("名單.csv", "姓名,電子郵件\n甲,a@e.org\n", detecting.READERS),
+        ("page.html", "<!DOCTYPE html>\n<html><p>文</p></html>", detecting.PAGE),
+        ("rss.xml", FEED, detecting.FEED),
+        ("atom.xml", '<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"></feed>', detecting.FEED),
+        ("a.pdf", "%PDF-1.7 …", detecting.DOCUMENT),
+        ("a.json", "", detecting.EMPTY),
         ("posts.json", '{"posts": [{"title": "推文", "text": "文"}]}', "it has no posts of Ghost in it"),
         ("redirects.json", '[{"from": "/a", "to": "/b"}]', "it has no posts of Ghost in it"),
     ],
@@ -48,12 +48,12 @@ def test_a_file_says_what_it_is(tmp_path, name, text, said):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        ([], mistaken.EMPTY),
-        (["a.jpg", "b/c.PNG"], mistaken.ONLY_PICTURES),
-        (["members.csv"], mistaken.READERS),
-        (["[Content_Types].xml", "word/document.xml"], mistaken.DOCUMENT),
-        (["index.hbs", "package.json"], mistaken.THEME),
-        (["index.html", "a.css"], mistaken.PAGE),
+        ([], detecting.EMPTY),
+        (["a.jpg", "b/c.PNG"], detecting.ONLY_PICTURES),
+        (["members.csv"], detecting.READERS),
+        (["[Content_Types].xml", "word/document.xml"], detecting.DOCUMENT),
+        (["index.hbs", "package.json"], detecting.THEME),
+        (["index.html", "a.css"], detecting.PAGE),
     ],
 )
 def test_a_zip_and_a_folder_say_what_they_are(tmp_path, names, said):
@@ -73,7 +73,7 @@ def test_an_export_that_was_unpacked_says_so(tmp_path):
     (tmp_path / "posts" / "1.first.html").write_text("<p>文</p>")
     (tmp_path / "posts.csv").write_text("post_id,title\n1.first,題\n")
 
-    assert refusal(tmp_path) == mistaken.UNPACKED
+    assert refusal(tmp_path) == detecting.UNPACKED
 
 
 def test_what_nobody_knows_names_the_file(tmp_path):
@@ -97,12 +97,12 @@ def test_the_command_names_the_file_and_ends_with_an_error(db, tmp_path):
     with pytest.raises(CommandError) as refused:
         call_command("import_posts", str(tmp_path / "a.csv"))
 
-    assert (str(refused.value), refused.value.returncode) == (f"{tmp_path}/a.csv: {mistaken.READERS}", 1)
+    assert (str(refused.value), refused.value.returncode) == (f"{tmp_path}/a.csv: {detecting.READERS}", 1)
 
 
 def test_each_is_said_in_the_language_of_the_reader():
-    said = [text for name, text in vars(mistaken).items() if name.isupper() and isinstance(text, str)]
+    said = [text for name, text in vars(detecting).items() if name.isupper() and isinstance(text, str)]
 
     assert set(said) <= set(SAYINGS)
     with translation.override("zh-hant"):
-        assert in_words(mistaken.READERS) == "這是讀者名單；讀者有自己的匯入頁"
+        assert in_words(detecting.READERS) == "這是讀者名單；讀者有自己的匯入頁"

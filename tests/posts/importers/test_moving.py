@@ -11,7 +11,7 @@ from django.utils import translation
 
 from newsletter.posts.importers import markdown_folder, moving
 from newsletter.posts.importers.account import compared
-from newsletter.posts.importers.folder.files.texts import InFolder
+from newsletter.posts.importers.folder.files import InFolder
 from newsletter.posts.importers.imported import Counts, Remark
 from newsletter.posts.models import Post, Redirect, Rendering, Tag
 from tests.factories import make_publication

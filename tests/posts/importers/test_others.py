@@ -13,7 +13,7 @@ from django.utils import translation
 
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
-from newsletter.posts.importers.wordpress.texts import as_html, with_paragraphs
+from newsletter.posts.importers.wordpress_texts import as_html, with_paragraphs
 from newsletter.posts.models import Post
 from tests.factories import make_publication
 

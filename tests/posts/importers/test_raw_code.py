@@ -4,7 +4,7 @@ import pytest
 
 from newsletter.posts.importers.html.converting import converted
 from newsletter.posts.importers.raw_words import missing
-from newsletter.posts.importers.wordpress.texts import as_html
+from newsletter.posts.importers.wordpress_texts import as_html
 
 CODE = """<?php
 if ($a < 3 && $b > 2 && $url = "?a=1&copy=2") {

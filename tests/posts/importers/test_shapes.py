@@ -17,7 +17,7 @@ from newsletter.posts.importers.html.converting import converted, shown
 from newsletter.posts.importers.imported import ImportedPost, Rejected
 from newsletter.posts.importers.markdown_folder import post_of
 from newsletter.posts.importers.raw_words import missing
-from newsletter.posts.importers.wordpress.texts import as_html
+from newsletter.posts.importers.wordpress_texts import as_html
 from newsletter.posts.markdown.render import render
 from tests.posts.importers.shapes import blogs, buttondown, folders, ghost, medium, substack, wordpress, wxr
 from tests.support.independent import differences

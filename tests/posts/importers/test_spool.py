@@ -3,8 +3,8 @@
 import json
 
 from newsletter.posts.importers.account import Account, Entry
-from newsletter.posts.importers.ghost.export import read
-from newsletter.posts.importers.spool import IN_MEMORY, Spool
+from newsletter.posts.importers.ghost import read
+from newsletter.posts.importers.imported import IN_MEMORY, Spool
 
 
 def test_items_come_back_in_order_however_many_there_are():

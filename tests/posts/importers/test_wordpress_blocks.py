@@ -4,8 +4,7 @@ import pytest
 
 from newsletter.posts.importers.account import compared
 from newsletter.posts.importers.html.converting import converted, shown
-from newsletter.posts.importers.wordpress.galleries import Attachment, spelled
-from newsletter.posts.importers.wordpress.texts import as_html
+from newsletter.posts.importers.wordpress_texts import Attachment, as_html, spelled
 from tests.posts.importers.test_others import posts, wxr
 
 PICTURES = {

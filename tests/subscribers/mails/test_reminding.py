@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from subscribers import signup, tasks
-from subscribers.models import ConfirmationReminder, Subscriber, mail_budget
+from subscribers.models import ConfirmationReminder, Subscriber, mails
 from subscribers.models.consents import Circumstances
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
@@ -101,7 +101,7 @@ def test_a_reader_who_left_and_asked_again_is_not_pressed(at):
 def test_it_counts_among_the_three_mails_of_a_mailbox(stranger, at):
     later = NOW + TWO_DAYS
     for _mail in range(3):
-        assert mail_budget.take("reader@example.org", later)
+        assert mails.take_from_budget("reader@example.org", later)
 
     assert at(later) == 0
     assert not ConfirmationReminder.objects.exists()

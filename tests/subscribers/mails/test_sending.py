@@ -12,7 +12,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from subscribers import tasks
 from subscribers.mails import changing, sending
-from subscribers.mails.rendering import about_change
+from subscribers.mails.sending import about_change
 from subscribers.models import Subscriber, Unsent
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW

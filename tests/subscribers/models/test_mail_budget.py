@@ -9,7 +9,7 @@ from subscribers.mails import changing
 from subscribers.models import Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Circumstances
-from subscribers.models.mail_budget import MailBudget, take
+from subscribers.models.mails import MailBudget, take_from_budget
 from subscribers.signup import sign_up
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -19,27 +19,27 @@ HOUR = timedelta(hours=1)
 
 
 def spend(email: str) -> None:
-    assert [take(email, NOW) for _mail in range(3)] == [True, True, True]
+    assert [take_from_budget(email, NOW) for _mail in range(3)] == [True, True, True]
 
 
 # --- Taking ---
 
 
 def test_a_mailbox_has_three_mails_a_day():
-    assert [take("reader@example.org", NOW) for _mail in range(5)] == [True, True, True, False, False]
+    assert [take_from_budget("reader@example.org", NOW) for _mail in range(5)] == [True, True, True, False, False]
 
 
 def test_every_mailbox_has_its_own():
     spend("reader@example.org")
 
-    assert take("other@example.org", NOW)
+    assert take_from_budget("other@example.org", NOW)
 
 
 def test_a_mail_counts_for_24_hours():
     for hour in (0, 10, 20):
-        assert take("reader@example.org", NOW + hour * HOUR)
+        assert take_from_budget("reader@example.org", NOW + hour * HOUR)
 
-    hours = [hour for hour in range(21, 48) if take("reader@example.org", NOW + hour * HOUR)]
+    hours = [hour for hour in range(21, 48) if take_from_budget("reader@example.org", NOW + hour * HOUR)]
 
     assert hours == [24, 34, 44]
 
@@ -48,7 +48,7 @@ def test_a_mail_counts_for_24_hours():
 def test_in_no_24_hours_are_there_more_than_three():
     moments = [NOW + timedelta(minutes=17 * step) for step in range(400)]
 
-    taken = [moment for moment in moments if take("reader@example.org", moment)]
+    taken = [moment for moment in moments if take_from_budget("reader@example.org", moment)]
 
     assert len(taken) > 12
     assert all(fourth - first >= timedelta(hours=24) for first, fourth in zip(taken, taken[3:], strict=False))
@@ -57,11 +57,11 @@ def test_in_no_24_hours_are_there_more_than_three():
 def test_spellings_of_one_mailbox_share():
     spellings = ["v.ictim+1@gmail.com", "vi.ctim+2@googlemail.com", "VICTIM@gmail.com", "victim@gmail.com"]
 
-    assert [take(spelling, NOW) for spelling in spellings] == [True, True, True, False]
+    assert [take_from_budget(spelling, NOW) for spelling in spellings] == [True, True, True, False]
 
 
 def test_the_table_tells_no_address():
-    take("reader@example.org", NOW)
+    take_from_budget("reader@example.org", NOW)
 
     row = MailBudget.objects.get()
     assert len(row.mailbox) == 32
@@ -73,7 +73,7 @@ def test_the_table_tells_no_address():
 def test_of_twenty_at_the_same_moment_three_are_counted():
     def one(_number: int) -> bool:
         try:
-            return take("reader@example.org", NOW)
+            return take_from_budget("reader@example.org", NOW)
         finally:
             connection.close()
 
@@ -82,15 +82,15 @@ def test_of_twenty_at_the_same_moment_three_are_counted():
 
 
 def test_what_limits_nobody_is_forgotten_by_the_daily_task(clock):
-    take("old@example.org", NOW)
+    take_from_budget("old@example.org", NOW)
     clock.shift(HOUR)
-    take("new@example.org", NOW + HOUR)
+    take_from_budget("new@example.org", NOW + HOUR)
     clock.shift(23 * HOUR)
 
     tasks.forget_unconfirmed()
 
     assert MailBudget.objects.get().latest == NOW + HOUR
-    assert [take("new@example.org", NOW + 24 * HOUR) for _mail in range(3)] == [True, True, False]
+    assert [take_from_budget("new@example.org", NOW + 24 * HOUR) for _mail in range(3)] == [True, True, False]
 
 
 # --- The doors that take ---
@@ -137,7 +137,7 @@ def test_a_sign_up_that_needs_no_mail_takes_nothing():
     for _post in range(10):
         sign_up("reader@example.org", FORM, NOW)
 
-    assert [take("reader@example.org", NOW) for _mail in range(3)] == [True, True, False]
+    assert [take_from_budget("reader@example.org", NOW) for _mail in range(3)] == [True, True, False]
 
 
 def test_the_page_does_not_tell_that_the_budget_is_spent(sign_up):
@@ -175,7 +175,7 @@ def test_that_it_is_told_counts():
     changing.ask(reader, "new@example.net", NOW)
     changing.confirm(AddressChange.objects.get(), NOW)
 
-    assert [take("old@example.org", NOW) for _mail in range(3)] == [True, True, False]
+    assert [take_from_budget("old@example.org", NOW) for _mail in range(3)] == [True, True, False]
 
 
 def test_the_tries_of_one_mail_count_once(monkeypatch, settings):
@@ -187,7 +187,7 @@ def test_the_tries_of_one_mail_count_once(monkeypatch, settings):
 
     assert went_on == [False, False, False, True]
 
-    assert [take("reader@example.org", NOW) for _mail in range(3)] == [True, True, False]
+    assert [take_from_budget("reader@example.org", NOW) for _mail in range(3)] == [True, True, False]
 
 
 def path(reader: Subscriber) -> str:

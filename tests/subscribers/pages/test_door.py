@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from subscribers import tasks
 from subscribers.mails import freshening
 from subscribers.models import LinkWish, Subscriber, Suppression
-from subscribers.models.fresh_links import FreshLink
+from subscribers.models.mails import FreshLink
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import body
 

@@ -10,8 +10,8 @@ from newsletter.mail.due import LEASE
 from subscribers import tasks
 from subscribers.mails import freshening
 from subscribers.mails.sending import TRIES_MAX
-from subscribers.models import Subscriber, Suppression, mail_budget
-from subscribers.models.fresh_links import FreshLink
+from subscribers.models import Subscriber, Suppression, mails
+from subscribers.models.mails import FreshLink
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.mails.test_sending import Provider
@@ -110,7 +110,7 @@ def test_both_parts_of_the_mail_have_the_same_links_and_a_machine_says_so(ask, l
 
 def test_the_page_answers_the_same_when_nothing_is_sent(ask, letters, reader):
     with_mail = body(ask())
-    while mail_budget.take(reader.email, NOW):
+    while mails.take_from_budget(reader.email, NOW):
         pass
     FreshLink.objects.all().delete()
     without_budget = body(ask())

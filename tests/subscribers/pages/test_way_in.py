@@ -56,7 +56,7 @@ def test_what_was_typed_cannot_become_part_of_the_page(sign_up):
 
 
 def test_a_question_is_no_way_around_the_door(client, sign_up, monkeypatch):
-    monkeypatch.setattr("subscribers.admission.PER_HOUR", 0)
+    monkeypatch.setattr("subscribers.signup.PER_HOUR", 0)
 
     assert sign_up("gipi@gmial.com").status_code == 200
     assert sign_up("gipi@gmail.com", sure="yes").status_code == 429

@@ -23,13 +23,12 @@ from newsletter.issues.archiving import (
     standing,
     waiting,
 )
-from newsletter.posts.importers.account import Account, Entry
+from newsletter.posts.importers.account import Account, Entry, as_data, as_page
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.moving import Move, Source, move
-from newsletter.posts.importers.pictures.finding import GHOST_URL, Finder, FolderFinder, WebFinder
+from newsletter.posts.importers.pictures import GHOST_URL, Finder, FolderFinder, WebFinder
 from newsletter.posts.importers.progress import Progress
-from newsletter.posts.importers.report import as_data, as_page
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
 

@@ -1,7 +1,9 @@
-"""Which parts of a Markdown text are code. Pure."""
+"""Which parts of a Markdown text are code, and boxes of other programs as callouts of ours. Pure."""
 
 import re
 from collections.abc import Callable
+
+from newsletter.posts.markdown.structure import CALLOUTS
 
 CODE = re.compile(
     r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)"
@@ -35,3 +37,38 @@ def substituted(pattern: re.Pattern[str], change: Callable[[re.Match[str]], str]
             code = CODE.search(text, position)
         found = pattern.search(text, max(position, found.start() + 1))
     return "".join([*pieces, text[position:]])
+
+
+PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
+# Kinds of boxes elsewhere, and the one of ours that says nearly the same.
+KINDS = {
+    **{name: name.upper() for name in CALLOUTS},
+    **dict.fromkeys(
+        (
+            "info",
+            "abstract",
+            "summary",
+            "todo",
+            "question",
+            "example",
+            "quote",
+            "default",
+            "primary",
+            "message",
+            "secondary",
+        ),
+        "NOTE",
+    ),
+    **dict.fromkeys(("success", "hint", "check", "done"), "TIP"),
+    **dict.fromkeys(("danger", "error", "failure", "bug", "critical", "fail"), "CAUTION"),
+    **dict.fromkeys(("attention", "warn"), "WARNING"),
+}
+
+
+def quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
+
+
+def boxed(kind: str, title: str, inner: str) -> str:
+    head = f"[!{KINDS.get(kind.lower(), 'NOTE')}] {title.strip()}".rstrip()
+    return quoted(f"{head}\n{inner.strip()}")

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from newsletter.posts.importers.folder.code import outside_code, substituted
 from newsletter.posts.importers.html.converting import shown
-from newsletter.posts.importers.html.leaving import short
-from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.importers.html.counts import Remark, short
 from newsletter.posts.markdown.embeds import film
 
 _MEDIA = re.compile(

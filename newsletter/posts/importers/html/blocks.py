@@ -1,12 +1,34 @@
-"""Paragraphs, headings, lists, quotes, tables and code, written as Markdown. Pure."""
+"""Paragraphs, headings, lists, quotes, tables and code as Markdown; or as HTML, where that says too little. Pure."""
 
 import re
 from collections.abc import Callable, Iterator
 
-from newsletter.posts.importers.html.as_html import as_html
+from newsletter.posts.importers.html.footnotes import MARK
 from newsletter.posts.importers.html.inlines import Care, Place, inline, picture
 from newsletter.posts.importers.html.tree import BLOCK, SPOKEN, Node, serialised
 from newsletter.posts.markdown.embeds import film
+
+_CLEAN = frozenset(
+    {"href", "src", "alt", "title", "start", "colspan", "rowspan", "reversed", "datetime", "open", "dir"}
+)
+
+
+def as_html(nodes: list[Node | str]) -> str:
+    """Return the nodes as HTML with what our sanitiser keeps; the last way to write a block."""
+    whole = Node("div", children=[_clean(node) for node in nodes])
+    single = whole.children[0] if len(whole.children) == 1 else whole
+    return serialised(single if isinstance(single, Node) and single.name in BLOCK else whole).strip()
+
+
+def _clean(node: Node | str) -> Node | str:
+    if isinstance(node, str) or node.name == "!":
+        return node
+    attrs = {name: value for name, value in node.attrs.items() if name in _CLEAN}
+    if node.name == MARK:
+        return Node("sup", children=[node.attrs["number"]])
+    name = {"callout": "blockquote", "b": "strong", "i": "em"}.get(node.name, node.name)
+    return Node(name, attrs, [_clean(child) for child in node.children])
+
 
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\s*([\w+#.-]+)")
 _BARE = re.compile(r"(?:^|\s)([a-z][a-z0-9+#]{0,15})(?:\s|$)")

@@ -1,11 +1,11 @@
-"""What a text has: words, links, pictures and the rest, counted the same way before and after a move. Pure."""
+"""What a page has, counted, and what is left out of it, named. Pure."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from newsletter.posts.importers.html.tree import RAW, Node
+from newsletter.posts.importers.html.tree import RAW, Node, serialised
 from newsletter.posts.text.han import HAN
 
 # What the account lists, in its order.
@@ -139,3 +139,49 @@ def is_link(node: Node) -> bool:
     if words.rstrip("/") == href.rstrip("/"):  # an address that stands in the text: here every one is a link by itself
         return False
     return bool(words or node.first("img"))
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A difference that is known.
+
+    what: its kind, in words; detail: which one; effect: on the counts of the text.
+    is_loss: whether readers miss something that the old page had.
+    """
+
+    what: str
+    detail: str = ""
+    effect: Counts = field(default_factory=Counts)
+    is_loss: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.detail}" if self.detail else self.what
+
+
+KEPT_MAX = 2_000  # characters of what is kept as a comment
+type Nodes = list[Node | str]
+
+
+def left_out(node: Node, what: str, remarks: list[Remark], *, kept: str = "") -> Nodes:
+    """Leave a node out of what readers see, keep it in the text as a comment, and say so."""
+    typed = (kept or serialised(node)).strip()
+    remarks.append(Remark(what, short(typed), Counts() - counts(Node("", children=[node]))))
+    return [comment(typed)] if typed else []
+
+
+def comment(typed: str) -> Node:
+    safe = re.sub(r"\n\s*\n+", "\n", typed[:KEPT_MAX]).replace("--", "- -").replace("<", "‹").replace(">", "›")
+    return Node("!", children=[f" {safe} "])
+
+
+def short(typed: str) -> str:
+    words = " ".join(typed.split())
+    return words[:80] + ("…" if len(words) > 80 else "")
+
+
+def paragraph(*children: Node | str) -> Node:
+    return Node("p", children=list(children))
+
+
+def link_to(href: str, words: str) -> Node:
+    return Node("a", {"href": href}, [words])

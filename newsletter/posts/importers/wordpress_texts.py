@@ -1,16 +1,102 @@
-"""The text of a WordPress post as HTML: paragraphs where the old editor had none, its short codes, its footnotes. Pure.
+"""Short codes of plug-ins that many texts of WordPress have: footnotes in the text, and formulas. Pure.
 
-Source: wpautop and do_shortcode of wp-includes/formatting.php and shortcodes.php.
-"""
+Sources: Easy Footnotes and Simple Footnotes ([footnote], [ref]), Easy Footnotes for Gutenberg ([efn_note]), Modern
+Footnotes ([mfn]), Jetpack's and WP QuickLaTeX's formulas ([latex], $latex …$)."""
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape, unescape
+from urllib.parse import urlsplit
 
-from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.importers.html.counts import Remark
 from newsletter.posts.importers.html.tree import BLOCK, with_code_escaped
-from newsletter.posts.importers.wordpress.plugins import written_out
+from newsletter.posts.importers.pictures import SUFFIXES
 from newsletter.posts.markdown.embeds import film
+
+_NOTE = re.compile(
+    r"\s?\[(?P<name>footnote|efn_note|ref|fn|mfn|modern_footnote)(?:\s[^\]\n]{0,100})?\](?P<words>(?:(?!\[/?(?P=name)\b).)+?)\[/(?P=name)\]",
+    re.DOTALL,
+)
+_FORMULA = re.compile(
+    r"\$latex\s+(?P<dollars>[^$\n]{1,500})\$|\[latex(?:page)?\](?P<named>[^\[\]]{1,500})\[/latex(?:page)?\]"
+)
+_PLUGIN_CODE = re.compile(r"<(?P<name>pre|code|script|style)\b.*?</(?P=name)>", re.DOTALL | re.IGNORECASE)
+
+
+def written_out(text: str) -> str:
+    """Return a text with the notes of plug-ins as links to a list at its end, and with formulas as code."""
+    notes: list[str] = []
+    pieces, position = [], 0
+    for code in _PLUGIN_CODE.finditer(text):
+        pieces += [_plain(text[position : code.start()], notes), code[0]]
+        position = code.end()
+    found = "".join([*pieces, _plain(text[position:], notes)])
+    items = "".join(
+        f'<li id="plug-note-{number}">{words} <a href="#plug-note-{number}-link">↩</a></li>'
+        for number, words in enumerate(notes, 1)
+    )
+    return f'{found}\n\n<ol class="footnotes">{items}</ol>' if items else found
+
+
+def _plain(text: str, notes: list[str]) -> str:
+    def note(found: re.Match[str]) -> str:
+        notes.append(found["words"].strip())
+        number = len(notes)
+        return f'<sup><a href="#plug-note-{number}" id="plug-note-{number}-link">{number}</a></sup>'
+
+    if "[" in text:
+        text = _NOTE.sub(note, text)
+    return _FORMULA.sub(_formula, text) if "latex" in text else text
+
+
+def _formula(found: re.Match[str]) -> str:
+    typed = (found["dollars"] or found["named"]).strip()
+    return f"<code>{typed if '&' in typed else escape(typed, quote=False)}</code>"
+
+
+_GALLERY = re.compile(r"\[gallery(?P<args>(?:\s[^\]\n]{0,500})?)\]")
+_IDS = re.compile(r"\b(?:ids|include)=[\"']?(?P<ids>[\d,\s]{1,400})")
+_GALLERY_BLOCK = re.compile(r"<!--\s*wp:block\s*\{\"ref\":(?P<ref>\d{1,12})[^\n>]{0,300}?/-->")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A picture that was uploaded. parent: the number of the text it was uploaded for."""
+
+    address: str
+    alt: str = ""
+    caption: str = ""
+    parent: str = ""
+
+    @property
+    def is_picture(self) -> bool:
+        path = urlsplit(self.address).path
+        return "." + path.rpartition(".")[2].lower() in SUFFIXES
+
+    def as_html(self) -> str:
+        words = f"<figcaption>{self.caption}</figcaption>" if self.caption else ""
+        return f'<figure><img src="{escape(self.address)}" alt="{escape(self.alt)}">{words}</figure>'
+
+
+def spelled(text: str, number: str, pictures: Mapping[str, Attachment], blocks: Mapping[str, str]) -> str:
+    """Return a text with its galleries and the blocks that many texts share, written out. number: of the text itself.
+
+    A gallery without numbers has all pictures of its text. What is not in the export stays as it was typed.
+    """
+
+    def gallery(found: re.Match[str]) -> str:
+        ids = _IDS.search(found["args"])
+        named = [pictures.get(one.strip()) for one in ids["ids"].split(",")] if ids else []
+        own = named if ids else [one for one in pictures.values() if one.parent == number and number]
+        shown = [one.as_html() for one in own if one and one.is_picture]
+        is_whole = shown and len(shown) == len([one for one in own if one is None or one.is_picture])
+        return f'\n\n<figure class="wp-block-gallery">{"".join(shown)}</figure>\n\n' if is_whole else found[0]
+
+    text = _GALLERY_BLOCK.sub(lambda found: blocks.get(found["ref"], found[0]), text)
+    return _GALLERY.sub(gallery, text)
+
 
 _BLOCK = re.compile(rf"^\s*</?(?:{'|'.join(sorted(BLOCK))}|figcaption|!--)\b", re.IGNORECASE)
 _CAPTION = re.compile(r"\[caption[^\]]{0,500}\](?P<inner>.*?)\[/caption\]", re.DOTALL)

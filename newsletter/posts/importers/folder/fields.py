@@ -1,20 +1,77 @@
-"""What the front matter of a Markdown file says of its post. Pure."""
+"""What front matter and the name of a file say of a post. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, tzinfo
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
+from urllib.parse import urlsplit
 
 from django.utils.text import slugify
 
 from newsletter.mail.characters import single_line
+from newsletter.posts.importers.folder.code import outside_code
 from newsletter.posts.importers.front_matter import Value
+from newsletter.posts.importers.html.inlines import Place, address, escaped
 from newsletter.posts.importers.imported import Remark, TagPage
 from newsletter.posts.importers.moments import moment
-from newsletter.posts.importers.visibility import KNOWN, is_yes_or_no
 from newsletter.posts.markdown.lines import without_closing_hashes
 from newsletter.posts.models import tag_names
 from newsletter.posts.text.measures import words_from_title
+
+YES, NO = {"true", "yes", "on", "1", "y"}, {"false", "no", "off", "0", "n"}
+HIDES_IF_YES = {"draft", "unlisted", "hidden", "private", "ignore", "wip", "archived", "members_only", "paid"}
+HIDES_IF_NO = {"published", "publish", "public", "visible", "listed", "render"}
+STATES = {"status", "visibility", "access", "state"}  # keys whose value is a word
+PUBLIC_STATES = {"published", "publish", "public", "visible", "open", "everyone", "all", "live", "done"}
+SECRETS = {"password", "passwd", "passphrase"}  # Hexo's and WordPress's ways to ask a reader for a word
+# Keys that look as if they said who may read, and that nobody has looked at.
+SUSPICIOUS = (
+    "visib",
+    "publi",
+    "draft",
+    "privat",
+    "hidden",
+    "secret",
+    "member",
+    "paywall",
+    "access",
+    "restrict",
+    "protect",
+)
+KNOWN = HIDES_IF_YES | HIDES_IF_NO | STATES | SECRETS | {"published_at", "publishdate", "date_published", "pubdate"}
+
+
+def is_yes_or_no(text: str) -> bool:
+    return text.lower() in YES | NO
+
+
+def is_hidden(fields: Mapping[str, Value], name: PurePath) -> bool:
+    """Return whether an article must come in as a draft, date or not. name: of its file in the folder."""
+    return any(part in {"_drafts", "drafts"} for part in name.parts[:-1]) or any(
+        _hides(key, value) for key, value in fields.items()
+    )
+
+
+def is_behind_a_password(fields: Mapping[str, Value]) -> bool:
+    return any(fields.get(key) for key in SECRETS)
+
+
+def _hides(key: str, value: Value) -> bool:
+    said = (value if isinstance(value, str) else " ".join(value)).lower()
+    if key in SECRETS:
+        return said != ""
+    if key in STATES:
+        return said not in PUBLIC_STATES | YES | {""}
+    return (key in HIDES_IF_YES and said in YES) or (key in HIDES_IF_NO and said in NO)
+
+
+def unknown_wishes(fields: Mapping[str, Value]) -> Iterator[str]:
+    """Yield a sentence for each key that may say who may read, and that counts for nothing here."""
+    for key, value in fields.items():
+        if key not in KNOWN and any(part in key for part in SUSPICIOUS):
+            said = value if isinstance(value, str) else ", ".join(value)
+            yield f"its key {key!r} ({said}) says nothing to this importer"
+
 
 DATE_MAX = 80  # characters
 SLUG_MAX = 120
@@ -157,3 +214,62 @@ def without_place(fields: Mapping[str, Value]) -> Iterator[Remark]:
 
 def _shown(value: Value) -> str:
     return value if isinstance(value, str) else ", ".join(value)
+
+
+# Folders that a program takes texts from, and that no address names.
+_ROOTS = frozenset({"content", "source", "_posts", "_drafts", "src", "docs", "pages", "static", "website", "_pages"})
+_MADE = re.compile(r":\w+|\{\{")  # a pattern of addresses, not an address
+
+
+def addresses(fields: Mapping[str, Value], name: PurePosixPath, at: datetime | None) -> tuple[str, ...]:
+    """Return the paths at which the text may have been read, those that it names itself first."""
+    own = [first_of(fields, key) for key in ("permalink", "url")]
+    own += list_of(fields, "aliases", "alias", "redirect_from")
+    named = [path for text in own if (path := _path(text))]
+    guessed = [path for path in _guesses(fields, name, at) if path not in {"/", ""}]
+    return tuple(dict.fromkeys([*named, *guessed]))
+
+
+def _path(text: str) -> str:
+    text = text.strip()
+    if not text or _MADE.search(text) or " " in text:
+        return ""
+    path = urlsplit(text).path
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _guesses(fields: Mapping[str, Value], name: PurePosixPath, at: datetime | None) -> list[str]:
+    own, language = without_language(name)
+    stem = name.parent.name if own.lower() in {*INDEX, "readme"} and name.parent.name else own
+    folders = list((name.parent.parent if stem != own else name.parent).parts)
+    is_blog = bool({"_posts", "_drafts", "blog"} & set(folders))
+    sections = [part for part in folders if part not in _ROOTS]
+    slug = first_of(fields, "slug").strip("/") or DAY_IN_NAME.sub("", stem)
+    section = "/".join(sections)
+    prefix = f"/{section}" if section else ""
+    found = [f"{prefix}/{slug}"]
+    if first_of(fields, "slug").startswith("/"):
+        found.insert(0, f"/{slug}")
+    if at and (is_blog or DAY_IN_NAME.match(stem)):
+        day = f"{at:%Y/%m/%d}"
+        found += [f"/{day}/{slug}", f"/{day}/{slug}.html", f"{prefix}/{day}/{slug}", f"/{at:%Y/%m}/{slug}"]
+        for category in tags({key: value for key, value in fields.items() if key.startswith("categor")})[:2]:
+            found += [f"/{category.lower()}/{day}/{slug}.html", f"/{category.lower()}/{slug}"]
+    if stem == own:
+        found.append(f"{prefix}/{slug}.html")
+    return [*(f"/{language}{path}" for path in found[:1] if language), *found]
+
+
+_LINK = re.compile(
+    r"\{%-?\s*post_link\s+(?P<quote>[\"']?)(?P<slug>[^\s\"'%]{1,200})(?P=quote)\s*(?:true|false)?\s*-?%\}"
+)
+
+
+def with_titles(text: str, title_of: Callable[[str], str]) -> str:
+    """Return the text with the title of the post in each such link. title_of: "" for a post that nobody knows."""
+
+    def titled(found: re.Match[str]) -> str:
+        title = title_of(found["slug"])
+        return f"[{escaped(title, Place(in_link=True))}]({address(found['slug'])}.md)" if title else found[0]
+
+    return outside_code(text, lambda part: _LINK.sub(titled, part)) if "post_link" in text else text
