@@ -373,10 +373,10 @@ BY_WHOM = {
         "newsletter.posts.syndication": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
         "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
         "newsletter.posts.responsive_images": "PICTURE",
-        "newsletter.posts.markdown.scrolling": "PART CAPTION TAG",
+        "newsletter.posts.markdown.figures": "PART CAPTION TAG",
         "newsletter.posts.writers": "_named",
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
-        "newsletter.posts.templatetags.outline": "HEADING NOTE",
+        "newsletter.posts.templatetags.reading": "HEADING NOTE",
         "newsletter.posts.templatetags.printed": "_LINK _TAG _SHOWN",
     },
     "servers that the author chose: a provider's replies, his domain's records": {
@@ -388,12 +388,10 @@ BY_WHOM = {
     },
     "authors, who may lose a second of their own: tests/posts/test_long_texts.py": {
         "newsletter.issues.archiving": "_NUMBER",
-        "newsletter.posts.old_addresses.desk": "_POST _WEB",
+        "newsletter.posts.old_addresses": "_POST _WEB",
         "newsletter.issues.forms": "NUMBER",
         "newsletter.posts.markdown.blocks": "TABLE_RULE UNDERLINE ENDS_SENTENCE NOTE",
-        "newsletter.posts.proofreading.brackets": "without_partner _unpaired _is_number_or_smile",
-        "newsletter.posts.markdown.embeds": "YOUTUBE VIMEO START IFRAME",
-        "newsletter.posts.text.han": "HAN_CHARACTER LATIN_WORD",
+        "newsletter.posts.markdown.figures": "YOUTUBE VIMEO START IFRAME",
         "newsletter.publication.models": "Publication.spelled",
         "newsletter.posts.models.images": "ADDRESS Image.markdown",
         "newsletter.posts.importers.buttondown": "_MODE _HTML _TEMPLATE Source.keys",
@@ -462,8 +460,7 @@ BY_WHOM = {
         "newsletter.posts.markdown.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK "
         "NEAR EMPHASIS SOFT_BREAK _without_break",
         "newsletter.posts.markdown.lines": "FENCE HEADING QUOTE RULE MARKER "
-        "SIGN DEFINITION INVITES_LIST HTML_BLOCK HTML_LONG",
-        "newsletter.posts.markdown.lists": "end_of_fence",
+        "SIGN DEFINITION INVITES_LIST HTML_BLOCK HTML_LONG end_of_fence",
         "newsletter.posts.markdown.render": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
         "newsletter.mail.signatures": "SPACES FIELD_END",
         "subscribers.importers.states": "_known_state",
@@ -472,19 +469,18 @@ BY_WHOM = {
         "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",
         "newsletter.posts.proofreading.rules": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
         "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
-        "_touches_han _url heavy_pictures HAN_NUMBERED OUTLINE",
-        "newsletter.posts.proofreading.placeholders": "MERGE_FIELD",
+        "_touches_han _url heavy_pictures HAN_NUMBERED OUTLINE without_partner _unpaired _is_number_or_smile",
         "newsletter.posts.proofreading.check": "line_numbers",
         "newsletter.posts.proofreading.masking": "FRONT_MATTER RAW _without_raw INLINE_CODE "
         "DESTINATION DEFINITION AUTOLINK TAG "
-        "BARE_URL _hidden _inside _is_indented_code",
+        "BARE_URL _hidden _inside _is_indented_code MERGE_FIELD",
         "newsletter.posts.models.renderings": "rendered_anew",
         "newsletter.posts.search.snippets": "_window _word_begins",
         "newsletter.posts.markdown.structure": "CALLOUT TASK INDENTED LANGUAGE",
         "newsletter.posts.templatetags.reading": "_BREAKS _WIDE",
         "newsletter.posts.proofreading.terms": "ARROW _pattern",
         "newsletter.posts.text.measures": "BLOCK SENTENCE ENDS_SENTENCE CLAUSE_END "
-        "WORD_IN_TITLE words_from_title _joined _cut",
+        "WORD_IN_TITLE words_from_title _joined _cut HAN_CHARACTER LATIN_WORD",
     },
 }
 # Calls that look for a normal form of a text, by themselves or inside a library, and why each is no danger.

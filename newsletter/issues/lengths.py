@@ -8,8 +8,8 @@ from hashlib import sha256
 from django.core.cache import caches
 
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.posts.addresses import address
 from newsletter.posts.models import Post, with_renderings
+from newsletter.posts.models.posts import address
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 

@@ -25,8 +25,8 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.shifts import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
 from newsletter.issues.shifts import Shift as Shift  # noqa: PLC0414
-from newsletter.posts.addresses import around
 from newsletter.posts.models import Image, Post, PostQuerySet, with_covers
+from newsletter.posts.models.posts import around
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 

@@ -9,7 +9,7 @@ from django.core.cache import caches
 from newsletter.issues.lengths import KEPT_SECONDS, with_contents
 from newsletter.issues.models import Issue
 from newsletter.mail.text.salutations import without_names
-from newsletter.posts import markdown
+from newsletter.posts.markdown import render
 from newsletter.posts.text import measures
 
 OPENING_LENGTH = 70  # characters: two lines
@@ -42,9 +42,7 @@ def bound(year: int, now: datetime) -> Volume | None:
 
 def opening(introduction: str) -> str:
     """Return the first whole sentences of an introduction; only what stands before its first empty line is read."""
-    return measures.excerpt(
-        without_names(markdown.render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH
-    )
+    return measures.excerpt(without_names(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH)
 
 
 def with_openings(issues: Iterable[Issue]) -> list[Issue]:

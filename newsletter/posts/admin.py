@@ -29,7 +29,7 @@ from newsletter.posts.models import (
     Tag,
     WorkingCopy,
 )
-from newsletter.posts.old_addresses.desk import RedirectAdmin
+from newsletter.posts.old_addresses import RedirectAdmin
 from newsletter.posts.patterns import KEEP, PatternAdmin, PatternedAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.saving import ENTER, PUBLISH, REST, UPDATE, is_in_place

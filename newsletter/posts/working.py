@@ -18,7 +18,7 @@ from django.utils import timezone
 from newsletter.posts.forms import PostForm
 from newsletter.posts.models import Post, Revision, Tag, WorkingCopy, tag_names
 from newsletter.posts.models.renderings import Rendering
-from newsletter.posts.models.working_copies import FIELDS as COPIED
+from newsletter.posts.models.revisions import COPIED
 from newsletter.posts.saving import PUBLISH, UPDATE, InPlaceAdmin, StaleText, document_of, is_auto, is_in_place
 from newsletter.posts.search.index import index_post
 from newsletter.posts.writers import OwnDraftsAdmin

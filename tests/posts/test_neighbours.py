@@ -3,16 +3,13 @@ from datetime import timedelta
 import pytest
 
 from newsletter.posts.models import Post
-from newsletter.posts.neighbours import company, joined
 from tests.factories import PUBLISHED_AT, make_post
 
 pytestmark = pytest.mark.django_db
 
 
 def beside(post):
-    found = company(post.pk, PUBLISHED_AT)
-    assert found.post == post
-    return found.older, found.newer
+    return Post.objects.listed(PUBLISHED_AT).beside(post)
 
 
 def test_the_neighbours_are_those_in_time_and_the_ends_have_one():
@@ -29,51 +26,9 @@ def test_posts_of_one_moment_are_neighbours_by_number():
     assert beside(third) == (second, None)
 
 
-def test_an_only_post_has_no_neighbours():
-    assert beside(make_post()) == (None, None)
-
-
 def test_drafts_and_what_is_to_come_are_no_neighbours():
     post = make_post()
     make_post(published_at=None)
     make_post(published_at=PUBLISHED_AT + timedelta(seconds=1))
 
     assert beside(post) == (None, None)
-
-
-def test_a_post_comes_with_its_company_by_one_query(django_assert_num_queries):
-    posts = [make_post(published_at=PUBLISHED_AT - timedelta(days=n)) for n in range(9)]
-    draft = make_post(published_at=None)
-
-    with django_assert_num_queries(1):
-        found = company(posts[4].pk, PUBLISHED_AT, [posts[8].pk, draft.pk, posts[5].pk])
-
-    assert (found.post, found.older, found.newer) == (posts[4], posts[5], posts[3])
-    assert found.others == [posts[8], posts[5]]
-
-
-def test_others_do_not_pass_for_neighbours():
-    posts = [make_post(published_at=PUBLISHED_AT - timedelta(days=n)) for n in range(9)]
-
-    found = company(posts[4].pk, PUBLISHED_AT, [posts[2].pk, posts[6].pk, posts[3].pk])
-
-    assert (found.older, found.newer) == (posts[5], posts[3])
-
-
-def test_others_that_are_found_later_join_by_one_query(django_assert_num_queries):
-    posts = [make_post(f"第{n}篇") for n in range(6)]
-    draft = make_post(published_at=None)
-    found = company(posts[2].pk, PUBLISHED_AT)
-
-    with django_assert_num_queries(1):
-        more = joined(found, Post.objects.listed(PUBLISHED_AT), [posts[5].pk, draft.pk, posts[0].pk])
-
-    assert (more.post, more.older, more.newer) == (found.post, found.older, found.newer)
-    assert more.others == [posts[5], posts[0]]
-
-
-def test_what_readers_may_not_see_has_no_company():
-    post, draft = make_post(), make_post(published_at=None)
-
-    assert company(draft.pk, PUBLISHED_AT, [post.pk]) is None
-    assert company(10**17, PUBLISHED_AT) is None

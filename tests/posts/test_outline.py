@@ -1,5 +1,5 @@
 from newsletter.posts.markdown.render import render
-from newsletter.posts.templatetags.outline import outline
+from newsletter.posts.templatetags.reading import outline
 
 
 def test_the_two_highest_levels_make_the_contents():

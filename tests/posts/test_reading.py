@@ -3,8 +3,7 @@ from django.template import engines
 
 from newsletter.posts.models import Tag
 from newsletter.posts.search.snippets import Piece
-from newsletter.posts.templatetags.found import highlighted
-from newsletter.posts.templatetags.reading import counted, linked, phrases, post_byline
+from newsletter.posts.templatetags.reading import counted, highlighted, linked, phrases, post_byline
 from tests.factories import make_post, make_publication
 
 

@@ -16,10 +16,9 @@ from markdown.treeprocessors import Treeprocessor
 from newsletter.mail.characters import nfkd, without_control
 from newsletter.posts.markdown import inlines, sanitise, typed_tags
 from newsletter.posts.markdown.blocks import segments
-from newsletter.posts.markdown.figures import Figures, Sizes
-from newsletter.posts.markdown.scrolling import with_boxes
+from newsletter.posts.markdown.figures import Figures, Sizes, with_boxes
 from newsletter.posts.markdown.structure import FilmProcessor, StructureParser
-from newsletter.posts.text.han import WIDE
+from newsletter.posts.text.measures import WIDE
 
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
 MOST_BRACKETS = 4_000  # in a post; more of them is no prose, and links are then left as typed

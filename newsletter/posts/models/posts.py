@@ -1,8 +1,10 @@
 """A text on the web, its tags, and what readers find of it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,6 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail import tokens
 from newsletter.mail.characters import nfc, without_hidden
-from newsletter.posts.addresses import address, around
 from newsletter.posts.models.images import Image
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.text import measures
@@ -27,6 +28,20 @@ from newsletter.publication.pictures.cards import Card
 
 if TYPE_CHECKING:
     from newsletter.posts.proofreading.rules import Finding
+
+
+@cache
+def around(name: str) -> tuple[str, str]:
+    """Return what stands before and after the one argument of an address: asking for each is a third of a long list."""
+    before, _argument, after = reverse(name, args=["0"]).rpartition("0")
+    return before, after
+
+
+def address(number: int, words: str) -> str:
+    """Return where a post is; its number alone leads there too."""
+    before, after = around("posts:post")
+    return f"{before}{number}-{words}{after}" if words else f"{before}{number}{after}"
+
 
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
@@ -120,6 +135,22 @@ class PostQuerySet(models.QuerySet["Post"]):
         Of an unlisted post readers learn by its address alone.
         """
         return self.published(now).filter(is_unlisted=False)
+
+    def beside(self, post: "Post") -> "tuple[Post | None, Post | None]":
+        """Return those of these before and after a published post, without their texts; None at the ends."""
+        at, by_date = post.published_at, self.defer("body")
+        older = by_date.filter(Q(published_at__lt=at) | Q(pk__lt=post.pk), published_at__lte=at)
+        newer = by_date.filter(Q(published_at__gt=at) | Q(pk__gt=post.pk), published_at__gte=at)
+        return older.first(), newer.reverse().first()
+
+    def related(self, post: "Post", limit: int) -> "list[Post]":
+        """Return those of these to read after `post`: who shares most tags first, then the newest of all."""
+        tagged = Post.tags.through.objects.filter(tag__in=post.tags.values("pk"))
+        shared = Counter(tagged.values_list("post_id", flat=True))
+        newest_first = self.exclude(pk=post.pk).values_list("pk", flat=True)  # from an index alone
+        numbers = sorted(newest_first, key=lambda pk: -shared[pk])[:limit]
+        by_number = self.in_bulk(numbers)
+        return [by_number[number] for number in numbers]
 
     def scheduled(self, now: datetime) -> "PostQuerySet":
         return self.filter(published_at__gt=now).order_by("published_at", "pk")

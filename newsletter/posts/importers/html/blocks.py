@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from newsletter.posts.importers.html.as_html import as_html
 from newsletter.posts.importers.html.inlines import Care, Place, inline, picture
 from newsletter.posts.importers.html.tree import BLOCK, SPOKEN, Node, serialised
-from newsletter.posts.markdown.embeds import film
+from newsletter.posts.markdown.figures import film
 
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\s*([\w+#.-]+)")
 _BARE = re.compile(r"(?:^|\s)([a-z][a-z0-9+#]{0,15})(?:\s|$)")

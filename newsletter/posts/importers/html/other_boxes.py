@@ -8,7 +8,7 @@ from newsletter.posts.importers.html.counts import Counts, counts
 from newsletter.posts.importers.html.leaving import Nodes, comment, link_to, paragraph, short
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.html.tree import Node, serialised
-from newsletter.posts.markdown.embeds import film
+from newsletter.posts.markdown.figures import film
 
 ELSEWHERE = "what another site shows is a link"
 _CALLS = re.compile(r"subscri|sign[ -]?up|share|comment|donat|gift", re.IGNORECASE)

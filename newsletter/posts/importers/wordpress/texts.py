@@ -10,7 +10,7 @@ from html import escape, unescape
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.html.tree import BLOCK, with_code_escaped
 from newsletter.posts.importers.wordpress.plugins import written_out
-from newsletter.posts.markdown.embeds import film
+from newsletter.posts.markdown.figures import film
 
 _BLOCK = re.compile(rf"^\s*</?(?:{'|'.join(sorted(BLOCK))}|figcaption|!--)\b", re.IGNORECASE)
 _CAPTION = re.compile(r"\[caption[^\]]{0,500}\](?P<inner>.*?)\[/caption\]", re.DOTALL)
