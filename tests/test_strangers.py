@@ -361,7 +361,7 @@ BY_WHOM = {
         "newsletter.delivery.provider.transports": "LEADING_DOT",
         "newsletter.issues.models": "_TAG _NAME",
         "newsletter.issues.volumes.book": "_HOST _POST _ISSUE",
-        "newsletter.issues.volumes.xhtml": "_NAME _COUNT _VALUES _ILLEGAL _WITHIN",
+        "newsletter.issues.volumes.epub": "_NAME _COUNT _VALUES _ILLEGAL _WITHIN",
         "newsletter.mail.html": "_fits CODE_JOINT AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN "
         "FIRST_ROW CELL ATOMS COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
         "newsletter.mail.message": "shouted _signature_fields",

@@ -23,8 +23,8 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.issues.shifts import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
-from newsletter.issues.shifts import Shift as Shift  # noqa: PLC0414
+from newsletter.issues.rhythm import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
+from newsletter.issues.rhythm import Shift as Shift  # noqa: PLC0414
 from newsletter.posts.models import Image, Post, PostQuerySet, with_covers
 from newsletter.posts.models.posts import around
 from newsletter.publication.models import Publication
@@ -108,10 +108,10 @@ class Issue(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False, db_index=True)
     imported_at = models.DateTimeField(null=True, editable=False)  # another program had mailed it: we never do
 
-    post_count: int  # what readers find in it: set by lengths.measured
+    post_count: int  # what readers find in it: set by years.measured
     reading_minutes: int
-    contents: list[tuple[str, str]]  # addresses and titles of its posts: set by lengths.with_contents
-    cover_id: int | None  # of its first post that has a cover: set by lengths.measured
+    contents: list[tuple[str, str]]  # addresses and titles of its posts: set by years.measured
+    cover_id: int | None  # of its first post that has a cover: set by years.measured
     cover: Image | None  # set by posts' with_covers
     opening: str  # its first sentences: set by years.with_openings
 

@@ -1,4 +1,4 @@
-"""The sitemap for search engines: every address that readers may find, and when its page changed."""
+"""What there is to read here, for programs: the sitemap of search engines, and llms.txt of assistants."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -11,14 +11,15 @@ from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import DateTimeField, Func, IntegerField, Max, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
-from newsletter.posts.models import BY_DATES, IS_LISTED, Post, PostQuerySet, Tag, TagQuerySet
+from newsletter.posts.models import BY_DATES, IS_LISTED, Post, PostQuerySet, Tag, TagQuerySet, with_renderings
 from newsletter.publication.kept.pages import asked_number, kept
 from newsletter.publication.models import Publication
 
@@ -154,3 +155,17 @@ def _files(request: HttpRequest, sections: "dict[str, _OurSitemap]") -> Template
 def part(request: HttpRequest, section: str) -> TemplateResponse:
     asked_number(request, "p")  # Django takes other spellings too
     return sitemap(request, dict(SITEMAPS), section=section)
+
+
+NEWEST = 100  # posts, and issues
+
+
+@kept(Post.objects.next_change)
+def llms(request: HttpRequest) -> HttpResponse:
+    """List the newest posts, by the addresses of their Markdown, and the issues; 404 where no assistant is welcome."""
+    if Publication.objects.current().crawlers == Publication.Crawlers.NONE:
+        raise Http404
+    posts = with_renderings(Post.objects.listed(timezone.now())[:NEWEST])
+    issues = Issue.objects.archived().defer("introduction", "closing")[:NEWEST]
+    context = {"posts": posts, "issues": issues}
+    return render(request, "issues/llms.txt", context, content_type="text/markdown; charset=utf-8")

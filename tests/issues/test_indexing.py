@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 
-from newsletter.issues.indexing import document, documents, index_issue
+from newsletter.issues.archiving import document, documents, index_issue
 from newsletter.posts.models import SearchDocument
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search

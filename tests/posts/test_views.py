@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.issues.indexing import index_issue
+from newsletter.issues.archiving import index_issue
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search.index import index_post

@@ -15,8 +15,8 @@ from django.conf import settings
 from django.utils import timezone
 from PIL import Image as Drawing
 
-from newsletter.issues.volumes import book, pictures
-from newsletter.issues.volumes.contents import Contents
+from newsletter.issues.volumes import book
+from newsletter.issues.volumes.book import Contents
 from newsletter.issues.volumes.views import PER_WINDOW
 from newsletter.posts.models import Image
 from newsletter.publication.pictures.cards import FontUnusable
@@ -208,7 +208,7 @@ def test_who_asks_for_too_many_is_told_when_to_come_back(client):
 
 
 def test_pictures_beyond_the_bound_are_links(client, monkeypatch):
-    monkeypatch.setattr(pictures.Pictures.__init__, "__defaults__", (1_000,))
+    monkeypatch.setattr(book.Pictures.__init__, "__defaults__", (1_000,))
     post = make_post(body=kept_picture().markdown)
     make_issue(post, number=7, sent_at=SENT_AT)
 

@@ -27,7 +27,7 @@ from newsletter.delivery.planning.obstacles import PlanningError, obstacles
 from newsletter.desk.audiences import audience_of
 from newsletter.desk.forms import WhenForm
 from newsletter.issues.models import Issue
-from newsletter.issues.templatetags.slots import next_slots
+from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication
 
 __all__ = ["issues"]
