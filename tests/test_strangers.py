@@ -374,7 +374,7 @@ BY_WHOM = {
         "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
         "newsletter.posts.responsive_images": "PICTURE",
         "newsletter.posts.markdown.figures": "PART CAPTION TAG",
-        "newsletter.posts.writers": "_named",
+        "newsletter.posts.writing": "_named",
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
         "newsletter.posts.templatetags.reading": "HEADING NOTE",
         "newsletter.posts.templatetags.printed": "_LINK _TAG _SHOWN",

@@ -24,8 +24,9 @@ def measured(issues: Iterable[Issue], now: datetime) -> list[Issue]:
     issues = list(issues)
     public = IssueItem.objects.filter(issue__in=issues, post__published_at__lte=now)
     rows = defaultdict[int, list[tuple[int, int | None, str, str]]](list)
-    for issue_number, *row in public.values_list("issue_id", "post_id", "post__cover", "post__words", "post__title"):
-        rows[issue_number].append(tuple(row))
+    names = ("issue_id", "post_id", "post__cover", "post__words", "post__title")
+    for issue_number, pk, cover, words, title in public.values_list(*names):
+        rows[issue_number].append((pk, cover, words, title))
     for issue in issues:
         issue.contents = [(address(pk, words), title) for pk, _cover, words, title in rows[issue.pk]]
         issue.cover_id = next((cover for _pk, cover, *_words in rows[issue.pk] if cover), None)

@@ -12,8 +12,7 @@ from newsletter.api.problems import Error, Problem
 from newsletter.posts.forms import PostForm
 from newsletter.posts.models import Post, WorkingCopy
 from newsletter.posts.saving import ELSEWHERE, StaleText
-from newsletter.posts.working import AT_ONCE, store_rest, store_text
-from newsletter.posts.writers import PUBLISH
+from newsletter.posts.working import AT_ONCE, MAY_PUBLISH, store_rest, store_text
 from newsletter.publication.changes import Change
 
 NAMES = {"tag_names": "tags"}  # of fields of the form, as the API has them
@@ -65,7 +64,7 @@ def _refuse_frozen_words(form: PostForm, changes: Mapping[str, Any]) -> None:
 def _refuse_unless_allowed(request: ApiRequest, post: Post) -> None:
     """Let a post that has a date be changed only by who may publish, as the desk does."""
     if post.published_at is not None or (post.pk and Post.objects.filter(pk=post.pk).exclude(published_at=None)):
-        demand_right(request, PUBLISH)
+        demand_right(request, MAY_PUBLISH)
 
 
 def _store(request: ApiRequest, form: PostForm, *, is_new: bool, is_shown: bool) -> None:

@@ -14,8 +14,7 @@ from newsletter.api.endpoints.posts import post_of, posts
 from newsletter.api.entrance import ApiRequest, demand_right, demand_scope
 from newsletter.posts.forms import TAGS_MAX
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post
-from newsletter.posts.working import take_back
-from newsletter.posts.writers import PUBLISH
+from newsletter.posts.working import MAY_PUBLISH, take_back
 
 __all__ = ["posts"]  # with these endpoints: v1.py takes it from here
 
@@ -69,7 +68,7 @@ def change_post(request: ApiRequest, number: Number, change: PostChanges) -> Ans
     return _answer(request, number)
 
 
-@posts.acts("/posts/{number:number}/publish", scope=PUBLISHING, needs=(*CHANGE, PUBLISH), returns=PostOut)
+@posts.acts("/posts/{number:number}/publish", scope=PUBLISHING, needs=(*CHANGE, MAY_PUBLISH), returns=PostOut)
 def publish_post(request: ApiRequest, number: Number) -> Answer:
     """Show readers the post as it is now: a draft for the first time, a published one with what was changed in it."""
     post, now = _seen(request, number), timezone.now()
@@ -78,7 +77,7 @@ def publish_post(request: ApiRequest, number: Number) -> Answer:
     return _answer(request, number)
 
 
-@posts.acts("/posts/{number:number}/withdraw", scope=PUBLISHING, needs=(*CHANGE, PUBLISH), returns=PostOut)
+@posts.acts("/posts/{number:number}/withdraw", scope=PUBLISHING, needs=(*CHANGE, MAY_PUBLISH), returns=PostOut)
 def withdraw_post(request: ApiRequest, number: Number) -> Answer:
     """Make a draft of a post again: readers do not find it any more."""
     take_back([_seen(request, number)], timezone.now())
@@ -90,7 +89,7 @@ def _asked(request: ApiRequest, change: PostChanges) -> dict[str, Any]:
     asked: dict[str, Any] = change.model_dump(exclude_unset=True)
     if is_about_publishing(asked):
         demand_scope(request, PUBLISHING)
-        demand_right(request, PUBLISH)
+        demand_right(request, MAY_PUBLISH)
     return asked
 
 
