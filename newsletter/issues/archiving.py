@@ -48,7 +48,6 @@ type Standing = Mapping[int, datetime | None]  # numbers that are in use, each w
 
 
 def standing() -> dict[int, datetime | None]:
-    """Return the numbers of the issues that are here already."""
     return dict(Issue.objects.values_list("number", "sent_at"))
 
 
@@ -74,7 +73,6 @@ def proposed(mails: Iterable[Past], taken: Standing) -> list[Past]:
 
 
 def _trusted(past: Sequence[Past]) -> list[int | None]:
-    """Return the numbers of the subjects, if they can be believed."""
     read = [_number_in(one.subject) for one in past]
     named = [number for number in read if number is not None]
     rises = all(before < after for before, after in pairwise(named))
@@ -130,7 +128,6 @@ def in_the_archive(sources: Iterable[str]) -> set[str]:
 
 
 def as_table(past: Sequence[Past]) -> str:
-    """Return a proposal as CSV, to be corrected in any spreadsheet."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -209,5 +206,4 @@ def index_issue(issue: Issue) -> None:
 
 
 def documents() -> Iterator[Document]:
-    """Return every issue for `search.rebuild`."""
     return map(document, Issue.objects.order_by("number").iterator())

@@ -26,7 +26,6 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.rhythm import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
 from newsletter.issues.rhythm import Shift as Shift  # noqa: PLC0414
 from newsletter.posts.models import Image, Post, PostQuerySet, with_covers
-from newsletter.posts.models.posts import around
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 
@@ -128,12 +127,10 @@ class Issue(models.Model):
         return str(_("#%(number)s %(subject)s") % words).rstrip()  # a draft that was proposed has no subject yet
 
     def get_absolute_url(self) -> str:
-        before, after = around("issues:issue")
-        return f"{before}{self.number}{after}"
+        return reverse("issues:issue", args=[self.number])
 
     @property
     def card(self) -> Card:
-        """Return the picture that other sites show beside a link to it."""
         publication = Publication.objects.current()
         day = date_format(timezone.localtime(self.sent_at)) if self.sent_at else ""
         return Card(self.subject, publication.name, day, publication.accent, number=str(self.number))
@@ -148,7 +145,6 @@ class Issue(models.Model):
         return [(post, count) for post in posts if (count := post.objections(publication))]
 
     def mark_sent(self, now: datetime) -> bool:
-        """Put the issue into the archive; return False if it was there already."""
         changed = Issue.objects.filter(pk=self.pk, sent_at__isnull=True).update(sent_at=now)
         self.refresh_from_db(fields=["sent_at"])
         return bool(changed)

@@ -28,7 +28,6 @@ class ShiftQuerySet(models.QuerySet["Shift"]):
         return self.filter(kind=Shift.Kind.VACATION).order_by("first_on", "pk")
 
     def together(self) -> Shifts:
-        """Return these as the cadence takes them."""
         return together(list(self))
 
 
@@ -78,14 +77,12 @@ class Shift(models.Model):
 
     @property
     def days(self) -> tuple[date, date]:
-        """Return the first and the last day of a vacation."""
         if self.first_on is None or self.last_on is None:
             raise ValueError(f"{self.kind} {self.pk} is no vacation")
         return self.first_on, self.last_on
 
 
 def together(rows: Sequence[Shift]) -> Shifts:
-    """Return shifts as the cadence takes them."""
     return Shifts(
         skipped=frozenset(row.slot_on for row in rows if row.kind == Shift.Kind.SKIPPED and row.slot_on),
         moved={row.slot_on: (row.to_on, row.to_at) for row in rows if row.slot_on and row.to_on and row.to_at},
@@ -131,12 +128,10 @@ AROUND = timedelta(days=31)  # further than a holiday is long, and than a propos
 
 
 def of(publication: Publication) -> Rhythm:
-    """Return the rhythm without its shifts."""
     return Rhythm(publication.cadence_anchor_on, publication.cadence_at, publication.zone, publication.cadence_days)
 
 
 def shifts_from(publication: Publication, at: datetime) -> Shifts:
-    """Return the shifts that count at `at` or later."""
     return Shift.objects.from_day(_local_day(publication, at) - cadence.DAY).together()
 
 
@@ -153,7 +148,6 @@ def slots(publication: Publication, *, after: datetime, count: int) -> list[date
 
 
 def next_slot(publication: Publication, after: datetime) -> datetime:
-    """Return the first time at which an issue is due behind `after`, in UTC."""
     return slots(publication, after=after, count=1)[0]
 
 
@@ -188,7 +182,6 @@ class Ahead:
 
     @property
     def next_slot(self) -> datetime:
-        """Return the first time at which an issue is due, in UTC."""
         return cadence.slots(of(self.publication), together(self.shifts), after=self.now, count=1)[0]
 
     @property
@@ -256,7 +249,6 @@ Kind, What = Shift.Kind, Change.What
 
 
 def skip(slot_on: date, now: datetime) -> Shift:
-    """Leave a slot out, by its day in the rhythm."""
     return _shift(slot_on, now, kind=Kind.SKIPPED, to_on=None, to_at=None)
 
 

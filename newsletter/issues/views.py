@@ -31,7 +31,6 @@ SERVICES = {
 
 
 def _newest(now: datetime) -> list[Post]:
-    """Return the newest posts, with their tags."""
     return with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
 
 

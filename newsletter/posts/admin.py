@@ -275,7 +275,6 @@ def _fixed_text(done: int) -> str:
 
 
 def index_again(posts: Iterable[Post]) -> None:
-    """Let posts be found by the new name of a tag."""
     for post in posts:
         index_post(post)
 
@@ -327,11 +326,8 @@ class PatternAdmin(PlainDeletionAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Pattern | None = None) -> bool:
         return request.user.has_perm("posts.add_post")
 
-    has_add_permission = has_view_permission  # one right for all of it
-    has_change_permission = has_delete_permission = has_view_permission
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission  # one right for all of it
+    has_module_permission = has_view_permission
 
     @admin.display(description=_("new post"))
     def use(self, pattern: Pattern) -> SafeString:

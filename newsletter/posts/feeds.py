@@ -26,7 +26,6 @@ def _newest(posts: PostQuerySet) -> list[Entry]:
 
 
 def entry_of(post: Post) -> Entry:
-    """Return what a feed says of a post that has its tags at hand."""
     path = post.get_absolute_url()
     return Entry(
         path=path,

@@ -27,7 +27,6 @@ COUNTED_A_MINUTE = 30  # requests for old addresses that are written down, from 
 
 
 def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Lead to where the page is now, or say that there is none."""
     if found := moved(request):
         return found
     return page_not_found(request, exception)
@@ -132,17 +131,8 @@ class RedirectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to t
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("posts.publish_post")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("posts.publish_post")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("posts.publish_post")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("posts.publish_post")
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("posts.publish_post")
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission  # one right for all of it
+    has_module_permission = has_view_permission
 
     @admin.display(description=_("asked for"), ordering="asked")
     def times(self, row: Redirect) -> str:

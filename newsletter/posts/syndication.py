@@ -101,7 +101,6 @@ def _enclosures(cover: Image | None) -> list[Enclosure]:
 
 
 def atom_entry(entry: Entry) -> dict[str, Any]:
-    """Return what the Atom feed says of an entry."""
     said = {
         "title": entry.title,
         "link": absolute(entry.path),
@@ -164,7 +163,6 @@ def _item(entry: Entry) -> dict[str, Any]:
 
 
 def json(request: HttpRequest, entries: Iterable[Entry], *, subject: str = "", link: str = "/") -> HttpResponse:
-    """Return the JSON feed of `entries`, as `atom` does."""
     publication = Publication.objects.current()
     feed = {
         "version": "https://jsonfeed.org/version/1.1",

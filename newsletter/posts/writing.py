@@ -164,7 +164,6 @@ class WritingAdmin(InPlaceAdmin, AuditedAdmin):
         return render(request, "posts/_preview.html", context)
 
     def read(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show a saved post as readers will see it, a draft too."""
         post = self.found(request, pk)
         self.refuse_unless(self.has_view_permission(request, post), "view")
         return render(request, "posts/_preview.html", {"post": post, "html": post.html})
@@ -184,7 +183,6 @@ class WritingAdmin(InPlaceAdmin, AuditedAdmin):
     # --- Its versions ---
 
     def versions(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show what was saved of a post, the newest first."""
         post = self._changeable(request, pk)
         all_of_them = Revision.objects.with_refused(pk).defer("title", "summary", "body")
         page = Paginator(all_of_them, PER_PAGE).get_page(request.GET.get("p"))

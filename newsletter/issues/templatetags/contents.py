@@ -23,7 +23,6 @@ register = template.Library()
 
 @register.filter
 def entries(contents: Iterable[tuple[str, str]]) -> SafeString:
-    """Return an item with a link for each address and title."""
     return format_html_join("", '<li><a href="{}">{}</a></li>', contents)
 
 
@@ -76,7 +75,6 @@ def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
 
 @register.simple_tag
 def latest_issues(count: int) -> list[Issue]:
-    """Return the last `count` sent issues, the newest first."""
     return measured(Issue.objects.archived().defer("introduction", "closing")[:count], timezone.now())
 
 

@@ -57,7 +57,6 @@ class Contents:
 
     @property
     def changed_at(self) -> datetime:
-        """Return when the latest of its texts was changed."""
         newest: datetime = Issue.objects.archived().in_year(self.year).aggregate(at=Max("updated_at"))["at"]
         return max([newest, *(max(post, issue) for _post, _number, post, issue in self._places)])
 
@@ -171,7 +170,6 @@ logger = logging.getLogger(__name__)
 
 
 def write(file: IO[bytes], contents: Contents) -> None:
-    """Write the book of a year into `file`."""
     writer = Writer(file, _facts(contents))
     _add_cover(writer)
     writer.add_chapters([_title_page(contents, writer.facts)])
@@ -197,7 +195,6 @@ def _facts(contents: Contents) -> Facts:
 
 
 def _add_cover(writer: Writer) -> None:
-    """Put the cover into the book; without a font to draw it, a device shows the title page."""
     facts, publication = writer.facts, Publication.objects.current()
     cover = Cover(publication.name, publication.promise, facts.author, facts.published_on, publication.accent)
     try:

@@ -152,7 +152,6 @@ def translated(
 
 
 def text(typed: str) -> str:
-    """Return words as XML has them."""
     return escape(_ILLEGAL.sub("", typed))
 
 

@@ -32,7 +32,6 @@ PER_WINDOW, WINDOW_SECONDS = 20, 600  # volumes that one network is handed
 
 @require_safe
 def epub(request: HttpRequest, year: int) -> HttpResponseBase:
-    """Hand out the book of a year."""
     contents = _contents(year)
     response = _handed_out(request, contents, str(year), ".epub", lambda file: book.write(file, contents))
     if isinstance(response, FileResponse):
@@ -43,7 +42,6 @@ def epub(request: HttpRequest, year: int) -> HttpResponseBase:
 
 @require_safe
 def printable(request: HttpRequest, year: int) -> HttpResponseBase:
-    """Show a year as one page for a printer."""
     contents = _contents(year)
     publication = Publication.objects.current()
     # For the policy. An answer of 304 has it too: its policy takes the place of the one that the browser kept.

@@ -64,7 +64,6 @@ class Lines(list[str]):
 
 
 def segments(source_lines: list[str]) -> Iterator[Segment]:
-    """Cut lines into segments, in order and without a gap."""
     lines = Lines(source_lines)
     start = index = 0
     paragraph = _Paragraph(0, 0)

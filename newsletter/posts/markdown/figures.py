@@ -16,7 +16,6 @@ class Figures(Treeprocessor):
     """Make a figure of every paragraph that is a single picture, linked or not."""
 
     def run(self, root: Element) -> None:
-        """Change the tree in place."""
         for paragraph in root.iter("p"):
             picture = _lone_picture(paragraph)
             if picture is not None:
@@ -49,7 +48,6 @@ class Sizes(Treeprocessor):
         self.sizes = sizes
 
     def run(self, root: Element) -> None:
-        """Set the attributes in place."""
         for picture in root.iter("img"):
             size = self.sizes.get(picture.get("src", ""))
             if size:

@@ -35,7 +35,6 @@ class Marker:
 
     @classmethod
     def of(cls, line: str) -> "Marker | None":
-        """Return the marker that `line` begins with, if any."""
         match = MARKER.match(line)
         if not match or RULE.match(line):
             return None
@@ -51,7 +50,6 @@ class Marker:
         return self.number is not None and other.number is not None and self.number == other.number + 1
 
     def goes_on_from(self, other: "Marker") -> bool:
-        """Return whether this is the next number of the same list, however it is indented."""
         return self.follows(other) and self.kind == other.kind and self.indent <= other.indent + 4
 
     def is_child_of(self, other: "Marker") -> bool:

@@ -171,11 +171,9 @@ class _Footnotes(FootnoteExtension):
         return str(self.numbers[name])
 
     def makeFootnoteId(self, id: str) -> str:  # noqa: A002, N802 (the library's names)
-        """Return the id of a note."""
         return super().makeFootnoteId(self._number(id))
 
     def makeFootnoteRefId(self, id: str, found: bool = False) -> str:  # noqa: A002, N802
-        """Return the id of a note's mark in the text."""
         return super().makeFootnoteRefId(self._number(id), found)
 
 
@@ -183,7 +181,6 @@ class _PlainFootnotes(Treeprocessor):
     """Mail clients break links within a mail: keep the number and drop the ways."""
 
     def run(self, root: Element) -> None:
-        """Change the tree in place."""
         for parent in list(root.iter()):
             for child in list(parent):
                 if child.get("class") == "footnote-backref":

@@ -41,7 +41,6 @@ class StructureParser(BlockParser):
         self.colours_left = MOST_COLOURED
 
     def parseChunk(self, parent: Element, text: str) -> None:  # noqa: N802 (the library's name)
-        """Parse `text` into children of `parent`."""
         if self.depth >= DEEPEST:
             SubElement(parent, "p").text = AtomicString(text.strip())
             return

@@ -214,7 +214,6 @@ def address_of(attributes: str) -> str:
 
 
 def link_to(url: str) -> str:
-    """Return a link to what a frame would have shown."""
     words = _("Embedded page: %(host)s") % {"host": host_of(url)}
     return f'<a class="embed" href="{escape(url)}">{escape(words, quote=False)}</a>'
 

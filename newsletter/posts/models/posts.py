@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -30,19 +29,6 @@ if TYPE_CHECKING:
     from newsletter.posts.proofreading.rules import Finding
 
 
-@cache
-def around(name: str) -> tuple[str, str]:
-    """Return what stands before and after the one argument of an address: asking for each is a third of a long list."""
-    before, _argument, after = reverse(name, args=["0"]).rpartition("0")
-    return before, after
-
-
-def address(number: int, words: str) -> str:
-    """Return where a post is; its number alone leads there too."""
-    before, after = around("posts:post")
-    return f"{before}{number}-{words}{after}" if words else f"{before}{number}{after}"
-
-
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
 PREVIEW = timedelta(days=30)  # that a link to a draft opens it
@@ -51,17 +37,10 @@ PREVIEW = timedelta(days=30)  # that a link to a draft opens it
 BY_DATES = {"sqlite": "INDEXED BY dates_of_posts", "postgresql": ""}
 IS_LISTED = "p.published_at <= %s AND NOT p.is_unlisted"  # PostQuerySet.listed, in such a statement
 
-__all__ = [
-    "BODY_MAX",
-    "IS_LISTED",
-    "TAG_NAME_MAX",
-    "Image",
-    "Post",
-    "PostQuerySet",
-    "Rendering",
-    "SearchDocument",
-    "Tag",
-]
+
+def address(number: int, words: str) -> str:
+    """Return where a post is; its number alone leads there too."""
+    return reverse("posts:post", args=[f"{number}-{words}" if words else str(number)])
 
 
 def tag_names(typed: str) -> list[str]:
@@ -120,8 +99,7 @@ class Tag(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        before, after = around("posts:tag")
-        return f"{before}{self.slug}{after}"
+        return reverse("posts:tag", args=[self.slug])
 
 
 class PostQuerySet(models.QuerySet["Post"]):
@@ -306,16 +284,13 @@ class Post(models.Model):
 
     @property
     def html(self) -> SafeString:
-        """Return the text as HTML for the web."""
         return mark_safe(self.rendering.html)  # noqa: S308  # nosec B308, B703  # sanitised by the renderer
 
     @property
     def excerpt(self) -> str:
-        """Return the author's summary, or else the first sentences."""
         return self.summary or self.rendering.excerpt
 
     def reading_minutes(self, publication: Publication) -> int:
-        """Return how long reading takes at the pace of its readers."""
         return measures.minutes(
             self.rendering.han_count,
             self.rendering.word_count,

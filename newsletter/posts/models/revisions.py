@@ -230,7 +230,6 @@ class WorkingCopyQuerySet(models.QuerySet["WorkingCopy"]):
         self.lay_over_all([post])
 
     def lay_over_all(self, posts: Sequence["Post"]) -> None:
-        """Do the same for many posts, by one query."""
         copies = {copy.post_id: copy for copy in self.filter(post__in=[post.pk for post in posts])}
         for post in posts:
             post.pending = copies.get(post.pk)
@@ -312,5 +311,4 @@ class Pattern(models.Model):
         return self.title
 
     def beginning(self) -> dict[str, str]:
-        """Return what the form of a new post begins with."""
         return {"title": self.title, "body": self.body, "summary": self.summary, "tag_names": self.tag_names}

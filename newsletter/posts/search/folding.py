@@ -170,7 +170,6 @@ class Term:
 
     @property
     def pattern(self) -> str:
-        """Return a regular expression for the term in a folded text."""
         left = rf"(?<!{LATIN})" if re.match(LATIN, self.text) else ""
         right = rf"(?!{LATIN})" if re.search(rf"(?:{LATIN}|[+#])$", self.text) and not self.prefixes else ""
         return f"{left}{re.escape(self.text)}{right}"

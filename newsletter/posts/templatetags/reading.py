@@ -49,7 +49,6 @@ def first_sentence(excerpt: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def reading_minutes(context: Context, post: Post) -> str:
-    """Return the minutes that reading takes."""
     return _("%(minutes)s min read") % {"minutes": post.reading_minutes(context["publication"])}
 
 
@@ -62,7 +61,6 @@ def post_byline(context: Context, post: Post) -> SafeString:
 
 @register.filter
 def linked(tags: Iterable[Tag]) -> SafeString:
-    """Return a link for each tag."""
     return format_html_join("", '<a href="{}">#{}</a>', ((tag.get_absolute_url(), tag.name) for tag in tags))
 
 

@@ -16,7 +16,6 @@ KANA: Final = "\u3040-\u30ff\u31f0-\u31ff"
 BOPOMOFO: Final = "\u02c9\u02ca\u02c7\u02cb\u02d9\u3100-\u312f\u31a0-\u31bf"
 
 PUNCTUATION: Final = "\u3001-\u3004\u3008-\u3020\u3030\ufe30-\ufe4f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-"""CJK punctuation and full-width forms of ASCII punctuation."""
 
 FULL_WIDTH: Final = "\u3000-\u303f\ufe30-\ufe4f\uff01-\uff65\uffe0-\uffe6"
 """All of CJK symbols and full-width forms, letters and digits too."""
@@ -71,7 +70,6 @@ def word_count(html: str) -> int:
 def reading_minutes(
     html: str, *, han_per_minute: int = HAN_PER_MINUTE, words_per_minute: int = WORDS_PER_MINUTE
 ) -> int:
-    """Return the minutes that reading takes, at least 1."""
     paces = {"han_per_minute": han_per_minute, "words_per_minute": words_per_minute}
     return minutes(han_count(html), word_count(html), **paces)
 
