@@ -75,7 +75,7 @@ def fill(first: int, last: int) -> None:
     from django.db import transaction
     from django.utils import timezone
 
-    from newsletter.issues.indexing import index_issue
+    from newsletter.issues.archiving import index_issue
     from newsletter.issues.models import Issue, IssueItem
     from newsletter.posts.models import Post, Tag
     from newsletter.posts.search.index import index_post

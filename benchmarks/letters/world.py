@@ -26,7 +26,7 @@ from newsletter.delivery.readers import course, missed, welcome
 from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
-from newsletter.issues.templatetags.slots import next_slots
+from newsletter.issues.templatetags.contents import next_slots
 from newsletter.mail.due import MAILER
 from newsletter.mail.message import Mail
 from newsletter.publication.changes import Via, acting

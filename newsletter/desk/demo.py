@@ -18,7 +18,7 @@ from newsletter.delivery.models.history import Step
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import demo_replies
 from newsletter.issues import cadence, rhythm
-from newsletter.issues.indexing import index_issue
+from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.importers import markdown_folder
 from newsletter.posts.importers.folder.files import InFolder

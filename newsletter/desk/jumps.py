@@ -32,7 +32,7 @@ from newsletter.desk.intake import working as intake
 from newsletter.desk.models import Errand, FailureCount, PostImport
 from newsletter.mail import due
 from newsletter.posts.models import Revision
-from newsletter.posts.thinning import STEPS
+from newsletter.posts.models.revisions import STEPS
 from newsletter.publication.models import Publication
 from subscribers.mails import reminding
 from subscribers.mails.changing import ChangeMail

@@ -23,7 +23,7 @@ from newsletter.desk.login import entering, proving
 from newsletter.operation import serving
 from newsletter.operation.accounts import author, factors
 from newsletter.operation.metrics import page
-from newsletter.posts.old_addresses import answering
+from newsletter.posts import old_addresses
 
 # --- What machines ask ---
 
@@ -62,7 +62,7 @@ def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 404: in the frame of the desk to whoever is logged in there; lead others to where a page is now."""
     user = getattr(request, "user", None)
     if not request.path.startswith("/admin/") or user is None or not user.is_staff:
-        return answering.missing(request, exception)
+        return old_addresses.missing(request, exception)
     context = admin.site.each_context(request) | {"title": _("There is no page here")}
     response = render(request, "desk/missing.html", context, status=HTTPStatus.NOT_FOUND)
     add_never_cache_headers(response)

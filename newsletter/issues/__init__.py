@@ -2,7 +2,7 @@
 
 The way of an issue: the author composes it of posts (`forms`, `models`), for a slot that `cadence` counts on the local
 calendar. When its mailing begins, `delivery` marks it as sent, and it appears in the archive (`views`, `years`), in the
-search (`indexing`) and in the sitemap.
+search (`archiving`) and in the sitemap.
 
 Begin with `models.py`, then `cadence.py`.
 """

@@ -58,17 +58,8 @@ class KeptTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to t
     search_fields = ("name", "text")
     show_facets = admin.ShowFacets.NEVER
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(COMPOSE)
-
     def has_view_permission(self, request: HttpRequest, obj: KeptText | None = None) -> bool:
         return request.user.has_perm(COMPOSE)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(COMPOSE)
-
-    def has_change_permission(self, request: HttpRequest, obj: KeptText | None = None) -> bool:
-        return request.user.has_perm(COMPOSE)
-
-    def has_delete_permission(self, request: HttpRequest, obj: KeptText | None = None) -> bool:
-        return request.user.has_perm(COMPOSE)
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission  # one right for all of it
+    has_module_permission = has_view_permission

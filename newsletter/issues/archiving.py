@@ -1,11 +1,11 @@
-"""Posts that another program has mailed become issues of the archive: numbered, dated, never mailed by us."""
+"""Posts that another program has mailed become issues of the archive; and what the search finds of issues."""
 
 import csv
 import io
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count, groupby, islice, pairwise
@@ -14,10 +14,12 @@ from operator import itemgetter
 from django.db import transaction
 from django.utils import timezone
 
-from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.characters import single_line
 from newsletter.posts.models import Post
+from newsletter.posts.models.renderings import rendered
+from newsletter.posts.search.index import Document, index
+from newsletter.posts.text.measures import plain
 
 SUBJECT_MAX, PREHEADER_MAX = 200, 150  # characters, as the columns of Issue
 NUMBER_MAX = 999_999
@@ -46,7 +48,6 @@ type Standing = Mapping[int, datetime | None]  # numbers that are in use, each w
 
 
 def standing() -> dict[int, datetime | None]:
-    """Return the numbers of the issues that are here already."""
     return dict(Issue.objects.values_list("number", "sent_at"))
 
 
@@ -65,14 +66,13 @@ def proposed(mails: Iterable[Past], taken: Standing) -> list[Past]:
     places = [bisect(line, one.at, key=itemgetter(0)) for one in past]
     for place, run in groupby((i for i, number in enumerate(numbers) if number is None), key=places.__getitem__):
         waiting = list(run)
-        for index, number in zip(waiting, _free(line, place, used, len(waiting)), strict=True):
-            numbers[index] = number
+        for at, number in zip(waiting, _free(line, place, used, len(waiting)), strict=True):
+            numbers[at] = number
             used.add(number)
     return [replace(one, number=number) for one, number in zip(past, numbers, strict=True)]
 
 
 def _trusted(past: Sequence[Past]) -> list[int | None]:
-    """Return the numbers of the subjects, if they can be believed."""
     read = [_number_in(one.subject) for one in past]
     named = [number for number in read if number is not None]
     rises = all(before < after for before, after in pairwise(named))
@@ -128,7 +128,6 @@ def in_the_archive(sources: Iterable[str]) -> set[str]:
 
 
 def as_table(past: Sequence[Past]) -> str:
-    """Return a proposal as CSV, to be corrected in any spreadsheet."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -185,3 +184,26 @@ def _make(number: int, one: Past, post: Post, now: datetime) -> None:
     )
     IssueItem.objects.create(issue=issue, post=post, form=IssueItem.Form.FULL)
     index_issue(issue)
+
+
+def document(issue: Issue) -> Document:
+    """Return what is to be found of `issue`; one that was not sent has no date, and is found by nobody."""
+    return Document(
+        kind="issue",
+        key=issue.pk,
+        url=issue.get_absolute_url(),
+        title=issue.subject,
+        body="\n".join(plain(rendered(part)) for part in (issue.introduction, issue.closing) if part),
+        published_at=issue.sent_at,
+        tags=f"第 {issue.number} 期、Issue {issue.number}、#{issue.number}",  # whichever way somebody asks for it
+        summary=issue.preheader,
+    )
+
+
+def index_issue(issue: Issue) -> None:
+    """Put `issue` into the index, in place of what was there; call it in the transaction that changes it."""
+    index(document(issue))
+
+
+def documents() -> Iterator[Document]:
+    return map(document, Issue.objects.order_by("number").iterator())

@@ -131,7 +131,6 @@ def slots(rhythm: Rhythm, shifts: Shifts = NO_SHIFTS, *, after: datetime, count:
 
 
 def next_slot(rhythm: Rhythm, shifts: Shifts = NO_SHIFTS, *, after: datetime) -> datetime:
-    """Return the first slot behind `after`, in UTC."""
     return next(_slots_from(rhythm, shifts, after))
 
 

@@ -54,7 +54,6 @@ class KeptSelect(forms.Select):
 
 
 def _kept(kind: KeptText.Kind) -> forms.ModelChoiceField:  # type: ignore[type-arg]  # generic to the stubs alone
-    """Return the field that puts a kept text at the end of another field."""
     return forms.ModelChoiceField(
         KeptText.objects.filter(kind=kind),
         label=_("Put in a kept text"),
@@ -64,7 +63,6 @@ def _kept(kind: KeptText.Kind) -> forms.ModelChoiceField:  # type: ignore[type-a
 
 
 def _kept_as() -> forms.CharField:
-    """Return the field that keeps what stands in another field, by a name."""
     return forms.CharField(
         label=_("Keep this text as"),
         required=False,
@@ -218,7 +216,6 @@ class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
 
     @cached_property
     def rows(self) -> list[tuple[Any, Post | None]]:
-        """Return each form with its post, however the form came by it."""
         keys = [str(form["post"].value() or "") for form in self.forms]
         numbers = [int(key) if key.isdecimal() and len(key) < 19 else 0 for key in keys]
         posts = Post.objects.defer("body").in_bulk(numbers)

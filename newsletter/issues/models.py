@@ -23,9 +23,8 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.issues.shifts import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
-from newsletter.issues.shifts import Shift as Shift  # noqa: PLC0414
-from newsletter.posts.addresses import around
+from newsletter.issues.rhythm import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
+from newsletter.issues.rhythm import Shift as Shift  # noqa: PLC0414
 from newsletter.posts.models import Image, Post, PostQuerySet, with_covers
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
@@ -108,10 +107,10 @@ class Issue(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False, db_index=True)
     imported_at = models.DateTimeField(null=True, editable=False)  # another program had mailed it: we never do
 
-    post_count: int  # what readers find in it: set by lengths.measured
+    post_count: int  # what readers find in it: set by years.measured
     reading_minutes: int
-    contents: list[tuple[str, str]]  # addresses and titles of its posts: set by lengths.with_contents
-    cover_id: int | None  # of its first post that has a cover: set by lengths.measured
+    contents: list[tuple[str, str]]  # addresses and titles of its posts: set by years.measured
+    cover_id: int | None  # of its first post that has a cover: set by years.measured
     cover: Image | None  # set by posts' with_covers
     opening: str  # its first sentences: set by years.with_openings
 
@@ -128,12 +127,10 @@ class Issue(models.Model):
         return str(_("#%(number)s %(subject)s") % words).rstrip()  # a draft that was proposed has no subject yet
 
     def get_absolute_url(self) -> str:
-        before, after = around("issues:issue")
-        return f"{before}{self.number}{after}"
+        return reverse("issues:issue", args=[self.number])
 
     @property
     def card(self) -> Card:
-        """Return the picture that other sites show beside a link to it."""
         publication = Publication.objects.current()
         day = date_format(timezone.localtime(self.sent_at)) if self.sent_at else ""
         return Card(self.subject, publication.name, day, publication.accent, number=str(self.number))
@@ -148,7 +145,6 @@ class Issue(models.Model):
         return [(post, count) for post in posts if (count := post.objections(publication))]
 
     def mark_sent(self, now: datetime) -> bool:
-        """Put the issue into the archive; return False if it was there already."""
         changed = Issue.objects.filter(pk=self.pk, sent_at__isnull=True).update(sent_at=now)
         self.refresh_from_db(fields=["sent_at"])
         return bool(changed)

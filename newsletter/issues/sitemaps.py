@@ -1,4 +1,4 @@
-"""The sitemap for search engines: every address that readers may find, and when its page changed."""
+"""What there is to read here, for programs: the sitemap of search engines, and llms.txt of assistants."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -8,17 +8,17 @@ from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.sitemaps.views import sitemap
 from django.core.paginator import Paginator
-from django.db import connection
-from django.db.models import DateTimeField, Func, IntegerField, Max, QuerySet, Subquery
-from django.db.models.expressions import RawSQL
-from django.http import HttpRequest
+from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import Greatest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
-from newsletter.posts.models import BY_DATES, IS_LISTED, Post, PostQuerySet, Tag, TagQuerySet
+from newsletter.posts.models import Post, PostQuerySet, Tag, TagQuerySet, with_renderings
 from newsletter.publication.kept import asked_number, kept
 from newsletter.publication.models import Publication
 
@@ -31,13 +31,6 @@ PAGES = {  # and with what each changes
     "issues:about": ("publication",),
     "subscribers:subscribe": ("publication",),
 }
-# When one of the listed posts of a tag changed last: those that were scheduled when they came out.
-_CHANGED = """
-SELECT MAX(CASE WHEN p.updated_at > p.published_at THEN p.updated_at ELSE p.published_at END)
-FROM posts_post_tags t JOIN posts_post p {by_dates} ON p.id = t.post_id
-WHERE t.tag_id = posts_tag.id AND {is_listed}
-"""
-_COUNT = Func(function="COUNT", template="COUNT(*)", output_field=IntegerField())
 
 
 class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -60,19 +53,14 @@ class PageSitemap(_OurSitemap):
     """The pages that list others change with these."""
 
     @cached_property
-    def facts(self) -> dict[str, Any]:
-        """Return when publication, issues and posts changed last, and how many addresses the other parts may have."""
-        sent, listed = Issue.objects.archived(), Post.objects.listed(timezone.now())
-        values = {
-            "issue": sent.order_by("-sent_at").values("sent_at")[:1],
-            "came": listed.values("published_at")[:1],
-            "changed": listed.order_by("-updated_at").values("updated_at")[:1],
-            "issues": sent.order_by().annotate(counted=_COUNT).values("counted"),
-            "posts": listed.order_by().annotate(counted=_COUNT).values("counted"),
-            "tags": Tag.objects.order_by().annotate(counted=_COUNT).values("counted"),
-        }
-        found = Publication.objects.annotate(**{name: Subquery(rows) for name, rows in values.items()})
-        return dict(found.values("updated_at", *values).get())
+    def dates(self) -> dict[str, datetime]:
+        """Return when publication, issues and posts changed last."""
+        publication = Publication.objects.current().updated_at
+        issue = Issue.objects.archived().order_by().aggregate(at=Max("sent_at"))["at"]
+        listed = Post.objects.listed(timezone.now()).order_by()
+        post = listed.aggregate(came=Max("published_at"), changed=Max("updated_at"))
+        newest = max(filter(None, post.values()), default=publication)
+        return {"publication": publication, "issue": issue or publication, "post": newest}
 
     def items(self) -> list[str]:
         return list(PAGES)
@@ -81,10 +69,7 @@ class PageSitemap(_OurSitemap):
         return reverse(item)
 
     def lastmod(self, item: str) -> datetime:
-        publication: datetime = self.facts["updated_at"]
-        post = max(self.facts["came"] or publication, self.facts["changed"] or publication)
-        dates = {"publication": publication, "issue": self.facts["issue"] or publication, "post": post}
-        return max(dates[name] for name in PAGES[item])
+        return max(self.dates[name] for name in PAGES[item])
 
 
 class IssueSitemap(_OurSitemap):
@@ -109,9 +94,8 @@ class PostSitemap(_OurSitemap):
 class TagSitemap(_OurSitemap):
     def items(self) -> TagQuerySet:
         now = timezone.now()
-        at = connection.ops.adapt_datetimefield_value(now)
-        sql = _CHANGED.format(by_dates=BY_DATES[connection.vendor], is_listed=IS_LISTED)
-        changed = RawSQL(sql, [at], output_field=DateTimeField())  # noqa: S611  # nosec B611  # our own words
+        is_listed = Q(posts__published_at__lte=now, posts__is_unlisted=False)
+        changed = Max(Greatest("posts__updated_at", "posts__published_at"), filter=is_listed)
         return Tag.objects.in_use(now).annotate(at=changed)
 
     def lastmod(self, item: Any) -> datetime:
@@ -130,13 +114,9 @@ SITEMAPS: dict[str, type[_OurSitemap]] = {
 @kept(Post.objects.next_change)
 def everything(request: HttpRequest) -> TemplateResponse:
     """Answer with one file of all addresses; with a list of files when they are too many for one."""
-    pages = PageSitemap()
-    sections = {name: kind() for name, kind in SITEMAPS.items()} | {"pages": pages}
-    facts = pages.facts
-    if len(PAGES) + facts["issues"] + facts["posts"] + facts["tags"] > MOST:
+    sections = {name: kind() for name, kind in SITEMAPS.items()}
+    if sum(section.paginator.count for section in sections.values()) > MOST:
         return _files(request, sections)
-    for section in sections.values():
-        section.paginator = Paginator(list(section.items()), MOST)  # asked of the database once
     return sitemap(request, dict(sections))
 
 
@@ -154,3 +134,17 @@ def _files(request: HttpRequest, sections: "dict[str, _OurSitemap]") -> Template
 def part(request: HttpRequest, section: str) -> TemplateResponse:
     asked_number(request, "p")  # Django takes other spellings too
     return sitemap(request, dict(SITEMAPS), section=section)
+
+
+NEWEST = 100  # posts, and issues
+
+
+@kept(Post.objects.next_change)
+def llms(request: HttpRequest) -> HttpResponse:
+    """List the newest posts, by the addresses of their Markdown, and the issues; 404 where no assistant is welcome."""
+    if Publication.objects.current().crawlers == Publication.Crawlers.NONE:
+        raise Http404
+    posts = with_renderings(Post.objects.listed(timezone.now())[:NEWEST])
+    issues = Issue.objects.archived().defer("introduction", "closing")[:NEWEST]
+    context = {"posts": posts, "issues": issues}
+    return render(request, "issues/llms.txt", context, content_type="text/markdown; charset=utf-8")

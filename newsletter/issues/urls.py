@@ -1,7 +1,7 @@
 from django.urls import path
 
 from newsletter import converters  # noqa: F401 - registers <number:…>
-from newsletter.issues import feeds, llms, views
+from newsletter.issues import feeds, sitemaps, views
 from newsletter.issues.volumes import views as volumes
 
 app_name = "issues"
@@ -16,6 +16,6 @@ urlpatterns = [
     path("issues/<number:number>/<slug:service>/", views.pass_on, name="pass_on"),
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),
-    path("llms.txt", llms.llms, name="llms"),
+    path("llms.txt", sitemaps.llms, name="llms"),
     path("about/", views.about, name="about"),
 ]

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from newsletter.issues import rhythm, years
-from newsletter.issues.lengths import measured, with_minutes
 from newsletter.issues.models import Issue, StartingPoint, fetch_posts, in_line
+from newsletter.issues.years import measured, with_minutes
 from newsletter.posts.models import Post, with_covers, with_renderings
 from newsletter.posts.responsive_images import pictured
 from newsletter.publication import sharing
@@ -31,7 +31,6 @@ SERVICES = {
 
 
 def _newest(now: datetime) -> list[Post]:
-    """Return the newest posts, with their tags."""
     return with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
 
 

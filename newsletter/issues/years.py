@@ -1,18 +1,59 @@
-"""A year of issues, bound as a volume: how each begins, and what they hold together."""
+"""What lists of issues say of each: its posts, how long reading takes, how it begins; and a year bound as a volume."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.core.cache import caches
-
-from newsletter.issues.lengths import KEPT_SECONDS, with_contents
-from newsletter.issues.models import Issue
+from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.salutations import without_names
-from newsletter.posts import markdown
+from newsletter.posts.markdown import render
+from newsletter.posts.models import Post, with_renderings
+from newsletter.posts.models.posts import address
 from newsletter.posts.text import measures
+from newsletter.publication.models import Publication
 
 OPENING_LENGTH = 70  # characters: two lines
+
+
+def measured(issues: Iterable[Issue], now: datetime) -> list[Issue]:
+    """Return `issues` with what readers may see of their posts: how many, the minutes, the contents, the first cover.
+
+    Two queries, however many they are, given that the texts are rendered.
+    """
+    issues = list(issues)
+    public = IssueItem.objects.filter(issue__in=issues, post__published_at__lte=now)
+    rows = defaultdict[int, list[tuple[int, int | None, str, str]]](list)
+    names = ("issue_id", "post_id", "post__cover", "post__words", "post__title")
+    for issue_number, pk, cover, words, title in public.values_list(*names):
+        rows[issue_number].append((pk, cover, words, title))
+    for issue in issues:
+        issue.contents = [(address(pk, words), title) for pk, _cover, words, title in rows[issue.pk]]
+        issue.cover_id = next((cover for _pk, cover, *_words in rows[issue.pk] if cover), None)
+    return _with_minutes(issues, {issue.pk: [pk for pk, *_rest in rows[issue.pk]] for issue in issues})
+
+
+def with_minutes(issues: Iterable[Issue]) -> list[Issue]:
+    """Return issues that have their items at hand with their `post_count` and `reading_minutes`; one query."""
+    issues = list(issues)
+    return _with_minutes(issues, {issue.pk: [item.post_id for item in issue.items.all()] for issue in issues})
+
+
+def _with_minutes(issues: list[Issue], posts: Mapping[int, Sequence[int]]) -> list[Issue]:
+    numbers = {number for some in posts.values() for number in some}
+    texts = with_renderings(Post.objects.filter(pk__in=numbers).only("body")) if numbers else []
+    renderings = {post.pk: post.rendering for post in texts}
+    publication = Publication.objects.current()
+    for issue in issues:
+        own = [renderings[number] for number in posts[issue.pk] if number in renderings]
+        issue.post_count = len(posts[issue.pk])
+        issue.reading_minutes = measures.minutes(
+            sum(one.han_count for one in own),
+            sum(one.word_count for one in own),
+            han_per_minute=publication.han_per_minute,
+            words_per_minute=publication.words_per_minute,
+        )
+    return issues
 
 
 @dataclass(frozen=True)
@@ -34,29 +75,20 @@ class Volume:
 
 
 def bound(year: int, now: datetime) -> Volume | None:
-    """Return what was sent in `year`; None if that is nothing. Three queries."""
+    """Return what was sent in `year`; None if that is nothing."""
     archived = Issue.objects.archived()
-    issues = with_openings(with_contents(archived.in_year(year).defer("closing"), now))
+    issues = with_openings(measured(archived.in_year(year).defer("closing"), now))
     return Volume(year, issues, *archived.years_beside(year)) if issues else None
 
 
 def opening(introduction: str) -> str:
     """Return the first whole sentences of an introduction; only what stands before its first empty line is read."""
-    return measures.excerpt(
-        without_names(markdown.render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH
-    )
+    return measures.excerpt(without_names(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH)
 
 
 def with_openings(issues: Iterable[Issue]) -> list[Issue]:
-    """Return `issues` with `opening`: the author's own line for inboxes, or how the introduction begins.
-
-    Only an introduction that has changed is read again.
-    """
+    """Return `issues` with `opening`: the author's own line for inboxes, or how the introduction begins."""
     issues = list(issues)
-    keys = {issue.pk: f"opening:{issue.pk}:{issue.updated_at.timestamp()}" for issue in issues if not issue.preheader}
-    known: dict[str, str] = caches["pages"].get_many(keys.values())
-    new = {keys[i.pk]: opening(i.introduction) for i in issues if i.pk in keys and keys[i.pk] not in known}
-    caches["pages"].set_many(new, KEPT_SECONDS)
     for issue in issues:
-        issue.opening = issue.preheader or (known | new)[keys[issue.pk]]
+        issue.opening = issue.preheader or opening(issue.introduction)
     return issues

@@ -29,17 +29,20 @@ from newsletter.posts.models import (
     Tag,
     WorkingCopy,
 )
-from newsletter.posts.old_addresses.desk import RedirectAdmin
-from newsletter.posts.patterns import KEEP, PatternAdmin, PatternedAdmin
+from newsletter.posts.old_addresses import RedirectAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.saving import ENTER, PUBLISH, REST, UPDATE, is_in_place
 from newsletter.posts.search.index import index_post
 from newsletter.posts.working import take_back
+from newsletter.posts.writing import WritingAdmin
 from newsletter.publication.audit import PlainDeletionAdmin
 from newsletter.publication.changes import Change
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
 
+KEEP = "_pattern"  # the button that keeps a post as one
+FROM = "pattern"  # in the address of a new post: which one it begins with
+PATTERNS_OFFERED = 12  # beside the button of a new post; the others stand in their list
 TAGS_OFFERED = 20  # under the field; the most used first
 WRITING_SCRIPTS = (  # of every page with an editor; Turndown as npm has it
     forms.Script("turndown-7.2.5/turndown.js", defer=True),
@@ -82,7 +85,7 @@ class TagFilter(admin.RelatedOnlyFieldListFilter):
 
 
 @admin.register(Post)
-class PostAdmin(PatternedAdmin):
+class PostAdmin(WritingAdmin):
     form = PostForm
     nothing_yet = _("No post yet. What you write is saved by itself.")
     tells_in_words = True
@@ -120,7 +123,8 @@ class PostAdmin(PatternedAdmin):
         return str(post)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"title": _("Posts")} | (extra_context or {}))
+        shown = {"title": _("Posts"), "patterns": Pattern.objects.only("title")[:PATTERNS_OFFERED]}
+        return super().changelist_view(request, shown | (extra_context or {}))
 
     @admin.display(description=_("state"), ordering="published_at")
     def state(self, post: Post) -> SafeString:
@@ -167,6 +171,23 @@ class PostAdmin(PatternedAdmin):
             self.message_user(request, kept, messages.INFO)
 
     # --- One post ---
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        key = request.GET.get(FROM, "")
+        pattern = Pattern.objects.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
+        return pattern.beginning() if pattern else super().get_changeform_initial_data(request)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if KEEP in request.POST and not is_in_place(request):
+            self._keep(request, form.instance, form.cleaned_data["tag_names_typed"])
+
+    def _keep(self, request: HttpRequest, post: Post, tag_names: str) -> None:
+        pattern, is_new = Pattern.objects.keep(post, tag_names)
+        text = _("Kept as the pattern {link}.") if is_new else _("The pattern {link} has this text now.")
+        address = reverse("admin:posts_pattern_change", args=[pattern.pk])
+        link = format_html('<a href="{}">{}</a>', address, pattern)
+        self.message_user(request, format_html(str(text), link=link), messages.SUCCESS)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         used = Tag.objects.annotate(uses=Count("posts")).order_by("-uses", "name")[:TAGS_OFFERED]
@@ -254,7 +275,6 @@ def _fixed_text(done: int) -> str:
 
 
 def index_again(posts: Iterable[Post]) -> None:
-    """Let posts be found by the new name of a tag."""
     for post in posts:
         index_post(post)
 
@@ -292,6 +312,28 @@ class TagAdmin(PlainDeletionAdmin):
         return int(tag.uses)
 
 
+@admin.register(Pattern)
+class PatternAdmin(PlainDeletionAdmin):
+    form = TypedModelForm
+    nothing_yet = _("No pattern yet. “Keep as a pattern” below a post makes one.")
+    list_display = ("title", "use")
+    search_fields = ("title",)
+    show_full_result_count = False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Patterns")} | (extra_context or {}))
+
+    def has_view_permission(self, request: HttpRequest, obj: Pattern | None = None) -> bool:
+        return request.user.has_perm("posts.add_post")
+
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission  # one right for all of it
+    has_module_permission = has_view_permission
+
+    @admin.display(description=_("new post"))
+    def use(self, pattern: Pattern) -> SafeString:
+        address = reverse("admin:posts_post_add", query={FROM: pattern.pk})
+        return format_html('<a href="{}">{}</a>', address, _("Begin a post with it"))
+
+
 admin.site.register(Image, ImageAdmin)
-admin.site.register(Pattern, PatternAdmin)
 admin.site.register(Redirect, RedirectAdmin)

@@ -32,12 +32,10 @@ class StaleText(Exception):
 
 
 def is_in_place(request: HttpRequest) -> bool:
-    """Return whether a script saves, and stays on the page."""
     return request.method == "POST" and request.headers.get("Accept") == JSON
 
 
 def is_auto(request: HttpRequest) -> bool:
-    """Return whether a form saves by itself."""
     return is_in_place(request) and AUTO in request.POST
 
 

@@ -13,7 +13,7 @@ from django.utils.feedgenerator import Atom1Feed, Enclosure
 from django.utils.xmlutils import SimplerXMLGenerator
 
 from newsletter.buckets import PicturesAway
-from newsletter.posts import markdown
+from newsletter.posts.markdown import typed_tags
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import media
@@ -65,7 +65,7 @@ def at_large(html: str, url: str) -> str:
     def at_home(match: re.Match[str]) -> str:
         return match[1] + (url if match.string[match.end()] == "#" else settings.SITE_URL)
 
-    html = markdown.typed_tags.with_links_for_frames(_PLAYER.sub(r"\1", html), is_mail=True)
+    html = typed_tags.with_links_for_frames(_PLAYER.sub(r"\1", html), is_mail=True)
     return _LOCAL_ADDRESS.sub(at_home, html)
 
 
@@ -101,7 +101,6 @@ def _enclosures(cover: Image | None) -> list[Enclosure]:
 
 
 def atom_entry(entry: Entry) -> dict[str, Any]:
-    """Return what the Atom feed says of an entry."""
     said = {
         "title": entry.title,
         "link": absolute(entry.path),
@@ -164,7 +163,6 @@ def _item(entry: Entry) -> dict[str, Any]:
 
 
 def json(request: HttpRequest, entries: Iterable[Entry], *, subject: str = "", link: str = "/") -> HttpResponse:
-    """Return the JSON feed of `entries`, as `atom` does."""
     publication = Publication.objects.current()
     feed = {
         "version": "https://jsonfeed.org/version/1.1",

@@ -1,6 +1,6 @@
 from django.urls import path, re_path, register_converter
 
-from newsletter.posts import feeds, previews, sources, views
+from newsletter.posts import feeds, views
 
 
 class AddressConverter:
@@ -21,10 +21,10 @@ app_name = "posts"
 urlpatterns = [
     path("posts/", views.index, name="index"),
     path("p/<address:number>/", views.post, name="post"),
-    re_path(r"^p/(?P<number>[0-9]{1,18})\.md\Z", sources.source, name="source"),
+    re_path(r"^p/(?P<number>[0-9]{1,18})\.md\Z", feeds.source, name="source"),
     path("cards/p/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("tags/<slug:slug>/", views.tag, name="tag"),
-    path("preview/<str:token>/", previews.preview, name="preview"),
+    path("preview/<str:token>/", views.preview, name="preview"),
     path("search/", views.search, name="search"),
     path("feed.xml", feeds.atom, name="feed"),
     path("feed.json", feeds.json, name="json_feed"),

@@ -9,16 +9,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_covers, with_renderings
-from newsletter.posts.neighbours import alone, company, joined
-from newsletter.posts.old_addresses.answering import moved
+from newsletter.posts.old_addresses import moved
 from newsletter.posts.responsive_images import pictured
 from newsletter.posts.search.index import Result
 from newsletter.posts.search.index import search as look_up
-from newsletter.posts.search.related import relate, related_lately
 from newsletter.publication import limits, sharing
-from newsletter.publication.doors import opening
+from newsletter.publication.doors import capability, opening
 from newsletter.publication.kept import asked_page, kept
 from newsletter.publication.limits import closed_seconds
 
@@ -46,18 +45,16 @@ def index(request: HttpRequest) -> HttpResponse:
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its one address; its number alone, or with other words, leads there."""
     now = timezone.now()
-    known = related_lately(number)
-    found = company(number, now, known or ()) or alone(Post.objects.published(now), number)
+    found = Post.objects.published(now).filter(pk=number).first()
     if found is None:
         raise Http404
-    if request.path != found.post.get_absolute_url():
-        return moved(request) or redirect(found.post, permanent=True)
-    if known is None and not found.post.is_unlisted:
-        found = joined(found, Post.objects.listed(now), relate(found.post, now=now))
-    prefetch_related_objects([found.post], "tags", "issues")
-    more = with_covers(with_renderings([found.post, *found.others[:READ_MORE]]))[1:]
-    context = {"post": found.post, "older": found.older, "newer": found.newer, "related": more}
-    return render(request, "posts/post.html", context)
+    if request.path != found.get_absolute_url():
+        return moved(request) or redirect(found, permanent=True)
+    listed = Post.objects.none() if found.is_unlisted else Post.objects.listed(now)
+    older, newer = listed.beside(found)
+    prefetch_related_objects([found], "tags", "issues")
+    related = with_covers(with_renderings([found, *listed.related(found, READ_MORE)]))[1:]
+    return render(request, "posts/post.html", {"post": found, "older": older, "newer": newer, "related": related})
 
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
@@ -112,3 +109,17 @@ def search(request: HttpRequest) -> HttpResponse:
     hits = _Hits(query, timezone.now(), int(asked) if re.fullmatch("[1-9][0-9]{0,5}", asked) else 1)
     page: Page[Result] = Paginator(hits, PER_PAGE).get_page(asked)  # type: ignore[arg-type]
     return render(request, "posts/search.html", {"query": query, "page": page})
+
+
+@capability
+def preview(request: HttpRequest, token: str) -> HttpResponse:
+    """Show a draft to whoever has its link; lead to the post once it is published."""
+    now = timezone.now()
+    post = Post.objects.previewed(token, now)
+    if post is None:
+        text = _("It has expired, or the author has taken it back. Ask for a new one.")
+        context = {"title": _("This link no longer opens anything"), "text": text}
+        return render(request, "publication/shut.html", context, status=410)
+    if post.is_published(now):
+        return redirect(post)
+    return render(request, "posts/preview.html", {"post": post})

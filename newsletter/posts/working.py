@@ -6,75 +6,24 @@ and programs do (newsletter/api).
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Model
-from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.posts.forms import PostForm
 from newsletter.posts.models import Post, Revision, Tag, WorkingCopy, tag_names
 from newsletter.posts.models.renderings import Rendering
-from newsletter.posts.models.working_copies import FIELDS as COPIED
-from newsletter.posts.saving import PUBLISH, UPDATE, InPlaceAdmin, StaleText, document_of, is_auto, is_in_place
+from newsletter.posts.models.revisions import COPIED
+from newsletter.posts.saving import StaleText
 from newsletter.posts.search.index import index_post
-from newsletter.posts.writers import OwnDraftsAdmin
 from newsletter.publication import changes
 from newsletter.publication.changes import Change
 
+MAY_PUBLISH = "posts.publish_post"
 # Of a published post these change with the next save: they are no text.
 AT_ONCE = {"published_at", "is_web_only", "is_unlisted"}
 LOGGED_EACH = timedelta(hours=1)  # a text that saves itself is in the history once in this time
-
-
-class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
-    """Posts: a published one is changed in a working copy, and every state that was saved is kept as a version."""
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Post | None:
-        """Return a post with what was changed in it, though readers do not see that yet."""
-        post = super().get_object(request, object_id, from_field)
-        if post is not None:
-            WorkingCopy.objects.lay_over(post)
-        return post
-
-    def save_model(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
-        """Store what was typed, unless somebody else has saved since the form was checked."""
-        if not change and is_in_place(request):
-            obj.document = document_of(request)
-        is_shown = bool({PUBLISH, UPDATE} & request.POST.keys())
-        write = partial(super().save_model, request, obj, form, change)
-        store_text(obj, form, is_shown=is_shown, write=write, now=timezone.now())
-        Revision.objects.drop_refused(obj.pk, page=document_of(request))
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        store_rest(form)
-
-    def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
-        if not (is_auto(request) and was_logged_lately(obj)):
-            super().log_change(request, obj, message)
-
-    def keep_refused(self, request: HttpRequest, form: Any) -> str:
-        """Keep what was typed as a version of its own, which what is typed on on the same page replaces."""
-        post = form.instance
-        version = Revision.objects.refuse(post.pk, post, page=document_of(request), at=timezone.now())
-        return reverse("admin:posts_post_version", args=[post.pk, version.pk], query={"with": "now"})
-
-    # --- How a script is answered ---
-
-    def seen(self, saved: Post) -> dict[str, str]:
-        return {"seen_at": (saved.pending or saved).updated_at.isoformat()}
-
-    def facts(self, saved: Post) -> dict[str, Any]:
-        return {"pending": bool(saved.pending)}
-
-    def saved_before(self, request: HttpRequest) -> int | None:
-        """Return the post that the page of a new one has made already."""
-        name = document_of(request)
-        return self.get_queryset(request).filter(document=name).values_list("pk", flat=True).first() if name else None
 
 
 def store_text(post: Post, form: PostForm, *, is_shown: bool, write: Callable[[], None], now: datetime) -> None:

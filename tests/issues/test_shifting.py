@@ -7,7 +7,7 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import translation
 
-from newsletter.issues import rhythm, shifting
+from newsletter.issues import rhythm
 from newsletter.issues.cadence import Fate
 from newsletter.issues.models import HolidayAnswer, Shift
 from newsletter.publication.changes import Via, acting
@@ -45,19 +45,19 @@ def history():
 
 
 def test_a_skipped_slot_is_left_out_and_comes_back_when_that_is_undone(publication):
-    shifting.skip(SLOT_ON, NOW)
+    rhythm.skip(SLOT_ON, NOW)
     skipped = due(publication)
-    is_undone = shifting.restore(SLOT_ON, NOW)
+    is_undone = rhythm.restore(SLOT_ON, NOW)
 
     assert skipped == ["12-17 08:00", "12-31 08:00", "01-14 08:00"]
     assert is_undone
     assert due(publication) == ["12-03 08:00", "12-17 08:00", "12-31 08:00"]
-    assert not shifting.restore(SLOT_ON, NOW)
+    assert not rhythm.restore(SLOT_ON, NOW)
 
 
 def test_a_slot_that_is_moved_twice_has_one_shift_and_the_anchor_stays(publication):
-    shifting.move(SLOT_ON, NOW, to_on=date(2026, 12, 4), to_at=time(9, 30))
-    shifting.move(SLOT_ON, NOW, to_on=date(2026, 12, 5), to_at=time(9, 30))
+    rhythm.move(SLOT_ON, NOW, to_on=date(2026, 12, 4), to_at=time(9, 30))
+    rhythm.move(SLOT_ON, NOW, to_on=date(2026, 12, 5), to_at=time(9, 30))
 
     assert due(publication) == ["12-05 09:30", "12-17 08:00", "12-31 08:00"]
     assert Shift.objects.count() == 1
@@ -65,20 +65,20 @@ def test_a_slot_that_is_moved_twice_has_one_shift_and_the_anchor_stays(publicati
 
 
 def test_a_vacation_leaves_out_its_slots_until_it_is_given_up(publication):
-    vacation = shifting.take_vacation(date(2026, 12, 3), date(2026, 12, 17), NOW)
+    vacation = rhythm.take_vacation(date(2026, 12, 3), date(2026, 12, 17), NOW)
     away = due(publication)
-    shifting.give_up_vacation(vacation.pk, NOW)
+    rhythm.give_up_vacation(vacation.pk, NOW)
 
     assert away == ["12-31 08:00", "01-14 08:00", "01-28 08:00"]
     assert due(publication)[0] == "12-03 08:00"
-    assert not shifting.give_up_vacation(vacation.pk, NOW)
+    assert not rhythm.give_up_vacation(vacation.pk, NOW)
 
 
 def test_the_history_says_who_did_what(publication):
     with acting("editor", Via.DESK), translation.override("en"):
-        shifting.skip(SLOT_ON, NOW)
-        shifting.move(SLOT_ON, NOW, to_on=date(2026, 12, 4), to_at=time(9, 30))
-        shifting.restore(SLOT_ON, NOW)
+        rhythm.skip(SLOT_ON, NOW)
+        rhythm.move(SLOT_ON, NOW, to_on=date(2026, 12, 4), to_at=time(9, 30))
+        rhythm.restore(SLOT_ON, NOW)
 
     assert history() == [
         ("added", "Slot of Dec. 3, 2026 skipped", "editor"),
@@ -88,7 +88,7 @@ def test_the_history_says_who_did_what(publication):
 
 
 def test_a_shift_stays_with_its_day_when_the_time_of_day_is_changed(publication):
-    shifting.skip(SLOT_ON, NOW)
+    rhythm.skip(SLOT_ON, NOW)
 
     publication = make_publication(cadence_at=time(20))
 
@@ -96,7 +96,7 @@ def test_a_shift_stays_with_its_day_when_the_time_of_day_is_changed(publication)
 
 
 def test_a_slot_has_one_shift(publication):
-    shifting.skip(SLOT_ON, NOW)
+    rhythm.skip(SLOT_ON, NOW)
 
     with pytest.raises(IntegrityError), transaction.atomic():
         Shift.objects.create(kind="skipped", slot_on=SLOT_ON, made_at=NOW)
@@ -107,7 +107,7 @@ def test_a_slot_has_one_shift(publication):
 
 def test_what_the_author_took_away_was_given_up_and_what_the_rhythm_lost_was_not(publication):
     slot = rhythm.next_slot(publication, NOW)
-    shifting.skip(SLOT_ON, NOW)
+    rhythm.skip(SLOT_ON, NOW)
 
     assert rhythm.was_given_up(publication, slot)
     assert rhythm.slot_at(publication, slot) is None
@@ -116,9 +116,9 @@ def test_what_the_author_took_away_was_given_up_and_what_the_rhythm_lost_was_not
 
 
 def test_a_plan_has_what_was_moved_and_skipped_too(publication):
-    shifting.skip(SLOT_ON, NOW)
-    shifting.move(date(2026, 12, 17), NOW, to_on=date(2026, 12, 16), to_at=time(8))
-    shifting.take_vacation(date(2026, 12, 30), date(2027, 1, 2), NOW)
+    rhythm.skip(SLOT_ON, NOW)
+    rhythm.move(date(2026, 12, 17), NOW, to_on=date(2026, 12, 16), to_at=time(8))
+    rhythm.take_vacation(date(2026, 12, 30), date(2027, 1, 2), NOW)
 
     found = rhythm.plan(publication, date(2026, 12, 1), date(2026, 12, 31))
 
@@ -129,7 +129,7 @@ def test_a_plan_has_what_was_moved_and_skipped_too(publication):
 
 
 def test_readers_are_told_of_a_vacation_from_two_weeks_before_until_its_end(publication):
-    shifting.take_vacation(date(2027, 1, 11), date(2027, 1, 20), NOW)
+    rhythm.take_vacation(date(2027, 1, 11), date(2027, 1, 20), NOW)
 
     told = [
         day
@@ -141,13 +141,13 @@ def test_readers_are_told_of_a_vacation_from_two_weeks_before_until_its_end(publ
 
 
 def test_a_vacation_without_a_slot_in_it_concerns_no_reader(publication):
-    shifting.take_vacation(date(2026, 11, 27), date(2026, 12, 1), NOW)
+    rhythm.take_vacation(date(2026, 11, 27), date(2026, 12, 1), NOW)
 
     assert rhythm.ahead(publication, NOW).vacation is None
 
 
 def test_the_home_page_promises_the_slot_after_the_shifts_and_shows_the_vacation(publication, client):
-    shifting.take_vacation(date(2026, 12, 1), date(2026, 12, 5), NOW)
+    rhythm.take_vacation(date(2026, 12, 1), date(2026, 12, 5), NOW)
 
     page = client.get("/").text
 
@@ -182,18 +182,18 @@ def test_a_slot_in_the_lunar_new_year_is_asked_about_once_with_a_day_behind_it(p
 def test_an_answer_is_followed_and_remembered_even_when_it_is_undone(publication, choice, fates):
     publication, question = new_year(publication)
 
-    assert shifting.answer(question, choice, publication, NOW)
+    assert rhythm.answer(question, choice, publication, NOW)
     followed = [slot.fate for slot in rhythm.plan(publication, date(2027, 2, 1), date(2027, 2, 10))]
-    shifting.restore(date(2027, 2, 4), NOW)
+    rhythm.restore(date(2027, 2, 4), NOW)
 
     assert followed == fates
     assert ask(publication) == []
-    assert not shifting.answer(question, Choice.SKIP, publication, NOW)
+    assert not rhythm.answer(question, Choice.SKIP, publication, NOW)
     assert [slot.fate for slot in rhythm.plan(publication, date(2027, 2, 1), date(2027, 2, 10))] == [Fate.KEPT]
 
 
 def test_a_slot_that_was_moved_onto_a_holiday_is_not_asked_about(publication):
-    shifting.move(date(2026, 12, 31), NOW, to_on=date(2027, 1, 1), to_at=time(8))
+    rhythm.move(date(2026, 12, 31), NOW, to_on=date(2027, 1, 1), to_at=time(8))
 
     assert ask(publication) == []
 

@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from newsletter.issues.models import Issue
-from newsletter.issues.years import bound, opening, with_openings
+from newsletter.issues.years import bound, measured, opening, with_minutes
 from newsletter.posts.models import Image
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pages import assert_valid
@@ -44,15 +44,6 @@ def test_an_issue_begins_with_the_first_sentences_of_its_introduction(introducti
     assert opening(introduction) == begins
 
 
-def test_a_changed_introduction_begins_anew():
-    issue = make_issue(introduction="從前。", sent_at=PUBLISHED_AT)
-    with_openings([issue])
-    issue.introduction = "現在。"
-    issue.save()
-
-    assert with_openings(Issue.objects.all())[0].opening == "現在。"
-
-
 def cover_named(letter, **fields):
     row = {"digest": letter * 16, "name": "a.png", "alt": "圖", "width": 1280, "height": 640}
     return Image.objects.create(**(row | fields))
@@ -71,3 +62,38 @@ def test_the_archive_shows_the_first_cover_and_one_sentence_of_each_issue(client
     assert_valid(page.text)
     assert re.findall(r'<img class="thumb"\s+src="([^"]*)"', page.text) == [f"/media/{'a' * 16}/a-640.webp"]
     assert re.findall(r'<p class="issues-posts">(.*)</p>', page.text) == ["第一句。", "給收件匣的一行"]
+
+
+def listed():
+    return with_minutes(Issue.objects.archived().listed(PUBLISHED_AT))
+
+
+def test_an_issue_takes_as_long_as_all_its_posts():
+    make_publication(han_per_minute=100, words_per_minute=50)
+    make_issue(make_post(body="字" * 250), make_post(body="word " * 100), sent_at=PUBLISHED_AT)
+
+    [issue] = listed()
+
+    assert issue.reading_minutes == 5  # 2.5 and 2, rounded
+
+
+def test_a_post_that_readers_do_not_see_takes_no_time():
+    make_publication(han_per_minute=100)
+    make_issue(make_post(body="字" * 300), make_post(body="字" * 900, published_at=None), sent_at=PUBLISHED_AT)
+
+    assert [issue.reading_minutes for issue in listed()] == [3]
+
+
+def test_a_list_shows_only_what_readers_see_by_three_queries(django_assert_num_queries):
+    make_publication(han_per_minute=100)
+    second, first = make_post("後", words="after", body="字" * 300), make_post("先", body="字" * 200)
+    issue = make_issue(first, second, make_post("藏", published_at=None), sent_at=PUBLISHED_AT)
+    make_issue(sent_at=PUBLISHED_AT)
+    measured([issue], PUBLISHED_AT)  # the texts are rendered once
+
+    with django_assert_num_queries(3):  # issues, their items, the texts
+        empty, full = measured(Issue.objects.archived(), PUBLISHED_AT)
+
+    assert full.contents == [(first.get_absolute_url(), "先"), (second.get_absolute_url(), "後")]
+    assert (full.post_count, full.reading_minutes) == (2, 5)
+    assert (empty.contents, empty.post_count) == ([], 0)

@@ -7,10 +7,10 @@ import pytest
 from newsletter.posts.importers import linking, pictures
 from newsletter.posts.importers.folder import fields
 from newsletter.posts.importers.folder.shortcodes import as_markdown
-from newsletter.posts.markdown import embeds
+from newsletter.posts.markdown import figures
 from newsletter.posts.markdown.render import render, render_mail
 from newsletter.posts.proofreading.check import findings
-from newsletter.posts.proofreading.placeholders import merge_fields
+from newsletter.posts.proofreading.masking import merge_fields
 from newsletter.posts.text.comparison import unshown
 from tests.support.cpu import is_read_within, is_within
 
@@ -201,5 +201,5 @@ def test_an_address_ends_before_what_belongs_to_the_sentence(typed, address):
 
 
 def test_a_film_is_an_address_and_no_essay():
-    assert embeds.film("https://youtu.be/dQw4w9WgXcQ")
-    assert embeds.film("https://youtu.be/dQw4w9WgXcQ?" + "a" * 2000) is None
+    assert figures.film("https://youtu.be/dQw4w9WgXcQ")
+    assert figures.film("https://youtu.be/dQw4w9WgXcQ?" + "a" * 2000) is None

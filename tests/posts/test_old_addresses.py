@@ -6,9 +6,9 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
+from newsletter.posts import old_addresses
 from newsletter.posts.models import Redirect
 from newsletter.posts.models.redirects import normal
-from newsletter.posts.old_addresses import answering
 from tests.factories import make_post, make_publication
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +108,7 @@ def test_uses_are_counted(client):
 
 
 def test_a_flood_writes_no_more_than_its_minute_allows(client, monkeypatch):
-    monkeypatch.setattr(answering, "COUNTED_A_MINUTE", 5)
+    monkeypatch.setattr(old_addresses, "COUNTED_A_MINUTE", 5)
     Redirect.objects.lead(["/my-post/"], make_post())
 
     for _time in range(20):

@@ -1,9 +1,9 @@
 import pytest
 from django.template import engines
 
+from newsletter.posts.markdown.render import render
 from newsletter.posts.search.snippets import Piece
-from newsletter.posts.templatetags.found import highlighted
-from newsletter.posts.templatetags.reading import phrases
+from newsletter.posts.templatetags.reading import highlighted, outline, phrases
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,15 @@ def test_hits_are_marked_and_nothing_in_a_text_is_markup():
     loop = f"{{% for piece in pieces %}}{shown}{{% endfor %}}"
 
     assert highlighted(pieces) == written(loop, pieces=pieces)
+
+
+def test_the_two_highest_levels_make_the_contents():
+    html = render("## 甲\n\n### 乙\n\n#### 丙\n\n## 丁\n")
+
+    assert [(heading.level, heading.text) for heading in outline(html)] == [(1, "甲"), (2, "乙"), (1, "丁")]
+    assert all(f'id="{heading.id}"' in html for heading in outline(html))
+
+
+def test_a_short_post_needs_no_contents():
+    assert outline(render("## 甲\n\n字\n\n## 乙\n")) == []
+    assert outline(render("字")) == []

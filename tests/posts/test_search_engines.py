@@ -51,7 +51,6 @@ from datetime import datetime, timedelta, UTC
 from django.db import connection, transaction
 from newsletter.posts.search.folding import fold, tokens
 from newsletter.posts.models import Post, SearchDocument
-from newsletter.posts.search.related import related
 from newsletter.posts.search.index import index_post, search
 given, now = json.loads(GIVEN), datetime(2026, 11, 1, tzinfo=UTC)
 for number, (title, body) in enumerate(given["posts"]):
@@ -59,7 +58,8 @@ for number, (title, body) in enumerate(given["posts"]):
     post = Post.objects.create(title=title, body=body, published_at=at, is_unlisted=number % 10 == 4)
     index_post(post)
 told = {query: [r.key for r in search(query, now=now, limit=999).results] for query in given["queries"]}
-told |= {f"related {key}": related(Post.objects.get(pk=key), now=now) for key in (1, 2, 3, 10)}
+for post in Post.objects.filter(pk__in=(1, 2, 3, 10)):
+    told[f"related {post.pk}"] = [one.pk for one in Post.objects.listed(now).related(post, 3)]
 found = {}
 for query in given["exact"]:
     like = SearchDocument.objects.filter(folded__contains=fold(query), post__in=Post.objects.listed(now))

@@ -34,7 +34,7 @@ from newsletter.desk.issues.actions import ALL_ACTIONS
 from newsletter.desk.issues.composer import wake_up
 from newsletter.desk.issues.rehearsing import start
 from newsletter.issues.models import Issue
-from newsletter.issues.templatetags.slots import next_slots
+from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 

@@ -15,8 +15,7 @@ from newsletter.api.problems import Error, Problem, problem_of
 from newsletter.posts.forms import TAGS_MAX, PostForm
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, WorkingCopy
 from newsletter.posts.saving import ELSEWHERE, StaleText
-from newsletter.posts.working import AT_ONCE, store_rest, store_text, take_back
-from newsletter.posts.writers import PUBLISH
+from newsletter.posts.working import AT_ONCE, MAY_PUBLISH, store_rest, store_text, take_back
 from newsletter.publication.changes import Change
 
 NAMES = {"tag_names": "tags"}  # of fields of the form, as the API has them
@@ -68,7 +67,7 @@ def _refuse_frozen_words(form: PostForm, changes: Mapping[str, Any]) -> None:
 def _refuse_unless_allowed(request: ApiRequest, post: Post) -> None:
     """Let a post that has a date be changed only by who may publish, as the desk does."""
     if post.published_at is not None or (post.pk and Post.objects.filter(pk=post.pk).exclude(published_at=None)):
-        demand_right(request, PUBLISH)
+        demand_right(request, MAY_PUBLISH)
 
 
 def _store(request: ApiRequest, form: PostForm, *, is_new: bool, is_shown: bool) -> None:
@@ -151,7 +150,7 @@ def change_post(request: ApiRequest, number: Number, change: PostChanges) -> Ans
     return _answer(request, number)
 
 
-@posts.acts("/posts/{number:number}/publish", scope=PUBLISHING, needs=(*CHANGE, PUBLISH), returns=PostOut)
+@posts.acts("/posts/{number:number}/publish", scope=PUBLISHING, needs=(*CHANGE, MAY_PUBLISH), returns=PostOut)
 def publish_post(request: ApiRequest, number: Number) -> Answer:
     """Show readers the post as it is now: a draft for the first time, a published one with what was changed in it."""
     post, now = _seen(request, number), timezone.now()
@@ -160,7 +159,7 @@ def publish_post(request: ApiRequest, number: Number) -> Answer:
     return _answer(request, number)
 
 
-@posts.acts("/posts/{number:number}/withdraw", scope=PUBLISHING, needs=(*CHANGE, PUBLISH), returns=PostOut)
+@posts.acts("/posts/{number:number}/withdraw", scope=PUBLISHING, needs=(*CHANGE, MAY_PUBLISH), returns=PostOut)
 def withdraw_post(request: ApiRequest, number: Number) -> Answer:
     """Make a draft of a post again: readers do not find it any more."""
     take_back([_seen(request, number)], timezone.now())
@@ -172,7 +171,7 @@ def _asked(request: ApiRequest, change: PostChanges) -> dict[str, Any]:
     asked: dict[str, Any] = change.model_dump(exclude_unset=True)
     if is_about_publishing(asked):
         demand_scope(request, PUBLISHING)
-        demand_right(request, PUBLISH)
+        demand_right(request, MAY_PUBLISH)
     return asked
 
 

@@ -28,7 +28,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.obstacles import PlanningError, too_large, unready
-from newsletter.issues import assembly, cadence, rhythm, shifting
+from newsletter.issues import assembly, cadence, rhythm
 from newsletter.issues.cadence import Rhythm, Shifts, Slot
 from newsletter.issues.models import Issue
 from newsletter.mail.message import Mail
@@ -167,7 +167,7 @@ def move(reminder: Reminder, now: datetime) -> bool:
         given = reminder.give(Answer.MOVED, now, moved_to=to)
         if given and (slot := _slot_of(reminder)):
             local = timezone.localtime(to, Publication.objects.fresh().zone)
-            shifting.move(slot.day, now, to_on=local.date(), to_at=local.time())
+            rhythm.move(slot.day, now, to_on=local.date(), to_at=local.time())
     return given
 
 
@@ -176,7 +176,7 @@ def skip(reminder: Reminder, now: datetime) -> bool:
     with transaction.atomic():
         given = reminder.give(Answer.SKIPPED, now)
         if given and (slot := _slot_of(reminder)):
-            shifting.skip(slot.day, now)
+            rhythm.skip(slot.day, now)
     return given
 
 

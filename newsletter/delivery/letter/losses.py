@@ -16,8 +16,8 @@ from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, Remark
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.message import Mail
 from newsletter.mail.salutations import unslotted, without_names
-from newsletter.posts import markdown
 from newsletter.posts.feeds import entry_of
+from newsletter.posts.markdown import render
 from newsletter.posts.syndication import atom_entry
 from newsletter.posts.text.comparison import SHOWN_MAX, characters_of, unshown, words_of
 from newsletter.publication.models import Publication
@@ -70,7 +70,7 @@ class Text:
             yield Loss(self.title, line, missing, tuple(forms))
 
     def unfilled(self) -> Iterator[Unfilled]:
-        from newsletter.posts.proofreading.placeholders import merge_fields  # noqa: PLC0415 - it loads the renderer of Markdown
+        from newsletter.posts.proofreading.masking import merge_fields  # noqa: PLC0415 - it loads the renderer of Markdown
 
         return (Unfilled(self.title, line, found) for line, found in merge_fields(self.typed))
 
@@ -114,7 +114,7 @@ def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], n
         (_("Introduction"), without_names(issue.introduction)),
         (_("Closing"), without_names(issue.closing)),
     ):
-        yield Text(title, source, mail | {_page(): words_of(markdown.render.render(source))})
+        yield Text(title, source, mail | {_page(): words_of(render.render(source))})
     yield Text(_("Signature"), Publication.objects.current().signature, mail)
 
 

@@ -26,7 +26,7 @@ from newsletter.mail.html import stacked
 from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
 from newsletter.mail.salutations import without_names
 from newsletter.mail.spacing import spaced
-from newsletter.posts import markdown
+from newsletter.posts.markdown import highlighting, render
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
@@ -99,7 +99,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
-        "code_colours": markdown.highlighting.colours_at_night(),
+        "code_colours": highlighting.colours_at_night(),
         "reader": format_html('<span class="reader">{}</span>', SLOTS["email"]),
         **SLOTS,
     }
@@ -160,7 +160,7 @@ def _preheader(issue: Issue, items: list[IssueItem]) -> str:
 def _beginning(issue: Issue, items: list[IssueItem]) -> str:
     """Return the first sentences that an inbox may show after the subject."""
     if issue.introduction.strip():
-        return measures.excerpt(without_names(markdown.render.render(issue.introduction)), PREHEADER_LENGTH)
+        return measures.excerpt(without_names(render.render(issue.introduction)), PREHEADER_LENGTH)
     return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
 
 
@@ -170,7 +170,7 @@ def author_html(source: str) -> str:
         return ""
     pictures = Image.objects.filter(digest__in=MEDIA.findall(source))
     sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
-    rendered = markdown.render.render_mail(source, base_url=settings.SITE_URL)
+    rendered = render.render_mail(source, base_url=settings.SITE_URL)
     return stacked(mail_html.named_colours(mail_html.sized(mail_html.demoted(rendered), sizes)))
 
 

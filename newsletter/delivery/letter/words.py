@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Final
 
-from newsletter.posts.text.han import WIDE
-from newsletter.posts.text.measures import BLOCK, EMPTY
+from newsletter.posts.text.measures import BLOCK, EMPTY, WIDE
 
 POST: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
 # Of templates/email/issue.html: what stands beside the author's words, and what repeats them.

@@ -18,7 +18,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.delivery.planning.audience import audience, is_deleted, is_unsettled
 from newsletter.delivery.planning.obstacles import copies_are_gone, from_elsewhere
-from newsletter.issues.indexing import index_issue
+from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication

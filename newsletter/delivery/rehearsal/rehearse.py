@@ -29,7 +29,7 @@ from newsletter.delivery.provider.transports import transport_for
 from newsletter.delivery.rehearsal import checks, link_checker
 from newsletter.delivery.rehearsal.links import References, read_html
 from newsletter.issues.models import Issue
-from newsletter.issues.templatetags.slots import next_slots
+from newsletter.issues.templatetags.contents import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.outward import Verdict, is_askable

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.desk.templatetags.calendar_days import in_words
 from newsletter.issues import cadence
 from newsletter.issues.cadence import Rhythm, Shifts, Slot
-from newsletter.issues.shifts import NOTE_LENGTH
+from newsletter.issues.rhythm import NOTE_LENGTH
 from newsletter.publication.forms import TypedForm
 
 FARTHEST = timedelta(days=60)  # from its place: what is farther away is another slot

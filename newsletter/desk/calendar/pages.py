@@ -17,7 +17,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.desk.calendar import year as years
 from newsletter.desk.calendar.forms import MoveForm, VacationForm
 from newsletter.desk.templatetags.calendar_days import WEEKDAYS, in_words
-from newsletter.issues import cadence, rhythm, shifting
+from newsletter.issues import cadence, rhythm
 from newsletter.issues.cadence import Slot
 from newsletter.issues.models import HolidayAnswer, Shift
 from newsletter.publication.audit import who
@@ -99,7 +99,7 @@ def slot(request: HttpRequest, day: str) -> HttpResponse:
     is_taken = found.at is not None and slots.is_settled(found.at)
     if not is_taken and form.is_valid():
         chosen = form.cleaned_data
-        shifting.move(found.day, now, to_on=chosen["day"], to_at=chosen["time"])
+        rhythm.move(found.day, now, to_on=chosen["day"], to_at=chosen["time"])
         messages.success(request, _("Moved to %(day)s. The slots behind it stay.") % {"day": in_words(chosen["day"])})
         return redirect("admin:calendar")
     context = {"title": in_words(found.day), "slot": found, "key": day, "form": form, "is_taken": is_taken}
@@ -114,7 +114,7 @@ def skip(request: HttpRequest, day: str) -> HttpResponse:
     if found.at is not None and slots.is_settled(found.at):
         messages.error(request, _("An issue is scheduled for this slot. Cancel or move it first."))
     else:
-        shifting.skip(found.day, now)
+        rhythm.skip(found.day, now)
         messages.success(request, _("The slot of %(day)s is skipped.") % {"day": in_words(found.day)})
     return redirect("admin:calendar")
 
@@ -123,7 +123,7 @@ def skip(request: HttpRequest, day: str) -> HttpResponse:
 def restore(request: HttpRequest, day: str) -> HttpResponse:
     """Put a slot back to where the rhythm has it."""
     found = _day(day)
-    if shifting.restore(found, timezone.now()):
+    if rhythm.restore(found, timezone.now()):
         messages.success(request, _("The slot of %(day)s is where it was.") % {"day": in_words(found)})
     return redirect("admin:calendar")
 
@@ -139,7 +139,7 @@ def vacation(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, "vacation", {"title": _("Take a vacation"), "form": form})
     said = form.cleaned_data
-    taken = shifting.take_vacation(said["first_on"], said["last_on"], now, note=said["note"])
+    taken = rhythm.take_vacation(said["first_on"], said["last_on"], now, note=said["note"])
     _tell(request, publication, taken)
     return redirect("admin:calendar")
 
@@ -158,7 +158,7 @@ def _tell(request: HttpRequest, publication: Publication, taken: Shift) -> None:
 @require_POST
 def give_up(request: HttpRequest, pk: int) -> HttpResponse:
     """Have the slots of a vacation back."""
-    if shifting.give_up_vacation(pk, timezone.now()):
+    if rhythm.give_up_vacation(pk, timezone.now()):
         messages.success(request, _("The vacation is given up; its slots are back."))
     return redirect("admin:calendar")
 
@@ -174,7 +174,7 @@ def holiday(request: HttpRequest, day: str) -> HttpResponse:
     asked = rhythm.questions(publication, now, get_language() or "")
     found = next((one for one in asked if one.holiday.first_on == first_on), None)
     if found and choice in HolidayAnswer.Choice.values:
-        shifting.answer(found, HolidayAnswer.Choice(choice), publication, now)
+        rhythm.answer(found, HolidayAnswer.Choice(choice), publication, now)
         text = _("%(holiday)s: %(choice)s. You will not be asked again.")
         answer = {"holiday": found.holiday.name, "choice": HolidayAnswer.Choice(choice).label}
         messages.success(request, text % answer)

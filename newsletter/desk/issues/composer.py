@@ -24,8 +24,8 @@ from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
-from newsletter.issues.lengths import with_minutes
 from newsletter.issues.models import Issue, fetch_posts, neighbours
+from newsletter.issues.years import with_minutes
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed

@@ -26,7 +26,7 @@ from newsletter.desk.forms import WhenForm
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
 from newsletter.desk.issues.rehearsing import UNBEGUN, begin_if_needed
 from newsletter.issues.models import Issue
-from newsletter.issues.templatetags.slots import next_slots
+from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication
 
 SLOTS_OFFERED = 6

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db.models import F
 
+from newsletter.issues.archiving import index_issue
 from newsletter.issues.forms import IssueForm
-from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
 from newsletter.posts.saving import StaleText
 

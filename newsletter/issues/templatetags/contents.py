@@ -1,26 +1,28 @@
-"""What an issue holds, in links and in words.
-
-A year has hundreds of links and dozens of words, each of which a template would look up by itself.
-"""
+"""What pages say of issues: what one holds, the last ones, the next slots, schema.org."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.issues.models import Issue
-from newsletter.publication.templatetags.findable import day
+from newsletter.issues import rhythm
+from newsletter.issues.models import Correction, Issue, StartingPoint
+from newsletter.issues.years import measured
+from newsletter.publication.linked_data import Article
+from newsletter.publication.models import Publication
+from newsletter.publication.templatetags.findable import day, script, site
 
 register = template.Library()
 
 
 @register.filter
 def entries(contents: Iterable[tuple[str, str]]) -> SafeString:
-    """Return an item with a link for each address and title."""
     return format_html_join("", '<li><a href="{}">{}</a></li>', contents)
 
 
@@ -50,3 +52,39 @@ def issue_byline(issue: Issue, *, shows_number: bool = False) -> SafeString:
 
 def _spans(words: Iterable[str]) -> SafeString:
     return format_html_join("", "<span>{}</span>\n", ((word,) for word in words))
+
+
+@register.simple_tag
+def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
+    """Describe a sent issue with its `items` at hand."""
+    sent_at = issue.sent_at or issue.updated_at
+    changes = [correction.made_at for correction in corrections]
+    article = Article(
+        path=issue.get_absolute_url(),
+        title=issue.subject,
+        description=issue.preheader or Publication.objects.current().promise,
+        image=issue.card_url,
+        published_at=sent_at,
+        changed_at=max([sent_at, *changes]),
+        trail=[(reverse("issues:archive"), _("All issues"))],
+        issues=[(issue.number, sent_at)],
+        keywords=[],
+    )
+    return script(site().article(article))
+
+
+@register.simple_tag
+def latest_issues(count: int) -> list[Issue]:
+    return measured(Issue.objects.archived().defer("introduction", "closing")[:count], timezone.now())
+
+
+@register.simple_tag
+def starting_points(count: int) -> list[StartingPoint]:
+    """Return the first `count` posts that the author hands to somebody who is new."""
+    return list(StartingPoint.objects.public(timezone.now())[:count])
+
+
+@register.simple_tag
+def next_slots(publication: Publication, count: int) -> list[datetime]:
+    """Return the next `count` times at which an issue may leave, in UTC."""
+    return rhythm.slots(publication, after=timezone.now(), count=count)

@@ -1,4 +1,4 @@
-"""The doors to a year's book and to its page for a printer."""
+"""A year's book, and a year as one page for a printer with the addresses of links below each issue."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -7,14 +7,17 @@ from typing import IO
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_safe
 
-from newsletter.issues.volumes import book, page
-from newsletter.issues.volumes.contents import Contents
+from newsletter.issues.volumes import book
+from newsletter.issues.volumes.book import Contents
 from newsletter.posts.markdown import RENDERER_VERSION
+from newsletter.posts.models import Image
+from newsletter.posts.responsive_images import PICTURE, with_sizes
 from newsletter.publication import doors, limits, look, sharing
 from newsletter.publication.kept import version_since
 from newsletter.publication.limits import closed_seconds
@@ -28,7 +31,6 @@ PER_WINDOW, WINDOW_SECONDS = 20, 600  # volumes that one network is handed
 
 @require_safe
 def epub(request: HttpRequest, year: int) -> HttpResponseBase:
-    """Hand out the book of a year."""
     contents = _contents(year)
     response = _handed_out(request, contents, str(year), ".epub", lambda file: book.write(file, contents))
     if isinstance(response, FileResponse):
@@ -39,12 +41,11 @@ def epub(request: HttpRequest, year: int) -> HttpResponseBase:
 
 @require_safe
 def printable(request: HttpRequest, year: int) -> HttpResponseBase:
-    """Show a year as one page for a printer."""
     contents = _contents(year)
     publication = Publication.objects.current()
     # For the policy. An answer of 304 has it too: its policy takes the place of the one that the browser kept.
     request.sheet_hash = look.sheet_hash(publication.accent, publication.theme)  # type: ignore[attr-defined]  # a fact of ours
-    response = _handed_out(request, contents, f"{year}-page", ".html", lambda file: page.write(file, contents, request))
+    response = _handed_out(request, contents, f"{year}-page", ".html", lambda file: write_page(file, contents, request))
     if isinstance(response, FileResponse):
         response.headers["Content-Type"] = "text/html; charset=utf-8"
     return response
@@ -92,3 +93,23 @@ def _version(request: HttpRequest, contents: Contents) -> str:
     sheets = (look.version(publication.accent, publication.theme), static("volume.css"), static("site.js"))
     facts = (FORM, RENDERER_VERSION, settings.SITE_URL, site, sheets, publication.language, contents.digest)
     return sha256(repr(facts).encode()).hexdigest()[:20]
+
+
+GAP = "<!-- issues -->"
+
+
+def write_page(file: IO[bytes], contents: Contents, request: HttpRequest) -> None:
+    """Write the page of a year into `file`, an issue at a time."""
+    before, after = render_to_string("issues/year_print.html", {"contents": contents}, request).split(GAP)
+    file.write(before.rstrip(" ").encode())
+    for bound in contents.issues():
+        html = render_to_string("issues/_bound.html", {"bound": bound, "issue": bound.issue}, request)
+        file.write(_pictured(html).encode())
+    file.write(after.encode())
+
+
+def _pictured(html: str) -> str:
+    """Let the pictures come in their sizes; at once, because a printer does not scroll."""
+    digests = {digest for _url, digest in PICTURE.findall(html)}
+    images = Image.objects.filter(digest__in=digests) if digests else ()
+    return with_sizes(html.replace(' loading="lazy"', ""), {image.get_absolute_url(): image for image in images})

@@ -10,7 +10,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Model
 
 from newsletter.delivery.ledger import restored
-from newsletter.issues import indexing
+from newsletter.issues import archiving
 from newsletter.issues.models import Issue
 from newsletter.operation.preparing import newer
 from newsletter.operation.site_export import overdue, places
@@ -62,7 +62,7 @@ def bring_in(root: Path, now: datetime, line: Line | None = None) -> BroughtIn:
             restored.lock(exported_at, now)
             caches["pages"].clear()  # the publication, as this process knew it
             say("search")
-            index.rebuild(indexing.documents())
+            index.rebuild(archiving.documents())
             say("pictures")
             has_secret = places.bring_in(folder)  # last: what is committed is whole
     except DatabaseError as error:

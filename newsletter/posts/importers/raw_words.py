@@ -10,7 +10,7 @@ from html import unescape
 
 from newsletter.posts.importers.html.counts import Remark
 from newsletter.posts.markdown.render import render
-from newsletter.posts.text.han import HAN
+from newsletter.posts.text.measures import HAN
 
 _TAG = re.compile(
     r"<!--|<(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9-]*)\b"

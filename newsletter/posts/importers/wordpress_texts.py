@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from newsletter.posts.importers.html.counts import Remark
 from newsletter.posts.importers.html.tree import BLOCK, with_code_escaped
 from newsletter.posts.importers.pictures import SUFFIXES
-from newsletter.posts.markdown.embeds import film
+from newsletter.posts.markdown.figures import film
 
 _NOTE = re.compile(
     r"\s?\[(?P<name>footnote|efn_note|ref|fn|mfn|modern_footnote)(?:\s[^\]\n]{0,100})?\](?P<words>(?:(?!\[/?(?P=name)\b).)+?)\[/(?P=name)\]",

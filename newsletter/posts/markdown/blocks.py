@@ -18,14 +18,16 @@ from newsletter.posts.markdown.lines import (
     QUOTE,
     RULE,
     SIGN,
+    Item,
+    ListReader,
     Marker,
+    end_of_fence,
     indent_of,
     interrupting,
     is_lazy,
     is_prose,
     starts_block,
 )
-from newsletter.posts.markdown.lists import Item, ListReader, end_of_fence
 
 TABLE_RULE = re.compile(r"^ {0,3}\|?(?: *+:?-++:? *+\|)* *+:?-++:? *+\|? *+$")
 UNDERLINE = re.compile(r"^ {0,3}([-=])\1* *$")
@@ -62,7 +64,6 @@ class Lines(list[str]):
 
 
 def segments(source_lines: list[str]) -> Iterator[Segment]:
-    """Cut lines into segments, in order and without a gap."""
     lines = Lines(source_lines)
     start = index = 0
     paragraph = _Paragraph(0, 0)

@@ -71,8 +71,6 @@ class Light(Style):
 
 
 class Dark(Style):
-    """The same by night."""
-
     background_color = palette()["code"].night
     styles: ClassVar[dict[_TokenType, str]] = {
         Token: "#e8e4dc",

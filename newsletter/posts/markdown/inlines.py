@@ -27,7 +27,7 @@ from markdown.treeprocessors import Treeprocessor
 from markdown.util import ETX, HTML_PLACEHOLDER, INLINE_PLACEHOLDER_RE, STX, AtomicString
 
 from newsletter.posts.markdown.typed_tags import is_inline
-from newsletter.posts.text.han import HAN, SHARED, WIDE
+from newsletter.posts.text.measures import HAN, SHARED, WIDE
 
 URL = (
     r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
@@ -70,7 +70,6 @@ class BareUrl(InlineProcessor):
     ANCESTOR_EXCLUDES = ("a",)
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
-        """Return the link and the span it takes; nothing inside a raw `<a>`."""
         url = m[1][: _end_of_url(m[1])]
         if not url.partition("://")[2] or self._is_in_raw_link(data[: m.start()]):
             return None, None, None
@@ -114,7 +113,6 @@ class KnownTag(HtmlInlineProcessor):
     """Let the tags through that a sentence may have; `<your-name>`, `<textarea>` or `List<String>` is text."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
-        """Return the placeholder of a tag, or nothing."""
         if not is_inline(m[1]):
             return None, None, None
         self.md.has_tags = True  # type: ignore[attr-defined]
@@ -133,7 +131,6 @@ class Literal(InlineProcessor):
     """Keep what is matched as typed."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: N802
-        """Return the character as the core's own escapes are kept."""
         return f"{STX}{ord(m[0])}{ETX}", m.start(), m.end()
 
 
@@ -141,7 +138,6 @@ class Unparsed(Treeprocessor):
     """Save the work on texts without a mark, and the seconds on paragraphs longer than prose is."""
 
     def run(self, root: Element) -> None:
-        """Mark such texts as atomic, which the core leaves alone."""
         for element in root.iter():
             if element.text and not _is_worth_parsing(element.text):
                 element.text = AtomicString(element.text)
@@ -157,7 +153,6 @@ class Shallow(Treeprocessor):
     """Keep only the words of what is marked inside marks inside marks, before something recurses too deep."""
 
     def run(self, root: Element) -> None:
-        """Change the tree in place."""
         level = [root]
         for _depth in range(DEEPEST):
             level = [child for element in level for child in element]
@@ -213,7 +208,6 @@ class Escape(EscapeInlineProcessor):
     """Keep a mark as typed; the core would read `\\&amp;` as the entity all the same."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> Any:  # type: ignore[override]  # noqa: N802
-        """Return what stands for the mark, and the span it takes."""
         return ("&amp;", m.start(0), m.end(0)) if m[1] == "&" else super().handleMatch(m, data)
 
 
@@ -233,7 +227,6 @@ class PlainWords(Treeprocessor):
     """Take marks out of what is no Markdown: alternative texts, and `a\\|b` as code in a table."""
 
     def run(self, root: Element) -> None:
-        """Change the tree in place."""
         for picture in root.iter("img"):
             picture.set("alt", EMPHASIS.sub(r"\2", picture.get("alt", "")))
         for cell in (*root.iter("td"), *root.iter("th")):

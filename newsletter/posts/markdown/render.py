@@ -16,10 +16,9 @@ from markdown.treeprocessors import Treeprocessor
 from newsletter.mail.characters import nfkd, without_control
 from newsletter.posts.markdown import inlines, sanitise, typed_tags
 from newsletter.posts.markdown.blocks import segments
-from newsletter.posts.markdown.figures import Figures, Sizes
-from newsletter.posts.markdown.scrolling import with_boxes
+from newsletter.posts.markdown.figures import Figures, Sizes, with_boxes
 from newsletter.posts.markdown.structure import FilmProcessor, StructureParser
-from newsletter.posts.text.han import WIDE
+from newsletter.posts.text.measures import WIDE
 
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
 MOST_BRACKETS = 4_000  # in a post; more of them is no prose, and links are then left as typed
@@ -172,11 +171,9 @@ class _Footnotes(FootnoteExtension):
         return str(self.numbers[name])
 
     def makeFootnoteId(self, id: str) -> str:  # noqa: A002, N802 (the library's names)
-        """Return the id of a note."""
         return super().makeFootnoteId(self._number(id))
 
     def makeFootnoteRefId(self, id: str, found: bool = False) -> str:  # noqa: A002, N802
-        """Return the id of a note's mark in the text."""
         return super().makeFootnoteRefId(self._number(id), found)
 
 
@@ -184,7 +181,6 @@ class _PlainFootnotes(Treeprocessor):
     """Mail clients break links within a mail: keep the number and drop the ways."""
 
     def run(self, root: Element) -> None:
-        """Change the tree in place."""
         for parent in list(root.iter()):
             for child in list(parent):
                 if child.get("class") == "footnote-backref":

@@ -9,7 +9,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import nh3
 
 from newsletter.mail.characters import without_control
-from newsletter.posts.markdown.embeds import PLAYERS
+from newsletter.posts.markdown.figures import PLAYERS
 from newsletter.posts.markdown.highlighting import allowed_styles
 
 NONE: Final[set[str]] = set()

@@ -10,11 +10,10 @@ from markdown.blockparser import BlockParser
 from markdown.blockprocessors import BlockProcessor
 from markdown.util import AtomicString
 
-from newsletter.posts.markdown import embeds
+from newsletter.posts.markdown import figures
 from newsletter.posts.markdown.blocks import Segment, segments
 from newsletter.posts.markdown.highlighting import highlight
-from newsletter.posts.markdown.lines import DEFINITION, FENCE, HEADING, QUOTE, indent_of, without_closing_hashes
-from newsletter.posts.markdown.lists import Item
+from newsletter.posts.markdown.lines import DEFINITION, FENCE, HEADING, QUOTE, Item, indent_of, without_closing_hashes
 from newsletter.posts.markdown.typed_tags import FRAME, contained
 
 DEEPEST = 16  # containers inside containers; beyond it the marks stay as typed, so that nothing recurses for ever
@@ -42,7 +41,6 @@ class StructureParser(BlockParser):
         self.colours_left = MOST_COLOURED
 
     def parseChunk(self, parent: Element, text: str) -> None:  # noqa: N802 (the library's name)
-        """Parse `text` into children of `parent`."""
         if self.depth >= DEEPEST:
             SubElement(parent, "p").text = AtomicString(text.strip())
             return
@@ -58,10 +56,10 @@ class FilmProcessor(BlockProcessor):
     parser: "StructureParser"
 
     def test(self, parent: Element, block: str) -> bool:
-        return embeds.film(block) is not None
+        return figures.film(block) is not None
 
     def run(self, parent: Element, blocks: list[str]) -> None:
-        film = embeds.film(blocks.pop(0))
+        film = figures.film(blocks.pop(0))
         if film:
             _film(self.parser, parent, film)
 
@@ -71,8 +69,8 @@ def _text(parser: StructureParser, parent: Element, segment: Segment) -> None:
     parser.parseBlocks(parent, text.split("\n\n"))
 
 
-def _film(parser: StructureParser, parent: Element, film: embeds.Film) -> None:
-    (embeds.for_mail if parser.for_mail else embeds.for_web)(parent, film)
+def _film(parser: StructureParser, parent: Element, film: figures.Film) -> None:
+    (figures.for_mail if parser.for_mail else figures.for_web)(parent, film)
 
 
 def _table(parser: StructureParser, parent: Element, segment: Segment) -> None:
@@ -145,7 +143,7 @@ def _definition(parser: StructureParser, parent: Element, lines: list[str]) -> N
 
 def _html(parser: StructureParser, parent: Element, segment: Segment) -> None:
     html = "\n".join(segment.lines)
-    film = embeds.film(html)
+    film = figures.film(html)
     if film:
         _film(parser, parent, film)
     else:

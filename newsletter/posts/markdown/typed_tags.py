@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from newsletter.posts.markdown import embeds
-from newsletter.posts.markdown.embeds import PLAYERS
+from newsletter.posts.markdown import figures
+from newsletter.posts.markdown.figures import PLAYERS
 from newsletter.posts.markdown.lines import HTML_BLOCK, HTML_LONG
 from newsletter.posts.markdown.sanitise import ALLOWED
 
@@ -122,7 +122,7 @@ def _fate(source: str, opener: re.Match[str]) -> Fate | None:
     """Return what becomes of a whole element: in a sentence it is typed, in a block of HTML left out or a link."""
     name = opener[1].lower()
     if name == "iframe":
-        shown = address_of(opener[0]).startswith(PLAYERS) or embeds.film(opener[0] + "</iframe>")
+        shown = address_of(opener[0]).startswith(PLAYERS) or figures.film(opener[0] + "</iframe>")
         return None if shown else Fate.LINK
     if not _is_in_block(source, opener.start()):
         return Fate.TYPED
@@ -214,7 +214,6 @@ def address_of(attributes: str) -> str:
 
 
 def link_to(url: str) -> str:
-    """Return a link to what a frame would have shown."""
     words = _("Embedded page: %(host)s") % {"host": host_of(url)}
     return f'<a class="embed" href="{escape(url)}">{escape(words, quote=False)}</a>'
 

@@ -1,7 +1,6 @@
 """The tables of posts: what is written, its pictures, and what became of its Markdown."""
 
 from newsletter.posts.models.images import Image
-from newsletter.posts.models.patterns import Pattern
 from newsletter.posts.models.posts import (
     BODY_MAX,
     BY_DATES,
@@ -18,8 +17,7 @@ from newsletter.posts.models.posts import (
 )
 from newsletter.posts.models.redirects import Redirect
 from newsletter.posts.models.renderings import Rendering
-from newsletter.posts.models.revisions import Revision
-from newsletter.posts.models.working_copies import WorkingCopy
+from newsletter.posts.models.revisions import Pattern, Revision, WorkingCopy
 
 __all__ = [
     "BODY_MAX",

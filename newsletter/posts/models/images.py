@@ -38,7 +38,6 @@ class ImageQuerySet(models.QuerySet["Image"]):
         return {url: size for url, size in weights.items() if size}
 
     def within(self, *sources: str) -> "ImageQuerySet":
-        """Return the pictures that these texts show."""
         digests = {digest for source in sources for digest in ADDRESS.findall(source)}
         return self.filter(digest__in=digests) if digests else self.none()
 
@@ -201,13 +200,11 @@ class Image(models.Model):
         return sorted(kept.keys() - own)
 
     def _suffix(self, form: str) -> str:
-        """Return how the names of files in this form end, without the dot."""
         if form == "fallback":
             return Path(self.name).suffix[1:]
         return "webp" if form == "thumb" else form
 
     def path(self, form: str, width: int) -> str:
-        """Return under which name `media` has it."""
         return self.address(form, width).removeprefix("/media/")
 
     @property

@@ -1,6 +1,7 @@
 """A text on the web, its tags, and what readers find of it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
@@ -18,7 +19,6 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail import tokens
 from newsletter.mail.characters import nfc, without_hidden
-from newsletter.posts.addresses import address, around
 from newsletter.posts.models.images import Image
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.text import measures
@@ -28,6 +28,7 @@ from newsletter.publication.pictures.cards import Card
 if TYPE_CHECKING:
     from newsletter.posts.proofreading.rules import Finding
 
+
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
 PREVIEW = timedelta(days=30)  # that a link to a draft opens it
@@ -36,17 +37,10 @@ PREVIEW = timedelta(days=30)  # that a link to a draft opens it
 BY_DATES = {"sqlite": "INDEXED BY dates_of_posts", "postgresql": ""}
 IS_LISTED = "p.published_at <= %s AND NOT p.is_unlisted"  # PostQuerySet.listed, in such a statement
 
-__all__ = [
-    "BODY_MAX",
-    "IS_LISTED",
-    "TAG_NAME_MAX",
-    "Image",
-    "Post",
-    "PostQuerySet",
-    "Rendering",
-    "SearchDocument",
-    "Tag",
-]
+
+def address(number: int, words: str) -> str:
+    """Return where a post is; its number alone leads there too."""
+    return reverse("posts:post", args=[f"{number}-{words}" if words else str(number)])
 
 
 def tag_names(typed: str) -> list[str]:
@@ -105,8 +99,7 @@ class Tag(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        before, after = around("posts:tag")
-        return f"{before}{self.slug}{after}"
+        return reverse("posts:tag", args=[self.slug])
 
 
 class PostQuerySet(models.QuerySet["Post"]):
@@ -120,6 +113,22 @@ class PostQuerySet(models.QuerySet["Post"]):
         Of an unlisted post readers learn by its address alone.
         """
         return self.published(now).filter(is_unlisted=False)
+
+    def beside(self, post: "Post") -> "tuple[Post | None, Post | None]":
+        """Return those of these before and after a published post, without their texts; None at the ends."""
+        at, by_date = post.published_at, self.defer("body")
+        older = by_date.filter(Q(published_at__lt=at) | Q(pk__lt=post.pk), published_at__lte=at)
+        newer = by_date.filter(Q(published_at__gt=at) | Q(pk__gt=post.pk), published_at__gte=at)
+        return older.first(), newer.reverse().first()
+
+    def related(self, post: "Post", limit: int) -> "list[Post]":
+        """Return those of these to read after `post`: who shares most tags first, then the newest of all."""
+        tagged = Post.tags.through.objects.filter(tag__in=post.tags.values("pk"))
+        shared = Counter(tagged.values_list("post_id", flat=True))
+        newest_first = self.exclude(pk=post.pk).values_list("pk", flat=True)  # from an index alone
+        numbers = sorted(newest_first, key=lambda pk: -shared[pk])[:limit]
+        by_number = self.in_bulk(numbers)
+        return [by_number[number] for number in numbers]
 
     def scheduled(self, now: datetime) -> "PostQuerySet":
         return self.filter(published_at__gt=now).order_by("published_at", "pk")
@@ -275,16 +284,13 @@ class Post(models.Model):
 
     @property
     def html(self) -> SafeString:
-        """Return the text as HTML for the web."""
         return mark_safe(self.rendering.html)  # noqa: S308  # nosec B308, B703  # sanitised by the renderer
 
     @property
     def excerpt(self) -> str:
-        """Return the author's summary, or else the first sentences."""
         return self.summary or self.rendering.excerpt
 
     def reading_minutes(self, publication: Publication) -> int:
-        """Return how long reading takes at the pace of its readers."""
         return measures.minutes(
             self.rendering.han_count,
             self.rendering.word_count,

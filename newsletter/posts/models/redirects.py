@@ -100,5 +100,4 @@ class Redirect(models.Model):
 
     @property
     def end(self) -> str:
-        """Return where it leads."""
         return self.post.get_absolute_url() if self.post else self.target

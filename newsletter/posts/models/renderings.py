@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.salutations import without_names
-from newsletter.posts import markdown
+from newsletter.posts.markdown import RENDERER_VERSION, render
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
@@ -40,7 +40,7 @@ class RenderingQuerySet(models.QuerySet["Rendering"]):
 
     def outdated(self) -> "RenderingQuerySet":
         """Return what another renderer made: nothing asks for it any more."""
-        return self.exclude(renderer=markdown.RENDERER_VERSION)
+        return self.exclude(renderer=RENDERER_VERSION)
 
     def forget(self) -> None:
         """Delete these, in the cache too; what is asked for again is made anew."""
@@ -74,7 +74,7 @@ class Rendering(models.Model):
         html = rendered_anew(source)
         return cls(
             key=key,
-            renderer=markdown.RENDERER_VERSION,
+            renderer=RENDERER_VERSION,
             html=html,
             excerpt=measures.excerpt(html),
             han_count=measures.han_count(html),
@@ -84,7 +84,7 @@ class Rendering(models.Model):
 
 def rendering_key(source: str, language: str) -> str:
     """Return what `source` is kept under. The titles of footnotes are in the readers' language."""
-    return sha256(f"{markdown.RENDERER_VERSION}\n{language}\n{source}".encode()).hexdigest()
+    return sha256(f"{RENDERER_VERSION}\n{language}\n{source}".encode()).hexdigest()
 
 
 def rendered_anew(source: str) -> SafeString:
@@ -92,7 +92,7 @@ def rendered_anew(source: str) -> SafeString:
     digests = re.findall(r"/media/([0-9a-f]{16})/", source)
     pictures = Image.objects.filter(digest__in=digests) if digests else ()
     sizes = {picture.get_absolute_url(): (picture.width, picture.height) for picture in pictures}
-    return mark_safe(markdown.render.render(source, sizes=sizes))  # noqa: S308  # nosec B308, B703  # sanitised by the renderer
+    return mark_safe(render.render(source, sizes=sizes))  # noqa: S308  # nosec B308, B703  # sanitised by the renderer
 
 
 def rendered(source: str) -> SafeString:

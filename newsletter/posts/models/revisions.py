@@ -1,18 +1,56 @@
-"""Earlier states of a post's text. Rows are only ever added; with age they grow fewer, by thinning.py."""
+"""What is stored of a text beside the post: earlier states, the next one, and texts that new posts begin with."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.posts.models.images import Image
 from newsletter.posts.text.differences import counts
-from newsletter.posts.thinning import keep, look_again_at
 from newsletter.publication import changes
+
+if TYPE_CHECKING:
+    from newsletter.posts.models.posts import Post
+
+
+# How old a version is, and of which length of time only the last one is kept from then on, named by strftime.
+# Each length holds the one before it whole: to thin often keeps the same as to thin once.
+STEPS: Final = (
+    (timedelta(days=365), "%Y-%m"),
+    (timedelta(days=7), "%Y-%m-%d"),
+    (timedelta(days=1), "%Y-%m-%d %H"),
+    (timedelta(hours=1), "%Y-%m-%d %H:%M"),
+)
+
+
+def kept_times(times: Iterable[datetime], now: datetime) -> set[datetime]:
+    """Return which of `times` are kept at `now`; all are aware.
+
+    All of the last hour; then the last of each minute for a day, of each hour for a week, of each day for a year, and
+    of each month after that, by UTC. The newest is always kept.
+    """
+    known = set(times)
+    last = {format_: _last_of_each(known, format_) for _age, format_ in STEPS}
+    return {time for time in known if (format_ := _step(now - time)) is None or time in last[format_]}
+
+
+def look_again_at(time: datetime, now: datetime) -> datetime | None:
+    """Return when a version of `time` is next to be thought of; None when it was for the last time."""
+    return min((time + age for age, _format in STEPS if time + age > now), default=None)
+
+
+def _step(age: timedelta) -> str | None:
+    return next((format_ for least, format_ in STEPS if age >= least), None)
+
+
+def _last_of_each(times: set[datetime], format_: str) -> set[datetime]:
+    return set({f"{time.astimezone(UTC):{format_}}": time for time in sorted(times)}.values())
+
 
 UNNAMED = "-"  # a page without a name: its texts do not replace each other
 SIZE_MAX = 20_000_000  # characters that the versions of one post hold together; beyond it they are thinned as if older
@@ -120,7 +158,7 @@ def _kept(rows: Sequence[tuple[Any, ...]], now: datetime) -> set[int]:
     """Return the keys of those to keep: by age, and as if they were older while together they are too long."""
     kept: set[int] = set()
     for older in OLDER:
-        times = keep((at for _pk, at, *_rest in rows), now + older)
+        times = kept_times((at for _pk, at, *_rest in rows), now + older)
         kept = {pk for pk, at, published, mailed, _length in rows if at in times or published or mailed}
         if sum(length for pk, *_rest, length in rows if pk in kept) <= SIZE_MAX:
             break
@@ -181,3 +219,96 @@ class Revision(models.Model):
             return len(self.title) + len(self.summary) + len(self.body), 0
         both = [counts(getattr(last, name), getattr(self, name)) for name in ("title", "summary", "body")]
         return sum(added for added, _removed in both), sum(removed for _added, removed in both)
+
+
+COPIED = ("title", "words", "summary", "cover_id", "body")  # that a working copy has in place of the post's own
+
+
+class WorkingCopyQuerySet(models.QuerySet["WorkingCopy"]):
+    def lay_over(self, post: "Post") -> None:
+        """Put what was changed but not published, if anything, into `post`, and the copy itself into `post.pending`."""
+        self.lay_over_all([post])
+
+    def lay_over_all(self, posts: Sequence["Post"]) -> None:
+        copies = {copy.post_id: copy for copy in self.filter(post__in=[post.pk for post in posts])}
+        for post in posts:
+            post.pending = copies.get(post.pk)
+            for name in COPIED if post.pending else ():
+                setattr(post, name, getattr(post.pending, name))
+
+    def keep(self, post: "Post", tag_names: str, *, now: datetime) -> bool:
+        """Store the fields of `post` as its working copy, over `post.pending`, the one that was read before.
+
+        Return False if another save has come between.
+        """
+        fields: dict[str, Any] = {name: getattr(post, name) for name in COPIED}
+        fields |= {"tag_names": tag_names, "updated_at": now}
+        if seen := post.pending:
+            is_stored = bool(self.filter(post=post.pk, updated_at=seen.updated_at).update(**fields))
+        else:
+            is_stored = self.get_or_create(post_id=post.pk, defaults=fields)[1]
+        post.pending = WorkingCopy(post_id=post.pk, **fields)
+        return is_stored
+
+    def drop(self, post: "Post") -> bool:
+        """Delete `post.pending`, which is published or given up; return False if another save has come between."""
+        some, seen = self.filter(post=post.pk), post.pending
+        post.pending = None
+        if seen is None:
+            return not some.exists()
+        return bool(some.filter(updated_at=seen.updated_at).delete()[0])
+
+
+class WorkingCopy(models.Model):
+    """The next state of a published post; readers see the post itself until it is updated."""
+
+    post = models.OneToOneField("posts.Post", models.CASCADE, primary_key=True, related_name="working_copy")
+    title = models.CharField(max_length=120, blank=True)
+    words = models.CharField(max_length=60, blank=True)
+    summary = models.CharField(max_length=200, blank=True)
+    tag_names = models.TextField(blank=True)  # as they were typed: a new tag is made when the post is updated
+    cover = models.ForeignKey(Image, models.SET_NULL, null=True, related_name="+")
+    updated_at = models.DateTimeField()
+    body = models.TextField(blank=True)
+
+    objects = WorkingCopyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("working copy")
+        verbose_name_plural = _("working copies")
+        default_permissions = ()  # who may change a post may change its working copy
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class PatternQuerySet(models.QuerySet["Pattern"]):
+    def keep(self, post: "Post", tag_names: str) -> tuple["Pattern", bool]:
+        """Keep title, text, summary and tags of `post` under its title; return the row and whether it is new."""
+        fields = {"body": post.body, "summary": post.summary, "tag_names": tag_names}
+        return self.update_or_create(title=post.title, defaults=fields)
+
+
+class Pattern(models.Model):
+    """A text that new posts begin with; changing it changes none of the posts that began with it."""
+
+    title = models.CharField(
+        _("title"), max_length=120, unique=True, help_text=_("A new post begins with this title, too.")
+    )
+    body = models.TextField(_("text"), help_text=_("Markdown."))
+    summary = models.CharField(_("summary"), max_length=200, blank=True)
+    tag_names = models.CharField(_("tags"), max_length=500, blank=True, help_text=_("Separated by commas."))
+
+    objects = PatternQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["title"]
+        verbose_name = _("pattern")
+        verbose_name_plural = _("patterns")
+        default_permissions = ()  # who may write posts may keep patterns
+
+    def __str__(self) -> str:
+        return self.title
+
+    def beginning(self) -> dict[str, str]:
+        return {"title": self.title, "body": self.body, "summary": self.summary, "tag_names": self.tag_names}

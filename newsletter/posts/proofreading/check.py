@@ -117,7 +117,6 @@ class Group:
 
 
 def grouped(source: str, found: Iterable[Finding]) -> list[Group]:
-    """Return the findings by their rule, in the order of RULES."""
     found = list(found)
     rows = [
         Row(

@@ -14,12 +14,11 @@ from django.db import connection
 
 from newsletter.posts.models import BY_DATES, IS_LISTED, Post, SearchDocument
 from newsletter.posts.models.renderings import Rendering
-from newsletter.posts.search.folding import MARK, MUCH, Term, fold, terms, weighed
+from newsletter.posts.search.folding import Term, fold, terms, tokens
 from newsletter.posts.search.snippets import Piece, marked, snippet
 from newsletter.posts.text.measures import plain
 
 POINTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # for each term that occurs there
-# One more for each of MUCH: all of that together counts less than a title.
 TOKENS_MAX = 60_000  # of a document; a tsvector holds 1 MB, and no post that is read has a tenth of it
 # What stands behind a row's long texts is read for one page only; `key` is the number of the post, and before them.
 _PAGE = """
@@ -90,7 +89,7 @@ def index(document: Document, *, post: Post | None = None) -> None:
         "summary": document.summary,
         "body": body,
         "published_at": document.published_at,
-        "tokens": " ".join(sorted(weighed(folded["folded"]))[:TOKENS_MAX]),
+        "tokens": " ".join(sorted(set(tokens(folded["folded"])))[:TOKENS_MAX]),
     }
     SearchDocument.objects.update_or_create(kind=document.kind, key=document.key, defaults=fields | folded)
 
@@ -132,7 +131,7 @@ def rebuild(others: Iterable[Document] = ()) -> int:
 
 
 def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0, finds_unlisted: bool = False) -> Found:
-    """Return what contains all the words of `query`, what speaks most of them first, and then what is newer.
+    """Return what contains all the words of `query`, those by title, tag or summary first, and then the newest.
 
     One query. Words in quotes must stand side by side. Punctuation alone finds nothing.
     finds_unlisted: for authors, who know of these posts.
@@ -153,11 +152,9 @@ def _statement(wanted: list[Term], now: datetime, shown: str, limit: int, offset
     """
     place = _PLACE[connection.vendor]
     points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in POINTS.items()]
-    much = list(filter(None, (_much(term, marks) for term in wanted for marks in range(1, len(MUCH) + 1))))
-    points = points * len(wanted) + [f"CASE WHEN d.id IN ({IN_INDEX[connection.vendor]}) THEN 1 ELSE 0 END"] * len(much)
     spread = [term.text for term in wanted if term.is_spread]
     sql = _PAGE.format(
-        points=" + ".join(points),
+        points=" + ".join(points * len(wanted)),
         index=IN_INDEX[connection.vendor],
         spread=f" AND {place}(d.folded, %s) > 0" * len(spread),
         dates=BY_DATES[connection.vendor],
@@ -165,13 +162,7 @@ def _statement(wanted: list[Term], now: datetime, shown: str, limit: int, offset
     )
     at = connection.ops.adapt_datetimefield_value(now)
     texts = [term.text for term in wanted for _field in POINTS]
-    return sql, [*texts, *much, _in_index(wanted), *spread, at, at, limit, offset]
-
-
-def _much(term: Term, marks: int) -> str:
-    """Return the expression for what speaks so much of a term; "" if nothing can."""
-    whole, prefixes = ([MARK * marks + token for token in kind] for kind in term.amounts)
-    return MATCHING[connection.vendor](whole, prefixes) if whole or prefixes else ""
+    return sql, [*texts, _in_index(wanted), *spread, at, at, limit, offset]
 
 
 def _in_index(wanted: list[Term]) -> str:
@@ -180,11 +171,11 @@ def _in_index(wanted: list[Term]) -> str:
     return MATCHING[connection.vendor](whole, prefixes)
 
 
-def _fts5(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
+def _fts5(whole: Iterable[str], prefixes: Iterable[str]) -> str:
     return " AND ".join([f'"{token}"' for token in whole] + [f'"{token}"*' for token in prefixes])
 
 
-def _tsquery(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
+def _tsquery(whole: Iterable[str], prefixes: Iterable[str]) -> str:
     return " & ".join([f"'{token}'" for token in whole] + [f"'{token}':*" for token in prefixes])
 
 

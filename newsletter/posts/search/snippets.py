@@ -26,7 +26,6 @@ Span = tuple[int, int, int]
 
 
 def marked(text: str, terms: list[Term]) -> list[Piece]:
-    """Return all of `text` with its hits marked."""
     folded = Folded(text)
     return _pieces(folded.original, folded.spans(terms), 0, len(folded.original))
 

@@ -93,7 +93,6 @@ def unshown(source: str, shown: str) -> list[Unshown]:
 
 
 def _pieces(source: str) -> Iterator[tuple[int, str]]:
-    """Yield each run of words between two marks, with its line."""
     for line, text in enumerate(_without_comments(source).split("\n"), start=1):
         for piece in _words(LINE_MARKS.sub("", text)):
             if characters_of(piece):

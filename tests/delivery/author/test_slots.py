@@ -11,7 +11,7 @@ from newsletter.delivery.author import reminder_mails, reminders, slots
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
-from newsletter.issues import rhythm, shifting
+from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, Shift
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Publication
@@ -388,15 +388,15 @@ def test_a_moved_issue_goes_at_its_new_time(box, issue):
 
 
 def shift_skips(issue):
-    shifting.skip(SLOT.date(), SLOT - 20 * HOUR)
+    rhythm.skip(SLOT.date(), SLOT - 20 * HOUR)
 
 
 def shift_moves_it_away(issue):
-    shifting.move(SLOT.date(), SLOT - 20 * HOUR, to_on=SLOT.date() + 3 * DAY, to_at=time(8, 0))
+    rhythm.move(SLOT.date(), SLOT - 20 * HOUR, to_on=SLOT.date() + 3 * DAY, to_at=time(8, 0))
 
 
 def vacation_covers_it(issue):
-    shifting.take_vacation(SLOT.date() - DAY, SLOT.date() + DAY, SLOT - 20 * HOUR)
+    rhythm.take_vacation(SLOT.date() - DAY, SLOT.date() + DAY, SLOT - 20 * HOUR)
 
 
 @pytest.mark.parametrize("shift", [shift_skips, shift_moves_it_away, vacation_covers_it])
@@ -420,7 +420,7 @@ def test_a_slot_moved_by_the_calendar_is_reminded_of_and_goes(box, issue):
 def test_a_moved_slot_within_seven_days_of_another_issue_waits_for_its_author(box, issue):
     make_issue(make_post("下一篇"), number=8)
     Issue.objects.update(created_at=SLOT - 10 * DAY)
-    shifting.move(SLOT.date(), SLOT - 20 * HOUR, to_on=NEXT.date() - 3 * DAY, to_at=time(8, 0))
+    rhythm.move(SLOT.date(), SLOT - 20 * HOUR, to_on=NEXT.date() - 3 * DAY, to_at=time(8, 0))
 
     run(NEXT + 3 * HOUR, every=3 * HOUR)
 
@@ -441,6 +441,6 @@ def test_a_letters_answer_is_a_shift_that_the_whole_desk_sees(box, issue):
 
 
 def test_a_week_later_is_behind_a_vacation(box):
-    shifting.take_vacation(SLOT.date() + 6 * DAY, SLOT.date() + 15 * DAY, SLOT - DAY)
+    rhythm.take_vacation(SLOT.date() + 6 * DAY, SLOT.date() + 15 * DAY, SLOT - DAY)
 
     assert reminders.a_week_later(SLOT) == SLOT + 21 * DAY

@@ -11,7 +11,7 @@ from newsletter.delivery.author import reminder_mails, reminders, subscribed
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
-from newsletter.issues import shifting
+from newsletter.issues import rhythm
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Change, Publication
@@ -340,9 +340,9 @@ def test_a_calendar_needs_its_token(client, issue, token):
 
 def test_a_slot_keeps_its_uid_when_it_is_moved_and_leaves_when_it_is_skipped(client, issue):
     first = events(client)[0]
-    shifting.move(SLOT.date(), NOW, to_on=SLOT.date() + timedelta(days=1), to_at=time(9, 0))
+    rhythm.move(SLOT.date(), NOW, to_on=SLOT.date() + timedelta(days=1), to_at=time(9, 0))
     moved = events(client)[0]
-    shifting.skip(SLOT.date(), NOW)
+    rhythm.skip(SLOT.date(), NOW)
     skipped = events(client)[0]
 
     assert first[:2] == ("slot-20261201@news.example.org", "20261201T000000Z")
@@ -367,8 +367,8 @@ def test_the_same_calendar_is_the_same_bytes_and_a_change_has_a_newer_stamp(clie
     before = client.get(calendar_path()).content
     clock.shift(timedelta(minutes=5))
     again = client.get(subscribed.calendar_url(Publication.objects.fresh()).removeprefix("https://news.example.org"))
-    shifting.skip(SLOT.date(), NOW + timedelta(minutes=5))
-    shifting.restore(SLOT.date(), NOW + timedelta(minutes=6))
+    rhythm.skip(SLOT.date(), NOW + timedelta(minutes=5))
+    rhythm.restore(SLOT.date(), NOW + timedelta(minutes=6))
     address = subscribed.calendar_url(Publication.objects.fresh()).removeprefix("https://news.example.org")
 
     assert again.content == before

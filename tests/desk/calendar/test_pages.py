@@ -14,7 +14,7 @@ from django.utils import translation
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.issues import rhythm, shifting
+from newsletter.issues import rhythm
 from newsletter.issues.models import HolidayAnswer, Shift
 from newsletter.publication.models import Change, Publication
 from tests.factories import make_helper, make_issue, make_post, make_publication
@@ -64,9 +64,9 @@ def told(response):
 
 def test_a_year_shows_what_was_sent_what_comes_and_what_is_left_out(author):
     make_issue(make_post(), number=41, subject="第四十一期", sent_at=datetime(2026, 11, 19, tzinfo=UTC))
-    shifting.skip(date(2026, 12, 17), NOW)
-    shifting.move(date(2026, 12, 31), NOW, to_on=date(2026, 12, 30), to_at=time(8))
-    shifting.take_vacation(date(2026, 12, 20), date(2026, 12, 22), NOW, note="去爬山")
+    rhythm.skip(date(2026, 12, 17), NOW)
+    rhythm.move(date(2026, 12, 31), NOW, to_on=date(2026, 12, 30), to_at=time(8))
+    rhythm.take_vacation(date(2026, 12, 20), date(2026, 12, 22), NOW, note="去爬山")
 
     page = markup(author.get(PAGE))
 
@@ -107,7 +107,7 @@ def test_the_number_of_queries_does_not_grow(author):
         issue = make_issue(make_post(f"題{number}"), number=number, sent_at=datetime(2026, number, 1, tzinfo=UTC))
         Mailing.objects.create(issue=issue, state="sent", approved_at=NOW, send_at=NOW)
         day = rhythm.of(Publication.objects.fresh()).first_from(date(2027, number, 1))
-        shifting.skip(day, NOW)
+        rhythm.skip(day, NOW)
     with CaptureQueriesContext(connection) as many:
         author.get(PAGE)
 
@@ -161,7 +161,7 @@ def test_nearer_than_seven_days_to_another_slot_is_asked_about(author):
     ],
 )
 def test_a_slot_cannot_be_moved_just_anywhere(author, day, words):
-    shifting.take_vacation(date(2026, 12, 7), date(2026, 12, 9), NOW)
+    rhythm.take_vacation(date(2026, 12, 7), date(2026, 12, 9), NOW)
 
     page = author.post(slot(), {"day": day, "time": "08:00"})
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from newsletter.delivery.planning import approving
-from newsletter.issues import rhythm, shifting
+from newsletter.issues import rhythm
 from newsletter.issues.models import Shift
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
@@ -33,9 +33,9 @@ def slots(desk) -> list[date]:
     first = rhythm.next_slot(publication, now)
     approving.approve(make_issue(make_post(), number=60, subject="已排程"), send_at=first, now=now, hold=timedelta())
     make_issue(make_post(), number=61, subject="一篇還在寫的草稿，它的主旨很長很長很長很長很長很長")
-    shifting.skip(ahead[2], now)
-    shifting.move(ahead[3], now, to_on=ahead[3] - timedelta(days=1), to_at=time(9, 30))
-    shifting.take_vacation(ahead[4] - timedelta(days=4), ahead[4] + timedelta(days=4), now, note="去爬山，三月見")
+    rhythm.skip(ahead[2], now)
+    rhythm.move(ahead[3], now, to_on=ahead[3] - timedelta(days=1), to_at=time(9, 30))
+    rhythm.take_vacation(ahead[4] - timedelta(days=4), ahead[4] + timedelta(days=4), now, note="去爬山，三月見")
     return ahead
 
 
@@ -105,7 +105,7 @@ def test_a_slot_is_moved_without_javascript(desk, server, slots, browser):
 @pytest.mark.exhaustive
 def test_a_vacation_is_on_the_home_page_and_its_promise_is_behind_it(desk, server, slots):
     publication = Publication.objects.fresh()
-    shifting.take_vacation(timezone.localdate(), slots[1], timezone.now())
+    rhythm.take_vacation(timezone.localdate(), slots[1], timezone.now())
     promised = rhythm.next_slot(publication, timezone.now()).astimezone(publication.zone)
 
     desk.goto(server.url + "/")

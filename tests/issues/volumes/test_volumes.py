@@ -16,7 +16,7 @@ from django.utils import timezone
 from PIL import Image as Drawing
 
 from newsletter.issues.volumes import book
-from newsletter.issues.volumes.contents import Contents
+from newsletter.issues.volumes.book import Contents
 from newsletter.issues.volumes.views import PER_WINDOW
 from newsletter.posts.models import Image
 from newsletter.publication.pictures.cards import Cover
@@ -184,7 +184,6 @@ def test_who_asks_for_too_many_is_told_when_to_come_back(client):
     assert int(refused["Retry-After"]) > 0
 
 
-@pytest.mark.exhaustive
 def test_no_more_than_an_issue_is_in_memory(tmp_path):
     def peak() -> int:
         with (tmp_path / "book").open("wb") as file:

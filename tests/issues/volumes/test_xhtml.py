@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from newsletter.issues.volumes.xhtml import Shown, translated
+from newsletter.issues.volumes.epub import Shown, translated
 from newsletter.posts.markdown.render import render
 
 BRIDGE = "/media/0123456789abcdef/bridge.jpg"

@@ -413,7 +413,7 @@ def test_a_mark_that_never_ends_stays_and_is_named_and_takes_nothing_with_it(ope
     assert [str(one) for one in remarks] == [f"a short code stays as it was typed: {opened}"]
 
 
-@pytest.mark.slow("reads a long text")
+@pytest.mark.exhaustive
 def test_thousands_of_marks_that_never_end_are_read_in_one_go():
     typed = "{{< notice >}} {% highlight js %} {{< tab >}}\n" * 3_000
 

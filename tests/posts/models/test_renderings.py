@@ -58,7 +58,7 @@ def test_a_row_that_another_process_wrote_meanwhile_is_no_error(monkeypatch):
 def test_another_renderer_renders_anew_and_what_the_former_made_is_outdated(monkeypatch):
     rendered("甲")
 
-    monkeypatch.setattr("newsletter.posts.markdown.RENDERER_VERSION", "next")
+    monkeypatch.setattr("newsletter.posts.models.renderings.RENDERER_VERSION", "next")
     monkeypatch.setattr(markdown, "render", lambda source, sizes: "<p>次</p>")
 
     assert rendered("甲") == "<p>次</p>"

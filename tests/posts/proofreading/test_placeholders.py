@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.posts.proofreading.placeholders import merge_fields
+from newsletter.posts.proofreading.masking import merge_fields
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from newsletter.posts.models import SearchDocument
-from newsletter.posts.search.folding import fold, terms, tokens
+from newsletter.posts.search.folding import SIMPLIFIED, TRADITIONAL, fold, terms, tokens
 from newsletter.posts.search.index import (
     Document,
     index,
@@ -13,7 +13,6 @@ from newsletter.posts.search.index import (
     rebuild,
     search,
 )
-from newsletter.posts.search.simplified import SIMPLIFIED, TRADITIONAL
 from newsletter.posts.search.snippets import Piece, marked, snippet
 from tests.factories import PUBLISHED_AT, make_findable_post, make_post
 
@@ -252,12 +251,3 @@ def test_parts_that_are_not_side_by_side_are_not_found(body, query):
     make_findable_post(body=body)
 
     assert found(query) == []
-
-
-def test_a_text_that_speaks_of_it_comes_before_a_newer_one_that_mentions_it():
-    about = make_findable_post(body="談授權。" * 4 + "別的事。" * 190, published_at=PUBLISHED_AT - timedelta(days=9))
-    wholly = make_findable_post(body="授權的事。" * 40, published_at=PUBLISHED_AT - timedelta(days=19))
-    mention = make_findable_post(body="授權一次。" + "別的事。" * 100)
-    titled = make_findable_post("授權", body="別的事。" * 100, published_at=PUBLISHED_AT - timedelta(days=29))
-
-    assert found("授權") == [titled.pk, wholly.pk, about.pk, mention.pk]

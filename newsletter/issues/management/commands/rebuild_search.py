@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from newsletter.issues import indexing
+from newsletter.issues import archiving
 from newsletter.posts.search import index
 
 
@@ -14,5 +14,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
-            number = index.rebuild(indexing.documents())
+            number = index.rebuild(archiving.documents())
         self.stdout.write(f"{number} documents can be found.")

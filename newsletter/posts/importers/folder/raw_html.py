@@ -6,7 +6,7 @@ from collections.abc import Callable
 from newsletter.posts.importers.folder.code import outside_code, substituted
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.html.counts import Remark, short
-from newsletter.posts.markdown.embeds import film
+from newsletter.posts.markdown.figures import film
 
 _MEDIA = re.compile(
     r"<(?P<name>video|audio)\b(?P<given>[^<>]{0,1000})>(?P<inner>.{0,4000}?)</(?P=name)\s*>", re.DOTALL | re.IGNORECASE

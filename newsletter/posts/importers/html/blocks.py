@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from newsletter.posts.importers.html.footnotes import MARK
 from newsletter.posts.importers.html.inlines import Care, Place, inline, picture
 from newsletter.posts.importers.html.tree import BLOCK, SPOKEN, Node, serialised
-from newsletter.posts.markdown.embeds import film
+from newsletter.posts.markdown.figures import film
 
 _CLEAN = frozenset(
     {"href", "src", "alt", "title", "start", "colspan", "rowspan", "reversed", "datetime", "open", "dir"}

@@ -22,7 +22,7 @@ from newsletter.posts.importers.html.counts import (
     short,
 )
 from newsletter.posts.importers.html.tree import Node, serialised
-from newsletter.posts.markdown.embeds import film
+from newsletter.posts.markdown.figures import film
 from newsletter.posts.markdown.sanitise import SCHEMES
 
 ELSEWHERE = "what another site shows is a link"

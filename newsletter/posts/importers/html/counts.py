@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from newsletter.posts.importers.html.tree import RAW, Node, serialised
-from newsletter.posts.text.han import HAN
+from newsletter.posts.text.measures import HAN
 
 # What the account lists, in its order.
 THINGS = (

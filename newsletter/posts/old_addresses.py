@@ -1,21 +1,67 @@
-"""Old addresses on the desk: where each leads, and how often it is asked for."""
+"""Addresses of an old site: what is asked for is led on, and the author sees them on the desk."""
 
 import re
+from datetime import date
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.defaults import page_not_found
 
 from newsletter.posts.models import Post, Redirect
 from newsletter.posts.models.redirects import normal
 from newsletter.publication.forms import TypedModelForm
+from newsletter.publication.limits import closed_seconds
+
+COUNTED_A_MINUTE = 30  # requests for old addresses that are written down, from everybody together
+
+
+def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if found := moved(request):
+        return found
+    return page_not_found(request, exception)
+
+
+def moved(request: HttpRequest) -> HttpResponse | None:
+    """Return the way to the new place of an old address; None if it was none."""
+    if request.method not in {"GET", "HEAD"}:
+        return None
+    query = request.META.get("QUERY_STRING", "")
+    row = Redirect.objects.of(request.path, query)
+    if row is None or (row.post and not row.post.is_published(timezone.now())):
+        return None
+    if normal(row.end) == normal(request.path) and not row.path.endswith("*") and not urlsplit(row.end).netloc:
+        return None
+    _note(row, timezone.localdate())
+    # What counts visits goes along, and other things that the old page was asked with.
+    goes_along = query and "?" not in row.path
+    return HttpResponsePermanentRedirect(_asked_with(row.end, query) if goes_along else row.end)
+
+
+def _asked_with(end: str, query: str) -> str:
+    parts = urlsplit(end)
+    return parts._replace(query="&".join(filter(None, (parts.query, query)))).geturl()
+
+
+def _note(row: Redirect, today: date) -> None:
+    """Count a use, so that the author sees which old addresses live; at most COUNTED_A_MINUTE are written."""
+    if not _is_closed():
+        Redirect.objects.filter(pk=row.pk).update(asked=F("asked") + 1, asked_on=today)
+
+
+def _is_closed() -> bool:
+    return bool(closed_seconds("old-address", "all", limit=COUNTED_A_MINUTE, seconds=60, now=timezone.now()))
+
 
 _POST = re.compile(r"/p/(?P<number>[0-9]{1,18})(?:-[^/]{0,80})?/?")
 _WEB = re.compile(r"https?://[^\s/]{1,250}(?:/[^\s]{0,500})?|/[^\s/][^\s]{0,500}|/")
@@ -85,17 +131,8 @@ class RedirectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to t
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("posts.publish_post")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("posts.publish_post")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("posts.publish_post")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("posts.publish_post")
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("posts.publish_post")
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission  # one right for all of it
+    has_module_permission = has_view_permission
 
     @admin.display(description=_("asked for"), ordering="asked")
     def times(self, row: Redirect) -> str:
