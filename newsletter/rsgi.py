@@ -205,9 +205,12 @@ def _has_body(environ: Environ) -> bool:
 
 
 def _begin() -> None:
-    from newsletter.desk import catching_up  # noqa: PLC0415 - it has models, which newsletter.wsgi makes ready
+    # They have models, which newsletter.wsgi makes ready.
+    from newsletter.desk import catching_up  # noqa: PLC0415
+    from newsletter.operation import preparing  # noqa: PLC0415
 
     dictConfig(settings.LOGGING)  # granian has set its own loggers up in this process, perhaps after Django did
+    preparing.make_folders()
     catching_up.start()
     requests.start()
 

@@ -1,8 +1,8 @@
 """Every setting, and the only place that reads the environment.
 
 Each variable is optional; `.env.example` lists them. Differences between a laptop and a
-cluster come from the environment alone: there is one settings module. Reading it changes nothing: folders and the
-secret are made by newsletter/operation/apps.py. Of ours it imports two pure modules.
+cluster come from the environment alone: there is one settings module. Reading it changes nothing: folders are made by
+what starts, the secret when it is first needed (newsletter/operation/apps.py). Of ours it imports two pure modules.
 """
 
 from pathlib import Path
@@ -110,7 +110,7 @@ SILENCED_SYSTEM_CHECKS = [
 ROOT_URLCONF = "newsletter.urls"
 WSGI_APPLICATION = "newsletter.wsgi.application"
 INSTALLED_APPS = [
-    "newsletter.operation",  # first: it makes the folders and the secret that the others use
+    "newsletter.operation",  # first: it sets the umask and the secret that the others use
     *("allauth.account", "allauth.mfa", "allauth.usersessions"),
     "newsletter.api",
     "newsletter.desk.apps.DeskConfig",
