@@ -26,7 +26,6 @@ from wsgiref.types import WSGIApplication
 from django.conf import settings
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
-from newsletter.operation.metrics import requests
 from newsletter.publication.limits import bodies
 from newsletter.wsgi import application as django
 
@@ -212,7 +211,6 @@ def _begin() -> None:
     dictConfig(settings.LOGGING)  # granian has set its own loggers up in this process, perhaps after Django did
     preparing.make_folders()
     catching_up.start()
-    requests.start()
 
 
 application = Bridge(django, on_start=_begin)

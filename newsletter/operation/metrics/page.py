@@ -5,7 +5,6 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from newsletter.mail.views import is_tester
-from newsletter.operation.metrics import requests
 
 
 def may_read(request: HttpRequest) -> bool:
@@ -28,5 +27,4 @@ def text() -> tuple[bytes, str]:
 
     registry = CollectorRegistry()
     registry.register(at_this_moment())
-    requests.add_to(registry)
     return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from django.conf import settings
 
-from newsletter.operation.metrics import gathering, requests
+from newsletter.operation.metrics import gathering
 from newsletter.operation.models import NightlyBackup, NightlyExport
 from newsletter.publication import heartbeats
 from tests.delivery.conftest import NOW
@@ -16,7 +16,6 @@ from tests.support.product import ROOT
 
 pytestmark = pytest.mark.django_db
 DOCS = ROOT / "docs"
-OF_REQUESTS = {"http_requests_total", "http_request_seconds", "http_request_seconds_bucket", "kept_pages_total"}
 OF_POSTGRESQL = {"database_connections", "ledger_bytes"}
 NAME = re.compile(r"newsletter_([a-z_]+)")
 
@@ -39,7 +38,7 @@ def names(tmp_path, monkeypatch):
     told = {
         family.name.removeprefix("newsletter_") + ("_total" if family.type == "counter" else "") for family in families
     }
-    return told | OF_REQUESTS | OF_POSTGRESQL
+    return told | OF_POSTGRESQL
 
 
 def expressions():
@@ -59,11 +58,7 @@ def test_alerts_and_board_ask_for_names_that_exist(names):
 def test_the_page_lists_every_name(names, page):
     listed = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall(r"`([a-z_]+)", line)}
 
-    assert names - {"http_request_seconds_bucket"} - listed == set()
-
-
-def test_the_page_lists_every_kind_of_request(page):
-    assert [kind for kind in {*requests.KINDS.values(), requests.OTHERS} if f"`{kind}`" not in page] == []
+    assert names - listed == set()
 
 
 def test_each_alert_says_what_is_wrong():
