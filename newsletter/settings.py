@@ -50,7 +50,6 @@ QUEUE_DIR = DATA_DIR / "queue"
 DKIM_DIR = DATA_DIR / "dkim"  # private keys that sign mails, where the provider does not: docs/deploy.md
 LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this machine
 BACKUP_URL: str = env.str("BACKUP_URL", "")  # a folder or s3://… for nightly backups and departures
-EXPORT_URL: str = env.str("EXPORT_URL", "")  # a folder for an export each night, which people can read
 BACKUP_AGE_KEY: str = env.str("BACKUP_AGE_KEY", "")  # public key of age (age1…): backups are encrypted for it
 
 # --- Who may ask, and where links lead ---

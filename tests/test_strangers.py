@@ -343,7 +343,6 @@ BY_WHOM = {
         "newsletter.operation.backup.nights": "NAME",
         "newsletter.operation.env_file": "_LINE _PART _BARE _ESCAPED",
         "newsletter.operation.site_export.folder": "PART SHA256",
-        "newsletter.operation.site_export.nightly": "NAME",
         "newsletter.publication.pictures.storages": "PICTURE",
         "newsletter.operation.site_export.places": "PICTURE DKIM_KEY",
         "newsletter.operation.site_export.texts": "HEAD",

@@ -22,7 +22,6 @@ WHOLES = {
     "newsletter.desk.demo.load": "makes the sample publication",
     "newsletter.desk.intake.working.work": "takes the posts of a blog in",
     "newsletter.operation.site_export.exporting.export": "exports the site",
-    "newsletter.operation.site_export.nightly.make_due": "exports the site",
     "newsletter.publication.pictures.cards.Card": "draws pictures",
     "newsletter.publication.pictures.covers.Cover": "draws pictures",
     "concurrent.futures.thread.ThreadPoolExecutor": "starts threads",

@@ -17,7 +17,7 @@ from newsletter.delivery.models import Arrival, Batch, Breakdown, Delivery, Mail
 from newsletter.mail.mailers import provider_name
 from newsletter.mail.replies import Verdict
 from newsletter.operation import serving
-from newsletter.operation.models import Look, NightlyBackup, NightlyExport, Trouble
+from newsletter.operation.models import Look, NightlyBackup, Trouble
 from newsletter.publication import heartbeats
 from subscribers.models import Subscriber
 from subscribers.models.counts import kept_tally, movements
@@ -202,12 +202,9 @@ def _redis_length() -> int | None:
 
 
 def nights(now: datetime) -> Iterator[Metric]:
-    """Tell how old the last of what is made each night is, where it is wanted."""
-    kinds = ((settings.BACKUP_URL, NightlyBackup, "backup"), (settings.EXPORT_URL, NightlyExport, "export"))
-    for url, model, name in kinds:
-        made = model._default_manager.filter(~Q(made_at=None)).order_by("-made_at")
-        if url and (last := made.values_list("made_at", flat=True).first()):
-            yield gauge(f"{name}_age_seconds", f"Since the last {name} was made.", _age(last, now))
+    made = NightlyBackup.objects.exclude(made_at=None).order_by("-made_at")
+    if settings.BACKUP_URL and (last := made.values_list("made_at", flat=True).first()):
+        yield gauge("backup_age_seconds", "Since the last backup was made.", _age(last, now))
 
 
 def troubles(now: datetime) -> Iterator[Metric]:

@@ -8,7 +8,7 @@ import yaml
 from django.conf import settings
 
 from newsletter.operation.metrics import gathering
-from newsletter.operation.models import NightlyBackup, NightlyExport
+from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication
@@ -30,9 +30,7 @@ def names(tmp_path, monkeypatch):
     """Every name that can be told, as Prometheus stores it."""
     make_publication()
     monkeypatch.setattr(settings, "BACKUP_URL", str(tmp_path))
-    monkeypatch.setattr(settings, "EXPORT_URL", str(tmp_path))
-    for model in (NightlyBackup, NightlyExport):
-        model.objects.create(day=NOW.date(), begun_at=NOW, made_at=NOW)
+    NightlyBackup.objects.create(day=NOW.date(), begun_at=NOW, made_at=NOW)
     heartbeats.beat(heartbeats.Part.CLOCK)
     families = gathering.Gatherer(NOW).collect()
     told = {
