@@ -1,7 +1,6 @@
 """How often a program may ask: the generic cell rate algorithm, as for mails (delivery/rate/schedules.py).
 
-Here a line has a burst, and lives in Redis, or in this process where there is none: a request that reads writes
-nothing to the database.
+Here a line has a burst, and lives in this process: a request that reads writes nothing to the database.
 """
 
 import math
@@ -11,9 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 
-from django.conf import settings
-
-from newsletter.delivery.rate.schedules import RedisTimelines, SparedTimelines, Timelines, Turn
+from newsletter.delivery.rate.schedules import Turn
 
 LINES_MAX = 10_000  # that a process keeps; the ones that ended first go
 
@@ -77,20 +74,16 @@ class MemoryTimelines:
                 del self._free_at[next(iter(self._free_at))]
         return Turn(begins - now, is_taken)
 
-    def slow_down(self, provider: str, limit: float | None) -> float:
-        raise NotImplementedError("nobody asks us for less")  # the protocol has it for mail servers
-
 
 @cache
-def timelines(redis_url: str) -> Timelines:
-    """Return the lines of all web processes, or those of this one."""
-    return SparedTimelines(RedisTimelines(redis_url), MemoryTimelines()) if redis_url else MemoryTimelines()
+def timelines() -> MemoryTimelines:
+    return MemoryTimelines()
 
 
 def take(policy: Policy, who: str) -> Pace:
     """Count one request of `who`, and return what is left."""
     key = f"api:{policy.name}:{who}"
-    turn = timelines(settings.REDIS_URL).take(key, {key: policy.interval}, 1, policy.burst_seconds)
+    turn = timelines().take(key, {key: policy.interval}, 1, policy.burst_seconds)
     if not turn.is_taken:
         return Pace(policy, True, 0, max(1, math.ceil(turn.wait - policy.burst_seconds)))
     busy = turn.wait + policy.interval
