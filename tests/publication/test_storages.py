@@ -1,8 +1,5 @@
 """Where pictures lie: the same on files and in a bucket, on a real server of S3; and what happens while it is away."""
 
-import socket
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from io import BytesIO, StringIO
 
 import pytest
@@ -18,7 +15,6 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.mail import letters
 from newsletter.posts.models import Image, Post
 from newsletter.posts.tasks import finish_pictures
-from newsletter.publication.pictures import storages
 from newsletter.publication.pictures.storages import keep, media
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pictures import prepared_once
@@ -198,44 +194,6 @@ def test_a_picture_is_503_and_pages_go_on(lost_bucket, client, caplog):
     for page in ("/", "/feed.xml", "/posts/"):
         assert client.get(page).status_code == 200
     assert 'length="0"' in client.get("/feed.xml").text
-
-
-def test_nobody_waits_for_a_bucket_that_did_not_answer_a_moment_ago(lost_bucket, monkeypatch):
-    monkeypatch.setattr(storages, "AGAIN_SECONDS", 0.0)
-    for _time in range(2):
-        with pytest.raises(PicturesAway, match="Could not connect"):
-            media.read(NAME)
-
-    monkeypatch.setattr(storages, "AGAIN_SECONDS", 600.0)
-    with pytest.raises(PicturesAway, match="Could not connect"):
-        media.read(NAME)
-    with pytest.raises(PicturesAway, match="a moment ago"):
-        media.read(NAME)
-
-
-def test_one_alone_tries_whether_it_answers_again(settings, monkeypatch):
-    """A server that takes connections and says nothing would hold every thread that waits for it."""
-    monkeypatch.setattr(storages, "AGAIN_SECONDS", 0.0)
-    with closing(socket.create_server(("127.0.0.1", 0))) as server, ThreadPoolExecutor(2) as pool:
-        keep_pictures_in(settings, f"s3://key:secret@127.0.0.1:{server.getsockname()[1]}/pictures?tls=false")
-        first = pool.submit(media.read, NAME)
-        for _try in range(storages.WHILE_SOMEBODY_WAITS.tries):
-            server.accept()[0].close()
-        with pytest.raises(PicturesAway):
-            first.result()
-
-        trying = pool.submit(media.read, NAME)
-        silent, _address = server.accept()
-        with pytest.raises(PicturesAway, match="a moment ago"):
-            media.read(NAME)
-
-        assert not trying.done()
-        for _try in range(storages.WHILE_SOMEBODY_WAITS.tries - 1):
-            silent.close()
-            silent, _address = server.accept()
-        silent.close()
-        with pytest.raises(PicturesAway):
-            trying.result()
 
 
 def test_no_book_is_bound_without_its_pictures(either_media, settings, client):
