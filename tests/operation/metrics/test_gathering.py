@@ -14,7 +14,7 @@ from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Arrival, Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.operation.metrics import gathering
+from newsletter.operation import metrics as gathering
 from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
 from tests.delivery.conftest import NOW

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from django.conf import settings
 
-from newsletter.operation.metrics import gathering
+from newsletter.operation import metrics as gathering
 from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
 from tests.delivery.conftest import NOW
