@@ -33,6 +33,10 @@ STALE = 3600 * 10**9  # nanoseconds; a wake-up that old has been sent again many
 class Channel(filesystem.Channel):
     wire: "Wire | None" = None  # of this process and its copies
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        Path(self.data_folder_in).mkdir(parents=True, exist_ok=True)
+
     def get_table(self, exchange: str) -> list[exchange_queue_t]:  # type: ignore[override]  # as kombu's does
         """Return which queues listen to an exchange: none, if the file was left by who died before it was written."""
         file = self._list_of(exchange)

@@ -1,4 +1,4 @@
-"""Each request is counted, and has a number: in every line that it writes to the log, and in its answer."""
+"""Each request has a number: in every line that it writes to the log, and in its answer."""
 
 import logging
 import re
@@ -12,7 +12,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from newsletter.mail import logs
-from newsletter.operation.metrics.requests import observe
 from newsletter.publication.limits import client_address
 
 LINE_MAX = 300  # characters of a line about a refusal
@@ -33,11 +32,9 @@ class RequestMiddleware:
         before = logs.request_id.set(number)
         try:
             response = self.get_response(request)
-            seconds = time.perf_counter() - begun
             response.headers[HEADER] = number
-            observe(request.path, response.status_code, seconds, kept=getattr(request, "was_kept", None))
             if settings.LOG_REQUESTS:
-                _write(request, response, seconds)
+                _write(request, response, time.perf_counter() - begun)
         finally:
             logs.request_id.reset(before)
         return response

@@ -26,7 +26,6 @@ from wsgiref.types import WSGIApplication
 from django.conf import settings
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
-from newsletter.operation.metrics import requests
 from newsletter.publication import bodies
 from newsletter.wsgi import application as django
 
@@ -205,11 +204,13 @@ def _has_body(environ: Environ) -> bool:
 
 
 def _begin() -> None:
-    from newsletter.desk import catching_up  # noqa: PLC0415 - it has models, which newsletter.wsgi makes ready
+    # They have models, which newsletter.wsgi makes ready.
+    from newsletter.desk import catching_up  # noqa: PLC0415
+    from newsletter.operation import preparing  # noqa: PLC0415
 
     dictConfig(settings.LOGGING)  # granian has set its own loggers up in this process, perhaps after Django did
+    preparing.make_folders()
     catching_up.start()
-    requests.start()
 
 
 application = Bridge(django, on_start=_begin)

@@ -1,8 +1,8 @@
 """Every setting, and the only place that reads the environment.
 
 Each variable is optional; `.env.example` lists them. Differences between a laptop and a
-cluster come from the environment alone: there is one settings module. Reading it changes nothing: folders and the
-secret are made by newsletter/operation/apps.py. Of ours it imports two pure modules.
+cluster come from the environment alone: there is one settings module. Reading it changes nothing: folders are made by
+what starts, the secret when it is first needed (newsletter/operation/apps.py). Of ours it imports two pure modules.
 """
 
 from pathlib import Path
@@ -50,7 +50,6 @@ QUEUE_DIR = DATA_DIR / "queue"
 DKIM_DIR = DATA_DIR / "dkim"  # private keys that sign mails, where the provider does not: docs/deploy.md
 LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this machine
 BACKUP_URL: str = env.str("BACKUP_URL", "")  # a folder or s3://… for nightly backups and departures
-EXPORT_URL: str = env.str("EXPORT_URL", "")  # a folder for an export each night, which people can read
 BACKUP_AGE_KEY: str = env.str("BACKUP_AGE_KEY", "")  # public key of age (age1…): backups are encrypted for it
 
 # --- Who may ask, and where links lead ---
@@ -110,7 +109,7 @@ SILENCED_SYSTEM_CHECKS = [
 ROOT_URLCONF = "newsletter.urls"
 WSGI_APPLICATION = "newsletter.wsgi.application"
 INSTALLED_APPS = [
-    "newsletter.operation",  # first: it makes the folders and the secret that the others use
+    "newsletter.operation",  # first: it sets the umask and the secret that the others use
     *("allauth.account", "allauth.mfa", "allauth.usersessions"),
     "newsletter.api",
     "newsletter.desk.apps.DeskConfig",

@@ -28,24 +28,25 @@ NAME_MAX = 80  # characters
 ADVERTISEMENT = re.compile(r"[/@]|www\.|\w\.\w{2}", re.IGNORECASE)
 SIGNED_MAX = 400  # characters of what a form carries signed: an address, a moment and the signature
 
-_stamps = Signer(salt="subscribers.stamp")
-_persons = Signer(salt="subscribers.person")
-_tickets = Signer(salt="subscribers.ticket")
+# Salts of what a form carries signed.
+STAMP = "subscribers.stamp"
+PERSON = "subscribers.person"
+TICKET = "subscribers.ticket"
 
 
 def stamp(now: datetime) -> str:
     """Return a signed note of when a form was shown."""
-    return _stamps.sign(str(int(now.timestamp())))
+    return Signer(salt=STAMP).sign(str(int(now.timestamp())))
 
 
 def person_pass(email: str, now: datetime) -> str:
     """Return what the second button sends along: the address was asked about, and when."""
-    return _persons.sign(f"{int(now.timestamp())} {email}")
+    return Signer(salt=PERSON).sign(f"{int(now.timestamp())} {email}")
 
 
 def waiting_ticket(email: str, now: datetime) -> str:
     """Return what the page of the proof sends along: without a proof the letter may take a place and wait."""
-    return _tickets.sign(f"{int(now.timestamp())} {email}")
+    return Signer(salt=TICKET).sign(f"{int(now.timestamp())} {email}")
 
 
 class AddressField(forms.CharField):
@@ -106,19 +107,19 @@ class SignupForm(forms.Form):
 
     def is_from_person(self, now: datetime) -> bool:
         """Return whether the form was filled as people do it."""
-        age = _age_seconds(_opened(_stamps, self.cleaned_data["stamp"]), now)
+        age = _age_seconds(_opened(STAMP, self.cleaned_data["stamp"]), now)
         return not self.cleaned_data["website"] and age is not None and PERSON_SECONDS <= age <= STAMP_SECONDS
 
     def has_pass(self, now: datetime) -> bool:
         """Return whether its sender has pressed the second button."""
-        return self._carries(_persons, self.cleaned_data["person"], now)
+        return self._carries(PERSON, self.cleaned_data["person"], now)
 
     def has_ticket(self, now: datetime) -> bool:
         """Return whether its sender was asked for a proof of work, and would rather wait."""
-        return self._carries(_tickets, self.cleaned_data["ticket"], now)
+        return self._carries(TICKET, self.cleaned_data["ticket"], now)
 
-    def _carries(self, signer: Signer, text: str, now: datetime) -> bool:
-        shown_at, _space, email = _opened(signer, text).partition(" ")
+    def _carries(self, salt: str, text: str, now: datetime) -> bool:
+        shown_at, _space, email = _opened(salt, text).partition(" ")
         age = _age_seconds(shown_at, now)
         return email == self.cleaned_data["email"] and age is not None and 0 <= age <= PASS_SECONDS
 
@@ -268,9 +269,9 @@ def months_later(day: date, months: int) -> date:
     return date(day.year + years, month + 1, min(day.day, last))
 
 
-def _opened(signer: Signer, text: str) -> str:
+def _opened(salt: str, text: str) -> str:
     try:
-        return signer.unsign(text) if len(text) <= SIGNED_MAX else ""
+        return Signer(salt=salt).unsign(text) if len(text) <= SIGNED_MAX else ""
     except BadSignature:
         return ""
 

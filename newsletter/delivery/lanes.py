@@ -20,7 +20,6 @@ from newsletter.delivery.ledger import recovery, restored
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rate.limiter import Pacer
-from newsletter.delivery.rate.schedules import timelines_for
 from newsletter.delivery.rate.warmup import WarmUp
 from newsletter.delivery.sending.couriers import Learnt, courier_for
 from newsletter.delivery.sending.lane import Lane
@@ -156,7 +155,6 @@ def _pacer(mailer: str) -> Pacer:
         settings.SEND_RATE,
         mailer=mailer,
         limits=settings.MAILERS[mailer].get("LIMITS", Limits()),
-        timelines=timelines_for(settings.REDIS_URL),
         warm_up=WarmUp(publication.warm_up_from, zone) if publication.warm_up_from else None,
     )
 

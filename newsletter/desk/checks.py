@@ -26,7 +26,7 @@ def _site_url() -> Iterator[CheckMessage]:
 
 
 def _secrets() -> Iterator[CheckMessage]:
-    if settings.SECRET_KEY in settings.SECRET_KEY_FALLBACKS:
+    if settings.SECRET_KEY_FALLBACKS and settings.SECRET_KEY in settings.SECRET_KEY_FALLBACKS:
         yield Warning(
             "SECRET_KEY is also one of the SECRET_KEY_FALLBACKS.",
             hint="The former secret belongs there, so that links in old mails live on; the new one must differ.",

@@ -22,7 +22,7 @@ from newsletter.desk.forms import StartForm
 from newsletter.desk.login import entering, proving
 from newsletter.operation import serving
 from newsletter.operation.accounts import author, factors
-from newsletter.operation.metrics import page
+from newsletter.operation.metrics import may_read_metrics, metrics_text
 from newsletter.posts import old_addresses
 
 # --- What machines ask ---
@@ -49,9 +49,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
     """Tell Prometheus how it goes; to anybody else the page does not exist."""
-    if not page.may_read(request):
+    if not may_read_metrics(request):
         raise Http404
-    text, content_type = page.text()
+    text, content_type = metrics_text()
     return HttpResponse(text, content_type=content_type)
 
 

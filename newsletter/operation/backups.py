@@ -1,4 +1,4 @@
-"""What the doctor and the desk's home say of backups and exports, and of a database that was restored from one."""
+"""What the doctor and the desk's home say of backups, and of a database that was restored from one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from newsletter.buckets import BucketFault, bucket_of, is_bucket
 from newsletter.delivery.ledger import restored
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
-from newsletter.operation.models import HELD, NightlyBackup, NightlyExport
+from newsletter.operation.models import NightlyBackup
 
 OLD = timedelta(hours=36)  # a night was left out
 
@@ -76,22 +76,6 @@ def bucket(now: datetime) -> Iterator[Finding]:
     except (BucketFault, ImproperlyConfigured) as error:
         message = _("The place of the backups does not answer, or refuses us: %s.") % str(error).rstrip(".")
         yield Finding(ERROR, "backups.away", message, _("Look at BACKUP_URL: key, secret, host, bucket and region."))
-
-
-def exports(now: datetime) -> Iterator[Finding]:
-    """Tell of nights without an export, if one is to be made."""
-    last = NightlyExport.objects.last() if settings.EXPORT_URL else None
-    if last is None:
-        return
-    hint = _("It is tried again within two hours; manage.py export_site --nightly says more.")
-    has_died = last.made_at is None and now - last.begun_at > HELD
-    if last.failure or has_died:
-        why = last.failure or _("its process ended before it was whole.")
-        yield Finding(ERROR, "export.failed", _("Last night's export was not made: %s") % why, hint)
-    made = NightlyExport.objects.exclude(made_at=None).order_by("made_at").last()
-    if made and made.made_at and now - made.made_at > OLD:
-        since = timezone.localtime(made.made_at).strftime("%Y-%m-%d %H:%M")
-        yield Finding(WARNING, "export.old", _("The last export is of %s.") % since, hint)
 
 
 def none(now: datetime) -> Iterator[Finding]:

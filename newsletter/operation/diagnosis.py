@@ -198,7 +198,7 @@ EVERYTHING: tuple[Question, ...] = (
         liveness.standstill,
         uncertain,
     ),
-    *(restoration, backups.nightly, backups.bucket, backups.exports, backups.none, refused_addresses),
+    *(restoration, backups.nightly, backups.bucket, backups.none, refused_addresses),
     *(mailbox, webhook, hooks.webhooks, waiting_letters, lost_letters, result_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
@@ -207,7 +207,7 @@ OF_MAILINGS: tuple[Question, ...] = (
 )
 AT_HOME: tuple[Question, ...] = (
     *OF_MAILINGS,
-    *(backups.nightly, backups.exports, mailbox, waiting_letters, lost_letters, result_letters),
+    *(backups.nightly, mailbox, waiting_letters, lost_letters, result_letters),
     *(mail, sender, postal_address, data_place, hooks.webhooks, last_look),
 )
 

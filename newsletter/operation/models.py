@@ -58,13 +58,6 @@ class NightlyBackup(Nightly):
         pass
 
 
-class NightlyExport(Nightly):
-    """The export of one day into the folder EXPORT_URL: made, or why not."""
-
-    class Meta(Nightly.Meta):
-        pass
-
-
 class Look(models.Model):
     """The last time that everything was examined by itself: one row."""
 

@@ -1,4 +1,4 @@
-"""What `up` does before it starts anything: folders, the database, the static files."""
+"""What is made before anything starts: folders, the database, the static files."""
 
 import fcntl
 import hashlib
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection
@@ -24,11 +25,16 @@ MIGRATING = 0x6E657773  # "news": PostgreSQL's number of the lock
 
 
 def make_folders() -> None:
+    """Make the folders, and the secret if none is given. Raises ImproperlyConfigured where that cannot be."""
     media = () if settings.MEDIA_STORAGE_URL else (settings.MEDIA_ROOT,)
-    for folder in (settings.QUEUE_DIR / "control", settings.OUTBOX_DIR, settings.LOCK_DIR, *media):
-        folder.mkdir(parents=True, exist_ok=True)
-    # What an older version wrote, everybody on this machine could read. A group that the operator let in stays.
-    settings.DATA_DIR.chmod(settings.DATA_DIR.stat().st_mode & 0o770)
+    try:
+        for folder in (settings.QUEUE_DIR / "control", settings.OUTBOX_DIR, settings.LOCK_DIR, *media):
+            folder.mkdir(parents=True, exist_ok=True)
+        # What an older version wrote, everybody on this machine could read. A group that the operator let in stays.
+        settings.DATA_DIR.chmod(settings.DATA_DIR.stat().st_mode & 0o770)
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATA_DIR={settings.DATA_DIR} cannot be used: {error}") from None
+    str(settings.SECRET_KEY)
 
 
 def answer_at(site_url: str) -> None:

@@ -108,7 +108,8 @@ def queue_answer(*, writes: bool = False) -> str:
     writes: see that Redis is not full or read-only. Pages need neither, so /readyz does not ask for it.
     """
     if not settings.REDIS_URL:
-        return "" if os.access(settings.QUEUE_DIR, os.W_OK | os.X_OK) else "no folder"
+        folder = settings.QUEUE_DIR if settings.QUEUE_DIR.exists() else settings.QUEUE_DIR.parent  # made at first use
+        return "" if os.access(folder, os.W_OK | os.X_OK) else "no folder"
     from redis import Redis, RedisError  # noqa: PLC0415 - see publication.limits
 
     limits = {"socket_connect_timeout": QUEUE_SECONDS, "socket_timeout": QUEUE_SECONDS}

@@ -1,4 +1,4 @@
-"""Wake-ups of the operation: backups and exports at night, and a look each hour at what has become wrong."""
+"""Wake-ups of the operation: a backup at night, and a look each hour at what has become wrong."""
 
 import logging
 import os
@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from newsletter.operation.backup import nightly as backups
 from newsletter.operation.models import Look
-from newsletter.operation.site_export import nightly as exports
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +27,6 @@ def back_up() -> None:
     now = timezone.now()
     if not _begun and backups.is_due(now):
         _begun.append(_started("backup", "--nightly"))
-    elif not _begun and exports.is_due(now):
-        _begun.append(_started("export_site", "--nightly"))
 
 
 @shared_task(ignore_result=True)

@@ -295,14 +295,12 @@ class KeptPagesMiddleware:
         key = _key(request)
         page: KeptPage | None = caches["pages"].get(key) if key else None
         if page and page.is_good:
-            request.was_kept = True  # type: ignore[attr-defined]  # for the metrics
             return _answer(request, page)
         response = self.get_response(request)
         until: datetime | None = getattr(response, "keep_until", None)
         if until is None or _is_personal(response):
             return response
         page = _page(response, until)
-        request.was_kept = False  # type: ignore[attr-defined]  # for the metrics
         if key:
             caches["pages"].set(key, page, LONGEST.total_seconds())
         return _answer(request, page)

@@ -34,7 +34,6 @@ FACTS = {
         "hooks.Hook.restored_at",
     ),
     *("operation.NightlyBackup.begun_at", "operation.NightlyBackup.made_at", "operation.NightlyBackup.tried_at"),
-    *("operation.NightlyExport.begun_at", "operation.NightlyExport.made_at"),
     *("operation.Look.at", "operation.Trouble.since", "operation.Trouble.told_at"),
     *("delivery.Restoration.made_at", "delivery.Restoration.noticed_at", "delivery.Restoration.decided_at"),
     *("desk.PostImport.begun_at", "desk.PostImport.created_at", "desk.PostImport.ended_at"),

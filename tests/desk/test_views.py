@@ -68,7 +68,7 @@ def test_an_installation_in_order_is_ready(client, settings):
 
 @pytest.mark.django_db
 def test_a_missing_queue_is_named(client, settings, tmp_path):
-    settings.QUEUE_DIR = tmp_path / "nowhere"
+    settings.QUEUE_DIR = tmp_path / "nowhere" / "queue"
 
     response = client.get("/readyz")
 

@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from newsletter.buckets import Bucket, Patience
 from newsletter.operation import diagnosis
 from newsletter.operation.questions import machine
-from newsletter.operation.site_export import exporting, importing, nightly
+from newsletter.operation.site_export import exporting, importing
 from newsletter.posts.models import Image
 from newsletter.publication.pictures.storages import Folder, InBucket, media
 from tests.factories import make_post, make_publication
@@ -131,25 +131,6 @@ def test_an_export_is_equal_and_makes_an_equal_site(s3, settings, moved, tmp_pat
     assert {name: one for name, one in found.items() if name.startswith("pictures/")} == {
         name: one for name, one in told.items() if name.startswith("pictures/")
     }
-
-
-def test_of_a_bucket_only_what_is_new_is_read_each_night(s3, settings, moved, tmp_path, monkeypatch):
-    moved("old", s3.pictures_url)
-    settings.EXPORT_URL = str(tmp_path / "exports")
-    make_publication()
-    fill()
-    nightly.make_due(NOW)
-    media.put("ffffffffffffffff/new.png", BytesIO(b"new"))
-    read, real = [], Bucket.read
-    monkeypatch.setattr(Bucket, "read", lambda self, name: read.append(name) or real(self, name))
-
-    nightly.make_due(NOW + nightly.date.resolution)
-
-    first, second = (tmp_path / "exports" / f"export-2026-11-{day}" / "pictures" for day in (29, 30))
-    assert read == ["ffffffffffffffff/new.png"]
-    assert len(list(second.glob("*/*"))) == 31
-    own = f"{0:016x}/a.png"
-    assert (first / own).stat().st_ino == (second / own).stat().st_ino
 
 
 def test_ghost_gets_the_pictures_of_a_bucket(s3, moved, tmp_path):

@@ -96,7 +96,7 @@ def test_what_was_not_asked_for_is_not_well_again(examined):
 
 
 def test_all_that_ends_the_questions_is_known(settings, tmp_path):
-    settings.QUEUE_DIR = tmp_path / "gone"
+    settings.QUEUE_DIR = tmp_path / "gone" / "queue"
 
     found = {finding.id for finding in diagnosis.examine(NOW) if finding.level == ERROR}
 

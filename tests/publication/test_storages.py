@@ -15,7 +15,6 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.mail import letters
 from newsletter.posts.models import Image, Post
 from newsletter.posts.tasks import finish_pictures
-from newsletter.publication.pictures import storages
 from newsletter.publication.pictures.storages import media
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pictures import prepared_once
@@ -169,19 +168,6 @@ def test_a_picture_is_503_and_pages_go_on(lost_bucket, client, caplog):
     for page in ("/", "/feed.xml", "/posts/"):
         assert client.get(page).status_code == 200
     assert 'length="0"' in client.get("/feed.xml").text
-
-
-def test_nobody_waits_for_a_bucket_that_did_not_answer_a_moment_ago(lost_bucket, monkeypatch):
-    monkeypatch.setattr(storages, "AGAIN_SECONDS", 0.0)
-    for _time in range(2):
-        with pytest.raises(PicturesAway, match="Could not connect"):
-            media.read(NAME)
-
-    monkeypatch.setattr(storages, "AGAIN_SECONDS", 600.0)
-    with pytest.raises(PicturesAway, match="Could not connect"):
-        media.read(NAME)
-    with pytest.raises(PicturesAway, match="a moment ago"):
-        media.read(NAME)
 
 
 def test_no_book_is_bound_without_its_pictures(either_media, settings, client):

@@ -15,7 +15,7 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.rate.schedules import RowTimelines, Timelines, count_today, take_back
+from newsletter.delivery.rate.schedules import RowTimelines, count_today, take_back
 from newsletter.delivery.rate.warmup import WarmUp
 from newsletter.mail.mailers import Limits
 
@@ -75,12 +75,11 @@ class Pacer:
         *,
         mailer: str = "bulk",
         limits: Limits = Limits(),  # noqa: B008 - it cannot be changed
-        timelines: Timelines | None = None,
         warm_up: WarmUp | None = None,
     ) -> None:
         self.rate, self.limits, self.warm_up = rate, limits, warm_up
         self.provider, self.domain_prefix = f"provider:{mailer}", f"domain:{mailer}:"
-        self.timelines = timelines or RowTimelines()
+        self.timelines = RowTimelines()
         self.slowed: float | None = None
         self.fits = 1 if limits.domains else 10**6  # rows whose places are within a slice, as far as is known
         self.unreported, self.look_at, self.ignore_throttling_until = 0, 0.0, 0.0

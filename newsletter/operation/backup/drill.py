@@ -30,7 +30,7 @@ from newsletter.operation.supervisor import free_port
 
 START_SECONDS = 60  # that the web server may take to answer for the first time
 NOTHING = (  # leaves the trial
-    *("REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "MAILBOX_URL", "BACKUP_URL", "EXPORT_URL", "MEDIA_STORAGE_URL"),
+    *("REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "MAILBOX_URL", "BACKUP_URL", "MEDIA_STORAGE_URL"),
 )
 PAGES = ("/", "/issues/", "/posts/", "/subscribe/")
 

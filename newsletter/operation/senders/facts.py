@@ -8,15 +8,18 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.encoding import punycode
+from django.utils.translation import gettext as _
 
 from newsletter.mail import mailers, signatures
 from newsletter.mail.authentication import Ask, DnsAway, addresses, dkim, dmarc, reverse_name, spf, takes_mail
 from newsletter.mail.authentication.dkim import PublicKey
 from newsletter.mail.authentication.dmarc import Dmarc
 from newsletter.mail.authentication.spf import Spf
+from newsletter.operation.findings import INFO, Finding
 from newsletter.operation.senders.providers import PROVIDERS, Provider, of_host
 from newsletter.publication.models import Publication
 
+AWAY = "dns.away"
 IN_HOUSE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -186,3 +189,8 @@ def _server(ask: Ask, way: Way, domain: str) -> Server | None:
     names = {one: list(ask(reverse_name(one), "PTR").records) for one in addresses(ask, way.host)}
     confirmed = {one: [name for name in back if one in addresses(ask, name)] for one, back in names.items()}
     return Server(way.host, names, confirmed)
+
+
+def away(error: DnsAway) -> Finding:
+    hint = _("So nothing is known of it now, and nothing need be wrong. Ask again later.")
+    return Finding(INFO, AWAY, _("The DNS did not answer (%s).") % error, hint)

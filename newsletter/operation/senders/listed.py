@@ -7,8 +7,7 @@ from django.utils.translation import gettext as _
 from newsletter.mail.authentication import DnsAway
 from newsletter.mail.authentication.spf import LOOKUPS_MAX, VOID_MAX, Spf
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
-from newsletter.operation.senders.facts import Facts, Way
-from newsletter.operation.senders.unknown import away
+from newsletter.operation.senders.facts import Facts, Way, away
 
 
 def of_sender(facts: Facts) -> Iterator[Finding]:

@@ -7,8 +7,7 @@ from django.utils.translation import gettext as _
 from newsletter.mail.authentication import DnsAway
 from newsletter.mail.authentication.dmarc import REMOVED, Dmarc, Record
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
-from newsletter.operation.senders.facts import Facts
-from newsletter.operation.senders.unknown import away
+from newsletter.operation.senders.facts import Facts, away
 
 
 def of_sender(facts: Facts) -> Iterator[Finding]:

@@ -21,8 +21,7 @@ from newsletter.mail.authentication.spf import LOOKUPS_MAX, Spf
 from newsletter.operation.findings import ERROR, WARNING, Finding
 from newsletter.operation.senders import policy, server, signed
 from newsletter.operation.senders.address import MADE_UP_DOMAINS, MAILBOXES
-from newsletter.operation.senders.facts import Facts
-from newsletter.operation.senders.unknown import AWAY
+from newsletter.operation.senders.facts import AWAY, Facts
 
 SOURCES = {
     "Gmail": "https://support.google.com/a/answer/81126",

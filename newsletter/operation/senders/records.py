@@ -15,8 +15,7 @@ from newsletter.mail.authentication.spf import Spf
 from newsletter.operation.findings import ERROR, WARNING, Finding
 from newsletter.operation.senders import listed, policy, returns, server, signed
 from newsletter.operation.senders.address import MADE_UP_DOMAINS, sender_domain
-from newsletter.operation.senders.facts import Facts, Server, gather
-from newsletter.operation.senders.unknown import AWAY, away
+from newsletter.operation.senders.facts import AWAY, Facts, Server, away, gather
 
 
 @dataclass(frozen=True, slots=True)

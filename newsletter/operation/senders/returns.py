@@ -8,8 +8,7 @@ from newsletter.mail.authentication import DnsAway
 from newsletter.mail.authentication.dmarc import Dmarc
 from newsletter.operation.findings import INFO, WARNING, Finding
 from newsletter.operation.senders import listed
-from newsletter.operation.senders.facts import Facts
-from newsletter.operation.senders.unknown import away
+from newsletter.operation.senders.facts import Facts, away
 
 
 def of_domain(facts: Facts) -> Iterator[Finding]:

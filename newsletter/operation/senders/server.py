@@ -6,8 +6,7 @@ from django.utils.translation import gettext as _
 
 from newsletter.mail.authentication import DnsAway
 from newsletter.operation.findings import WARNING, Finding
-from newsletter.operation.senders.facts import Facts
-from newsletter.operation.senders.unknown import away
+from newsletter.operation.senders.facts import Facts, away
 
 
 def of_reverse_names(facts: Facts) -> Iterator[Finding]:

@@ -9,8 +9,7 @@ from newsletter.mail.authentication import DnsAway
 from newsletter.mail.authentication.dkim import RSA_BITS_GOOD, PublicKey, tags
 from newsletter.mail.signatures import RSA_BITS_MIN
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
-from newsletter.operation.senders.facts import Facts
-from newsletter.operation.senders.unknown import away
+from newsletter.operation.senders.facts import Facts, away
 
 
 def of_key(key: signatures.Key, there: PublicKey | DnsAway) -> Iterator[Finding]:

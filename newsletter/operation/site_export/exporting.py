@@ -14,7 +14,6 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.replies import ReplyMail
 from newsletter.issues.models import Issue
 from newsletter.operation.site_export import cells, copies, guide, numbering, places, texts
-from newsletter.operation.site_export.former import Former
 from newsletter.operation.site_export.progress import Line
 from newsletter.operation.site_export.sheets import ACCOUNT, ACCOUNTS, SHEETS, Sheet, numbered
 from newsletter.operation.site_export.snapshot import ALIAS, snapshot
@@ -36,18 +35,15 @@ class Exported:
     seconds: float
 
 
-def export(
-    place: Path, now: datetime, *, with_keys: bool = False, former: Former | None = None, line: Line | None = None
-) -> Exported:
+def export(place: Path, now: datetime, *, with_keys: bool = False, line: Line | None = None) -> Exported:
     """Write the whole site into a new folder.
 
     with_keys: also the secrets by which links in old mails open, and that sign mails.
-    former: an export of the day before, whose pictures get a second name in place of a copy.
     Raises FileExistsError if the folder is there and not empty, or OSError; then there is none.
     """
     began = time.monotonic()
     Publication.objects.fresh()  # there is one, from now on
-    with whole(place, former, line) as folder:
+    with whole(place, line) as folder:
         with snapshot() as connection:
             facts = _facts(now, with_keys=with_keys)
             facts["migrations"] = sorted(".".join(one) for one in MigrationRecorder(connection).applied_migrations())

@@ -34,12 +34,11 @@ def _write_pictures(folder: Writer) -> None:
     """Write the files at the addresses of pictures, in every size; what is drawn when it is asked for is none."""
     found = media.pictures()
     if media.is_remote:
-        new = [name for name, size in found.items() if not folder.keep_known(f"{PICTURES}/{name}", size)]
-        for name, octets in media.contents(new):
+        for name, octets in media.contents(found):
             folder.add(f"{PICTURES}/{name}", octets)
         return
     for name in found:
-        folder.keep(settings.MEDIA_ROOT / name, f"{PICTURES}/{name}")
+        folder.copy(settings.MEDIA_ROOT / name, f"{PICTURES}/{name}")
 
 
 def refuse(folder: Reader) -> None:

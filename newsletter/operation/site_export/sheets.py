@@ -115,7 +115,6 @@ LEFT_OUT = {
     "delivery.Visit": "could be traced to a network together with the salt of its day",
     "delivery.DaySalt": "is kept for a day, so that nobody can trace visits",
     "operation.NightlyBackup": "tells of this machine's backups",
-    "operation.NightlyExport": "tells of this machine's exports",
     "operation.Look": "tells of this machine",
     "operation.Trouble": "tells of this machine",
     "hooks.Hook": "has the secret of a program elsewhere, which would be told twice",

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from newsletter.operation.site_export.folder import COPIED_BYTES, FORM, MANIFEST
-from newsletter.operation.site_export.former import Former, linked
 from newsletter.operation.site_export.progress import Line
 
 
@@ -23,7 +22,6 @@ class Writer:
 
     root: Path
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    former: Former | None = None
     line: Line | None = None  # that shows how far it is
 
     @contextmanager
@@ -41,22 +39,6 @@ class Writer:
     def add(self, name: str, octets: bytes) -> None:
         with self.file(name) as target:
             target.write(octets)
-
-    def keep(self, source: Path, name: str) -> None:
-        """Add a file that never changes: as another name of the one in the former export, if that has it."""
-        told = self.former.of(source, name) if self.former else None
-        if told and self.former and linked(self.former.root / name, self.root / name):
-            self.files[name] = told
-        else:
-            self.copy(source, name)
-
-    def keep_known(self, name: str, size: int) -> bool:
-        """Add a file that never changes as another name of the one in the former export; False if that lacks it."""
-        told = self.former.known(name, size) if self.former else None
-        is_kept = bool(told and self.former and linked(self.former.root / name, self.root / name))
-        if told and is_kept:
-            self.files[name] = told
-        return is_kept
 
     def copy(self, source: Path, name: str) -> None:
         """Add a file as it is. Raises FileNotFoundError if it is gone."""
@@ -105,7 +87,7 @@ def _text(target: Any) -> io.TextIOWrapper:
 
 
 @contextmanager
-def whole(place: Path, former: Former | None = None, line: Line | None = None) -> Iterator[Writer]:
+def whole(place: Path, line: Line | None = None) -> Iterator[Writer]:
     """Yield a folder to fill that gets its name when the block has ended well, and is on the disk.
 
     Raises FileExistsError if something is there; what a process that was killed has left beside it is removed.
@@ -117,7 +99,7 @@ def whole(place: Path, former: Former | None = None, line: Line | None = None) -
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part.mkdir(mode=0o700)
     try:
-        yield Writer(part, former=former, line=line)
+        yield Writer(part, line=line)
         os.sync()  # thousands of files: one by one it would take minutes
         part.rename(place)
     except BaseException:

@@ -11,7 +11,6 @@ import mimetypes
 import os
 import re
 import tempfile
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +31,7 @@ from newsletter.buckets import BucketFault, Patience, PicturesAway, bucket_of
 
 PICTURE = re.compile(r"[0-9a-f]{16}/[^/.][^/]*")
 # Somebody waits for each picture: rather none than a thread that hangs.
-WHILE_SOMEBODY_WAITS = Patience(connect_seconds=3, read_seconds=10, tries=2)
-AGAIN_SECONDS = 5.0  # until a bucket is asked again that did not answer, by one
-TRYING_SECONDS = 60.0  # after which that one has surely ended
+WHILE_SOMEBODY_WAITS = Patience(connect_seconds=2, read_seconds=5, tries=2)
 AT_ONCE = 8  # objects that are read ahead of whoever takes one after the other; a picture has 10 MB at most
 SIZES_KEPT = 20_000  # of pictures: each is asked for once
 COPIED_BYTES = 1024**2
@@ -133,7 +130,6 @@ class InBucket(_Kept, Storage):
         self.patient = bucket_of(url, "MEDIA_STORAGE_URL")  # for what takes minutes anyhow: a backup, an export
         self.bucket = replace(self.patient, patience=WHILE_SOMEBODY_WAITS)
         self._sizes: dict[str, int] = {}
-        self._asked_again_at = 0.0  # by time.monotonic(); 0 while it answers
 
     def __str__(self) -> str:
         return str(self.bucket)
@@ -200,23 +196,11 @@ class InBucket(_Kept, Storage):
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
-        if (now := time.monotonic()) < self._asked_again_at:
-            raise PicturesAway(f"{self.bucket} did not answer a moment ago")
-        if self._asked_again_at:
-            self._asked_again_at = now + TRYING_SECONDS  # this one tries; the others do not wait with it
         try:
             yield
-        except FileNotFoundError:
-            self._answers()
-            raise
         except BucketFault as error:
-            self._asked_again_at = 0.0 if error.is_refusal else time.monotonic() + AGAIN_SECONDS
             log.warning("pictures cannot be read or kept: %s", error)
             raise PicturesAway(str(error)) from error
-        self._answers()
-
-    def _answers(self) -> None:
-        self._asked_again_at = 0.0
 
 
 media = cast("Media", default_storage)

@@ -446,10 +446,9 @@ def test_a_place_that_was_not_used_counts_for_nobody(make_mailing, run, clock):
 SENDER = """
 import sys, time
 from newsletter.delivery.rate.limiter import Pacer
-from newsletter.delivery.rate.schedules import timelines_for
 
-redis_url, log, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
-pacer = Pacer(50, timelines=timelines_for(redis_url))
+log, left = sys.argv[1], int(sys.argv[2])
+pacer = Pacer(50)
 while left:
     emails = ["a@example.org"] * min(left, pacer.window(100))
     places = pacer.ask(emails)
@@ -464,15 +463,14 @@ RATE, EACH, PROCESSES, WINDOW = 50, 40, 4, 5
 JITTER_SECONDS = 0.25  # between the server's answer and the process that reads it, on a busy machine
 
 
-@pytest.mark.servers
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("server", ["SQLite", "PostgreSQL", "Redis"])
+@pytest.mark.servers
+@pytest.mark.parametrize("server", ["SQLite", "PostgreSQL"])
 def test_four_processes_together_never_exceed_the_rate(server, tmp_path, make_product, request):
-    names = {"PostgreSQL": ("database_url", "migrated_postgres_url"), "Redis": ("redis_url", "redis_url")}
-    urls = {name: request.getfixturevalue(made) for name, made in [names[server]]} if server in names else {}
+    urls = {"database_url": request.getfixturevalue("migrated_postgres_url")} if server == "PostgreSQL" else {}
     product, program, log = make_product(**urls), tmp_path / "sender.py", tmp_path / "sent"
     program.write_text(SENDER)
-    command = [sys.executable, str(program), urls.get("redis_url", ""), str(log), str(EACH)]
+    command = [sys.executable, str(program), str(log), str(EACH)]
 
     processes = [product._start(f"sender {number}", command) for number in range(PROCESSES)]
     try:

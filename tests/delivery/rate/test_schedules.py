@@ -1,6 +1,5 @@
 """The lines by the real clock, so in places of hours: a busy machine is not that late."""
 
-import time
 from datetime import date
 from itertools import count, pairwise
 
@@ -8,19 +7,10 @@ import pytest
 from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis import RedisError
 
 from newsletter.delivery.models import Pace
 from newsletter.delivery.rate import schedules
-from newsletter.delivery.rate.schedules import (
-    RedisTimelines,
-    RowTimelines,
-    SparedTimelines,
-    count_today,
-    slowed,
-    take_back,
-    timelines_for,
-)
+from newsletter.delivery.rate.schedules import RowTimelines, count_today, slowed, take_back
 
 LATE = 60  # seconds that a machine may take for a test
 HOUR = 3600.0
@@ -35,20 +25,9 @@ class Rows(RowTimelines):
         Pace.objects.filter(key=key).update(**{field: F(field) + seconds for field in fields})
 
 
-class InRedis(RedisTimelines):
-    def shift(self, key, seconds, *fields):
-        for field in fields:
-            self.client.hincrbyfloat(f"newsletter:pace:{key}", field, seconds)
-
-
-@pytest.fixture(params=["rows", pytest.param("redis", marks=pytest.mark.exhaustive)])
-def lines(request, db):
-    if request.param == "rows":
-        yield Rows()
-    else:
-        found = InRedis(request.getfixturevalue("redis_url"))
-        yield found
-        found.client.close()
+@pytest.fixture
+def lines(db):
+    return Rows()
 
 
 def test_places_stand_one_behind_the_other(lines):
@@ -157,14 +136,6 @@ def test_a_clock_set_back_does_not_keep_a_provider_slowed(lines):
     assert lines.take(P, {P: 0}, 0, FOREVER).slowed is None
 
 
-def test_a_line_of_redis_lives_until_it_is_free_and_no_longer_than_it_says_something(redis_url):
-    lines = InRedis(redis_url)
-    lines.take(P, {P: 10 * HOUR}, 1, FOREVER)
-
-    assert 10 * HOUR < lines.client.ttl("newsletter:pace:provider:bulk") <= 11 * HOUR + 1
-    lines.client.close()
-
-
 # --- Any order of any requests ---
 
 KEYS = count()
@@ -208,53 +179,6 @@ def test_a_slowed_rate_is_between_its_half_and_no_limit(rate, seconds):
 
     assert (now is None) == (seconds >= 600) or seconds == pytest.approx(600)
     assert now is None or line.slowed_from / 2 <= now < line.slowed_from
-
-
-# --- Redis goes and comes ---
-
-
-@pytest.mark.django_db
-def test_without_redis_the_rows_hold_the_limit(caplog):
-    lines = timelines_for("redis://127.0.0.1:1/0")
-
-    waits = [lines.take(P, {P: HOUR}, 1, FOREVER).wait for _ in range(2)]
-
-    assert waits == pytest.approx([0, HOUR], abs=LATE)
-    assert lines.slow_down(P, 8) == pytest.approx(4)
-    assert caplog.text.count("Redis does not answer; rate limits are kept in the database") == 1
-
-
-@pytest.mark.django_db
-def test_redis_that_dies_and_comes_back_leaves_nobody_without_a_limit(redis, redis_url, monkeypatch):
-    lines = timelines_for(redis_url)
-    monkeypatch.setattr(schedules, "AGAIN_SECONDS", 0)
-    in_redis = [lines.take(P, {P: HOUR}, 1, FOREVER).wait for _ in range(2)]
-
-    redis.kill()
-    in_rows = [lines.take(P, {P: HOUR}, 1, FOREVER).wait for _ in range(2)]
-    redis.start()
-    again = [lines.take(P, {P: HOUR}, 1, FOREVER).wait for _ in range(2)]
-
-    assert [*in_redis, *in_rows, *again] == pytest.approx([0, HOUR] * 3, abs=LATE)
-    lines.first.client.close()
-
-
-@pytest.mark.django_db
-def test_a_silent_redis_is_left_alone_for_a_while(monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    asked = []
-
-    class Silent(RowTimelines):
-        def take(self, *_request):
-            asked.append(clock[0])
-            raise RedisError("timeout")
-
-    lines = SparedTimelines(Silent(), RowTimelines())
-    for clock[0] in (1, 2, 5, 7):
-        lines.take(P, {P: 0}, 1, FOREVER)
-
-    assert asked == [1, 7]
 
 
 # --- The day's count ---

@@ -14,8 +14,8 @@ from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Arrival, Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.operation.metrics import gathering
-from newsletter.operation.models import NightlyBackup, NightlyExport
+from newsletter.operation import metrics as gathering
+from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -168,11 +168,11 @@ def test_calls_that_wait_and_webhooks_that_take_nothing():
 
 @pytest.mark.parametrize(
     ("setting", "model", "name"),
-    [("BACKUP_URL", NightlyBackup, "backup_age_seconds"), ("EXPORT_URL", NightlyExport, "export_age_seconds")],
+    [("BACKUP_URL", NightlyBackup, "backup_age_seconds")],
 )
 def test_the_age_of_the_last_of_what_is_made_each_night(settings, tmp_path, setting, model, name):
     make_publication()
-    settings.BACKUP_URL = settings.EXPORT_URL = ""
+    settings.BACKUP_URL = ""
     made = NOW - timedelta(hours=30)
     model.objects.create(day=made.date(), begun_at=made, made_at=made)
     model.objects.create(day=NOW.date(), begun_at=NOW, failure="no space")  # that one was not made

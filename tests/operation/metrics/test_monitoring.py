@@ -7,8 +7,8 @@ import pytest
 import yaml
 from django.conf import settings
 
-from newsletter.operation.metrics import gathering, requests
-from newsletter.operation.models import NightlyBackup, NightlyExport
+from newsletter.operation import metrics as gathering
+from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication
@@ -16,7 +16,6 @@ from tests.support.product import ROOT
 
 pytestmark = pytest.mark.django_db
 DOCS = ROOT / "docs"
-OF_REQUESTS = {"http_requests_total", "http_request_seconds", "http_request_seconds_bucket", "kept_pages_total"}
 OF_POSTGRESQL = {"database_connections", "ledger_bytes"}
 NAME = re.compile(r"newsletter_([a-z_]+)")
 
@@ -31,15 +30,13 @@ def names(tmp_path, monkeypatch):
     """Every name that can be told, as Prometheus stores it."""
     make_publication()
     monkeypatch.setattr(settings, "BACKUP_URL", str(tmp_path))
-    monkeypatch.setattr(settings, "EXPORT_URL", str(tmp_path))
-    for model in (NightlyBackup, NightlyExport):
-        model.objects.create(day=NOW.date(), begun_at=NOW, made_at=NOW)
+    NightlyBackup.objects.create(day=NOW.date(), begun_at=NOW, made_at=NOW)
     heartbeats.beat(heartbeats.Part.CLOCK)
     families = gathering.Gatherer(NOW).collect()
     told = {
         family.name.removeprefix("newsletter_") + ("_total" if family.type == "counter" else "") for family in families
     }
-    return told | OF_REQUESTS | OF_POSTGRESQL
+    return told | OF_POSTGRESQL
 
 
 def expressions():
@@ -59,11 +56,7 @@ def test_alerts_and_board_ask_for_names_that_exist(names):
 def test_the_page_lists_every_name(names, page):
     listed = {name for line in page.splitlines() if line.startswith("| `") for name in re.findall(r"`([a-z_]+)", line)}
 
-    assert names - {"http_request_seconds_bucket"} - listed == set()
-
-
-def test_the_page_lists_every_kind_of_request(page):
-    assert [kind for kind in {*requests.KINDS.values(), requests.OTHERS} if f"`{kind}`" not in page] == []
+    assert names - listed == set()
 
 
 def test_each_alert_says_what_is_wrong():

@@ -7,10 +7,14 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from newsletter.operation import replaced
+from newsletter.operation import preparing, replaced
 
 
 class Command(migrate.Command):
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        preparing.make_folders()  # before the checks, which open the database
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> None:
         applied = MigrationRecorder(connections[options["database"]]).applied_migrations()
         if replaced.is_half_way(applied):
