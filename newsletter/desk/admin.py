@@ -33,7 +33,7 @@ from newsletter.desk.issues import composing, listing, storing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.issues.rehearsing import begin_if_needed
 from newsletter.desk.readers.options import ReadersAdmin
-from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
+from newsletter.desk.settings.people import AccountAdmin, RoleAdmin
 from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.desk.today.page import of_issues
 from newsletter.desk.today.words import readers as in_words

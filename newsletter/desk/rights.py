@@ -51,7 +51,7 @@ SCREENS = {"changelist": "view", "history": "view", "add": "add", "change": "cha
 
 
 class ProofNeeded(Exception):
-    """The session has proved nothing lately. guard.py asks in answer to the request, and then calls the view again."""
+    """The session has proved nothing lately. login.py asks in answer to the request, and then calls the view again."""
 
 
 def require(request: HttpRequest, *permissions: str) -> None:

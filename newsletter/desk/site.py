@@ -24,7 +24,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import frame, guard, rights, views
+from newsletter.desk import frame, login, rights, views
 from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.calendar import pages as calendar
 from newsletter.desk.forms import OldPasswordForm
@@ -44,7 +44,6 @@ from newsletter.desk.issues import (
     taking_in,
     test_copies,
 )
-from newsletter.desk.login import entering
 from newsletter.desk.moving_in import account, comparing, numbers
 from newsletter.desk.moving_in import pages as moving_in
 from newsletter.desk.readers import (
@@ -63,7 +62,7 @@ from newsletter.desk.readers import (
     saving,
     sentences,
 )
-from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
+from newsletter.desk.settings import overview, own_account, publication, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
 from newsletter.publication.actors import Via, acting
@@ -147,7 +146,7 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("errands/<int:pk>/files/<str:name>", CARE(errands.download), "reader_errand_file"),
 )
 REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
-ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: login/proving.py
+ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: login.py
     ("", own_account.account, "account"),
     ("app/", own_account.app, "factor_app"),
     ("passkey/", own_account.passkey, "factor_passkey"),
@@ -158,11 +157,11 @@ ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks 
 )
 SETTINGS_SCREENS: tuple[Screen, ...] = (
     ("", overview.overview, "settings"),
-    *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in sections.SCREENS),
-    ("look/preview/<str:kind>/", LOOK_AT_SETTINGS(looking.preview), "settings_look_preview"),
+    *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in publication.SCREENS),
+    ("look/preview/<str:kind>/", LOOK_AT_SETTINGS(publication.preview), "settings_look_preview"),
     ("sender/dns/", LOOK_AT_SETTINGS(sending.records), "settings_dns"),
     ("sender/test/", CHANGE_SETTINGS(sending.send_test_mail), "settings_test_mail"),
-    ("record/", LOOK_AT_SETTINGS(record.record), "settings_record"),
+    ("record/", LOOK_AT_SETTINGS(overview.record), "settings_record"),
     ("advanced/", overview.advanced, "settings_advanced"),
     ("parts/", overview.parts, "settings_parts"),
 )
@@ -199,9 +198,9 @@ class DeskSite(admin.AdminSite):
             path("start/<str:uid>/<str:token>/", views.start, name="start"),
             path("logout/", self.logout, name="logout"),
             path("r/<int:content_type_id>/<int:object_id>/", self.admin_view(self.on_site), name="view_on_site"),
-            path("login/code/", entering.second_factor, name="second_factor"),
-            path("login/passkey/", entering.by_passkey, name="by_passkey"),
-            path("login/passkey/options/", entering.passkey_options, name="passkey_options"),
+            path("login/code/", login.second_factor, name="second_factor"),
+            path("login/passkey/", login.by_passkey, name="by_passkey"),
+            path("login/passkey/options/", login.passkey_options, name="passkey_options"),
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
             *self._screens("settings/move-in/", MOVE_IN_SCREENS),
             *self._screens_of_rooms_above(),
@@ -229,9 +228,9 @@ class DeskSite(admin.AdminSite):
     def admin_view[V: Callable[..., Any]](self, view: V, cacheable: bool = False) -> V:
         """Send strangers to the login page, and refuse a user whose account does not open the desk.
 
-        Every other screen, the stock ones too, lies behind newsletter/desk/guard.py.
+        Every other screen, the stock ones too, lies behind newsletter/desk/login.py.
         """
-        opened = super().admin_view(guard.guarded(view), cacheable)
+        opened = super().admin_view(login.guarded(view), cacheable)
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if request.user.is_authenticated and not self.has_permission(request):
@@ -280,7 +279,7 @@ class DeskSite(admin.AdminSite):
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return views.unless_refused(
-            request, request.POST.get("username", ""), partial(entering.log_in, extra_context=extra_context)
+            request, request.POST.get("username", ""), partial(login.log_in, extra_context=extra_context)
         )
 
     def password_change(  # type: ignore[override]  # or the page that refuses
@@ -295,5 +294,5 @@ class DeskSite(admin.AdminSite):
         )
         response = views.unless_refused(request, request.user.get_username(), change)
         if response.status_code == HTTPStatus.FOUND:
-            entering.report(request, Kind.PASSWORD_CHANGED, cast("User", request.user))
+            login.report(request, Kind.PASSWORD_CHANGED, cast("User", request.user))
         return response

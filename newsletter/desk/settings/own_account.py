@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from newsletter.desk.accounts import passkeys, sessions
 from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.forms import AppForm, PasskeyForm
-from newsletter.desk.login.entering import report
+from newsletter.desk.login import report
 from newsletter.operation.accounts import factors
 
 SECRET = "desk_app_secret"  # noqa: S105  # in the session, while an app is being added

@@ -331,7 +331,7 @@ def test_no_page_of_allauth_answers():
 
 
 def test_nobody_can_sign_up(rf, db):
-    from newsletter.desk.accounts.adapters import AccountAdapter
+    from newsletter.desk.accounts.sessions import AccountAdapter
 
     assert not AccountAdapter().is_open_for_signup(rf.get("/"))
 

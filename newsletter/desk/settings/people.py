@@ -1,5 +1,6 @@
 """The accounts of those who work at the desk, for owners alone: who there is, which roles each has, a way in."""
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,17 +14,41 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone, translation
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk import rights
-from newsletter.desk.settings import at_once, invitations
+from newsletter.desk.settings import sending
 from newsletter.desk.templatetags.calendar_days import short_moment
+from newsletter.mail import headers, letters
+from newsletter.mail.message import Mail, automatic
 from newsletter.operation.accounts import author, roles
 from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
+from newsletter.publication.models import Publication
+
+
+def invitation(user: User, *, by: str, link: str) -> Mail:
+    """Build the letter in the publication's language. link: opens the account once; by: the name of who invites."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language), timezone.override(publication.zone):
+        context = {
+            "publication": publication,
+            "username": user.get_username(),
+            "by": by,
+            "duties": [roles.DUTIES[group.name] for group in user.groups.all() if group.name in roles.DUTIES],
+            "is_new": not user.has_usable_password(),
+            "hours": settings.PASSWORD_RESET_TIMEOUT // 3600,
+            "url": link,
+        }
+        subject = gettext("Your way to the desk of %s") % publication.name
+        letter = letters.render("invitation", subject, context, base_url=settings.SITE_URL)
+    domain = publication.sender_email.rpartition("@")[2]
+    message_id = headers.message_id("invitation", secrets.randbits(60), domain=domain)
+    return automatic(letter, sender=publication.sender, addresses=[user.email], message_id=message_id)
 
 
 class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -183,9 +208,7 @@ class AccountAdmin(ForOwners):
 
     def _invite(self, request: HttpRequest, user: User, link: str) -> HttpResponse:
         """Mail the link; lead back to the accounts if it has left, and to the page that shows a link if not."""
-        level, words = at_once.send_now(
-            invitations.invitation(user, by=request.user.get_username(), link=link), "default"
-        )
+        level, words = sending.send_now(invitation(user, by=request.user.get_username(), link=link), "default")
         messages.add_message(request, level, words)
         if level == messages.ERROR:
             return redirect("admin:auth_user_start_link", user.pk)

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.desk.settings import invitations
+from newsletter.desk.settings import people
 from newsletter.mail import outbox
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.accounts import author
@@ -91,7 +91,7 @@ def test_the_invitation_is_in_the_language_of_the_publication(language, is_new):
     make_publication(name="Gipi", language=language)
     mei = make_helper("writer", name="mei", email="mei@example.org", **({} if is_new else {"password": "x"}))
 
-    letter = invitations.invitation(mei, by="gipi", link="https://news.example.org/admin/start/1/2/")
+    letter = people.invitation(mei, by="gipi", link="https://news.example.org/admin/start/1/2/")
     octets = letter.message().as_bytes()
 
     assert letter.subject.isascii() is (language == "en")

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.urls import URLResolver, get_resolver
 
-from newsletter.desk.login import proving
+from newsletter.desk import login
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -238,7 +238,7 @@ def _names(patterns) -> list[str]:
 
 def _asks(request, name: str) -> bool:
     request.resolver_match = type("Match", (), {"url_name": name})()
-    return proving.is_needed(request)
+    return login.is_needed(request)
 
 
 # --- What it takes ---
@@ -303,7 +303,7 @@ def test_the_proof_itself_does_not_reach_the_view(rf, gipi):
 
     request = rf.post("/", {"word": "x", "_proof-password": PASSWORD, "_proof-method": "POST"})
     request.user, request.session = gipi, {}
-    response = proving.ask(request, view)
+    response = login.ask(request, view)
 
     assert response.content == b"done"
     assert seen == {"word": "x"}
