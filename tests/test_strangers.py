@@ -397,7 +397,7 @@ BY_WHOM = {
         "newsletter.publication.models": "Publication.spelled",
         "newsletter.posts.models.images": "ADDRESS Image.markdown",
         "newsletter.posts.importers.buttondown": "_MODE _HTML _TEMPLATE Source.keys",
-        "newsletter.desk.moving_in.forms": "_SITE",
+        "newsletter.desk.moving_in": "_SITE",
         "newsletter.posts.importers.folder.colons": "_END _FENCE _OPEN _TITLE _written",
         "newsletter.posts.importers.folder.fences": "_FILE _GIVEN _HEAD _INLINE_QUERY _PLAIN _WORDS _box _title",
         "newsletter.posts.importers.folder.indented": "_BOX _TITLE",

@@ -33,11 +33,10 @@ from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import rights
 from newsletter.desk.bulk import files
 from newsletter.desk.bulk.selection import Count, Selection
-from newsletter.desk.issues import rehearsing
+from newsletter.desk.issues import composer
 from newsletter.desk.models import Errand, PostImport, PostImportEntry
-from newsletter.desk.readers.acts import ACTS
+from newsletter.desk.readers.acts import ACTS, FORMS
 from newsletter.desk.readers.choosing import Chosen
-from newsletter.desk.readers.forms import FORMS
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
@@ -306,7 +305,7 @@ def _world() -> World:
 
 def _issue_in_preparation(draft: Post) -> Issue:
     issue = make_issue(draft, make_post("發布了的"), subject=COMING)
-    rehearsing.start(issue, "", timezone.now())
+    composer.start(issue, "", timezone.now())
     remark = Remark(Rehearsal.Topic.READERS, "error", f"The copy of {READER}: too large")
     copy = {"name": "某人", "address": READER, "bytes": 9, "problem": f"{READER} is too long"}
     Rehearsal.objects.update(remarks=[asdict(remark)], copies=[copy], links=[])

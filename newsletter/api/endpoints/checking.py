@@ -9,7 +9,7 @@ from newsletter.api.endpoint import Answer, Endpoints, Number
 from newsletter.api.endpoints.post_texts import told
 from newsletter.api.endpoints.posts import READ, post_of
 from newsletter.api.entrance import ApiRequest
-from newsletter.desk.writing.checking import ALL, checked, fixed_text
+from newsletter.desk.writing import ALL, checked, fixed_text
 from newsletter.mail.text.salutations import without_names
 from newsletter.posts.models import BODY_MAX
 from newsletter.posts.models.renderings import rendered, rendered_anew

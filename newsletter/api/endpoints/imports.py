@@ -22,13 +22,13 @@ from newsletter.api.times import told as told_time
 from newsletter.desk import tasks
 from newsletter.desk.bulk import beginning, files
 from newsletter.desk.models import Errand
-from newsletter.desk.readers import errands, handing_over, importing
+from newsletter.desk.readers import errands, importing
 from newsletter.publication.wakeups import wake
 from subscribers.importers import csv_file
 from subscribers.importers.encodings import FileError
 
 imports = Endpoints(tags=["imports"])
-SCOPE, BRING = "imports:write", handing_over.RIGHTS
+SCOPE, BRING = "imports:write", importing.RIGHTS
 PATH = "/imports/{number:number}"
 COLUMNS_MAX = 200
 State = Errand.State

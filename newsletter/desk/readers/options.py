@@ -13,9 +13,8 @@ from newsletter.desk import rights
 from newsletter.desk.bulk import copies
 from newsletter.desk.bulk.selection import NARROWINGS
 from newsletter.desk.models import Errand
-from newsletter.desk.readers import acts, choosing, saving, story
-from newsletter.desk.readers.forms import FORMS
-from newsletter.desk.readers.notes import NoteForm
+from newsletter.desk.readers import acts, choosing, story
+from newsletter.desk.readers.acts import FORMS, NoteForm
 from subscribers.admin import SubscriberAdmin
 from subscribers.filters import FIELDS, Field, Options
 from subscribers.models import Subscriber
@@ -65,7 +64,7 @@ class ReadersAdmin(SubscriberAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list, with the saved filters and a way to all that match, which needs no script."""
-        shown = saving.shown(request) | {"line_of_all": choosing.line_of_all(request.GET)}
+        shown = choosing.shown(request) | {"line_of_all": choosing.line_of_all(request.GET)}
         return super().changelist_view(request, shown | (extra_context or {}))
 
     def change_view(

@@ -10,7 +10,7 @@ from django.utils import timezone
 from newsletter.api.hooks import turns
 from newsletter.api.hooks.events import Event
 from newsletter.api.hooks.models import HOOKS_MAX, Call, Hook
-from newsletter.desk.today.mending import CURES
+from newsletter.desk.today import CURES
 from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
 from newsletter.operation.questions import hooks as questions
 from newsletter.publication.changes import Change

@@ -14,7 +14,7 @@ from django.utils import timezone
 from newsletter.desk import tasks
 from newsletter.desk.intake import working
 from newsletter.desk.models import EXPORTS_KEPT, Errand, PostImport
-from newsletter.desk.moving_in.comparing import chosen
+from newsletter.desk.moving_in import chosen
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from newsletter.publication.changes import Change

@@ -16,7 +16,7 @@ from newsletter.api.times import told
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models.rehearsals import Rehearsal, Standing
 from newsletter.desk.audiences import segments
-from newsletter.desk.issues.rehearsing import start
+from newsletter.desk.issues.composer import start
 from newsletter.issues.models import Issue
 
 SEND = ("issues.change_issue", "issues.send_issue")

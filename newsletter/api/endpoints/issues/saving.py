@@ -7,7 +7,7 @@ from django.forms import inlineformset_factory
 
 from newsletter.api.forms import problem_of
 from newsletter.api.problems import Error, Problem
-from newsletter.desk.issues.storing import detail_of, store_rest, store_words
+from newsletter.desk.issues.audit import detail_of, store_rest, store_words
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.saving import ELSEWHERE, StaleText
