@@ -285,7 +285,6 @@ _BEAT = {
     "tell the author": ("newsletter.delivery.tasks.tell_author", 30.0, 30),
     "remind the author of slots": ("newsletter.desk.tasks.remind_author", 60.0, 60),
     "rehearse what has changed and rested": ("newsletter.desk.tasks.rehearse_by_itself", 10.0, 10),
-    "shorten waits that a clock ahead has written": ("newsletter.desk.tasks.pull_back_waits", 20.0, 20),
     "work on many readers": ("newsletter.desk.tasks.work_on_errands", 5.0, 5),
     "take in posts that move": ("newsletter.desk.tasks.take_in_posts", 5.0, 5),
     "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),

@@ -29,8 +29,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.desk import tasks
-from newsletter.desk.intake import beginning, files, keeping
-from newsletter.desk.intake.keeping import account_of
+from newsletter.desk.jobs import files, posts
 from newsletter.desk.models import EXPORTS_KEPT, PostImport, PostImportEntry
 from newsletter.desk.readers import importing
 from newsletter.issues.archiving import NUMBER_MAX, Past, above_later, standing
@@ -159,7 +158,7 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
         "listed": [text_of(row) for row in texts] if texts else [],
         "to_do": found.total if found.stage == "posts" else max(found.total, found.cursor),
         "has_no_worker": _has_no_worker(found, now),
-        "has_file": found.has_file(now),
+        "has_file": found.has_files(now),
         "kept_until": (found.ended_at or found.created_at) + EXPORTS_KEPT,
         "mailed": found.entries.exclude(mailed_at=None).count() if has_account else 0,
         "side_by_side": _side_by_side(found),
@@ -231,7 +230,7 @@ def _texts(found: PostImport, page: str) -> Any:
 
 
 def text_of(row: PostImportEntry) -> Text:
-    entry = keeping.entry_of(row)
+    entry = posts.entry_of(row)
     return Text(
         row,
         in_words(entry.reason),
@@ -269,7 +268,7 @@ def _taken_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
     if importing.is_list(file):
         return importing.hand_over(request, file)
     pieces = iter(lambda: file.read(PIECE), b"")
-    found = beginning.take_in(one_line(file.name or ""), pieces, user=request.user, now=timezone.now())
+    found = posts.take_in(one_line(file.name or ""), pieces, user=request.user, now=timezone.now())
     return redirect("admin:move_in_import", found.pk)
 
 
@@ -299,7 +298,7 @@ def begin_trial(request: HttpRequest, pk: int) -> HttpResponse:
     found, form = get_object_or_404(PostImport, pk=pk), TrialForm(request.POST)
     if not form.is_valid():
         return _shown(request, found, form, status=400)
-    begun = beginning.begin_trial(found, timezone.now(), **form.cleaned_data)
+    begun = posts.begin_trial(found, timezone.now(), **form.cleaned_data)
     return _answer(request, found, done=begun)
 
 
@@ -309,14 +308,14 @@ def begin(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(PostImport, pk=pk)
     if request.POST.get("as_issues"):
         return redirect("admin:move_in_numbers", pk)
-    return _answer(request, found, done=beginning.begin(found, timezone.now(), as_issues=False))
+    return _answer(request, found, done=posts.begin(found, timezone.now(), as_issues=False))
 
 
 @require_POST
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     """Stop it before its next post; what was written stays."""
     found = get_object_or_404(PostImport, pk=pk)
-    if beginning.stop(found, timezone.now()):
+    if found.stop(timezone.now()):
         messages.success(request, _("It was stopped. What was done until then stays."))
     else:
         messages.info(request, _("It had ended already."))
@@ -327,7 +326,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 def go_on(request: HttpRequest, pk: int) -> HttpResponse:
     """Let it go on where it stood."""
     found = get_object_or_404(PostImport, pk=pk)
-    return _answer(request, found, done=beginning.go_on(found, timezone.now()))
+    return _answer(request, found, done=posts.go_on(found, timezone.now()))
 
 
 def _answer(request: HttpRequest, found: PostImport, *, done: bool) -> HttpResponse:
@@ -434,7 +433,7 @@ def _keep(lines: list[Line]) -> None:
 def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
     now = timezone.now()
     is_stuck = found.state == PostImport.State.FAILED
-    if beginning.go_on(found, now) if is_stuck else beginning.begin(found, now, as_issues=True):
+    if posts.go_on(found, now) if is_stuck else posts.begin(found, now, as_issues=True):
         wake(tasks.take_in_posts)
     return redirect("admin:move_in_import", found.pk)
 
@@ -460,13 +459,13 @@ def _numbers_page(
 @require_safe
 def as_html(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(PostImport, pk=pk)
-    return _file(found, as_page(account_of(found)), "text/html; charset=utf-8", "html")
+    return _file(found, as_page(posts.account_of(found)), "text/html; charset=utf-8", "html")
 
 
 @require_safe
 def as_json(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(PostImport, pk=pk)
-    text = json.dumps(as_data(account_of(found)), ensure_ascii=False, indent=1)
+    text = json.dumps(as_data(posts.account_of(found)), ensure_ascii=False, indent=1)
     return _file(found, text, "application/json", "json")
 
 

@@ -31,9 +31,9 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply,
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import rights
-from newsletter.desk.bulk import files
-from newsletter.desk.bulk.selection import Count, Selection
 from newsletter.desk.issues import composer
+from newsletter.desk.jobs import files
+from newsletter.desk.jobs.selection import Count, Selection
 from newsletter.desk.models import Errand, PostImport, PostImportEntry
 from newsletter.desk.readers.acts import ACTS, FORMS
 from newsletter.desk.readers.choosing import Chosen
@@ -886,7 +886,7 @@ def _file(world: World, name: str) -> str:
 
 def _errand(world: World, *, kind: str, state: str, name: str) -> int:
     """Return the number of work that the owner had done, with a file of it."""
-    folder, now = files.make_folder(), timezone.now()
+    folder, now = files.make_folder(Errand), timezone.now()
     errand = Errand.objects.create(
         kind=kind, state=state, about="x", by="owner", user=world.helpers["owner"], folder=folder, created_at=now
     )

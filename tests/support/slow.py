@@ -20,7 +20,7 @@ WHOLES = {
     "newsletter.delivery.planning.approving.approve": "plans a mailing",
     "newsletter.delivery.rehearsal.rehearse.rehearse": "makes the letter of an issue",
     "newsletter.desk.demo.load": "makes the sample publication",
-    "newsletter.desk.intake.working.work": "takes the posts of a blog in",
+    "newsletter.desk.jobs.working.work": "takes the posts of a blog in",
     "newsletter.operation.site_export.exporting.export": "exports the site",
     "newsletter.operation.site_export.nightly.make_due": "exports the site",
     "newsletter.publication.pictures.cards.Card": "draws pictures",

@@ -20,7 +20,8 @@ from newsletter.api.forms import problem_of
 from newsletter.api.problems import Error, Problem
 from newsletter.api.times import told as told_time
 from newsletter.desk import tasks
-from newsletter.desk.bulk import beginning, files
+from newsletter.desk.jobs import files
+from newsletter.desk.jobs.readers import begin_import
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands, importing
 from newsletter.publication.wakeups import wake
@@ -146,7 +147,7 @@ def start_import(request: ApiRequest, number: Number) -> Answer:
     errand = importing.own(request, number)
     if errand.state in {State.DRAFT, State.TRYING}:
         raise Problem("conflict", _("Try the import first: it says which lines would be refused."))
-    if not beginning.begin_import(errand, timezone.now()):
+    if not begin_import(errand, timezone.now()):
         raise Problem("conflict", _("It was begun already, or its file is gone."))
     wake(tasks.work_on_errands)
     return Answer(_told(errand), status=202)

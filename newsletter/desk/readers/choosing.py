@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.desk import rights, tasks
-from newsletter.desk.bulk import beginning
-from newsletter.desk.bulk.selection import NARROWINGS, SEARCH, TICKED_MAX, Count, Selection, count
+from newsletter.desk.jobs.readers import begin
+from newsletter.desk.jobs.selection import NARROWINGS, SEARCH, TICKED_MAX, Count, Selection, count
 from newsletter.desk.models import Errand, SavedFilter
 from newsletter.desk.readers import errands
 from newsletter.desk.readers.acts import FORMS
@@ -146,7 +146,7 @@ def _number_of(request: HttpRequest, chosen: Chosen) -> dict[str, Any]:
 
 
 def _begin(request: HttpRequest, kind: str, chosen: Chosen, options: dict[str, Any]) -> HttpResponse:
-    errand = beginning.begin(
+    errand = begin(
         kind,
         chosen.selection,
         options,

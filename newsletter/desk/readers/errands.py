@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.desk import rights
-from newsletter.desk.bulk import files
-from newsletter.desk.bulk.selection import Count
+from newsletter.desk.jobs import files
+from newsletter.desk.jobs.selection import Count
 from newsletter.desk.models import FILES_KEPT, Errand
 from newsletter.desk.templatetags.figures import thousands
 from subscribers.acting import End

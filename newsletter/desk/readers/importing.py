@@ -20,8 +20,8 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from newsletter.desk import tasks
-from newsletter.desk.bulk import beginning, files
-from newsletter.desk.bulk.importing import LEFT_OUT
+from newsletter.desk.jobs import files
+from newsletter.desk.jobs.readers import LEFT_OUT, begin_import, prepare_import
 from newsletter.desk.models import Errand
 from newsletter.publication.limits import bodies
 from newsletter.publication.wakeups import wake
@@ -162,7 +162,7 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
 def start(request: HttpRequest, pk: int) -> HttpResponse:
     """Begin the import that was tried."""
     errand = own(request, pk)
-    if beginning.begin_import(errand, timezone.now()):
+    if begin_import(errand, timezone.now()):
         wake(tasks.work_on_errands)
     else:
         messages.info(request, _("It was begun already, or its file is gone."))
@@ -175,7 +175,7 @@ def own(request: HttpRequest, pk: int) -> Errand:
 
 def kept(file: "UploadedFile[Any]", consent: str, user: Any) -> Errand:
     """Keep what was sent; raise FileError for what is no table of readers, and keep nothing of what fails."""
-    errand = beginning.prepare_import(one_line(file.name or ""), {"consent": consent}, user=user, now=timezone.now())
+    errand = prepare_import(one_line(file.name or ""), {"consent": consent}, user=user, now=timezone.now())
     try:
         errand.total = files.keep(errand, files.GIVEN, pieces(file))
         csv_file.glimpse(files.path_of(errand, files.GIVEN), 1)
@@ -344,7 +344,7 @@ def upload_barred(request: HttpRequest) -> HttpResponse:
 def start_barring(request: HttpRequest, pk: int) -> HttpResponse:
     """Begin what was tried."""
     errand = get_object_or_404(Errand, pk=pk, kind=Errand.Kind.BAR, user=request.user)
-    if beginning.begin_import(errand, timezone.now()):
+    if begin_import(errand, timezone.now()):
         wake(tasks.work_on_errands)
     else:
         messages.info(request, _("It was begun already, or its file is gone."))
@@ -354,7 +354,7 @@ def start_barring(request: HttpRequest, pk: int) -> HttpResponse:
 def _kept_list(form: ListForm, user: Any) -> Errand:
     """Keep what was sent and let it be tried; raise FileError for what is no list, and keep nothing of what fails."""
     file, options, now = form.cleaned_data["file"], {"reason": form.cleaned_data["reason"]}, timezone.now()
-    errand = beginning.prepare_import(one_line(file.name or ""), options, user=user, now=now, kind=Errand.Kind.BAR)
+    errand = prepare_import(one_line(file.name or ""), options, user=user, now=now, kind=Errand.Kind.BAR)
     try:
         errand.total = files.keep(errand, files.GIVEN, pieces(file))
         SuppressionList(files.path_of(errand, files.GIVEN))

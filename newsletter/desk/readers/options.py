@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk import rights
-from newsletter.desk.bulk import copies
-from newsletter.desk.bulk.selection import NARROWINGS
+from newsletter.desk.jobs import selection
+from newsletter.desk.jobs.selection import NARROWINGS
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import acts, choosing, story
 from newsletter.desk.readers.acts import FORMS, NoteForm
@@ -42,10 +42,10 @@ class CopiesField(Field):
     title, parameter_name = _("copies"), "copies"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Options:
-        last = copies.last_sent()
+        last = selection.last_sent()
         if last is None:  # no issue was sent, or its copies are packed: they cannot be looked through at once
             return []
-        return [(copies.NONE_OF_LAST, _("none of %(issue)s") % {"issue": last.issue})]
+        return [(selection.NONE_OF_LAST, _("none of %(issue)s") % {"issue": last.issue})]
 
     def has_output(self) -> bool:
         return bool(self.lookup_choices or self.value())

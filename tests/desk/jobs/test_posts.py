@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.desk.intake import beginning, files, keeping, stages, working
+from newsletter.desk.jobs import files, posts, working
 from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.posts.importers import moving
 from newsletter.posts.models import Image, Post
@@ -21,20 +21,20 @@ def tried() -> PostImport:
 
 
 def tried_of(content: bytes, name: str = "blog.zip") -> PostImport:
-    found = beginning.take_in(name, [content], user=None, now=timezone.now())
-    beginning.begin_trial(found, timezone.now(), site="https://old.example", fetches=False)
+    found = posts.take_in(name, [content], user=None, now=timezone.now())
+    posts.begin_trial(found, timezone.now(), site="https://old.example", fetches=False)
     return finished(found)
 
 
 def finished(found: PostImport, seconds: float = 60) -> PostImport:
-    while working.work(timezone.now(), seconds):
+    while working.work(PostImport, timezone.now(), seconds):
         pass
     found.refresh_from_db()
     return found
 
 
 def begin(found: PostImport, *, as_issues: bool = False) -> PostImport:
-    beginning.begin(found, timezone.now(), as_issues=as_issues)
+    posts.begin(found, timezone.now(), as_issues=as_issues)
     return found
 
 
@@ -50,7 +50,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("where", ["written", "kept"])
 def test_a_worker_that_is_killed_leaves_nothing_half_done_and_the_next_one_goes_on(tried, monkeypatch, place, where):
     begin(tried)
-    real = {"written": moving.Step.write, "kept": keeping.keep}
+    real = {"written": moving.Step.write, "kept": posts.keep_entry}
     count = 0
 
     def dies(*args, **kwargs):
@@ -62,12 +62,12 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done_and_the_next_one_goes_
         return done
 
     with monkeypatch.context() as patched:
-        patched.setattr(*((moving.Step, "write") if where == "written" else (keeping, "keep")), dies)
+        patched.setattr(*((moving.Step, "write") if where == "written" else (posts, "keep_entry")), dies)
         with pytest.raises(Killed):
-            working.work(timezone.now())
+            working.work(PostImport, timezone.now())
     tried.refresh_from_db()
     assert (tried.cursor, Post.objects.count()) == (place, place)
-    assert working.work(timezone.now()) is False  # the lease of the dead one holds
+    assert working.work(PostImport, timezone.now()) is False  # the lease of the dead one holds
 
     PostImport.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     found = finished(tried)
@@ -90,9 +90,9 @@ def test_an_import_in_many_turns_is_the_same_as_in_one(tried, settings, tmp_path
 
 def test_old_pages_of_a_dead_worker_are_cut_off(tried):
     begin(tried)
-    working.work(timezone.now(), seconds=0)
+    working.work(PostImport, timezone.now(), seconds=0)
     tried.refresh_from_db()
-    with (files._root() / tried.folder / files.PAGES).open("ab") as file:
+    with files.path_of(tried, files.PAGES).open("ab") as file:
         file.write(b"half a page")
 
     found = finished(tried)
@@ -105,22 +105,22 @@ def test_old_pages_of_a_dead_worker_are_cut_off(tried):
 def test_one_that_gets_no_further_is_given_up_and_can_be_asked_to_go_on(tried, monkeypatch):
     begin(tried)
     with monkeypatch.context() as patched:
-        patched.setattr(stages, "source_of", lambda found: 1 / 0)
+        patched.setattr(posts, "source_of", lambda found: 1 / 0)
         for _try in range(working.TRIES_MAX):
             with pytest.raises(ZeroDivisionError):
-                working.work(timezone.now())
+                working.work(PostImport, timezone.now())
             PostImport.objects.update(lease_until=None)
-        assert working.work(timezone.now()) is False
+        assert working.work(PostImport, timezone.now()) is False
     tried.refresh_from_db()
     assert (tried.state, tried.error) == ("failed", "")
 
-    assert beginning.go_on(tried, timezone.now())
+    assert posts.go_on(tried, timezone.now())
     assert finished(tried).state == "done"
 
 
 def test_a_file_that_is_gone_is_said_to_be(tried):
     begin(tried)
-    files.path_of(tried).unlink()
+    files.path_of(tried, tried.file).unlink()
 
     found = finished(tried)
 
@@ -130,13 +130,13 @@ def test_a_file_that_is_gone_is_said_to_be(tried):
 
 def test_a_worker_that_lost_its_lease_writes_nothing_more(tried):
     begin(tried)
-    mine = working.claim(timezone.now())
-    going = stages.work(mine)
+    mine = working.claim(PostImport, timezone.now())
+    going = posts.steps(mine)
     commit = next(going)
     PostImport.objects.update(worker="another")
 
     with pytest.raises(working.Lost):
-        working._commit(mine, commit, timezone.now())
+        working.commit(mine, commit, timezone.now())
     going.close()
 
     assert not Post.objects.exists()
@@ -155,7 +155,7 @@ def test_a_post_that_cannot_be_read_is_left_out_and_stops_none_of_the_others():
 def test_two_texts_of_one_name_are_two_posts_also_after_a_kill():
     found = tried_of(ghost(post(1, "<p>甲</p>"), post(2, "<p>乙</p>", id="id1")), "x.json")
     begin(found)
-    working.work(timezone.now(), seconds=0)
+    working.work(PostImport, timezone.now(), seconds=0)
     assert Post.objects.count() == 1
 
     finished(found)
@@ -171,6 +171,6 @@ def test_an_import_stops_with_a_sentence_while_the_bucket_is_away_and_goes_on(tr
     assert not Image.objects.exists()
 
     keep_pictures_in(settings, "")
-    assert beginning.go_on(found, timezone.now())
+    assert posts.go_on(found, timezone.now())
     assert finished(found).state == PostImport.State.DONE
     assert Image.objects.count() == 1

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from newsletter.desk.bulk import beginning, working
-from newsletter.desk.bulk.selection import Selection, count
+from newsletter.desk.jobs import readers, working
+from newsletter.desk.jobs.selection import Selection, count
 from newsletter.desk.models import Errand
 from newsletter.publication.actors import Via, acting
 from tests.factories import make_publication
@@ -33,7 +33,7 @@ def begun(author) -> Callable[..., Errand]:
     ) -> Errand:
         selection = query if isinstance(query, Selection) else Selection.of_all(query or {})
         with acting("gipi", Via.DESK):
-            return beginning.begin(
+            return readers.begin(
                 kind, selection, options, about=about, counted=count(selection), user=author, now=timezone.now()
             )
 
@@ -42,7 +42,7 @@ def begun(author) -> Callable[..., Errand]:
 
 def finish(errand: Errand) -> Errand:
     """Let a worker take turns until there is nothing to do."""
-    while working.work(timezone.now()):
+    while working.work(Errand, timezone.now()):
         pass
     errand.refresh_from_db()
     return errand

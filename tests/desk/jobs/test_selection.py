@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.desk.bulk import selection as selections
-from newsletter.desk.bulk.selection import Count, Selection, count
+from newsletter.desk.jobs.selection import Count, Selection, count
 from subscribers import finding
 from subscribers.models import Subscriber
 from tests.desk.readers.test_list import make_sent
@@ -112,7 +111,7 @@ def test_those_who_were_ticked_are_meant_and_no_others(readers):
 
 
 def test_a_page_counts_no_longer_than_it_may_and_the_next_one_counts_on(monkeypatch):
-    monkeypatch.setattr(selections, "STRETCH", 2)
+    monkeypatch.setattr("newsletter.desk.jobs.selection.STRETCH", 2)
     for _number in range(5):
         make_subscriber()
 

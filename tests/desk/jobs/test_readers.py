@@ -3,19 +3,19 @@
 import csv
 import io
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
-from newsletter.desk.bulk import files, steps, working
-from newsletter.desk.bulk.selection import Selection
-from newsletter.desk.intake import files as exports
-from newsletter.desk.models import FILES_KEPT, Errand
+from newsletter.desk.jobs import files, readers, working
+from newsletter.desk.jobs.selection import Selection
+from newsletter.desk.models import FILES_KEPT, Errand, PostImport
 from newsletter.publication.changes import Change
 from subscribers.importers import csv_file, merging
 from subscribers.models import Act, Consent, Subscriber, Suppression
-from tests.desk.bulk.conftest import finish
+from tests.desk.jobs.conftest import finish
 from tests.factories import make_subscriber
 
 Kind, State = Errand.Kind, Errand.State
@@ -23,12 +23,17 @@ Kind, State = Errand.Kind, Errand.State
 
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch):
-    monkeypatch.setattr(steps, "BATCH", 2)
+    monkeypatch.setattr(readers, "BATCH", 2)
 
 
 @pytest.fixture
 def five() -> list[Subscriber]:
     return [make_subscriber(f"r{number}@example.org", tags="old" if number == 0 else "") for number in range(5)]
+
+
+def going(errand: Errand) -> Iterator[bool]:
+    """Do one step each time it is asked for."""
+    return (working.commit(errand, step, timezone.now()) for step in working.steps_of(errand))
 
 
 def written(errand: Errand) -> list[list[str]]:
@@ -64,7 +69,7 @@ def test_every_kind_does_its_work_to_all(begun, kind, options, holds):
 
 def test_a_kill_in_the_middle_of_a_step_leaves_nothing_of_it_and_the_next_worker_goes_on(begun, five, monkeypatch):
     errand = begun(Kind.TAG, tag="new")
-    killed = working.steps(working.claim(timezone.now()))
+    killed = going(working.claim(Errand, timezone.now()))
     next(killed)
     monkeypatch.setattr(Errand, "save", _dies)
     with pytest.raises(SystemExit):
@@ -72,7 +77,7 @@ def test_a_kill_in_the_middle_of_a_step_leaves_nothing_of_it_and_the_next_worker
     monkeypatch.undo()
 
     assert Subscriber.objects.tagged("new").count() == 2
-    assert working.claim(timezone.now()) is None  # the lease of the dead
+    assert working.claim(Errand, timezone.now()) is None  # the lease of the dead
     Errand.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     errand = finish(errand)
 
@@ -87,12 +92,12 @@ def _dies(*_arguments, **_options):
 @pytest.mark.usefixtures("five")
 def test_a_worker_that_lost_its_lease_does_nothing_more(begun):
     begun(Kind.TAG, tag="new")
-    slow = working.claim(timezone.now())
-    other = working.claim(timezone.now() + working.LEASE * 2)
+    slow = working.claim(Errand, timezone.now())
+    other = working.claim(Errand, timezone.now() + Errand.LEASE * 2)
     assert other
 
     with pytest.raises(working.Lost):
-        next(working.steps(slow))
+        next(going(slow))
 
     assert not Subscriber.objects.tagged("new").exists()
 
@@ -100,7 +105,7 @@ def test_a_worker_that_lost_its_lease_does_nothing_more(begun):
 @pytest.mark.usefixtures("five")
 def test_what_was_stopped_stays_as_it_is_and_says_so(begun):
     errand = begun(Kind.SUPPRESS)
-    worker = working.steps(working.claim(timezone.now()))
+    worker = going(working.claim(Errand, timezone.now()))
     next(worker)
 
     assert errand.stop(timezone.now())
@@ -116,21 +121,21 @@ def test_what_was_stopped_stays_as_it_is_and_says_so(begun):
 def test_a_turn_ends_and_the_next_one_goes_on(begun):
     errand = begun(Kind.TAG, tag="new")
 
-    assert working.work(timezone.now(), seconds=0)
-    assert Subscriber.objects.tagged("new").count() == 0
+    assert working.work(Errand, timezone.now(), seconds=0)
+    assert Subscriber.objects.tagged("new").count() == 2
     assert finish(errand).counts == {"done": 5}
 
 
 @pytest.mark.usefixtures("five")
 def test_what_fails_again_and_again_is_given_up(begun, monkeypatch):
     errand = begun(Kind.TAG, tag="new")
-    monkeypatch.setitem(steps.ACTS, Kind.TAG, _breaks)
+    monkeypatch.setitem(readers.ACTS, Kind.TAG, _breaks)
 
     for _turn in range(working.TRIES_MAX):
         with pytest.raises(ZeroDivisionError):
-            working.work(timezone.now())
+            working.work(Errand, timezone.now())
         Errand.objects.update(lease_until=None)
-    assert not working.work(timezone.now())
+    assert not working.work(Errand, timezone.now())
 
     errand.refresh_from_db()
     assert (errand.state, errand.error) == ("failed", "")
@@ -163,7 +168,7 @@ def test_an_export_is_whole_harmless_and_comes_back_by_an_import(begun):
 @pytest.mark.usefixtures("five")
 def test_a_kill_while_a_file_is_written_leaves_no_reader_twice_in_it(begun, monkeypatch):
     errand = begun(Kind.EXPORT)
-    killed = working.steps(working.claim(timezone.now()))
+    killed = going(working.claim(Errand, timezone.now()))
     next(killed)
     monkeypatch.setattr(Errand, "save", _dies)  # behind the write of the file
     with pytest.raises(SystemExit):
@@ -190,12 +195,12 @@ def test_a_file_is_its_owner_s_alone_and_gone_after_a_day(begun):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
-    files.remove_old(errand.ended_at + FILES_KEPT - timedelta(minutes=1))
+    files.remove_old(Errand, errand.ended_at + FILES_KEPT - timedelta(minutes=1))
     assert path.exists()
     assert errand.has_files(errand.ended_at + FILES_KEPT - timedelta(minutes=1))
     assert not errand.has_files(errand.ended_at + FILES_KEPT)
 
-    assert files.remove_old(errand.ended_at + FILES_KEPT + timedelta(minutes=1)) == 1
+    assert files.remove_old(Errand, errand.ended_at + FILES_KEPT + timedelta(minutes=1)) == 1
     assert not path.parent.exists()
     errand.refresh_from_db()
     assert errand.folder == ""
@@ -258,16 +263,16 @@ def test_the_columns_of_a_file_are_no_search(begun):
     assert (errand.about, errand.chosen) == ("r.csv", {})
 
 
-@pytest.mark.parametrize("about", [files, exports])
+@pytest.mark.parametrize("kind", [Errand, PostImport])
 @pytest.mark.django_db
-def test_a_folder_that_no_row_names_goes_after_a_day(settings, tmp_path, about):
+def test_a_folder_that_no_row_names_goes_after_a_day(settings, tmp_path, kind):
     settings.DATA_DIR = tmp_path
-    folder = about._root() / about.make_folder()
+    folder = tmp_path / kind.ROOT / files.make_folder(kind)
     (folder / "r.csv").write_text("email\nr1@example.org\n")
     made = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
 
-    early = about.remove_old(made + timedelta(hours=23))
+    early = files.remove_old(kind, made + timedelta(hours=23))
     is_kept = folder.exists()
-    late = about.remove_old(made + timedelta(hours=25))
+    late = files.remove_old(kind, made + timedelta(hours=25))
 
     assert (early, is_kept, late, folder.exists()) == (0, True, 1, False)
