@@ -104,7 +104,6 @@ class Ahead:
 
     @property
     def day(self) -> date:
-        """Return the local day on which it is due."""
         return timezone.localtime(self.at).date()
 
     @property

@@ -63,7 +63,6 @@ class Sample:
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """Return the words and the form of its posts, in the order of the issue."""
         words_and_forms = (str(item).split() for item in self.fields["posts"])
         return [(words, form) for words, form in words_and_forms]
 
@@ -247,7 +246,6 @@ def _mail(issue: Issue, slot: datetime) -> None:
 
 
 def contents(now: datetime) -> dict[str, int]:
-    """Return how much of everything there is."""
     posts = Post.objects.aggregate(
         published=Count("pk", filter=Q(published_at__lte=now)), drafts=Count("pk", filter=Q(published_at=None))
     )

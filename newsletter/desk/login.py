@@ -274,7 +274,6 @@ class DeskLogin(LoginView):
 
 
 def log_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """Show the form of the desk, or go on with what was typed."""
     wanted = _wanted(request)
     if request.method == "GET" and admin.site.has_permission(request):
         return redirect(wanted)

@@ -182,7 +182,6 @@ class Errand(Job):
 
     @property
     def title(self) -> Promise | str:
-        """Return what is done, with the tag."""
         tag = self.options.get("tag", "")
         return (
             _("%(kind)s “%(tag)s”") % {"kind": self.get_kind_display(), "tag": tag} if tag else self.get_kind_display()

@@ -171,7 +171,6 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
 
 
 def comparable(found: PostImport) -> QuerySet[PostImportEntry]:
-    """Return the entries with a post and the old page that it came from."""
     return found.entries.exclude(post=None).filter(old_size__gt=0)
 
 
@@ -184,7 +183,6 @@ def _side_by_side(found: PostImport) -> str:
 
 
 def rights_of(user: Any) -> dict[str, bool]:
-    """Return which links lead the user somewhere."""
     return {
         "may_make_issues": user.has_perm("issues.add_issue"),
         "may_change_posts": user.has_perm("posts.change_post"),
@@ -274,7 +272,6 @@ def _taken_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
 
 @require_safe
 def show(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show an import as far as it is."""
     found = get_object_or_404(PostImport, pk=pk)
     return _shown(request, found, TrialForm.of(found))
 
@@ -313,7 +310,6 @@ def begin(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
-    """Stop it before its next post; what was written stays."""
     found = get_object_or_404(PostImport, pk=pk)
     if found.stop(timezone.now()):
         messages.success(request, _("It was stopped. What was done until then stays."))
@@ -324,7 +320,6 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def go_on(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let it go on where it stood."""
     found = get_object_or_404(PostImport, pk=pk)
     return _answer(request, found, done=posts.go_on(found, timezone.now()))
 
@@ -507,7 +502,6 @@ def chosen(found: PostImport) -> list[int]:
 
 @require_safe
 def compare(request: HttpRequest, pk: int, number: int) -> HttpResponse:
-    """Show one of the posts beside its old page."""
     found = get_object_or_404(PostImport, pk=pk)
     places = chosen(found)
     if not places:
@@ -543,7 +537,6 @@ def old(request: HttpRequest, pk: int, place: int) -> HttpResponse:
 @xframe_options_sameorigin
 @require_safe
 def new(request: HttpRequest, pk: int, place: int) -> HttpResponse:
-    """Return the text of the post as it is here."""
     row = _entry(pk, place)
     return _frame(request, str(row.post.html) if row.post else "")
 

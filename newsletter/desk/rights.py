@@ -160,7 +160,6 @@ def _narrowest(room: str, kind: str, verb: str) -> str:
 
 
 def _roles_with(permission: str) -> list[str]:
-    """Return the names of the roles that include a permission."""
     if permission == MANAGE_ACCOUNTS:
         return [str(roles.NAMES[roles.OWNER])]
     found = sorted(roles.including(permission), key=lambda group: group.name != roles.OWNER)

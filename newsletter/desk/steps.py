@@ -31,7 +31,6 @@ def clock(at: datetime, zone: ZoneInfo) -> str:
 
 
 def wait(at: datetime, zone: ZoneInfo, now: datetime) -> str:
-    """Return how many days of the local calendar are left until `at`."""
     days = days_until(at, zone, now)
     if days < 1:
         return _("today")
@@ -156,7 +155,7 @@ class Facts:
         return right in self.rights
 
 
-# --- When each step applies ---
+# --- When steps apply; the others are asked in the table ---
 
 
 FRESH = timedelta(hours=48)  # for how long the result of an issue is the news, unless something waits
@@ -164,17 +163,8 @@ REHEARSED = "valid"
 type Condition = Callable[[Facts, datetime], bool]
 
 
-def always(facts: Facts, now: datetime) -> bool:
-    return True
-
-
 def is_underway(state: str) -> Condition:
-    """Return the question whether the most pressing mailing is in `state`."""
-
-    def applies(facts: Facts, now: datetime) -> bool:
-        return facts.underway is not None and facts.underway.state == state
-
-    return applies
+    return lambda facts, _: facts.underway is not None and facts.underway.state == state
 
 
 def is_held(facts: Facts, now: datetime) -> bool:
@@ -182,64 +172,20 @@ def is_held(facts: Facts, now: datetime) -> bool:
     return mailing is not None and mailing.state == "scheduled" and mailing.send_at - now <= facts.hold
 
 
-def lacks_sender(facts: Facts, now: datetime) -> bool:
-    return facts.lacks_sender
-
-
-def has_no_post(facts: Facts, now: datetime) -> bool:
-    return facts.posts == 0
-
-
 def has_only_drafts(facts: Facts, now: datetime) -> bool:
     return facts.draft is not None and not (facts.published or facts.has_sent)
 
 
-def is_left_out_of_issue(facts: Facts, now: datetime) -> bool:
-    return facts.newly > 0 and facts.issue is not None
-
-
-def is_left_out(facts: Facts, now: datetime) -> bool:
-    return facts.newly > 0 and facts.issue is None
-
-
-def has_no_issue(facts: Facts, now: datetime) -> bool:
-    return facts.issue is None
-
-
-def is_empty(facts: Facts, now: datetime) -> bool:
+def is_empty(facts: Facts) -> bool:
     return facts.issue is not None and facts.issue.posts == 0
 
 
-def is_empty_and_posts_wait(facts: Facts, now: datetime) -> bool:
-    return is_empty(facts, now) and facts.left_out > 0
-
-
-def is_empty_and_a_draft_waits(facts: Facts, now: datetime) -> bool:
-    return is_empty(facts, now) and facts.draft is not None
-
-
-def is_composed(facts: Facts, now: datetime) -> bool:
+def is_composed(facts: Facts) -> bool:
     return facts.issue is not None and facts.issue.posts > 0
 
 
-def lacks_subject(facts: Facts, now: datetime) -> bool:
-    return facts.issue is not None and not facts.issue.has_subject
-
-
-def lacks_alt(facts: Facts, now: datetime) -> bool:
-    return facts.issue is not None and facts.issue.without_alt > 0
-
-
-def is_not_rehearsed(facts: Facts, now: datetime) -> bool:
-    return facts.issue is not None and facts.issue.posts > 0 and facts.issue.rehearsal != REHEARSED
-
-
-def has_news(facts: Facts, now: datetime) -> bool:
-    return facts.result is not None and now - facts.result.at < FRESH
-
-
-def has_draft(facts: Facts, now: datetime) -> bool:
-    return facts.draft is not None
+def is_rehearsed(facts: Facts) -> bool:
+    return facts.issue is not None and facts.issue.rehearsal == REHEARSED
 
 
 # --- What each step says ---
@@ -547,30 +493,30 @@ TABLE: tuple[Row, ...] = (
     Row("paused", (WATCH,), is_underway("paused"), paused, _mailing),
     Row("sending", (WATCH,), is_underway("sending"), sending, _mailing),
     Row("held", (WATCH,), is_held, held, _mailing),
-    Row("sender", (SETTINGS,), lacks_sender, sender, SENDER),
-    Row("no_post", (ADD,), has_no_post, no_post, _new_post),
+    Row("sender", (SETTINGS,), lambda f, _: f.lacks_sender, sender, SENDER),
+    Row("no_post", (ADD,), lambda f, _: f.posts == 0, no_post, _new_post),
     Row("first_draft", (WRITE,), has_only_drafts, first_draft, _draft),
-    Row("left_out", (COMPOSE,), is_left_out_of_issue, left_out, EDIT_ISSUE),
-    Row("left_out", (BEGIN,), is_left_out, left_out, NEW_ISSUE),
+    Row("left_out", (COMPOSE,), lambda f, _: f.newly > 0 and f.issue is not None, left_out, EDIT_ISSUE),
+    Row("left_out", (BEGIN,), lambda f, _: f.newly > 0 and f.issue is None, left_out, NEW_ISSUE),
     Row("scheduled", (WATCH,), is_underway("scheduled"), scheduled, _mailing),
-    Row("empty", (COMPOSE,), is_empty_and_posts_wait, empty_with_posts, EDIT_ISSUE),
-    Row("empty", (COMPOSE, WRITE), is_empty_and_a_draft_waits, empty_with_draft, _draft),
-    Row("empty", (COMPOSE, ADD), is_empty, empty, _new_post),
-    Row("subject", (COMPOSE,), lacks_subject, subject, SUBJECT),
-    Row("alt", (COMPOSE, WRITE, PUBLISH), lacks_alt, alt, _alt),
-    Row("rehearsal", (SEND,), is_not_rehearsed, rehearsal, REHEARSAL),
-    Row("schedule", (SEND,), is_composed, schedule, SCHEDULE),
-    Row("result", (WATCH,), has_news, result, _result),
-    Row("draft", (WRITE,), has_draft, draft, _draft),
-    Row("write", (ADD,), always, write, _new_post),
-    Row("readers", (READERS,), always, readers, _at("subscribers_subscriber_changelist")),
-    Row("rest", (), always, rest, _at("account")),
+    Row("empty", (COMPOSE,), lambda f, _: is_empty(f) and f.left_out > 0, empty_with_posts, EDIT_ISSUE),
+    Row("empty", (COMPOSE, WRITE), lambda f, _: is_empty(f) and f.draft is not None, empty_with_draft, _draft),
+    Row("empty", (COMPOSE, ADD), lambda f, _: is_empty(f), empty, _new_post),
+    Row("subject", (COMPOSE,), lambda f, _: f.issue is not None and not f.issue.has_subject, subject, SUBJECT),
+    Row("alt", (COMPOSE, WRITE, PUBLISH), lambda f, _: f.issue is not None and f.issue.without_alt > 0, alt, _alt),
+    Row("rehearsal", (SEND,), lambda f, _: is_composed(f) and not is_rehearsed(f), rehearsal, REHEARSAL),
+    Row("schedule", (SEND,), lambda f, _: is_composed(f), schedule, SCHEDULE),
+    Row("result", (WATCH,), lambda f, now: f.result is not None and now - f.result.at < FRESH, result, _result),
+    Row("draft", (WRITE,), lambda f, _: f.draft is not None, draft, _draft),
+    Row("write", (ADD,), lambda _facts, _now: True, write, _new_post),
+    Row("readers", (READERS,), lambda _facts, _now: True, readers, _at("subscribers_subscriber_changelist")),
+    Row("rest", (), lambda _facts, _now: True, rest, _at("account")),
 )
 
 OF_ISSUES = {"paused", "sending", "held", "left_out", "scheduled", "empty", "subject", "alt", "rehearsal", "schedule"}
 ISSUES_TABLE: tuple[Row, ...] = (
     *(row for row in TABLE if row.key in OF_ISSUES),
-    Row("begin", (BEGIN,), has_no_issue, begin, NEW_ISSUE),
+    Row("begin", (BEGIN,), lambda f, _: f.issue is None, begin, NEW_ISSUE),
 )
 
 

@@ -72,7 +72,6 @@ def remove_old_files() -> None:
 
 
 def about_sender() -> list[Remark]:
-    """Return what the doctor says of the sender, as remarks."""
     now = timezone.now()
     findings = [*address.sender(now), *records.dns_records(now)]
     return [Remark(Rehearsal.Topic.SENDER, one.level, one.message, one.hint) for one in findings]

@@ -383,7 +383,6 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
 
 
 def of_issues(user: Any, now: datetime) -> dict[str, Any]:
-    """Return what the list of issues says above its rows: the next step about an issue."""
     facts = gather(user, now).facts
     return {"step": next_step_of_issues(facts, now), "slot": facts.slot, "composed": facts.issue}
 

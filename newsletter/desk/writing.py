@@ -49,7 +49,6 @@ def check(request: HttpRequest) -> JsonResponse:
 
 
 def checked(body: str, publication: Publication) -> dict[str, Any]:
-    """Return what the format check says about a text, with its measures."""
     groups = grouped(body, Post(body=body).findings(publication))
     return {
         "facts": _facts(body, publication),

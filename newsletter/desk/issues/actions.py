@@ -83,7 +83,6 @@ def _ask(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def move(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give a scheduled mailing another time."""
     found, now = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk), timezone.now()
     form = when_form(request, found.issue, now)
     if found.state != Mailing.State.SCHEDULED:

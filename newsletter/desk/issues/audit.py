@@ -70,7 +70,6 @@ class AuditedIssueAdmin(AuditedAdmin):
     def construct_change_message(  # type: ignore[override]
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> dict[str, Any]:
-        """Return the detail of a Change; the posts that were ticked or named are shown as put in."""
         detail = super().construct_change_message(request, form, formsets, add)
         return detail_of(detail.get("fields", []), form, formsets or (), is_new=add)
 

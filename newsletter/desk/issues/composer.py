@@ -92,7 +92,6 @@ def in_words(at: datetime) -> str:
 
 
 def page(request: HttpRequest, template: str, issue: Issue, context: dict[str, Any]) -> HttpResponse:
-    """Return one of the screens of an issue, in the frame of the admin."""
     shared = {"issue": issue, "mailing": issue.mailings.defer("html", "text").order_by("pk").last()}
     return render(request, template, {**admin.site.each_context(request), **shared, **context})
 
@@ -138,7 +137,6 @@ def _preview_of(request: HttpRequest, issue: Issue) -> Mailing:
 
 
 def _copy_for(request: HttpRequest, shown: Mailing) -> Mail:
-    """Build the copy that the reader named in the address would get."""
     _label, name, address = READERS.get(request.GET.get("reader", ""), READERS[""])
     return copy_for(shown, example_reader(address, name), ids=(shown.issue.number, 0))
 
@@ -147,7 +145,6 @@ def _copy_for(request: HttpRequest, shown: Mailing) -> Mail:
 @xframe_options_sameorigin
 @require_safe
 def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
-    """Return the HTML part itself, for the frame in the preview."""
     mail = _copy_for(request, _preview_of(request, get_object_or_404(Issue, pk=pk)))
     html = outbox.part(mail.message().as_bytes(), "html")
     scheme = request.GET.get("scheme", "")
@@ -160,7 +157,6 @@ def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
 @xframe_options_sameorigin
 @require_safe
 def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
-    """Return the page of the archive as it will be, for the frame in the preview."""
     issue = get_object_or_404(Issue, pk=pk)
     mailing = issue.mailings.open().first()
     [slot] = free_slots(Publication.objects.current(), timezone.now(), 1, issue=issue)
@@ -197,7 +193,6 @@ def measure(issue: Issue, formset: Any) -> None:
 
 
 def _posts_of(rows: Iterable[tuple[Any, Post | None]]) -> list[Post]:
-    """Return the posts of a form's rows with their texts, each once."""
     keys = {post.pk for _row, post in rows if post}
     return list(Post.objects.select_related("cover").prefetch_related("tags").filter(pk__in=keys))
 
@@ -211,7 +206,6 @@ def _choice(radio: Any, post: Post | None, sizes: dict[int, dict[str, int]], pub
 
 
 def letter_of(issue: Issue, now: datetime) -> dict[str, Any]:
-    """Return what the page says of the letter as it is saved now."""
     letter = freeze(issue)
     publication = Publication.objects.current()
     in_full = issue.items.filter(form=IssueItem.Form.FULL).select_related("post").defer("post__body")
@@ -275,7 +269,6 @@ def rehearse(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def dot(request: HttpRequest, pk: int) -> HttpResponse:
-    """Return what the page of an issue says of its rehearsal, while that runs by itself."""
     issue = get_object_or_404(Issue, pk=pk)
     return render(request, "admin/issues/issue/_rehearsal.html", rehearsal_of(issue, timezone.now()) | {"issue": issue})
 

@@ -146,7 +146,6 @@ WHERE = {
 
 
 def _rows_in(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int | None]:
-    """Return the copies in `state` behind number `after`, and the number behind which the next page begins."""
     may_hold = found.batches.filter(WHERE[state], hi__gt=after + 1).order_by("no")
     batches = list(may_hold.values_list("lo", "hi")[:PER_PAGE])
     if not batches:

@@ -270,7 +270,6 @@ def _found(pk: int) -> Mailing:
 
 
 def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
-    """Return what the parts of the page show."""
     may_send, counts = request.user.has_perm("issues.send_issue"), found.counts()
     breakdown = copies.breakdown_of(found)
     return {

@@ -145,7 +145,6 @@ def _asked_of(form: WhenForm, issue: Issue, now: datetime) -> tuple[Audience, bo
 def _what_will_happen(
     issue: Issue, letter: FrozenLetter, form: WhenForm, audience: Audience, now: datetime
 ) -> dict[str, Any]:
-    """Return everything that the author should know before they send."""
     publication = Publication.objects.current()
     at = form.send_at or form.begins if form.is_bound else form.proposed
     items = list(issue.items.select_related("post").defer("post__body"))

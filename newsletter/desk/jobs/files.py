@@ -66,7 +66,6 @@ def page_of(found: PostImport, entry: PostImportEntry) -> str:
 
 
 def remove(job: Job) -> None:
-    """Remove all files of a job."""
     if job.folder:
         shutil.rmtree(_root(type(job)) / job.folder, ignore_errors=True)
 

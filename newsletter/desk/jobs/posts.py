@@ -72,7 +72,6 @@ def _recognise(found: PostImport) -> None:
 
 
 def begin_trial(found: PostImport, now: datetime, *, site: str, fetches: bool) -> bool:
-    """Let a worker try it, from the start; return whether it could."""
     before = [State.READY, State.TRIED, State.STOPPED, State.FAILED] if found.is_trial else []
     values = ANEW | {"state": State.WORKING, "begun_at": now, "ended_at": None, "site": site, "fetches": fetches}
     with transaction.atomic():
@@ -264,7 +263,6 @@ def _as_json(entry: Entry) -> dict[str, Any]:
 
 
 def entry_of(row: PostImportEntry) -> Entry:
-    """Return the line of an account again."""
     kept = row.account
     return Entry(
         row.name,
@@ -281,7 +279,6 @@ def entry_of(row: PostImportEntry) -> Entry:
 
 
 def account_of(found: PostImport) -> Account:
-    """Return the whole account, for a file."""
     entries: Iterator[PostImportEntry] = found.entries.iterator(500)
     return Account(
         found.program,

@@ -115,7 +115,6 @@ def begin_import(errand: Errand, now: datetime) -> bool:
 
 
 def steps(errand: Errand) -> Generator[Step]:
-    """Yield one step after the other; each returns whether it was the last."""
     if errand.kind == Kind.IMPORT:
         return _import(errand)
     return _bar(errand) if errand.kind == Kind.BAR else _each(errand)

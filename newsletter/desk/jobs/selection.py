@@ -91,7 +91,6 @@ class Selection:
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> "Selection":
-        """Return what `kept` was made of."""
         term = Term(**kept["term"]) if kept["term"] else None
         return cls(tuple(kept["ticked"]), dict(kept["filters"]), term, kept["upto"])
 

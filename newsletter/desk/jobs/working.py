@@ -65,7 +65,6 @@ def claim[J: Job](kind: type[J], now: datetime) -> J | None:
 
 
 def steps_of(job: Job) -> Generator[Step]:
-    """Return what is to be committed, one step after the other."""
     if isinstance(job, PostImport):
         return posts.steps(job)
     assert isinstance(job, Errand)  # noqa: S101 - there is no third kind

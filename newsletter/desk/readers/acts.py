@@ -96,7 +96,6 @@ class PauseForm(ReasonForm):
         return day
 
     def until(self) -> datetime:
-        """Return the first moment of that day here."""
         return timezone.make_aware(datetime.combine(self.cleaned_data["until_on"], time()))
 
     def options(self) -> dict[str, Any]:
@@ -235,7 +234,6 @@ class Offer:
 
 
 def offers(reader: Subscriber, user: Any) -> Iterator[Offer]:
-    """Yield what may be done to a reader now."""
     tags = reader.tag_names
     barred = Suppression.objects.filter(address_hash=reader.address_hash).first()
     way_back = _way_back(barred, reader) if barred else ""
@@ -269,7 +267,6 @@ def _way_back(barred: Suppression, reader: Subscriber) -> str:
 
 @require_POST
 def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    """Do one thing to a reader, and say what came of it on their page."""
     if name not in ACTS:
         raise Http404(name)
     rights.require(request, *ACTS[name].rights)
@@ -284,7 +281,6 @@ def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 
 
 def done(reader: Subscriber, act: Act, form: ReasonForm) -> Ends:
-    """Do what a valid form says to a reader; return what came of it."""
     occasion = Occasion(timezone.now(), by=actors.current().by, reason=form.cleaned_data["reason"])
     with transaction.atomic():
         return act.do(reader.pk, form, occasion)

@@ -68,7 +68,6 @@ def line_of_all(given: Mapping[str, str]) -> str:
 
 
 def line_of(numbers: Sequence[str]) -> str:
-    """Return the address line that means readers who were ticked."""
     query = QueryDict(mutable=True)
     query.setlist(TICKED, list(numbers[:TICKED_MAX]))
     return query.urlencode()
@@ -165,7 +164,6 @@ def _nobody(request: HttpRequest) -> HttpResponse:
 
 
 def _rights(kind: str) -> list[str]:
-    """Return what it asks for beyond the right to care for readers."""
     return [RIGHTS[kind]] if kind in RIGHTS else []
 
 
@@ -183,7 +181,6 @@ def _parts(request: HttpRequest) -> dict[Promise | str, Promise | str]:
 
 
 def _line(request: HttpRequest) -> str:
-    """Return the address line that means the same readers."""
     return line_of_all(request.GET) if request.GET.get(ALL) else line_of(request.GET.getlist(TICKED))
 
 

@@ -113,7 +113,6 @@ def counted_words(count: Count) -> str:
 
 
 def button(kind: str, count: Count) -> str:
-    """Return what the button says that begins it."""
     if not count.is_all:
         return str(Kind(kind).label)
     return _("%(what)s: %(readers)s") % {"what": Kind(kind).label, "readers": counted_words(count)}
@@ -145,14 +144,12 @@ CSV = "text/csv; charset=utf-8"
 
 @require_safe
 def all_of_them(request: HttpRequest) -> HttpResponse:
-    """Show the latest work on readers, of everybody."""
     errands = [(errand, DOTS.get(Errand.State(errand.state), "")) for errand in Errand.objects.all()[:LATEST]]
     return _page(request, "errands", {"title": _("Work on readers"), "errands": errands})
 
 
 @require_safe
 def show(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one, with how far it is at this moment."""
     errand = get_object_or_404(Errand, pk=pk)
     return _page(request, "errand", _facts(request, errand) | {"title": errand.title})
 
@@ -166,7 +163,6 @@ def moving(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
-    """Stop it before its next readers; what was done stays done."""
     if get_object_or_404(Errand, pk=pk).stop(timezone.now()):
         messages.success(request, _("It was stopped. What was done until then stays."))
     else:
@@ -176,7 +172,6 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def download(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    """Hand a file to whoever began the work, for a day; to others, owners too, there is none."""
     errand = get_object_or_404(Errand, pk=pk, user=request.user)
     if name == files.READERS:
         rights.require(request, rights.TAKE_READERS)
@@ -192,7 +187,6 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def file_of(errand: Errand, name: str) -> HttpResponse:
-    """Return a file of `file_names` as a download."""
     file = files.path_of(errand, name).open("rb")
     response = FileResponse(file, as_attachment=True, filename=_called(errand, name), content_type=CSV)
     return cast("HttpResponse", response)  # it has the same headers, and the middleware takes both

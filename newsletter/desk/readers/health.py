@@ -106,7 +106,6 @@ class Row:
 
 @require_safe
 def growth(request: HttpRequest) -> HttpResponse:
-    """Show the sources of the last twelve weeks, or months."""
     by = _by(request)
     found = counts.growth(_today(), by)
     titles = _titles(found.sources)
@@ -123,7 +122,6 @@ def growth(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def as_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """Return the same as a file, of every source."""
     by = _by(request)
     return download(safe_lines(CSV_COLUMNS, counts.table(_today(), by)), f"growth-by-{by}.csv")
 

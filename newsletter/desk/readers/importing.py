@@ -133,7 +133,6 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the columns with what they are taken for; on POST, try the import with what was chosen."""
     errand = own(request, pk)
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)

@@ -34,7 +34,6 @@ PER_PAGE = 30
 
 @require_safe
 def sentences(request: HttpRequest) -> HttpResponse:
-    """Show those that wait for an answer, or all."""
     shows_all = request.GET.get("all") == "1"
     found = Sentence.objects.select_related("subscriber")
     page = Paginator(found if shows_all else found.filter(answered_at=None), PER_PAGE).get_page(request.GET.get("p", 1))
@@ -201,7 +200,6 @@ def conversation_page(
     status: int = 200,
     **more: Any,
 ) -> HttpResponse:
-    """Show the conversation of a reply, with a form as it was filled in."""
     thread = list(Reply.objects.thread(reply).select_related("mail").prefetch_related("answers"))
     kept = {"tags": ", ".join(one.name for one in reply.tags.all()), "note": reply.note}
     context = {
@@ -263,7 +261,6 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def quotes(request: HttpRequest) -> HttpResponse:
-    """Show what readers were asked for, with what they said and where it stands."""
     found = Quote.objects.select_related("subscriber", "issue", "reply__issue").order_by("-pk")
     listed = Paginator(found, PER_PAGE).get_page(request.GET.get("p", 1))
     context = {"title": _("What readers say"), "page": listed, "next_issue": in_the_making().first()}

@@ -45,7 +45,6 @@ ABOUT: dict[str, Promise] = {
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    """Show the pages of the settings that the user may open, with what is set on each."""
     now = _now(request, Publication.objects.current())
     pages = frame.under(frame.SETTINGS, request, admin.site)
     rows = [{"page": page, "about": ABOUT[page.name], "now": now.get(page.name, "")} for page in pages]

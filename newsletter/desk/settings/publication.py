@@ -287,7 +287,6 @@ class SectionAdmin(AuditedAdmin):
 
 
 def show(request: HttpRequest, *, section: Section) -> HttpResponse:
-    """Show and save the fields of one section."""
     publication = Publication.objects.current()
     return SectionAdmin(section).changeform_view(request, str(publication.pk))
 

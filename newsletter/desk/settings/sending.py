@@ -170,7 +170,6 @@ def _mailers() -> list[str]:
 
 
 def test_mail(address: str, alias: str) -> Mail:
-    """Build the mail that tells its reader that the settings work."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         context = {"publication": publication, "at": timezone.now(), "is_bulk": alias == "bulk"}

@@ -117,5 +117,4 @@ def replies_here() -> bool:
 
 @register.simple_tag
 def replies_to(issue: int) -> int:
-    """Return how many replies of readers an issue has."""
     return Reply.objects.by_readers().filter(issue=issue).count()
