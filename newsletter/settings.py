@@ -197,13 +197,13 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ]
 # django-allauth: of it we use the second factors, the stages of a login and the list of sessions. Its pages are not
 # mounted: the desk has its own, and no address of allauth's public ones (sign-up, password by mail) exists.
-ACCOUNT_ADAPTER = "newsletter.desk.accounts.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "newsletter.desk.accounts.sessions.AccountAdapter"
 ACCOUNT_EMAIL_NOTIFICATIONS = False  # newsletter/desk/accounts/alarms.py mails them, in the look of our mails
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_TIMEOUT = 10 * 60  # seconds between the password and the second factor
 # It counts in the cache, which may be away: failures are counted in the database by operation/accounts/factors.py.
 ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
-MFA_ADAPTER = "newsletter.desk.accounts.adapters.FactorAdapter"
+MFA_ADAPTER = "newsletter.desk.accounts.sessions.FactorAdapter"
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 USERSESSIONS_TRACK_ACTIVITY = False  # with every page; newsletter/desk/accounts/sessions.py does, on the desk alone
@@ -284,7 +284,6 @@ _BEAT = {
     "tell the author": ("newsletter.delivery.tasks.tell_author", 30.0, 30),
     "remind the author of slots": ("newsletter.desk.tasks.remind_author", 60.0, 60),
     "rehearse what has changed and rested": ("newsletter.desk.tasks.rehearse_by_itself", 10.0, 10),
-    "shorten waits that a clock ahead has written": ("newsletter.desk.tasks.pull_back_waits", 20.0, 20),
     "work on many readers": ("newsletter.desk.tasks.work_on_errands", 5.0, 5),
     "take in posts that move": ("newsletter.desk.tasks.take_in_posts", 5.0, 5),
     "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),

@@ -10,8 +10,6 @@ PATH = re.compile(rf"`((?:{'|'.join(TOP)})/[\w./-]+|pyproject\.toml|README\.md|\
 # A name in capitals, or a class, and the file that the sentence says it is in.
 LISTS = (
     ("TABLE", "tests/desk/test_rights.py"),
-    ("WAITS", "newsletter/desk/jumps.py"),
-    ("FACTS", "tests/desk/test_jumps.py"),
     ("OPENED_BY_TOKEN", "newsletter/mail/logs.py"),
     ("STRANGERS", "tests/test_strangers.py"),
     ("PROVIDERS", "newsletter/mail/mailers.py"),

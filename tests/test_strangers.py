@@ -279,7 +279,7 @@ STRANGERS = {
     "newsletter.mail.characters._BREAKS": "\r\na\x0b",
     "newsletter.mail.characters._CONTROL": "\x02a中",
     "newsletter.mail.characters._LINES": "\r\na ",
-    "newsletter.desk.accounts.browsers.CLAIM": "0.a",
+    "newsletter.desk.accounts.attempts.CLAIM": "0.a",
     "newsletter.mail.headers.ATOMS": "a !\u0315",
     "newsletter.mail.headers.CONTROL": "a\n\x85",
     "newsletter.mail.headers.LIKE_ENCODED": "=?bq",

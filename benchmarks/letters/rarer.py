@@ -14,7 +14,7 @@ from newsletter.delivery.results import facts
 from newsletter.delivery.results.facts import Followed
 from newsletter.desk import demo
 from newsletter.desk.accounts import alarms
-from newsletter.desk.settings.invitations import invitation
+from newsletter.desk.settings.people import invitation
 from newsletter.desk.settings.sending import test_mail
 from newsletter.mail import headers
 from newsletter.mail.message import Mail

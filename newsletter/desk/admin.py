@@ -29,14 +29,14 @@ from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning.obstacles import can_be_corrected, was_sent_to_all
-from newsletter.desk.issues import composing, listing, storing
+from newsletter.desk.issues import audit, composer, listing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
-from newsletter.desk.issues.rehearsing import begin_if_needed
+from newsletter.desk.issues.composer import begin_if_needed
 from newsletter.desk.readers.options import ReadersAdmin
-from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
+from newsletter.desk.settings.people import AccountAdmin, RoleAdmin
+from newsletter.desk.steps import readers_in_words as in_words
 from newsletter.desk.templatetags.calendar_days import short_moment
-from newsletter.desk.today.page import of_issues
-from newsletter.desk.today.words import readers as in_words
+from newsletter.desk.today import of_issues
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import Issue, IssueItem
@@ -128,7 +128,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
         """Fix the number of an issue that was approved."""
-        return ("number",) if obj and storing.is_number_fixed(obj) else ()
+        return ("number",) if obj and audit.is_number_fixed(obj) else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"number": next_number(), "proposals": _proposals_of(request)}
@@ -152,15 +152,15 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             "rest": int(REST / timedelta(milliseconds=1)) if _saves_itself(issue, mailing) else None,
         }
         for inline in context["inline_admin_formsets"]:
-            composing.measure(issue or Issue(number=0), inline.formset)
+            composer.measure(issue or Issue(number=0), inline.formset)
         if issue:
-            shown |= composing.letter_of(issue, timezone.now())
+            shown |= composer.letter_of(issue, timezone.now())
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
         """Save what was typed, unless the version that this tab has seen is gone."""
         if change:
-            storing.store_words(obj, form.cleaned_data["seen_version"] or obj.version)
+            audit.store_words(obj, form.cleaned_data["seen_version"] or obj.version)
         else:
             super().save_model(request, obj, form, change)
 
@@ -169,7 +169,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        storing.store_rest(form)
+        audit.store_rest(form)
 
     def delete_model(self, request: HttpRequest, obj: Issue) -> None:
         remove("issue", obj.pk)

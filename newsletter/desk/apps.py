@@ -25,9 +25,9 @@ class DeskConfig(AppConfig):
 
 
 def begin_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
-    from newsletter.desk.login import entering  # noqa: PLC0415  # a worker logs nobody in
+    from newsletter.desk import login  # noqa: PLC0415  # a worker logs nobody in
 
-    entering.begin_session(request, user)
+    login.begin_session(request, user)
 
 
 class DeskAdminConfig(AdminConfig):

@@ -88,7 +88,6 @@ def segments() -> dict[str, str]:
 
 
 def words_for(segment: str) -> str:
-    """Return the words for a segment of Mailing."""
     if not segment:
         return _("all readers")
     text = _("tag: %(tag)s") if segment.startswith("+") else _("without the tag: %(tag)s")

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from newsletter.desk.accounts import browsers
+from newsletter.desk.accounts import attempts
 from newsletter.operation.accounts import factors
 
 
@@ -19,8 +19,8 @@ class KnownBrowserMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.path.startswith(browsers.PATH) and request.user.is_authenticated:
-            browsers.remember(request, response, request.user)
+        if request.path.startswith(attempts.DESK_PATH) and request.user.is_authenticated:
+            attempts.remember_browser(request, response, request.user)
         return response
 
 

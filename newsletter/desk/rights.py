@@ -51,7 +51,7 @@ SCREENS = {"changelist": "view", "history": "view", "add": "add", "change": "cha
 
 
 class ProofNeeded(Exception):
-    """The session has proved nothing lately. guard.py asks in answer to the request, and then calls the view again."""
+    """The session has proved nothing lately. login.py asks in answer to the request, and then calls the view again."""
 
 
 def require(request: HttpRequest, *permissions: str) -> None:
@@ -160,7 +160,6 @@ def _narrowest(room: str, kind: str, verb: str) -> str:
 
 
 def _roles_with(permission: str) -> list[str]:
-    """Return the names of the roles that include a permission."""
     if permission == MANAGE_ACCOUNTS:
         return [str(roles.NAMES[roles.OWNER])]
     found = sorted(roles.including(permission), key=lambda group: group.name != roles.OWNER)

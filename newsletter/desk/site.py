@@ -24,48 +24,13 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import frame, guard, rights, views
+from newsletter.desk import calendar, frame, login, moving_in, rights, views, writing
 from newsletter.desk.accounts.alarms import Kind
-from newsletter.desk.calendar import pages as calendar
 from newsletter.desk.forms import OldPasswordForm
-from newsletter.desk.issues import (
-    actions,
-    composer,
-    copies,
-    corrections,
-    decisions,
-    downloads,
-    mailings,
-    public_texts,
-    rehearsing,
-    restoring,
-    results,
-    scheduling,
-    taking_in,
-    test_copies,
-)
-from newsletter.desk.login import entering
-from newsletter.desk.moving_in import account, comparing, numbers
-from newsletter.desk.moving_in import pages as moving_in
-from newsletter.desk.readers import (
-    acts,
-    barring,
-    choosing,
-    conversation,
-    errands,
-    growth,
-    handing_over,
-    health,
-    importing,
-    notes,
-    quotes,
-    replies,
-    saving,
-    sentences,
-)
-from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
-from newsletter.desk.today.page import today
-from newsletter.desk.writing import checking, linking
+from newsletter.desk.issues import actions, composer, copies, listing, mailings, results, scheduling
+from newsletter.desk.readers import acts, choosing, errands, health, importing, replies
+from newsletter.desk.settings import overview, own_account, publication, sending
+from newsletter.desk.today import today
 from newsletter.publication.changes import Via, acting
 
 type Screen = tuple[str, Callable[..., HttpResponseBase], str]  # route, view, name
@@ -81,31 +46,31 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/<str:tab>/", LOOK_AT_ISSUES(composer.preview), "issue_preview_tab"),
     ("frame/web/", LOOK_AT_ISSUES(composer.web_frame), "issue_web_frame"),
     ("frame/mail/", LOOK_AT_ISSUES(composer.mail_frame), "issue_mail_frame"),
-    ("take-in/<int:post_pk>/", COMPOSE(taking_in.put_in), "issue_take_in"),
-    ("test/", SEND(test_copies.test_copy), "issue_test"),
-    ("rehearsal/", SEND(rehearsing.rehearse), "issue_rehearsal"),
-    ("rehearsal/dot/", SEND(rehearsing.dot), "issue_rehearsal_dot"),
+    ("take-in/<int:post_pk>/", COMPOSE(listing.put_in), "issue_take_in"),
+    ("test/", SEND(composer.test_copy), "issue_test"),
+    ("rehearsal/", SEND(composer.rehearse), "issue_rehearsal"),
+    ("rehearsal/dot/", SEND(composer.dot), "issue_rehearsal_dot"),
     ("send/", SEND(scheduling.send), "issue_send"),
-    ("correct/", SEND(corrections.correct), "issue_correct"),
+    ("correct/", SEND(scheduling.correct), "issue_correct"),
 )
 MAILING_SCREENS: tuple[Screen, ...] = (
     ("", LOOK_AT_MAILINGS(mailings.mailing), "mailing"),
     ("moving/", LOOK_AT_MAILINGS(mailings.moving), "mailing_moving"),
     ("move/", SEND(actions.move), "mailing_move"),
     *((f"{name}/", SEND(partial(actions.act, action=name)), f"mailing_{name}") for name in actions.ALL_ACTIONS),
-    ("public/", SEND(public_texts.switch), "mailing_public"),
+    ("public/", SEND(actions.switch), "mailing_public"),
     ("copies/<str:state>/", SEE_COPIES(copies.deliveries), "mailing_deliveries"),
-    ("copies/<str:which>.csv", TAKE_COPIES(downloads.as_csv), "mailing_csv"),
-    ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
-    ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
+    ("copies/<str:which>.csv", TAKE_COPIES(copies.as_csv), "mailing_csv"),
+    ("uncertain/<str:decision>/", SEND(actions.decide), "mailing_decide"),
+    ("refused/<str:judgement>/", SEND(actions.judge), "mailing_judge"),
     ("result.json", LOOK_AT_MAILINGS(results.as_json), "mailing_result_json"),
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
 BAR = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", rights.BAR)
-BRING = rights.needs(*handing_over.RIGHTS)
+BRING = rights.needs(*importing.RIGHTS)
 COMPOSE_QUOTES = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
 READER_SCREENS: tuple[Screen, ...] = (
-    ("note/", CARE(notes.write), "reader_note"),
+    ("note/", CARE(acts.write), "reader_note"),
     ("act/<str:name>/", CARE(acts.do), "reader_act"),
 )
 READERS_SCREENS: tuple[Screen, ...] = (
@@ -114,23 +79,23 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("bulk/counting/", CARE(choosing.counting), "reader_bulk_counting"),
     ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
     ("import/", BRING(importing.upload), "reader_import"),
-    ("errands/<int:pk>/consent/", BRING(handing_over.consent), "reader_import_consent"),
+    ("errands/<int:pk>/consent/", BRING(importing.consent), "reader_import_consent"),
     ("errands/<int:pk>/columns/", BRING(importing.columns), "reader_import_columns"),
     ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
-    ("bar/", BAR(barring.upload), "reader_bar"),
-    ("errands/<int:pk>/bar/", BAR(barring.start), "reader_bar_start"),
-    ("filters/", CARE(saving.save), "reader_filter_save"),
-    ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
-    ("sentences/", CARE(sentences.sentences), "reader_sentences"),
-    ("sentences/<int:pk>/answered/", CARE(sentences.answered), "reader_sentence_answered"),
+    ("bar/", BAR(importing.upload_barred), "reader_bar"),
+    ("errands/<int:pk>/bar/", BAR(importing.start_barring), "reader_bar_start"),
+    ("filters/", CARE(choosing.save), "reader_filter_save"),
+    ("filters/<int:pk>/delete/", CARE(choosing.delete), "reader_filter_delete"),
+    ("sentences/", CARE(replies.sentences), "reader_sentences"),
+    ("sentences/<int:pk>/answered/", CARE(replies.answered), "reader_sentence_answered"),
     ("sentences/replies/", CARE(replies.replies), "reader_replies"),
-    ("sentences/replies/<int:pk>/", CARE(conversation.conversation), "reader_reply"),
-    ("sentences/replies/<int:pk>/answer/", CARE(conversation.answer), "reader_reply_answer"),
-    ("sentences/replies/<int:pk>/mark/", CARE(conversation.mark), "reader_reply_mark"),
-    ("sentences/replies/<int:pk>/files/<int:number>/", CARE(conversation.file), "reader_reply_file"),
-    ("sentences/replies/<int:pk>/quote/", CARE(quotes.ask), "reader_quote_ask"),
-    ("sentences/quotes/", CARE(quotes.quotes), "reader_quotes"),
-    ("sentences/quotes/<int:pk>/place/", COMPOSE_QUOTES(quotes.place), "reader_quote_place"),
+    ("sentences/replies/<int:pk>/", CARE(replies.conversation), "reader_reply"),
+    ("sentences/replies/<int:pk>/answer/", CARE(replies.answer), "reader_reply_answer"),
+    ("sentences/replies/<int:pk>/mark/", CARE(replies.mark), "reader_reply_mark"),
+    ("sentences/replies/<int:pk>/files/<int:number>/", CARE(replies.file), "reader_reply_file"),
+    ("sentences/replies/<int:pk>/quote/", CARE(replies.ask), "reader_quote_ask"),
+    ("sentences/quotes/", CARE(replies.quotes), "reader_quotes"),
+    ("sentences/quotes/<int:pk>/place/", COMPOSE_QUOTES(replies.place), "reader_quote_place"),
     ("health/", rights.needs("subscribers.see_readers")(health.health), "reader_health"),
     (
         "health/unproven/<int:pk>/",
@@ -138,8 +103,8 @@ READERS_SCREENS: tuple[Screen, ...] = (
         "reader_health_believe",
     ),
     ("health/unproven/dismissed/", CARE(health.dismiss), "reader_health_dismiss"),
-    ("growth/", rights.needs("subscribers.see_readers")(growth.growth), "reader_growth"),
-    ("growth.csv", rights.needs("subscribers.see_readers")(growth.as_csv), "reader_growth_csv"),
+    ("growth/", rights.needs("subscribers.see_readers")(health.growth), "reader_growth"),
+    ("growth.csv", rights.needs("subscribers.see_readers")(health.as_csv), "reader_growth_csv"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),
     ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
     ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),
@@ -147,7 +112,7 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("errands/<int:pk>/files/<str:name>", CARE(errands.download), "reader_errand_file"),
 )
 REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
-ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: login/proving.py
+ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: login.py
     ("", own_account.account, "account"),
     ("app/", own_account.app, "factor_app"),
     ("passkey/", own_account.passkey, "factor_passkey"),
@@ -158,11 +123,11 @@ ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks 
 )
 SETTINGS_SCREENS: tuple[Screen, ...] = (
     ("", overview.overview, "settings"),
-    *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in sections.SCREENS),
-    ("look/preview/<str:kind>/", LOOK_AT_SETTINGS(looking.preview), "settings_look_preview"),
+    *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in publication.SCREENS),
+    ("look/preview/<str:kind>/", LOOK_AT_SETTINGS(publication.preview), "settings_look_preview"),
     ("sender/dns/", LOOK_AT_SETTINGS(sending.records), "settings_dns"),
     ("sender/test/", CHANGE_SETTINGS(sending.send_test_mail), "settings_test_mail"),
-    ("record/", LOOK_AT_SETTINGS(record.record), "settings_record"),
+    ("record/", LOOK_AT_SETTINGS(overview.record), "settings_record"),
     ("advanced/", overview.advanced, "settings_advanced"),
     ("parts/", overview.parts, "settings_parts"),
 )
@@ -176,12 +141,12 @@ MOVE_IN_SCREENS: tuple[Screen, ...] = (
     ("<int:pk>/begin/", MOVE_IN(moving_in.begin), "move_in_begin"),
     ("<int:pk>/stop/", MOVE_IN(moving_in.stop), "move_in_stop"),
     ("<int:pk>/go-on/", MOVE_IN(moving_in.go_on), "move_in_go_on"),
-    ("<int:pk>/numbers/", MAKE_ISSUES(numbers.numbers), "move_in_numbers"),
-    ("<int:pk>/account.html", MOVE_IN(account.as_html), "move_in_account_html"),
-    ("<int:pk>/account.json", MOVE_IN(account.as_json), "move_in_account_json"),
-    ("<int:pk>/compare/<int:number>/", MOVE_IN(comparing.compare), "move_in_compare"),
-    ("<int:pk>/old/<int:place>/", MOVE_IN(comparing.old), "move_in_old"),
-    ("<int:pk>/new/<int:place>/", MOVE_IN(comparing.new), "move_in_new"),
+    ("<int:pk>/numbers/", MAKE_ISSUES(moving_in.numbers), "move_in_numbers"),
+    ("<int:pk>/account.html", MOVE_IN(moving_in.as_html), "move_in_account_html"),
+    ("<int:pk>/account.json", MOVE_IN(moving_in.as_json), "move_in_account_json"),
+    ("<int:pk>/compare/<int:number>/", MOVE_IN(moving_in.compare), "move_in_compare"),
+    ("<int:pk>/old/<int:place>/", MOVE_IN(moving_in.old), "move_in_old"),
+    ("<int:pk>/new/<int:place>/", MOVE_IN(moving_in.new), "move_in_new"),
 )
 
 
@@ -199,16 +164,16 @@ class DeskSite(admin.AdminSite):
             path("start/<str:uid>/<str:token>/", views.start, name="start"),
             path("logout/", self.logout, name="logout"),
             path("r/<int:content_type_id>/<int:object_id>/", self.admin_view(self.on_site), name="view_on_site"),
-            path("login/code/", entering.second_factor, name="second_factor"),
-            path("login/passkey/", entering.by_passkey, name="by_passkey"),
-            path("login/passkey/options/", entering.passkey_options, name="passkey_options"),
+            path("login/code/", login.second_factor, name="second_factor"),
+            path("login/passkey/", login.by_passkey, name="by_passkey"),
+            path("login/passkey/options/", login.passkey_options, name="passkey_options"),
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
             *self._screens("settings/move-in/", MOVE_IN_SCREENS),
             *self._screens_of_rooms_above(),
             *self._screens("settings/", SETTINGS_SCREENS),
-            path("writing/check/", self.admin_view(checking.check), name="writing_check"),
-            path("writing/posts/", self.admin_view(linking.posts), name="writing_posts"),
-            path("restored/", self.admin_view(SEND(restoring.decide)), name="restored"),
+            path("writing/check/", self.admin_view(writing.check), name="writing_check"),
+            path("writing/posts/", self.admin_view(writing.posts), name="writing_posts"),
+            path("restored/", self.admin_view(SEND(actions.decide_restored)), name="restored"),
             *self._screens("calendar/", [(route, SEND(view), name) for route, view, name in calendar.SCREENS]),
             *self._screens("subscribers/subscriber/<int:pk>/", READER_SCREENS),
             *self._screens("subscribers/subscriber/", READERS_SCREENS),
@@ -229,9 +194,9 @@ class DeskSite(admin.AdminSite):
     def admin_view[V: Callable[..., Any]](self, view: V, cacheable: bool = False) -> V:
         """Send strangers to the login page, and refuse a user whose account does not open the desk.
 
-        Every other screen, the stock ones too, lies behind newsletter/desk/guard.py.
+        Every other screen, the stock ones too, lies behind newsletter/desk/login.py.
         """
-        opened = super().admin_view(guard.guarded(view), cacheable)
+        opened = super().admin_view(login.guarded(view), cacheable)
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if request.user.is_authenticated and not self.has_permission(request):
@@ -280,7 +245,7 @@ class DeskSite(admin.AdminSite):
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return views.unless_refused(
-            request, request.POST.get("username", ""), partial(entering.log_in, extra_context=extra_context)
+            request, request.POST.get("username", ""), partial(login.log_in, extra_context=extra_context)
         )
 
     def password_change(  # type: ignore[override]  # or the page that refuses
@@ -295,5 +260,5 @@ class DeskSite(admin.AdminSite):
         )
         response = views.unless_refused(request, request.user.get_username(), change)
         if response.status_code == HTTPStatus.FOUND:
-            entering.report(request, Kind.PASSWORD_CHANGED, cast("User", request.user))
+            login.report(request, Kind.PASSWORD_CHANGED, cast("User", request.user))
         return response

@@ -8,11 +8,10 @@ from django.utils import timezone, translation
 from newsletter.delivery.author import reminders
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.rehearsal import rehearse
-from newsletter.desk import jumps, rehearsals
+from newsletter.desk import rehearsals
 from newsletter.desk.accounts import alarms
-from newsletter.desk.bulk import files, working
-from newsletter.desk.intake import files as exports
-from newsletter.desk.intake import working as intake
+from newsletter.desk.jobs import files, working
+from newsletter.desk.models import Errand, PostImport
 from newsletter.operation.senders import address, records
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
@@ -52,34 +51,27 @@ def remind_author() -> None:
 @shared_task(ignore_result=True)
 def work_on_errands() -> None:
     """Work on what the author wants done to many readers, for a turn; the next one follows while there is more."""
-    if working.work(timezone.now()):
+    if working.work(Errand, timezone.now()):
         wake(work_on_errands)
 
 
 @shared_task(ignore_result=True)
 def take_in_posts() -> None:
     """Work on posts that move in, for a turn; the next one follows while there is more."""
-    if intake.work(timezone.now()):
+    if working.work(PostImport, timezone.now()):
         wake(take_in_posts)
 
 
 @shared_task(ignore_result=True)
 def remove_old_files() -> None:
     """Remove files of readers that are older than a day, with whom they were about, and old exports of posts."""
-    files.remove_old(timezone.now())
+    for kind in (Errand, PostImport):
+        files.remove_old(kind, timezone.now())
     with translation.override(Publication.objects.current().language):
         files.forget_words(timezone.now())
-    exports.remove_old(timezone.now())
-
-
-@shared_task(ignore_result=True)
-def pull_back_waits() -> None:
-    """Shorten what would wait for days because a clock was ahead for a moment."""
-    jumps.pull_back(timezone.now())
 
 
 def about_sender() -> list[Remark]:
-    """Return what the doctor says of the sender, as remarks."""
     now = timezone.now()
     findings = [*address.sender(now), *records.dns_records(now)]
     return [Remark(Rehearsal.Topic.SENDER, one.level, one.message, one.hint) for one in findings]

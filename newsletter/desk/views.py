@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth import login
+from django.contrib.auth import login as start_session
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -16,10 +16,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
+from newsletter.desk import login
 from newsletter.desk.accounts import attempts
 from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.forms import StartForm
-from newsletter.desk.login import entering, proving
 from newsletter.operation import serving
 from newsletter.operation.accounts import author, factors
 from newsletter.operation.metrics import may_read_metrics, metrics_text
@@ -98,9 +98,9 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
         return redirect(request.path)
     if user.last_login:
         addresses = ",".join(filter(None, dict.fromkeys([former, chosen["email"]])))
-        entering.report(request, Kind.TAKEN_OVER, user, addresses=addresses)
-    login(request, user)
-    proving.accept(request)  # whoever has the link runs the machine, or was given it by who does
+        login.report(request, Kind.TAKEN_OVER, user, addresses=addresses)
+    start_session(request, user)
+    login.accept(request)  # whoever has the link runs the machine, or was given it by who does
     messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
     return redirect("admin:index")
 

@@ -23,7 +23,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.smtp import EmailBackend
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail
@@ -36,7 +36,8 @@ EMPTY_SECONDS = 60  # after which nobody will write into a claim's file any more
 KEPT, MAY_HAVE_LEFT = b".", b"!"  # the first byte of a claim's file
 BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # of a wait, at most: mails that failed together are not tried together
-LONGEST = timedelta(hours=4)  # that a mail is put off; what is due later was written by a clock that was ahead
+LONGEST = timedelta(hours=4)  # that a mail is put off
+CLOCK_SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
 AT_ONCE, CANDIDATES = 200, 10  # rows
 RUN_SECONDS = 300  # after which a run ends: it claims by the time at which it began, and must not outlast the lease
 
@@ -53,6 +54,11 @@ class Retry(NamedTuple):
 
     due_at: datetime | None
     tries: int
+
+
+def is_due(column: str, now: datetime) -> Q:
+    """Return what holds for rows whose time has come: also for one that a clock wrote that was ahead."""
+    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + LONGEST + CLOCK_SLACK})
 
 
 class DueMail[Row: Model](ABC):
@@ -77,7 +83,7 @@ class DueMail[Row: Model](ABC):
 
     def waiting(self, now: datetime) -> QuerySet[Row]:
         """Return the rows whose mail is due, first come first served."""
-        return self.model._default_manager.filter(**{f"{self.due_at}__lte": now}).order_by(self.due_at, "pk")
+        return self.model._default_manager.filter(is_due(self.due_at, now)).order_by(self.due_at, "pk")
 
     def is_wanted(self, row: Row, now: datetime) -> bool:
         """Return whether the mail of a row that is due is of use now; if not, the row stays as it is."""

@@ -6,6 +6,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.mail.due import CLOCK_SLACK
 from newsletter.mail.tokens import digest
 from subscribers.addresses import canonical_mailbox
 from subscribers.models.suppressions import address_hash
@@ -38,7 +39,7 @@ def take_from_budget(email: str, now: datetime) -> bool:
     mailbox = digest("mail budget", canonical_mailbox(email))
     with transaction.atomic():
         MailBudget.objects.bulk_create([MailBudget(mailbox=mailbox)], ignore_conflicts=True)
-        has_room = Q(third=None) | Q(third__lte=now - WITHIN)
+        has_room = Q(third=None) | Q(third__lte=now - WITHIN) | Q(third__gt=now + CLOCK_SLACK)  # of a clock ahead
         row = MailBudget.objects.filter(has_room, mailbox=mailbox)
         return bool(row.update(third=F("second"), second=F("latest"), latest=now))
 

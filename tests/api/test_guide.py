@@ -16,7 +16,7 @@ from newsletter.delivery import tasks as delivery_tasks
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
 from newsletter.desk import tasks
-from newsletter.desk.issues import rehearsing
+from newsletter.desk.issues import composer
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.accounts.roles import OWNER
 from newsletter.posts.models import Image, Post
@@ -76,8 +76,8 @@ def run(server, settings, tmp_path):
 @pytest.fixture
 def at_once(monkeypatch):
     """Let each task be done by who puts it on the queue, and no other site be asked."""
-    written = rehearsing.rehearsed
-    monkeypatch.setattr(rehearsing, "rehearsed", lambda *args: written(*args)._replace(links=[]))
+    written = composer.rehearse_letter
+    monkeypatch.setattr(composer, "rehearse_letter", lambda *args: written(*args)._replace(links=[]))
     for task in (tasks.look_outside, tasks.work_on_errands, delivery_tasks.tell_author):
         monkeypatch.setattr(task, "apply_async", lambda args=(), _task=task, **_options: _task(*args))
 

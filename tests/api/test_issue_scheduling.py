@@ -14,7 +14,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.desk import tasks
-from newsletter.desk.issues import rehearsing
+from newsletter.desk.issues import composer
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.accounts.roles import EDITOR, WRITER
 from tests.api.conftest import Program
@@ -32,8 +32,8 @@ def clock():
 
 def ask_nobody(patch: pytest.MonkeyPatch) -> None:
     """Look for no link: no test asks other sites."""
-    written = rehearsing.rehearsed
-    patch.setattr(rehearsing, "rehearsed", lambda *args: written(*args)._replace(links=[]))
+    written = composer.rehearse_letter
+    patch.setattr(composer, "rehearse_letter", lambda *args: written(*args)._replace(links=[]))
 
 
 @pytest.fixture(autouse=True)

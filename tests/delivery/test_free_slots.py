@@ -13,7 +13,7 @@ from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.desk.today.gathering import gather
+from newsletter.desk.today import gather
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
 

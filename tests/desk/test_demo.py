@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from newsletter.delivery.models import Mailing, Quote, Reply
-from newsletter.desk import demo, demo_replies
+from newsletter.desk import demo
 from newsletter.issues.models import Issue, not_yet_mailed
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -74,7 +74,7 @@ def test_nothing_was_answered_before_it_was_sent_or_after_now(since_slot):
     for number in (4, 7):
         make_subscriber(f"reader{number:02}@example.com")
 
-    demo_replies.answer(issue, NOW, NOW + since_slot)
+    demo.answer(issue, NOW, NOW + since_slot)
 
     assert Reply.objects.count() == 2
     assert all(NOW <= reply.received_at <= NOW + since_slot for reply in Reply.objects.all())

@@ -31,13 +31,12 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply,
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import rights
-from newsletter.desk.bulk import files
-from newsletter.desk.bulk.selection import Count, Selection
-from newsletter.desk.issues import rehearsing
+from newsletter.desk.issues import composer
+from newsletter.desk.jobs import files
+from newsletter.desk.jobs.selection import Count, Selection
 from newsletter.desk.models import Errand, PostImport, PostImportEntry
-from newsletter.desk.readers.acts import ACTS
+from newsletter.desk.readers.acts import ACTS, FORMS
 from newsletter.desk.readers.choosing import Chosen
-from newsletter.desk.readers.forms import FORMS
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
@@ -306,7 +305,7 @@ def _world() -> World:
 
 def _issue_in_preparation(draft: Post) -> Issue:
     issue = make_issue(draft, make_post("發布了的"), subject=COMING)
-    rehearsing.start(issue, "", timezone.now())
+    composer.start(issue, "", timezone.now())
     remark = Remark(Rehearsal.Topic.READERS, "error", f"The copy of {READER}: too large")
     copy = {"name": "某人", "address": READER, "bytes": 9, "problem": f"{READER} is too long"}
     Rehearsal.objects.update(remarks=[asdict(remark)], copies=[copy], links=[])
@@ -904,7 +903,7 @@ def _file(world: World, name: str) -> str:
 
 def _errand(world: World, *, kind: str, state: str, name: str) -> int:
     """Return the number of work that the owner had done, with a file of it."""
-    folder, now = files.make_folder(), timezone.now()
+    folder, now = files.make_folder(Errand), timezone.now()
     errand = Errand.objects.create(
         kind=kind, state=state, about="x", by="owner", user=world.helpers["owner"], folder=folder, created_at=now
     )

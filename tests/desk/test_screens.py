@@ -13,7 +13,7 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.delivery.planning import approving, beginning
-from newsletter.desk.issues import rehearsing
+from newsletter.desk.issues import composer
 from newsletter.issues.models import Issue
 from newsletter.publication.changes import Via, acting
 from tests.factories import make_issue, make_post, make_subscriber
@@ -62,7 +62,7 @@ def screens(issue) -> list[str]:
     with acting("edith (Obsidian)", Via.API):
         scheduled = approving.approve(later, send_at=now + timedelta(days=9), now=now, hold=timedelta())
     Issue.objects.filter(pk=later.pk).update(subject="改過的主旨")
-    rehearsing.start(issue, "", now)
+    composer.start(issue, "", now)
     of_issue = [f"issue_{name}" for name in ("preview", "test", "rehearsal", "send")]
     letter = {"kind": "letter", "slot_at": now + timedelta(days=3), "issue": issue, "at": now, "due_at": now}
     reminder = Reminder.objects.create(text="別的內容", content_hash="another", **letter)
@@ -103,7 +103,7 @@ def test_a_screen_of_each_kind_has_no_barrier_by_day(desk, server, issue):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("half", [0, 1])  # of the screens: all of them take a minute on a busy machine
 def test_no_screen_has_a_barrier_or_is_wider_than_a_small_phone(desk, server, screens, half, monkeypatch):
-    monkeypatch.setattr(rehearsing, "FRESH_SECONDS", 3600)  # a page that asks again would be in the way of the next
+    monkeypatch.setattr(composer, "FRESH_SECONDS", 3600)  # a page that asks again would be in the way of the next
 
     for path in screens[half::2]:
         desk.set_viewport_size({"width": 1280, "height": 900})

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from newsletter.desk.bulk.steps import BATCH
+from newsletter.desk.jobs.readers import BATCH
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
@@ -11,8 +11,8 @@ READERS = 3 * BATCH + 500
 MADE = f"""
 from datetime import UTC, datetime
 from django.contrib.auth.models import User
-from newsletter.desk.bulk import beginning
-from newsletter.desk.bulk.selection import Selection, count
+from newsletter.desk.jobs import readers
+from newsletter.desk.jobs.selection import Selection, count
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -23,7 +23,7 @@ Subscriber.objects.bulk_create(
     for n in range({READERS}))
 everybody = Selection.of_all({{{{}}}})
 user = User.objects.create_superuser("gipi", "gipi@example.org", "pw")
-made = beginning.begin({{kind!r}}, everybody, {{options!r}}, about="x", counted=count(everybody), user=user, now=now)
+made = readers.begin({{kind!r}}, everybody, {{options!r}}, about="x", counted=count(everybody), user=user, now=now)
 answer = {{{{"errand": made.pk, "readers": sorted(Subscriber.objects.values_list("pk", flat=True))}}}}
 """
 STATE = """
@@ -45,7 +45,7 @@ answer = [tagged.count(), len(acts), max(acts.values())]
 """
 WRITTEN = """
 import csv
-from newsletter.desk.bulk import files
+from newsletter.desk.jobs import files
 from newsletter.desk.models import Errand
 with files.path_of(Errand.objects.get(), files.READERS).open(encoding="utf-8-sig", newline="") as file:
     answer = [row[0] for row in csv.reader(file)][1:]
@@ -53,7 +53,7 @@ with files.path_of(Errand.objects.get(), files.READERS).open(encoding="utf-8-sig
 # One process that looks often takes a tenth of what a process for each look would take.
 WRITES = """
 import time
-from newsletter.desk.bulk import files
+from newsletter.desk.jobs import files
 from newsletter.desk.models import Errand
 
 path, until = files.path_of(Errand.objects.get(), files.READERS), time.monotonic() + 120

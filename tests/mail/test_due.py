@@ -26,7 +26,6 @@ from newsletter.delivery.provider.transports import transport_for
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.welcome import WelcomeMail
-from newsletter.desk import jumps
 from newsletter.mail import due
 from newsletter.mail.due import LEASE, DueMail, Result
 from newsletter.mail.mailers import mailer_from_url
@@ -461,9 +460,6 @@ def test_a_claim_of_a_clock_that_was_ahead_holds_nothing_up(case, provider):
     provider.answers = [Killed()]
     with pytest.raises(Killed):
         case.send_due(ahead)
-    assert case.send_due(NOW) == 0
-
-    jumps.pull_back(NOW)
 
     assert [case.send_due(NOW), case.send_due(ahead)] == [1, 0]
 
@@ -473,16 +469,12 @@ def test_what_was_put_off_while_the_clock_was_ahead_is_sent_now(case, provider):
     provider.answers = [ConnectionRefusedError()]
     case.send_due(NOW + timedelta(days=2))
 
-    jumps.pull_back(NOW)
-
     assert case.send_due(NOW) == 1
 
 
 @every(LEASED)
 def test_a_clock_that_was_set_back_sends_nothing_twice(case, provider):
     case.send_due(NOW)
-
-    jumps.pull_back(NOW - timedelta(days=2))
 
     assert [case.send_due(NOW - timedelta(days=2)), case.send_due(NOW)] == [0, 0]
     assert len(provider.accepted) == 1

@@ -18,15 +18,16 @@ from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged, told
 from newsletter.api.entrance import FORM, ApiRequest
 from newsletter.api.problems import Error, Problem, problem_of
 from newsletter.desk import tasks
-from newsletter.desk.bulk import beginning, files
+from newsletter.desk.jobs import files
+from newsletter.desk.jobs.readers import begin_import
 from newsletter.desk.models import Errand
-from newsletter.desk.readers import errands, handing_over, importing
+from newsletter.desk.readers import errands, importing
 from newsletter.publication.wakeups import wake
 from subscribers.importers import csv_file
 from subscribers.importers.csv_file import FileError
 
 imports = Endpoints(tags=["imports"])
-SCOPE, BRING = "imports:write", handing_over.RIGHTS
+SCOPE, BRING = "imports:write", importing.RIGHTS
 PATH = "/imports/{number:number}"
 COLUMNS_MAX = 200
 State = Errand.State
@@ -134,7 +135,7 @@ def start_import(request: ApiRequest, number: Number) -> Answer:
     errand = importing.own(request, number)
     if errand.state in {State.DRAFT, State.TRYING}:
         raise Problem("conflict", _("Try the import first: it says which lines would be refused."))
-    if not beginning.begin_import(errand, timezone.now()):
+    if not begin_import(errand, timezone.now()):
         raise Problem("conflict", _("It was begun already, or its file is gone."))
     wake(tasks.work_on_errands)
     return Answer(_told(errand), status=202)

@@ -20,7 +20,7 @@ from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Error, Problem, problem_of
 from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.models import Mailing
-from newsletter.desk.issues.storing import detail_of, is_number_fixed, store_rest, store_words
+from newsletter.desk.issues.audit import detail_of, is_number_fixed, store_rest, store_words
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, IssueQuerySet

@@ -31,8 +31,7 @@ from newsletter.delivery.results import document, facts
 from newsletter.desk.audiences import audience_of, segments
 from newsletter.desk.forms import WhenForm
 from newsletter.desk.issues.actions import ALL_ACTIONS
-from newsletter.desk.issues.composer import wake_up
-from newsletter.desk.issues.rehearsing import start
+from newsletter.desk.issues.composer import start, wake_up
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication

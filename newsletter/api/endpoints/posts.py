@@ -26,7 +26,7 @@ from newsletter.api.endpoint import (
     told_time,
 )
 from newsletter.api.entrance import ApiRequest
-from newsletter.desk.writing.checking import ALL, checked, fixed_text
+from newsletter.desk.writing import ALL, checked, fixed_text
 from newsletter.mail.salutations import without_names
 from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, WorkingCopy, tag_names
 from newsletter.posts.models.renderings import Rendering, rendered, rendered_anew

@@ -1,11 +1,8 @@
-from datetime import timedelta
 from typing import ClassVar
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
-
-from newsletter.api.hooks import backing_off, signing
 
 
 class HooksConfig(AppConfig):
@@ -15,13 +12,6 @@ class HooksConfig(AppConfig):
     # publication.freshness counts its changes: the privacy notice names hosts. Each call changes hooks_hook instead.
     tables_shown: ClassVar = ["hooks_hookevent"]
     desk_screens: ClassVar = ["newsletter.api.hooks.screens.SCREENS"]  # desk/site.py
-    waits: ClassVar = [  # desk/jumps.py
-        ("Hook", "retry_at", backing_off.LONGEST),
-        ("Hook", "lease_until", backing_off.LEASE),
-        ("Hook", "failing_since", timedelta()),
-        ("Hook", "old_secret_until", signing.OLD_SECRET_FOR),
-        ("HookEvent", "since", timedelta()),
-    ]
 
     def ready(self) -> None:
         from newsletter.api.hooks import of_reader, recording  # noqa: PLC0415 - their models are not there before

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.mail.due import CLOCK_SLACK
 from subscribers.models import Subscriber
 
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440)]  # 70 h
@@ -71,7 +72,9 @@ COUNTER_OF = {
 class BatchQuerySet(models.QuerySet["Batch"]):
     def ready(self, now: datetime) -> "BatchQuerySet":
         """Return the batches that a worker may take now."""
-        return self.filter(state=Batch.State.OPEN).filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
+        too_late = now + max(RETRY_AFTER) + CLOCK_SLACK  # written by a clock that was ahead
+        may_go = Q(not_before__isnull=True) | Q(not_before__lte=now) | Q(not_before__gt=too_late)
+        return self.filter(may_go, state=Batch.State.OPEN)
 
     def open_again(self, not_before: datetime | None = None) -> int:
         """Begin another pass of those that are done. All their other rows have final states, which no pass touches."""

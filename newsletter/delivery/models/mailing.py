@@ -24,9 +24,13 @@ from newsletter.delivery.models.deliveries import Batch
 from newsletter.delivery.models.history import Step
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
+from newsletter.mail.due import CLOCK_SLACK
 from newsletter.publication import changes
 
 log = logging.getLogger(__name__)
+
+# To the next local midnight, of a day with an hour more; what waits longer was written by a clock that was ahead.
+WAIT_MAX = timedelta(hours=25) + CLOCK_SLACK
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
 
     def ready(self, now: datetime) -> "MailingQuerySet":
         """Return those that a lane could go on with at once, oldest first."""
-        may_ask = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
+        may_ask = Q(retry_at__isnull=True) | Q(retry_at__lte=now) | Q(retry_at__gt=now + WAIT_MAX)
         batches = Batch.objects.ready(now).filter(mailing=OuterRef("pk"))
         return self.filter(may_ask, Exists(batches), state=Mailing.State.SENDING).order_by("pk")
 
@@ -285,7 +289,7 @@ class Mailing(models.Model):
 
     def is_waiting(self, now: datetime) -> bool:
         """Return whether the provider is still to be left alone."""
-        return self.retry_at is not None and self.retry_at > now
+        return self.retry_at is not None and now < self.retry_at <= now + WAIT_MAX
 
     def _note_provider(self, **values: object) -> None:
         """Write about the provider while the mailing is being sent: a pause has a reason of its own.

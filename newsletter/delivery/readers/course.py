@@ -14,7 +14,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.readers import quiet_days
 from newsletter.delivery.readers.single_mails import SingleMail
-from newsletter.mail.due import Result
+from newsletter.mail.due import Result, is_due
 from newsletter.mail.marked import MarkedMail
 from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
@@ -48,11 +48,11 @@ class CourseMail(MarkedMail[CourseCopy], SingleMail[CourseCopy]):
         publication = Publication.objects.current()
         if not publication.course or not quiet_days.is_quiet(publication, now):
             return CourseCopy.objects.none()
-        is_due = Q(due_at__isnull=True) | Q(due_at__lte=now)
+        may_go = Q(due_at__isnull=True) | is_due("due_at", now)
         lately = now - timedelta(days=publication.course_days) + SAME_HOUR
         same = CourseCopy.objects.filter(subscriber=OuterRef("subscriber"))
         before = same.filter(Q(sent_at__gt=lately) | Q(pk__in=same.open(), position__lt=OuterRef("position")))
-        found = CourseCopy.objects.open().filter(is_due, ~Exists(before), planned_for__lte=now)
+        found = CourseCopy.objects.open().filter(may_go, ~Exists(before), planned_for__lte=now)
         return found.select_related("subscriber", "mailing__issue").order_by("planned_for", "pk")
 
     def send(self, row: CourseCopy, now: datetime) -> Result:

@@ -13,7 +13,7 @@ from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.issues.models import Issue
 from newsletter.issues.years import with_openings
 from newsletter.mail import headers, letters
-from newsletter.mail.due import Result
+from newsletter.mail.due import Result, is_due
 from newsletter.mail.marked import MarkedMail
 from newsletter.mail.message import Mail, build
 from newsletter.posts.text import measures
@@ -33,8 +33,8 @@ class MissedMail(MarkedMail[Pause], SingleMail[Pause]):
     def waiting(self, now: datetime) -> QuerySet[Pause]:
         if not quiet_days.is_quiet(Publication.objects.current(), now):
             return Pause.objects.none()
-        is_due = Q(due_at__isnull=True) | Q(due_at__lte=now)
-        over = Pause.objects.filter(is_due, settled_at=None, until__lte=now, until__gt=now - STALE)
+        may_go = Q(due_at__isnull=True) | is_due("due_at", now)
+        over = Pause.objects.filter(may_go, settled_at=None, until__lte=now, until__gt=now - STALE)
         return over.filter(is_mailable(now, "subscriber__")).select_related("subscriber").order_by("until", "pk")
 
     def as_read(self, row: Pause) -> QuerySet[Pause]:

@@ -19,7 +19,7 @@ from newsletter.delivery.readers.single_mails import REST, SingleMail
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import headers, letters
-from newsletter.mail.due import Retry
+from newsletter.mail.due import Retry, is_due
 from newsletter.mail.message import Mail, build
 from newsletter.mail.replies import Trouble, is_unreachable, is_unwritable
 from newsletter.publication.models import Publication
@@ -42,9 +42,9 @@ class WelcomeMail(SingleMail[Subscriber]):
     is_leased = False
 
     def waiting(self, now: datetime) -> QuerySet[Subscriber]:
-        is_due = Q(welcome_due_at__isnull=True) | Q(welcome_due_at__lte=now)
+        may_go = Q(welcome_due_at__isnull=True) | is_due("welcome_due_at", now)
         unwelcomed = Subscriber.objects.mailable(now).filter(confirmed_at__isnull=False, welcomed_at__isnull=True)
-        return unwelcomed.filter(is_due).order_by("pk")
+        return unwelcomed.filter(may_go).order_by("pk")
 
     def claimed(self, now: datetime) -> dict[str, object]:
         return {"welcomed_at": now, "welcome_due_at": None}

@@ -1,25 +1,82 @@
-"""Failures at the doors of the desk: counted on name and network, refused beyond a limit, one line in the log for each.
+"""Failures at the doors of the desk: counted by name, network and known browser, refused beyond a limit, and logged.
 
 They are counted in the database: a cache that is full or away must not take the limit off. An attempt is counted
-before it is checked, and taken back if it was right, so that many at once are no more than the limit. A browser
-that has logged in before is counted by itself: strangers' failures do not shut it out. Rows are as many as passwords
-can be checked within a window, and go when it has closed.
+before it is checked, and taken back if it was right, so that many at once are no more than the limit. A browser that
+has logged in before is counted by itself: strangers' failures do not shut it out.
 """
 
 import logging
+import re
+import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import F
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from newsletter.desk.accounts import browsers
 from newsletter.desk.models import FailureCount
 from newsletter.mail.characters import nfkc
 from newsletter.mail.tokens import digest
 from newsletter.publication import limits
+
+BROWSER_COOKIE = "desk_browser"
+BROWSER_LIFETIME = timedelta(days=400)  # browsers keep none longer: draft-ietf-httpbis-rfc6265bis section 5.5
+DESK_PATH = "/admin/"
+CLAIM = re.compile(r"(\d{1,18})\.([0-9a-f]{32})", re.ASCII)  # id of the user, id of the browser
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A browser in which `username` has logged in. id: 32 hex digits, the same for as long as the cookie lives."""
+
+    id: str
+    username: str
+
+
+def known_browser(request: HttpRequest) -> Browser | None:
+    """Return the browser that the cookie names; None if there is none, or it is forged, old or of a former password."""
+    claim = CLAIM.match(request.COOKIES.get(BROWSER_COOKIE, ""))
+    user = User.objects.filter(pk=int(claim[1]), is_active=True).first() if claim else None
+    found = user and _browser_id(request, user)
+    return Browser(found, user.get_username()) if user and found else None
+
+
+def is_known_browser(request: HttpRequest, user: User) -> bool:
+    """Return whether `user` has logged in with this browser since the password was last changed."""
+    return bool(_browser_id(request, user))
+
+
+def remember_browser(request: HttpRequest, response: HttpResponse, user: User) -> None:
+    """Give the browser its cookie, unless it carries a good one for `user`."""
+    if _browser_id(request, user):
+        return
+    response.set_signed_cookie(
+        BROWSER_COOKIE,
+        f"{user.pk}.{secrets.token_hex(16)}",
+        salt=_browser_salt(user),
+        max_age=BROWSER_LIFETIME,
+        path=DESK_PATH,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _browser_id(request: HttpRequest, user: User) -> str:
+    """Return the id of a browser in which `user` has logged in, else ""."""
+    signed = request.get_signed_cookie(BROWSER_COOKIE, default="", salt=_browser_salt(user), max_age=BROWSER_LIFETIME)
+    claim = CLAIM.fullmatch(signed or "")
+    return claim[2] if claim and int(claim[1]) == user.pk else ""
+
+
+def _browser_salt(user: User) -> str:
+    return f"newsletter.desk.accounts.browsers.{user.password}"
+
 
 FAILURES_MAX = 10  # of one name, network or browser, within a window
 WINDOW = timedelta(minutes=10)  # opens with the first failure
@@ -75,7 +132,7 @@ def _counted(request: HttpRequest | None, name: str | None) -> list[str]:
     network = limits.neighbourhood(limits.client_address(request)) if request else ""
     if name is None:
         return [digest("attempts", f"nameless {network}")]
-    browser = browsers.known(request) if request else None
+    browser = known_browser(request) if request else None
     if browser and fold(browser.username) == fold(name):
         return [digest("attempts", f"browser {browser.id}")]
     return [digest("attempts", f"network {network}"), _digest_of(name)]

@@ -1,34 +1,54 @@
-"""What readers will get of an issue, before it is sent: the preview. And the frame of all screens of an issue."""
+"""An issue before it is sent: the frame of its screens, its page, the preview, the rehearsal, test copies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import tasks
 from newsletter.delivery.free_slots import free_slots
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, Loss, Unfilled, digest_of
-from newsletter.delivery.letter.rendering import copy_for, freeze
-from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
+from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze
+from newsletter.delivery.letter.size import (
+    HTML_BYTES_MAX,
+    HTML_BYTES_WARN,
+    PART_BYTES_MAX,
+    encoded,
+    weigh,
+    weights_by_form,
+)
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
-from newsletter.issues.models import Issue, fetch_posts, neighbours
+from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, Standing
+from newsletter.delivery.models.rehearsals import digest_of as rehearsal_digest
+from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
+from newsletter.delivery.rehearsal.rehearse import MADE_UP, as_if, example_reader, send_test_copy
+from newsletter.delivery.rehearsal.rehearse import rehearse as rehearse_letter
+from newsletter.desk.audiences import segments, words_for
+from newsletter.desk.forms import TestCopyForm
+from newsletter.desk.rehearsals import about_readers
+from newsletter.desk.tasks import look_outside
+from newsletter.issues.models import Issue, IssueItem, fetch_posts, neighbours
 from newsletter.issues.years import with_minutes
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed
+from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
@@ -72,7 +92,6 @@ def in_words(at: datetime) -> str:
 
 
 def page(request: HttpRequest, template: str, issue: Issue, context: dict[str, Any]) -> HttpResponse:
-    """Return one of the screens of an issue, in the frame of the admin."""
     shared = {"issue": issue, "mailing": issue.mailings.defer("html", "text").order_by("pk").last()}
     return render(request, template, {**admin.site.each_context(request), **shared, **context})
 
@@ -91,8 +110,8 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
     issue = get_object_or_404(Issue, pk=pk)
     if tab not in TABS:
         raise Http404(tab)
-    shown = _shown(request, issue)
-    octets = _copy(request, shown).message().as_bytes()
+    shown = _preview_of(request, issue)
+    octets = _copy_for(request, shown).message().as_bytes()
     context = {
         "title": _("Preview"),
         "tab": tab,
@@ -111,14 +130,13 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
     return page(request, "desk/preview.html", issue, context)
 
 
-def _shown(request: HttpRequest, issue: Issue) -> Mailing:
+def _preview_of(request: HttpRequest, issue: Issue) -> Mailing:
     """Return what the preview shows: the issue as it is now, or as it was approved."""
     approved = issue.mailings.order_by("pk").last() if request.GET.get("of") == "approved" else None
     return approved or Mailing(issue=issue, **freeze(issue).columns())
 
 
-def _copy(request: HttpRequest, shown: Mailing) -> Mail:
-    """Build the copy that the reader named in the address would get."""
+def _copy_for(request: HttpRequest, shown: Mailing) -> Mail:
     _label, name, address = READERS.get(request.GET.get("reader", ""), READERS[""])
     return copy_for(shown, example_reader(address, name), ids=(shown.issue.number, 0))
 
@@ -127,8 +145,7 @@ def _copy(request: HttpRequest, shown: Mailing) -> Mail:
 @xframe_options_sameorigin
 @require_safe
 def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
-    """Return the HTML part itself, for the frame in the preview."""
-    mail = _copy(request, _shown(request, get_object_or_404(Issue, pk=pk)))
+    mail = _copy_for(request, _preview_of(request, get_object_or_404(Issue, pk=pk)))
     html = outbox.part(mail.message().as_bytes(), "html")
     scheme = request.GET.get("scheme", "")
     if media := {"light": NEVER_DARK, "dark": ALWAYS_DARK, "inverted": NEVER_DARK}.get(scheme):
@@ -140,7 +157,6 @@ def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
 @xframe_options_sameorigin
 @require_safe
 def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
-    """Return the page of the archive as it will be, for the frame in the preview."""
     issue = get_object_or_404(Issue, pk=pk)
     mailing = issue.mailings.open().first()
     [slot] = free_slots(Publication.objects.current(), timezone.now(), 1, issue=issue)
@@ -151,3 +167,186 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     around = {"older": older, "newer": newer}
     beside = {"corrections": issue.corrections.all(), "quotes": issue.quotes.all()}
     return render(request, "issues/issue.html", {"issue": issue} | around | beside)
+
+
+# --- What the page of an issue shows beside its fields ---
+
+
+UNSETTLED = {Standing.NONE, Standing.OUTDATED, Standing.RUNNING}  # until the rehearsal that runs by itself is over
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One form that a post can have in the mail. radio: of the form's field; size: bytes on their way, 0 if unknown."""
+
+    radio: Any
+    size: int = 0
+    minutes: int = 0
+
+
+def measure(issue: Issue, formset: Any) -> None:
+    """Give each row of a formset its `choices`: the forms of its post, with what each takes."""
+    publication = Publication.objects.current()
+    sizes = weights_by_form(issue, _posts_of(formset.rows))
+    for row, post in formset.rows:
+        row.choices = [_choice(radio, post, sizes, publication) for radio in row["form"]]
+
+
+def _posts_of(rows: Iterable[tuple[Any, Post | None]]) -> list[Post]:
+    keys = {post.pk for _row, post in rows if post}
+    return list(Post.objects.select_related("cover").prefetch_related("tags").filter(pk__in=keys))
+
+
+def _choice(radio: Any, post: Post | None, sizes: dict[int, dict[str, int]], publication: Publication) -> Choice:
+    if post is None or post.pk not in sizes:
+        return Choice(radio)
+    form = radio.data["value"]
+    minutes = post.reading_minutes(publication) if form == IssueItem.Form.FULL else 0
+    return Choice(radio, encoded(sizes[post.pk][form]), minutes)
+
+
+def letter_of(issue: Issue, now: datetime) -> dict[str, Any]:
+    letter = freeze(issue)
+    publication = Publication.objects.current()
+    in_full = issue.items.filter(form=IssueItem.Form.FULL).select_related("post").defer("post__body")
+    return rehearsal_of(issue, now, letter) | {
+        "letter": letter,
+        "weight": weigh(issue, letter),
+        "part_max": PART_BYTES_MAX,
+        "minutes": sum(item.post.reading_minutes(publication) for item in in_full),
+    }
+
+
+def rehearsal_of(issue: Issue, now: datetime, letter: FrozenLetter | None = None) -> dict[str, Any]:
+    """Return what the page says of the rehearsal; letter: the issue as it is frozen already."""
+    content_hash = (letter or freeze(issue)).content_hash
+    latest = Rehearsal.objects.latest_of(issue)
+    standing = latest.standing(rehearsal_digest(content_hash, ""), now) if latest else Standing.NONE
+    remarks = latest.remarks if latest and standing in {Standing.VALID, Standing.FAULTY} else []
+    grave = [one for one in remarks if one["level"] in {ERROR, WARNING}]
+    is_draft = issue.sent_at is None and not issue.mailings.open().exists()
+    return {
+        "rehearsal": latest,
+        "standing": standing,
+        "grave": sorted(grave, key=lambda one: one["level"] != ERROR),
+        "fine": len(remarks) - len(grave),
+        "comes_by_itself": is_draft and standing in UNSETTLED and issue.items.exists(),
+    }
+
+
+# --- The rehearsal ---
+
+
+UNBEGUN = {Standing.NONE, Standing.OUTDATED, Standing.STUCK}  # nothing works at a rehearsal of the letter as it is
+FRESH_SECONDS = 2  # until the page asks again while a worker looks outside
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def rehearse(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show what the last rehearsal found, and how far it is; a POST begins another."""
+    issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
+    asked = request.POST.get("segment") or request.GET.get("segment", "")
+    segment = asked if asked in segments() else ""
+    if request.method == "POST":
+        start(issue, segment, now)
+        query = f"?{urlencode({'segment': segment})}" if segment else ""
+        return redirect(reverse("admin:issue_rehearsal", args=[pk]) + query)
+    latest = Rehearsal.objects.latest_of(issue, segment)
+    standing = Rehearsal.objects.standing(issue, segment, as_if(issue, segment, now).content_hash, now)
+    context = {
+        "title": _("Rehearsal"),
+        "rehearsal": latest,
+        "standing": standing,
+        "segment": segment,
+        "segment_in_words": words_for(segment),
+        "segments": segments(),
+    }
+    response = page(request, "desk/rehearsal.html", issue, context)
+    if standing == Standing.RUNNING:  # a header, as on the page of a mailing
+        response.headers["Refresh"] = str(FRESH_SECONDS)
+    return response
+
+
+@require_safe
+def dot(request: HttpRequest, pk: int) -> HttpResponse:
+    issue = get_object_or_404(Issue, pk=pk)
+    return render(request, "admin/issues/issue/_rehearsal.html", rehearsal_of(issue, timezone.now()) | {"issue": issue})
+
+
+def begin_if_needed(issue: Issue, segment: str, content_hash: str, now: datetime) -> Standing:
+    """Begin a rehearsal unless one stands for the letter as it is, or is under way; return what it is worth now."""
+    standing = Rehearsal.objects.standing(issue, segment, content_hash, now)
+    if standing not in UNBEGUN:
+        return standing
+    start(issue, segment, now)
+    return Standing.RUNNING
+
+
+def start(issue: Issue, segment: str, now: datetime) -> Rehearsal:
+    """Look at everything that is here at once, keep it, and let a worker look outside."""
+    mailing = as_if(issue, segment, now)
+    report = rehearse_letter(mailing, now)
+    found = Rehearsal.objects.create(
+        issue=issue,
+        segment=segment,
+        digest=rehearsal_digest(mailing.content_hash, segment),
+        started_at=now,
+        told_at=now,
+        remarks=[asdict(one) for one in (*about_readers(issue, segment, now), *report.remarks)],
+        copies=report.copies,
+        links=report.links,
+    )
+    wake(look_outside, found.pk)
+    return found
+
+
+# --- Test copies ---
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def test_copy(request: HttpRequest, pk: int) -> HttpResponse:
+    """Send the issue, as it is now, to the author's own addresses, and say what the provider answered."""
+    issue = get_object_or_404(Issue, pk=pk)
+    own = getattr(request.user, "email", "") or Publication.objects.current().sender_email
+    form = TestCopyForm(request.POST or None, initial={"addresses": own})
+    if form.is_valid():
+        for address in form.cleaned_data["addresses"]:
+            level, text = _send_one(issue, address)
+            is_kept = level == messages.SUCCESS and settings.MAILERS["bulk"]["BACKEND"] == outbox.BACKEND
+            messages.add_message(request, level, _kept(address, request.user) if is_kept else text)
+        return redirect("admin:issue_test", pk)
+    return page(request, "desk/test_copy.html", issue, {"title": _("Test copy"), "form": form})
+
+
+def _kept(address: str, user: Any) -> str:
+    """Say that the copy lies in the outbox, with the way there for who may read it."""
+    text = _("%(address)s: no mail server is set, so the test copy lies in the outbox here. Nothing has left.")
+    text = text % {"address": address}
+    if not user.has_perm("publication.see_mail"):
+        return text
+    return format_html('{} <a href="{}">{}</a>', text, reverse("mail:outbox"), _("Open the outbox"))
+
+
+def _send_one(issue: Issue, address: str) -> tuple[int, str]:
+    """Send one test copy; return a message's level and words."""
+    try:
+        outcome = send_test_copy(issue, address)
+    except (ProviderAway, ProviderRefuses) as problem:
+        text = _("%(address)s: nothing was sent, because the mail server does not take it: %(answer)s")
+        return messages.ERROR, text % {"address": address, "answer": problem}
+    facts = {"address": address, "answer": outcome.reply or outcome.provider_id or "OK"}
+    return ANSWERS[outcome.answer][0], str(ANSWERS[outcome.answer][1]) % facts
+
+
+ANSWERS = {
+    Answer.SENT: (
+        messages.SUCCESS,
+        gettext_lazy("%(address)s: the mail server has accepted the test copy. It answered: %(answer)s"),
+    ),
+    Answer.FAILED: (messages.ERROR, gettext_lazy("%(address)s: the mail server refused it: %(answer)s")),
+    Answer.DEFERRED: (messages.WARNING, gettext_lazy("%(address)s: not now, says the mail server: %(answer)s")),
+    Answer.UNCERTAIN: (
+        messages.WARNING,
+        gettext_lazy("%(address)s: handed over, but no answer came back. It may or may not arrive. %(answer)s"),
+    ),
+}

@@ -1,14 +1,112 @@
-"""What became of each copy of a mailing, a list for each state."""
+"""What became of the copies of a mailing: a list for each state, a CSV file, and how they divide."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import F, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.ledger import copies, uncertain
+from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
+from newsletter.delivery.models.breakdowns import REST
+from newsletter.delivery.results.reasons import REASONS
+from newsletter.desk.issues.actions import message_id_of
 from newsletter.desk.issues.composer import page
-from newsletter.desk.issues.decisions import message_id_of
+from newsletter.mail.replies import Verdict
+from subscribers.exporting import download, moment, safe_lines
+
+State = Delivery.State
+COLUMNS: dict[State, tuple[str, Any]] = {
+    State.QUEUED: ("queued", gettext_lazy("waiting")),
+    State.SENT: ("sent", gettext_lazy("sent")),
+    State.DEFERRED: ("deferred", gettext_lazy("deferred")),
+    State.FAILED: ("failed", gettext_lazy("failed")),
+    State.UNCERTAIN: ("uncertain", gettext_lazy("uncertain")),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a domain; name: by which a script finds it."""
+
+    name: str
+    label: Any
+    count: int
+
+    @property
+    def shown(self) -> str:
+        return f"{self.count:,}"
+
+
+@dataclass(frozen=True)
+class Domain:
+    name: str
+    cells: tuple[Cell, ...]
+
+
+def breakdown_of(mailing: Mailing) -> Breakdown | None:
+    """Return what was counted of a mailing; None before the first count. One of `progress.followed` has it at hand."""
+    try:
+        return mailing.breakdown
+    except Breakdown.DoesNotExist:
+        return None
+
+
+def domains(found: Breakdown | None) -> list[Domain]:
+    """Return the largest domains, and the others as one; [] if nothing was counted, or there is only one."""
+    if found is None:
+        return []
+    sizes = {name: sum(numbers) for name, numbers in found.by_domain.items()}
+    names = [name for name in [*found.domains, REST] if sizes.get(name)]
+    return [_domain(place, name, found.by_domain[name]) for place, name in enumerate(names)] if len(names) > 1 else []
+
+
+def _domain(place: int, name: str, numbers: list[int]) -> Domain:
+    cells = (Cell(f"domain-{place}-{key}", label, numbers[state]) for state, (key, label) in COLUMNS.items())
+    return Domain(name or _("all others"), tuple(cells))
+
+
+# --- Why copies failed ---
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why some copies failed, and what can be done. leads_to: the name of the desk's page for it, if there is one."""
+
+    title: str
+    advice: str
+    count: int = 0
+    leads_to: str = ""
+
+
+LEADS_TO = {Verdict.POLICY: "admin:settings_sender", Verdict.OURS: "admin:settings_sender"}
+
+
+def reasons(found: Breakdown | None) -> list[Reason]:
+    """Return why copies failed, the most frequent first."""
+    counts: Mapping[str, int] = found.by_verdict if found else {}
+    known = ((Verdict(name), count) for name, count in counts.items() if count)
+    return [_reason(one, count) for one, count in sorted(known, key=lambda pair: -pair[1])]
+
+
+def _reason(one: Verdict, count: int) -> Reason:
+    title, advice = REASONS[one]
+    return Reason(str(title), str(advice), count, LEADS_TO.get(one, ""))
+
+
+def figures(found: Breakdown | None) -> Iterator[tuple[str, str]]:
+    """Yield what is shown of each domain, by the name of its place."""
+    for domain in domains(found):
+        yield from ((cell.name, cell.shown) for cell in domain.cells)
+
+
+# --- A list for each state ---
+
 
 PER_PAGE = 50  # deliveries
 
@@ -20,7 +118,7 @@ def deliveries(request: HttpRequest, pk: int, state: str) -> HttpResponse:
     if state not in WHERE:
         raise Http404(state)
     after = request.GET.get("after", "")
-    rows, following = _rows(found, state, int(after) if after.isdecimal() and len(after) < 10 else -1)
+    rows, following = _rows_in(found, state, int(after) if after.isdecimal() and len(after) < 10 else -1)
     context = {
         "title": Delivery.State[state.upper()].label,
         "mailing": found,
@@ -47,8 +145,7 @@ WHERE = {
 }
 
 
-def _rows(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int | None]:
-    """Return the copies in `state` behind number `after`, and the number behind which the next page begins."""
+def _rows_in(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int | None]:
     may_hold = found.batches.filter(WHERE[state], hi__gt=after + 1).order_by("no")
     batches = list(may_hold.values_list("lo", "hi")[:PER_PAGE])
     if not batches:
@@ -61,3 +158,30 @@ def _rows(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int |
     if len(rows) > PER_PAGE:
         return rows[:PER_PAGE], rows[PER_PAGE - 1].seq
     return rows, batches[-1][1] - 1 if len(batches) == PER_PAGE else None
+
+
+# --- As a file ---
+
+
+CSV_COLUMNS = ("number", "email", "state", "tries", "sent_at", "words")
+STATES: dict[str, tuple[Q, frozenset[int]]] = {
+    "all": (Q(), frozenset()),
+    "failed": (Q(failed__gt=0), frozenset({int(Delivery.State.FAILED)})),
+}
+
+
+@require_safe
+def as_csv(request: HttpRequest, pk: int, which: str) -> StreamingHttpResponse:
+    """Stream the copies of a mailing; which: "failed" or "all"."""
+    if which not in STATES:
+        raise Http404(which)
+    found = get_object_or_404(Mailing.objects.select_related("issue").only("issue__number"), pk=pk)
+    name = f"issue-{found.issue.number}-mailing-{pk}-{which}.csv"
+    return download(safe_lines(CSV_COLUMNS, _csv_rows(found, which)), name)
+
+
+def _csv_rows(mailing: Mailing, which: str) -> Iterator[list[object]]:
+    batches, states = STATES[which]
+    for copy in copies.of(mailing, batches=batches, states=states):
+        state = Delivery.State(copy.state).name.lower()
+        yield [copy.seq, copy.email, state, copy.attempts, moment(copy.sent_at), copy.reply]

@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
-from django.http import QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from newsletter.delivery.models import Batch, Feedback, Mailing
+from newsletter.desk.next_issue import in_the_making
+from newsletter.issues.assembly import take_in
 from newsletter.issues.models import Issue, IssueQuerySet
+from newsletter.posts.models import Post
+from newsletter.publication.changes import Change
 from subscribers.models import Movement, movements
 
 OPEN_MAX = 20  # rows above the year
@@ -124,3 +134,34 @@ def _readers(issues: list[Issue], now: datetime) -> dict[int, Movement]:
 def _helpful(issues: list[Issue]) -> dict[int, int]:
     given = Feedback.objects.filter(issue__in=issues, answer=Feedback.Answer.HELPFUL).order_by()
     return dict(given.values_list("issue").annotate(Count("pk")))
+
+
+# --- A press that puts a post into an issue ---
+
+
+@require_POST
+def put_in(request: HttpRequest, pk: int, post_pk: int) -> HttpResponse:
+    """Put a post that has a date at the end of an issue; say where it is if it is in one already."""
+    issue = get_object_or_404(Issue, pk=pk)
+    post = get_object_or_404(Post.objects.filter(published_at__isnull=False), pk=post_pk)
+    back = redirect("admin:index") if "today" in request.POST else redirect("admin:posts_post_change", post.pk)
+    if found := post.issues.order_by("number").first():
+        _say(request, messages.INFO, _("“{post}” is in {issue} already."), post, found)
+    elif post.is_unlisted:
+        text = _("Nothing was changed: “{post}” is unlisted, and the archive shows all posts of {issue}.")
+        _say(request, messages.WARNING, text, post, issue)
+    elif not in_the_making().filter(pk=issue.pk).exists():
+        _say(request, messages.WARNING, _("Nothing was changed: {issue} is scheduled or sent by now."), post, issue)
+    elif take_in(issue, post):
+        Change.objects.log(Change.What.CHANGED, [issue], {"put_in": [str(post)]})
+        _say(request, messages.SUCCESS, _("“{post}” is in {issue} now."), post, issue)
+        if "today" not in request.POST:  # its author goes on with the issue
+            return redirect("admin:issues_issue_change", issue.pk)
+    return back
+
+
+def _say(request: HttpRequest, level: int, text: str, post: Post, issue: Issue) -> None:
+    """Leave a message in which the number of the issue leads to its page."""
+    number = _("issue %(number)s") % {"number": issue.number}
+    link = format_html('<a href="{}">{}</a>', reverse("admin:issues_issue_change", args=[issue.pk]), number)
+    messages.add_message(request, level, format_html(text, post=post, issue=link))

@@ -1,26 +1,243 @@
-"""One mailing on its way: its progress, with what the author can do about it."""
+"""One mailing on its way: how far it is in words and figures, with what the author can do about it."""
 
 import json
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.links.counting import followed
-from newsletter.delivery.models import Breakdown, Mailing
+from newsletter.delivery.links.counting import followed as followed_links
+from newsletter.delivery.models import Breakdown, Counts, Mailing
+from newsletter.delivery.models.history import Step
 from newsletter.delivery.planning.obstacles import can_be_corrected, copies_are_gone, obstacles_of
 from newsletter.delivery.readers import withholding
-from newsletter.desk.issues import audit, breakdowns, progress, results
+from newsletter.desk.issues import audit, copies, results
 from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, WITHOUT_WAITING, provider, readers
 from newsletter.desk.issues.composer import page
+from newsletter.desk.templatetags.calendar_days import days_until
+
+SLOW = 0.1  # copies a second; fewer are not told as a rate
+LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds until the page asks again
+State = Mailing.State
+ENDS = {Step.What.PAUSED, Step.What.FINISHED, Step.What.CANCELLED}  # of the time in which copies are sent
+WAITS = {  # what a wait is called, by its largest unit; a script counts on with the same words
+    "days": gettext_lazy("{d} days"),
+    "hours": gettext_lazy("{h} h {m} min"),
+    "minutes": gettext_lazy("{m} min {s} s"),
+    "seconds": gettext_lazy("{s} s"),
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of a mailing: of which name in Counts, and where its copies are listed."""
+
+    name: str
+    label: Any
+    count: int
+    listed: str = ""
+    is_bad: bool = False
+
+    @property
+    def shown(self) -> str:
+        return number(self.count)
+
+
+def number(count: int) -> str:
+    return f"{count:,}"
+
+
+def figures(counts: Counts) -> list[Figure]:
+    return [
+        Figure("queued", _("waiting"), counts.queued - counts.deferred, "queued"),
+        Figure("sending", _("being handed over"), counts.sending),
+        Figure("sent", _("sent"), counts.sent, "sent"),
+        Figure("deferred", _("deferred"), counts.deferred, "deferred"),
+        Figure("failed", _("failed"), counts.failed, "failed", is_bad=counts.failed > 0),
+        Figure("uncertain", _("uncertain"), counts.uncertain, "uncertain", is_bad=counts.uncertain > 0),
+        Figure("skipped", _("skipped"), counts.skipped, "skipped"),
+    ]
+
+
+def wait_in_words(left: timedelta) -> str:
+    """Return how long that is: to the second below an hour, and never nothing."""
+    seconds = max(1, round(left.total_seconds()))
+    minutes, hours = seconds // 60, seconds // 3600
+    unit = "days" if hours >= 48 else "hours" if hours else "minutes" if minutes else "seconds"
+    return str(WAITS[unit]).format(d=hours // 24, h=hours, m=minutes % 60, s=seconds % 60)
+
+
+def wait_until(at: datetime, now: datetime) -> str:
+    """Return how long it is until `at`: from 48 hours on in days of the calendar, as today's page counts them."""
+    left = at - now
+    days = str(WAITS["days"]).format(d=_days_until(at, now))
+    return days if left >= timedelta(hours=48) else wait_in_words(left)
+
+
+def _days_until(at: datetime, now: datetime) -> int:
+    return days_until(at, ZoneInfo(timezone.get_current_timezone_name()), now)
+
+
+def followed() -> QuerySet[Mailing]:
+    """Return the mailings with what `answer` has to know of them, by one query: it is asked each second or two."""
+    last = Subquery(Step.objects.filter(mailing=OuterRef("pk")).order_by("-pk").values("pk")[:1])
+    return Mailing.objects.select_related("breakdown").defer("html", "text").annotate(last_step=last)
+
+
+def shape(mailing: Any, breakdown: Breakdown | None, now: datetime) -> str:
+    """Return what changes when the page has to say something else than other numbers. mailing: of `followed`."""
+    times = (at.timestamp() if at else 0 for at in (mailing.send_at, mailing.retry_at))
+    last = (mailing.state, mailing.last_step, mailing.counted_at is not None)
+    parts = (*last, *times, mailing.content_hash[:8], len(mailing.reason))
+    domains = len(copies.domains(breakdown))
+    return ".".join(map(str, (*parts, int(mailing.send_at <= now), domains)))
+
+
+def again_in(mailing: Mailing, now: datetime) -> float:
+    """Return after how many seconds to ask again; 0 when nothing is to come."""
+    if mailing.state == State.SENDING:
+        return LIVELY
+    if mailing.state == State.SCHEDULED:
+        left = mailing.send_at - now
+        return LIVELY if left < timedelta(minutes=2) else SOON if left < timedelta(hours=1) else IDLE
+    is_settled = mailing.counted_at is not None or mailing.planned_at is None
+    return 0 if mailing.state != State.PAUSED and is_settled else SOON
+
+
+def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
+    """Return what a page that is open has to know: figures, and its shape. mailing: of `followed`."""
+    breakdown = copies.breakdown_of(mailing)
+    shown = {one.name: one.shown for one in figures(counts)} | {"total": number(counts.total)}
+    return {
+        "shape": shape(mailing, breakdown, now),
+        "state": mailing.get_state_display(),
+        "is_sending": mailing.state == State.SENDING,
+        "figures": shown | dict(copies.figures(breakdown)),
+        "bad": [one.name for one in figures(counts) if one.is_bad],
+        "finished": counts.finished,
+        "total": counts.total,
+        "starts_in": (mailing.send_at - now).total_seconds() if mailing.state == State.SCHEDULED else None,
+        "starts_in_days": _days_until(mailing.send_at, now),
+        "again_in": again_in(mailing, now),
+    }
+
+
+# --- How fast ---
+
+
+def pace(mailing: Mailing, counts: Counts, steps: Iterable[Step], now: datetime) -> str:
+    """Return how fast it goes and how long it may still take; "" while that cannot be said.
+
+    It is the average of the time in which copies were sent. A script puts that of the last seconds in its place.
+    """
+    is_moving = mailing.state == State.SENDING and counts.finished
+    seconds = sending_seconds(steps, now) if is_moving else 0
+    if seconds <= 0:
+        return ""
+    rate = counts.finished / seconds
+    minutes = round((counts.total - counts.finished) / rate / 60)
+    left = _("about {n} min left").format(n=number(minutes)) if minutes else _("less than a minute left")
+    shown = number(round(rate)) if rate >= 10 else f"{rate:.1f}"
+    return left if rate < SLOW else f"{_('{n} a second').format(n=shown)} · {left}"
+
+
+def sending_seconds(steps: Iterable[Step], now: datetime) -> float:
+    """Return for how long copies were sent so far. steps: of one mailing, oldest first."""
+    seconds, since, has_begun = 0.0, None, False
+    for step in steps:
+        has_begun = has_begun or step.what == Step.What.BEGUN  # it may be paused and resumed before
+        if has_begun and step.what in {Step.What.BEGUN, Step.What.RESUMED}:
+            since = since or step.at
+        elif step.what in ENDS and since:
+            seconds, since = seconds + (step.at - since).total_seconds(), None
+    return seconds + ((now - since).total_seconds() if since else 0)
+
+
+# --- The sentence on top ---
+
+
+def lead(mailing: Mailing, counts: Counts, now: datetime, readers: int = 0) -> SafeString:
+    """Return in one sentence what is so now; a script keeps its numbers up to date.
+
+    readers: who would get it if it left now; 0 if that is not known.
+    """
+    what = named(mailing.issue.number, is_correction=mailing.kind == Mailing.Kind.CORRECTION)
+    if mailing.state == State.SCHEDULED:
+        return _scheduled(mailing, what, now, readers)
+    if mailing.state == State.PAUSED:
+        return format_html("{}", _paused(mailing, what))
+    sentences = {
+        State.SENDING: _("{what}: {sent} of {total} sent."),
+        State.SENT: _("{what} is finished: {sent} of {total} sent."),
+        State.CANCELLED: _("{what} is cancelled: {sent} of {total} sent, and nobody else gets it."),
+    }
+    if mailing.planned_at is None:
+        return format_html("{}", _("%(what)s was cancelled before any mail left.") % {"what": what})
+    sent, total = _counted("sent", counts.sent), _counted("total", counts.total)
+    return format_html(sentences[State(mailing.state)], what=what, sent=sent, total=total)
+
+
+def named(number: int, *, is_correction: bool) -> str:
+    """Return what a mailing carries, as the beginning of a sentence."""
+    words = _("The correction of issue %(number)s") if is_correction else _("Issue %(number)s")
+    return words % {"number": number}
+
+
+def _counted(name: str, count: int) -> SafeString:
+    return format_html('<span data-figure="{}">{}</span>', name, number(count))
+
+
+def _scheduled(mailing: Mailing, what: str, now: datetime, readers: int) -> SafeString:
+    if mailing.send_at <= now:
+        return format_html("{}", _("Its time has come: a worker begins within seconds."))
+    wait = format_html('<span role="timer" data-countdown>{}</span>', wait_until(mailing.send_at, now))
+    if not readers:
+        return format_html(_("{what} leaves in {wait}. A cancel now reaches nobody."), what=what, wait=wait)
+    text = ngettext(
+        "{what} leaves in {wait} to {readers} reader, and can still be cancelled.",
+        "{what} leaves in {wait} to {readers} readers, and can still be cancelled.",
+        readers,
+    )
+    return format_html(text, what=what, wait=wait, readers=number(readers))
+
+
+def _paused(mailing: Mailing, what: str) -> str:
+    if mailing.paused_by == Mailing.Cause.AUTHOR:
+        return mailing.why_paused
+    facts = {"what": what, "cause": mailing.get_paused_by_display()}
+    return _("%(what)s is stopped: %(cause)s.") % facts if facts["cause"] else _("%(what)s is paused.") % facts
+
+
+def words_for_script() -> Iterator[tuple[str, str]]:
+    """Yield what the script says, by name: it has no words of its own."""
+    yield from ((unit, str(words)) for unit, words in WAITS.items())
+    yield "due", _("a moment")
+    yield "rate", _("{n} a second")
+    yield "minutes-left", _("about {n} min left")
+    yield "soon", _("less than a minute left")
+    yield "changed", _("Now it is {state}. What can be done now is shown once the buttons are left alone.")
+    yield "away", _("The desk does not answer. The figures are those of {time}; this page goes on trying by itself.")
+    yield "back", _("The desk answers again.")
+    yield "logged-out", _("The figures are those of {time}: this page may not ask any more. Load it again.")
+
+
+# --- The page ---
+
 
 NEXT: dict[str, str] = {
     Mailing.State.SCHEDULED: "cancel",
@@ -32,7 +249,7 @@ NEXT: dict[str, str] = {
 def mailing(request: HttpRequest, pk: int) -> HttpResponse:
     """Show how far it is; a script keeps that up to date."""
     found, now = _found(pk), timezone.now()
-    context = _shown(request, found, now) | {"title": _("Mailing"), "words": list(progress.words_for_script())}
+    context = _shown(request, found, now) | {"title": _("Mailing"), "words": list(words_for_script())}
     context["answer_for_script"] = json.dumps(context["answer"])
     return page(request, "desk/mailing.html", found.issue, context)
 
@@ -40,35 +257,34 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def moving(request: HttpRequest, pk: int) -> JsonResponse:
     """Return the figures, for a page that is open; and its parts, if they say something else by now."""
-    found, now = get_object_or_404(progress.followed(), pk=pk), timezone.now()
-    answer = progress.answer(found, found.counts(), now)
-    if request.GET.get("shape") != answer["shape"]:
+    found, now = get_object_or_404(followed(), pk=pk), timezone.now()
+    news = answer(found, found.counts(), now)
+    if request.GET.get("shape") != news["shape"]:
         context = _shown(request, found, now) | {"issue": found.issue}
-        answer["html"] = render_to_string("desk/_mailing.html", context, request)
-    return JsonResponse(answer)
+        news["html"] = render_to_string("desk/_mailing.html", context, request)
+    return JsonResponse(news)
 
 
 def _found(pk: int) -> Mailing:
-    return get_object_or_404(progress.followed().select_related("issue"), pk=pk)
+    return get_object_or_404(followed().select_related("issue"), pk=pk)
 
 
 def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
-    """Return what the parts of the page show."""
     may_send, counts = request.user.has_perm("issues.send_issue"), found.counts()
-    breakdown = breakdowns.of(found)
+    breakdown = copies.breakdown_of(found)
     return {
         "mailing": found,
         "counts": counts,
-        "figures": progress.figures(counts),
-        "lead": progress.lead(found, counts, now, readers(found, now)),
-        "answer": progress.answer(found, counts, now),
-        "pace": progress.pace(found, counts, found.steps.order_by("pk"), now),
+        "figures": figures(counts),
+        "lead": lead(found, counts, now, readers(found, now)),
+        "answer": answer(found, counts, now),
+        "pace": pace(found, counts, found.steps.order_by("pk"), now),
         "result": results.of(found, now),
-        "links": followed(found) if found.counts_links and found.planned_at else (),
+        "links": followed_links(found) if found.counts_links and found.planned_at else (),
         "reasons": _reasons(found, breakdown),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and can_be_corrected(found.issue),
-        "domains": breakdowns.domains(breakdown),
-        "domain_columns": [label for _name, label in breakdowns.COLUMNS.values()],
+        "domains": copies.domains(breakdown),
+        "domain_columns": [label for _name, label in copies.COLUMNS.values()],
         "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
         "obstacles": obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
@@ -83,9 +299,9 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
     }
 
 
-def _reasons(found: Mailing, breakdown: Breakdown | None) -> list[breakdowns.Reason]:
+def _reasons(found: Mailing, breakdown: Breakdown | None) -> list[copies.Reason]:
     """Return why copies failed, once nothing moves: an open page is told numbers, not this."""
-    return [] if found.state == Mailing.State.SENDING else breakdowns.reasons(breakdown)
+    return [] if found.state == Mailing.State.SENDING else copies.reasons(breakdown)
 
 
 def _withheld_at(found: Mailing) -> datetime | None:

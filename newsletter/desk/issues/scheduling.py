@@ -1,6 +1,6 @@
-"""From a composed issue to its readers: what will happen, and the press that schedules it.
+"""From a composed issue to its readers: what will happen, and the press that schedules it; the same for a correction.
 
-The same form stands on a page of its own and in a dialog over the issue, which asks for it with `?dialog`.
+The form of an issue stands on a page of its own and in a dialog over the issue, which asks for it with `?dialog`.
 """
 
 from datetime import datetime
@@ -15,16 +15,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery.letter.losses import losses
-from newsletter.delivery.letter.rendering import FrozenLetter, freeze
+from newsletter.delivery.letter.losses import Loss, Unfilled, losses
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze, subject_line
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles, was_sent_to_all
+from newsletter.delivery.planning.audience import copies
+from newsletter.delivery.planning.obstacles import PlanningError, obstacles, obstacles_to_correcting, was_sent_to_all
 from newsletter.desk.audiences import Audience, audience_of, segments, spread_of, words_for
-from newsletter.desk.forms import WhenForm
-from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
-from newsletter.desk.issues.rehearsing import UNBEGUN, begin_if_needed
+from newsletter.desk.forms import CorrectionForm, WhenForm
+from newsletter.desk.issues.composer import UNBEGUN, begin_if_needed, in_question, in_words, page, wake_up
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication
@@ -145,7 +145,6 @@ def _asked_of(form: WhenForm, issue: Issue, now: datetime) -> tuple[Audience, bo
 def _what_will_happen(
     issue: Issue, letter: FrozenLetter, form: WhenForm, audience: Audience, now: datetime
 ) -> dict[str, Any]:
-    """Return everything that the author should know before they send."""
     publication = Publication.objects.current()
     at = form.send_at or form.begins if form.is_bound else form.proposed
     items = list(issue.items.select_related("post").defer("post__body"))
@@ -169,3 +168,54 @@ def _what_will_happen(
         "to_read_again": issue.to_read_again(publication),
         "has_been_sent": was_sent_to_all(issue),
     }
+
+
+# --- A correction ---
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def correct(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask what was wrong; one POST approves the correction, which leaves when its hold has passed."""
+    issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
+    form, lost = CorrectionForm(request.POST or None), list[Loss | Unfilled]()
+    if under_way := issue.mailings.open().first():
+        return _correction_approved(request, under_way, now)
+    if form.is_valid():
+        note = form.cleaned_data["note"]
+        letter = freeze(issue, note)
+        lost += losses(issue, letter, note)
+        if form.knows(lost) and (mailing := _approve_correction(form, issue, letter, now)):
+            return _correction_approved(request, mailing, now)
+    context = {
+        "title": _("Correction"),
+        "form": form,
+        "subject": subject_line(issue, Publication.objects.current(), is_correction=True),
+        "count": copies(issue),
+        "hold_minutes": Publication.objects.current().hold_minutes,
+        "obstacles": obstacles_to_correcting(issue, "a note"),
+        **in_question(lost),
+    }
+    return page(request, "desk/correction.html", issue, context)
+
+
+def _approve_correction(form: CorrectionForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
+    """Approve the correction; add an error to `form` and return None if there is nothing to correct."""
+    hold, said = approving.hold_of(Publication.objects.current()), form.cleaned_data
+    try:
+        return approving.correct(
+            issue, note=said["note"], send_at=None, now=now, hold=hold, acknowledged=said["unshown"], letter=letter
+        )
+    except PlanningError as problem:
+        form.add_error(None, str(problem))
+        return None
+
+
+def _correction_approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResponse:
+    """Go to the mailing's page; say whether it was this request that approved it."""
+    if mailing.approved_at == now:
+        wake_up()
+        text = _("The correction is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
+        messages.success(request, text % {"time": in_words(mailing.send_at)})
+    elif request.method == "POST":
+        messages.warning(request, _("A mailing of this issue was approved before. Nothing was changed now."))
+    return redirect("admin:mailing", mailing.pk)

@@ -1,11 +1,13 @@
-"""What an author does to one reader, from the reader's page: each act is a line of the story, with its reason."""
+"""What an author does to one reader, from the reader's page: acts, each with its reason, and notes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,11 +18,109 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from newsletter.desk import rights
-from newsletter.desk.readers.forms import PauseForm, ReasonForm, TagForm
+from newsletter.desk.models import Errand
 from newsletter.publication import changes
 from subscribers import acting
 from subscribers.acting import End, Ends, Occasion
-from subscribers.models import Subscriber, Suppression
+from subscribers.addresses import one_line
+from subscribers.forms import PAUSE_DAYS_MAX
+from subscribers.models import Note, Subscriber, Suppression, Tag
+from subscribers.models.consents import REASON_LENGTH
+from subscribers.models.notes import LENGTH_MAX
+from subscribers.models.tags import TAGS_LENGTH_MAX, split_tags
+
+# --- What is typed ---
+
+
+Kind = Errand.Kind
+
+
+class ReasonForm(forms.Form):
+    """Why something is done; it stands in the story of each reader."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        label_suffix="",
+        max_length=REASON_LENGTH,
+        required=False,
+        help_text=gettext_lazy("For yourself: it stands in the story of each reader."),
+    )
+
+    def clean_reason(self) -> str:
+        return one_line(self.cleaned_data["reason"])
+
+    def options(self) -> dict[str, Any]:
+        """Return what was typed, as an errand keeps it."""
+        return self.cleaned_data
+
+
+class TagForm(ReasonForm):
+    tag = forms.CharField(
+        label=gettext_lazy("Tag"),
+        label_suffix="",
+        max_length=TAGS_LENGTH_MAX,
+        widget=forms.TextInput({"list": "known-tags"}),
+    )
+    field_order = ("tag", "reason")
+
+    def clean_tag(self) -> str:
+        names = split_tags(one_line(self.cleaned_data["tag"]))
+        if len(names) != 1:
+            raise ValidationError(gettext_lazy("Type one tag, without a comma."))
+        return names[0]
+
+
+class UntagForm(ReasonForm):
+    tag = forms.ChoiceField(
+        label=gettext_lazy("Tag"), label_suffix="", choices=lambda: [(name, name) for name in Tag.objects.in_use()]
+    )
+    field_order = ("tag", "reason")
+
+
+class PauseForm(ReasonForm):
+    until_on = forms.DateField(
+        label=gettext_lazy("Paused until"),
+        label_suffix="",
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        help_text=gettext_lazy("On this day letters come again."),
+        error_messages={"invalid": gettext_lazy("This is not a date. Write it like 2027-01-31.")},
+    )
+    field_order = ("until_on", "reason")
+
+    def clean_until_on(self) -> date:
+        day: date = self.cleaned_data["until_on"]
+        if day <= timezone.localdate():
+            raise ValidationError(gettext_lazy("Choose a day after today."))
+        if day > timezone.localdate() + timedelta(days=PAUSE_DAYS_MAX):
+            raise ValidationError(gettext_lazy("A pause lasts a year at most."))
+        return day
+
+    def until(self) -> datetime:
+        return timezone.make_aware(datetime.combine(self.cleaned_data["until_on"], time()))
+
+    def options(self) -> dict[str, Any]:
+        return {"until": self.until().isoformat(), "reason": self.cleaned_data["reason"]}
+
+
+class NothingForm(forms.Form):
+    """Of an export: there is nothing to say."""
+
+    def options(self) -> dict[str, Any]:
+        return {}
+
+
+FORMS: dict[str, type[ReasonForm] | type[NothingForm]] = {
+    Kind.TAG: TagForm,
+    Kind.UNTAG: UntagForm,
+    Kind.PAUSE: PauseForm,
+    Kind.UNSUBSCRIBE: ReasonForm,
+    Kind.SUPPRESS: ReasonForm,
+    Kind.EXPORT: NothingForm,
+}
+
+
+# --- Acts ---
+
 
 LIFTS = ("lift", "ask_back", "reopen")
 
@@ -134,7 +234,6 @@ class Offer:
 
 
 def offers(reader: Subscriber, user: Any) -> Iterator[Offer]:
-    """Yield what may be done to a reader now."""
     tags = reader.tag_names
     barred = Suppression.objects.filter(address_hash=reader.address_hash).first()
     way_back = _way_back(barred, reader) if barred else ""
@@ -168,7 +267,6 @@ def _way_back(barred: Suppression, reader: Subscriber) -> str:
 
 @require_POST
 def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    """Do one thing to a reader, and say what came of it on their page."""
     if name not in ACTS:
         raise Http404(name)
     rights.require(request, *ACTS[name].rights)
@@ -183,7 +281,6 @@ def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 
 
 def done(reader: Subscriber, act: Act, form: ReasonForm) -> Ends:
-    """Do what a valid form says to a reader; return what came of it."""
     occasion = Occasion(timezone.now(), by=changes.current_actor().by, reason=form.cleaned_data["reason"])
     with transaction.atomic():
         return act.do(reader.pk, form, occasion)
@@ -194,3 +291,32 @@ def _report(request: HttpRequest, act: Act, ends: Ends) -> None:
         messages.success(request, str(act.done))
     else:
         messages.info(request, str(NOT_DONE[next(iter(ends))]))
+
+
+# --- Notes ---
+
+
+class NoteForm(forms.Form):
+    text = forms.CharField(max_length=LENGTH_MAX, widget=forms.Textarea({"rows": 3}))
+
+    def clean_text(self) -> str:
+        """Return the lines without signs that turn the words beside them."""
+        return "\n".join(one_line(line) for line in self.cleaned_data["text"].splitlines())
+
+
+@require_POST
+def write(request: HttpRequest, pk: int) -> HttpResponse:
+    """Write a note about a reader; `remove` names one that is to go."""
+    reader = get_object_or_404(Subscriber, pk=pk)
+    form = NoteForm(request.POST)
+    if removed := request.POST.get("remove", ""):
+        Note.objects.filter(subscriber=reader, pk=removed if removed.isdecimal() else 0).delete()
+        messages.success(request, _("The note was removed."))
+    elif form.is_valid():
+        Note.objects.create(
+            subscriber=reader, at=timezone.now(), by=changes.current_actor().by, text=form.cleaned_data["text"]
+        )
+        messages.success(request, _("The note was written."))
+    else:
+        messages.error(request, _("A note has words, at most %d characters.") % LENGTH_MAX)
+    return redirect("admin:subscribers_subscriber_change", pk)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
@@ -13,15 +14,16 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.desk import rights, tasks
-from newsletter.desk.bulk import beginning
-from newsletter.desk.bulk.selection import NARROWINGS, SEARCH, TICKED_MAX, Count, Selection, count
-from newsletter.desk.models import Errand
-from newsletter.desk.readers import words
-from newsletter.desk.readers.forms import FORMS
+from newsletter.desk.jobs.readers import begin
+from newsletter.desk.jobs.selection import NARROWINGS, SEARCH, TICKED_MAX, Count, Selection, count
+from newsletter.desk.models import Errand, SavedFilter
+from newsletter.desk.readers import errands
+from newsletter.desk.readers.acts import FORMS
 from newsletter.publication.wakeups import wake
+from subscribers.addresses import one_line
 from subscribers.models import Tag
 
 ALL, TICKED = "all", "readers"  # in an address line: all that the rest of it means, or numbers of readers
@@ -66,7 +68,6 @@ def line_of_all(given: Mapping[str, str]) -> str:
 
 
 def line_of(numbers: Sequence[str]) -> str:
-    """Return the address line that means readers who were ticked."""
     query = QueryDict(mutable=True)
     query.setlist(TICKED, list(numbers[:TICKED_MAX]))
     return query.urlencode()
@@ -76,10 +77,10 @@ def chosen_by(request: HttpRequest) -> Chosen | None:
     """Return which readers the address line means; None if it means none."""
     if request.GET.get(ALL):
         selection = Selection.of_all(request.GET)
-        return Chosen(selection, words.described(_parts(request), 0), count(selection))
+        return Chosen(selection, errands.described(_parts(request), 0), count(selection))
     numbers = [int(number) for number in request.GET.getlist(TICKED)[:TICKED_MAX] if number.isdecimal()]
     selection = Selection.of_ticked(numbers)
-    return Chosen(selection, words.described({}, len(selection.ticked)), count(selection)) if numbers else None
+    return Chosen(selection, errands.described({}, len(selection.ticked)), count(selection)) if numbers else None
 
 
 @require_safe
@@ -92,7 +93,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     rows = [
         (
             Errand.Kind(kind).label,
-            words.WHAT_HAPPENS[kind],
+            errands.WHAT_HAPPENS[kind],
             f"{reverse('admin:reader_bulk', args=[kind])}?{_line(request)}",
         )
         for kind in kinds
@@ -106,7 +107,7 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in FORMS:
         raise Http404(kind)
     rights.require(request, *_rights(kind))
-    if kind in words.GRAVE:
+    if kind in errands.GRAVE:
         rights.prove(request)
     is_posted = request.method == "POST"
     chosen = Chosen.unsigned(request.POST.get("chosen", ""), request.user) if is_posted else chosen_by(request)
@@ -119,9 +120,9 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
         "title": Errand.Kind(kind).label,
         "kind": kind,
         **_number_of(request, chosen),
-        "what_happens": words.WHAT_HAPPENS[kind],
-        "button": words.button(kind, chosen.counted),
-        "is_grave": kind in words.GRAVE,
+        "what_happens": errands.WHAT_HAPPENS[kind],
+        "button": errands.button(kind, chosen.counted),
+        "is_grave": kind in errands.GRAVE,
         "form": form,
         "known_tags": Tag.objects.in_use() if kind == Errand.Kind.TAG else [],
         "back": f"{_list()}?{query_of(request.GET)}",
@@ -140,11 +141,11 @@ def counting(request: HttpRequest) -> HttpResponse:
 
 
 def _number_of(request: HttpRequest, chosen: Chosen) -> dict[str, Any]:
-    return {"chosen": chosen, "counted": words.counted(chosen.counted), "signed": chosen.signed(request.user)}
+    return {"chosen": chosen, "counted": errands.counted_words(chosen.counted), "signed": chosen.signed(request.user)}
 
 
 def _begin(request: HttpRequest, kind: str, chosen: Chosen, options: dict[str, Any]) -> HttpResponse:
-    errand = beginning.begin(
+    errand = begin(
         kind,
         chosen.selection,
         options,
@@ -163,7 +164,6 @@ def _nobody(request: HttpRequest) -> HttpResponse:
 
 
 def _rights(kind: str) -> list[str]:
-    """Return what it asks for beyond the right to care for readers."""
     return [RIGHTS[kind]] if kind in RIGHTS else []
 
 
@@ -181,7 +181,6 @@ def _parts(request: HttpRequest) -> dict[Promise | str, Promise | str]:
 
 
 def _line(request: HttpRequest) -> str:
-    """Return the address line that means the same readers."""
     return line_of_all(request.GET) if request.GET.get(ALL) else line_of(request.GET.getlist(TICKED))
 
 
@@ -191,3 +190,59 @@ def _list() -> str:
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     return render(request, f"desk/readers/{template}.html", admin.site.each_context(request) | context, status=status)
+
+
+# --- Saved filters ---
+
+
+SHOWN_MAX = 30
+
+
+class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
+    """query: the address line of the list, of which only filters and search are kept."""
+
+    class Meta:
+        model = SavedFilter
+        fields = ("name", "query")
+        labels = {"name": gettext_lazy("Name of the filter")}
+
+    def clean_name(self) -> str:
+        return one_line(self.cleaned_data["name"])
+
+    def clean_query(self) -> str:
+        return query_of(QueryDict(self.cleaned_data["query"]).dict())
+
+
+def shown(request: HttpRequest) -> dict[str, Any]:
+    """Return the saved filters for the list, with the one that is shown now, and what could be saved."""
+    query = query_of(request.GET)
+    saved = list(SavedFilter.objects.all()[:SHOWN_MAX])
+    current = next((one for one in saved if one.query == query), None) if query else None
+    return {"saved_filters": saved, "saved_filter": current, "query_to_save": "" if current else query}
+
+
+@require_POST
+def save(request: HttpRequest) -> HttpResponse:
+    """Keep a combination under a name; the same name anew is the same filter, changed."""
+    name = one_line(request.POST.get("name", ""))
+    form = NameForm(request.POST, instance=SavedFilter.objects.filter(name=name).first())
+    if form.is_valid():
+        saved = form.save()
+        messages.success(request, _("The filter “%s” is saved.") % saved.name)
+        return _to_list(saved.query)
+    for error in (error for errors in form.errors.values() for error in errors):
+        messages.error(request, _("The filter was not saved: %s") % error)
+    return _to_list(query_of(QueryDict(request.POST.get("query", "")).dict()))
+
+
+@require_POST
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Forget a saved filter; the readers stay as they are."""
+    if found := SavedFilter.objects.filter(pk=pk).first():
+        found.delete()
+        messages.success(request, _("The filter “%s” was deleted. No reader was changed.") % found.name)
+    return _to_list("")
+
+
+def _to_list(query: str) -> HttpResponse:
+    return redirect(f"{reverse('admin:subscribers_subscriber_changelist')}{'?' if query else ''}{query}")

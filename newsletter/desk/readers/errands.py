@@ -1,21 +1,142 @@
 """Work on readers as its page shows it: how far it is, a button that stops it, and what was done."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.desk import rights
-from newsletter.desk.bulk import files
+from newsletter.desk.jobs import files
+from newsletter.desk.jobs.selection import Count
 from newsletter.desk.models import FILES_KEPT, Errand
-from newsletter.desk.readers import words
+from newsletter.desk.templatetags.figures import thousands
+from subscribers.acting import End
 from subscribers.exporting import csv_lines
 from subscribers.exporting import download as csv_download
 from subscribers.models import Subscriber
+
+Kind = Errand.Kind
+WHAT_HAPPENS: dict[str, Promise] = {
+    Kind.TAG: gettext_lazy("They get the tag. Whoever has it already keeps it."),
+    Kind.UNTAG: gettext_lazy("Whoever has the tag loses it. Their other tags stay."),
+    Kind.PAUSE: gettext_lazy(
+        "No issue goes to them before that day; from then on they get letters again. Whoever is paused for longer "
+        "stays so. Whoever has not confirmed or has left is passed over."
+    ),
+    Kind.UNSUBSCRIBE: gettext_lazy(
+        "They leave, as if they had done so themselves, and get no more letters. Only they can subscribe again."
+    ),
+    Kind.SUPPRESS: gettext_lazy(
+        "No mail goes to these addresses any more, not even when they sign up again or stand in a file that is "
+        "imported. Only an owner can lift this, address by address."
+    ),
+    Kind.EXPORT: gettext_lazy(
+        "You get a CSV file with address, name, state, consent, tags and pause. Only you can download it, for one day; "
+        "then it is deleted."
+    ),
+}
+GRAVE = {Kind.UNSUBSCRIBE, Kind.SUPPRESS}
+DONE: dict[str, Promise] = {
+    Kind.TAG: gettext_lazy("got the tag"),
+    Kind.UNTAG: gettext_lazy("lost the tag"),
+    Kind.PAUSE: gettext_lazy("were paused"),
+    Kind.UNSUBSCRIBE: gettext_lazy("were unsubscribed"),
+    Kind.SUPPRESS: gettext_lazy("were suppressed"),
+    Kind.EXPORT: gettext_lazy("are in the file"),
+}
+ALREADY: dict[str, Promise] = {
+    Kind.TAG: gettext_lazy("had it already"),
+    Kind.UNTAG: gettext_lazy("did not have it"),
+    Kind.UNSUBSCRIBE: gettext_lazy("had left before"),
+    Kind.SUPPRESS: gettext_lazy("were suppressed before"),
+}
+OTHER_ENDS: dict[str, Promise] = {
+    End.NO_READER: gettext_lazy("have not confirmed, or have left"),
+    End.LONGER: gettext_lazy("are paused for longer"),
+    End.FULL: gettext_lazy("have so many tags that no other fits"),
+}
+ROWS: dict[str, Promise] = {  # of a file, as Summary counts them
+    "created": gettext_lazy("new readers"),
+    "updated": gettext_lazy("known, with something new"),
+    "unchanged": gettext_lazy("known, nothing new"),
+    "rejected": gettext_lazy("lines refused"),
+}
+LISTED: dict[str, Promise] = {  # of a suppression list, as barring.Summary counts its rows
+    "suppressed": gettext_lazy("newly suppressed"),
+    "readers": gettext_lazy("of these, readers here until now"),
+    "known": gettext_lazy("suppressed before, as they were"),
+    "mailed": gettext_lazy("left out: the list says that they may be mailed"),
+    "rejected": gettext_lazy("lines refused"),
+}
+DOTS = {
+    Errand.State.RUNNING: "wait",
+    Errand.State.TRYING: "wait",
+    Errand.State.DONE: "good",
+    Errand.State.STOPPED: "warn",
+    Errand.State.FAILED: "bad",
+}
+ALL_READERS = pgettext_lazy("which readers", "all")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One end, and how many came to it."""
+
+    label: Promise | str
+    number: int
+    is_done: bool = False
+
+
+def described(parts: Mapping[Promise | str, Promise | str], ticked: int) -> str:
+    """Return which readers are meant: "state: active, tag: vip". parts: by the title of a field, what it says."""
+    if ticked:
+        return ngettext("%d reader that you ticked", "%d readers that you ticked", ticked) % ticked
+    if not parts:
+        return str(ALL_READERS)
+    return _(", ").join(_("%(field)s: %(value)s") % {"field": name, "value": value} for name, value in parts.items())
+
+
+def counted_words(count: Count) -> str:
+    """Return "3,124 readers", or that there are more than could be counted at once."""
+    words = ngettext("%(count)s reader", "%(count)s readers", count.number) % {"count": thousands(count.number)}
+    if count.is_all:
+        return words
+    return _("more than %(readers)s") % {"readers": words} if count.number else _("readers, too many to count here")
+
+
+def button(kind: str, count: Count) -> str:
+    if not count.is_all:
+        return str(Kind(kind).label)
+    return _("%(what)s: %(readers)s") % {"what": Kind(kind).label, "readers": counted_words(count)}
+
+
+def ends(errand: Errand) -> Iterator[Line]:
+    """Yield what became of the readers so far; of an import that is tried, what would become of them."""
+    counts = errand.counts
+    if errand.kind == Kind.IMPORT:
+        yield from (Line(label, counts.get(name, 0), is_done=name == "created") for name, label in ROWS.items())
+        return
+    if errand.kind == Kind.BAR:
+        yield from (Line(label, counts.get(name, 0), is_done=name == "suppressed") for name, label in LISTED.items())
+        return
+    yield Line(DONE[errand.kind], counts.get(End.DONE, 0), is_done=True)
+    if number := counts.get(End.ALREADY, 0):
+        yield Line(ALREADY[errand.kind], number)
+    for end, label in OTHER_ENDS.items():
+        if number := counts.get(end, 0):
+            yield Line(label, number)
+
+
+# --- Pages ---
+
 
 LATEST = 50
 CSV = "text/csv; charset=utf-8"
@@ -23,14 +144,12 @@ CSV = "text/csv; charset=utf-8"
 
 @require_safe
 def all_of_them(request: HttpRequest) -> HttpResponse:
-    """Show the latest work on readers, of everybody."""
-    errands = [(errand, words.DOTS.get(Errand.State(errand.state), "")) for errand in Errand.objects.all()[:LATEST]]
+    errands = [(errand, DOTS.get(Errand.State(errand.state), "")) for errand in Errand.objects.all()[:LATEST]]
     return _page(request, "errands", {"title": _("Work on readers"), "errands": errands})
 
 
 @require_safe
 def show(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one, with how far it is at this moment."""
     errand = get_object_or_404(Errand, pk=pk)
     return _page(request, "errand", _facts(request, errand) | {"title": errand.title})
 
@@ -44,7 +163,6 @@ def moving(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
-    """Stop it before its next readers; what was done stays done."""
     if get_object_or_404(Errand, pk=pk).stop(timezone.now()):
         messages.success(request, _("It was stopped. What was done until then stays."))
     else:
@@ -54,7 +172,6 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def download(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    """Hand a file to whoever began the work, for a day; to others, owners too, there is none."""
     errand = get_object_or_404(Errand, pk=pk, user=request.user)
     if name == files.READERS:
         rights.require(request, rights.TAKE_READERS)
@@ -70,7 +187,6 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def file_of(errand: Errand, name: str) -> HttpResponse:
-    """Return a file of `file_names` as a download."""
     file = files.path_of(errand, name).open("rb")
     response = FileResponse(file, as_attachment=True, filename=_called(errand, name), content_type=CSV)
     return cast("HttpResponse", response)  # it has the same headers, and the middleware takes both
@@ -81,8 +197,8 @@ def _facts(request: HttpRequest, errand: Errand) -> dict[str, Any]:
     is_mine = errand.user_id == request.user.pk
     return {
         "errand": errand,
-        "dot": words.DOTS.get(Errand.State(errand.state), ""),
-        "lines": list(words.ends(errand)),
+        "dot": DOTS.get(Errand.State(errand.state), ""),
+        "lines": list(ends(errand)),
         "is_mine": is_mine,
         "names": file_names(errand) if is_mine else [],
         "files_until": errand.ended_at + FILES_KEPT if errand.ended_at and errand.has_files(now) else None,

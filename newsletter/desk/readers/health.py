@@ -1,9 +1,12 @@
-"""The health of the list: who can be reached, what came back of the last issues, and what proves nothing."""
+"""The health and the growth of the list: who can be reached, what came back, and from where readers come."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,7 +16,13 @@ from django.views.decorators.http import require_POST, require_safe
 from newsletter.delivery.events import hygiene
 from newsletter.delivery.models import Arrival
 from newsletter.desk import rights
+from newsletter.desk.chart import Chart, bars
 from newsletter.operation.accounts import roles
+from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
+from subscribers import growth as counts
+from subscribers.exporting import download, safe_lines
+from subscribers.growth import Source
 from subscribers.models import Suppression
 
 CAME_BACK = [gettext_lazy("No such address"), gettext_lazy("Takes no mail now"), gettext_lazy("Refuses us")]
@@ -37,7 +46,7 @@ def health(request: HttpRequest) -> HttpResponse:
         "may_bar": may_bar,
         "issues": hygiene.by_issue(mailings),
         "came_back_columns": CAME_BACK,
-        "domains": [_row(one) for one in hygiene.by_domain(mailings)],
+        "domains": [_domain_row(one) for one in hygiene.by_domain(mailings)],
         "domain_columns": COLUMNS,
         "unproven": hygiene.unproven() if may_bar else [],
         "unknown": hygiene.not_understood() if roles.is_owner(request.user) else [],
@@ -64,8 +73,83 @@ def dismiss(request: HttpRequest) -> HttpResponse:
     return redirect("admin:reader_health")
 
 
-def _row(came: hygiene.Came) -> dict[str, Any]:
+def _domain_row(came: hygiene.Came) -> dict[str, Any]:
     """Return a receiving domain as desk/_domains.html shows it."""
     counts = zip(COLUMNS, (came.sent, came.gone, came.full, came.refused), strict=True)
     cells = [{"label": label, "shown": "–" if count is None else f"{count:,}"} for label, count in counts]
     return {"name": came.name, "cells": cells}
+
+
+# --- Growth ---
+
+
+CSV_COLUMNS = ("from", "kind", "source", "came", "came_a_quarter_ago", "still_read_after_a_quarter")
+FEW = 20  # readers; a share of fewer is chance
+
+
+@dataclass(frozen=True)
+class Row:
+    """A source as the page shows it. share: in per cent of those of a quarter ago; None where they are too few."""
+
+    label: str
+    kind: str
+    url: str
+    came: int
+    chart: Chart
+    settled: int
+    stayed: int
+
+    @property
+    def share(self) -> int | None:
+        return round(100 * self.stayed / self.settled) if self.settled >= FEW else None
+
+
+@require_safe
+def growth(request: HttpRequest) -> HttpResponse:
+    by = _by(request)
+    found = counts.growth(_today(), by)
+    titles = _titles(found.sources)
+    context = {
+        "title": _("Growth"),
+        "by": by,
+        "rows": [_row(one, titles) for one in found.sources],
+        "more": found.more,
+        "periods": list(zip(found.begins, found.came, strict=True)) if found.sources else [],
+        "few": FEW,
+    }
+    return render(request, "desk/readers/growth.html", admin.site.each_context(request) | context)
+
+
+@require_safe
+def as_csv(request: HttpRequest) -> StreamingHttpResponse:
+    by = _by(request)
+    return download(safe_lines(CSV_COLUMNS, counts.table(_today(), by)), f"growth-by-{by}.csv")
+
+
+def _by(request: HttpRequest) -> str:
+    return "month" if request.GET.get("by") == "month" else "week"
+
+
+def _today() -> date:
+    return timezone.now().astimezone(Publication.objects.current().zone).date()
+
+
+def _titles(sources: Iterable[Source]) -> dict[str, str]:
+    """Return the titles of the posts among the pages, by their addresses; one query."""
+    keys = {number: one.name for one in sources if (number := _number(one, "p"))}
+    return {keys[str(pk)]: title for pk, title in Post.objects.filter(pk__in=keys).values_list("pk", "title")}
+
+
+def _row(one: Source, titles: dict[str, str]) -> Row:
+    issue = _number(one, "issues")
+    label = _("Issue %(number)s") % {"number": issue} if issue else titles.get(one.name) or one.label
+    kind = str(counts.LABELS.get(one.kind, "")) if one.name else ""
+    url = one.name if one.kind == "page" else ""
+    return Row(label, kind, url, one.in_all, bars(one.came), one.settled, one.stayed)
+
+
+def _number(one: Source, place: str) -> str:
+    """Return the number in the address of a page such as /p/128/; "" of any other source."""
+    parts = one.name.split("/")
+    is_one = one.kind == "page" and parts[1:2] == [place] and len(parts) == 4 and not parts[3]
+    return parts[2] if is_one and parts[2].isdecimal() else ""

@@ -1,4 +1,4 @@
-"""An import as an author goes through it: a file, what its columns mean, what would happen, and only then do it."""
+"""A file with readers, or with addresses never to be mailed: what is in it, what it would do, and only then do it."""
 
 import lzma
 import zipfile
@@ -9,7 +9,7 @@ from typing import IO, Any, Final
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,15 +20,17 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from newsletter.desk import tasks
-from newsletter.desk.bulk import beginning, files
-from newsletter.desk.bulk.importing import LEFT_OUT
+from newsletter.desk.jobs import files
+from newsletter.desk.jobs.readers import LEFT_OUT, begin_import, prepare_import
 from newsletter.desk.models import Errand
 from newsletter.publication import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file
+from subscribers.importers.barring import SuppressionList
 from subscribers.importers.columns import KEPT, Program, meaning, plain, recognised
 from subscribers.importers.csv_file import FileError, Glimpse
+from subscribers.models import Suppression
 
 CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
 UNPACKED_MAX = 256 * 1024 * 1024  # bytes
@@ -128,7 +130,6 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the columns with what they are taken for; on POST, try the import with what was chosen."""
     errand = own(request, pk)
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)
@@ -157,7 +158,7 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
 def start(request: HttpRequest, pk: int) -> HttpResponse:
     """Begin the import that was tried."""
     errand = own(request, pk)
-    if beginning.begin_import(errand, timezone.now()):
+    if begin_import(errand, timezone.now()):
         wake(tasks.work_on_errands)
     else:
         messages.info(request, _("It was begun already, or its file is gone."))
@@ -170,7 +171,7 @@ def own(request: HttpRequest, pk: int) -> Errand:
 
 def kept(file: "UploadedFile[Any]", consent: str, user: Any) -> Errand:
     """Keep what was sent; raise FileError for what is no table of readers, and keep nothing of what fails."""
-    errand = beginning.prepare_import(one_line(file.name or ""), {"consent": consent}, user=user, now=timezone.now())
+    errand = prepare_import(one_line(file.name or ""), {"consent": consent}, user=user, now=timezone.now())
     try:
         errand.total = files.keep(errand, files.GIVEN, pieces(file))
         csv_file.glimpse(files.path_of(errand, files.GIVEN), 1)
@@ -254,3 +255,109 @@ def problem_with(found: list[Column]) -> str:
 def page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     context = admin.site.each_context(request) | {"title": _("Import readers")} | context
     return render(request, f"desk/readers/{template}.html", context, status=status)
+
+
+# --- A list that was dropped where posts move in ---
+
+
+HEAD = 4_096  # bytes that are looked at
+TABLES = (".csv", ".tsv", ".xlsx")
+RIGHTS = ("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
+
+
+def is_list(file: "UploadedFile[Any]") -> bool:
+    """Return whether a file is a table, and not one of mails: those have a subject. A text needs an address in it."""
+    name, head = (file.name or "").lower(), file.read(HEAD)
+    file.seek(0)
+    is_table = name.endswith(TABLES) or (name.endswith(".txt") and b"@" in head)
+    return is_table and b"subject" not in head.partition(b"\n")[0]
+
+
+def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
+    """Keep a list of readers that was dropped where posts move in, and go on with it here. Raises FileError."""
+    if missing := [right for right in RIGHTS if not request.user.has_perm(right)]:
+        raise PermissionDenied(missing[0])
+    return redirect("admin:reader_import_consent", kept(file, "", request.user).pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def consent(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask how the readers of a file agreed that is here already."""
+    errand = own(request, pk)
+    form = ConsentForm(request.POST) if request.method == "POST" else ConsentForm()
+    if form.is_bound and form.is_valid():
+        if errand.state == Errand.State.DRAFT:
+            errand.options |= {"consent": form.cleaned_data["consent"]}
+            errand.save(update_fields=["options"])
+        return redirect("admin:reader_import_columns", pk)
+    context = {"form": form, "errand": errand}
+    return page(request, "import", context, status=400 if form.is_bound else 200)
+
+
+# --- A suppression list ---
+
+
+Reason = Suppression.Reason
+
+
+class ListForm(forms.Form):
+    """A list, and what it is a list of."""
+
+    file = file_field()
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Where the list gives no reason"),
+        label_suffix="",
+        choices=[
+            (Reason.MANUAL, gettext_lazy("they were suppressed by hand, or left")),
+            (Reason.BOUNCED, gettext_lazy("mail to them came back")),
+            (Reason.COMPLAINED, gettext_lazy("they complained")),
+        ],
+        widget=forms.RadioSelect,
+        initial=Reason.MANUAL,
+    )
+
+    def clean_file(self) -> "UploadedFile[Any]":
+        return checked(self.cleaned_data["file"])
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload_barred(request: HttpRequest) -> HttpResponse:
+    """Ask for a list; keep it, and try it at once."""
+    form = ListForm(request.POST, request.FILES) if request.method == "POST" else ListForm()
+    if form.is_bound and form.is_valid():
+        try:
+            errand = _kept_list(form, request.user)
+        except FileError as error:
+            form.add_error("file", str(error))
+        else:
+            wake(tasks.work_on_errands)
+            return redirect("admin:reader_errand", errand.pk)
+    context = admin.site.each_context(request) | {"title": _("Import a suppression list"), "form": form}
+    return render(request, "desk/readers/bar.html", context, status=400 if form.is_bound else 200)
+
+
+@require_POST
+def start_barring(request: HttpRequest, pk: int) -> HttpResponse:
+    """Begin what was tried."""
+    errand = get_object_or_404(Errand, pk=pk, kind=Errand.Kind.BAR, user=request.user)
+    if begin_import(errand, timezone.now()):
+        wake(tasks.work_on_errands)
+    else:
+        messages.info(request, _("It was begun already, or its file is gone."))
+    return redirect("admin:reader_errand", errand.pk)
+
+
+def _kept_list(form: ListForm, user: Any) -> Errand:
+    """Keep what was sent and let it be tried; raise FileError for what is no list, and keep nothing of what fails."""
+    file, options, now = form.cleaned_data["file"], {"reason": form.cleaned_data["reason"]}, timezone.now()
+    errand = prepare_import(one_line(file.name or ""), options, user=user, now=now, kind=Errand.Kind.BAR)
+    try:
+        errand.total = files.keep(errand, files.GIVEN, pieces(file))
+        SuppressionList(files.path_of(errand, files.GIVEN))
+    except BaseException:
+        files.remove(errand)
+        errand.delete()
+        raise
+    errand.save(update_fields=["total"])
+    errand.begin(now, Errand.State.TRYING)
+    return errand

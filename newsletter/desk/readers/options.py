@@ -10,12 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk import rights
-from newsletter.desk.bulk import copies
-from newsletter.desk.bulk.selection import NARROWINGS
+from newsletter.desk.jobs import selection
+from newsletter.desk.jobs.selection import NARROWINGS
 from newsletter.desk.models import Errand
-from newsletter.desk.readers import acts, choosing, saving, story
-from newsletter.desk.readers.forms import FORMS
-from newsletter.desk.readers.notes import NoteForm
+from newsletter.desk.readers import acts, choosing, story
+from newsletter.desk.readers.acts import FORMS, NoteForm
 from subscribers.admin import SubscriberAdmin
 from subscribers.finding import FIELDS, Field, Options
 from subscribers.models import Subscriber
@@ -43,10 +42,10 @@ class CopiesField(Field):
     title, parameter_name = _("copies"), "copies"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Options:
-        last = copies.last_sent()
+        last = selection.last_sent()
         if last is None:  # no issue was sent, or its copies are packed: they cannot be looked through at once
             return []
-        return [(copies.NONE_OF_LAST, _("none of %(issue)s") % {"issue": last.issue})]
+        return [(selection.NONE_OF_LAST, _("none of %(issue)s") % {"issue": last.issue})]
 
     def has_output(self) -> bool:
         return bool(self.lookup_choices or self.value())
@@ -65,7 +64,7 @@ class ReadersAdmin(SubscriberAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list, with the saved filters and a way to all that match, which needs no script."""
-        shown = saving.shown(request) | {"line_of_all": choosing.line_of_all(request.GET)}
+        shown = choosing.shown(request) | {"line_of_all": choosing.line_of_all(request.GET)}
         return super().changelist_view(request, shown | (extra_context or {}))
 
     def change_view(

@@ -1,19 +1,60 @@
-"""What readers wrote in answer to issues: a list, those first that wait for an answer."""
+"""What readers say to the author: sentences, replies to issues, conversations, and what may be quoted."""
 
-from typing import cast
+from typing import Any, cast
+from urllib.parse import quote, urlencode
 
 from django import forms
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.delivery.models import Reply, ReplyTag
-from newsletter.delivery.models.replies import ReplyQuerySet
+from newsletter.delivery.events.reading.personal import legible, octets_of
+from newsletter.delivery.models import Answer, Quote, Reply, ReplyMail, ReplyTag
+from newsletter.delivery.models.quotes import PASSAGE_MAX
+from newsletter.delivery.models.replies import ANSWER_MAX, ReplyQuerySet
+from newsletter.delivery.readers import quoting
+from newsletter.delivery.readers.answers import subject_of, why_not
+from newsletter.desk.next_issue import in_the_making
 from newsletter.issues.models import Issue
+from newsletter.publication import changes
+from newsletter.publication.models import Publication
 from subscribers.finding import ReadPaginator
+from subscribers.models import Sentence, address_hash
+
+# --- Sentences ---
+
+
+PER_PAGE = 30
+
+
+@require_safe
+def sentences(request: HttpRequest) -> HttpResponse:
+    shows_all = request.GET.get("all") == "1"
+    found = Sentence.objects.select_related("subscriber")
+    page = Paginator(found if shows_all else found.filter(answered_at=None), PER_PAGE).get_page(request.GET.get("p", 1))
+    context = {"title": _("What readers say"), "page": page, "shows_all": shows_all}
+    return render(request, "desk/readers/sentences.html", admin.site.each_context(request) | context)
+
+
+@require_POST
+def answered(request: HttpRequest, pk: int) -> HttpResponse:
+    """Mark that a sentence was answered; `open` takes that back."""
+    sentence = get_object_or_404(Sentence, pk=pk)
+    is_open = "open" in request.POST
+    Sentence.objects.filter(pk=sentence.pk).update(answered_at=None if is_open else timezone.now())
+    response = redirect("admin:reader_sentences")
+    if is_open:
+        response.headers["Location"] += "?all=1"
+    return response
+
+
+# --- Replies ---
+
 
 PER_PAGE = 30
 SHOWN = {"": "to_answer", "all": "by_readers", "others": "by_strangers"}  # by ?show=: a method of the replies
@@ -59,3 +100,188 @@ def replies(request: HttpRequest) -> HttpResponse:
     context = {"title": _("What readers say"), "page": page, "show": show, "form": form, "is_filtered": is_filtered}
     context["has_filters"] = is_filtered or show != "" or page.paginator.count > PER_PAGE
     return render(request, "desk/readers/replies.html", admin.site.each_context(request) | context)
+
+
+# --- One conversation ---
+
+
+FILE_POLICY = "default-src 'none'; sandbox"
+
+
+class AnswerForm(forms.Form):
+    text = forms.CharField(
+        label=gettext_lazy("Your answer"), max_length=ANSWER_MAX, widget=forms.Textarea({"rows": 8, "dir": "auto"})
+    )
+
+    def clean_text(self) -> str:
+        return legible(self.cleaned_data["text"])
+
+
+class MarkForm(forms.Form):
+    """What the author keeps about a reply: a note, and tags parted by commas."""
+
+    tags = forms.CharField(
+        label=gettext_lazy("Tags"), required=False, max_length=400, help_text=gettext_lazy("Parted by commas.")
+    )
+    note = forms.CharField(
+        label=gettext_lazy("Your note"), required=False, max_length=2000, widget=forms.Textarea({"rows": 3})
+    )
+
+    def clean_tags(self) -> list[str]:
+        typed: str = self.cleaned_data["tags"]
+        return typed.replace("，", ",").replace("、", ",").split(",")
+
+
+@require_safe
+def conversation(request: HttpRequest, pk: int) -> HttpResponse:
+    return conversation_page(request, get_object_or_404(_replies(), pk=pk))
+
+
+@require_POST
+def answer(request: HttpRequest, pk: int) -> HttpResponse:
+    """Send an answer; `by_mail` marks that there was one elsewhere, `open` takes that back."""
+    reply = get_object_or_404(_replies(), pk=pk)
+    form = AnswerForm(request.POST, label_suffix="")
+    if "by_mail" in request.POST or "open" in request.POST:
+        at = None if "open" in request.POST else timezone.now()
+        Reply.objects.thread(reply).update(answered_at=at)
+        messages.success(request, _("Marked as answered.") if at else _("It waits for an answer again."))
+    elif barred := why_not(reply):
+        messages.error(request, barred)
+    elif not form.is_valid():
+        return conversation_page(request, reply, answer_form=form, status=422)
+    elif Answer.objects.write(reply, form.cleaned_data["text"], timezone.now(), changes.current_actor().by):
+        messages.success(request, _("Your answer is on its way."))
+    else:
+        messages.warning(request, _("The same answer was sent before; it is not sent twice."))
+    return redirect("admin:reader_reply", pk)
+
+
+@require_POST
+def mark(request: HttpRequest, pk: int) -> HttpResponse:
+    """Save the note and the tags of a reply; `delete` deletes the whole conversation."""
+    reply = get_object_or_404(_replies(), pk=pk)
+    form = MarkForm(request.POST, label_suffix="")
+    if "delete" in request.POST:
+        Reply.objects.filter(pk__in=[one.pk for one in Reply.objects.thread(reply)]).delete()
+        messages.success(request, _("The conversation was deleted."))
+        return redirect("admin:reader_replies")
+    if not form.is_valid():
+        return conversation_page(request, reply, mark_form=form, status=422)
+    Reply.objects.filter(pk=reply.pk).update(note=form.cleaned_data["note"])
+    reply.tag(form.cleaned_data["tags"])
+    messages.success(request, _("Saved."))
+    return redirect("admin:reader_reply", pk)
+
+
+@require_safe
+def file(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """Give out a file that hangs on a reply: to be saved, never to be shown, whatever it says that it is."""
+    reply = get_object_or_404(Reply.objects.only("files"), pk=pk)
+    known = next((one for one in reply.files if one["number"] == number), None)
+    mail = ReplyMail.objects.filter(reply=reply).first()
+    octets = octets_of(bytes(mail.body), number) if mail and known else None
+    if known is None or octets is None:
+        raise Http404(number)
+    response = HttpResponse(octets, content_type="application/octet-stream")
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(known['name'], safe='')}"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = FILE_POLICY
+    response.headers["Cache-Control"] = "no-store, private"
+    return response
+
+
+def conversation_page(
+    request: HttpRequest,
+    reply: Reply,
+    *,
+    answer_form: forms.Form | None = None,
+    mark_form: forms.Form | None = None,
+    status: int = 200,
+    **more: Any,
+) -> HttpResponse:
+    thread = list(Reply.objects.thread(reply).select_related("mail").prefetch_related("answers"))
+    kept = {"tags": ", ".join(one.name for one in reply.tags.all()), "note": reply.note}
+    context = {
+        "title": reply.name,
+        "reply": reply,
+        "said": _in_order(thread),
+        "is_answered": all(one.answered_at for one in thread),
+        "answer_form": answer_form or AnswerForm(label_suffix=""),
+        "mark_form": mark_form or MarkForm(initial=kept, label_suffix=""),
+        "why_not": why_not(reply),
+        "mailto": mailto(thread[-1]),
+        "can_ask": bool(reply.subscriber and address_hash(reply.sender) == reply.subscriber.address_hash),
+        "asked": Quote.objects.filter(reply__in=thread).select_related("issue"),
+    }
+    return render(request, "desk/readers/reply.html", admin.site.each_context(request) | context | more, status=status)
+
+
+def _in_order(thread: list[Reply]) -> list[Reply | Answer]:
+    """Return replies and answers as they were written; the templates tell them apart by `sender`."""
+    said: list[Reply | Answer] = [*thread, *(answer for one in thread for answer in one.answers.all())]
+    return sorted(said, key=lambda one: one.received_at if isinstance(one, Reply) else one.written_at)
+
+
+def mailto(reply: Reply) -> str:
+    """Return the link that opens an answer in the author's own program (RFC 6068)."""
+    fields = {"subject": subject_of(reply, Publication.objects.current())}
+    if reply.message_id:
+        fields["In-Reply-To"] = reply.message_id
+    return f"mailto:{quote(reply.sender, safe='@')}?{urlencode(fields, quote_via=quote)}"
+
+
+def _replies() -> Any:
+    return Reply.objects.select_related("subscriber", "issue")
+
+
+# --- Quotes ---
+
+
+PER_PAGE = 30
+
+
+@require_POST
+def ask(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have the reader asked whether a passage of their reply may be quoted."""
+    reply = get_object_or_404(Reply.objects.select_related("subscriber", "issue"), pk=pk)
+    typed = request.POST.get("passage", "")
+    passage = legible(typed).strip()
+    problem = _("Copy the passage into the field.") if not passage else ""
+    if len(passage) > PASSAGE_MAX:
+        problem = _("A quote has at most %d characters.") % PASSAGE_MAX
+    if problem := problem or quoting.obstacle(reply, passage):
+        return conversation_page(request, reply, status=422, passage=typed, passage_problem=problem)
+    if Quote.objects.ask(reply, passage, timezone.now(), changes.current_actor().by):
+        messages.success(request, _("The reader is being asked. What they allow stands under “Quotes”."))
+    else:
+        messages.warning(request, _("The reader was asked about these words before."))
+    return redirect("admin:reader_reply", pk)
+
+
+@require_safe
+def quotes(request: HttpRequest) -> HttpResponse:
+    found = Quote.objects.select_related("subscriber", "issue", "reply__issue").order_by("-pk")
+    listed = Paginator(found, PER_PAGE).get_page(request.GET.get("p", 1))
+    context = {"title": _("What readers say"), "page": listed, "next_issue": in_the_making().first()}
+    return render(request, "desk/readers/quotes.html", admin.site.each_context(request) | context)
+
+
+@require_POST
+def place(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put an allowed quote into the issue that is put together now; `out` takes it out again."""
+    quote = get_object_or_404(Quote.objects.select_related("issue"), pk=pk)
+    issue = in_the_making().first()
+    if "out" in request.POST:
+        is_done = quoting.take_out(quote, timezone.now())
+        text = _("The quote is in no issue now.")
+    else:
+        is_done = issue is not None and quoting.place(quote, issue, timezone.now())
+        text = _("The quote is in issue %(number)s now.") % {"number": issue.number} if issue else ""
+    if is_done:
+        messages.success(request, text)
+    else:
+        messages.warning(
+            request, _("Nothing was changed: the issue is scheduled or sent, or the quote was taken back.")
+        )
+    return redirect("admin:reader_quotes")

@@ -59,7 +59,6 @@ class Line:
 
     @property
     def day(self) -> date:
-        """Return the local day."""
         return timezone.localtime(self.at).date()
 
 
@@ -148,7 +147,6 @@ def _record(reader: Subscriber) -> Iterator[Line]:
 
 
 def _first_letters(reader: Subscriber) -> Iterator[Line]:
-    """Yield the past issues that came after the welcome."""
     for copy in CourseCopy.objects.filter(subscriber=reader).select_related("issue"):
         if copy.sent_at:
             reply = tuple(filter(None, [copy.reply]))
@@ -180,7 +178,6 @@ def _acts(reader: Subscriber) -> Iterator[Line]:
 
 
 def _day(moment: str) -> str:
-    """Return the local day of a moment in ISO 8601."""
     return date_format(timezone.localtime(datetime.fromisoformat(moment)), "DATE_FORMAT")
 
 
@@ -207,7 +204,6 @@ def _suppression(reader: Subscriber) -> Iterator[Line]:
 
 
 def _reports(reader: Subscriber) -> Iterator[Line]:
-    """Yield what mail servers and providers reported of the reader's copies."""
     told = Event.objects.filter(address_hash=reader.address_hash).exclude(kind__in=NEEDLESS).order_by("-at")
     for one in told[:LINES_MAX]:
         details = (one.get_verdict_display() if one.verdict else "", one.words)

@@ -1,4 +1,4 @@
-"""What the word for settings leads to: its pages, each with what is set now, and what only owners need."""
+"""What the word for settings leads to: its pages with what is set now, the record, and what only owners need."""
 
 from typing import Any, cast
 
@@ -6,40 +6,45 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_safe
 
+from newsletter.delivery.models import Mailing
 from newsletter.desk import chart, frame, rights
+from newsletter.desk.models import Errand
 from newsletter.operation import backups
 from newsletter.operation.accounts import factors, roles
+from newsletter.publication.audit import PER_PAGE, AuditedAdmin, Entry, who
+from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
 ABOUT: dict[str, Promise] = {
-    "admin:settings_letter": _("Name, promise, author, language and time zone"),
-    "admin:settings_look": _("How the site and the mails look, their colour and their logo"),
-    "admin:settings_sender": _("From whom the mails come, and where replies go"),
-    "admin:settings_rhythm": _("How often an issue leaves, and how long it can be stopped"),
-    "admin:settings_newcomers": _("How they sign up, and how they are greeted"),
-    "admin:settings_words": _("Your terms, and what the format check looks for"),
-    "admin:settings_feeds": _("What programs are told that read by themselves"),
-    "posts.redirect": _("Where the addresses of your old site lead"),
-    "admin:move_in": _("Posts of Ghost, Substack, WordPress and others, with all that belongs to them"),
-    "admin:webhooks": _("Programs of others that are told what happens here"),
-    "auth.user": _("Who writes, who sends, who looks after readers"),
-    "api.token": _("Programs that write or read for you"),
-    "admin:account": _("Your password, second factor, and where you are logged in"),
-    "admin:settings_record": _("Who has changed what, and when"),
+    "admin:settings_letter": gettext_lazy("Name, promise, author, language and time zone"),
+    "admin:settings_look": gettext_lazy("How the site and the mails look, their colour and their logo"),
+    "admin:settings_sender": gettext_lazy("From whom the mails come, and where replies go"),
+    "admin:settings_rhythm": gettext_lazy("How often an issue leaves, and how long it can be stopped"),
+    "admin:settings_newcomers": gettext_lazy("How they sign up, and how they are greeted"),
+    "admin:settings_words": gettext_lazy("Your terms, and what the format check looks for"),
+    "admin:settings_feeds": gettext_lazy("What programs are told that read by themselves"),
+    "posts.redirect": gettext_lazy("Where the addresses of your old site lead"),
+    "admin:move_in": gettext_lazy("Posts of Ghost, Substack, WordPress and others, with all that belongs to them"),
+    "admin:webhooks": gettext_lazy("Programs of others that are told what happens here"),
+    "auth.user": gettext_lazy("Who writes, who sends, who looks after readers"),
+    "api.token": gettext_lazy("Programs that write or read for you"),
+    "admin:account": gettext_lazy("Your password, second factor, and where you are logged in"),
+    "admin:settings_record": gettext_lazy("Who has changed what, and when"),
 }
 
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    """Show the pages of the settings that the user may open, with what is set on each."""
     now = _now(request, Publication.objects.current())
     pages = frame.under(frame.SETTINGS, request, admin.site)
     rows = [{"page": page, "about": ABOUT[page.name], "now": now.get(page.name, "")} for page in pages]
@@ -58,7 +63,9 @@ def _now(request: HttpRequest, publication: Publication) -> dict[str, Any]:
         "admin:settings_look": publication.get_theme_display(),
         "admin:settings_sender": publication.sender_email,
         "admin:settings_rhythm": f"{every} {publication.cadence_at:%H:%M}",
-        "admin:account": _("second factor") if factors.has_any(cast("User", request.user)) else _("password alone"),
+        "admin:account": gettext_lazy("second factor")
+        if factors.has_any(cast("User", request.user))
+        else gettext_lazy("password alone"),
     }
 
 
@@ -67,7 +74,11 @@ def advanced(request: HttpRequest) -> HttpResponse:
     """List the tables of the admin, for owners."""
     if not roles.is_owner(request.user):
         raise PermissionDenied(rights.MANAGE_ACCOUNTS)
-    context = {"title": _("Advanced"), "app_list": admin.site.get_app_list(request), "shows_parts": settings.DEBUG}
+    context = {
+        "title": gettext_lazy("Advanced"),
+        "app_list": admin.site.get_app_list(request),
+        "shows_parts": settings.DEBUG,
+    }
     return render(request, "desk/settings/advanced.html", admin.site.each_context(request) | context)
 
 
@@ -83,3 +94,42 @@ def parts(request: HttpRequest) -> HttpResponse:
     }
     context |= {"line": chart.line(range(12)), "bars": chart.bars(range(7))}
     return render(request, "desk/settings/parts.html", admin.site.each_context(request) | context)
+
+
+SEARCH_LENGTH_MAX = 200  # characters, as many as a title has
+
+
+@require_safe
+def record(request: HttpRequest) -> HttpResponse:
+    """Show what was done, newest first; `q` is part of a title or of a name."""
+    asked = request.GET.get("q", "").strip()[:SEARCH_LENGTH_MAX]
+    page = Paginator(_found(asked), PER_PAGE).get_page(request.GET.get("p", 1))
+    context = {
+        "title": pgettext("settings", "Record"),
+        "asked": asked,
+        "page": page,
+        "entries": [_entry(change) for change in page.object_list],
+    }
+    return render(request, "desk/settings/record.html", admin.site.each_context(request) | context)
+
+
+def _found(asked: str) -> QuerySet[Change]:
+    changes = Change.objects.order_by("-pk")
+    return changes.filter(Q(title__icontains=asked) | Q(by__icontains=asked)) if asked else changes
+
+
+def _entry(change: Change) -> Entry:
+    """Return a line that says what it was done to, in the words of that room's own history."""
+    options = next((one for one in admin.site._registry.values() if one.opts.label_lower == change.about), None)
+    if change.about == Errand._meta.label_lower:  # what was done to readers says all by its title
+        return Entry(change.at, change.title, change.by)
+    if change.about == Mailing._meta.label_lower:
+        return Entry(change.at, _("Mailing scheduled: %(issue)s") % change.detail, who(change.by, change.via))
+    if not isinstance(options, AuditedAdmin):  # a kind that this version does not know any more
+        return Entry(
+            change.at, _("%(title)s: %(what)s") % {"title": change.title, "what": change.get_what_display()}, change.by
+        )
+    entry = options.entry_of(change)
+    words = {"kind": options.opts.verbose_name, "title": change.title, "what": entry.what}
+    what = _("%(kind)s “%(title)s”: %(what)s") % words
+    return Entry(entry.at, what, entry.who, entry.details)

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from newsletter.desk.accounts import passkeys, sessions
 from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.forms import AppForm, PasskeyForm
-from newsletter.desk.login.entering import report
+from newsletter.desk.login import report
 from newsletter.operation.accounts import factors
 
 SECRET = "desk_app_secret"  # noqa: S105  # in the session, while an app is being added
@@ -91,7 +91,6 @@ def _added(request: HttpRequest, user: User, codes: list[str], words: str) -> Ht
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def passkey(request: HttpRequest) -> HttpResponse:
-    """Add the passkey that the browser has made; a script asks for it."""
     user, form = cast("User", request.user), PasskeyForm(request.POST or None)
     if form.is_valid():
         try:
@@ -106,7 +105,6 @@ def passkey(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def passkey_creation(request: HttpRequest) -> HttpResponse:
-    """Return what the browser is to make a passkey from."""
     return JsonResponse(passkeys.asked_to_register(cast("User", request.user)))
 
 
@@ -115,7 +113,6 @@ def passkey_creation(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask whether an app or a passkey is to be removed; on POST remove it."""
     user = cast("User", request.user)
     mine = Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES)
     factor = get_object_or_404(mine, pk=pk)
@@ -130,7 +127,6 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def renew_codes(request: HttpRequest) -> HttpResponse:
-    """Ask whether the recovery codes are to be made anew; on POST make and show them."""
     user = cast("User", request.user)
     if not factors.has_any(user):
         return redirect("admin:account")

@@ -17,9 +17,11 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.delivery.events import receivers as stopping
-from newsletter.desk.settings.at_once import send_now
-from newsletter.mail import headers, letters, signatures
+from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.transports import transport_for
+from newsletter.mail import headers, letters, outbox, signatures
 from newsletter.mail.authentication import Resolver
+from newsletter.mail.mailers import way
 from newsletter.mail.message import Mail, automatic
 from newsletter.operation.findings import ERROR, INFO, WARNING
 from newsletter.operation.senders import address, receivers, registering
@@ -28,6 +30,40 @@ from newsletter.operation.senders.facts import gather
 from newsletter.operation.senders.receivers import State
 from newsletter.operation.senders.records import Record, unusable
 from newsletter.publication.models import Publication
+
+ANSWERS = {
+    Answer.SENT: (messages.SUCCESS, gettext_lazy("%(way)s has taken the mail to %(address)s. It answered: %(answer)s")),
+    Answer.FAILED: (messages.ERROR, gettext_lazy("%(way)s refused the mail to %(address)s: %(answer)s")),
+    Answer.DEFERRED: (messages.WARNING, gettext_lazy("%(way)s does not take it now: %(answer)s")),
+    Answer.UNCERTAIN: (
+        messages.WARNING,
+        gettext_lazy("%(way)s was handed the mail, but no answer came back. It may or may not arrive. %(answer)s"),
+    ),
+}
+
+
+def send_now(mail: Mail, alias: str) -> tuple[int, str]:
+    """Hand one mail to the mailer `alias`; return the level and the words of a message about what came of it."""
+    facts = {"address": mail.to[0], "way": way(settings.MAILERS[alias])}
+    try:
+        outcome = _sent(mail, alias)
+    except (ProviderAway, ProviderRefuses) as problem:
+        text = _("%(way)s does not take it, nothing was sent: %(answer)s")
+        return messages.ERROR, text % (facts | {"answer": str(problem)})
+    if settings.MAILERS[alias]["BACKEND"] == outbox.BACKEND:
+        text = _("No mail server is set, so nothing has left: the mail to %(address)s lies in the outbox here.")
+        return messages.WARNING, text % facts
+    level, words = ANSWERS[outcome.answer]
+    return level, str(words) % (facts | {"answer": outcome.reply or outcome.provider_id or "OK"})
+
+
+def _sent(mail: Mail, alias: str) -> Outcome:
+    transport = transport_for(alias)
+    try:
+        return transport.send(mail)
+    finally:
+        transport.close()
+
 
 ORDER = {INFO: 1, WARNING: 2, ERROR: 3}
 LATELY = timedelta(days=30)
@@ -134,7 +170,6 @@ def _mailers() -> list[str]:
 
 
 def test_mail(address: str, alias: str) -> Mail:
-    """Build the mail that tells its reader that the settings work."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         context = {"publication": publication, "at": timezone.now(), "is_bulk": alias == "bulk"}

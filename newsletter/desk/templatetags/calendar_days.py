@@ -40,7 +40,6 @@ def short(day: date, today: date) -> str:
 
 
 def moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
-    """Return the short form of a time on the calendar of `zone`."""
     local = at.astimezone(zone)
     parts = {"day": short(local.date(), now.astimezone(zone).date()), "time": f"{local:%H:%M}"}
     return pgettext("moment", "%(day)s, %(time)s") % parts
@@ -53,13 +52,11 @@ def days_until(at: datetime, zone: ZoneInfo, now: datetime) -> int:
 
 @register.filter(expects_localtime=True)
 def short_day(at: datetime | None) -> str:
-    """Return the day of a time."""
     return short(at.date(), timezone.localdate()) if at else ""
 
 
 @register.filter
 def short_moment(at: datetime | None) -> str:
-    """Return day, hour and minute of a time."""
     return moment(at, ZoneInfo(timezone.get_current_timezone_name()), timezone.now()) if at else ""
 
 
@@ -78,7 +75,6 @@ def span(holiday: Holiday) -> str:
 
 @register.filter
 def slot_days(slots: Iterable[Slot]) -> str:
-    """Return the days of slots in the rhythm."""
     return _(", ").join(in_words(slot.day) for slot in slots)
 
 

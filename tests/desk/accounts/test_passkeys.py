@@ -1,4 +1,4 @@
-"""Passkeys: which answers open the desk, and which are refused. The browser's part is in test_entering_browser.py."""
+"""Passkeys: which answers open the desk, and which are refused. The browser's part is in test_login_browser.py."""
 
 import json
 

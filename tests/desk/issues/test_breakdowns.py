@@ -12,7 +12,7 @@ from django.utils import translation
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.desk.issues import breakdowns
+from newsletter.desk.issues import copies
 from newsletter.mail.replies import Verdict
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import markup
@@ -87,14 +87,14 @@ def test_a_look_reads_one_row_of_what_was_counted(desk, sending):
 def test_a_mailing_to_one_domain_has_no_table_of_it(db):
     one = Breakdown(domains=["example.org"], by_domain={"example.org": [0, 3, 0, 0, 0, 0], "": [0] * 6})
 
-    assert breakdowns.domains(None) == breakdowns.domains(one) == []
+    assert copies.domains(None) == copies.domains(one) == []
 
 
 def test_the_other_domains_are_one_line_at_the_end(db):
     some = Breakdown(domains=["gmail.com"], by_domain={"": [9, 0, 0, 0, 0, 0], "gmail.com": [0, 3, 0, 0, 0, 0]})
 
     with translation.override("en"):
-        names = [one.name for one in breakdowns.domains(some)]
+        names = [one.name for one in copies.domains(some)]
 
     assert names == ["gmail.com", "all others"]
 
@@ -103,7 +103,7 @@ def test_why_copies_failed_is_told_with_what_to_do_the_most_frequent_first(db):
     found = Breakdown(by_verdict={"policy": 1, "dead": 3, "ours": 0})
 
     with translation.override("en"):
-        told = breakdowns.reasons(found)
+        told = copies.reasons(found)
 
     assert [(one.title, one.count) for one in told] == [
         ("The address does not exist", 3),
@@ -116,7 +116,7 @@ def test_why_copies_failed_is_told_with_what_to_do_the_most_frequent_first(db):
 def test_there_are_words_for_whatever_a_reply_may_mean():
     found = Breakdown(by_verdict=dict.fromkeys(map(str, Verdict), 1))
 
-    told = breakdowns.reasons(found)
+    told = copies.reasons(found)
 
     assert len(told) == len(Verdict)
     assert all(one.title and one.advice for one in told)

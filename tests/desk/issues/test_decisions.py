@@ -10,7 +10,7 @@ from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
-from newsletter.desk.issues.decisions import message_id_of
+from newsletter.desk.issues.actions import message_id_of
 from subscribers.models import Subscriber, Suppression
 from tests.desk.issues.test_mailings import NOW, desk, screen, sending, told  # noqa: F401 - fixtures
 from tests.factories import make_subscriber

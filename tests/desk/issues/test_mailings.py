@@ -16,10 +16,10 @@ from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
-from newsletter.desk.issues import progress
+from newsletter.desk.issues import mailings
 from newsletter.desk.issues.copies import PER_PAGE
-from newsletter.desk.issues.progress import wait_in_words
-from newsletter.desk.today import words as today
+from newsletter.desk.issues.mailings import wait_in_words
+from newsletter.desk.steps import wait
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -96,7 +96,7 @@ def steps(*told: tuple[str, int]) -> list[Step]:
     ],
 )
 def test_the_time_of_sending_is_that_in_which_copies_could_leave(told, seconds):
-    assert progress.sending_seconds(steps(*told), NOW + timedelta(seconds=100)) == seconds
+    assert mailings.sending_seconds(steps(*told), NOW + timedelta(seconds=100)) == seconds
 
 
 def test_the_page_says_without_a_script_how_fast_it_goes_and_how_long_it_takes(desk, sending, clock):
@@ -213,7 +213,7 @@ def test_a_wait_of_days_is_counted_as_the_calendar_and_today_count_it(desk, sche
     days = answer["starts_in_days"]
     assert words in {f"{days} days", "47 h 59 min"}
     with translation.override("en"):
-        assert today.wait(SLOT, Publication.objects.current().zone, SLOT - before) == f"in {days} days"
+        assert wait(SLOT, Publication.objects.current().zone, SLOT - before) == f"in {days} days"
 
 
 def test_a_mailing_whose_time_has_come_does_not_say_that_it_waits(desk, scheduled, clock):

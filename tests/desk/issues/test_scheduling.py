@@ -8,7 +8,7 @@ from django.urls import reverse
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.desk import rehearsals, tasks
-from newsletter.desk.issues import rehearsing
+from newsletter.desk.issues import composer
 from newsletter.issues.models import Issue
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_accessible
@@ -21,7 +21,7 @@ CLICKS_MAX = 5
 def _asks_nobody(monkeypatch):
     """No test asks other sites, nor waits for a rest."""
     written = rehearsals.rehearse
-    for module, name in ((rehearsals, "rehearse"), (rehearsing, "rehearsed")):
+    for module, name in ((rehearsals, "rehearse"), (composer, "rehearse_letter")):
         monkeypatch.setattr(module, name, lambda *args: written(*args)._replace(links=[]))
     monkeypatch.setattr(rehearsals, "REST", timedelta())
 

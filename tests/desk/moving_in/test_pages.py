@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.desk import tasks
-from newsletter.desk.intake import working
+from newsletter.desk.jobs import working
 from newsletter.desk.models import EXPORTS_KEPT, Errand, PostImport
-from newsletter.desk.moving_in.comparing import chosen
+from newsletter.desk.moving_in import chosen
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from newsletter.publication.changes import Change
@@ -238,7 +238,7 @@ def test_it_can_be_stopped_and_goes_on_where_it_stood(admin_client, monkeypatch)
     press(admin_client, "try")
     work()
     press(admin_client, "begin")
-    working.work(timezone.now(), seconds=0)  # one post
+    working.work(PostImport, timezone.now(), seconds=0)  # one post
     press(admin_client, "stop")
     assert work().state == "stopped"
     assert Post.objects.count() == 1
@@ -254,7 +254,7 @@ def test_it_can_be_stopped_and_goes_on_where_it_stood(admin_client, monkeypatch)
 def test_a_page_shows_how_far_it_is_and_leads_to_itself_without_scripts(admin_client):
     drop(admin_client, ghost_zip())
     press(admin_client, "try")
-    working.work(timezone.now(), seconds=0)
+    working.work(PostImport, timezone.now(), seconds=0)
 
     shown = page(admin_client).text
     assert "Look again</a>" in shown

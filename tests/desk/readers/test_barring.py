@@ -5,9 +5,10 @@ import zipfile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from newsletter.desk import tasks
-from newsletter.desk.bulk import barring, working
+from newsletter.desk.jobs import working
 from newsletter.desk.models import Errand
 from subscribers.models import Suppression
 from tests.factories import make_publication, make_subscriber
@@ -82,7 +83,7 @@ def test_a_broken_zip_is_refused_and_nothing_of_it_is_kept(admin_client, setting
 
 
 def test_a_worker_that_is_killed_doubles_nothing(admin_client, monkeypatch):
-    monkeypatch.setattr(barring, "BATCH", 2)
+    monkeypatch.setattr("subscribers.importers.barring.BATCH", 2)
     send(admin_client, "".join(f"r{one}@example.org\n" for one in range(5)))
     errand = Errand.objects.get()
     admin_client.post(f"{READERS}errands/{errand.pk}/bar/")
@@ -92,8 +93,8 @@ def test_a_worker_that_is_killed_doubles_nothing(admin_client, monkeypatch):
     mine = Errand.objects.get(pk=errand.pk)
     Errand.objects.filter(pk=errand.pk).update(worker="mine")
     mine.worker = "mine"
-    going = working.steps(mine)
-    assert next(going) is False
+    going = working.steps_of(mine)
+    assert not working.commit(mine, next(going), timezone.now())
     going.close()  # killed behind the first step
     Errand.objects.filter(pk=errand.pk).update(lease_until=None, worker="")
     tasks.work_on_errands()

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from newsletter.desk import tasks
-from newsletter.desk.bulk import selection
+from newsletter.desk.jobs import selection
 from newsletter.desk.models import FILES_KEPT, Errand
 from subscribers.models import Subscriber, Suppression
 from tests.factories import make_helper, make_publication, make_subscriber

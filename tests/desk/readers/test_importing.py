@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from newsletter.desk import tasks
-from newsletter.desk.bulk import files, importing, working
+from newsletter.desk.jobs import files, working
 from newsletter.desk.models import FILES_KEPT, Errand
 from newsletter.publication.changes import Change
 from subscribers.models import Consent, Subscriber
@@ -299,17 +299,19 @@ def test_a_zip_that_grows_too_large_is_refused(admin_client, monkeypatch):
 
 
 def test_a_kill_in_the_middle_imports_nobody_twice(admin_client, monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr("subscribers.importers.merging.BATCH", 2)
     send(admin_client, "email\n" + "".join(f"r{number}@example.org\n" for number in range(4)) + "x\n")
     say(admin_client, column_0="email")
     admin_client.post(f"{READERS}errands/{Errand.objects.get().pk}/import/")
-    killed = working.steps(working.claim(timezone.now()))
-    next(killed)
+    killed = working.claim(Errand, timezone.now())
+    steps = working.steps_of(killed)
+    working.commit(killed, next(steps), timezone.now())
     monkeypatch.setattr(Errand, "save", _dies)
     with pytest.raises(SystemExit):
-        next(killed)
+        working.commit(killed, next(steps), timezone.now())
+    steps.close()
     monkeypatch.undo()
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr("subscribers.importers.merging.BATCH", 2)
     assert Subscriber.objects.count() == 2
 
     Errand.objects.update(lease_until=None)
@@ -345,7 +347,7 @@ def test_a_file_that_has_had_its_day_is_asked_for_again(admin_client):
     send(admin_client, "email\na@example.org\n")
     pk = Errand.objects.get().pk
     Errand.objects.update(created_at=timezone.now() - FILES_KEPT * 2)
-    files.remove_old(timezone.now())
+    files.remove_old(Errand, timezone.now())
 
     page = admin_client.get(f"{READERS}errands/{pk}/columns/")
 
@@ -355,15 +357,15 @@ def test_a_file_that_has_had_its_day_is_asked_for_again(admin_client):
 
 def turn() -> bool:
     """Do one step as a worker does that is called away after it; return whether it was the last."""
-    errand = working.claim(timezone.now())
-    with closing(working.steps(errand)) as going:
-        is_last = next(going)
+    errand = working.claim(Errand, timezone.now())
+    with closing(working.steps_of(errand)) as going:
+        is_last = working.commit(errand, next(going), timezone.now())
     Errand.objects.filter(pk=errand.pk).update(lease_until=None, worker="")
     return is_last
 
 
 def test_an_import_goes_on_turn_after_turn_where_it_was(admin_client, monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 2)  # rows of a step
+    monkeypatch.setattr("subscribers.importers.merging.BATCH", 2)  # rows of a step
     rows = "".join(f"r{number}@example.org\n" for number in range(5))
     send(admin_client, f"email\n{rows}nobody\nlast@example.org\n")
     say(admin_client, column_0="email")

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from newsletter.desk import tasks
-from newsletter.desk.bulk import steps
+from newsletter.desk.jobs import readers
 from newsletter.desk.models import Errand
 from subscribers.models import Subscriber
 from tests.factories import make_subscriber
@@ -40,7 +40,7 @@ def test_an_author_tags_all_that_match_and_watches(desk, server):
 
 @pytest.mark.exhaustive
 def test_the_button_that_stops_is_not_taken_away_under_the_hand(desk, server, monkeypatch):
-    monkeypatch.setattr(steps, "BATCH", 1)
+    monkeypatch.setattr(readers, "BATCH", 1)
     make_subscriber()
     errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), total=2)
     desk.goto(f"{server.url}{READERS}errands/{errand.pk}/")

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from newsletter.delivery.events import applying
 from newsletter.delivery.models import Arrival, Event, Mailing
-from newsletter.desk.bulk import files
+from newsletter.desk.jobs import files
 from newsletter.desk.models import Errand, SavedFilter
 from subscribers.models import Consent, Note
 from subscribers.models.consents import Circumstances
@@ -62,7 +62,7 @@ def screens(desk, settings, tmp_path) -> list[str]:
         "chosen": {"信箱": "email"},
     }
     draft, tried = (
-        Errand.objects.create(**facts, state=state, options={"consent": "舊名單"}, folder=files.make_folder())
+        Errand.objects.create(**facts, state=state, options={"consent": "舊名單"}, folder=files.make_folder(Errand))
         for state in ("draft", "tried")
     )
     files.keep(draft, files.GIVEN, ["信箱,姓名,備註,訂閱嗎\na@example.org,小明,朋友,是\n".encode()])

@@ -8,9 +8,9 @@ from django.utils import translation
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.desk.settings.newcomers import NewcomersForm
+from newsletter.desk.settings.publication import NewcomersForm
 from newsletter.publication.models import Publication
-from tests.desk.settings.test_sections import VALID
+from tests.desk.settings.test_publication import VALID
 from tests.factories import make_helper, make_issue, make_post, make_publication
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,9 @@ from django.utils import timezone, translation
 
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal
-from newsletter.desk.issues import rehearsing
-from newsletter.desk.today.gathering import gather
-from newsletter.desk.today.steps import next_step
+from newsletter.desk.issues import composer
+from newsletter.desk.steps import next_step
+from newsletter.desk.today import gather
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
 from newsletter.posts.models import Image, Post
@@ -257,7 +257,7 @@ def test_a_rehearsal_counts_until_something_is_changed(owner):
     make_publication(sender_email="letter@gipi.tw")
     post = make_post()
     issue, now = make_issue(post), timezone.now()
-    rehearsal = rehearsing.start(issue, "", now)
+    rehearsal = composer.start(issue, "", now)
 
     with translation.override("en"):
         running = next_step(gather(owner, now).facts, now)

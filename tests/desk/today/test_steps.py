@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Standing
-from newsletter.desk.today import steps, words
-from newsletter.desk.today.checklist import NEXT, PARTS, checklist
-from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
-from newsletter.desk.today.steps import TABLE, next_step
+from newsletter.desk import steps
+from newsletter.desk.steps import NEXT, PARTS, TABLE, Composed, Draft, Facts, Result, Underway, checklist, next_step
 from newsletter.mail.characters import single_line
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -277,7 +275,7 @@ def test_a_sentence_has_no_gap_and_is_broken_without_a_loss(known):
     step = next_step(known, NOW)
 
     assert "%(" not in step.sentence
-    assert "".join("".join(phrase) for phrase in words.phrases(step.sentence)).split() == step.sentence.split()
+    assert "".join("".join(phrase) for phrase in steps.phrases(step.sentence)).split() == step.sentence.split()
 
 
 @MANY
@@ -321,11 +319,11 @@ def test_the_first_run_goes_on_line_by_line():
 )
 def test_a_wait_is_counted_in_days_of_the_local_calendar(at, said):
     with translation.override("zh-hant"):
-        assert words.wait(at, TAIPEI, NOW) == said
+        assert steps.wait(at, TAIPEI, NOW) == said
 
 
 def test_a_day_of_another_year_says_its_year():
     at = datetime(2027, 1, 1, 16, 30, tzinfo=UTC)
 
     with translation.override("zh-hant"):
-        assert words.moment(at, TAIPEI, NOW) == "2027/1/2（六）00:30"
+        assert steps.moment(at, TAIPEI, NOW) == "2027/1/2（六）00:30"

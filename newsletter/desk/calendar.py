@@ -1,0 +1,508 @@
+"""A year on one page: slots, holidays, vacations and what was sent; and the forms that shift the rhythm."""
+
+import calendar
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Min, OuterRef, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dates import MONTHS
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from newsletter.delivery.author import slots, subscribed
+from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.models import Mailing
+from newsletter.desk.templatetags.calendar_days import WEEKDAYS, in_words
+from newsletter.issues import cadence, days_off, rhythm
+from newsletter.issues.cadence import DAY, Fate, Rhythm, Shifts, Slot
+from newsletter.issues.models import HolidayAnswer, Issue, Shift
+from newsletter.issues.rhythm import NOTE_LENGTH
+from newsletter.publication.audit import who
+from newsletter.publication.changes import Change
+from newsletter.publication.forms import TypedForm
+from newsletter.publication.models import Publication
+
+AHEAD = 6  # slots that are listed with their forms
+YEARS_AHEAD, YEARS_BACK = 2, 50  # for which there are pages
+AHEAD_DAYS = 120  # at least: a vacation of three months still leaves something to see
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What stands on a day. kind: a name for the sheet. word: the state, in one word; about: of what."""
+
+    kind: str
+    word: str
+    about: str = ""
+    url: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.about} · {self.word}" if self.about else self.word
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line under a month. days: "3", or "3–17" of one month."""
+
+    days: str
+    mark: Mark
+
+
+@dataclass
+class Day:
+    on: date
+    marks: list[Mark] = field(default_factory=list)
+    is_today: bool = False
+
+    @property
+    def kinds(self) -> str:
+        """Return classes for the sheet."""
+        return " ".join(f"is-{kind}" for kind in dict.fromkeys(mark.kind for mark in self.marks))
+
+    @property
+    def words(self) -> str:
+        """Return day and marks as a screen reader says them."""
+        texts = [_("today")] * self.is_today + [mark.text for mark in self.marks]
+        return _(", ").join([in_words(self.on), *texts])
+
+    @property
+    def url(self) -> str:
+        return next((mark.url for mark in self.marks if mark.url), "")
+
+
+@dataclass(frozen=True)
+class Month:
+    number: int
+    weeks: list[list[Day | None]]
+    notes: list[Note]
+
+    @property
+    def name(self) -> str:
+        return str(MONTHS[self.number])
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A slot to come. issue: what is planned for it. mailing: set once that is scheduled."""
+
+    slot: Slot
+    at: datetime
+    issue: Issue | None = None
+    mailing: Mailing | None = None
+
+    @property
+    def day(self) -> date:
+        return timezone.localtime(self.at).date()
+
+    @property
+    def key(self) -> str:
+        """Return the slot's day as addresses have it."""
+        return self.slot.day.isoformat()
+
+    @property
+    def is_left_out(self) -> bool:
+        return self.slot.at is None
+
+
+# --- The year ---
+
+
+def range_of(publication: Publication, this_year: int) -> tuple[int, int]:
+    """Return the first and the last year that have a page: from the first issue or slot to YEARS_AHEAD from now."""
+    first_sent = Issue.objects.aggregate(at=Min("sent_at"))["at"]
+    years = [this_year, publication.cadence_anchor_on.year]
+    years += [_local_day(publication, first_sent).year] if first_sent else []
+    return max(min(years), this_year - YEARS_BACK), this_year + YEARS_AHEAD
+
+
+def months(publication: Publication, year: int, now: datetime) -> list[Month]:
+    """Return the twelve months. Seven queries, however much happened."""
+    first_on, last_on = date(year, 1, 1), date(year, 12, 31)
+    today = timezone.localtime(now, publication.zone).date()
+    days = {first_on + DAY * step: Day(first_on + DAY * step) for step in range((last_on - first_on).days + 1)}
+    notes: dict[int, list[tuple[date, Note]]] = defaultdict(list)
+    if today in days:
+        days[today].is_today = True
+    for on, mark in sorted(_marks(publication, year, now), key=lambda one: one[0][0]):
+        first, last = on[0], on[-1]
+        for day in on:
+            if day in days:
+                days[day].marks.append(mark)
+        notes[max(first, first_on).month].append((first, Note(_span(first, last), mark)))
+    return [_month(year, number, days, [note for _on, note in notes[number]]) for number in range(1, 13)]
+
+
+def _month(year: int, number: int, days: dict[date, Day], notes: list[Note]) -> Month:
+    weeks = calendar.Calendar().monthdatescalendar(year, number)
+    return Month(number, [[days[day] if day.month == number else None for day in week] for week in weeks], notes)
+
+
+def _span(first: date, last: date) -> str:
+    if first == last:
+        return str(first.day)
+    return f"{first.day}–{last.day}" if first.month == last.month else f"{first.day}–{last.month}/{last.day}"
+
+
+def _marks(publication: Publication, year: int, now: datetime) -> Iterator[tuple[list[date], Mark]]:
+    """Yield each mark with its days, in their order: what matters most of a day comes first."""
+    first_on, last_on = date(year, 1, 1), date(year, 12, 31)
+    issues = [*_sent(publication, year), *_scheduled(publication)]
+    yield from (([day], mark) for day, mark in issues if day.year == year)
+    plan = rhythm.plan(publication, first_on, last_on)
+    yield from (([day], mark) for day, mark in _of_slots(publication, plan, {day for day, _mark in issues}, now))
+    for vacation in Shift.objects.vacations().filter(first_on__lte=last_on, last_on__gte=first_on):
+        first, last = vacation.days
+        on = [first + DAY * step for step in range((last - first).days + 1)]
+        yield on, Mark("away", _("Vacation"), vacation.note)
+    for holiday in days_off.grouped(
+        days_off.of_days(publication.holiday_country, first_on, last_on, get_language() or publication.language)
+    ):
+        yield sorted(holiday.days), Mark("off", _("Holiday"), holiday.name)
+
+
+def _sent(publication: Publication, year: int) -> Iterator[tuple[date, Mark]]:
+    mailing = Mailing.objects.filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE).order_by("pk").values("pk")[:1]
+    issues = Issue.objects.in_year(year).annotate(mailing_id=Subquery(mailing)).only("number", "subject", "sent_at")
+    for issue in issues:
+        mailing_id: int | None = getattr(issue, "mailing_id")  # noqa: B009 - annotated
+        page = ("mailing", mailing_id) if mailing_id else ("issues_issue_change", issue.pk)
+        url = reverse(f"admin:{page[0]}", args=[page[1]])
+        yield _local_day(publication, issue.sent_at), Mark("sent", pgettext("an issue", "sent"), str(issue), url)
+
+
+def _scheduled(publication: Publication) -> Iterator[tuple[date, Mark]]:
+    for mailing in _waiting():
+        url = reverse("admin:mailing", args=[mailing.pk])
+        yield (
+            _local_day(publication, mailing.send_at),
+            Mark("scheduled", pgettext("an issue", "scheduled"), str(mailing.issue), url),
+        )
+
+
+def _waiting() -> Iterable[Mailing]:
+    waiting = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SCHEDULED)
+    return waiting.select_related("issue").defer("html", "text").order_by("-send_at")
+
+
+def _of_slots(
+    publication: Publication, plan: Iterable[Slot], taken: Iterable[date], now: datetime
+) -> Iterator[tuple[date, Mark]]:
+    """Yield what became of slots: those to come, and those left out or moved away. One that went is an issue."""
+    [upcoming] = free_slots(publication, now, 1)
+    for slot in plan:
+        if slot.at is None and slot.fate == Fate.SKIPPED:
+            yield slot.day, Mark("left", pgettext("a slot", "skipped"), _("Slot"))
+        elif slot.at is None:
+            yield slot.day, Mark("left", _("left out, vacation"), _("Slot"))
+        else:
+            day = _local_day(publication, slot.at)
+            if slot.fate == Fate.MOVED:
+                yield slot.day, Mark("left", _("moved to %(day)s") % {"day": in_words(day)}, _("Slot"))
+            if slot.at > now and day not in taken:
+                yield day, _to_come(slot, is_next=slot.at == upcoming)
+
+
+def _to_come(slot: Slot, *, is_next: bool) -> Mark:
+    url = reverse("admin:calendar_slot", args=[slot.day.isoformat()])
+    return Mark("next", _("next slot"), url=url) if is_next else Mark("slot", _("slot"), url=url)
+
+
+def _local_day(publication: Publication, at: datetime | None) -> date:
+    return timezone.localtime(at, publication.zone).date()
+
+
+# --- The slots ahead ---
+
+
+def ahead(publication: Publication, now: datetime) -> list[Ahead]:
+    """Return the next slots, also those that are left out, with the issues for them. Three queries."""
+    today = _local_day(publication, now)
+    reach = timedelta(days=max(AHEAD_DAYS, publication.cadence_days * AHEAD))
+    plan = [slot for slot in rhythm.plan(publication, today, today + reach) if slot.shown_at > now][:AHEAD]
+    scheduled = {_local_day(publication, mailing.send_at): mailing for mailing in _waiting()}
+    drafts = iter(Issue.objects.unsent().exclude(mailings__state__in=Mailing.OPEN_STATES)[:AHEAD])
+    return [_ahead(publication, slot, scheduled, drafts) for slot in plan]
+
+
+def _ahead(publication: Publication, slot: Slot, scheduled: dict[date, Mailing], drafts: Iterator[Issue]) -> Ahead:
+    if slot.at is None:
+        return Ahead(slot, slot.due_at)
+    mailing = scheduled.get(_local_day(publication, slot.at))
+    issue = mailing.issue if mailing else next(drafts, None)
+    return Ahead(slot, slot.at, issue, mailing)
+
+
+# --- Forms ---
+
+
+FARTHEST = timedelta(days=60)  # from its place: what is farther away is another slot
+LONGEST = timedelta(days=366)
+
+
+class MoveForm(forms.Form):
+    """When a slot is due instead. One that comes nearer than seven days to another is asked about."""
+
+    day = forms.DateField(label=gettext_lazy("Day"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
+    time = forms.TimeField(label=gettext_lazy("Time"), widget=forms.TimeInput({"type": "time"}, format="%H:%M"))
+    anyway = forms.BooleanField(label=gettext_lazy("Move it all the same"), required=False)
+
+    def __init__(self, *args: Any, slot: Slot, rhythm: Rhythm, shifts: Shifts, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        local = timezone.localtime(slot.shown_at, rhythm.zone)
+        self.initial = {"day": local.date(), "time": local.time()}
+        self.slot, self.rhythm, self.shifts, self.now = slot, rhythm, shifts, now
+        self.neighbour: Slot | None = None
+
+    def clean_day(self) -> date:
+        day: date = self.cleaned_data["day"]
+        if abs(day - self.slot.day) > FARTHEST:
+            raise ValidationError(gettext_lazy("This is more than 60 days from its place in the rhythm."))
+        if self.shifts.is_away(day):
+            raise ValidationError(gettext_lazy("This day is in a vacation."))
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "day" in cleaned and "time" in cleaned:
+            self._look_at(cleaned["day"], cleaned)
+        return cleaned
+
+    def _look_at(self, day: date, cleaned: dict[str, Any]) -> None:
+        if cadence.instant(day, cleaned["time"], self.rhythm.zone) <= self.now:
+            self.add_error("day", gettext_lazy("This time has passed."))
+            return
+        self.neighbour = cadence.neighbour(self.rhythm, self.shifts, self.slot.day, day)
+        if self.neighbour and not cleaned.get("anyway"):
+            near = timezone.localtime(self.neighbour.shown_at, self.rhythm.zone).date()
+            text = gettext_lazy(
+                "The slot of %(day)s is fewer than seven days away. The later one then waits for your approval."
+            )
+            self.add_error(None, ValidationError(text, params={"day": in_words(near)}))
+
+
+class VacationForm(TypedForm, forms.Form):
+    """The days of a vacation, and what readers see of it."""
+
+    first_on = forms.DateField(label=gettext_lazy("First day"), widget=forms.DateInput({"type": "date"}))
+    last_on = forms.DateField(label=gettext_lazy("Last day"), widget=forms.DateInput({"type": "date"}))
+    note = forms.CharField(
+        label=gettext_lazy("Notice on the site"),
+        required=False,
+        max_length=NOTE_LENGTH,
+        help_text=gettext_lazy("Shown on the front page from two weeks before. Empty: a sentence with the days."),
+    )
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        first_on, last_on = cleaned.get("first_on"), cleaned.get("last_on")
+        if first_on and last_on and last_on < first_on:
+            self.add_error("last_on", gettext_lazy("The last day is before the first."))
+        elif last_on and last_on < self.today:
+            self.add_error("last_on", gettext_lazy("These days have passed."))
+        elif first_on and last_on and last_on - first_on > LONGEST:
+            self.add_error("last_on", gettext_lazy("At most a year."))
+        return cleaned
+
+
+# --- Screens ---
+
+
+LINES = 8  # of what was done, the latest first
+ABOUT = [Shift._meta.label_lower, HolidayAnswer._meta.label_lower]
+ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    context = admin.site.each_context(request) | context
+    return render(request, f"desk/calendar/{template}.html", context, status=status)
+
+
+# --- The year ---
+
+
+@require_safe
+def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
+    """Show one year, this one unless another is asked for, and what comes next."""
+    publication, now = Publication.objects.current(), timezone.now()
+    this_year = timezone.localtime(now, publication.zone).year
+    shown = this_year if year is None else year
+    first, last = range_of(publication, this_year)
+    if not first <= shown <= last:
+        raise Http404(shown)
+    context = {
+        "title": _("Calendar"),
+        "year": shown,
+        "earlier": shown - 1 if shown > first else None,
+        "later": shown + 1 if shown < last else None,
+        "weekdays": WEEKDAYS,
+        "months": months(publication, shown, now),
+        "ahead": ahead(publication, now) if shown == this_year else [],
+        "questions": rhythm.questions(publication, now, get_language() or ""),
+        "vacations": Shift.objects.vacations().filter(last_on__gte=timezone.localtime(now, publication.zone).date()),
+        "lines": _lines(),
+        "publication": publication,
+    }
+    return _page(request, "year", context)
+
+
+def _lines() -> list[tuple[Change, str]]:
+    """Return what was done last, each with who did it and from where."""
+    done = Change.objects.filter(about__in=ABOUT).order_by("-pk")[:LINES]
+    return [(change, who(change.by, change.via)) for change in done]
+
+
+# --- A slot ---
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Http404(text) from None
+
+
+def _slot(publication: Publication, text: str, now: datetime) -> Slot:
+    """Return the slot that an address names by its day in the rhythm. Raise Http404 if it is none, or has passed."""
+    day, used = _day(text), rhythm.of(publication)
+    if not used.has(day):
+        raise Http404(text)
+    found = cadence.slot_of(used, day, rhythm.shifts_from(publication, now))
+    if found.shown_at <= now:
+        raise Http404(text)
+    return found
+
+
+@ask_and_act
+def slot(request: HttpRequest, day: str) -> HttpResponse:
+    """Ask for another day and time of a slot; a POST moves it."""
+    publication, now = Publication.objects.fresh(), timezone.now()
+    found = _slot(publication, day, now)
+    used, shifts = rhythm.of(publication), rhythm.shifts_from(publication, now)
+    form = MoveForm(request.POST or None, slot=found, rhythm=used, shifts=shifts, now=now)
+    is_taken = found.at is not None and slots.is_settled(found.at)
+    if not is_taken and form.is_valid():
+        chosen = form.cleaned_data
+        rhythm.move(found.day, now, to_on=chosen["day"], to_at=chosen["time"])
+        messages.success(request, _("Moved to %(day)s. The slots behind it stay.") % {"day": in_words(chosen["day"])})
+        return redirect("admin:calendar")
+    context = {"title": in_words(found.day), "slot": found, "key": day, "form": form, "is_taken": is_taken}
+    return _page(request, "slot", context, status=409 if is_taken and request.method == "POST" else 200)
+
+
+@require_POST
+def skip(request: HttpRequest, day: str) -> HttpResponse:
+    """Leave a slot out, unless an issue is scheduled for it."""
+    publication, now = Publication.objects.fresh(), timezone.now()
+    found = _slot(publication, day, now)
+    if found.at is not None and slots.is_settled(found.at):
+        messages.error(request, _("An issue is scheduled for this slot. Cancel or move it first."))
+    else:
+        rhythm.skip(found.day, now)
+        messages.success(request, _("The slot of %(day)s is skipped.") % {"day": in_words(found.day)})
+    return redirect("admin:calendar")
+
+
+@require_POST
+def restore(request: HttpRequest, day: str) -> HttpResponse:
+    """Put a slot back to where the rhythm has it."""
+    found = _day(day)
+    if rhythm.restore(found, timezone.now()):
+        messages.success(request, _("The slot of %(day)s is where it was.") % {"day": in_words(found)})
+    return redirect("admin:calendar")
+
+
+# --- Vacation ---
+
+
+@ask_and_act
+def vacation(request: HttpRequest) -> HttpResponse:
+    """Ask for the days; a POST leaves out their slots, and says what stays scheduled all the same."""
+    publication, now = Publication.objects.fresh(), timezone.now()
+    form = VacationForm(request.POST or None, today=timezone.localtime(now, publication.zone).date())
+    if not form.is_valid():
+        return _page(request, "vacation", {"title": _("Take a vacation"), "form": form})
+    said = form.cleaned_data
+    taken = rhythm.take_vacation(said["first_on"], said["last_on"], now, note=said["note"])
+    _tell(request, publication, taken)
+    return redirect("admin:calendar")
+
+
+def _tell(request: HttpRequest, publication: Publication, taken: Shift) -> None:
+    first_on, last_on = taken.days
+    count = sum(one.fate == cadence.Fate.AWAY for one in rhythm.plan(publication, first_on, last_on))
+    words = ngettext("Vacation: %(count)d slot is left out.", "Vacation: %(count)d slots are left out.", count)
+    messages.success(request, words % {"count": count})
+    for mailing in Mailing.objects.filter(state=Mailing.State.SCHEDULED).select_related("issue"):
+        if first_on <= timezone.localtime(mailing.send_at, publication.zone).date() <= last_on:
+            text = _("%(issue)s is scheduled within it and goes out all the same. Cancel or move it on its page.")
+            messages.warning(request, text % {"issue": mailing.issue})
+
+
+@require_POST
+def give_up(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have the slots of a vacation back."""
+    if rhythm.give_up_vacation(pk, timezone.now()):
+        messages.success(request, _("The vacation is given up; its slots are back."))
+    return redirect("admin:calendar")
+
+
+# --- A holiday ---
+
+
+@require_POST
+def holiday(request: HttpRequest, day: str) -> HttpResponse:
+    """Do what the author chose for the slots on a holiday; asked and answered once."""
+    publication, now, first_on = Publication.objects.fresh(), timezone.now(), _day(day)
+    choice = request.POST.get("choice", "")
+    asked = rhythm.questions(publication, now, get_language() or "")
+    found = next((one for one in asked if one.holiday.first_on == first_on), None)
+    if found and choice in HolidayAnswer.Choice.values:
+        rhythm.answer(found, HolidayAnswer.Choice(choice), publication, now)
+        text = _("%(holiday)s: %(choice)s. You will not be asked again.")
+        answer = {"holiday": found.holiday.name, "choice": HolidayAnswer.Choice(choice).label}
+        messages.success(request, text % answer)
+    return redirect("admin:index" if request.POST.get("back") == "today" else "admin:calendar")
+
+
+# --- The link for calendar programs ---
+
+
+@ask_and_act
+def link(request: HttpRequest) -> HttpResponse:
+    """Show the secret address; a POST renews it, and the old one opens nothing any more."""
+    if request.method == "POST":
+        subscribed.renew(Publication.objects.fresh(), timezone.now())
+        messages.success(request, _("There is a new link. The old one opens nothing any more."))
+        return redirect("admin:calendar_link")
+    address = subscribed.calendar_url(Publication.objects.fresh())
+    return _page(request, "link", {"title": _("Subscribe to the calendar"), "address": address})
+
+
+type View = Callable[..., HttpResponse]
+SCREENS: tuple[tuple[str, View, str], ...] = (
+    ("", show, "calendar"),
+    ("<int:year>/", show, "calendar_year"),
+    ("slot/<str:day>/", slot, "calendar_slot"),
+    ("slot/<str:day>/skip/", skip, "calendar_skip"),
+    ("slot/<str:day>/restore/", restore, "calendar_restore"),
+    ("vacation/", vacation, "calendar_vacation"),
+    ("vacation/<int:pk>/end/", give_up, "calendar_give_up"),
+    ("holiday/<str:day>/", holiday, "calendar_holiday"),
+    ("link/", link, "calendar_link"),
+)

@@ -1,0 +1,119 @@
+"""The files of jobs, for some days: their owner's alone, in a folder of their own whose name nobody can guess.
+
+A file is valid up to a number of bytes that the row of its job knows. What a killed worker wrote beyond is cut off.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from django.conf import settings
+
+from newsletter.desk.models import FILES_KEPT, Errand, Job, PostImport, PostImportEntry
+
+READERS, GIVEN, REFUSED = "readers.csv", "given.csv", "refused.csv"
+PAGES: Final = "pages"  # the old pages of an import of posts, one behind the other
+PAGE_MAX: Final = 1024**2  # bytes of one that is shown
+ORPHAN = timedelta(days=1)  # a row that is written in the same transaction needs no longer
+MARK: Final = b"\xef\xbb\xbf"  # lets Excel read the Chinese
+
+
+def make_folder(kind: type[Job]) -> str:
+    """Make a folder and return its name."""
+    name = secrets.token_hex(16)
+    (_root(kind) / name).mkdir(mode=0o700, parents=True)
+    return name
+
+
+def path_of(job: Job, name: str) -> Path:
+    return _root(type(job)) / job.folder / name
+
+
+def keep(job: Job, name: str, pieces: Iterable[bytes]) -> int:
+    """Write a file that was sent; return its size in bytes."""
+    with _opened(path_of(job, name), os.O_TRUNC) as file:
+        for piece in pieces:
+            file.write(piece)
+        return file.tell()
+
+
+def add_rows(errand: Errand, name: str, heading: str, rows: Iterable[str]) -> None:
+    """Write rows behind those that are valid, the first ones behind a heading. The caller saves the errand."""
+    text = heading + "".join(rows) if not errand.size else "".join(rows)
+    octets = (b"" if errand.size else MARK) + text.encode()
+    errand.size = _append(path_of(errand, name), errand.size, octets)
+
+
+def add_page(found: PostImport, page: str) -> tuple[int, int]:
+    """Write an old page behind those that are valid; return where it begins and its bytes. The caller commits both."""
+    octets = page.encode(errors="replace")[:PAGE_MAX]
+    _append(path_of(found, PAGES), found.kept, octets)
+    return found.kept, len(octets)
+
+
+def page_of(found: PostImport, entry: PostImportEntry) -> str:
+    """Return an old page; "" if there is none any more."""
+    try:
+        with path_of(found, PAGES).open("rb") as file:
+            file.seek(entry.old_at)
+            return file.read(entry.old_size).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def remove(job: Job) -> None:
+    if job.folder:
+        shutil.rmtree(_root(type(job)) / job.folder, ignore_errors=True)
+
+
+def remove_old(kind: type[Job], now: datetime) -> int:
+    """Remove the files that have had their time, and those of no job; return how many folders these were."""
+    count = _remove_orphans(kind, now)
+    for job in kind.objects.with_old_files(now):
+        remove(job)
+        count += kind.objects.filter(pk=job.pk).update(folder="")
+    return count
+
+
+def forget_words(now: datetime) -> int:
+    """Forget whom errands were about that ended a day ago; return of how many."""
+    ended = Errand.objects.filter(ended_at__lt=now - FILES_KEPT).exclude(state__in=Errand.AT_WORK)
+    old = ended.exclude(chosen={})
+    for errand in old:
+        errand.forget_words()
+    return len(old)
+
+
+def _remove_orphans(kind: type[Job], now: datetime) -> int:
+    """Remove the folders that no row has named for a day: a transaction failed, or a process died."""
+    root, before = _root(kind), (now - ORPHAN).timestamp()
+    named = set(kind.objects.exclude(folder="").values_list("folder", flat=True))
+    folders = root.iterdir() if root.is_dir() else []
+    orphans = [one for one in folders if one.name not in named and one.stat().st_mtime < before]
+    for one in orphans:
+        shutil.rmtree(one, ignore_errors=True)
+    return len(orphans)
+
+
+def _append(path: Path, size: int, octets: bytes) -> int:
+    """Write behind the first `size` bytes of a file, on the disk when this returns; return the new size."""
+    with _opened(path) as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write(octets)
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell()
+
+
+def _root(kind: type[Job]) -> Path:
+    folder: Path = settings.DATA_DIR / kind.ROOT
+    return folder
+
+
+def _opened(path: Path, flags: int = 0) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600), "r+b")

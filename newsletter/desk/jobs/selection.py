@@ -1,0 +1,150 @@
+"""Which readers an author has chosen: some that were ticked, or all that match, as it was when they were looked at.
+
+It means the same readers for as long as the work lasts: a search stays understood as it was, “the last issue” stays
+that issue, and whoever joins later is none of them. A reader who has stopped matching by their turn is left out.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from django.db.models import Exists, Max, Min, OuterRef
+
+from newsletter.delivery.models import Delivery, Mailing
+from subscribers import finding
+from subscribers.finding import Narrowing, Term
+from subscribers.models import Subscriber, SubscriberQuerySet
+
+NONE_OF = "none-of-"
+NONE_OF_LAST = f"{NONE_OF}last"
+READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
+
+
+def last_sent() -> Mailing | None:
+    """Return the last mailing of an issue whose copies have been sent; None if they were deleted since."""
+    ended = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).defer("html", "text")
+    last = ended.order_by("-finished_at").first()
+    return last if last and last.copies_deleted_at is None else None
+
+
+def named(value: str) -> str:
+    """Return the same value with the number of the mailing that is the last one now: it stays the one that was seen."""
+    last = last_sent() if value == NONE_OF_LAST else None
+    return f"{NONE_OF}{last.pk}" if last else value
+
+
+def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuerySet:
+    """Return who has confirmed, has not left, and has no sent copy of the last issue, whatever hindered it.
+
+    value: NONE_OF_LAST, or what `named` has made of it.
+    """
+    last = last_sent() if value == NONE_OF_LAST else _numbered(value)
+    if last is None:
+        return readers.none()
+    sent = Delivery.objects.filter(mailing__in=_mailings_of(last), state=Delivery.State.SENT)
+    return readers.filter(~Exists(sent.filter(subscriber=OuterRef("pk"))), state__in=READING)
+
+
+def _numbered(value: str) -> Mailing | None:
+    number = value.removeprefix(NONE_OF)
+    if not number.isdecimal():
+        return None
+    return Mailing.objects.filter(pk=number, copies_deleted_at=None).defer("html", "text").first()
+
+
+def _mailings_of(last: Mailing) -> list[int]:
+    """Return the numbers of all mailings of an issue: the second of them goes to who was left out by the first."""
+    of_issue = Mailing.objects.filter(issue=last.issue_id, kind=Mailing.Kind.ISSUE)
+    return list(of_issue.values_list("pk", flat=True))
+
+
+NARROWINGS: Final[Mapping[str, Narrowing]] = {**finding.NARROWINGS, "copies": without_last_copy}
+SEARCH = "q"
+TICKED_MAX = 1000
+STRETCH = 50_000  # numbers of readers that are counted by one query
+COUNTING_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Selection:
+    """ticked: numbers of readers; if there are none, all that match `filters` and `term`, up to the number `upto`."""
+
+    ticked: tuple[int, ...] = ()
+    filters: dict[str, str] = field(default_factory=dict)
+    term: Term | None = None
+    upto: int = 0
+
+    @classmethod
+    def of_ticked(cls, numbers: list[int]) -> "Selection":
+        return cls(ticked=tuple(sorted(set(numbers))[:TICKED_MAX]), upto=max(numbers, default=0))
+
+    @classmethod
+    def of_all(cls, query: Mapping[str, str]) -> "Selection":
+        """Return all that the list shows for an address line."""
+        given = {name: query.get(name, "") for name in NARROWINGS}
+        filters = {name: named(value) if name == "copies" else value for name, value in given.items() if value}
+        upto = Subscriber.objects.aggregate(last=Max("pk"))["last"] or 0
+        text = query.get(SEARCH, "").strip()
+        term = Term.understood(_narrowed(filters), text) if text else None
+        return cls(filters=filters, term=term, upto=upto)
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> "Selection":
+        term = Term(**kept["term"]) if kept["term"] else None
+        return cls(tuple(kept["ticked"]), dict(kept["filters"]), term, kept["upto"])
+
+    def kept(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def readers(self) -> SubscriberQuerySet:
+        """Return them, without an order."""
+        if self.ticked:
+            return Subscriber.objects.filter(pk__in=self.ticked).order_by()
+        found = _narrowed(self.filters).filter(pk__lte=self.upto)
+        return (self.term.narrow(found) if self.term else found).order_by()
+
+    def after(self, cursor: int, count: int) -> list[int]:
+        """Return the numbers of the next readers behind one."""
+        rows = self.readers().filter(pk__gt=cursor).order_by("pk")
+        return list(rows.values_list("pk", flat=True)[:count])
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many readers were counted; is_all: whether all were, and if not, up to which of their numbers."""
+
+    number: int
+    is_all: bool
+    upto: int = 0
+
+
+NOTHING: Final = Count(0, is_all=False)
+
+
+def count(selection: Selection, seconds: float = COUNTING_SECONDS, so_far: Count = NOTHING) -> Count:
+    """Count readers, stretch by stretch, for as long as a page may take; go on where `so_far` ends."""
+    rows = selection.readers()
+    if selection.term:  # a search looks at a limited number of readers
+        return Count(rows.count(), is_all=True)
+    if not (selection.ticked or selection.filters):  # an index is counted, and no row is read
+        return Count(Subscriber.objects.count(), is_all=True)
+    until = time.monotonic() + seconds
+    number, start = so_far.number, so_far.upto or _first() - 1
+    while start < selection.upto:
+        number += rows.filter(pk__gt=start, pk__lte=start + STRETCH).count()
+        start += STRETCH
+        if time.monotonic() > until and start < selection.upto:
+            return Count(number, is_all=False, upto=start)
+    return Count(number, is_all=True)
+
+
+def _first() -> int:
+    return Subscriber.objects.aggregate(first=Min("pk"))["first"] or 1
+
+
+def _narrowed(filters: Mapping[str, str]) -> SubscriberQuerySet:
+    found = Subscriber.objects.all()
+    for name, value in filters.items():
+        found = NARROWINGS[name](found, value)
+    return found

@@ -1,0 +1,103 @@
+"""A worker's turn at a job: it holds the row by a lease, and each step is committed together with the row.
+
+A worker that is killed in a step leaves nothing of it. One that lost its lease, or whose job was stopped, finds that
+out at the beginning of its next step, and does nothing any more.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import closing
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone, translation
+
+from newsletter.buckets import PicturesAway
+from newsletter.desk.jobs import posts, readers
+from newsletter.desk.models import Errand, Job, PostImport
+from newsletter.issues.archiving import NumberingError
+from newsletter.posts.importers.imported import Rejected
+from newsletter.publication.models import Publication
+from newsletter.publication.pictures.storages import sorry
+from subscribers.importers.csv_file import FileError
+
+log = logging.getLogger(__name__)
+
+TURN_SECONDS = 20.0  # after which a worker looks after other tasks
+TRIES_MAX = 5  # turns that achieve nothing
+type Step = Callable[[datetime], bool]  # in a transaction, with the row that it changes; returns whether it is the last
+
+
+class Lost(Exception):
+    """The job is not this worker's any more: it was stopped, or its lease has ended."""
+
+
+def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
+    """Work on the job of a kind that waits longest, for a turn; return whether there is more to do at once."""
+    job = claim(kind, now)
+    if job is None:
+        return False
+    with translation.override(Publication.objects.current().language):  # of the reasons for which a line is refused
+        try:
+            _turn(job, time.monotonic() + seconds)
+        except Lost:
+            log.info("%s %d was stopped, or is another worker's.", kind.__name__, job.pk)
+        except PicturesAway:
+            fail(job, sorry())
+        except (FileError, Rejected, NumberingError, OSError) as error:
+            fail(job, str(error))
+    return bool(kind.objects.waiting(timezone.now()).exists())
+
+
+def claim[J: Job](kind: type[J], now: datetime) -> J | None:
+    """Take the first job that no worker has; one that failed too often is given up instead."""
+    for job in kind.objects.waiting(now):
+        if job.tries >= TRIES_MAX:
+            fail(job, "")
+            continue
+        free = kind.objects.waiting(now).filter(pk=job.pk).order_by()
+        if free.update(worker=uuid.uuid4().hex, lease_until=now + kind.LEASE, tries=job.tries + 1):
+            job.refresh_from_db()
+            return job  # type: ignore[no-any-return]  # of the kind that was asked for
+    return None
+
+
+def steps_of(job: Job) -> Generator[Step]:
+    if isinstance(job, PostImport):
+        return posts.steps(job)
+    assert isinstance(job, Errand)  # noqa: S101 - there is no third kind
+    return readers.steps(job)
+
+
+def commit(job: Job, step: Step, now: datetime) -> bool:
+    """Do one step together with the row; return whether it was the last. Raises Lost."""
+    with transaction.atomic():
+        mine = type(job).objects.filter(pk=job.pk, state=job.state, worker=job.worker)
+        if not mine.update(lease_until=now + job.LEASE):
+            raise Lost
+        is_last = step(now)
+        job.lease_until, job.tries = now + job.LEASE, 0
+        job.save(update_fields=[*job.MOVES, "lease_until", "tries"])
+        if is_last:
+            job.end(now)
+    return is_last
+
+
+def fail(job: Job, error: str) -> None:
+    """End it without having done all; what was done stays."""
+    at_work = type(job).objects.filter(pk=job.pk, state__in=job.AT_WORK, worker=job.worker)
+    at_work.update(state="failed", error=error[:500], ended_at=timezone.now(), lease_until=None, worker="")
+    reason = error or "it was tried too often; see the log for why"
+    log.error("%s %d failed: %s", type(job).__name__, job.pk, reason)
+
+
+def _turn(job: Job, until: float) -> None:
+    with closing(steps_of(job)) as going:
+        for step in going:
+            if commit(job, step, timezone.now()):
+                return
+            if time.monotonic() >= until:
+                break
+    type(job).objects.filter(pk=job.pk, worker=job.worker).update(lease_until=None, worker="")

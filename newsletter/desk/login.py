@@ -1,0 +1,405 @@
+"""The way into the desk, and what stands before every screen of it: a second factor, and at times a fresh proof."""
+
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
+from typing import Any, cast
+
+from allauth.account.internal.flows.login import perform_login
+from allauth.account.internal.stagekit import clear_login
+from allauth.account.models import Login
+from allauth.account.stages import LoginStageController
+from allauth.mfa.models import Authenticator
+from django.contrib import admin, messages
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import REDIRECT_FIELD_NAME, authenticate, logout
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView
+from django.core.exceptions import ValidationError
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from newsletter.desk import rights, tasks
+from newsletter.desk.accounts import alarms, attempts, passkeys, sessions
+from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT, SecondFactorStage
+from newsletter.desk.forms import CodeForm, PasswordForm
+from newsletter.operation.accounts import factors
+from newsletter.publication import limits
+from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import wake
+
+TRIES_MAX = 5  # wrong proofs in a row, after which the session ends
+TRIES = "desk_proof_tries"  # in the session
+PROOF_PREFIX = "_proof"  # of the fields of the proof itself, among those that it carries
+SENDER = ("sender_name", "sender_email", "reply_to", "bounces_to")
+
+
+# --- What asks for it ---
+
+
+def _always(request: HttpRequest) -> bool:
+    return not is_fresh(request)
+
+
+def _when_posted(request: HttpRequest) -> bool:
+    return request.method == "POST" and not is_fresh(request)
+
+
+def _when_sender_changes(request: HttpRequest) -> bool:
+    """Ask when a POST changes from whom mails come, or where what comes back goes: not for the postal address."""
+    posted, now = request.POST, Publication.objects.current()
+    changes = any(name in posted and posted[name].strip() != getattr(now, name) for name in SENDER)
+    return changes and not is_fresh(request)
+
+
+def _when_second_factor_changes(request: HttpRequest) -> bool:
+    """Ask when a POST changes whether owners need a second factor."""
+    is_needed_now = Publication.objects.current().owners_need_second_factor
+    changes = request.method == "POST" and ("owners_need_second_factor" in request.POST) != is_needed_now
+    return changes and not is_fresh(request)
+
+
+def _when_browser_is_new(request: HttpRequest) -> bool:
+    """Ask a browser that is new to the account and has not proved since who it is, unless it has just logged in."""
+    return request.method == "POST" and bool(request.session.get(IS_NEW)) and not is_fresh(request)
+
+
+# By the name of the address: what must wait although no right says so. Readers are not among them: see rights.py.
+ASKING: dict[str, Callable[[HttpRequest], bool]] = {
+    "settings_sender": _when_sender_changes,
+    "settings_security": _when_second_factor_changes,
+    "password_change": _always,  # when it is opened: passwords would have to be typed again
+    "auth_user_start_link": _when_posted,  # the link opens the account, and removes its second factors
+    "auth_user_add": _always,
+    "issue_send": _when_browser_is_new,
+    "issue_correct": _when_browser_is_new,
+    "mailing_at_once": _when_browser_is_new,
+}
+FAMILIES: tuple[tuple[str, str, Callable[[HttpRequest], bool]], ...] = (
+    ("", "_delete", _when_posted),
+    ("factor_", "", _always),
+)
+
+
+def is_needed(request: HttpRequest) -> bool:
+    """Return whether this request must wait for a proof before its view is called."""
+    if not is_fresh(request) and any(map(rights.needs_proof, rights.used_by(request))):
+        return True
+    name = getattr(request.resolver_match, "url_name", None) or ""
+    if asks := ASKING.get(name):
+        return asks(request)
+    family = (asks for begin, end, asks in FAMILIES if name.startswith(begin) and name.endswith(end))
+    return any(asks(request) for asks in family)
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    return sessions.is_fresh(request, timezone.now())
+
+
+def accept(request: HttpRequest) -> None:
+    """Count the session as proven from now on, and its browser as no longer new."""
+    request.session[PROVEN_AT], request.session[IS_NEW] = timezone.now().timestamp(), False
+    request.session.pop(TRIES, None)
+
+
+# --- Asking ---
+
+
+def ask(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> HttpResponse:
+    """Show the page that asks; once it is answered, do what the request wanted."""
+    user = cast("User", request.user)
+    form = form_for(user, request)
+    if form.is_valid() and is_proven(request, user, form):
+        accept(request)
+        return _resume(request, go_on)
+    if request.session.get(TRIES, 0) >= TRIES_MAX:
+        logout(request)
+        messages.error(request, _("Too many wrong answers: you were logged out."))
+        return redirect("admin:login")
+    return _page(request, user, form)
+
+
+def form_for(user: User, request: HttpRequest) -> Form:
+    """Return the form that asks this account: for a code or a passkey, if it has any; else for the password."""
+    kind = CodeForm if factors.has_any(user) else PasswordForm
+    is_answer = any(name.startswith(f"{PROOF_PREFIX}-") for name in request.POST)
+    return kind(request.POST if is_answer else None, prefix=PROOF_PREFIX)
+
+
+def is_proven(request: HttpRequest, user: User, form: Form) -> bool:
+    """Return whether the answer is right; count a wrong one, and add an error to the form."""
+    typed = form.cleaned_data
+    if isinstance(form, PasswordForm):
+        return _is_password(request, user, form)
+    if typed.get("credential"):
+        return _is_passkey(request, user, form)
+    return is_code(request, user, form)
+
+
+def is_code(request: HttpRequest, user: User, form: Form) -> bool:
+    """Return whether the typed code is accepted; add an error to the form if not."""
+    known = attempts.is_known_browser(request, user)
+    try:
+        factor = factors.accepts(user, form.cleaned_data["code"], timezone.now(), is_known_browser=known)
+    except factors.TooManyFailures:
+        form.add_error(None, _("Too many wrong codes. Wait ten minutes, or use a passkey."))
+        return False
+    except ValidationError as error:
+        form.add_error(None, error)
+        return False
+    if factor:
+        form.cleaned_data["factor"] = factor
+        return True
+    _refuse(request, user)
+    form.add_error("code", _("This code is wrong, or was used before. An app shows a new one every 30 seconds."))
+    return False
+
+
+def _is_passkey(request: HttpRequest, user: User, form: Form) -> bool:
+    try:
+        passkeys.authenticate(user, form.cleaned_data["credential"])
+    except passkeys.Refused:
+        _refuse(request, user)
+        form.add_error(None, _("This passkey does not belong to your account."))
+        return False
+    return True
+
+
+def _is_password(request: HttpRequest, user: User, form: Form) -> bool:
+    if authenticate(request, username=user.get_username(), password=form.cleaned_data["password"]) == user:
+        return True
+    request.session[TRIES] = request.session.get(TRIES, 0) + 1
+    form.add_error("password", _("This is not your password."))
+    return False
+
+
+def _refuse(request: HttpRequest, user: User) -> None:
+    """Count a failure in this session, and among the attempts to get into the desk, which also logs it."""
+    request.session[TRIES] = request.session.get(TRIES, 0) + 1
+    attempts.record_failure(request, user.get_username(), "code")
+
+
+# --- What the page carries ---
+
+
+def _page(request: HttpRequest, user: User, form: Form) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Please prove that it is you"),
+        "form": form,
+        "carried": list(_carried(request)),
+        "files": list(request.FILES),
+        "method": request.POST.get(f"{PROOF_PREFIX}-method", request.method),
+        "has_passkey": factors.has_passkey(user) and passkeys.can_be_used(request),
+    }
+    response = render(request, "desk/proof.html", context, status=403)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _carried(request: HttpRequest) -> Iterator[tuple[str, str]]:
+    """Yield what was typed, to be repeated; passwords are typed again."""
+    for name, values in request.POST.lists():
+        if not name.startswith(PROOF_PREFIX) and name != "csrfmiddlewaretoken" and "password" not in name:
+            yield from ((name, str(value)) for value in values)
+
+
+def _resume(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> HttpResponse:
+    if request.POST.get(f"{PROOF_PREFIX}-method") in {"GET", "HEAD"}:
+        return redirect(request.get_full_path())
+    posted = request.POST.copy()
+    for name in [name for name in posted if name.startswith(PROOF_PREFIX)]:
+        del posted[name]
+    request.POST = posted  # type: ignore[assignment]  # a QueryDict that was not changed since
+    return go_on()
+
+
+# What an owner may open who must have a second factor first: by the name of the address.
+OPEN_WITHOUT_FACTOR = {
+    "account",
+    "factor_app",
+    "factor_passkey",
+    "passkey_creation",
+    "passkey_options",
+    "logout",
+    "jsi18n",
+}
+
+
+def guarded[V: Callable[..., HttpResponse]](view: V) -> V:
+    """Let a view of the desk be reached only with the second factor and the proof that it needs."""
+
+    @wraps(view)
+    def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user = cast("User", request.user)
+        name = getattr(request.resolver_match, "url_name", None)
+        if name not in OPEN_WITHOUT_FACTOR and factors.is_missing(user):
+            return redirect("admin:account")
+        sessions.note(request, timezone.now())
+        go_on = partial(view, request, *args, **kwargs)
+        if is_needed(request):
+            return ask(request, go_on)
+        try:
+            return go_on()
+        except rights.ProofNeeded:
+            return ask(request, go_on)
+
+    return cast("V", guard)
+
+
+CHALLENGES_MAX, CHALLENGES_SECONDS = 60, 600  # asked for by one network: each is a row of a session
+CHALLENGE_LIVES_SECONDS = 600
+
+
+# --- Name and password ---
+
+
+class DeskLogin(LoginView):
+    """Django's own, which leads through the second factor before it logs in."""
+
+    authentication_form = AdminAuthenticationForm
+    template_name = "admin/login.html"
+    next_page = "admin:index"
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        return _enter(self.request, form.get_user(), self.get_success_url(), {})
+
+
+def log_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    wanted = _wanted(request)
+    if request.method == "GET" and admin.site.has_permission(request):
+        return redirect(wanted)
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Log in"),
+        "app_path": request.get_full_path(),
+        "username": request.user.get_username(),
+        REDIRECT_FIELD_NAME: wanted,
+        "takes_passkeys": passkeys.can_be_used(request),
+        **(extra_context or {}),
+    }
+    return cast("HttpResponse", DeskLogin.as_view(extra_context=context)(request))
+
+
+def _wanted(request: HttpRequest) -> str:
+    """Return where to go after the login: an address of this site alone."""
+    view = LoginView()
+    view.setup(request)
+    return view.get_redirect_url() or reverse("admin:index")
+
+
+def _enter(request: HttpRequest, user: User, wanted: str, state: dict[str, Any]) -> HttpResponse:
+    """Begin a login, which its stages may interrupt; it is bound to the password of now."""
+    clear_login(request)
+    begun = Login(user=user, redirect_url=wanted, state={"bound_to": user.get_session_auth_hash(), **state})
+    return cast("HttpResponse", perform_login(request, begun))
+
+
+# --- A code or a passkey, behind the password ---
+
+
+@never_cache
+@csrf_protect
+@require_http_methods(["GET", "HEAD", "POST"])
+def second_factor(request: HttpRequest) -> HttpResponse:
+    """Ask for the second factor of the account whose password was right."""
+    stage = _stage(request)
+    if stage is None:
+        return redirect("admin:login")
+    user, form = stage.login.user, CodeForm(request.POST or None)
+    if form.is_valid() and is_proven(request, user, form):
+        return _finish(request, stage, form)
+    if request.session.get(TRIES, 0) >= TRIES_MAX:
+        return _turn_away(request, user)
+    context = {"title": _("Second factor"), "form": form, "has_passkey": _takes_passkey(request, user)}
+    return render(request, "desk/second_factor.html", {**admin.site.each_context(request), **context})
+
+
+def _stage(request: HttpRequest) -> Any:
+    """Return the stage of a login that waits for its second factor; None if there is none, or it is out of date."""
+    stage = LoginStageController.enter(request, SecondFactorStage.key)
+    user = stage and stage.login.user
+    is_good = user and user.is_active and factors.has_any(user)
+    if not is_good or not constant_time_compare(stage.login.state["bound_to"], user.get_session_auth_hash()):
+        clear_login(request)
+        return None
+    return stage
+
+
+def _takes_passkey(request: HttpRequest, user: User) -> bool:
+    return factors.has_passkey(user) and passkeys.can_be_used(request)
+
+
+def _turn_away(request: HttpRequest, user: User) -> HttpResponse:
+    """End a login with too many wrong codes: whoever tries on has to give the password again."""
+    request.session.flush()
+    report(request, alarms.Kind.WRONG_CODES, user)
+    messages.error(request, _("Too many wrong codes. Log in again."))
+    return redirect("admin:login")
+
+
+def _finish(request: HttpRequest, stage: Any, form: Form) -> HttpResponse:
+    """Log in: two factors were proven, so the browser counts as known from now on."""
+    response: HttpResponse = stage.exit()
+    accept(request)
+    if form.cleaned_data.get("factor") == Authenticator.Type.RECOVERY_CODES:
+        report(request, alarms.Kind.CODE_USED, stage.login.user)
+    return response
+
+
+def begin_session(request: HttpRequest, user: User) -> None:
+    """Put a login, by whichever way, on the list of sessions; mail the account's owner when the browser is new."""
+    if sessions.begin(request, user, timezone.now()):
+        report(request, alarms.Kind.NEW_BROWSER, user)
+
+
+def report(request: HttpRequest, kind: alarms.Kind, user: User, *, addresses: str = "") -> None:
+    """Log what happened to an account, and have it mailed to its owner."""
+    if facts := alarms.about(kind, user, request, timezone.now(), addresses=addresses):
+        wake(tasks.tell_account, facts)
+
+
+# --- A passkey alone ---
+
+
+@never_cache
+@csrf_protect
+@require_POST
+def passkey_options(request: HttpRequest) -> HttpResponse:
+    """Return what the browser is to sign: for who is logged in, whose password was right, or anybody."""
+    stage = None if request.user.is_authenticated else _stage(request)
+    known = request.user if request.user.is_authenticated else stage and stage.login.user
+    if not known:
+        client = limits.neighbourhood(limits.client_address(request))
+        if limits.is_over("passkey", client, limit=CHALLENGES_MAX, seconds=CHALLENGES_SECONDS):
+            return JsonResponse({"error": str(_("Too many attempts"))}, status=429)
+        request.session.set_expiry(CHALLENGE_LIVES_SECONDS)
+    return JsonResponse(passkeys.asked_to_log_in(known))
+
+
+@never_cache
+@csrf_protect
+@require_POST
+def by_passkey(request: HttpRequest) -> HttpResponse:
+    """Log in whoever has signed with a passkey that was asked to make sure of its owner: two factors in one."""
+    form = CodeForm(request.POST)
+    try:
+        passkey = passkeys.authenticate(None, form.cleaned_data.get("credential") if form.is_valid() else None)
+    except passkeys.Refused:
+        messages.error(request, _("This passkey does not open the desk."))
+        return redirect("admin:login")
+    user = passkey.user
+    if not (user.is_active and user.is_staff):
+        messages.error(request, _("This passkey does not open the desk."))
+        return redirect("admin:login")
+    response = _enter(request, user, _wanted(request), {"by_passkey": True})
+    accept(request)
+    return response

@@ -1,1 +1,0 @@
-"""The way in, and the fresh proof that dangerous screens ask for."""

@@ -1,0 +1,548 @@
+"""Posts move in: a file, what it is, what would happen, and only then do it; with the account of what became of it."""
+
+import json
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import nh3
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.core.paginator import Paginator
+from django.db.models import F, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.csp import CSP
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from newsletter.desk import tasks
+from newsletter.desk.jobs import files, posts
+from newsletter.desk.models import EXPORTS_KEPT, PostImport, PostImportEntry
+from newsletter.desk.readers import importing
+from newsletter.issues.archiving import NUMBER_MAX, Past, above_later, standing
+from newsletter.issues.models import Issue
+from newsletter.mail.characters import single_line
+from newsletter.posts.importers.account import LABELS, as_data, as_page, in_difference, in_words, remark_in_words
+from newsletter.posts.importers.html.counts import THINGS
+from newsletter.posts.importers.imported import Rejected
+from newsletter.publication import bodies
+from newsletter.publication.wakeups import wake
+from subscribers.addresses import one_line
+from subscribers.importers.csv_file import FileError
+
+_SITE = re.compile(r"https?://[\w.-]{1,190}(?::\d{1,5})?(?:/[^\s?#]*)?", re.IGNORECASE)
+
+
+class UploadForm(forms.Form):
+    """The file that another program gave."""
+
+    file = forms.FileField(
+        label=gettext_lazy("The file that the other program gave you"),
+        label_suffix="",
+        widget=forms.FileInput({"accept": ".zip,.json,.xml,.csv,.md,.tsv,.xlsx"}),
+        help_text=gettext_lazy(
+            "As it is, packed or not: ZIP, JSON, XML or CSV, 64 MB at most. Pack a folder of Markdown as a ZIP."
+        ),
+    )
+
+    def clean_file(self) -> "UploadedFile[Any]":
+        file: UploadedFile[Any] = self.cleaned_data["file"]
+        if (file.size or 0) > bodies.READERS:
+            raise ValidationError(_("This file is too large for the browser."))
+        return file
+
+
+class TrialForm(forms.Form):
+    """Where the posts were read until now, and whether their pictures are asked for there."""
+
+    site = forms.CharField(
+        label=gettext_lazy("Where the posts were read until now"),
+        label_suffix="",
+        max_length=200,
+        required=False,
+        widget=forms.URLInput({"placeholder": "https://"}),
+        help_text=gettext_lazy("Links between your posts are known by it, and lead to the new place afterwards."),
+    )
+    fetches = forms.BooleanField(
+        label=gettext_lazy("Fetch pictures that are not in the file from the web"),
+        label_suffix="",
+        required=False,
+        help_text=gettext_lazy("Only from public addresses. Pictures that are not found stay where they are."),
+    )
+
+    def clean_site(self) -> str:
+        site: str = self.cleaned_data["site"].strip()
+        if site and "://" not in site:
+            site = f"https://{site}"
+        if site and not _SITE.fullmatch(site):
+            raise ValidationError(_("This is no address of a site. It begins with https://."))
+        return site.rstrip("/")
+
+    @classmethod
+    def of(cls, found: PostImport) -> "TrialForm":
+        return cls(initial={"site": found.site, "fetches": found.fetches})
+
+
+# --- What the page of an import shows ---
+
+
+State = PostImport.State
+DOTS: dict[str, str] = {
+    State.WORKING: "wait",
+    State.TRIED: "warn",
+    State.DONE: "good",
+    State.STOPPED: "warn",
+    State.FAILED: "bad",
+}
+OUTCOMES: dict[str, Promise] = {
+    "created": pgettext_lazy("of posts", "new"),
+    "updated": pgettext_lazy("of posts", "changed"),
+    "unchanged": pgettext_lazy("of posts", "as they were"),
+    "rejected": pgettext_lazy("of posts", "left out"),
+}
+LOOKED_AT = 10  # posts of an import, beside their old pages
+TEXTS_AT_ONCE = 20  # texts of the account on a page
+PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says so
+
+
+@dataclass(frozen=True)
+class Row:
+    """A thing of the account: how many there were, and are."""
+
+    label: Any
+    before: int
+    after: int
+
+    @property
+    def change(self) -> int:
+        return self.after - self.before
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that is not as it was, and why."""
+
+    row: PostImportEntry
+    reason: str
+    unnamed: list[str]
+    remarks: list[str]
+    things: list[Row]
+
+
+def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
+    """Return all that the page of an import shows."""
+    counts = found.counts
+    has_account = bool(counts) and not found.is_at_work
+    texts = _texts(found, page) if has_account else None
+    return {
+        "found": found,
+        "dot": DOTS.get(found.state, ""),
+        "what_it_is": kinds(found),
+        "ends": [(label, counts[name]) for name, label in OUTCOMES.items() if counts.get(name)],
+        "totals": rows_of(found.totals) if has_account else [],
+        "texts": texts,
+        "listed": [text_of(row) for row in texts] if texts else [],
+        "to_do": found.total if found.stage == "posts" else max(found.total, found.cursor),
+        "has_no_worker": _has_no_worker(found, now),
+        "has_file": found.has_files(now),
+        "kept_until": (found.ended_at or found.created_at) + EXPORTS_KEPT,
+        "mailed": found.entries.exclude(mailed_at=None).count() if has_account else 0,
+        "side_by_side": _side_by_side(found),
+        "unnamed": counts.get("unnamed", 0),
+        "counted": has_account,
+        "error": in_words(found.error),
+        "asks_for_site": found.program == "Ghost" and not found.site,
+        "found_url": reverse("admin:move_in_import", args=[found.pk]),
+    }
+
+
+def comparable(found: PostImport) -> QuerySet[PostImportEntry]:
+    return found.entries.exclude(post=None).filter(old_size__gt=0)
+
+
+def _side_by_side(found: PostImport) -> str:
+    """Return the words of the link to the posts beside their old pages; "" if there are none to look at."""
+    is_over = found.state in {State.DONE, State.STOPPED} and not found.is_trial
+    count = min(LOOKED_AT, comparable(found).count()) if is_over else 0
+    words = ngettext("%(count)s post, old and new side by side", "%(count)s posts, old and new side by side", count)
+    return words % {"count": count} if count else ""
+
+
+def rights_of(user: Any) -> dict[str, bool]:
+    return {
+        "may_make_issues": user.has_perm("issues.add_issue"),
+        "may_change_posts": user.has_perm("posts.change_post"),
+        "may_see_addresses": user.has_perm("posts.view_redirect"),
+        "may_bring_readers": user.has_perms(("subscribers.add_subscriber", "subscribers.change_subscriber")),
+    }
+
+
+def kinds(found: PostImport) -> list[str]:
+    """Return in words what is in the file, as far as it was read."""
+    counts = found.counts
+    if not counts:
+        return [_number(found.total, "%d text", "%d texts")]
+    said = [
+        (counts.get("posts", 0), ngettext("%d post", "%d posts", counts.get("posts", 0))),
+        (counts.get("pages", 0), ngettext("%d page", "%d pages", counts.get("pages", 0))),
+        (counts.get("drafts", 0), ngettext("%d draft", "%d drafts", counts.get("drafts", 0))),
+        (counts.get("pictures", 0), ngettext("%d picture", "%d pictures", counts.get("pictures", 0))),
+    ]
+    return [words % number for number, words in said if number]
+
+
+def rows_of(totals: dict[str, list[int]]) -> list[Row]:
+    """Return the things that there are any of, in the order of the account."""
+    rows = (Row(LABELS[name], *totals.get(name, (0, 0))) for name in THINGS)
+    return [row for row in rows if row.before or row.after]
+
+
+def _number(number: int, one: str, many: str) -> str:
+    return ngettext(one, many, number) % number
+
+
+def _has_no_worker(found: PostImport, now: datetime) -> bool:
+    """Return whether nobody works at it, though somebody should: all workers are away, or one was killed."""
+    begun = found.lease_until or found.begun_at
+    return found.is_at_work and begun is not None and begun < now - (PATIENCE if not found.lease_until else timedelta())
+
+
+def _texts(found: PostImport, page: str) -> Any:
+    words_lost = F("account__lost").desc(nulls_last=True)
+    different = found.entries.filter(differs=True).order_by(words_lost, "-losses", "place")
+    return Paginator(different, TEXTS_AT_ONCE).get_page(page)
+
+
+def text_of(row: PostImportEntry) -> Text:
+    entry = posts.entry_of(row)
+    return Text(
+        row,
+        in_words(entry.reason),
+        [in_difference(words) for words in entry.unnamed],
+        [remark_in_words(one) for one in entry.remarks],
+        [Row(LABELS[name], before, after) for name, before, after in entry.different],
+    )
+
+
+# --- Pages ---
+
+
+LATEST = 10
+PIECE = 1 << 20  # bytes
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: HttpRequest) -> HttpResponse:
+    """Ask for a file; keep it, and go on to what it is."""
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+    if form.is_bound and form.is_valid():
+        try:
+            return _taken_in(request, form.cleaned_data["file"])
+        except Rejected as error:
+            form.add_error("file", in_words(str(error)))
+        except FileError as error:
+            form.add_error("file", str(error))
+    latest = PostImport.objects.all()[:LATEST]
+    context = {"form": form, "imports": [(one, DOTS.get(one.state, "")) for one in latest]}
+    return page(request, "upload", context, status=400 if form.is_bound else 200)
+
+
+def _taken_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
+    """Keep an export of posts; a list of readers is handed to the import of readers."""
+    if importing.is_list(file):
+        return importing.hand_over(request, file)
+    pieces = iter(lambda: file.read(PIECE), b"")
+    found = posts.take_in(one_line(file.name or ""), pieces, user=request.user, now=timezone.now())
+    return redirect("admin:move_in_import", found.pk)
+
+
+@require_safe
+def show(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(PostImport, pk=pk)
+    return _shown(request, found, TrialForm.of(found))
+
+
+def _shown(request: HttpRequest, found: PostImport, form: TrialForm, status: int = 200) -> HttpResponse:
+    context = facts(found, timezone.now(), request.GET.get("page", "")) | {"form": form}
+    return page(request, "import", context, status=status)
+
+
+@require_safe
+def moving(request: HttpRequest, pk: int) -> HttpResponse:
+    """Answer with the part of the page that moves, for live.js."""
+    found = get_object_or_404(PostImport, pk=pk)
+    context = facts(found, timezone.now(), "") | {"form": TrialForm.of(found)}
+    return render(request, "desk/moving_in/_import.html", context | rights_of(request.user))
+
+
+@require_POST
+def begin_trial(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let a worker try it with what was said of the old site."""
+    found, form = get_object_or_404(PostImport, pk=pk), TrialForm(request.POST)
+    if not form.is_valid():
+        return _shown(request, found, form, status=400)
+    begun = posts.begin_trial(found, timezone.now(), **form.cleaned_data)
+    return _answer(request, found, done=begun)
+
+
+@require_POST
+def begin(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let a worker write what was tried; with issues, once their numbers were seen."""
+    found = get_object_or_404(PostImport, pk=pk)
+    if request.POST.get("as_issues"):
+        return redirect("admin:move_in_numbers", pk)
+    return _answer(request, found, done=posts.begin(found, timezone.now(), as_issues=False))
+
+
+@require_POST
+def stop(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(PostImport, pk=pk)
+    if found.stop(timezone.now()):
+        messages.success(request, _("It was stopped. What was done until then stays."))
+    else:
+        messages.info(request, _("It had ended already."))
+    return redirect("admin:move_in_import", pk)
+
+
+@require_POST
+def go_on(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(PostImport, pk=pk)
+    return _answer(request, found, done=posts.go_on(found, timezone.now()))
+
+
+def _answer(request: HttpRequest, found: PostImport, *, done: bool) -> HttpResponse:
+    if done:
+        wake(tasks.take_in_posts)
+    else:
+        messages.info(request, _("It was begun already, or its file is gone."))
+    return redirect("admin:move_in_import", found.pk)
+
+
+def page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    frame = admin.site.each_context(request) | rights_of(request.user)
+    context = frame | {"title": _("Move in")} | context
+    return render(request, f"desk/moving_in/{template}.html", context, status=status)
+
+
+# --- The numbers of the issues ---
+
+
+NUMBERS_AT_ONCE = 100  # rows on a page: each has two fields
+SUBJECT_MAX = 200  # characters
+
+
+@dataclass
+class Line:
+    """A mail of the past with what was typed for it, and what is wrong with that."""
+
+    row: PostImportEntry
+    number: str
+    subject: str
+    error: str = ""
+
+    @property
+    def key(self) -> str:
+        return str(self.row.place)
+
+    def check(self, taken: Counter[int]) -> None:
+        """Say what is wrong. taken: numbers, with how often they are in use or typed, this one included."""
+        if not self.number:
+            return
+        if self.value is None:
+            self.error = _("This is no number of an issue.")
+        elif taken[self.value] > 1:
+            self.error = _("Another issue has this number.")
+
+    @property
+    def value(self) -> int | None:
+        is_number = self.number.isascii() and self.number.isdecimal() and 0 < int(self.number) <= NUMBER_MAX
+        return int(self.number) if is_number else None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def numbers(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the numbers, a hundred at once; on POST, keep them, and from the last page begin."""
+    found = get_object_or_404(PostImport, pk=pk)
+    shown = Paginator(found.entries.exclude(mailed_at=None).order_by("mailed_at", "place"), NUMBERS_AT_ONCE).get_page(
+        request.GET.get("page")
+    )
+    if not may_change(found):
+        return redirect("admin:move_in_import", pk)
+    lines = [_line(row, request.POST if request.method == "POST" else None) for row in shown]
+    if request.method != "POST":
+        return _numbers_page(request, found, lines, shown)
+    check(found, lines)
+    if any(line.error for line in lines):
+        return _numbers_page(request, found, lines, shown, status=400)
+    _keep(lines)
+    if shown.has_next() and "begin" not in request.POST:
+        return redirect(f"{request.path}?page={shown.next_page_number()}")
+    return _begun(request, found)
+
+
+def may_change(found: PostImport) -> bool:
+    """Return whether no issue was made yet: before the run, or when its numbers were in use meanwhile."""
+    is_stuck = found.state == PostImport.State.FAILED and found.stage == PostImport.Stage.ISSUES
+    return found.state == PostImport.State.TRIED or is_stuck
+
+
+def _line(row: PostImportEntry, typed: Any) -> Line:
+    if typed is None:
+        return Line(row, str(row.number or ""), row.subject)
+    subject = single_line(typed.get(f"subject-{row.place}", "")).strip()[:SUBJECT_MAX]
+    return Line(row, typed.get(f"number-{row.place}", "").strip(), subject or row.subject)
+
+
+def check(found: PostImport, lines: list[Line]) -> None:
+    """Say of each line whose number is typed twice, stands on another page, or belongs to an issue."""
+    here = [line.value for line in lines if line.value is not None]
+    mine = {line.row.pk for line in lines}
+    beyond = found.entries.exclude(pk__in=mine).filter(number__in=here).values_list("number", flat=True)
+    taken = Counter(here)
+    taken.update(number for number in beyond if number)
+    taken.update(Issue.objects.filter(number__in=here).values_list("number", flat=True))
+    for line in lines:
+        line.check(taken)
+
+
+def _keep(lines: list[Line]) -> None:
+    for line in lines:
+        line.row.number, line.row.subject = line.value, line.subject
+    PostImportEntry.objects.bulk_update([line.row for line in lines], ["number", "subject"])
+
+
+def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
+    now = timezone.now()
+    is_stuck = found.state == PostImport.State.FAILED
+    if posts.go_on(found, now) if is_stuck else posts.begin(found, now, as_issues=True):
+        wake(tasks.take_in_posts)
+    return redirect("admin:move_in_import", found.pk)
+
+
+def _late(found: PostImport) -> int:
+    """Return how many have a higher number than an issue that was mailed later."""
+    rows = found.entries.exclude(mailed_at=None).exclude(number=None).values_list("source", "mailed_at", "number")
+    mails = [Past(source, "", at, number=number) for source, at, number in rows if at]
+    return len(above_later(mails, standing()))
+
+
+def _numbers_page(
+    request: HttpRequest, found: PostImport, lines: list[Line], shown: Any, status: int = 200
+) -> HttpResponse:
+    context = {"found": found, "lines": lines, "shown": shown, "has_errors": any(line.error for line in lines)}
+    context |= {"late": _late(found)}
+    return page(request, "numbers", context | {"title": _("Numbers of the issues")}, status=status)
+
+
+# --- The account as a file ---
+
+
+@require_safe
+def as_html(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(PostImport, pk=pk)
+    return _file(found, as_page(posts.account_of(found)), "text/html; charset=utf-8", "html")
+
+
+@require_safe
+def as_json(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(PostImport, pk=pk)
+    text = json.dumps(as_data(posts.account_of(found)), ensure_ascii=False, indent=1)
+    return _file(found, text, "application/json", "json")
+
+
+def _file(found: PostImport, text: str, kind: str, suffix: str) -> HttpResponse:
+    name = f"move-{timezone.localtime(found.created_at):%Y-%m-%d}-{found.pk}.{suffix}"
+    return HttpResponse(text, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+# --- Old and new side by side ---
+
+
+FRAME_CSP: dict[str, Any] = settings.SECURE_CSP | {
+    "script-src": [CSP.NONE],
+    "frame-src": [CSP.NONE],
+    "form-action": [CSP.NONE],
+    "frame-ancestors": [CSP.SELF],
+    "sandbox": True,
+}
+TAGS = nh3.ALLOWED_TAGS | {"figure", "figcaption", "details", "summary", "section", "article", "mark", "picture", "u"}
+ATTRIBUTES: dict[str, set[str]] = {
+    "*": {"title", "lang", "dir"},
+    "a": {"href"},
+    "img": {"src", "alt", "width", "height"},
+    "td": {"colspan", "rowspan", "align"},
+    "th": {"colspan", "rowspan", "align", "scope"},
+    "ol": {"start", "reversed"},
+    "details": {"open"},
+}
+
+
+def chosen(found: PostImport) -> list[int]:
+    """Return the places of the posts that are worth a look, the same ones each time."""
+    rows = comparable(found)
+    first = list(rows.filter(losses__gt=0).order_by("-losses", "place").values_list("place", flat=True)[:LOOKED_AT])
+    others = list(rows.filter(losses=0).values_list("place", flat=True))
+    count = min(LOOKED_AT - len(first), len(others))
+    return first + sorted(random.Random(found.pk).sample(others, count))  # noqa: S311 - no secret
+
+
+@require_safe
+def compare(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    found = get_object_or_404(PostImport, pk=pk)
+    places = chosen(found)
+    if not places:
+        return page(request, "nothing_to_compare", {"found": found, "title": _("Side by side")})
+    if not 1 <= number <= len(places):
+        raise Http404(number)
+    row = found.entries.select_related("post").get(place=places[number - 1])
+    context = {
+        "found": found,
+        "text": text_of(row),
+        "post": row.post,
+        "number": number,
+        "count": len(places),
+        "older": number - 1,
+        "newer": number + 1 if number < len(places) else 0,
+        "title": _("Side by side"),
+    }
+    return page(request, "compare", context)
+
+
+@csp_override(FRAME_CSP)
+@xframe_options_sameorigin
+@require_safe
+def old(request: HttpRequest, pk: int, place: int) -> HttpResponse:
+    """Return the old page as the file holds it, without what could do anything."""
+    row = _entry(pk, place)
+    html = files.page_of(row.post_import, row)
+    clean = nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto", "data"})
+    return _frame(request, clean)
+
+
+@csp_override(FRAME_CSP)
+@xframe_options_sameorigin
+@require_safe
+def new(request: HttpRequest, pk: int, place: int) -> HttpResponse:
+    row = _entry(pk, place)
+    return _frame(request, str(row.post.html) if row.post else "")
+
+
+def _entry(pk: int, place: int) -> PostImportEntry:
+    return get_object_or_404(PostImportEntry.objects.select_related("post", "post_import"), post_import=pk, place=place)
+
+
+def _frame(request: HttpRequest, html: str) -> HttpResponse:
+    return render(request, "desk/moving_in/frame.html", {"html": html})

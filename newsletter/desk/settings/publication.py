@@ -1,0 +1,294 @@
+"""The settings of the publication, a page for each subject, and how they look before they are saved."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.cache import caches
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.csp import CSP
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_http_methods
+
+from newsletter.delivery.letter.rendering import copy_for, freeze
+from newsletter.delivery.models import CourseCopy, Mailing
+from newsletter.delivery.readers import course, welcome
+from newsletter.delivery.rehearsal.rehearse import example_reader
+from newsletter.issues.models import Issue
+from newsletter.issues.views import front
+from newsletter.mail import outbox
+from newsletter.mail.message import Mail
+from newsletter.mail.views import MAIL_CSP, framed
+from newsletter.publication.audit import AuditedAdmin
+from newsletter.publication.forms import (
+    FeedsForm,
+    LetterForm,
+    LookForm,
+    PublicationForm,
+    RhythmForm,
+    SecurityForm,
+    SenderForm,
+    WayInForm,
+    WordsForm,
+)
+from newsletter.publication.models import CACHE_KEY, Publication
+from subscribers.mails import sending
+
+OFFERED = 60  # issues: somebody new does not read older ones
+LETTERS_MAX = 3
+READER = "reader@example.org"  # who stands for a new one
+DAYS_MIN, DAYS_MAX = 1, 14
+
+
+def course_choices() -> list[tuple[int, str]]:
+    """Return number and title of the issues that were sent to readers, newest first, and of those that are chosen."""
+    sent = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE)
+    newest = sent.order_by("-issue__sent_at", "-issue__number")[:OFFERED]
+    known = dict(newest.values_list("issue__number", "issue__subject"))
+    chosen = sent.filter(issue__number__in=Publication.objects.current().course)
+    known |= dict(chosen.values_list("issue__number", "issue__subject"))
+    return [(number, f"{number}｜{subject}") for number, subject in known.items()]
+
+
+class NewcomersForm(WayInForm):
+    course = forms.TypedMultipleChoiceField(
+        label=_("first letters"),
+        required=False,
+        coerce=int,
+        choices=course_choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_(
+            "Up to three past issues, which a new reader gets some days after the welcome, the lowest number first. "
+            "They stop when their reader leaves or pauses; who comes back does not get them again. None: there are no "
+            "first letters."
+        ),
+    )
+
+    class Meta(WayInForm.Meta):
+        fields = (*WayInForm.Meta.fields, "course", "course_days")
+
+    def clean_course(self) -> list[int]:
+        chosen: list[int] = sorted(self.cleaned_data["course"])
+        if len(chosen) > LETTERS_MAX:
+            raise ValidationError(_("At most three: a new reader has something else to do, too."))
+        return chosen
+
+    def clean_course_days(self) -> int:
+        days: int = self.cleaned_data["course_days"]
+        if not DAYS_MIN <= days <= DAYS_MAX:
+            raise ValidationError(_("Write a number from 1 to 14."))
+        return days
+
+
+def welcome_warnings(publication: Publication) -> list[str]:
+    """Return what new readers would not be shown of the welcome, in sentences."""
+    with Publication.objects.used(publication):
+        return [str(one) for one in welcome.losses(example_reader(READER), timezone.now())]
+
+
+LETTER, SITE, WELCOME, NAMED, COURSE = "letter", "site", "welcome", "named", "course"
+KINDS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: the button, and the form that is looked at
+    LETTER: (_("The mail"), LookForm),
+    SITE: (_("The site"), LookForm),
+    WELCOME: (_("The welcome"), NewcomersForm),
+    NAMED: (_("The welcome, by name"), NewcomersForm),
+    COURSE: (_("The first letters"), NewcomersForm),
+}
+PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
+
+
+def kinds_of(form: type[PublicationForm]) -> list[tuple[str, Promise]]:
+    """Return name and button of all that shows the fields of a form."""
+    return [(name, label) for name, (label, shown) in KINDS.items() if shown is form]
+
+
+@xframe_options_sameorigin
+@require_http_methods(["GET", "HEAD", "POST"])
+def preview(request: HttpRequest, kind: str) -> HttpResponse:
+    """Show a letter or the home page with what is posted; with what is saved, when nothing is.
+
+    Nothing is saved. 400, with what is wrong, while the form could not be saved either.
+    """
+    if kind not in KINDS:
+        raise Http404(kind)
+    publication = Publication.objects.fresh()
+    if request.method == "POST":
+        form = KINDS[kind][1](request.POST, instance=publication)  # a chosen logo is shown once it is saved
+        if not form.is_valid():
+            return render(request, "desk/settings/no_preview.html", {"form": form}, status=HTTPStatus.BAD_REQUEST)
+        publication = form.save(commit=False)
+    with Publication.objects.used(publication):
+        if kind == SITE:
+            return _site(request)
+        if kind == COURSE and not course.mailings(publication):
+            return render(request, "desk/settings/no_preview.html")
+        return _letter(request, MAILS[kind]())
+
+
+@csp_override(PAGE_CSP)
+def _site(request: HttpRequest) -> HttpResponse:
+    return front(request)
+
+
+@csp_override(MAIL_CSP)
+def _letter(request: HttpRequest, mail: Mail) -> HttpResponse:
+    return framed(outbox.part(mail.message().as_bytes(), "html"))
+
+
+def _welcome() -> Mail:
+    return welcome.message(example_reader(READER), timezone.now())
+
+
+def _welcome_by_name() -> Mail:
+    return welcome.message(example_reader(READER, "王小明"), timezone.now())
+
+
+def _mail() -> Mail:
+    """Build the newest issue that has a number, as a reader gets it; while there is none, the confirmation."""
+    issue = Issue.objects.filter(items__isnull=False).order_by("-number").first()
+    reader = example_reader(READER)
+    if issue is None:
+        return sending.answer(reader)
+    return copy_for(Mailing(issue=issue, **freeze(issue).columns()), reader, ids=(issue.number, 0))
+
+
+def _first_letter() -> Mail:
+    """Build the first of the letters that are chosen."""
+    first = course.mailings(Publication.objects.current())[0]
+    return course.message(CourseCopy(mailing=first, issue=first.issue, position=1, subscriber=example_reader(READER)))
+
+
+MAILS = {LETTER: _mail, WELCOME: _welcome, NAMED: _welcome_by_name, COURSE: _first_letter}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A page of the settings. rows: the fields of its form, those of a tuple side by side."""
+
+    name: str  # in the address
+    title: Promise
+    form: type[PublicationForm]
+    rows: tuple[str | tuple[str, ...], ...]
+    warns: Callable[[Publication], list[str]] = lambda _publication: []  # of what was saved all the same
+
+
+SECTIONS = (
+    Section(
+        "letter",
+        pgettext_lazy("settings", "The newsletter"),
+        LetterForm,
+        (
+            "name",
+            "promise",
+            "author",
+            "about",
+            ("language", "time_zone"),
+            "data_place",
+            "takes_readers",
+            "counts_links",
+        ),
+    ),
+    Section(
+        "look",
+        pgettext_lazy("settings", "Look"),
+        LookForm,
+        (
+            *(("theme", "accent"), ("logo", "logo_alt"), ("face", "face_alt")),
+            *(("look", "heading_font"), "numbered", "signature", "footer"),
+        ),
+    ),
+    Section(
+        "sender",
+        pgettext_lazy("settings", "Sender"),
+        SenderForm,
+        (
+            ("sender_name", "sender_email"),
+            "reply_to",
+            "postal_address",
+            "bounces_to",
+            ("warm_up_from", "number_typed_above"),
+        ),
+    ),
+    Section(
+        "rhythm",
+        pgettext_lazy("settings", "Rhythm"),
+        RhythmForm,
+        (
+            *(("cadence_anchor_on", "cadence_at", "cadence_days"), "holiday_country"),
+            *(("hold_minutes", "unapproved"), "tells_results"),
+        ),
+    ),
+    Section(
+        "newcomers",
+        pgettext_lazy("settings", "New readers"),
+        NewcomersForm,
+        (
+            *("welcome", "welcome_question", "course", "course_days"),
+            *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
+        ),
+        welcome_warnings,
+    ),
+    Section(
+        "words",
+        pgettext_lazy("settings", "Words"),
+        WordsForm,
+        ("terms", ("han_per_minute", "words_per_minute"), "checks_off"),
+    ),
+    Section("feeds", pgettext_lazy("settings", "Robots"), FeedsForm, ("crawlers",)),
+    Section(
+        "security",
+        _("For everybody at this desk"),
+        SecurityForm,
+        ("owners_need_second_factor", "security_contact"),
+    ),
+)
+
+
+class SectionAdmin(AuditedAdmin):
+    """The form of one section. It is not registered: PublicationAdmin is, for rights and the history."""
+
+    change_form_template = "desk/settings/section.html"
+
+    def __init__(self, section: Section) -> None:
+        super().__init__(Publication, admin.site)
+        self.section, self.form = section, section.form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Publication | None = None) -> Any:
+        return ((None, {"fields": self.section.rows}),)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
+        shown["public_url"] = settings.SITE_URL
+        shown["look_kinds"] = kinds_of(self.section.form)
+        return super().render_change_form(request, context | shown, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Publication, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        transaction.on_commit(lambda: caches["pages"].delete(CACHE_KEY))
+
+    def response_change(self, request: HttpRequest, obj: Publication) -> HttpResponse:
+        self.message_user(request, _("Saved."), messages.SUCCESS)
+        for words in self.section.warns(obj):
+            self.message_user(request, words, messages.WARNING)
+        return HttpResponseRedirect(request.path)
+
+
+def show(request: HttpRequest, *, section: Section) -> HttpResponse:
+    publication = Publication.objects.current()
+    return SectionAdmin(section).changeform_view(request, str(publication.pk))
+
+
+SCREENS = tuple((f"{one.name}/", partial(show, section=one), f"settings_{one.name}") for one in SECTIONS)

@@ -1,0 +1,120 @@
+"""What pages of the desk ask for: texts without addresses, the log, the next issue, pages of lists, replies."""
+
+import json
+from collections.abc import Iterable
+from copy import copy
+from typing import Any
+
+from django import template
+from django.contrib.admin.views.main import PAGE_VAR
+from django.template.context import RequestContext
+from django.utils.formats import number_format
+from django.utils.text import capfirst
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.models import Reply, are_read_here
+from newsletter.desk.next_issue import Place, place_for
+from newsletter.posts.models import Post
+from subscribers.addresses import without_addresses
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def discreet(context: RequestContext, text: str) -> str:
+    """Return a text with its addresses masked, unless the user may see readers."""
+    return text if context["user"].has_perm("subscribers.see_readers") else without_addresses(str(text))
+
+
+register = template.Library()
+
+
+@register.filter
+def told(logged: Any) -> str:
+    """Return what a row of Django's log says was changed, in the reader's language.
+
+    Django stores the labels of fields in English, with a capital, and looks those up: the "Name" of a tag is found as
+    that of a person, and "Alternative text" not at all. Here each is looked up as its model has it.
+    """
+    try:
+        changes = json.loads(logged.change_message)
+    except json.JSONDecodeError:
+        return str(logged.get_change_message())
+    names = _names(logged)
+    for change in changes:
+        about = change.get("changed", {})
+        if "object" not in about and "fields" in about:
+            about["fields"] = [gettext(", ").join(names.get(label, gettext(label)) for label in about["fields"])]
+    shown = copy(logged)
+    shown.change_message = json.dumps(changes)
+    return str(shown.get_change_message())
+
+
+def _names(logged: Any) -> dict[str, str]:
+    """Return the labels of the fields that are changed, by what Django stores of them."""
+    model = logged.content_type.model_class() if logged.content_type else None
+    labels = [field.verbose_name for field in model._meta.fields + model._meta.many_to_many] if model else []
+    with override(None):
+        stored = [capfirst(str(label)) for label in labels]
+    return dict(zip(stored, (capfirst(str(label)) for label in labels), strict=True))
+
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def issue_for(context: RequestContext, post: Post) -> Place | None:
+    """Return where the post could go, for whoever looks at the page."""
+    return place_for(post, context["user"])
+
+
+register = template.Library()
+
+
+@register.simple_tag
+def page_name(beside: Iterable[Any] | None, title: str) -> str:
+    """Return the name by which the frame leads to the page that is shown; `title` where it leads to none.
+
+    beside: links of `frame.py`, with label and is_current.
+    """
+    return next((str(link.label) for link in beside or [] if link.is_current), title)
+
+
+@register.simple_tag
+def list_extent(changelist: Any) -> str:
+    """Return "51–100 of 3,211"; "10,000 and more" where counting stops there (subscribers/admin.py)."""
+    count = changelist.result_count
+    if not count:
+        return _("Nothing here.")
+    limit = getattr(changelist.paginator, "limit", None)
+    whole = _("%(count)s and more") if limit and count >= limit else "%(count)s"
+    all_of_them = whole % {"count": _number(count)}
+    if not changelist.multi_page or changelist.show_all:
+        return _("%(count)s in all") % {"count": all_of_them}
+    first = (changelist.page_num - 1) * changelist.list_per_page + 1
+    extent = {"first": _number(first), "last": _number(first + len(changelist.result_list) - 1), "all": all_of_them}
+    return _("%(first)s–%(last)s of %(all)s") % extent
+
+
+@register.simple_tag
+def page_link(changelist: Any, steps: int) -> str:
+    """Return the address of the page that is `steps` further, with search, filters and order as they are."""
+    return str(changelist.get_query_string({PAGE_VAR: changelist.page_num + steps}))
+
+
+def _number(value: int) -> str:
+    return number_format(value, use_l10n=True, force_grouping=True)
+
+
+register = template.Library()
+
+
+@register.simple_tag
+def replies_here() -> bool:
+    return are_read_here()
+
+
+@register.simple_tag
+def replies_to(issue: int) -> int:
+    return Reply.objects.by_readers().filter(issue=issue).count()

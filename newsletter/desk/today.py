@@ -1,0 +1,550 @@
+"""The first page of the desk: the facts, always by the same number of queries, and what it shows of them."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Max, Q
+from django.db.models.functions import Length, Trim
+from django.urls import reverse
+from django.utils import dateformat
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.models import Feedback, Mailing, Reply
+from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing, digest_of
+from newsletter.delivery.planning import approving
+from newsletter.delivery.results.sent import answers as answers_to
+from newsletter.delivery.results.sent import copies, counted, last
+from newsletter.desk import chart, steps
+from newsletter.desk.issues.mailings import wait_in_words
+from newsletter.desk.next_issue import in_the_making
+from newsletter.desk.steps import (
+    ADD,
+    BEGIN,
+    COMPOSE,
+    DONE,
+    NEW_POST,
+    PUBLISH,
+    READERS,
+    SEND,
+    SETTINGS,
+    WATCH,
+    WRITE,
+    Composed,
+    Draft,
+    Facts,
+    Result,
+    Step,
+    Underway,
+    checklist,
+    next_step,
+    next_step_of_issues,
+)
+from newsletter.issues import days_off, rhythm
+from newsletter.issues.assembly import next_number
+from newsletter.issues.models import Issue, in_no_issue
+from newsletter.operation import diagnosis
+from newsletter.operation.findings import Finding
+from newsletter.operation.senders import address
+from newsletter.posts.models import Post
+from newsletter.posts.proofreading.check import RULES, findings
+from newsletter.publication.models import Publication
+from subscribers import growth
+from subscribers.models import DayCount, Tally, kept_tally
+
+HAS_PICTURE = Q(body__contains="![") | Q(body__contains="<img")
+IS_COVERED = Q(cover__isnull=False)
+ALL_BUT_ALT = frozenset(RULES) - {"alt"}
+DRAFTS, OPEN, LEFT_OUT = 4, 10, 4  # rows that are fetched of each
+PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The facts, and the rows behind them that the page shows. Empty where the user may not look.
+
+    sent: the last issues, the latest first; open: mailings, the most pressing first.
+    """
+
+    facts: Facts
+    drafts: list[Post]
+    left_out: list[Post]
+    open: list[Mailing]
+    sent: list[Mailing]
+    tally: Tally | None
+
+
+def gather(user: Any, now: datetime) -> Found:
+    """Return what is so for `user`, as far as they may know it."""
+    publication, rights = Publication.objects.current(), frozenset(user.get_all_permissions())
+    # What is true is asked for everybody; what a user is shown of it is decided by their rights.
+    open_mailings, sent = _open(), last()
+    has_sent = bool(sent) or any(one.planned_at for one in open_mailings) or _has_begun()
+    issue = _next_issue() if COMPOSE in rights or SEND in rights else None
+    drafts = _drafts(user) if "posts.view_post" in rights else []
+    may_change = [post for post in drafts if PUBLISH in rights or post.created_by_id == user.pk]
+    since = _last_saved(issue, sent)
+    counts, left_out = _find_left_out(now, since) if "issues.view_issue" in rights else ({}, [])
+    may_count = SEND in rights or READERS in rights
+    readers = kept_tally(now) if may_count else None
+    new_number = next_number()
+    slot = free_slots(publication, now, 1)[0]
+    facts = Facts(
+        rights=rights,
+        zone=publication.zone,
+        slot=slot,
+        hold=approving.hold_of(publication),
+        next_number=issue.number if issue else new_number,
+        new_number=new_number,
+        readers=readers.mailable if readers else None,
+        lacks_sender=_lacks_sender(now, has_sent=has_sent),
+        has_sent=has_sent,
+        **_posts(user, now),
+        **counts,
+        newest=left_out[0].title if left_out else "",
+        draft=Draft(may_change[0].pk, may_change[0].title) if may_change and WRITE in rights else None,
+        issue=_facts_of(issue, publication, now) if issue else None,
+        underway=_underway(open_mailings[0]) if open_mailings else None,
+        result=_result(sent[0]) if sent else None,
+    )
+    may_watch = WATCH in rights
+    return Found(facts, drafts, left_out, open_mailings if may_watch else [], sent if may_watch else [], readers)
+
+
+# --- Mailings ---
+
+
+def _open() -> list[Mailing]:
+    latest = list(counted().open().order_by("send_at", "pk")[:OPEN])
+    return sorted(latest, key=lambda one: (PRESSING.index(Mailing.State(one.state)), one.send_at))
+
+
+def _has_begun() -> bool:
+    return Mailing.objects.filter(planned_at__isnull=False).exists()
+
+
+def _underway(mailing: Mailing) -> Underway:
+    return Underway(
+        pk=mailing.pk,
+        number=mailing.issue.number,
+        state=mailing.state,
+        send_at=mailing.send_at,
+        to_all=mailing.kind == Mailing.Kind.ISSUE and not mailing.segment,
+        is_correction=mailing.kind == Mailing.Kind.CORRECTION,
+        has_begun=mailing.planned_at is not None,
+        sent=copies(mailing, "sent"),
+        total=mailing.total,
+        cause=mailing.paused_by,
+    )
+
+
+def _result(mailing: Mailing) -> Result:
+    missed = copies(mailing, "failed") + copies(mailing, "uncertain")
+    at = mailing.finished_at or mailing.send_at
+    return Result(mailing.pk, mailing.issue.number, at, copies(mailing, "sent"), missed)
+
+
+# --- The next issue ---
+
+
+def _next_issue() -> Issue | None:
+    """Return the first issue that was not sent and that no mailing waits for."""
+    counted = in_the_making().annotate(
+        items_count=Count("items"),
+        posts_changed_at=Max("items__post__updated_at"),
+        subject_length=Length(Trim("subject")),
+    )
+    return counted.first()
+
+
+def _facts_of(issue: Any, publication: Publication, now: datetime) -> Composed:
+    latest = Rehearsal.objects.latest_of(issue)
+    return Composed(
+        pk=issue.pk,
+        number=issue.number,
+        posts=issue.items_count,
+        has_subject=issue.subject_length > 0,
+        **_without_alt(issue, publication),
+        rehearsal=_standing(latest, issue, publication, now),
+        errors=sum(remark["level"] == ERROR for remark in latest.remarks) if latest else 0,
+    )
+
+
+def _standing(latest: Rehearsal | None, issue: Any, publication: Publication, now: datetime) -> str:
+    """Return what the last rehearsal is worth, as the pages of the issue say it.
+
+    The letter itself is compared, as there, but only if something was saved since: that takes some 60 ms.
+    """
+    if latest is None:
+        return Standing.NONE
+    changed = (issue.updated_at, issue.posts_changed_at, publication.updated_at)
+    was_saved = any(at and at > latest.started_at for at in changed)
+    return latest.standing(digest_of(freeze(issue).content_hash, "") if was_saved else latest.digest, now)
+
+
+def _without_alt(issue: Issue, publication: Publication) -> dict[str, Any]:
+    """Return how many pictures of an issue say nothing to those who do not see them, and where the first one is."""
+    if "alt" in publication.checks_off:
+        return {}
+    posts = Post.objects.filter(HAS_PICTURE | IS_COVERED, items__issue=issue).order_by("items__position", "items__pk")
+    rows = list(posts.values_list("pk", "body", "cover", "cover__alt"))
+    around = sum(_pictures_without_alt(text) for text in (issue.introduction, issue.closing))
+    inside = {pk: count for pk, body, _cover, _alt in rows if (count := _pictures_without_alt(body))}
+    covers = [cover for _pk, _body, cover, alt in rows if cover and not alt.strip()]
+    return {
+        "without_alt": around + sum(inside.values()) + len(covers),
+        "alt_post": next(iter(inside), None),
+        "alt_cover": next(iter(covers), None),
+    }
+
+
+def _pictures_without_alt(text: str) -> int:
+    has_picture = "![" in text or "<img" in text
+    return len(findings(text, terms={}, off=ALL_BUT_ALT)) if has_picture else 0
+
+
+# --- Posts ---
+
+
+def _posts(user: Any, now: datetime) -> dict[str, int]:
+    mine = Post.objects.open_to(user).order_by()
+    return {"posts": int(mine.exists()), "published": int(Post.objects.published(now).exists())}
+
+
+def _drafts(user: Any) -> list[Post]:
+    drafts = Post.objects.open_to(user).drafts().annotate(length=Length("body")).defer("body", "summary")
+    return list(drafts.prefetch_related("issues")[:DRAFTS])
+
+
+def _last_saved(issue: Issue | None, sent: list[Mailing]) -> datetime | None:
+    """Return since when a published post is news to whoever composes: the last save, or else the last sending."""
+    if issue:
+        return issue.updated_at
+    return sent[0].planned_at if sent else None
+
+
+def _find_left_out(now: datetime, since: datetime | None) -> tuple[dict[str, int], list[Post]]:
+    waiting = in_no_issue(Post.objects.published(now))
+    newly = Count("pk", filter=Q(published_at__gt=since)) if since else Count("pk")
+    counts = waiting.order_by().aggregate(left_out=Count("pk"), newly=newly)
+    return counts, list(waiting.only("title", "published_at")[:LEFT_OUT])
+
+
+# --- The publication and its readers ---
+
+
+def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
+    """Return whether mails would come from an address that is nobody's; an outbox that was used needs no other."""
+    return bool(settings.MAIL_URL or not has_sent) and any(True for _finding in address.sender(now))
+
+
+# --- What is wrong ---
+
+
+ABOUT = -1  # the argument of an address is the mailing that the finding is about
+
+
+@dataclass(frozen=True)
+class Cure:
+    """Where something is mended, and which right that place asks for."""
+
+    words: Any
+    right: str
+    name: str
+    args: tuple[int, ...] = ()
+    tail: str = ""
+
+    def url(self, finding: Finding) -> str:
+        args = [finding.about if arg == ABOUT else arg for arg in self.args]
+        return reverse(self.name, args=args) + self.tail
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One finding as the page shows it. words: of the link; empty if nothing on the desk mends it."""
+
+    level: str
+    message: str
+    hint: str
+    words: str
+    url: str
+
+
+SENDER = "admin:settings_sender"
+WAITING = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
+CURES: dict[str, Cure] = {
+    "sender.made_up": Cure(gettext_lazy("Set the sender"), SETTINGS, SENDER, tail="#id_sender_email"),
+    "postal_address.empty": Cure(gettext_lazy("Fill in the address"), SETTINGS, SENDER, tail="#id_postal_address"),
+    "data_place.empty": Cure(gettext_lazy("Name the place"), SETTINGS, "admin:settings_letter", tail="#id_data_place"),
+    "mail.outbox": Cure(gettext_lazy("Open the outbox"), "publication.see_mail", "mail:outbox"),
+    "mail.waiting": Cure(gettext_lazy("See who waits"), READERS, *WAITING),
+    "mail.given_up": Cure(gettext_lazy("See who waits"), READERS, *WAITING),
+    "mailing.paused": Cure(gettext_lazy("Go on or cancel"), WATCH, "admin:mailing", (ABOUT,)),
+    "mailing.late": Cure(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
+    "mailing.stands_still": Cure(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
+    "mailing.refused_addresses": Cure(gettext_lazy("Look at the addresses"), WATCH, "admin:mailing", (ABOUT,)),
+    "result_letter.waiting": Cure(gettext_lazy("See the result"), WATCH, "admin:mailing", (ABOUT,)),
+    "mailing.uncertain": Cure(gettext_lazy("Choose the mailing"), WATCH, "admin:delivery_mailing_changelist"),
+    "webhook.off": Cure(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
+    "webhook.failing": Cure(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
+    "database.restored": Cure(gettext_lazy("Read and decide"), SEND, "admin:restored"),
+}
+
+
+SAID_BY = {"sender.made_up": "sender", "mailing.paused": "paused"}  # by the finding, the key of a step
+
+
+def troubles(facts: Facts, step: Step, now: datetime) -> list[Trouble]:
+    """Return what is wrong, as far as the user could mend it; nothing to those who neither send nor run it.
+
+    What the step says already is left out, but for why a mailing is paused; the button of the step leads there.
+    """
+    if facts.may(SETTINGS):
+        found = diagnosis.for_the_author(now)
+    else:
+        found = diagnosis.for_an_editor(now) if facts.may(SEND) else []
+    said = [one for one in found if _is_said(one, step)]
+    reasons = [Trouble(one.level, one.message, "", "", "") for one in said if one.about]
+    return [*reasons, *(_shown(one, facts) for one in found if one not in said)]
+
+
+def _is_said(finding: Finding, step: Step) -> bool:
+    if SAID_BY.get(finding.id) != step.key:
+        return False
+    return not finding.about or finding.about in step.place[1]
+
+
+def _shown(finding: Finding, facts: Facts) -> Trouble:
+    cure = CURES.get(finding.id)
+    if cure is None or not facts.may(cure.right) or (ABOUT in cure.args and not finding.about):
+        return Trouble(finding.level, finding.message, finding.hint, "", "")
+    return Trouble(finding.level, finding.message, finding.hint, str(cure.words), cure.url(finding))
+
+
+# --- The page ---
+
+
+SLOTS = 3
+SEE, CARE = "subscribers.see_readers", "subscribers.change_subscriber"
+HELPFUL = Feedback.Answer.HELPFUL
+
+
+@dataclass(frozen=True)
+class Figure:
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a list: what it is, more about it, a short word at its end, and where it leads ("": nowhere).
+
+    number: of its issue; post: the key of its post.
+    """
+
+    title: str
+    about: str = ""
+    end: str = ""
+    url: str = ""
+    number: int = 0
+    post: int = 0
+
+
+def today(user: Any, now: datetime) -> dict[str, Any]:
+    """Return what the page shows `user`: what comes next, and below it what was, what is and what is wrong."""
+    found = gather(user, now)
+    facts = found.facts
+    step = next_step(facts, now)
+    items = checklist(facts, step, now)
+    return {
+        "step": step,
+        "checklist": items,
+        "done": sum(item.standing == DONE for item in items),
+        "left": sum(item.standing != DONE for item in items),
+        "offers_move": bool(items) and not facts.posts and facts.may(PUBLISH) and facts.may(ADD),
+        "offers_new_post": facts.may(ADD) and not items and step.place != NEW_POST,
+        "troubles": troubles(facts, step, now),
+        "left_out": _left_out(found, now),
+        "left_out_more": steps.number(facts.left_out - len(found.left_out)) if found.left_out else "",
+        "puts_into": facts.issue if facts.may(COMPOSE) else None,
+        "begins_issue": facts.issue is None and facts.may(COMPOSE) and facts.may(BEGIN),
+        "has_more_left_out": facts.left_out > len(found.left_out),
+        "last": _last(found, now),
+        "drafts": [_draft(post, facts, now) for post in found.drafts],
+        "upcoming": _upcoming(found, now) if facts.may("issues.view_issue") and not items else [],
+        "questions": _questions(now) if facts.may(SEND) and not items else [],
+        "readers": _readers(found.tally, facts, now) if found.tally else None,
+        "replies": Reply.objects.to_answer().count() if facts.may(SEE) and facts.may(CARE) else 0,
+    }
+
+
+def of_issues(user: Any, now: datetime) -> dict[str, Any]:
+    facts = gather(user, now).facts
+    return {"step": next_step_of_issues(facts, now), "slot": facts.slot, "composed": facts.issue}
+
+
+def _questions(now: datetime) -> list[days_off.Question]:
+    """Return what is asked about slots on holidays, once each."""
+    return rhythm.questions(Publication.objects.current(), now, get_language() or settings.LANGUAGE_CODE)
+
+
+# --- Posts ---
+
+
+def _left_out(found: Found, now: datetime) -> list[Line]:
+    may_open = found.facts.may("posts.view_post")
+    return [
+        Line(
+            title=post.title,
+            about=_("published %(when)s") % {"when": steps.since(post.published_at, found.facts.zone, now)},
+            url=_post_url(post) if may_open else "",
+            post=post.pk,
+        )
+        for post in found.left_out
+        if post.published_at
+    ]
+
+
+def _draft(post: Any, facts: Facts, now: datetime) -> Line:
+    length = ngettext("%(count)s character", "%(count)s characters", post.length)
+    about = [steps.since(post.updated_at, facts.zone, now), length % {"count": steps.number(post.length)}]
+    about += [_("in issue %(number)s") % {"number": issue.number} for issue in list(post.issues.all())[:1]]
+    return Line(
+        title=post.title or _("Without a title"),
+        about=" · ".join(about),
+        url=_post_url(post) if facts.may(WRITE) else "",
+    )
+
+
+def _post_url(post: Post) -> str:
+    return reverse("admin:posts_post_change", args=[post.pk])
+
+
+# --- Issues ---
+
+
+def _last(found: Found, now: datetime) -> dict[str, Any] | None:
+    """Return the result of the last issue that was sent, beside those before; None if there is none."""
+    if not found.sent:
+        return None
+    mailing, zone = found.sent[0], found.facts.zone
+    answers = answers_to(dict.fromkeys((one.issue_id for one in found.sent), now))
+    helpful = [answers.get((one.issue_id, HELPFUL.value), 0) for one in reversed(found.sent)]
+    return {
+        "title": mailing.issue.subject,
+        "about": _about_result(mailing, found.facts, now),
+        "url": reverse("admin:mailing", args=[mailing.pk]),
+        "figures": list(_figures(mailing, answers)),
+        "chart": chart.bars(helpful, _caption(len(helpful))) if len(helpful) > 1 and any(helpful) else None,
+        "numbers": chart.Numbers(
+            title=_("The numbers of each issue"),
+            heading=_("Issue"),
+            columns=(str(HELPFUL.label),),
+            rows=tuple(
+                (_("Issue %(number)s") % {"number": one.issue.number}, (steps.number(count),))
+                for one, count in zip(reversed(found.sent), helpful, strict=True)
+            ),
+        ),
+        "day": steps.day(mailing.finished_at or mailing.send_at, zone, now),
+    }
+
+
+def _caption(issues: int) -> str:
+    text = ngettext("“%(answer)s” in the last issue", "“%(answer)s” in the last %(number)s issues", issues)
+    return text % {"answer": HELPFUL.label, "number": issues}
+
+
+def _about_result(mailing: Mailing, facts: Facts, now: datetime) -> str:
+    began, ended = mailing.planned_at or mailing.send_at, mailing.finished_at or mailing.send_at
+    values = {
+        "number": mailing.issue.number,
+        "when": steps.moment(began, facts.zone, now),
+        "took": wait_in_words(max(timedelta(), ended - began)),
+    }
+    return _("Issue %(number)s · %(when)s, all sent within %(took)s") % values
+
+
+def _figures(mailing: Mailing, answers: dict[tuple[int, str], int]) -> list[Figure]:
+    missed = copies(mailing, "failed") + copies(mailing, "uncertain")
+    given = [(answer.label, answers.get((mailing.issue_id, answer.value), 0)) for answer in Feedback.Answer]
+    counted = [(_("sent"), copies(mailing, "sent")), (_("did not get it"), missed), *given]
+    return [Figure(str(label).capitalize(), steps.number(count)) for label, count in counted]
+
+
+def _upcoming(found: Found, now: datetime) -> list[Line]:
+    """Return what is on its way, then what waits and the free slots by their days, the next issue in the first one."""
+    facts = found.facts
+    slots = free_slots(Publication.objects.current(), now, SLOTS)
+    later = facts.new_number if facts.issue else facts.new_number + 1
+    numbers = [facts.next_number, *range(later, later + SLOTS)]
+    lines = [
+        Line(number=number, title=steps.day(slot, facts.zone, now), end=steps.wait(slot, facts.zone, now))
+        for number, slot in zip(numbers, slots, strict=False)
+    ]
+    if facts.issue:
+        url = reverse("admin:issues_issue_change", args=[facts.issue.pk]) if facts.may(COMPOSE) else ""
+        lines[0] = replace(lines[0], about=_composed(facts), url=url)
+    shown = [(one.send_at, _on_its_way(one, facts, now)) for one in found.open]
+    pressing = sum(one.state != Mailing.State.SCHEDULED for one in found.open)  # these stand first
+    by_day = sorted([*shown[pressing:], *zip(slots, lines, strict=True)], key=lambda one: one[0])
+    return [line for _at, line in [*shown[:pressing], *by_day]]
+
+
+def _composed(facts: Facts) -> str:
+    posts = facts.issue.posts if facts.issue else 0
+    if not posts:
+        return _("No post in it yet")
+    return ngettext("%(count)s post, draft", "%(count)s posts, draft", posts) % {"count": steps.number(posts)}
+
+
+def _on_its_way(mailing: Mailing, facts: Facts, now: datetime) -> Line:
+    is_scheduled = mailing.state == Mailing.State.SCHEDULED
+    left = steps.wait(mailing.send_at, facts.zone, now)
+    kind = "" if mailing.kind == Mailing.Kind.ISSUE else str(mailing.get_kind_display())
+    return Line(
+        number=mailing.issue.number,
+        title=steps.moment(mailing.send_at, facts.zone, now),
+        about=" · ".join(filter(None, [str(mailing.get_state_display()), kind, mailing.subject])),
+        end=left if is_scheduled else "",
+        url=reverse("admin:mailing", args=[mailing.pk]) if facts.may(WATCH) else "",
+    )
+
+
+# --- Readers ---
+
+
+def _readers(tally: Tally, facts: Facts, now: datetime) -> dict[str, Any]:
+    weeks = DayCount.objects.weekly(now.astimezone(facts.zone).date(), tally.mailable)
+    others = [
+        (_("resting"), tally.resting),
+        (_("not confirmed"), tally.pending),
+        (_("unsubscribed"), tally.unsubscribed),
+        (_("suppressed"), tally.suppressed),
+    ]
+    return {
+        "figures": _reader_figures(weeks),
+        "chart": chart.line([count for _day, count in weeks], _short(weeks[0][0]), _("today")),
+        "numbers": chart.Numbers(
+            title=_("The numbers of each week"),
+            heading=_("Day"),
+            columns=(_("Readers"),),
+            rows=tuple((_short(day), (steps.number(count),)) for day, count in weeks),
+        ),
+        "others": [f"{label} {steps.number(count)}" for label, count in others if count],
+        "is_empty": not tally.mailable,
+        "came": growth.sentence(now.astimezone(facts.zone).date()),
+    }
+
+
+def _reader_figures(weeks: list[tuple[date, int]]) -> list[Figure]:
+    (first, then), (_last_day, count) = weeks[0], weeks[-1]
+    figures = [Figure(_("Today"), steps.number(count))]
+    return [*figures, Figure(_short(first), steps.number(then))] if len(weeks) > 1 else figures
+
+
+def _short(day: date) -> str:
+    return dateformat.format(day, pgettext("date format", "j M"))
