@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from email.message import Message
 from functools import lru_cache
 
-from newsletter.delivery.events.reading import auto_replies, words
+from newsletter.delivery.events.reading import auto_replies
 from newsletter.delivery.events.reading.message import address, field, returned
+from newsletter.delivery.events.reading.verdicts import NO_SUCH_ADDRESS
 
 WORDS = 450  # characters around a recipient that are read
 REPORT_MAX = 16 * 1024  # of a text: what a server says stands at its beginning
@@ -163,7 +164,7 @@ def _tells_of_failure(message: Message, text: str, scanned: Callable[[], list[st
 def has_arrived(message: Message, text: str) -> bool:
     """Return whether a server says that a mail was delivered, and of nobody that it was not."""
     said = f"{field(message, 'Subject')[:WORDS]} {report_of(text)[: 2 * WORDS]}"
-    is_bad = NOT_DELIVERED.search(said) or STRONG.search(said) or words.NO_SUCH_ADDRESS.search(said)
+    is_bad = NOT_DELIVERED.search(said) or STRONG.search(said) or NO_SUCH_ADDRESS.search(said)
     return bool(ARRIVED.search(said)) and not is_bad
 
 
@@ -171,7 +172,7 @@ def is_only_late(message: Message, text: str) -> bool:
     """Return whether a server says that it goes on trying. A warning may also be of an address that is unknown."""
     subject, report = field(message, "Subject"), report_of(text)
     is_called_late, first = bool(LATE.search(subject)), f"{subject[:WORDS]} {report[:WORDS]}"
-    return (is_called_late and not words.NO_SUCH_ADDRESS.search(first)) or bool(GOES_ON.search(report))
+    return (is_called_late and not NO_SUCH_ADDRESS.search(first)) or bool(GOES_ON.search(report))
 
 
 @lru_cache(maxsize=8)  # asked for each recipient of a report

@@ -8,13 +8,12 @@ from typing import Any
 
 from newsletter.delivery.events import providers
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Unreadable, Verdict, What
-from newsletter.delivery.events.reading import by_provider
+from newsletter.delivery.events.reading import verdicts
 from newsletter.delivery.models.events import Arrival, Event
 from newsletter.mail.mailers import mailer_errors
 
 LENGTH_MAX = 500  # characters of a field
 OUR_MESSAGE_ID = re.compile(r"issue\.\d{1,18}\.\d{1,9}\.[0-9a-f]{16}@", re.IGNORECASE)
-ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 # Anymail's "subscribed" and "inbound" mean nothing here.
 KIND_OF = {one.value: one for one in Kind} | {"queued": Kind.SENT}
 # That a letter was opened, or a link followed, proves that it arrived. Nothing else of it is kept, neither how often
@@ -33,7 +32,7 @@ def read(arrival: Arrival) -> Reading:
 def read_request(provider: str, body: bytes, kept: Mapping[str, Any], received_at: datetime) -> Reading:
     """Return the facts in a request. kept: what providers.kept_headers gave. Raises Unreadable."""
     events, broken = _events(provider, body, kept)
-    facts = [_fact(provider, event, received_at) for event in events]
+    facts = [_fact(event, received_at) for event in events]
     unknown = [_own_name(event) for event, fact in zip(events, facts, strict=True) if fact.kind == Kind.UNKNOWN]
     notes = [f"unknown: {', '.join(sorted(set(unknown)))}"] if unknown else []
     notes += [f"{broken} of its events cannot be read"] if broken else []
@@ -59,7 +58,7 @@ def _events(provider: str, body: bytes, kept: Mapping[str, Any]) -> tuple[list[A
     return events, broken
 
 
-def _fact(provider: str, event: Any, received_at: datetime) -> Fact:
+def _fact(event: Any, received_at: datetime) -> Fact:
     raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
     # A request that is sent again is signed anew, and is the same.
     written = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
@@ -69,7 +68,7 @@ def _fact(provider: str, event: Any, received_at: datetime) -> Fact:
         return Fact(Kind.DELIVERED, _day_of(at), "", names, is_vouched=True)
     said = [_text(event.mta_response), _text(event.description)]
     kind = KIND_OF.get(str(event.event_type), Kind.UNKNOWN)
-    verdict = _verdict(provider, kind, event, raw, said)
+    verdict = _verdict(kind, event, raw, said)
     if kind == Kind.REJECTED and event.reject_reason == "unsubscribed":
         kind = Kind.UNSUBSCRIBED
     return Fact(
@@ -83,12 +82,11 @@ def _fact(provider: str, event: Any, received_at: datetime) -> Fact:
     )
 
 
-def _verdict(
-    provider: str, kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]
-) -> Event.Verdict | None:
+def _verdict(kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]) -> Event.Verdict | None:
     if kind == Kind.BOUNCED:
         status = str(raw.get("status", ""))
-        return by_provider.verdict(provider, raw, said, status if ENHANCED.fullmatch(status) else "")
+        status = status if verdicts.ENHANCED.fullmatch(status) else ""
+        return verdicts.of_provider(raw, event.reject_reason, said, status)
     return Verdict.HARD if kind == Kind.REJECTED and event.reject_reason in LISTED else None
 
 
