@@ -37,7 +37,7 @@ NO_SUCH_ADDRESS = _any(
     rf"{OF_A_READER} (?:is )?(?:no longer|not|isn't) (?:valid|available|active|here|on|known|exists?)\b",
     r"not (?:found|listed) in (?:the )?(?:ldap|domino|public|directory)|account (?:is )?unavailable|not recogni[sz]ed",
     r"not our customer|\bnot (?:a )?user of this server|\b(?:was not|wasn't) found at\b",
-    r"recipient mail ?box is not allowed|(?:account|mail ?box|address) (?:has |is )?(?:been )?expired|\bina(?:c)?tiv[oa]\b",
+    r"recipient mail ?box is not allowed|\binac?tiv[oa]\b|(?:account|mail ?box|address) (?:has |is )?(?:been )?expired",
     r"no longer (?:in use|works?|working|employed|an employee|with|exists?|on (?:the |this )?server)",
     r"^[\W\d]*(?:is (?:now |currently )?(?:disabled|deactivated|inactive)\b|not (?:used|in use)\b)",
     # Microsoft's, of what is not in a customer's directory:
@@ -51,7 +51,8 @@ NO_SUCH_ADDRESS = _any(
     r"(?<!erreur )inconnu|n'existe pas|adresse.{0,40}introuvable|pas trouv.{0,10}adresse",
     r"destinatari[oa] (?:errat|inexist)|no se (?:ha )?enc(?:ontr|uentr)|(?<!errore )\bsconosciut|inesistente",
     r"mail\S{0,20} (?:não foi encontrado|non trovato|nie został znaleziony|niet gevonden)",
-    r"messagerie n'a pas été trouvée|n[ãa]o existe|nie ma takiego|не найден|не существует|adresu nelze najít|osoitetta ei|aadressi ei leitud",
+    r"messagerie n'a pas été trouvée|n[ãa]o existe",
+    r"nie ma takiego|не найден|не существует|adresu nelze najít|osoitetta ei|aadressi ei leitud",
 )
 # The first that is found counts.
 PHRASES = (
@@ -99,7 +100,7 @@ PHRASES = (
             r"host(?: or domain)?(?: name)? (?:is )?(?:unknown|not found|does not exist)|unroute?able mail domain",
             r"domain (?:name )?(?:not found|does not exist|unknown|is not valid|invalid)|no such (?:host|domain)",
             r"unknown host|indicated no smtp service",
-            r"(?:doesn't|does not) (?:accept|receive) (?:any )?(?:e?-?mail|messages)(?! (?:in|over|from|with|to|via)\b)",
+            r"does(?: not|n't) (?:accept|receive) (?:any )?(?:e?-?mail|messages)(?! (?:in|over|from|with|to|via)\b)",
             replies.DISABLED.pattern,
         ),
     ),
