@@ -15,12 +15,10 @@ from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
 from newsletter.delivery.planning import beginning
-from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
-from newsletter.delivery.readers.once_more import OnceMoreMail
-from newsletter.delivery.readers.quoting import QuoteMail
-from newsletter.delivery.readers.single_mails import send_due
+from newsletter.delivery.readers.quoting import AnswerMail, QuoteMail
+from newsletter.delivery.readers.single_mails import OnceMoreMail, send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working

@@ -13,8 +13,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.models.alerts import Happening
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Happening, Step
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import demo_replies
 from newsletter.issues import cadence, rhythm

@@ -20,11 +20,10 @@ from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.planning import approving
-from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
-from newsletter.delivery.readers.once_more import OnceMoreMail
-from newsletter.delivery.readers.quoting import QuoteMail
+from newsletter.delivery.readers.quoting import AnswerMail, QuoteMail
+from newsletter.delivery.readers.single_mails import OnceMoreMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
 from newsletter.desk.bulk import working

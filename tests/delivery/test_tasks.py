@@ -8,7 +8,7 @@ from django.utils import timezone
 from newsletter.delivery import lanes, tasks
 from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.planning.approving import approve
 from tests.factories import make_issue, make_post, make_subscriber
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from newsletter.delivery.models import Answer, Batch, Mailing, OnceMore, Quote, Reply
-from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.mailing import Happening
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.desk import jumps, tasks
 from newsletter.desk.models import FailureCount

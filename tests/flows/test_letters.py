@@ -12,7 +12,7 @@ import pytest
 from benchmarks.letters.collect import writer
 from benchmarks.letters.variants import ODD
 from benchmarks.letters.world import KINDS, every_mail
-from newsletter.delivery.letter.size import HTML_BYTES_MAX
+from newsletter.delivery.letter.losses import HTML_BYTES_MAX
 from newsletter.desk import demo
 from newsletter.publication.models import Publication
 from tests.support.letters import links_in_html, links_in_text

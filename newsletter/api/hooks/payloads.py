@@ -14,7 +14,7 @@ from django.conf import settings
 
 from newsletter.api.hooks.events import OF_MAILINGS, Event
 from newsletter.api.hooks.models import Call
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from subscribers.addresses import without_addresses

@@ -20,7 +20,7 @@ from newsletter.api.hooks.calling import Answer
 from newsletter.api.hooks.events import OF_READERS, Event
 from newsletter.api.hooks.models import HOOKS_MAX, KEPT_FOR, Call, Hook
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from subscribers.models import Subscriber
 
 TURN_SECONDS = 5.0

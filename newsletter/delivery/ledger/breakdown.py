@@ -12,8 +12,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Lower, StrIndex, Substr
 
 from newsletter.delivery.models import Batch, Breakdown, Counts, Delivery, Mailing, MailingQuerySet
-from newsletter.delivery.models.breakdowns import REST
-from newsletter.delivery.models.deliveries import COUNTER_OF
+from newsletter.delivery.models.deliveries import COUNTER_OF, REST
 from newsletter.mail.replies import verdict
 
 DOMAINS = 6  # counted by themselves; the others together

@@ -21,8 +21,7 @@ from anymail.backends.resend import ResendPayload
 from anymail.backends.sendgrid import SendGridPayload
 from anymail.utils import EmailAddress
 
-from newsletter.delivery.provider.error_codes import postmark_answer, status_answer
-from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderRefuses
+from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderRefuses, postmark_answer, status_answer
 
 BODY = re.compile(r'"\\u0002(html|text)\\u0003"')  # a body's place, as JSON writes it
 QUOTED = re.compile(r'[()<>@,:;.\\"\[\]]')  # what a name has in quotes: RFC 5322 section 3.2.3

@@ -23,10 +23,17 @@ from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.batch_apis import PROVIDERS, Said
-from newsletter.delivery.provider.error_codes import api_answer, one_line
 from newsletter.delivery.provider.growth import Connections
 from newsletter.delivery.provider.interruptible import STOPPED, StopDeadline, begun
-from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.outcomes import (
+    Answer,
+    HandOverForbidden,
+    Outcome,
+    ProviderAway,
+    ProviderRefuses,
+    api_answer,
+    one_line,
+)
 from newsletter.delivery.provider.transports import DjangoTransport
 from newsletter.delivery.rate.limiter import is_throttling
 from newsletter.delivery.sending.merging import Copies

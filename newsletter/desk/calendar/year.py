@@ -13,7 +13,7 @@ from django.utils.dates import MONTHS
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.days import free_slots
 from newsletter.delivery.models import Mailing
 from newsletter.desk.templatetags.calendar_days import in_words
 from newsletter.issues import days_off, rhythm

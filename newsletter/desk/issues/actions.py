@@ -18,7 +18,7 @@ from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles_of
+from newsletter.delivery.planning.approving import PlanningError, obstacles_of
 from newsletter.desk.issues import audit
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
 from newsletter.desk.issues.scheduling import when_form

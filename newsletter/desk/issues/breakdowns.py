@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
-from newsletter.delivery.models.breakdowns import REST
-from newsletter.delivery.results.reasons import REASONS
+from newsletter.delivery.models.deliveries import REST
+from newsletter.delivery.results.wording import REASONS
 from newsletter.mail.replies import Verdict
 
 State = Delivery.State

@@ -18,10 +18,17 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery import tasks
-from newsletter.delivery.free_slots import free_slots
-from newsletter.delivery.letter.losses import LOSSES_SHOWN, Loss, Unfilled, digest_of
+from newsletter.delivery.days import free_slots
+from newsletter.delivery.letter.losses import (
+    HTML_BYTES_MAX,
+    HTML_BYTES_WARN,
+    LOSSES_SHOWN,
+    Loss,
+    Unfilled,
+    digest_of,
+    weigh,
+)
 from newsletter.delivery.letter.rendering import copy_for, freeze
-from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
 from newsletter.issues.lengths import with_minutes

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from newsletter.delivery.letter.losses import PART_BYTES_MAX, encoded, weigh, weights_by_form
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
-from newsletter.delivery.letter.size import PART_BYTES_MAX, encoded, weigh, weights_by_form
 from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, Standing, digest_of
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post

@@ -13,8 +13,7 @@ from newsletter.delivery.letter.losses import Loss, Unfilled, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze, subject_line
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.audience import copies
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles_to_correcting
+from newsletter.delivery.planning.approving import PlanningError, copies, obstacles_to_correcting
 from newsletter.desk.forms import CorrectionForm
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
 from newsletter.issues.models import Issue

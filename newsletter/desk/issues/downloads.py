@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from newsletter.delivery.ledger import copies
+from newsletter.delivery.ledger import keeping
 from newsletter.delivery.models import Delivery, Mailing
 from subscribers.exporting import download, moment, safe_lines
 
@@ -30,6 +30,6 @@ def as_csv(request: HttpRequest, pk: int, which: str) -> StreamingHttpResponse:
 
 def _rows(mailing: Mailing, which: str) -> Iterator[list[object]]:
     batches, states = STATES[which]
-    for copy in copies.of(mailing, batches=batches, states=states):
+    for copy in keeping.copies_of(mailing, batches=batches, states=states):
         state = Delivery.State(copy.state).name.lower()
         yield [copy.seq, copy.email, state, copy.attempts, moment(copy.sent_at), copy.reply]

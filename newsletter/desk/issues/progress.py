@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from newsletter.delivery.models import Breakdown, Counts, Mailing
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.desk.issues import breakdowns
 from newsletter.desk.templatetags.calendar_days import days_until
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.readers import withholding
+from newsletter.delivery.readers import changes
 from newsletter.desk.forms import ReasonForm
 from newsletter.desk.issues.composer import page
 
@@ -17,10 +17,10 @@ from newsletter.desk.issues.composer import page
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for a reason; on POST take the text out of the list, or put it back, and write that down."""
     found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
-    if not withholding.can_be_withheld(found):
+    if not changes.can_be_withheld(found):
         messages.warning(request, _("What is not sent yet is not in the public list."))
         return redirect("admin:mailing", pk)
-    is_out = found.content_hash in withholding.withheld(found.issue)
+    is_out = found.content_hash in changes.withheld(found.issue)
     form = ReasonForm(request.POST or None, initial={"wanted": "show" if is_out else "withhold"})
     if form.is_valid():
         _do(request, found, form.cleaned_data["wanted"], form.cleaned_data["reason"])
@@ -31,7 +31,7 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _do(request: HttpRequest, found: Mailing, wanted: str, reason: str) -> None:
-    act = withholding.withhold if wanted == "withhold" else withholding.show_again
+    act = changes.withhold if wanted == "withhold" else changes.show_again
     if not act(found, reason, timezone.now()):
         messages.warning(request, _("Nothing was changed: it was done before, perhaps in another tab."))
     elif wanted == "withhold":

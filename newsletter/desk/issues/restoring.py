@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery.ledger import restored
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.desk.issues.composer import wake_up
 
 CHOICES: dict[str, Callable[[datetime], object]] = {

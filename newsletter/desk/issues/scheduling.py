@@ -20,7 +20,7 @@ from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles, was_sent_to_all
+from newsletter.delivery.planning.approving import PlanningError, obstacles, was_sent_to_all
 from newsletter.desk.audiences import Audience, audience_of, segments, spread_of, words_for
 from newsletter.desk.forms import WhenForm
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from newsletter.delivery.events.reading.personal import legible, octets_of
 from newsletter.delivery.models import Answer, Quote, Reply, ReplyMail
 from newsletter.delivery.models.replies import ANSWER_MAX
-from newsletter.delivery.readers.answers import subject_of, why_not
+from newsletter.delivery.readers.quoting import subject_of, why_not
 from newsletter.publication import actors
 from newsletter.publication.models import Publication
 from subscribers.models import address_hash

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.delivery.events.reading.personal import legible
 from newsletter.delivery.models import Quote, Reply
-from newsletter.delivery.models.quotes import PASSAGE_MAX
+from newsletter.delivery.models.replies import PASSAGE_MAX
 from newsletter.delivery.readers import quoting
 from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.readers.conversation import page

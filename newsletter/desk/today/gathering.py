@@ -8,12 +8,12 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Length, Trim
 
-from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.days import free_slots
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing, digest_of
 from newsletter.delivery.planning import approving
-from newsletter.delivery.results.sent import copies, counted, last
+from newsletter.delivery.results.facts import copies, counted, last
 from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
 from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, WRITE

@@ -10,10 +10,10 @@ from django.utils import dateformat
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.days import free_slots
 from newsletter.delivery.models import Feedback, Mailing, Reply
-from newsletter.delivery.results.sent import answers as answers_to
-from newsletter.delivery.results.sent import copies
+from newsletter.delivery.results.facts import answers as answers_to
+from newsletter.delivery.results.facts import copies
 from newsletter.desk import chart
 from newsletter.desk.issues.progress import wait_in_words
 from newsletter.desk.today import words

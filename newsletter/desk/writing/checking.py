@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from newsletter.delivery.letter.size import encoded, weight_of_text
+from newsletter.delivery.letter.losses import encoded, weight_of_text
 from newsletter.desk.templatetags.figures import octets
 from newsletter.desk.writing.rights import refuse_unless_writer
 from newsletter.posts.models import BODY_MAX, Post

@@ -10,7 +10,7 @@ from newsletter.api.hooks.events import Event
 from newsletter.api.hooks.models import Call
 from newsletter.api.hooks.payloads import body_of
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from tests.factories import make_issue, make_post, make_subscriber
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from newsletter.api.hooks import recording
 from newsletter.api.hooks.events import Event
 from newsletter.api.hooks.models import Call, Hook
 from newsletter.delivery.models import Mailing, ResultLetter
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from subscribers import acting
 from subscribers.acting import Occasion
 from subscribers.models import Subscriber, Suppression

@@ -8,7 +8,7 @@ from newsletter.delivery import tasks
 from newsletter.delivery.ledger import breakdown, keeping
 from newsletter.delivery.models import Breakdown, Delivery, Mailing, Refusal
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.obstacles import PlanningError, can_be_corrected
+from newsletter.delivery.planning.approving import PlanningError, can_be_corrected
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.models import Forgotten, Subscriber
 from tests.delivery.conftest import NOW, Provider

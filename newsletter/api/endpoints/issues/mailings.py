@@ -16,11 +16,11 @@ from newsletter.api.problems import Problem
 from newsletter.api.scopes import SCHEDULE
 from newsletter.api.times import told
 from newsletter.delivery import tasks
-from newsletter.delivery.author.author_mail import who_may_send
+from newsletter.delivery.author.alerts import who_may_send
 from newsletter.delivery.management.commands.mailing_status import status_of
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.results import document, facts
+from newsletter.delivery.results import facts, wording
 from newsletter.desk.issues.actions import ALL_ACTIONS
 from newsletter.desk.issues.composer import wake_up
 from newsletter.issues.models import Issue
@@ -68,7 +68,7 @@ def read_result(request: ApiRequest, number: IssueNumber) -> Answer:
         raise Problem("not-found", _("There is no result before the mailing is over."))
     may_read = "readers:read" in request.auth.scopes and request.user.has_perm("subscribers.see_readers")
     with translation.override(Publication.objects.current().language):
-        written = document.of(found, shows_sentences=may_read)
+        written = wording.document(found, shows_sentences=may_read)
     return Answer(written, etag="")
 
 

@@ -23,7 +23,7 @@ from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal, Standing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles
+from newsletter.delivery.planning.approving import PlanningError, obstacles
 from newsletter.desk.audiences import audience_of
 from newsletter.desk.forms import WhenForm
 from newsletter.issues.models import Issue

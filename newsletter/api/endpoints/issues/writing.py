@@ -14,7 +14,7 @@ from newsletter.api.endpoints.issues.saving import save
 from newsletter.api.endpoints.issues.texts import IssueOut, ItemIn
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Error, Problem
-from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.days import free_slots
 from newsletter.desk.issues.storing import is_number_fixed
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.models import NUMBER_MAX, Issue
