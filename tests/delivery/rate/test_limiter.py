@@ -14,9 +14,8 @@ from newsletter.delivery.ledger import claims
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pace
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway
 from newsletter.delivery.rate import limiter, schedules
-from newsletter.delivery.rate.limiter import THROTTLING_REPLIES, Pacer, is_throttling, schedule
+from newsletter.delivery.rate.limiter import THROTTLING_REPLIES, Pacer, WarmUp, is_throttling, schedule
 from newsletter.delivery.rate.schedules import RowTimelines
-from newsletter.delivery.rate.warmup import WarmUp
 from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import SmtpCourier
 from newsletter.mail.mailers import Limits
@@ -359,7 +358,7 @@ def today(monkeypatch):
 
 @pytest.fixture
 def small_days(monkeypatch):
-    monkeypatch.setattr("newsletter.delivery.rate.warmup.FIRST_DAY", 2)
+    monkeypatch.setattr("newsletter.delivery.rate.limiter.FIRST_DAY", 2)
 
 
 def warming(**options):
