@@ -15,7 +15,7 @@ LISTS = (
     ("PROVIDERS", "newsletter/mail/mailers.py"),
     ("EXAMPLES", "tests/mail/test_mailers.py"),
     ("BY_API", "newsletter/mail/replies.py"),
-    ("api_answer", "newsletter/delivery/provider/error_codes.py"),
+    ("api_answer", "newsletter/delivery/provider/outcomes.py"),
     ("PROVIDERS", "newsletter/delivery/provider/batch_apis.py"),
     ("Source", "newsletter/posts/importers/substack.py"),
     ("ImportedPost", "newsletter/posts/importers/imported.py"),

@@ -9,7 +9,7 @@ from django.utils import translation
 
 from newsletter.delivery.author import result_letters
 from newsletter.delivery.models import Answer, Mailing, Quote, Reply
-from newsletter.delivery.readers import answers, quoting
+from newsletter.delivery.readers import quoting
 from newsletter.delivery.results import facts
 from newsletter.delivery.results.facts import Followed
 from newsletter.desk import demo
@@ -44,7 +44,7 @@ def answered(scene: "Scene") -> Mail:
     domain = Publication.objects.current().sender[1].rpartition("@")[2]
     answer = Answer(pk=scene.number, reply=_reply(scene), text=words, written_at=scene.now)
     answer.message_id = headers.message_id("answer", scene.number, "always-alike", domain=domain)
-    return answers.message(answer)
+    return quoting.answer_message(answer)
 
 
 def asked_to_quote(scene: "Scene") -> Mail:

@@ -21,7 +21,7 @@ from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.losses import digest_of, losses
 from newsletter.delivery.models import Batch, CourseCopy, Delivery, Happening, Mailing, Reminder
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.audience import copies
+from newsletter.delivery.planning.approving import copies
 from newsletter.delivery.readers import course, missed, welcome
 from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import demo

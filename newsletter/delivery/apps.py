@@ -12,7 +12,7 @@ class DeliveryConfig(AppConfig):
 
     def ready(self) -> None:
         from newsletter.delivery.ledger import keeping  # noqa: PLC0415 - its models are not there before
-        from newsletter.delivery.planning import audience  # noqa: PLC0415 - its models are not there before
+        from newsletter.delivery.planning import approving  # noqa: PLC0415 - its models are not there before
         from newsletter.delivery.readers import own_letters, quoting  # noqa: PLC0415 - the same
         from subscribers import own_data  # noqa: PLC0415 - the same
         from subscribers.models import consents  # noqa: PLC0415 - the same
@@ -23,4 +23,4 @@ class DeliveryConfig(AppConfig):
         own_data.add(own_letters.replies)
         consents.before(quoting.leave)
         consents.before(keeping.leave_no_words)
-        consents.before_taking_over(audience.take_over)
+        consents.before_taking_over(approving.take_over)

@@ -10,17 +10,15 @@ from django.utils import timezone
 from newsletter.delivery.apart import apart
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.events import suppressing, thinning
-from newsletter.delivery.ledger import at_rest, breakdown, keeping, recovery, restored
+from newsletter.delivery.ledger import breakdown, keeping, recovery, restored
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
 from newsletter.delivery.planning import beginning
-from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
-from newsletter.delivery.readers.once_more import OnceMoreMail
-from newsletter.delivery.readers.quoting import QuoteMail
-from newsletter.delivery.readers.single_mails import send_due
+from newsletter.delivery.readers.quoting import AnswerMail, QuoteMail
+from newsletter.delivery.readers.single_mails import OnceMoreMail, send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working
@@ -39,19 +37,13 @@ DELETING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the work
 def dispatch() -> None:
     """Look after everything that is under way: recover, begin, wake the lanes, close."""
     with working(Part.DISPATCHER):
-        _look_after_all(timezone.now())
-
-
-def _look_after_all(now: datetime) -> None:
-    remembering.fulfil()
-    if at_rest.is_at_rest(now) and not at_rest.is_looked_at_anyway(now):
-        return
-    if not restored.is_undecided():
-        take_steps(now)
+        remembering.fulfil()
+        if not restored.is_undecided():
+            take_steps(timezone.now())
 
 
 def take_steps(now: datetime) -> None:
-    """Do what the dispatcher has to do for mailings; what each step looks after makes an end of `at_rest`."""
+    """Do what the dispatcher has to do for mailings. Each step asks one cheap question where it has nothing to do."""
     with apart("recovery"):
         recovery.sweep(settings.DELIVERY_LANES)
     with apart("settling what was cancelled"):

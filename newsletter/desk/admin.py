@@ -25,10 +25,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.days import free_slots
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.planning.obstacles import can_be_corrected, was_sent_to_all
+from newsletter.delivery.planning.approving import can_be_corrected, was_sent_to_all
 from newsletter.desk.issues import audit, composer, listing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.issues.composer import begin_if_needed

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.delivery.author import slots, subscribed
-from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.days import free_slots
 from newsletter.delivery.models import Mailing
 from newsletter.desk.templatetags.calendar_days import WEEKDAYS, in_words
 from newsletter.issues import cadence, days_off, rhythm

@@ -15,8 +15,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 
 from newsletter.delivery.models import Answer, Batch, Delivery, Event, Mailing, Quote, Reply
-from newsletter.delivery.models.alerts import Happening
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Happening, Step
 from newsletter.delivery.planning import approving, beginning
 from newsletter.issues import cadence, rhythm
 from newsletter.issues.archiving import index_issue

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from newsletter.delivery.letter.size import encoded, weight_of_text
+from newsletter.delivery.letter.losses import encoded, weight_of_text
 from newsletter.desk.templatetags.figures import octets
 from newsletter.posts.models import BODY_MAX, Post
 from newsletter.posts.models.renderings import rendered_anew

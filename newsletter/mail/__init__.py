@@ -5,7 +5,7 @@ makes an e-mail of it (`headers`, `characters`, `signatures`), and a mailer of s
 `outbox` keeps it. `tokens` signs the links in it, `replies` says what a refusal means for its reader.
 
 Where to look: how a name and an address are written: `headers.py`. Where a new provider's error codes go: `replies.py`
-for what is about a reader, provider/error_codes.py of delivery for all else. Who may see the outbox:
+for what is about a reader, provider/outcomes.py of delivery for all else. Who may see the outbox:
 `for_tester` in `views.py`.
 
 Begin with `message.py`, then `headers.py`.

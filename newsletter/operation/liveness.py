@@ -10,8 +10,8 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from newsletter.delivery.author.author_mail import who_may_send
-from newsletter.delivery.ledger import stalled
+from newsletter.delivery.author.alerts import who_may_send
+from newsletter.delivery.ledger import recovery
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, automatic
 from newsletter.operation.findings import ERROR, Finding
@@ -43,9 +43,9 @@ def silence(now: datetime) -> Iterator[Finding]:
 
 def standstill(now: datetime) -> Iterator[Finding]:
     """Look for mailings that could go on and do not."""
-    if silent_seconds(Part.LANES, allowed=stalled.STILL.total_seconds(), unknown=True) == 0:
+    if silent_seconds(Part.LANES, allowed=recovery.STALLED_AFTER.total_seconds(), unknown=True) == 0:
         return
-    for mailing in stalled.mailings(now).select_related("issue"):
+    for mailing in recovery.stalled_mailings(now).select_related("issue"):
         message = _("The mailing of %s has made no progress for 90 seconds, though it could.") % mailing.issue
         hint = _("Start manage.py up or the worker again: nothing is sent twice. Its log may say why.")
         yield Finding(ERROR, "mailing.stands_still", message, hint, mailing.pk)

@@ -8,8 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.delivery.author.author_mail import who_may_send
-from newsletter.delivery.events import providers, suppressing
+from newsletter.delivery.author.alerts import who_may_send
+from newsletter.delivery.events import suppressing, webhooks
 from newsletter.delivery.events.mailbox import place
 from newsletter.delivery.models import MailFetch, Mailing, Refusal, ResultLetter
 from newsletter.mail.mailers import WEBHOOK_OPTIONS, way
@@ -53,7 +53,7 @@ def mailbox(now: datetime) -> Iterator[Finding]:
 def webhook(now: datetime) -> Iterator[Finding]:
     """Tell of a provider that could report what becomes of copies, and is not listened to, or not by its signature."""
     provider = way(settings.MAILERS["bulk"])
-    if provider not in providers.VIEWS:
+    if provider not in webhooks.VIEWS:
         return
     facts = {"provider": provider, "address": f"{settings.SITE_URL}/webhooks/{provider}/tracking/"}
     wanted = WEBHOOK_OPTIONS.get(provider, ())
@@ -64,16 +64,16 @@ def webhook(now: datetime) -> Iterator[Finding]:
             "host."
         )
         yield Finding(WARNING, "webhook.secret", message % facts, hint % facts)
-    elif wanted and not providers.keys_of(provider):
+    elif wanted and not webhooks.keys_of(provider):
         message = _(
             "Reports of %(provider)s are believed by the secret in their address alone, without their signature."
         )
-        if provider == providers.AMAZON:
+        if provider == webhooks.AMAZON:
             message = _(
                 "The reports of %(provider)s cannot begin: no topic is named, so its subscription is not confirmed."
             )
         hint = _("Add ?%(option)s=… to the mail URL, with what the provider shows beside its webhooks.")
-        level = WARNING if provider == providers.AMAZON else INFO
+        level = WARNING if provider == webhooks.AMAZON else INFO
         yield Finding(level, "webhook.key", message % facts, hint % {"option": wanted[0]})
 
 

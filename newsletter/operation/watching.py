@@ -17,7 +17,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery.author.author_mail import who_may_send
+from newsletter.delivery.author.alerts import who_may_send
 from newsletter.mail import headers, letters
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, automatic

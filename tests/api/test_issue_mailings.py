@@ -7,7 +7,7 @@ import time_machine
 from django.utils import timezone
 
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.mailing import Happening
 from newsletter.delivery.planning import approving
 from newsletter.operation.accounts.roles import EDITOR, WRITER
 from subscribers.models import Sentence, Subscriber

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from newsletter.delivery import tasks as delivery_tasks
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.mailing import Happening
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.desk import tasks
 from newsletter.desk.issues import composer

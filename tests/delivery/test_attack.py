@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from newsletter.delivery import lanes, tasks
 from newsletter.delivery.ledger import claims, flight_recorder, recovery
-from newsletter.delivery.ledger.results import Result, write_results
+from newsletter.delivery.ledger.claims import Result, write_results
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
-from newsletter.delivery.sending import batch_run
+from newsletter.delivery.sending import lane as sending
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
@@ -93,7 +93,7 @@ def test_answers_outlive_a_database_that_stays_away(make_mailing, run, recover, 
             raise OperationalError("the server is gone")
         return intend(*details)
 
-    monkeypatch.setattr(batch_run, "DATABASE_RETRY_SECONDS", (0,))
+    monkeypatch.setattr(sending, "DATABASE_RETRY_SECONDS", (0,))
     monkeypatch.setattr(claims, "intend", away_after_the_third)
     with pytest.raises(OperationalError):
         run(mailing, provider)
@@ -264,7 +264,7 @@ def test_a_wake_up_that_comes_while_the_provider_is_away_does_nothing(make_maili
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL waits for the disk by itself")
 def test_commits_are_durable_after_the_connection_was_lost_too(monkeypatch):
-    monkeypatch.setattr(batch_run, "DATABASE_RETRY_SECONDS", (0, 0))
+    monkeypatch.setattr(sending, "DATABASE_RETRY_SECONDS", (0, 0))
     seen = []
 
     def step():
@@ -273,7 +273,7 @@ def test_commits_are_durable_after_the_connection_was_lost_too(monkeypatch):
         if len(seen) < 2:
             raise OperationalError("the database is locked")
 
-    batch_run.with_retries(step)
+    sending.with_retries(step)
     connection.close()
 
     assert seen == [2, 2]

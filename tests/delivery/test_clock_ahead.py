@@ -10,7 +10,7 @@ from newsletter.delivery.ledger.claims import LEASE
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.planning import beginning
-from subscribers.models.mails import take
+from subscribers.models.mails import take_from_budget
 from tests.factories import make_issue, make_publication
 
 NOW = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
@@ -76,6 +76,6 @@ def test_an_issue_approved_for_now_begins_after_its_hold_and_a_slot_stays_a_slot
 
 def test_a_mailbox_is_not_closed_for_days_because_of_mails_of_the_future():
     for _mail in range(3):
-        take("ada@example.org", NOW + AHEAD)
+        take_from_budget("ada@example.org", NOW + AHEAD)
 
-    assert [take("ada@example.org", NOW) for _mail in range(4)] == [True, True, True, False]
+    assert [take_from_budget("ada@example.org", NOW) for _mail in range(4)] == [True, True, True, False]

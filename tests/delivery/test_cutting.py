@@ -4,7 +4,7 @@ import heapq
 
 import pytest
 
-from newsletter.delivery.cutting import sizes
+from newsletter.delivery.planning.beginning import sizes
 
 MOST = 4000
 

@@ -12,11 +12,10 @@ from newsletter.delivery.ledger import flight_recorder, recovery
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.provider import smtp_pool
-from newsletter.delivery.provider.connections import Load
 from newsletter.delivery.provider.interruptible import StopDeadline
 from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden
 from newsletter.delivery.provider.smtp_connection import Envelope
-from newsletter.delivery.provider.smtp_pool import Switchboard
+from newsletter.delivery.provider.smtp_pool import Load, Switchboard
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
 from newsletter.mail.mailers import mailer_from_url
 from tests.support.exhaustive import first_of

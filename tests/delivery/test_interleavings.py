@@ -14,14 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, uncertain
-from newsletter.delivery.ledger.claims import LaneEnds
+from newsletter.delivery.ledger.claims import LaneEnds, Result
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
-from newsletter.delivery.ledger.results import Result
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.rate.limiter import Pacer
-from newsletter.delivery.sending.batch_run import Holding
+from newsletter.delivery.sending.lane import Holding
 from subscribers.models import Subscriber
 from tests.delivery.conftest import InTurn
 

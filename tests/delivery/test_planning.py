@@ -12,7 +12,7 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.management.commands.mailing_status import status_of
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles
+from newsletter.delivery.planning.approving import PlanningError, obstacles
 from newsletter.posts.models import SearchDocument
 from newsletter.posts.search.index import search
 from subscribers.models import Subscriber, Suppression

@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 FILES = {  # in two parts of about the same length, for two processes: each loads the product and collects once
     "ledger": (
         "delivery/ledger/test_uncertain",
-        "delivery/ledger/test_at_rest",
         "delivery/test_interleavings",
         "delivery/ledger/test_claims",
         "delivery/ledger/test_restored",

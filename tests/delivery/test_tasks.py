@@ -8,6 +8,7 @@ from django.utils import timezone
 from newsletter.delivery import lanes, tasks
 from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.planning.approving import approve
 from tests.factories import make_issue, make_post, make_subscriber
 
@@ -32,6 +33,15 @@ def wakes(monkeypatch):
 def due(issue):
     make_subscriber("a@example.org")
     return approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+
+
+def test_while_it_is_undecided_what_a_restored_database_has_forgotten_nothing_is_done(due):
+    Restoration.objects.create(noticed_at=timezone.now(), departures=0, records=[])
+
+    tasks.dispatch()
+
+    due.refresh_from_db()
+    assert due.state == State.SCHEDULED
 
 
 def test_beat_begins_what_is_due_and_wakes_the_lanes(due, wakes):

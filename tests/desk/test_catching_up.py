@@ -7,7 +7,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from newsletter.delivery.ledger import restored
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.desk import catching_up
 from subscribers import remembering
 from subscribers.models import Subscriber

@@ -12,7 +12,7 @@ from django.urls import reverse
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.audience import copies as copies_of
+from newsletter.delivery.planning.approving import copies as copies_of
 from newsletter.desk.issues.copies import PER_PAGE
 from subscribers.models import Subscriber
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber

@@ -7,11 +7,11 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery.author import cancel_links, reminder_mails
+from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.delivery.models.restorations import Restoration
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import composer
 from newsletter.issues.models import Issue
@@ -75,7 +75,7 @@ def screens(issue) -> list[str]:
         *(reverse(f"admin:{name}", args=[issue.pk]) for name in of_issue),
         *(reverse("admin:issue_preview_tab", args=[issue.pk, tab]) for tab in ("mail", "text", "headers")),
         reverse("delivery:approve", args=[reminder_mails.token_of(reminder)]),
-        reverse("delivery:cancel", args=[cancel_links.token_of(scheduled)]),
+        reverse("delivery:cancel", args=[alerts.token_of(scheduled)]),
         reverse("admin:delivery_mailing_changelist"),
         reverse("admin:reader_growth"),
         *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled, *results)),

@@ -10,7 +10,7 @@ from email import message_from_bytes, policy
 from benchmarks.letters.collect import writer
 from benchmarks.letters.variants import ODD
 from benchmarks.letters.world import KINDS, every_mail
-from newsletter.delivery.letter.size import HTML_BYTES_MAX
+from newsletter.delivery.letter.losses import HTML_BYTES_MAX
 from newsletter.desk import demo
 from newsletter.publication.models import Publication
 from tests.support.letters import links_in_html, links_in_text

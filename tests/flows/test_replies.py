@@ -15,7 +15,7 @@ from newsletter.delivery import tasks
 from newsletter.delivery.author import alerts
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Answer, Arrival, Delivery, Quote, Reply, ReplyMail
-from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.mailing import Happening
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import quoting
 from subscribers.models import Subscriber

@@ -20,7 +20,7 @@ reader = Subscriber.objects.create(
 answer = reader.unsubscribe_url
 """
 STATE = """
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from subscribers.models import Subscriber
 answer = [Subscriber.objects.get().state, Restoration.undecided().count()]
 """

@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.obstacles import PlanningError
+from newsletter.delivery.planning.approving import PlanningError
 from newsletter.delivery.readers import missed
 from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed
 from newsletter.issues.models import Issue

@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone, translation
 
-from newsletter.delivery.ledger import stalled
+from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.operation import diagnosis, liveness
 from newsletter.operation.management.commands.up import Alarm
 from newsletter.publication import heartbeats
@@ -166,23 +166,23 @@ def test_a_leased_batch_without_progress_is_a_standstill(sending, settings):
 def test_a_mailing_that_is_not_being_sent_may_stand_still(sending, state):
     Mailing.objects.update(state=state)
 
-    assert list(stalled.mailings(timezone.now() + LATER)) == []
+    assert list(recovery.stalled_mailings(timezone.now() + LATER)) == []
 
 
 def test_a_mailing_that_waits_for_its_provider_or_for_the_next_try_may_stand_still(sending):
     now = timezone.now()
 
     Mailing.objects.update(retry_at=now + LATER)
-    assert list(stalled.mailings(now + LATER)) == []
+    assert list(recovery.stalled_mailings(now + LATER)) == []
     Mailing.objects.update(retry_at=None)
     sending.batches.update(not_before=now + LATER)
-    assert list(stalled.mailings(now + LATER)) == []
-    assert list(stalled.mailings(now + 2 * LATER)) == [sending]
+    assert list(recovery.stalled_mailings(now + LATER)) == []
+    assert list(recovery.stalled_mailings(now + 2 * LATER)) == [sending]
 
 
 def test_a_mailing_that_was_resumed_has_ninety_seconds_from_then(sending):
     now = timezone.now() + LATER
     sending.record(Step.What.RESUMED, at=now)
 
-    assert list(stalled.mailings(now)) == []
-    assert list(stalled.mailings(now + LATER)) == [sending]
+    assert list(recovery.stalled_mailings(now)) == []
+    assert list(recovery.stalled_mailings(now + LATER)) == [sending]

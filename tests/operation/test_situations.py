@@ -21,7 +21,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation import diagnosis, serving, watching
 from newsletter.operation.models import NightlyBackup

@@ -17,10 +17,9 @@ import threading
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from email import message_from_string
-from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 
 @dataclass
@@ -103,8 +102,8 @@ def _postmark(copy: Copy) -> dict[str, Any]:
 
 
 def _read_mailgun(headers: Any, body: str) -> tuple[list[Copy], str]:
-    form = message_from_string(f"Content-Type: {headers['Content-Type']}\n\n{body}", policy=default)
-    fields = {part.get_param("name", header="content-disposition"): part.get_payload() for part in form.iter_parts()}
+    found = parse_qs(body, keep_blank_values=True)
+    fields = {name: ", ".join(values) for name, values in found.items()}  # only "to" comes more than once
     recipients = json.loads(fields["recipient-variables"])
     copies = []
     for to in re.findall(r'(?:"[^"]*" )?[^", ]+@[^",]+', fields["to"]):

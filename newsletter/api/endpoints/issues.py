@@ -18,7 +18,7 @@ from newsletter.api.cursors import PageOf, Paging, page_of
 from newsletter.api.endpoint import Answer, Endpoints, Told, demand_match, etag_of, paged, told_time
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Error, Problem, problem_of
-from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.days import free_slots
 from newsletter.delivery.models import Mailing
 from newsletter.desk.issues.audit import detail_of, is_number_fixed, store_rest, store_words
 from newsletter.issues.assembly import next_number, proposals

@@ -20,14 +20,14 @@ from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Error, Problem, problem_of
 from newsletter.api.tokens import SCHEDULE
 from newsletter.delivery import tasks
-from newsletter.delivery.author.author_mail import who_may_send
+from newsletter.delivery.author.alerts import who_may_send
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.management.commands.mailing_status import status_of
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal, Standing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles
-from newsletter.delivery.results import document, facts
+from newsletter.delivery.planning.approving import PlanningError, obstacles
+from newsletter.delivery.results import facts, wording
 from newsletter.desk.audiences import audience_of, segments
 from newsletter.desk.forms import WhenForm
 from newsletter.desk.issues.actions import ALL_ACTIONS
@@ -153,7 +153,7 @@ def read_result(request: ApiRequest, number: IssueNumber) -> Answer:
         raise Problem("not-found", _("There is no result before the mailing is over."))
     may_read = "readers:read" in request.auth.scopes and request.user.has_perm("subscribers.see_readers")
     with translation.override(Publication.objects.current().language):
-        written = document.of(found, shows_sentences=may_read)
+        written = wording.document(found, shows_sentences=may_read)
     return Answer(written, etag="")
 
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from newsletter.api.hooks.models import ANSWER_MAX, OF_MAILINGS, Call, Event
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.issues.models import Issue
 from newsletter.mail import outward
 from newsletter.mail.outward import Stop

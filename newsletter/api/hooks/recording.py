@@ -16,7 +16,7 @@ from django.db.backends.utils import CursorWrapper
 
 from newsletter.api.hooks.models import Call, Event, Hook, HookEvent
 from newsletter.delivery.models import ResultLetter
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from subscribers.models import Subscriber, Suppression
 from subscribers.models.consents import Consent
 

@@ -19,7 +19,7 @@ from newsletter.api.hooks import backing_off, calling, of_reader, signing
 from newsletter.api.hooks.calling import Answer
 from newsletter.api.hooks.models import HOOKS_MAX, KEPT_FOR, OF_READERS, Call, Event, Hook, HookEvent
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 

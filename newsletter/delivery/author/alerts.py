@@ -1,29 +1,71 @@
-"""Mails to the author: what happened to a mailing is written down first, and mailed apart from the sending of issues.
+"""What is common to the mails to the author: who gets them, and how long they are tried."""
 
-`observe` compares the mailings with earlier notes; `send_due` mails what is new. Both may run twice, late or never.
-"""
-
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy
 
-from newsletter.delivery.author.author_mail import AuthorMail, who_may_send
-from newsletter.delivery.author.cancel_links import cancel_url
-from newsletter.delivery.events import receivers
-from newsletter.delivery.models import Counts, Mailing
-from newsletter.delivery.models.alerts import Happening
-from newsletter.mail import headers, letters
+from newsletter.delivery.events import rules
+from newsletter.delivery.models import Counts, Happening, Mailing, Reminder, ResultLetter
+from newsletter.mail import headers, letters, tokens
+from newsletter.mail.due import BACK_OFF_MAX, DueMail, Retry, doubled
 from newsletter.mail.message import Mail, automatic
+from newsletter.mail.replies import Trouble
 from newsletter.publication.changes import Via
 from newsletter.publication.models import Publication
 from subscribers.addresses import without_addresses
 from subscribers.models import kept_tally
+
+
+def who_may_send() -> list[str]:
+    """Return the addresses of those who get mails about issues: the links of a reminder send one without a login."""
+    users = User.objects.with_perm("issues.send_issue", backend="django.contrib.auth.backends.ModelBackend")
+    return list(users.filter(is_staff=True).exclude(email="").order_by("pk").values_list("email", flat=True))
+
+
+class AuthorMail[Row: (Happening, Reminder, ResultLetter)](DueMail[Row]):
+    """One mail to everybody who may send issues, tried for as long as it is of use, whatever a server says.
+
+    The addresses are asked for at each try: one that was mistyped may have been mended since.
+    """
+
+    failed: ClassVar[str]  # what the log says, with the row and the error
+
+    def is_wanted(self, row: Row, now: datetime) -> bool:
+        return bool(who_may_send())
+
+    def retry(self, row: Row, whose: Trouble, now: datetime) -> Retry:
+        return Retry(now + doubled(row.tries, BACK_OFF_MAX), row.tries)
+
+    def log(self, row: Row, error: Exception, retry: Retry) -> None:
+        logging.getLogger(type(self).__module__).warning(self.failed, row, type(error).__name__)
+
+
+PURPOSE = "cancel"
+
+
+def token_of(mailing: Mailing) -> str:
+    return tokens.sign(PURPOSE, mailing.pk, mailing.token_salt)
+
+
+def cancel_url(mailing: Mailing) -> str:
+    return settings.SITE_URL + reverse("delivery:cancel", args=[token_of(mailing)])
+
+
+def cancelled_by(token: str) -> Mailing | None:
+    """Return the mailing that a link cancels; None for what was never given out."""
+    announced = Mailing.objects.filter(happenings__kind="announced").select_related("issue").defer("html", "text")
+    found = announced.filter(pk=tokens.number_of(token) or 0).first()
+    return found if found and tokens.opens(token, PURPOSE, found.token_salt) else None
+
 
 Kind = Happening.Kind
 UNATTENDED_AFTER = timedelta(minutes=10)
@@ -77,7 +119,7 @@ def _end_pauses(paused: set[int], now: datetime) -> None:
 
 def _facts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
     if mailing.state in {Mailing.State.SENDING, Mailing.State.SENT}:
-        for refusing in receivers.refusing(mailing):
+        for refusing in rules.refusing(mailing):
             yield Kind.REFUSED, str(refusing)
     if mailing.state == Mailing.State.SENT:
         yield Kind.FINISHED, ""

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from newsletter.delivery.author import reminder_mails
-from newsletter.delivery.author.author_mail import AuthorMail, who_may_send
+from newsletter.delivery.author.alerts import AuthorMail, who_may_send
 from newsletter.delivery.author.slots import (
     is_settled,
     is_slot,
@@ -27,7 +27,7 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.obstacles import PlanningError, too_large, unready
+from newsletter.delivery.planning.approving import PlanningError, too_large, unready
 from newsletter.issues import assembly, cadence, rhythm
 from newsletter.issues.cadence import Rhythm, Shifts, Slot
 from newsletter.issues.models import Issue

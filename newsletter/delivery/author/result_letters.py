@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.author.author_mail import AuthorMail, who_may_send
+from newsletter.delivery.author.alerts import AuthorMail, who_may_send
 from newsletter.delivery.models import Mailing, ResultLetter
-from newsletter.delivery.models.result_letters import TRIED_FOR
+from newsletter.delivery.models.reminders import TRIED_FOR
 from newsletter.delivery.results import facts, wording
 from newsletter.delivery.results.facts import Facts
 from newsletter.mail import headers, letters

@@ -11,7 +11,7 @@ from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_FOR, Reminder
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.obstacles import obstacles
+from newsletter.delivery.planning.approving import obstacles
 from newsletter.issues import rhythm
 from newsletter.issues.cadence import DAYS_BETWEEN
 from newsletter.issues.models import Issue

@@ -1,6 +1,8 @@
-"""What the author's own calendar program subscribes to, and the secret address of it."""
+"""What the author's own calendar program subscribes to (RFC 5545), and the secret address of it."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.core.cache import caches
@@ -11,14 +13,72 @@ from django.utils import timezone, translation
 from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.author import icalendar
-from newsletter.delivery.author.icalendar import Event
 from newsletter.delivery.models import Mailing
 from newsletter.issues import rhythm
 from newsletter.issues.models import Shift
 from newsletter.mail import tokens
 from newsletter.publication.changes import Change
 from newsletter.publication.models import CACHE_KEY, Publication
+
+LINE_OCTETS = 75  # section 3.1
+DURATION = timedelta(minutes=30)  # a line in the author's day, not a claim about sending
+REFRESH = "PT6H"  # RFC 7986 section 5.7: how often a program should ask again
+ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": ""})
+
+
+@dataclass(frozen=True)
+class Event:
+    """One moment. name: what stays the same when it is moved, of letters, digits and hyphens."""
+
+    name: str
+    at: datetime
+    summary: str
+
+
+def icalendar(name: str, events: Iterable[Event], *, domain: str, stamp: datetime) -> bytes:
+    """Return the calendar. An event keeps its UID, so that a program moves it and does not show it twice.
+
+    stamp: when anything of it was last changed: the same calendar is the same bytes.
+    """
+    lines = [
+        *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//newsletter//slots//EN", "METHOD:PUBLISH"),
+        f"X-WR-CALNAME:{_text(name)}",
+        f"REFRESH-INTERVAL;VALUE=DURATION:{REFRESH}",
+        *(line for event in events for line in _event(event, domain, stamp)),
+        "END:VCALENDAR",
+    ]
+    return b"".join(_folded(line) for line in lines)
+
+
+def _event(event: Event, domain: str, stamp: datetime) -> Iterator[str]:
+    yield "BEGIN:VEVENT"
+    yield f"UID:{event.name}@{domain}"
+    yield f"DTSTAMP:{_utc(stamp)}"
+    yield f"DTSTART:{_utc(event.at)}"
+    yield f"DTEND:{_utc(event.at + DURATION)}"
+    yield f"SUMMARY:{_text(event.summary)}"
+    yield "TRANSP:TRANSPARENT"
+    yield "END:VEVENT"
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _text(text: str) -> str:
+    return text.translate(ESCAPES)
+
+
+def _folded(line: str) -> bytes:
+    """Return a content line, cut between characters so that none of its pieces has more than LINE_OCTETS."""
+    pieces = [b""]
+    for char in line:
+        octets = char.encode()
+        if len(pieces[-1]) + len(octets) > LINE_OCTETS:
+            pieces.append(b" ")
+        pieces[-1] += octets
+    return b"\r\n".join(pieces) + b"\r\n"
+
 
 PURPOSE = "calendar"
 A_YEAR = timedelta(days=365)
@@ -58,7 +118,7 @@ def calendar(publication: Publication, now: datetime) -> bytes:
     with translation.override(publication.language):
         events = _events(publication, now)
     domain = punycode(publication.sender_email.rpartition("@")[2])
-    return icalendar.calendar(publication.name, events, domain=domain, stamp=_changed_at(publication))
+    return icalendar(publication.name, events, domain=domain, stamp=_changed_at(publication))
 
 
 def _events(publication: Publication, now: datetime) -> list[Event]:

@@ -1,4 +1,4 @@
-"""The door in the letter that its author gets a day before a slot: approve, move, skip. GET changes nothing."""
+"""The doors in letters to the author: approve, move or skip, cancel, and the calendar. GET changes nothing."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,11 +16,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery.author import reminders, slots, subscribed
+from newsletter.delivery.author.alerts import cancelled_by
 from newsletter.delivery.author.reminder_mails import opened_by
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.delivery.planning.obstacles import PlanningError
+from newsletter.delivery.planning.approving import PlanningError
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
@@ -167,3 +169,28 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
         return lost(request)
     octets = subscribed.calendar(publication, timezone.now())
     return HttpResponse(octets, content_type="text/calendar; charset=utf-8")
+
+
+@capability
+@require_http_methods(["GET", "HEAD", "POST"])
+@same_origin
+def cancel(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask whether a mailing is to be cancelled; a POST cancels it, also one that has begun."""
+    mailing = cancelled_by(token)
+    if mailing is None:
+        return lost(request)
+    if not came_by_mail(request):
+        return asked_who_it_is(request)
+    is_late = False
+    if request.method == "POST":
+        with acting(request.user.get_username(), Via.LETTER):
+            is_late = not mailing.cancel(timezone.now()) and mailing.state != Mailing.State.CANCELLED
+    counts = mailing.counts()
+    context = {
+        "mailing": mailing,
+        "issue": mailing.issue,
+        "is_open": mailing.state in Mailing.OPEN_STATES,
+        "is_cancelled": mailing.state == Mailing.State.CANCELLED,
+        "left": counts.sent + counts.uncertain + counts.sending,
+    }
+    return render(request, "delivery/cancel.html", context, status=409 if is_late else 200)

@@ -23,9 +23,9 @@ Two ways lead in, and one way on:
 Steps 3 to 5 and the mark on the Arrival are one transaction: a worker that is killed has done all of it or nothing.
 `applying.apply_some` does it in slices, from a task; a lost or doubled task changes nothing.
 
-A provider's requests come in by webhooks.py, which asks providers.py whether they are genuine, and are read by
+A provider's requests come in by webhooks.py, which looks whether they are genuine, and are read by
 reading/requests.py; Amazon's by sns.py before. What names a copy to a provider is the metadata `delivery`, with the
-token that its return path has as well (letter/compiled.py); Anymail's `esp_event` decides the verdict of a bounce.
+token that its return path has as well (letter/compiled.py).
 
 thinning.py makes numbers of events that nothing rests on any more. suppressing.py is apart: it judges the refusals
 that the provider gave while an issue was being sent.

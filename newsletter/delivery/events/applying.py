@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from newsletter.delivery.events import providers, replying, rules
+from newsletter.delivery.events import replying, rules, webhooks
 from newsletter.delivery.events.facts import Fact, Kind, NotYet, Reading, Unreadable, What
 from newsletter.delivery.events.finding import FORGED, NOBODY, REPORTED_WITHIN, TOO_LATE, Finder, Found, leaver
 from newsletter.delivery.events.reading import mail, requests
@@ -37,8 +37,8 @@ def _of_amazon(arrival: Arrival) -> Reading:
 
 
 READERS: dict[str, Callable[[Arrival], Reading]] = {  # by source
-    **dict.fromkeys(providers.VIEWS, requests.read),
-    providers.AMAZON: _of_amazon,
+    **dict.fromkeys(webhooks.VIEWS, requests.read),
+    webhooks.AMAZON: _of_amazon,
     Arrival.MAIL: mail.read,
 }
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509 import load_pem_x509_certificate
 from django.core.cache import caches
 
-from newsletter.delivery.events import providers
+from newsletter.delivery.events import webhooks
 from newsletter.delivery.events.facts import NotYet, Reading, Unreadable, What
 from newsletter.delivery.events.reading import requests
 from newsletter.delivery.models.events import Arrival
@@ -77,7 +77,7 @@ def read(arrival: Arrival, fetch: Fetch = _fetch) -> Reading:
 
 
 def _topics() -> set[str]:
-    return set(filter(None, providers.keys_of(providers.AMAZON).get("topics", "").split(",")))
+    return set(filter(None, webhooks.keys_of(webhooks.AMAZON).get("topics", "").split(",")))
 
 
 def _message(body: bytes) -> dict[str, str]:

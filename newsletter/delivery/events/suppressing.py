@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.apart import apart
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.mail.replies import BLAMES_THE_READER, Verdict, verdict
 from newsletter.publication.models import Publication
 from subscribers import departures

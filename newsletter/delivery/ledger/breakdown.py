@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Lower, StrIndex, Substr
 
-from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing, MailingQuerySet
-from newsletter.delivery.models.breakdowns import REST
+from newsletter.delivery.models import Batch, Breakdown, Counts, Delivery, Mailing, MailingQuerySet
+from newsletter.delivery.models.deliveries import COUNTER_OF, REST
 from newsletter.mail.replies import verdict
 
 DOMAINS = 6  # counted by themselves; the others together
@@ -36,10 +36,14 @@ def due(now: datetime) -> MailingQuerySet:
 
 def count_one(now: datetime) -> bool:
     """Count the mailing that is due first; return whether there was one."""
-    mailing = due(now).only("pk", "state").first()
+    mailing = due(now).only("pk", "state", "counted_at", "total").first()
     if mailing is None:
         return False
-    before, counted, verdicts = mailing.counts(), _by_domain(mailing), _by_verdict(mailing)
+    before = mailing.counts()
+    if mailing.counted_at and _is_as_it_was(mailing, before):
+        Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
+        return True
+    counted, verdicts = _by_domain(mailing), _by_verdict(mailing)
     with transaction.atomic():
         mailing.lock()
         mailing.refresh_from_db(fields=["state"])
@@ -48,6 +52,15 @@ def count_one(now: datetime) -> bool:
         _write(mailing, counted, verdicts)
         Mailing.objects.filter(pk=mailing.pk).update(counted_at=now)
     return True
+
+
+def _is_as_it_was(mailing: Mailing, counts: Counts) -> bool:
+    """Return whether as many copies have an end as were counted: all are read only if one has moved."""
+    found = Breakdown.objects.filter(pk=mailing.pk).first()
+    if found is None:
+        return False
+    sums = [sum(numbers) for numbers in zip(*found.by_domain.values(), strict=True)]
+    return all(sums[state] == getattr(counts, name) for state, name in COUNTER_OF.items())
 
 
 def _by_domain(mailing: Mailing) -> ByDomain:

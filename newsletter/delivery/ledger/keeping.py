@@ -1,11 +1,13 @@
 """How long copies are kept: those of mailings that were closed long ago are deleted, if KEEP_DELIVERIES_DAYS says so.
 
 The counts of a mailing stay in its batches and its breakdown. Nobody knows any more who had such an issue, so it is
-never mailed again: planning/obstacles.py.
+never mailed again: planning/approving.py.
 """
 
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -80,3 +82,29 @@ def forget_mails() -> int:
         Arrival.objects.filter(Exists(nobodys), mailing_id__isnull=False).delete()
         Forgotten.objects.filter(number__in=numbers).delete()
     return len(numbers)
+
+
+class Copy(NamedTuple):
+    """One copy, with the address of its reader; "" of one who was erased."""
+
+    seq: int
+    email: str
+    state: int
+    reply: str
+    attempts: int
+    sent_at: datetime | None
+
+
+FIELDS = ("seq", "subscriber__email", "state", "reply", "attempts", "sent_at")
+
+
+def copies_of(mailing: Mailing, *, batches: Q | None = None, states: frozenset[int] = frozenset()) -> Iterator[Copy]:
+    """Yield the copies of a mailing; a batch of them is in memory at once.
+
+    states: only copies in one of these; batches: which of them can hold one.
+    """
+    ranges = mailing.batches.filter(batches or Q()).order_by("lo").values_list("lo", "hi")
+    for lo, hi in list(ranges):
+        rows = Delivery.objects.filter(mailing=mailing, seq__gte=lo, seq__lt=hi).order_by("seq")
+        rows = rows.filter(state__in=states) if states else rows
+        yield from (Copy(seq, email or "", *rest) for seq, email, *rest in rows.values_list(*FIELDS))

@@ -18,17 +18,16 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from newsletter.delivery.apart import apart
 from newsletter.delivery.ledger import flight_recorder
-from newsletter.delivery.ledger.claims import LEASE, LEASE_END
+from newsletter.delivery.ledger.claims import LEASE, LEASE_END, WAITING, Result, write_results
 from newsletter.delivery.ledger.flight_recorder import Mark, Record
-from newsletter.delivery.ledger.results import WAITING, Result, write_results
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet
 from newsletter.delivery.models.deliveries import WAITS_AGAIN
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.mail.due import CLOCK_SLACK
 
 log = logging.getLogger(__name__)
@@ -266,3 +265,17 @@ def _cancelled(batch: Batch) -> Counter[Delivery.State]:
     waiting = rows.filter(state__in=WAITING)
     skipped = waiting.update(state=Delivery.State.SKIPPED, reply="the mailing was cancelled")
     return Counter({Delivery.State.SKIPPED: skipped, Delivery.State.UNCERTAIN: uncertain})
+
+
+STALLED_AFTER = timedelta(seconds=90)
+MOVES = (Step.What.BEGUN, Step.What.RESUMED, Step.What.AGAIN)  # a lane has this long after each of these
+
+
+def stalled_mailings(now: datetime) -> MailingQuerySet:
+    """Return those that a lane could have gone on with for STILL; ask only when none has done anything for so long."""
+    before = now - STALLED_AFTER
+    waits = Q(retry_at__gt=before)
+    rows = Batch.objects.filter(mailing=OuterRef("pk"))
+    could = rows.filter(Q(state=Batch.State.LEASED) | Q(pk__in=Batch.objects.ready(before).values("pk")))
+    moved = Step.objects.filter(mailing=OuterRef("pk"), what__in=MOVES, at__gt=before, at__lte=now)
+    return Mailing.objects.filter(Exists(could), ~Exists(moved), state=Mailing.State.SENDING).exclude(waits)

@@ -18,10 +18,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.ledger import flight_recorder
+from newsletter.delivery.ledger.claims import WAITING
 from newsletter.delivery.ledger.flight_recorder import Mark, Record
-from newsletter.delivery.ledger.results import WAITING
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from subscribers import remembering
 
 log = logging.getLogger(__name__)

@@ -23,9 +23,9 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, refusals
+from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, deliveries
 from newsletter.delivery.models.deliveries import WAITS_AGAIN
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 
 SLICE = 100  # batches whose rows are decided in one transaction
 QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN
@@ -221,7 +221,9 @@ def _move_in(batch: Batch, rows: Q, evidence: Evidence) -> int:
     if evidence.known is Known.NEVER_LEFT:
         return _queue_again(batch, uncertain)
     if evidence.known is Known.REFUSED:
-        refusals.note(batch, dict.fromkeys(uncertain.values_list("seq", flat=True), evidence.words), evidence.at)
+        deliveries.note_refusals(
+            batch, dict.fromkeys(uncertain.values_list("seq", flat=True), evidence.words), evidence.at
+        )
     settled = uncertain.update(**values)
     spared = mine.filter(WAITS_AGAIN).update(**values) if evidence.known is Known.ACCEPTED else 0
     batch.count(Counter({UNCERTAIN: -settled, state: settled + spared}))

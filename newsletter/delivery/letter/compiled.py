@@ -17,8 +17,7 @@ from django.db.models import Value
 
 from newsletter.delivery.ledger.claims import OF_LINKS, OF_READER, Row
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.letter.signed_template import SignedTemplate
-from newsletter.delivery.letter.wire_template import Template
+from newsletter.delivery.letter.templates import SignedTemplate, Template
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
 from newsletter.delivery.provider.smtp_connection import Envelope

@@ -15,8 +15,8 @@ from django.utils.encoding import punycode
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
-from newsletter.delivery.free_slots import free_slots
-from newsletter.delivery.links import kept, rewriting
+from newsletter.delivery.days import free_slots
+from newsletter.delivery.links import rewriting
 from newsletter.delivery.models import Delivery, Mailing, Quote
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail import headers, letters, salutations
@@ -291,7 +291,7 @@ def parts(mailing: Mailing) -> tuple[str, str]:
     whole, text = mailing.html.replace(SLOTS["day"], html.escape(day)), mailing.text.replace(SLOTS["day"], day)
     if not (mailing.pk and mailing.counts_links):
         return whole, text
-    return rewriting.rewritten(whole, text, kept.addresses(mailing))
+    return rewriting.rewritten(whole, text, rewriting.addresses(mailing))
 
 
 def _day(mailing: Mailing) -> str:

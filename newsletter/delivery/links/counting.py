@@ -1,11 +1,7 @@
-"""How many people followed the links of a mailing, about: a row for each visit of today, a number for each day before.
-
-Who comes is known for one day, by a hash of network and program that is made with the day's own salt. In the night the
-rows become numbers; rows and salt are deleted.
-"""
+"""Which requests machines make: what says so by itself. What shows only beside others is counting.py's. Pure."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,14 +12,56 @@ from urllib.parse import urlsplit
 from django.core.cache import caches
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Count, F, Max, Min, Q
-from django.http import HttpRequest
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone, translation
 
-from newsletter.delivery.links import machines
+from newsletter.delivery.links.rewriting import LONGEST
 from newsletter.delivery.models import DayCount, DaySalt, Delivery, Link, Mailing, Visit
 from newsletter.delivery.models.links import HASH_LENGTH
+from newsletter.mail import tokens
 from newsletter.publication import limits
+from newsletter.publication.doors import capability, too_many
 from newsletter.publication.models import Publication
+
+# Programs that look at links of mails before, or instead of, their readers, by a part of their names. Sources:
+# 1 https://check.live-direct-marketing.online/blog/bot-clicks-security-scanners-detect
+# 2 https://university.act-on.com/Product_Features/Reports/Sent_Email_Reports/Identifying_False_Positives_in_Email_Clicks
+# 3 https://developers.facebook.com/docs/sharing/webmasters/web-crawlers and https://api.slack.com/robots
+SCANNERS = (
+    *("ms-office", "msoffice", "microsoft office", "skypeuripreview"),  # Microsoft's (1)
+    *("barracuda", "mimecast", "proofpoint", "ironport", "ciscosecureemail", "tmes", "fortinet", "sophos"),  # 1, 2
+    *("trend micro", "trendmicro", "fortimail", "symantec", "mcafee", "forcepoint", "fireeye", "kaspersky"),
+    *("sonicwall", "zscaler"),
+    *("facebookexternalhit", "whatsapp/", "slack-imgproxy", "googleimageproxy", "preview"),  # of links passed on (3)
+    # Programs that say that they are one
+    *("bot", "crawl", "spider", "scanner", "monitor", "headless", "curl/", "wget/", "python", "java/", "okhttp"),
+    *("go-http-client", "libwww", "axios/", "node-fetch", "apache-httpclient", "phantomjs", "puppeteer"),
+)
+BROWSERS = ("mozilla/", "opera/")  # how the program of a person begins
+NO_BOT = "cubot"  # makes telephones
+PREFETCHES = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+
+
+def is_machine(headers: Mapping[str, str]) -> bool:
+    """Return whether a request says that no person has made it: its program does, or it comes before a click."""
+    program = headers.get("User-Agent", "").lower().replace(NO_BOT, "")
+    if any(_is_prefetch(headers.get(name, "")) for name in PREFETCHES):
+        return True
+    return not program.startswith(BROWSERS) or any(name in program for name in SCANNERS)
+
+
+def _is_prefetch(purpose: str) -> bool:
+    return purpose.lower().startswith(("prefetch", "preview"))
+
+
+def asks_not_to_be_tracked(headers: Mapping[str, str]) -> bool:
+    """Return whether a browser carries Global Privacy Control or Do Not Track.
+
+    Source: https://www.w3.org/TR/gpc/ section 3, https://www.w3.org/TR/tracking-dnt/ section 5.
+    """
+    return "1" in {headers.get("Sec-GPC", "").strip(), headers.get("DNT", "").strip()}
+
 
 DAYS = 3  # that are shown one by one
 PATIENCE_MS = 200  # what a visit may wait for a locked database; then it is not counted
@@ -94,7 +132,7 @@ def _day(at: datetime) -> date:
 def note(link: int, request: HttpRequest, now: datetime) -> None:
     """Count that somebody follows a link, unless counting is off, or they ask not to be tracked. Never raises."""
     address = limits.client_address(request)
-    if machines.asks_not_to_be_tracked(request.headers) or limits.is_away("link-counts"):
+    if asks_not_to_be_tracked(request.headers) or limits.is_away("link-counts"):
         return
     network, program = limits.neighbourhood(address), request.headers.get("User-Agent", "")
     try:
@@ -106,7 +144,7 @@ def note(link: int, request: HttpRequest, now: datetime) -> None:
         who, place = (_hash(day, text) for text in (f"{network} {program}", network))
         at = connection.ops.adapt_datetimefield_value(now)
         with _briefly(), connection.cursor() as cursor:
-            cursor.execute(STORE, [link, day, who, place, at, machines.is_machine(request.headers)])
+            cursor.execute(STORE, [link, day, who, place, at, is_machine(request.headers)])
     except (DatabaseError, InterfaceError) as error:
         limits.begin_outage("link-counts", error, meanwhile="who follows a link is led on, and not counted")
 
@@ -207,3 +245,52 @@ def _close(mailing: Mailing, day: date) -> None:
                 added = {name: F(name) + count for name, count in counted.items()}
                 DayCount.objects.filter(pk=row.pk).update(**added)
                 visits.delete()
+
+
+ENCODED = 12  # octets that a character of an address has at most: four, each percent-encoded
+UNKNOWN_MAX, UNKNOWN_SECONDS = 60, 600  # tokens of one network that open nothing
+
+
+@capability
+def follow(request: HttpRequest, token: str) -> HttpResponse:
+    """Lead to where the link of this token leads; 404 for a token that is none."""
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    found = _found(token)
+    if found is None:
+        return _unknown(request)
+    number, url = found
+    if request.method == "GET":
+        note(number, request, timezone.now())
+    return HttpResponseRedirect(url, max_length=LONGEST * ENCODED)
+
+
+def _found(token: str) -> tuple[int, str] | None:
+    """Return number and address of a link; None if there is none."""
+    if tokens.number_of(token) is None:
+        return None
+    known: tuple[int, str] | None = caches["pages"].get(_key(token))
+    return known or _learned(token)
+
+
+def _learned(token: str) -> tuple[int, str] | None:
+    """Remember all links of the mailing that a token is of: a letter's links are followed one after the other."""
+    mailing = Link.objects.filter(token=token).values_list("mailing_id", flat=True).first()
+    if mailing is None:
+        return None
+    rows = {one: (pk, url) for one, pk, url in Link.objects.filter(mailing=mailing).values_list("token", "pk", "url")}
+    for name, row in rows.items():
+        caches["pages"].set(_key(name), row, None)
+    return rows.get(token)
+
+
+def _key(token: str) -> str:
+    return f"link:{token}"
+
+
+def _unknown(request: HttpRequest) -> HttpResponse:
+    who, publication = limits.neighbourhood(limits.client_address(request)), Publication.objects.current()
+    with translation.override(publication.language), timezone.override(publication.zone):
+        if limits.is_over("links", who, limit=UNKNOWN_MAX, seconds=UNKNOWN_SECONDS):
+            return too_many(request, seconds=UNKNOWN_SECONDS)
+        return render(request, "404.html", status=404)

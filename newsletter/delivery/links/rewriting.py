@@ -5,7 +5,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
+from newsletter.delivery.models import Link, Mailing
+from newsletter.issues.models import Issue
 from newsletter.mail.logs import TOKEN
+from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 
 # Of what the mail's own templates write: attributes in double quotes.
 LINK = re.compile(r'(<a\b[^>]*?\bhref=")([^"]*)("[^>]*>)(.*?)(?=</a>)', re.DOTALL)
@@ -66,3 +71,26 @@ def _links(part: str) -> Iterator[tuple[str, str]]:
     """Yield address and words of each link."""
     for _before, written, _after, words in LINK.findall(part):
         yield html.unescape(written), " ".join(html.unescape(TAG.sub("", words)).split())
+
+
+def keep(mailing: Mailing) -> None:
+    """Keep the links of the letter that was just frozen, if they are to be counted."""
+    if mailing.counts_links:
+        Link.objects.keep(mailing, _countable(mailing.html, mailing.issue))
+
+
+def addresses(mailing: Mailing) -> dict[str, str]:
+    """Return by what each address of the letter is replaced."""
+    return {link.url: link.address for link in mailing.links.all()}
+
+
+def with_longest(html: str, issue: Issue) -> str:
+    """Return the HTML of a letter with addresses as long as they can become, to weigh it."""
+    longest = Link(token="0" * TOKEN_LENGTH_MAX).address
+    return html_with(html, dict.fromkeys(_countable(html, issue), longest))
+
+
+def _countable(html: str, issue: Issue) -> dict[str, str]:
+    site = settings.SITE_URL
+    frame = {site, f"{site}/", f"{site}/subscribe/", f"{site}/about/", site + issue.get_absolute_url()}
+    return countable(html, site_url=site, own_pages=frame)

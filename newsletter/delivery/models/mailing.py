@@ -1,11 +1,4 @@
-"""The ledger: one sending of an issue, its readers' copies and the batches that workers hold (models/deliveries.py).
-
-Mailing   scheduled ─▶ sending ─▶ sent        paused and cancelled from the first two
-Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
-Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open
-
-An author's "send again" (ledger/uncertain.py) leads back: uncertain ─▶ queued, done ─▶ open, sent ─▶ sending.
-"""
+"""What happened to a mailing: its steps. Rows here are only ever added."""
 
 import logging
 import math
@@ -19,13 +12,93 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.deliveries import Batch
-from newsletter.delivery.models.history import Step
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
 from newsletter.mail.due import CLOCK_SLACK
 from newsletter.publication import changes
+
+
+class Step(models.Model):
+    """One thing that happened to a mailing; written in the transaction in which it happened."""
+
+    class What(models.TextChoices):
+        APPROVED = "approved", _("approved")
+        MOVED = "moved", _("moved to another time")
+        AT_ONCE = "at once", _("hold ended")
+        BEGUN = "begun", _("begun")
+        PAUSED = "paused", _("paused")
+        RESUMED = "resumed", _("resumed")
+        REPLACED = "replaced", _("text replaced")
+        SWITCHED = "switched", _("provider switched")
+        COUNTED = "counted", _("uncertain copies counted as sent")
+        AGAIN = "again", _("uncertain copies to be sent again")
+        BELIEVED = "believed", _("refused addresses suppressed")
+        DOUBTED = "doubted", _("refused addresses not believed")
+        FINISHED = "finished", _("finished")
+        CANCELLED = "cancelled", _("cancelled")
+        WITHHELD = "withheld", _("text taken out of the public list")
+        SHOWN = "shown", _("text shown in the public list again")
+
+    mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="steps")
+    at = models.DateTimeField()
+    what = models.CharField(max_length=10, choices=What)
+    detail = models.CharField(max_length=500, blank=True, help_text="a reason, a hash, a provider or a number of rows")
+    send_at = models.DateTimeField(null=True, help_text="when the mailing is to begin, where the step says so")
+    by = models.CharField(max_length=changes.NAME_LENGTH, blank=True, help_text="a user's name, where an account acted")
+    via = models.CharField(max_length=10, choices=changes.Via, blank=True, help_text="empty in rows older than this")
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: {self.what} {self.detail}".rstrip()
+
+
+class HappeningQuerySet(models.QuerySet["Happening"]):
+    def announce(self, mailing: Any, at: datetime) -> None:
+        """Have the author mailed when a mailing leaves; what was announced before and not mailed yet is not."""
+        former = self.filter(mailing=mailing, kind=Happening.Kind.ANNOUNCED, ended_at__isnull=True)
+        former.update(ended_at=at, due_at=None)
+        self.create(mailing=mailing, kind=Happening.Kind.ANNOUNCED, at=at, due_at=at)
+
+
+class Happening(models.Model):
+    """Something about a mailing that its author gets one mail about."""
+
+    class Kind(models.TextChoices):
+        STOPPED = "stopped", _("stopped by its provider")
+        LATE = "late", _("too late to begin by itself")
+        UNATTENDED = "unattended", _("no worker took it up")
+        UNCERTAIN = "uncertain", _("uncertain copies")
+        FAILING = "failing", _("many copies fail")
+        REFUSED = "refused", _("refused by a receiver")
+        FINISHED = "finished", _("finished")
+        ANNOUNCED = "announced", _("a program has scheduled it")
+
+    mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="happenings")
+    kind = models.CharField(max_length=10, choices=Kind)
+    detail = models.CharField(max_length=500, blank=True, help_text="the provider's words")
+    at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, help_text="when a pause ended: the next one is told again")
+
+    notified_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True, help_text="when the mail about it is due")
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    objects = HappeningQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing", "kind"], condition=Q(ended_at__isnull=True), name="the_author_is_told_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: {self.kind}"
+
 
 log = logging.getLogger(__name__)
 

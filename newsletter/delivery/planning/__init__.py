@@ -1,5 +1,1 @@
-"""From the author's click to a fixed audience.
-
-`approving` freezes the letter of an issue and schedules a mailing, unless `obstacles` has something against it. When
-its time has come, `beginning` fixes who gets it (`audience`) and cuts their copies into batches, in one transaction.
-"""
+"""From the author's click (`approving`) to a fixed audience, cut into batches when its time has come (`beginning`)."""

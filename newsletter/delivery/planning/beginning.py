@@ -1,6 +1,7 @@
 """From a scheduled mailing whose time has come to copies in batches, for a fixed audience."""
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 
@@ -13,11 +14,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.apart import apart
-from newsletter.delivery.cutting import sizes
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.models.history import Step
-from newsletter.delivery.planning.audience import audience, is_deleted, is_unsettled
-from newsletter.delivery.planning.obstacles import copies_are_gone, from_elsewhere
+from newsletter.delivery.models.mailing import Step
+from newsletter.delivery.planning.approving import audience, copies_are_gone, from_elsewhere, is_deleted, is_unsettled
 from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue
 from newsletter.mail.due import CLOCK_SLACK
@@ -139,3 +138,15 @@ def _write_deliveries(mailing: Mailing, now: datetime) -> int:
         )
         written: int = cursor.rowcount
     return written
+
+
+STEP = 400  # rows: two calls of an e-mail API, which are made at once
+
+
+def sizes(total: int, lanes: int, most: int) -> Iterator[int]:
+    """Yield the sizes of the batches of `total` rows. lanes: how many there may be. most: rows of a batch."""
+    while total:
+        share = -(-total // (lanes * STEP)) * STEP
+        size = min(most, total, share)
+        yield size
+        total -= size

@@ -13,94 +13,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from anymail.backends.base import BasePayload
-from anymail.backends.brevo import BrevoPayload
-from anymail.backends.mailgun import MailgunPayload
 from anymail.backends.postmark import PostmarkPayload
 from anymail.backends.resend import ResendPayload
-from anymail.backends.sendgrid import SendGridPayload
-from anymail.utils import EmailAddress
 
-from newsletter.delivery.provider.error_codes import postmark_answer, status_answer
-from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderRefuses
-
-BODY = re.compile(r'"\\u0002(html|text)\\u0003"')  # a body's place, as JSON writes it
-QUOTED = re.compile(r'[()<>@,:;.\\"\[\]]')  # what a name has in quotes: RFC 5322 section 3.2.3
+from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderRefuses, postmark_answer, status_answer
 
 Said = Outcome | ProviderRefuses  # about one reader
 
 
-READY = {"to", "merge_data", "merge_metadata"}
+class Whole:
+    """A payload that carries each reader's body whole, because the provider fills in nothing without a stored template.
 
-
-def _unconverted(attributes: Sequence[tuple[str, Any, Any]]) -> tuple[tuple[str, Any, Any], ...]:
-    return tuple((name, combine, None if name in READY else convert) for name, combine, convert in attributes)
-
-
-class PlainAddress(EmailAddress):  # type: ignore[misc]  # Anymail has no types
-    """Anymail's address of a reader, without its parser: an address of letters, digits and ._+=- alone."""
-
-    addr_spec = ""  # not computed anew each time it is asked for
-
-    def __init__(self, name: str, address: str) -> None:
-        local, _at, domain = address.rpartition("@")
-        super().__init__(name, username=local, domain=domain)
-        self.addr_spec = address
-
-    def format(self, **options: Any) -> str:
-        """Return the address behind its name."""
-        if options.get("use_rfc2047") or QUOTED.search(self.display_name):
-            return str(super().format(**options))
-        return f"{self.display_name} <{self.addr_spec}>" if self.display_name else self.addr_spec
-
-
-class Ready:
-    """A payload whose `to` are Anymail's own address objects, and whose values are plain strings.
-
-    To parse and to convert them again would be most of a batch's cost.
-    """
-
-    base_message_attrs = _unconverted(BasePayload.base_message_attrs)
-    anymail_message_attrs = _unconverted(BasePayload.anymail_message_attrs)
-
-
-class Whole(Ready):
-    """A payload that carries each reader's body whole; Anymail writes two short marks in its place.
-
-    message.bodies(): for "html" and "text", an iterator over the readers' bodies, written as JSON.
+    message.bodies: for each reader in order, the fields of the provider's message that hold the body.
     """
 
     message: Any
 
     def serialize_json(self, data: Any) -> str:
+        if isinstance(data, list):
+            data = [one | bodies for one, bodies in zip(data, self.message.bodies, strict=True)]
         written: str = super().serialize_json(data)  # type: ignore[misc]  # Anymail's, beside us in the class
-        if not isinstance(data, list):
-            return written
-        bodies = self.message.bodies()
-        pieces = BODY.split(written)
-        pieces[1::2] = [next(bodies[name]) for name in pieces[1::2]]
-        return "".join(pieces)
+        return written
 
 
-class Mailgun(Ready, MailgunPayload):  # type: ignore[misc]  # Anymail has no types
-    def get_request_params(self, api_url: str) -> dict[str, Any]:
-        """Return a multipart form, in which Chinese is three times shorter than percent-encoded, with one `to`."""
-        params: dict[str, Any] = super().get_request_params(api_url)
-        fields = params["data"] | {"to": ", ".join(params["data"]["to"])}
-        each = {name: [value] if isinstance(value, str) else value for name, value in fields.items()}
-        params["files"] = [(name, (None, one)) for name, values in each.items() for one in values]
-        return params | {"data": None}
-
-
-class Brevo(Ready, BrevoPayload):  # type: ignore[misc]
-    pass
-
-
-class SendGrid(Ready, SendGridPayload):  # type: ignore[misc]
-    pass
-
-
-class Postmark(Whole, PostmarkPayload):  # type: ignore[misc]
+class Postmark(Whole, PostmarkPayload):  # type: ignore[misc]  # Anymail has no types
     pass
 
 
@@ -109,11 +45,16 @@ class Resend(Whole, ResendPayload):  # type: ignore[misc]
         super().__init__(message, defaults, backend, headers={"Idempotency-Key": message.idempotency_key})
 
 
+def usual_payload(message: Any, defaults: Any, backend: Any) -> Any:
+    """Return what Anymail makes of a message with merge_data and merge_headers."""
+    return backend.build_message_payload(message, defaults)
+
+
 def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[Said]:
     """Return what Anymail reads in an answer, reader by reader."""
     statuses = backend.parse_recipient_status(response, payload, message)
     said = {status: status_answer(status) for status in {None, *statuses.values()}}  # Mailgun says one thing of all
-    return [said[statuses.get(to.addr_spec)] for to in message.to]
+    return [said[statuses.get(address)] for address in message.addresses]
 
 
 def read_postmark(backend: Any, response: Any, payload: Any, message: Any) -> list[Said]:
@@ -130,6 +71,7 @@ class Provider:
 
     limit: messages a call, by the provider.
     slot: how a reader's value is named in the body; "" when each reader's body travels whole.
+    bodies: the fields that hold the text and the HTML of one that travels whole.
     collides: what in an author's own text the provider would take for such a name.
     by_header: headers are given for each reader; otherwise the common ones hold slots.
     keeps_message_id: whether the provider leaves our Message-ID as it is.
@@ -137,9 +79,10 @@ class Provider:
     key: where the idempotency key goes: "http" or "mail" header; "" if the provider takes none.
     """
 
-    payload: Callable[[Any, Any, Any], Any]
     limit: int
+    payload: Callable[[Any, Any, Any], Any] = usual_payload
     slot: str = ""
+    bodies: tuple[str, str] = ("text", "html")
     collides: re.Pattern[str] = re.compile("(?!)")
     by_header: bool = True
     keeps_message_id: bool = False
@@ -154,7 +97,6 @@ PROVIDERS = {
     # %recipient.x% works in body and headers alike, and so do a few variables of Mailgun's own.
     # https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending (1,000 a call)
     "Mailgun": Provider(
-        Mailgun,
         limit=1000,
         slot="%recipient.{}%",
         collides=re.compile(r"%(recipient|unsubscribe|tag_|mailing_list)", re.IGNORECASE),
@@ -163,12 +105,11 @@ PROVIDERS = {
     # A version's headers replace the common ones. Its template language is near to Django's.
     # https://developers.brevo.com/docs/batch-send-transactional-emails (2,000 messages a call)
     # https://developers.brevo.com/docs/heterogenous-versions-batch-emails (idempotencyKey: a UUID, 30 minutes)
-    "Brevo": Provider(Brevo, limit=1000, slot="{{{{ params.{} }}}}", collides=re.compile(r"\{\{|\{%|\{#"), key="mail"),
+    "Brevo": Provider(limit=1000, slot="{{{{ params.{} }}}}", collides=re.compile(r"\{\{|\{%|\{#"), key="mail"),
     # Substitutions are plain search and replace; ours begin with what no author writes, and it is looked for.
     # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations (1,000 personalizations)
     # Anymail gave up its support in 2025, and warns: https://github.com/anymail/django-anymail/issues/432
     "SendGrid": Provider(
-        SendGrid,
         limit=1000,
         slot="[%nl.{}%]",
         collides=re.compile(r"\[%nl\.|<%|\[unsubscribe\]"),
@@ -178,9 +119,14 @@ PROVIDERS = {
     # https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails (500 a call, 50 MB)
     # https://postmarkapp.com/support/article/1232-can-i-use-a-custom-message-id (X-PM-KeepID)
     "Postmark": Provider(
-        Postmark, limit=500, keeps_message_id=True, headers={"X-PM-KeepID": "true"}, read=read_postmark
+        limit=500,
+        payload=Postmark,
+        bodies=("TextBody", "HtmlBody"),
+        keeps_message_id=True,
+        headers={"X-PM-KeepID": "true"},
+        read=read_postmark,
     ),
     # https://resend.com/docs/api-reference/emails/send-batch-emails (100 a call)
     # https://resend.com/docs/dashboard/emails/idempotency-keys (24 hours, any string up to 256 characters)
-    "Resend": Provider(Resend, limit=100, keeps_message_id=True, key="http"),
+    "Resend": Provider(limit=100, payload=Resend, keeps_message_id=True, key="http"),
 }

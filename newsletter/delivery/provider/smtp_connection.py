@@ -19,8 +19,15 @@ from typing import NamedTuple, Protocol
 
 from django.core.mail.backends.smtp import EmailBackend
 
-from newsletter.delivery.provider.error_codes import is_about_us, one_line, smtp_answer
-from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderRefuses
+from newsletter.delivery.provider.outcomes import (
+    Answer,
+    HandOverForbidden,
+    Outcome,
+    ProviderRefuses,
+    is_about_us,
+    one_line,
+    smtp_answer,
+)
 
 COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2: five minutes for MAIL, RCPT and DATA
 FINAL_REPLY_SECONDS = 600  # section 4.5.3.2.6: ten for the final dot

@@ -11,13 +11,17 @@ from django.core.mail import mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
-from newsletter.delivery.provider.connections import Load
-from newsletter.delivery.provider.error_codes import mailer_answer
 from newsletter.delivery.provider.interruptible import StopDeadline
-from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses
-from newsletter.delivery.provider.refusal_streak import Refusals
+from newsletter.delivery.provider.outcomes import (
+    Answer,
+    Outcome,
+    ProviderAway,
+    ProviderRefuses,
+    Refusals,
+    mailer_answer,
+)
 from newsletter.delivery.provider.smtp_connection import Envelope
-from newsletter.delivery.provider.smtp_pool import Switchboard
+from newsletter.delivery.provider.smtp_pool import Load, Switchboard
 from newsletter.mail.mailers import TIMEOUT_SECONDS, mailer_errors
 from newsletter.mail.message import Mail
 

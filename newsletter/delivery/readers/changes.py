@@ -1,19 +1,159 @@
 """What became of the text of an issue after it was sent: each text that readers have, and what the next one changed."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from html.parser import HTMLParser
+from typing import Final
 
+from django.db import transaction
 from django.db.models import F, Sum
 
 from newsletter.delivery.letter.rendering import html_with
-from newsletter.delivery.letter.words import Words, in_public, words_of_letter
 from newsletter.delivery.models import Batch, Mailing, Step
-from newsletter.delivery.readers.withholding import withheld
 from newsletter.issues.models import Issue
 from newsletter.mail.salutations import unslotted
 from newsletter.posts.models import Post
 from newsletter.posts.text.differences import Kind, Piece, pieces
+from newsletter.posts.text.measures import BLOCK, EMPTY, WIDE
+
+POST: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
+# Of templates/email/issue.html: what stands beside the author's words, and what repeats them.
+BESIDE: Final = frozenset({"panel", "quiet", "onward", "callout"})
+END: Final = "ask"  # the question behind the closing
+TASTE: Final = re.compile(rf"(?<=[{WIDE}])[ \u00a0](?=[!-~])|(?<=[!-~])[ \u00a0](?=[{WIDE}])")
+
+
+@dataclass(frozen=True)
+class Words:
+    """The text of a part, a line for each block, and the addresses that it leads to, with the words that do."""
+
+    post: int  # 0: the issue's own words
+    text: str
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class _Part:
+    post: int = 0
+    lines: list[str] = field(default_factory=lambda: [""])
+    links: list[tuple[str, str]] = field(default_factory=list)
+
+
+class _Reader(HTMLParser):
+    """Reads from the title to the question at the end; a post is a part of its own, and so is what is around them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = [_Part()]
+        self.open: list[tuple[str, bool, bool]] = []  # tag, whether it is beside, whether it is prose
+        self.is_begun = self.is_over = False
+        self.href = ""
+        self.post_depth = 0  # how many elements are open within a post; 0 outside
+
+    @property
+    def is_read(self) -> bool:
+        return self.is_begun and not self.is_over and not any(beside for _tag, beside, _prose in self.open)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        kinds = set(given.get("class", "").split())
+        in_prose = any(prose for _tag, _beside, prose in self.open)
+        self.is_begun = self.is_begun or tag == "h1"
+        self.is_over = self.is_over or (self.is_begun and not in_prose and END in kinds)
+        if tag not in EMPTY:
+            self.open.append((tag, not in_prose and bool(kinds & BESIDE), "prose" in kinds))
+        if not self.is_read:
+            return
+        if "post" in kinds and not in_prose:
+            self.parts.append(_Part())
+            self.post_depth = len(self.open)
+        if BLOCK.fullmatch(tag):
+            self.parts[-1].lines.append("")
+        if tag == "img":
+            self.parts[-1].lines[-1] += f"［{given['alt']}］" if given.get("alt") else ""
+        self.href = given.get("href", self.href)
+        found = POST.search(self.href) if tag == "a" and any(one[0] == "h2" for one in self.open) else None
+        if found and len(self.parts) > 1 and not self.parts[-1].post and not in_prose:
+            self.parts[-1].post = int(found[1])
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.is_read and BLOCK.fullmatch(tag):
+            self.parts[-1].lines.append("")
+        if tag == "a":
+            self.href = ""
+        while any(one[0] == tag for one in self.open) and self.open.pop()[0] != tag:
+            pass
+        if len(self.open) < self.post_depth:
+            self.parts.append(_Part())
+            self.post_depth = 0
+
+    def handle_data(self, data: str) -> None:
+        if not self.is_read:
+            return
+        self.parts[-1].lines[-1] += data
+        if self.href and data.strip() and any(prose for _tag, _beside, prose in self.open):
+            self.parts[-1].links.append((data.strip(), self.href))
+
+
+def words_of_letter(html: str) -> list[Words]:
+    """Return the parts of a letter in their order. Spaces between Chinese and Latin are the mail's own: left out."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return [Words(part.post, text, tuple(part.links)) for part in reader.parts if (text := _text(part.lines))]
+
+
+def _text(lines: Iterable[str]) -> str:
+    joined = (TASTE.sub("", " ".join(line.split())) for line in lines)
+    return "\n".join(filter(None, joined))
+
+
+def in_public(parts: Iterable[Words], posts: Collection[int]) -> list[Words]:
+    """Return the parts that readers may still see: of posts those in `posts`."""
+    return [part for part in parts if not part.post or part.post in posts]
+
+
+VERBS = (Step.What.WITHHELD, Step.What.SHOWN)
+
+
+def withheld(issue: Issue) -> dict[str, datetime]:
+    """Return the texts that are not shown, by the hash of their contents, with when each was taken out."""
+    steps = Step.objects.filter(mailing__issue=issue, what__in=VERBS).order_by("pk")
+    found: dict[str, datetime] = {}
+    for content_hash, what, at in steps.values_list("mailing__content_hash", "what", "at"):
+        if what == Step.What.WITHHELD:
+            found[content_hash] = at
+        else:
+            found.pop(content_hash, None)
+    return found
+
+
+def can_be_withheld(mailing: Mailing) -> bool:
+    """Return whether the text of a mailing is in the list, or would be: some reader has it, and it changes no more."""
+    return bool(mailing.planned_at) and mailing.state not in Mailing.OPEN_STATES
+
+
+def withhold(mailing: Mailing, reason: str, now: datetime) -> bool:
+    """Take the text of a mailing out of the list; return False if it is out already, or cannot be."""
+    return _switch(mailing, Step.What.WITHHELD, reason, now)
+
+
+def show_again(mailing: Mailing, reason: str, now: datetime) -> bool:
+    """Put the text of a mailing back into the list; return False if it is there."""
+    return _switch(mailing, Step.What.SHOWN, reason, now)
+
+
+def _switch(mailing: Mailing, what: Step.What, reason: str, now: datetime) -> bool:
+    with transaction.atomic():
+        mailing.lock()
+        is_withheld = mailing.content_hash in withheld(mailing.issue)
+        if not can_be_withheld(mailing) or is_withheld == (what == Step.What.WITHHELD):
+            return False
+        mailing.record(what, reason, now)
+    return True
+
 
 NEAR = 60  # characters of what is unchanged, at most, that are shown on each side of a change
 

@@ -9,10 +9,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from newsletter.delivery import days
 from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.course import CourseCopy
-from newsletter.delivery.readers import quiet_days
 from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.mail.due import Result, is_due
 from newsletter.mail.marked import MarkedMail
@@ -46,7 +46,7 @@ class CourseMail(MarkedMail[CourseCopy], SingleMail[CourseCopy]):
 
     def waiting(self, now: datetime) -> QuerySet[CourseCopy]:
         publication = Publication.objects.current()
-        if not publication.course or not quiet_days.is_quiet(publication, now):
+        if not publication.course or not days.is_quiet(publication, now):
             return CourseCopy.objects.none()
         may_go = Q(due_at__isnull=True) | is_due("due_at", now)
         lately = now - timedelta(days=publication.course_days) + SAME_HOUR

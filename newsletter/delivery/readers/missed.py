@@ -6,9 +6,9 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 
+from newsletter.delivery import days
 from newsletter.delivery.letter.rendering import reader_values
 from newsletter.delivery.models import CourseCopy, Delivery
-from newsletter.delivery.readers import quiet_days
 from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.issues.models import Issue
 from newsletter.issues.years import with_openings
@@ -31,7 +31,7 @@ class MissedMail(MarkedMail[Pause], SingleMail[Pause]):
     model, mark, what = Pause, "settled_at", "mails about what was missed"
 
     def waiting(self, now: datetime) -> QuerySet[Pause]:
-        if not quiet_days.is_quiet(Publication.objects.current(), now):
+        if not days.is_quiet(Publication.objects.current(), now):
             return Pause.objects.none()
         may_go = Q(due_at__isnull=True) | is_due("due_at", now)
         over = Pause.objects.filter(may_go, settled_at=None, until__lte=now, until__gt=now - STALE)

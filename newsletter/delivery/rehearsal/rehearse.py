@@ -18,16 +18,15 @@ from django.utils.translation import ngettext
 
 from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter.compiled import LARGEST, PER_COPY, Compiled
-from newsletter.delivery.letter.losses import check_losses
+from newsletter.delivery.letter.losses import check_losses, weigh
 from newsletter.delivery.letter.rendering import copy_for, freeze
-from newsletter.delivery.letter.size import weigh
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, INFO, OK, WARNING, Rehearsal, Remark
-from newsletter.delivery.planning.audience import audience
+from newsletter.delivery.planning.approving import audience
 from newsletter.delivery.provider.outcomes import Outcome
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.delivery.rehearsal import checks, link_checker
-from newsletter.delivery.rehearsal.links import References, read_html
+from newsletter.delivery.rehearsal.checks import References, read_html
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
 from newsletter.mail import outbox

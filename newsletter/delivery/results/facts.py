@@ -4,17 +4,186 @@ Few queries, whose number is the same for any newsletter. Each issue before is c
 so that three days are compared with three days. Whether anybody opened the letter is not known, and not asked.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import cast
+
+from django.core.cache import caches
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
 
 from newsletter.delivery.links import counting
-from newsletter.delivery.models import Feedback, Mailing
-from newsletter.delivery.results import copies, replies, sent
-from newsletter.delivery.results.copies import Copies
+from newsletter.delivery.models import (
+    Batch,
+    Breakdown,
+    Delivery,
+    Event,
+    EventCount,
+    Feedback,
+    Mailing,
+    MailingQuerySet,
+    Reply,
+)
+from newsletter.delivery.models.deliveries import REST
 from newsletter.issues.models import Issue
+from newsletter.mail.replies import Verdict
 from subscribers.models import Sentence, movements
+
+DOMAINS = 5
+MANY, SECONDS = 50_000, 60  # copies from which on a count of the arrived is kept, and for how long
+# Why a copy that was accepted came back, in the words of those that were refused at once.
+SAME_AS = {
+    Event.Verdict.HARD: Verdict.DEAD,
+    Event.Verdict.SOFT: Verdict.MAILBOX,
+    Event.Verdict.POLICY: Verdict.POLICY,
+}
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What became of the copies.
+
+    arrived: how many the receivers have confirmed through the provider; None where it reports none.
+    came_back: of those that were sent. by_reason, by_domain: refused at once or sent back later, the most frequent
+    first; the domains are the largest few.
+    """
+
+    total: int
+    sent: int
+    failed: int
+    uncertain: int
+    skipped: int
+    arrived: int | None
+    came_back: int
+    complaints: int
+    by_reason: tuple[tuple[Verdict, int], ...]
+    by_domain: tuple[tuple[str, int], ...]
+
+
+def copies_of(mailing: Mailing) -> Copies:
+    counts, found = mailing.counts(), Breakdown.objects.filter(mailing=mailing).first()
+    came_back = _came_back(mailing)
+    by_reason, by_domain = _refused(found)
+    told = came_back.order_by().values_list("verdict", "domain").annotate(copies=Count("seq", distinct=True))
+    for verdict, domain, copies in told:
+        by_reason[SAME_AS[Event.Verdict(verdict)]] += copies
+        by_domain[domain] += copies
+    by_domain.pop(REST, None)
+    return Copies(
+        total=counts.total,
+        sent=counts.sent,
+        failed=counts.failed,
+        uncertain=counts.uncertain,
+        skipped=counts.skipped,
+        arrived=_kept_arrived(mailing, counts.sent),
+        came_back=came_back.values("seq").distinct().count(),
+        complaints=_distinct(Event.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.COMPLAINED)),
+        by_reason=tuple((+by_reason).most_common()),
+        by_domain=tuple((+by_domain).most_common(DOMAINS)),
+    )
+
+
+def _refused(found: Breakdown | None) -> tuple[Counter[Verdict], Counter[str]]:
+    """Return how many copies were refused at once, by what was said and by domain."""
+    verdicts: Mapping[str, int] = found.by_verdict if found else {}
+    domains: Mapping[str, list[int]] = found.by_domain if found else {}
+    return (
+        Counter({Verdict(name): count for name, count in verdicts.items()}),
+        Counter({name: numbers[Delivery.State.FAILED] for name, numbers in domains.items()}),
+    )
+
+
+def _came_back(mailing: Mailing) -> QuerySet[Event]:
+    """Return what came back of copies that had been accepted: an uncertain one has failed by it, and is counted so."""
+    told = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False).exclude(verdict="")
+    has_failed = Delivery.objects.filter(mailing_id=mailing.pk, seq=OuterRef("seq"), state=Delivery.State.FAILED)
+    return told.filter(~Exists(has_failed))
+
+
+def _kept_arrived(mailing: Mailing, sent: int) -> int | None:
+    """Return how many copies arrived; where that takes some hundred milliseconds, the answer is used for a minute."""
+    if sent <= MANY:
+        return _arrived(mailing)
+    return cast("int | None", caches["pages"].get_or_set(f"arrived:{mailing.pk}", lambda: _arrived(mailing), SECONDS))
+
+
+def _arrived(mailing: Mailing) -> int | None:
+    """Return how many copies arrived: the last word counts, so what came back afterwards has not."""
+    told = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False)
+    delivered = told.filter(kind=Event.Kind.DELIVERED)
+    count, came_back = _distinct(delivered), told.exclude(verdict="")
+    if thinned := _thinned(mailing):
+        return max(0, count + thinned - _distinct(came_back))
+    if not count:
+        return None
+    return count - _distinct(delivered.filter(seq__in=came_back.order_by().values("seq")))
+
+
+def _thinned(mailing: Mailing) -> int:
+    """Return how many arrived of those whose events are numbers by now: about, a copy may have been told of twice."""
+    found = EventCount.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.DELIVERED, verdict="")
+    count: int = found.aggregate(all=Sum("count", default=0))["all"]
+    return min(mailing.counts().sent, count)
+
+
+def _distinct(events: QuerySet[Event]) -> int:
+    found: int = events.aggregate(copies=Count("seq", distinct=True))["copies"]
+    return found
+
+
+LAST = 6  # issues
+
+
+def counted() -> MailingQuerySet:
+    """Return the mailings with what became of their copies, as their batches have counted."""
+    batches = Batch.objects.filter(mailing=OuterRef("pk")).order_by().values("mailing")
+    sums = {
+        f"{name}_copies": Subquery(batches.annotate(sum=Sum(name)).values("sum"), output_field=IntegerField())
+        for name in ("sent", "failed", "uncertain")
+    }
+    return Mailing.objects.defer("html", "text", "note").select_related("issue").annotate(**sums)
+
+
+def copies(mailing: Mailing, state: str) -> int:
+    """Return how many copies of a mailing of `counted` are `state`: "sent", "failed" or "uncertain"."""
+    return getattr(mailing, f"{state}_copies") or 0
+
+
+def last(before: Mailing | None = None) -> list[Mailing]:
+    """Return the last mailings that were sent, one an issue, the latest first: never one that is only planned.
+
+    before: only those of other issues that were closed before it.
+    """
+    over = counted().filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
+    if before is not None:
+        over = over.exclude(issue=before.issue_id).filter(finished_at__lt=before.finished_at)
+    latest = over.order_by("-finished_at", "-pk")[: 2 * LAST]
+    return list({one.issue_id: one for one in reversed(latest)}.values())[::-1][:LAST]
+
+
+def answers(until: Mapping[int, datetime]) -> dict[tuple[int, str], int]:
+    """Return how many readers gave each answer before a moment, by issue and answer. until: by the key of the issue."""
+    if not until:
+        return {}
+    within = Q()
+    for issue, end in until.items():
+        within |= Q(issue=issue, given_at__lt=end)
+    given = Feedback.objects.filter(within).order_by().values_list("issue", "answer")
+    return {(issue, answer): count for issue, answer, count in given.annotate(Count("pk"))}
+
+
+def replies_counted(until: Mapping[int, datetime]) -> dict[int, int]:
+    """Return how many replies each issue had before a moment; strangers' are none. until: by the key of the issue."""
+    if not until:
+        return {}
+    within = Q()
+    for issue_id, end in until.items():
+        within |= Q(issue_id=issue_id, received_at__lt=end)
+    found = Reply.objects.filter(within, subscriber__isnull=False).order_by().values_list("issue_id")
+    return dict(found.annotate(mails=Count("pk")).values_list("issue_id", "mails"))
+
 
 Answer = Feedback.Answer
 SENTENCES = 12
@@ -73,14 +242,14 @@ def of(mailing: Mailing, now: datetime) -> Facts | None:
     """Return the facts of a mailing that is over; None while it is not, and of a correction."""
     if not mailing.finished_at or not mailing.planned_at or mailing.kind != Mailing.Kind.ISSUE:
         return None
-    this = sent.counted().get(pk=mailing.pk)
+    this = counted().get(pk=mailing.pk)
     following = _next_after(this.issue)
-    brought = _brought([*reversed(sent.last(before=this)), this], following or now)
+    brought = _brought([*reversed(last(before=this)), this], following or now)
     said = Sentence.objects.filter(kind=Sentence.Kind.FEEDBACK, issue=this.issue.number)
     return Facts(
         mailing=this,
         at=now,
-        copies=copies.of(this),
+        copies=copies_of(this),
         this=brought[-1],
         before=tuple(brought[:-1]),
         is_over=following is not None,
@@ -101,14 +270,14 @@ def _brought(compared: Sequence[Mailing], until: datetime) -> list[Brought]:
     lasted = max(timedelta(), until - times[-1])
     within = [(began, min(began + lasted, ended)) for began, ended in pairwise([*times, until])]
     ends = [end for _began, end in within]
-    given = sent.answers({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
-    answered = replies.counted({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
+    given = answers({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
+    answered = replies_counted({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
     return [
         Brought(
             number=one.issue.number,
             lasted=end - began,
-            sent=sent.copies(one, "sent"),
-            missed=sent.copies(one, "failed") + sent.copies(one, "uncertain"),
+            sent=copies(one, "sent"),
+            missed=copies(one, "failed") + copies(one, "uncertain"),
             helpful=given.get((one.issue_id, Answer.HELPFUL.value), 0),
             fair=given.get((one.issue_id, Answer.FAIR.value), 0),
             replies=answered.get(one.issue_id, 0),

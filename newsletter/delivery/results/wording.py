@@ -1,15 +1,42 @@
-"""The facts in words, in the language that is active. Pure: nothing is asked of anybody."""
+"""The facts in words, in the language that is active, and for programs as JSON. Pure: nothing is asked of anybody."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from newsletter.delivery.models import Feedback
 from newsletter.delivery.results.facts import Facts
-from newsletter.delivery.results.reasons import REASONS
+from newsletter.mail.replies import Verdict
+
+REASONS: dict[Verdict, tuple[Promise, Promise]] = {
+    Verdict.DEAD: (
+        gettext_lazy("The address does not exist"),
+        gettext_lazy("Or it was closed. It gets no mail any more; there is nothing to do."),
+    ),
+    Verdict.MAILBOX: (
+        gettext_lazy("The mailbox is full, or in trouble"),
+        gettext_lazy("The next issue tries it again. After three issues in a row it gets no mail any more."),
+    ),
+    Verdict.POLICY: (
+        gettext_lazy("The receiver does not want the letter"),
+        gettext_lazy(
+            "It distrusts the sender or the content. See whether SPF, DKIM and DMARC are right, and what it says."
+        ),
+    ),
+    Verdict.OURS: (
+        gettext_lazy("A fault on our side"),
+        gettext_lazy("Sender, login or message were not accepted. See the settings of the sender, and what was said."),
+    ),
+    Verdict.UNKNOWN: (
+        gettext_lazy("The receiver does not say why"),
+        gettext_lazy("The next issue tries it again. If it goes on, ask the reader for another address."),
+    ),
+}
+
 
 Answer = Feedback.Answer
 MEASURES: dict[str, Callable[[], Any]] = {
@@ -127,3 +154,34 @@ def why_failed(facts: Facts) -> list[tuple[str, str]]:
 def where_failed(facts: Facts) -> list[tuple[str, str]]:
     """Return the receiving domains at which most copies did not arrive, each with how many."""
     return [(name, number(count)) for name, count in facts.copies.by_domain]
+
+
+def document(facts: Facts, *, shows_sentences: bool) -> dict[str, Any]:
+    """Return the result as JSON's types. shows_sentences: whether who asks may read what readers say."""
+    found = facts.copies
+    written: dict[str, Any] = {
+        "issue": facts.issue.number,
+        "subject": facts.mailing.subject,
+        "mailing": facts.mailing.pk,
+        "sent_at": facts.issue.sent_at.isoformat() if facts.issue.sent_at else None,
+        "counted_at": facts.at.isoformat(),
+        "counted_for_seconds": round(facts.this.lasted.total_seconds()),
+        "is_over": facts.is_over,
+        "copies": {name: getattr(found, name) for name in ("total", "sent", "failed", "uncertain", "skipped")},
+        "arrived": found.arrived,
+        "came_back": found.came_back,
+        "complaints": found.complaints,
+        "not_arrived_by_reason": {str(reason): count for reason, count in found.by_reason},
+        "not_arrived_by_domain": dict(found.by_domain),
+        "numbers": {name: _number(facts, name) for name in MEASURES},
+        "sentences_count": facts.said,
+    }
+    if shows_sentences:
+        written["sentences"] = list(facts.sentences)
+    if facts.followed:
+        written["links"] = [{"address": one.address, "times": one.times} for one in facts.followed]
+    return written
+
+
+def _number(facts: Facts, measure: str) -> dict[str, Any]:
+    return {"count": getattr(facts.this, measure), "before": [getattr(one, measure) for one in facts.before]}

@@ -18,13 +18,11 @@ from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import Compiled, copy_token_maker
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.provider.connections import Load
 from newsletter.delivery.provider.growth import Connections
 from newsletter.delivery.provider.interruptible import StopDeadline
-from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderRefuses
-from newsletter.delivery.provider.refusal_streak import Refusals
+from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderRefuses, Refusals
 from newsletter.delivery.provider.smtp_connection import Envelope
-from newsletter.delivery.provider.smtp_pool import Switchboard
+from newsletter.delivery.provider.smtp_pool import Load, Switchboard
 from newsletter.delivery.provider.transports import DjangoTransport, smtp_backend
 from newsletter.mail import headers
 from newsletter.mail.mailers import Limits

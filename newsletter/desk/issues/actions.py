@@ -22,10 +22,10 @@ from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Delivery, Mailing
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles_of
-from newsletter.delivery.readers import withholding
+from newsletter.delivery.planning.approving import PlanningError, obstacles_of
+from newsletter.delivery.readers import changes
 from newsletter.desk.forms import ReasonForm
 from newsletter.desk.issues import audit
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
@@ -353,10 +353,10 @@ JUDGEMENTS = {
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for a reason; on POST take the text out of the list, or put it back, and write that down."""
     found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
-    if not withholding.can_be_withheld(found):
+    if not changes.can_be_withheld(found):
         messages.warning(request, _("What is not sent yet is not in the public list."))
         return redirect("admin:mailing", pk)
-    is_out = found.content_hash in withholding.withheld(found.issue)
+    is_out = found.content_hash in changes.withheld(found.issue)
     form = ReasonForm(request.POST or None, initial={"wanted": "show" if is_out else "withhold"})
     if form.is_valid():
         _switch_text(request, found, form.cleaned_data["wanted"], form.cleaned_data["reason"])
@@ -367,7 +367,7 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _switch_text(request: HttpRequest, found: Mailing, wanted: str, reason: str) -> None:
-    act = withholding.withhold if wanted == "withhold" else withholding.show_again
+    act = changes.withhold if wanted == "withhold" else changes.show_again
     if not act(found, reason, timezone.now()):
         messages.warning(request, _("Nothing was changed: it was done before, perhaps in another tab."))
     elif wanted == "withhold":

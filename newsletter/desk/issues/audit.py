@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.issues.archiving import index_issue
 from newsletter.issues.forms import IssueForm

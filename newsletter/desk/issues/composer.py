@@ -22,17 +22,20 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import tasks
-from newsletter.delivery.free_slots import free_slots
-from newsletter.delivery.letter.losses import LOSSES_SHOWN, Loss, Unfilled, digest_of
-from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze
-from newsletter.delivery.letter.size import (
+from newsletter.delivery.days import free_slots
+from newsletter.delivery.letter.losses import (
     HTML_BYTES_MAX,
     HTML_BYTES_WARN,
+    LOSSES_SHOWN,
     PART_BYTES_MAX,
+    Loss,
+    Unfilled,
+    digest_of,
     encoded,
     weigh,
     weights_by_form,
 )
+from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, Standing
 from newsletter.delivery.models.rehearsals import digest_of as rehearsal_digest

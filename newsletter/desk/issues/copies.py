@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from newsletter.delivery.ledger import copies, uncertain
+from newsletter.delivery.ledger import keeping, uncertain
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
-from newsletter.delivery.models.breakdowns import REST
-from newsletter.delivery.results.reasons import REASONS
+from newsletter.delivery.models.deliveries import REST
+from newsletter.delivery.results.wording import REASONS
 from newsletter.desk.issues.actions import message_id_of
 from newsletter.desk.issues.composer import page
 from newsletter.mail.replies import Verdict
@@ -182,6 +182,6 @@ def as_csv(request: HttpRequest, pk: int, which: str) -> StreamingHttpResponse:
 
 def _csv_rows(mailing: Mailing, which: str) -> Iterator[list[object]]:
     batches, states = STATES[which]
-    for copy in copies.of(mailing, batches=batches, states=states):
+    for copy in keeping.copies_of(mailing, batches=batches, states=states):
         state = Delivery.State(copy.state).name.lower()
         yield [copy.seq, copy.email, state, copy.attempts, moment(copy.sent_at), copy.reply]

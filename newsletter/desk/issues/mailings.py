@@ -23,9 +23,9 @@ from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.links.counting import followed as followed_links
 from newsletter.delivery.models import Breakdown, Counts, Mailing
-from newsletter.delivery.models.history import Step
-from newsletter.delivery.planning.obstacles import can_be_corrected, copies_are_gone, obstacles_of
-from newsletter.delivery.readers import withholding
+from newsletter.delivery.models.mailing import Step
+from newsletter.delivery.planning.approving import can_be_corrected, copies_are_gone, obstacles_of
+from newsletter.delivery.readers import changes
 from newsletter.desk.issues import audit, copies, results
 from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, WITHOUT_WAITING, provider, readers
 from newsletter.desk.issues.composer import page
@@ -290,7 +290,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
         "entries": audit.entries_of(found),
         "provider": provider(found.mailer),
-        "is_in_public_list": may_send and withholding.can_be_withheld(found),
+        "is_in_public_list": may_send and changes.can_be_withheld(found),
         "withheld_at": _withheld_at(found),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": uncertain.can_be_sent_again(found),
@@ -306,7 +306,7 @@ def _reasons(found: Mailing, breakdown: Breakdown | None) -> list[copies.Reason]
 
 def _withheld_at(found: Mailing) -> datetime | None:
     """Return when the author took the text out of the public list of changes; None while it is there."""
-    return withholding.withheld(found.issue).get(found.content_hash) if withholding.can_be_withheld(found) else None
+    return changes.withheld(found.issue).get(found.content_hash) if changes.can_be_withheld(found) else None
 
 
 def _actions(found: Mailing) -> list[dict[str, Any]]:

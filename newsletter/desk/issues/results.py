@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.results import document, facts, wording
+from newsletter.delivery.results import facts, wording
 from newsletter.delivery.results.facts import Brought, Facts
 from newsletter.desk.chart import Chart, Numbers, bars
 from newsletter.publication.models import Publication
@@ -70,7 +70,7 @@ def as_json(request: HttpRequest, pk: int) -> JsonResponse:
         raise Http404(pk)
     shows_sentences = request.user.has_perm("subscribers.see_readers")
     with translation.override(Publication.objects.current().language):
-        written = document.of(found, shows_sentences=shows_sentences)
+        written = wording.document(found, shows_sentences=shows_sentences)
     return JsonResponse(written, json_dumps_params={"ensure_ascii": False, "indent": 2})
 
 

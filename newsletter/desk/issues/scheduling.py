@@ -20,8 +20,13 @@ from newsletter.delivery.letter.rendering import FrozenLetter, freeze, subject_l
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.audience import copies
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles, obstacles_to_correcting, was_sent_to_all
+from newsletter.delivery.planning.approving import (
+    PlanningError,
+    copies,
+    obstacles,
+    obstacles_to_correcting,
+    was_sent_to_all,
+)
 from newsletter.desk.audiences import Audience, audience_of, segments, spread_of, words_for
 from newsletter.desk.forms import CorrectionForm, WhenForm
 from newsletter.desk.issues.composer import UNBEGUN, begin_if_needed, in_question, in_words, page, wake_up

@@ -15,10 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.delivery.events.reading.personal import legible, octets_of
 from newsletter.delivery.models import Answer, Quote, Reply, ReplyMail, ReplyTag
-from newsletter.delivery.models.quotes import PASSAGE_MAX
-from newsletter.delivery.models.replies import ANSWER_MAX, ReplyQuerySet
+from newsletter.delivery.models.replies import ANSWER_MAX, PASSAGE_MAX, ReplyQuerySet
 from newsletter.delivery.readers import quoting
-from newsletter.delivery.readers.answers import subject_of, why_not
+from newsletter.delivery.readers.quoting import subject_of, why_not
 from newsletter.desk.next_issue import in_the_making
 from newsletter.issues.models import Issue
 from newsletter.publication import changes

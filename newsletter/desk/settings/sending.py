@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.delivery.events import receivers as stopping
+from newsletter.delivery.events import rules as stopping
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.mail import headers, letters, outbox, signatures

@@ -11,7 +11,7 @@ from django.core import mail
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.author.author_mail import who_may_send
+from newsletter.delivery.author.alerts import who_may_send
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, automatic
 from newsletter.operation.backup import drill, making, nights

@@ -11,7 +11,7 @@ from newsletter.api.hooks import calling
 from newsletter.api.hooks.calling import body_of
 from newsletter.api.hooks.models import Call, Event
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.mail import outward
 from tests.factories import make_issue, make_post, make_subscriber
 

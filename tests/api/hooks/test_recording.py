@@ -10,7 +10,7 @@ from django.utils import timezone
 from newsletter.api.hooks import recording
 from newsletter.api.hooks.models import Call, Event, Hook
 from newsletter.delivery.models import Mailing, ResultLetter
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from subscribers import acting
 from subscribers.acting import Occasion
 from subscribers.models import Subscriber, Suppression

@@ -6,10 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
-from newsletter.api.hooks.events import Event
 
 from newsletter.api.hooks import turns
-from newsletter.api.hooks.models import HOOKS_MAX, Call, Hook
+from newsletter.api.hooks.models import HOOKS_MAX, Call, Event, Hook
 from newsletter.desk.today import CURES
 from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
 from newsletter.operation.questions import hooks as questions

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from newsletter.api.hooks import acting, backing_off, calling, tasks, turns
 from newsletter.api.hooks.models import Call, Event, Hook
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber, Suppression
 from tests.factories import make_post, make_subscriber

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from newsletter.delivery import tasks
 from newsletter.delivery.author import alerts
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.mailing import Happening
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import ProviderRefuses
 from newsletter.mail.due import LEASE, Result

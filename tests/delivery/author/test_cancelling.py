@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from newsletter.delivery.author import alerts
-from newsletter.delivery.author.cancel_links import token_of
+from newsletter.delivery.author.alerts import token_of
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.mailing import Happening
 from newsletter.delivery.planning import approving
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.changes import Via, acting

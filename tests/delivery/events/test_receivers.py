@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.author import alerts
-from newsletter.delivery.events import receivers, rules
+from newsletter.delivery.events import rules
 from newsletter.delivery.events.finding import NOBODY
-from newsletter.delivery.events.receivers import AT_LEAST
-from newsletter.delivery.events.rules import News
+from newsletter.delivery.events.rules import AT_LEAST, News
 from newsletter.delivery.models import Breakdown, Event, Happening, Mailing
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
@@ -154,7 +153,7 @@ def test_the_author_is_told_once_of_a_mailing_that_is_over(mailing):
     mail = alerts.message(row, ["author@example.org"])
     assert mail.subject == "A receiver refuses #7 第七期"
     assert "No reader is to blame" in said(mail)
-    assert next(receivers.refusing(mailing)).count == AT_LEAST
+    assert next(rules.refusing(mailing)).count == AT_LEAST
 
 
 # --- What is shown of it later ---
@@ -165,10 +164,10 @@ def test_a_pause_is_remembered_with_what_the_receiver_said(mailing):
     told(mailing, 5, first=AT_LEAST)
     told(mailing, 5, domain="other.example")
 
-    [pause] = receivers.pauses(NOW - timedelta(days=30))
+    [pause] = rules.pauses(NOW - timedelta(days=30))
 
     assert pause.mailing == mailing
-    assert pause.refusing == receivers.Refusing("example.org", 25, LISTED)
+    assert pause.refusing == rules.Refusing("example.org", 25, LISTED)
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hant"])
@@ -176,19 +175,19 @@ def test_it_is_found_again_in_every_language(mailing, language):
     make_publication(language=language)
     told(mailing, AT_LEAST)
 
-    assert [one.refusing.domain for one in receivers.pauses(NOW - timedelta(days=30))] == ["example.org"]
+    assert [one.refusing.domain for one in rules.pauses(NOW - timedelta(days=30))] == ["example.org"]
 
 
 def test_a_pause_for_another_reason_is_none_of_a_receiver(mailing):
     told(mailing, AT_LEAST - 1)
     mailing.pause("example.org is away", Mailing.Cause.PROVIDER)
 
-    assert receivers.pauses(NOW - timedelta(days=30)) == []
+    assert rules.pauses(NOW - timedelta(days=30)) == []
 
 
 def test_an_old_pause_is_forgotten(mailing):
     told(mailing, AT_LEAST)
     step = mailing.steps.get(what="paused")
 
-    assert receivers.pauses(step.at) == []
-    assert len(receivers.pauses(step.at - timedelta(seconds=1))) == 1
+    assert rules.pauses(step.at) == []
+    assert len(rules.pauses(step.at - timedelta(seconds=1))) == 1

@@ -7,12 +7,11 @@ import pytest
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.events.suppressing import ALARM_AT_LEAST, ISSUES
 from newsletter.delivery.ledger import claims, uncertain
-from newsletter.delivery.ledger.results import Result, write_results
+from newsletter.delivery.ledger.claims import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.provider.outcomes import Answer, Outcome
-from newsletter.delivery.provider.refusal_streak import REFUSALS, Refusals
+from newsletter.delivery.provider.outcomes import REFUSALS, Answer, Outcome, Refusals
 from subscribers import remembering
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, Provider

@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import caches
 from django.db import OperationalError
 
-from newsletter.delivery.events import applying, providers, webhooks
+from newsletter.delivery.events import applying, webhooks
 from newsletter.delivery.models import Arrival, Event
 from newsletter.publication import bodies
 from tests.delivery.conftest import NOW
@@ -37,7 +37,7 @@ def door(settings):
     """Open the door, with a key of every provider that signs, and Amazon's certificate at hand."""
     settings.WEBHOOK_SECRET = [SECRET]
     settings.MAILERS = settings.MAILERS | {"bulk": settings.MAILERS["bulk"] | {"WEBHOOKS": keys()}}
-    providers._checker.cache_clear()
+    webhooks._checker.cache_clear()
     caches["spare"].set(f"sns:{CERTIFICATE_URL}", certificate())
     make_publication()
 
@@ -125,7 +125,7 @@ def test_a_secret_that_was_mistyped_lets_nobody_sign_by_nothing(client, settings
     name, now, body = "msg_1", str(int(time.time())), b"{}"
     digest = hmac.digest(b"", f"{name}.{now}.".encode() + body, "sha256")
     signed = {"svix-id": name, "svix-timestamp": now, "svix-signature": "v1," + base64.b64encode(digest).decode()}
-    monkeypatch.setattr(providers, "keys_of", lambda provider: {"signing_secret": "whsec_abcde"})
+    monkeypatch.setattr(webhooks, "keys_of", lambda provider: {"signing_secret": "whsec_abcde"})
 
     assert post(client, Recorded("resend", body, headers=signed)).status_code == 400
     assert not Arrival.objects.exists()
@@ -217,9 +217,9 @@ def test_one_entry_that_cannot_be_read_does_not_spoil_the_others(client):
     assert (arrival.what, arrival.note) == ("unknown", "1 of its events cannot be read")
 
 
-@pytest.mark.parametrize("provider", sorted(providers.VIEWS))
+@pytest.mark.parametrize("provider", sorted(webhooks.VIEWS))
 def test_what_is_no_report_is_kept_and_never_an_error(client, monkeypatch, provider):
-    monkeypatch.setattr(providers, "is_genuine", lambda *_args: True)
+    monkeypatch.setattr(webhooks, "is_genuine", lambda *_args: True)
 
     answers = {body: post(client, Recorded(provider, body)).status_code for body in ODD}
     apply()

@@ -150,6 +150,19 @@ def test_nothing_is_counted_beside_a_mailing_that_may_be_over_in_a_moment(mailin
     assert breakdown.count_one(at_once)
 
 
+def test_copies_are_read_again_only_if_one_has_moved(mailing, run):
+    run(mailing, Provider(d=Outcome(Answer.UNCERTAIN, "no answer")))
+    assert mailing.pause()
+    assert breakdown.count_one(LATER)
+
+    with CaptureQueriesContext(connection) as asked:
+        assert breakdown.count_one(LATER + timedelta(minutes=1))
+    read = [one["sql"] for one in asked if Delivery._meta.db_table in one["sql"]]
+
+    assert read == []
+    assert not breakdown.due(LATER + timedelta(minutes=1)).exists()
+
+
 def test_a_mailing_that_has_not_begun_has_nothing_to_count(make_mailing):
     mailing = make_mailing("ab", planned=False)
 

@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from newsletter.delivery.ledger.claims import LaneEnds, claim, close, intend, release, take_back
+from newsletter.delivery.ledger.claims import LaneEnds, Result, claim, close, intend, release, take_back, write_results
 from newsletter.delivery.ledger.recovery import recover
-from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen, decide
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER

@@ -12,12 +12,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from newsletter.delivery.ledger import claims, flight_recorder, recovery
-from newsletter.delivery.ledger.claims import claim, intend
+from newsletter.delivery.ledger.claims import Result, claim, intend, lock, write_results
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
-from newsletter.delivery.ledger.results import Result, lock, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
 from newsletter.delivery.rate.limiter import Pacer
-from newsletter.delivery.sending.batch_run import Holding
+from newsletter.delivery.sending.lane import Holding
 from tests.delivery.conftest import NOW, InTurn, Provider
 
 SENT, QUEUED, UNCERTAIN, SKIPPED = (

@@ -12,7 +12,7 @@ from newsletter.delivery import lanes
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, restored
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.sending.lane import Lane
 from newsletter.delivery.tasks import dispatch
 from subscribers.models import Subscriber

@@ -7,8 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery.ledger import breakdown, recovery, uncertain
-from newsletter.delivery.ledger.claims import claim, close, intend, release
-from newsletter.delivery.ledger.results import Result, write_results
+from newsletter.delivery.ledger.claims import Result, claim, close, intend, release, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import beginning

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
-from newsletter.delivery.ledger.results import Result, write_results
+from newsletter.delivery.ledger.claims import Result, write_results
 from newsletter.delivery.letter.losses import digest_of, losses
 from newsletter.delivery.letter.rendering import SLOT, freeze
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError
+from newsletter.delivery.planning.approving import PlanningError
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post
 

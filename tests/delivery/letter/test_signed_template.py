@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.delivery.letter.signed_template import SignedTemplate
-from newsletter.delivery.letter.wire_template import Template
+from newsletter.delivery.letter.templates import SignedTemplate, Template
 from newsletter.mail.signatures import Key, relaxed_body, signatures
 
 DOMAIN = "example.org"

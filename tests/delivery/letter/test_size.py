@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery.ledger.results import Result, write_results
-from newsletter.delivery.letter import size
+from newsletter.delivery.ledger.claims import Result, write_results
+from newsletter.delivery.letter import losses
 from newsletter.delivery.letter.rendering import freeze, html_with
 from newsletter.delivery.models import Delivery
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError, obstacles
+from newsletter.delivery.planning.approving import PlanningError, obstacles
 from newsletter.issues.models import IssueItem
 from newsletter.posts.models import Post
 from tests.delivery.conftest import NOW
@@ -21,7 +21,7 @@ def issue_of(*lengths):
 
 
 def weighed(issue):
-    return size.weigh(issue, freeze(issue))
+    return losses.weigh(issue, freeze(issue))
 
 
 def test_a_small_issue_is_sent_as_it_is(publication):
@@ -106,7 +106,7 @@ def test_each_post_is_weighed_in_each_of_its_forms(publication):
     long, short = make_post("長", body="字" * 9_000), make_post("短", body="三個字。" * 75)
     issue = make_issue(long, short, number=9)
 
-    found = size.weights_by_form(issue, [long, short])
+    found = losses.weights_by_form(issue, [long, short])
 
     assert found[long.pk]["full"] > found[short.pk]["full"] > found[short.pk]["excerpt"] > found[short.pk]["link"]
 
@@ -119,10 +119,10 @@ def test_what_a_form_is_said_to_take_is_what_it_takes(publication, form):
     whole = len(freeze(issue).html.encode())
     without = len(html_with(issue, [item for item in issue.items.all() if item.post_id != post.pk]).encode())
 
-    said = size.weights_by_form(issue, [post])[post.pk][form]
+    said = losses.weights_by_form(issue, [post])[post.pk][form]
 
     assert 0 <= whole - without - said < 400  # a line of the contents, and the rule before the post
 
 
 def test_of_an_issue_without_posts_nothing_is_weighed(publication):
-    assert size.weights_by_form(make_issue(number=9), []) == {}
+    assert losses.weights_by_form(make_issue(number=9), []) == {}

@@ -9,7 +9,7 @@ import pytest
 from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import Compiled
-from newsletter.delivery.letter.wire_template import Body, Template, lines
+from newsletter.delivery.letter.templates import Body, Template, lines
 from subscribers.models import Subscriber
 
 NAMES = ["", "Ann", "王「小」明, Jr.", '"quoted" name', "長" * 60, "𠮷野家 😀"]

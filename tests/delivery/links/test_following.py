@@ -11,11 +11,11 @@ from django.db import OperationalError, connection, transaction
 
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import Compiled
-from newsletter.delivery.letter.size import weigh
-from newsletter.delivery.links import following
+from newsletter.delivery.letter.losses import weigh
+from newsletter.delivery.links import counting
 from newsletter.delivery.models import Link, Mailing, Visit
 from newsletter.delivery.planning import approving
-from newsletter.delivery.rehearsal import checks, links
+from newsletter.delivery.rehearsal import checks
 from newsletter.mail import logs, tokens
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication
@@ -58,7 +58,7 @@ def test_the_links_of_a_letter_lead_over_this_site_the_same_for_every_reader(mai
 
 def test_both_parts_have_the_same_links(mailing):
     mail = copies(mailing)[0]
-    references = links.read_html(html_of(mail))
+    references = checks.read_html(html_of(mail))
 
     remarks = list(checks.check_text(references, mail.body))
 
@@ -67,7 +67,7 @@ def test_both_parts_have_the_same_links(mailing):
 
 def test_what_is_a_readers_own_leads_there_directly(mailing):
     mail = copies(mailing)[0]
-    direct = [url for url in links.read_html(html_of(mail)).links if "/r/" not in url]
+    direct = [url for url in checks.read_html(html_of(mail)).links if "/r/" not in url]
 
     assert SHOWN in direct
     assert "https://news.example.org/issues/7/" in direct
@@ -146,7 +146,7 @@ def test_a_token_that_is_none_leads_nowhere(mailing, client):
 
 
 def test_who_tries_many_tokens_waits(client, mailing, monkeypatch, follow):
-    monkeypatch.setattr(following, "UNKNOWN_MAX", 2)
+    monkeypatch.setattr(counting, "UNKNOWN_MAX", 2)
     statuses = [client.get("/r/1abcdefghijklmnop/").status_code for _time in range(3)]
 
     assert statuses == [404, 404, 429]

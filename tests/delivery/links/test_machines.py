@@ -1,6 +1,6 @@
 import pytest
 
-from newsletter.delivery.links.machines import asks_not_to_be_tracked, is_machine
+from newsletter.delivery.links.counting import asks_not_to_be_tracked, is_machine
 
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "

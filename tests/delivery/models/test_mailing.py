@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.delivery.planning import approving
 from tests.delivery.conftest import NOW
 

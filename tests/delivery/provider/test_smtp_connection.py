@@ -12,12 +12,10 @@ import pytest
 from django.core.mail import mailers
 
 from newsletter.delivery.provider import smtp_pool
-from newsletter.delivery.provider.connections import SPARE, Load
 from newsletter.delivery.provider.interruptible import StopDeadline
-from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, ProviderAway, ProviderRefuses
-from newsletter.delivery.provider.refusal_streak import REFUSALS
+from newsletter.delivery.provider.outcomes import REFUSALS, Answer, HandOverForbidden, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.smtp_connection import Envelope
-from newsletter.delivery.provider.smtp_pool import Switchboard
+from newsletter.delivery.provider.smtp_pool import SPARE, Load, Switchboard
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.message import Letter, build
 

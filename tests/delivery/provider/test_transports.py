@@ -7,8 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
-from newsletter.delivery.provider.refusal_streak import REFUSALS
+from newsletter.delivery.provider.outcomes import REFUSALS, Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.message import Letter, build

@@ -14,10 +14,9 @@ from newsletter.delivery.ledger import claims
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pace
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway
 from newsletter.delivery.rate import limiter, schedules
-from newsletter.delivery.rate.limiter import THROTTLING_REPLIES, Pacer, is_throttling, schedule
+from newsletter.delivery.rate.limiter import THROTTLING_REPLIES, Pacer, WarmUp, is_throttling, schedule
 from newsletter.delivery.rate.schedules import RowTimelines
-from newsletter.delivery.rate.warmup import WarmUp
-from newsletter.delivery.sending import batch_run
+from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import SmtpCourier
 from newsletter.mail.mailers import Limits
 from tests.delivery.conftest import Provider
@@ -195,7 +194,7 @@ def test_a_worker_that_stops_does_not_wait_for_its_turn(make_mailing, run, clock
 def test_a_lane_whose_life_is_shorter_than_the_distance_of_two_mails_gets_on_all_the_same(
     make_mailing, run, clock, monkeypatch
 ):
-    monkeypatch.setattr(batch_run, "NAP_SECONDS", 5)  # it asks for a place after each nap
+    monkeypatch.setattr(lane, "NAP_SECONDS", 5)  # it asks for a place after each nap
     mailing, provider = make_mailing("abc"), Provider()
     left = sent_at(clock, provider)
 
@@ -359,7 +358,7 @@ def today(monkeypatch):
 
 @pytest.fixture
 def small_days(monkeypatch):
-    monkeypatch.setattr("newsletter.delivery.rate.warmup.FIRST_DAY", 2)
+    monkeypatch.setattr("newsletter.delivery.rate.limiter.FIRST_DAY", 2)
 
 
 def warming(**options):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.delivery.rate.warmup import UNLIMITED_FROM, Spread, WarmUp, ceiling, days_needed
+from newsletter.delivery.rate.limiter import UNLIMITED_FROM, Spread, WarmUp, ceiling, days_needed
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 

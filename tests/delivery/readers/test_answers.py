@@ -8,7 +8,7 @@ from django.utils import timezone, translation
 
 from newsletter.delivery import tasks
 from newsletter.delivery.models import Answer, Reply
-from newsletter.delivery.readers import answers
+from newsletter.delivery.readers import quoting
 from newsletter.mail import tokens
 from subscribers.models import Suppression, address_hash
 from tests.factories import make_publication, make_subscriber
@@ -89,7 +89,7 @@ def test_other_words_are_another_mail_that_refers_to_all_before(reply):
     )
     write(again, "再說一次。")
 
-    fields = answers.message(Answer.objects.latest("pk")).message()
+    fields = quoting.answer_message(Answer.objects.latest("pk")).message()
 
     assert fields["In-Reply-To"] == "<s@example.org>"
     assert fields["References"].split() == ["<r@example.org>", first, "<s@example.org>"]
@@ -97,7 +97,7 @@ def test_other_words_are_another_mail_that_refers_to_all_before(reply):
 
 def test_what_was_typed_is_words_and_no_markup(reply):
     write(reply, "<script>alert(1)</script> & https://example.org/a")
-    html = answers.message(Answer.objects.get()).alternatives[0][0]
+    html = quoting.answer_message(Answer.objects.get()).alternatives[0][0]
 
     assert "<script>alert" not in html
     assert "&lt;script&gt;" in html
@@ -116,7 +116,7 @@ def test_what_was_typed_is_words_and_no_markup(reply):
 def test_one_re_is_enough(reply, given, sent):
     reply.subject = given
 
-    assert answers.subject_of(reply, make_publication(name="Gipi電子報")) == sent
+    assert quoting.subject_of(reply, make_publication(name="Gipi電子報")) == sent
 
 
 def test_no_mail_goes_to_an_address_that_must_not_be_mailed(reply):
@@ -144,4 +144,4 @@ def test_a_reader_who_is_erased_before_it_leaves_gets_nothing(reply):
 def test_a_mail_without_an_address_cannot_be_answered(reply, sender):
     reply.sender = sender
 
-    assert answers.why_not(reply) == "The mail names no address."
+    assert quoting.why_not(reply) == "The mail names no address."

@@ -8,10 +8,10 @@ from django.core.cache import caches
 from django.utils import timezone
 
 from newsletter.delivery.letter.rendering import freeze
-from newsletter.delivery.letter.words import words_of_letter
 from newsletter.delivery.models import Delivery, Step
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.readers import withholding
+from newsletter.delivery.readers import changes
+from newsletter.delivery.readers.changes import words_of_letter
 from newsletter.delivery.templatetags.changed import was_changed
 from newsletter.issues.models import Issue, fetch_whole
 from newsletter.posts.models import Post
@@ -219,7 +219,7 @@ def test_of_a_text_that_was_taken_out_only_that_and_when_is_told(client, issue, 
     edit(issue.posts.get(), "王小明", "14", now + 3 * HOUR)
     assert "王小明" in page_of(client).text
 
-    assert withholding.withhold(leak, "他要求的。", timezone.now())
+    assert changes.withhold(leak, "他要求的。", timezone.now())
 
     page = client.get("/issues/42/changes/")  # without waiting for what is kept to grow old
     assert_valid(page.text)
@@ -233,7 +233,7 @@ def test_what_followed_a_first_text_that_was_taken_out_does_not_tell_it(client, 
     first = approve(issue, now)
     send(first, now)
     edit(issue.posts.get(), "41", "14", now + HOUR)
-    withholding.withhold(first, "有名字。", now)
+    changes.withhold(first, "有名字。", now)
 
     page = page_of(client)
 
@@ -248,11 +248,11 @@ def test_a_text_is_put_back_as_it_was(client, issue, now):
     send(first, now)
     edit(issue.posts.get(), "41", "14", now + HOUR)
     before = page_of(client).text
-    withholding.withhold(first, "有名字。", now)
+    changes.withhold(first, "有名字。", now)
 
-    assert withholding.show_again(first, "弄錯了。", now)
+    assert changes.show_again(first, "弄錯了。", now)
     assert page_of(client).text == before
-    assert not withholding.show_again(first, "弄錯了。", now)
+    assert not changes.show_again(first, "弄錯了。", now)
 
 
 def test_what_is_still_being_sent_cannot_be_taken_out(issue, now):
@@ -260,7 +260,7 @@ def test_what_is_still_being_sent_cannot_be_taken_out(issue, now):
     assert beginning.plan(mailing, now)
     mailing.refresh_from_db()
 
-    assert not withholding.withhold(mailing, "有名字。", now)
+    assert not changes.withhold(mailing, "有名字。", now)
     assert not mailing.steps.filter(what=Step.What.WITHHELD).exists()
 
 

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 import time_machine
 
+from newsletter.delivery import days
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.provider.transports import DjangoTransport
-from newsletter.delivery.readers import quiet_days
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.single_mails import send_due
 from newsletter.delivery.tasks import send_welcomes
@@ -221,7 +221,7 @@ def test_the_task_sends_it(reader, smtp_default):
 def test_the_day_of_an_issue_is_known_by_its_mailing(fields, is_day):
     Mailing.objects.create(issue=make_issue(make_post()), **(FROZEN | fields))
 
-    assert quiet_days.is_day_of_issue(Publication.objects.current(), BACK) is is_day
+    assert days.is_day_of_issue(Publication.objects.current(), BACK) is is_day
 
 
 def test_the_cost_does_not_grow_with_the_readers_who_pause(django_assert_max_num_queries):

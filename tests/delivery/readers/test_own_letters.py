@@ -10,10 +10,9 @@ from django.utils import timezone, translation
 from newsletter.delivery import tasks
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Answer, Delivery, Mailing, OnceMore, Reply
-from newsletter.delivery.models.feedback import Feedback
-from newsletter.delivery.models.replies import KEPT_FOR, RAW_KEPT_FOR
+from newsletter.delivery.models.replies import KEPT_FOR, RAW_KEPT_FOR, Feedback
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.readers import own_letters, where_to_look
+from newsletter.delivery.readers import own_letters
 from subscribers import privacy
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
@@ -239,7 +238,7 @@ def test_it_goes_with_its_reader(client, reader):
     ],
 )
 def test_the_advice_is_that_of_the_mailbox(address, words):
-    assert words in where_to_look.advice(address, "news@example.org")
+    assert words in own_letters.advice(address, "news@example.org")
 
 
 # --- What the reader wrote ---

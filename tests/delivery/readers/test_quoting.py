@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from newsletter.delivery.models import Mailing, Quote, Reply
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError
+from newsletter.delivery.planning.approving import PlanningError
 from newsletter.delivery.readers import quoting
 from tests.delivery.conftest import NOW
 from tests.factories import make_subscriber

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.models.feedback import Feedback
+from newsletter.delivery.models.replies import Feedback
 from subscribers.models import Sentence, Subscriber
 from tests.factories import PUBLISHED_AT as NOW
 from tests.factories import make_issue, make_post, make_subscriber

@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 
 from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.rehearsal import checks
-from newsletter.delivery.rehearsal.links import References, Shown, read_html
+from newsletter.delivery.rehearsal.checks import References, Shown, read_html
 from newsletter.delivery.rehearsal.rehearse import as_if
 from newsletter.mail import outbox
 from subscribers.models import Subscriber

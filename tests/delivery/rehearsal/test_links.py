@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.delivery.rehearsal.links import Shown, addresses_in, read_html
+from newsletter.delivery.rehearsal.checks import Shown, addresses_in, read_html
 
 
 def test_links_are_read_once_in_their_order_with_entities_resolved():

@@ -12,7 +12,7 @@ import newsletter.delivery.rehearsal.rehearse as rehearsal
 from newsletter.delivery.models import Batch, Delivery, Mailing, rehearsals
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.audience import audience
+from newsletter.delivery.planning.approving import audience
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, as_if, rehearse
 from newsletter.mail import outbox
 from newsletter.mail.mailers import mailer_from_url

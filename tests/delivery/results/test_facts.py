@@ -10,7 +10,7 @@ from django.utils import translation
 from newsletter.delivery.events import thinning
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing, Reply
-from newsletter.delivery.results import copies, document, facts, wording
+from newsletter.delivery.results import facts, wording
 from newsletter.mail.replies import Verdict
 from subscribers.models import Sentence, Subscriber
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent, told
@@ -76,7 +76,7 @@ def test_of_many_copies_the_arrived_are_counted_once_a_minute(monkeypatch):
     told(mailing, "delivered", 0)
     assert facts.of(mailing, NOW).copies.arrived == 1
 
-    monkeypatch.setattr(copies, "MANY", 9)
+    monkeypatch.setattr(facts, "MANY", 9)
     kept = facts.of(mailing, NOW).copies.arrived
     told(mailing, "delivered", 1)
 
@@ -179,13 +179,13 @@ def test_the_json_has_the_numbers():
     Sentence.objects.say(reader, "feedback", "很受用。", NOW, issue=7)
     found = facts.of(last, NOW + DAYS_3)
 
-    written = json.loads(json.dumps(document.of(found, shows_sentences=True)))
+    written = json.loads(json.dumps(wording.document(found, shows_sentences=True)))
 
     assert (written["issue"], written["counted_for_seconds"], written["copies"]["sent"]) == (7, 3 * 86400, 130)
     assert written["arrived"] is None
     assert written["numbers"]["came"] == {"count": 60, "before": [20] * 6}
     assert (written["sentences_count"], written["sentences"]) == (1, ["很受用。"])
-    assert "sentences" not in document.of(found, shows_sentences=False)
+    assert "sentences" not in wording.document(found, shows_sentences=False)
     assert "links" not in written
 
 

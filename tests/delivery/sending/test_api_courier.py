@@ -18,11 +18,10 @@ from newsletter.delivery.letter.compiled import copy_token_maker
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.provider import interruptible
 from newsletter.delivery.provider.batch_apis import PROVIDERS
-from newsletter.delivery.provider.connections import Load
-from newsletter.delivery.provider.error_codes import api_answer
 from newsletter.delivery.provider.growth import Connections
-from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses
-from newsletter.delivery.sending import api_courier, merging
+from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses, api_answer
+from newsletter.delivery.provider.smtp_pool import Load
+from newsletter.delivery.sending import api_courier
 from newsletter.delivery.sending.api_courier import HOPELESS, ApiCourier, gathered, hindrance
 from newsletter.delivery.sending.couriers import DjangoCourier, calls_of, courier_for
 from newsletter.mail.mailers import mailer_from_url
@@ -511,7 +510,7 @@ def stopping(monkeypatch):
 def test_stopped_a_silent_provider_leaves_its_call_uncertain_and_the_mailing_as_it_was(
     provider, make_mailing, run, stopping, monkeypatch
 ):
-    monkeypatch.setattr(merging, "READERS", 2)
+    monkeypatch.setattr(api_courier, "READERS", 2)
     over = Event()
     provider.on_call = lambda copies: stopping.set() or over.wait(20)
     mailing = make_mailing("abcde")
@@ -542,7 +541,7 @@ def test_stopped_a_message_without_an_answer_is_uncertain_and_the_rest_goes_back
 @pytest.fixture
 def in_pairs(monkeypatch):
     """Two readers a call."""
-    monkeypatch.setattr(merging, "READERS", 2)
+    monkeypatch.setattr(api_courier, "READERS", 2)
 
 
 def at_once(count, **options):

@@ -8,9 +8,9 @@ from django.core.mail.backends.base import BaseEmailBackend
 from newsletter.delivery.ledger import claims
 from newsletter.delivery.letter.compiled import return_path_maker
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.provider.connections import Load
-from newsletter.delivery.provider.refusal_streak import REFUSALS
-from newsletter.delivery.sending import batch_run
+from newsletter.delivery.provider.outcomes import REFUSALS
+from newsletter.delivery.provider.smtp_pool import Load
+from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier, load_of
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
@@ -20,7 +20,7 @@ from tests.factories import make_publication, make_subscriber
 
 def test_the_lease_is_renewed_while_a_server_takes_its_time(make_mailing, run, bulk_smtp, monkeypatch):
     renewed, renew = [], claims.renew
-    monkeypatch.setattr(batch_run, "LEASE_SECONDS", 0)
+    monkeypatch.setattr(lane, "LEASE_SECONDS", 0)
     monkeypatch.setattr(claims, "renew", lambda *about: renewed.append(about) or renew(*about))
     make_subscriber("slow-2-x@example.org")
     mailing = make_mailing("")

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses
-from newsletter.delivery.sending import batch_run, lane
+from newsletter.delivery.sending import lane
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider
 
@@ -249,7 +249,7 @@ def test_a_worker_that_is_told_to_stop_leaves_everything_recorded(make_mailing, 
 
 @pytest.mark.django_db
 def test_a_result_outlives_a_database_that_is_away_for_a_moment(monkeypatch):
-    monkeypatch.setattr(batch_run, "DATABASE_RETRY_SECONDS", (0, 0, 0))
+    monkeypatch.setattr(lane, "DATABASE_RETRY_SECONDS", (0, 0, 0))
     troubles = [OperationalError("database is locked")] * 2
 
     def step():
@@ -257,18 +257,18 @@ def test_a_result_outlives_a_database_that_is_away_for_a_moment(monkeypatch):
             raise troubles.pop()
         return "recorded"
 
-    assert batch_run.with_retries(step) == "recorded"
+    assert lane.with_retries(step) == "recorded"
 
 
 @pytest.mark.django_db
 def test_a_database_that_stays_away_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(batch_run, "DATABASE_RETRY_SECONDS", (0,))
+    monkeypatch.setattr(lane, "DATABASE_RETRY_SECONDS", (0,))
 
     def step():
         raise OperationalError("no such host")
 
     with pytest.raises(OperationalError, match="no such host"):
-        batch_run.with_retries(step)
+        lane.with_retries(step)
 
 
 def test_a_pause_stops_a_long_window_within_a_second(make_mailing, run, monkeypatch):

@@ -15,7 +15,7 @@ from newsletter.delivery import lanes, tasks
 from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving, beginning
 from newsletter.issues.models import Issue

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.ledger.results import Result, write_results
+from newsletter.delivery.ledger.claims import Result, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.desk.issues.actions import message_id_of
 from subscribers.models import Subscriber, Suppression

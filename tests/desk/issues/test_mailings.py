@@ -13,7 +13,7 @@ from django.utils import translation
 
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.mailing import Step
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.desk.issues import mailings

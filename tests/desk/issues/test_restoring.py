@@ -5,7 +5,7 @@ import pytest
 from django.urls import reverse
 
 from newsletter.delivery.ledger.flight_recorder import Mark
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.operation import diagnosis
 from tests.delivery.conftest import NOW, issue, make_mailing, publication  # noqa: F401 - fixtures
 

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone, translation
 
-from newsletter.delivery.events.receivers import AT_LEAST, stop
+from newsletter.delivery.events.rules import AT_LEAST, stop
 from newsletter.delivery.models import Event
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.settings import sending

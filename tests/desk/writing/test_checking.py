@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from newsletter.delivery.letter.size import weight_of_text, weights_by_form
+from newsletter.delivery.letter.losses import weight_of_text, weights_by_form
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import BODY_MAX, Post
 from newsletter.posts.models.renderings import Rendering

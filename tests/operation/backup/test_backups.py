@@ -44,7 +44,7 @@ FACTS = """
 from django.utils import timezone
 from newsletter.delivery.ledger import restored
 from newsletter.delivery.models import DaySalt, Link, Visit
-from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 

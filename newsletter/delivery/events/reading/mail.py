@@ -13,16 +13,7 @@ from hashlib import sha256
 from flufl.bounce import scan_message
 
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
-from newsletter.delivery.events.reading import (
-    arf,
-    auto_replies,
-    dsn,
-    foreign,
-    message,
-    notices,
-    personal,
-    verdicts,
-)
+from newsletter.delivery.events.reading import foreign, message, personal, reports, requests, verdicts
 from newsletter.delivery.models.events import Arrival, Event
 
 RECIPIENTS_MAX = 100  # of one report: a mail of ours has one
@@ -55,7 +46,7 @@ class Opened:
     @cached_property
     def prose(self) -> str:
         """Return what may be words of a server: the fields of a report that can be read are none."""
-        return self.text or dsn.words_between(self.mail) or ("" if dsn.recipients(self.mail) else self.raw_body)
+        return self.text or reports.words_between(self.mail) or ("" if reports.recipients(self.mail) else self.raw_body)
 
     @cached_property
     def names(self) -> Names:
@@ -87,10 +78,10 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
         to=message.came_to(mail, envelope_to),
         at=message.date(mail, received_at),
         key=_key(mail, body),
-        inner=arf.complained_of(mail),
+        inner=reports.complained_of(mail),
     )
     return (
-        notices.read(mail, opened.text, opened.at)
+        requests.read_notice(mail, opened.text, opened.at)
         or _complaint(opened)
         or _gatekeeper(opened)
         or _report(opened)
@@ -112,12 +103,16 @@ def _key(mail: Message, body: bytes) -> str:
 
 
 def _complaint(opened: Opened) -> Reading | None:
-    report = arf.report(opened.mail) or arf.report_in(opened.mail, opened.raw_body) or arf.junk_report(opened.mail)
+    report = (
+        reports.report(opened.mail)
+        or reports.report_in(opened.mail, opened.raw_body)
+        or reports.junk_report(opened.mail)
+    )
     if report is None:
         return None
     if not report.is_complaint:
         return Reading(What.NOTICE, note=f"a report of a receiver: {report.kind}")
-    words = arf.words(opened.mail) or f"complaint: {report.kind}"
+    words = reports.complaint_words(opened.mail) or f"complaint: {report.kind}"
     names = opened.names
     tokens = (*names.tokens, *message.tokens_to([report.mail_from]))
     facts = [
@@ -135,8 +130,8 @@ def _complaint(opened: Opened) -> Reading | None:
 
 def _gatekeeper(opened: Opened) -> Reading | None:
     """Return what a service is that lets nobody in who has not answered, though it may write a report of a failure."""
-    about = dsn.recipients(opened.mail)
-    if auto_replies.is_by_gatekeeper(opened.text) and not any(one.status.startswith("5") for one in about):
+    about = reports.recipients(opened.mail)
+    if foreign.is_by_gatekeeper(opened.text) and not any(one.status.startswith("5") for one in about):
         return _challenge(opened)
     return None
 
@@ -145,9 +140,9 @@ def _gatekeeper(opened: Opened) -> Reading | None:
 
 
 def _report(opened: Opened) -> Reading | None:
-    about = dsn.recipients(opened.mail) if foreign.is_by_machine(opened.mail) else []
+    about = reports.recipients(opened.mail) if foreign.is_by_machine(opened.mail) else []
     if not about and foreign.looks_returned(opened.mail, opened.text, lambda: opened.scanned):
-        about = dsn.recipients_in(opened.raw)
+        about = reports.recipients_in(opened.raw)
     if not about:
         return None
     failed = [one for one in about if one.has_failed]
@@ -158,7 +153,7 @@ def _report(opened: Opened) -> Reading | None:
     return Reading(what, facts, opened.names, note="" if failed else f"a report: {about[0].action}")
 
 
-def _fact(opened: Opened, number: int, one: dsn.Recipient, addresses: list[str]) -> Fact:
+def _fact(opened: Opened, number: int, one: reports.Recipient, addresses: list[str]) -> Fact:
     """Return what a report says of one recipient."""
     said = [one.words, *foreign.words_about(one.address, opened.prose, addresses)]
     around = [foreign.report_of(opened.prose)]
@@ -176,7 +171,7 @@ def _fact(opened: Opened, number: int, one: dsn.Recipient, addresses: list[str])
 def _verdict(said: list[str], status: str, around: list[str]) -> Event.Verdict:
     """Return what a report says of an address. One that knows only some senders takes mail: it refuses ours."""
     found = verdicts.of(said, status, around)
-    is_choosy = found == Verdict.SOFT and any(auto_replies.is_for_known_senders(one) for one in [*said, *around])
+    is_choosy = found == Verdict.SOFT and any(foreign.is_for_known_senders(one) for one in [*said, *around])
     return Verdict.POLICY if is_choosy else found
 
 
@@ -232,15 +227,15 @@ def _of_foreign(recipient: str, verdict: Event.Verdict) -> Event.Verdict:
 
 def _answer(opened: Opened, body: bytes) -> Reading:
     names = opened.own_names
-    if auto_replies.is_challenge(opened.mail, opened.text):
+    if foreign.is_challenge(opened.mail, opened.text):
         return _challenge(opened)
-    if auto_replies.is_auto_reply(opened.mail) or foreign.report_type(opened.mail) == auto_replies.READ_RECEIPT:
+    if foreign.is_auto_reply(opened.mail) or foreign.report_type(opened.mail) == foreign.READ_RECEIPT:
         return Reading(What.AUTO_REPLY, _answered(opened), names)
     is_by_person = foreign.is_answer(opened.mail) or foreign.is_by_its_sender(opened.mail)
     is_by_program = foreign.is_by_daemon(opened.mail) and not is_by_person
     if is_by_program or foreign.report_type(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
-    if auto_replies.is_by_list(opened.mail):
+    if foreign.is_by_list(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mailing list, or a mail to many")
     return Reading(What.REPLY, names=names, letter=personal.letter(body, opened.key))
 

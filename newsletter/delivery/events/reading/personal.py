@@ -1,15 +1,213 @@
-"""A mail that a person wrote: who, what, what of it is quoted, and which files hang on it. Pure.
+"""What a person wrote, apart from what their program quotes of the letter before. Pure.
 
-Nobody is shown any markup of it: HTML is read as text (markup.py), pictures are files among others.
+Programs put a line above what they quote ("… wrote:"), or the fields of that mail, or ">" before each line. Words that
+stand between quoted lines are an answer to them: then nothing is taken apart.
 """
 
+import re
 from collections.abc import Iterator
 from email.message import Message
 from email.utils import parseaddr
+from html.parser import HTMLParser
 from pathlib import PurePosixPath
 
 from newsletter.delivery.events.facts import File, Letter
-from newsletter.delivery.events.reading import history, markup, message
+from newsletter.delivery.events.reading import message
+
+LINE_MAX = 300  # characters of a line that may introduce a quote
+INTRODUCED = re.compile(
+    r"(?:wrote|writes|schrieb|a écrit|escribió|寫道|写道|のメール|さんは書きました|來信)\s{0,3}[:：]?\s{0,3}$|"
+    r"^(?:On|於|在|Am|Le|El)\s.{5,200}(?:[:：]|<[^<>]{3,100}@[^<>]{3,100}>\s{0,3}[:：]?)\s{0,3}$|"
+    r"^\d{4}年\d{1,2}月\d{1,2}日.{0,150}[:：]\s{0,3}$"
+)
+RULED = re.compile(
+    r"^\s{0,9}[-_]{2,20}\s{0,3}(?:Original Message|Original Appointment|Forwarded message|Ursprüngliche Nachricht|"
+    r"原始郵件|原始邮件|轉寄|转发|元のメッセージ|Reply to).{0,40}$|^\s{0,9}_{20,80}\s{0,9}$",
+    re.IGNORECASE,
+)
+FROM_FIELD = re.compile(r"^\*{0,2}(?:From|Von|De|寄件者|寄件人|发件人|差出人)\*{0,2}\s{0,3}[:：]\s{0,9}\S")
+OTHER_FIELD = re.compile(
+    r"^\*{0,2}(?:Sent|Date|To|Subject|Gesendet|An|Betreff|傳送時間|日期|寄件日期|收件者|收件人|主旨|发送时间|主题|送信日時|宛先|件名)"
+    r"\*{0,2}\s{0,3}[:：]"
+)
+BROKEN = ("On ", "於 ", "在 ")  # how lines begin that programs break
+FIELDS_WITHIN = 4  # lines below From in which another field stands
+
+
+def apart(text: str) -> tuple[str, str]:
+    """Return what was written, and what was quoted; ("…", "") where they cannot be told apart."""
+    lines = text.strip("\n").split("\n")
+    begin = next((number for number in range(len(lines)) if _begins_history(lines, number)), None)
+    if begin is None:
+        return _without_last_quote(lines)
+    written, quoted = lines[:begin], lines[begin:]
+    if _is_marked(lines, begin):
+        end = _end_of_marks(lines, begin)
+        quoted, after = lines[begin:end], lines[end:]
+        if _says_something(after):  # an answer below, or between what is quoted
+            if any(_is_quoted(line) for line in after):
+                return _joined(lines), ""
+            written = [*written, "", *after] if _says_something(written) else after
+    return (_joined(written), _joined(quoted)) if _says_something(written) else (_joined(lines), "")
+
+
+def _begins_history(lines: list[str], number: int) -> bool:
+    line = lines[number].strip()
+    if not line or len(line) > LINE_MAX:
+        return False
+    if RULED.search(line):
+        return any(one.strip() for one in lines[number + 1 : number + 6])
+    if FROM_FIELD.match(line):
+        return any(OTHER_FIELD.match(one.strip()) for one in lines[number + 1 : number + 1 + FIELDS_WITHIN])
+    if not INTRODUCED.search(line) and line.startswith(BROKEN) and number + 1 < len(lines):
+        line = f"{line} {lines[number + 1].strip()}"[:LINE_MAX]
+    return bool(INTRODUCED.search(line)) and _is_followed(lines, number)
+
+
+def _is_followed(lines: list[str], number: int) -> bool:
+    """Return whether a quote comes next: marked lines, or all the rest, if there is enough of it."""
+    rest = [line for line in lines[number + 1 :] if line.strip()]
+    return bool(rest) and (any(_is_quoted(line) for line in rest[:3]) or len(rest) > 5)
+
+
+def _is_marked(lines: list[str], begin: int) -> bool:
+    return any(_is_quoted(line) for line in lines[begin : begin + 5])
+
+
+def _end_of_marks(lines: list[str], begin: int) -> int:
+    """Return the number of the first line behind the marked ones that has words of its own."""
+    first = next(number for number in range(begin, len(lines)) if _is_quoted(lines[number]))
+    return next(
+        (number for number in range(first, len(lines)) if lines[number].strip() and not _is_quoted(lines[number])),
+        len(lines),
+    )
+
+
+def _without_last_quote(lines: list[str]) -> tuple[str, str]:
+    """Take off the marked lines at the end, if nothing introduces them."""
+    end = len(lines)
+    while end and (not lines[end - 1].strip() or _is_quoted(lines[end - 1])):
+        end -= 1
+    quoted = lines[end:]
+    if not _says_something(lines[:end]) or not any(_is_quoted(line) for line in quoted):
+        return _joined(lines), ""
+    return _joined(lines[:end]), _joined(quoted)
+
+
+def _is_quoted(line: str) -> bool:
+    return line.lstrip().startswith(">")
+
+
+def _says_something(lines: list[str]) -> bool:
+    return any(line.strip() and not _is_quoted(line) for line in lines)
+
+
+def _joined(lines: list[str]) -> str:
+    return "\n".join(lines).strip("\n").rstrip()
+
+
+SILENT = frozenset({"head", "style", "script", "title", "template", "noscript", "svg", "math", "object", "iframe"})
+APART = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "ul", "ol", "table"})
+BLOCKS = APART | {"div", "li", "tr"}
+DEPTH_MAX = 5  # of quotes that are told apart
+LINK_MAX = 500  # characters of a link
+
+
+def text_from(markup: str) -> str:
+    """Return what a person reads of HTML that anybody may have written."""
+    walker = _Walker()
+    walker.feed(markup)
+    walker.close()
+    return walker.text()
+
+
+class _Walker(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.lines: list[str] = []
+        self.run: list[str] = []
+        self.silent = ""  # the element that is left out; what stands in it is not counted, only its own kind
+        self.nested = self.quotes = self.pre = 0
+        self.link: tuple[str, int] | None = None  # the address, and where its words begin in the run
+
+    def text(self) -> str:
+        self._end_line()
+        return "\n".join(self.lines).strip("\n")
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self.silent:
+            self.nested += tag == self.silent
+        elif tag in SILENT:
+            self.silent, self.nested = tag, 1
+        elif tag == "br":
+            self._end_line(keep_empty=True)
+        elif tag == "a":
+            self.link = ((dict(attrs).get("href") or "").strip()[:LINK_MAX], len(self.run))
+        elif tag in BLOCKS:
+            self._begin_block(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "br" and not self.silent:
+            self._end_line(keep_empty=True)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.silent:
+            self.nested -= tag == self.silent
+            self.silent = self.silent if self.nested else ""
+        elif tag == "a":
+            self._end_link()
+        elif tag in BLOCKS:
+            self._end_block(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.silent:
+            return
+        if not self.pre:
+            self.run.append(data)
+            return
+        for number, line in enumerate(data.split("\n")):
+            if number:
+                self._end_line(keep_empty=True)
+            self.run.append(line)
+
+    def _begin_block(self, tag: str) -> None:
+        self._end_line()
+        if tag in APART:
+            self._leave_space()
+        self.quotes += tag == "blockquote"
+        self.pre += tag == "pre"
+        if tag == "li":
+            self.run.append("• ")
+
+    def _end_block(self, tag: str) -> None:
+        self._end_line()
+        self.quotes = max(0, self.quotes - (tag == "blockquote"))
+        self.pre = max(0, self.pre - (tag == "pre"))
+        if tag in APART:
+            self._leave_space()
+
+    def _end_link(self) -> None:
+        if self.link is None:
+            return
+        (address, begins), self.link = self.link, None
+        words = "".join(self.run[begins:]).strip()
+        is_shown = address.removeprefix("mailto:").rstrip("/") in words or words in address.rstrip("/")
+        if address.startswith(("http://", "https://", "mailto:")) and not (words and is_shown):
+            self.run.append(f" <{address}>")
+
+    def _end_line(self, *, keep_empty: bool = False) -> None:
+        words = "".join(self.run)
+        words = words.rstrip() if self.pre else " ".join(words.split())
+        self.run.clear()
+        if self.link:
+            self.link = (self.link[0], 0)
+        if words or keep_empty:
+            self.lines.append("> " * min(self.quotes, DEPTH_MAX) + words)
+
+    def _leave_space(self) -> None:
+        if self.lines and self.lines[-1].strip("> "):
+            self.lines.append("> " * min(self.quotes, DEPTH_MAX))
+
 
 PARTS_MAX = 300  # of a mail that are looked at
 FILES_MAX = 40  # that are named
@@ -27,7 +225,7 @@ def letter(body: bytes, key: str) -> Letter:
     """Return what a mail says. body: all of it, however long, and whoever wrote it."""
     mail = message.parse(body, at_most=None)
     leaves = list(_leaves(mail))
-    written, quoted = history.apart(_text(leaves))
+    written, quoted = apart(_text(leaves))
     name, address = parseaddr(message.field(mail, "From"))
     files = [_file(number, part) for number, part in enumerate(leaves) if _is_file(part)]
     references = [*message.field(mail, "References").split(), *message.field(mail, "In-Reply-To").split()]
@@ -119,7 +317,7 @@ def _text(leaves: list[Message]) -> str:
     plain = [_decoded(part) for part in said if message.kind_of(part) != "text/html"]
     text = "\n".join(plain)
     if not text.strip():
-        text = "\n".join(markup.text_from(_decoded(part)) for part in said if message.kind_of(part) == "text/html")
+        text = "\n".join(text_from(_decoded(part)) for part in said if message.kind_of(part) == "text/html")
     return "\n".join(line.rstrip() for line in text.translate(TRICKS).split("\n"))[: message.TEXT_MAX]
 
 

@@ -3,18 +3,20 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from email.message import Message
+from email.utils import parseaddr
 from typing import Any
 
-from newsletter.delivery.events import providers
+from newsletter.delivery.events import webhooks
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Unreadable, Verdict, What
-from newsletter.delivery.events.reading import by_provider
+from newsletter.delivery.events.reading import message, verdicts
 from newsletter.delivery.models.events import Arrival, Event
 from newsletter.mail.mailers import mailer_errors
 
 LENGTH_MAX = 500  # characters of a field
 OUR_MESSAGE_ID = re.compile(r"issue\.\d{1,18}\.\d{1,9}\.[0-9a-f]{16}@", re.IGNORECASE)
-ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 # Anymail's "subscribed" and "inbound" mean nothing here.
 KIND_OF = {one.value: one for one in Kind} | {"queued": Kind.SENT}
 # That a letter was opened, or a link followed, proves that it arrived. Nothing else of it is kept, neither how often
@@ -33,7 +35,7 @@ def read(arrival: Arrival) -> Reading:
 def read_request(provider: str, body: bytes, kept: Mapping[str, Any], received_at: datetime) -> Reading:
     """Return the facts in a request. kept: what providers.kept_headers gave. Raises Unreadable."""
     events, broken = _events(provider, body, kept)
-    facts = [_fact(provider, event, received_at) for event in events]
+    facts = [_fact(event, received_at) for event in events]
     unknown = [_own_name(event) for event, fact in zip(events, facts, strict=True) if fact.kind == Kind.UNKNOWN]
     notes = [f"unknown: {', '.join(sorted(set(unknown)))}"] if unknown else []
     notes += [f"{broken} of its events cannot be read"] if broken else []
@@ -45,13 +47,13 @@ def read_request(provider: str, body: bytes, kept: Mapping[str, Any], received_a
 def _events(provider: str, body: bytes, kept: Mapping[str, Any]) -> tuple[list[Any], int]:
     """Return the events of a request, and how many of its entries cannot be read: one does not spoil the others."""
     try:
-        return providers.events_in(provider, body, kept), 0
+        return webhooks.events_in(provider, body, kept), 0
     except mailer_errors(LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
         why = f"{type(error).__name__}: {error}"
     events, broken = list[Any](), 0
-    for piece in providers.pieces_of(body):
+    for piece in webhooks.pieces_of(body):
         try:
-            events += providers.events_in(provider, piece, kept)
+            events += webhooks.events_in(provider, piece, kept)
         except mailer_errors(LookupError, TypeError, ValueError, AttributeError, AssertionError):
             broken += 1
     if not events:
@@ -59,7 +61,7 @@ def _events(provider: str, body: bytes, kept: Mapping[str, Any]) -> tuple[list[A
     return events, broken
 
 
-def _fact(provider: str, event: Any, received_at: datetime) -> Fact:
+def _fact(event: Any, received_at: datetime) -> Fact:
     raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
     # A request that is sent again is signed anew, and is the same.
     written = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
@@ -69,13 +71,13 @@ def _fact(provider: str, event: Any, received_at: datetime) -> Fact:
         return Fact(Kind.DELIVERED, _day_of(at), "", names, is_vouched=True)
     said = [_text(event.mta_response), _text(event.description)]
     kind = KIND_OF.get(str(event.event_type), Kind.UNKNOWN)
-    verdict = _verdict(provider, kind, event, raw, said)
+    verdict = _verdict(kind, event, raw, said)
     if kind == Kind.REJECTED and event.reject_reason == "unsubscribed":
         kind = Kind.UNSUBSCRIBED
     return Fact(
         kind,
         at,
-        providers.hash_of([written, str(event.event_type), names.recipient]),
+        webhooks.hash_of([written, str(event.event_type), names.recipient]),
         names,
         verdict=verdict,
         words=" ".join((next(filter(None, said), "") or _text(event.reject_reason)).split())[:LENGTH_MAX],
@@ -83,12 +85,11 @@ def _fact(provider: str, event: Any, received_at: datetime) -> Fact:
     )
 
 
-def _verdict(
-    provider: str, kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]
-) -> Event.Verdict | None:
+def _verdict(kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]) -> Event.Verdict | None:
     if kind == Kind.BOUNCED:
         status = str(raw.get("status", ""))
-        return by_provider.verdict(provider, raw, said, status if ENHANCED.fullmatch(status) else "")
+        status = status if verdicts.ENHANCED.fullmatch(status) else ""
+        return verdicts.of_provider(raw, event.reject_reason, said, status)
     return Verdict.HARD if kind == Kind.REJECTED and event.reject_reason in LISTED else None
 
 
@@ -121,3 +122,57 @@ def _own_name(event: Any) -> str:
     raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
     named = (raw.get(name) for name in ("event", "type", "Type", "eventType", "notificationType", "RecordType"))
     return _text(next(filter(None, named), ""))[:60] or str(event.event_type)
+
+
+BY = "sns.amazonaws.com"
+LISTED_MAX = 100  # entries of each list: mail.headers has the most
+KINDS = ("notificationType", "eventType")
+
+
+def read_notice(mail: Message, text: str, at: datetime) -> Reading | None:
+    """Return the facts in a notification; None for a mail that is none."""
+    said = _notification(mail, text)
+    if said is None:
+        return None
+    envelope = {"Type": "Notification", "Message": json.dumps(said), "MessageId": "", "Timestamp": at.isoformat()}
+    try:
+        found = read_request(webhooks.AMAZON, json.dumps(envelope).encode(), {}, at)
+    except Unreadable:
+        return None
+    tokens = message.tokens_to([_source(said)])
+    named = ((one, replace(one.names, tokens=(*one.names.tokens, *tokens))) for one in found.facts)
+    facts = tuple(replace(one, is_vouched=False, names=names) for one, names in named)
+    return Reading(_what({fact.kind for fact in facts}), facts, note="Amazon SES, by mail")
+
+
+def _notification(mail: Message, text: str) -> Mapping[str, Any] | None:
+    sender = parseaddr(message.field(mail, "From"))[1].lower()
+    if sender.rpartition("@")[2] != BY or not text.lstrip().startswith("{"):
+        return None
+    try:
+        said, _end = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict) or not any(isinstance(said.get(one), str) for one in KINDS):
+        return None
+    return {name: _with_few(value) for name, value in said.items()}
+
+
+def _with_few(value: Any) -> Any:
+    """Return a part of a notification with no more recipients than a mail has: each is written out with all of it."""
+    if not isinstance(value, dict):
+        return value
+    return {name: one[:LISTED_MAX] if isinstance(one, list) else one for name, one in value.items()}
+
+
+def _source(said: Mapping[str, Any]) -> str:
+    """Return whom the copy was sent from: its return path, which has a token of ours."""
+    mail = said.get("mail")
+    source = mail.get("source") if isinstance(mail, Mapping) else ""
+    return source if isinstance(source, str) else ""
+
+
+def _what(kinds: set[Event.Kind]) -> Arrival.What:
+    if Kind.COMPLAINED in kinds:
+        return What.COMPLAINT
+    return What.BOUNCE if Kind.BOUNCED in kinds else What.NOTICE

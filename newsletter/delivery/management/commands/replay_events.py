@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from newsletter.delivery.events import providers
+from newsletter.delivery.events import webhooks
 from newsletter.delivery.models import Arrival
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument(
             "--provider",
-            choices=sorted(providers.VIEWS),
+            choices=sorted(webhooks.VIEWS),
             help='whose events these are; without it each line is {"provider": …, "body": …}',
         )
 
@@ -55,7 +55,7 @@ def _request(line: str, provider: str | None) -> tuple[str, str, dict[str, str]]
     data = json.loads(line)
     if provider:
         return provider, line.strip(), {}
-    if not isinstance(data, dict) or data.get("provider") not in providers.VIEWS:
+    if not isinstance(data, dict) or data.get("provider") not in webhooks.VIEWS:
         raise ValueError("it names no provider that is known; give one with --provider")
     body = data.get("body")
     kept = {name: str(data["headers"][name]) for name in _named(data.get("headers"))}
@@ -64,5 +64,5 @@ def _request(line: str, provider: str | None) -> tuple[str, str, dict[str, str]]
 
 def _named(headers: Any) -> Iterator[str]:
     """Yield which headers of a stored request are needed to read it."""
-    known = {"content-type", *providers.KEPT_HEADERS}
+    known = {"content-type", *webhooks.KEPT_HEADERS}
     return (name for name in headers if name in known) if isinstance(headers, dict) else iter(())

@@ -12,7 +12,7 @@ from django.utils import timezone
 from newsletter.delivery import tasks
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.obstacles import PlanningError
+from newsletter.delivery.planning.approving import PlanningError
 from newsletter.issues.models import Issue
 from newsletter.publication.changes import Via, acting
 from newsletter.publication.models import Publication

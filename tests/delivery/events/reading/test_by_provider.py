@@ -94,7 +94,6 @@ BOUNCES = [  # what a provider sends, and what it means by it
     ("mailersend", mailersend("soft_bounced", "Unknown reason"), "soft"),
     ("resend", resend("…", type="Permanent", subType="General"), "hard"),
     ("resend", resend("…", type="Transient", subType="MailboxFull"), "soft"),
-    ("resend", resend("The recipient's email provider sent a hard bounce message, but …"), "hard"),
     ("resend", resend("a bounce message because the recipient's inbox was full."), "soft"),
     ("mandrill", mandrill("hard_bounce", "smtp;550 5.1.1 unknown user"), "hard"),
     ("mandrill", mandrill("soft_bounce", "smtp;552 5.2.2 Over Quota"), "soft"),

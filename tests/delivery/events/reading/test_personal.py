@@ -5,7 +5,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from newsletter.delivery.events.reading import markup, personal
+from newsletter.delivery.events.reading import personal
 from newsletter.delivery.events.reading.mail import read_mail
 from newsletter.delivery.models import Arrival
 from tests.delivery.conftest import NOW
@@ -105,7 +105,7 @@ def test_where_the_plain_text_is_empty_the_other_is_read():
     "unit", ["<div>", "<blockquote>", "<a href=x>", "<script>", "<!--", "</p>", "<br>", "&lt;", "<p "]
 )
 def test_html_that_never_ends_is_read_in_time(unit):
-    assert isinstance(markup.text_from(unit * (65_536 // len(unit))), str)
+    assert isinstance(personal.text_from(unit * (65_536 // len(unit))), str)
 
 
 # --- What is quoted ---

@@ -11,7 +11,10 @@ ends in, the rest of the piece is at hand. Lines may be shorter than 76 characte
 import re
 from binascii import b2a_base64
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import NamedTuple
+
+from newsletter.mail.signatures import Key, Signer, relaxed_field, relaxed_value, signatures, signed_fields
 
 SLOT = re.compile(b"\x02([a-z_]+)\x03")
 LINE = 57  # bytes that make a line of 76 characters
@@ -124,3 +127,56 @@ class Template:
         self.text.render(out, values)
         self.html.render(out, escaped)
         out.append(self.end)
+
+
+type Values = Mapping[str, bytes]
+
+
+class SignedTemplate:
+    """A template whose messages are signed by `by` for `domain`: see `signatures`."""
+
+    def __init__(self, template: Template, domain: str, by: tuple[Key, ...]) -> None:
+        self.template, self.domain, self.by = template, domain, by
+        self.signer = Signer(domain, by)
+        self.hashed = sha256(template.text.beginning)
+        self.fields = _RelaxedFields(template.headers)
+
+    def render(self, values: Values, escaped: Values, at: int) -> bytes:
+        """Return what `Template.render` does, behind its signatures. at: when it is signed, in seconds since 1970."""
+        head: list[bytes] = []
+        body: list[bytes] = []
+        self.template.head.render(head, values)
+        self.template.render_body(body, values, escaped)
+        beginning, *others = body
+        rest = b"".join(others)
+        hashed = self.hashed.copy()
+        hashed.update(rest)
+        signed = self.signer.fields(self.fields.render(values), hashed.digest(), at)
+        return b"".join([signed, *head, beginning, rest])
+
+    def is_right(self, values: Values, escaped: Values) -> bool:
+        """Return whether a reader's signatures are those that are computed from the whole of the message."""
+        message = self.template.render(values, escaped)
+        return self.render(values, escaped, 0) == signatures(message, self.domain, self.by, 0) + message
+
+
+class _RelaxedFields:
+    """The fields that are signed, in relaxed form. Values with slots get it for each reader, everything else once."""
+
+    def __init__(self, headers: bytes) -> None:
+        self.pieces: list[tuple[bytes, Plain]] = []  # what comes before a value with slots, and that value
+        self.end = b""
+        for line in signed_fields(headers):
+            name, _colon, value = line.partition(b":")
+            if SLOT.search(value):
+                self.pieces.append((self.end + relaxed_field(name).removesuffix(CRLF), Plain(value)))
+                self.end = CRLF
+            else:
+                self.end += relaxed_field(line)
+
+    def render(self, values: Values) -> bytes:
+        out: list[bytes] = []
+        for before, value in self.pieces:
+            out += (before, relaxed_value(value.filled(values)))
+        out.append(self.end)
+        return b"".join(out)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery.free_slots import free_slots
+from newsletter.delivery.days import free_slots
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
