@@ -27,9 +27,6 @@ def discreet(context: RequestContext, text: str) -> str:
     return text if context["user"].has_perm("subscribers.see_readers") else without_addresses(str(text))
 
 
-register = template.Library()
-
-
 @register.filter
 def told(logged: Any) -> str:
     """Return what a row of Django's log says was changed, in the reader's language.
@@ -60,16 +57,10 @@ def _names(logged: Any) -> dict[str, str]:
     return dict(zip(stored, (capfirst(str(label)) for label in labels), strict=True))
 
 
-register = template.Library()
-
-
 @register.simple_tag(takes_context=True)
 def issue_for(context: RequestContext, post: Post) -> Place | None:
     """Return where the post could go, for whoever looks at the page."""
     return place_for(post, context["user"])
-
-
-register = template.Library()
 
 
 @register.simple_tag
@@ -105,9 +96,6 @@ def page_link(changelist: Any, steps: int) -> str:
 
 def _number(value: int) -> str:
     return number_format(value, use_l10n=True, force_grouping=True)
-
-
-register = template.Library()
 
 
 @register.simple_tag
