@@ -162,9 +162,9 @@ def test_a_page_of_a_hundred_takes_as_many_queries_as_one_of_two(editor, django_
         WorkingCopy.objects.create(post=post, title="x", body=f"y{n}", tag_names="c", updated_at=timezone.now())
     editor.get("/posts?limit=100&fields=title,html")
 
-    with django_assert_num_queries(6):  # token, rights, posts, tags, copies, covers
+    with django_assert_num_queries(7):  # token, rights of the user and of groups, posts, tags, copies, covers
         few = editor.get("/posts?limit=2&fields=title,html,tags")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         many = editor.get("/posts?limit=100&fields=title,html,tags")
 
     assert (len(few.json()["items"]), len(many.json()["items"])) == (2, 100)

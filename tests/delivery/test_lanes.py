@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
-from redis import Redis
 
 from newsletter.delivery import lanes, tasks
 from newsletter.delivery.ledger import claims, recovery
@@ -14,7 +13,6 @@ from newsletter.delivery.models import Batch, Mailing, Pace
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.planning.approving import approve
 from newsletter.delivery.wakeups import wake_lanes, waker
-from newsletter.mail.mailers import Limits
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.waiting import wait_until
@@ -39,18 +37,6 @@ def begin(issue):
     mailing = approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
     assert beginning.plan(mailing, timezone.now())
     return mailing
-
-
-def test_a_lane_keeps_the_limits_of_its_mailer_in_redis(begun, bulk_smtp, settings, redis_url):
-    settings.REDIS_URL, settings.SEND_RATE = redis_url, 100
-    settings.MAILERS["bulk"]["LIMITS"] = Limits(domains={"example.org": 50})
-
-    lanes.run(0)
-
-    with Redis.from_url(redis_url, decode_responses=True) as client:
-        lines = {key.removeprefix("newsletter:pace:") for key in client.keys("newsletter:pace:*")}
-    assert lines == {"all", "provider:bulk", "domain:bulk:example.org"}
-    assert bulk_smtp.copies() == {"a@example.org": 1}
 
 
 def test_a_lane_counts_the_mails_of_a_new_sender_address(begun, bulk_smtp):

@@ -50,7 +50,7 @@ def pages(db) -> list[str]:
     """The addresses of what an author meets of the stock admin, with a row on each, and of the settings."""
     now = timezone.now()
     make_publication(name="Gipi", author="Gipi", language="zh-hant")
-    post, issue = make_post("標題", tags=("標籤",)), make_issue(make_post("甲"), subject="主旨")
+    post, issue = make_post("標題", tags=("ai",)), make_issue(make_post("甲"), subject="主旨")
     mailing = approving.approve(issue, send_at=now + timedelta(days=2), now=now, hold=timedelta())
     gone = Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
     rows = {

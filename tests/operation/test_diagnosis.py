@@ -131,7 +131,7 @@ def test_pending_migrations_silence_questions_that_need_them():
 
 
 def test_a_queue_without_a_folder_is_an_error(settings):
-    settings.QUEUE_DIR.rmdir()
+    settings.QUEUE_DIR = settings.QUEUE_DIR / "not" / "there"
 
     assert ids(serving.queue(timezone.now())) == ["queue.unreachable"]
 

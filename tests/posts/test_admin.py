@@ -178,7 +178,7 @@ def test_the_second_of_two_tabs_overwrites_nothing(author):
 
     [message] = errors_of(response)["__all__"]
     assert message.startswith("This post was saved at ")
-    assert message.endswith("copy what you typed, open the post again and put it in.")
+    assert message.endswith("what you typed is kept as a version.")
     assert "second tab" in response.content.decode()
     assert Post.objects.get().body == "first tab"
 

@@ -106,7 +106,8 @@ def test_a_text_that_was_saved_elsewhere_meanwhile_is_never_overwritten(author):
 
     post.refresh_from_db()
     assert (response.status_code, response.json()["outcome"]) == (409, "elsewhere")
-    assert response.json()["at"] == post.updated_at.isoformat()
+    kept = post.revisions.exclude(refused_page="").get()
+    assert (kept.body, response.json()["both"].endswith(f"/versions/{kept.pk}/?with=now")) == ("這裡的", True)
     assert post.body == "別處的"
 
 

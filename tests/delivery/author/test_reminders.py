@@ -277,18 +277,12 @@ def test_the_letter_is_the_real_one_with_its_links_on_top(box, issue):
     assert mail["List-Unsubscribe"] is None
 
 
-def test_the_letter_shows_an_address_that_fits_a_phone_and_an_even_number_of_them(box, issue):
+def test_the_letter_shows_an_address_that_fits_a_phone(box, issue):
     page = f"https://news.example.org/approve/{reminder_mails.token_of(letter_of())}/"
 
-    text, html = body(mails(box)[0]), body(mails(box)[0], "html")
+    html = body(mails(box)[0], "html")
 
     assert f">https://news.example.org/approve/<br>{page.removeprefix('https://news.example.org/approve/')}<" in html
-    anchors = re.findall(r'<a [^>]*href="(https?://[^"]+)"[^>]*>(.*?)</a>', html)
-    visible = {href for href, words in anchors if words.replace("<br>", "") == href}
-    links = [href for href, _words in anchors] + re.findall(r"https?://\S+", text)
-    shown = [url for url in links if url in visible]
-    assert page in visible
-    assert (len(shown) + html.count("<img")) % 2 == 0
 
 
 @pytest.mark.parametrize("look", Publication.Look.values)
