@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 import idna
+from disposable_email_domains import blocklist
 from django.utils.translation import gettext as _
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
@@ -251,7 +252,5 @@ def _common(one: str, other: str) -> int:
 def is_throwaway(email: str) -> bool:
     """Return whether an address is at a domain of the list, or below one."""
     # 8,000 domains are 1.5 MB of each process that loads them: whoever takes no sign-up does without.
-    from disposable_email_domains import blocklist  # noqa: PLC0415 - as above
-
     labels = email.rpartition("@")[2].lower().split(".")
     return any(".".join(labels[first:]) in blocklist for first in range(len(labels) - 1))

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from newsletter.delivery.apart import apart
 from newsletter.delivery.author import alerts, result_letters
-from newsletter.delivery.events import suppressing, thinning
+from newsletter.delivery.events import applying, mailbox, suppressing, thinning
 from newsletter.delivery.ledger import breakdown, keeping, recovery, restored
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing, Reply
@@ -72,8 +72,6 @@ def apply_events() -> None:
         return
     now = timezone.now()
     if Arrival.objects.waiting().exists():
-        from newsletter.delivery.events import applying  # noqa: PLC0415 - 1 MB, with what reads mails of others
-
         is_sending = Mailing.objects.filter(state=Mailing.State.SENDING).exists()
         applying.apply_some(now, APPLYING_BESIDE_SECONDS if is_sending else APPLYING_SECONDS)
     Arrival.objects.forget(now - KEPT_FOR)
@@ -91,8 +89,6 @@ def read_mailbox() -> None:
     """Store what has arrived in the mailbox; while it is away, the doctor says so."""
     if not settings.MAILBOX_URL:
         return
-    from newsletter.delivery.events import mailbox  # noqa: PLC0415 - it loads the client of IMAP
-
     try:
         mailbox.fetch(timezone.now())
     except mailbox.MailboxAway as problem:

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from redis import Redis, RedisError
 
 from newsletter.delivery.models import Arrival, Batch, Breakdown, Delivery, Mailing
 from newsletter.mail.mailers import provider_name
@@ -196,8 +197,6 @@ def queue(now: datetime) -> Iterator[Metric]:
 
 
 def _redis_length() -> int | None:
-    from redis import Redis, RedisError  # noqa: PLC0415 - see publication.limits
-
     try:
         with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1) as client:
             return int(client.llen("celery"))

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
+from redis import Redis, RedisError
 
 from newsletter.operation import liveness, preparing, replaced
 from newsletter.operation.findings import ERROR, Finding
@@ -110,8 +111,6 @@ def queue_answer(*, writes: bool = False) -> str:
     if not settings.REDIS_URL:
         folder = settings.QUEUE_DIR if settings.QUEUE_DIR.exists() else settings.QUEUE_DIR.parent  # made at first use
         return "" if os.access(folder, os.W_OK | os.X_OK) else "no folder"
-    from redis import Redis, RedisError  # noqa: PLC0415 - see publication.limits
-
     limits = {"socket_connect_timeout": QUEUE_SECONDS, "socket_timeout": QUEUE_SECONDS}
     try:
         with Redis.from_url(settings.REDIS_URL, **limits) as client:

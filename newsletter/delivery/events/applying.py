@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from newsletter.delivery.events import replying, rules, webhooks
+from newsletter.delivery.events import replying, rules, sns, webhooks
 from newsletter.delivery.events.facts import Fact, Kind, NotYet, Reading, Unreadable, What
 from newsletter.delivery.events.finding import FORGED, NOBODY, REPORTED_WITHIN, TOO_LATE, Finder, Found, leaver
 from newsletter.delivery.events.reading import mail, requests
@@ -31,8 +31,6 @@ AWAY = (InterfaceError, OperationalError)  # the database: everything waits
 
 
 def _of_amazon(arrival: Arrival) -> Reading:
-    from newsletter.delivery.events import sns  # noqa: PLC0415 - it loads cryptography, which few installations need
-
     return sns.read(arrival)
 
 

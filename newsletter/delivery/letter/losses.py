@@ -20,6 +20,7 @@ from newsletter.mail.salutations import unslotted, without_names
 from newsletter.posts.feeds import entry_of
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Post
+from newsletter.posts.proofreading.masking import merge_fields
 from newsletter.posts.syndication import atom_entry
 from newsletter.posts.text.comparison import SHOWN_MAX, characters_of, unshown, words_of
 from newsletter.publication.models import Publication
@@ -72,8 +73,6 @@ class Text:
             yield Loss(self.title, line, missing, tuple(forms))
 
     def unfilled(self) -> Iterator[Unfilled]:
-        from newsletter.posts.proofreading.masking import merge_fields  # noqa: PLC0415 - it loads the renderer of Markdown
-
         return (Unfilled(self.title, line, found) for line, found in merge_fields(self.typed))
 
     def _missing(self, words: str) -> list[tuple[int, str]]:

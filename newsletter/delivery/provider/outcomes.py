@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from anymail import exceptions as anymail
+
 from newsletter.mail.replies import Verdict, verdict
 
 if TYPE_CHECKING:
@@ -89,8 +91,6 @@ AMAZON_REFUSES = {
 
 def mailer_answer(error: Exception) -> Outcome:
     """Sort what a mailer raised. Raises ProviderAway or ProviderRefuses for what was not taken."""
-    from anymail import exceptions as anymail  # noqa: PLC0415 - as mailer_errors does
-
     match error:
         case anymail.AnymailRecipientsRefused() | anymail.AnymailInvalidAddress() | anymail.AnymailSerializationError():
             return Outcome(Answer.FAILED, one_line(error))

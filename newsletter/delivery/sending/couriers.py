@@ -24,6 +24,7 @@ from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Out
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import Load, Switchboard
 from newsletter.delivery.provider.transports import DjangoTransport, smtp_backend
+from newsletter.delivery.sending.api_courier import FIRST_CALLS, MOST_CALLS, ApiCourier, hindrance
 from newsletter.mail import headers
 from newsletter.mail.mailers import Limits
 
@@ -85,8 +86,6 @@ def courier_for(alias: str, mailing: Mailing, learnt: Learnt | None = None) -> C
     if isinstance(backend, SmtpBackend):
         load = load_of(alias)
         return SmtpCourier(alias, mailing, load, known.setdefault(key, load.connections()))
-    from newsletter.delivery.sending.api_courier import ApiCourier, hindrance  # noqa: PLC0415 - it loads Anymail, as mailer_errors does
-
     if reason := hindrance(backend, mailing):
         log.info("mailing %s goes message by message: %s", mailing.pk, reason)
         return DjangoCourier(alias, mailing)
@@ -103,8 +102,6 @@ def load_of(alias: str) -> Load:
 
 def calls_of(alias: str) -> Load:
     """Return how many calls of a mailer's e-mail API may be under way at once; with a rate, as many as it needs."""
-    from newsletter.delivery.sending.api_courier import FIRST_CALLS, MOST_CALLS  # noqa: PLC0415 - as above
-
     limits, rate = _limits(alias)
     return Load(limits.lines or MOST_CALLS, rate=rate, first=None if limits.lines or rate else FIRST_CALLS)
 

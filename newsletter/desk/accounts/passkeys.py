@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.internal import auth
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -71,8 +72,6 @@ def authenticate(user: User | None, answer: Any) -> Authenticator:
 
 
 def _webauthn() -> Any:
-    from allauth.mfa.webauthn.internal import auth  # noqa: PLC0415  # fido2 is 12 MB, and most processes see no passkey
-
     return auth
 
 

@@ -10,6 +10,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.stages import LoginStage
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.usersessions.models import UserSession
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
@@ -71,8 +72,6 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no 
 
     def decrypt(self, encrypted_text: str) -> str:
         """Return the secret. Raise ValidationError when it was encrypted under a SECRET_KEY that is gone."""
-        from cryptography.fernet import InvalidToken  # noqa: PLC0415  # 4 MB that most processes never need
-
         try:
             return _cipher().decrypt(encrypted_text.encode()).decode()
         except InvalidToken:
@@ -91,8 +90,6 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no 
 
 def _cipher() -> "MultiFernet":
     """Return what encrypts under SECRET_KEY, and decrypts under it or a former one."""
-    from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415  # 4 MB that most processes never need
-
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     keys = (sha256(f"newsletter.desk.second_factor.{secret}".encode()).digest() for secret in secrets)
     return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])

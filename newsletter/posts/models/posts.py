@@ -21,6 +21,8 @@ from newsletter.mail import tokens
 from newsletter.mail.characters import nfc, without_hidden
 from newsletter.posts.models.images import Image
 from newsletter.posts.models.renderings import Rendering
+from newsletter.posts.proofreading import check
+from newsletter.posts.proofreading.check import HINTS
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
@@ -300,8 +302,6 @@ class Post(models.Model):
 
     def findings(self, publication: Publication) -> "list[Finding]":
         """Return what the format check says about the text by the rules of its publication; some milliseconds."""
-        from newsletter.posts.proofreading import check  # noqa: PLC0415 - it loads the renderer of Markdown
-
         return check.findings(
             self.body,
             terms=check.house_terms(publication.name, publication.terms),
@@ -311,8 +311,6 @@ class Post(models.Model):
 
     def objections(self, publication: Publication) -> int:
         """Return in how many places the format check objects to the text; a hint is no objection."""
-        from newsletter.posts.proofreading.check import HINTS  # noqa: PLC0415 - as above
-
         return sum(one.rule not in HINTS for one in self.findings(publication))
 
     def is_published(self, now: datetime) -> bool:

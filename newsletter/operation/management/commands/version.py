@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tomllib
 from argparse import ArgumentParser
+from sqlite3 import sqlite_version
 from typing import Any
 
 import django
@@ -57,8 +58,6 @@ def _commit() -> str:
 
 def _database() -> str:
     if connection.vendor == "sqlite":
-        from sqlite3 import sqlite_version  # noqa: PLC0415 - of the engine that is in use
-
         return f"SQLite {sqlite_version}"
     try:
         connection.ensure_connection()
