@@ -1,7 +1,6 @@
 #!/usr/bin/env python
 """Run a management command of the newsletter."""
 
-import gc
 import os
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -46,19 +45,6 @@ def ask_for_health() -> int:
     return int(healthy.report(Path(os.environ.get("DATA_DIR") or BASE_DIR / "data")))
 
 
-def load_django() -> None:
-    """Load it and look for no garbage among what stays: that takes 50 ms, a tenth of the whole.
-
-    Not for `up`: what is thrown away late leaves holes, into which each of its copies would write, 3 MB in all.
-    """
-    import django  # noqa: PLC0415 - who asks for health needs none
-
-    gc.disable()
-    django.setup()
-    gc.freeze()
-    gc.enable()
-
-
 def spare_the_disk() -> None:
     """Have a command that only looks find an empty database where SQLite has none yet: to open the file makes it."""
     from django.db import connection  # noqa: PLC0415 - needs Django set up
@@ -77,10 +63,7 @@ def run(words: list[str]) -> None:
     from environs import EnvError  # noqa: PLC0415 - the same
 
     try:
-        if words[:1] == ["up"]:
-            django.setup()
-        else:
-            load_django()
+        django.setup()
         if ONLY_LOOK.intersection(words[:1]):
             spare_the_disk()
         if words[:1] == ["version"]:  # Django would tell its own, whichever app has such a command

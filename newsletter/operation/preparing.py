@@ -70,12 +70,15 @@ def newer(names: Iterable[str]) -> str:
     return max((".".join(key) for key in keys if key[0] in apps and key not in ours), default="")
 
 
+NO_TABLES = "The database has not the tables of this version yet: run manage.py migrate, or start manage.py up."
+
+
 def unready() -> str:
     """Return what is to be done where a command has found other tables than this version has, or ""."""
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        return NO_TABLES
     executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return "The database has not the tables of this version yet: run manage.py migrate, or start manage.py up."
-    return ""
+    return NO_TABLES if executor.migration_plan(executor.loader.graph.leaf_nodes()) else ""
 
 
 def other_encoding() -> str:
