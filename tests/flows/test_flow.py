@@ -68,11 +68,11 @@ def test_an_issue_goes_from_the_authors_keyboard_to_the_inbox_and_its_reader_can
     mail = smtp.wait_for(READER, subject="第一期")
     read(running, mail, reader, address)
 
-    leave_by_one_click(mail, reader)
+    leave_by_the_button(mail, reader)
     assert state_of_the_reader(running) == "unsubscribed"
     come_back(reader)
     assert state_of_the_reader(running) == "active"
-    leave_by_the_button(mail, reader)
+    leave_by_one_click(mail, reader)
     assert state_of_the_reader(running) == "unsubscribed"
 
     assert [copy.message["Subject"] for copy in smtp.to(READER)].count("第一期") == 1
