@@ -30,11 +30,20 @@ def make_publication(**fields: Any) -> Publication:
     return publication
 
 
+def _tag(name: str) -> Tag:
+    """Return the tag of this name; its slug is the name where that can stand in an address."""
+    return (
+        Tag.objects.get_or_create(slug=name, defaults={"name": name})[0]
+        if name.isascii()
+        else Tag.objects.named([name])[0]
+    )
+
+
 def make_post(title: str = "管理槓桿", *, tags: tuple[str, ...] = (), **fields: Any) -> Post:
     """Return a post that was published on 2026-10-01; published_at=None makes a draft."""
     post = Post.objects.create(title=title, **({"body": "第一段。", "published_at": PUBLISHED_AT} | fields))
     if tags:  # a new post has none, and to look for them takes as long as to write the post
-        post.tags.add(*(Tag.objects.get_or_create(slug=slug, defaults={"name": slug})[0] for slug in tags))
+        post.tags.add(*(_tag(name) for name in tags))
     return post
 
 

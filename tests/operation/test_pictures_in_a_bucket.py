@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 from io import BytesIO, StringIO
-from zipfile import ZipFile
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -133,22 +132,6 @@ def test_an_export_is_equal_and_makes_an_equal_site(s3, settings, moved, tmp_pat
     }
 
 
-def test_ghost_gets_the_pictures_of_a_bucket(s3, moved, tmp_path):
-    moved("old", s3.pictures_url)
-    make_publication(author="夏娃", sender_email="eve@example.org")
-    for digest in ("0" * 16, "e" * 16):
-        Image.objects.create(digest=digest, name="a.png", alt="a", width=2, height=1)
-    fill()
-    err = StringIO()
-
-    call_command("export_site", tmp_path / "ghost", "--ghost", stdout=StringIO(), stderr=err)
-
-    with ZipFile(tmp_path / "ghost" / "content.zip") as content:
-        [name] = [one for one in content.namelist() if one.endswith(".png")]
-        assert content.read(name) == b"octets 0"
-    assert f"{'e' * 16}/a.png" in err.getvalue()
-
-
 # --- The doctor ---
 
 
@@ -174,7 +157,7 @@ def test_the_doctor_names_a_bucket_that_is_away_or_refuses(s3, settings):
 # --- Backups ---
 
 
-@pytest.mark.parametrize("words", [["backup", "x.tar"], ["export_site", "x"], ["export_site", "x", "--ghost"]])
+@pytest.mark.parametrize("words", [["backup", "x.tar"], ["export_site", "x"]])
 def test_nothing_is_written_without_the_pictures_and_it_is_said_why(settings, moved, tmp_path, monkeypatch, words):
     monkeypatch.setattr(Bucket, "patience", Patience(connect_seconds=1, read_seconds=1, tries=1))
     moved("old", f"s3://key:secret@127.0.0.1:{free_port()}/pictures?tls=false")
