@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 KEPT_FOR = timedelta(days=30)  # what was applied; mails have addresses in them
 REQUESTS_KEPT_FOR = timedelta(days=2)  # of a provider, once they are understood: a mailing has millions
-READ_WITHIN = timedelta(minutes=5)  # whoever began to read and is not through by then has died
+READ_WITHIN = timedelta(minutes=1)  # whoever began to read and is not through by then has died
 TRIES = 2  # to read one
 FORGOTTEN_AT_ONCE = 2_000
 STORE = """INSERT INTO delivery_arrival (source, key, body, about, received_at, state, what, note)
@@ -40,8 +40,10 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
             skip = connection.features.has_select_for_update_skip_locked
             free = self.waiting().filter(Q(begun_at=None) | _abandoned(now), pk__in=keys)
             mine = list(free.filter(begun__lt=TRIES).select_for_update(skip_locked=skip))
-            self.filter(pk__in=[one.pk for one in mine]).update(begun=F("begun") + 1, begun_at=now)
-        for one in mine:
+            mails = [one for one in mine if one.source == Arrival.MAIL]  # a provider's request ends no worker
+            if mails:
+                self.filter(pk__in=[one.pk for one in mails]).update(begun=F("begun") + 1, begun_at=now)
+        for one in mails:
             one.begun, one.begun_at = one.begun + 1, now
         return mine
 
