@@ -32,6 +32,11 @@ def answered(mailing: Mailing, count: int) -> None:
     mailing.batches.update(sent=count, cursor=count)
 
 
+def count_all(now):
+    while breakdown.count_one(now):
+        pass
+
+
 def opened(desk, server, mailing: Mailing):
     desk.goto(server.url + reverse("admin:mailing", args=[mailing.pk]))
     desk.evaluate("window.isTheSamePage = true")
@@ -105,12 +110,12 @@ def test_the_figures_of_each_domain_move_too(desk, server, sending):
     make_subscriber("reader@gmail.com")
     mailing = approving.approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
     beginning.plan(mailing, timezone.now())
-    breakdown.count_one(timezone.now() + HOUR)
+    count_all(timezone.now() + HOUR)
     opened(desk, server, mailing)
     before = desk.locator("[data-figure=domain-0-sent]").text_content()
 
     answered(mailing, 3)
-    breakdown.count_one(timezone.now() + HOUR + breakdown.EVERY)
+    count_all(timezone.now() + HOUR + breakdown.EVERY)
 
     shows(desk, "[data-figure=domain-0-sent]", "3")
     assert before == "0"
