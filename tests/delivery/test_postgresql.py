@@ -26,7 +26,6 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "delivery/events/test_applying",
         "delivery/events/test_receivers",
         "delivery/ledger/test_keeping",
-        "delivery/test_unpacking",
         "delivery/readers/test_quoting",
     ),
     "doors": (

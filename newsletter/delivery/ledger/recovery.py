@@ -89,7 +89,6 @@ def lock_file(number: int) -> int | None:
 
 
 def flight(number: int) -> Path:
-    """Return the path of the recorder of a slot."""
     path: Path = settings.LOCK_DIR / f"slot-{number}.flight"
     return path
 

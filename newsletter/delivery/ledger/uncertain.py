@@ -210,7 +210,6 @@ def _outdate(mailing_id: int) -> None:
 
 
 def _move_in(batch: Batch, rows: Q, evidence: Evidence) -> int:
-    """Move the `rows` of a locked batch that may move, and count them."""
     mine = Delivery.objects.filter(rows, mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     uncertain = mine.filter(state=UNCERTAIN)
     if evidence.known is Known.AGAIN:
@@ -242,7 +241,6 @@ def _values(evidence: Evidence) -> dict[str, object]:
 
 
 def _queue_again(batch: Batch, uncertain: "QuerySet[Delivery]") -> int:
-    """Queue uncertain rows for the next pass of their batch, which begins at once if the batch is done."""
     queued = uncertain.update(state=QUEUED, **_next_try(batch))
     batch.count(Counter({UNCERTAIN: -queued}))
     if queued:

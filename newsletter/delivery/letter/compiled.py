@@ -137,7 +137,6 @@ def _ascii_domain(mailing: Mailing) -> str:
 
 
 def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
-    """Return what makes the Message-ID of a row."""
     host = _ascii_domain(mailing)
     headers.message_id("issue", mailing.pk, LARGEST, domain=host)  # raises for a domain that no header can hold
     beginning, digest = f"issue.{mailing.pk}.", tokens.digester("message-id")
@@ -228,7 +227,6 @@ def written_mailbox(name: str, address: str) -> bytes:
 
 
 def _common(block: bytes) -> bytes:
-    """Return the header fields that are the same for every reader."""
     fields: list[bytes] = []
     for line in block.split(b"\r\n"):
         if line[:1] in b" \t":

@@ -107,7 +107,6 @@ def digest_of(lost: Sequence[Loss | Unfilled]) -> str:
 
 
 def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], note: str) -> Iterator[Text]:
-    """Yield the author's words around the posts."""
     yield Text(_("Subject"), issue.subject, subject | mail, is_markdown=False)
     yield Text(_("Preheader"), issue.preheader, {_("Mail"): mail[_("Mail")]}, is_markdown=False)
     for title, source in (
@@ -179,7 +178,6 @@ class Weight:
 
     @property
     def share(self) -> int:
-        """Return per cent of what Gmail shows."""
         return self.size * 100 // HTML_BYTES_MAX
 
     def advice(self) -> str:

@@ -252,7 +252,6 @@ def _value(slot: str, values: Mapping[str, str]) -> str:
 
 
 def reader_values(subscriber: Subscriber) -> dict[str, str]:
-    """Return what stands in the slots for one reader."""
     return {
         "email": subscriber.email,
         "name": subscriber.name,

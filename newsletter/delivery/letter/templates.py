@@ -108,7 +108,6 @@ class Template:
         self.end = b"--%s--\r\n" % self.BOUNDARY
 
     def _part(self, subtype: bytes) -> bytes:
-        """Return what stands before one of the two bodies."""
         fields = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: base64' % subtype
         return b"--%s\r\n%s\r\n\r\n" % (self.BOUNDARY, fields)
 

@@ -74,7 +74,6 @@ COUNTER_OF = {
 
 class BatchQuerySet(models.QuerySet["Batch"]):
     def ready(self, now: datetime) -> "BatchQuerySet":
-        """Return the batches that a worker may take now."""
         too_late = now + max(RETRY_AFTER) + CLOCK_SLACK  # written by a clock that was ahead
         may_go = Q(not_before__isnull=True) | Q(not_before__lte=now) | Q(not_before__gt=too_late)
         return self.filter(may_go, state=Batch.State.OPEN)

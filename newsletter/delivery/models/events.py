@@ -100,8 +100,6 @@ class Arrival(models.Model):
         UNPROVEN = "unproven", _("reported by a mail that proves nothing")
 
     class What(models.TextChoices):
-        """What it turned out to be."""
-
         BOUNCE = "bounce", _("returned mail")
         COMPLAINT = "complaint", _("complaint")
         LEAVING = "leaving", _("leaving by mail")

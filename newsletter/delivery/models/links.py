@@ -50,7 +50,6 @@ class Link(models.Model):
 
     @property
     def address(self) -> str:
-        """Return what stands in the letter in place of the link."""
         return settings.SITE_URL + reverse("delivery:follow", args=[self.token])
 
 

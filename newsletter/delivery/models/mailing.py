@@ -146,7 +146,6 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         return self.filter(state__in=Mailing.OPEN_STATES)
 
     def due(self, now: datetime) -> "MailingQuerySet":
-        """Return those whose time has come, earliest first."""
         return self.filter(state=Mailing.State.SCHEDULED, send_at__lte=now).order_by("send_at", "pk")
 
     def seconds_until_next(self, now: datetime) -> float:
@@ -178,8 +177,6 @@ class Mailing(models.Model):
         CANCELLED = "cancelled", _("cancelled")
 
     class Cause(models.TextChoices):
-        """Why a mailing is paused."""
-
         AUTHOR = "author", _("somebody at the desk paused it")
         LATE = "late", _("it was too late to begin by itself")
         PROVIDER = "provider", _("the mail server refuses it")

@@ -92,7 +92,6 @@ class Rehearsal(models.Model):
 
     @property
     def worst(self) -> str:
-        """Return the gravest level among the remarks."""
         found = {remark["level"] for remark in self.remarks}
         return next((level for level in (ERROR, WARNING, INFO) if level in found), OK)
 

@@ -48,8 +48,6 @@ class Reminder(models.Model):
         SKIPPED = "skipped", _("skipped")
 
     class Reason(models.TextChoices):
-        """Why nothing was sent at a slot."""
-
         OFF_RHYTHM = "off_rhythm", _("the rhythm was moved, and this time is no slot any more")
         UNTOLD = "untold", _("the letter to approve could not be mailed to anybody")
         EDITED = "edited", _("the issue was changed after the letter to approve")

@@ -6,9 +6,9 @@ from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, models, transaction
-from django.db.models import Count, Exists, OuterRef, Q, Value
-from django.db.models.functions import Collate, Concat, Left, Upper
+from django.db import models, transaction
+from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -32,23 +32,6 @@ def are_read_here() -> bool:
 
 
 PLACES = ("text", "subject", "sender", "sender_name")  # in which words are looked for
-# In one, for PostgreSQL: a word has no space, so none is found across two of them.
-_SAID = Concat(
-    "text", Value("\n"), "subject", Value("\n"), "sender", Value("\n"), "sender_name", output_field=models.TextField()
-)
-_UPPER = Upper(Collate(_SAID, "C"))
-
-
-def _says(word: str) -> Q:
-    """Return the condition that a word stands in a reply, in either case. Every text is read for it, once.
-
-    SQLite knows cases of ASCII only, and looks for them at no cost. PostgreSQL needs a third where it does the same.
-    """
-    if connection.vendor == "sqlite":
-        return Q.create([(f"{place}__contains", word) for place in PLACES], Q.OR)
-    if word.upper() == word.lower():
-        return Q(said__contains=word)
-    return Q(upper__contains=word.upper()) if word.isascii() else Q(said__icontains=word)
 
 
 class ReplyQuerySet(models.QuerySet["Reply"]):
@@ -73,9 +56,9 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
 
     def saying(self, words: str) -> "ReplyQuerySet":
         """Return those in which all of some words stand, in the text, the subject or the sender."""
-        found = self.alias(said=_SAID, upper=_UPPER)
+        found = self
         for word in words.split()[:5]:
-            found = found.filter(_says(word))
+            found = found.filter(Q.create([(f"{place}__icontains", word) for place in PLACES], Q.OR))
         return found
 
     def thread(self, reply: "Reply") -> "ReplyQuerySet":
@@ -139,12 +122,10 @@ class Reply(models.Model):
 
     @property
     def name(self) -> str:
-        """Return what its writer is called on the desk."""
         of_reader = self.subscriber.name if self.subscriber and self.is_certain else ""
         return of_reader or self.sender_name or self.sender
 
     def tag(self, names: Iterable[str]) -> None:
-        """Let a reply have these tags and no others."""
         wanted = list(dict.fromkeys(filter(None, (one_line(name)[:TAG_MAX] for name in names))))[:TAGS_MAX]
         self.tags.exclude(name__in=wanted).delete()
         known = set(self.tags.values_list("name", flat=True))
@@ -245,7 +226,6 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
         return self.filter(state=Quote.State.ALLOWED)
 
     def opened_by(self, token: str) -> "Quote | None":
-        """Return the quote whose reader was mailed this token."""
         found = self.filter(pk=tokens.number_of(token) or 0).select_related("issue").first()
         return found if found and tokens.opens(token, PURPOSE, found.salt) else None
 
@@ -311,13 +291,11 @@ class Quote(models.Model):
 
     @property
     def is_out(self) -> bool:
-        """Return whether readers have it already."""
         return bool(self.issue and self.issue.sent_at)
 
 
 class FeedbackQuerySet(models.QuerySet["Feedback"]):
     def give(self, reader: Subscriber, issue: Issue, answer: str, now: datetime) -> None:
-        """Keep a reader's answer instead of an earlier one."""
         self.update_or_create(subscriber=reader, issue=issue, defaults={"answer": answer, "given_at": now})
 
     def tally(self) -> list[tuple[Any, int]]:

@@ -19,7 +19,6 @@ from newsletter.delivery.models.mailing import Step
 from newsletter.delivery.planning.approving import audience, copies_are_gone, from_elsewhere, is_deleted, is_unsettled
 from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue
-from newsletter.mail.due import CLOCK_SLACK
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 
@@ -38,22 +37,11 @@ def begin_due(now: datetime) -> list[Mailing]:
     """
     begun = []
     publication = Publication.objects.current()
-    _count_holds_anew(publication, now)
     for mailing in Mailing.objects.due(now).select_related("issue"):
         with apart(f"beginning mailing {mailing.pk}"):
             if not is_unsettled(mailing.issue) and _begin(mailing, publication, now):
                 begun.append(mailing)
     return begun
-
-
-def _count_holds_anew(publication: Publication, now: datetime) -> None:
-    """Let what was approved for “now” while the clock was ahead begin after its hold; a slot stays a slot."""
-    hold, ahead = timedelta(minutes=publication.hold_minutes), now + CLOCK_SLACK
-    scheduled = Mailing.objects.filter(state=Mailing.State.SCHEDULED, approved_at__gt=ahead)
-    for mailing in scheduled.only("send_at", "approved_at"):
-        if mailing.send_at - mailing.approved_at <= hold:
-            same = scheduled.filter(pk=mailing.pk, send_at=mailing.send_at)
-            same.update(approved_at=now, send_at=now + hold)
 
 
 def _begin(mailing: Mailing, publication: Publication, now: datetime) -> bool:

@@ -91,7 +91,6 @@ class Connections:
             self._try(rate, now)
 
     def _fail(self, connections: int, now: float) -> None:
-        """Go back to as many as there were before the trial."""
         self.failures += 1
         self.is_upwards = self._is_doubling or not self.is_upwards
         self._settle(connections, now + self.hold)

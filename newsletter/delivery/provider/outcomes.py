@@ -25,8 +25,6 @@ class Answer(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """What became of one message."""
-
     answer: Answer
     reply: str = ""  # the provider's last words
     provider_id: str = ""
@@ -204,7 +202,6 @@ class Refusals:
         return is_kept
 
     def release(self) -> list[tuple[int, Outcome]]:
-        """Return what is kept, now that it is known to be about the readers."""
         kept, self.kept = self.kept, []
         return kept
 

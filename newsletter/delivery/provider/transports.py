@@ -37,7 +37,6 @@ class Transport(Protocol):
 
 
 def transport_for(alias: str) -> Transport:
-    """Return the transport for a mailer of settings.MAILERS."""
     backend = mailers[alias]
     return SmtpTransport(alias) if isinstance(backend, SmtpBackend) else DjangoTransport(backend)
 

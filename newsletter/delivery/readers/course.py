@@ -84,7 +84,6 @@ def is_over(row: CourseCopy, now: datetime) -> bool:
 
 
 def message(row: CourseCopy) -> Mail:
-    """Build one of the first letters."""
     with translation.override(Publication.objects.current().language):
         before = _("First letters %(position)d: ") % {"position": row.position}
     return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, 0, row.subscriber_id), subject_mark=before)

@@ -80,7 +80,6 @@ def _states(reader: int, since: datetime) -> dict[int, set[int]]:
 
 
 def message(reader: Subscriber, issues: list[Issue], pause: Pause) -> Mail:
-    """Build the mail. issues: at least one."""
     publication = Publication.objects.current()
     context: dict[str, object] = {"publication": publication, "site_url": settings.SITE_URL, "name": reader.name}
     context |= reader_values(reader) | {"issues": [_told(issue) for issue in with_openings(issues)]}

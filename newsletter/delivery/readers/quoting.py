@@ -29,10 +29,22 @@ QUOTED_MAX = 3_000  # characters of the reply that the answer quotes
 AGAIN = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", "sv:")
 
 
-class AnswerMail(MarkedMail[Answer], SingleMail[Answer]):
+class _Mail[Row: Answer | Quote](MarkedMail[Row], SingleMail[Row]):
+    """A mail whose row keeps what the server answered."""
+
+    mark = "sent_at"
+
+    def end(self, row: Row, values: dict[str, object]) -> bool:
+        return super().end(row, {"response": self.answer} | values)
+
+    def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
+        return super().end(row, {"response": str(error)[:200], "sent_at": None})
+
+
+class AnswerMail(_Mail[Answer]):
     """One answer: marked before it leaves, so that a worker that dies sends nobody the same words twice."""
 
-    model, mark, what = Answer, "sent_at", "answers to readers"
+    model, what = Answer, "answers to readers"
 
     def waiting(self, now: datetime) -> QuerySet[Answer]:
         return super().waiting(now).select_related("reply")
@@ -41,12 +53,6 @@ class AnswerMail(MarkedMail[Answer], SingleMail[Answer]):
         if barred := why_not(row.reply):
             raise NotSent(Trouble.NEVER, barred)
         return answer_message(row), {}
-
-    def end(self, row: Answer, values: dict[str, object]) -> bool:
-        return super().end(row, {"response": self.answer} | values)
-
-    def give_up(self, row: Answer, error: Exception, now: datetime) -> bool:
-        return super().end(row, {"response": str(error)[:200], "sent_at": None})
 
 
 def why_not(reply: Reply) -> str:
@@ -99,10 +105,8 @@ def _cut(text: str) -> str:
 State = Quote.State
 
 
-class QuoteMail(MarkedMail[Quote], SingleMail[Quote]):
-    """The question, once."""
-
-    model, mark, what = Quote, "sent_at", "questions about quotes"
+class QuoteMail(_Mail[Quote]):
+    model, what = Quote, "questions about quotes"
 
     def waiting(self, now: datetime) -> QuerySet[Quote]:
         return super().waiting(now).select_related("subscriber", "reply")
@@ -111,12 +115,6 @@ class QuoteMail(MarkedMail[Quote], SingleMail[Quote]):
         if row.reply is None or why_not(row.reply) or row.state != State.ASKED:
             raise NotSent(Trouble.NEVER, "no mail goes there any more")
         return message(row, row.reply), {}
-
-    def end(self, row: Quote, values: dict[str, object]) -> bool:
-        return super().end(row, {"response": self.answer} | values)
-
-    def give_up(self, row: Quote, error: Exception, now: datetime) -> bool:
-        return super().end(row, {"response": str(error)[:200], "sent_at": None})
 
 
 def message(quote: Quote, reply: Reply) -> Mail:

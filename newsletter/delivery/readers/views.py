@@ -1,10 +1,9 @@
 """The page on which a reader allows a quote, by one button, says no, or takes it back. GET changes nothing."""
 
 from datetime import datetime, timedelta
-from typing import cast
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,38 +17,15 @@ from newsletter.issues.models import NUMBER_MAX, Issue
 from newsletter.publication.doors import capability, same_origin, too_many
 from newsletter.publication.kept import kept
 from newsletter.publication.limits import is_over
-from subscribers.addresses import one_line
 from subscribers.models import Sentence, Subscriber
 from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
 from subscribers.pages.views import DAY, lost
 
-FULL, OTHER, NONE = "full", "other", "none"
-
 
 class NameForm(forms.Form):
-    """How the reader wants to be called. full: the name of their mail, "" if it has none."""
-
-    called = forms.ChoiceField(label=_("Called"), widget=forms.RadioSelect)
-    other = forms.CharField(label=_("Another name"), required=False, max_length=NAME_MAX)
-
-    def __init__(self, data: QueryDict | None, *, full: str) -> None:
-        self.full = full
-        super().__init__(data or None, label_suffix="", initial={"called": NONE})
-        own = [(FULL, full)] if full else []
-        choices = [(NONE, _("A reader")), *own, (OTHER, _("Another name"))]
-        cast("forms.ChoiceField", self.fields["called"]).choices = choices
-
-    def clean_other(self) -> str:
-        return one_line(self.cleaned_data["other"])
-
-    def clean(self) -> None:
-        if self.cleaned_data.get("called") == OTHER and not self.cleaned_data.get("other"):
-            self.add_error("other", _("Please write the name."))
-
-    @property
-    def name(self) -> str:
-        names: dict[str, str] = {FULL: self.full, OTHER: self.cleaned_data["other"], NONE: ""}
-        return names[self.cleaned_data["called"]]
+    name = forms.CharField(
+        label=_("How shall you be called?"), help_text=_("Empty: a reader."), required=False, max_length=NAME_MAX
+    )
 
 
 @capability
@@ -60,8 +36,7 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
     found = Quote.objects.opened_by(token)
     if found is None:
         return lost(request)
-    full = one_line(found.reply.sender_name)[:NAME_MAX] if found.reply else ""
-    form = NameForm(request.POST if request.method == "POST" and "allow" in request.POST else None, full=full)
+    form = NameForm(request.POST if "allow" in request.POST else None, label_suffix="")
     if request.method == "POST":
         now = timezone.now()
         if "decline" in request.POST:
@@ -69,7 +44,7 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
         elif not form.is_valid():
             return _page(request, found, form, status=422)
         else:
-            is_done = quoting.allow(found, form.name, now)
+            is_done = quoting.allow(found, form.cleaned_data["name"], now)
         return redirect("delivery:quote", token) if is_done else _page(request, found, form, status=409)
     return _page(request, found, form)
 

@@ -65,7 +65,6 @@ class Copies:
         self.token = copy_token_maker(mailing)
 
     def size(self) -> int:
-        """Return how many readers a call may have."""
         limit = min(READERS, self.provider.limit)
         if self.provider.slot:
             return limit
@@ -75,7 +74,6 @@ class Copies:
         )  # a Chinese character is 3 octets, and 6 as JSON writes it
 
     def values(self, row: Row) -> dict[str, str]:
-        """Return what stands in the slots for one reader, for text and HTML alike."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         number, bound = row.subscriber_id, row.token_salt + row.address_hash
         values = {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
@@ -249,7 +247,6 @@ class ApiCourier:
         return bool(self.problem) or self.is_silent
 
     def _begin(self, calls: Iterator[list[Row]], on_hand_over: Callable[[int], bool]) -> None:
-        """Make as many calls as there may be at once."""
         while not self._is_over() and len(self.running) < self.connections.wanted:
             part = None if self.stop_deadline.is_stopping() else self._next(calls)
             if part is None:

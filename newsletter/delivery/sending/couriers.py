@@ -107,7 +107,6 @@ def calls_of(alias: str) -> Load:
 
 
 def _limits(alias: str) -> tuple[Limits, float | None]:
-    """Return the limits of a mailer, and the least of the rates, in messages a second."""
     limits: Limits = settings.MAILERS[alias].get("LIMITS", Limits())
     return limits, min([rate for rate in (settings.SEND_RATE, limits.rate) if rate], default=None)
 
