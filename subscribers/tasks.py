@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from newsletter.mail.due import release_dead, send_first
+from newsletter.mail.due import send_first
 from newsletter.publication.heartbeats import Part, working
 from newsletter.publication.models import Publication
 from subscribers.mails import changing, freshening, reminding, sending
@@ -20,7 +20,6 @@ def send_confirmations() -> None:
     with working(Part.CONFIRMATIONS):
         freshening.grant(timezone.now())
         reminding.grant(timezone.now())
-        release_dead(KINDS, timezone.now())
         for _mail in range(TURN):
             if not send_first(KINDS, timezone.now()):
                 return

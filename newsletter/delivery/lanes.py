@@ -19,7 +19,7 @@ from newsletter.delivery import tasks
 from newsletter.delivery.ledger import recovery, restored
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.rate.limiter import Pacer, WarmUp
+from newsletter.delivery.rate import Pacer, WarmUp
 from newsletter.delivery.sending.couriers import Learnt, courier_for
 from newsletter.delivery.sending.lane import Lane
 from newsletter.delivery.wakeups import waker

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from newsletter.delivery.apart import apart
 from newsletter.delivery.author import alerts, result_letters
-from newsletter.delivery.events import applying, mailbox, suppressing, thinning
+from newsletter.delivery.events import applying, mailbox, rules, thinning
 from newsletter.delivery.ledger import breakdown, keeping, recovery, restored
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing, Reply
@@ -60,7 +60,7 @@ def take_steps(now: datetime) -> None:
         with apart(f"finishing mailing {mailing.pk}"):
             mailing.finish(now)
     with apart("judging refusals"):
-        suppressing.settle(now)
+        rules.settle(now)
     with apart("counting"):
         breakdown.count_one(now)
 

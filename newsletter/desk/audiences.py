@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.rate.limiter import Spread, WarmUp
+from newsletter.delivery.rate import Spread, WarmUp
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, barred, tally

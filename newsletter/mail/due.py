@@ -4,42 +4,32 @@ Each kind of such mail is a subclass of DueMail. It says which column of its row
 and what is written when it was sent or given up; the rest is the same for all (docs/decisions/0057).
 """
 
-import fcntl
-import os
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
-from functools import partial
-from pathlib import Path
-from smtplib import SMTP
-from typing import Any, BinaryIO, NamedTuple
-from uuid import uuid4
+from typing import Any, ClassVar, NamedTuple
 
-from django.conf import settings
 from django.core import mail
-from django.core.mail.backends.smtp import EmailBackend
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail
-from newsletter.mail.replies import NotSent, Trouble, is_unreachable, trouble
+from newsletter.mail.outward import hung_up_after
+from newsletter.mail.replies import NotSent, Trouble, is_refusal, is_unreachable, trouble
 
 MAILER = "default"
-LEASE = timedelta(minutes=10)  # a worker that has not sent a mail by then is dead, and another tries
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-EMPTY_SECONDS = 60  # after which nobody will write into a claim's file any more
-KEPT, MAY_HAVE_LEFT = b".", b"!"  # the first byte of a claim's file
+LEASE = timedelta(minutes=2)  # a worker that has not sent a mail by then is dead, and another tries
+LEAVING_SECONDS = 100  # from the last claim to the server's answer: less than LEASE, so that no two workers send
 BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # of a wait, at most: mails that failed together are not tried together
 LONGEST = timedelta(hours=4)  # that a mail is put off
 CLOCK_SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
 AT_ONCE, CANDIDATES = 200, 10  # rows
-RUN_SECONDS = 300  # after which a run ends: it claims by the time at which it began, and must not outlast the lease
+RUN_SECONDS = 300  # after which a run ends
 
 
 class Result(Enum):
@@ -65,11 +55,11 @@ class DueMail[Row: Model](ABC):
     """One kind of mail, sent from the rows of one model.
 
     A mail is due while its row has a time in the column `due_at` that has come; the column is empty when nothing is
-    to be sent. Whoever moves that time on has claimed the mail: by one conditional UPDATE, so that of two workers one
-    wins, on SQLite and on PostgreSQL, and no lock is held while a server is waited for. A worker that dies leaves the
-    mail to the next run if no server can have it yet (`release_dead`), otherwise to the next after LEASE. What came
-    of it is written only if the row is as it was claimed: who has asked again, left or taken it over since is not
-    overruled.
+    to be sent. Whoever moves that time on by LEASE has claimed the mail: by one conditional UPDATE, so that of two
+    workers one wins, on SQLite and on PostgreSQL, and no lock is held while a server is waited for. Just before the
+    mail leaves the claim is made anew, so a worker that was slow sends nothing that another has taken over; a worker
+    that dies leaves it to the next after LEASE. What came of it is written only if the row is as it was claimed: who
+    has asked again, left or taken it over since is not overruled.
     A mail is sent once, unless a worker dies between the server's answer and the commit, or the answer never comes:
     then once more, with the same Message-ID.
     """
@@ -77,7 +67,6 @@ class DueMail[Row: Model](ABC):
     model: type[Row]
     due_at, tries = "due_at", "tries"  # columns; a kind whose tries need not be counted has none: ""
     guard = "due_at"  # the column whose value shows that nobody else has moved the row since it was read
-    is_leased = True  # a claim ends after LEASE; otherwise what is claimed is not sent again
 
     # --- What a kind says ---
 
@@ -114,17 +103,20 @@ class DueMail[Row: Model](ABC):
         mailer = mail.mailers[MAILER]
         try:
             mailer.open()
-            if isinstance(mailer, EmailBackend) and mailer.connection:
-                _call_before_data(mailer.connection, before_leaving)
-            else:
-                before_leaving()
-            mailer.send_messages([message])
+            before_leaving()
+            connection = getattr(mailer, "connection", None)
+            with hung_up_after(LEAVING_SECONDS, [connection.sock] if connection else []):
+                mailer.send_messages([message])
         finally:
             mailer.close()
 
     def claimed(self, now: datetime) -> dict[str, object]:
         """Return the columns that show that a row is claimed."""
         return {self.due_at: now + LEASE}
+
+    def leaving(self, now: datetime) -> dict[str, object]:
+        """Return the columns that are written just before a mail leaves."""
+        return self.claimed(now)
 
     def put_off(self, at: datetime) -> dict[str, object]:
         """Return the columns that show that a row is due at a later time."""
@@ -147,9 +139,8 @@ class DueMail[Row: Model](ABC):
     def send_due(self, now: datetime) -> int:
         """Send what is due, until no server is there or RUN_SECONDS have passed; return how many mails were sent."""
         sent, began = 0, time.monotonic()
-        release_dead([self], now)
-        for row in _first(self.waiting(now), AT_ONCE):
-            result = self.send(row, now)
+        for row in self.waiting(now)[:AT_ONCE]:
+            result = self.send(row, now + _since(began))
             sent += result is Result.SENT
             if result is Result.NO_SERVER or time.monotonic() - began > RUN_SECONDS:
                 break
@@ -157,17 +148,17 @@ class DueMail[Row: Model](ABC):
 
     def send(self, row: Row, now: datetime) -> Result:
         """Claim a row, send its mail, and write down what came of it."""
+        began = time.monotonic()
         if not self.is_wanted(row, now) or not self.claim(row, now):
             return Result.NOT_TAKEN
-        with self._claim_file(row) as before_leaving:
-            try:
-                message, values = self.write(row, now)
-                self.hand_over(message, before_leaving)
-            except mailer_errors(NotSent, ValueError) as error:
-                self._fail(row, error, now)
-                return Result.NO_SERVER if is_unreachable(error) else Result.FAILED
-            self.end(row, values)
-            return Result.SENT
+        try:
+            message, values = self.write(row, now)
+            self.hand_over(message, lambda: self._leave(row, now + _since(began)))
+        except mailer_errors(NotSent, ValueError) as error:
+            self._fail(row, error, now)
+            return Result.NO_SERVER if is_unreachable(error) else Result.FAILED
+        self.end(row, values)
+        return Result.SENT
 
     def claim(self, row: Row, now: datetime) -> bool:
         """Take a row before another worker does, and read it anew; return False if another was first."""
@@ -178,27 +169,13 @@ class DueMail[Row: Model](ABC):
                 row.refresh_from_db()
         return taken
 
-    @contextmanager
-    def _claim_file(self, row: Row) -> Iterator[Callable[[], object]]:
-        """Hold a file locked while the mail of a claimed row is sent; yield what marks that it may have left.
-
-        However a process dies, the system ends its locks, and `release_dead` finds the file. A disk that is full
-        stops no mail: its claim ends by the lease alone.
-        """
-        file = _locked_file(self.name, row.pk, getattr(row, self.due_at)) if self.is_leased else None
-        if file is None:
-            yield lambda: None
-            return
-        with file:
-            try:
-                yield partial(os.pwrite, file.fileno(), MAY_HAVE_LEFT, 0)
-            finally:
-                Path(file.name).unlink(missing_ok=True)
-
-    @property
-    def name(self) -> str:
-        """Return what names the kind in a claim's file."""
-        return f"{self.model._meta.label}.{self.due_at}"
+    def _leave(self, row: Row, now: datetime) -> None:
+        """Write that a mail leaves. Raises NotSent if its row has been moved on since it was claimed."""
+        values = self.leaving(now)
+        if not self._move(row, values):
+            raise NotSent(Trouble.LATER, "taken over meanwhile")
+        for name, value in values.items():
+            setattr(row, name, value)
 
     def as_read(self, row: Row) -> QuerySet[Row]:
         """Return a row as it was read: nothing, if it has been moved on since."""
@@ -219,96 +196,47 @@ class DueMail[Row: Model](ABC):
         return bool(self.as_read(row).update(**values))
 
 
-def release_dead(kinds: Iterable[DueMail[Any]], now: datetime) -> int:
-    """Make mails due whose worker on this machine died before any server can have had them; return how many.
+class MarkedMail[Row: Model](DueMail[Row]):
+    """A mail that is sent once and never twice: its row has a mark beside its `due_at`, written before it leaves.
 
-    The files of claims say so: one that is not locked has no owner any more. What may have left, and what was
-    claimed before the machine started anew (its last marks may be lost), waits for the lease.
+    A worker that dies before the mark is written leaves the mail to the next run. One that dies after it, or a silence
+    after the final dot, may cost the reader this mail. A definite "not now" takes the mark back.
     """
-    by_name = {kind.name: kind for kind in kinds}
-    return sum(_release(path, by_name, now) for path in settings.LOCK_DIR.glob("mail-*"))
 
+    mark: ClassVar[str]  # the column of the time at which the mail left
 
-def _release(path: Path, kinds: dict[str, DueMail[Any]], now: datetime) -> bool:
-    with suppress(OSError), path.open("rb") as file:  # locked by its owner, or gone meanwhile
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        claim = Claim.read(file.read())
-        if claim is None:  # its owner has just made it, or died then
-            if time.time() - path.stat().st_mtime > EMPTY_SECONDS:
-                path.unlink()
-            return False
-        if claim.kind not in kinds:
-            return False
-        kind, until = kinds[claim.kind], datetime.fromisoformat(claim.until)
-        path.unlink()
-        if claim.mark == KEPT.decode() and claim.boot == _boot():
-            claimed = kind.model._default_manager.filter(pk=claim.pk, **{kind.due_at: until})
-            return bool(claimed.update(**{kind.due_at: now}))
-    return False
+    def leaving(self, now: datetime) -> dict[str, object]:
+        return {self.due_at: None, self.mark: now}
 
+    def put_off(self, at: datetime) -> dict[str, object]:
+        return {self.due_at: at, self.mark: None}
 
-class Claim(NamedTuple):
-    """What the file of a claim says, parted by spaces. until: what the claim wrote into the row's column."""
+    def as_read(self, row: Row) -> QuerySet[Row]:
+        return super().as_read(row).filter(**{self.mark: getattr(row, self.mark)})
 
-    mark: str
-    boot: str
-    kind: str
-    pk: str
-    until: str
-
-    @classmethod
-    def read(cls, octets: bytes) -> "Claim | None":
-        """Return what a file says; None for one that is not whole."""
-        words = octets.decode(errors="replace").split()
-        with suppress(ValueError):
-            if len(words) == len(cls._fields) and datetime.fromisoformat(words[-1]).tzinfo:
-                return cls(*words)
-        return None
-
-
-def _locked_file(kind: str, pk: object, until: datetime) -> BinaryIO | None:
-    """Return a new claim's file, locked; None if there can be none."""
-    claim = Claim(KEPT.decode(), _boot(), kind, str(pk), until.isoformat())
-    if not claim.boot:
-        return None
-    with suppress(OSError):
-        settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
-        file: BinaryIO = (settings.LOCK_DIR / f"mail-{uuid4().hex}").open("xb", buffering=0)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(" ".join(claim).encode())
-        return file
-    return None
-
-
-def _boot() -> str:
-    """Return what names this boot of this machine; "" where the system has none."""
-    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
-
-
-def _call_before_data(connection: SMTP, before_leaving: Callable[[], object]) -> None:
-    """Have a function called before the connection sends a message: until DATA no server can have any of it."""
-    send = connection.data
-
-    def data(message: Any) -> tuple[int, bytes]:
-        before_leaving()
-        return send(message)
-
-    connection.data = data  # type: ignore[assignment, method-assign]  # it sends one message
+    def _fail(self, row: Row, error: Exception, now: datetime) -> None:
+        """Try again only what no server can have."""
+        if getattr(row, self.mark) is None or is_refusal(error):
+            super()._fail(row, error, now)
+            return
+        self.log(row, error, Retry(None, getattr(row, self.tries)))
+        with transaction.atomic():
+            self.give_up(row, error, now)
 
 
 def send_first(kinds: Iterable[DueMail[Any]], now: datetime) -> bool:
     """Send one mail, of the first kind that has one; return whether to go on, as `DueMail.send_next` does."""
     for kind in kinds:
-        for row in _first(kind.waiting(now), CANDIDATES):
+        for row in kind.waiting(now)[:CANDIDATES]:
             result = kind.send(row, now)
             if result is not Result.NOT_TAKEN:
                 return result is not Result.NO_SERVER
     return False
 
 
-def _first[Row: Model](rows: QuerySet[Row], most: int) -> Iterable[Row]:
-    """Return the first of these rows. Nearly always there is none, and to ask for that alone costs a third."""
-    return rows[:most] if rows.exists() else ()
+def _since(began: float) -> timedelta:
+    """Return how long ago a moment of time.monotonic() was, in whole seconds."""
+    return timedelta(seconds=int(time.monotonic() - began))
 
 
 def doubled(tries: int, at_most: timedelta = LONGEST) -> timedelta:

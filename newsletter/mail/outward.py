@@ -126,7 +126,7 @@ def connected(
     """
     sock = socket.create_connection((address, port_of(parts)), timeout=SECONDS)
     sock.settimeout(step or SECONDS)
-    with closing(sock), _hung_up_after(in_all or SECONDS_IN_ALL, [sock]) as hung_up:
+    with closing(sock), hung_up_after(in_all or SECONDS_IN_ALL, [sock]) as hung_up:
         if parts.scheme == "https":
             sock = _tls().wrap_socket(
                 sock, server_hostname=punycode(parts.hostname or ""), do_handshake_on_connect=False
@@ -146,11 +146,11 @@ def _connection(parts: SplitResult, sock: socket.socket) -> HTTPConnection:
 
 
 @contextmanager
-def _hung_up_after(seconds: float, sockets: list[socket.socket]) -> Iterator[list[socket.socket]]:
-    """Hang up the last of `sockets` after so many seconds; more may be appended."""
+def hung_up_after(seconds: float, sockets: list[socket.socket]) -> Iterator[list[socket.socket]]:
+    """Hang up the last of `sockets`, if there is one, after so many seconds; more may be appended."""
 
     def hang_up() -> None:
-        with suppress(OSError):  # the other side was faster
+        with suppress(OSError, IndexError):  # the other side was faster, or there is none
             sockets[-1].shutdown(socket.SHUT_RDWR)
 
     end = Timer(seconds, hang_up)

@@ -36,84 +36,163 @@ CODE = re.compile(r"(?!406 )([45]\d\d)(?:[ -]|$)")  # of SMTP; 406 is Postmark's
 WORDS_MAX = 500  # characters of a reply that are read
 # As the first word behind the code (RFC 2034 section 4), or in brackets as qmail and IronPort write it: "(#5.1.1)".
 ENHANCED = re.compile(r"\d{3}[ -]#?([245]\.\d{1,3}\.\d{1,3})(?![\d.])|\(?#([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
-# What is quoted from us says nothing: addresses ("<no-spam@…>") and links to help pages.
-QUOTED = re.compile(r"<[^<>]{0,320}>|\S{1,64}@[\w.-]{1,255}|https?://\S+")
+# What is quoted from us says nothing, nor a link unless it is to a block list. Chinese stands beside an address
+# without a space.
+QUOTED = re.compile(
+    r"<[^<>]{0,320}>|[A-Za-z0-9._%+=/-]{1,64}@[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}"
+    r"|https?://(?!\S{0,60}(?:spamhaus|spamcop|sorbs|barracuda|[bk]list|\.rbl))\S+"
+)
+# "UserUnknown" and "BAD_RECIPIENT" are words, too.
+TOGETHER = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
+# Postfix says at which command it was, gateways of mobile phones repeat the envelope, qmail ends with the host, Google
+# says in which state; "returned to sender" is what bounces are called; Cisco's reports begin with "unknown address".
+NEEDLESS = re.compile(
+    r"unknown address error|mail from: {1,9}(?=rcpt to:)|giving up on [\d.:a-f]{3,45}"
+    r"|\((?:in reply to [^()]{1,60}|sent \w{1,10})\)|after (?:pipelined )?(?:mail from|rcpt to)\b"
+    r"|return(?:ed|ing) (?:(?:the |your )?(?:mail|message) )?to (?:the )?sender",
+    re.IGNORECASE,
+)
 
-# RFC 3463 and RFC 5248. A code that is not here decides nothing by itself: the words do, or nobody does.
+# RFC 3463, RFC 5248, RFC 7293 and RFC 7505. A code that is not here decides nothing by itself.
 BY_CODE = {
     "5.1.1": Verdict.DEAD,  # bad destination mailbox address
     "5.1.2": Verdict.DEAD,  # bad destination system address: there is no such domain
     "5.1.3": Verdict.DEAD,  # bad destination mailbox address syntax
     "5.1.6": Verdict.DEAD,  # the mailbox has moved, and left no forwarding address
-    "5.1.7": Verdict.OURS,  # bad sender's mailbox address syntax
-    "5.1.8": Verdict.OURS,  # bad sender's system address
-    "5.1.10": Verdict.DEAD,  # null MX: the domain takes no mail (RFC 7505); at Microsoft: recipient not found
-    "5.2.1": Verdict.MAILBOX,  # disabled; Gmail says it of a mailbox that gets too much as well: see DISABLED
-    "5.2.2": Verdict.MAILBOX,  # full
+    "5.1.7": Verdict.OURS, "5.1.8": Verdict.OURS,  # the sender's mailbox, the sender's system
+    "5.1.10": Verdict.DEAD,  # null MX: the domain takes no mail; at Microsoft: recipient not found
     "5.2.3": Verdict.POLICY,  # the message is longer than the mailbox takes
-    "5.2.4": Verdict.MAILBOX,  # trouble with a mailing list behind the address
+    "5.3.3": Verdict.OURS,  # the system cannot do what the message asks for
     "5.3.4": Verdict.POLICY,  # the message is too big for the system
-    "5.4.1": Verdict.UNKNOWN,  # Microsoft's for recipients outside the directory, and for domains under repair
-    "5.4.4": Verdict.UNKNOWN,  # unable to route: the name server may be broken for a day
-    "5.4.6": Verdict.UNKNOWN,  # a loop
-    "5.4.7": Verdict.UNKNOWN,  # a relay has tried long enough
-}
-BY_SUBJECT = {"5.6": Verdict.POLICY, "5.7": Verdict.POLICY}  # content; security or policy
-# RFC 5321 section 4.2.2, RFC 4954 section 6, RFC 7504, RFC 7505.
-BY_REPLY_CODE = {
-    "500": Verdict.OURS, "502": Verdict.OURS, "503": Verdict.OURS, "504": Verdict.OURS,
-    "530": Verdict.OURS, "534": Verdict.OURS, "535": Verdict.OURS, "538": Verdict.OURS,
-    "555": Verdict.OURS, "556": Verdict.DEAD,
+    "5.5.2": Verdict.OURS, "5.5.3": Verdict.OURS, "5.5.4": Verdict.OURS,  # syntax, too many recipients, arguments
+    "5.7.13": Verdict.DEAD,  # the account is disabled
+    "5.7.17": Verdict.DEAD, "5.7.18": Verdict.DEAD,  # the mailbox, the domain has a new owner
 }  # fmt: skip
+BY_SUBJECT = {
+    "5.2": Verdict.MAILBOX, "4.2": Verdict.MAILBOX,
+    "5.6": Verdict.POLICY, "5.7": Verdict.POLICY, "4.7": Verdict.POLICY,  # content; security or policy
+}  # fmt: skip
+# RFC 5321 section 4.2.2, RFC 4954 section 6, RFC 7504, RFC 7505.
+BY_REPLY_CODE = dict.fromkeys(("500", "502", "503", "504", "530", "534", "535", "538", "555"), Verdict.OURS)
+BY_REPLY_CODE["556"] = Verdict.DEAD
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
 
 
-FULL = _any(
-    r"\bquota\b",  # Dovecot, Cyrus, Exim, Gmail, Hinet
-    r"mail ?box (?:is |for user is )?full",  # Postfix, Sendmail, Courier
-    r"out of storage|insufficient (?:system )?storage|over(?: its)? storage",  # Gmail 452-4.2.2, RFC 5321
-    r"(?:no|not enough|insufficient) (?:disk )?space|disk (?:is )?full",  # Exchange, NetEase
-    r"too quickly|at a rate that",  # Gmail 5.2.1: the reader gets too much mail at the moment
+OF_A_READER = (
+    r"(?:user|recip(?:ient)?|rcpt|account|mail[ -]?box|mail[ -]?drop|alias|addressee|address|inbox|receiver|customer)"
 )
-# Whatever code stands in front: "5.1.1 … has sent to too many recipients this hour" (GoDaddy).
-POLICY = _any(
-    r"spam|\bube\b|\buce\b|unsolicited|unwanted|junk|\babus",
-    r"block(?:ed|ing| list)|blocklist|black ?list|deny ?list|\bbanned\b|dnsbl|\brbl\b|spamhaus|barracuda|spamcop",
-    r"reputation|complain|\bpolic(?:y|ies)\b|suspicious|preferences|filter",
-    r"dmarc|\bspf\b|dkim|authenticat|reverse dns|\brdns\b|\bptr\b|\bhelo\b|\behlo\b",  # Gmail 5.7.26, Yahoo 5.7.9
-    r"virus|malware|phish|content|attachment|\bheaders?\b|too (?:large|big|long)|message size|size limit",
-    r"too many|too much mail|limit(?:ed|s)?\b|frequency|throttl|greylist",  # QQ, GoDaddy, Mimecast
-    r"(?:client )?host rejected|host network|\bip\b",  # Postfix, Mimecast, QQ
-    r"not (?:allowed|permitted|authori[sz]ed)|unauthori[sz]ed|prohibit|forbidden|administrative",  # Exim
-    r"refused by|access denied",
-)
-OURS = _any(
-    r"relaying (?:is )?(?:denied|not|prohibited)|relay (?:access )?(?:is )?(?:denied|not|prohibited)",
-    r"(?:no|unable to|not) relay(?:ing)?\b|open relay",
-    r"\bsenders?\b|from address|mail from|not verified|line limit|protocol (?:violation|error)|bad sequence",
-)
-# Gmail 5.2.1 "… is disabled", "… is inactive"; Apple 5.1.1 "inactive email address"; Yahoo "This account has been
-# disabled or discontinued"; i.ua "Mailbox is frozen".
-DISABLED = _any(
-    r"(?:account|mail ?box|address|user|recipient)\b.{0,60}\b"
-    r"(?:disabled|inactive|deactivated|discontinued|closed|terminated|frozen|no longer)\b",
-    r"(?:disabled|inactive|deactivated|closed) (?:account|mail ?box|e-?mail address|user|recipient)",
-)
-# Where no code says more than "it failed".
+GONE_NOW = r"(?:disabled|inactive|deactivated|locked|suspended|unavailable)"
 NO_SUCH_ADDRESS = _any(
-    r"(?:user|recipient|mail ?box|account|address)(?: is)? (?:unknown|not (?:found|known)|not exist)",  # Postfix
-    r"unknown (?:user|recipient|mail ?box|address|local ?part)",  # au, docomo; Exim: "unknown local-part"
-    r"no such (?:user|recipient|mail ?box|account|address|person)",  # Sendmail, Yandex, NetEase
-    r"(?:user|recipient|mail ?box|account|address)\b.{0,40}\b(?:does not|doesn't|do not|don't|not) exist",  # Zoho, QQ
-    r"no mail ?box here by that name",  # qmail
-    r"(?:invalid|bad) (?:recipient|mail ?box)\b|not a valid (?:recipient|mail ?box|user)",
-    r"bad (?:recipient )?address syntax",  # QQ
-    r"un(?:routeable|routable) address",  # Exim
-    r"user doesn't have an? \S{1,40} account",  # Yahoo 554 delivery error: dd
-    r"not our customer|recipient no longer on server",
+    rf"{OF_A_READER}(?:e?s)?\b.{{0,40}}\b(?:(?:not|\w{{2,6}}n't) (?:be )?found|unknown)",
+    rf"{OF_A_READER}(?:e?s)?\b.{{0,40}}\bnot (?:listed|present|ok|known)",
+    rf"{OF_A_READER}(?:e?s)?\b.{{0,30}}\binvalid\b|nosuch{OF_A_READER}",
+    r"\b(?:do(?:es)? ?n[o']t|not) exist(?! in the header)",
+    r"(?:could not|couldn't|cannot|unable to|fails? to) (?:find|locate|identify|resolve)"
+    r".{0,40}(?:user|recipient|account|mail ?box|address)",
+    rf"(?:invalid|bad|illegal|unknown|wrong|non-?existent|no such)[ _-]?(?:e-?mail |user |local |virtual )?"
+    rf"(?:{OF_A_READER}(?:e?s)?|e-?mail|destination|person|local ?part|id)\b",
+    rf"{OF_A_READER} (?:is )?not (?:a member of|activated)",
+    r"(?:not|n't) (?:have an? (?:\S{1,40} )?account|handle mail for)",
+    rf"no (?:one|body|{OF_A_READER}|e-?mail)s? (?:with|by|of|for|at|here|found|available|exists)",
+    rf"{OF_A_READER} (?:is )?(?:no longer|not|isn't) (?:a )?(?:valid|available|active|here|on|known|exists?)\b",
+    r"not (?:found|listed) in (?:the )?(?:ldap|domino|public|directory)|account (?:is )?unavailable|not recogni[sz]ed",
+    r"not our customer|\bnot (?:a )?(?:valid )?user\b|\b(?:was not|wasn't) found at\b|un(?:routeable|routable) address",
+    r"recipient mail ?box is not allowed|\binac?tiv[oa]\b|(?:account|mail ?box|address) (?:has |is )?(?:been )?expired",
+    r"no longer (?:in use|works?|working|employed|an employee|with|exists?|on (?:the |this )?server)",
+    r"^[\W\d]*(?:is (?:now |currently )?(?:disabled|deactivated|inactive)\b|not (?:used|in use)\b)",
+    r"(?:bad|invalid) (?:recipient )?address syntax|previously bounced|to a bounced address",
+    r"(?:用[户戶]|收件[人者]|[邮郵]箱|信箱|地址|帳號|账号|使用者).{0,6}(?:不存在|未找到|找不到)|找不到您?[输輸]入的",
+    r"(?:找不到|[查无無没沒]有?此?個?此)(?:電子郵件|电子邮件)?(?:人|[帳账帐][號号]|使用者|收件[人者]|用[户戶]|[邮郵信]箱|地址)",
+    r"(?:見つか(?:り|らな|りませんで)|見当たり|存在し|リストにあり|ござい)(?:ません|い|した)",
+)
+# The first that is found counts. Sources: the receivers' own pages for senders, which
+# tests/delivery/events/reading/said.txt names beside each sentence, and the forms of Postfix, Sendmail, Exim, qmail,
+# Courier, Exchange, Domino and GroupWise.
+PHRASES = (
+    # Of what we may send, or who we are. Whatever code stands in front: "5.1.1 User unknown, or your server is on …".
+    (
+        Verdict.POLICY,
+        _any(
+            r"(?:sending|relay) (?:quota|limit)|too many (?:\w{1,12} )?(?:sessions|connections)",
+            r"(?:too many|excessive) (?:bad|invalid|unknown|illegal|unavailable|non-?existent|incorrect) \w",
+            r"block ?list|black ?list|deny ?list|dnsbl|\brbl\b|spamhaus|spamcop|\bbanned\b",
+            r"dmarc|\bspf\b|dkim|unauthenticated|reverse dns|\brdns\b|\bptr\b|\bhelo\b|\behlo\b",
+        ),
+    ),
+    # The mailbox is there, and takes nothing now.
+    (
+        Verdict.MAILBOX,
+        _any(
+            r"\bquota\b|mail ?box (?:is |for user is )?full|out of storage|over(?: its)? storage|storage limit",
+            r"insufficient (?:system )?storage|(?:no|not enough|insufficient) (?:disk )?space|disk (?:is )?full",
+            r"too quickly|at a rate that|space (?:is )?not enough|too much mail data|error writing message",
+            r"mail[ -]?(?:box|folder|dir).{0,20}\b(?:exc?eed|over|full)|[邮郵信]箱.{0,6}[满滿]|容量[不已]",
+            r"(?:exc?eed|over|exhaust)\w*.{0,30}(?:quota|allowed size|storage|mail ?box)",
+            r"(?:暂时|暫時)(?:不可用|不能|无法|無法|停用)|too many (?:delivery )?failures\b",
+            rf"\btempora\w{{1,6}}\b.{{0,40}}\b(?:{GONE_NOW}|deferred by user)|{GONE_NOW}.{{0,20}}\btempora",
+            r"currently (?:suspended|deactivated)|exceed\w* (?:its |the )?receiving limit|(?:mailer|system) error",
+            r"recipient (?:thread |rate )?limit|too many messages on the server",
+            r"(?:account|mail ?box|user|recipient)\b[^.():;]{0,30}\b(?:blocked|locked|suspended)"
+            r"\b(?! (?:your|the|this|our)\b)",
+        ),
+    ),
+    # The sender, and where it comes from.
+    (
+        Verdict.OURS,
+        _any(
+            r"\bsender|from address|(?:return|envelope) mx\b|\bfrom: ?(?:domain|address)|\ba/aaaa\b",
+            r"(?:your|sending|originating|source|client) (?:mail ?)?(?:host|ips?\b|server|domain)",
+            r"(?:unverifiable|unresolvable|cannot (?:find|resolve)|not resolve).{0,30}(?:host ?name|ip|domain)",
+            r"[寄发發]件[者人].{0,12}(?:拒|[無无]效|不正|[黑封])|(?:送信者|差出人).{0,12}(?:拒|無効|不明|ブロック)",
+        ),
+    ),
+    (Verdict.DEAD, NO_SUCH_ADDRESS),
+    (
+        Verdict.DEAD,
+        _any(
+            r"host(?: or domain)?(?: name)? (?:is )?(?:unknown|not found|does not exist)|unroute?able mail domain",
+            r"domain (?:name )?(?:not found|does not exist|unknown|is not valid|invalid)|no such (?:host|domain)",
+            r"unknown host|indicated no smtp service",
+            r"does(?: not|n't) (?:accept|receive) (?:any )?(?:e?-?mail|messages)(?! (?:in|over|from|with|to|via)\b)",
+            r"(?:account|mail ?box|address|user|recipient)\b.{0,60}\b"
+            r"(?:disabled|inactive|deactivated|discontinued|closed|terminated|frozen|no longer)\b",
+            r"(?:disabled|inactive|deactivated|closed) (?:account|mail ?box|e-?mail address|user|recipient)",
+        ),
+    ),
+    (
+        Verdict.UNKNOWN,
+        _any(
+            r"(?:for|queue) too long|timed? ?out|giv(?:en|ing) up|too many hops|no route",
+            r"connection (?:was |has been )?(?:refused(?! (?:due|because|by (?![\w-]+\.)))|reset|lost|dropped|failed)",
+        ),
+    ),
+    (
+        Verdict.OURS,
+        _any(
+            r"relay(?:ing)? (?:access )?(?:is )?(?:denied|not|prohibited|disabled)|configured to relay|rcpthosts",
+            r"(?:no|unable to|not) relay(?:ing)?\b|(?:\bas a|mail|open) relay\b|mail from|not verified|line limit",
+            r"protocol (?:violation|error)|bad sequence|sequence of commands|rfc ?\d{3,4}|before greeting|dns check",
+        ),
+    ),
+    (
+        Verdict.POLICY,
+        _any(
+            r"spam|\bube\b|\buce\b|unsolicited|unwanted|junk|\babus|block(?:ed|ing)|barracuda|suspected",
+            r"reputation|complain|\bpolic(?:y|ies)\b|suspicious|preference|filter|\bauth(?:enticat\w*)?\b|domain ?keys",
+            r"virus|malware|phish|content|attachment|\bheaders?\b|too (?:large|big|long)|message size|size limit",
+            r"too many|too much (?:mail|recipient)|limit(?:ed|s)?\b|frequency|throttl|greylist|\bthreshold\b",
+            r"host rejected|host network|\bip\b|local user only|\bcompl(?:y|iant|iance)\b",
+            r"malformed (?:address|message|header)|not welcome|\bmacros?\b|\bviolation\b|n't want",
+            r"not (?:allowed|permitted|authori[sz]ed)|unauthori[sz]ed|prohibit|forbidden|administrative|refus[eé]",
+            r"(?<!rejected: )(?<!rejected : )access denied|^\W*550 (?:\d\.\d\.\d )?permission denied",
+            r"(?<!address )(?<!recipient )\breject(?:ed|ing)?\b|\b(?:has|is) restricted\b|\baup\b|\bmx only",
+            r"(?-i:\b(?:HL|MI|RP|DT|IB):[A-Z]{3}\b)",  # NetEase: http://mail.163.com/help/help_spam_16.htm
+            r"垃圾|拒[絕绝收]|黑名[單单]|廣告信|违规|違規|拒否され|迷惑メール|スパム",
+        ),
+    ),
 )
 NO_SUCH_ADDRESS_AT_MICROSOFT = re.compile(r"requested action not taken: mailbox unavailable", re.IGNORECASE)  # 5.5.0
 
@@ -140,9 +219,13 @@ def verdict(reply: str) -> Verdict:
     reply: the receiver's words, or what this program wrote itself when no message could be made: that is OURS.
     """
     reply = reply[:WORDS_MAX]
-    if code := CODE.match(reply):
-        return _of_smtp(code[1], enhanced(reply), QUOTED.sub(" ", reply))
-    return next((found for pattern, found in BY_API if pattern.match(reply)), Verdict.OURS)
+    code = CODE.match(reply)
+    if code is None:
+        return next((found for pattern, found in BY_API if pattern.match(reply)), Verdict.OURS)
+    status = enhanced(reply)
+    found = by_words(reply, status) or by_code(status) or BY_REPLY_CODE.get(code[1], Verdict.UNKNOWN)
+    is_final = code[1] >= "500" and not status.startswith("4")
+    return found if is_final or found is not Verdict.DEAD else Verdict.UNKNOWN
 
 
 def enhanced(reply: str) -> str:
@@ -151,33 +234,27 @@ def enhanced(reply: str) -> str:
     return (found[1] or found[2]) if found else ""
 
 
-def _of_smtp(code: str, status: str, words: str) -> Verdict:
-    if FULL.search(words):
-        return Verdict.MAILBOX
-    if status == "5.4.1" and not POLICY.search(re.sub("access denied", "", words, flags=re.IGNORECASE)):
-        return Verdict.UNKNOWN
-    if POLICY.search(words) or status[:3] in BY_SUBJECT:
-        return Verdict.POLICY
-    if OURS.search(words):
+def by_words(text: str, status: str) -> Verdict | None:
+    """Return what words say, without the addresses and links in them; None if they say nothing that is known.
+
+    status: the enhanced code beside them. A server that says 4.x.x or 5.4.x of a host may have asked a name server that
+    was out of order.
+    """
+    if status in {"5.1.7", "5.1.8"}:
         return Verdict.OURS
-    if code < "500" or status.startswith("4"):
-        return Verdict.MAILBOX if status.startswith("4.2.") else Verdict.UNKNOWN
-    return _of_address(code, status, words)
+    text = " ".join(NEEDLESS.sub("", TOGETHER.sub(" ", QUOTED.sub(" ", text))).replace("’", "'").split())
+    number, found = next(((n, found) for n, (found, words) in enumerate(PHRASES) if words.search(text)), (0, None))
+    if found is not Verdict.DEAD:
+        is_dead = status == "5.5.0" and NO_SUCH_ADDRESS_AT_MICROSOFT.search(text)
+        return Verdict.DEAD if is_dead else found
+    is_named = PHRASES[number][1] is NO_SUCH_ADDRESS
+    may_come_back = status.startswith(("4", "5.4.")) or "try again" in text.lower()
+    return Verdict.UNKNOWN if may_come_back and not is_named else found
 
 
-def _of_address(code: str, status: str, words: str) -> Verdict:
-    """Return what is left when it is neither the mailbox's size, nor us, nor the letter."""
-    if status == "5.2.1" and DISABLED.search(words):
-        return Verdict.DEAD
-    if found := BY_CODE.get(status):
-        return found
-    if NO_SUCH_ADDRESS.search(words) or DISABLED.search(words):
-        return Verdict.DEAD
-    if status == "5.5.0" and NO_SUCH_ADDRESS_AT_MICROSOFT.search(words):
-        return Verdict.DEAD
-    if status.startswith("5.2."):
-        return Verdict.MAILBOX
-    return BY_REPLY_CODE.get(code, Verdict.UNKNOWN)
+def by_code(status: str) -> Verdict | None:
+    """Return what an enhanced code says by itself: "5.1.1", "" where there is none."""
+    return BY_CODE.get(status) or BY_SUBJECT.get(status[:3])
 
 
 class Trouble(Enum):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.delivery.author.alerts import who_may_send
-from newsletter.delivery.events import suppressing, webhooks
+from newsletter.delivery.events import rules, webhooks
 from newsletter.delivery.events.mailbox import place
 from newsletter.delivery.models import MailFetch, Mailing, Refusal, ResultLetter
 from newsletter.mail.mailers import WEBHOOK_OPTIONS, way
@@ -26,7 +26,7 @@ def refused_addresses(now: datetime) -> Iterator[Finding]:
     """Tell of mailings whose server calls so many addresses dead that the author should look first."""
     waiting = Refusal.objects.waiting().dead().filter(at__gt=now - LATELY).order_by().values("mailing").distinct()
     for mailing in Mailing.objects.filter(pk__in=waiting).select_related("issue").defer("html", "text"):
-        if count := suppressing.in_question(mailing):
+        if count := rules.in_question(mailing):
             message = _("%(issue)s: the mail server says of %(count)d addresses that they do not exist.")
             hint = _("Decide on the page of the mailing whether it is right; until then none is suppressed.")
             facts = {"issue": mailing.issue, "count": count}

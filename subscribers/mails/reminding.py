@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from newsletter.mail.marked import MarkedMail
+from newsletter.mail.due import MarkedMail
 from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
 from subscribers.mails.sending import ReaderMail, reminder

@@ -19,7 +19,7 @@ from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import beginning
-from newsletter.delivery.rate.limiter import Pacer
+from newsletter.delivery.rate import Pacer
 from newsletter.delivery.sending.lane import Holding
 from subscribers.models import Subscriber
 from tests.delivery.conftest import InTurn

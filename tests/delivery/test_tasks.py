@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from newsletter.delivery import lanes, tasks
@@ -115,3 +116,15 @@ def test_what_fails_for_one_mailing_stops_no_other(due, wakes, caplog, first):
     assert other.state == State.SENDING
     assert wakes == [1]
     assert any(record.exc_info and "all else goes on" in record.message for record in caplog.records)
+
+
+def test_a_step_that_finds_the_database_locked_ends_no_other(due, wakes, monkeypatch, caplog):
+    def locked(_lanes):
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(recovery, "sweep", locked)
+
+    tasks.dispatch()
+
+    assert wakes == [1]
+    assert "recovery failed, and is tried again" in caplog.text

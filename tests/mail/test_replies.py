@@ -38,6 +38,8 @@ DEAD = [
         "550 5.2.1 https://support.google.com/mail/?p=DisabledUser k16-20020a17090aaa1000 - gsmtp"
     ),
     "550 5.2.1 The email account that you tried to reach is disabled.",
+    "550 5.2.1 <reader@docomo.ne.jp>... User Unknown",
+    "525 5.7.13 <reader@example.org>: Recipient address rejected: User account disabled.",
     "554 delivery error: dd This user doesn't have a yahoo.com account (reader@yahoo.com) [0] - mta1061",
     (
         "554 delivery error: dd Sorry your message to reader@yahoo.com.tw cannot be delivered. This account has been "
@@ -86,7 +88,6 @@ MAILBOX = [
         "550-5.2.1 The user you are trying to contact is receiving mail at a rate that 550-5.2.1 prevents additional "
         "messages from being delivered. For more 550-5.2.1 information, please visit 550 5.2.1 https://support.google.com"
     ),
-    "550 5.2.1 <reader@docomo.ne.jp>... User Unknown",  # said of a reader who filters, too
     "450 4.2.2 <reader@example.jp>... Mailbox Full",
 ]
 POLICY = [
@@ -107,7 +108,6 @@ POLICY = [
     "554 5.7.1 [HM08] Message rejected due to local policy. Please visit https://support.apple.com/en-us/HT204137",
     "550 5.7.1 <no-such-user@gmail.com>... Access denied (state 13)",
     "554 5.6.0 This message has been scored as spam with a probability of more than 90%",
-    "525 5.7.13 <reader@example.org>: Recipient address rejected: User account disabled.",
     "552 5.3.4 Message too large",
     "550 no spam mail.",
     "571 No PTR Record found. Reverse DNS required:",

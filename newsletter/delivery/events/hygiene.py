@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Substr
 
 from newsletter.delivery.events.facts import Kind, Verdict, What
-from newsletter.delivery.events.rules import SOFT_WITHIN
+from newsletter.delivery.events.rules import WITHIN
 from newsletter.delivery.models import Arrival, Batch, Breakdown, Delivery, Event, EventCount, Mailing
 from subscribers.models import Subscriber, Suppression
 
@@ -68,7 +68,7 @@ def standing(now: datetime) -> Standing:
 
 def _soft(now: datetime) -> int:
     """Return how many addresses took no mail at least once lately, and are not suppressed."""
-    lately = Mailing.objects.filter(planned_at__gt=now - SOFT_WITHIN).values_list("pk", flat=True)
+    lately = Mailing.objects.filter(planned_at__gt=now - WITHIN).values_list("pk", flat=True)
     came_back = Event.objects.filter(mailing_id__in=list(lately)).exclude(verdict="")
     hashes = came_back.filter(verdict=Verdict.SOFT).exclude(address_hash="").order_by().values("address_hash")
     suppressed = Suppression.objects.filter(address_hash__in=hashes)

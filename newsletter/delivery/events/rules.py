@@ -1,7 +1,10 @@
-"""Receivers that refuse our mail for reasons of their own: counted by domain, told to the author, no reader's fault.
+"""What follows from refusals and events: copies are settled, addresses barred, and what is too much stops a mailing.
 
-While a mailing is being sent, it stops where a receiver of a real share of it refuses too much: what goes on is refused
-as well, and makes it worse. Of a smaller one the author is told, and the sending goes on.
+A dead address and a complaint bar at once, any other refusal when a reader's last issues all came back. Two questions
+are asked before anybody is blamed, each of at least AT_LEAST copies and more than SHARE of them. Does the server call
+so many dead that it must be out of order? Then nobody is suppressed, the mailing is paused, and the author says which
+it is: `believe` or `doubt`. Does a receiver refuse so much for reasons of its own that what goes on is refused too?
+Then no reader is to blame: a mailing of which it has a real share is paused, of a smaller one the author is told.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -9,24 +12,40 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched, groupby
 
-from django.db.models import Count, Q, QuerySet
+from django.db import transaction
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from newsletter.delivery.apart import apart
 from newsletter.delivery.events.facts import Kind, Verdict
 from newsletter.delivery.events.finding import Found
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known
-from newsletter.delivery.models import Breakdown, Delivery, Event, Mailing
+from newsletter.delivery.models import Batch, Breakdown, Delivery, Event, Mailing, Refusal
 from newsletter.delivery.models.deliveries import WAITS_AGAIN
 from newsletter.delivery.models.mailing import Step
+from newsletter.mail import replies
 from newsletter.publication.models import Publication
+from subscribers import departures
+from subscribers.departures import Why
 from subscribers.models import Subscriber, Suppression
 from subscribers.models.consents import Circumstances
+from subscribers.models.suppressions import departure
 
-AT_LEAST, SHARE = 20, 0.1  # copies refused, of those sent to the receiver
-STOPS_AT = 0.05  # of all copies: anybody can have twenty mailboxes at a domain of their own
-SHOWN = 10  # pauses
+AT_LEAST, SHARE = 20, 0.1  # copies, and of those answered: large providers stop at 10 % of dead addresses
+STOPS_AT = 0.05  # of all copies a receiver's: anybody can have twenty mailboxes at a domain of their own
+ISSUES, WITHIN = (
+    3,
+    timedelta(days=90),
+)  # that came back one after the other: then an address nobody called dead is barred
+AGAIN_WITHIN = timedelta(days=3)  # of its end a mailing is opened again for refusals that are not believed
+SLICE = 200  # refusals judged in one transaction
+AT_ONCE = 1_000  # copies of one statement
+SENT, FAILED = Delivery.State.SENT, Delivery.State.FAILED
+
+
+# --- A receiver that refuses us ---
 
 
 @dataclass(frozen=True)
@@ -43,15 +62,6 @@ class Refusing:
         return f"{message % {'domain': self.domain, 'count': self.count, 'words': self.words[:200]}} {advice}"
 
 
-@dataclass(frozen=True)
-class Pause:
-    """A mailing that stopped because of a receiver: when, and what the receiver said of how many copies until now."""
-
-    at: datetime
-    mailing: Mailing
-    refusing: Refusing
-
-
 def stop(events: Iterable[Event]) -> None:
     """Pause the mailings of which one of these events says that a large receiver refuses too much of them."""
     told = {(one.mailing_id, one.domain) for one in events if one.verdict == Verdict.POLICY and one.domain}
@@ -59,10 +69,9 @@ def stop(events: Iterable[Event]) -> None:
     for mailing in sending.defer("html", "text"):
         mine = [domain for pk, domain in told if pk == mailing.pk]
         for found in refusing(mailing, mine):
-            if not _has_real_share(mailing, found.domain):
-                continue
-            with translation.override(Publication.objects.current().language):
-                mailing.pause(str(found), Mailing.Cause.RECEIVER)
+            if _has_real_share(mailing, found.domain):
+                with translation.override(Publication.objects.current().language):
+                    mailing.pause(str(found), Mailing.Cause.RECEIVER)
 
 
 def refusing(mailing: Mailing, domains: Collection[str] = ()) -> Iterator[Refusing]:
@@ -95,26 +104,8 @@ def _has_real_share(mailing: Mailing, domain: str) -> bool:
     return theirs.count() >= STOPS_AT * mailing.total
 
 
-def pauses(since: datetime) -> list[Pause]:
-    """Return the last mailings that receivers have stopped, the newest first."""
-    steps = Step.objects.filter(what=Step.What.PAUSED, at__gt=since, mailing__planned_at__isnull=False)
-    steps = steps.select_related("mailing__issue").defer("mailing__html", "mailing__text").order_by("-pk")[: 4 * SHOWN]
-    found = (Pause(step.at, step.mailing, one) for step in steps for one in _named_in(step))
-    return list(found)[:SHOWN]
+# --- Events ---
 
-
-def _named_in(step: Step) -> Iterator[Refusing]:
-    """Yield the receivers that a pause names as its reason."""
-    told = Event.objects.filter(mailing_id=step.mailing_id, verdict=Verdict.POLICY).exclude(domain="")
-    counted = told.order_by().values_list("domain").annotate(count=Count("seq", distinct=True))
-    for domain, count in counted.filter(count__gte=AT_LEAST):
-        if step.detail.startswith(f"{domain} "):
-            yield Refusing(domain, count, _last_words(told, domain))
-
-
-AT_ONCE = 1_000  # copies of one statement
-SOFT_TIMES, SOFT_WITHIN = 3, timedelta(days=60)
-ARRIVES_WITHIN = timedelta(days=5)  # of a copy that was sent and of which nothing came back: it has arrived
 KNOWN_OF = {
     Kind.SENT: Known.ACCEPTED,
     Kind.DELIVERED: Known.ACCEPTED,
@@ -152,9 +143,6 @@ def apply(news: Sequence[News]) -> None:
     for one in news:
         if one.found.reader is not None:
             _apply_to_reader(one, one.found.reader)
-
-
-# --- Copies ---
 
 
 def settle_copies(events: Iterable[Event]) -> int:
@@ -199,27 +187,192 @@ def _is_told_of_now(event: Event, reader: Subscriber) -> bool:
 
 
 def _is_enough(event: Event, reader: Subscriber) -> bool:
-    """Return whether an event bars its address: a complaint and a hard one at once, a soft one as the third."""
     if event.kind == Kind.COMPLAINED or event.verdict == Verdict.HARD:
         return True
-    return event.verdict == Verdict.SOFT and soft_times(reader, event.at) >= SOFT_TIMES
+    return event.verdict == Verdict.SOFT and has_come_back(reader, event.mailing_id or 0, event.at)
 
 
-def soft_times(reader: Subscriber, at: datetime) -> int:
-    """Return of how many mailings a reader's copies came back as soft since the last that arrived, up to `at`."""
-    told = Event.objects.filter(address_hash=reader.address_hash, at__gt=at - SOFT_WITHIN, at__lte=at)
-    came_back = told.filter(kind=Kind.BOUNCED).exclude(verdict=Verdict.POLICY)
-    back = {one for one in came_back.values_list("mailing_id", flat=True) if one is not None}
-    soft = dict(came_back.filter(verdict=Verdict.SOFT).order_by("at").values_list("mailing_id", "at"))
-    delivered = told.filter(kind=Kind.DELIVERED).exclude(mailing_id__in=back).values_list("at", flat=True)
-    arrived = max([*delivered, *_arrived_in_silence(reader, at, back)], default=at - SOFT_WITHIN)
-    return sum(moment > arrived for moment in soft.values())
+def has_come_back(reader: Subscriber, mailing_id: int, at: datetime) -> bool:
+    """Return whether a reader's last issues up to this one all came back, at once or later, and none for policy."""
+    since = _has_address_since(reader, at)
+    issues = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=since, pk__lte=mailing_id)
+    copies = Delivery.objects.filter(mailing__in=issues, subscriber=reader, state__in=[SENT, FAILED])
+    told = Event.objects.filter(address_hash=reader.address_hash, mailing_id__lte=mailing_id, at__gt=since, at__lte=at)
+    became = {
+        pk: state == FAILED and replies.verdict(words) in replies.BLAMES_THE_READER
+        for pk, state, words in copies.values_list("mailing_id", "state", "reply")
+    }
+    for pk, kind, verdict in told.values_list("mailing_id", "kind", "verdict"):
+        if pk is not None and kind in {Kind.BOUNCED, Kind.DELIVERED}:
+            became[pk] = became.get(pk, False) or (kind == Kind.BOUNCED and verdict != Verdict.POLICY)
+    last = sorted(became, reverse=True)[:ISSUES]
+    return len(last) == ISSUES and all(became[pk] for pk in last)
 
 
-def _arrived_in_silence(reader: Subscriber, at: datetime, back: set[int]) -> Iterator[datetime]:
-    """Yield when copies were sent of which nothing came back, though there was time for it."""
-    lately = Mailing.objects.filter(planned_at__gt=at - SOFT_WITHIN).exclude(pk__in=back)
-    rows = Delivery.objects.filter(mailing__in=lately, subscriber=reader, state=Delivery.State.SENT)
-    for moment in rows.values_list("sent_at", flat=True):
-        if moment is not None and moment < at - ARRIVES_WITHIN:
-            yield moment
+def _has_address_since(reader: Subscriber, now: datetime) -> datetime:
+    """Return from when on what was said counts: for some months, and not longer than the reader has the address."""
+    moved = reader.address_changes.aggregate(there=Max("confirmed_at"), back=Max("undone_at"))
+    return max([now - WITHIN, *(at for at in moved.values() if at)])
+
+
+# --- Refusals while an issue is sent ---
+
+
+def settle(now: datetime) -> int:
+    """Judge the refusals that wait, of all mailings that are not paused; return how many addresses were suppressed."""
+    waiting = Refusal.objects.waiting().order_by().values("mailing").distinct()
+    mailings = Mailing.objects.filter(pk__in=waiting).exclude(state=Mailing.State.PAUSED)
+    suppressed = 0
+    for mailing in mailings.defer("html", "text"):
+        with apart(f"judging refusals of mailing {mailing.pk}"):
+            suppressed += _settle(mailing, now)
+    return suppressed
+
+
+def _settle(mailing: Mailing, now: datetime) -> int:
+    """Judge one mailing's refusals; those of a batch in doubt wait for more answers, or for the author.
+
+    Where nobody's copy was accepted, nothing is known about anybody.
+    """
+    batches = list(_with_refusals(mailing))
+    if mailing.believes_refusals:
+        return sum(_judge(batch, now) for batch in batches)
+    dead = {batch: _doubtful(batch) for batch in batches}
+    if any(count >= AT_LEAST for count in dead.values()):
+        _alarm(mailing)
+        return 0
+    if not mailing.counts().sent:
+        return 0
+    return sum(_judge(batch, now) for batch in batches if not dead[batch] or _is_through(batch))
+
+
+def _with_refusals(mailing: Mailing) -> Iterator[Batch]:
+    waiting = list(mailing.refusals.waiting().values_list("seq", flat=True).order_by("seq"))
+    for batch in mailing.batches.filter(failed__gt=0).order_by("lo"):
+        if any(batch.lo <= seq < batch.hi for seq in waiting):
+            yield batch
+
+
+def _doubtful(batch: Batch) -> int:
+    """Return how many of the last refusals of a batch call an address dead; 0 while that is no more than SHARE.
+
+    Counted are AT_LEAST at the most, and the copies that were answered since the first of these.
+    """
+    dead = Refusal.objects.of_batch(batch).waiting().dead().order_by("-seq")
+    last = list(dead.values_list("seq", flat=True)[:AT_LEAST])
+    since = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=min(last, default=batch.hi), seq__lt=batch.hi)
+    return len(last) if len(last) > SHARE * since.filter(state__in=[SENT, FAILED]).count() else 0
+
+
+def _is_through(batch: Batch) -> bool:
+    """Return whether each of its copies was tried."""
+    return batch.state == Batch.State.DONE or batch.pass_no > 1
+
+
+def _alarm(mailing: Mailing) -> None:
+    """Stop a mailing whose server calls too many dead; one that has nothing left to send waits as it is."""
+    if mailing.batches.exclude(state=Batch.State.DONE).exists():
+        with translation.override(Publication.objects.current().language):
+            reason = _(
+                "The mail server says of %(count)d addresses that they do not exist. Decide whether it is right."
+            )
+            words = reason % {"count": mailing.refusals.waiting().dead().count()}
+        mailing.pause(words, Mailing.Cause.ADDRESSES)
+
+
+def _judge(batch: Batch, now: datetime) -> int:
+    """Judge the refusals of a batch, slice by slice; return how many addresses were suppressed."""
+    suppressed = 0
+    while True:
+        with transaction.atomic():
+            batch.mailing.lock()  # the author may be deciding
+            waiting = Refusal.objects.of_batch(batch).waiting().select_related("subscriber")
+            some = list(waiting.order_by("seq")[:SLICE])
+            if not some:
+                return suppressed
+            copies = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=[one.seq for one in some])
+            words = dict(copies.values_list("seq", "reply"))
+            barred = {one.pk for one in some if _suppress(one, batch, words.get(one.seq, ""), now)}
+            judged = Refusal.objects.filter(pk__in=[one.pk for one in some])
+            judged.filter(pk__in=barred).update(state=Refusal.State.SUPPRESSED)
+            judged.exclude(pk__in=barred).update(state=Refusal.State.COUNTED)
+        suppressed += len(barred)
+
+
+def _suppress(refusal: Refusal, batch: Batch, words: str, now: datetime) -> bool:
+    """Suppress the address of a refusal if it comes to that; return whether this did it."""
+    reader, planned_at = refusal.subscriber, batch.mailing.planned_at
+    if planned_at is None or planned_at < _has_address_since(reader, now):  # it was said of another address
+        return False
+    is_dead = refusal.verdict == replies.Verdict.DEAD
+    if not is_dead and (_refuses_everybody(reader, batch) or not has_come_back(reader, batch.mailing_id, now)):
+        return False
+    return reader.suppress(Suppression.Reason.BOUNCED, words)
+
+
+def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
+    """Return whether several readers at this domain were refused, and none accepted: a block list without the word."""
+    domain = reader.email.rpartition("@")[2]
+    theirs = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
+    theirs = theirs.filter(subscriber__email__iendswith=f"@{domain}")
+    return theirs.filter(state=FAILED).count() > 1 and not theirs.filter(state=SENT).exists()
+
+
+# --- What the author decides ---
+
+
+def in_question(mailing: Mailing) -> int:
+    """Return how many addresses were called dead and are not suppressed until the author says so."""
+    waiting = mailing.refusals.waiting().dead().count()
+    if not waiting or mailing.state == Mailing.State.SENDING or mailing.believes_refusals:
+        return 0
+    is_held = not mailing.counts().sent or any(_doubtful(batch) >= AT_LEAST for batch in _with_refusals(mailing))
+    return waiting if is_held else 0
+
+
+def called_dead(mailing: Mailing) -> int:
+    """Return how many addresses the server of this mailing called dead, suppressed for it or not yet."""
+    return mailing.refusals.dead().exclude(state=Refusal.State.COUNTED).count()
+
+
+def believe(mailing: Mailing, now: datetime) -> int:
+    """Suppress the addresses that were called dead, and those that will be; return how many wait for it."""
+    with transaction.atomic():
+        mailing.lock()
+        waiting = mailing.refusals.waiting().dead().count()
+        if waiting:
+            mailing.record(Step.What.BELIEVED, str(waiting), now)
+    for batch in list(_with_refusals(mailing)):
+        _judge(batch, now)
+    return waiting
+
+
+def doubt(mailing: Mailing, now: datetime) -> int:
+    """Take back that addresses are dead: none stays suppressed for it, and their copies are tried again.
+
+    Returns how many these are. Such a copy was refused, so nobody gets two. A mailing that ended days ago, was
+    cancelled or has a successor tries nobody again.
+    """
+    with transaction.atomic():
+        mailing.lock()
+        mailing.refresh_from_db(fields=["state", "finished_at"])
+        dead = list(mailing.refusals.dead().exclude(state=Refusal.State.COUNTED).select_related("subscriber"))
+        _lift([one.subscriber for one in dead if one.state == Refusal.State.SUPPRESSED])
+        if dead and _may_try_again(mailing, now):
+            uncertain.retry_refused(mailing, [one.seq for one in dead])
+        mailing.refusals.filter(pk__in=[one.pk for one in dead]).delete()
+        if dead:
+            mailing.record(Step.What.DOUBTED, str(len(dead)), now)
+    return len(dead)
+
+
+def _lift(readers: list[Subscriber]) -> None:
+    hashes = [reader.address_hash for reader in readers]
+    lifted = Suppression.objects.filter(reason=Suppression.Reason.BOUNCED, address_hash__in=hashes)
+    departures.write([departure(Why.LIFTED, who) for who in lifted.values_list("address_hash", flat=True)])
+    lifted.delete()
+
+
+def _may_try_again(mailing: Mailing, now: datetime) -> bool:
+    is_recent = mailing.finished_at is None or mailing.finished_at > now - AGAIN_WITHIN
+    return is_recent and uncertain.can_be_sent_again(mailing)

@@ -1,6 +1,6 @@
 """Events that nothing rests on any more: they become numbers, in small bites, each of them one transaction.
 
-A mailing to a million has two million events that say that it arrived. Within SOFT_WITHIN they tell whether an address
+A mailing to a million has two million events that say that it arrived. Within WITHIN they tell whether an address
 takes mail again; after ARRIVED_KEPT nobody asks for one of them. What came back, complaints and leavings are kept for
 LONGEST. Why an address is suppressed stands beside the suppression, and stays. Of a reader who was erased nothing is
 kept, however young.
@@ -18,7 +18,7 @@ from newsletter.delivery.events.facts import Kind
 from newsletter.delivery.models import Event, EventCount, Mailing
 from subscribers.models import Suppression
 
-ARRIVED_KEPT = timedelta(days=90)  # longer than rules.SOFT_WITHIN
+ARRIVED_KEPT = timedelta(days=90)  # not less than rules.WITHIN
 LONGEST = timedelta(days=730)
 COLUMNS = ("pk", "mailing_id", "kind", "verdict")
 BITE = 1_000  # events of one transaction

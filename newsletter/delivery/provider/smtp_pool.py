@@ -27,7 +27,7 @@ from newsletter.delivery.provider.outcomes import (
     one_line,
 )
 from newsletter.delivery.provider.smtp_connection import Envelope, Line, LineLost, Stage
-from newsletter.delivery.rate.limiter import GREYLISTED, is_throttling
+from newsletter.delivery.rate import GREYLISTED, is_throttling
 
 AT_ONCE = 16  # connections that are opened at the same time
 SPARE = 1.2  # lines for each that the rate needs

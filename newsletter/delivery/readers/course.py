@@ -14,8 +14,7 @@ from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.readers.single_mails import SingleMail
-from newsletter.mail.due import Result, is_due
-from newsletter.mail.marked import MarkedMail
+from newsletter.mail.due import MarkedMail, Result, is_due
 from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber

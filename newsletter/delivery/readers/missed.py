@@ -13,8 +13,7 @@ from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.issues.models import Issue
 from newsletter.issues.years import with_openings
 from newsletter.mail import headers, letters
-from newsletter.mail.due import Result, is_due
-from newsletter.mail.marked import MarkedMail
+from newsletter.mail.due import MarkedMail, Result, is_due
 from newsletter.mail.message import Mail, build
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication

@@ -17,7 +17,7 @@ from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.issues.models import Issue
 from newsletter.mail import headers, letters
 from newsletter.mail.characters import single_line
-from newsletter.mail.marked import MarkedMail
+from newsletter.mail.due import MarkedMail
 from newsletter.mail.message import SUBJECT_LENGTH, Mail, build
 from newsletter.mail.replies import NotSent, Trouble
 from newsletter.publication.models import Publication

@@ -11,7 +11,7 @@ from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models.course import OnceMore
 from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.transports import Transport, transport_for
-from newsletter.mail.due import MAILER, DueMail, Retry
+from newsletter.mail.due import MAILER, DueMail, MarkedMail, Retry
 from newsletter.mail.message import Mail
 from newsletter.mail.replies import NotSent, Trouble, is_unreachable
 from subscribers.models import Subscriber
@@ -62,10 +62,10 @@ def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
         transport.close()
 
 
-class OnceMoreMail(SingleMail[OnceMore]):
+class OnceMoreMail(MarkedMail[OnceMore], SingleMail[OnceMore]):
     """One more copy, with a Message-ID of its own: a mailbox that has the first would hide a second of the same."""
 
-    model, what = OnceMore, "issues that are asked for once more"
+    model, mark, what = OnceMore, "sent_at", "issues that are asked for once more"
 
     def waiting(self, now: datetime) -> QuerySet[OnceMore]:
         return super().waiting(now).select_related("subscriber", "mailing__issue")
@@ -74,10 +74,10 @@ class OnceMoreMail(SingleMail[OnceMore]):
         if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
             raise NotSent(Trouble.NEVER, "left, paused or suppressed meanwhile")
         mail = copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk))
-        return mail, {"sent_at": now}
+        return mail, {}
 
     def end(self, row: OnceMore, values: dict[str, object]) -> bool:
         return super().end(row, {"reply": self.answer} | values)
 
     def give_up(self, row: OnceMore, error: Exception, now: datetime) -> bool:
-        return super().end(row, {"reply": str(error)[:200]})
+        return super().end(row, {"reply": str(error)[:200], "sent_at": None})

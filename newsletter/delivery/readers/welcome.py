@@ -39,7 +39,6 @@ class WelcomeMail(SingleMail[Subscriber]):
     """
 
     model, due_at, tries, guard = Subscriber, "welcome_due_at", "", "welcomed_at"
-    is_leased = False
 
     def waiting(self, now: datetime) -> QuerySet[Subscriber]:
         may_go = Q(welcome_due_at__isnull=True) | is_due("welcome_due_at", now)

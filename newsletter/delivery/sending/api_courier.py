@@ -37,7 +37,7 @@ from newsletter.delivery.provider.outcomes import (
     one_line,
 )
 from newsletter.delivery.provider.transports import DjangoTransport
-from newsletter.delivery.rate.limiter import is_throttling
+from newsletter.delivery.rate import is_throttling
 from newsletter.mail import headers, salutations, tokens
 from newsletter.mail.message import Mail
 from subscribers.models import Subscriber

@@ -22,7 +22,7 @@ from newsletter.delivery.ledger.claims import LaneEnds, Result, Row
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
-from newsletter.delivery.rate.limiter import NAP_SECONDS, Pacer, is_throttling
+from newsletter.delivery.rate import NAP_SECONDS, Pacer, is_throttling
 from newsletter.delivery.sending.couriers import Courier, Reports
 from newsletter.publication.heartbeats import Part, beat
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery.events import suppressing
+from newsletter.delivery.events import rules
 from newsletter.delivery.ledger import restored
 from newsletter.delivery.ledger import uncertain as evidence
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
@@ -338,10 +338,10 @@ def _tried_again(count: int) -> str:
 
 JUDGEMENTS = {
     "believed": Judgement(
-        gettext_lazy("Do these addresses not exist?"), suppressing.in_question, suppressing.believe, _suppressed
+        gettext_lazy("Do these addresses not exist?"), rules.in_question, rules.believe, _suppressed
     ),
     "doubted": Judgement(
-        gettext_lazy("Was the mail server wrong?"), suppressing.called_dead, suppressing.doubt, _tried_again
+        gettext_lazy("Was the mail server wrong?"), rules.called_dead, rules.doubt, _tried_again
     ),
 }
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
-from newsletter.delivery.events import suppressing
+from newsletter.delivery.events import rules
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.links.counting import followed as followed_links
 from newsletter.delivery.models import Breakdown, Counts, Mailing
@@ -294,8 +294,8 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "withheld_at": _withheld_at(found),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": uncertain.can_be_sent_again(found),
-        "in_question": suppressing.in_question(found),
-        "called_dead": suppressing.called_dead(found),
+        "in_question": rules.in_question(found),
+        "called_dead": rules.called_dead(found),
     }
 
 

@@ -2,7 +2,6 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -16,7 +15,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.delivery.events import rules as stopping
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.mail import headers, letters, outbox, signatures
@@ -66,7 +64,6 @@ def _sent(mail: Mail, alias: str) -> Outcome:
 
 
 ORDER = {INFO: 1, WARNING: 2, ERROR: 3}
-LATELY = timedelta(days=30)
 DOTS = {State.HOLDS: "good", State.MISSING: "warn", State.UNKNOWN: ""}
 STATES: dict[State, Promise] = {
     State.HOLDS: pgettext_lazy("rule", "holds"),
@@ -108,7 +105,6 @@ def records(request: HttpRequest) -> HttpResponse:
         "read_at": now,
         "is_asked": name not in address.MADE_UP_DOMAINS,
         "findings": list(address.sender(now)),
-        "pauses": stopping.pauses(now - LATELY),
     }
     if context["is_asked"]:
         context |= _asked()

@@ -15,7 +15,7 @@ from newsletter.delivery.ledger import claims, flight_recorder, recovery
 from newsletter.delivery.ledger.claims import Result, claim, intend, lock, write_results
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
-from newsletter.delivery.rate.limiter import Pacer
+from newsletter.delivery.rate import Pacer
 from newsletter.delivery.sending.lane import Holding
 from tests.delivery.conftest import NOW, InTurn, Provider
 

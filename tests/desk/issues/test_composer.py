@@ -11,11 +11,11 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import translation
 
+from newsletter.delivery import rate
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.rate import limiter
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
 from newsletter.mail.mailers import mailer_from_url
@@ -486,7 +486,7 @@ def test_an_issue_that_does_not_exist_has_no_screens(desk, name):
 
 @pytest.fixture
 def _warming_up(desk, monkeypatch):
-    monkeypatch.setattr(limiter, "FIRST_DAY", 2)
+    monkeypatch.setattr(rate, "FIRST_DAY", 2)
     Publication.objects.update(warm_up_from=date(2026, 12, 1), language="en")
     translation.activate("en")
 

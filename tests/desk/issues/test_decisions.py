@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from newsletter.delivery.events import suppressing
+from newsletter.delivery.events import rules
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.ledger.claims import Result, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
@@ -183,7 +183,7 @@ def refused(sending):  # noqa: F811
     mailing.batches.update(hi=23)
     Mailing.objects.update(total=23)
     write_results(mailing.batches.get(), [Result(3 + number, State.FAILED, GONE) for number in range(20)])
-    suppressing.settle(NOW)
+    rules.settle(NOW)
     mailing.refresh_from_db()
     return mailing
 

@@ -1,19 +1,15 @@
 """Whether mail can leave and be believed, on the page of the sender: the DNS as it is now, a mail to oneself."""
 
 import re
-from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.utils import timezone, translation
+from django.utils import translation
 
-from newsletter.delivery.events.rules import AT_LEAST, stop
-from newsletter.delivery.models import Event
-from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.settings import sending
 from newsletter.mail import authentication, mailers, outbox
 from newsletter.mail.mailers import mailer_from_url
-from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+from tests.factories import make_helper, make_publication
 from tests.support.pages import assert_accessible, assert_valid
 
 pytestmark = pytest.mark.django_db
@@ -42,27 +38,6 @@ def owner(client, settings, tmp_path, name_server):
     make_publication(sender_email="hello@gipi.tw")
     client.force_login(make_helper("owner", name="gipi", email="gipi@example.org"))
     return client
-
-
-@pytest.fixture
-def sent_issue():
-    now = timezone.now()
-    make_subscriber("a@hinet.net")
-    issue = make_issue(make_post("管理槓桿"), number=7, subject="第七期")
-    mailing = approving.approve(issue, send_at=None, now=now, hold=timedelta())
-    beginning.plan(mailing, now)
-    return mailing
-
-
-def refused_by(domain: str, mailing) -> None:
-    """Let a receiver refuse so many copies that the mailing stops."""
-    events = [
-        Event(source="mail", source_id=str(seq), kind="bounced", verdict="policy", mailing_id=mailing.pk, seq=seq,
-              domain=domain, words="550 5.7.1 <listed>", at=timezone.now())
-        for seq in range(AT_LEAST)
-    ]  # fmt: skip
-    Event.objects.bulk_create(events)
-    stop(events)
 
 
 def states(response) -> dict[str, str]:
@@ -190,25 +165,14 @@ def test_a_server_of_ones_own_has_no_records_of_a_service(owner):
     assert "Records for" not in owner.get(DNS).text
 
 
-def test_a_receiver_that_stopped_an_issue_is_shown_with_its_words(owner, sent_issue):
-    refused_by("hinet.net", sent_issue)
-
-    page = owner.get(DNS).text
-
-    assert "Stopped by receivers in the last 30 days" in page
-    assert "20 copies refused" in page
-    assert "550 5.7.1 &lt;listed&gt;" in page
-
-
 @pytest.mark.exhaustive
 @pytest.mark.browser
-def test_the_page_can_be_read_by_everybody(desk, server, settings, tmp_path, name_server, sent_issue):
+def test_the_page_can_be_read_by_everybody(desk, server, settings, tmp_path, name_server):
     settings.MAIL_URL = settings.BULK_MAIL_URL = "sendgrid://key@"
     settings.DKIM_DIR = tmp_path / "dkim"
     name_server.records |= GOOD | {("_dmarc.gipi.tw", "TXT"): ['"v=DMARC1; p=none; pct=100"']}
     name_server.fails = {"s1._domainkey.gipi.tw"}
     make_publication(sender_email="hello@gipi.tw")
-    refused_by("hinet.net", sent_issue)
 
     for width, scheme in [(1280, "light"), (375, "dark"), (320, "light")]:
         desk.set_viewport_size({"width": width, "height": 900})

@@ -6,7 +6,7 @@ from email.message import Message
 from functools import lru_cache
 
 from newsletter.delivery.events.reading.message import address, field, returned
-from newsletter.delivery.events.reading.verdicts import NO_SUCH_ADDRESS
+from newsletter.mail.replies import NO_SUCH_ADDRESS
 
 AWAY = re.compile(
     r"^\W{0,9}(?:auto(?:matic|mated|matische)?[- ]?(?:reply|response|answer|antwort|respon)|autoreply|auto:|"

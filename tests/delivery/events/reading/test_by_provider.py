@@ -66,7 +66,6 @@ def mandrill(event, words=""):
 BOUNCES = [  # what a provider sends, and what it means by it
     ("postmark", postmark("HardBounce", "smtp;550 5.1.1 The email account does not exist."), "hard"),
     ("postmark", postmark("SoftBounce", "smtp;552 5.2.2 mailbox full"), "soft"),
-    ("postmark", postmark("VirusNotification"), "policy"),
     ("postmark", postmark("HardBounce", "smtp;554 5.7.1 blocked using zen.spamhaus.org"), "policy"),
     ("mailjet", mailjet("user unknown", True), "hard"),
     ("mailjet", mailjet("quota exceeded", False), "soft"),

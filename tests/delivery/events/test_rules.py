@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery.events import suppressing
-from newsletter.delivery.events.suppressing import ALARM_AT_LEAST, ISSUES
+from newsletter.delivery.events import rules
+from newsletter.delivery.events.rules import AT_LEAST, ISSUES
 from newsletter.delivery.ledger import claims, uncertain
 from newsletter.delivery.ledger.claims import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known
@@ -69,7 +69,7 @@ def reload(mailing):
 def test_a_dead_address_is_suppressed_with_the_receivers_words(make_mailing, run):
     run(make_mailing("abc"), Provider(b=refused(GONE)))
 
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert suppressed() == {("b@example.org", "bounced", GONE)}
     assert set(Subscriber.objects.mailable(NOW).values_list("email", flat=True)) == {"a@example.org", "c@example.org"}
@@ -78,14 +78,14 @@ def test_a_dead_address_is_suppressed_with_the_receivers_words(make_mailing, run
 def test_to_judge_twice_suppresses_once(make_mailing, run):
     run(make_mailing("abc"), Provider(b=refused(GONE)))
 
-    assert (suppressing.settle(NOW), suppressing.settle(NOW)) == (1, 0)
+    assert (rules.settle(NOW), rules.settle(NOW)) == (1, 0)
 
 
 @pytest.mark.parametrize("words", [FULL, BLOCKED, NO, "550 5.1.1 blocked", "the name holds a line break"])
 def test_any_other_refusal_suppresses_nobody_by_itself(make_mailing, run, words):
     run(make_mailing("abc"), Provider(b=refused(words)))
 
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert suppressed() == set()
 
@@ -98,7 +98,7 @@ def test_a_late_answer_suppresses_as_well(make_mailing):
 
     for _twice in range(2):
         uncertain.resolve(mailing.deliveries.get(seq=2), Evidence(Known.REFUSED, NOW, GONE))
-        suppressing.settle(NOW)
+        rules.settle(NOW)
 
     assert suppressed() == {("c@example.org", "bounced", GONE)}
 
@@ -110,7 +110,7 @@ def test_an_earlier_reason_stands(make_mailing, run):
     reader = Subscriber.objects.get(email="b@example.org")
     run(mailing, provider)
 
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert suppressed() == {("b@example.org", "complained", "spam")}
 
@@ -120,7 +120,7 @@ def test_a_reader_with_another_address_by_now_is_spared(make_mailing, run):
     reader = Subscriber.objects.get(email="b@example.org")
     reader.address_changes.create(email="new@example.org", asked_at=NOW, confirmed_at=NOW + timedelta(seconds=1))
 
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert suppressed() == set()
 
@@ -131,7 +131,7 @@ def test_a_reader_who_went_back_to_a_former_address_meanwhile_is_spared(make_mai
     moved_at, undone_at = NOW - timedelta(days=1), NOW + timedelta(seconds=1)
     reader.address_changes.create(email="n@example.org", asked_at=NOW, confirmed_at=moved_at, undone_at=undone_at)
 
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert suppressed() == set()
 
@@ -140,7 +140,7 @@ def test_a_reader_who_was_erased_leaves_nothing(make_mailing, run):
     run(make_mailing("abc"), Provider(b=refused(GONE)))
     Subscriber.objects.get(email="b@example.org").erase()
 
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert [(one.email, one.reason) for one in Suppression.objects.all()] == [("", "erased")]
     assert not Refusal.objects.exists()
@@ -150,7 +150,7 @@ def test_words_that_a_dead_worker_did_not_write_down_suppress_nobody(make_mailin
     mailing = make_mailing("abc")
     record(mailing, ["the worker died before the answer was written down"], sent=2)
 
-    assert suppressing.settle(NOW) == 0
+    assert rules.settle(NOW) == 0
     assert not Refusal.objects.exists()
 
 
@@ -172,7 +172,7 @@ def refuse_issues(publication):
                 results.append(Result(copies[readers[0].pk], FAILED if words[0] != "2" else SENT, words))
             batch = claims.claim(mailing, "w", at)
             claims.close(batch, results, at)
-            suppressing.settle(at)
+            rules.settle(at)
             reload(mailing).finish(at)
         return suppressed()
 
@@ -213,7 +213,7 @@ def test_a_receiver_that_refuses_all_its_readers_blames_none_of_them(publication
         mine = {reader.pk for reader in theirs}
         write_results(mailing.batches.get(), [Result(s, FAILED if r in mine else SENT, NO) for r, s in copies])
         Batch.objects.update(state=Batch.State.DONE)
-        suppressing.settle(NOW)
+        rules.settle(NOW)
         reload(mailing).finish(NOW)
 
     assert Refusal.objects.filter(state=Refusal.State.COUNTED).count() == 2 * ISSUES
@@ -236,22 +236,22 @@ def test_copies_that_were_deferred_until_the_end_count_too(make_mailing):
 def test_where_nobody_was_accepted_nobody_is_suppressed(make_mailing, run):
     run(make_mailing("abc"), Provider(a=refused(GONE), b=refused(GONE), c=refused(GONE)))
 
-    assert suppressing.settle(NOW) == 0
+    assert rules.settle(NOW) == 0
 
 
 def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nobody(make_mailing):
     audience(100)
     mailing = make_mailing("")
-    record(mailing, [GONE] * ALARM_AT_LEAST, sent=50)
+    record(mailing, [GONE] * AT_LEAST, sent=50)
 
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert suppressed() == set()
     assert reload(mailing).state == Mailing.State.PAUSED
     assert mailing.reason == (
         "The mail server says of 20 addresses that they do not exist. Decide whether it is right."
     )
-    assert suppressing.in_question(mailing) == ALARM_AT_LEAST
+    assert rules.in_question(mailing) == AT_LEAST
 
 
 def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
@@ -259,9 +259,9 @@ def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
     audience(1030)
     mailing = make_mailing("")
     write_results(mailing.batches.get(), [Result(seq, SENT) for seq in range(1000)])
-    write_results(mailing.batches.get(), [Result(1000 + number, FAILED, GONE) for number in range(ALARM_AT_LEAST)])
+    write_results(mailing.batches.get(), [Result(1000 + number, FAILED, GONE) for number in range(AT_LEAST)])
 
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert (suppressed(), reload(mailing).state) == (set(), Mailing.State.PAUSED)
 
@@ -272,7 +272,7 @@ def test_the_ordinary_dead_of_a_long_list_are_suppressed_while_it_is_sent(make_m
     results = [Result(seq, FAILED if seq % 20 == 0 else SENT, GONE) for seq in range(900)]
     write_results(mailing.batches.get(), results)
 
-    assert suppressing.settle(NOW) == 45
+    assert rules.settle(NOW) == 45
     assert reload(mailing).state == Mailing.State.SENDING
 
 
@@ -282,11 +282,11 @@ def test_a_few_dead_in_a_row_wait_for_more_answers(make_mailing):
     record(mailing, [], sent=10)
     batch = mailing.batches.get()
     write_results(batch, [Result(10 + number, FAILED, GONE) for number in range(3)])
-    before = suppressing.settle(NOW)
+    before = rules.settle(NOW)
 
     write_results(batch, [Result(13 + number, SENT) for number in range(40)])
 
-    assert (before, suppressing.settle(NOW)) == (0, 3)
+    assert (before, rules.settle(NOW)) == (0, 3)
 
 
 @pytest.fixture
@@ -295,31 +295,31 @@ def in_question(make_mailing):
     audience(100)
     mailing = make_mailing("")
     record(mailing, [GONE] * 20, sent=50)
-    suppressing.settle(NOW)
+    rules.settle(NOW)
     return reload(mailing)
 
 
 def test_believed_they_are_suppressed_and_the_mailing_is_not_stopped_for_it_again(in_question):
-    assert suppressing.believe(in_question, NOW) == 20
+    assert rules.believe(in_question, NOW) == 20
     assert Suppression.objects.count() == 20
 
     in_question.resume(NOW, timedelta())
     write_results(in_question.batches.get(), [Result(70 + number, FAILED, GONE) for number in range(30)])
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert reload(in_question).state == Mailing.State.SENDING
     assert Suppression.objects.count() == 50
 
 
 def test_doubted_they_are_tried_again_and_nobody_is_suppressed(in_question, run):
-    assert suppressing.doubt(in_question, NOW) == 20
+    assert rules.doubt(in_question, NOW) == 20
 
     in_question.resume(NOW, timedelta())
     provider = Provider()
     run(in_question, provider)
     Batch.objects.update(not_before=None)
     run(in_question, provider)
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert suppressed() == set()
     assert reload(in_question).counts().sent == 100
@@ -333,9 +333,9 @@ def test_doubted_those_suppressed_before_are_lifted_in_the_same_step(make_mailin
     run(mailing, provider)
     reload(mailing).finish(NOW)
     make_subscriber("other@example.org").suppress("bounced", "of another mailing")
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
-    suppressing.doubt(mailing, NOW)
+    rules.doubt(mailing, NOW)
 
     assert suppressed() == {("other@example.org", "bounced", "of another mailing")}
     assert reload(mailing).state == Mailing.State.SENDING
@@ -344,14 +344,14 @@ def test_doubted_those_suppressed_before_are_lifted_in_the_same_step(make_mailin
 
 
 def test_doubted_later_a_dead_address_is_asked_anew(in_question):
-    suppressing.doubt(in_question, NOW)
+    rules.doubt(in_question, NOW)
     in_question.resume(NOW, timedelta())
 
     batch = in_question.batches.get()
     write_results(batch, [Result(number, SENT) for number in range(70, 100)])
     Batch.objects.update(pass_no=2)
     write_results(in_question.batches.get(), [Result(0, FAILED, GONE)])
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
     assert suppressed() == {("r000@example.org", "bounced", GONE)}
 
@@ -360,17 +360,17 @@ def test_doubted_later_a_dead_address_is_asked_anew(in_question):
 def test_doubted_too_late_nobody_is_tried_again(make_mailing, run, end):
     mailing = make_mailing("abc")
     run(mailing, Provider(b=refused(GONE)))
-    suppressing.settle(NOW)
+    rules.settle(NOW)
     if end == "cancelled":
         mailing.cancel(NOW)
     else:
         reload(mailing).finish(NOW)
 
-    suppressing.doubt(mailing, NOW + timedelta(days=4))
+    rules.doubt(mailing, NOW + timedelta(days=4))
 
     assert suppressed() == set()
     assert mailing.deliveries.get(seq=1).state == FAILED
-    assert suppressing.called_dead(mailing) == 0
+    assert rules.called_dead(mailing) == 0
 
 
 def test_a_paused_mailings_refusals_wait(make_mailing, run):
@@ -379,13 +379,13 @@ def test_a_paused_mailings_refusals_wait(make_mailing, run):
     Batch.objects.update(state=Batch.State.OPEN)
     mailing.pause("")
 
-    assert suppressing.settle(NOW) == 0
+    assert rules.settle(NOW) == 0
 
 
 def test_each_row_is_counted_once_whatever_is_decided(in_question):
     before = in_question.counts().total
 
-    suppressing.doubt(in_question, NOW)
+    rules.doubt(in_question, NOW)
 
     assert reload(in_question).counts().total == before == 100
     assert in_question.counts().failed == 0
@@ -407,9 +407,9 @@ def test_a_restore_bars_nobody_who_was_doubted(make_mailing, run, settings, tmp_
     mailing = make_mailing("abc")
     run(mailing, Provider(b=refused(GONE)))
     reload(mailing).finish(NOW)
-    suppressing.settle(NOW)
+    rules.settle(NOW)
 
-    suppressing.doubt(mailing, NOW)
+    rules.doubt(mailing, NOW)
 
     assert remembering.replay() == 0
     assert not suppressed()
@@ -420,11 +420,11 @@ def test_doubted_a_complaint_that_came_since_stands(make_mailing, run):
     mailing = make_mailing("abc")
     run(mailing, Provider(b=refused(GONE)))
     reload(mailing).finish(NOW)
-    suppressing.settle(NOW)
+    rules.settle(NOW)
     Suppression.objects.all().delete()  # by a new confirmation
     Subscriber.objects.get(email="b@example.org").suppress("complained", "spam")
 
-    suppressing.doubt(mailing, NOW)
+    rules.doubt(mailing, NOW)
 
     assert suppressed() == {("b@example.org", "complained", "spam")}
 

@@ -1,27 +1,313 @@
+"""How fast a lane may go. The lines by the real clock, so in places of hours: a busy machine is not that late."""
+
 import itertools
 import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime
+from itertools import count, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from newsletter.delivery import rate
 from newsletter.delivery.ledger import claims
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pace
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway
-from newsletter.delivery.rate import limiter, schedules
-from newsletter.delivery.rate.limiter import THROTTLING_REPLIES, Pacer, WarmUp, is_throttling, schedule
-from newsletter.delivery.rate.schedules import RowTimelines
+from newsletter.delivery.rate import (
+    THROTTLING_REPLIES,
+    UNLIMITED_FROM,
+    Pacer,
+    Spread,
+    WarmUp,
+    ceiling,
+    count_today,
+    days_needed,
+    is_throttling,
+    schedule,
+    slow_down,
+    slowed,
+    take,
+    take_back,
+)
 from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import SmtpCourier
 from newsletter.mail.mailers import Limits
 from tests.delivery.conftest import Provider
 
 READER = "a@example.org"
+TAIPEI = ZoneInfo("Asia/Taipei")
+
+LATE = 60  # seconds that a machine may take for a test
+HOUR = 3600.0
+FOREVER = 1e9
+P = "provider:bulk"
+
+
+def shift(key, seconds, *fields):
+    Pace.objects.filter(key=key).update(**{field: F(field) + seconds for field in fields})
+
+
+def test_places_stand_one_behind_the_other(db):
+    waits = [take(P, {P: HOUR}, 1, FOREVER).wait for _ in range(4)]
+
+    assert waits == pytest.approx([0, HOUR, 2 * HOUR, 3 * HOUR], abs=LATE)
+
+
+def test_a_message_of_two_lines_waits_for_the_later_one_and_takes_the_same_place_on_both(db):
+    take(P, {P: 0, "domain:a": 5 * HOUR}, 1, FOREVER)
+
+    both = take(P, {P: HOUR, "domain:a": HOUR}, 1, FOREVER)
+    behind = take(P, {P: HOUR}, 1, FOREVER)
+
+    assert both.wait == pytest.approx(5 * HOUR, abs=LATE)
+    assert behind.wait == pytest.approx(6 * HOUR, abs=LATE)
+
+
+def test_time_that_nobody_used_is_not_saved_up(db):
+    take(P, {P: HOUR}, 1, FOREVER)
+    shift(P, -10 * HOUR, "free_at", "taken_at")
+
+    waits = [take(P, {P: HOUR}, 1, FOREVER).wait for _ in range(2)]
+
+    assert waits == pytest.approx([0, HOUR], abs=LATE)
+
+
+def test_a_place_too_far_away_is_not_taken_on_any_line(db):
+    take(P, {P: 0, "domain:a": HOUR}, 1, FOREVER)
+
+    refused = take(P, {P: HOUR, "domain:a": HOUR}, 1, 1)
+    others = take(P, {P: HOUR}, 1, 1)
+
+    assert refused.is_taken is False
+    assert refused.wait == pytest.approx(HOUR, abs=LATE)
+    assert (others.wait, others.is_taken) == (0, True)
+
+
+def test_a_clock_set_back_by_a_day_makes_nobody_wait_for_more_than_what_is_taken(db):
+    take(P, {P: HOUR}, 1, FOREVER)
+    shift(P, 24 * HOUR, "free_at", "taken_at")  # as the line looks to a clock that was set back
+
+    refused = take(P, {P: HOUR}, 1, 1)
+    shift(P, -HOUR, "free_at", "taken_at")  # an hour passes
+    taken = take(P, {P: HOUR}, 1, 1)
+
+    assert refused.wait == pytest.approx(HOUR, abs=LATE)
+    assert taken.is_taken is True
+
+
+def test_a_provider_without_a_limit_is_slowed_to_half_of_what_it_was_sent(db):
+    take(P, {P: 0}, 100_000, FOREVER)
+
+    pace = slow_down(P, None)
+
+    assert pace <= 10_000  # 100,000 within five seconds, and less with each second since
+    assert take(P, {P: 0}, 0, FOREVER).slowed == pytest.approx(pace, abs=pace * 0.1)
+
+
+def test_a_provider_that_was_sent_nothing_worth_measuring_is_slowed_to_five_a_second(db):
+    assert slow_down(P, None) == pytest.approx(5)
+
+
+def test_a_provider_with_a_limit_is_slowed_to_half_of_it(db):
+    take(P, {P: 0}, 10**9, FOREVER)
+
+    assert slow_down(P, 200) == pytest.approx(100)
+
+
+def test_many_complaints_at_once_halve_the_rate_once(db):
+    assert {round(slow_down(P, 8)) for _ in range(5)} == {4}
+
+
+def test_a_complaint_about_the_halved_rate_halves_it_again(db):
+    slow_down(P, 8)
+    shift(P, -11, "slowed_at")
+
+    assert slow_down(P, 8) == pytest.approx(2, abs=0.5)
+
+
+def test_however_many_complain_a_provider_is_not_given_up(db):
+    for _ in range(20):
+        slow_down(P, 8)
+        shift(P, -11, "slowed_at")
+
+    assert slow_down(P, 8) >= 8 / 64
+
+
+def test_a_slowed_provider_recovers_by_a_twentieth_a_minute_until_nothing_is_left_of_it(db):
+    slow_down(P, 8)
+    rates = []
+    for _ in range(3):
+        rates.append(take(P, {P: 0}, 0, FOREVER).slowed)
+        shift(P, -300, "slowed_at")
+
+    assert rates[:2] == pytest.approx([4, 6], abs=0.5)
+    assert rates[2] is None
+
+
+def test_a_clock_set_back_does_not_keep_a_provider_slowed(db):
+    slow_down(P, 8)
+    shift(P, HOUR, "slowed_at", "taken_at")
+    take(P, {P: 0}, 0, FOREVER)
+    shift(P, -600, "slowed_at")
+
+    assert take(P, {P: 0}, 0, FOREVER).slowed is None
+
+
+# --- Any order of any requests ---
+
+KEYS = count()
+STEPS = st.lists(st.tuples(st.floats(-50, 50), st.integers(1, 9), st.booleans()), max_size=25)
+MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+
+
+@pytest.mark.django_db
+@MANY
+@given(STEPS)
+def test_messages_of_a_line_are_never_closer_than_its_rate_allows(monkeypatch, steps):
+    key, clock, left = f"provider:{next(KEYS)}", [1e6], []
+    monkeypatch.setattr(rate, "_database_clock", lambda: clock[0])
+    for passed, messages, is_patient in steps:
+        clock[0] += abs(passed)
+        turn = take(key, {key: messages / 2.0}, messages, FOREVER if is_patient else 1)
+        if turn.is_taken:
+            left += [clock[0] + turn.wait + number / 2.0 for number in range(messages)]
+
+    assert all(later - earlier > 0.499 for earlier, later in pairwise(left))
+
+
+@pytest.mark.django_db
+@MANY
+@given(STEPS)
+def test_whatever_the_clock_does_nobody_waits_for_more_than_the_others_have_taken(monkeypatch, steps):
+    key, clock, taken = f"provider:{next(KEYS)}", [1e6], 0.0
+    monkeypatch.setattr(rate, "_database_clock", lambda: clock[0])
+    for passed, messages, _is_patient in steps:
+        clock[0] += passed * 1000
+        assert take(key, {key: messages}, messages, FOREVER).wait <= taken + 0.001
+        taken += messages
+
+
+@given(st.floats(0.5, 1000), st.floats(0, 7200))
+def test_a_slowed_rate_is_between_its_half_and_no_limit(former, seconds):
+    line = Pace(key="p")
+    rate.halve(line, 1e6, former)
+
+    now = slowed(line, 1e6 + seconds)
+
+    assert (now is None) == (seconds >= 600) or seconds == pytest.approx(600)
+    assert now is None or line.slowed_from / 2 <= now < line.slowed_from
+
+
+# --- The day's count ---
+
+
+@pytest.mark.django_db
+def test_a_day_takes_no_more_than_its_ceiling():
+    day = date(2026, 11, 3)
+
+    assert [count_today(day, 80, 200) for _ in range(4)] == [80, 80, 40, 0]
+
+
+@pytest.mark.django_db
+def test_every_day_is_counted_from_nothing():
+    count_today(date(2026, 11, 3), 200, 200)
+
+    assert count_today(date(2026, 11, 4), 80, 300) == 80
+
+
+@pytest.mark.django_db
+def test_what_did_not_leave_is_free_again():
+    day = date(2026, 11, 3)
+    count_today(day, 200, 200)
+
+    take_back(day, 30)
+
+    assert count_today(day, 80, 200) == 30
+
+
+# --- Warm-up ---
+
+
+def test_the_first_days_begin_with_two_hundred_and_grow_by_a_half():
+    assert [ceiling(day) for day in (1, 2, 3, 4, 5)] == [200, 300, 450, 675, 1012]
+
+
+def test_a_day_before_the_first_is_like_the_first():
+    assert [ceiling(0), ceiling(-400)] == [200, 200]
+
+
+def test_sixteen_days_are_enough_for_a_domain_to_be_known():
+    assert ceiling(16) == 87578
+    assert ceiling(17) is None
+    assert ceiling(10**9) is None
+
+
+@given(st.integers(1, 60))
+def test_no_day_allows_less_than_the_one_before(day):
+    today, tomorrow = ceiling(day), ceiling(day + 1)
+
+    assert tomorrow is None or (today is not None and today < tomorrow < UNLIMITED_FROM)
+
+
+@pytest.mark.parametrize(
+    ("readers", "day", "days"),
+    [(0, 1, 1), (200, 1, 1), (201, 1, 2), (500, 1, 2), (501, 1, 3), (501, 3, 2), (1_000_000, 1, 17), (10**6, 17, 1)],
+)
+def test_an_issue_takes_as_many_days_as_its_readers_need(readers, day, days):
+    assert days_needed(readers, day) == days
+
+
+@given(st.integers(1, 400_000), st.integers(-3, 30))
+def test_the_days_are_enough_and_not_one_too_many(readers, first):
+    days = days_needed(readers, first)
+    ceilings = [ceiling(first + number) for number in range(days)]
+
+    assert None in ceilings or sum(ceilings) >= readers
+    assert None not in ceilings[:-1]
+    assert sum(ceilings[:-1]) < readers
+
+
+def test_a_day_is_the_publications_own():
+    warm_up = WarmUp(date(2026, 11, 3), TAIPEI)
+    before_midnight, after = datetime(2026, 11, 3, 15, 59, tzinfo=UTC), datetime(2026, 11, 3, 16, 0, tzinfo=UTC)
+
+    assert (warm_up.day_number(before_midnight), warm_up.ceiling(before_midnight)) == (1, 200)
+    assert (warm_up.day_number(after), warm_up.ceiling(after)) == (2, 300)
+
+
+def test_it_goes_on_when_the_local_day_has_begun():
+    warm_up = WarmUp(date(2026, 11, 3), TAIPEI)
+
+    assert warm_up.goes_on_at(datetime(2026, 11, 3, 4, 0, tzinfo=UTC)) == datetime(2026, 11, 3, 16, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("readers", "since", "spread"),
+    [
+        (10_000, date(2026, 11, 3), Spread(9, 200, date(2026, 11, 11))),
+        (501, date(2026, 11, 3), Spread(3, 200, date(2026, 11, 5))),
+        (500, date(2026, 11, 3), Spread(2, 200, date(2026, 11, 4))),
+        (500, date(2026, 11, 2), Spread(2, 300, date(2026, 11, 4))),
+        (200, date(2026, 11, 3), None),
+        (0, date(2026, 11, 3), None),
+        (10_000, date(2026, 1, 1), None),
+    ],
+)
+def test_an_issue_is_spread_over_as_few_days_as_the_ceilings_allow(readers, since, spread):
+    begins_at = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)  # 07:00 on the third in Taipei
+
+    assert WarmUp(since, TAIPEI).spread(readers, begins_at) == spread
+
+
+def test_a_night_that_is_an_hour_longer_is_waited_for():
+    berlin = WarmUp(date(2026, 10, 1), ZoneInfo("Europe/Berlin"))
+
+    assert berlin.goes_on_at(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == datetime(2026, 10, 25, 23, 1, tzinfo=UTC)
 
 
 class Clock:
@@ -79,18 +365,18 @@ def test_no_line_is_ever_faster_than_its_rate(messages):
     times, ends = schedule([{key: RATES[key] for key in keys} for keys in messages])
 
     assert times == sorted(times)
-    for key, rate in RATES.items():
+    for key, pace in RATES.items():
         own = [at for at, keys in zip(times, messages, strict=True) if key in keys]
-        assert all(later - earlier >= 1 / rate - 1e-9 for earlier, later in itertools.pairwise(own))
-        assert not own or ends[key] == own[-1] + 1 / rate
+        assert all(later - earlier >= 1 / pace - 1e-9 for earlier, later in itertools.pairwise(own))
+        assert not own or ends[key] == own[-1] + 1 / pace
 
 
 # --- How many rows are held ---
 
 
-@pytest.mark.parametrize(("rate", "window"), [(None, 100), (5000, 100), (500, 50), (14, 1), (0.5, 1)])
-def test_a_window_is_a_tenth_of_a_second(rate, window):
-    assert Pacer(rate).window(100) == window
+@pytest.mark.parametrize(("a_second", "window"), [(None, 100), (5000, 100), (500, 50), (14, 1), (0.5, 1)])
+def test_a_window_is_a_tenth_of_a_second(a_second, window):
+    assert Pacer(a_second).window(100) == window
 
 
 def test_the_least_of_the_limits_counts():
@@ -148,8 +434,7 @@ def test_two_domains_have_a_line_each(make_mailing, run, clock):
 @pytest.mark.django_db
 def test_a_lane_without_a_limit_asks_once_a_second(clock, monkeypatch):
     pacer, asked = Pacer(None), []
-    take = RowTimelines.take
-    monkeypatch.setattr(RowTimelines, "take", lambda *request: asked.append(request[3]) or take(*request))
+    monkeypatch.setattr(rate, "take", lambda *request: asked.append(request[2]) or take(*request))
     for _ in range(10):
         assert pacer.ask([READER] * 10).times == [clock.now] * 10
         clock.now += 0.25
@@ -277,7 +562,7 @@ def test_a_complaint_slows_every_worker_down_and_passes_by_itself(clock):
     here, there = Pacer(100), Pacer(100)
     for pacer in (here, there):
         pacer.ask([READER])
-    schedules.RowTimelines().take("provider:bulk", {"provider:bulk": 0}, 10_000, 1)
+    take("provider:bulk", {"provider:bulk": 0}, 10_000, 1)
 
     plead(here, "421 4.7.0 slow down")
     clock.now += 1
@@ -342,8 +627,6 @@ def test_a_server_that_ends_a_line_slows_the_lane_down_though_other_lines_are_le
 
 # --- A new sender domain ---
 
-TAIPEI = ZoneInfo("Asia/Taipei")
-
 
 @pytest.fixture
 def today(monkeypatch):
@@ -352,13 +635,13 @@ def today(monkeypatch):
     class Today:
         now = datetime(2026, 11, 3, 4, 0, tzinfo=UTC)
 
-    monkeypatch.setattr(limiter.timezone, "now", lambda: Today.now)
+    monkeypatch.setattr(rate.timezone, "now", lambda: Today.now)
     return Today
 
 
 @pytest.fixture
 def small_days(monkeypatch):
-    monkeypatch.setattr("newsletter.delivery.rate.limiter.FIRST_DAY", 2)
+    monkeypatch.setattr("newsletter.delivery.rate.FIRST_DAY", 2)
 
 
 def warming(**options):
@@ -444,7 +727,7 @@ def test_a_place_that_was_not_used_counts_for_nobody(make_mailing, run, clock):
 
 SENDER = """
 import sys, time
-from newsletter.delivery.rate.limiter import Pacer
+from newsletter.delivery.rate import Pacer
 
 log, left = sys.argv[1], int(sys.argv[2])
 pacer = Pacer(50)

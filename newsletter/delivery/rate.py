@@ -1,23 +1,33 @@
 """How fast a lane may go: when each message of a window may leave, by all the limits that concern it.
 
-The limits are those of all workers together: of everything (SEND_RATE), of a provider and of a reader's
-domain (options of its URL), of a provider that asked for less, and of a new sender domain's day.
+The limits are those of all workers together: of everything (SEND_RATE), of a provider and of a reader's domain (options
+of its URL), of a provider that asked for less, and of a new sender domain's day. Each is a time line, a row of the
+database: who wants to send takes the next free place of the line (the generic cell rate algorithm with a burst of one,
+ITU-T I.371). A message that several limits concern takes a place on all their lines at once.
+
+Only the database's clock counts, and only differences leave it: the clocks of the machines may disagree. A clock that
+is behind the last time somebody asked was set back; the lines are set back with it, so that nobody ever waits for more
+than what others have taken.
 """
 
 import math
 import re
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.rate.schedules import RowTimelines, count_today, take_back
+from newsletter.delivery.models import Pace
 from newsletter.mail.mailers import Limits
+
+# --- A new sender domain ---
 
 # Providers of mailboxes judge a domain by its history, and one without a history by how suddenly it begins: Google
 # asks to begin with few mails and to grow slowly ("Email sender guidelines", support.google.com/mail/answer/81126).
@@ -84,6 +94,130 @@ class WarmUp:
         return midnight + A_BIT
 
 
+# --- The lines ---
+
+MEASURED_SECONDS = 5  # the time constant of the measured rate
+SLOWEST = 1 / 64  # of the rate before the provider asked for less
+LEAST_MEASURED = 10.0  # messages a second: a lane that has just begun has no rate worth halving
+RECOVERY = 0.05 / 60  # of the former rate, a second
+IGNORE_SECONDS = 10  # throttling replies within so long are about the same rate
+WARM_UP = "warm-up"
+LINE = ["free_at", "taken_at", "measured", "slowed_from", "slowed_to", "slowed_at"]
+
+
+class Turn(NamedTuple):
+    """The answer to a lane: seconds until its first message may leave, and whether its places are taken."""
+
+    wait: float
+    is_taken: bool
+    slowed: float | None = None  # messages a second that the provider takes for now
+
+
+def take(provider: str, ends: Mapping[str, float], messages: int, within_seconds: float) -> Turn:
+    """Take places on all lines of `ends`, from one moment on and each for so many seconds.
+
+    Takes nothing if that moment is more than `within_seconds` seconds away. `messages` are counted to the measured
+    rate of the line `provider`, which is one of them.
+    """
+    with transaction.atomic():
+        lines, now = _locked(ends)
+        begins = max(now, *(line.free_at for line in lines.values()))
+        is_taken = begins - now <= within_seconds
+        if is_taken:
+            lines[provider].measured += messages / MEASURED_SECONDS
+            for key, seconds in ends.items():
+                lines[key].free_at = begins + seconds
+        Pace.objects.bulk_update(lines.values(), LINE)
+    return Turn(begins - now, is_taken, slowed(lines[provider], now))
+
+
+def slow_down(provider: str, limit: float | None) -> float:
+    """Halve the rate of a provider, for all workers; return what it is now, in messages a second."""
+    with transaction.atomic():
+        lines, now = _locked([provider])
+        rate = halve(lines[provider], now, limit)
+        lines[provider].save(update_fields=LINE)
+    return rate
+
+
+def _locked(keys: Iterable[str]) -> tuple[dict[str, Pace], float]:
+    """Return the rows, locked in one order for everybody, as they are by the database's clock, and its time."""
+    wanted = sorted(keys)
+    rows = Pace.objects.select_for_update().order_by("key")
+    found = {row.key: row for row in rows.filter(key__in=wanted)}
+    if len(found) < len(wanted):
+        Pace.objects.bulk_create([Pace(key=key) for key in wanted if key not in found], ignore_conflicts=True)
+        found = {row.key: row for row in rows.filter(key__in=wanted)}
+    now = _database_clock()  # read after the lock: before it, another's time would be later
+    for row in found.values():
+        _follow_the_clock(row, now)
+    return found, now
+
+
+def _database_clock() -> float:
+    if connection.vendor == "sqlite":  # it has no clock but that of the one machine it is on
+        return time.time()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXTRACT(EPOCH FROM clock_timestamp())")
+        return float(cursor.fetchone()[0])
+
+
+def _follow_the_clock(line: Pace, now: float) -> None:
+    passed = now - line.taken_at
+    if passed < 0:
+        line.free_at += passed
+        line.slowed_at += passed
+    else:
+        line.measured *= math.exp(-passed / MEASURED_SECONDS)
+    line.taken_at = now
+
+
+def slowed(line: Pace, now: float) -> float | None:
+    """Return the rate of a provider that asked for less; None once it has recovered."""
+    rate = line.slowed_to + line.slowed_from * RECOVERY * (now - line.slowed_at)
+    return rate if rate < line.slowed_from else None
+
+
+def halve(line: Pace, now: float, limit: float | None) -> float:
+    """Halve the rate of a line and return it; replies about the former rate change nothing."""
+    current = slowed(line, now)
+    if current is not None and now - line.slowed_at < IGNORE_SECONDS:
+        return current
+    if current is None:
+        line.slowed_from = min(limit or math.inf, max(line.measured, LEAST_MEASURED))
+    line.slowed_to = max((current or line.slowed_from) / 2, line.slowed_from * SLOWEST)
+    line.slowed_at = now
+    return line.slowed_to
+
+
+def count_today(day: date, messages: int, ceiling: int) -> int:
+    """Count messages to a local day as long as its ceiling allows; return how many it does."""
+    with transaction.atomic():
+        row = _day(day)
+        granted = max(0, min(messages, ceiling - row.counted))
+        row.counted += granted
+        row.save(update_fields=["counted_on", "counted"])
+    return granted
+
+
+def take_back(day: date, messages: int) -> None:
+    """Forget messages of a day that did not leave after all."""
+    with transaction.atomic():
+        row = _day(day)
+        row.counted = max(0, row.counted - messages)
+        row.save(update_fields=["counted_on", "counted"])
+
+
+def _day(day: date) -> Pace:
+    Pace.objects.bulk_create([Pace(key=WARM_UP)], ignore_conflicts=True)
+    row = Pace.objects.select_for_update().get(key=WARM_UP)
+    if row.counted_on != day:
+        row.counted_on, row.counted = day, 0
+    return row
+
+
+# --- A lane ---
+
 SLICE_SECONDS = 0.1  # messages of this long are reserved at once
 NEAR_SECONDS = 1.0  # places further away are not taken: a lane that ends would leave them empty
 THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many within so long slow the lanes down
@@ -144,7 +278,6 @@ class Pacer:
     ) -> None:
         self.rate, self.limits, self.warm_up = rate, limits, warm_up
         self.provider, self.domain_prefix = f"provider:{mailer}", f"domain:{mailer}:"
-        self.timelines = RowTimelines()
         self.slowed: float | None = None
         self.fits = 1 if limits.domains else 10**6  # rows whose places are within a slice, as far as is known
         self.unreported, self.look_at, self.ignore_throttling_until = 0, 0.0, 0.0
@@ -168,7 +301,7 @@ class Pacer:
         if self.is_free(len(emails)):
             return Places([time.monotonic()] * len(emails))
         times, ends = schedule([self._lines(email) for email in emails])
-        turn = self.timelines.take(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
+        turn = take(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
         self.slowed, self.look_at = turn.slowed, time.monotonic() + LOOK_SECONDS
         if not turn.is_taken:
             return Places([], again_in=max(turn.wait - NEAR_SECONDS, NAP_SECONDS))
@@ -223,7 +356,7 @@ class Pacer:
         self.throttling_replies.clear()
         self.ignore_throttling_until = now + NAP_SECONDS
         limits = [rate for rate in (self.rate, self.limits.rate) if rate]
-        self.slowed = self.timelines.slow_down(self.provider, min(limits, default=None))
+        self.slowed = slow_down(self.provider, min(limits, default=None))
 
     # --- A new sender domain ---
 
