@@ -25,14 +25,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.http import parse_etags, urlencode
-from django.utils.translation import gettext as _
-from ninja import Path, Router, Schema
-from pydantic import AfterValidator, AwareDatetime, ConfigDict
+from ninja import Path, Router
+from pydantic import AfterValidator, AwareDatetime
 
 from newsletter.api import repeats
-from newsletter.api.describing import Demands, parameters_of, public_responses, responses_of
+from newsletter.api.describing import Demands, parameters_of, responses_of
 from newsletter.api.entrance import JSON, ApiRequest, Entrance
-from newsletter.api.problems import Error, Problem
+from newsletter.api.problems import Problem
 from newsletter.publication.changes import Via, acting
 
 
@@ -41,7 +40,7 @@ def told_time(at: datetime | None) -> str | None:
 
 
 def etag_of(body: Any) -> str:
-    """Return the strong ETag of something as it is now. body: all of it, whatever fields are asked for."""
+    """Return the strong ETag of something as it is now."""
     text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
     return f'"{sha256(text.encode()).hexdigest()[:24]}"'
 
@@ -80,30 +79,20 @@ Moment = Annotated[AwareDatetime, AfterValidator(_within_the_calendar)]  # a tim
 LooseMoment = Annotated[datetime, AfterValidator(_within_the_calendar)]  # or without, in the publication's zone
 
 
-class Told(Schema):
-    """What is answered of a thing; `fields=` may leave any of it out."""
-
-    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
-
-
 @dataclass(frozen=True)
 class Answer:
-    """body: all of a thing, or `paged`; `fields=` chooses of it later.
-
-    etag: names its state; None is made of the body, "" is none. more: the cursor of the page behind this one.
-    """
+    """etag: names the state; None is made of the body, "" is none. more: the cursor of the page behind this one."""
 
     body: Any
     status: int = HTTPStatus.OK
     etag: str | None = None
     location: str = ""
     more: str = ""
-    is_page: bool = False
 
 
 def paged(items: Sequence[dict[str, Any]], cursor: str) -> Answer:
     """Return a page of a list. cursor: of the page behind it, "" if it is the last."""
-    return Answer({"items": list(items), "next": cursor or None}, more=cursor, is_page=True)
+    return Answer({"items": list(items), "next": cursor or None}, more=cursor)
 
 
 class Endpoints(Router):
@@ -112,32 +101,8 @@ class Endpoints(Router):
     scope: what the token must have. needs: what its user must be able to do. returns: the schema of a good answer.
     """
 
-    def reads(
-        self, path: str, *, scope: str, needs: Sequence[str], returns: Any, fields: Sequence[str] = ()
-    ) -> Callable[[View], View]:
-        return self._registered(path, scope, needs, returns, Demands("GET", fields=tuple(fields)))
-
-    def opens(self, path: str, *, returns: Any) -> Callable[[View], View]:
-        """Register what everybody may read: only what the site shows, in the same words for all."""
-
-        def register(view: View) -> View:
-            @wraps(view)
-            def opened(request: HttpRequest, **given: Any) -> HttpResponse:
-                answer = view(request, **given)
-                return answer if isinstance(answer, HttpResponse) else _public(request, cast("Answer", answer))
-
-            operation = self.get(
-                path,
-                auth=None,
-                response=returns,
-                operation_id=view.__name__,
-                summary=_first_line(view),
-                openapi_extra={"responses": public_responses(), "x-public": True},
-            )
-            operation(opened)
-            return view
-
-        return register
+    def reads(self, path: str, *, scope: str, needs: Sequence[str], returns: Any) -> Callable[[View], View]:
+        return self._registered(path, scope, needs, returns, Demands("GET"))
 
     def asks(self, path: str, *, scope: str, needs: Sequence[str], returns: Any) -> Callable[[View], View]:
         return self._registered(path, scope, needs, returns, Demands("POST"))
@@ -180,7 +145,7 @@ class Endpoints(Router):
                 summary=_first_line(view),
                 openapi_extra=extra,
             )
-            operation(_asking(view, demands.fields) if demands.method == "GET" else _changing(view, demands))
+            operation(_asking(view) if demands.method == "GET" else _changing(view, demands))
             return view
 
         return register
@@ -195,10 +160,10 @@ def _as_token(request: ApiRequest) -> Any:
     return acting(f"{request.user.get_username()} ({request.auth.name})", Via.API)
 
 
-def _asking(view: View, fields: Sequence[str]) -> View:
+def _asking(view: View) -> View:
     @wraps(view)
     def asked(request: HttpRequest, **given: Any) -> HttpResponseBase:
-        return responded(request, view(request, **given), chosen_fields(request, fields))
+        return responded(request, view(request, **given))
 
     return asked
 
@@ -228,18 +193,8 @@ def _done_once(request: ApiRequest, work: Callable[[], HttpResponse]) -> HttpRes
         return response
 
 
-def chosen_fields(request: HttpRequest, known: Sequence[str]) -> Sequence[str]:
-    """Return the fields that `fields=` names; none without it. Raises a Problem."""
-    names = [name for name in request.GET.get("fields", "").split(",") if name]
-    if names and (wrong := [name for name in names if name not in known]):
-        told = _("There is no field %(wrong)s: there are %(known)s.")
-        names_of = {"wrong": ", ".join(wrong), "known": ", ".join(known)}
-        raise Problem("invalid", errors=[Error(told % names_of, parameter="fields")])
-    return names
-
-
-def responded(request: HttpRequest, answer: Answer | HttpResponseBase, fields: Sequence[str] = ()) -> HttpResponseBase:
-    """Return an answer as HTTP has it: 304 where who asks has it already, and of it the fields that were asked for."""
+def responded(request: HttpRequest, answer: Answer | HttpResponseBase) -> HttpResponseBase:
+    """Return an answer as HTTP has it: 304 where who asks has it already."""
     if isinstance(answer, HttpResponseBase):
         return answer
     headers = {"Cache-Control": "private, no-cache"}
@@ -251,29 +206,10 @@ def responded(request: HttpRequest, answer: Answer | HttpResponseBase, fields: S
         headers["ETag"] = etag
         if request.method in {"GET", "HEAD"} and is_known(request, etag):
             return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    text = json.dumps(_only(answer, fields), ensure_ascii=False)
+    text = json.dumps(answer.body, ensure_ascii=False)
     return HttpResponse(text, status=answer.status, content_type=JSON, headers=headers)
-
-
-def _public(request: HttpRequest, answer: Answer) -> HttpResponse:
-    """Return an answer without ETag and caching: newsletter/publication/kept.py adds both, as to a page."""
-    response = HttpResponse(json.dumps(answer.body, ensure_ascii=False), content_type=JSON)
-    if answer.more:
-        response.headers["Link"] = _next_link(request, answer.more)
-    return response
 
 
 def _next_link(request: HttpRequest, cursor: str) -> str:
     query = urlencode(request.GET.dict() | {"cursor": cursor})
     return f'<{request.path}?{query}>; rel="next"'
-
-
-def _only(answer: Answer, fields: Sequence[str]) -> Any:
-    """Return of a thing, or of each thing of a page, the fields that are asked for."""
-
-    def chosen(thing: dict[str, Any]) -> dict[str, Any]:
-        return {name: thing[name] for name in fields if name in thing} if fields else thing
-
-    if answer.is_page:
-        return answer.body | {"items": [chosen(item) for item in answer.body["items"]]}
-    return chosen(answer.body)

@@ -13,7 +13,7 @@ from ninja import NinjaAPI
 
 from newsletter import converters  # noqa: F401 - registers <number:…>
 from newsletter.api import handling
-from newsletter.api.describing import HEADERS, PROBLEM, Facts, problem_responses
+from newsletter.api.describing import ANY_PROBLEM, HEADERS, PROBLEM, Facts
 from newsletter.api.endpoints import (
     events,
     health,
@@ -23,7 +23,6 @@ from newsletter.api.endpoints import (
     pictures,
     post_writing,
     posts,
-    public,
     readers,
     suppressions,
     tags,
@@ -39,7 +38,6 @@ ROUTERS = (
     pictures.pictures,
     tags.tags,
     health.health,
-    public.public,
     issues.issues,
     mailings.issues,
     readers.readers,
@@ -58,8 +56,7 @@ METHODS = ("get", "post", "patch", "put", "delete")
 ABOUT = """\
 What the desk does, for programs.
 
-Send the token that you made on the desk (Settings, API) as `Authorization: Bearer nl_…`. What is under `/public/` \
-needs none.
+Send the token that you made on the desk (Settings, API) as `Authorization: Bearer nl_…`.
 
 Every refusal is a problem of RFC 9457 (`application/problem+json`), in Chinese or English by `Accept-Language`.
 
@@ -81,7 +78,7 @@ def description() -> Facts:
     components = made["components"]
     components["schemas"] = dict(sorted(components["schemas"].items())) | {"Problem": PROBLEM}
     components["headers"] = HEADERS
-    components["responses"] = problem_responses()
+    components["responses"] = {"Problem": ANY_PROBLEM}
     components["securitySchemes"] = {"token": _token()}
     return made
 
@@ -97,7 +94,7 @@ def _finish(operation: Facts) -> None:
     if scope:
         operation["security"] = [{"token": [scope]}]
         operation["x-scope"] = scope
-    operation["responses"] = {str(status): one for status, one in sorted(operation["responses"].items())}
+    operation["responses"] = {str(status): one for status, one in operation["responses"].items()}
 
 
 def _token() -> dict[str, Any]:

@@ -11,19 +11,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from newsletter.api import problems
 from newsletter.api.problems import Problem
-from newsletter.posts.models import Post
 from newsletter.publication.kept import kept
 
 if TYPE_CHECKING:
     from newsletter.api.entrance import ApiRequest
 
 ROUTES = "newsletter.api.v1"  # by its name: it imports pydantic, 13 MB
-OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Link, Retry-After"}
-ASKED_BEFORE = {  # what a browser asks before it asks: the Fetch Standard, "CORS protocol"
-    "Access-Control-Allow-Methods": "GET, HEAD",
-    "Access-Control-Allow-Headers": "If-None-Match, Accept-Language",
-    "Access-Control-Max-Age": "86400",
-}
 
 
 @csrf_exempt  # no cookie opens anything here
@@ -36,21 +29,11 @@ def private(request: "ApiRequest", rest: str) -> HttpResponse:
     return response
 
 
+@kept()
 @csrf_exempt
-def public(request: HttpRequest, rest: str = "") -> HttpResponse:
-    """Answer everybody, and the pages of other sites, with what the site shows."""
-    if request.method == "OPTIONS":
-        return HttpResponse(status=HTTPStatus.NO_CONTENT, headers=OPEN_TO_ALL | ASKED_BEFORE)
-    response = _routed(request)
-    for name, value in OPEN_TO_ALL.items():
-        response.headers[name] = value
-    return response
-
-
-posts = kept(Post.objects.next_change, parameters=["cursor", "tag"])(public)
-issues = kept(Post.objects.next_change, parameters=["cursor"])(public)
-others = kept(Post.objects.next_change)(public)
-documentation = kept()(public)
+def public(request: HttpRequest) -> HttpResponse:
+    """Answer everybody with the description of the API."""
+    return _routed(request)
 
 
 def _routed(request: HttpRequest) -> HttpResponse:

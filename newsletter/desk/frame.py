@@ -5,9 +5,9 @@ Nobody is shown a link that would lead them to a refusal. The pages themselves a
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, resolve, reverse
@@ -87,8 +87,6 @@ STANDS_UNDER = {
     "api": SETTINGS,
 }
 
-address_of = cache(reverse)  # of a screen, for as long as the process lives: a page asks for twenty-five
-
 
 @dataclass(frozen=True)
 class Link:
@@ -109,8 +107,8 @@ def words(request: HttpRequest, site: AdminSite) -> list[Link]:
 
 def under(word: str, request: HttpRequest, site: AdminSite) -> list[Link]:
     """Return the pages under a word that the user may open."""
-    here = {request.path, *(address_of(key) for tab, (key, _label) in TABS.items() if address_of(tab) == request.path)}
-    return [Link(key, label, url, url in here) for key, label, url in _opened_under(word, request, site)]
+    here = {request.path, *(reverse(key) for tab, (key, _label) in TABS.items() if reverse(tab) == request.path)}
+    return [Link(key, label, url, url in here) for key, label, url in _pages_under(word, request, site)]
 
 
 def beside(request: HttpRequest, site: AdminSite) -> list[Link]:
@@ -134,10 +132,10 @@ def above(request: HttpRequest, site: AdminSite) -> Link | None:
     if current is None or request.path in {_address(current, request, site), *(page.url for page in pages)}:
         return None
     for tab, (page, label) in TABS.items():
-        if request.path == address_of(tab) and page in {one.name for one in pages}:
+        if request.path == reverse(tab) and page in {one.name for one in pages}:
             return None
-        if request.path.startswith(address_of(tab)) and may_open(request, tab):
-            return Link(tab, label, address_of(tab), is_current=False)
+        if request.path.startswith(reverse(tab)) and may_open(request, tab):
+            return Link(tab, label, reverse(tab), is_current=False)
     if list_above := next((page for page in pages if request.path.startswith(page.url)), None):
         return list_above
     return Link(current, LABELS[current], _address(current, request, site), is_current=False)
@@ -145,7 +143,7 @@ def above(request: HttpRequest, site: AdminSite) -> Link | None:
 
 def word_of(path: str, site: AdminSite) -> str | None:
     """Return the name of the word under which an address stands; None outside of the desk."""
-    root = address_of(f"{site.name}:index")
+    root = reverse(f"{site.name}:index")
     if not path.startswith(root):
         return None
     part, _slash, rest = path.removeprefix(root).partition("/")
@@ -155,13 +153,16 @@ def word_of(path: str, site: AdminSite) -> str | None:
 
 def may_open(request: HttpRequest, name: str) -> bool:
     """Return whether the user has every right that a screen of ours names in `rights.needs`."""
-    return request.user.has_perms(_needed(name))
+    return request.user.has_perms(getattr(resolve(reverse(name)).func, "needs", ()))
 
 
-@cache  # one for each of our screens; a page asks for twenty, and to find one among all addresses takes 0.2 ms
-def _needed(name: str) -> tuple[str, ...]:
-    needed: tuple[str, ...] = getattr(resolve(address_of(name)).func, "needs", ())
-    return needed
+def options_of(key: str, site: AdminSite) -> Any:
+    """Return the admin of a model, named by room.model; None if it has none, or there is no such model."""
+    try:
+        model = apps.get_model(key)
+    except (LookupError, ValueError):
+        return None
+    return site.get_model_admin(model) if site.is_registered(model) else None
 
 
 def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
@@ -169,26 +170,16 @@ def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
     if word not in SCREENS:
         return next((url for _key, _label, url in _pages_under(word, request, site)), "")
     try:
-        return address_of(SCREENS[word]) if may_open(request, SCREENS[word]) else ""
+        return reverse(SCREENS[word]) if may_open(request, SCREENS[word]) else ""
     except NoReverseMatch:  # no room has this screen yet
         return ""
 
 
-def _opened_under(word: str, request: HttpRequest, site: AdminSite) -> list[tuple[str, Promise, str]]:
-    """Return what `_pages_under` yields, found once for a request: its frame asks four times, of up to 15 pages."""
-    known: dict[Any, list[tuple[str, Promise, str]]] = vars(request).setdefault("frame_pages", {})
-    key = (word, request.user.pk)
-    if key not in known:
-        known[key] = list(_pages_under(word, request, site))
-    return known[key]
-
-
 def _pages_under(word: str, request: HttpRequest, site: AdminSite) -> Iterator[tuple[str, Promise, str]]:
     """Yield name, label and address of the pages under a word that the user may open."""
-    registered = {options.opts.label_lower: options for options in site._registry.values()}
     for key, label in PAGES.get(word, ()):
-        if options := registered.get(key):
+        if options := options_of(key, site):
             if options.has_view_or_change_permission(request):
-                yield key, label, address_of(f"{site.name}:{key.replace('.', '_')}_changelist")
+                yield key, label, reverse(f"{site.name}:{key.replace('.', '_')}_changelist")
         elif may_open(request, key):
-            yield key, label, address_of(key)
+            yield key, label, reverse(key)

@@ -1,4 +1,4 @@
-"""What the desk itself remembers: jobs in the background, filters under a name, failures at the doors."""
+"""What the desk itself remembers: jobs in the background, failures at the doors."""
 
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -30,22 +30,6 @@ class FailureCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.failures} until {self.closes_at:%F %T}"
-
-
-class SavedFilter(models.Model):
-    """A combination of filters and a search above the list of readers, under a name, for everybody who sees readers."""
-
-    name = models.CharField(pgettext_lazy("of a filter", "name"), max_length=40, unique=True)
-    query = models.CharField(max_length=1000, help_text="as an address line has it, its names in order")
-
-    class Meta:
-        default_permissions = ()
-        ordering = ["name"]
-        verbose_name = _("saved filter")
-        verbose_name_plural = _("saved filters")
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class JobQuerySet(models.QuerySet[Any]):

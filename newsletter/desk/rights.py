@@ -147,11 +147,10 @@ def used_by(request: HttpRequest) -> list[str]:
 def _stock_screen(request: HttpRequest) -> tuple[Any, str]:
     """Return whose screen of the stock admin it is, and the verb of the permission that it asks for; else None, ""."""
     name = (request.resolver_match and request.resolver_match.url_name) or ""
-    for options in admin.site._registry.values():
-        begin = f"{options.opts.app_label}_{options.opts.model_name}_"
-        verb = SCREENS.get(name.removeprefix(begin))
-        if verb and name.startswith(begin):
-            return options, verb
+    of_model, _line, screen = name.rpartition("_")
+    for model in apps.get_models() if screen in SCREENS else ():
+        if of_model == f"{model._meta.app_label}_{model._meta.model_name}" and admin.site.is_registered(model):
+            return admin.site.get_model_admin(model), SCREENS[screen]
     return None, ""
 
 

@@ -19,7 +19,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -84,8 +83,6 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
     ("bar/", BAR(importing.upload_barred), "reader_bar"),
     ("errands/<int:pk>/bar/", BAR(importing.start_barring), "reader_bar_start"),
-    ("filters/", CARE(choosing.save), "reader_filter_save"),
-    ("filters/<int:pk>/delete/", CARE(choosing.delete), "reader_filter_delete"),
     ("sentences/", CARE(replies.sentences), "reader_sentences"),
     ("sentences/<int:pk>/answered/", CARE(replies.answered), "reader_sentence_answered"),
     ("sentences/replies/", CARE(replies.replies), "reader_replies"),
@@ -129,7 +126,6 @@ SETTINGS_SCREENS: tuple[Screen, ...] = (
     ("sender/test/", CHANGE_SETTINGS(sending.send_test_mail), "settings_test_mail"),
     ("record/", LOOK_AT_SETTINGS(overview.record), "settings_record"),
     ("advanced/", overview.advanced, "settings_advanced"),
-    ("parts/", overview.parts, "settings_parts"),
 )
 MOVE_IN = rights.needs("posts.add_post", "posts.publish_post")
 MAKE_ISSUES = rights.needs("posts.add_post", "posts.publish_post", "issues.add_issue")
@@ -211,10 +207,6 @@ class DeskSite(admin.AdminSite):
         opens = self.has_permission(request)
         shown = {f"frame_{name}": made(request, self) if opens else None for name, made in frame_of.items()}
         return super().each_context(request) | shown
-
-    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Return the models by room when they are looked at: few of the pages that are given them show them."""
-        return cast("list[Any]", SimpleLazyObject(partial(super().get_app_list, request, app_label)))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**today(request.user, timezone.now()), **(extra_context or {})})

@@ -49,11 +49,6 @@ def readers_in_words(count: int) -> str:
     return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": number(count)}
 
 
-def pictures_without_alt(count: int) -> str:
-    words = ngettext("the alternative text of %(count)s picture", "the alternative text of %(count)s pictures", count)
-    return words % {"count": number(count)}
-
-
 def phrases(sentence: str) -> list[tuple[str, str]]:
     """Return the clauses of a sentence, each with the space behind it: a line is broken between two of them first."""
     for mark in BREAKS:
@@ -74,20 +69,12 @@ class Draft:
 
 @dataclass(frozen=True)
 class Composed:
-    """The next issue while no mailing of it waits. without_alt: pictures, in posts, as their covers, and around them.
-
-    alt_post: the first post with such a picture in its text; None if there is none. alt_cover: the first picture that
-    is such a cover; what it says is written once, in the library.
-    rehearsal: a value of Standing. errors: that it found.
-    """
+    """The next issue while no mailing of it waits. rehearsal: a value of Standing. errors: that it found."""
 
     pk: int
     number: int
     posts: int = 0
     has_subject: bool = True
-    without_alt: int = 0
-    alt_post: int | None = None
-    alt_cover: int | None = None
     rehearsal: str = "none"
     errors: int = 0
 
@@ -301,11 +288,8 @@ def empty(facts: Facts, now: datetime) -> Words:
 
 
 def subject(facts: Facts, now: datetime) -> Words:
-    return _missing(facts, now), _("Write the subject")
-
-
-def alt(facts: Facts, now: datetime) -> Words:
-    return _missing(facts, now), _("Write the alternative text")
+    sentence = _("%(going)s. Missing: %(what)s.")
+    return sentence % {"going": _issue_goes(facts, now), "what": _("a subject")}, _("Write the subject")
 
 
 def rehearsal(facts: Facts, now: datetime) -> Words:
@@ -358,13 +342,6 @@ def rest(facts: Facts, now: datetime) -> Words:
 
 
 # --- Their parts ---
-
-
-def _missing(facts: Facts, now: datetime) -> str:
-    issue = _issue(facts)
-    missing = [] if issue.has_subject else [_("a subject")]
-    missing += [pictures_without_alt(issue.without_alt)] if issue.without_alt else []
-    return _("%(going)s. Missing: %(what)s.") % {"going": _issue_goes(facts, now), "what": _(", ").join(missing)}
 
 
 def _issue_goes(facts: Facts, now: datetime) -> str:
@@ -463,14 +440,6 @@ def _of_issue(name: str, anchor: str = "") -> Callable[[Facts], Place]:
     return lambda facts: (name, (facts.issue.pk if facts.issue else 0,), anchor)
 
 
-def _alt(facts: Facts) -> Place:
-    if facts.issue and facts.issue.alt_post:
-        return "posts_post_change", (facts.issue.alt_post,), ""
-    if facts.issue and facts.issue.alt_cover:
-        return "posts_image_change", (facts.issue.alt_cover,), "id_alt"
-    return _of_issue("issues_issue_change", "id_introduction")(facts)
-
-
 def _new_post(_facts: Facts) -> Place:
     return NEW_POST
 
@@ -503,7 +472,6 @@ TABLE: tuple[Row, ...] = (
     Row("empty", (COMPOSE, WRITE), lambda f, _: is_empty(f) and f.draft is not None, empty_with_draft, _draft),
     Row("empty", (COMPOSE, ADD), lambda f, _: is_empty(f), empty, _new_post),
     Row("subject", (COMPOSE,), lambda f, _: f.issue is not None and not f.issue.has_subject, subject, SUBJECT),
-    Row("alt", (COMPOSE, WRITE, PUBLISH), lambda f, _: f.issue is not None and f.issue.without_alt > 0, alt, _alt),
     Row("rehearsal", (SEND,), lambda f, _: is_composed(f) and not is_rehearsed(f), rehearsal, REHEARSAL),
     Row("schedule", (SEND,), lambda f, _: is_composed(f), schedule, SCHEDULE),
     Row("result", (WATCH,), lambda f, now: f.result is not None and now - f.result.at < FRESH, result, _result),
@@ -513,7 +481,7 @@ TABLE: tuple[Row, ...] = (
     Row("rest", (), lambda _facts, _now: True, rest, _at("account")),
 )
 
-OF_ISSUES = {"paused", "sending", "held", "left_out", "scheduled", "empty", "subject", "alt", "rehearsal", "schedule"}
+OF_ISSUES = {"paused", "sending", "held", "left_out", "scheduled", "empty", "subject", "rehearsal", "schedule"}
 ISSUES_TABLE: tuple[Row, ...] = (
     *(row for row in TABLE if row.key in OF_ISSUES),
     Row("begin", (BEGIN,), lambda f, _: f.issue is None, begin, NEW_ISSUE),
@@ -568,7 +536,7 @@ class Item:
 
 def _is_complete(facts: Facts) -> bool:
     issue = facts.issue
-    return issue is not None and issue.posts > 0 and issue.has_subject and not issue.without_alt
+    return issue is not None and issue.posts > 0 and issue.has_subject
 
 
 PARTS: tuple[Part, ...] = (
@@ -592,8 +560,8 @@ PARTS: tuple[Part, ...] = (
     ),
     Part(
         gettext_lazy("Complete the issue"),
-        gettext_lazy("A subject, and a text for every picture that not everybody sees."),
-        frozenset({"subject", "alt"}),
+        gettext_lazy("A subject: it is what readers see first."),
+        frozenset({"subject"}),
         lambda facts: bool(facts.underway or _is_complete(facts)),
     ),
     Part(

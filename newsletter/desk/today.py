@@ -51,14 +51,10 @@ from newsletter.operation import diagnosis
 from newsletter.operation.findings import Finding
 from newsletter.operation.senders import address
 from newsletter.posts.models import Post
-from newsletter.posts.proofreading.check import RULES, findings
 from newsletter.publication.models import Publication
 from subscribers import growth
 from subscribers.models import DayCount, Tally, kept_tally
 
-HAS_PICTURE = Q(body__contains="![") | Q(body__contains="<img")
-IS_COVERED = Q(cover__isnull=False)
-ALL_BUT_ALT = frozenset(RULES) - {"alt"}
 DRAFTS, OPEN, LEFT_OUT = 4, 10, 4  # rows that are fetched of each
 PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
 
@@ -168,7 +164,6 @@ def _facts_of(issue: Any, publication: Publication, now: datetime) -> Composed:
         number=issue.number,
         posts=issue.items_count,
         has_subject=issue.subject_length > 0,
-        **_without_alt(issue, publication),
         rehearsal=_standing(latest, issue, publication, now),
         errors=sum(remark["level"] == ERROR for remark in latest.remarks) if latest else 0,
     )
@@ -184,27 +179,6 @@ def _standing(latest: Rehearsal | None, issue: Any, publication: Publication, no
     changed = (issue.updated_at, issue.posts_changed_at, publication.updated_at)
     was_saved = any(at and at > latest.started_at for at in changed)
     return latest.standing(digest_of(freeze(issue).content_hash, "") if was_saved else latest.digest, now)
-
-
-def _without_alt(issue: Issue, publication: Publication) -> dict[str, Any]:
-    """Return how many pictures of an issue say nothing to those who do not see them, and where the first one is."""
-    if "alt" in publication.checks_off:
-        return {}
-    posts = Post.objects.filter(HAS_PICTURE | IS_COVERED, items__issue=issue).order_by("items__position", "items__pk")
-    rows = list(posts.values_list("pk", "body", "cover", "cover__alt"))
-    around = sum(_pictures_without_alt(text) for text in (issue.introduction, issue.closing))
-    inside = {pk: count for pk, body, _cover, _alt in rows if (count := _pictures_without_alt(body))}
-    covers = [cover for _pk, _body, cover, alt in rows if cover and not alt.strip()]
-    return {
-        "without_alt": around + sum(inside.values()) + len(covers),
-        "alt_post": next(iter(inside), None),
-        "alt_cover": next(iter(covers), None),
-    }
-
-
-def _pictures_without_alt(text: str) -> int:
-    has_picture = "![" in text or "<img" in text
-    return len(findings(text, terms={}, off=ALL_BUT_ALT)) if has_picture else 0
 
 
 # --- Posts ---

@@ -82,7 +82,7 @@ class TypedModelForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]  # g
     """The same, for a row whose fields the admin names."""
 
 
-# --- Time zones: those of most of our authors by the name of their city, all others by continent ---
+# --- Time zones: those of most of our authors by the name of their city ---
 
 ZONES_OFTEN: dict[str, Promise] = {
     "Asia/Taipei": _("Taipei"),
@@ -98,35 +98,15 @@ ZONES_OFTEN: dict[str, Promise] = {
     "Europe/Berlin": _("Berlin"),
     "Australia/Sydney": _("Sydney"),
 }
-CONTINENTS: dict[str, Promise] = {
-    "Africa": _("Africa"),
-    "America": _("America"),
-    "Antarctica": _("Antarctica"),
-    "Arctic": _("Arctic"),
-    "Asia": _("Asia"),
-    "Atlantic": _("Atlantic"),
-    "Australia": _("Australia"),
-    "Europe": _("Europe"),
-    "Indian": _("Indian Ocean"),
-    "Pacific": _("Pacific"),
-}
-type ZoneGroup = tuple[Promise, list[tuple[str, Promise | str]]]
 
 
-def zone_groups() -> list[ZoneGroup]:
-    """Return every zone once, in the form that a select takes: group, and name and label of each in it."""
-    names = sorted(zoneinfo.available_timezones() - ZONES_OFTEN.keys())
-    places = ((name, *name.partition("/")[::2]) for name in names)
-    found: dict[str, list[tuple[str, Promise | str]]] = {continent: [] for continent in [*CONTINENTS, ""]}
-    for name, continent, place in places:
-        if place:  # what has none is an old name: GB, ROC, EST5EDT
-            found[continent if continent in CONTINENTS else ""].append((name, _place(place)))
-    others = [(CONTINENTS.get(continent, _("Others")), zones) for continent, zones in found.items() if zones]
-    return [(_("Often chosen"), list(ZONES_OFTEN.items())), *others]
-
-
-def _place(place: str) -> str:
-    return place.replace("_", " ").replace("/", ", ")
+def zone_groups() -> list[tuple[Promise, list[tuple[str, Promise | str]]]]:
+    """Return every zone once, in the form that a select takes; a name without a place is an old one: GB, ROC."""
+    others = sorted(name for name in zoneinfo.available_timezones() - ZONES_OFTEN.keys() if "/" in name)
+    return [
+        (_("Often chosen"), list(ZONES_OFTEN.items())),
+        (_("Others"), [(name, name.replace("_", " ").replace("/", ", ")) for name in others]),
+    ]
 
 
 class PublicationForm(TypedModelForm):

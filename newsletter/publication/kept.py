@@ -334,9 +334,7 @@ def _query(request: HttpRequest) -> str:
 
 def _is_private(path: str) -> bool:
     """Return whether a path is one of the author's or a machine's, to save the look."""
-    if path.startswith(("/admin/", "/static/", "/media/", "/r/", "/healthz", "/readyz", "/metrics")):
-        return True
-    return path.startswith("/api/v1/") and not path.startswith("/api/v1/public/")
+    return path.startswith(("/admin/", "/api/v1/", "/static/", "/media/", "/r/", "/healthz", "/readyz", "/metrics"))
 
 
 def _page(response: HttpResponse, until: datetime) -> KeptPage:

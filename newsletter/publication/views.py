@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from django.conf import settings
 from django.db import OperationalError
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseServerError
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -19,7 +19,6 @@ from django.views.decorators.cache import cache_control
 
 from newsletter.buckets import PicturesAway
 from newsletter.mail import logs
-from newsletter.mail.colours import palette
 from newsletter.publication import disclosure, sharing
 from newsletter.publication import look as colours
 from newsletter.publication.headers import GUARDS
@@ -31,7 +30,6 @@ from newsletter.publication.sharing import YEAR
 logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 120  # after which a browser or a robot may ask again
-PAPER = palette()["paper"].day  # what a browser shows before the page
 # Only what a browser shows as a picture, and nothing that can hold a script (SVG can).
 PICTURE_TYPES = {
     ".avif": "image/avif",
@@ -123,32 +121,6 @@ def icon_svg(request: HttpRequest) -> HttpResponse:
 @kept(parameters=["v"])
 def icon(request: HttpRequest, size: int, is_whole: bool = False) -> HttpResponse:
     return _icon(request, "image/png", lambda logo: icons.png(size, **_colours(), logo=logo, is_whole=is_whole))
-
-
-@kept()
-def manifest(request: HttpRequest) -> HttpResponse:
-    """Tell a phone how to put the site on its home screen (W3C Web Application Manifest)."""
-    publication = Publication.objects.current()
-    shapes = [("icon-192.png", 192, "any"), ("icon-512.png", 512, "any"), ("icon-maskable.png", 512, "maskable")]
-    described = {
-        "name": publication.name,
-        "short_name": publication.name,
-        "description": publication.promise,
-        "lang": sharing.language_tag(publication),
-        "id": "/",
-        "start_url": "/",
-        "display": "minimal-ui",
-        "background_color": PAPER,
-        "theme_color": PAPER,
-        "icons": [
-            {"src": sharing.icon_url(publication, name), "sizes": f"{size}x{size}", "type": "image/png", "purpose": use}
-            for name, size, use in shapes
-        ],
-    }
-    dumps = {"ensure_ascii": False}
-    response = JsonResponse(described, json_dumps_params=dumps, content_type="application/manifest+json")
-    patch_cache_control(response, public=True, max_age=3600)
-    return response
 
 
 @cache_control(public=True, max_age=YEAR, immutable=True)

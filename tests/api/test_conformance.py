@@ -49,7 +49,6 @@ def world(settings, tmp_path, monkeypatch):
     """Something of each kind, under the numbers that are asked for most: one, and what a program sees first."""
     settings.MEDIA_ROOT = tmp_path
     monkeypatch.setattr(entrance, "REQUESTS", 10**9)
-    monkeypatch.setattr("newsletter.posts.views.SEARCHES_A_MINUTE", 10**9)
     make_publication()
     post = make_findable_post("管理槓桿", body="第一段。", tags=("lever",))
     make_issue(post, number=1, sent_at=post.published_at)

@@ -65,22 +65,6 @@ print({"ninja", "pydantic"} <= set(sys.modules))
     assert done.stdout.split("\n")[:2] == ["set()", "True"]
 
 
-def test_a_session_of_the_desk_opens_nothing(owner):
-    client = Client()
-    client.force_login(owner.user)
-
-    assert client.get(HEALTH).status_code == 401
-
-
-def test_a_token_opens_nothing_without_the_scope_and_says_which(owner):
-    program = Program(owner.user, "posts:read")
-
-    answer = program.get("/health")
-
-    assert answer.status_code == 403
-    assert answer.json()["detail"] == "The token lacks the scope “health:read”."
-
-
 def test_a_token_does_no_more_than_its_user_may_at_that_moment(owner):
     user = User.objects.create_superuser("second")
     program = Program(user)

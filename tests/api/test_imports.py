@@ -12,7 +12,6 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from newsletter.desk import tasks
 from newsletter.desk.models import Errand
 from newsletter.operation.accounts.roles import READER_CARE
-from newsletter.publication import bodies
 from subscribers.models import Consent, Subscriber
 from tests.api.conftest import Program
 from tests.factories import make_helper, make_publication, make_subscriber
@@ -181,13 +180,6 @@ def test_what_cannot_be_taken_is_named_and_nothing_is_kept(carer, tmp_path, cont
     assert not list(tmp_path.glob("readers/*/*"))
 
 
-def test_a_file_is_taken_once_for_a_key(carer):
-    first, again = (send(carer, TABLE, **{"idempotency-key": "once"}) for _ in range(2))
-
-    assert (first.json(), again.headers["Idempotency-Replayed"]) == (again.json(), "true")
-    assert Errand.objects.count() == 1
-
-
 def test_nothing_is_written_that_was_not_tried_and_nothing_twice(carer):
     address = send(carer, TABLE).headers["Location"]
 
@@ -228,11 +220,3 @@ def test_a_file_is_its_senders_alone(carer):
     assert owner.get("/imports").json()["items"] == []
     [own] = carer.get("/imports").json()["items"]
     assert (own["name"], own["state"], own["rejected"]) == ("readers.csv", "tried", 1)
-
-
-def test_lists_may_be_as_large_as_on_the_desk(carer):
-    environ = {"PATH_INFO": "/api/v1/imports", "HTTP_AUTHORIZATION": f"Bearer {carer.secret}"}
-
-    assert bodies.limit(environ) == bodies.READERS
-    assert bodies.limit(environ | {"PATH_INFO": "/api/v1/posts"}) == bodies.DESK
-    assert bodies.limit(environ | {"HTTP_AUTHORIZATION": "Bearer nl_x"}) == bodies.PUBLIC

@@ -9,7 +9,7 @@ from django.utils import timezone
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.mailing import Happening
 from newsletter.delivery.planning import approving
-from newsletter.operation.accounts.roles import EDITOR, WRITER
+from newsletter.operation.accounts.roles import EDITOR
 from subscribers.models import Sentence, Subscriber
 from tests.api.conftest import Program
 from tests.delivery.results.issues import HOUR, LONG_AGO, come, sent
@@ -112,24 +112,6 @@ def test_what_is_over_is_not_stopped_any_more(program, mailing, name):
 
     assert answer.status_code == 409
     assert answer.json()["detail"] == "Nothing was changed: this mailing is sent by now."
-
-
-@pytest.mark.parametrize("name", BRAKES)
-def test_without_a_mailing_there_is_nothing_to_stop(program, name):
-    make_issue(number=7)
-
-    assert act(program, name).status_code == 404
-    assert act(program, name, 99).status_code == 404
-
-
-@pytest.mark.parametrize("name", BRAKES)
-def test_the_brakes_are_for_those_who_may_schedule(program, mailing, name):
-    composer = Program(make_helper(EDITOR), "issues:read", "issues:write")
-
-    assert act(composer, name).json()["detail"] == "The token lacks the scope “issues:schedule”."
-    assert act(Program(make_helper(WRITER)), name).status_code == 403
-    mailing.refresh_from_db()
-    assert mailing.state == "scheduled"
 
 
 # --- The result ---

@@ -8,10 +8,9 @@ from django.utils import timezone
 
 from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.operation.accounts.roles import EDITOR, READER_CARE, WRITER
 from newsletter.publication.changes import Change
-from tests.api.conftest import Program, queries
-from tests.factories import make_helper, make_issue, make_post
+from tests.api.conftest import queries
+from tests.factories import make_issue, make_post
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -103,11 +102,6 @@ def test_a_page_of_a_hundred_takes_as_many_queries_as_one_of_two(editor):
     few, many = (queries(lambda limit=limit: editor.get(f"/issues?limit={limit}")) for limit in (2, 100))
 
     assert len(few) == len(many) == 5, many  # token, rights of the user and of groups, issues, items
-
-
-@pytest.mark.parametrize("number", ["8", "0", "99999999999999999999"])
-def test_an_issue_that_does_not_exist_is_not_found(editor, number):
-    assert editor.get(f"/issues/{number}").status_code in {404, 422}
 
 
 # --- Composed ---
@@ -273,36 +267,6 @@ def test_the_number_of_an_issue_that_was_scheduled_stays(editor):
         "/number": "The number of an issue that was scheduled stands in mails and links, and stays."
     }
     assert editor.patch("/issues/7", {"number": 7, "subject": "新"}, match="*").status_code == 200
-
-
-@pytest.mark.parametrize("role", [WRITER, READER_CARE])
-def test_who_composes_no_issues_on_the_desk_composes_none_here(editor, role):
-    make_issue(number=7)
-    program = Program(make_helper(role))
-
-    assert program.get("/issues").status_code == 403
-    assert program.post("/issues", {"subject": "x"}).status_code == 403
-    assert program.patch("/issues/7", {"subject": "x"}, match="*").status_code == 403
-
-
-def test_a_token_that_only_reads_changes_nothing(editor):
-    make_issue(number=7)
-    program = Program(make_helper(EDITOR), "issues:read")
-
-    assert program.get("/issues/7").status_code == 200
-    assert program.patch("/issues/7", {"subject": "x"}, match="*").json()["detail"] == (
-        "The token lacks the scope “issues:write”."
-    )
-
-
-def test_the_posts_of_an_issue_are_whole_whatever_fields_are_asked_for(editor):
-    make_issue(make_post("管理槓桿"), number=7)
-
-    told = editor.get("/issues/7?fields=posts,subject").json()
-
-    assert told.keys() == {"posts", "subject"}
-    assert told["posts"][0]["title"] == "管理槓桿"
-    assert editor.get("/issues?fields=number").json()["items"] == [{"number": 7}]
 
 
 def test_a_post_that_does_not_exist_does_not_take_the_place_of_one_that_does(editor):

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from newsletter.operation.accounts.roles import EDITOR, WRITER
+from newsletter.operation.accounts.roles import WRITER
 from newsletter.posts.models import Image, Post, Revision, Tag, WorkingCopy
 from newsletter.posts.search.index import search
 from newsletter.publication.changes import Change
@@ -165,12 +165,6 @@ def test_nobody_changes_what_was_changed_meanwhile(editor, verb):
     assert Post.objects.get().title == "管理槓桿"
 
 
-def test_a_star_changes_whatever_there_is(editor):
-    post = make_post(published_at=None)
-
-    assert editor.patch(f"/posts/{post.pk}", {"title": "x"}, match="*").json()["title"] == "x"
-
-
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -249,23 +243,3 @@ def test_a_writer_does_not_change_a_post_of_theirs_once_it_has_a_date(editor):
 
     assert answer.status_code == 403
     assert not WorkingCopy.objects.exists()
-
-
-def test_a_token_without_the_scope_to_publish_publishes_nothing_whoever_it_stands_for(editor):
-    program = Program(make_helper(EDITOR), "posts:read", "posts:write")
-    post = make_post(published_at=None)
-
-    dated = program.patch(f"/posts/{post.pk}", {"published_at": timezone.now().isoformat()}, match="*")
-    published = program.post(f"/posts/{post.pk}/publish", match="*")
-
-    assert [dated.json()["detail"], published.json()["detail"]] == ["The token lacks the scope “posts:publish”."] * 2
-    assert Post.objects.get().published_at is None
-
-
-def test_a_state_that_is_named_without_its_quotes_is_not_the_one_it_has(editor):
-    post = make_post()
-
-    answer = editor.patch(f"/posts/{post.pk}", {"title": "x"}, match=_etag(editor, post).strip('"'))
-
-    assert answer.status_code == 412
-    assert Post.objects.get().title == post.title

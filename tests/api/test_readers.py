@@ -132,12 +132,6 @@ def test_a_filter_that_makes_no_sense_is_named(carer, query):
     assert answer.json()["errors"][0]["parameter"] == query.partition("=")[0]
 
 
-def test_fields_keep_personal_data_out_of_what_does_not_need_it(carer):
-    make_subscriber("ming@example.org", tags="a")
-
-    assert carer.get("/readers?fields=id,tags").json()["items"] == [{"id": Subscriber.objects.get().pk, "tags": ["a"]}]
-
-
 @pytest.mark.parametrize("query", ["", "&q=example", "&state=active", "&tag=a"])
 def test_a_page_of_a_hundred_takes_as_many_queries_as_one_of_two_and_counts_nobody(carer, query):
     for _reader in range(100):
@@ -320,13 +314,6 @@ def test_an_erased_reader_leaves_a_hash_that_no_import_overcomes(carer):
     assert carer.get(f"/readers/{reader.pk}").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["tag", "untag", "pause", "resume", "unsubscribe"])
-def test_nobody_is_cared_for_who_is_not_there(carer, name):
-    body = {"tag": {"tag": "a"}, "untag": {"tag": "a"}, "pause": {"until_on": "2027-01-01"}}.get(name, {})
-
-    assert carer.post(f"/readers/999/{name}", body).status_code == 404
-
-
 # --- Taken away ---
 
 
@@ -376,10 +363,6 @@ def test_an_export_asks_in_turns_and_keeps_no_cursor_open(owner, monkeypatch):
     turns = [one["sql"] for one in captured.captured_queries if one["sql"].count("LIMIT 11")]
     assert len(turns) == 4
     assert text.count(b"\n") == 35
-
-
-def test_a_format_that_is_none_is_refused(owner):
-    assert owner.get("/readers/export?format=xlsx").status_code == 422
 
 
 # --- Suppressed ---

@@ -37,13 +37,6 @@ def test_asked_twice_a_post_is_written_once_and_the_answer_is_the_same(editor):
     assert second.headers["Idempotency-Replayed"] == "true"
 
 
-def test_the_quotes_of_the_draft_are_the_same_key(editor):
-    _post(editor, "a")
-    _post(editor, '"a"')
-
-    assert Post.objects.count() == 1
-
-
 def test_a_key_is_one_tokens_and_one_addresss_own(editor):
     other, draft = Program(editor.user), make_post(published_at=None)
     _post(editor, "a")
@@ -82,14 +75,6 @@ def test_a_retry_after_success_is_not_told_that_the_state_has_changed(editor):
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert Change.objects.filter(what="published").count() == 1
-
-
-def test_what_was_refused_can_be_asked_again_in_better_words(editor):
-    refused = _post(editor, "a", {"title": "題"})
-
-    assert refused.status_code == 422
-    assert not KeptAnswer.objects.exists()
-    assert _post(editor, "a").status_code == 201
 
 
 def test_while_a_request_works_another_with_its_key_is_told_to_wait(editor):

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.contrib.admin import AdminSite, site
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
@@ -149,35 +148,3 @@ def test_the_frame_asks_the_database_for_nothing_of_its_own(django_assert_max_nu
 
     with django_assert_max_num_queries(12):
         client.get("/admin/settings/")
-
-
-def test_only_a_page_that_shows_the_models_makes_the_list_of_them(monkeypatch):
-    """To make it asks for every right and builds fifty addresses."""
-    made, build = [], AdminSite._build_app_dict
-    monkeypatch.setattr(AdminSite, "_build_app_dict", lambda *asked: made.append(asked[-1]) or build(*asked))
-    client = client_of(make_helper("owner"))
-
-    for path in ("/admin/", "/admin/posts/post/", "/admin/posts/tag/add/", "/admin/settings/", "/admin/account/"):
-        assert client.get(path).status_code == 200
-    assert made == []
-    assert "/admin/posts/tag/" in client.get("/admin/posts/").text.partition('id="content-main"')[2]
-    assert made == ["posts"]
-    assert client_of(make_helper("writer")).get("/admin/delivery/").status_code == 403  # a room with nothing to show
-
-
-def test_a_page_of_the_settings_asks_once_for_the_rights_to_those_beside_it(rf, monkeypatch):
-    asked, owner = [], make_helper("owner")
-    monkeypatch.setattr(User, "has_perm", lambda _user, right, _thing=None: asked.append(right) or True)
-
-    def questions(*parts):
-        asked.clear()
-        request = rf.get("/admin/settings/words/")
-        request.user = owner
-        for part in parts:
-            part(request, site)
-        return len(asked)
-
-    once = questions(frame.beside)
-
-    assert once > 10
-    assert questions(frame.beside, frame.overview, frame.above) < 2 * once

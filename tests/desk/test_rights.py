@@ -102,7 +102,6 @@ TABLE: dict[str, str] = {
     "admin/settings/sender/test/": OWNERS,
     "admin/settings/record/": OWNERS,
     "admin/settings/advanced/": OWNERS,
-    "admin/settings/parts/": "LNNNNN",  # without DEBUG
     "admin/writing/check/": "LMMMMM",
     "admin/writing/posts/": WRITERS,
     "admin/restored/": EDITORS,

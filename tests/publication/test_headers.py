@@ -69,11 +69,6 @@ def test_no_page_may_ask_for_a_camera(client, path, status):
     assert first.headers["Permissions-Policy"] == kept.headers["Permissions-Policy"] == headers.PERMISSIONS
 
 
-def test_a_passkey_may_be_asked_for_and_an_address_copied():
-    assert "publickey" not in headers.PERMISSIONS
-    assert "clipboard-write" not in headers.PERMISSIONS
-
-
 def test_a_sheet_is_kept_without_what_only_its_authors_need(tmp_path):
     storage = MinifyingStorage(location=tmp_path)
 

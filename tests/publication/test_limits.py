@@ -18,7 +18,6 @@ from newsletter.publication.limits import (
     has_come_to,
     is_over,
     is_used_up,
-    left,
     neighbourhood,
 )
 
@@ -56,10 +55,6 @@ def test_behind_proxies_the_hop_of_the_outermost_counts(settings, proxies, forwa
     settings.TRUSTED_PROXIES = proxies
 
     assert address(forwarded=forwarded) == client
-
-
-def test_a_unix_socket_has_no_address():
-    assert address(remote="") == ""
 
 
 @pytest.mark.parametrize(
@@ -100,10 +95,6 @@ def test_the_window_opens_with_the_first_knock_and_closes():
         after = is_over("door", "", limit=1, seconds=60)
 
     assert (inside, after) == (True, False)
-
-
-def test_a_limit_of_none_is_over_at_once():
-    assert is_over("door", "", limit=0, seconds=60)
 
 
 def test_no_address_stands_in_the_cache(monkeypatch):
@@ -248,13 +239,6 @@ def test_it_opens_when_it_said():
     assert knock(NOW + timedelta(seconds=closed)) == 0
 
 
-def test_each_door_and_each_client_is_counted_apart():
-    for _knock in range(3):
-        knock()
-
-    assert knock(who="10.0.0.2") == knock(door="other") == 0
-
-
 def test_a_look_counts_nothing():
     looks = [has_come_to("door", "10.0.0.1", count=1, seconds=600, now=NOW) for _look in range(3)]
     knock()
@@ -263,9 +247,3 @@ def test_a_look_counts_nothing():
     assert has_come_to("door", "10.0.0.1", count=1, seconds=600, now=NOW)
     assert not has_come_to("door", "10.0.0.1", count=2, seconds=600, now=NOW)
     assert not has_come_to("door", "10.0.0.1", count=1, seconds=600, now=NOW + timedelta(minutes=10))
-
-
-def test_what_is_left_of_a_window_is_never_nothing():
-    whole = datetime(2026, 11, 24, 8, tzinfo=UTC)
-
-    assert [left(60, whole + timedelta(seconds=seconds)) for seconds in (0, 0.5, 59.9)] == [60, 60, 1]

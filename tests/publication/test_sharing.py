@@ -1,13 +1,10 @@
 """The pictures beside links, and the icons: at addresses that never change what they show."""
 
-import json
 import re
-from datetime import timedelta
 from io import BytesIO
 
 import pytest
 from django.core.files.base import ContentFile
-from django.utils import timezone
 from PIL import Image
 
 from newsletter.posts.models import Image as Picture
@@ -90,16 +87,6 @@ def test_a_card_is_drawn_once(client, media):
     assert drawings(media) == before
 
 
-def test_what_readers_may_not_see_has_no_card(client, media):
-    tomorrow = timezone.now() + timedelta(days=1)
-    hidden = [make_post(published_at=None), make_post(published_at=tomorrow), make_issue(number=9)]
-
-    answers = [client.get(one.card_url).status_code for one in hidden]
-
-    assert answers == [404, 404, 404]
-    assert not (media / "cards").exists()
-
-
 def test_without_a_font_the_icon_stands_in_for_the_picture_and_the_log_says_why(client, media, no_font, caplog):
     post, issue = make_post("沒畫過的題目"), make_issue(number=7, sent_at=PUBLISHED_AT)
     others = path(tags(client.get("/about/"))["og:image"])
@@ -138,7 +125,6 @@ def test_a_card_is_never_seen_half_written(client, media, monkeypatch):
         ("/apple-touch-icon.png", "image/png"),
         ("/icon-192.png", "image/png"),
         ("/icon-512.png", "image/png"),
-        ("/icon-maskable.png", "image/png"),
     ],
 )
 def test_an_icon_is_kept_for_ever_only_under_its_version(client, address, content_type):
@@ -188,24 +174,10 @@ def test_a_logo_takes_the_place_of_the_envelope(client):
     assert "icon.svg" not in client.get("/").text
 
 
-def test_the_manifest_names_icons_that_there_are(client):
-    make_publication(name="Gipi電子報", language="zh-hant")
-
-    response = client.get("/manifest.webmanifest")
-
-    manifest = json.loads(response.content)
-    assert response.headers["Content-Type"] == "application/manifest+json"
-    assert (manifest["name"], manifest["lang"], manifest["start_url"]) == ("Gipi電子報", "zh-Hant-TW", "/")
-    assert [icon["purpose"] for icon in manifest["icons"]] == ["any", "any", "maskable"]
-    for icon in manifest["icons"]:
-        size = Image.open(BytesIO(client.get(icon["src"]).content)).size
-        assert icon["sizes"] == "{}x{}".format(*size)
-
-
-def test_every_page_leads_to_icons_manifest_and_feeds(client):
+def test_every_page_leads_to_icons_and_feeds(client):
     page = client.get("/about/").text
 
     for address in ("/favicon.ico?v=", "/icon.svg?v=", "/apple-touch-icon.png?v="):
         assert f'href="{address}' in page
-    for address in ("/manifest.webmanifest", "/feed.xml", "/feed.json"):
+    for address in ("/feed.xml", "/feed.json"):
         assert f'href="{address}"' in page

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from ninja import Query
+from ninja import Query, Schema
 
 from newsletter.api.cursors import PageOf, Paging, read, written
-from newsletter.api.endpoint import Answer, Endpoints, Moment, Told, paged, told_time
+from newsletter.api.endpoint import Answer, Endpoints, Moment, paged, told_time
 from newsletter.api.endpoints.readers import SEE
 from newsletter.api.entrance import ApiRequest
 from newsletter.delivery.models import Event, Mailing
@@ -30,7 +30,7 @@ Kind = Literal[
 ]
 
 
-class EventOut(Told):
+class EventOut(Schema):
     """kind: in Anymail's names. verdict: what one that came back says of its address: hard, soft or policy.
 
     reader: their number, if they are known still. words: the server's own, without addresses. at: when it happened;
@@ -49,9 +49,6 @@ class EventOut(Told):
     told_at: datetime
 
 
-FIELDS = tuple(EventOut.model_fields)
-
-
 class Wanted(Paging):
     """since: what we were told from then on. A page that has fewer than `limit` may be followed by others."""
 
@@ -59,9 +56,7 @@ class Wanted(Paging):
     since: Moment | None = None
 
 
-@events.reads(
-    "/events", scope="events:read", needs=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut], fields=FIELDS
-)
+@events.reads("/events", scope="events:read", needs=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut])
 def list_events(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of events, those that we were told last first."""
     rows, following = _page(wanted)

@@ -14,7 +14,7 @@ from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
 from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged, told_time
+from newsletter.api.endpoint import Answer, Endpoints, Number, paged, told_time
 from newsletter.api.entrance import FORM, ApiRequest
 from newsletter.api.problems import Error, Problem, problem_of
 from newsletter.desk import tasks
@@ -46,11 +46,11 @@ class ProblemOut(Schema):
     detail: str
 
 
-class ImportOut(Told):
+class ImportOut(Schema):
     """state: draft, trying, tried, running, done, stopped or failed. rows: of the file, read so far.
 
     After a try the numbers say what would happen, after the import what has. rejected: with the first of them in
-    problems; all are in the file of refused lines. columns: empty once the file is gone, a day after its end.
+    problems; all are in the file of refused lines.
     """
 
     id: int
@@ -64,13 +64,15 @@ class ImportOut(Told):
     bytes: int
     bytes_read: int
     problems: list[ProblemOut]
-    columns: list[ColumnOut]
     error: str
     begun_at: datetime | None
     ended_at: datetime | None
 
 
-FIELDS = tuple(name for name in ImportOut.model_fields if name != "columns")
+class OneImportOut(ImportOut):
+    """columns: empty once the file is gone, a day after its end."""
+
+    columns: list[ColumnOut]
 
 
 class ColumnsIn(Schema):
@@ -80,7 +82,7 @@ class ColumnsIn(Schema):
     columns: Annotated[dict[str, str], Field(max_length=COLUMNS_MAX)] = {}
 
 
-@imports.reads("/imports", scope=SCOPE, needs=BRING, returns=PageOf[ImportOut], fields=FIELDS)
+@imports.reads("/imports", scope=SCOPE, needs=BRING, returns=PageOf[ImportOut])
 def list_imports(request: ApiRequest, wanted: Query[Paging]) -> Answer:
     """A page of your own imports, the newest first."""
     own = Errand.objects.filter(kind=Errand.Kind.IMPORT, user=request.user)
@@ -88,7 +90,7 @@ def list_imports(request: ApiRequest, wanted: Query[Paging]) -> Answer:
     return paged([_numbers(errand) for errand in page.rows], page.next)
 
 
-@imports.makes("/imports", scope=SCOPE, needs=BRING, returns=ImportOut, takes=FORM)
+@imports.makes("/imports", scope=SCOPE, needs=BRING, returns=OneImportOut, takes=FORM)
 def send_file(
     request: ApiRequest,
     file: File[UploadedFile],
@@ -108,13 +110,13 @@ def send_file(
     return Answer(_told(errand), status=201, location=f"/api/v1/imports/{errand.pk}")
 
 
-@imports.reads(PATH, scope=SCOPE, needs=BRING, returns=ImportOut, fields=tuple(ImportOut.model_fields))
+@imports.reads(PATH, scope=SCOPE, needs=BRING, returns=OneImportOut)
 def read_import(request: ApiRequest, number: Number) -> Answer:
     """How far an import is, and what it has done or would do."""
     return Answer(_told(importing.own(request, number)))
 
 
-@imports.makes(f"{PATH}/try", scope=SCOPE, needs=BRING, returns=ImportOut, status=202)
+@imports.makes(f"{PATH}/try", scope=SCOPE, needs=BRING, returns=OneImportOut, status=202)
 def try_import(request: ApiRequest, number: Number, said: ColumnsIn) -> Answer:
     """Try an import: nothing is written but which lines would be refused."""
     errand = importing.own(request, number)
@@ -129,7 +131,7 @@ def try_import(request: ApiRequest, number: Number, said: ColumnsIn) -> Answer:
     return Answer(_told(errand), status=202)
 
 
-@imports.makes(f"{PATH}/start", scope=SCOPE, needs=BRING, returns=ImportOut, status=202)
+@imports.makes(f"{PATH}/start", scope=SCOPE, needs=BRING, returns=OneImportOut, status=202)
 def start_import(request: ApiRequest, number: Number) -> Answer:
     """Write what was tried. Nobody is mailed."""
     errand = importing.own(request, number)
@@ -141,7 +143,7 @@ def start_import(request: ApiRequest, number: Number) -> Answer:
     return Answer(_told(errand), status=202)
 
 
-@imports.makes(f"{PATH}/stop", scope=SCOPE, needs=BRING, returns=ImportOut, status=200)
+@imports.makes(f"{PATH}/stop", scope=SCOPE, needs=BRING, returns=OneImportOut, status=200)
 def stop_import(request: ApiRequest, number: Number) -> Answer:
     """Stop before the next readers; what was done stays done."""
     errand = importing.own(request, number)

@@ -15,7 +15,7 @@ from ninja import Path, Query, Schema
 from pydantic import ConfigDict, Field
 
 from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Told, demand_match, etag_of, paged, told_time
+from newsletter.api.endpoint import Answer, Endpoints, demand_match, etag_of, paged, told_time
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Error, Problem, problem_of
 from newsletter.delivery.days import free_slots
@@ -47,7 +47,7 @@ class ItemOut(Schema):
     form: Form
 
 
-class IssueOut(Told):
+class IssueOut(Schema):
     """state: draft also if every mailing of it was cancelled. posts: in their order."""
 
     number: int
@@ -61,9 +61,6 @@ class IssueOut(Told):
     url: str
     created_at: datetime
     changed_at: datetime
-
-
-FIELDS = tuple(IssueOut.model_fields)
 
 
 def tellable(issues: IssueQuerySet) -> IssueQuerySet:
@@ -118,7 +115,7 @@ class Wanted(Paging):
         return found.in_year(self.year) if self.year else found
 
 
-@issues.reads("/issues", scope="issues:read", needs=READ, returns=PageOf[IssueOut], fields=FIELDS)
+@issues.reads("/issues", scope="issues:read", needs=READ, returns=PageOf[IssueOut])
 def list_issues(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of issues, the highest number first."""
     found = tellable(wanted.among(Issue.objects.all()))
@@ -126,7 +123,7 @@ def list_issues(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     return paged(told(page.rows), page.next)
 
 
-@issues.reads("/issues/{number:number}", scope="issues:read", needs=READ, returns=IssueOut, fields=FIELDS)
+@issues.reads("/issues/{number:number}", scope="issues:read", needs=READ, returns=IssueOut)
 def read_issue(request: ApiRequest, number: IssueNumber) -> Answer:
     """One issue, with its words and the places of its posts."""
     return Answer(_told_of(number))

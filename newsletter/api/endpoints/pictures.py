@@ -11,7 +11,7 @@ from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
 from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Told, demand_match, etag_of, paged, told_time
+from newsletter.api.endpoint import Answer, Endpoints, demand_match, etag_of, paged, told_time
 from newsletter.api.entrance import FORM, ApiRequest
 from newsletter.api.problems import problem_of
 from newsletter.posts.forms import ImageForm
@@ -26,7 +26,7 @@ AltForm = modelform_factory(Image, form=TypedModelForm, fields=("alt",))
 Alt = Annotated[str, Field(min_length=1, max_length=ALT_MAX)]
 
 
-class PictureOut(Told):
+class PictureOut(Schema):
     """id: what a post has as its cover. markdown: what stands in a text to show it. uses: in how many posts it is."""
 
     id: str
@@ -53,10 +53,7 @@ class Wanted(Paging):
     q: Annotated[str, Query(max_length=100)] = ""
 
 
-FIELDS = tuple(PictureOut.model_fields)
-
-
-@pictures.reads("/pictures", scope="posts:read", needs=("posts.view_image",), returns=PageOf[PictureOut], fields=FIELDS)
+@pictures.reads("/pictures", scope="posts:read", needs=("posts.view_image",), returns=PageOf[PictureOut])
 def list_pictures(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of pictures, the newest first."""
     words = [Q(alt__icontains=word) | Q(name__icontains=word) for word in wanted.q.split()]
@@ -64,7 +61,7 @@ def list_pictures(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     return paged([_told(image) for image in page.rows], page.next)
 
 
-@pictures.reads("/pictures/{id}", scope="posts:read", needs=("posts.view_image",), returns=PictureOut, fields=FIELDS)
+@pictures.reads("/pictures/{id}", scope="posts:read", needs=("posts.view_image",), returns=PictureOut)
 def read_picture(request: ApiRequest, id: str) -> Answer:  # noqa: A002 - the name of the parameter, as it is described
     """One picture."""
     return Answer(_told(_picture(id)))

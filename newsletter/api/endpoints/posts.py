@@ -14,29 +14,19 @@ from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
 from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import (
-    Answer,
-    Endpoints,
-    Moment,
-    Number,
-    Told,
-    chosen_fields,
-    etag_of,
-    paged,
-    told_time,
-)
+from newsletter.api.endpoint import Answer, Endpoints, Moment, Number, paged, told_time
 from newsletter.api.entrance import ApiRequest
 from newsletter.desk.writing import ALL, checked, fixed_text
 from newsletter.mail.salutations import without_names
 from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, WorkingCopy, tag_names
-from newsletter.posts.models.renderings import Rendering, rendered, rendered_anew
+from newsletter.posts.models.renderings import rendered, rendered_anew
 from newsletter.posts.proofreading.check import RULES
 from newsletter.publication.models import Publication
 
 State = Literal["draft", "scheduled", "published"]
 
 
-class PostOut(Told):
+class PostOut(Schema):
     """is_changed: its author has changed what readers do not see yet. cover: the id of a picture."""
 
     id: int
@@ -55,16 +45,10 @@ class PostOut(Told):
     created_at: datetime
     changed_at: datetime
     body: str
-    html: str
-
-
-FIELDS = tuple(PostOut.model_fields)
-USUAL_OF_ONE = tuple(name for name in FIELDS if name != "html")
-USUAL_OF_MANY = tuple(name for name in USUAL_OF_ONE if name != "body")
 
 
 def told(posts: Sequence[Post]) -> list[dict[str, Any]]:
-    """Return posts as they are told, without HTML; their tags and authors must be at hand. Two queries for all."""
+    """Return posts as they are told; their tags and authors must be at hand. Two queries for all."""
     WorkingCopy.objects.lay_over_all(posts)
     covers = dict(Image.objects.filter(pk__in={post.cover_id for post in posts}).values_list("pk", "digest"))
     now = timezone.now()
@@ -119,32 +103,18 @@ class Wanted(Paging):
         return found
 
 
-@posts.reads("/posts", scope="posts:read", needs=READ, returns=PageOf[PostOut], fields=FIELDS)
+@posts.reads("/posts", scope="posts:read", needs=READ, returns=PageOf[PostOut])
 def list_posts(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of posts, the newest first: all of them, or your own if you may not publish."""
-    names = chosen_fields(request, FIELDS) or USUAL_OF_MANY
     found = Post.objects.open_to(request.user).select_related("created_by").prefetch_related("tags")
     page = page_of(wanted.among(found, timezone.now()), limit=wanted.limit, cursor=wanted.cursor)
-    items = told(page.rows)
-    if "html" in names:
-        renderings = Rendering.objects.of(item["body"] for item in items)
-        items = [item | {"html": without_names(renderings[item["body"]].html)} for item in items]
-    return paged([_with_fields(item, names) for item in items], page.next)
+    return paged(told(page.rows), page.next)
 
 
-@posts.reads("/posts/{number:number}", scope="posts:read", needs=READ, returns=PostOut, fields=FIELDS)
+@posts.reads("/posts/{number:number}", scope="posts:read", needs=READ, returns=PostOut)
 def read_post(request: ApiRequest, number: Number) -> Answer:
     """One post, with its Markdown."""
-    names = chosen_fields(request, FIELDS) or USUAL_OF_ONE
-    item = told([post_of(request, number)])[0]
-    etag = etag_of(item)
-    if "html" in names:
-        item["html"] = str(rendered(item["body"]))
-    return Answer(_with_fields(item, names), etag=etag)
-
-
-def _with_fields(item: dict[str, Any], names: Any) -> dict[str, Any]:
-    return {name: item[name] for name in names}
+    return Answer(told([post_of(request, number)])[0])
 
 
 def post_of(request: ApiRequest, number: int) -> Post:

@@ -13,7 +13,7 @@ from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
 from newsletter.api.cursors import Page, PageOf, Paging, page_of, read, written
-from newsletter.api.endpoint import Answer, Endpoints, Number, Told, demand_match, etag_of, paged, told_time
+from newsletter.api.endpoint import Answer, Endpoints, Number, demand_match, etag_of, paged, told_time
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Problem, problem_of
 from newsletter.delivery.models import Delivery, Mailing
@@ -47,11 +47,8 @@ class ConsentOut(Schema):
     ip: str | None
 
 
-class ReaderOut(Told):
-    """state: suppressed whatever else is so, for no mail goes to that address. suppressed: why.
-
-    consents: of one reader, if they are asked for by `fields`, or by no fields at all.
-    """
+class ReaderOut(Schema):
+    """state: suppressed whatever else is so, for no mail goes to that address. suppressed: why."""
 
     id: int
     email: str
@@ -64,11 +61,10 @@ class ReaderOut(Told):
     confirmed_at: datetime | None
     paused_until: datetime | None
     unsubscribed_at: datetime | None
+
+
+class OneReaderOut(ReaderOut):
     consents: list[ConsentOut]
-
-
-FIELDS_OF_ONE = tuple(ReaderOut.model_fields)
-FIELDS = tuple(name for name in FIELDS_OF_ONE if name != "consents")
 
 
 def tellable(readers: SubscriberQuerySet) -> SubscriberQuerySet:
@@ -139,7 +135,7 @@ class Wanted(Paging):
         return found
 
 
-@readers.reads("/readers", scope="readers:read", needs=SEE, returns=PageOf[ReaderOut], fields=FIELDS)
+@readers.reads("/readers", scope="readers:read", needs=SEE, returns=PageOf[ReaderOut])
 def list_readers(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of readers, the newest first. Nobody counts them."""
     found, term = wanted.among(Subscriber.objects.all()), wanted.q.strip()
@@ -165,7 +161,7 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: Wanted) -> Page
     return Page(rows, written([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
 
 
-@readers.reads("/readers/{number:number}", scope="readers:read", needs=SEE, returns=ReaderOut, fields=FIELDS_OF_ONE)
+@readers.reads("/readers/{number:number}", scope="readers:read", needs=SEE, returns=OneReaderOut)
 def read_reader(request: ApiRequest, number: Number) -> Answer:
     """One reader, with the record of what they agreed to and took back."""
     item = told_reader(number)

@@ -10,7 +10,7 @@ from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
 from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, Told, demand_match, etag_of, paged, told_time
+from newsletter.api.endpoint import Answer, Endpoints, Number, demand_match, etag_of, paged, told_time
 from newsletter.api.endpoints.readers import SEE
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Problem, problem_of
@@ -24,7 +24,7 @@ suppressions = Endpoints(tags=["suppressions"])
 Reason = Literal["bounced", "complained", "manual", "erased"]
 
 
-class SuppressionOut(Told):
+class SuppressionOut(Schema):
     """email: empty when the reader was erased; then only a salted hash is known. note: why, in words."""
 
     id: int
@@ -32,9 +32,6 @@ class SuppressionOut(Told):
     reason: Reason
     note: str
     since: datetime
-
-
-FIELDS = tuple(SuppressionOut.model_fields)
 
 
 class Wanted(Paging):
@@ -50,7 +47,7 @@ class SuppressionIn(Schema):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
-@suppressions.reads("/suppressions", scope="readers:read", needs=SEE, returns=PageOf[SuppressionOut], fields=FIELDS)
+@suppressions.reads("/suppressions", scope="readers:read", needs=SEE, returns=PageOf[SuppressionOut])
 def list_suppressions(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     """A page of suppressed addresses, the newest first."""
     found = Suppression.objects.all()
@@ -62,9 +59,7 @@ def list_suppressions(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     return paged([_told(one) for one in page.rows], page.next)
 
 
-@suppressions.reads(
-    "/suppressions/{number:number}", scope="readers:read", needs=SEE, returns=SuppressionOut, fields=FIELDS
-)
+@suppressions.reads("/suppressions/{number:number}", scope="readers:read", needs=SEE, returns=SuppressionOut)
 def read_suppression(request: ApiRequest, number: Number) -> Answer:
     """One suppressed address."""
     return Answer(_told(get_object_or_404(Suppression, pk=number)))

@@ -10,7 +10,7 @@ from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
 from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, Told, demand_match, etag_of, paged
+from newsletter.api.endpoint import Answer, Endpoints, Number, demand_match, etag_of, paged
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import problem_of
 from newsletter.posts.admin import index_again
@@ -21,7 +21,7 @@ tags = Endpoints(tags=["tags"])
 TagForm = modelform_factory(Tag, form=TypedModelForm, fields=("name", "slug"))
 
 
-class TagOut(Told):
+class TagOut(Schema):
     """posts: how many have it, drafts too."""
 
     id: int
@@ -39,17 +39,14 @@ class TagChanges(Schema):
     slug: Annotated[str, Field(min_length=1, max_length=60, pattern="^[-a-zA-Z0-9_]+$")] = ""
 
 
-FIELDS = tuple(TagOut.model_fields)
-
-
-@tags.reads("/tags", scope="posts:read", needs=("posts.view_post",), returns=PageOf[TagOut], fields=FIELDS)
+@tags.reads("/tags", scope="posts:read", needs=("posts.view_post",), returns=PageOf[TagOut])
 def list_tags(request: ApiRequest, wanted: Query[Paging]) -> Answer:
     """A page of tags, the newest first."""
     page = page_of(Tag.objects.annotate(uses=Count("posts")), limit=wanted.limit, cursor=wanted.cursor)
     return paged([_told(tag) for tag in page.rows], page.next)
 
 
-@tags.reads("/tags/{number:number}", scope="posts:read", needs=("posts.view_post",), returns=TagOut, fields=FIELDS)
+@tags.reads("/tags/{number:number}", scope="posts:read", needs=("posts.view_post",), returns=TagOut)
 def read_tag(request: ApiRequest, number: Number) -> Answer:
     """One tag."""
     return Answer(_told(_tag(number)))

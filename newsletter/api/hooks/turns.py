@@ -5,6 +5,7 @@ a call that waits, and it is made again with the same `webhook-id`. A call that 
 """
 
 import logging
+import random
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 
-from newsletter.api.hooks import backing_off, calling, of_reader, signing
+from newsletter.api.hooks import calling, of_reader, signing
 from newsletter.api.hooks.calling import Answer
 from newsletter.api.hooks.models import HOOKS_MAX, KEPT_FOR, OF_READERS, Call, Event, Hook, HookEvent
 from newsletter.delivery.models import Mailing
@@ -23,6 +24,18 @@ from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 
+LEASE = timedelta(minutes=1)  # of a worker: longer than a call, its name server and what is written about it
+WAITS = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+)  # after the first failure in a row, the second …; the last one again and again
+JITTER = 0.2  # of a wait, at most: receivers that came back together are not called together
+GIVEN_UP_AFTER = timedelta(days=3)
+FAILURES_MIN = 8  # before that: a clock that jumps ahead for a moment gives nobody up
 LOOKED_BACK = KEPT_FOR - timedelta(days=5)  # shorter than calls are kept: by them it is known what was told
 
 
@@ -99,7 +112,7 @@ def claim(now: datetime) -> list[Hook]:
         return []
     worker = uuid.uuid4().hex
     for hook in Hook.objects.ready(now)[:HOOKS_MAX]:
-        Hook.objects.ready(now).filter(pk=hook.pk).order_by().update(worker=worker, lease_until=now + backing_off.LEASE)
+        Hook.objects.ready(now).filter(pk=hook.pk).order_by().update(worker=worker, lease_until=now + LEASE)
     return list(Hook.objects.filter(worker=worker).order_by("pk"))
 
 
@@ -140,7 +153,7 @@ def _rounds(hooks: list[Hook], until: float) -> None:
 def _next(hook: Hook) -> Made | None:
     """Return the next call of a hook; what has nothing to say any more is passed over."""
     now = timezone.now()
-    if not Hook.objects.filter(pk=hook.pk, worker=hook.worker, off="").update(lease_until=now + backing_off.LEASE):
+    if not Hook.objects.filter(pk=hook.pk, worker=hook.worker, off="").update(lease_until=now + LEASE):
         return None  # it was switched off, or is another worker's
     while call := Call.objects.next_of(hook):
         call.hook = hook
@@ -175,15 +188,25 @@ def _settle(made: Made, answer: Answer) -> bool:
     return True if answer.is_taken or is_test else _failed(hook, answer, now)
 
 
+def wait(failures: int) -> timedelta:
+    """Return how long a hook is left alone after so many failures in a row."""
+    base = WAITS[min(failures, len(WAITS)) - 1]
+    return base + base * random.uniform(0, JITTER)  # noqa: S311 - nobody gains by guessing it
+
+
+def is_given_up(failures: int, failing_since: datetime, now: datetime) -> bool:
+    return failures >= FAILURES_MIN and now - failing_since >= GIVEN_UP_AFTER
+
+
 def _failed(hook: Hook, answer: Answer, now: datetime) -> bool:
     fresh = Hook.objects.get(pk=hook.pk)
     failures, since = fresh.failures + 1, fresh.failing_since or now
     off = ""
     if answer.is_gone:
         off = Hook.Off.GONE
-    elif backing_off.is_given_up(failures, since, now):
+    elif is_given_up(failures, since, now):
         off = Hook.Off.FAILING
-    values = {"failures": failures, "failing_since": since, "retry_at": now + backing_off.wait(failures)}
+    values = {"failures": failures, "failing_since": since, "retry_at": now + wait(failures)}
     Hook.objects.filter(pk=hook.pk, worker=hook.worker).update(**values, **({"off": off} if off else {}))
     if off:
         log.error("webhook %s is off: %s", hook, answer.status or answer.trouble)

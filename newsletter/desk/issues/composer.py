@@ -74,13 +74,8 @@ SCHEMES = {
     "": gettext_lazy("as on this screen"),
     "light": gettext_lazy("light"),
     "dark": gettext_lazy("dark"),
-    "inverted": gettext_lazy("inverted by the client"),
 }
 IS_DARK = "@media (prefers-color-scheme: dark)"
-# About what Gmail's apps do at night to a mail whose own dark colours they do not read; pictures stay as they are.
-INVERTED = (
-    "<style>html{background:#fff;filter:invert(1) hue-rotate(180deg)}img{filter:invert(1) hue-rotate(180deg)}</style>"
-)
 NEVER_DARK, ALWAYS_DARK = "@media (max-width: 0)", "@media (min-width: 0)"
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
@@ -150,10 +145,9 @@ def _copy_for(request: HttpRequest, shown: Mailing) -> Mail:
 def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
     mail = _copy_for(request, _preview_of(request, get_object_or_404(Issue, pk=pk)))
     html = outbox.part(mail.message().as_bytes(), "html")
-    scheme = request.GET.get("scheme", "")
-    if media := {"light": NEVER_DARK, "dark": ALWAYS_DARK, "inverted": NEVER_DARK}.get(scheme):
+    if media := {"light": NEVER_DARK, "dark": ALWAYS_DARK}.get(request.GET.get("scheme", "")):
         html = html.replace(IS_DARK, media)  # no page can tell a sandboxed frame its colours
-    return framed(html.replace("</head>", f"{INVERTED}</head>", 1) if scheme == "inverted" else html)
+    return framed(html)
 
 
 @csp_override(PAGE_CSP)

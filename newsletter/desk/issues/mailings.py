@@ -1,7 +1,7 @@
 """One mailing on its way: how far it is in words and figures, with what the author can do about it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,10 +31,8 @@ from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, WITHOUT_WAITING, pr
 from newsletter.desk.issues.composer import page
 from newsletter.desk.templatetags.calendar_days import days_until
 
-SLOW = 0.1  # copies a second; fewer are not told as a rate
 LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds until the page asks again
 State = Mailing.State
-ENDS = {Step.What.PAUSED, Step.What.FINISHED, Step.What.CANCELLED}  # of the time in which copies are sent
 WAITS = {  # what a wait is called, by its largest unit; a script counts on with the same words
     "days": gettext_lazy("{d} days"),
     "hours": gettext_lazy("{h} h {m} min"),
@@ -135,37 +133,6 @@ def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
         "starts_in_days": _days_until(mailing.send_at, now),
         "again_in": again_in(mailing, now),
     }
-
-
-# --- How fast ---
-
-
-def pace(mailing: Mailing, counts: Counts, steps: Iterable[Step], now: datetime) -> str:
-    """Return how fast it goes and how long it may still take; "" while that cannot be said.
-
-    It is the average of the time in which copies were sent. A script puts that of the last seconds in its place.
-    """
-    is_moving = mailing.state == State.SENDING and counts.finished
-    seconds = sending_seconds(steps, now) if is_moving else 0
-    if seconds <= 0:
-        return ""
-    rate = counts.finished / seconds
-    minutes = round((counts.total - counts.finished) / rate / 60)
-    left = _("about {n} min left").format(n=number(minutes)) if minutes else _("less than a minute left")
-    shown = number(round(rate)) if rate >= 10 else f"{rate:.1f}"
-    return left if rate < SLOW else f"{_('{n} a second').format(n=shown)} · {left}"
-
-
-def sending_seconds(steps: Iterable[Step], now: datetime) -> float:
-    """Return for how long copies were sent so far. steps: of one mailing, oldest first."""
-    seconds, since, has_begun = 0.0, None, False
-    for step in steps:
-        has_begun = has_begun or step.what == Step.What.BEGUN  # it may be paused and resumed before
-        if has_begun and step.what in {Step.What.BEGUN, Step.What.RESUMED}:
-            since = since or step.at
-        elif step.what in ENDS and since:
-            seconds, since = seconds + (step.at - since).total_seconds(), None
-    return seconds + ((now - since).total_seconds() if since else 0)
 
 
 # --- The sentence on top ---
@@ -278,7 +245,6 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "figures": figures(counts),
         "lead": lead(found, counts, now, readers(found, now)),
         "answer": answer(found, counts, now),
-        "pace": pace(found, counts, found.steps.order_by("pk"), now),
         "result": results.of(found, now),
         "links": followed_links(found) if found.counts_links and found.planned_at else (),
         "reasons": _reasons(found, breakdown),

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
@@ -14,16 +13,15 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.desk import rights, tasks
 from newsletter.desk.jobs.readers import begin
 from newsletter.desk.jobs.selection import NARROWINGS, SEARCH, TICKED_MAX, Count, Selection, count
-from newsletter.desk.models import Errand, SavedFilter
+from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands
 from newsletter.desk.readers.acts import FORMS
 from newsletter.publication.wakeups import wake
-from subscribers.addresses import one_line
 from subscribers.models import Tag
 
 ALL, TICKED = "all", "readers"  # in an address line: all that the rest of it means, or numbers of readers
@@ -190,59 +188,3 @@ def _list() -> str:
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     return render(request, f"desk/readers/{template}.html", admin.site.each_context(request) | context, status=status)
-
-
-# --- Saved filters ---
-
-
-SHOWN_MAX = 30
-
-
-class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
-    """query: the address line of the list, of which only filters and search are kept."""
-
-    class Meta:
-        model = SavedFilter
-        fields = ("name", "query")
-        labels = {"name": gettext_lazy("Name of the filter")}
-
-    def clean_name(self) -> str:
-        return one_line(self.cleaned_data["name"])
-
-    def clean_query(self) -> str:
-        return query_of(QueryDict(self.cleaned_data["query"]).dict())
-
-
-def shown(request: HttpRequest) -> dict[str, Any]:
-    """Return the saved filters for the list, with the one that is shown now, and what could be saved."""
-    query = query_of(request.GET)
-    saved = list(SavedFilter.objects.all()[:SHOWN_MAX])
-    current = next((one for one in saved if one.query == query), None) if query else None
-    return {"saved_filters": saved, "saved_filter": current, "query_to_save": "" if current else query}
-
-
-@require_POST
-def save(request: HttpRequest) -> HttpResponse:
-    """Keep a combination under a name; the same name anew is the same filter, changed."""
-    name = one_line(request.POST.get("name", ""))
-    form = NameForm(request.POST, instance=SavedFilter.objects.filter(name=name).first())
-    if form.is_valid():
-        saved = form.save()
-        messages.success(request, _("The filter “%s” is saved.") % saved.name)
-        return _to_list(saved.query)
-    for error in (error for errors in form.errors.values() for error in errors):
-        messages.error(request, _("The filter was not saved: %s") % error)
-    return _to_list(query_of(QueryDict(request.POST.get("query", "")).dict()))
-
-
-@require_POST
-def delete(request: HttpRequest, pk: int) -> HttpResponse:
-    """Forget a saved filter; the readers stay as they are."""
-    if found := SavedFilter.objects.filter(pk=pk).first():
-        found.delete()
-        messages.success(request, _("The filter “%s” was deleted. No reader was changed.") % found.name)
-    return _to_list("")
-
-
-def _to_list(query: str) -> HttpResponse:
-    return redirect(f"{reverse('admin:subscribers_subscriber_changelist')}{'?' if query else ''}{query}")

@@ -63,8 +63,8 @@ class ReadersAdmin(SubscriberAdmin):
         return request.user.has_perm(rights.BAR)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list, with the saved filters and a way to all that match, which needs no script."""
-        shown = choosing.shown(request) | {"line_of_all": choosing.line_of_all(request.GET)}
+        """Show the list, with a way to all that match, which needs no script."""
+        shown = {"line_of_all": choosing.line_of_all(request.GET)}
         return super().changelist_view(request, shown | (extra_context or {}))
 
     def change_view(

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery.models import Mailing
-from newsletter.desk import chart, frame, rights
+from newsletter.desk import frame, rights
 from newsletter.desk.models import Errand
 from newsletter.operation import backups
 from newsletter.operation.accounts import factors, roles
@@ -77,23 +77,8 @@ def advanced(request: HttpRequest) -> HttpResponse:
     context = {
         "title": gettext_lazy("Advanced"),
         "app_list": admin.site.get_app_list(request),
-        "shows_parts": settings.DEBUG,
     }
     return render(request, "desk/settings/advanced.html", admin.site.each_context(request) | context)
-
-
-@require_safe
-def parts(request: HttpRequest) -> HttpResponse:
-    """Show every component of the desk, by day and by night, to those who work on it: 404 unless DEBUG is on."""
-    if not settings.DEBUG:
-        raise Http404
-    context: dict[str, Any] = {
-        "title": pgettext("desk", "Parts"),
-        "schemes": ("light", "dark"),
-        "sample_at": timezone.now(),
-    }
-    context |= {"line": chart.line(range(12)), "bars": chart.bars(range(7))}
-    return render(request, "desk/settings/parts.html", admin.site.each_context(request) | context)
 
 
 SEARCH_LENGTH_MAX = 200  # characters, as many as a title has
@@ -120,11 +105,11 @@ def _found(asked: str) -> QuerySet[Change]:
 
 def _entry(change: Change) -> Entry:
     """Return a line that says what it was done to, in the words of that room's own history."""
-    options = next((one for one in admin.site._registry.values() if one.opts.label_lower == change.about), None)
     if change.about == Errand._meta.label_lower:  # what was done to readers says all by its title
         return Entry(change.at, change.title, change.by)
     if change.about == Mailing._meta.label_lower:
         return Entry(change.at, _("Mailing scheduled: %(issue)s") % change.detail, who(change.by, change.via))
+    options = frame.options_of(change.about, admin.site)
     if not isinstance(options, AuditedAdmin):  # a kind that this version does not know any more
         return Entry(
             change.at, _("%(title)s: %(what)s") % {"title": change.title, "what": change.get_what_display()}, change.by

@@ -1,13 +1,12 @@
 """The accounts of those who work at the desk, for owners alone: who there is, which roles each has, a way in."""
 
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
@@ -134,24 +133,10 @@ class ForOwners(PlainDeletionAdmin):
         return _is_of_owner(request)
 
 
-class MayLogInFilter(admin.BooleanFieldListFilter):
-    """Asks in the words of the list: who may log in, who may not."""
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.title = _("state")
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        words = {"1": _("May log in"), "0": _("May not log in")}
-        for value, choice in zip((None, "1", "0"), super().choices(changelist), strict=False):
-            yield {**choice, "display": words.get(value or "", choice["display"])}
-
-
 class AccountAdmin(ForOwners):
     form = AccountForm
     list_title = _("Accounts")
     list_display = ("username", "role_names", "may_log_in", "last_seen")
-    list_filter = (("is_active", MayLogInFilter),)
     search_fields = ("username", "email")
     ordering = ("username",)
 
@@ -267,4 +252,5 @@ class RoleAdmin(ForOwners):
 
 def _models_of_the_desk() -> list[str]:
     """Return the names of the models that have screens, or rows on one: nobody is asked for the others."""
-    return ["issueitem", *(str(model._meta.model_name) for model in admin.site._registry)]
+    shown = (str(model._meta.model_name) for model in apps.get_models() if admin.site.is_registered(model))
+    return ["issueitem", *shown]

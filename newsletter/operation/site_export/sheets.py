@@ -66,7 +66,6 @@ SHEETS = (
     Sheet("readers/invited", "subscribers.Invited"),
     Sheet("readers/confirmation_reminders", "subscribers.ConfirmationReminder"),
     Sheet("readers/unsent", "subscribers.Unsent", is_begun=True),
-    Sheet("readers/filters", "desk.SavedFilter"),
     Sheet("readers/erased", "subscribers.Forgotten"),
     Sheet("readers/by_day", "subscribers.DayCount", is_begun=True),
     Sheet("readers/origins", "subscribers.OriginCount", is_begun=True),

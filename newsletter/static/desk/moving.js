@@ -39,7 +39,6 @@ function showFigures() {
 function showPace() {
   seen.push([cameAt, now.finished]);
   while (cameAt - seen[0][0] > WINDOW) seen.shift();
-  if (now.is_sending && seen.length < 2) return; // what the page came with is the best that is known
   const [from, had] = seen[0];
   const rate = ((now.finished - had) * 1000) / (cameAt - from || 1);
   page.querySelector("[data-pace]").textContent = now.is_sending && rate > 0 ? paceInWords(rate) : "";

@@ -1,14 +1,14 @@
 """Calls are made one after the other, in order, again until they are taken, by one worker at a time."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.api.hooks import acting, backing_off, calling, tasks, turns
+from newsletter.api.hooks import acting, calling, tasks, turns
 from newsletter.api.hooks.models import Call, Event, Hook
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
@@ -98,7 +98,7 @@ def test_the_address_of_a_reader_is_told_only_where_it_was_ticked(receiver, make
 
 
 def test_what_is_not_taken_holds_what_is_behind_it_and_keeps_its_id(receiver, make_hook, monkeypatch):
-    monkeypatch.setattr(backing_off, "JITTER", 0)
+    monkeypatch.setattr(turns, "JITTER", 0)
     make_hook(receiver.url)
     readers = [make_subscriber() for _ in range(3)]
     receiver.statuses = [200, 503]
@@ -249,7 +249,7 @@ def test_a_worker_that_was_killed_in_a_call_leaves_it_to_the_next_one_with_the_s
 
     work()
     assert len(receiver.calls) == 1  # the lease still lives
-    with time_machine.travel(now + backing_off.LEASE + timedelta(seconds=5), tick=True):
+    with time_machine.travel(now + turns.LEASE + timedelta(seconds=5), tick=True):
         work()
         assert turns._settle(made, calling.Answer(200)) is False  # the one that was away finds that out
 
@@ -453,3 +453,27 @@ def test_a_reader_who_is_gone_otherwise_is_passed_over(receiver, make_hook):
 
     assert receiver.calls == []
     assert Call.objects.get().state == Call.State.VOID
+
+
+# --- How long one that does not answer is left alone ---
+
+
+def test_waits_grow_are_spread_and_leave_room_for_eight_tries_in_three_days():
+    for failures, base in enumerate(turns.WAITS, 1):
+        found = {turns.wait(failures) for _ in range(20)}
+        assert all(base <= one <= base * (1 + turns.JITTER) for one in found)
+        assert len(found) > 1
+    at, failures = timedelta(), 1
+    while at < turns.GIVEN_UP_AFTER:
+        at += turns.WAITS[min(failures, len(turns.WAITS)) - 1] * (1 + turns.JITTER)
+        failures += 1
+    assert failures >= turns.FAILURES_MIN
+
+
+@pytest.mark.parametrize(
+    ("failures", "days", "given_up"), [(8, 3, True), (30, 2.9, False), (7, 4, False), (1, 0, False)]
+)
+def test_given_up_after_three_days_and_eight_tries(failures, days, given_up):
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+
+    assert turns.is_given_up(failures, now - timedelta(days=days), now) is given_up

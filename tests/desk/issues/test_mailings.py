@@ -16,7 +16,6 @@ from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.mailing import Step
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
-from newsletter.desk.issues import mailings
 from newsletter.desk.issues.copies import PER_PAGE
 from newsletter.desk.issues.mailings import wait_in_words
 from newsletter.desk.steps import wait
@@ -82,45 +81,6 @@ def open_actions(page) -> list[str]:
 
 def steps(*told: tuple[str, int]) -> list[Step]:
     return [Step(what=what, at=NOW + timedelta(seconds=seconds)) for what, seconds in told]
-
-
-@pytest.mark.parametrize(
-    ("told", "seconds"),
-    [
-        ([], 0),
-        ([("approved", 0), ("begun", 10)], 90),
-        ([("begun", 0), ("paused", 20), ("resumed", 70)], 50),
-        ([("paused", 0), ("resumed", 10), ("begun", 60)], 40),
-        ([("begun", 0), ("paused", 20)], 20),
-        ([("begun", 0), ("finished", 20), ("resumed", 80), ("switched", 90)], 40),
-    ],
-)
-def test_the_time_of_sending_is_that_in_which_copies_could_leave(told, seconds):
-    assert mailings.sending_seconds(steps(*told), NOW + timedelta(seconds=100)) == seconds
-
-
-def test_the_page_says_without_a_script_how_fast_it_goes_and_how_long_it_takes(desk, sending, clock):
-    clock.shift(timedelta(seconds=120))
-
-    page = desk.get(screen(sending)).text
-
-    assert '<p class="pace quiet" data-pace>about 4 min left</p>' in page
-    sending.batches.update(sent=2, cursor=2)
-    Mailing.objects.filter(pk=sending.pk).update(total=3000)
-    Batch.objects.filter(mailing=sending).update(sent=2000, hi=3000, cursor=2000)
-    assert "16.7" not in desk.get(screen(sending)).text
-    assert "17 a second · about 1 min left" in desk.get(screen(sending)).text
-
-
-def test_nothing_is_said_of_the_pace_of_a_mailing_that_waits(desk, scheduled):
-    assert "data-pace></p>" in desk.get(screen(scheduled)).text
-
-
-def test_nothing_is_said_of_the_pace_of_a_mailing_that_is_paused(desk, sending, clock):
-    clock.shift(timedelta(seconds=120))
-    sending.pause("", Mailing.Cause.AUTHOR)
-
-    assert "data-pace></p>" in desk.get(screen(sending)).text
 
 
 def test_a_look_at_the_figures_costs_six_queries(desk, sending, django_assert_num_queries):

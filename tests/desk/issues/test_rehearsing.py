@@ -268,13 +268,6 @@ def test_what_is_typed_wrongly_is_answered_by_the_dialog_and_what_is_right_by_th
 # --- Preview ---
 
 
-def test_inverted_colours_are_those_of_day_turned_around(desk, issue):
-    shown = desk.get(reverse("admin:issue_mail_frame", args=[issue.pk]), {"scheme": "inverted"}).text
-
-    assert "invert(1) hue-rotate(180deg)" in shown
-    assert "prefers-color-scheme: dark" not in shown
-
-
 @pytest.mark.parametrize(("reader", "name"), [("odd", "王 "), ("rare", "𠮷野家")])
 def test_the_preview_is_that_of_a_reader_with_a_hard_name(desk, issue, reader, name):
     response = desk.get(reverse("admin:issue_preview_tab", args=[issue.pk, "headers"]), {"reader": reader})

@@ -7,7 +7,7 @@ from django.utils import timezone
 from newsletter.delivery.events import applying
 from newsletter.delivery.models import Arrival, Event, Mailing
 from newsletter.desk.jobs import files
-from newsletter.desk.models import Errand, SavedFilter
+from newsletter.desk.models import Errand
 from subscribers.models import Consent, Note
 from subscribers.models.consents import Circumstances
 from tests.desk.readers.test_list import make_sent
@@ -83,7 +83,6 @@ def screens(desk, settings, tmp_path) -> list[str]:
         f"{READERS}errands/",
         *(f"{READERS}errands/{one.pk}/" for one in errands),
     ]
-    SavedFilter.objects.create(name="老朋友，還在讀", query="state=active&tag=%E8%80%81%E6%9C%8B%E5%8F%8B")
     return [
         *bulk,
         f"{READERS}?state=active&tag=老朋友",

@@ -146,17 +146,6 @@ def test_the_list_tells_each_account_with_its_roles(owner):
     assert text.count('<td class="field-role_names">Owner</td>') == 2
 
 
-def test_the_list_asks_who_may_log_in_in_its_own_words(owner):
-    make_helper("writer", name="mei")
-    make_helper("writer", name="care", is_active=False)
-
-    page = owner.get(LIST, {"is_active__exact": "0"})
-
-    names = [row.username for row in page.context["cl"].result_list]
-    chosen = [str(one["display"]) for one in page.context["cl"].filter_specs[0].choices(page.context["cl"])]
-    assert (names, chosen) == (["care"], ["全部", "可以登入", "不能登入"])
-
-
 def test_the_form_knows_no_password_and_no_right_beside_the_roles(owner):
     page = owner.get(change(make_helper("writer"))).text
 

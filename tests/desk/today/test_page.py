@@ -18,7 +18,7 @@ from newsletter.desk.steps import next_step
 from newsletter.desk.today import gather
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
-from newsletter.posts.models import Image, Post
+from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.desk.today.states import STATES, paused, sending
@@ -216,41 +216,6 @@ def test_a_draft_says_how_long_it_is_and_where_it_goes(owner):
 
 
 # --- The issue ---
-
-
-def test_pictures_without_alternative_text_are_counted_in_posts_and_around_them(owner):
-    bare = make_post(body="![](/media/a/b.png)\n\n![說明](/media/a/b.png)\n\n![ ](/media/a/c.png)")
-    issue = make_issue(make_post(body="只有字"), bare, introduction="![](/media/a/d.png)")
-
-    composed = gather(owner, timezone.now()).facts.issue
-
-    assert composed
-    assert (composed.pk, composed.without_alt, composed.alt_post) == (issue.pk, 3, bare.pk)
-
-
-@pytest.mark.parametrize(("said", "missing"), [("", 1), ("  ", 1), ("三個圓圈", 0)])
-def test_a_cover_that_says_nothing_is_missing_too_and_the_button_leads_to_its_words(owner, said, missing):
-    cover = Image.objects.create(digest="0123456789abcdef", name="a.png", alt=said, width=8, height=4)
-    make_publication(sender_email="letter@gipi.tw")
-    make_issue(make_post(body="只有字", cover=cover), subject="題")
-
-    found = gather(owner, timezone.now()).facts
-    step = next_step(found, timezone.now())
-
-    assert found.issue
-    assert (found.issue.without_alt, found.issue.alt_cover) == (missing, cover.pk if missing else None)
-    assert (step.key == "alt") == bool(missing)
-    assert missing == 0 or 'id="id_alt"' in opened(owner).get(step.url).text
-
-
-def test_a_publication_that_does_not_look_for_alternative_text_is_not_asked_for_it(owner):
-    make_publication(checks_off=["alt"])
-    make_issue(make_post(body="![](/media/a/b.png)"))
-
-    composed = gather(owner, timezone.now()).facts.issue
-
-    assert composed
-    assert composed.without_alt == 0
 
 
 def test_a_rehearsal_counts_until_something_is_changed(owner):

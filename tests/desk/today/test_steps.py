@@ -21,7 +21,7 @@ TAIPEI = ZoneInfo("Asia/Taipei")
 NOW = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
 SLOT = datetime(2026, 12, 4, 0, 0, tzinfo=UTC)  # Friday, 08:00
 ALL = frozenset(right for row in TABLE for right in row.needs)
-LACKING = Composed(pk=7, number=42, posts=3, has_subject=False, without_alt=1, alt_post=5)
+LACKING = Composed(pk=7, number=42, posts=3, has_subject=False)
 COMPLETE = Composed(pk=7, number=42, posts=3, rehearsal="valid")
 WAITING = Underway(pk=9, number=42, state="scheduled", send_at=SLOT)
 MOVING = replace(WAITING, state="sending", has_begun=True, sent=1200, total=3124)
@@ -40,13 +40,8 @@ TITLED = Draft(3, "題")
 CASES = [  # facts, the sentence and the button, as the author reads them
     (
         {"issue": LACKING},
-        "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，還缺：主旨、1 張圖的替代文字。",
+        "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，還缺：主旨。",
         "補上主旨",
-    ),
-    (
-        {"issue": replace(LACKING, has_subject=True, without_alt=2)},
-        "第 42 期將於 12/4（五）08:00 寄給 3,124 位讀者，還缺：2 張圖的替代文字。",
-        "補上替代文字",
     ),
     (FIRST | {"lacks_sender": True}, "信還沒有寄件人，先設定一個你自己的信箱。", "設定寄件人"),
     (FIRST, "還沒有文章，從第一篇開始吧。", "寫第一篇"),
@@ -162,9 +157,7 @@ def test_it_is_said_in_english_too():
     with translation.override("en"):
         step = next_step(facts(issue=LACKING), NOW)
 
-    assert step.sentence == (
-        "Issue 42 goes to 3,124 readers on Fri 4 Dec, 08:00. Missing: a subject, the alternative text of 1 picture."
-    )
+    assert step.sentence == "Issue 42 goes to 3,124 readers on Fri 4 Dec, 08:00. Missing: a subject."
 
 
 def test_a_correction_is_called_one_in_english_too():
@@ -178,15 +171,6 @@ def test_a_correction_is_called_one_in_english_too():
     ("known", "url"),
     [
         ({"issue": LACKING}, "/admin/issues/issue/7/change/#id_subject"),
-        ({"issue": replace(LACKING, has_subject=True)}, "/admin/posts/post/5/change/"),
-        (
-            {"issue": replace(LACKING, has_subject=True, alt_post=None, alt_cover=4)},
-            "/admin/posts/image/4/change/#id_alt",
-        ),
-        (
-            {"issue": replace(LACKING, has_subject=True, alt_post=None)},
-            "/admin/issues/issue/7/change/#id_introduction",
-        ),
         ({"underway": MOVING}, "/admin/delivery/mailing/9/"),
         ({"result": DONE}, "/admin/delivery/mailing/8/"),
         ({"lacks_sender": True}, "/admin/settings/sender/#id_sender_email"),
@@ -213,9 +197,6 @@ issues = st.builds(
     number=counts,
     posts=st.integers(0, 3),
     has_subject=st.booleans(),
-    without_alt=st.integers(0, 2),
-    alt_post=st.none() | st.just(5),
-    alt_cover=st.none() | st.just(4),
     rehearsal=st.sampled_from(list(map(str, Standing))),
     errors=st.integers(0, 2),
 )

@@ -58,12 +58,6 @@ def test_what_plays_once_plays_once():
     assert shown(rewritten(data)) == shown(data)
 
 
-def test_what_is_written_anew_stays_as_it_is():
-    anew = rewritten(moving())
-
-    assert rewritten(anew) == anew
-
-
 def test_nothing_but_frames_and_their_loop_is_kept():
     data = moving()
     start = data.index(LOOP)

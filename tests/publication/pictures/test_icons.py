@@ -53,11 +53,6 @@ def test_a_logo_that_the_system_cuts_stays_where_it_is_always_seen():
     assert image.getpixel((18, 100)) == (*parsed(palette()["paper"].day), 255)
 
 
-@pytest.mark.parametrize("other", [("#000000", INK, ""), (ACCENT, "#000000", ""), (ACCENT, INK, "0123/logo.png")])
-def test_the_digest_changes_with_everything_that_is_seen(other):
-    assert icons.digest(ACCENT, INK, "") != icons.digest(*other)
-
-
 def png(image):
     out = BytesIO()
     image.save(out, "PNG")
@@ -78,20 +73,6 @@ def test_dark_ink_has_paper_around_it_and_is_itself_untouched():
     red, green, blue, alpha = found.getpixel((margin + 98, margin + 36))
     assert (red, green, blue) == PAPER
     assert alpha > 128
-
-
-def test_far_from_the_ink_the_logo_stays_see_through():
-    found = Image.open(BytesIO(with_halo(png(see_through()))))
-
-    assert found.getpixel((0, 0))[3] == 0
-
-
-def test_a_picture_that_hides_its_ground_needs_no_halo():
-    solid = png(Image.new("RGBA", (10, 10), (1, 2, 3, 255)))
-    drawn = png(Image.new("RGB", (10, 10), (1, 2, 3)))
-
-    assert with_halo(solid) == solid
-    assert with_halo(drawn) == drawn
 
 
 def picture(size, colour, mode="RGB", kind="PNG"):

@@ -14,7 +14,6 @@ from newsletter.publication.pictures.uploads import (
     SIDE_MAX,
     PictureError,
     prepare,
-    prepare_with_wide,
     resized,
 )
 from tests.publication.pictures.test_gif import moving, rewritten, shown
@@ -241,18 +240,6 @@ def seen(data: bytes) -> tuple[int, ...]:
     return Image.open(BytesIO(data)).convert("RGB").getpixel((3, 3))
 
 
-@pytest.mark.parametrize("form", TELLING)
-def test_no_byte_of_place_camera_or_comment_is_kept(form):
-    data = TELLING[form]()
-    assert data.count(SECRET) >= 2
-
-    kept = prepare_with_wide(data)
-
-    for octets in (kept.data, kept.wide.data if kept.wide else b""):
-        assert SECRET not in octets
-        assert not any(sign in octets for sign in (b"Exif", b"XMP", b"xmpmeta", b"8BIM", b"ICC_PROFILE", b"iCCP"))
-
-
 @pytest.mark.parametrize("form", [form for form in TELLING if form != "moving gif"])
 @pytest.mark.parametrize("made", ["jpg", "png", "webp", "avif"])
 def test_no_other_form_of_it_tells_more(form, made):
@@ -280,16 +267,6 @@ def test_the_colours_are_those_that_the_profile_means(form):
     assert blue_part < 20
 
 
-def test_a_clear_ground_stays_clear_when_colours_are_changed():
-    out = BytesIO()
-    Image.new("RGBA", (8, 8), (255, 0, 0, 90)).save(out, "PNG", icc_profile=swapped())
-
-    kept = Image.open(BytesIO(prepare(out.getvalue()).data))
-
-    assert kept.getpixel((3, 3))[1] > 240
-    assert kept.getpixel((3, 3))[3] == 90
-
-
 @pytest.mark.parametrize(
     "profile",
     [b"\0" * 128, b"no profile", swapped()[:200], swapped()[:-60] + b"\xff" * 60, swapped().replace(b"RGB ", b"CMYK")],
@@ -314,9 +291,3 @@ def test_a_picture_and_a_program_in_one_file_become_a_picture():
     told = red("PNG") + b"PK\x03\x04<script>alert(1)</script>"
 
     assert b"script" not in prepare(told).data
-
-
-def test_the_same_bytes_make_the_same_picture_with_a_profile_too():
-    data = red("JPEG", icc_profile=swapped())
-
-    assert prepare(data) == prepare(data)
