@@ -12,7 +12,7 @@ from newsletter.desk import rehearsals
 from newsletter.desk.accounts import alarms
 from newsletter.desk.jobs import files, working
 from newsletter.desk.models import Errand, PostImport
-from newsletter.operation.senders import address, records
+from newsletter.operation import senders
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
@@ -73,7 +73,7 @@ def remove_old_files() -> None:
 
 def about_sender() -> list[Remark]:
     now = timezone.now()
-    findings = [*address.sender(now), *records.dns_records(now)]
+    findings = [*senders.sender(now), *senders.dns_records(now)]
     return [Remark(Rehearsal.Topic.SENDER, one.level, one.message, one.hint) for one in findings]
 
 

@@ -47,9 +47,8 @@ from newsletter.desk.steps import (
 from newsletter.issues import days_off, rhythm
 from newsletter.issues.assembly import next_number
 from newsletter.issues.models import Issue, in_no_issue
-from newsletter.operation import diagnosis
+from newsletter.operation import diagnosis, senders
 from newsletter.operation.findings import Finding
-from newsletter.operation.senders import address
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers import growth
@@ -213,7 +212,7 @@ def _find_left_out(now: datetime, since: datetime | None) -> tuple[dict[str, int
 
 def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
     """Return whether mails would come from an address that is nobody's; an outbox that was used needs no other."""
-    return bool(settings.MAIL_URL or not has_sent) and any(True for _finding in address.sender(now))
+    return bool(settings.MAIL_URL or not has_sent) and any(True for _finding in senders.sender(now))
 
 
 # --- What is wrong ---

@@ -21,8 +21,7 @@ from newsletter.operation.backups import restoration
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.operation.models import Trouble
 from newsletter.operation.questions import hooks, machine, mail_servers, secrets_kept
-from newsletter.operation.senders.address import sender, subjects
-from newsletter.operation.senders.records import dns_records
+from newsletter.operation.senders import dns_records, sender, subjects
 from newsletter.operation.undelivered import (
     lost_letters,
     mailbox,

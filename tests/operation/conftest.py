@@ -26,9 +26,6 @@ def in_order(db, settings, tmp_path, name_server):
         ("gipi.tw", "TXT"): ['"v=spf1 include:spf.mtasv.net ~all"'],
         ("_dmarc.gipi.tw", "TXT"): ['"v=DMARC1; p=quarantine; rua=mailto:dmarc@gipi.tw"'],
         ("gipi.tw", "MX"): ["10 mx.gipi.tw."],
-        ("pm-bounces.gipi.tw", "CNAME"): ["pm.mtasv.net."],
-        ("pm.mtasv.net", "MX"): ["10 inbound.postmarkapp.com."],
-        ("pm.mtasv.net", "TXT"): ['"v=spf1 include:spf.mtasv.net -all"'],
         ("spf.mtasv.net", "TXT"): ['"v=spf1 ip4:50.31.156.96/27 ~all"'],
     }
     make_publication(

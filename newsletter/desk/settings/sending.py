@@ -21,12 +21,10 @@ from newsletter.mail import headers, letters, outbox, signatures
 from newsletter.mail.authentication import Resolver
 from newsletter.mail.mailers import way
 from newsletter.mail.message import Mail, automatic
+from newsletter.operation import receivers, senders
 from newsletter.operation.findings import ERROR, INFO, WARNING
-from newsletter.operation.senders import address, receivers, registering
-from newsletter.operation.senders import records as senders
-from newsletter.operation.senders.facts import gather
-from newsletter.operation.senders.receivers import State
-from newsletter.operation.senders.records import Record, unusable
+from newsletter.operation.receivers import State
+from newsletter.operation.senders import Record
 from newsletter.publication.models import Publication
 
 ANSWERS = {
@@ -98,13 +96,13 @@ class Rule:
 def records(request: HttpRequest) -> HttpResponse:
     """Ask the DNS now. A page of its own, of which the page of the sender shows the part that matters."""
     now = timezone.now()
-    name = address.sender_domain()
+    name = senders.sender_domain()
     context: dict[str, Any] = {
         "title": _("DNS records of %s") % name,
         "domain": name,
         "read_at": now,
-        "is_asked": name not in address.MADE_UP_DOMAINS,
-        "findings": list(address.sender(now)),
+        "is_asked": name not in senders.MADE_UP_DOMAINS,
+        "findings": list(senders.sender(now)),
     }
     if context["is_asked"]:
         context |= _asked()
@@ -113,15 +111,15 @@ def records(request: HttpRequest) -> HttpResponse:
 
 def _asked() -> dict[str, Any]:
     try:
-        facts = gather(Resolver())
+        facts = senders.gather(Resolver())
     except signatures.KeyUnusable as error:
-        return {"findings": [unusable(error)]}
+        return {"findings": [senders.unusable(error)]}
     return {
         "rows": [_row(record) for record in senders.records(facts)],
-        "service": facts.way.provider,
+        "service": facts.way.service,
         "rules": [_rule(one) for one in receivers.answered(facts)],
         "sources": receivers.SOURCES,
-        "registrations": registering.registrations(facts),
+        "registrations": receivers.registrations(facts),
     }
 
 
