@@ -95,7 +95,9 @@ def test_an_installation_with_texts_of_its_own_is_left_alone(make):
     assert not Subscriber.objects.exists()
 
 
-def test_the_command_says_what_it_did_and_mails_nobody(mailoutbox):
+@pytest.mark.django_db(transaction=True)
+def test_the_command_says_what_it_did_mails_nobody_and_logs_no_mailing(mailoutbox, caplog):
+    caplog.set_level("INFO")
     out = StringIO()
 
     call_command("demo", stdout=out)
@@ -108,6 +110,7 @@ def test_the_command_says_what_it_did_and_mails_nobody(mailoutbox):
     )
     assert second == "The sample publication is here already; nothing was changed."
     assert mailoutbox == []
+    assert [one.message for one in caplog.records if one.name.startswith("newsletter")] == []
 
 
 def test_the_command_refuses_with_a_way_out():

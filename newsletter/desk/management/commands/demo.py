@@ -1,3 +1,4 @@
+import logging
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,6 +12,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
+        logging.disable(logging.INFO)  # a newcomer's log has nothing of mailings that nobody sent
         try:
             loaded = demo.load(now)
         except demo.NotEmptyError:
@@ -18,6 +20,8 @@ class Command(BaseCommand):
                 "There are posts or issues here already, and the sample publication would mix with them. "
                 "Try it beside yours: DATA_DIR=./demo uv run manage.py up --demo"
             ) from None
+        finally:
+            logging.disable(logging.NOTSET)
         if not loaded:
             self.stdout.write("The sample publication is here already; nothing was changed.")
             return
