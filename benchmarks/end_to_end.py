@@ -172,9 +172,10 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def memory_mb(made: Product) -> float:
-    """Return the highest resident size that a process of the worker has had."""
+    """Return the highest resident size that the process of the lane has had."""
     told = [Path(f"/proc/{pid}/status").read_text() for pid in workers(made)]
-    return max(int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in told)
+    sizes = [int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in told if "Name:\tlane-" in status]
+    return max(sizes)
 
 
 def send_ours(made: Product, databases: list[Postgres], server: Server, number: int, patience: float) -> Cost:

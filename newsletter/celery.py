@@ -1,10 +1,12 @@
 """The Celery application. When something runs by itself stands in settings, not here."""
 
 import os
+from threading import Lock
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import before_task_publish, import_modules, task_prerun
+from celery.contrib.django.task import DjangoTask
+from celery.signals import before_task_publish, task_prerun
 from kombu.transport import TRANSPORT_ALIASES
 
 from newsletter.mail import logs
@@ -13,20 +15,48 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
 
 TRANSPORT_ALIASES["files"] = "newsletter.queue:Transport"  # the scheme of the embedded queue's URL
 
-app = Celery("newsletter")
+_lock = Lock()
+_asked_again: dict[str, bool] = {}  # by the name of each wake-up that this process answers at the moment
+
+
+class WakeUp(DjangoTask):  # type: ignore[type-arg]  # it takes none when it runs
+    """A task that a process does once at a time: whoever asks meanwhile has it done once more afterwards.
+
+    Else one that waits for a lock or a server would soon have a copy of itself in each thread of its worker. With
+    arguments it is about something else each time, and is done as often as it is asked for.
+    """
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if args or kwargs:
+            return super().__call__(*args, **kwargs)
+        with _lock:
+            if self.name in _asked_again:
+                _asked_again[self.name] = True
+                return None
+            _asked_again[self.name] = False
+        try:
+            super().__call__()
+            while self._is_asked_again():
+                super().__call__()
+        finally:
+            with _lock:
+                _asked_again.pop(self.name, None)
+        return None
+
+    def _is_asked_again(self) -> bool:
+        with _lock:
+            again = _asked_again[self.name]
+            _asked_again[self.name] = False
+            if not again:
+                del _asked_again[self.name]  # who asks from now on begins by himself
+        return again
+
+
+app = Celery("newsletter", task_cls=WakeUp)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-
-
-def load_tasks() -> None:
-    """Load all tasks before this process is copied.
-
-    In each copy Celery would set Django up again, and look for tasks again: that writes to 4 MB of what they share.
-    """
-    app.loader.import_default_modules()
-    app.finalize()
-    app.backend  # noqa: B018 - it looks through all packages for one that keeps results: 0.2 s before a hand's first task
-    import_modules.receivers = []
 
 
 @before_task_publish.connect

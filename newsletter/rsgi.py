@@ -26,8 +26,12 @@ from wsgiref.types import WSGIApplication
 from django.conf import settings
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
-from newsletter.publication import bodies
 from newsletter.wsgi import application as django
+
+# What has models is loaded after them.
+from newsletter.desk import catching_up  # isort: skip
+from newsletter.operation import preparing  # isort: skip
+from newsletter.publication import bodies  # isort: skip
 
 LIVENESS = "/healthz"  # answered here while all threads are busy: who asks would end the server for answering late
 BODY_SECONDS = 30.0  # from the head of a request to the end of its body
@@ -204,10 +208,6 @@ def _has_body(environ: Environ) -> bool:
 
 
 def _begin() -> None:
-    # They have models, which newsletter.wsgi makes ready.
-    from newsletter.desk import catching_up  # noqa: PLC0415
-    from newsletter.operation import preparing  # noqa: PLC0415
-
     dictConfig(settings.LOGGING)  # granian has set its own loggers up in this process, perhaps after Django did
     preparing.make_folders()
     catching_up.start()

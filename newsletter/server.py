@@ -1,5 +1,6 @@
 """The command that starts the web server. Needs no settings."""
 
+import runpy
 import sys
 
 OPTIONS = {
@@ -23,13 +24,7 @@ def command(host: str, port: int, *, processes: int = 1, application: str = "new
     return [sys.executable, "-m", "granian", *words(host, port, processes=processes, application=application)]
 
 
-def load() -> None:
-    """Load the server, before the process is copied."""
-    import granian.cli  # noqa: F401, PLC0415 - only whoever serves in this process
-
-
 def serve(host: str, port: int, *, processes: int = 1) -> None:
     """Do in this process what the command does, until SIGTERM."""
-    from granian.cli import cli  # noqa: PLC0415 - as above
-
-    cli(words(host, port, processes=processes), "granian", auto_envvar_prefix="GRANIAN")
+    sys.argv = ["granian", *words(host, port, processes=processes)]
+    runpy.run_module("granian", run_name="__main__", alter_sys=True)

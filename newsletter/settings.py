@@ -250,31 +250,20 @@ if REDIS_URL:
 # A page waits for a silent queue for a second at most; kombu's own waits for ever, and tries again.
 REDIS_QUEUE = {"visibility_timeout": 600, "unacked_restore_throttle": 1, "max_retries": 0}
 REDIS_QUEUE |= {"socket_timeout": 1, "socket_connect_timeout": 1}
-FILES_QUEUE = {
-    "data_folder_in": str(QUEUE_DIR),
-    "data_folder_out": str(QUEUE_DIR),
-    "control_folder": str(QUEUE_DIR / "control"),
-    "polling_interval": 0.05,
-}
+FILES_QUEUE = {"folder": str(QUEUE_DIR)}
 CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
-# One has the work done while Redis takes no task, one rests while nothing happens; all bear a clock that jumps.
 _IS_ONE_FILE = "sqlite3" in DATABASES["default"]["ENGINE"]
 # Celery closes the connection before and after each task; one to a file cannot break, and opening it anew costs more.
 CELERY_DB_REUSE_MAX = 1_000 if _IS_ONE_FILE else None  # tasks
-CELERY_BEAT_SCHEDULER = (
-    "newsletter.operation.clock:Scheduler"
-    if REDIS_URL
-    else "newsletter.operation.resting:RestingScheduler"
-    if _IS_ONE_FILE
-    else "newsletter.operation.clock:SteadyScheduler"
-)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False  # a task is a wake-up; the database is the truth
 CELERY_TASK_PUBLISH_RETRY = False  # a page never waits for a queue that is gone; beat asks again
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1 if REDIS_URL else 4  # times its threads; the folder has no other machine's reader
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # nobody asks a worker: its heartbeat says how it is
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # we have none; else it warns of a change to come
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
@@ -282,23 +271,24 @@ CELERY_TIMEZONE = "UTC"
 # When anything runs by itself. Every task here may be lost, doubled or late without harm.
 # Seconds between two, and seconds after which one that no worker took up is thrown away.
 _BEAT = {
+    # What somebody waits for is woken by the page that asks for it: this is what finds what no wake-up has told of.
     # Not a multiple of the second after which an idle worker asks Redis anew: of two machines the same one
     # would be first each time, and the other would not look after its own dead.
-    "start, recover and close mailings": ("newsletter.delivery.tasks.dispatch", 2.1, 4),
-    "send confirmations that are due": ("subscribers.tasks.send_confirmations", 10.0, 10),
-    "tell the author": ("newsletter.delivery.tasks.tell_author", 30.0, 30),
+    "start, recover and close mailings": ("newsletter.delivery.tasks.dispatch", 4.1, 8),
+    "send confirmations that are due": ("subscribers.tasks.send_confirmations", 20.0, 20),
+    "tell the author": ("newsletter.delivery.tasks.tell_author", 60.0, 60),
     "remind the author of slots": ("newsletter.desk.tasks.remind_author", 60.0, 60),
-    "rehearse what has changed and rested": ("newsletter.desk.tasks.rehearse_by_itself", 10.0, 10),
-    "work on many readers": ("newsletter.desk.tasks.work_on_errands", 5.0, 5),
-    "take in posts that move": ("newsletter.desk.tasks.take_in_posts", 5.0, 5),
+    "rehearse what has changed and rested": ("newsletter.desk.tasks.rehearse_by_itself", 30.0, 30),
+    "work on many readers": ("newsletter.desk.tasks.work_on_errands", 20.0, 20),
+    "take in posts that move": ("newsletter.desk.tasks.take_in_posts", 20.0, 20),
     "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),
-    "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
-    "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 5.0, 5),
+    "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 20.0, 20),
+    "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 10.0, 10),
     "count who followed links": ("newsletter.delivery.tasks.count_links", 300.0, 300),
     "read the mailbox": ("newsletter.delivery.tasks.read_mailbox", 60.0, 60),
     "delete the copies of old mailings": ("newsletter.delivery.tasks.delete_old_copies", 60.0, 60),
     "thin out old events": ("newsletter.delivery.tasks.thin_events", 60.0, 60),
-    "call webhooks": ("newsletter.api.hooks.tasks.call_hooks", 10.0, 10),
+    "call webhooks": ("newsletter.api.hooks.tasks.call_hooks", 20.0, 20),
     "forget answers of the API": ("newsletter.api.tasks.forget_answers", 3600.0, 3600),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
@@ -308,7 +298,7 @@ _BEAT = {
     "count where readers came from": ("subscribers.tasks.count_origins", 900.0, 600),
     "forget sign-ups that were never confirmed": ("subscribers.tasks.forget_unconfirmed", 24 * 3600.0, 3600),
 }
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     name: {"task": task, "schedule": seconds, "options": {"expires": expires}}
     for name, (task, seconds, expires) in _BEAT.items()
 }

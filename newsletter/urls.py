@@ -23,6 +23,7 @@ OLD_ADDRESSES = {
     "tag/<slug:slug>/": "posts:tag",
     "start/": "issues:start_here",
 }
+admin.autodiscover()
 handler403 = "newsletter.desk.rights.refused"
 handler404 = "newsletter.desk.views.missing"
 handler500 = "newsletter.publication.views.failure"

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from newsletter.mail.due import send_first
-from newsletter.publication.heartbeats import Part, working
+from newsletter.publication.heartbeats import Part, beat
 from newsletter.publication.models import Publication
 from subscribers.mails import changing, freshening, reminding, sending
 from subscribers.models import FORGET_AFTER, Consent, DayCount, OriginCount, Subscriber, Unsent, mails
@@ -17,12 +17,13 @@ TURN = 200  # mails in one run; beat starts the next within ten seconds
 @shared_task(ignore_result=True)
 def send_confirmations() -> None:
     """Answer the sign-ups, changes of address and wishes for a link that are due; remind who has not confirmed."""
-    with working(Part.CONFIRMATIONS):
-        freshening.grant(timezone.now())
-        reminding.grant(timezone.now())
-        for _mail in range(TURN):
-            if not send_first(KINDS, timezone.now()):
-                return
+    freshening.grant(timezone.now())
+    reminding.grant(timezone.now())
+    for _mail in range(TURN):
+        goes_on = send_first(KINDS, timezone.now())
+        beat(Part.CONFIRMATIONS)
+        if not goes_on:
+            return
 
 
 @shared_task(ignore_result=True)

@@ -70,8 +70,10 @@ import django
 django.setup()
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
-from newsletter.operation import clock, programs
-programs.load(programs.ALL)
+from newsletter.celery import app
+from newsletter.operation import programs
+import celery.apps.worker, celery.concurrency.thread, granian.cli, newsletter.rsgi
+app.loader.import_default_modules()
 assert get_resolver().url_patterns
 from newsletter.api import v1
 from newsletter.buckets import bucket_of

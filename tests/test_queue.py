@@ -1,20 +1,19 @@
+"""The embedded queue: a folder with one file for each wake-up that waits."""
+
 import multiprocessing
-import os
 import resource
-import signal
-import threading
 import time
 import uuid
 from queue import Empty
 
 import pytest
-from celery.signals import worker_shutting_down
 from kombu import Connection
 from kombu.simple import SimpleQueue
 
-import newsletter.celery  # noqa: F401  # it names the scheme
+import newsletter.celery  # it names the scheme
 from newsletter import queue as queue_of_files
-from newsletter.queue import WIRE_OCTETS, Channel, Transport, Wire
+
+fork = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -25,8 +24,7 @@ def name():
 
 @pytest.fixture
 def options(tmp_path):
-    folder = str(tmp_path)
-    return {"data_folder_in": folder, "data_folder_out": folder, "control_folder": f"{folder}/control"}
+    return {"folder": str(tmp_path)}
 
 
 @pytest.fixture
@@ -35,12 +33,12 @@ def connection(options):
         yield opened
 
 
-def put_many(options, name, writer):
+def put_many(options, name, writer, many=300):
     with (
         Connection("files://localhost/", transport_options=options) as connection,
         connection.SimpleQueue(name) as queue,
     ):
-        for number in range(300):
+        for number in range(many):
             queue.put(f"{writer}-{number}")
 
 
@@ -53,25 +51,39 @@ def take(queue: SimpleQueue):
     return message.payload
 
 
-def test_messages_come_in_the_order_they_were_put(connection, name):
+def test_each_message_comes_once(connection, name):
     with connection.SimpleQueue(name) as queue:
         for word in ("one", "two", "three"):
             queue.put(word)
 
-        assert [take(queue) for _ in range(4)] == ["one", "two", "three", None]
+        assert {take(queue) for _ in range(3)} == {"one", "two", "three"}
+        assert take(queue) is None
 
 
-def test_wake_ups_that_nobody_took_for_an_hour_are_thrown_away_in_one_look(connection, name, tmp_path):
+def test_a_wake_up_that_waits_already_is_not_put_a_second_time(connection, name, tmp_path):
+    """So a folder never holds thousands, however busy the machine is."""
     with connection.SimpleQueue(name) as queue:
-        for word in ("old", "older", "new"):
-            queue.put(word)
-        for path in sorted(tmp_path.glob("*.msg"))[:2]:
-            moment, rest = path.name.split("_", 1)
-            path.rename(tmp_path / f"{int(moment) - 3601 * 10**9:020}_{rest}")
+        for _time in range(50):
+            queue.put("dispatch")
 
-        assert take(queue) == "new"
+        assert len(list(tmp_path.iterdir())) == 1
+        assert [take(queue), take(queue)] == ["dispatch", None]
 
-    assert list(tmp_path.glob("*.msg")) == []
+        queue.put("dispatch")
+        assert take(queue) == "dispatch", "what is asked for later is done once more"
+
+
+def test_five_thousand_messages_are_taken_with_one_look(connection, options, name, monkeypatch):
+    put_many(options, name, "old", 5_000)
+    looks, age = [], queue_of_files._age
+    monkeypatch.setattr(queue_of_files, "_age", lambda path: looks.append(path) or age(path))
+
+    with connection.SimpleQueue(name) as queue:
+        began = time.process_time()
+        taken = {take(queue) for _ in range(5_000)}
+
+    assert len(taken) == len(looks) == 5_000
+    assert time.process_time() - began < 60, "on a slow machine; each by a look of its own took fifteen minutes"
 
 
 def test_one_queue_does_not_see_the_messages_of_another(connection, name):
@@ -101,51 +113,40 @@ def test_a_message_is_never_seen_half_written(connection, name, options):
     assert len(taken) == len(set(taken)) == 600
 
 
+def take_all(options, name, told):
+    with Connection("files://localhost/", transport_options=options) as taking, taking.SimpleQueue(name) as queue:
+        told.send(list(iter(lambda: take(queue), None)))
+
+
+def test_of_two_readers_one_gets_each_message(options, name):
+    put_many(options, name, "one")
+    heard, told = fork.Pipe(duplex=False)
+    readers = [fork.Process(target=take_all, args=(options, name, told)) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+
+    taken = [*heard.recv(), *heard.recv()]
+
+    for reader in readers:
+        reader.join()
+    assert len(taken) == len(set(taken)) == 300
+
+
 def put_on_a_full_disk(options, name):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # bytes; a longer file is cut there, with an error
     with Connection("files://localhost/", transport_options=options) as full, full.SimpleQueue(name) as queue:
         queue.put("long" * 1000)
 
 
-def test_a_message_whose_writing_was_cut_short_is_none(connection, name, options):
-    writer = multiprocessing.get_context("fork").Process(target=put_on_a_full_disk, args=(options, name))
+def test_a_message_whose_writing_was_cut_short_is_none(connection, name, options, tmp_path):
+    writer = fork.Process(target=put_on_a_full_disk, args=(options, name))
     writer.start()
     writer.join()
     assert writer.exitcode == 1
 
+    assert list(tmp_path.iterdir()) == []
     with connection.SimpleQueue(name) as queue:
-        queue.put("whole")
-
-        assert [take(queue) for _ in range(2)] == ["whole", None]
-
-
-def bind(options, queue, start):
-    with Connection("files://localhost/", transport_options=options) as connection:
-        channel = connection.channel()
-        start.wait()
-        for number in range(40):
-            channel._queue_bind("talk", "", "", f"{queue}.{number}")
-
-
-def test_hands_that_begin_together_are_all_listened_to(options, connection):
-    start = multiprocessing.get_context("fork").Barrier(4)
-    hands = [multiprocessing.get_context("fork").Process(target=bind, args=(options, n, start)) for n in range(4)]
-    for hand in hands:
-        hand.start()
-    for hand in hands:
-        hand.join(60)
-
-    assert [hand.exitcode for hand in hands] == [0, 0, 0, 0]
-    assert len({bound.queue for bound in connection.channel().get_table("talk")}) == 160
-
-
-def test_a_hand_begins_where_another_was_killed_before_it_had_written_that_it_listens(connection, tmp_path):
-    (tmp_path / "control").mkdir()
-    (tmp_path / "control" / "talk.exchange").touch()
-
-    connection.channel()._queue_bind("talk", "", "", "hand1")
-
-    assert [bound.queue for bound in connection.channel().get_table("talk")] == ["hand1"]
+        assert take(queue) is None
 
 
 def test_nothing_is_left_of_a_message_that_was_taken(connection, name, tmp_path):
@@ -153,61 +154,7 @@ def test_nothing_is_left_of_a_message_that_was_taken(connection, name, tmp_path)
         queue.put("secret")
         take(queue)
 
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
-
-
-# --- Stopping ---
-
-
-def wait(connection):
-    """Wait for a message as Celery's loop does; return whether none came."""
-    try:
-        connection.drain_events(timeout=3600)
-    except TimeoutError:
-        return True
-    return False
-
-
-def test_a_worker_that_is_stopped_does_not_wait_for_a_message(connection, monkeypatch):
-    monkeypatch.setattr(Transport, "is_stopping", True)
-
-    assert wait(connection)
-
-
-def test_a_stop_of_celerys_worker_ends_the_wait(connection, monkeypatch):
-    monkeypatch.setattr(Transport, "is_stopping", False)
-    before = signal.signal(
-        signal.SIGUSR1,
-        lambda *_: worker_shutting_down.send(sender="hand1@machine", sig="SIGTERM", how="Warm", exitcode=0),
-    )
-    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.start()
-    try:
-        assert wait(connection)
-    finally:
-        timer.join()
-        signal.signal(signal.SIGUSR1, before)
-        signal.set_wakeup_fd(-1)
-
-
-def test_a_wait_for_a_message_is_as_long_as_it_was_asked_to_be(connection, name):
-    with connection.SimpleQueue(name) as queue:
-        began = time.monotonic()
-
-        with pytest.raises(Empty):
-            queue.get(timeout=0.3)
-
-    assert time.monotonic() - began >= 0.3
-
-
-def test_a_patient_worker_waits_longer_than_it_was_asked_to(connection, monkeypatch):
-    monkeypatch.setattr(Transport, "patience", 0.5)
-    began = time.monotonic()
-
-    with pytest.raises(TimeoutError):
-        connection.drain_events(timeout=0.01)
-
-    assert time.monotonic() - began >= 0.5
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_message_ends_a_wait_without_an_end(connection, name):
@@ -217,85 +164,49 @@ def test_a_message_ends_a_wait_without_an_end(connection, name):
         assert queue.get().payload == "wake up"
 
 
-def test_a_message_from_elsewhere_ends_a_wait_at_once(connection, name, options, monkeypatch):
-    monkeypatch.setattr(queue_of_files, "LOOK_SECONDS", 3600)
-    with connection.SimpleQueue(name) as queue:
-        writer = threading.Timer(0.2, put_many, (options, name, "late"))
-        writer.start()
-
-        assert queue.get(timeout=60).payload == "late-0"
-        writer.join()
+# --- Wake-ups in one process ---
 
 
-# --- The wire between copies of one process ---
+def test_a_wake_up_that_is_answered_already_is_answered_once_more_and_never_twice_at_once():
+    done = []
+
+    @newsletter.celery.app.task(name=f"tests.{uuid.uuid4().hex}")
+    def wake_up():
+        done.append("begun")
+        if len(done) == 1:
+            wake_up()
+            wake_up()
+            done.append("still the first")
+
+    wake_up()
+
+    assert done == ["begun", "still the first", "begun"]
 
 
-@pytest.fixture
-def wire(monkeypatch, name):
-    """A wire for the queue of this test, as if that were the one of tasks."""
-    laid = Wire()
-    monkeypatch.setattr(Channel, "wire", laid)
-    monkeypatch.setattr(queue_of_files, "TASKS", name)
-    yield laid
-    laid.close()
+def test_a_wake_up_that_failed_is_answered_the_next_time():
+    tries = []
+
+    @newsletter.celery.app.task(name=f"tests.{uuid.uuid4().hex}")
+    def wake_up():
+        tries.append(1)
+        raise ZeroDivisionError
+
+    for _time in range(2):
+        with pytest.raises(ZeroDivisionError):
+            wake_up()
+
+    assert len(tries) == 2
 
 
-@pytest.mark.usefixtures("wire")
-def test_a_task_by_wire_leaves_no_file(connection, name, tmp_path):
-    with connection.SimpleQueue(name) as queue:
-        for word in ("one", "two"):
-            queue.put(word)
-        files = list(tmp_path.glob("*.msg"))
+def test_a_task_with_an_argument_is_done_each_time():
+    done = []
 
-        assert [take(queue) for _ in range(3)] == ["one", "two", None]
-    assert files == []
+    @newsletter.celery.app.task(name=f"tests.{uuid.uuid4().hex}")
+    def count(number):
+        done.append(number)
+        if number:
+            count(number - 1)
 
+    count(2)
 
-@pytest.mark.usefixtures("wire")
-def test_what_is_no_task_goes_through_the_folder(connection, name, tmp_path):
-    with connection.SimpleQueue(f"other.{name}") as queue:
-        queue.put("talk")
-
-        assert len(list(tmp_path.glob("*.msg"))) == 1
-        assert take(queue) == "talk"
-
-
-@pytest.mark.usefixtures("wire")
-def test_what_the_wire_does_not_hold_waits_in_the_folder_and_nothing_is_lost(connection, name, tmp_path):
-    long = "x" * WIRE_OCTETS
-    with connection.SimpleQueue(name) as queue:
-        queue.put(long)
-        assert len(list(tmp_path.glob("*.msg"))) == 1, "too long for the wire"
-        assert take(queue) == long
-
-        while not list(tmp_path.glob("*.msg")):
-            queue.put("until it is full")
-        queue.put("last")
-
-        taken = list(iter(lambda: take(queue), None))
-    assert "last" in taken
-    assert set(taken) == {"until it is full", "last"}
-    assert list(tmp_path.glob("*.msg")) == []
-
-
-def take_one(options, name, told):
-    with Connection("files://localhost/", transport_options=options) as taking, taking.SimpleQueue(name) as queue:
-        message = queue.get(timeout=60)
-        message.ack()
-        told.send(message.payload)
-
-
-@pytest.mark.usefixtures("wire")
-def test_copies_of_a_process_take_what_another_one_gives_and_each_message_once(connection, options, name):
-    fork = multiprocessing.get_context("fork")
-    reader, told = fork.Pipe(duplex=False)
-    takers = [fork.Process(target=take_one, args=(options, name, told)) for _ in range(2)]
-    for taker in takers:
-        taker.start()
-    with connection.SimpleQueue(name) as queue:
-        queue.put("one")
-        queue.put("two")
-
-    assert {reader.recv() for _taker in takers} == {"one", "two"}
-    for taker in takers:
-        taker.join()
+    assert done == [2, 1, 0]

@@ -5,6 +5,7 @@ busy (docs/decisions/0048); here each machine looks at the ledger, and what it m
 """
 
 import logging
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -15,7 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
-from newsletter.delivery import tasks
+from newsletter.celery import app
 from newsletter.delivery.ledger import recovery, restored
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Mailing
@@ -24,12 +25,13 @@ from newsletter.delivery.sending.couriers import Learnt, courier_for
 from newsletter.delivery.sending.lane import Lane
 from newsletter.delivery.wakeups import waker
 from newsletter.mail.mailers import Limits
-from newsletter.publication import pulse
+from newsletter.publication.heartbeats import show
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import put
 
 log = logging.getLogger(__name__)
 
+DISPATCH, WAKE_UP_EXPIRES = "newsletter.delivery.tasks.dispatch", 30  # by its name: a lane loads no task; seconds
 LANE_SECONDS = 60  # after this long a lane looks for another mailing, and reads its limits anew
 LOCK_SECONDS = 1  # between a lane's looks at its lock file: one costs 6 µs, and whoever takes the slot revokes the lane
 
@@ -49,6 +51,14 @@ def is_stopping() -> bool:
     return Stopping.is_asked
 
 
+def serve(slot: int, log_level: str) -> None:
+    """Be the process of a slot of this machine: send what there is to send, until SIGTERM."""
+    logging.getLogger().setLevel(log_level)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    work(slot)
+
+
 def work(slot: int) -> None:
     """Run one lane after the other in a slot of this machine, until this process is asked to stop."""
     wait, last, is_settled = waker(), 0, False
@@ -57,13 +67,13 @@ def work(slot: int) -> None:
         sent = None
         try:
             close_old_connections()
-            with pulse.working():
-                is_settled = is_settled or recover(slot)
-                sent = run(slot, after=last, learnt=learnt)
+            is_settled = is_settled or recover(slot)
+            sent = run(slot, after=last, learnt=learnt)
         except Exception:  # of any kind: without its lane a machine sends nothing; the log has the traceback
             log.exception("lane %s: it goes on after an error", slot + 1)
             connection.close()
             is_settled = False
+        show()
         if sent is None:
             wait(is_stopping)
         last = sent or last
@@ -96,7 +106,7 @@ def run(slot: int, *, after: int = 0, learnt: Learnt | None = None) -> int | Non
         mailing = Mailing.objects.select_related("issue").get(pk=number)
         with _errors_recorded(mailing):
             send(mailing, f"{worker}{time.time_ns():x}", slot, _ending(slot, lock), learnt)
-    put(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)  # closes the mailing; beat asks again if this is lost
+    put(app.signature(DISPATCH), expires=WAKE_UP_EXPIRES)  # closes the mailing; beat asks again if this is lost
     return number
 
 

@@ -21,7 +21,7 @@ from newsletter.delivery.readers.quoting import AnswerMail, QuoteMail
 from newsletter.delivery.readers.single_mails import OnceMoreMail, send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
-from newsletter.publication.heartbeats import Part, working
+from newsletter.publication.heartbeats import Part, beat
 from subscribers import remembering
 
 log = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ DELETING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the work
 @shared_task(ignore_result=True)
 def dispatch() -> None:
     """Look after everything that is under way: recover, begin, wake the lanes, close."""
-    with working(Part.DISPATCHER):
-        remembering.fulfil()
-        if not restored.is_undecided():
-            take_steps(timezone.now())
+    remembering.fulfil()
+    if not restored.is_undecided():
+        take_steps(timezone.now())
+    beat(Part.DISPATCHER)
 
 
 def take_steps(now: datetime) -> None:

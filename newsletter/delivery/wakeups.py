@@ -11,15 +11,13 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from newsletter.publication import pulse
-from newsletter.stirring import Folder
-
 EVERY_SECONDS = 1.0  # between a lane's looks at the ledger: the lanes of other machines are not woken
 ALONE_SECONDS = 10.0  # on SQLite, where no other machine is
+LOOK_SECONDS = 0.25  # between looks at the file
 
 
 def wake_lanes() -> None:
-    """Have every idle lane of this machine look at the ledger at once."""
+    """Have every idle lane of this machine look at the ledger soon."""
     with suppress(OSError):  # a full disk: they look by themselves
         _file().parent.mkdir(parents=True, exist_ok=True)
         _file().touch()
@@ -27,15 +25,14 @@ def wake_lanes() -> None:
 
 def waker() -> Callable[[Callable[[], bool]], None]:
     """Return what waits until lanes are woken, or it is time to look, or its argument says that it is over."""
-    _file().parent.mkdir(parents=True, exist_ok=True)
-    folder, woken_at = Folder(_file().parent), _woken_at()
+    woken_at = _woken_at()
     seconds = ALONE_SECONDS if connection.vendor == "sqlite" else EVERY_SECONDS
 
     def wait(is_over: Callable[[], bool]) -> None:
         nonlocal woken_at
-        until = time.monotonic() + min(seconds, pulse.BEAT_SECONDS)
+        until = time.monotonic() + seconds
         while not is_over() and woken_at == _woken_at() and (left := until - time.monotonic()) > 0:
-            folder.wait(left)
+            time.sleep(min(left, LOOK_SECONDS))
         woken_at = _woken_at()
 
     return wait

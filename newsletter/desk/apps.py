@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
@@ -30,7 +30,7 @@ def begin_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     login.begin_session(request, user)
 
 
-class DeskAdminConfig(AdminConfig):
-    """The stock admin, on the author's own site."""
+class DeskAdminConfig(SimpleAdminConfig):
+    """The stock admin, on the author's own site. Its screens are loaded by newsletter/urls.py: a lane needs none."""
 
     default_site = "newsletter.desk.site.DeskSite"

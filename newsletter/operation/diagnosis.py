@@ -10,9 +10,7 @@ from django.conf import settings
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from kombu.exceptions import OperationalError as QueueError
 
-from newsletter.celery import app as celery
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 from newsletter.operation import backups, liveness, serving
@@ -30,9 +28,9 @@ from newsletter.operation.undelivered import (
     waiting_letters,
     webhook,
 )
+from newsletter.publication.heartbeats import Part, silent_seconds
 from newsletter.publication.models import Publication
 
-PING_SECONDS = 2.0
 SILENT_SECONDS = 180  # a mailing may keep the worker busy for a minute
 LATE = timedelta(minutes=5)  # beat asks every few seconds: a mailing that waits longer finds no worker
 HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package, and clients show no button
@@ -42,17 +40,13 @@ HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package
 
 
 def worker(now: datetime) -> Iterator[Finding]:
-    """Ask the workers themselves; takes PING_SECONDS when there is none."""
-    try:
-        answers = celery.control.inspect(timeout=PING_SECONDS, limit=1).ping()
-    except (QueueError, OSError):
-        return  # the queue is gone: that is its own finding
-    if not answers:
+    """Look whether a worker, here or elsewhere, has ended a task lately: there are some at all times."""
+    if silent_seconds(Part.WORKER, allowed=SILENT_SECONDS, unknown=True) and not serving.queue_answer():
         yield _no_worker()
 
 
 def waiting_tasks(now: datetime) -> Iterator[Finding]:
-    """Look for tasks that nobody takes: what can be known of the embedded queue's worker without asking it."""
+    """Look for tasks of the embedded queue that nobody takes."""
     if not settings.REDIS_URL and any(map(_is_old, settings.QUEUE_DIR.glob("*.celery.msg"))):
         yield _no_worker()
 

@@ -14,10 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 PROGRAMS = ("web", "worker", "clock")
-HEARTBEATS = {"worker": "hands", "clock": "clock"}  # the files of publication/heartbeats.py that only this machine sets
 SERVES = ("database", "migrations", "queue")  # of /readyz: what the web server itself needs
 NEEDS_ALL = ("dispatcher", "confirmations")  # of /readyz: work of worker and clock together
-SILENT_SECONDS = 30.0
+SILENT_SECONDS = 60.0
 ANSWER_SECONDS = 8.0
 
 
@@ -34,7 +33,7 @@ def report(data: Path) -> int:
 def health(data: Path) -> dict[str, str]:
     """Return "ok" or what is wrong, for each program that an `up` of this machine runs in the folder `data`."""
     notes = {name: note for name in PROGRAMS if (note := _note(data / f"up-{name}.lock"))}
-    answers = {name: _silence(data / "heartbeats" / HEARTBEATS[name]) for name in notes if name != "web"}
+    answers = {name: _silence(data / "heartbeats" / name) for name in notes if name != "web"}
     if "web" in notes:
         answers = {"web": _web(notes["web"]["address"], tuple(notes))} | answers
     return answers

@@ -15,7 +15,6 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from redis import Redis, RedisError
 
 from newsletter.delivery.models import Arrival, Batch, Breakdown, Delivery, Mailing
 from newsletter.mail.mailers import provider_name
@@ -191,17 +190,9 @@ def webhooks(now: datetime) -> Iterator[Metric]:
 
 
 def queue(now: datetime) -> Iterator[Metric]:
-    length = _redis_length() if settings.REDIS_URL else sum(1 for _ in settings.QUEUE_DIR.glob("*.msg"))
+    length = serving.waiting_tasks()
     if length is not None:
         yield gauge("queue_length", "Tasks on the queue that no worker has taken.", length)
-
-
-def _redis_length() -> int | None:
-    try:
-        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1) as client:
-            return int(client.llen("celery"))
-    except (RedisError, OSError):
-        return None
 
 
 def nights(now: datetime) -> Iterator[Metric]:

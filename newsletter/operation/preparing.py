@@ -2,7 +2,9 @@
 
 import fcntl
 import hashlib
+import logging
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
@@ -21,6 +23,8 @@ from django.utils import timezone
 from newsletter.delivery.ledger import restored
 from newsletter.operation import replaced
 
+PATIENCE_SECONDS = 2  # between tries while the database is away
+log = logging.getLogger(__name__)
 MIGRATING = 0x6E657773  # "news": PostgreSQL's number of the lock
 
 
@@ -28,7 +32,7 @@ def make_folders() -> None:
     """Make the folders, and the secret if none is given. Raises ImproperlyConfigured where that cannot be."""
     media = () if settings.MEDIA_STORAGE_URL else (settings.MEDIA_ROOT,)
     try:
-        for folder in (settings.QUEUE_DIR / "control", settings.OUTBOX_DIR, settings.LOCK_DIR, *media):
+        for folder in (settings.QUEUE_DIR, settings.OUTBOX_DIR, settings.LOCK_DIR, *media):
             folder.mkdir(parents=True, exist_ok=True)
         # What an older version wrote, everybody on this machine could read. A group that the operator let in stays.
         settings.DATA_DIR.chmod(settings.DATA_DIR.stat().st_mode & 0o770)
@@ -53,6 +57,24 @@ def bring_up_to_date() -> None:
         restored.remember(timezone.now())
     except OperationalError as error:
         raise CommandError(f"The database cannot be used: {error}") from None
+
+
+def remember() -> None:
+    """Have the database know who left before the first mail leaves: it may come from a backup. Wait until it answers.
+
+    Raises CommandError if a newer version has migrated it.
+    """
+    while True:
+        try:
+            refuse_newer()
+            restored.remember(timezone.now())
+        except (OperationalError, InterfaceError) as error:
+            log.warning("waiting for the database: %s", type(error).__name__, exc_info=error)
+            time.sleep(PATIENCE_SECONDS)
+        else:
+            return
+        finally:
+            connection.close()
 
 
 def refuse_newer() -> None:

@@ -1,32 +1,30 @@
-"""The programs that `up` runs: web server, worker and clock, all of them or some."""
+"""The programs that `up` runs, all of them or some: web server, worker with its lanes, clock.
+
+Web server, worker and each lane are a process. The clock is a thread of the worker; alone it is a process as well.
+"""
 
 import http.client
 import json
 import os
 import socket
+import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
-from importlib import import_module
 
-from django.apps import apps
 from django.conf import settings
-from django.db import connections
-from django.utils import translation
 
-from newsletter import queue, server
-from newsletter.operation import clock, forks, hands
-from newsletter.operation.forks import Fork
+from newsletter import server
+from newsletter.delivery import lanes
+from newsletter.operation import preparing, serving, worker
 from newsletter.operation.supervisor import Child, Taken, only_one
 from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import Part
+from newsletter.publication.heartbeats import SILENT_SECONDS, Part
 
-APPLICATION = "newsletter.rsgi"
-DRAWING = "PIL.ImageDraw"  # which a page's picture asks for later: each process would have it for itself
-HANDS, LOG_LEVEL = 2, "WARNING"  # of the worker
+LOG_LEVEL = "WARNING"  # of worker and lanes
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
 # With Redis only: without it each process has a cache of its own, and the limits of the public doors are counted there.
 WEB_PROCESSES = min(4, os.cpu_count() or 1)
@@ -41,7 +39,7 @@ class Program(StrEnum):
 ALL = tuple(Program)
 BEATS = {  # whose heartbeats each program leaves
     Program.WEB: (),
-    Program.WORKER: (Part.DISPATCHER, Part.CONFIRMATIONS, Part.LANES, Part.WORKER, Part.HANDS),
+    Program.WORKER: (Part.DISPATCHER, Part.CONFIRMATIONS, Part.LANES, Part.WORKER),
     Program.CLOCK: (Part.CLOCK,),
 }
 
@@ -94,60 +92,51 @@ def forget_heartbeats(programs: Sequence[Program]) -> None:
     heartbeats.forget(part for program in programs for part in BEATS[program])
 
 
-def load(programs: Sequence[Program]) -> None:
-    """Load what these programs need, before they are started as copies of this process."""
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"celery\.platforms")  # that root runs it
+def children(programs: Sequence[Program], host: str, port: int) -> list[Child]:
+    """Return the processes of these programs. docs/deploy.md runs the same ones by hand."""
+    found = []
     if Program.WEB in programs:
-        server.load()
-        import_module(APPLICATION)
-        import_module(DRAWING)
-        import_module(settings.ROOT_URLCONF)
+        serve = partial(server.serve, host, port, processes=WEB_PROCESSES if settings.REDIS_URL else 1)
+        found.append(Child("web", serve, answers=lambda: _answers(host, port)))
     if Program.WORKER in programs:
-        hands.load()
-    if Program.CLOCK in programs:
-        clock.load()
-    if not settings.REDIS_URL and Program.WORKER in programs:
-        queue.lay_wire()
-    _look_up()
-    connections.close_all()  # a copy of an open one would let go of the locks of both
-    forks.settle()
+        found += workers(worker.HANDS, LOG_LEVEL, has_clock=Program.CLOCK in programs)
+    elif Program.CLOCK in programs:
+        found.append(Child("clock", worker.run_clock, beats=partial(heartbeats.latest, Part.CLOCK)))
+    return found
 
 
-def _look_up() -> None:
-    """Have what Django finds out only when it is asked be in memory once: languages, and how models hang together."""
-    for code, _name in settings.LANGUAGES:
-        with translation.override(code):
-            translation.gettext("")
-    for model in apps.get_models():
-        model._meta.get_fields()
-        str(model._base_manager.all().query)
+def workers(hands: int, log_level: str, *, has_clock: bool, leads: bool = True) -> list[Child]:
+    """Return a worker and its lanes. leads: as of a Child."""
+    work = partial(_work, hands, log_level, has_clock=has_clock)
+    found = [Child("worker", work, beats=partial(_worked, has_clock=has_clock), leads=leads)]
+    for slot in range(settings.DELIVERY_LANES):
+        name = f"lane-{slot + 1}"
+        beats = partial(heartbeats.latest, name)
+        found.append(Child(name, partial(_send, slot, log_level), beats=beats, leads=leads))
+    return found
 
 
-def children(programs: Sequence[Program], host: str, port: int, say: Callable[[str], None]) -> list[Child]:
-    """Return the programs to run, each as a copy of this process. docs/deploy.md runs the same ones by hand."""
-    processes = WEB_PROCESSES if settings.REDIS_URL else 1
-    serve = partial(server.serve, host, port, processes=processes)
-    work = partial(hands.run, HANDS, LOG_LEVEL, say)
-    known = {
-        Program.WEB: Fork("web", [f"newsletter web {host} {port}"], work=serve, answers=lambda: _answers(host, port)),
-        # The clock is a program of its own: `worker -B` leaves an orphan that goes on publishing after kill -9.
-        Program.WORKER: Fork("worker", ["newsletter worker"], work=work, beats=worked),
-        Program.CLOCK: Fork("beat", ["newsletter clock"], work=clock.run, beats=_ticked),
-    }
-    return [known[program] for program in programs]
+def _work(hands: int, log_level: str, *, has_clock: bool) -> None:
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"celery\.platforms")  # that root runs it
+    preparing.remember()
+    worker.run(hands, log_level, has_clock=has_clock)
 
 
-def worked() -> float | None:
-    """Return since when both are so: a worker takes tasks, and the one of this machine looks after its hands.
+def _send(slot: int, log_level: str) -> None:
+    preparing.remember()
+    lanes.serve(slot, log_level)
 
-    With Redis another machine's worker may take all tasks. It does not mend one that stands still here.
+
+def _worked(*, has_clock: bool) -> float | None:
+    """Return when a worker did its work last: it has ended a task, or none waits for it. Its clock is a part of it.
+
+    With Redis another machine's worker may take all tasks; and while Redis is away there is none to be taken.
     """
-    tasks, hands = heartbeats.latest(Part.WORKER, anywhere=True), heartbeats.latest(Part.HANDS)
-    return None if tasks is None or hands is None else min(tasks, hands)
-
-
-def _ticked() -> float | None:
-    return heartbeats.latest(Part.CLOCK)
+    worked = heartbeats.latest(Part.WORKER)
+    if worked is None or time.monotonic() - worked > SILENT_SECONDS:
+        worked = worked if serving.has_waiting_tasks() else time.monotonic()
+    ticked = heartbeats.latest(Part.CLOCK) if has_clock else worked
+    return None if worked is None or ticked is None else min(worked, ticked)
 
 
 def _answers(host: str, port: int) -> bool:

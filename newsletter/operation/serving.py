@@ -3,19 +3,22 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
-from redis import Redis, RedisError
+from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from newsletter.operation import liveness, preparing, replaced
 from newsletter.operation.findings import ERROR, Finding
 from newsletter.operation.questions import machine
+from newsletter.publication.limits import redis_errors
 
-QUEUE_SECONDS = 3  # to connect to Redis
 AWAY, MISSING, REFUSED = "away", "missing", "refused"
 WORDS = 200  # characters of what a server says
 
@@ -111,18 +114,39 @@ def queue_answer(*, writes: bool = False) -> str:
     if not settings.REDIS_URL:
         folder = settings.QUEUE_DIR if settings.QUEUE_DIR.exists() else settings.QUEUE_DIR.parent  # made at first use
         return "" if os.access(folder, os.W_OK | os.X_OK) else "no folder"
-    limits = {"socket_connect_timeout": QUEUE_SECONDS, "socket_timeout": QUEUE_SECONDS}
     try:
-        with Redis.from_url(settings.REDIS_URL, **limits) as client:
+        with _redis() as client:
             client.ping()
             if writes:
                 client.set("newsletter:doctor", "x", ex=60)
-    except (RedisError, OSError) as error:
-        return type(error).__name__
+    except redis_errors(OperationalError, OSError) as error:
+        return type(error.__cause__ or error).__name__
     return ""
+
+
+@contextmanager
+def _redis() -> Iterator[Any]:
+    with Connection(settings.REDIS_URL, transport_options=settings.REDIS_QUEUE) as connection:
+        yield connection.default_channel.client  # type: ignore[attr-defined]  # of kombu's channel for Redis
 
 
 def queue(now: datetime) -> Iterator[Finding]:
     if answer := queue_answer(writes=True):
         hint = _("Look at REDIS_URL; without one, manage.py up makes the folder DATA_DIR/queue.")
         yield Finding(ERROR, "queue.unreachable", _("The queue cannot be used: %s.") % answer, hint)
+
+
+def has_waiting_tasks() -> bool:
+    """Return whether the queue is there, and something waits in it."""
+    return bool(waiting_tasks())
+
+
+def waiting_tasks() -> int | None:
+    """Return how many tasks no worker has taken yet; None while the queue is away."""
+    try:
+        if not settings.REDIS_URL:
+            return sum(1 for _message in settings.QUEUE_DIR.glob("*.msg"))
+        with _redis() as client:
+            return int(client.llen("celery"))
+    except redis_errors(OperationalError, OSError):
+        return None

@@ -1,20 +1,27 @@
-"""Keep the product's processes running: start, restart, stop. Knows nothing of what they do."""
+"""Keep processes running: start, restart, stop. Knows nothing of what they do.
 
-import ctypes
+Each is a fork of this process, which has one thread. It shows that it works by the age of a file (heartbeats.py), or
+answers a question from outside; one that does neither is ended and started again.
+"""
+
 import errno
 import fcntl
+import multiprocessing
 import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing.context import ForkProcess
 from pathlib import Path
-from typing import Protocol
+from threading import Thread
+
+from newsletter.publication import heartbeats
+from newsletter.publication.heartbeats import SILENT_SECONDS
 
 STOP_SECONDS = 9.0  # from the first SIGTERM to SIGKILL; with it all is over within ten
 STEADY_SECONDS = 30.0  # a child that ran this long had started well: the next pause is short again
@@ -22,23 +29,15 @@ START_SECONDS = 120.0  # that a child may take until it answers for the first ti
 CHECK_SECONDS = 3.0  # between two questions to a child that has not answered the last one
 CALM_SECONDS = 12.0  # between two questions to one that has
 LOOK_SECONDS = 5.0  # between two looks at the heartbeats
-SILENT_SECONDS = 30.0  # without a heartbeat, and a child is started again; from its start it has twice that
 FAILURES, FAILURE_SECONDS = 3, 15.0  # so many without an answer in so short a time, and it is started again
-PAUSE_SECONDS = (0.5, 1, 2, 4, 8, 16, 30)  # before the first, second, … restart in a row
+PAUSE_SECONDS = (0.5, 1, 2, 4, 8)  # before the first, second, … restart in a row
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+fork = multiprocessing.get_context("fork")
 
 
 class Taken(Exception):
     """A port or a folder that something else holds."""
-
-
-def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the supervisor dies, however it dies. Runs between fork and exec."""
-    if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager
@@ -78,29 +77,35 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-class Process(Protocol):
-    """What is asked of a process that was started: a part of subprocess.Popen."""
+@cache
+def _lifeline(_pid: int) -> tuple[int, int]:
+    """Return a pipe into which nobody writes. Its second end is held by this process alone: when that dies, however
+    it dies, those who read the first end are at the end of the file."""
+    return os.pipe()
 
-    @property
-    def pid(self) -> int: ...
-    def poll(self) -> int | None: ...
-    def terminate(self) -> None: ...
-    def wait(self, timeout: float | None = None) -> int: ...
+
+def _end_with_parent(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass
 class Child:
-    """One program that must always run.
+    """One process that must always run.
 
-    answers: asks the program from outside; returns whether it has answered. None for one that cannot be asked.
-    beats: returns when it last did its work, None if that is not known; None for one without a heartbeat.
+    work: what it does until SIGTERM. answers: asks it from outside; returns whether it has answered. None for one that
+    cannot be asked. beats: returns when it last did its work, None if that is not known; None for one without a
+    heartbeat. leads: whether it begins a process group of its own, or stays in this one's.
     """
 
     name: str
-    argv: Sequence[str]
+    work: Callable[[], None]
     answers: Callable[[], bool] | None = None
     beats: Callable[[], float | None] | None = None
-    process: Process | None = None
+    leads: bool = True
+    process: ForkProcess | None = None
     started_at: float = 0.0  # seconds of the monotonic clock, as all times here
     woken_at: float = 0.0  # when the supervisor went on after it had stood still itself, perhaps with all its children
     due_at: float = 0.0
@@ -109,24 +114,48 @@ class Child:
     has_answered: bool = False  # since it was started
     failed_at: list[float] = field(default_factory=list)  # the latest questions without an answer
 
-    def start(self, env: Mapping[str, str], folder: Path) -> None:
+    def start(self) -> None:
         self.started_at = time.monotonic()
         self.has_answered, self.failed_at, self.ask_at = False, [], 0.0
-        self.process = self.launch(env, folder)
+        self.process = fork.Process(target=self._begin, args=_lifeline(os.getpid()), name=self.name)
+        self.process.start()
+        if self.leads:
+            with suppress(OSError):  # it did so itself, or has ended
+                os.setpgid(self.pid, self.pid)
 
-    def launch(self, env: Mapping[str, str], folder: Path) -> Process:
-        return subprocess.Popen(  # noqa: S603  # the programs are ours
-            self.argv,
-            env=env,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            process_group=0,  # Ctrl-C reaches the supervisor alone, which then stops all in order
-            preexec_fn=die_with_parent,  # noqa: PLW1509  # safe: the supervisor has one thread
-        )
+    def _begin(self, lifeline: int, held_by_parent: int) -> None:
+        """Do the work, in the new process."""
+        os.close(held_by_parent)
+        if self.leads:
+            os.setpgid(0, 0)  # Ctrl-C reaches the supervisor alone, which then stops all in order
+        signal.set_wakeup_fd(-1)  # the supervisor's
+        for number in (*STOP_SIGNALS, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        with suppress(OSError):
+            Path("/proc/self/comm").write_text(self.name)  # what `ps -o comm` and `top` show (Linux)
+        Thread(target=_end_with_parent, args=[lifeline], daemon=True).start()
+        heartbeats.take(self.name)
+        self.work()
+
+    @property
+    def pid(self) -> int:
+        return (self.process and self.process.pid) or 0
+
+    def run(self) -> int:
+        """Do the work once; return its exit status."""
+        self.start()
+        fork_of_this = self.process
+        assert fork_of_this  # noqa: S101 - it was just started
+        fork_of_this.join()
+        return fork_of_this.exitcode or 0
+
+    def poll(self) -> int | None:
+        """Return the exit status of the process that was started last, None while it lives."""
+        return self.process.exitcode if self.process else None
 
     def reap(self) -> int | None:
         """Return the exit status once if the child has died, and set the time of its restart."""
-        if self.process is None or (status := self.process.poll()) is None:
+        if (status := self.poll()) is None:
             return None
         self.signal_group(signal.SIGKILL)  # what it left behind must not work beside its successor
         now = time.monotonic()
@@ -165,27 +194,17 @@ class Child:
         return PAUSE_SECONDS[min(self.deaths, len(PAUSE_SECONDS)) - 1]
 
     def terminate(self) -> None:
-        """Ask the child, not its own children, to end: a worker lets its hands finish first."""
+        """Ask the child, not its own children, to end."""
         if self.process is not None:
             self.process.terminate()
 
-    def end(self, seconds: float) -> None:
-        """End the child if it runs: by request, and after `seconds` by force."""
-        if self.process is None:
-            return
-        self.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(seconds)
-        self.signal_group(signal.SIGKILL)
-        self.process.wait()
-        self.process, self.deaths, self.due_at = None, 0, 0.0
-
     def signal_group(self, number: signal.Signals) -> None:
-        if self.process is not None:
-            try:
-                os.killpg(self.process.pid, number)
-            except ProcessLookupError:
-                return
+        """Signal the child and what it has started, or what it has left behind."""
+        with suppress(ProcessLookupError):
+            if self.process is not None and self.leads:
+                os.killpg(self.pid, number)
+            elif self.process is not None and self.poll() is None:
+                os.kill(self.pid, number)
 
 
 @dataclass
@@ -197,10 +216,8 @@ class Supervisor:
     """
 
     children: Sequence[Child]
-    env: Mapping[str, str]
-    folder: Path
     say: Callable[[str], None]
-    on_ready: Callable[[], None]
+    on_ready: Callable[[], None] = lambda: None
     on_look: Callable[[], None] | None = None
     _ready: bool = field(default=False, init=False)
     _ask_at: float = field(default=0.0, init=False)
@@ -222,7 +239,7 @@ class Supervisor:
                 how = f"signal {-status}" if status < 0 else f"exit status {status}"
                 self.say(f"{child.name} died ({how}); starting it again in {child.pause_seconds:g} s.")
             if child.process is None and child.due_at <= time.monotonic():
-                child.start(self.env, self.folder)
+                child.start()
                 if child.deaths:
                     self.say(f"{child.name} is started again.")
         if time.monotonic() >= self._ask_at:
@@ -270,14 +287,14 @@ class Supervisor:
         for child in self.children:
             child.terminate()
         deadline = time.monotonic() + STOP_SECONDS
-        while any(child.process and child.process.poll() is None for child in self.children):
+        while any(child.process and child.poll() is None for child in self.children):
             left = deadline - time.monotonic()
             if left <= 0 or _stop_asked(inbox, left):
                 break
         for child in self.children:
             child.signal_group(signal.SIGKILL)
             if child.process is not None:
-                child.process.wait()
+                child.process.join()
 
 
 @contextmanager

@@ -1,18 +1,15 @@
 """Wake-ups of the operation: a backup at night, and a look each hour at what has become wrong."""
 
-import logging
 import os
 import subprocess
 import sys
 
-from celery import current_app, shared_task
+from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
 from newsletter.operation.backup import nightly as backups
 from newsletter.operation.models import Look
-
-log = logging.getLogger(__name__)
 
 # Of this process; asked for their end at the next wake-up.
 _begun: list["subprocess.Popen[bytes]"] = []
@@ -35,16 +32,6 @@ def examine() -> None:
     _looks[:] = [process for process in _looks if process.poll() is None]
     if Look.is_due(timezone.now()) and not _looks:
         _looks.append(_started("doctor", "--mail"))
-
-
-@shared_task(ignore_result=True)
-def take_turns(tasks: list[str]) -> None:
-    """Do these tasks one after the other; one that fails keeps back none of the others."""
-    for name in tasks:
-        try:
-            current_app.tasks[name]()
-        except Exception:  # it ends this one alone, as if it had come by itself
-            log.exception("Task %s failed.", name)
 
 
 def _started(*words: str) -> "subprocess.Popen[bytes]":

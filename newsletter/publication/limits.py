@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -13,9 +14,6 @@ from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.redis import RedisCache
 from django.http import HttpRequest
 from django.utils.connection import ConnectionProxy
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from newsletter.mail.tokens import digest
 
@@ -26,8 +24,14 @@ class PromptRedisCache(RedisCache):
     """Django's Redis cache, which raises a RedisError after SECONDS instead of trying again for half a minute."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
-        prompt = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS, "retry": Retry(NoBackoff(), 0)}
+        prompt = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS, "retry": None}
         super().__init__(server, params | {"OPTIONS": prompt | params.get("OPTIONS", {})})
+
+
+def redis_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what Redis raises, and `others`, for an `except`. Its client is 16 MB: only who has a Redis loads it."""
+    client = sys.modules.get("redis")
+    return (client.RedisError, *others) if client else others
 
 
 AGAIN_SECONDS = 5  # until a server is asked again after it failed
@@ -105,7 +109,7 @@ def _shared(count: Callable[[], int]) -> int | None:
         return None
     try:
         return count()
-    except RedisError as error:
+    except redis_errors() as error:
         begin_outage(REDIS, error, meanwhile="each process counts for its own rate limits")
         return None
 

@@ -6,15 +6,13 @@ The database is the truth, and beat asks again within seconds: whoever wakes a w
 from functools import partial
 from typing import Any
 
-from celery import Task
+from celery import Signature, Task
 from django.db import transaction
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
-from newsletter.publication.limits import begin_outage, is_away
+from newsletter.publication.limits import begin_outage, is_away, redis_errors
 
 SERVER = "queue"  # as the log calls it
-QUEUE_ERRORS = (OperationalError, OSError, RedisError)  # OSError is of the folder of files
 
 
 def wake(task: "Task[..., None]", *args: Any, **options: Any) -> None:
@@ -25,13 +23,13 @@ def wake(task: "Task[..., None]", *args: Any, **options: Any) -> None:
     transaction.on_commit(partial(put, task, *args, **options))
 
 
-def put(task: "Task[..., None]", *args: Any, **options: Any) -> bool:
+def put(task: "Task[..., None] | Signature[None]", *args: Any, **options: Any) -> bool:
     """Put `task(*args)` on the queue now; return False if that is away, full or may not be written to."""
     if is_away(SERVER):
         return False
     try:
         task.apply_async(args, **options)
-    except QUEUE_ERRORS as error:
+    except redis_errors(OperationalError, OSError) as error:  # OSError is of the folder of files
         begin_outage(SERVER, error, meanwhile="beat has the work done some seconds later")
         return False
     return True

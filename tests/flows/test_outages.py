@@ -9,7 +9,6 @@ import pytest
 
 from newsletter.operation.programs import WEB_PROCESSES
 from tests.flows.seeds import compose_issue_1, send_issue_1
-from tests.support.processes import with_variable
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
@@ -45,12 +44,6 @@ def _answer(request):
     return response.status, time.monotonic() - began
 
 
-def spare_workers(product):
-    """Return the processes of the product that are told of no Redis."""
-    pids = set(with_variable("REDIS_URL", ""))
-    return [pid for pid in product.pids() if pid in pids]
-
-
 def wait_until_sent(product, smtp):
     """Wait for the end of the mailing; it is not asked for before all mails have arrived: that takes a process."""
     wait_until(lambda: len(smtp.received()) >= READERS, PATIENCE_SECONDS, what=product.told)
@@ -80,9 +73,6 @@ def test_a_mailing_begins_and_ends_and_pages_are_shown_while_redis_fails(product
     assert 429 in more, "the limits hold in each process"
     assert smtp.readers() == readers
     assert smtp.copies_per_reader() == {1}
-    assert spare_workers(product)
-    redis.mend()
-    wait_until(lambda: not spare_workers(product), PATIENCE_SECONDS, what=product.told)
 
 
 def test_a_mailing_under_way_goes_on_while_redis_takes_no_writes(product, smtp, redis):

@@ -16,6 +16,7 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.operation import diagnosis, serving
 from newsletter.operation.models import Trouble
 from newsletter.operation.questions import machine, secrets_kept
+from newsletter.publication import heartbeats
 from newsletter.publication.pictures import cards
 from tests.factories import make_issue, make_post, make_publication
 
@@ -23,14 +24,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_order")]
 
 
 @pytest.fixture
-def worker(monkeypatch):
-    """A worker that answers; there is no real one in these tests."""
-
-    class Inspect:
-        def ping(self):
-            return {"celery@here": {"ok": "pong"}}
-
-    monkeypatch.setattr(diagnosis.celery.control, "inspect", lambda **_: Inspect())
+def worker():
+    """A worker that has just ended a task; there is no real one in these tests."""
+    heartbeats.beat(heartbeats.Part.WORKER)
 
 
 def ids(findings) -> list[str]:
@@ -162,9 +158,7 @@ def test_a_queue_that_is_not_answering_is_an_error(settings):
     assert [finding.message for finding in found] == ["The queue cannot be used: ConnectionError."]
 
 
-def test_without_a_worker_nothing_is_sent(settings, monkeypatch):
-    monkeypatch.setattr(diagnosis, "PING_SECONDS", 0.01)
-
+def test_without_a_worker_nothing_is_sent():
     found = list(diagnosis.worker(timezone.now()))
 
     assert [(finding.level, finding.id) for finding in found] == [("error", "worker.silent")]

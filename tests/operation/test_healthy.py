@@ -62,7 +62,7 @@ def test_nothing_that_runs_is_not_well(tmp_path, capsys):
 
 
 def test_one_container_with_everything_is_asked_about_everything(tmp_path, capsys):
-    beats(tmp_path, "hands")
+    beats(tmp_path, "worker")
     beats(tmp_path, "clock")
     with web(WELL) as address:
         runs(tmp_path, "web", "worker", "clock", address=address)
@@ -74,16 +74,16 @@ def test_one_container_with_everything_is_asked_about_everything(tmp_path, capsy
 
 @pytest.mark.parametrize("part", ["database", "migrations", "queue", "dispatcher", "confirmations"])
 def test_what_readyz_names_is_named(tmp_path, part):
-    beats(tmp_path, "hands")
+    beats(tmp_path, "worker")
     beats(tmp_path, "clock")
-    with web(WELL | {"ready": False, part: "silent for 40 s"}, status=503) as address:
+    with web(WELL | {"ready": False, part: "silent for 70 s"}, status=503) as address:
         runs(tmp_path, "web", "worker", "clock", address=address)
 
-        assert healthy.health(tmp_path)["web"] == f"{part} silent for 40 s"
+        assert healthy.health(tmp_path)["web"] == f"{part} silent for 70 s"
 
 
 def test_a_web_server_is_well_while_the_workers_of_other_machines_are_silent(tmp_path):
-    with web(WELL | {"ready": False, "dispatcher": "silent for 40 s", "clock": "silent for 40 s"}, 503) as address:
+    with web(WELL | {"ready": False, "dispatcher": "silent for 70 s", "clock": "silent for 70 s"}, 503) as address:
         runs(tmp_path, "web", address=address)
 
         assert healthy.health(tmp_path) == {"web": "ok"}
@@ -102,15 +102,15 @@ def test_an_answer_that_is_none_is_not_well(tmp_path):
         assert healthy.health(tmp_path) == {"web": "does not answer (TypeError)"}
 
 
-@pytest.mark.parametrize(("name", "part"), [("worker", "hands"), ("clock", "clock")])
+@pytest.mark.parametrize(("name", "part"), [("worker", "worker"), ("clock", "clock")])
 def test_a_worker_and_a_clock_alone_are_asked_for_their_heartbeats(tmp_path, name, part):
     runs(tmp_path, name)
     answers = [healthy.health(tmp_path)]
-    for ago in (0, 29, 45):
+    for ago in (0, 59, 75):
         beats(tmp_path, part, ago=ago)
         answers.append(healthy.health(tmp_path))
 
-    assert [answer[name] for answer in answers] == ["has not begun its work", "ok", "ok", "silent for 45 s"]
+    assert [answer[name] for answer in answers] == ["has not begun its work", "ok", "ok", "silent for 75 s"]
 
 
 def test_containers_that_share_a_folder_are_asked_about_themselves(tmp_path):
@@ -139,7 +139,7 @@ def test_the_note_of_a_process_that_died_counts_as_none(tmp_path):
 def test_it_reads_what_the_others_write(settings, tmp_path):
     """It imports nothing of ours, so names are written twice."""
     settings.DATA_DIR = tmp_path
-    for part in (Part.HANDS, Part.CLOCK):
+    for part in (Part.WORKER, Part.CLOCK):
         heartbeats.beat(part)
 
     with programs.held(programs.ALL[1:], programs.Note.ours()):

@@ -59,7 +59,7 @@ def test_two_of_different_kinds_share_a_folder_and_two_of_one_kind_do_not(settin
 
 def test_starting_one_forgets_no_heartbeat_of_another(settings, tmp_path):
     settings.DATA_DIR = tmp_path
-    heartbeats._latest.clear()
+    heartbeats.take("")
     for part in Part:
         heartbeats.beat(part)
 
@@ -76,5 +76,10 @@ def test_every_heartbeat_is_of_one_program():
 
 
 def test_only_those_asked_for_are_started():
-    assert [child.name for child in programs.children([Program.WEB], "127.0.0.1", 8000, print)] == ["web"]
-    assert [child.name for child in programs.children(ALL, "127.0.0.1", 8000, print)] == ["web", "worker", "beat"]
+    def names(*chosen):
+        return [child.name for child in programs.children(chosen, "127.0.0.1", 8000)]
+
+    assert names(Program.WEB) == ["web"]
+    assert names(Program.CLOCK) == ["clock"]
+    assert names(Program.WORKER) == ["worker", "lane-1"]
+    assert names(*ALL) == ["web", "worker", "lane-1"], "the clock is a thread of the worker"

@@ -1,4 +1,4 @@
-"""What a worker holds in memory."""
+"""A worker and its lane, started without `up`."""
 
 import os
 import signal
@@ -15,17 +15,17 @@ def parts_of(product):
 
 @pytest.mark.servers
 @pytest.mark.exhaustive
-def test_killed_hands_and_lanes_are_replaced_and_those_of_a_killed_worker_end(make_product):
+def test_a_killed_worker_or_lane_is_replaced_and_those_of_a_killed_supervisor_end(make_product):
     product = make_product()
     product.start_worker(processes=2)
-    wait_until(lambda: len(parts_of(product)) == 3, what=product.told)
+    wait_until(lambda: len(parts_of(product)) == 2, what=product.told)
 
-    killed = {min(parts_of(product)), max(parts_of(product))}
+    killed = parts_of(product)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(parts_of(product) - killed) == 3, what=product.told)
+    wait_until(lambda: len(parts_of(product) - killed) == 2, what=product.told)
     os.kill(product.running["worker"].pid, signal.SIGKILL)
 
     wait_until(lambda: not product.pids(), what=product.told)
-    assert "hand 1 died (signal 9); starting it again in 0.5 s." in product.output("worker")
-    assert "lane 1 died (signal 9); starting it again in 0.5 s." in product.output("worker")
+    assert "worker died (signal 9); starting it again in 0.5 s." in product.output("worker")
+    assert "lane-1 died (signal 9); starting it again in 0.5 s." in product.output("worker")

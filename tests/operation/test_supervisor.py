@@ -12,11 +12,15 @@ import pytest
 
 from newsletter.operation import supervisor
 from newsletter.operation.supervisor import Child, Supervisor, Taken, free_port, only_one
+from newsletter.publication import heartbeats
 from tests.support.waiting import wait_until
 
 # Runs a supervisor over the programs given as arguments; prints what it says.
 HARNESS = """
-import os, socket, sys
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "newsletter.settings"
+import socket, sys, time
+from functools import partial
 from newsletter.operation import supervisor
 from newsletter.operation.supervisor import Child, Supervisor
 supervisor.PAUSE_SECONDS = (0.01, 0.02)
@@ -32,14 +36,22 @@ def answers(port):
     except OSError:
         return False
 
-children = [Child(f"child{n}", ["/bin/sh", "-c", script]) for n, script in enumerate(sys.argv[1:])]
-on_ready = lambda: say("ready " + " ".join(str(child.process.pid) for child in children))
+def work(script):
+    if script == "stay a fork":
+        time.sleep(60)
+    if script == "ignore all":
+        supervisor.signal.signal(supervisor.signal.SIGTERM, supervisor.signal.SIG_IGN)
+        time.sleep(60)
+    os.execv("/bin/sh", ["/bin/sh", "-c", script])
+
+children = [Child(f"child{n}", partial(work, script)) for n, script in enumerate(sys.argv[1:])]
+on_ready = lambda: say("ready " + " ".join(str(child.pid) for child in children))
 if port := int(os.environ.get("ASKED_PORT", "0")):
     children[0].answers = lambda: answers(port)
 if "BEATEN_AT" in os.environ:
     supervisor.SILENT_SECONDS = 0.3
     children[0].beats = lambda: float(os.environ["BEATEN_AT"]) or None
-Supervisor(children, dict(os.environ), ".", say=say, on_ready=on_ready).run()
+Supervisor(children, say, on_ready=on_ready).run()
 say("over")
 """
 
@@ -143,12 +155,12 @@ def test_a_child_that_gives_up_is_started_again_too(supervise):
 @pytest.mark.exhaustive
 @pytest.mark.servers
 def test_children_do_not_outlive_a_supervisor_that_is_killed(supervise):
-    process, said = supervise("exec sleep 60")
+    process, said = supervise("stay a fork", "ignore all")
 
     process.kill()
     process.wait()
 
-    wait_until(lambda: not _lives(_pids(said())[0]))
+    wait_until(lambda: not any(_lives(pid) for pid in _pids(said())))
 
 
 @pytest.mark.servers
@@ -205,9 +217,7 @@ def test_a_child_that_lives_and_does_no_work_is_started_again_and_said_so(superv
 
 
 def test_a_heartbeat_keeps_a_child_and_a_start_gives_it_twice_the_time():
-    child = Child("worker", [], beats=lambda: beaten_at)
-    child.process = subprocess.Popen(["/bin/true"])
-    child.process.wait()
+    child = _ended(beats=lambda: beaten_at)
     now, beaten_at = time.monotonic(), None
 
     child.started_at = now - 2 * supervisor.SILENT_SECONDS + 1
@@ -221,22 +231,29 @@ def test_a_heartbeat_keeps_a_child_and_a_start_gives_it_twice_the_time():
 def test_a_supervisor_that_stood_still_itself_gives_its_children_time_again(monkeypatch):
     """All of a machine may have slept: a woken child has not beaten yet."""
     now = 1000.0
+    child = _ended(beats=lambda: 1000.0)
+    child.started_at = 0.0
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
-    child = Child("worker", [], beats=lambda: 1000.0, started_at=0.0)
-    child.process = subprocess.Popen(["/bin/true"])
-    child.process.wait()
     said = []
-    looks = Supervisor([child], {}, Path(), say=said.append, on_ready=lambda: None)
+    looks = Supervisor([child], said.append)
     looks._ask()
 
-    for seconds in range(80, 111, 3):
+    for seconds in range(110, 171, 3):
         now = 1000.0 + seconds
         looks._ask()
     assert said == []
 
-    now = 1111.0
+    now = 1171.0
     looks._ask()
-    assert said == ["worker has not done its work for 30 s; ending it."]
+    assert said == ["worker has not done its work for 60 s; ending it."]
+
+
+def _ended(**how) -> Child:
+    """A child whose process has ended, which nobody has noticed yet."""
+    child = Child("worker", lambda: None, **how)
+    child.start()
+    child.process.join()
+    return child
 
 
 def _answers(port: int) -> bool:
@@ -259,7 +276,7 @@ def test_failures_that_lie_far_apart_are_no_reason(monkeypatch):
     now = 0.0
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
     answers = iter([True, *[False, True] * 20])
-    child = Child("web", [], has_answered=True, answers=lambda: next(answers))
+    child = Child("web", lambda: None, has_answered=True, answers=lambda: next(answers))
 
     stopped = []
     for _question in range(41):
@@ -272,7 +289,7 @@ def test_failures_that_lie_far_apart_are_no_reason(monkeypatch):
 def test_a_child_that_never_answers_does_not_start_for_ever(monkeypatch):
     now = 1000.0
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
-    child = Child("web", [], started_at=now, answers=lambda: False)
+    child = Child("web", lambda: None, started_at=now, answers=lambda: False)
 
     early = [child.ask() for _question in range(10)]
     now += supervisor.START_SECONDS + 1
@@ -285,7 +302,7 @@ def test_a_child_that_never_answers_does_not_start_for_ever(monkeypatch):
 def test_one_that_answers_is_asked_seldom_and_one_that_does_not_again_and_again(monkeypatch):
     monkeypatch.setattr(supervisor, "CALM_SECONDS", 1000)
     asked, answer = [], True
-    child = Child("web", [], started_at=time.monotonic(), answers=lambda: asked.append(1) or answer)
+    child = Child("web", lambda: None, started_at=time.monotonic(), answers=lambda: asked.append(1) or answer)
 
     for _look in range(5):
         child.ask()
@@ -302,38 +319,38 @@ def test_one_that_answers_is_asked_seldom_and_one_that_does_not_again_and_again(
 def test_three_failures_among_five_questions_are_a_reason(monkeypatch):
     monkeypatch.setattr(supervisor, "CALM_SECONDS", 0)
     answers = iter([True, False, True, False, True, False])
-    child = Child("web", [], started_at=time.monotonic(), answers=lambda: next(answers))
+    child = Child("web", lambda: None, started_at=time.monotonic(), answers=lambda: next(answers))
 
     assert [child.ask() for _question in range(6)] == [False] * 5 + [True]
 
 
 def test_a_child_that_was_started_again_has_failed_in_nothing():
     child = Child(
-        "web", ["/bin/true"], started_at=-1000.0, has_answered=True, failed_at=[1.0, 2.0, 3.0], answers=lambda: False
+        "web", lambda: None, started_at=-1000.0, has_answered=True, failed_at=[1.0, 2.0, 3.0], answers=lambda: False
     )
 
-    child.start({}, Path("/"))
-    child.process.wait()
+    child.start()
+    child.process.join()
 
     assert not child.ask()
 
 
 def test_pauses_grow_while_a_child_keeps_dying():
-    child = Child("web", [])
+    child = Child("web", lambda: None)
     pauses = []
 
     for deaths in range(1, 10):
         child.deaths = deaths
         pauses.append(child.pause_seconds)
 
-    assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert pauses == [0.5, 1, 2, 4, 8, 8, 8, 8, 8]
 
 
 def test_a_steady_run_makes_the_next_pause_short_again(monkeypatch):
-    child = Child("web", ["/bin/false"], deaths=5)
-    child.start({}, Path("/"))
+    child = Child("web", lambda: sys.exit(1), deaths=5)
+    child.start()
     child.started_at -= supervisor.STEADY_SECONDS
-    child.process.wait()
+    child.process.join()
 
     status = child.reap()
 
@@ -341,7 +358,7 @@ def test_a_steady_run_makes_the_next_pause_short_again(monkeypatch):
 
 
 def test_nothing_is_waited_for_without_a_reason():
-    quiet = Supervisor([], {}, Path(), say=print, on_ready=lambda: None)
+    quiet = Supervisor([], print)
     quiet._tend()
 
     assert quiet._idle_seconds() is None
@@ -376,16 +393,33 @@ def test_a_lock_is_free_again_afterwards(tmp_path):
             assert (tmp_path / "up.lock").read_text() == note
 
 
-@pytest.mark.parametrize("script", ["exec sleep 60", "trap '' TERM; echo deaf > told; while :; do sleep 0.1; done"])
-def test_a_child_is_ended_by_force_if_it_does_not_listen(script, tmp_path):
-    child = Child("child", ["/bin/sh", "-c", script], deaths=3)
-    child.start(os.environ, tmp_path)
-    process = child.process
-    if "told" in script:
-        wait_until((tmp_path / "told").exists)
+@pytest.mark.parametrize(
+    ("work", "status"),
+    [
+        (lambda: None, 0),
+        (lambda: sys.exit(3), 3),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), -signal.SIGKILL),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), -signal.SIGTERM),
+    ],
+)
+def test_a_child_ends_as_its_work_does(work, status):
+    assert Child("once", work).run() == status
 
-    child.end(0.2)
 
-    assert process.poll() == (-signal.SIGKILL if "told" in script else -signal.SIGTERM)
-    assert (child.process, child.deaths) == (None, 0)
-    child.end(0.2)
+def test_a_child_that_does_not_end_holds_none_of_its_parents_locks(tmp_path):
+    child = Child("child", lambda: time.sleep(600))
+    with only_one(tmp_path / "lock", "the first"):
+        child.start()
+
+    with only_one(tmp_path / "lock", "the second"):
+        assert child.poll() is None
+    child.terminate()
+    child.process.join()
+
+
+def test_the_work_of_a_child_is_shown_by_the_file_of_its_name(settings, tmp_path):
+    settings.DATA_DIR, settings.REDIS_URL = tmp_path, ""
+
+    Child("lane-1", heartbeats.show).run()
+
+    assert heartbeats.latest("lane-1") == pytest.approx(time.monotonic(), abs=30)

@@ -12,9 +12,6 @@ import pytest
 
 from newsletter import server
 from newsletter.operation import programs
-from newsletter.operation.supervisor import Child
-from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import Part
 from tests.support.processes import with_variable
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
@@ -31,15 +28,13 @@ def _get(url: str) -> int:
         return response.status
 
 
-def _words(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+def _name(pid: int) -> str:
+    """Return what `ps -o comm` shows."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
-def _pid_of(product, words: str) -> int:
-    for pid in product.pids():
-        if words in _words(pid):
-            return pid
-    return 0
+def _pid_of(product, name: str) -> int:
+    return next((pid for pid in product.pids() if _name(pid) == name), 0)
 
 
 def test_up_runs_everything_mends_it_and_stops_it(make_product):
@@ -62,7 +57,7 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
 
     # Nobody else on this machine reads what it keeps.
     kept = [product.data, *product.data.rglob("*")]
-    kept = [path for path in kept if path.exists() and not path.is_symlink()]  # heartbeats are links into memory
+    kept = [path for path in kept if path.exists()]
     assert [path for path in kept if path.lstat().st_mode & 0o077] == [product.data]
     assert product.data.stat().st_mode & 0o777 == 0o750
 
@@ -72,7 +67,7 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     assert f"The newsletter in {product.data} is running already (web: process " in again.stderr
 
     # What answers no more comes back. `up` has had an answer before it said that it runs.
-    stopped = [pid for pid in product.pids() if "newsletter web" in _words(pid)]
+    stopped = [pid for pid in product.pids() if _name(pid) == "web"]
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     wait_until(
@@ -83,8 +78,8 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     assert not set(stopped) & set(product.pids())
 
     # What dies comes back, too.
-    wait_until(lambda: _pid_of(product, "newsletter web"))
-    os.kill(_pid_of(product, "newsletter web"), signal.SIGKILL)
+    wait_until(lambda: _pid_of(product, "web"))
+    os.kill(_pid_of(product, "web"), signal.SIGKILL)
     wait_until(lambda: _said(product).count("web is started again.") == 2, what=lambda: _said(product))
     wait_until(lambda: _answers(product), what=lambda: _said(product))
 
@@ -109,6 +104,24 @@ def _answers(product) -> bool:
         return False
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("log", ["/dev/full", "a pipe that nobody reads"])
+def test_a_log_that_cannot_be_written_ends_nothing(make_product, log):
+    product = make_product()
+    to = "| true" if log != "/dev/full" else f">{log}"
+    command = f"{sys.executable} manage.py up --port {product.port} {to}"
+    product._execute("up", ["/bin/sh", "-c", command if log != "/dev/full" else f"exec {command}"])
+    wait_until(lambda: _answers(product) and _pid_of(product, "lane-1"), 60, what=lambda: _said(product))
+
+    killed = _pid_of(product, "lane-1")
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: _pid_of(product, "lane-1") not in {0, killed}, 60, what=lambda: _said(product))
+
+    assert _answers(product)
+    if log == "/dev/full":
+        assert product.stop() == {"up": 0}
+
+
 def test_the_document_shows_the_command_that_up_runs():
     command = server.command("127.0.0.1", 8000, processes=4)
 
@@ -119,7 +132,7 @@ def test_the_document_shows_the_command_that_up_runs():
 def test_only_processes_that_share_their_counters_are_many(settings, redis_url, processes):
     settings.REDIS_URL = redis_url
 
-    web, *_others = programs.children(programs.ALL, "127.0.0.1", 8000, print)
+    web, *_others = programs.children(programs.ALL, "127.0.0.1", 8000)
 
     assert web.work.keywords == {"processes": processes}
 
@@ -143,26 +156,6 @@ def test_an_address_that_cannot_be_had_is_said_so(make_product, address):
 
     assert done.returncode == 1
     assert "CommandError: Cannot listen on" in done.stderr
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize(("hands", "is_silent"), [(5, False), (61, True)])
-def test_a_worker_that_stands_still_is_found_here_though_another_machines_takes_all_tasks(
-    settings, tmp_path, monkeypatch, hands, is_silent
-):
-    settings.DATA_DIR, settings.REDIS_URL = tmp_path, "redis://another-machine-beats-there"
-    monkeypatch.setattr(heartbeats, "_beats_elsewhere", lambda part: part == Part.WORKER)
-    heartbeats.beat(Part.HANDS)
-    at = time.monotonic() - hands
-    os.utime(tmp_path / "heartbeats" / Part.HANDS, (at, at))
-    worker = Child("worker", [], beats=programs.worked, started_at=time.monotonic() - 300)
-    worker.process = NoProcess()
-
-    assert worker.is_silent() == is_silent
-
-
-class NoProcess:
-    """One of which nothing is asked."""
 
 
 @pytest.mark.parametrize("only", ["web,beat", "", "all"])
@@ -193,13 +186,7 @@ def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(
     assert said == "web: ok\nworker: ok\nclock: ok\n"
     assert f"Site     {product.url}/" in product.output("web")
     assert "Worker: running." in product.output("worker")
-    titles = {
-        name: _words(pid).strip("\0 ")
-        for pid in product.pids()
-        for name in words
-        if f"newsletter {name}" in _words(pid)
-    }
-    assert titles.keys() == words.keys(), "ps says which is which"
+    assert {*words, "lane-1"} <= {_name(pid) for pid in product.pids()}, "ps says which is which"
     kept = [path for path in product.data.rglob("*") if path.exists()]
     assert [path for path in kept if path.lstat().st_mode & 0o077] == [], "nobody else reads what any of them keeps"
     assert _get(f"{product.url}/readyz") == 200

@@ -165,8 +165,7 @@ class Product:
         self._start("worker", [sys.executable, "manage.py", "run_worker", "--hands", str(processes)])
 
     def start_beat(self) -> None:
-        options = ["--schedule", str(self.folder / "beat"), "--pidfile", ""]
-        self._start("beat", [sys.executable, "-m", "celery", "-A", "newsletter", "beat", *options])
+        self._start("beat", [sys.executable, "manage.py", "up", "--only", "clock"])
 
     def _start(self, name: str, command: list[str]) -> Process:
         if not self.forks or "LD_PRELOAD" in self.env:  # which is for programs that are executed

@@ -24,7 +24,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.rate import NAP_SECONDS, Pacer, is_throttling
 from newsletter.delivery.sending.couriers import Courier, Reports
-from newsletter.publication.heartbeats import Part, beat
+from newsletter.publication.heartbeats import Part, beat, show
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,7 @@ class Holding:
         time.sleep(min(seconds, NAP_SECONDS))  # short, so that a pause is noticed
 
     def _keep(self) -> None:
+        show()
         if time.monotonic() >= self.renew_at:
             self.renew_at = time.monotonic() + LEASE_SECONDS
             self._written(partial(claims.renew, self.batch))
@@ -162,6 +163,7 @@ class Holding:
 def with_retries[T](step: Callable[[], T]) -> T:
     """Run a database step that can run twice, again and again while the database is away or locked."""
     for seconds in DATABASE_RETRY_SECONDS:
+        show()
         try:
             _make_commits_durable()
             return step()
@@ -279,6 +281,7 @@ class Lane:
             for seq, outcome in self.courier.deliver(rows, self._hand_over, self.reports):
                 holding.answer(self._result(seq, outcome))
                 beat(Part.LANES)
+                show()
                 answered += 1
         except HandOverForbidden:
             end = LaneEnds("it stood still, and was given up")

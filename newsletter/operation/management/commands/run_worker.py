@@ -1,28 +1,35 @@
-"""A worker without Celery's command line, which brings a shell with completion: 11 MB."""
+"""A worker and its lanes, for whoever starts the parts of `up` by another supervisor."""
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from newsletter.operation import hands as worker
+from newsletter.operation import programs, worker
+from newsletter.operation.backup.restoring import unfinished
+from newsletter.operation.programs import Program
+from newsletter.operation.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    help = "Run a worker: a lane sends mailings, hands do what waits in the queue. SIGTERM stops it in order."
+    help = "Run a worker: lanes send mailings, threads do what waits in the queue. SIGTERM stops it in order."
     requires_system_checks = []  # they load every page and the admin; migrate and `up` have asked them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--hands", type=int, default=2, help="tasks done at a time, beside mailings (default: 2)")
+        words = f"tasks done at a time, beside mailings (default: {worker.HANDS})"
+        parser.add_argument("--hands", type=int, default=worker.HANDS, help=words)
+        parser.add_argument("--clock", action="store_true", help="start what runs by itself, too")
         parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR (default: INFO)")
 
-    def handle(self, *args: Any, hands: int, log_level: str, **options: Any) -> None:
-        from newsletter.operation.backup.restoring import unfinished  # noqa: PLC0415 - it is also read without models
-
+    def handle(self, *args: Any, hands: int, clock: bool, log_level: str, **options: Any) -> None:
         if reason := unfinished():
             raise CommandError(reason)
-        worker.run(hands, log_level, self._say)
+        programs.forget_heartbeats([Program.WORKER])
+        # In one group, so that whoever kills it kills all of it.
+        Supervisor(programs.workers(hands, log_level, has_clock=clock, leads=False), self._say).run()
 
     def _say(self, line: str) -> None:
-        self.stderr.write(line)
-        self.stderr.flush()
+        with suppress(OSError):  # nobody reads it, or its disk is full
+            self.stderr.write(line)
+            self.stderr.flush()

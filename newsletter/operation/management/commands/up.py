@@ -5,7 +5,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -15,15 +15,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
-from redis.exceptions import RedisError
 
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
 from newsletter.operation.backup import restoring
-from newsletter.operation.forks import Forked
 from newsletter.operation.programs import Note, Program, address
-from newsletter.operation.supervisor import Supervisor, Taken, free_port
-from newsletter.publication import heartbeats
+from newsletter.operation.supervisor import Child, Supervisor, Taken, free_port
+from newsletter.publication.limits import redis_errors
 from newsletter.publication.models import Publication
 
 ALARMED = "silence-is-reported"  # of all machines, one reports it
@@ -58,27 +56,48 @@ class Command(BaseCommand):
         has_web = Program.WEB in chosen
         if has_web and not settings.SITE_URL_IS_GIVEN:
             preparing.answer_at(address(host, port))
-        self.check()
-        _apart(partial(_prepare, self._say, has_web=has_web, demo=demo))
-        banner = _banner() if has_web else f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
+        _apart(partial(self._prepare, has_web=has_web, demo=demo))
+        names = f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
         connections.close_all()
         programs.forget_heartbeats(chosen)
-        if chosen == programs.ALL and not settings.REDIS_URL:
-            heartbeats.keep_in_memory()
-        programs.load(chosen)
         Supervisor(
-            children=programs.children(chosen, host, port, self._say),
-            env=os.environ,
-            folder=settings.BASE_DIR,
-            say=self._say,
-            on_ready=lambda: self._say(banner),
+            programs.children(chosen, host, port),
+            self._say,
+            on_ready=partial(_apart, lambda: self._say(_banner() if has_web else names)),
             on_look=Alarm().look,
         ).run()
         self._say("Stopped.")
+        _drop_unwritable()
+
+    def _prepare(self, *, has_web: bool, demo: bool) -> None:
+        """Say what is done meanwhile: a first start takes seconds."""
+        self.check()
+        if has_web:
+            self._say("Collecting style sheets and scripts.")
+            preparing.collect_static_files()  # first: where STATIC_ROOT is empty, the database must not have changed
+        self._say("Bringing the database up to date.")
+        preparing.bring_up_to_date()
+        if has_web:
+            settings.SITE_URL_FILE.write_text(settings.SITE_URL + "\n")
+        if demo:
+            self._say("Loading the sample publication.")
+            call_command("demo")
 
     def _say(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        with suppress(OSError):  # nobody reads it any more, or its disk is full: the newsletter goes on
+            self.stdout.write(line)
+            self.stdout.flush()
+
+
+def _drop_unwritable() -> None:
+    """Have Python end without an error though what was said cannot be written.
+
+    Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Alarm:
@@ -103,14 +122,14 @@ def _is_first() -> bool:
     """Return whether no other `up` has reported the silence: with one database and Redis there may be many."""
     try:
         return cache.add(ALARMED, True, 2 * liveness.ALARM_SECONDS)
-    except RedisError:
+    except redis_errors():
         return True
 
 
 def _end_alarm() -> None:
     try:
         cache.delete(ALARMED)
-    except RedisError:
+    except redis_errors():
         return  # it ends by itself
 
 
@@ -149,7 +168,8 @@ def _apart(work: Callable[[], None]) -> None:
     """Do `work` in a copy of this process, which takes along what it has loaded: `up` stays small, and so do the
     programs, which are copies of it. Raise CommandError or SystemExit if it fails."""
     connections.close_all()
-    status = Forked(partial(_told, work), "newsletter is made ready").wait()
+    child = Child("prepare", partial(_told, work))
+    status = child.run()
     if status < 0:
         raise CommandError(f"Making the database ready was ended by signal {-status}.")
     if status:
@@ -168,20 +188,6 @@ def _told(work: Callable[[], None]) -> None:
         raise SystemExit(f"{error}") from None
     finally:
         connections.close_all()
-
-
-def _prepare(say: Callable[[str], None], *, has_web: bool, demo: bool) -> None:
-    """Say what is done meanwhile: a first start takes seconds."""
-    if has_web:
-        say("Collecting style sheets and scripts.")
-        preparing.collect_static_files()  # first: where STATIC_ROOT is empty, the database must not have changed
-    say("Bringing the database up to date.")
-    preparing.bring_up_to_date()
-    if has_web:
-        settings.SITE_URL_FILE.write_text(settings.SITE_URL + "\n")
-    if demo:
-        say("Loading the sample publication.")
-        call_command("demo")
 
 
 def _banner() -> str:
