@@ -11,10 +11,20 @@ from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 
 from newsletter.mail import mailers, signatures
-from newsletter.mail.authentication import Ask, DnsAway, addresses, dkim, dmarc, reverse_name, spf, takes_mail
-from newsletter.mail.authentication.dkim import PublicKey
-from newsletter.mail.authentication.dmarc import Dmarc
-from newsletter.mail.authentication.spf import Spf
+from newsletter.mail.authentication import (
+    Ask,
+    Dmarc,
+    DnsAway,
+    PublicKey,
+    Spf,
+    addresses,
+    is_aligned,
+    read_dkim,
+    read_dmarc,
+    read_spf,
+    reverse_name,
+    takes_mail,
+)
 from newsletter.operation.findings import INFO, Finding
 from newsletter.operation.senders.providers import PROVIDERS, Provider, of_host
 from newsletter.publication.models import Publication
@@ -99,7 +109,7 @@ def gather(ask: Ask) -> Facts:
     domain = domain_of(publication.sender_email)
     way, keys = way_of_issues(), signatures.keys()
     keys = keys if way.takes_our_signatures else ()
-    policy = _known(partial(dmarc.read, ask, domain))
+    policy = _known(partial(read_dmarc, ask, domain))
     return Facts(
         domain=domain,
         address=publication.sender_email,
@@ -108,10 +118,10 @@ def gather(ask: Ask) -> Facts:
         keys=keys,
         reads_returns=bool(settings.MAILBOX_URL and publication.bounces_to),
         hears_provider=bool(settings.WEBHOOK_SECRET),
-        spf=_known(partial(spf.read, ask, domain)),
+        spf=_known(partial(read_spf, ask, domain)),
         dkim=_keys(ask, domain, way, keys, policy),
         dmarc=policy,
-        mx=_known(lambda: ask(domain, "MX").records),
+        mx=_known(lambda: ask(domain, "MX")),
         takes_mail=_known(partial(takes_mail, ask, domain)),
         bounces=_bounces(ask, policy, _return_domain(ask, domain, way, publication.bounces_to)),
         server=_known(partial(_server, ask, way, domain)),
@@ -144,12 +154,12 @@ def _keys(
 ) -> tuple[PublicKey | DnsAway, ...]:
     """Look for our keys; without any, for those under the names that the mail service gives to everybody."""
     if ours or way.provider is None:
-        return tuple(_known(partial(dkim.read, ask, key.selector, domain)) for key in ours)
+        return tuple(_known(partial(read_dkim, ask, key.selector, domain)) for key in ours)
     places = [domain]
     if not isinstance(policy, DnsAway) and not policy.is_strict("adkim") and policy.organisation != domain:
         places.append(policy.organisation)
     names = [(selector, place) for place in places for selector in way.provider.selectors]
-    return tuple(_known(partial(dkim.read, ask, selector, place)) for selector, place in names)
+    return tuple(_known(partial(read_dkim, ask, selector, place)) for selector, place in names)
 
 
 def _return_domain(ask: Ask, domain: str, way: Way, bounces_to: str) -> str:
@@ -161,7 +171,7 @@ def _return_domain(ask: Ask, domain: str, way: Way, bounces_to: str) -> str:
     name = way.provider.return_path.format(domain=domain)
     records: tuple[str, ...] | DnsAway = ()
     if name:
-        records = _known(lambda: ask(name, "MX").records or ask(name, "TXT").records)
+        records = _known(lambda: ask(name, "MX") or ask(name, "TXT"))
     return name if records else ""  # where nobody answers, too: it is asked again, and not known
 
 
@@ -170,7 +180,7 @@ def _bounces(ask: Ask, policy: Dmarc | DnsAway, domain: str) -> Bounces:
         return Bounces()
     return Bounces(
         domain,
-        _known(partial(spf.read, ask, domain)),
+        _known(partial(read_spf, ask, domain)),
         _known(partial(takes_mail, ask, domain)),
         _known(partial(_is_aligned, ask, policy, domain)),
     )
@@ -179,14 +189,14 @@ def _bounces(ask: Ask, policy: Dmarc | DnsAway, domain: str) -> Bounces:
 def _is_aligned(ask: Ask, policy: Dmarc | DnsAway, domain: str) -> bool | DnsAway | None:
     if isinstance(policy, DnsAway):
         return policy
-    return dmarc.is_aligned(ask, policy, domain, tag="aspf") if policy.record else None
+    return is_aligned(ask, policy, domain, tag="aspf") if policy.record else None
 
 
 def _server(ask: Ask, way: Way, domain: str) -> Server | None:
     """Ask for the names of a server within the sender's domain; others look after their own."""
     if not way.is_own_server or way.is_in_house or not (way.host == domain or way.host.endswith(f".{domain}")):
         return None
-    names = {one: list(ask(reverse_name(one), "PTR").records) for one in addresses(ask, way.host)}
+    names = {one: list(ask(reverse_name(one), "PTR")) for one in addresses(ask, way.host)}
     confirmed = {one: [name for name in back if one in addresses(ask, name)] for one, back in names.items()}
     return Server(way.host, names, confirmed)
 

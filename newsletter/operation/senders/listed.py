@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from newsletter.mail.authentication import DnsAway
-from newsletter.mail.authentication.spf import LOOKUPS_MAX, VOID_MAX, Spf
+from newsletter.mail.authentication import LOOKUPS_MAX, DnsAway, Spf
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.senders.facts import Facts, Way, away
 
@@ -58,13 +57,6 @@ def _of_record(name: str, found: Spf) -> Iterator[Finding]:
         message = _("The SPF record of %(name)s needs %(count)d lookups; after %(max)d receivers give up.")
         counts = {"name": name, "count": found.lookups, "max": LOOKUPS_MAX}
         yield Finding(WARNING, "spf.long", message % counts, _("Take out what you do not send with any more."))
-    if len(found.void) > VOID_MAX:
-        message = _(
-            "The SPF record of %(name)s names %(count)d hosts that do not exist; after %(max)d receivers give up."
-        )
-        counts = {"name": name, "count": len(found.void), "max": VOID_MAX}
-        hint = _("Take out: %s.") % ", ".join(dict.fromkeys(found.void))
-        yield Finding(WARNING, "spf.void", message % counts, hint)
     if found.unknown:
         yield away(DnsAway(f"SPF {found.unknown[0]}"))
 

@@ -16,8 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from newsletter.mail.authentication import DnsAway
-from newsletter.mail.authentication.spf import LOOKUPS_MAX, Spf
+from newsletter.mail.authentication import LOOKUPS_MAX, DnsAway, Spf
 from newsletter.operation.findings import ERROR, WARNING, Finding
 from newsletter.operation.senders import policy, server, signed
 from newsletter.operation.senders.address import MADE_UP_DOMAINS, MAILBOXES
@@ -117,13 +116,13 @@ def _dkim(facts: Facts) -> Verdict:
 
 
 def _dmarc(facts: Facts) -> Verdict:
-    return _from_findings(one for one in policy.of_sender(facts) if one.id != "dmarc.reports_refused")
+    return _from_findings(policy.of_sender(facts))
 
 
 def _alignment(facts: Facts) -> Verdict:
     if isinstance(facts.dmarc, DnsAway):
         return Verdict(State.UNKNOWN, _("The DNS did not answer (%s).") % facts.dmarc)
-    if facts.dmarc.record is None:
+    if not facts.dmarc.record:
         return Verdict(State.MISSING, _("Without a DMARC record nothing is compared."))
     if _dkim(facts).state is State.HOLDS:
         return Verdict(State.HOLDS, _("DKIM signs for the sender's domain."))

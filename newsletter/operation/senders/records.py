@@ -8,10 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from newsletter.mail import signatures
-from newsletter.mail.authentication import DnsAway, Resolver
-from newsletter.mail.authentication.dkim import PublicKey
-from newsletter.mail.authentication.dmarc import Dmarc
-from newsletter.mail.authentication.spf import Spf
+from newsletter.mail.authentication import Dmarc, DnsAway, PublicKey, Resolver, Spf
 from newsletter.operation.findings import ERROR, WARNING, Finding
 from newsletter.operation.senders import listed, policy, returns, server, signed
 from newsletter.operation.senders.address import MADE_UP_DOMAINS, sender_domain
@@ -88,10 +85,10 @@ def _dkim(facts: Facts) -> Iterator[Record]:
 
 def _dmarc(facts: Facts) -> Record:
     found, findings = facts.dmarc, tuple(policy.of_sender(facts))
-    if not isinstance(found, Dmarc) or found.record is None:
+    if not isinstance(found, Dmarc) or not found.record:
         own = found.own if isinstance(found, Dmarc) else ()
         return Record("DMARC", f"_dmarc.{facts.domain}", own, findings)
-    return Record("DMARC", f"_dmarc.{found.record.domain}", (found.record.text,), findings)
+    return Record("DMARC", f"_dmarc.{found.at}", (found.record,), findings)
 
 
 def _mx(facts: Facts) -> tuple[str, ...]:

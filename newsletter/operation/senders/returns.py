@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from newsletter.mail.authentication import DnsAway
-from newsletter.mail.authentication.dmarc import Dmarc
+from newsletter.mail.authentication import Dmarc, DnsAway
 from newsletter.operation.findings import INFO, WARNING, Finding
 from newsletter.operation.senders import listed
 from newsletter.operation.senders.facts import Facts, away

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 
 from newsletter.mail import signatures
-from newsletter.mail.authentication import DnsAway
-from newsletter.mail.authentication.dkim import RSA_BITS_GOOD, PublicKey, tags
+from newsletter.mail.authentication import RSA_BITS_GOOD, DnsAway, PublicKey, tags
 from newsletter.mail.signatures import RSA_BITS_MIN
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.senders.facts import Facts, away

@@ -138,7 +138,6 @@ def test_the_term_for_a_service_that_needs_one_is_its_own(settings, name_server)
         (["v=spf1 all"], "spf.open"),
         (["v=spf1 include:gone.example -all"], "spf.broken"),
         (["v=spf1 ipv4:192.0.2.1 -all"], "spf.wrong"),
-        (["v=spf1 a:a.example a:b.example a:c.example -all"], "spf.void"),
         (["v=spf1 " + "a:mail.gipi.tw " * 11 + "-all"], "spf.long"),
     ],
 )
@@ -195,12 +194,9 @@ def test_nobody_is_asked_about_a_domain_that_was_made_up(name_server):
     [
         (["v=DMARC1; p=none; rua=mailto:d@gipi.tw"], "dmarc.none", "info"),
         (["v=DMARC1; p=reject"], "dmarc.no_reports", "info"),
-        (["v=DMARC1; p=reject; t=y"], "dmarc.test", "info"),
-        (["v=DMARC1; p=reject; pct=50; rf=afrf"], "dmarc.old_tags", "info"),
         (["v=DMARC1; p=block"], "dmarc.broken", "error"),
         (["v=DMARC1; p=none", "v=DMARC1; p=none"], "dmarc.several", "error"),
         (["v=DMARC1; p=none", "v=DMARC1; p=reject"], "dmarc.several", "error"),
-        (["v=DMARC1; p=none; rua=mailto:x@reader.example"], "dmarc.reports_refused", "warning"),
     ],
 )
 def test_a_policy_is_read_as_receivers_read_it(name_server, texts, name, level):
@@ -209,21 +205,13 @@ def test_a_policy_is_read_as_receivers_read_it(name_server, texts, name, level):
     assert found()[name].level == level
 
 
-def test_old_tags_are_named(name_server):
-    name_server.records["_dmarc.gipi.tw", "TXT"] = ['"v=DMARC1; p=reject; ri=86400; pct=50"']
-
-    assert found()["dmarc.old_tags"].message == (
-        "The DMARC record has tags that receivers no longer read since RFC 9989: pct, ri."
-    )
-
-
 def test_a_sender_below_the_domain_is_told_which_policy_counts(name_server):
     make_publication(sender_email="hello@news.gipi.tw")
     name_server.records |= {("news.gipi.tw", "MX"): ["10 mail.gipi.tw."]}
-    name_server.records["_dmarc.gipi.tw", "TXT"] = ['"v=DMARC1; p=none; sp=quarantine; np=reject"']
+    name_server.records["_dmarc.gipi.tw", "TXT"] = ['"v=DMARC1; p=none; sp=quarantine"']
 
     assert found()["dmarc.inherited"].message == (
-        "news.gipi.tw has no DMARC record of its own: that of gipi.tw counts, by sp=quarantine."
+        "news.gipi.tw has no DMARC record of its own: that of gipi.tw counts, and asks for quarantine."
     )
 
 
