@@ -118,7 +118,7 @@ PHRASES = (
         _any(
             r"(?:sending|relay) (?:quota|limit)|too many (?:\w{1,12} )?(?:sessions|connections)",
             r"(?:too many|excessive) (?:bad|invalid|unknown|illegal|unavailable|non-?existent|incorrect) \w",
-            r"block ?list|black ?list|deny ?list|dnsbl|\brbl\b|spamhaus|spamcop|\bbanned\b",
+            r"(?:block|black|deny|white|allow) ?list|白名[單单]|dnsbl|\brbl\b|spamhaus|spamcop|\bbanned\b",
             r"dmarc|\bspf\b|dkim|unauthenticated|reverse dns|\brdns\b|\bptr\b|\bhelo\b|\behlo\b",
         ),
     ),

@@ -1,7 +1,6 @@
-"""Which requests machines make: what says so by itself. What shows only beside others is counting.py's. Pure."""
+"""Visits of links: led on, counted by day, machines apart from people; and nothing of them the next day."""
 
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,7 +16,7 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 
 from newsletter.delivery.links.rewriting import LONGEST
-from newsletter.delivery.models import DayCount, DaySalt, Delivery, Link, Mailing, Visit
+from newsletter.delivery.models import DayCount, DaySalt, Link, Mailing, Visit
 from newsletter.delivery.models.links import HASH_LENGTH
 from newsletter.mail import tokens
 from newsletter.publication import limits
@@ -71,8 +70,6 @@ STORE = """INSERT INTO delivery_visit (link_id, day, who, network, at, is_machin
     VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (link_id, day, who) DO NOTHING"""
 
 # --- What only shows beside others ---
-NEAR = timedelta(seconds=10)  # of the first copy that a receiver got: scanners look before their readers
-FIRST_COPIES = 4_000  # among which each receiver's first is looked for
 AT_ONCE = timedelta(seconds=60)  # all links of a letter, from one network
 AT_LEAST = 3  # links that a letter must have for that
 
@@ -202,35 +199,11 @@ def tell_machines(mailing: Mailing, day: date) -> None:
         return
     visits.filter(at__lt=mailing.planned_at).delete()
     people = visits.filter(is_machine=False)
-    moments = _first_hand_overs(mailing) if people.exists() else []
-    near = [pk for pk, at in people.values_list("pk", "at") if _is_near(at, moments)]
-    at_once = (
-        people.order_by()
-        .values("network")
-        .annotate(links=Count("link", distinct=True), first=Min("at"), last=Max("at"))
-    )
+    spans = {"links": Count("link", distinct=True), "first": Min("at"), "last": Max("at")}
+    at_once = people.order_by().values("network").annotate(**spans)
     all_links = max(AT_LEAST, mailing.links.count())
     networks = [one["network"] for one in at_once.filter(links__gte=all_links) if one["last"] - one["first"] <= AT_ONCE]
     people.filter(network__in=networks).update(is_machine=True)
-    for some in range(0, len(near), 500):
-        Visit.objects.filter(pk__in=near[some : some + 500]).update(is_machine=True)
-
-
-def _first_hand_overs(mailing: Mailing) -> list[datetime]:
-    """Return when each receiving domain got its first copy, as far as the first copies tell."""
-    first = Delivery.objects.filter(mailing=mailing, seq__lt=FIRST_COPIES, sent_at__isnull=False)
-    moments = dict[str, datetime]()
-    for email, at in first.values_list("subscriber__email", "sent_at").iterator():
-        if at is not None:
-            domain = (email or "").rpartition("@")[2].lower()
-            moments[domain] = min(moments.get(domain, at), at)
-    return sorted(moments.values())
-
-
-def _is_near(at: datetime, moments: Sequence[datetime]) -> bool:
-    """Return whether a visit comes within NEAR of one of these moments, which are when the answers were written."""
-    place = bisect_right(moments, at)
-    return any(abs(at - moment) <= NEAR for moment in moments[max(0, place - 1) : place + 1])
 
 
 def _close(mailing: Mailing, day: date) -> None:

@@ -1,6 +1,5 @@
 """What arrives by mail ends in the right states, once, whatever dies, and forged mails change nothing."""
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -116,28 +115,6 @@ UNPROVEN = {
         f"<a@example.org>: host mx said: {GONE}", sender="MAILER-DAEMON@mx.example.org", subject="Undelivered Mail"
     ),
     "a complaint": complaint(returned()),
-    "a notice of Amazon's": plain(
-        json.dumps(
-            {
-                "notificationType": "Bounce",
-                "bounce": {
-                    "bounceType": "Permanent",
-                    "bounceSubType": "General",
-                    "bouncedRecipients": [{"emailAddress": "a@example.org", "status": "5.1.1"}],
-                    "timestamp": "2026-11-03T00:00:09.000Z",
-                    "feedbackId": "x",
-                },
-                "mail": {
-                    "timestamp": "2026-11-03T00:00:00.000Z",
-                    "messageId": "m",
-                    "source": "news@news.example.org",
-                    "destination": ["a@example.org"],
-                },
-            }
-        ),
-        sender="AWS Notifications <no-reply@sns.amazonaws.com>",
-        subject="AWS Notification Message",
-    ),
 }
 
 
@@ -568,7 +545,6 @@ def test_a_mail_to_the_address_for_leaving_ends_the_subscription(mailing, body):
     [
         (plain("I am away.", extra="Auto-Submitted: auto-replied\n"), What.AUTO_REPLY),
         (plain("我休假到週一。", subject="自動回覆: 第七期"), What.AUTO_REPLY),
-        (plain("Please confirm that you are a human.", subject="Message held"), What.CHALLENGE),
     ],
 )
 def test_what_is_no_bounce_changes_nothing_and_is_kept(mailing, body, what):

@@ -136,7 +136,7 @@ def test_what_a_machine_answers_bars_nobody(mailing, subject, text, extra):
     arrival = receive(plain(text, subject=subject, extra=extra))
 
     assert nobody_is_barred()
-    assert arrival.what in {What.AUTO_REPLY, What.CHALLENGE}
+    assert arrival.what == What.AUTO_REPLY
 
 
 def test_a_list_that_quotes_a_bounce_bars_nobody(mailing):

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from newsletter.delivery.links import counting
-from newsletter.delivery.links.counting import followed, settle
-from newsletter.delivery.models import DayCount, DaySalt, Delivery, Link, Visit
+from newsletter.delivery.links.counting import asks_not_to_be_tracked, followed, is_machine, settle
+from newsletter.delivery.models import DayCount, DaySalt, Link, Visit
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication
 
@@ -78,17 +78,6 @@ def test_scanners_are_machines(mailing, links, follow, later):
     follow(links[0])
 
     assert (followed(mailing)[0].people, followed(mailing)[0].machines) == (1, 1)
-
-
-def test_who_comes_within_seconds_of_the_first_copy_of_a_receiver_is_a_machine(mailing, links, follow, time_machine):
-    mailing.deliveries.update(state=Delivery.State.SENT, sent_at=NOW + timedelta(minutes=5))
-    for seconds in (60, 302, 309, 311):
-        time_machine.move_to(NOW + timedelta(seconds=seconds), tick=False)
-        follow(links[0])
-
-    settle(LATER)
-
-    assert (followed(mailing)[0].people, followed(mailing)[0].machines) == (2, 2)
 
 
 def test_who_follows_all_links_at_once_is_a_machine(mailing, links, follow, later, time_machine):
@@ -170,3 +159,50 @@ def test_the_page_asks_the_same_few_queries_for_any_number_of_links(
 
     with django_assert_max_num_queries(4):
         followed(mailing)
+
+
+# --- Machines ---
+
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "
+    "Mobile/15E148 Safari/604.1"
+)
+CUBOT = "Mozilla/5.0 (Linux; Android 11; CUBOT NOTE 20) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36"
+LINE = f"{IPHONE} Safari Line/14.5.0"
+
+
+@pytest.mark.parametrize(
+    "program", [IPHONE, CUBOT, LINE, "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"]
+)
+def test_a_browser_is_a_person(program):
+    assert not is_machine({"User-Agent": program})
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "",
+        "curl/8.5.0",
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        "Mozilla/4.0 (compatible; ms-office; MSOffice 16)",
+        "Mozilla/5.0 (Windows NT 10.0) BarracudaCentral",
+        "Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/120.0 Safari/537.36",
+        "facebookexternalhit/1.1",
+        "WhatsApp/2.23.20.0",
+        "Mozilla/5.0 (Windows NT 6.1) SkypeUriPreview Preview/0.5",
+    ],
+)
+def test_a_scanner_is_a_machine(program):
+    assert is_machine({"User-Agent": program})
+
+
+@pytest.mark.parametrize("name", ["Sec-Purpose", "Purpose", "X-Moz"])
+def test_a_browser_that_looks_ahead_is_no_reader(name):
+    assert is_machine({"User-Agent": IPHONE, name: "prefetch;prerender"})
+
+
+def test_who_asks_not_to_be_tracked_is_heard():
+    assert asks_not_to_be_tracked({"Sec-GPC": "1"})
+    assert asks_not_to_be_tracked({"DNT": "1"})
+    assert not asks_not_to_be_tracked({"DNT": "0"})
+    assert not asks_not_to_be_tracked({})

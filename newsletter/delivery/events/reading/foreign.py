@@ -1,4 +1,4 @@
-"""Mails that a machine answers with: away from work, a ticket, a challenge. Nobody reads them (RFC 3834, RFC 5436)."""
+"""Bounces that follow no standard, and what machines answer with: away from work, a ticket (RFC 3834, RFC 5436)."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -9,29 +9,10 @@ from newsletter.delivery.events.reading.message import address, field, returned
 from newsletter.mail.replies import NO_SUCH_ADDRESS
 
 AWAY = re.compile(
-    r"^\W{0,9}(?:auto(?:matic|mated|matische)?[- ]?(?:reply|response|answer|antwort|respon)|autoreply|auto:|"
-    r"(?:(?:[^:]{1,60} )?is )?out[- ]of[- ](?:the[- ])?office|"
-    r"ooo\b|vacation|away from|i am away|on (?:holiday|leave|vacation)|abwesen|absence|"
-    r"yahoo! auto|autosvar|automati(?:sch antwoord|ck[áaý] odpov)|automatyczna odpowied|автоответ|urlaub|"
-    r"자동 ?(?:응답|회신)|부재중|r[ée]ponse automatique|r(?:espu|ispo|espo)sta autom[áa]tica|fuori (?:ufficio|sede)|"
+    r"^\W{0,9}(?:auto(?:matic|mated|matische)?[- ]?(?:reply|response|answer|antwort)|auto:|"
+    r"(?:(?:[^:]{1,60} )?is )?out[- ]of[- ](?:the[- ])?office|ooo\b|vacation|away from|i am away|"
+    r"on (?:holiday|leave|vacation)|absence|abwesen|urlaub|r[ée]ponse automatique|yahoo! auto|"
     r"自動(?:回覆|回复|返信|応答)|自动(?:回复|答复)|不在(?:通知|連絡|のお知らせ)?|休假)",
-    re.IGNORECASE,
-)
-GATEKEEPER = r"(?<![@.\w])(?:boxbe|spam ?arrest|bitbounce)"  # services that let nobody in who has not answered
-CHALLENGE = re.compile(
-    r"confirm (?:that )?you(?:'re| are)? (?:a )?(?:human|person|not)|challenge[- ]response|"
-    r"verify (?:that )?you (?:are|sent)|(?:not yet|not) (?:on|in) my (?:allowed|approved|white)|"
-    rf"{GATEKEEPER}|please confirm your (?:message|e-?mail)|"
-    r"(?:sender|e-?mail) (?:address )?verification|"
-    r"only (?:allow|accept)s? .{0,40}senders|allow .{0,40}only from senders|"
-    r"to (?:deliver|release) your (?:message|e-?mail).{0,60}(?:click|reply)",
-    re.IGNORECASE,
-)
-BY_GATEKEEPER = re.compile(GATEKEEPER, re.IGNORECASE)
-FOR_KNOWN_SENDERS = re.compile(
-    r"white[- ]?list|allow(?:ed)?[- ]?(?:senders?[- ]?)?list|(?:approved|allowed|known|trusted) senders?|"
-    r"only accepts? (?:e-?mails?|mails?|messages?) from|accepts? (?:e-?mails?|mails?|messages?) only from|"
-    r"白名單|白名单",
     re.IGNORECASE,
 )
 ANSWERING = {"auto_reply", "auto-reply", "autoreply"}
@@ -40,7 +21,11 @@ READ_RECEIPT = "disposition-notification"  # RFC 8098: that it was shown, or del
 
 
 def is_auto_reply(message: Message) -> bool:
-    """Return whether a machine wrote this as an answer."""
+    """Return whether a machine wrote this as an answer: no person's mail has an empty return path."""
+    return is_bare(message) or _calls_itself_automatic(message)
+
+
+def _calls_itself_automatic(message: Message) -> bool:
     submitted = field(message, "Auto-Submitted").partition(";")[0].strip().lower()
     if submitted.startswith("auto-"):
         return True
@@ -54,23 +39,6 @@ def is_auto_reply(message: Message) -> bool:
 def is_by_list(message: Message) -> bool:
     """Return whether a mailing list wrote this, about its own matters or to all."""
     return bool(field(message, "X-List-Administrivia")) or field(message, "Precedence").lower() in BY_A_LIST
-
-
-def is_challenge(message: Message, text: str) -> bool:
-    """Return whether a filter asks us to prove that a person wrote to its owner."""
-    if field(message, "X-Spamarrest-probe") or field(message, "X-Challenge"):
-        return True
-    return bool(CHALLENGE.search(field(message, "Subject")) or CHALLENGE.search(text[:3000]))
-
-
-def is_for_known_senders(words: str) -> bool:
-    """Return whether a mailbox is said to take mail only from known senders, or those that prove themselves."""
-    return bool(FOR_KNOWN_SENDERS.search(words[:3000]) or CHALLENGE.search(words[:3000]))
-
-
-def is_by_gatekeeper(text: str) -> bool:
-    """Return whether a service for challenges wrote this: some write it as a report of a failure, with 4.7.0."""
-    return bool(BY_GATEKEEPER.search(text[:3000]))
 
 
 WORDS = 450  # characters around a recipient that are read
@@ -88,12 +56,9 @@ CERTAIN = re.compile(r"daemon|^(?:bounces?|no-?reply)\b", re.IGNORECASE)  # of t
 TITLE = re.compile(
     r"undeliver|un(?:able|successful) (?:to )?deliver|return(?:ed|ing) (?:mail|message|to sender)|failure notice|"
     r"deliver(?:y|ing)?.{0,20}(?:fail|error|problem|status|report|notification)|(?:mail|delivery).{0,20}fail|"
-    r"not (?:be )?deliver|non[- ]?deliver|could not send|mail error|message status|dsn:|bounced? (?:mail|message)|"
-    r"nondeliverable|user unknown|mail system error|unzustellbar|nicht zugestellt|non remis|échec"
-    r"|no se p(?:udo|uede) entregar|não (?:foi )?entregue|onbestelbaar|problem z dostarczeniem|не ?доставлен"
-    r"|kunde inte levereras|ikke leveres|반송|전송 ?실패"
-    r"|mail transaction failed|m(?:ail)?(?:daemon|server) notification|"
-    r"mancata consegna|mail administrator|ndn:|"
+    r"not (?:be )?deliver|non[- ]?deliver|could not send|mail error|message status|dsn:|ndn:|user unknown|"
+    r"bounced? (?:mail|message)|mail system error|mail transaction failed|m(?:ail)?(?:daemon|server) notification|"
+    r"mail administrator|unzustellbar|non remis|mancata consegna|"
     r"退信|无法投递|無法(?:傳遞|投遞)|投递失败|送信エラー|配信(?:エラー|不能|失敗)|メールエラー",
     re.IGNORECASE,
 )
@@ -105,8 +70,7 @@ ENVELOPE = re.compile(r"^\s{0,9}RCPT TO:", re.MULTILINE)
 # In the languages of mail programs; "[Fwd: …]" is Thunderbird's old form, "[club] Re: …" a list's.
 ANSWER = re.compile(
     r"\s{0,9}(?:\[[^\[\]]{1,40}\]\s{0,9})?\[?"
-    r"(?:re|fwd?|aw|wg|tr|rv|enc|res|antw|doorst|rif|vs|vl|sv|vb|odp|pd|ynt|ilt|hal|továbbítás|trs|переслан\w{0,3}"
-    r"|回[覆复信]|轉寄|转发|答[复覆]|返信|転送|답장|전달)(?:\[\d{1,3}\])?\s{0,3}[:：]",
+    r"(?:re|fwd?|aw|wg|tr|rv|enc|sv|vs|回[覆复信]|轉寄|转发|答[复覆]|返信|転送)(?:\[\d{1,3}\])?\s{0,3}[:：]",
     re.IGNORECASE,
 )
 TAGGED = re.compile(r"\s{0,9}\[[^\[\]]{1,60}\]\s")  # "[club/site] …", as sites and lists call their mails
@@ -150,7 +114,7 @@ def is_by_machine(message: Message) -> bool:
     """Return whether a mail with a report is one: a person who forwards one may send its parts along."""
     if message.get_content_type() in REPORTS or field(message, "X-Failed-Recipients"):
         return True
-    return _is_titled(message) or is_by_daemon(message) or _is_bare(message)
+    return _is_titled(message) or is_by_daemon(message) or is_bare(message)
 
 
 def is_answer(message: Message) -> bool:
@@ -163,7 +127,7 @@ def _is_titled(message: Message) -> bool:
     subject = field(message, "Subject")
     if not TITLE.search(subject) or is_answer(message) or is_by_its_sender(message):
         return False
-    return not TAGGED.match(subject) or is_by_daemon(message) or _is_bare(message)
+    return not TAGGED.match(subject) or is_by_daemon(message) or is_bare(message)
 
 
 def is_by_its_sender(message: Message) -> bool:
@@ -172,7 +136,7 @@ def is_by_its_sender(message: Message) -> bool:
     return "@" in sender and sender == address(message, "Return-Path").lower() and not CERTAIN.search(sender)
 
 
-def _is_bare(message: Message) -> bool:
+def is_bare(message: Message) -> bool:
     return bool({field(message, name) for name in ("Return-Path", "X-Envelope-From")} & {"<>", "< >"})
 
 
@@ -188,14 +152,14 @@ def looks_returned(message: Message, text: str, scanned: Callable[[], list[str]]
         return is_by_daemon(message) and "reject" in subject.lower()
     if is_report or field(message, "X-Failed-Recipients"):
         return True
-    is_titled, is_bare = _is_titled(message), _is_bare(message)
-    if is_auto_reply(message) and not is_titled and not is_by_daemon(message):
+    is_titled, has_no_sender = _is_titled(message), is_bare(message)
+    if _calls_itself_automatic(message) and not is_titled and not is_by_daemon(message):
         return False  # away, with the letter and a code in its words
     if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops speak of deliveries, too
-        return (is_titled or is_bare) and returned(message) is not None
+        return (is_titled or has_no_sender) and returned(message) is not None
     signs = [
         is_by_daemon(message),
-        is_bare,
+        has_no_sender,
         is_titled,
         not is_answer(message) and _tells_of_failure(message, text, scanned),
     ]

@@ -13,7 +13,7 @@ from hashlib import sha256
 from flufl.bounce import scan_message
 
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
-from newsletter.delivery.events.reading import foreign, message, personal, reports, requests, verdicts
+from newsletter.delivery.events.reading import foreign, message, personal, reports, verdicts
 from newsletter.delivery.models.events import Arrival, Event
 
 RECIPIENTS_MAX = 100  # of one report: a mail of ours has one
@@ -46,7 +46,7 @@ class Opened:
     @cached_property
     def prose(self) -> str:
         """Return what may be words of a server: the fields of a report that can be read are none."""
-        return self.text or reports.words_between(self.mail) or ("" if reports.recipients(self.mail) else self.raw_body)
+        return self.text or ("" if reports.recipients(self.mail) else self.raw_body)
 
     @cached_property
     def names(self) -> Names:
@@ -80,14 +80,7 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
         key=_key(mail, body),
         inner=reports.complained_of(mail),
     )
-    return (
-        requests.read_notice(mail, opened.text, opened.at)
-        or _complaint(opened)
-        or _gatekeeper(opened)
-        or _report(opened)
-        or _foreign(opened)
-        or _answer(opened, body)
-    )
+    return _complaint(opened) or _report(opened) or _foreign(opened) or _answer(opened, body)
 
 
 def _key(mail: Message, body: bytes) -> str:
@@ -103,11 +96,7 @@ def _key(mail: Message, body: bytes) -> str:
 
 
 def _complaint(opened: Opened) -> Reading | None:
-    report = (
-        reports.report(opened.mail)
-        or reports.report_in(opened.mail, opened.raw_body)
-        or reports.junk_report(opened.mail)
-    )
+    report = reports.report(opened.mail) or reports.junk_report(opened.mail)
     if report is None:
         return None
     if not report.is_complaint:
@@ -128,21 +117,11 @@ def _complaint(opened: Opened) -> Reading | None:
     return Reading(What.COMPLAINT, tuple(facts), names)
 
 
-def _gatekeeper(opened: Opened) -> Reading | None:
-    """Return what a service is that lets nobody in who has not answered, though it may write a report of a failure."""
-    about = reports.recipients(opened.mail)
-    if foreign.is_by_gatekeeper(opened.text) and not any(one.status.startswith("5") for one in about):
-        return _challenge(opened)
-    return None
-
-
 # --- Bounces ---
 
 
 def _report(opened: Opened) -> Reading | None:
     about = reports.recipients(opened.mail) if foreign.is_by_machine(opened.mail) else []
-    if not about and foreign.looks_returned(opened.mail, opened.text, lambda: opened.scanned):
-        about = reports.recipients_in(opened.raw)
     if not about:
         return None
     failed = [one for one in about if one.has_failed]
@@ -158,21 +137,14 @@ def _fact(opened: Opened, number: int, one: reports.Recipient, addresses: list[s
     said = [one.words, *foreign.words_about(one.address, opened.prose, addresses)]
     around = [foreign.report_of(opened.prose)]
     if one.has_failed:
-        return _told(opened, number, one.address, [*said, one.status, *around], _verdict(said, one.status, around))
+        return _told(opened, number, one.address, [*said, one.status, *around], verdicts.of(said, one.status, around))
     if one.action == "delivered":
         return _told(opened, number, one.address, [one.words], None, Kind.DELIVERED)
     if one.action == "delayed":
-        verdict = _for_now(_verdict(said, one.status, around))
+        verdict = _for_now(verdicts.of(said, one.status, around))
         return _told(opened, number, one.address, [*said, *around], verdict, Kind.DEFERRED)
     kind = Kind.DEFERRED if one.action == "relayed" else Kind.UNKNOWN
     return _told(opened, number, one.address, [*said, *around], None, kind)
-
-
-def _verdict(said: list[str], status: str, around: list[str]) -> Event.Verdict:
-    """Return what a report says of an address. One that knows only some senders takes mail: it refuses ours."""
-    found = verdicts.of(said, status, around)
-    is_choosy = found == Verdict.SOFT and any(foreign.is_for_known_senders(one) for one in [*said, *around])
-    return Verdict.POLICY if is_choosy else found
 
 
 def _for_now(verdict: Event.Verdict) -> Event.Verdict:
@@ -208,7 +180,9 @@ def _foreign(opened: Opened) -> Reading | None:
     for number, recipient in enumerate(named or [""]):
         said = [one for one in foreign.words_about(recipient, opened.text, named) if one]
         around = [foreign.report_of(opened.text), message.field(opened.mail, "Subject")]
-        verdict = _of_foreign(recipient, _verdict(said, "", around))
+        # Google says of a group neither that it exists nor that we may write.
+        is_group = recipient.endswith("@googlegroups.com")
+        verdict = Verdict.POLICY if is_group else verdicts.of(said, "", around)
         if is_late:
             facts.append(_told(opened, number, recipient, [*said, *around], _for_now(verdict), Kind.DEFERRED))
         else:
@@ -217,18 +191,11 @@ def _foreign(opened: Opened) -> Reading | None:
     return Reading(What.NOTICE if is_late else What.BOUNCE, tuple(facts), opened.names, note)
 
 
-def _of_foreign(recipient: str, verdict: Event.Verdict) -> Event.Verdict:
-    """Return what a bounce without codes says. Google says of a group neither that it exists nor that we may write."""
-    return Verdict.POLICY if recipient.endswith("@googlegroups.com") else verdict
-
-
 # --- Everything else ---
 
 
 def _answer(opened: Opened, body: bytes) -> Reading:
     names = opened.own_names
-    if foreign.is_challenge(opened.mail, opened.text):
-        return _challenge(opened)
     if foreign.is_auto_reply(opened.mail) or foreign.report_type(opened.mail) == foreign.READ_RECEIPT:
         return Reading(What.AUTO_REPLY, _answered(opened), names)
     is_by_person = foreign.is_answer(opened.mail) or foreign.is_by_its_sender(opened.mail)
@@ -238,11 +205,6 @@ def _answer(opened: Opened, body: bytes) -> Reading:
     if foreign.is_by_list(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mailing list, or a mail to many")
     return Reading(What.REPLY, names=names, letter=personal.letter(body, opened.key))
-
-
-def _challenge(opened: Opened) -> Reading:
-    note = "it asks us to prove that we are a person; nobody answers it"
-    return Reading(What.CHALLENGE, _answered(opened), opened.own_names, note)
 
 
 def _answered(opened: Opened) -> tuple[Fact, ...]:

@@ -27,6 +27,10 @@ ADDRESSES_MAX = 16 * 1024  # characters of the fields of addresses together
 # What Python decodes like a character set, and no mail is written in. The time of punycode grows with the square of a
 # text: 256 KB take three seconds.
 NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
+# What browsers mean by the names that programs write: WHATWG Encoding Standard, section 4.2.
+MEANT = {"big5": "big5hkscs", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "us-ascii": "utf-8"}
+MEANT |= {"iso-2022-jp": "iso2022_jp_2", "ks_c_5601-1987": "cp949", "iso-8859-1": "cp1252", "shift_jis": "cp932"}
+GUESSED = ("utf-8", "big5hkscs", "gb18030")
 # Where servers note for whom they took a mail; To is last, for it is the writer's.
 CAME_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "To", "Cc")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
@@ -144,12 +148,26 @@ def text_of(part: Message) -> str:
     """Return the text of one part, decoded as it says, or as well as it can be."""
     payload = part.get_payload(decode=True)
     octets = payload if isinstance(payload, bytes) else str(part.get_payload()).encode(errors="replace")
-    named = part.get_content_charset() or ""
-    try:
-        text = octets[: 4 * TEXT_MAX].decode(named if is_charset(named) else "utf-8", "replace")
-    except LookupError:  # of octets, such as base64
-        text = octets[: 4 * TEXT_MAX].decode("utf-8", "replace")
+    octets, given = octets[: 4 * TEXT_MAX], (part.get_content_charset() or "").strip("'\" ").lower()
+    tried = [MEANT.get(given, given)] if is_charset(given) or given in MEANT else []
+    tried = ["iso2022_jp_2", *tried] if b"\x1b$" in octets else tried
+    text = next(filter(None, (_strictly(octets, one) for one in [*tried, *GUESSED])), None)
+    text = octets.decode("utf-8", "replace") if text is None else text
     return text[:TEXT_MAX].replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _strictly(octets: bytes, charset: str) -> str | None:
+    """Return a text if it is in this character set; a cut in the middle of a character does not count."""
+    try:
+        return octets.decode(charset)
+    except UnicodeDecodeError as error:
+        cut = octets[: error.start] if error.start > len(octets) - 4 else None
+    except (LookupError, ValueError):
+        return None
+    try:
+        return None if cut is None else cut.decode(charset)
+    except (LookupError, ValueError):
+        return None
 
 
 def parts(message: Message) -> Iterator[Message]:

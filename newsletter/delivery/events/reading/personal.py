@@ -213,10 +213,6 @@ PARTS_MAX = 300  # of a mail that are looked at
 FILES_MAX = 40  # that are named
 NAME_MAX, SUBJECT_MAX, ADDRESS_MAX = 120, 200, 254
 REFERENCES_MAX = 20
-# What browsers mean by the names that programs write: WHATWG Encoding Standard, section 4.2.
-MEANT = {"big5": "big5hkscs", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "us-ascii": "utf-8"}
-MEANT |= {"iso-2022-jp": "iso2022_jp_2", "ks_c_5601-1987": "cp949", "iso-8859-1": "cp1252", "shift_jis": "cp932"}
-GUESSED = ("utf-8", "big5hkscs", "gb18030")
 # Characters that turn or hide what stands beside them; U+200D joins emoji and stays.
 TRICKS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x61C, 0xFEFF, 0x200B])
 
@@ -314,35 +310,12 @@ def _as_octets(mail: Message) -> bytes:
 
 def _text(leaves: list[Message]) -> str:
     said = [part for part in leaves if not _is_file(part)]
-    plain = [_decoded(part) for part in said if message.kind_of(part) != "text/html"]
+    plain = [message.text_of(part) for part in said if message.kind_of(part) != "text/html"]
     text = "\n".join(plain)
     if not text.strip():
-        text = "\n".join(text_from(_decoded(part)) for part in said if message.kind_of(part) == "text/html")
-    return "\n".join(line.rstrip() for line in text.translate(TRICKS).split("\n"))[: message.TEXT_MAX]
-
-
-def _decoded(part: Message) -> str:
-    octets = _octets(part)[: 4 * message.TEXT_MAX]
-    given = (part.get_content_charset() or "").strip("'\" ").lower()
-    tried = [MEANT.get(given, given)] if message.is_charset(given) or given in MEANT else []
-    tried = ["iso2022_jp_2", *tried] if b"\x1b$" in octets else tried
-    text = next(filter(None, (_strictly(octets, one) for one in [*tried, *GUESSED])), None)
-    text = octets.decode("utf-8", "replace") if text is None else text
-    return message.CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")).replace("\xa0", " ")
-
-
-def _strictly(octets: bytes, charset: str) -> str | None:
-    """Return a text if it is in this character set; a cut in the middle of a character does not count."""
-    try:
-        return octets.decode(charset)
-    except UnicodeDecodeError as error:
-        cut = octets[: error.start] if error.start > len(octets) - 4 else None
-    except (LookupError, ValueError):
-        return None
-    try:
-        return None if cut is None else cut.decode(charset)
-    except (LookupError, ValueError):
-        return None
+        text = "\n".join(text_from(message.text_of(part)) for part in said if message.kind_of(part) == "text/html")
+    lines = message.CONTROL.sub(" ", text.replace("\xa0", " ")).translate(TRICKS).split("\n")
+    return "\n".join(line.rstrip() for line in lines)[: message.TEXT_MAX]
 
 
 def legible(text: str) -> str:

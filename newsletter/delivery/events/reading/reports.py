@@ -3,20 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email import message_from_string
 from email.message import Message
 from email.utils import parseaddr
 from itertools import islice
 
-from newsletter.delivery.events.reading.message import BOUNDED, blocks, field, parts, returned, text_of
+from newsletter.delivery.events.reading.message import blocks, field, parts, returned, text_of
 
 REPORTS = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
 CODE = re.compile(r"^[\d.\s]{0,20}")  # at the beginning of a Status
 TYPED = re.compile(r"^\s{0,9}[\w-]{1,40}\s{0,9};\s{0,9}")  # "rfc822; a@example.org", "smtp; 550 …"
-
-BLOCK = re.compile(
-    r"^(?:Final|Original)-Recipient:.*(?:\n(?:[a-z-]{1,40}:|[ \t]).*){1,30}", re.MULTILINE | re.IGNORECASE
-)
 
 BLOCKS_MAX = 200  # of one report
 FAILED = {"failed", "failure", "expired", "error"}  # SendGrid's and OpenSMTPD's words
@@ -42,20 +37,9 @@ def recipients(message: Message) -> list[Recipient]:
     return [one for one in found if one.address] or found  # some write fields of a recipient beside those of the mail
 
 
-def words_between(message: Message) -> str:
-    """Return what stands in a report beside its fields: some servers write their words there, and no text."""
-    return "\n".join(str(block.get_payload()) for block in _blocks(message) if not block.is_multipart())
-
-
 def _blocks(message: Message) -> Iterator[Message]:
     found = (block for part in parts(message) if part.get_content_type() in REPORTS for block in blocks(part))
     return islice(found, BLOCKS_MAX)
-
-
-def recipients_in(raw: str) -> list[Recipient]:
-    """Return whom a report is about whose parts are broken: by its fields, wherever they stand."""
-    found = [message_from_string(match[0], policy=BOUNDED) for match in islice(BLOCK.finditer(raw), BLOCKS_MAX)]
-    return [one for block in found if (one := _recipient(block))]
 
 
 def _recipient(block: Message) -> Recipient | None:
@@ -80,7 +64,6 @@ def _untyped(value: str) -> str:
 
 
 COMPLAINTS = {"abuse", "opt-out", "opt-out-list", "fraud", "virus", "other", ""}
-FEEDBACK_BLOCK = re.compile(r"^Feedback-Type:.*(?:\n(?:[a-z-]{1,40}:|[ \t]).*){0,30}", re.MULTILINE | re.IGNORECASE)
 JUNK = "X-HmXmrOriginalRecipient"
 
 
@@ -106,13 +89,6 @@ def report(message: Message) -> Report | None:
             fields = next(iter(blocks(part)), None)
             return _report(fields) if fields is not None else None
     return None
-
-
-def report_in(message: Message, raw: str) -> Report | None:
-    """Return the feedback report in a mail that says it has one and whose parts are broken: by its first field."""
-    says_so = str(message.get_param("report-type", "")).lower() == "feedback-report"
-    found = FEEDBACK_BLOCK.search(raw) if says_so else None
-    return _report(message_from_string(found[0], policy=BOUNDED)) if found else None
 
 
 def _report(fields: Message) -> Report:

@@ -15,7 +15,6 @@ from newsletter.mail import replies
 PASSING = re.compile(r"soft_?bounce|transient|temporary")
 FINAL = re.compile(r"hard_?bounce|permanent")
 ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
-REASON = re.compile(r"\breject(?:ion|ed)? reason ?: ?(.{3,200})", re.IGNORECASE)
 # A server that refuses so early knows of no recipient: Postfix and Exim say at which command it was.
 BEFORE_RECIPIENT = re.compile(
     r"in reply to (?:MAIL FROM|[EHL]{2}LO) command|after (?:pipelined )?(?:MAIL FROM|[EHL]{2}LO\b|initial connection)",
@@ -50,18 +49,13 @@ def _of(said: Sequence[str], status: str, around: Iterable[str]) -> Event.Verdic
     codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED.search(one)))]
     if not own and status.startswith("5") and (by_status := _by_code(status)):
         return by_status
-    exact = _reason_in([own, *around]) or own or next(filter(None, beside), "")
+    exact = own or next(filter(None, beside), "")
     refusal = ENHANCED.search(exact)  # of its own words: the status beside it may be the reporting server's
     if refusal and refusal[1].startswith("5.7."):
         codes = [refusal[1], *codes]
     by_code = next((found for code in codes if (found := _by_code(code))), None)
     by_form = (_by_words(one, codes) for one in around if one != exact)
     return _by_words(exact, codes) or by_code or next(filter(None, by_form), None) or Verdict.SOFT
-
-
-def _reason_in(texts: Iterable[str]) -> str:
-    """Return what is called the reason of a refusal, which counts more than that it is one."""
-    return next((found[1] for one in texts if (found := REASON.search(one))), "")
 
 
 def _by_words(text: str, codes: list[str]) -> Event.Verdict | None:

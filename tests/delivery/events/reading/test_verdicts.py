@@ -178,24 +178,11 @@ def test_words_that_stand_below_an_address_on_a_line_of_its_own_are_about_it():
     assert [(fact.names.recipient, fact.verdict) for fact in reading.facts] == [("a@example.org", POLICY)]
 
 
-def test_a_gatekeeper_that_calls_itself_a_report_is_a_challenge():
-    words = "X-Boxbe-Notice; Sender not pre-approved. Follow instructions in above notice"
-    body = dsn(words=words, status="4.7.0").replace(
-        b"This is the mail system at host mx.example.org.", b"Please add yourself to my Boxbe Guest List."
-    )
-
-    reading = read_mail(body, [], AT)
-
-    assert reading.what == What.CHALLENGE
-    assert [fact.verdict for fact in reading.facts] == [None]
-
-
 @pytest.mark.parametrize(
     "words",
     [
         "550 Sender is not in the recipient's whitelist",
         "450 The recipient only accepts mail from approved senders",
-        "550 Message held until you confirm that you are human",
         "554 寄件者不在白名單中",
     ],
 )
