@@ -14,11 +14,14 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError
 from newsletter.delivery.readers import missed
-from newsletter.issues.archiving import NumberingError, Past, archive, proposed
+from newsletter.issues.archiving import NumberingError, Past, archive, index_issue, proposed
 from newsletter.issues.models import Issue
+from newsletter.posts.models import SearchDocument
+from newsletter.posts.search.index import index_post, search
 from subscribers.models.pauses import Pause
-from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 
+pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 DAY = datetime(2024, 5, 6, 8, tzinfo=UTC)
 
@@ -268,3 +271,67 @@ def test_old_mails_take_the_free_numbers_below_the_first_issue(export):
 
     assert list(Issue.objects.archived().values_list("number", flat=True)) == [3, 2, 1]
     assert not [line for line in lines if "mailed later" in line]
+
+
+# --- What the search finds of issues ---
+
+LATEST = PUBLISHED_AT + timedelta(days=1)
+
+
+def found(query):
+    return [(result.kind, result.key) for result in search(query, now=LATEST).results]
+
+
+def test_an_issue_is_found_by_subject_preheader_introduction_and_closing():
+    issue = make_issue(
+        subject="談寫作", preheader="三個習慣", introduction="**前言**。", closing="下回見。", sent_at=PUBLISHED_AT
+    )
+
+    index_issue(issue)
+
+    for query in ("寫作", "習慣", "前言", "下回"):
+        assert found(query) == [("issue", issue.pk)], query
+
+
+def test_an_issue_is_found_from_the_moment_it_was_sent():
+    issue = make_issue(subject="管理")
+    index_issue(issue)
+    assert found("管理") == []
+
+    issue.mark_sent(PUBLISHED_AT)
+    index_issue(issue)
+
+    assert found("管理") == [("issue", issue.pk)]
+    assert SearchDocument.objects.count() == 1
+
+
+def test_another_number_leads_to_another_page():
+    issue = make_issue(subject="管理", number=7, sent_at=PUBLISHED_AT)
+    index_issue(issue)
+    issue.number = 8
+
+    index_issue(issue)
+
+    assert [result.url for result in search("管理", now=LATEST).results] == ["/issues/8/"]
+
+
+def test_rebuilding_finds_posts_and_issues_that_nobody_indexed(capsys):
+    post, issue = make_post("管理"), make_issue(subject="管理", sent_at=PUBLISHED_AT)
+    gone = make_issue(subject="管理", sent_at=PUBLISHED_AT)
+    index_issue(gone)
+    gone.delete()
+    index_post(post)
+    SearchDocument.objects.update(tokens="")
+
+    call_command("rebuild_search")
+
+    assert capsys.readouterr().out == "2 documents can be found.\n"
+    assert set(found("管理")) == {("post", post.pk), ("issue", issue.pk)}
+
+
+@pytest.mark.parametrize("query", ["第5期", "第 5 期", "Issue 5", "issue 5", "#5"])
+def test_an_issue_is_found_by_its_number(query):
+    index_issue(make_issue(number=15, subject="冬", sent_at=PUBLISHED_AT))
+    index_issue(make_issue(number=5, subject="秋", sent_at=PUBLISHED_AT))
+
+    assert [result.url for result in search(query, now=LATEST).results][:1] == ["/issues/5/"]

@@ -10,10 +10,6 @@ from newsletter.delivery.provider.interruptible import Interrupted, StopDeadline
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 
 
-def test_what_a_step_returns_is_returned():
-    assert run_interruptibly(lambda: 7, lambda: False, 10) == 7
-
-
 def test_what_a_step_raises_is_raised():
     def step():
         raise TimeoutError("no greeting")
@@ -36,12 +32,6 @@ def test_who_waits_is_asked_until_he_says_no():
     assert len(asked) == 3
 
 
-def test_a_step_that_ends_while_it_is_waited_for_is_heard():
-    over = threading.Event()
-
-    assert run_interruptibly(lambda: over.wait(20), lambda: over.set() is None, 0.01) is True
-
-
 def test_what_comes_of_an_abandoned_step_is_cleaned_up_in_its_thread():
     over, cleaned_up = threading.Event(), threading.Event()
 
@@ -51,14 +41,6 @@ def test_what_comes_of_an_abandoned_step_is_cleaned_up_in_its_thread():
 
     over.set()
     assert cleaned_up.wait(20)
-
-
-def test_a_step_that_is_not_abandoned_is_not_cleaned_up():
-    cleaned_up = []
-
-    run_interruptibly(lambda: 7, lambda: False, 10, lambda: cleaned_up.append(1))
-
-    assert cleaned_up == []
 
 
 @pytest.fixture
