@@ -20,12 +20,22 @@ LINES_MAX = 2000  # of a chapter: nobody has as many
 
 
 @dataclass(frozen=True)
+class Button:
+    """What a reader may have done about a line: its words, and where they are posted to."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Line:
-    """One thing that is kept, and when it happened."""
+    """One thing that is kept, and when it happened. notes: what belongs to it; button: what can be done about it."""
 
     at: datetime | None
     what: str
     details: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    button: Button | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Chapter:
     intro: str = ""
 
 
-type Source = Callable[[Subscriber], Chapter]
+type Source = Callable[[Subscriber, str], Chapter]  # the reader, and the token that has opened the page
 
 SOURCES: list[Source] = []
 
@@ -49,9 +59,9 @@ def add(source: Source) -> None:
         SOURCES.append(source)
 
 
-def chapters(reader: Subscriber) -> list[Chapter]:
+def chapters(reader: Subscriber, token: str) -> list[Chapter]:
     """Return all that is kept about a reader, the chapters without a line too."""
-    return [*(source(reader) for source in SOURCES), _record(reader), _said(reader), _written(reader)]
+    return [*(source(reader, token) for source in SOURCES), _record(reader), _said(reader), _written(reader)]
 
 
 def facts(reader: Subscriber) -> dict[str, Any]:
@@ -74,7 +84,7 @@ def invited(reader: Subscriber) -> int:
 
 def as_json(reader: Subscriber) -> dict[str, Any]:
     """Return everything, to be written as JSON."""
-    return facts(reader) | {chapter.name: [_plain(line) for line in chapter.lines] for chapter in chapters(reader)}
+    return facts(reader) | {chapter.name: [_plain(line) for line in chapter.lines] for chapter in chapters(reader, "")}
 
 
 def as_csv(reader: Subscriber) -> Iterator[str]:
@@ -86,7 +96,7 @@ def _rows(reader: Subscriber) -> Iterator[list[str]]:
     for name, value in facts(reader).items():
         text = joined(value) if isinstance(value, list) else value
         yield ["reader", "", name, str(text or "")]
-    for chapter in chapters(reader):
+    for chapter in chapters(reader, ""):
         for line in chapter.lines:
             yield [chapter.name, _iso(line.at) or "", line.what, " | ".join(line.details)]
 

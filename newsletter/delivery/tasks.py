@@ -18,7 +18,7 @@ from newsletter.delivery.planning import beginning
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.quoting import AnswerMail, QuoteMail
-from newsletter.delivery.readers.single_mails import send_due
+from newsletter.delivery.readers.single_mails import OnceMoreMail, send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working
@@ -113,8 +113,8 @@ def thin_events() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Send what single readers get: answers, the welcome, first letters, what a pause has missed."""
-    for kind in (AnswerMail, QuoteMail, WelcomeMail, MissedMail, CourseMail):
+    """Send what single readers get: answers, the welcome, first letters, issues once more, what a pause has missed."""
+    for kind in (AnswerMail, QuoteMail, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
         send_due(kind, timezone.now())
 
 

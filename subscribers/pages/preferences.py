@@ -95,7 +95,7 @@ def _page(request: HttpRequest, subscriber: Subscriber, pause_form: PauseForm | 
 
 SHOWN_MAX = 30  # lines of a chapter; a download has all
 PER_DAY = 5  # letters that one reader may have sent to new addresses, and that one address may get
-MINE_DONE = {"name", "address"}  # what the page may say has been done
+MINE_DONE = {"name", "address", "again", "not-again"}  # what the page may say has been done
 
 
 @capability
@@ -172,7 +172,7 @@ def _mine_page(
         "token": token,
         "name_form": name_form or NameForm({"name": subscriber.name}),
         "address_form": address_form or AddressForm(subscriber=subscriber),
-        "chapters": own_data.chapters(subscriber),
+        "chapters": own_data.chapters(subscriber, token),
         "shown_max": SHOWN_MAX,
         "has_name": _has_name(subscriber),
         "invites": Publication.objects.current().invites,

@@ -212,6 +212,9 @@ def ask_where_a_letter_is(site, page, clock, look_at):
     letters = page.get_by_role("region", name="Where is my letter?")
     assert letters.get_by_text("#8 第8課: sent").count() == 1
     assert letters.get_by_text("#5 ").count() == 0
+    letters.get_by_role("button", name="Send me this issue again").first.click()
+    page.get_by_text("The issue is on its way to you once more.").wait_for()
+    assert mails_to(MOVED)[-1].subject == "第 8 課"
 
 
 def take_everything_along_and_be_forgotten(site, page, clock):

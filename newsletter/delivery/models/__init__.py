@@ -1,6 +1,6 @@
 """The tables of deliveries: a mailing, its copies, and what is written down about them."""
 
-from newsletter.delivery.models.course import CourseCopy
+from newsletter.delivery.models.course import CourseCopy, OnceMore
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Breakdown, Delivery, Refusal, Restoration
 from newsletter.delivery.models.events import Arrival, Event, EventCount, MailFetch
 from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
@@ -28,6 +28,7 @@ __all__ = [
     "MailFetch",
     "Mailing",
     "MailingQuerySet",
+    "OnceMore",
     "Pace",
     "Quote",
     "Refusal",

@@ -1,16 +1,51 @@
-"""What became of a reader's copies, and what they answered: chapters of their own data."""
+"""Where a letter may be in a mailbox that took it, by the program that its reader reads with. Pure.
+
+Sources, each looked up on the help pages of the provider: Gmail "Use Gmail categories" and "Mark or unmark spam",
+Outlook "Focused Inbox" and "Junk email", Yahoo "Spam folder", iCloud "Manage junk mail", Proton "Spam filtering".
+"""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
-from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, Quote, Reply
+from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, OnceMore, Quote, Reply
 from newsletter.delivery.models.replies import Feedback
+from newsletter.publication.doors import capability, same_origin
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
-from subscribers.own_data import LINES_MAX, Chapter, Line
+from subscribers.own_data import LINES_MAX, Button, Chapter, Line
+from subscribers.pages.preferences import done
+from subscribers.pages.views import lost
+
+GMAIL = ("gmail.com", "googlemail.com")
+OUTLOOK = ("outlook.com", "hotmail.com", "live.com", "msn.com", "outlook.com.tw", "hotmail.com.tw", "livemail.tw")
+YAHOO = ("yahoo.com", "yahoo.com.tw", "yahoo.com.hk", "ymail.com", "aol.com")
+ICLOUD = ("icloud.com", "me.com", "mac.com")
+
+
+def advice(address: str, sender: str) -> str:
+    """Return one sentence for the reader of `address`; sender: the address that issues come from."""
+    domain = address.rpartition("@")[2].lower()
+    if domain in GMAIL:
+        words = _("Gmail: look under Promotions and Spam, or search for “in:anywhere from:%(sender)s”.")
+    elif domain in OUTLOOK:
+        words = _("Outlook: look under Other and Junk Email; then add %(sender)s to the safe senders.")
+    elif domain in YAHOO:
+        words = _("Yahoo: look in the spam folder, press “Not spam”, and add %(sender)s to your contacts.")
+    elif domain in ICLOUD:
+        words = _("iCloud: look under Junk; then move the letter to the inbox.")
+    else:
+        words = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
+    return words % {"sender": sender}
+
 
 WORDS: dict[int, Promise] = {
     Delivery.State.SENT: gettext_lazy("%(issue)s: sent"),
@@ -20,45 +55,80 @@ WORDS: dict[int, Promise] = {
     Delivery.State.QUEUED: gettext_lazy("%(issue)s: waits to be sent"),
     Delivery.State.SKIPPED: gettext_lazy("%(issue)s: left out, because you had paused or left"),
 }
+CAN_COME_AGAIN = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
 
 
-def letters(reader: Subscriber) -> Chapter:
-    copies = list(Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX])
-    numbers = [copy.mailing_id for copy in copies]
-    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(numbers)
-    lines = [_line(mailings[copy.mailing_id], copy) for copy in copies if copy.mailing_id in mailings]
-    where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
-    intro = where % {"sender": Publication.objects.current().sender_email}
-    return Chapter("letters", _("Where is my letter?"), (*lines, *_first_letters(reader)), intro=intro)
+def letters(reader: Subscriber, token: str) -> Chapter:
+    """Return the copies of a reader, newest first. token: has opened the page; without one there are no buttons."""
+    found = _copies(reader)
+    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk([one for one, _copy in found])
+    asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
+    offered: set[int] = set()
+    lines = []
+    for number, copy in found:
+        if mailing := mailings.get(number):
+            row = asked.get(mailing.issue_id)
+            can_ask = token and reader.is_reader and row is None and mailing.issue_id not in offered
+            button = _button(token, mailing) if can_ask and copy.state in CAN_COME_AGAIN else None
+            shows_row = row is not None and mailing.issue_id not in offered
+            offered.add(mailing.issue_id)
+            lines.append(_line(mailing, copy, row if shows_row else None, button))
+    lines += _first_letters(reader)
+    sender = Publication.objects.current().sender_email
+    return Chapter("letters", _("Where is my letter?"), tuple(lines), intro=advice(reader.email, sender))
 
 
-def _line(mailing: Mailing, copy: Delivery) -> Line:
+def _copies(reader: Subscriber) -> list[tuple[int, Delivery]]:
+    rows = Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX]
+    return [(row.mailing_id, row) for row in rows]
+
+
+def _line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: Button | None) -> Line:
+    said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
     words = str(WORDS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
-    return Line(moment, words, _answered(copy.reply))
-
-
-def _answered(words: str) -> tuple[str, ...]:
-    return (_("The mail server answered: %s") % words,) if words else ()
+    return Line(moment, words, tuple(filter(None, (said, *_of_again(again)))), button=button)
 
 
 def _first_letters(reader: Subscriber) -> Iterable[Line]:
     """Yield the past issues that came after the welcome, or will."""
     for copy in CourseCopy.objects.filter(subscriber=reader).select_related("issue").order_by("-position"):
+        said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
         if copy.sent_at:
             words = _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}
-            yield Line(copy.sent_at, words, _answered(copy.reply))
+            yield Line(copy.sent_at, words, tuple(filter(None, [said])))
         elif not copy.stopped_at:
             yield Line(copy.planned_for, _("%(issue)s: comes to you as a first letter") % {"issue": copy.issue})
 
 
-def answers(reader: Subscriber) -> Chapter:
+def _of_again(row: OnceMore | None) -> Iterable[str]:
+    if row is None:
+        return
+    if row.sent_at:
+        yield _("Sent once more on %(at)s. %(answer)s") % {"at": _local(row.sent_at), "answer": row.reply}
+    elif row.due_at:
+        yield _("Is on its way to you once more.")
+    else:
+        yield _("Could not be sent once more: %s") % row.reply
+
+
+def _local(moment: datetime) -> str:
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
+
+
+def _button(token: str, mailing: Mailing) -> Button:
+    return Button(_("Send me this issue again"), reverse("delivery:again", args=[token, mailing.issue.number]))
+
+
+def answers(reader: Subscriber, token: str) -> Chapter:
+    """Return what a reader thought of issues."""
     given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
     lines = (Line(one.given_at, f"{one.issue}: {one.get_answer_display()}") for one in given)
     return Chapter("feedback", _("What you said of issues"), tuple(lines))
 
 
-def replies(reader: Subscriber) -> Chapter:
+def replies(reader: Subscriber, token: str) -> Chapter:
+    """Return what a reader wrote in answer to issues, and what the author answered."""
     found = Reply.objects.filter(subscriber=reader).select_related("issue").prefetch_related("answers")
     return Chapter("replies", _("Your replies to issues"), (*_of_replies(found[:LINES_MAX]), *_of_quotes(reader)))
 
@@ -77,8 +147,25 @@ def _of_quotes(reader: Subscriber) -> Iterator[Line]:
         yield Line(one.asked_at, what, (one.get_state_display(), *([str(one.issue)] if one.issue else ())))
 
 
-def reports(reader: Subscriber) -> Chapter:
+def reports(reader: Subscriber, token: str) -> Chapter:
     """Return what mail servers and providers reported of a reader's letters: kept by the address alone."""
     told = Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]
     lines = (Line(one.at, one.get_kind_display(), tuple(filter(None, [one.words]))) for one in told)
     return Chapter("reports", _("What was reported of your letters"), tuple(lines))
+
+
+@capability
+@require_POST
+@same_origin
+def again(request: HttpRequest, token: str, number: int) -> HttpResponse:
+    """Have an issue sent once more to the reader whose page this is, if there was a copy for them.
+
+    Nobody is woken: beat sends what is due within ten seconds.
+    """
+    reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
+    if reader is None:
+        return lost(request, token, "mine")
+    copies = {mailing for mailing, copy in _copies(reader) if copy.state in CAN_COME_AGAIN}
+    mailing = get_object_or_404(Mailing.objects.filter(pk__in=copies, issue__number=number).order_by("-pk")[:1])
+    is_new = reader.is_reader and OnceMore.objects.ask(reader, mailing, timezone.now())
+    return done("mine", token, "again" if is_new else "not-again")

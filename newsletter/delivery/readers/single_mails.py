@@ -5,13 +5,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
+from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.models.course import OnceMore
 from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.transports import Transport, transport_for
 from newsletter.mail.due import MAILER, DueMail, Retry
 from newsletter.mail.message import Mail
 from newsletter.mail.replies import NotSent, Trouble, is_unreachable
+from subscribers.models import Subscriber
 
 REST = timedelta(minutes=10)  # after a "not now": greylisting servers want about five
 TRIES_MAX = 8
@@ -57,3 +60,24 @@ def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
         return kind(transport).send_due(now)
     finally:
         transport.close()
+
+
+class OnceMoreMail(SingleMail[OnceMore]):
+    """One more copy, with a Message-ID of its own: a mailbox that has the first would hide a second of the same."""
+
+    model, what = OnceMore, "issues that are asked for once more"
+
+    def waiting(self, now: datetime) -> QuerySet[OnceMore]:
+        return super().waiting(now).select_related("subscriber", "mailing__issue")
+
+    def write(self, row: OnceMore, now: datetime) -> tuple[Mail, dict[str, object]]:
+        if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
+            raise NotSent(Trouble.NEVER, "left, paused or suppressed meanwhile")
+        mail = copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk))
+        return mail, {"sent_at": now}
+
+    def end(self, row: OnceMore, values: dict[str, object]) -> bool:
+        return super().end(row, {"reply": self.answer} | values)
+
+    def give_up(self, row: OnceMore, error: Exception, now: datetime) -> bool:
+        return super().end(row, {"reply": str(error)[:200]})

@@ -81,6 +81,7 @@ SHEETS = (
     Sheet("mailings/links", "delivery.Link"),
     Sheet("mailings/link_days", "delivery.DayCount"),
     Sheet("mailings/first_letters", "delivery.CourseCopy"),
+    Sheet("mailings/once_more", "delivery.OnceMore"),
     Sheet("mailings/result_letters", "delivery.ResultLetter"),
     Sheet("mailings/reminders", "delivery.Reminder", is_begun=True),
     Sheet("feedback", "delivery.Feedback"),

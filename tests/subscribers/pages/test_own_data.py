@@ -67,6 +67,7 @@ def test_every_model_that_names_a_reader_is_told_or_is_no_fact_about_them(mine):
         "taggings",
         "deliveries",
         "feedback",
+        "once_more",
         "quotes",
         "replies",
         "sentences",
@@ -129,7 +130,9 @@ def test_another_site_erases_nobody(client, mine):
 def test_a_chapter_of_another_room_stands_on_the_page_and_in_the_files(client, mine, monkeypatch):
     line = own_data.Line(NOW, "<b>第 5 期</b>", ("250 OK",))
     monkeypatch.setattr(own_data, "SOURCES", [])
-    own_data.add(lambda reader: own_data.Chapter("letters", "Letters", (line,), intro=f"{reader.pk}"))
+    own_data.add(
+        lambda reader, token: own_data.Chapter("letters", "Letters", (line,), intro=f"{reader.pk} {bool(token)}")
+    )
 
     assert "&lt;b&gt;第 5 期&lt;/b&gt;" in body(client.get(mine))
     assert json.loads(client.get(f"{mine}data.json").content)["letters"][0]["details"] == ["250 OK"]
@@ -138,7 +141,7 @@ def test_a_chapter_of_another_room_stands_on_the_page_and_in_the_files(client, m
 
 def test_a_long_story_shows_its_newest_lines_and_the_file_has_all(client, mine, monkeypatch):
     lines = tuple(own_data.Line(NOW, f"line {number}") for number in range(50))
-    monkeypatch.setattr(own_data, "SOURCES", [lambda _reader: own_data.Chapter("letters", "Letters", lines)])
+    monkeypatch.setattr(own_data, "SOURCES", [lambda _reader, _token: own_data.Chapter("letters", "Letters", lines)])
 
     page = body(client.get(mine))
 

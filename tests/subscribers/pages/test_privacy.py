@@ -109,7 +109,7 @@ def test_a_consent_names_the_notice_that_was_shown(sign_up, client, reader, prov
     assert asked.notice == confirmed.notice
     assert privacy.version(asked.notice.words) == before
     assert privacy.version(later.notice.words) == privacy.version(privacy.words()) != before
-    assert f"version {before}" in str(own_data.chapters(reader))
+    assert f"version {before}" in str(own_data.chapters(reader, ""))
 
 
 def test_the_version_of_the_page_is_that_of_the_record(client, reader):
