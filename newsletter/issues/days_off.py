@@ -36,6 +36,7 @@ def of_year(country: str, year: int, language: str) -> Mapping[date, str]:
 
 
 def of_days(country: str, first_on: date, last_on: date, language: str) -> dict[date, str]:
+    """Return the holidays from `first_on` to `last_on`, both included."""
     years = range(first_on.year, last_on.year + 1)
     found = (pair for year in years for pair in of_year(country, year, language).items())
     return {day: name for day, name in sorted(found) if first_on <= day <= last_on}

@@ -31,6 +31,7 @@ def _newest(now: datetime) -> list[Entry]:
 
 
 def _sources(issues: list[Issue]) -> set[str]:
+    """Return the Markdown that stands around the posts."""
     texts = {Publication.objects.current().signature}
     for issue in issues:
         texts |= {issue.introduction, issue.closing, *(one.note for one in issue.corrections.all())}

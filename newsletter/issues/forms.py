@@ -118,6 +118,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
     @cached_property
     def suggestions(self) -> list[tuple[int, str]]:
+        """Return number and title of the posts that the field for another post completes."""
         shown = [value for value, _label in self.fields["added"].choices]  # type: ignore[attr-defined]
         there = self.instance.pk or 0
         others = Post.objects.filter(is_unlisted=False).exclude(pk__in=shown).exclude(items__issue_id=there)

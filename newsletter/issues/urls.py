@@ -2,6 +2,7 @@ from django.urls import path
 
 from newsletter import converters  # noqa: F401 - registers <number:…>
 from newsletter.issues import feeds, sitemaps, views
+from newsletter.issues.volumes import views as volumes
 
 app_name = "issues"
 urlpatterns = [
@@ -10,7 +11,8 @@ urlpatterns = [
     path("issues/feed.xml", feeds.atom, name="feed"),
     path("issues/feed.json", feeds.json, name="json_feed"),
     path("issues/<number:number>/", views.issue, name="issue"),
-    path("issues/<number:year>/print/", views.printable, name="printable"),
+    path("issues/<number:year>.epub", volumes.epub, name="epub"),
+    path("issues/<number:year>/print/", volumes.printable, name="printable"),
     path("issues/<number:number>/<slug:service>/", views.pass_on, name="pass_on"),
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),

@@ -81,19 +81,6 @@ def _year(request: HttpRequest, year: int) -> HttpResponse:
     return render(request, "issues/year.html", {"volume": volume})
 
 
-@kept(Post.objects.next_change)
-@pictured
-def printable(request: HttpRequest, year: int) -> HttpResponse:
-    """Show a year as one page for a printer, with the addresses of links below each issue."""
-    issues = years.printed(year, timezone.now())
-    if not issues:
-        raise Http404
-    posts = {one.post.pk for bound in issues for one in bound.posts}
-    response = render(request, "issues/year_print.html", {"year": year, "issues": issues, "post_count": len(posts)})
-    response.headers["X-Robots-Tag"] = "noindex"  # the issues themselves are what search engines shall find
-    return response
-
-
 @require_safe
 def pass_on(request: HttpRequest, number: int, service: str) -> HttpResponse:
     """Lead on to a service where an issue can be shared; nothing is kept of who did.

@@ -1,16 +1,15 @@
-"""What lists of issues say of each: its posts, how long reading takes, how it begins; and a year in one piece."""
+"""What lists of issues say of each: its posts, how long reading takes, how it begins; and a year bound as a volume."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from newsletter.issues.models import Issue, IssueItem, fetch_posts, named_apart
+from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.salutations import without_names
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Post, with_renderings
 from newsletter.posts.models.posts import address
-from newsletter.posts.models.renderings import rendered
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 
@@ -80,49 +79,6 @@ def bound(year: int, now: datetime) -> Volume | None:
     archived = Issue.objects.archived()
     issues = with_openings(measured(archived.in_year(year).defer("closing"), now))
     return Volume(year, issues, *archived.years_beside(year)) if issues else None
-
-
-@dataclass(frozen=True)
-class PrintedPost:
-    """A post on the page for a printer. told_in: the number of the issue that has shown it before."""
-
-    post: Post
-    html: str
-    told_in: int | None
-
-
-@dataclass(frozen=True)
-class PrintedIssue:
-    """An issue on the page for a printer, all its texts as HTML whose names are its own."""
-
-    issue: Issue
-    introduction: str
-    closing: str
-    posts: list[PrintedPost]
-
-
-def printed(year: int, now: datetime) -> list[PrintedIssue]:
-    """Return the issues of a year with every text in full, each post once."""
-    issues = list(Issue.objects.archived().in_year(year))
-    fetch_posts(issues, now)
-    with_renderings(item.post for issue in issues for item in issue.items.all())
-    first: dict[int, int] = {}
-    return [_printed(issue, first) for issue in issues]
-
-
-def _printed(issue: Issue, first: dict[int, int]) -> PrintedIssue:
-    posts = []
-    for item in issue.items.all():
-        told_in = first.setdefault(item.post_id, issue.number)
-        html = _on_paper(item.post.html, f"p{item.post_id}")
-        posts.append(PrintedPost(item.post, html, told_in if told_in != issue.number else None))
-    introduction = _on_paper(rendered(issue.introduction), f"i{issue.number}")
-    return PrintedIssue(issue, introduction, _on_paper(rendered(issue.closing), f"c{issue.number}"), posts)
-
-
-def _on_paper(html: str, prefix: str) -> str:
-    """Return HTML with names of its own; a printer does not scroll, so its pictures come at once."""
-    return named_apart(html.replace(' loading="lazy"', ""), prefix)
 
 
 def opening(introduction: str) -> str:

@@ -2,9 +2,9 @@
 
 import fcntl
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import BytesIO
 from pathlib import PurePosixPath
 from typing import IO
 
@@ -76,18 +76,26 @@ def for_now(address: str) -> HttpResponseRedirect:
 
 
 def drawn(name: str, draw: Callable[[], bytes]) -> IO[bytes]:
-    """Return what `media` has by this name, open; it is drawn once, and never seen half written.
+    """Return what `media` has by this name, which is small enough to be drawn in memory: see `made`."""
+    return made(name, lambda file: file.write(draw()), turn="drawing")
 
-    One after the other: a stranger may ask for many at once.
+
+def made(name: str, write: Callable[[IO[bytes]], object], *, turn: str) -> IO[bytes]:
+    """Return what `media` has by this name, open; `write` fills it once, and it is never seen half written.
+
     name: a folder, what it shows, "-" and a version: of one thing only the latest version is kept, so that the folder
         does not grow with each change.
+    turn: what processes make of one kind they make one after the other: a stranger may ask for many at once.
     """
     with suppress(FileNotFoundError):
         return media.open(name)
-    with _alone():
+    with _alone(turn):
         with suppress(FileNotFoundError):  # another request may have made it while this one waited
             return media.open(name)
-        media.put(name, BytesIO(draw()))
+        with tempfile.TemporaryFile(dir=settings.DATA_DIR) as file:
+            write(file)
+            file.seek(0)
+            media.put(name, file)
         _forget_former(name)
     return media.open(name)
 
@@ -102,8 +110,8 @@ def _forget_former(name: str) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone(turn: str) -> Iterator[None]:
     """Keep other threads and processes of this machine from the same; the kernel lets go when one of them dies."""
-    with (settings.DATA_DIR / "drawing.lock").open("a") as file:
+    with (settings.DATA_DIR / f"{turn}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,5 +1,7 @@
 """What another program has mailed becomes issues of the archive, and can never be mailed from here."""
 
+import csv
+import io
 import json
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -14,14 +16,12 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError
 from newsletter.delivery.readers import missed
-from newsletter.issues.archiving import NumberingError, Past, archive, index_issue, proposed
+from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed
 from newsletter.issues.models import Issue
-from newsletter.posts.models import SearchDocument
-from newsletter.posts.search.index import index_post, search
+from newsletter.posts.models import Post
 from subscribers.models.pauses import Pause
-from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
-pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 DAY = datetime(2024, 5, 6, 8, tzinfo=UTC)
 
@@ -75,6 +75,19 @@ LATER, EARLIER = DAY + timedelta(days=900), DAY - timedelta(days=900)
 )
 def test_old_mails_get_numbers_between_those_of_the_issues_before_and_after_them_where_some_are_free(taken, expected):
     assert numbers("甲", "乙", "丙", taken=taken) == expected
+
+
+def test_a_table_can_be_corrected():
+    table = as_table(proposed(past("甲", "乙", "丙"), {}))
+    rows = list(csv.reader(io.StringIO(table)))
+    assert rows[1] == ["1", "2024-05-06", "甲", "x:0"]
+    rows[1][0], rows[2][0], rows[3][2] = "7", "", "新題"
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+
+    found = corrected(past("甲", "乙", "丙"), out.getvalue())
+
+    assert [(one.number, one.subject) for one in found] == [(7, "甲"), (3, "新題")]
 
 
 # --- Issues ---
@@ -239,6 +252,18 @@ def test_a_second_run_makes_no_issue_twice(export):
     assert Issue.objects.count() == 2
 
 
+def test_numbers_are_proposed_corrected_and_then_written(export, tmp_path):
+    table = tmp_path / "numbers.csv"
+    run(export, "--as-issues", "--dry-run", "--numbers", table)
+    assert not Issue.objects.exists()
+    assert not Post.objects.exists()
+    table.write_text(table.read_text().replace("\n1,", "\n41,").replace("\n2,", "\n42,"))
+
+    run(export, "--as-issues", "--numbers", table)
+
+    assert list(Issue.objects.order_by("number").values_list("number", flat=True)) == [41, 42]
+
+
 def test_readers_find_the_latest_issue_first_whatever_numbers_old_ones_got(export, client):
     """The house has three issues already: the older mails get numbers above, and stand below in the archive."""
     for number, at in ((1, NOW - timedelta(days=28)), (2, NOW - timedelta(days=14)), (3, NOW)):
@@ -249,7 +274,7 @@ def test_readers_find_the_latest_issue_first_whatever_numbers_old_ones_got(expor
     assert "issue 4: 2024-01-06 題 1 (mailed before issues of lower numbers: readers find it by its day)" in lines
     assert (
         "Numbers above those of issues that were mailed later: 2, as none is free below. "
-        "Moving in on the desk lets you choose others."
+        "Correct them with --numbers FILE, or take them away."
     ) in lines
     home = client.get("/").content.decode()
     assert "本站第 3 封" in home
@@ -273,65 +298,10 @@ def test_old_mails_take_the_free_numbers_below_the_first_issue(export):
     assert not [line for line in lines if "mailed later" in line]
 
 
-# --- What the search finds of issues ---
+def test_a_number_in_use_stops_before_any_issue_is_made(export, tmp_path):
+    make_issue(number=41)
+    (tmp_path / "n.csv").write_text("number,date,subject,source\n41,,題 1,substack:1\n")
 
-LATEST = PUBLISHED_AT + timedelta(days=1)
-
-
-def found(query):
-    return [(result.kind, result.key) for result in search(query, now=LATEST).results]
-
-
-def test_an_issue_is_found_by_subject_preheader_introduction_and_closing():
-    issue = make_issue(
-        subject="談寫作", preheader="三個習慣", introduction="**前言**。", closing="下回見。", sent_at=PUBLISHED_AT
-    )
-
-    index_issue(issue)
-
-    for query in ("寫作", "習慣", "前言", "下回"):
-        assert found(query) == [("issue", issue.pk)], query
-
-
-def test_an_issue_is_found_from_the_moment_it_was_sent():
-    issue = make_issue(subject="管理")
-    index_issue(issue)
-    assert found("管理") == []
-
-    issue.mark_sent(PUBLISHED_AT)
-    index_issue(issue)
-
-    assert found("管理") == [("issue", issue.pk)]
-    assert SearchDocument.objects.count() == 1
-
-
-def test_another_number_leads_to_another_page():
-    issue = make_issue(subject="管理", number=7, sent_at=PUBLISHED_AT)
-    index_issue(issue)
-    issue.number = 8
-
-    index_issue(issue)
-
-    assert [result.url for result in search("管理", now=LATEST).results] == ["/issues/8/"]
-
-
-def test_rebuilding_finds_posts_and_issues_that_nobody_indexed(capsys):
-    post, issue = make_post("管理"), make_issue(subject="管理", sent_at=PUBLISHED_AT)
-    gone = make_issue(subject="管理", sent_at=PUBLISHED_AT)
-    index_issue(gone)
-    gone.delete()
-    index_post(post)
-    SearchDocument.objects.update(tokens="")
-
-    call_command("rebuild_search")
-
-    assert capsys.readouterr().out == "2 documents can be found.\n"
-    assert set(found("管理")) == {("post", post.pk), ("issue", issue.pk)}
-
-
-@pytest.mark.parametrize("query", ["第5期", "第 5 期", "Issue 5", "issue 5", "#5"])
-def test_an_issue_is_found_by_its_number(query):
-    index_issue(make_issue(number=15, subject="冬", sent_at=PUBLISHED_AT))
-    index_issue(make_issue(number=5, subject="秋", sent_at=PUBLISHED_AT))
-
-    assert [result.url for result in search(query, now=LATEST).results][:1] == ["/issues/5/"]
+    with pytest.raises(CommandError, match="No issue was made: these numbers are in use, or stand twice: 41"):
+        run(export, "--as-issues", "--numbers", tmp_path / "n.csv")
+    assert Issue.objects.count() == 1

@@ -2,7 +2,6 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 
 from newsletter.issues.models import Issue
@@ -98,27 +97,3 @@ def test_a_list_shows_only_what_readers_see_by_three_queries(django_assert_num_q
     assert full.contents == [(first.get_absolute_url(), "先"), (second.get_absolute_url(), "後")]
     assert (full.post_count, full.reading_minutes) == (2, 5)
     assert (empty.contents, empty.post_count) == ([], 0)
-
-
-def test_the_page_for_a_printer_has_every_issue_and_the_addresses_below_each(client):
-    make_publication()
-    draft = make_post("草稿", published_at=None)
-    post = make_post(
-        "談槓桿", body="見[書](https://book.example/a)、[再](https://book.example/a)與[這](#s1)。\n\n## 節"
-    )
-    make_issue(post, draft, number=7, subject="開春", introduction="看[站](/about/)。", sent_at=PUBLISHED_AT)
-    make_issue(make_post("談信任"), post, number=8, subject="立夏", sent_at=PUBLISHED_AT)
-
-    response = client.get(f"/issues/{PUBLISHED_AT.year}/print/")
-    html = response.content.decode()
-
-    assert_valid(html)
-    assert re.findall(r'bound-title">([^<]+)<', html) == ["開春", "立夏"]
-    below = [re.findall("<li>(.*?)</li>", found) for found in re.findall(r'<div class="addresses">.*?</div>', html)]
-    assert below == [[f"{settings.SITE_URL}/about/", "https://book.example/a"]]
-    assert html.count('data-note="2"') == 2
-    assert "It stands in issue 7 already." in html
-    assert "草稿" not in html
-    assert "<section" not in html  # of two posts of one name each would be the same landmark
-    assert response["X-Robots-Tag"] == "noindex"
-    assert client.get("/issues/2025/print/").status_code == 404

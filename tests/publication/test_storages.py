@@ -57,7 +57,7 @@ def test_what_is_not_there_is_said_to_be(either_media, name):
 
 
 def test_pictures_are_listed_and_what_is_drawn_is_not(either_media):
-    for name in (NAME, "0123456789abcdef/a.png", "cards/abc.png", "cards/p/1-abc.png"):
+    for name in (NAME, "0123456789abcdef/a.png", "cards/abc.png", "volumes/2026-page-1.html"):
         either_media.put(name, BytesIO(name.encode()))
 
     assert either_media.pictures() == {"0123456789abcdef/a.png": 22, NAME: 27}
@@ -102,13 +102,15 @@ def test_a_card_is_drawn_once_and_its_former_one_goes(either_media, client):
     assert either_media.beginning("cards/p/") == [address.removeprefix("/")]
 
 
-def test_a_logo_is_in_icons_and_mails(either_media, client):
+def test_a_logo_is_in_icons_and_mails_and_a_book_has_its_pictures(either_media, client):
     publication = make_publication()
     publication.logo.save("0123456789abcdef/logo.png", ContentFile(octets(64, 32)))
     issue = make_issue(make_post(cover=kept()), number=7, sent_at=PUBLISHED_AT)
 
     assert Drawing.open(BytesIO(client.get("/icon-192.png").content)).size == (192, 192)
     assert 'src="https://news.example.org/media/0123456789abcdef/logo.png"' in freeze(issue).html
+    book = client.get(f"/issues/{PUBLISHED_AT.year}.epub")
+    assert b".jpg" in book.getvalue()
 
 
 # --- Uploads ---
@@ -166,6 +168,20 @@ def test_a_picture_is_503_and_pages_go_on(lost_bucket, client, caplog):
     for page in ("/", "/feed.xml", "/posts/"):
         assert client.get(page).status_code == 200
     assert 'length="0"' in client.get("/feed.xml").text
+
+
+def test_no_book_is_bound_without_its_pictures(either_media, settings, client):
+    client.raise_request_exception = False
+    make_publication()
+    make_issue(make_post(cover=kept()), number=7, sent_at=PUBLISHED_AT)
+    where, address = settings.STORAGES, f"/issues/{PUBLISHED_AT.year}.epub"
+    keep_pictures_in(settings, "s3://key:secret@127.0.0.1:9/pictures?tls=false")
+
+    assert client.get(address).status_code == 503
+
+    settings.STORAGES = where
+    book = client.get(address)
+    assert (book.status_code, b".jpg" in book.getvalue()) == (200, True)
 
 
 @pytest.mark.parametrize("name", ["upload/", "add/"])

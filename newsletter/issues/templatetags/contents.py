@@ -43,6 +43,7 @@ def as_minutes(minutes: int) -> str:
 
 @register.simple_tag
 def issue_byline(issue: Issue, *, shows_number: bool = False) -> SafeString:
+    """Return when an issue that is `measured` was sent, and what it holds."""
     number = _spans([as_issue(issue.number)] if shows_number else [])
     sent = format_html("{}\n", day(timezone.localtime(issue.sent_at))) if issue.sent_at else ""
     held = [as_posts(issue.post_count), as_minutes(issue.reading_minutes)] if issue.post_count else [as_posts(0)]
@@ -79,6 +80,7 @@ def latest_issues(count: int) -> list[Issue]:
 
 @register.simple_tag
 def starting_points(count: int) -> list[StartingPoint]:
+    """Return the first `count` posts that the author hands to somebody who is new."""
     return list(StartingPoint.objects.public(timezone.now())[:count])
 
 

@@ -1,4 +1,4 @@
-"""The picture that other sites show beside a link: a title, set in Chinese. Pure.
+"""The picture that other sites show beside a link, and the cover of a year's book: a title, set in Chinese. Pure.
 
 The font is Noto Serif TC Bold (SIL Open Font License 1.1, fonts/OFL.txt), cut down to the 13,000 characters of
 Big5, so that a card looks the same on every machine. What it lacks is taken from a font of the system, or left out.
@@ -209,3 +209,71 @@ def _font(number: int, size: int) -> ImageFont.FreeTypeFont:
         return ImageFont.truetype(_files()[number], size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
         raise FontUnusable(f"{_files()[number]}: {error}") from error
+
+
+COVER_WIDTH, COVER_HEIGHT = 1200, 1920  # 1 to 1.6, as Amazon, Apple and Kobo ask of a cover
+COVER_MARGIN = 120
+ROOM = COVER_WIDTH - 2 * COVER_MARGIN
+COVER_SIZES = (150, 128, 108, 90, 76)  # of the name in pixels: the first at which it has two lines at most
+NAME_LINES, PROMISE_LINES = 2, 3
+YEAR, COVER_SMALL = 300, 46
+COVER_TOP = 330  # pixels above the name
+BAND = 26  # pixels of the accent at the upper edge
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What a cover says. accent: as #rrggbb."""
+
+    name: str
+    promise: str
+    author: str
+    year: str
+    accent: str
+
+    def png(self) -> bytes:
+        """Return the picture. Raise FontUnusable when the font cannot be read."""
+        image = Image.new("RGB", (COVER_WIDTH, COVER_HEIGHT), PAPER)
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((0, 0, COVER_WIDTH, BAND), fill=self.accent)
+        size, lines = titled(self.name)
+        bottom = _write_lines(draw, COVER_TOP, lines, size, INK)
+        draw.rectangle((COVER_MARGIN, bottom + 36, COVER_MARGIN + 120, bottom + 40), fill=self.accent)
+        _write_lines(draw, bottom + 84, cut(self.promise, COVER_SMALL, PROMISE_LINES), COVER_SMALL, QUIET)
+        write(
+            draw, (COVER_MARGIN, COVER_HEIGHT - COVER_MARGIN - YEAR - 2.4 * COVER_SMALL), self.year, YEAR, self.accent
+        )
+        for line in cut(self.author, COVER_SMALL, 1):
+            write(draw, (COVER_MARGIN, bottom - COVER_SMALL), line, COVER_SMALL, INK)
+        out = BytesIO()
+        image.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        return out.getvalue()
+
+
+def titled(name: str) -> tuple[int, list[str]]:
+    """Return the size and the lines of the name; one that fits in no size ends in …."""
+    for size in COVER_SIZES:
+        lines = wrapped(name, size, ROOM)
+        if len(lines) <= NAME_LINES and all(length(line, size) <= ROOM for line in lines):
+            return size, lines
+    return COVER_SIZES[-1], cut(name, COVER_SIZES[-1], NAME_LINES)
+
+
+def cut(text: str, size: int, most: int) -> list[str]:
+    """Return at most `most` lines of `text`; what has no room ends in …."""
+    whole = [line for line in wrapped(text, size, ROOM) if line]
+    lines = whole[:most]
+    if lines and (len(whole) > most or length(lines[-1], size) > ROOM):
+        last = lines[-1]
+        while last and length(f"{last}…", size) > ROOM:
+            last = last[:-1]
+        lines[-1] = f"{last}…"
+    return lines
+
+
+def _write_lines(draw: ImageDraw.ImageDraw, top: float, lines: list[str], size: int, colour: str) -> float:
+    """Write lines from `top` on; return where they end."""
+    for line in lines:
+        write(draw, (COVER_MARGIN, top), line, size, colour)
+        top += size * LINE_HEIGHT
+    return top

@@ -6,10 +6,23 @@ from io import BytesIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageColor
 
 from newsletter.publication.pictures import cards
-from newsletter.publication.pictures.cards import Card, FontUnusable, fitted, wrapped
+from newsletter.publication.pictures.cards import (
+    COVER_HEIGHT,
+    COVER_WIDTH,
+    NAME_LINES,
+    PAPER,
+    ROOM,
+    Card,
+    Cover,
+    FontUnusable,
+    fitted,
+    length,
+    titled,
+    wrapped,
+)
 
 CARD = Card("管理槓桿", "Gipi電子報", "2026年10月28日", "#9a3412")
 LONG = "讓管理變省力的四個技巧：從「看得見的事」到「真正決定成果的事」"
@@ -103,3 +116,45 @@ def test_a_font_that_cannot_be_read_is_named(monkeypatch, tmp_path):
 )
 def test_a_title_breaks_between_phrases_and_not_within_a_word(title, lines):
     assert fitted(title, 334)[1] == lines
+
+
+ACCENT = "#9a3412"
+COVER = Cover("Gipi 電子報", "每兩週一封信，寫給想把事情做好的人。", "Gipi", "2026", ACCENT)
+
+
+def drawn(cover):
+    return Image.open(BytesIO(cover.png())).convert("RGB")
+
+
+def colours(picture, box):
+    return {colour for _count, colour in picture.crop(box).getcolors(maxcolors=1 << 24)}
+
+
+def test_a_cover_has_the_shape_that_shops_ask_for_and_weighs_little():
+    octets = COVER.png()
+
+    assert Image.open(BytesIO(octets)).size == (1200, 1920)
+    assert len(octets) < 100_000
+
+
+def test_its_band_and_its_year_have_the_accent():
+    picture = drawn(COVER)
+
+    assert colours(picture, (0, 0, COVER_WIDTH, 10)) == {ImageColor.getrgb(ACCENT)}
+    assert ImageColor.getrgb(ACCENT) in colours(picture, (0, COVER_HEIGHT - 600, COVER_WIDTH, COVER_HEIGHT - 200))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", ["信", "Gipi 電子報", "產品經理與主管的兩週一封信：管理槓桿", "字" * 200, "a" * 200])
+def test_no_name_leaves_the_margins(name):
+    size, lines = titled(name)
+
+    assert 1 <= len(lines) <= NAME_LINES
+    assert all(length(line, size) <= ROOM for line in lines)
+    picture = drawn(Cover(name, name, name, "2026", ACCENT))
+    for box in [
+        (0, 40, 100, COVER_HEIGHT),
+        (COVER_WIDTH - 100, 40, COVER_WIDTH, COVER_HEIGHT),
+        (0, COVER_HEIGHT - 90, COVER_WIDTH, COVER_HEIGHT),
+    ]:
+        assert colours(picture, box) == {ImageColor.getrgb(PAPER)}

@@ -1,0 +1,231 @@
+"""EPUB 3.3: a container written front to back, a chapter at a time, and XHTML of the sanitised HTML of posts.
+
+Sources: EPUB 3.3 (W3C Recommendation), sections 4 (container), 5 (package document) and 7 (navigation document).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from html.parser import HTMLParser
+from typing import IO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+from django.template.loader import render_to_string
+
+MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
+FOLDER = "book"
+CONTAINER = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0"><rootfiles>'
+    f'<rootfile full-path="{FOLDER}/package.opf" media-type="application/oebps-package+xml"/>'
+    "</rootfiles></container>\n"
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the book says of itself. changed_at: the time of every file in it, so that equal books have equal bytes."""
+
+    title: str
+    author: str
+    publisher: str
+    description: str
+    language: str  # BCP 47
+    identifier: str  # a URN, the same however the year changes
+    source_url: str
+    published_on: str  # ISO 8601
+    changed_at: datetime
+    cover: str = ""  # the file name of a picture that stands for the book
+
+    @property
+    def modified(self) -> str:
+        return self.changed_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the contents: a title and where it is, relative to the contents."""
+
+    title: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A file of the book. body: well-formed XHTML. entries: what stands in it, under its own title."""
+
+    name: str
+    title: str
+    body: str
+    entries: tuple[Entry, ...] = ()
+    kind: str = "chapter"  # of the vocabulary of structural semantics: chapter, titlepage
+
+
+class Writer:
+    """Writes a book into a file. Pictures are added whenever a chapter needs one; `finish` writes what names them."""
+
+    def __init__(self, file: IO[bytes], facts: Facts) -> None:
+        self.facts = facts
+        self.chapters: list[Chapter] = []  # without their bodies
+        self.pictures: dict[str, str] = {}  # media types by file name
+        self._zip = ZipFile(file, "w")
+        self._put("mimetype", b"application/epub+zip", ZIP_STORED)
+        self._put("META-INF/container.xml", CONTAINER.encode())
+
+    def add_picture(self, name: str, data: bytes) -> None:
+        """Add a picture of one of the MEDIA_TYPES, once."""
+        if name not in self.pictures:
+            self.pictures[name] = MEDIA_TYPES[f".{name.rpartition('.')[2].lower()}"]
+            self._put(f"{FOLDER}/{name}", data, ZIP_STORED)  # it is compressed already
+
+    def add_chapters(self, chapters: Iterable[Chapter]) -> None:
+        for chapter in chapters:
+            self._put(f"{FOLDER}/{chapter.name}", self._page("chapter.xhtml", {"chapter": chapter}))
+            self.chapters.append(Chapter(chapter.name, chapter.title, "", chapter.entries, chapter.kind))
+
+    def finish(self) -> None:
+        context = {"chapters": self.chapters, "pictures": self.pictures.items()}
+        for name in ("contents.xhtml", "book.css", "package.opf"):
+            self._put(f"{FOLDER}/{name}", self._page(name, context))
+        self._zip.close()
+
+    def _page(self, name: str, context: Mapping[str, object]) -> bytes:
+        return render_to_string(f"issues/book/{name}", {"facts": self.facts, **context}).encode()
+
+    def _put(self, name: str, data: bytes, compression: int = ZIP_DEFLATED) -> None:
+        info = ZipInfo(name, self.facts.changed_at.astimezone(UTC).timetuple()[:6])
+        info.compress_type = compression
+        info.external_attr = 0o644 << 16
+        self._zip.writestr(info, data)
+
+
+VOID = {"br", "hr", "img", "input", "wbr"}
+# A reading device has no scripts: what opens by a press is open, and a box that is ticked is a character.
+RENAMED = {"center": "div", "details": "div", "summary": "div", "label": "span"}
+TICKED, UNTICKED = "☑", "☐"
+LISTS = {"ul", "ol"}
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_COUNT = re.compile(r"[1-9][0-9]{0,2}")
+_VALUES: dict[str, re.Pattern[str]] = {
+    "class": re.compile(r"[^\x00-\x1f]+"),
+    "title": re.compile(r".+", re.DOTALL),
+    "dir": re.compile("ltr|rtl|auto"),
+    "lang": re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"),
+    "start": re.compile(r"-?[0-9]{1,6}"),
+    "type": re.compile("[1aAiI]"),
+    "reversed": re.compile(""),
+    "value": re.compile(r"-?[0-9]{1,6}"),
+    "colspan": _COUNT,
+    "rowspan": _COUNT,
+    "scope": re.compile("row|col|rowgroup|colgroup"),
+}
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
+_WITHIN = re.compile(r' href="#([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture of the book: its file name, and its size in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+
+def translated(
+    html: str, *, link: Callable[[str], str | None], picture: Callable[[str], Shown | None], absent: str, film: str
+) -> str:
+    """Return `html` as XHTML.
+
+    link: given an address, returns where it leads to from within the book; None for nowhere.
+    picture: given the address of a picture, returns what the book has of it; None if it has not: then a link is left.
+    absent: the word for a picture without a description, and film for a player.
+    """
+    translator = _Translator(link, picture, absent, film)
+    translator.feed(html)
+    translator.close()
+    ids = translator.ids
+    return _WITHIN.sub(lambda found: found[0] if found[1] in ids else "", "".join(translator.parts))
+
+
+def text(typed: str) -> str:
+    return escape(_ILLEGAL.sub("", typed))
+
+
+class _Translator(HTMLParser):
+    def __init__(
+        self, link: Callable[[str], str | None], picture: Callable[[str], Shown | None], absent: str, film: str
+    ) -> None:
+        super().__init__(convert_charrefs=True)
+        self.link, self.picture, self.absent, self.film = link, picture, absent, film
+        self.parts: list[str] = []
+        self.ids: set[str] = set()
+        self.open: list[str] = []
+        self._has_head: list[bool] = []  # of each open table
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "img":
+            self._show(values)
+        elif tag == "input":
+            self.parts.append(TICKED if "checked" in values else UNTICKED)
+        elif tag == "iframe":
+            self._lead(values.get("src", ""), values.get("title") or self.film)
+        elif tag in VOID:
+            self.parts.append(f"<{tag}{self._attributes(tag, values)}/>")
+        else:
+            name = self._renamed(tag)
+            self.open.append(name)
+            self.parts.append(f"<{name}{self._attributes(name, values)}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "table" and self._has_head:
+            self._has_head.pop()
+        if tag not in VOID and tag != "iframe" and self.open:
+            self.parts.append(f"</{self.open.pop()}>")
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(text(data))
+
+    def _renamed(self, tag: str) -> str:
+        if tag == "li" and not LISTS & set(self.open[-1:]):
+            return "div"
+        if tag == "table":
+            self._has_head.append(False)
+        if tag == "thead":
+            has_one, self._has_head[-1:] = self._has_head[-1:], [True]
+            return "tbody" if any(has_one) else "thead"
+        return RENAMED.get(tag, tag)
+
+    def _show(self, values: dict[str, str]) -> None:
+        alt = values.get("alt", "")
+        shown = self.picture(values.get("src", ""))
+        if shown is None:
+            self._lead(values.get("src", ""), alt or self.absent)
+            return
+        size = f' width="{shown.width}" height="{shown.height}"'
+        self.parts.append(f'<img src="{text(shown.name)}" alt="{text(alt)}"{size}/>')
+
+    def _lead(self, address: str, words: str) -> None:
+        """Leave a link where something cannot stand."""
+        target = None if "a" in self.open else self.link(address)
+        words = f"［{text(words)}］"
+        self.parts.append(f'<a href="{text(target)}">{words}</a>' if target else f"<span>{words}</span>")
+
+    def _attributes(self, tag: str, values: dict[str, str]) -> str:
+        kept = {name: value for name, value in values.items() if name in _VALUES and _VALUES[name].fullmatch(value)}
+        if tag != "li":
+            kept.pop("value", None)
+        if "reversed" in kept:
+            kept["reversed"] = "reversed"
+        if "lang" in kept:
+            kept["xml:lang"] = kept["lang"]
+        if (own := values.get("id", "")) and _NAME.fullmatch(own) and own not in self.ids:
+            self.ids.add(own)
+            kept["id"] = own
+        if tag == "a" and (target := self.link(values.get("href", ""))):
+            kept["href"] = target
+        return "".join(f' {name}="{text(value)}"' for name, value in kept.items())
