@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery.ledger import breakdown, recovery, uncertain
 from newsletter.delivery.ledger.claims import Result, claim, close, intend, release, write_results
@@ -371,41 +369,6 @@ def test_a_second_click_on_all_changes_nothing(many):
 
     assert uncertain.decide_all(many, AGAIN, seen=0) == 0
     assert (list(Batch.objects.values()), list(Delivery.objects.values())) == before
-
-
-@pytest.mark.parametrize("decision", [COUNTED, AGAIN])
-def test_all_together_is_the_same_as_row_by_row(many, decision):
-    shapes = [("done", 1, 0), ("leased", 2, 5), ("open", 3, 0), ("open", 2, 4), ("leased", 2, 0)]
-    for no, (state, pass_no, done) in enumerate(shapes):
-        Batch.objects.filter(no=no).update(state=state, pass_no=pass_no, cursor=no * 10 + done)
-    Delivery.objects.filter(seq__range=(20, 29)).update(state=State.SENT)  # between others, with nothing to decide
-    Batch.objects.filter(no=2).update(uncertain=0, sent=10)
-
-    def after(decide_them):
-        with transaction.atomic():
-            moved = decide_them()
-            found = moved, list(Batch.objects.order_by("pk").values()), list(Delivery.objects.order_by("seq").values())
-            transaction.set_rollback(True)
-        return found
-
-    all_together = after(lambda: uncertain.decide_all(many, decision, seen=0))
-    row_by_row = after(lambda: decide(many, decision, *range(50)))
-
-    assert all_together == row_by_row
-    assert all_together[0] == 12
-
-
-def test_a_slice_costs_the_same_however_many_copies_are_in_it(many):
-    def queries(seen):
-        with CaptureQueriesContext(connection) as found:
-            uncertain.decide_all(many, COUNTED, seen=seen)
-        return len(found)
-
-    few = queries(0)
-    Delivery.objects.update(state=State.UNCERTAIN)
-    Batch.objects.update(uncertain=10, sent=0)
-
-    assert queries(uncertain.last_decision(many)) <= few  # the issue is known by now
 
 
 def test_what_waits_to_be_sent_again_is_not_uncertain_when_the_lane_of_another_row_dies(make_mailing):
