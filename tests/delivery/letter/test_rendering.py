@@ -35,7 +35,7 @@ def mail(make_mailing):
     mailing = make_mailing("a")
     delivery = mailing.deliveries.select_related("subscriber").get()
     delivery.subscriber.name = "王「小」明, Jr."
-    return rendering.message(mailing, delivery, delivery.subscriber)
+    return rendering.copy_for(mailing, delivery.subscriber, ids=(mailing.pk, delivery.seq))
 
 
 def test_a_letter_has_the_same_links_in_both_parts(mail):
@@ -73,7 +73,8 @@ def test_each_try_has_the_same_message_id_and_each_reader_another(make_mailing):
     first, second = mailing.deliveries.select_related("subscriber").order_by("seq")
 
     ids = [
-        rendering.message(mailing, row, row.subscriber).extra_headers["Message-ID"] for row in (first, first, second)
+        rendering.copy_for(mailing, row.subscriber, ids=(mailing.pk, row.seq)).extra_headers["Message-ID"]
+        for row in (first, first, second)
     ]
 
     assert ids[0] == ids[1] != ids[2]

@@ -1,5 +1,7 @@
 """What the SMTP courier is told by settings, and what it tells its lane."""
 
+from types import SimpleNamespace
+
 import pytest
 from anymail.exceptions import AnymailRecipientsRefused
 from django.core.mail.backends.base import BaseEmailBackend
@@ -140,17 +142,10 @@ def test_without_starttls_at_the_server_nothing_leaves_in_the_clear(make_mailing
     assert smtp.received() == []
 
 
-class Lately:
-    """A switchboard that has been so fast."""
-
-    def __init__(self, rate):
-        self.rate = rate
-
-
 @pytest.mark.parametrize(("rate", "window"), [(10, 20), (2_000, 80), (14_000, 500)])
 def test_a_window_is_what_leaves_within_a_moment(make_mailing, rate, window):
     courier = SmtpCourier("bulk", make_mailing("a"))
-    courier.board = Lately(rate)
+    courier.board = SimpleNamespace(pool=SimpleNamespace(rate=rate))
 
     assert courier.window == window
 
