@@ -97,7 +97,7 @@ def _correction(scene: Scene) -> Mail:
 
 def _copy(mailing: Mailing, scene: Scene) -> Mail:
     """Build one copy; then cancel the mailing, so that the next look can have one of the same issue."""
-    mail = rendering.message(mailing, Delivery(mailing=mailing, seq=0), scene.reader())
+    mail = rendering.copy_for(mailing, scene.reader(), ids=(mailing.pk, 0))
     mailing.cancel(scene.now)
     return mail
 

@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.delivery.letter.losses import Loss, Unfilled, digest_of
+from newsletter.delivery.letter.losses import Loss, digest_of
 from newsletter.delivery.models import Mailing
 from newsletter.desk.accounts import attempts
 from newsletter.desk.accounts.passkeys import ANSWER_LENGTH_MAX, NAME_LENGTH_MAX
@@ -150,7 +150,7 @@ class AcknowledgingForm(forms.Form):
 
     unshown = forms.CharField(label=_("I have read this. Send it all the same."), required=False)
 
-    def knows(self, lost: Sequence[Loss | Unfilled]) -> bool:
+    def knows(self, lost: Sequence[Loss]) -> bool:
         """Return whether the author has acknowledged exactly these losses; add an error if not."""
         if digest_of(lost) in {"", self.cleaned_data.get("unshown")}:
             return True

@@ -9,7 +9,7 @@ import pytest
 from django.utils import translation
 
 from newsletter.delivery.ledger.flight_recorder import Recorder
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.interruptible import StopDeadline
 from newsletter.delivery.provider.outcomes import Answer, Outcome
@@ -19,6 +19,9 @@ from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 3, 0, 0, tzinfo=UTC)
+QUEUED, SENT, FAILED, DEFERRED, UNCERTAIN, SKIPPED = (
+    Delivery.State[name] for name in ("QUEUED", "SENT", "FAILED", "DEFERRED", "UNCERTAIN", "SKIPPED")
+)
 ACCEPTED = Outcome(Answer.SENT, "250 ok")
 
 
@@ -60,6 +63,15 @@ class Provider:
 
     def close(self):
         pass
+
+
+def states(mailing):
+    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
+
+
+def counts(mailing):
+    mailing.refresh_from_db()
+    return mailing.counts()
 
 
 @pytest.fixture

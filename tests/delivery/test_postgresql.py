@@ -29,7 +29,6 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "delivery/readers/test_quoting",
     ),
     "doors": (
-        "delivery/test_attack",
         "delivery/sending/test_lane",
         "delivery/test_tasks",
         "delivery/models/test_mailing",
@@ -41,7 +40,7 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "api/hooks/test_recording",
         "api/hooks/test_turns",
         "desk/accounts/test_attempts",
-        "delivery/models/test_saying",
+        "delivery/models/test_replies",
         "mail/test_due",
         "subscribers/models/test_consents",
         "subscribers/models/test_mail_budget",

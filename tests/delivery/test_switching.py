@@ -71,18 +71,12 @@ def stop_on_the_way(mailing, server, *, after=4):
     return ended - found["paused"]
 
 
-def test_a_pause_holds_within_two_seconds_of_a_slow_provider(mailing, slow):
-    seconds = stop_on_the_way(mailing, slow)
-
-    counts = mailing.counts()
+def test_a_pause_holds_and_the_rest_goes_by_the_other_provider_nobody_twice(mailing, slow, smtp, settings):
+    seconds, counts = stop_on_the_way(mailing, slow), mailing.counts()
+    by_the_first = slow.copies()
     assert seconds <= 2 + REPLY_SECONDS, "what was on the wire may still get its answer"
     assert counts.sent == len(slow.received()) < READERS
     assert (counts.sending, counts.uncertain, counts.queued) == (0, 0, READERS - counts.sent)
-
-
-def test_half_by_one_provider_and_the_rest_by_the_other_nobody_twice(mailing, slow, smtp, settings):
-    stop_on_the_way(mailing, slow)
-    by_the_first = slow.copies()
 
     assert mailing.switch("default", provider_name(settings.MAILERS["default"]))
     mailing.resume(timezone.now(), timedelta())
@@ -93,6 +87,7 @@ def test_half_by_one_provider_and_the_rest_by_the_other_nobody_twice(mailing, sl
     assert not slow.readers() & smtp.readers()
     assert slow.copies_per_reader() == smtp.copies_per_reader() == {1}
     assert mailing.counts().sent == READERS
+    assert ("switched", provider_name(settings.MAILERS["default"])) in mailing.steps.values_list("what", "detail")
 
 
 def test_what_the_first_provider_deferred_goes_by_the_other(mailing, slow, smtp):
@@ -129,13 +124,3 @@ def test_a_lane_of_the_former_provider_does_not_go_on_after_the_switch(mailing, 
 
     assert slow.received() == []
     assert mailing.counts().queued == READERS
-
-
-def test_each_switch_is_told(mailing):
-    mailing.pause("slow")
-    mailing.switch("default", "smtp other.example.org:25")
-
-    assert [(step.what, step.detail) for step in mailing.steps.all()][-2:] == [
-        ("paused", "slow"),
-        ("switched", "smtp other.example.org:25"),
-    ]

@@ -47,7 +47,7 @@ def letter(reader):
     )
     beginning.plan(mailing, now)
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=now, attempts=1)
-    return rendering.message(mailing, mailing.deliveries.get(), reader).message()
+    return rendering.copy_for(mailing, reader, ids=(mailing.pk, mailing.deliveries.get().seq)).message()
 
 
 @pytest.fixture

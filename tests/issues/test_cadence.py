@@ -1,12 +1,16 @@
 """The rhythm, checked over decades, zones and the nights when the clocks change."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from newsletter.issues import cadence
-from newsletter.issues.cadence import NO_SHIFTS, Rhythm
+from newsletter.issues import cadence, days_off
+from newsletter.issues.cadence import DAYS_BETWEEN, NO_SHIFTS, Fate, Rhythm, Shifts
+from tests.support.exhaustive import first_of
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 ZONES = [
@@ -150,3 +154,237 @@ def test_a_slot_that_the_clock_skips_into_the_next_day_is_found_by_its_moment():
     assert found.astimezone(nuuk).date() == date(2026, 3, 29)
     assert cadence.next_slot(rhythm, after=found - timedelta(minutes=10)) == found
     assert cadence.slot_at(rhythm, NO_SHIFTS, found).day == date(2026, 3, 28)
+
+
+# --- With shifts: skipped, moved, vacations; and holidays ---
+
+FEW_ZONES = [ZoneInfo(name) for name in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Taipei")]
+ANCHOR = date(2026, 11, 5)  # a Thursday
+FORTNIGHTLY = Rhythm(ANCHOR, time(8), TAIPEI, 14)
+FIRST, LAST = date(2026, 1, 1), date(2055, 12, 31)  # thirty years
+NOW = datetime(2026, 11, 26, 4, 0, tzinfo=UTC)
+
+days = st.dates(FIRST, LAST)
+moments = st.builds(datetime.combine, days, st.times(), st.just(UTC))
+times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
+rhythms = st.builds(
+    Rhythm,
+    anchor_on=st.dates(FIRST, date(2027, 12, 31)),
+    at=times | st.sampled_from([time(0), time(1, 30), time(2), time(2, 30), time(23, 59)]),
+    zone=st.sampled_from(FEW_ZONES),
+    days=st.sampled_from([7, 14, 28]) | st.integers(7, 60),
+)
+
+
+@st.composite
+def shifted(draw):
+    """Return a rhythm, and shifts of some of its slots, by days and by a vacation or two."""
+    rhythm = draw(rhythms)
+    slots = st.integers(0, (LAST - rhythm.anchor_on).days // rhythm.days).map(
+        lambda k: rhythm.anchor_on + timedelta(days=k * rhythm.days)
+    )
+    skipped = draw(st.frozensets(slots, max_size=8))
+    moved = draw(st.dictionaries(slots, st.tuples(st.integers(-40, 40), times), max_size=8))
+    starts = draw(st.lists(st.tuples(days, st.integers(0, 60)), max_size=3))
+    return rhythm, Shifts(
+        skipped=skipped,
+        moved={day: (day + timedelta(days=by), at) for day, (by, at) in moved.items()},
+        vacations=tuple((day, day + timedelta(days=length)) for day, length in starts),
+    )
+
+
+def local(at, rhythm):
+    return at.astimezone(rhythm.zone)
+
+
+def thirty_years(rhythm, shifts=NO_SHIFTS):
+    """Return all that is due within the thirty years, asked for as a page asks: the next ones behind a moment."""
+    count = (LAST - rhythm.anchor_on).days // rhythm.days + 1
+    return cadence.slots(rhythm, shifts, after=datetime(2020, 1, 1, tzinfo=UTC), count=count)
+
+
+# --- Properties ---
+
+
+@given(rhythms)
+def test_without_shifts_no_two_issues_are_within_seven_days(rhythm):
+    found = [local(at, rhythm).date() for at in thirty_years(rhythm)]
+
+    assert min((after - before).days for before, after in pairwise(found)) >= DAYS_BETWEEN
+
+
+@given(shifted())
+def test_two_are_nearer_only_where_the_author_moved_one(case):
+    rhythm, shifts = case
+    due = [slot for slot in cadence.between(rhythm, shifts, rhythm.anchor_on, LAST) if slot.at]
+
+    near = [
+        {before.fate, after.fate}
+        for before, after in pairwise(due)
+        if (local(after.at, rhythm).date() - local(before.at, rhythm).date()).days < DAYS_BETWEEN
+    ]
+
+    assert all(Fate.MOVED in fates for fates in near)
+
+
+@given(shifted())
+def test_what_is_not_shifted_stays_exactly_where_it_was(case):
+    rhythm, shifts = case
+    untouched = [
+        slot.at
+        for slot in cadence.between(rhythm, shifts, rhythm.anchor_on, LAST)
+        if slot.day not in shifts.moved and slot.day not in shifts.skipped and not shifts.is_away(slot.day)
+    ]
+
+    assert set(untouched) <= set(thirty_years(rhythm))
+
+
+@given(shifted())
+def test_a_skipped_slot_and_a_day_of_vacation_have_no_issue(case):
+    rhythm, shifts = case
+
+    due = cadence.slots(rhythm, shifts, after=datetime(2020, 1, 1, tzinfo=UTC), count=300)
+
+    here = [slot for slot in cadence.between(rhythm, shifts, FIRST, LAST) if slot.day in shifts.skipped]
+    assert [local(at, rhythm) for at in due if shifts.is_away(local(at, rhythm).date())] == []
+    assert [slot.at for slot in here if slot.at and slot.fate != Fate.MOVED] == []
+
+
+@given(shifted())
+def test_the_clock_on_the_wall_shows_the_time_of_the_rhythm_whatever_the_season(case):
+    rhythm, shifts = case
+    skipped_by_the_clock = {time(2), time(2, 30)} | {time(hour, minute) for hour in (2, 3) for minute in range(60)}
+
+    clocks = {local(slot.due_at, rhythm).time() for slot in cadence.between(rhythm, shifts, rhythm.anchor_on, LAST)}
+
+    assert clocks == {rhythm.at} or rhythm.at in skipped_by_the_clock
+
+
+@given(shifted(), moments)
+def test_the_next_slot_is_the_first_of_all_that_lie_behind_a_moment(case, moment):
+    rhythm, shifts = case
+    first_on, last_on = moment.date() - timedelta(days=60), moment.date() + timedelta(days=800)
+    all_due = sorted(slot.at for slot in cadence.between(rhythm, shifts, first_on, last_on) if slot.at)
+
+    found = cadence.next_slot(rhythm, shifts, after=moment)
+
+    assert found == min((at for at in all_due if at > moment), default=found)
+    assert cadence.slot_at(rhythm, shifts, found).at == found
+
+
+@given(rhythms, days)
+def test_a_proposed_day_is_seven_days_or_more_from_every_other_slot(rhythm, day):
+    slot_on = rhythm.first_from(day)
+
+    proposed = days_off.proposal(rhythm, NO_SHIFTS, slot_on, lambda _day: False)
+
+    others = [rhythm.first_from(slot_on + timedelta(days=1))]
+    others += [slot_on - timedelta(days=rhythm.days)] if slot_on > rhythm.anchor_on else []
+    assert proposed is None or min(abs((proposed - other).days) for other in others) >= DAYS_BETWEEN
+
+
+# --- Single shifts ---
+
+
+def test_a_moved_slot_leaves_the_ones_behind_it_where_they_were():
+    shifts = Shifts(moved={date(2026, 12, 31): (date(2026, 12, 30), time(8))})
+
+    found = cadence.slots(FORTNIGHTLY, shifts, after=datetime(2026, 12, 4, tzinfo=UTC), count=3)
+
+    assert [at.astimezone(TAIPEI).date() for at in found] == [date(2026, 12, 17), date(2026, 12, 30), date(2027, 1, 14)]
+
+
+def test_what_was_moved_out_of_a_vacation_stays_and_what_was_moved_into_it_goes():
+    shifts = Shifts(
+        moved={date(2026, 12, 3): (date(2026, 12, 15), time(8)), date(2026, 12, 17): (date(2026, 12, 27), time(8))},
+        vacations=((date(2026, 12, 14), date(2026, 12, 20)),),
+    )
+
+    found = cadence.slots(FORTNIGHTLY, shifts, after=NOW, count=2)
+
+    assert [at.astimezone(TAIPEI).date() for at in found] == [date(2026, 12, 27), date(2026, 12, 31)]
+
+
+def test_a_move_into_the_hour_that_spring_skips_comes_an_hour_later():
+    berlin = Rhythm(date(2026, 3, 24), time(2, 30), ZoneInfo("Europe/Berlin"), 14)
+    shifts = Shifts(moved={date(2026, 3, 24): (date(2026, 3, 29), time(2, 30))})
+
+    found = cadence.next_slot(berlin, shifts, after=datetime(2026, 3, 1, tzinfo=UTC))
+
+    assert found == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("to_on", "near"),
+    [
+        (date(2026, 12, 10), None),
+        (date(2026, 12, 11), date(2026, 12, 17)),
+        (date(2026, 11, 26), None),
+        (date(2026, 11, 25), date(2026, 11, 19)),
+    ],
+)
+def test_a_neighbour_is_a_slot_fewer_than_seven_days_away(to_on, near):
+    found = cadence.neighbour(FORTNIGHTLY, NO_SHIFTS, date(2026, 12, 3), to_on)
+
+    assert (found and found.day) == near
+
+
+# --- The official calendars ---
+
+
+@pytest.mark.parametrize("country", ["TW", "JP", "DE", "US", "AU"])
+def test_over_thirty_years_a_proposed_day_is_never_a_holiday_and_holidays_do_not_overlap(country):
+    holidays = days_off.of_days(country, FIRST, LAST, "zh-hant")
+    asked = list(
+        days_off.questions(
+            FORTNIGHTLY, NO_SHIFTS, cadence.between(FORTNIGHTLY, NO_SHIFTS, ANCHOR, LAST), holidays, [], ANCHOR
+        )
+    )
+
+    spans = [(one.holiday.first_on, one.holiday.last_on) for one in asked]
+    proposed = [day for one in asked for day in one.proposed.values()]
+    assert spans == sorted(spans)
+    assert all(before[1] < after[0] for before, after in pairwise(spans))
+    assert asked
+    assert all(day not in holidays and day.weekday() < 5 for day in proposed)
+
+
+@pytest.mark.parametrize("year", first_of(*range(2027, 2056)))
+def test_the_lunar_new_year_is_one_holiday_in_every_year(year):
+    found = days_off.grouped(days_off.of_days("TW", date(year, 1, 1), date(year, 12, 31), "zh-hant"))
+
+    new_years = [one for one in found if "春節" in one.name]
+    assert len(new_years) == 1
+    assert 5 <= len(new_years[0].days) <= 11
+
+
+def test_the_days_off_of_taiwan_are_those_that_its_government_announced_for_2026():
+    """Source: 中華民國一百十五年政府行政機關辦公日曆表 (DGPA), without plain weekends."""
+    announced = [
+        *("01-01", "02-16", "02-17", "02-18", "02-19", "02-20", "02-27", "04-03", "04-06", "05-01", "06-19"),
+        *("09-25", "09-28", "10-09", "10-26", "12-25"),
+    ]
+
+    found = days_off.of_days("TW", date(2026, 1, 1), date(2026, 12, 31), "zh-hant")
+
+    assert [f"{day:%m-%d}" for day in found if day.weekday() < 5] == announced
+    assert found[date(2026, 10, 9)] == "國慶日（補假）"
+
+
+def test_a_holiday_that_was_answered_for_is_not_asked_about_again():
+    holidays = days_off.of_days("TW", date(2027, 1, 1), date(2027, 3, 31), "zh-hant")
+    weekly = Rhythm(ANCHOR, time(8), TAIPEI, 7)
+    slots = cadence.between(weekly, NO_SHIFTS, date(2027, 1, 1), date(2027, 3, 31))
+
+    [new_year] = days_off.questions(weekly, NO_SHIFTS, slots, holidays, [], ANCHOR)
+    again = days_off.questions(weekly, NO_SHIFTS, slots, holidays, [(date(2027, 2, 6), date(2027, 2, 10))], ANCHOR)
+
+    assert (new_year.holiday.first_on, new_year.holiday.last_on) == (date(2027, 2, 4), date(2027, 2, 10))
+    assert new_year.holiday.name == "農曆除夕、春節"
+    assert [slot.day for slot in new_year.slots] == [date(2027, 2, 4)]
+    assert new_year.proposed == {}
+    assert list(again) == []
+
+
+def test_without_a_country_there_is_no_holiday():
+    assert days_off.of_days("", FIRST, LAST, "zh-hant") == {}

@@ -1,8 +1,4 @@
-"""Counting how the copies of a mailing divide: by receiving domain, and by why they failed.
-
-The dispatcher counts all copies of a mailing by one statement, while it is under way every half minute, and once when
-it is closed. A lane writes nothing for it, and a page reads one row.
-"""
+"""Counting how the copies of a mailing divide: by receiving domain, and by why they failed."""
 
 from collections import Counter
 from datetime import datetime, timedelta

@@ -115,12 +115,14 @@ def write(batch: Batch, results: Sequence[Result]) -> set[int]:
     been accepted before still counts.
     """
     given, values = _as_rows(results)
+    # PostgreSQL would read the whole mailing, SQLite the batch for each row if it knew.
+    near = f"d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}" if connection.vendor == "postgresql" else "TRUE"
     sql = f"""
         UPDATE {Delivery._meta.db_table} AS d
            SET state = given.state, reply = given.reply, provider_id = given.provider_id, attempts = %s,
                sent_at = CASE WHEN given.state IN ({_SENT}, {_UNCERTAIN}) THEN %s ELSE d.sent_at END
           FROM ({given}) AS given
-         WHERE d.mailing_id = %s AND d.seq = given.row_seq AND {_near(batch)}
+         WHERE d.mailing_id = %s AND d.seq = given.row_seq AND {near}
            AND d.state IN ({_WAITING}) AND (d.attempts < %s OR d.state = {_QUEUED} AND given.state = {_SENT})
     """  # noqa: S608  # nosec B608  # names and numbers of our own; every value is a parameter
     now = connection.ops.adapt_datetimefield_value(timezone.now())
@@ -160,11 +162,6 @@ def _as_rows(results: Sequence[Result]) -> tuple[str, list[Any]]:
     columns = "column1 AS row_seq, column2 AS state, column3 AS reply, column4 AS provider_id"
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     return f"SELECT {columns} FROM (VALUES {values})", [value for row in rows for value in row]  # noqa: S608  # nosec B608
-
-
-def _near(batch: Batch) -> str:
-    """Return where the rows are. PostgreSQL would read the whole mailing, SQLite the batch for each row if it knew."""
-    return f"d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}" if connection.vendor == "postgresql" else "TRUE"
 
 
 LEASE = timedelta(seconds=30)  # renewed with every window; while it lasts, others take its owner for alive

@@ -1,8 +1,4 @@
-"""How long copies are kept: those of mailings that were closed long ago are deleted, if KEEP_DELIVERIES_DAYS says so.
-
-The counts of a mailing stay in its batches and its breakdown. Nobody knows any more who had such an issue, so it is
-never mailed again: planning/approving.py.
-"""
+"""How long copies are kept: those of mailings that ended long ago are deleted, if KEEP_DELIVERIES_DAYS says so."""
 
 import time
 from collections.abc import Iterator

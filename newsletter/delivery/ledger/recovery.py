@@ -105,7 +105,8 @@ def sweep(slots: int) -> int:
                 with apart(f"recovering slot {number}"):
                     recovered += recover_slot(worker, number)
     here = Q(worker__startswith=f"{machine()}/")
-    for batch in _leased(here & _over_for(_standstill_limit())):
+    still = HUNG if connection.vendor == "sqlite" else STILL  # there nobody else could go on in its place
+    for batch in _leased(here & _over_for(still)):
         with apart(f"recovering {batch}"):
             recovered += _revoke(batch)
     for batch in _leased(~here & _over_for(AWAY) | _over_for(HUNG)):
@@ -123,11 +124,6 @@ def _shorten_leases() -> None:
 
 def _over_for(time: timedelta) -> Q:
     return Q(lease_until__lt=Now() - time)
-
-
-def _standstill_limit() -> timedelta:
-    """Return how long a lane of this machine may stand still: with SQLite nobody else could go on in its place."""
-    return HUNG if connection.vendor == "sqlite" else STILL
 
 
 def _revoke(batch: Batch) -> bool:

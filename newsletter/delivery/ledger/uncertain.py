@@ -10,13 +10,11 @@ that is done have a final state: they stay.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from functools import partial, reduce
-from itertools import groupby
-from operator import attrgetter, or_
+from functools import partial
 from typing import NamedTuple
 
 from django.db import transaction
@@ -85,7 +83,8 @@ def resolve(delivery: Delivery, evidence: Evidence) -> bool:
     """Let `evidence` settle a copy; return whether it changed anything."""
     with transaction.atomic():
         delivery.mailing.lock()
-        return bool(_move(delivery.mailing, _own_batch(delivery), Q(seq=delivery.seq), evidence))
+        own = delivery.mailing.batches.filter(lo__lte=delivery.seq, hi__gt=delivery.seq)
+        return bool(_move(delivery.mailing, list(own), Q(seq=delivery.seq), evidence))
 
 
 def settle_late(batch: Batch, known: Mapping[int, Evidence]) -> int:
@@ -132,11 +131,10 @@ def decide_all(mailing: Mailing, evidence: Evidence, *, seen: int) -> int:
             mailing.lock()
             if not after and last_decision(mailing) != seen:
                 return 0
-            left = mailing.batches.select_for_update().filter(uncertain__gt=0, pk__gt=after)
-            batches = list(left.order_by("pk")[:SLICE])
+            batches = list(mailing.batches.filter(uncertain__gt=0, pk__gt=after).order_by("pk")[:SLICE])
             if not batches:
                 return total
-            total += _decided(mailing, evidence, partial(_move_all, mailing, batches, evidence))
+            total += _decided(mailing, evidence, partial(_move, mailing, batches, Q(), evidence))
         after = batches[-1].pk
 
 
@@ -189,10 +187,6 @@ def retry_refused(mailing: Mailing, seqs: Sequence[int]) -> int:
         _outdate(mailing.pk)
         _reopen(mailing)
     return tried
-
-
-def _own_batch(delivery: Delivery) -> list[Batch]:
-    return list(Batch.objects.filter(mailing_id=delivery.mailing_id, lo__lte=delivery.seq, hi__gt=delivery.seq))
 
 
 def _move(mailing: Mailing, batches: list[Batch], rows: Q, evidence: Evidence) -> int:
@@ -259,33 +253,3 @@ def _next_try(batch: Batch) -> dict[str, int]:
     """
     is_begun = batch.state == Batch.State.LEASED or (batch.state == Batch.State.OPEN and batch.cursor != batch.lo)
     return {"attempts": batch.pass_no} if is_begun else {}
-
-
-def _move_all(mailing: Mailing, batches: list[Batch], evidence: Evidence) -> int:
-    """Move all uncertain rows of locked batches, by the author's decision, in few statements."""
-    uncertain, own = mailing.deliveries.filter(state=UNCERTAIN), mailing.batches.filter(pk__in=[b.pk for b in batches])
-    if evidence.known is Known.AGAIN:
-        for values, alike in groupby(sorted(batches, key=_by_try), key=_by_try):
-            uncertain.filter(_rows_of(alike)).update(state=QUEUED, **dict(values))
-        own.update(uncertain=0)
-        own.open_again()
-    else:
-        uncertain.filter(_rows_of(batches)).update(**_values(evidence))
-        own.update(sent=F("sent") + F("uncertain"), uncertain=0)
-    _outdate(mailing.pk)
-    return sum(batch.uncertain for batch in batches)
-
-
-def _by_try(batch: Batch) -> list[tuple[str, int]]:
-    return list(_next_try(batch).items())
-
-
-def _rows_of(batches: Iterable[Batch]) -> Q:
-    """Return the condition for the rows of batches; those that follow each other are one range."""
-    ranges: list[list[int]] = []
-    for batch in sorted(batches, key=attrgetter("lo")):
-        if ranges and ranges[-1][1] == batch.lo:
-            ranges[-1][1] = batch.hi
-        else:
-            ranges.append([batch.lo, batch.hi])
-    return reduce(or_, [Q(seq__gte=lo, seq__lt=hi) for lo, hi in ranges])

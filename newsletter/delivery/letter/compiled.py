@@ -1,7 +1,6 @@
 """A mailing compiled once, and what each reader puts into it: ids in, a message for the wire out.
 
-What is the same for all readers (addresses of links, keys, domains) is computed once. Every byte is what
-`rendering.copy_for` and `headers` would write, which need ten times as long.
+Every byte is what `rendering.copy_for` and `headers` would write, which need ten times as long.
 """
 
 import html
@@ -106,7 +105,8 @@ class Compiled:
 
 def _leaving() -> bytes:
     """Return the field by which mail clients show a button to leave: by the web, and by mail where that is read."""
-    by_web = b"List-Unsubscribe: <%s\x02unsubscribe\x03%s>" % _octets(around("unsubscribe"))
+    before, after = around("unsubscribe")
+    by_web = f"List-Unsubscribe: <{before}\x02unsubscribe\x03{after}>".encode()
     by_mail = rendering.leaving_address("\x02unsubscribe\x03").encode()
     return by_web + (b",\r\n <mailto:%s>" % by_mail if by_mail else b"") + b"\r\n"
 
@@ -126,10 +126,6 @@ def around(purpose: str) -> tuple[str, str]:
 def _with_token(part: str, purpose: str, before: str, after: str) -> str:
     """Return a part of the letter with a slot for the token in place of the one for the whole link."""
     return part.replace(f"\x02{purpose}_url\x03", f"{before}\x02{purpose}\x03{after}")
-
-
-def _octets(texts: tuple[str, str]) -> tuple[bytes, bytes]:
-    return texts[0].encode(), texts[1].encode()
 
 
 def _ascii_domain(mailing: Mailing) -> str:

@@ -1,7 +1,4 @@
-"""What readers of an issue are not shown of what its author typed: each text beside the four forms it is read in.
-
-Besides, the merge fields of other mail programs, which readers would see as they stand.
-"""
+"""What readers of an issue are not shown of what its author typed: each text beside the four forms it is read in."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,29 +27,21 @@ LOSSES_SHOWN = 20  # of an issue; more of them is one mistake, made at the first
 
 @dataclass(frozen=True)
 class Loss:
-    """Characters that some readers are not shown: of which text, in which line of it, and in which forms."""
+    """Characters that some readers are not shown: of which text, in which line of it, and in which forms.
+
+    Without a form: a merge field of another program, which every reader would see as it is typed.
+    """
 
     title: str
     line: int
     text: str
-    forms: tuple[str, ...]
+    forms: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         facts = {"title": self.title, "line": self.line, "text": self.text, "forms": _(", ").join(self.forms)}
+        if not self.forms:
+            return _("“%(title)s”, line %(line)d, a field that nobody fills in: %(text)s") % facts
         return _("“%(title)s”, line %(line)d, not shown (%(forms)s): %(text)s") % facts
-
-
-@dataclass(frozen=True)
-class Unfilled:
-    """A merge field of another program, which every reader would see as it is typed."""
-
-    title: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        facts = {"title": self.title, "line": self.line, "text": self.text}
-        return _("“%(title)s”, line %(line)d, a field that nobody fills in: %(text)s") % facts
 
 
 @dataclass(frozen=True)
@@ -72,8 +61,8 @@ class Text:
         for (line, missing), forms in sorted(lost.items()):
             yield Loss(self.title, line, missing, tuple(forms))
 
-    def unfilled(self) -> Iterator[Unfilled]:
-        return (Unfilled(self.title, line, found) for line, found in merge_fields(self.typed))
+    def unfilled(self) -> Iterator[Loss]:
+        return (Loss(self.title, line, found) for line, found in merge_fields(self.typed))
 
     def _missing(self, words: str) -> list[tuple[int, str]]:
         if self.is_markdown:
@@ -82,7 +71,7 @@ class Text:
         return [] if is_there else [(1, f"…{self.typed[-SHOWN_MAX:]}" if len(self.typed) > SHOWN_MAX else self.typed)]
 
 
-def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequence[Loss | Unfilled]:
+def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequence[Loss]:
     """Return what `issue` says and its readers would not get as it is meant.
 
     letter: its letter, as it is frozen. note: of a correction, in Markdown.
@@ -93,7 +82,7 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
     return [*lost, *(one for text in texts for one in text.unfilled())]
 
 
-def losses_of(title: str, typed: str, mail: Mail) -> list[Loss | Unfilled]:
+def losses_of(title: str, typed: str, mail: Mail) -> list[Loss]:
     """Return what a mail does not show as it is meant of a text in Markdown that stands in it."""
     html = next(str(part[0]) for part in mail.alternatives)
     typed = without_names(typed)
@@ -101,7 +90,7 @@ def losses_of(title: str, typed: str, mail: Mail) -> list[Loss | Unfilled]:
     return [*text.losses(), *text.unfilled()]
 
 
-def digest_of(lost: Sequence[Loss | Unfilled]) -> str:
+def digest_of(lost: Sequence[Loss]) -> str:
     """Return what stands for exactly these losses, which the author acknowledges; "" if there are none."""
     return sha256("\x00".join(map(repr, lost)).encode(errors="surrogatepass")).hexdigest() if lost else ""
 
@@ -141,7 +130,7 @@ def check_losses(issue: Issue, letter: FrozenLetter | Mailing) -> Iterable[Remar
     name = _("For the reader's name write {name|friend}: the second word is for those who gave none.")
     hint = _("Put a program or a tag between backquotes, and readers see it as typed.")
     for one in found[:LOSSES_SHOWN]:
-        yield Remark(Rehearsal.Topic.FORMAT, ERROR, str(one), name if isinstance(one, Unfilled) else hint)
+        yield Remark(Rehearsal.Topic.FORMAT, ERROR, str(one), hint if one.forms else name)
     if not found:
         yield Remark(Rehearsal.Topic.FORMAT, OK, _("Every letter and digit of the texts is shown in all their forms."))
 

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 
 from newsletter.delivery.days import free_slots
 from newsletter.delivery.links import rewriting
-from newsletter.delivery.models import Delivery, Mailing, Quote
+from newsletter.delivery.models import Mailing, Quote
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail import headers, letters, salutations
 from newsletter.mail import html as mail_html
@@ -107,19 +107,19 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
 
 def _entry(item: IssueItem, publication: Publication) -> dict[str, object]:
     """Return what the mail shows of a post; its day is the author's, wherever the worker stands."""
-    post = item.post  # read for this letter alone
+    post, cover = item.post, item.post.cover  # read for this letter alone
     post.title = single_line(post.title)
-    if post.cover:
-        post.cover.alt = single_line(post.cover.alt)
+    if cover:
+        cover.alt = single_line(cover.alt)
     return {
         "item": item,
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
         "html": without_names(author_html(post.body)) if item.form == IssueItem.Form.FULL else "",
-        "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
+        "cover": mail_html.attributes(cover.width, cover.height) if cover else "",
         "lines": _lines(item, is_digest=publication.look == Publication.Look.DIGEST),
-        "thumbnail": _thumbnail(post.cover) if post.cover else "",
+        "thumbnail": settings.SITE_URL + cover.address("fallback", cover.widths("fallback")[0]) if cover else "",
     }
 
 
@@ -130,11 +130,6 @@ def _lines(item: IssueItem, *, is_digest: bool) -> str:
     if is_digest and not item.post.summary:
         return measures.first_sentences(item.post.excerpt, TWO_LINES)
     return item.post.excerpt
-
-
-def _thumbnail(cover: Image) -> str:
-    """Return the address of a cover's narrowest form: for a third of the column, or all of it on a phone."""
-    return settings.SITE_URL + cover.address("fallback", cover.widths("fallback")[0])
 
 
 def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
@@ -300,11 +295,6 @@ def _day(mailing: Mailing) -> str:
     at = at or mailing.issue.sent_at or free_slots(publication, timezone.now(), 1, issue=mailing.issue)[0]
     with translation.override(publication.language):
         return spaced(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
-
-
-def message(mailing: Mailing, delivery: Delivery, subscriber: Subscriber) -> Mail:
-    """Build the message of one delivery; each try builds the same one, with the same Message-ID."""
-    return copy_for(mailing, subscriber, ids=(mailing.pk, delivery.seq))
 
 
 def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_mark: str = "") -> Mail:

@@ -8,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.letter.losses import Loss, Unfilled, digest_of, losses, weigh
+from newsletter.delivery.letter.losses import Loss, digest_of, losses, weigh
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.links import rewriting
 from newsletter.delivery.models import Batch, Delivery, Mailing, Quote
@@ -236,7 +236,7 @@ def unshown(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
     return in_words(lost) if lost else ""
 
 
-def in_words(lost: Sequence[Loss | Unfilled]) -> str:
+def in_words(lost: Sequence[Loss]) -> str:
     words = _(
         "Readers would not get everything as it was typed: %(losses)s. Mend it, or say at the desk that you know."
     )

@@ -14,10 +14,6 @@ STOP_SECONDS = 2.2
 STOPPED = "the worker was stopped before an answer came"
 
 
-class Interrupted(Exception):
-    """The wait was ended by a stop. The step goes on in its thread, and its result is dropped."""
-
-
 class StopDeadline:
     """Limits the wait for replies after a stop to STOP_SECONDS in total. Before a stop there is no limit."""
 
@@ -28,10 +24,11 @@ class StopDeadline:
 
     def answer[T](self, step: Callable[[], T]) -> T | Outcome:
         """Return what `step` returns, or raise what it raises; UNCERTAIN when a stop ended the wait."""
-        try:
-            return run_interruptibly(step, self._goes_on, LOOK_SECONDS)
-        except Interrupted:
-            return Outcome(Answer.UNCERTAIN, STOPPED)
+        end = begun(step)
+        while not wait([end], LOOK_SECONDS).done:
+            if not self._goes_on() and end.cancel():  # the step goes on in its thread, and its result is dropped
+                return Outcome(Answer.UNCERTAIN, STOPPED)
+        return end.result()
 
     def rest(self, seconds: float) -> None:
         """Let time pass in a step's thread, unless the worker is stopped."""
@@ -51,21 +48,6 @@ class StopDeadline:
         if self.is_stopping():
             self.until = min(self.until, time.monotonic() + STOP_SECONDS)
         return time.monotonic() < self.until
-
-
-def run_interruptibly[T](
-    step: Callable[[], T], goes_on: Callable[[], bool], every: float, clean_up: Callable[[], None] = lambda: None
-) -> T:
-    """Return what `step` returns, or raise what it raises.
-
-    goes_on: asked every so many seconds. Raises Interrupted once it says no; the thread ends with the process, or
-    with the step, and a `clean_up`.
-    """
-    end = begun(step, clean_up)
-    while not wait([end], timeout=every).done:
-        if not goes_on() and end.cancel():
-            raise Interrupted
-    return end.result()
 
 
 def begun[T](step: Callable[[], T], clean_up: Callable[[], None] = lambda: None) -> Future[T]:

@@ -1,20 +1,12 @@
-"""What became of a message that was handed to a provider.
-
-The one question that matters is whether the provider may have the message. An answer settles it;
-so does a connection that broke before the body was handed over. Between the two lies UNCERTAIN,
-which is never sent again by itself (docs/sending.md).
-"""
+"""What became of a message that was handed to a provider: above all, whether the provider may have it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from anymail import exceptions as anymail
 
 from newsletter.mail.replies import Verdict, verdict
-
-if TYPE_CHECKING:
-    from anymail.exceptions import AnymailAPIError
 
 
 class Answer(StrEnum):
@@ -101,7 +93,7 @@ def mailer_answer(error: Exception) -> Outcome:
     raise error
 
 
-def api_answer(error: "AnymailAPIError") -> Outcome:
+def api_answer(error: anymail.AnymailAPIError) -> Outcome:
     """Sort what an e-mail API said, or did not say. Raises ProviderAway or ProviderRefuses for what was not taken."""
     status, code, words = error.status_code, "", one_line(error)
     if status is None:

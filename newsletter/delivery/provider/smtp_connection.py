@@ -91,7 +91,8 @@ class Line:
         smtp.ehlo_or_helo_if_needed()
         self.backend, self.sender, self.exchange = backend, sender.encode(), exchange
         self.can_pipeline, self.knows_size = smtp.has_extn("pipelining"), smtp.has_extn("size")
-        self.most_octets = _number(smtp.esmtp_features.get("size", "")) or sys.maxsize
+        size = smtp.esmtp_features.get("size", "")
+        self.most_octets = (int(size) if size.isdecimal() else 0) or sys.maxsize
         self.sock: socket.socket = smtp.sock
         self.sock.setblocking(False)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -287,7 +288,3 @@ class Line:
                 if self.stage is Stage.IDLE and says_goodbye:
                     smtp.quit()
             smtp.close()
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0

@@ -1,7 +1,4 @@
-"""The connections to one SMTP server: how many there may be, opening and closing them. No database.
-
-They are opened in threads, several at once, so that those which are open go on.
-"""
+"""The connections to one SMTP server: how many there may be, opening and closing them. No database."""
 
 import math
 import selectors
@@ -248,11 +245,6 @@ class Switchboard:
         if self.problem:
             raise self.problem
 
-    @property
-    def rate(self) -> float:
-        """Return messages a second, as it went lately."""
-        return self.pool.rate
-
     def _hasten(self) -> bool:
         """After a stop: close connections without a message in flight, and limit the wait for the others' replies."""
         for line in list(self.pool.lines):
@@ -294,7 +286,7 @@ class Switchboard:
         """Render in one go what leaves within a moment: to turn from one work to the other costs a fifth of both."""
         lines = len(self.pool.lines)
         if len(self.ahead) < lines:
-            most = max(lines, min(AHEAD, int(self.rate * AHEAD_SECONDS)))
+            most = max(lines, min(AHEAD, int(self.pool.rate * AHEAD_SECONDS)))
             while self.problem is None and len(self.ahead) < most and (envelope := self._next(envelopes)):
                 self.ahead.append(envelope)
 

@@ -167,28 +167,18 @@ class Version:
     """
 
     at: datetime
-    readers: int
-    note: str
-    is_mailed: bool
-    is_later: bool  # copies left with an earlier text, which was replaced while the mailing was stopped
-    changes: list[Piece]  # to the one before that is shown
-    withheld_at: datetime | None
-    is_compared: bool  # false for what has nothing before it that is shown
-
-
-@dataclass(frozen=True)
-class _Text:
-    at: datetime
-    readers: int
-    note: str
-    is_mailed: bool
-    is_later: bool
     parts: Sequence[Words]
+    readers: int = 0
+    note: str = ""
+    is_mailed: bool = False
     is_correction: bool = False
+    is_later: bool = False  # copies left with an earlier text, which was replaced while the mailing was stopped
     withheld_at: datetime | None = None
+    changes: Sequence[Piece] = ()  # to the one before that is shown
+    is_compared: bool = False  # with one before it that is shown
 
 
-def _with_the_latest(texts: Sequence[_Text]) -> Iterator[_Text]:
+def _with_the_latest(texts: Sequence[Version]) -> Iterator[Version]:
     """Yield the texts, each with the readers who got no correction of it: those of a correction all had the issue."""
     for place, text in enumerate(texts):
         corrected = max((later.readers for later in texts[place + 1 :] if later.is_correction), default=0)
@@ -207,10 +197,10 @@ def versions(issue: Issue, now: datetime) -> list[Version]:
         texts.append(web)
     posts = {part.post for text in texts for part in text.parts if part.post}
     public = set(Post.objects.published(now).filter(pk__in=posts).values_list("pk", flat=True))
-    return list(_compared([(text, in_public(text.parts, public)) for text in texts]))
+    return list(_compared([replace(text, parts=in_public(text.parts, public)) for text in texts]))
 
 
-def _mailed(issue: Issue) -> Iterator[_Text]:
+def _mailed(issue: Issue) -> Iterator[Version]:
     """Yield the text of each mailing that has reached somebody; of several to segments with one text only the first."""
     planned = list(issue.mailings.filter(planned_at__isnull=False).order_by("planned_at", "pk"))
     if not planned:  # another program had mailed it
@@ -220,15 +210,15 @@ def _mailed(issue: Issue) -> Iterator[_Text]:
     replaced = Step.objects.filter(mailing__issue=issue, what=Step.What.REPLACED)
     late = set(replaced.filter(at__gt=F("mailing__planned_at")).values_list("mailing_id", flat=True))
     hidden = withheld(issue)
-    seen: dict[str, _Text] = {}
+    seen: dict[str, Version] = {}
     for mailing in planned:
         readers = counts.get(mailing.pk) or 0
         known = seen.get(mailing.content_hash)
         if readers and mailing.planned_at:
-            seen[mailing.content_hash] = _Text(
+            seen[mailing.content_hash] = Version(
                 at=known.at if known else mailing.planned_at,
                 readers=readers + (known.readers if known else 0),
-                note=mailing.note if mailing.kind == Mailing.Kind.CORRECTION else "",
+                note=mailing.note,
                 is_mailed=True,
                 is_later=mailing.pk in late,
                 is_correction=mailing.kind == Mailing.Kind.CORRECTION,
@@ -238,7 +228,7 @@ def _mailed(issue: Issue) -> Iterator[_Text]:
     yield from _with_the_latest([*seen.values()])
 
 
-def _web(issue: Issue, since: datetime, now: datetime) -> _Text | None:
+def _web(issue: Issue, since: datetime, now: datetime) -> Version | None:
     """Return what the web has now if anything was changed `since`."""
     public = Post.objects.published(now).values("pk")
     items = issue.items.filter(post__in=public).select_related("post__cover").prefetch_related("post__tags")
@@ -246,33 +236,24 @@ def _web(issue: Issue, since: datetime, now: datetime) -> _Text | None:
     at = max([issue.updated_at, *(item.post.updated_at for item in found)])
     if at <= since:
         return None
-    parts = words_of_letter(unslotted(html_with(issue, found)))
-    return _Text(at, 0, "", is_mailed=False, is_later=False, parts=parts)
+    return Version(at, words_of_letter(unslotted(html_with(issue, found))))
 
 
-def _compared(texts: Iterable[tuple[_Text, Sequence[Words]]]) -> Iterator[Version]:
+def _compared(texts: Iterable[Version]) -> Iterator[Version]:
     """Yield each text with what it changes; what only the web has counts if it differs.
 
     A text that was taken out is compared with nothing that is shown, nor is the next one compared with it.
     """
     shown: Sequence[Words] | None = None
     last: Sequence[Words] | None = None
-    for text, parts in texts:
+    for text in texts:
         former = None if text.withheld_at else shown
-        changes = _changes(former, parts)
-        if text.is_mailed or (changes if former else _changes(last, parts)):
-            yield Version(
-                at=text.at,
-                readers=text.readers,
-                note="" if text.withheld_at else text.note,
-                is_mailed=text.is_mailed,
-                is_later=text.is_later,
-                changes=changes,
-                withheld_at=text.withheld_at,
-                is_compared=former is not None,
-            )
-        last = parts
-        shown = shown if text.withheld_at else parts
+        changes = _changes(former, text.parts)
+        if text.is_mailed or (changes if former else _changes(last, text.parts)):
+            note = "" if text.withheld_at else text.note
+            yield replace(text, note=note, changes=changes, is_compared=former is not None)
+        last = text.parts
+        shown = shown if text.withheld_at else text.parts
 
 
 def _changes(former: Sequence[Words] | None, parts: Sequence[Words]) -> list[Piece]:

@@ -1,7 +1,4 @@
-"""The first letters: up to three past issues that a new reader gets, days apart, never on the day of an issue.
-
-A course begins with the welcome, and stops when its reader leaves, pauses or is suppressed.
-"""
+"""The first letters: up to three past issues that a new reader gets, days apart, never on the day of an issue."""
 
 from datetime import datetime, timedelta
 

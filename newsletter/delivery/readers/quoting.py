@@ -67,7 +67,8 @@ def answer_message(answer: Answer) -> Mail:
     """Build the mail of an answer; each try builds the same one."""
     reply, publication = answer.reply, Publication.objects.current()
     with translation.override(publication.language):
-        context = {"publication": publication, "text": answer.text, "quoted": _cut(reply.text), "reply": reply}
+        quoted = reply.text if len(reply.text) <= QUOTED_MAX else f"{reply.text[:QUOTED_MAX]}…"
+        context = {"publication": publication, "text": answer.text, "quoted": quoted, "reply": reply}
         letter = letters.render("answer", subject_of(reply, publication), context, base_url=settings.SITE_URL)
     return build(
         letter,
@@ -96,10 +97,6 @@ def _thread(answer: Answer) -> dict[str, str]:
     said += [(one.written_at, one.message_id) for one in before]
     names = [name for _at, name in sorted(said) if name and name != reply.message_id]
     return {"In-Reply-To": reply.message_id, "References": " ".join([*names[-REFERENCES_MAX:], reply.message_id])}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= QUOTED_MAX else f"{text[:QUOTED_MAX]}…"
 
 
 State = Quote.State

@@ -1,6 +1,6 @@
 """The page on which a reader allows a quote, by one button, says no, or takes it back. GET changes nothing."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
@@ -100,11 +100,7 @@ def _has_copy(reader: Subscriber, issue: Issue) -> bool:
     return CourseCopy.objects.filter(issue=issue, subscriber=reader, sent_at__isnull=False).exists()
 
 
-def _counted_anew(now: datetime) -> datetime:
-    return now + COUNTED_AFTER
-
-
-@kept(_counted_anew)
+@kept(lambda now: now + COUNTED_AFTER)
 def changes(request: HttpRequest, number: int) -> HttpResponse:
     """Show word by word what was changed in an issue since it was sent, and how many readers have which text."""
     issue = get_object_or_404(Issue.objects.archived(), number=number)

@@ -1,7 +1,4 @@
-"""The mail that greets a new reader and brings the latest issue along.
-
-It lives here because it quotes an issue; `subscribers` only records that somebody confirmed.
-"""
+"""The mail that greets a new reader and brings the latest issue along."""
 
 import logging
 from dataclasses import replace
@@ -12,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
-from newsletter.delivery.letter.losses import Loss, Unfilled, losses_of
+from newsletter.delivery.letter.losses import Loss, losses_of
 from newsletter.delivery.letter.rendering import fill, greeting_html, issue_context, reader_values
 from newsletter.delivery.readers import course
 from newsletter.delivery.readers.single_mails import REST, SingleMail
@@ -100,7 +97,7 @@ def message(subscriber: Subscriber, now: datetime) -> Mail:
     )
 
 
-def losses(subscriber: Subscriber, now: datetime) -> list[Loss | Unfilled]:
+def losses(subscriber: Subscriber, now: datetime) -> list[Loss]:
     """Return what the author typed into the welcome and its readers would not get as it is meant."""
     publication = Publication.objects.current()
     title = translation.gettext("Welcome")

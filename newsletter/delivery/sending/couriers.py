@@ -186,7 +186,7 @@ class SmtpCourier:
 
         Fewer would have the wire wait for the disk; with more, more would be uncertain should the machine be lost.
         """
-        rate = self.board.rate if self.board else WINDOW_FIRST / WINDOW_SECONDS
+        rate = self.board.pool.rate if self.board else WINDOW_FIRST / WINDOW_SECONDS
         tens = int(rate * WINDOW_SECONDS) // 10 * 10  # SQLite keeps a statement for each number of rows
         return min(max(WINDOW_MIN, tens), self.window_max)
 
@@ -219,6 +219,6 @@ class SmtpCourier:
 
     def close(self) -> None:
         if self.board is not None:
-            lines, rate = len(self.board.pool.lines), self.board.rate
+            lines, rate = len(self.board.pool.lines), self.board.pool.rate
             log.info("mailing %s: %d connections at the end, %.0f messages/s", self.mailing.pk, lines, rate)
             self.board.close()

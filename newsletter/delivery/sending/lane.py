@@ -192,18 +192,8 @@ def _make_commits_durable() -> None:
 
 STATE_SECONDS = 1  # between looks at the mailing's state
 UNCERTAIN_IN_A_ROW = 3  # wake-ups that ended in silence after a final dot before the author is asked
-STATE_OF = {
-    Answer.SENT: Delivery.State.SENT,
-    Answer.FAILED: Delivery.State.FAILED,
-    Answer.DEFERRED: Delivery.State.DEFERRED,
-    Answer.UNCERTAIN: Delivery.State.UNCERTAIN,
-}
-MARK_OF = {
-    Answer.SENT: Mark.SENT,
-    Answer.FAILED: Mark.FAILED,
-    Answer.DEFERRED: Mark.DEFERRED,
-    Answer.UNCERTAIN: Mark.UNCERTAIN,
-}
+STATE_OF = {answer: Delivery.State[answer.name] for answer in Answer}
+MARK_OF = {answer: Mark[answer.name] for answer in Answer}
 
 
 class Lane:
@@ -295,8 +285,8 @@ class Lane:
 
     def _end_for(self, reason: LaneEnds | ProviderAway | ProviderRefuses) -> LaneEnds:
         """Write to the mailing why its provider takes no more; return what ends the lane."""
-        if isinstance(reason, DayIsFull):
-            self._wait_for_tomorrow()
+        if isinstance(reason, DayIsFull) and (end := self.pacer.end_of_day(timezone.now())):
+            self._later(self.mailing.wait_until, *end)
         if isinstance(reason, LaneEnds):
             return reason
         if isinstance(reason, ProviderAway):
@@ -305,10 +295,6 @@ class Lane:
             return LaneEnds("the provider is away")
         self._later(self.mailing.pause, str(reason))
         return LaneEnds("the provider refuses us")
-
-    def _wait_for_tomorrow(self) -> None:
-        if end := self.pacer.end_of_day(timezone.now()):
-            self._later(self.mailing.wait_until, *end)
 
     def _slow_down(self, words: str, *, at_once: bool = False) -> None:
         """Slow all workers down when a provider's words ask for it."""

@@ -29,7 +29,6 @@ from newsletter.delivery.letter.losses import (
     LOSSES_SHOWN,
     PART_BYTES_MAX,
     Loss,
-    Unfilled,
     digest_of,
     encoded,
     weigh,
@@ -94,7 +93,7 @@ def page(request: HttpRequest, template: str, issue: Issue, context: dict[str, A
     return render(request, template, {**admin.site.each_context(request), **shared, **context})
 
 
-def in_question(lost: Sequence[Loss | Unfilled]) -> dict[str, Any]:
+def in_question(lost: Sequence[Loss]) -> dict[str, Any]:
     """Return what desk/_lost.html and desk/_lost_box.html show: what the author must mend or acknowledge."""
     return {"lost": lost[:LOSSES_SHOWN], "lost_digest": digest_of(lost), "lost_more": len(lost[LOSSES_SHOWN:])}
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery.letter.losses import Loss, Unfilled, losses
+from newsletter.delivery.letter.losses import Loss, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze, subject_line
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
@@ -182,7 +182,7 @@ def _what_will_happen(
 def correct(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask what was wrong; one POST approves the correction, which leaves when its hold has passed."""
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
-    form, lost = CorrectionForm(request.POST or None), list[Loss | Unfilled]()
+    form, lost = CorrectionForm(request.POST or None), list[Loss]()
     if under_way := issue.mailings.open().first():
         return _correction_approved(request, under_way, now)
     if form.is_valid():

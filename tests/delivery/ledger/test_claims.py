@@ -5,8 +5,20 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
-from newsletter.delivery.ledger.claims import LaneEnds, Result, claim, close, intend, release, take_back, write_results
+from newsletter.delivery.ledger import claims
+from newsletter.delivery.ledger.claims import (
+    STEP,
+    LaneEnds,
+    Result,
+    claim,
+    close,
+    intend,
+    release,
+    take_back,
+    write_results,
+)
 from newsletter.delivery.ledger.recovery import recover
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen, decide
 from newsletter.delivery.models import Batch, Delivery, Mailing
@@ -15,24 +27,8 @@ from newsletter.delivery.planning import beginning
 from newsletter.delivery.planning.approving import refreeze
 from newsletter.issues.models import Issue
 from subscribers.models import Subscriber
-from tests.delivery.conftest import NOW
+from tests.delivery.conftest import DEFERRED, FAILED, NOW, QUEUED, SENT, SKIPPED, UNCERTAIN, counts, states
 from tests.support.waiting import wait_until
-
-QUEUED, SENT, FAILED, DEFERRED, UNCERTAIN = (
-    Delivery.State.QUEUED,
-    Delivery.State.SENT,
-    Delivery.State.FAILED,
-    Delivery.State.DEFERRED,
-    Delivery.State.UNCERTAIN,
-)
-
-
-def states(mailing):
-    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
-
-
-def counts(mailing):
-    return mailing.counts()
 
 
 def test_a_claim_takes_the_first_ready_batch_with_a_new_token(make_mailing):
@@ -68,17 +64,6 @@ def test_a_late_answer_settles_a_row_that_was_called_uncertain(make_mailing):
     assert (counts(mailing).sent, counts(mailing).uncertain) == (1, 0)
 
 
-def test_recording_twice_counts_once(make_mailing):
-    mailing = make_mailing("ab")
-    batch = claim(mailing, "machine/0/x", NOW)
-    (row,) = intend(batch, [], 1, NOW)
-
-    for _time in range(2):
-        write_results(batch, [Result(row.seq, SENT)])
-
-    assert counts(mailing).sent == 1
-
-
 def test_a_lost_holder_does_not_close_the_batch(make_mailing):
     mailing = make_mailing("ab")
     batch = claim(mailing, "machine/0/x", NOW)
@@ -107,20 +92,6 @@ def test_a_window_moves_the_cursor_over_its_rows(make_mailing):
     )
 
 
-def test_each_row_keeps_its_own_words(make_mailing):
-    mailing = make_mailing("ab")
-    batch = claim(mailing, "machine/0/x", NOW)
-    intend(batch, [], 2, NOW)
-
-    write_results(batch, [Result(0, SENT, "250 as A", "id-a"), Result(1, DEFERRED, "451 later")])
-
-    assert list(mailing.deliveries.order_by("seq").values_list("reply", "provider_id", "attempts")) == [
-        ("250 as A", "id-a", 1),
-        ("451 later", "", 1),
-    ]
-    assert [row.sent_at is not None for row in mailing.deliveries.order_by("seq")] == [True, False]
-
-
 def test_a_batch_is_given_back_before_the_first_row_that_never_left(make_mailing):
     mailing = make_mailing("abcd")
     batch = claim(mailing, "machine/0/x", NOW)
@@ -142,18 +113,6 @@ def test_a_row_deferred_in_this_pass_is_not_settled_twice(make_mailing):
     write_results(batch, [Result(0, SENT, "250 ok")])
 
     assert states(mailing) == [DEFERRED]
-
-
-def test_a_result_is_written_even_when_the_batch_is_lost(make_mailing):
-    mailing = make_mailing("ab")
-    batch = claim(mailing, "machine/0/x", NOW)
-    intend(batch, [], 1, NOW)
-    recover(batch, None)
-
-    with pytest.raises(LaneEnds):
-        intend(batch, [Result(0, SENT)], 1, NOW)
-
-    assert states(mailing) == [SENT, QUEUED]
 
 
 def test_a_row_that_waits_is_answered_only_by_who_holds_it(make_mailing):
@@ -359,3 +318,61 @@ def test_a_lane_that_slept_over_a_new_text_sends_no_more_of_the_old_one(make_mai
 
     with pytest.raises(LaneEnds):
         intend(batch, [], 1, NOW)
+
+
+# --- The answers of a window, in one statement ---
+
+
+@pytest.fixture
+def batch(make_mailing):
+    return claim(make_mailing([f"r{number}" for number in range(STEP * 2 + 20)]), "machine/0/x", timezone.now())
+
+
+def rows(batch, *columns):
+    return list(batch.mailing.deliveries.order_by("seq").values_list(*columns))
+
+
+@pytest.mark.parametrize("count", [1, STEP - 1, STEP, STEP + 1, STEP * 2 + 3])
+def test_each_answer_is_written_into_its_own_row_and_into_no_other(batch, count):
+    states = [SENT, FAILED, DEFERRED, UNCERTAIN, SKIPPED]
+    told = [Result(seq, states[seq % 5], f"250 {seq} 管理 'ok'", f"id-{seq}") for seq in range(count)]
+
+    assert claims.write(batch, told) == set(range(count))
+
+    untouched = [(QUEUED, "", "", 0)] * (STEP * 2 + 20 - count)
+    assert rows(batch, "state", "reply", "provider_id", "attempts") == [(*row[1:], 1) for row in told] + untouched
+
+
+def test_only_what_left_has_a_time(batch):
+    before = timezone.now() - timedelta(seconds=1)
+
+    claims.write(batch, [Result(0, SENT), Result(1, UNCERTAIN), Result(2, FAILED), Result(3, SKIPPED)])
+
+    assert [bool(at and at > before) for (at,) in rows(batch, "sent_at")[:4]] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("count", [3, STEP + 3])
+def test_rows_that_have_their_answer_keep_it_and_the_others_are_written(batch, count):
+    claims.write(batch, [Result(1, FAILED, "550 no"), Result(2, DEFERRED, "451 later")])
+
+    written = claims.write(batch, [Result(seq, SENT, "250 ok") for seq in range(count)])
+
+    assert written == set(range(count)) - {1, 2}
+    assert rows(batch, "state", "reply")[:3] == [(SENT, "250 ok"), (FAILED, "550 no"), (DEFERRED, "451 later")]
+    assert {state for (state,) in rows(batch, "state")[count:]} == {QUEUED}
+
+
+def test_the_same_answers_twice_are_written_once(batch):
+    told = [Result(seq, SENT, "250 ok") for seq in range(5)]
+
+    assert claims.write(batch, told) == {0, 1, 2, 3, 4}
+    assert claims.write(batch, told) == set()
+
+
+def test_the_rows_of_other_mailings_stay_as_they_are(batch):
+    other = Delivery.objects.create(mailing_id=batch.mailing_id + 1, seq=0, subscriber=None)
+
+    claims.write(batch, [Result(0, SENT, "250 ok")])
+
+    other.refresh_from_db()
+    assert other.state == QUEUED

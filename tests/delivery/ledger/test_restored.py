@@ -11,14 +11,12 @@ from django.utils import timezone
 from newsletter.delivery import lanes
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, restored
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.sending.lane import Lane
 from newsletter.delivery.tasks import dispatch
 from subscribers.models import Subscriber
-from tests.delivery.conftest import NOW, InTurn, Provider
-
-SENT, QUEUED, UNCERTAIN = Delivery.State.SENT, Delivery.State.QUEUED, Delivery.State.UNCERTAIN
+from tests.delivery.conftest import FAILED, NOW, QUEUED, SENT, UNCERTAIN, InTurn, Provider, states
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +40,6 @@ def send(mailing, provider=None, *, stop_after=99):
         is_stopping = lambda: len(provider.accepted) >= stop_after  # noqa: E731
         Lane(mailing, provider, recorder=flight, writer=InTurn(), worker=worker, is_stopping=is_stopping).run(60)
     return provider
-
-
-def states(mailing):
-    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
 
 
 def test_a_ledger_that_was_not_restored_is_never_taken_for_one(make_mailing):
@@ -166,7 +160,7 @@ def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its
     the_backup_is_old()
     recovery.sweep(slots=1)
 
-    assert states(mailing) == [SENT, Delivery.State.FAILED, UNCERTAIN, UNCERTAIN]
+    assert states(mailing) == [SENT, FAILED, UNCERTAIN, UNCERTAIN]
     told = dict(mailing.deliveries.values_list("seq", "reply"))
     assert [told[seq] for seq in (2, 3)] == [recovery.RECORDED, recovery.RESTORED]
 
@@ -202,21 +196,6 @@ def test_a_second_restore_knows_what_has_left_since_the_first_under_the_same_tok
     restored.count(NOW)
 
     assert states(mailing) == [SENT, SENT, SENT, QUEUED]
-
-
-def test_the_history_of_another_holding_tells_nothing(make_mailing):
-    mailing = make_mailing("ab")
-    batch = claims.claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    claims.intend(batch, [], 2, NOW)
-    with Recorder(recovery.flight(0)) as flight:
-        flight.begin(batch.pk, batch.token - 1, lo=batch.lo, hi=batch.hi)
-        flight.mark(0, Mark.SENT)
-        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
-
-    the_backup_is_old()
-    recovery.sweep(slots=1)
-
-    assert states(mailing) == [UNCERTAIN, UNCERTAIN]
 
 
 def test_the_author_may_go_on_and_is_not_asked_again(make_mailing):
@@ -263,27 +242,6 @@ def test_a_departure_that_was_forgotten_is_proof_too(make_mailing):
 
     assert Restoration.undecided().get().departures == 1
     assert Subscriber.objects.get(email="a@example.org").state == "unsubscribed"
-
-
-def test_a_restore_is_told_once_however_often_it_is_started(make_mailing):
-    mailing = make_mailing("ab")
-    with forgotten():
-        send(mailing)
-
-    assert restored.remember(NOW)
-    assert not restored.remember(NOW)
-
-    assert Restoration.objects.count() == 1
-
-
-def test_an_issue_is_not_begun_while_a_restore_is_undecided(issue, make_mailing):
-    mailing = make_mailing("ab", planned=False)
-    Restoration.objects.create(noticed_at=NOW)
-
-    dispatch()
-
-    mailing.refresh_from_db()
-    assert mailing.state == Mailing.State.SCHEDULED
 
 
 def test_a_history_that_a_power_cut_has_torn_is_read_as_far_as_it_goes(make_mailing, settings):

@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery.ledger import breakdown, recovery, uncertain
 from newsletter.delivery.ledger.claims import Result, claim, close, intend, release, write_results
@@ -13,7 +11,7 @@ from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.models import Subscriber
-from tests.delivery.conftest import NOW, Provider
+from tests.delivery.conftest import NOW, Provider, states
 
 State = Delivery.State
 SILENCE = Outcome(Answer.UNCERTAIN, "no answer after the final dot")
@@ -40,10 +38,6 @@ def finished(mailing, run, provider):
     run(mailing, provider)
     assert mailing.finish(NOW)
     return mailing
-
-
-def states(mailing):
-    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
 
 
 def copy(mailing, seq=1):
@@ -74,26 +68,12 @@ def test_a_late_report_settles_an_uncertain_copy(closed, known, state, counts):
     assert (found.sent, found.failed, found.uncertain) == counts
 
 
-def test_the_same_report_twice_counts_once(closed):
-    uncertain.resolve(copy(closed), ACCEPTED)
-
-    assert uncertain.resolve(copy(closed), ACCEPTED) is False
-    assert closed.counts().sent == 3
-
-
 @pytest.mark.parametrize("known", list(Known))
 def test_a_copy_that_has_its_end_does_not_move(closed, known):
     for seq in (0, 2):
         assert uncertain.resolve(copy(closed, seq), Evidence(known, NOW, "never mind")) is False
 
     assert states(closed) == [State.SENT, State.UNCERTAIN, State.SENT]
-
-
-def test_a_copy_whose_turn_has_not_come_does_not_move(make_mailing):
-    mailing = make_mailing("a")
-
-    assert uncertain.resolve(copy(mailing, 0), ACCEPTED) is False
-    assert states(mailing) == [State.QUEUED]
 
 
 def test_the_time_of_an_uncertain_copy_is_kept_when_it_is_counted_as_sent(closed):
@@ -294,15 +274,6 @@ def test_a_late_no_does_not_speak_for_the_second_copy(make_mailing, run):
     assert states(mailing) == [State.UNCERTAIN]
 
 
-def test_news_of_an_arrival_spares_the_second_copy(closed, run, provider):
-    decide(closed, AGAIN, 1)
-
-    assert uncertain.resolve(copy(closed), ACCEPTED) is True
-
-    assert run(closed, provider) == 0
-    assert closed.counts().sent == 3
-
-
 def test_a_reader_who_has_left_gets_no_second_copy(closed, run, provider):
     Subscriber.objects.get(email="b@example.org").unsubscribe(NOW)
     decide(closed, AGAIN, 1)
@@ -398,57 +369,6 @@ def test_a_second_click_on_all_changes_nothing(many):
 
     assert uncertain.decide_all(many, AGAIN, seen=0) == 0
     assert (list(Batch.objects.values()), list(Delivery.objects.values())) == before
-
-
-@pytest.mark.parametrize("decision", [COUNTED, AGAIN])
-def test_all_together_is_the_same_as_row_by_row(many, decision):
-    shapes = [("done", 1, 0), ("leased", 2, 5), ("open", 3, 0), ("open", 2, 4), ("leased", 2, 0)]
-    for no, (state, pass_no, done) in enumerate(shapes):
-        Batch.objects.filter(no=no).update(state=state, pass_no=pass_no, cursor=no * 10 + done)
-    Delivery.objects.filter(seq__range=(20, 29)).update(state=State.SENT)  # between others, with nothing to decide
-    Batch.objects.filter(no=2).update(uncertain=0, sent=10)
-
-    def after(decide_them):
-        with transaction.atomic():
-            moved = decide_them()
-            found = moved, list(Batch.objects.order_by("pk").values()), list(Delivery.objects.order_by("seq").values())
-            transaction.set_rollback(True)
-        return found
-
-    all_together = after(lambda: uncertain.decide_all(many, decision, seen=0))
-    row_by_row = after(lambda: decide(many, decision, *range(50)))
-
-    assert all_together == row_by_row
-    assert all_together[0] == 12
-
-
-def test_a_mailing_is_decided_in_few_statements(many, monkeypatch, django_assert_max_num_queries):
-    monkeypatch.setattr(uncertain, "SLICE", 100)
-
-    with django_assert_max_num_queries(20):
-        assert uncertain.decide_all(many, AGAIN, seen=0) == 15
-
-
-def test_a_slice_costs_the_same_however_many_copies_are_in_it(many):
-    def queries(seen):
-        with CaptureQueriesContext(connection) as found:
-            uncertain.decide_all(many, COUNTED, seen=seen)
-        return len(found)
-
-    few = queries(0)
-    Delivery.objects.update(state=State.UNCERTAIN)
-    Batch.objects.update(uncertain=10, sent=0)
-
-    assert queries(uncertain.last_decision(many)) <= few  # the issue is known by now
-
-
-def test_sent_again_the_failures_of_before_count_no_more(closed):
-    Mailing.objects.update(provider_failures=2, retry_at=NOW + timedelta(minutes=5))
-
-    decide(closed, AGAIN, 1)
-
-    closed.refresh_from_db()
-    assert (closed.state, closed.provider_failures, closed.retry_at) == (Mailing.State.SENDING, 0, None)
 
 
 def test_what_waits_to_be_sent_again_is_not_uncertain_when_the_lane_of_another_row_dies(make_mailing):

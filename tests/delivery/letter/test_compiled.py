@@ -132,12 +132,6 @@ def test_where_readers_invite_readers_each_has_a_link_of_their_own_in_both_parts
             assert link in message.get_body((kind,)).get_content()
 
 
-def test_as_it_comes_no_token_is_made_for_a_link_that_no_letter_has(make_mailing):
-    compiled = Compiled(make_mailing("a"))
-
-    assert compiled.purposes == ["unsubscribe", "preferences", "feedback"]
-
-
 # --- The reader's name ---
 
 
@@ -159,13 +153,6 @@ def test_each_reader_is_called_by_their_name_and_who_gave_none_by_the_authors_wo
 
 
 # --- The proof before the first copy leaves ---
-
-
-def test_a_template_that_says_what_was_approved_differs_in_nothing(make_mailing):
-    mailing = make_mailing("abc")
-    Subscriber.objects.filter(email="b@example.org").update(name="王「小」明, Jr.")
-
-    assert Compiled(mailing).difference(mailing) == ""
 
 
 def put_into(part, name, at=slice(None)):

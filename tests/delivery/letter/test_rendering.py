@@ -9,7 +9,6 @@ from newsletter.delivery.letter import rendering
 from newsletter.delivery.planning import approving
 from newsletter.issues.models import IssueItem
 from newsletter.mail import letters
-from newsletter.mail.colours import of_mail
 from newsletter.posts.models.images import Image
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -36,7 +35,7 @@ def mail(make_mailing):
     mailing = make_mailing("a")
     delivery = mailing.deliveries.select_related("subscriber").get()
     delivery.subscriber.name = "王「小」明, Jr."
-    return rendering.message(mailing, delivery, delivery.subscriber)
+    return rendering.copy_for(mailing, delivery.subscriber, ids=(mailing.pk, delivery.seq))
 
 
 def test_a_letter_has_the_same_links_in_both_parts(mail):
@@ -74,17 +73,12 @@ def test_each_try_has_the_same_message_id_and_each_reader_another(make_mailing):
     first, second = mailing.deliveries.select_related("subscriber").order_by("seq")
 
     ids = [
-        rendering.message(mailing, row, row.subscriber).extra_headers["Message-ID"] for row in (first, first, second)
+        rendering.copy_for(mailing, row.subscriber, ids=(mailing.pk, row.seq)).extra_headers["Message-ID"]
+        for row in (first, first, second)
     ]
 
     assert ids[0] == ids[1] != ids[2]
     assert ids[0].endswith("@news.example.org>")
-
-
-def test_a_long_address_of_a_reader_may_break_anywhere_so_that_it_fits_a_phone(issue):
-    html = rendering.freeze(issue).html
-
-    assert f'<span class="reader" style="line-break: anywhere;">{rendering.SLOTS["email"]}</span>' in html
 
 
 def test_a_reader_cannot_break_the_html(make_mailing):
@@ -121,16 +115,6 @@ def test_the_html_alone_is_that_of_the_letter_and_its_text_is_not_made(publicati
 
     assert rendering.html_with(issue, list(issue.items.all())) == letter.html
     assert "乙" not in rendering.html_with(issue, list(issue.items.all()[:1]))
-
-
-def test_introduction_closing_and_signature_stand_in_their_places(publication):
-    make_publication(signature="Gipi 敬上")
-    issue = make_issue(make_post(), number=9, introduction="**前言**在此。", closing="下回見。")
-
-    letter = rendering.freeze(issue)
-
-    places = [letter.html.index(text) for text in ("<strong>前言</strong>在此。", "第一段。", "下回見。", "Gipi 敬上")]
-    assert places == sorted(places)
 
 
 def test_the_preheader_is_the_authors_or_the_beginning(publication):
@@ -170,34 +154,6 @@ def test_pictures_have_a_size_that_fits_the_column(publication):
 
     sizes = [re.findall(r'(?:width|height)="(\d+)"', tag) for tag in re.findall("<img[^>]*>", html)]
     assert sizes == [["544"], ["200", "100"], ["544"]]
-
-
-def test_a_table_a_mark_and_code_look_like_this_house(publication):
-    post = make_post("甲", body="| 一 | 二 |\n|---|--:|\n| 三 | 四 |\n\n==重點== 與 `code`\n")
-
-    html = rendering.freeze(make_issue(post, number=9)).html
-
-    assert re.search(r"<table style=[^>]*border-collapse: collapse", html)
-    assert re.search(r"<td style=[^>]*text-align: right", html)
-    assert re.search(f"<mark style=[^>]*background-color: {of_mail(publication.accent)['by_day']['mark']}", html)
-    assert re.search("<code style=[^>]*border-radius", html)
-
-
-def test_the_first_way_to_the_issue_is_in_the_masthead_and_the_last_one_shares_it(publication):
-    letter = rendering.freeze(make_issue(make_post(body="一段長文。" * 200), number=7))
-
-    web = "https://news.example.org/issues/7/"
-    assert f"Read on the web\n{web}\n" in letter.text[:120]
-    assert letter.text.count(web) == 1
-    assert letter.html.count(f'href="{web}"') == 2
-
-
-def test_the_foot_is_one_quiet_line_without_a_bare_address(publication):
-    letter = rendering.freeze(make_issue(make_post(body="一段長文。" * 200), number=7))
-
-    (foot,) = re.findall(r'<p class="quiet share"[^>]*>(.*?)</p>', letter.html)
-    assert re.sub("<[^>]*>", "", foot) == "Forward · Share · Subscribe"
-    assert "https://news.example.org/subscribe/" in letter.text
 
 
 def test_a_brief_letter_shows_its_addresses_for_filters_compare_the_parts(issue):
@@ -307,22 +263,6 @@ def test_a_short_preheader_goes_on_with_the_titles(publication):
     issue = make_issue(make_post("管理槓桿"), make_post("留一點空白"), number=9, preheader="兩篇文章")
 
     assert "兩篇文章｜管理槓桿｜留一點空白" in rendering.freeze(issue).html
-
-
-def test_a_share_by_mail_is_a_button_only(issue):
-    letter = rendering.freeze(issue)
-
-    assert 'href="mailto:?subject=' in letter.html
-    assert "mailto:?" not in letter.text
-
-
-def test_code_has_its_colours_by_night(publication):
-    letter = rendering.freeze(make_issue(make_post(body="```python\ndef f():\n    return 1\n```\n"), number=9))
-
-    named = set(re.findall(r'class="c-([0-9a-f]{6})"', letter.html))
-
-    assert named
-    assert all(f".sheet .c-{colour} {{ color: #" in letter.html for colour in named)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.models.mailing import Step
 from newsletter.delivery.planning import approving
 from tests.delivery.conftest import NOW
+from tests.factories import make_issue
 
 State = Mailing.State
 HOLD = timedelta(minutes=3)
@@ -151,3 +153,35 @@ def test_gone_on_with_the_failures_of_before_count_no_more(make_mailing):
     mailing.resume(NOW, HOLD)
 
     assert (mailing.provider_failures, mailing.retry_at) == (0, None)
+
+
+# --- A clock that was ahead for a moment holds nobody up; a rightful wait stays ---
+
+AHEAD = timedelta(days=3)
+
+
+def mailing_with(**fields) -> Mailing:
+    row = {"issue": make_issue(), "subject": "s", "sender_email": "g@example.org", "send_at": NOW, "approved_at": NOW}
+    return Mailing.objects.create(**row | fields)
+
+
+def make_batch(**fields) -> Batch:
+    return Batch.objects.create(mailing=mailing_with(), no=1, lo=1, hi=3, cursor=1, **fields)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("waits", "is_ready"), [(AHEAD, True), (timedelta(hours=24), False), (timedelta(), True)])
+def test_a_mailing_that_waits_for_its_provider_goes_on(waits, is_ready):
+    batch = make_batch()
+    Mailing.objects.filter(pk=batch.mailing_id).update(state=Mailing.State.SENDING, retry_at=NOW + waits)
+
+    assert Mailing.objects.ready(NOW).exists() is is_ready
+    assert Mailing.objects.get().is_waiting(NOW) is not is_ready
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("waits", "is_ready"), [(AHEAD, True), (max(RETRY_AFTER), False), (timedelta(), True)])
+def test_a_batch_that_waits_for_its_next_pass_is_taken_up(waits, is_ready):
+    make_batch(not_before=NOW + waits)
+
+    assert Batch.objects.ready(NOW).exists() is is_ready

@@ -172,27 +172,6 @@ def test_a_server_that_refuses_a_connection_keeps_some_for_others_and_is_asked_a
     assert 2 <= len(refusals) <= 1 + 300 / REFUSED_SECONDS
 
 
-def test_a_refusal_of_more_than_there_are_changes_nothing_for_those_that_are():
-    connections = Connections(2, 2)
-
-    connections.refused(0.0, 2)
-
-    assert connections.wanted == 2
-
-
-def test_what_was_counted_before_a_pause_is_forgotten():
-    """Between two batches the connections are idle; that is not the server's pace."""
-    connections = Connections(4, 128)
-    server = Server(connections, far_away(4))
-
-    for _ in range(100):
-        server.run(0.1)
-        server.now += 5
-        connections.begin()
-
-    assert connections.wanted == 4
-
-
 def test_a_rate_teaches_nothing_and_what_was_throttled_comes_back_without_being_measured():
     connections = Connections(64, 64, is_measured=False)
     server = Server(connections, at_its_limit(50))

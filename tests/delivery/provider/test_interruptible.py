@@ -6,59 +6,18 @@ import time
 import pytest
 
 from newsletter.delivery.provider import interruptible
-from newsletter.delivery.provider.interruptible import Interrupted, StopDeadline, run_interruptibly
+from newsletter.delivery.provider.interruptible import StopDeadline, begun
 from newsletter.delivery.provider.outcomes import Answer, Outcome
-
-
-def test_what_a_step_returns_is_returned():
-    assert run_interruptibly(lambda: 7, lambda: False, 10) == 7
-
-
-def test_what_a_step_raises_is_raised():
-    def step():
-        raise TimeoutError("no greeting")
-
-    with pytest.raises(TimeoutError, match="no greeting"):
-        run_interruptibly(step, lambda: True, 10)
-
-
-def test_who_waits_is_asked_until_he_says_no():
-    over, asked = threading.Event(), []
-
-    def goes_on():
-        asked.append(1)
-        return len(asked) < 3
-
-    with pytest.raises(Interrupted):
-        run_interruptibly(lambda: over.wait(20), goes_on, 0.01)
-
-    over.set()
-    assert len(asked) == 3
-
-
-def test_a_step_that_ends_while_it_is_waited_for_is_heard():
-    over = threading.Event()
-
-    assert run_interruptibly(lambda: over.wait(20), lambda: over.set() is None, 0.01) is True
 
 
 def test_what_comes_of_an_abandoned_step_is_cleaned_up_in_its_thread():
     over, cleaned_up = threading.Event(), threading.Event()
 
-    with pytest.raises(Interrupted):
-        run_interruptibly(lambda: over.wait(20), lambda: False, 0.01, cleaned_up.set)
+    assert begun(lambda: over.wait(20), cleaned_up.set).cancel()
     assert not cleaned_up.is_set()
 
     over.set()
     assert cleaned_up.wait(20)
-
-
-def test_a_step_that_is_not_abandoned_is_not_cleaned_up():
-    cleaned_up = []
-
-    run_interruptibly(lambda: 7, lambda: False, 10, lambda: cleaned_up.append(1))
-
-    assert cleaned_up == []
 
 
 @pytest.fixture
@@ -73,6 +32,14 @@ def test_an_answer_is_waited_for_as_long_as_it_takes(stop_deadline):
     stop_deadline.on_wait = lambda: looks.append(1) or (len(looks) > 9 and over.set())
 
     assert stop_deadline.answer(lambda: over.wait(20) and "250 ok") == "250 ok"
+
+
+def test_what_a_step_raises_is_raised(stop_deadline):
+    def step():
+        raise TimeoutError("no greeting")
+
+    with pytest.raises(TimeoutError, match="no greeting"):
+        stop_deadline.answer(step)
 
 
 def test_once_the_worker_is_stopped_a_silence_is_uncertain(stop_deadline):

@@ -38,13 +38,6 @@ def test_an_accepted_message_is_sent(transport, bulk_smtp):
     assert bulk_smtp.received()[0].message["Subject"] == "第七期"
 
 
-def test_messages_share_one_connection(transport, bulk_smtp):
-    for name in "abc":
-        transport.send(mail_to(f"{name}@example.org"))
-
-    assert len({copy.connection for copy in bulk_smtp.received()}) == 1
-
-
 def test_a_refused_recipient_has_failed_and_the_next_is_served(transport, bulk_smtp):
     refused = transport.send(mail_to("refuse-1@example.org"))
     served = transport.send(mail_to("b@example.org"))
@@ -52,16 +45,6 @@ def test_a_refused_recipient_has_failed_and_the_next_is_served(transport, bulk_s
     assert (refused.answer, refused.reply[:3]) == (Answer.FAILED, "550")
     assert served.answer is Answer.SENT
     assert bulk_smtp.readers() == {"b@example.org"}
-
-
-def test_a_greylisted_recipient_is_deferred(transport):
-    assert transport.send(mail_to("greylist-1-x@example.org")).answer is Answer.DEFERRED
-    assert transport.send(mail_to("greylist-1-x@example.org")).answer is Answer.SENT
-
-
-def test_a_message_refused_after_the_dot_has_failed(transport, bulk_smtp):
-    assert transport.send(mail_to("reject-data-x@example.org")).answer is Answer.FAILED
-    assert bulk_smtp.received() == []
 
 
 def test_a_connection_cut_after_the_dot_is_uncertain(transport, bulk_smtp):
@@ -77,13 +60,6 @@ def test_a_connection_cut_before_the_body_is_certainly_not_sent(transport, bulk_
 
     assert bulk_smtp.received() == []
     assert transport.send(mail_to("b@example.org")).answer is Answer.SENT
-
-
-def test_silences_in_a_row_are_uncertain_each(transport, bulk_smtp):
-    answers = {transport.send(mail_to(f"cut-after-data-1-{number}@example.org")).answer for number in range(5)}
-
-    assert answers == {Answer.UNCERTAIN}
-    assert bulk_smtp.copies_per_reader() == {1}
 
 
 def test_many_refusals_in_a_row_are_about_each_reader(transport):
@@ -122,15 +98,6 @@ def test_a_busy_server_is_away(transport):
         transport.send(mail_to("busy-9-x@example.org"))
 
 
-def test_a_server_that_is_down_is_away(transport, bulk_smtp):
-    bulk_smtp.stop()
-
-    with pytest.raises(ProviderAway):
-        transport.send(mail_to("a@example.org"))
-
-    bulk_smtp.start()
-
-
 def _one_line_server(*replies, then=lambda: None):
     """Serve one SMTP connection whose replies are given, in order; keep it open until `then` returns."""
     server = socket.create_server(("127.0.0.1", 0))
@@ -148,33 +115,6 @@ def _one_line_server(*replies, then=lambda: None):
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     return server, thread
-
-
-def test_a_login_that_is_refused_is_a_refusal_of_us(settings, tmp_path):
-    server, thread = _one_line_server(
-        b"220 hi", b"250-hi\r\n250 AUTH LOGIN", b"535 bad password", b"535 no", b"221 bye"
-    )
-    url = f"smtp://user:secret@127.0.0.1:{server.getsockname()[1]}"
-    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
-
-    with pytest.raises(ProviderRefuses, match="535") as raised:
-        transport_for("bulk").send(mail_to("a@example.org"))
-
-    server.close()
-    thread.join(5)
-    assert "secret" not in str(raised.value)
-
-
-def test_a_sender_that_is_refused_is_a_refusal_of_us(settings, tmp_path):
-    server, thread = _one_line_server(b"220 hi", b"250 hi", b"550 who are you", b"221 bye")
-    url = f"smtp://127.0.0.1:{server.getsockname()[1]}"
-    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
-
-    with pytest.raises(ProviderRefuses, match="550 who are you"):
-        transport_for("bulk").send(mail_to("a@example.org"))
-
-    server.close()
-    thread.join(5)
 
 
 def test_a_mail_into_the_outbox_is_sent_and_a_second_try_makes_no_second_file(settings, tmp_path):
@@ -241,12 +181,6 @@ def test_an_api_that_answers_with_an_error(api, status, answer):
 
 def test_an_acceptance_that_cannot_be_read_is_uncertain(api):
     api.answer = (200, {"not": "what the documentation says"})
-
-    assert transport_for("bulk").send(mail_to("a@example.org")).answer is Answer.UNCERTAIN
-
-
-def test_an_api_that_hangs_up_is_uncertain(api):
-    api.answer = None
 
     assert transport_for("bulk").send(mail_to("a@example.org")).answer is Answer.UNCERTAIN
 

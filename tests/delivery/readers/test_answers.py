@@ -71,16 +71,6 @@ def test_an_answer_goes_to_who_wrote_under_what_they_wrote(reply):
     assert Reply.objects.get().answered_at
 
 
-def test_the_same_words_go_once_however_often_the_form_is_sent(reply):
-    assert write(reply)
-    assert not write(reply, "就是字面的意思。 ")
-
-    tasks.send_welcomes()
-    tasks.send_welcomes()
-
-    assert len(mail.outbox) == 1
-
-
 def test_other_words_are_another_mail_that_refers_to_all_before(reply):
     write(reply)
     first = Answer.objects.get().message_id

@@ -3,18 +3,15 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-import time_machine
 
 from newsletter.delivery import days
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.provider.transports import DjangoTransport
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.single_mails import send_due
-from newsletter.delivery.tasks import send_welcomes
 from newsletter.mail.due import Result
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Publication
-from subscribers import acting
 from subscribers.models import Pause
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.letters import links_in_html, links_in_text
@@ -138,19 +135,6 @@ def test_who_pauses_again_before_the_mail_is_told_all_at_the_end(reader, smtp_de
     assert "2 issues" in smtp_default.received()[0].message["Subject"]
 
 
-def test_the_next_pause_has_a_mail_of_its_own(reader, smtp_default):
-    sent(4, BEGAN + 13 * DAY)
-    reader.pause(BACK, BEGAN)
-    tell(BACK)
-    reader.pause(BACK + 20 * DAY, BACK + DAY)
-    sent(5, BACK + 11 * DAY)
-
-    assert tell(BACK + 20 * DAY) == 1
-    first, second = smtp_default.received()
-    assert "主旨4" not in second.text
-    assert first.message["Message-ID"] != second.message["Message-ID"]
-
-
 @pytest.mark.parametrize("how", ["leave", "suppress", "pause"])
 def test_who_has_left_or_is_not_to_be_mailed_is_not_told(reader, smtp_default, how):
     sent(4, BEGAN + 13 * DAY)
@@ -183,29 +167,11 @@ def test_two_weeks_later_it_is_too_late(reader, smtp_default):
     assert tell(BACK + 15 * DAY) == 0
 
 
-def test_the_author_who_pauses_and_resumes_a_reader_starts_the_same(reader, smtp_default):
-    sent(4, BEGAN + 13 * DAY)
-    acting.pause([reader.pk], BACK, acting.Occasion(BEGAN))
-    acting.resume([reader.pk], acting.Occasion(BEGAN + 15 * DAY))
-
-    assert [tell(BEGAN + 15 * DAY), tell(BACK)] == [1, 0]
-
-
 def test_a_server_that_says_later_is_asked_again(smtp_default):
     sent(4, BEGAN + 13 * DAY)
     make_subscriber("greylist-1-x@example.org").pause(BACK, BEGAN)
 
     assert [tell(BACK + timedelta(minutes=minutes)) for minutes in (0, 9, 12, 30)] == [0, 0, 1, 0]
-
-
-def test_the_task_sends_it(reader, smtp_default):
-    sent(4, BEGAN + 13 * DAY)
-    reader.pause(BACK, BEGAN)
-
-    with time_machine.travel(BACK, tick=False):
-        send_welcomes()
-
-    assert smtp_default.copies() == {"reader@example.org": 1}
 
 
 @pytest.mark.parametrize(

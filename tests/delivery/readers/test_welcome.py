@@ -1,7 +1,6 @@
 from datetime import date, time, timedelta
 
 import pytest
-from django.core import mail
 
 from newsletter.delivery.readers.single_mails import send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
@@ -45,12 +44,6 @@ def test_without_an_issue_the_welcome_says_what_will_come(reader, smtp_default):
     assert "The first issue is being written." in smtp_default.received()[0].text
 
 
-def test_a_reader_who_was_welcomed_is_left_alone(publication, smtp_default):
-    make_subscriber(welcomed_at=NOW)
-
-    assert send_due(WelcomeMail, NOW) == 0
-
-
 def test_who_left_at_once_is_not_welcomed(reader, smtp_default):
     reader.unsubscribe(NOW)
 
@@ -71,21 +64,6 @@ def test_a_greylisted_welcome_comes_later(publication, smtp_default):
     greeted = [send_due(WelcomeMail, NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
 
     assert greeted == [0, 0, 1]
-
-
-def test_without_redis_readers_are_welcomed_too(publication, smtp_default, settings):
-    away = {
-        "BACKEND": "newsletter.publication.limits.PromptRedisCache",
-        "LOCATION": "redis://127.0.0.1:1/0",  # where nothing listens
-    }
-    settings.CACHES = settings.CACHES | {"default": away}
-    make_subscriber("greylist-1-x@example.org", confirmed_at=NOW)
-    make_subscriber("new@example.org", confirmed_at=NOW)
-
-    greeted = [send_due(WelcomeMail, NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
-
-    assert greeted == [1, 0, 1]
-    assert set(smtp_default.copies().values()) == {1}
 
 
 def test_a_mailbox_that_stays_full_is_given_up(publication, smtp_default):
@@ -112,14 +90,6 @@ def test_silence_after_the_dot_is_not_answered_by_a_second_mail(publication, smt
     send_due(WelcomeMail, NOW)
 
     assert smtp_default.copies() == {"cut-after-data-x@example.org": 1}
-
-
-def test_the_welcome_says_that_a_machine_wrote_it(reader, smtp_default):
-    send_due(WelcomeMail, NOW)
-
-    message = smtp_default.received()[0].message
-    assert message["Auto-Submitted"] == "auto-generated"
-    assert mail.outbox == []
 
 
 def test_the_author_s_own_words_begin_the_letter_in_both_parts(publication, reader, smtp_default):

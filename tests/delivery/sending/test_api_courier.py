@@ -15,7 +15,7 @@ from newsletter.delivery.ledger.claims import Row, claim, intend
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import copy_token_maker
-from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider import interruptible
 from newsletter.delivery.provider.batch_apis import PROVIDERS
 from newsletter.delivery.provider.growth import Connections
@@ -26,16 +26,9 @@ from newsletter.delivery.sending.api_courier import HOPELESS, ApiCourier, gather
 from newsletter.delivery.sending.couriers import DjangoCourier, calls_of, courier_for
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
-from tests.delivery.conftest import NOW
+from tests.delivery.conftest import FAILED, NOW, QUEUED, SENT, UNCERTAIN, states
 from tests.factories import make_publication, make_subscriber
 from tests.support import http_provider
-
-SENT, FAILED, QUEUED, UNCERTAIN = (
-    Delivery.State.SENT,
-    Delivery.State.FAILED,
-    Delivery.State.QUEUED,
-    Delivery.State.UNCERTAIN,
-)
 from tests.support.exhaustive import first_of
 
 KINDS = sorted(PROVIDERS)
@@ -52,10 +45,6 @@ def provider(request, settings):
 
 def of(*kinds):
     return pytest.mark.parametrize("provider", first_of(*kinds), indirect=True)
-
-
-def states(mailing):
-    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
 
 
 def send(run, mailing, **options):
@@ -110,18 +99,6 @@ def test_each_copy_calls_its_reader_by_name_without_what_the_provider_could_misr
     for part in ("text", "html"):
         assert "王 b 小 明，你好：這一期" in getattr(called["ming@example.org"], part)
         assert "朋友，你好：這一期" in getattr(called["a@example.org"], part)
-
-
-@of(*KINDS)
-def test_each_copy_has_its_readers_own_one_click_unsubscribe(provider, make_mailing, run):
-    mailing = make_mailing("ab")
-
-    send(run, mailing)
-
-    for copy in provider.copies:
-        reader = Subscriber.objects.get(email=copy.address)
-        assert copy.headers["List-Unsubscribe"] == f"<{reader.unsubscribe_url}>"
-    assert len({copy.headers["List-Unsubscribe"] for copy in provider.copies}) == 2
 
 
 @of("Brevo", "Postmark", "Resend")
@@ -261,18 +238,6 @@ def test_a_silence_makes_the_call_uncertain_and_nothing_is_sent_again(provider, 
 
     assert states(mailing) == [UNCERTAIN] * 3
     assert provider.calls == [3]
-
-
-def test_an_answer_that_comes_too_late_is_a_silence(settings, provider, make_mailing, run):
-    mailing = make_mailing("ab")
-    settings.MAILERS = settings.MAILERS | {"bulk": http_provider.mailer(provider, requests_timeout=0.2)}
-    patience = multiprocessing.Event()
-    provider.on_call = lambda copies: patience.wait(5)
-
-    send(run, mailing)
-    patience.set()
-
-    assert states(mailing) == [UNCERTAIN] * 2
 
 
 @of("Brevo", "Resend")
@@ -560,17 +525,6 @@ def test_calls_that_are_made_at_once_mail_everybody_once(provider, make_mailing,
     assert states(mailing) == [SENT] * 12
     assert provider.addresses() == [f"{name}@example.org" for name in "abcdefghijkl"]
     assert together.broken is False
-
-
-@of("Mailgun")
-def test_a_bad_address_in_one_of_several_calls_costs_nobody_else_his_copy(provider, make_mailing, run, in_pairs):
-    make_subscriber("bad@example.org")
-    mailing = make_mailing("abcdefg")
-
-    run(mailing, at_once(4)(mailing))
-
-    assert sorted(states(mailing)) == [SENT] * 7 + [FAILED]
-    assert provider.addresses() == [f"{name}@example.org" for name in "abcdefg"]
 
 
 @of("Mailgun")

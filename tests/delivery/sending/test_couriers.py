@@ -1,8 +1,9 @@
 """What the SMTP courier is told by settings, and what it tells its lane."""
 
+from types import SimpleNamespace
+
 import pytest
 from anymail.exceptions import AnymailRecipientsRefused
-from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.base import BaseEmailBackend
 
 from newsletter.delivery.ledger import claims
@@ -46,12 +47,6 @@ def test_the_load_is_what_address_and_rate_say(settings, tmp_path, query, send_r
     settings.MAILERS = {"bulk": mailer_from_url(f"smtp://mail.example.org{query}", outbox=tmp_path)}
 
     assert load_of("bulk") == load
-
-
-@pytest.mark.parametrize("query", ["lines=0", "lines=many", "per_connection=-1", "lines=1001"])
-def test_a_number_that_is_none_is_refused(tmp_path, query):
-    with pytest.raises(ImproperlyConfigured, match="must be a number between 1 and 1000"):
-        mailer_from_url(f"smtp://mail.example.org?{query}", outbox=tmp_path)
 
 
 def test_each_copy_comes_back_to_an_address_that_says_whose_it_was(make_mailing, run, bulk_smtp):
@@ -147,32 +142,12 @@ def test_without_starttls_at_the_server_nothing_leaves_in_the_clear(make_mailing
     assert smtp.received() == []
 
 
-class Lately:
-    """A switchboard that has been so fast."""
-
-    def __init__(self, rate):
-        self.rate = rate
-
-
 @pytest.mark.parametrize(("rate", "window"), [(10, 20), (2_000, 80), (14_000, 500)])
 def test_a_window_is_what_leaves_within_a_moment(make_mailing, rate, window):
     courier = SmtpCourier("bulk", make_mailing("a"))
-    courier.board = Lately(rate)
+    courier.board = SimpleNamespace(pool=SimpleNamespace(rate=rate))
 
     assert courier.window == window
-
-
-def test_windows_grow_with_a_server_that_is_fast(make_mailing, run, bulk_smtp, monkeypatch):
-    mailing, windows, intend = make_mailing("abcdefgh"), [], claims.intend
-    monkeypatch.setattr(claims, "intend", lambda *given: windows.append(given[2]) or intend(*given))
-    courier = SmtpCourier("bulk", mailing)
-    first = courier.window
-
-    run(mailing, courier)
-
-    assert windows == [first]
-    assert courier.window != first
-    assert courier.window == min(max(20, int(courier.board.rate / 25) // 10 * 10), 500)
 
 
 # --- Message by message, refused in a row ---

@@ -29,6 +29,13 @@ def test_a_mailbox_has_three_mails_a_day():
     assert [take_from_budget("reader@example.org", NOW) for _mail in range(5)] == [True, True, True, False, False]
 
 
+def test_a_mailbox_is_not_closed_for_days_because_of_mails_of_the_future():
+    for _mail in range(3):
+        take_from_budget("ada@example.org", NOW + timedelta(days=3))
+
+    assert [take_from_budget("ada@example.org", NOW) for _mail in range(4)] == [True, True, True, False]
+
+
 def test_every_mailbox_has_its_own():
     spend("reader@example.org")
 

@@ -1,6 +1,9 @@
 """A signature that is computed in pieces is the one that is computed from the whole message, whatever is in it."""
 
 import base64
+import html as html_module
+from base64 import b64decode
+from email import message_from_bytes, policy
 from hashlib import sha256
 
 import dkim
@@ -10,8 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.delivery.letter.templates import SignedTemplate, Template
+from newsletter.delivery.ledger.claims import Row
+from newsletter.delivery.letter import rendering
+from newsletter.delivery.letter.compiled import Compiled
+from newsletter.delivery.letter.templates import Body, SignedTemplate, Template
 from newsletter.mail.signatures import Key, relaxed_body, signatures
+from subscribers.models import Subscriber
 
 DOMAIN = "example.org"
 ED25519 = Key("2026e", "ed25519-sha256", base64.b64encode(bytes(range(32))))
@@ -112,24 +119,6 @@ def test_every_key_signs_and_each_signature_verifies(rsa, subject):
     assert verifies(message, 1, rsa, ED25519)
 
 
-def test_text_and_html_have_values_of_their_own():
-    template = make_template(text="\x02one\x03", html="\x02one\x03")
-    plain, escaped = make_values(one=b"a&b"), make_values(one=b"a&amp;b")
-
-    message = SignedTemplate(template, DOMAIN, (ED25519,)).render(plain, escaped, NOON)
-
-    assert message.endswith(template.render(plain, escaped))
-    assert verifies(message, 0, ED25519)
-
-
-def test_a_signature_names_the_time_that_is_given():
-    values = make_values()
-
-    message = SignedTemplate(make_template(), DOMAIN, (ED25519,)).render(values, values, NOON)
-
-    assert b" t=1790000000;\r\n" in message
-
-
 def test_signatures_of_the_whole_are_found_right():
     values = make_values(one=b"x")
 
@@ -150,3 +139,57 @@ def test_signatures_of_something_else_are_found_wrong(break_it):
     break_it(signed)
 
     assert not signed.is_right(values, values)
+
+
+# --- The compiled message says what the e-mail classes say, for any reader ---
+
+NAMES = ["", "Ann", "王「小」明, Jr.", '"quoted" name', "長" * 60, "𠮷野家 😀"]
+
+
+def parsed(octets):
+    return message_from_bytes(octets, policy=policy.default)
+
+
+def part(message, kind):
+    return message.get_body((kind,)).get_payload(decode=True).decode()
+
+
+@pytest.mark.parametrize("between", ["", "一", "ab", "管理槓桿" * 40])
+def test_a_value_of_any_length_fits_between_any_pieces(between):
+    text = f"前\x02one\x03{between}\x02two\x03後"
+    for length in range(13):
+        values = {"one": b"x" * length, "two": "值".encode() * (length % 4)}
+        out = []
+
+        Body(text).render(out, values)
+
+        expected = text.replace("\x02one\x03", values["one"].decode()).replace("\x02two\x03", values["two"].decode())
+        assert b64decode(b"".join(out)).decode() == expected + "\r\n"
+
+
+def test_no_line_is_longer_than_76_and_none_begins_with_a_dot():
+    template = Template(headers=b"Subject: .\r\n", text=".\n" * 500 + "\x02one\x03", html="<p>.</p>\n" * 500)
+
+    message = template.render({"one": b"." * 200}, {"one": b""})
+
+    assert max(len(line) for line in message.split(b"\r\n")) <= 76
+    assert not [line for line in message.split(b"\r\n") if line.startswith(b".")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_compiled_message_is_the_one_of_the_e_mail_classes(make_mailing, name):
+    mailing = make_mailing("")
+    reader = Subscriber(pk=4711, email="o'b+x@example.org", name=name)
+    built = parsed(rendering.copy_for(mailing, reader, ids=(mailing.pk, 5)).message(policy=policy.SMTP).as_bytes())
+
+    row = Row(5, 4711, reader.email, name, is_mailable=True, token_salt=reader.token_salt)
+    envelope = Compiled(mailing).envelope(row)
+
+    compiled = parsed(envelope.data)
+    assert envelope.recipient == reader.email
+    assert {key: compiled[key] for key in compiled if key != "Date"} == {
+        key: built[key] for key in built if key != "Date"
+    }
+    assert part(compiled, "html") == part(built, "html")
+    assert part(compiled, "plain") == part(built, "plain")
+    assert html_module.escape(reader.email) in part(compiled, "html")
