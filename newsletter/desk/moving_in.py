@@ -35,7 +35,7 @@ from newsletter.desk.readers import importing
 from newsletter.issues.archiving import NUMBER_MAX, Past, above_later, standing
 from newsletter.issues.models import Issue
 from newsletter.mail.characters import single_line
-from newsletter.posts.importers.account import LABELS, as_data, as_page, in_difference, in_words, remark_in_words
+from newsletter.posts.importers.account import LABELS, as_data, as_page, in_words, said
 from newsletter.posts.importers.html.counts import THINGS
 from newsletter.posts.importers.imported import Rejected
 from newsletter.publication import bodies
@@ -131,17 +131,6 @@ class Row:
         return self.after - self.before
 
 
-@dataclass(frozen=True)
-class Text:
-    """A text that is not as it was, and why."""
-
-    row: PostImportEntry
-    reason: str
-    unnamed: list[str]
-    remarks: list[str]
-    things: list[Row]
-
-
 def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
     """Return all that the page of an import shows."""
     counts = found.counts
@@ -226,15 +215,11 @@ def _texts(found: PostImport, page: str) -> Any:
     return Paginator(different, TEXTS_AT_ONCE).get_page(page)
 
 
-def text_of(row: PostImportEntry) -> Text:
+def text_of(row: PostImportEntry) -> dict[str, Any]:
+    """Return a text that is not as it was, and why."""
     entry = posts.entry_of(row)
-    return Text(
-        row,
-        in_words(entry.reason),
-        [in_difference(words) for words in entry.unnamed],
-        [remark_in_words(one) for one in entry.remarks],
-        [Row(LABELS[name], before, after) for name, before, after in entry.different],
-    )
+    things = [Row(LABELS[name], before, after) for name, before, after in entry.different]
+    return said(entry) | {"row": row, "things": things}
 
 
 # --- Pages ---

@@ -21,7 +21,7 @@ from newsletter.mail.characters import single_line
 from newsletter.posts.importers import linking
 from newsletter.posts.importers.account import Account, Entry
 from newsletter.posts.importers.detecting import detected
-from newsletter.posts.importers.html.counts import THINGS, Remark
+from newsletter.posts.importers.html.counts import THINGS
 from newsletter.posts.importers.imported import ImportedPost, Rejected, Spool
 from newsletter.posts.importers.moving import Source, Step
 from newsletter.posts.importers.moving import steps as steps_of
@@ -195,7 +195,7 @@ def keep_entry(found: PostImport, place: int, step: Step, entry: Entry, now: dat
         "outcome": entry.outcome,
         "kind": kind,
         "post_id": entry.pk,
-        "account": _as_json(entry),
+        "account": entry.kept(),
         "losses": entry.losses,
         "differs": entry.differs,
         "keys": list(step.keys),
@@ -249,31 +249,8 @@ def _add(found: PostImport, entry: Entry, kind: str, pictures: int) -> None:
         found.totals[name] = [before + entry.before.get(name, 0), after + entry.after.get(name, 0)]
 
 
-def _as_json(entry: Entry) -> dict[str, Any]:
-    return {
-        "reason": entry.reason,
-        "before": entry.before,
-        "after": entry.after,
-        "remarks": [[one.what, one.detail[:500], one.is_loss] for one in entry.remarks],
-        "unnamed": list(entry.unnamed),
-        "lost": entry.lost,
-    }
-
-
 def entry_of(row: PostImportEntry) -> Entry:
-    kept = row.account
-    return Entry(
-        row.name,
-        row.outcome,
-        row.title,
-        reason=kept.get("reason", ""),
-        pk=row.post_id,
-        before=kept.get("before", {}),
-        after=kept.get("after", {}),
-        remarks=tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept.get("remarks", [])),
-        unnamed=tuple(kept.get("unnamed", [])),
-        lost=kept.get("lost", 0),
-    )
+    return Entry.of(row.name, row.outcome, row.title, row.post_id, row.account)
 
 
 def account_of(found: PostImport) -> Account:

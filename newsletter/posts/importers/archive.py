@@ -31,12 +31,12 @@ class Archive:
     def _checked(self) -> Iterator[zipfile.ZipInfo]:
         infos = self.zip.infolist()
         if len(infos) > MEMBERS_MAX:
-            raise Rejected(f"it has {len(infos):,} members; at most {MEMBERS_MAX:,} are read")
+            raise Rejected(f"it has too many members: {len(infos):,}")
         if sum(info.file_size for info in infos) > BYTES_MAX:
             raise Rejected("it would be larger than 20 GB when unpacked")
         for info in infos:
             if refusal := _refusal(info):
-                raise Rejected(f"its member {info.filename[:80]!r} {refusal}")
+                raise Rejected(f"{refusal}: {info.filename[:80]!r}")
             if not info.is_dir() and not any(mark in info.filename for mark in _JUNK):
                 yield info
 
@@ -64,34 +64,34 @@ class Archive:
             with self.zip.open(name) as opened:
                 return opened.read(most)
         except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as error:
-            raise Rejected(f"its member {name[:80]!r} cannot be read: {error}") from error
+            raise Rejected(f"a member cannot be read: {name[:80]!r}, {error}") from error
 
     def text(self, name: str, most: int = MEMBER_MAX) -> str:
         """Return a member as UTF-8 text. Raises Rejected."""
         data = self.read(name, most + 1)
         if len(data) > most:
-            raise Rejected(f"its member {name[:80]!r} is larger than {most // 1024**2:,} MB")
+            raise Rejected(f"a member is too large: {name[:80]!r}")
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise Rejected(f"its member {name[:80]!r} is not UTF-8 text (byte {error.start})") from error
+            raise Rejected(f"it is not UTF-8 text: {name[:80]!r}, byte {error.start}") from error
 
 
 def _refusal(info: zipfile.ZipInfo) -> str:
     """Return why a member makes the whole archive suspect; "" if it does not."""
     path = PurePosixPath(info.filename.replace("\\", "/"))
     if path.is_absolute() or info.filename[1:2] == ":":
-        return "has an absolute name"
-    return "leads out of the archive" if ".." in path.parts else _dishonest(info)
+        return "a member has an absolute name"
+    return "a member leads out of the archive" if ".." in path.parts else _dishonest(info)
 
 
 def _dishonest(info: zipfile.ZipInfo) -> str:
     if stat.S_ISLNK(info.external_attr >> 16):
-        return "is a link to another file"
+        return "a member is a link to another file"
     if info.flag_bits & 0x1:
-        return "is encrypted"
+        return "a member is encrypted"
     if info.file_size > MEMBER_MAX:
-        return "is larger than 1 GB"
+        return "a member is larger than 1 GB"
     if info.file_size > SMALL and info.file_size > RATIO_MAX * max(info.compress_size, 1):
-        return "is packed too tightly to be honest (a zip bomb)"
+        return "a member is packed too tightly to be honest (a zip bomb)"
     return ""

@@ -53,7 +53,7 @@ class InFolder:
         try:
             return path.read_text("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise Rejected(f"{name} is not UTF-8 text (byte {error.start})") from error
+            raise Rejected(f"it is not UTF-8 text: {name}, byte {error.start}") from error
 
 
 class Source:
@@ -106,7 +106,7 @@ class Source:
         typed = row.get("body")
         text = str(typed) if typed else self.files.text(f"emails/{slug}.md") or self.files.text(f"{slug}.md")
         if text is None:
-            raise Rejected(f"its text (emails/{slug}.md) is not beside it")
+            raise Rejected(f"its text is not beside it: emails/{slug}.md")
         mode = _MODE.match(text)
         text = text[mode.end() :] if mode else text
         is_html = (mode and mode["mode"] == "fancy") or (not mode and _HTML.match(text.lstrip()))

@@ -24,6 +24,7 @@ ONLY_PICTURES = "it has pictures and no texts"
 UNPACKED = "it was unpacked; take the ZIP as the program gave it"
 THEME = "it is a theme, not an export"
 EMPTY = "it is empty"
+LARGE = "it is too large for the browser; import_posts reads it"
 _PAGE = re.compile(rb"\s*(?:<!doctype\s+html|<html)", re.IGNORECASE)
 _FEED = re.compile(rb"<(?:feed|rdf:RDF)\b")
 _READERS = re.compile(  # a head with a column of addresses, in English or Chinese
@@ -76,7 +77,7 @@ def detected(path: Path, zone: tzinfo, site: str = "", most: int = TEXT_MAX) -> 
     most: bytes of JSON that are read into memory; what is larger is refused.
     """
     if not path.exists():
-        raise Rejected(f"{path} does not exist")
+        raise Rejected("it does not exist")
     if path.is_dir():
         return _folder(path, zone, site)
     if path.suffix.lower() in markdown_folder.SUFFIXES:
@@ -86,11 +87,11 @@ def detected(path: Path, zone: tzinfo, site: str = "", most: int = TEXT_MAX) -> 
     if head.startswith(b"PK"):
         return _archive(Archive(path), zone, site, most)
     known = _feed(path, head, zone, site) if head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")) else None
-    return known or _table(path, head, zone, site, most) or _unknown(path, of_file(head))
+    return known or _table(path, head, zone, site, most) or _unknown(of_file(head))
 
 
-def _unknown(path: Path, what: str = "") -> Source:
-    raise Rejected(what or f"{path} is no export that is known here: docs/moving.md lists them")
+def _unknown(what: str) -> Source:
+    raise Rejected(what or "no program is known that writes such a file")
 
 
 def _folder(path: Path, zone: tzinfo, site: str) -> Source:
@@ -100,7 +101,7 @@ def _folder(path: Path, zone: tzinfo, site: str) -> Source:
             return found
     source = markdown_folder.Source(InFolder(path), zone, site)
     if next(source.articles(), None) is None:
-        return _unknown(path, of_files([str(name) for name in source.texts.names]))
+        return _unknown(of_files([str(name) for name in source.texts.names]))
     return source
 
 
@@ -111,7 +112,7 @@ def _feed(path: Path, head: bytes, zone: tzinfo, site: str) -> Source | None:
     if b"<rss" not in head and b"<!DOCTYPE" not in head:
         return None
     if source.is_feed:
-        return _unknown(path, FEED)
+        raise Rejected(FEED)
     return source
 
 
@@ -132,11 +133,11 @@ def _table(path: Path, head: bytes, zone: tzinfo, site: str, most: int) -> Sourc
 
 def _text(path: Path, most: int) -> str:
     if path.stat().st_size > most:
-        raise Rejected(f"{path} is larger than {most / 1024**2:.0f} MB")
+        raise Rejected(LARGE)
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Rejected(f"{path} is not UTF-8 text (byte {error.start})") from error
+        raise Rejected(f"it is not UTF-8 text: byte {error.start}") from error
 
 
 def _archive(archive: Archive, zone: tzinfo, site: str, most: int) -> Source:
@@ -151,8 +152,8 @@ def _archive(archive: Archive, zone: tzinfo, site: str, most: int) -> Source:
     if medium.Source.stories(archive):
         return medium.Source(archive, zone)
     if large := next((name for name in archive.named(".json") if archive.members[name].file_size > most), ""):
-        raise Rejected(f"its member {large[:80]!r} is larger than {most / 1024**2:.0f} MB; import_posts reads it")
-    return _unknown(archive.path, of_files(list(archive.members)))
+        raise Rejected(f"{LARGE}: {large[:80]!r}")
+    return _unknown(of_files(list(archive.members)))
 
 
 def _ghost(archive: Archive, zone: tzinfo, site: str, most: int) -> Source | None:

@@ -96,7 +96,7 @@ def _from_toml(head: str) -> Mapping[str, Any]:
 
 def _check_length(head: str) -> None:
     if len(head) > HEAD_MAX:
-        raise FrontMatterError(f"its front matter is longer than {HEAD_MAX:,} characters")
+        raise FrontMatterError("its front matter is too long")
 
 
 def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:

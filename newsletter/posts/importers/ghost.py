@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from django.utils.text import slugify
 
 from newsletter.posts.importers.account import compared
+from newsletter.posts.importers.folder.line_ends import with_hard_breaks
 from newsletter.posts.importers.folder.raw_html import replaced
 from newsletter.posts.importers.html.converting import Converted, as_typed, converted, measured, shown, with_places
 from newsletter.posts.importers.html.tree import parse
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark, Spool, TagPage
-from newsletter.posts.importers.markdown_breaks import with_hard_breaks
 from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures import GHOST_URL, Finder
 from newsletter.posts.text.measures import words_from_title

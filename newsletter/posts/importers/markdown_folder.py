@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import cached_property, partial
 from pathlib import PurePosixPath
@@ -15,15 +15,14 @@ from newsletter.posts.importers.folder.fields import (
     is_behind_a_password,
     is_hidden,
     unknown_wishes,
-    with_titles,
 )
-from newsletter.posts.importers.folder.files import Texts, ends_lines, program_of
-from newsletter.posts.importers.folder.shortcodes import as_markdown
+from newsletter.posts.importers.folder.files import Texts, program_of
+from newsletter.posts.importers.folder.line_ends import ends_lines, with_hard_breaks
+from newsletter.posts.importers.folder.marks import as_markdown
 from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
 from newsletter.posts.importers.html.converting import as_typed, shown
 from newsletter.posts.importers.html.inlines import address
 from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
-from newsletter.posts.importers.markdown_breaks import with_hard_breaks
 from newsletter.posts.importers.pictures import Finder
 from newsletter.posts.models import BODY_MAX
 
@@ -83,23 +82,7 @@ class Source:
 
     @cached_property
     def _way(self) -> "Way":
-        return Way(self.name == "Docusaurus", ends_lines(self.name, self.texts.site), self._title_of)
-
-    def _title_of(self, slug: str) -> str:
-        """Return the title of the text whose file, or front matter, has this name; "" if there is none."""
-        name = self._by_slug.get(slug.removesuffix(".md")) or self._by_slug.get(PurePosixPath(slug).stem)
-        if name is None:
-            return ""
-        try:
-            fields, body = _parsed(_text(self._data(name)))
-        except Rejected:
-            return ""
-        return read_fields.title(fields, body, name)[0]
-
-    @cached_property
-    def _by_slug(self) -> dict[str, PurePosixPath]:
-        names = [PurePosixPath(name) for name, _read in self.articles()]
-        return {name.stem: name for name in reversed(names)} | {str(name.with_suffix("")): name for name in names}
+        return Way(self.name == "Docusaurus", ends_lines(self.name, self.texts.site))
 
     def keys(self, href: str, source: str) -> list[str]:
         """Return what a link in the post of `source` may name: a file of the folder, or an old address."""
@@ -140,13 +123,11 @@ def _is_passed_over(name: PurePosixPath) -> bool:
 class Way:
     """How the program of a folder reads its texts.
 
-    is_mdx: whether it takes every file for MDX; ends_lines: whether a line ends on the page where it does in the text;
-    title_of: returns the title of another text of the folder.
+    is_mdx: whether it takes every file for MDX; ends_lines: whether a line ends on the page where it does in the text.
     """
 
     is_mdx: bool = False
     ends_lines: bool = False
-    title_of: Callable[[str], str] = field(default=lambda _slug: "")
 
 
 def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, way: Way = Way()) -> ImportedPost:
@@ -154,7 +135,7 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, way: Way = Way())
     fields, typed = _parsed(_text(data))
     title, typed = read_fields.title(fields, typed, name)
     typed = _UNDERLINED.sub("", typed).strip()
-    body, remarks = as_markdown(with_titles(typed, way.title_of), is_mdx=way.is_mdx or name.suffix.lower() == ".mdx")
+    body, remarks = as_markdown(typed, is_mdx=way.is_mdx or name.suffix.lower() == ".mdx")
     if not typed:
         raise Rejected("it has no text")
     before = shown(typed)
@@ -171,7 +152,7 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, way: Way = Way())
     is_page = read_fields.is_page(fields, name)
     if is_page:
         remarks.append(Remark("a page is a post that no list shows", is_loss=False))
-    remarks += [Remark(words) for words in unknown_wishes(fields)]
+    remarks += [Remark("a key says nothing to this importer", key) for key in unknown_wishes(fields)]
     remarks += read_fields.without_place(fields)
     cover, cover_alt = read_fields.cover(fields)
     return ImportedPost(
@@ -204,11 +185,11 @@ def _parsed(text: str) -> tuple[dict[str, Value], str]:
 
 def _text(data: bytes) -> str:
     if len(data) > BODY_MAX * 4:
-        raise Rejected(f"it is longer than {BODY_MAX:,} characters")
+        raise Rejected(f"it is too long: {len(data):,} bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Rejected(f"it is not UTF-8 text (byte {error.start})") from error
+        raise Rejected(f"it is not UTF-8 text: byte {error.start}") from error
     if "\0" in text:
         raise Rejected("it contains a NUL character; is it a text?")
     return nfc(without_control(text))

@@ -10,8 +10,9 @@ from itertools import islice
 from typing import Protocol
 
 from newsletter.posts.importers import linking
-from newsletter.posts.importers.account import Account, Entry, compared, with_raw
+from newsletter.posts.importers.account import Account, Entry, compared
 from newsletter.posts.importers.html.converting import shown
+from newsletter.posts.importers.html.counts import Counts
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected
 from newsletter.posts.importers.pictures import Finder
 from newsletter.posts.importers.raw_words import missing
@@ -153,7 +154,10 @@ def _entry(name: str, ready: Ready) -> Entry:
         return Entry(name, "unchanged", post.title, pk=pk)
     after = shown(ready.body)
     own = post.before if post.before is not None else after
-    words, bolds = missing(post.raw, ready.body, ready.remarks)
+    lost, unnamed = missing(post.raw, ready.body, ready.remarks), compared(own, after, ready.remarks)
+    if lost:
+        others = (one for one in unnamed if not one.startswith("words missing: "))
+        unnamed = (f"words missing: {Counts(lost).words()}", *others)
     return Entry(
         name,
         ready.outcome,
@@ -162,6 +166,6 @@ def _entry(name: str, ready: Ready) -> Entry:
         before=own.numbers,
         after=after.numbers,
         remarks=ready.remarks,
-        unnamed=with_raw(compared(own, after, ready.remarks), words, bolds),
-        lost=words.total(),
+        unnamed=unnamed,
+        lost=lost.total(),
     )

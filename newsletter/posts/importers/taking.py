@@ -24,9 +24,9 @@ def fitting(post: ImportedPost) -> ImportedPost:
     if not body and not post.title.strip():
         raise Rejected("it has no text")
     if len(body) > BODY_MAX:
-        raise Rejected(f"it has {len(body):,} characters; at most {BODY_MAX:,} fit")
+        raise Rejected(f"it is too long: {len(body):,} characters")
     if len(post.source) > SOURCE_MAX:
-        raise Rejected(f"its name has {len(post.source)} characters; at most {SOURCE_MAX} fit")
+        raise Rejected("its name is too long")
     if not body:
         remarks.append(Remark("it has no text", is_loss=False))
     tags = _tags(post.tags, remarks)
@@ -45,7 +45,7 @@ def fitting(post: ImportedPost) -> ImportedPost:
 def _cut(name: str, text: str, most: int, remarks: list[Remark]) -> str:
     if len(text) <= most:
         return text
-    remarks.append(Remark(f"its {name} has {len(text)} characters, of which {most} fit", text))
+    remarks.append(Remark(f"its {name} is cut", text))
     return text[: most - 1].rstrip() + "…"
 
 
@@ -61,26 +61,15 @@ def _tags(names: tuple[str, ...], remarks: list[Remark]) -> tuple[str, ...]:
     for given in names:
         name = " ".join(tag_names(given))
         if len(name) > TAG_NAME_MAX:
-            remarks.append(Remark(f"a tag of more than {TAG_NAME_MAX} characters stays away", name))
+            remarks.append(Remark("a tag that is too long stays away", name))
         elif name and name.casefold() not in {one.casefold() for one in found}:
             found.append(name)
     return tuple(found)
 
 
 FIELDS = ("title", "words", "summary", "published_at", "is_web_only", "is_unlisted")
-# Begins a digest of this form. Forms before it: of the text as it is here; 2, of a text whose lines ended elsewhere.
-DIGEST = "3:"
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What became of one post. outcome: created, updated or unchanged; body: its text here, if it was looked at."""
-
-    outcome: str
-    post: ImportedPost
-    body: str = ""
-    pk: int | None = None
-    remarks: tuple[Remark, ...] = ()
+# Begins a digest of what this importer makes; one that has learnt more leaves alone what an earlier one has brought.
+DIGEST = "4:"
 
 
 def digest_of(post: ImportedPost, placing: Placing) -> str:
@@ -117,12 +106,6 @@ def look(imported: ImportedPost, finders: Sequence[Finder], pool: Executor | Non
     return looked
 
 
-def take(imported: ImportedPost, finders: Sequence[Finder], *, dry_run: bool) -> Taken:
-    """Make or change the post of this source. Raises Rejected."""
-    ready = make_ready(look(imported, finders))
-    return ready.as_taken(None if dry_run else ready.write())
-
-
 @dataclass(frozen=True)
 class Ready:
     """A post with its pictures, which can be written at once. is_kept: only where it came from is noted."""
@@ -148,9 +131,6 @@ class Ready:
             _lead_tags(looked.imported.tag_pages)
         return looked.post.pk
 
-    def as_taken(self, pk: int | None) -> Taken:
-        return Taken(self.outcome, self.looked.imported, self.body, pk or self.looked.post.pk, self.remarks)
-
 
 def make_ready(looked: Looked) -> Ready:
     """Return what would be written of a post that was looked at.
@@ -161,19 +141,11 @@ def make_ready(looked: Looked) -> Ready:
     imported, placing, post = looked.imported, looked.placing, looked.post
     if looked.is_unchanged:
         return Ready(looked, "unchanged")
+    if post.pk and not post.source_digest.startswith(DIGEST):
+        return Ready(looked, "unchanged", is_kept=True)
     cover = placing.illustration(imported.cover, imported.cover_alt or imported.title) if imported.cover else None
     body = placing.body(imported.body)
-    if post.pk and _is_kept(post, imported, body):
-        return Ready(looked, "unchanged", is_kept=True)
     return Ready(looked, "updated" if post.pk else "created", body, cover, (*imported.remarks, *placing.remarks))
-
-
-def _is_kept(post: Post, imported: ImportedPost, body: str) -> bool:
-    """Return whether a post from before this form of digest is left alone: nothing says that its file has changed."""
-    if post.source_digest.startswith(DIGEST):
-        return False
-    same = all(getattr(post, name) == getattr(imported, name) for name in FIELDS) and post.body == body
-    return same or bool(post.source_digest)
 
 
 def _lead_tags(pages: Sequence[TagPage]) -> None:

@@ -79,7 +79,7 @@ class Reader:
     def read_mended(self, path: Path) -> None:
         """Read a file after mending what plug-ins break: a bare `&`, and control characters. Raises Rejected."""
         if path.stat().st_size > MENDED_MAX:
-            raise Rejected(f"it is no XML that can be read, and larger than {MENDED_MAX // 1024**2} MB")
+            raise Rejected("it is no XML that can be read: it is too large to be mended")
         parts = _CDATA.split(_CONTROL.sub(b"", path.read_bytes()))
         whole = b"".join(part if part.startswith(b"<![CDATA[") else _BARE.sub(b"&amp;", part) for part in parts)
         try:
@@ -113,7 +113,7 @@ class Reader:
 
     def _field(self, item: Item, name: str, text: str) -> None:
         if len(text) > ITEM_MAX:
-            raise Rejected(f"one of its texts is longer than {ITEM_MAX:,} characters")
+            raise Rejected(f"one of its texts is too long: {len(text):,} characters")
         if name == "category":
             item.terms.append((self.term, text.strip(), self.slug))
         elif name == "wp:meta_key":
@@ -194,21 +194,8 @@ class Source:
     def _is_text(self, item: Item) -> bool:
         """Return whether an item of a kind that a plug-in made is a text that readers saw."""
         kind = item["wp:post_type"]
-        known = {
-            "attachment",
-            "revision",
-            "nav_menu_item",
-            "custom_css",
-            "customize_changeset",
-            "oembed_cache",
-            "user_request",
-        }
-        return (
-            kind not in known
-            and not kind.startswith("wp_")
-            and item["wp:status"] == "publish"
-            and bool(item["content:encoded"])
-        )
+        is_its_own = kind.startswith("wp_") or kind in {"attachment", "revision", "nav_menu_item", "custom_css"}
+        return not is_its_own and item["wp:status"] == "publish" and bool(item["content:encoded"])
 
     def read(self, item: Item) -> ImportedPost:
         """Return the post of an item. Raises Rejected."""
@@ -224,7 +211,7 @@ class Source:
             remarks.append(Remark("the caption of its cover stays away", caption[:120]))
         is_post = item["wp:post_type"] == "post"
         if not is_post:
-            remarks.append(Remark(f"a {item['wp:post_type']} is a post that no list shows", is_loss=False))
+            remarks.append(Remark("a page is a post that no list shows", item["wp:post_type"], is_loss=False))
         title, pages = unescape(item["title"]), [page for page in map(_page, item.terms) if page]
         return ImportedPost(
             source=f"wordpress:{urlsplit(self.site).netloc}:{item['wp:post_id'] or item['wp:post_name']}",

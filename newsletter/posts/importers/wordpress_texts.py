@@ -1,7 +1,8 @@
-"""Short codes of plug-ins that many texts of WordPress have: footnotes in the text, and formulas. Pure.
+"""A text of WordPress as the HTML that its page was: paragraphs of the old editor, short codes, blocks, notes. Pure.
 
-Sources: Easy Footnotes and Simple Footnotes ([footnote], [ref]), Easy Footnotes for Gutenberg ([efn_note]), Modern
-Footnotes ([mfn]), Jetpack's and WP QuickLaTeX's formulas ([latex], $latex …$)."""
+Sources of notes: Easy Footnotes and Simple Footnotes ([footnote], [ref]), Easy Footnotes for Gutenberg ([efn_note]),
+Modern Footnotes ([mfn]).
+"""
 
 import json
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from html import escape, unescape
 from urllib.parse import urlsplit
 
+from newsletter.posts.importers.folder.raw_html import Code
 from newsletter.posts.importers.html.counts import Remark
 from newsletter.posts.importers.html.tree import BLOCK, with_code_escaped
 from newsletter.posts.importers.pictures import SUFFIXES
@@ -19,41 +21,23 @@ _NOTE = re.compile(
     r"\s?\[(?P<name>footnote|efn_note|ref|fn|mfn|modern_footnote)(?:\s[^\]\n]{0,100})?\](?P<words>(?:(?!\[/?(?P=name)\b).)+?)\[/(?P=name)\]",
     re.DOTALL,
 )
-_FORMULA = re.compile(
-    r"\$latex\s+(?P<dollars>[^$\n]{1,500})\$|\[latex(?:page)?\](?P<named>[^\[\]]{1,500})\[/latex(?:page)?\]"
-)
-_PLUGIN_CODE = re.compile(r"<(?P<name>pre|code|script|style)\b.*?</(?P=name)>", re.DOTALL | re.IGNORECASE)
 
 
-def written_out(text: str) -> str:
-    """Return a text with the notes of plug-ins as links to a list at its end, and with formulas as code."""
+def _with_notes_below(text: str) -> str:
+    """Return a text with the notes of plug-ins as links to a list at its end."""
     notes: list[str] = []
-    pieces, position = [], 0
-    for code in _PLUGIN_CODE.finditer(text):
-        pieces += [_plain(text[position : code.start()], notes), code[0]]
-        position = code.end()
-    found = "".join([*pieces, _plain(text[position:], notes)])
-    items = "".join(
-        f'<li id="plug-note-{number}">{words} <a href="#plug-note-{number}-link">↩</a></li>'
-        for number, words in enumerate(notes, 1)
-    )
-    return f'{found}\n\n<ol class="footnotes">{items}</ol>' if items else found
 
-
-def _plain(text: str, notes: list[str]) -> str:
     def note(found: re.Match[str]) -> str:
         notes.append(found["words"].strip())
         number = len(notes)
         return f'<sup><a href="#plug-note-{number}" id="plug-note-{number}-link">{number}</a></sup>'
 
-    if "[" in text:
-        text = _NOTE.sub(note, text)
-    return _FORMULA.sub(_formula, text) if "latex" in text else text
-
-
-def _formula(found: re.Match[str]) -> str:
-    typed = (found["dollars"] or found["named"]).strip()
-    return f"<code>{typed if '&' in typed else escape(typed, quote=False)}</code>"
+    text = _NOTE.sub(note, text)
+    items = "".join(
+        f'<li id="plug-note-{number}">{words} <a href="#plug-note-{number}-link">↩</a></li>'
+        for number, words in enumerate(notes, 1)
+    )
+    return f'{text}\n\n<ol class="footnotes">{items}</ol>' if items else text
 
 
 _GALLERY = re.compile(r"\[gallery(?P<args>(?:\s[^\]\n]{0,500})?)\]")
@@ -103,6 +87,8 @@ _CAPTION = re.compile(r"\[caption[^\]]{0,500}\](?P<inner>.*?)\[/caption\]", re.D
 _PICTURE = re.compile(r"(?P<picture>(?:<a\b[^>]*>\s*)?<img\b[^>]*>(?:\s*</a>)?)(?P<words>.*)", re.DOTALL)
 _EMBED = re.compile(
     r"\[embed[^\]]{0,200}\](?P<url>[^\[\]\s]+)\[/embed\]|\[(?:youtube|vimeo)[\s=]+\"?(?P<film>https?://[^\s\]\"]+)[^\]]{0,200}\]"
+    r"|(?P<figure><figure[^>]*\bwp-block-embed\b[^>]*>)\s*<div class=\"wp-block-embed__wrapper\">\s*"
+    r"(?P<block>https?://[^\s<]+)\s*</div>"
 )
 _DYNAMIC = re.compile(r"<!--\s*wp:(?P<name>[a-z][a-z0-9/_-]{0,60})(?P<args>\s(?:(?!-->)[^\n]){0,2000}?)?\s*/-->")
 _CODE = re.compile(
@@ -112,64 +98,29 @@ _CODE = re.compile(
 _CODE_BLOCK = re.compile(  # SyntaxHighlighter's: its language stands in the mark of the block alone
     r"<!--\s*wp:[\w/-]{0,60}code[^>]{0,300}?\"language\":\"(?P<language>[\w+#-]{1,20})\"[^>]{0,300}-->\s*<pre\s"
 )
-_ELSEWHERE = re.compile(
-    r"\[(?P<site>gist|tweet|twitter|instagram|soundcloud|tiktok|dailymotion|ted|slideshare|spotify)\b"
-    r"(?:[\s=]+(?:url=|id=)?[\"']?(?P<given>https?://[^\s\]\"']+))?[^\]\n]{0,300}\](?:(?P<inner>https?://[^\s\[\]]+)\[/(?P=site)\])?"
-)
 _ESCAPED = re.compile(r"\[\[(?P<code>[a-z][\w-]{1,40}(?:\s[^\[\]\n]{0,300})?)\]\]")
 _ALWAYS = {"toc", "gallery", "playlist", "sitemap", "archives"}  # no word of an author's in brackets
 _MEDIA = re.compile(r"\[(?:video|audio)\b(?P<args>[^\]]{0,1000})\](?:\[/(?:video|audio)\])?")
 _UNKNOWN = re.compile(r"(?<!\[)\[(?P<name>[a-z][a-z0-9_-]{2,40})(?:\s[^\[\]\n]{0,500})?\](?!\()")
 _KEPT_WORDS = {"sic", "note", "edit", "update", "optional", "link", "http", "https"}
+_VERBATIM = re.compile(r"<(?P<name>pre|code|script|style)\b.*?</(?P=name)>", re.DOTALL | re.IGNORECASE)
 _ALONE = re.compile(r"^\s*(?P<url>https?://[^\s<>\"]+)\s*$")
-# Sites that WordPress asks for a box: WP_oEmbed of wp-includes/class-wp-oembed.php.
-_BOXED = (
-    *(
-        "twitter.com",
-        "x.com",
-        "instagram.com",
-        "facebook.com",
-        "flickr.com",
-        "flic.kr",
-        "soundcloud.com",
-        "spotify.com",
-    ),
-    *(
-        "tiktok.com",
-        "dailymotion.com",
-        "slideshare.net",
-        "reddit.com",
-        "tumblr.com",
-        "ted.com",
-        "issuu.com",
-        "scribd.com",
-    ),
-    *("mixcloud.com", "kickstarter.com", "imgur.com", "bsky.app", "pinterest.com", "amazon.com", "wolframcloud.com"),
-)
-_ALONE_IN_TEXT = re.compile(
-    rf"^[ \t]*(?P<url>https?://(?:[\w-]{{1,30}}\.){{0,2}}(?:{'|'.join(map(re.escape, _BOXED))})/[^\s<>\"]+)[ \t]*\r?$",
-    re.MULTILINE,
-)
 _PRE = re.compile(r"<(?P<name>pre|script|style|table|ul|ol)\b.*?</(?P=name)>", re.DOTALL | re.IGNORECASE)
-_EMBED_BLOCK = re.compile(
-    r'<figure[^>]*\bwp-block-embed\b[^>]*>\s*<div class="wp-block-embed__wrapper">\s*(?P<url>https?://[^\s<]+)\s*</div>'
-)
 _BLOCK_MARK = re.compile(r"<!--\s*/?wp:.*?-->", re.DOTALL)
 _MORE = re.compile(r"<!--(?:more|nextpage|noteaser).*?-->", re.IGNORECASE)
 
 
 def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
     """Return the HTML that WordPress would have made. footnotes: JSON of the notes, as the block editor keeps them."""
-    text = with_code_escaped(text)
-    is_blocks = "<!-- wp:" in text
-    text = _CODE_BLOCK.sub(r'<pre lang="\g<language>" ', _MORE.sub("", _CODE.sub(_code, text)))
-    _name_embeds(text, remarks)
-    text = _EMBED_BLOCK.sub(lambda found: f'<figure class="wp-block-embed"><div>{_shown(found["url"])}</div>', text)
-    text = _CAPTION.sub(_figure, _ELSEWHERE.sub(_elsewhere, _EMBED.sub(_film, text)))
-    text = written_out(_DYNAMIC.sub(_dynamic, _MEDIA.sub(_media, text)))
+    is_blocks, code = "<!-- wp:" in text, Code()
+    text = _CODE_BLOCK.sub(r'<pre lang="\g<language>" ', _MORE.sub("", _CODE.sub(_code, with_code_escaped(text))))
+    text = _EMBED.sub(lambda found: _embedded(found, remarks), text)
+    text = _DYNAMIC.sub(_dynamic, _MEDIA.sub(_media, _CAPTION.sub(_figure, text)))
+    text = _with_notes_below(_VERBATIM.sub(lambda found: code.hide(found[0]), text))
     _name_unknown(text, remarks)
-    text = _BLOCK_MARK.sub("", text) if is_blocks else with_paragraphs(text)
-    return _ESCAPED.sub(r"[\g<code>]", text) + _notes(footnotes)
+    text = _ESCAPED.sub(r"[\g<code>]", text)
+    text = code.put_back(_BLOCK_MARK.sub("", text) if is_blocks else with_paragraphs(code.put_back(text)))
+    return text + _notes(footnotes)
 
 
 def with_paragraphs(text: str) -> str:
@@ -202,24 +153,12 @@ def _shown(url: str) -> str:
     return f'<p><a href="{escape(unescape(url))}">{escape(unescape(url), quote=False)}</a></p>'
 
 
-def _name_embeds(text: str, remarks: list[Remark]) -> None:
-    """Name what WordPress showed in a box of another site: a block, a short code, an address alone on its line."""
-    found = [one["url"] or one["film"] or "" for one in _EMBED.finditer(text)]
-    found += [one["url"] for one in _EMBED_BLOCK.finditer(text)]
-    found += [one["inner"] or one["given"] or "" for one in _ELSEWHERE.finditer(text)]
-    found += [one["url"] for one in _ALONE_IN_TEXT.finditer(text)]
-    urls = dict.fromkeys(unescape(url) for url in found if url)
-    remarks += [Remark("what another site shows is a link", url) for url in urls if film(url) is None]
-
-
-def _film(found: re.Match[str]) -> str:
-    return f"\n\n{_shown(found['url'] or found['film'])}\n\n"
-
-
-def _elsewhere(found: re.Match[str]) -> str:
-    """Return what a short code shows of another site: a link to it, or what it is if that is nowhere."""
-    url = found["inner"] or found["given"]
-    return f"\n\n{_shown(url)}\n\n" if url and url.startswith("http") else found[0]
+def _embedded(found: re.Match[str], remarks: list[Remark]) -> str:
+    url = unescape(found["url"] or found["film"] or found["block"])
+    remark = Remark("what another site shows is a link", url)
+    if film(url) is None and remark not in remarks:
+        remarks.append(remark)
+    return f"{found['figure']}<div>{_shown(url)}</div>" if found["figure"] else f"\n\n{_shown(url)}\n\n"
 
 
 def _dynamic(found: re.Match[str]) -> str:
@@ -261,7 +200,7 @@ def _media(found: re.Match[str]) -> str:
 
 
 def _name_unknown(text: str, remarks: list[Remark]) -> None:
-    found = (one for one in _UNKNOWN.finditer(_PRE.sub("", text)) if one["name"] not in _KEPT_WORDS)
+    found = (one for one in _UNKNOWN.finditer(text) if one["name"] not in _KEPT_WORDS)
     remarks.extend(
         Remark("a short code stays as it was typed", one[0][:80])
         for one in found

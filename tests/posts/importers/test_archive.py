@@ -45,7 +45,7 @@ def test_a_hostile_member_condemns_the_archive(tmp_path, member, why):
 @pytest.mark.parametrize(
     ("name", "most", "why"),
     [
-        ("MEMBERS_MAX", 1, "it has 2 members; at most 1 are read"),
+        ("MEMBERS_MAX", 1, "it has too many members: 2"),
         ("BYTES_MAX", 1, "it would be larger than 20 GB when unpacked"),
         ("MEMBER_MAX", 1, "is larger than 1 GB"),
     ],
@@ -69,7 +69,7 @@ def test_a_member_that_lies_about_its_size_is_read_no_further_than_asked(tmp_pat
     found = Archive(made(tmp_path / "x.zip", ("a.txt", "x" * 100)))
 
     assert found.read("a.txt", 10) == b"x" * 10
-    with pytest.raises(Rejected, match="is larger than 0 MB"):
+    with pytest.raises(Rejected, match="a member is too large"):
         found.text("a.txt", 10)
 
 

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.posts.importers.detecting import detected
-from newsletter.posts.importers.folder.shortcodes import as_markdown
 from newsletter.posts.importers.pictures import find
 from tests.posts.importers.test_line_ends import laid_out
 from tests.publication.pictures.test_uploads import picture
@@ -20,36 +19,6 @@ def read(path):
 
 def head(title):
     return f"---\ntitle: {title}\ndate: 2024-01-05\n---\n"
-
-
-@pytest.mark.parametrize(
-    ("mark", "written"),
-    [
-        ("{% post_link second %}", "[第二篇 \\[下\\]](second.md)"),
-        ("{% post_link 'second' %}", "[第二篇 \\[下\\]](second.md)"),
-        ("{% post_link second true %}", "[第二篇 \\[下\\]](second.md)"),
-        ("{% post_link notes/deep %}", "[深處](notes/deep.md)"),
-        ("{% post_link second 那一篇 %}", "[那一篇](second.md)"),
-        ("{% post_link nowhere %}", "[nowhere](nowhere.md)"),
-        ("{% post_link broken %}", "[broken](broken.md)"),
-        ("`{% post_link second %}`", "`{% post_link second %}`"),
-    ],
-)
-def test_a_link_of_hexo_without_words_shows_the_title_of_its_post(tmp_path, mark, written):
-    laid_out(
-        tmp_path,
-        {
-            "scaffolds/post.md": "",
-            "source/_posts/first.md": f"{head('第一篇')}{mark}",
-            "source/_posts/second.md": f"{head('"第二篇 [下]"')}字",
-            "source/_posts/notes/deep.md": f"{head('深處')}字",
-            "source/_posts/broken.md": "---\ntitle: [\n---\n字",
-        },
-    )
-
-    assert detected(tmp_path / "source" / "_posts", TAIPEI).name == "Hexo"
-    by_name = dict(detected(tmp_path / "source" / "_posts", TAIPEI).articles())
-    assert by_name["first.md"]().body == written
 
 
 @pytest.mark.parametrize("is_zip", [False, True])
@@ -72,26 +41,6 @@ def test_pictures_of_a_post_lie_in_the_folder_of_its_name(tmp_path, is_zip):
     assert find(source.finders, "1.png", first.folder).read() == one
     assert find(source.finders, "1.png", second.folder).read() == two
     assert find(source.finders, "b/1.png", second.folder).read() == two
-
-
-@pytest.mark.parametrize(
-    ("typed", "named"),
-    [
-        ("![[另一篇]]", [("what another text says is a link to it", "另一篇")]),
-        ("![[另一篇#小標|那節]]", [("what another text says is a link to it", "另一篇#小標")]),
-        ("[[另一篇]]", []),
-        ("[檔](/files/a.pdf)", [("a link leads to a file of the old site", "/files/a.pdf")]),
-        ("[大圖](<a b.png>)", [("a link leads to a file of the old site", "a b.png")]),
-        ("[大圖](/img/a.png) 與 [再](/img/a.png)", [("a link leads to a file of the old site", "/img/a.png")]),
-        ('<a href="a.zip">檔</a>', [("a link leads to a file of the old site", "a.zip")]),
-        ("[站](https://e.org/a.pdf) [篇](b.md) [頁](/c.html) [節](#d.e) ![圖](e.png)", []),
-        ("`[檔](/files/a.pdf)`", []),
-    ],
-)
-def test_what_leads_to_another_text_or_file_says_so(typed, named):
-    told = {"what another text says is a link to it", "a link leads to a file of the old site"}
-
-    assert [(one.what, one.detail) for one in as_markdown(typed)[1] if one.what in told] == named
 
 
 def test_a_text_behind_a_password_is_a_draft_and_says_why(tmp_path):

@@ -34,7 +34,7 @@ def test_no_word_of_the_years_of_flash_is_lost(tmp_path, name):
     for post in posts(tmp_path, getattr(flash, name)):
         said = re.sub(r"<[^>]*>", "", render(post.body))
 
-        assert missing(post.raw, post.body, post.remarks) == (Counter(), 0)
+        assert missing(post.raw, post.body, post.remarks) == Counter()
         assert compared(post.before, shown(post.body), post.remarks) == ()
         assert [words for words in ("之前的話。", "的話", "最後 words.", "之後的標題") if words not in said] == []
         assert (post.body.count("- 甲乙\n- 丙丁"), post.body.count("**粗體**")) == (1, 1)

@@ -11,10 +11,10 @@ from django.core.management import call_command
 from django.utils import translation
 
 from newsletter.posts.importers.account import compared
+from newsletter.posts.importers.folder.line_ends import with_hard_breaks
 from newsletter.posts.importers.ghost import Source, body_of, read
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.imported import Rejected
-from newsletter.posts.importers.markdown_breaks import with_hard_breaks
 from newsletter.posts.markdown.render import render
 from newsletter.posts.models import Image, Post, Redirect
 from tests.factories import make_publication
@@ -439,13 +439,4 @@ def test_what_not_everybody_saw_is_shown_to_nobody(body, what):
     assert "祕密" in body.markdown
     assert "祕密" not in render(body.markdown)
     assert [one.what for one in body.remarks] == [what]
-    assert unnamed(body) == ()
-
-
-def test_a_box_of_podcasts_that_only_ghost_fills_is_named():
-    body = of_page(
-        '<iframe data-src="https://partner.transistor.fm/ghost/embed/x" data-kg-transistor-embed=""></iframe>'
-    )
-
-    assert [one.what for one in body.remarks] == ["a box that is not known here (transistor) is kept as a comment"]
     assert unnamed(body) == ()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsletter.posts.importers.account import compared
-from newsletter.posts.importers.folder.shortcodes import as_markdown
+from newsletter.posts.importers.folder.marks import as_markdown
 from newsletter.posts.importers.html.converting import NOWHERE, converted, measured, mended, shown, with_places
 from newsletter.posts.importers.html.tree import parse
 from newsletter.posts.importers.imported import Counts, Remark
@@ -25,7 +25,7 @@ from tests.factories import make_publication
 def markdown(html):
     made = converted(html)
     assert compared(made.before, shown(made.markdown), made.remarks) == ()
-    assert missing(html, made.markdown, made.remarks) == (Counter(), 0)
+    assert missing(html, made.markdown, made.remarks) == Counter()
     return made.markdown
 
 
@@ -251,7 +251,7 @@ def test_whatever_signs_stand_in_a_text_its_words_are_there_afterwards(blocks):
     made = converted(html)
 
     assert shown(made.markdown).tokens == measured(parse(html)).tokens
-    assert missing(html, made.markdown, made.remarks)[0] == Counter()
+    assert missing(html, made.markdown, made.remarks) == Counter()
 
 
 def ends(markdown):
@@ -328,11 +328,11 @@ def test_names_of_html_are_those_of_its_headings():
     assert [(one.what, one.detail) for one in made.remarks] == [(NOWHERE, "#p")]
 
 
-NOTHING = (Counter(), 0)
+NOTHING = Counter()
 
 
 def words(html, markdown="", remarks=()):
-    return sorted(missing(html, markdown, remarks)[0].elements())
+    return sorted(missing(html, markdown, remarks).elements())
 
 
 def test_words_that_the_post_does_not_show_are_missing():
@@ -371,22 +371,8 @@ def test_a_remark_excuses_its_own_words_and_no_others():
     assert words("<p>subscribe, subscribe, other</p>", "", [remark]) == ["other", "subscribe"]
 
 
-@pytest.mark.parametrize(
-    ("html", "markdown", "lost"),
-    [
-        ("<p><b>a</b> x <strong>b</strong> y <b>c</b></p>", "**a** x b y c", 2),
-        ("<p><b>a</b><b>b</b> x <b><strong>c</strong></b><b> </b></p>", "**ab** x **c**", 0),
-        ("<b><p>a</p><p>b</p></b>", "**a**\n\n**b**", 0),
-        ('<b style="font-weight:normal"><p>a</p><b>b</b></b>', "a\n\n**b**", 0),
-        ("<p><b><img></b>a</p>", "a", 0),
-    ],
-)
-def test_bold_runs_that_the_post_does_not_show_are_missing(html, markdown, lost):
-    assert missing(html, markdown, ())[1] == lost
-
-
 def test_a_page_full_of_beginnings_is_read_in_its_own_time():
-    assert missing("<video><!--<a '" * 20_000, "", ()) == (Counter({"a": 20_000}), 0)
+    assert missing("<video><!--<a '" * 20_000, "", ()) == Counter({"a": 20_000})
 
 
 # --- The account ---
@@ -414,10 +400,10 @@ def test_a_post_that_loses_words_says_so_first(tmp_path):
     )
 
     second = data["posts"][1]
-    assert (second["lost"], second["unnamed"][:2]) == (2, ["words missing: 後 來", "bold runs: -1"])
+    assert (second["lost"], second["unnamed"][:1]) == (2, ["words missing: 後 來"])
     assert page.index("<h3>P2</h3>") < page.index("<h3>P1</h3>")
     assert page.index('<li class="unnamed">words missing: 後 來</li>') < page.index("<li>a form is kept as a comment")
-    assert "p2: created; words missing: 後 來; bold runs: -1; " in said
+    assert "p2: created; words missing: 後 來; " in said
 
 
 @pytest.mark.usefixtures("_english")

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.posts.importers.detecting import detected
-from newsletter.posts.importers.folder.files import InFolder, ends_lines
-from newsletter.posts.importers.markdown_breaks import with_hard_breaks
+from newsletter.posts.importers.folder.files import InFolder
+from newsletter.posts.importers.folder.line_ends import ends_lines, with_hard_breaks
 from newsletter.posts.markdown.render import render
 
 TAIPEI = ZoneInfo("Asia/Taipei")

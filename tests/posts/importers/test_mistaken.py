@@ -1,19 +1,25 @@
 """A file that is no export of posts says what it is, in the language of whoever drops it."""
 
+import ast
 import json
 import zipfile
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import translation
+from django.utils.translation import gettext
 
 from newsletter.posts.importers import detecting
-from newsletter.posts.importers.account import SAYINGS, in_words
+from newsletter.posts.importers.account import in_words
 from newsletter.posts.importers.detecting import detected
+from newsletter.posts.importers.html import boxes
+from newsletter.posts.importers.html.counts import KEPT
 from newsletter.posts.importers.imported import Rejected
 from tests.factories import make_publication
 
+ROOT = Path(detecting.__file__).parent
 TAIPEI = ZoneInfo("Asia/Taipei")
 FEED = '<?xml version="1.0"?><rss version="2.0"><channel><title>x</title><item><title>a</title></item></channel></rss>'
 
@@ -79,7 +85,7 @@ def test_an_export_that_was_unpacked_says_so(tmp_path):
 def test_what_nobody_knows_names_the_file(tmp_path):
     (tmp_path / "a.txt").write_text("文")
 
-    assert refusal(tmp_path / "a.txt") == f"{tmp_path}/a.txt is no export that is known here: docs/moving.md lists them"
+    assert refusal(tmp_path / "a.txt") == "no program is known that writes such a file"
 
 
 def test_an_export_without_posts_ends_with_an_error(db, tmp_path):
@@ -100,9 +106,22 @@ def test_the_command_names_the_file_and_ends_with_an_error(db, tmp_path):
     assert (str(refused.value), refused.value.returncode) == (f"{tmp_path}/a.csv: {detecting.READERS}", 1)
 
 
-def test_each_is_said_in_the_language_of_the_reader():
-    said = [text for name, text in vars(detecting).items() if name.isupper() and isinstance(text, str)]
+def messages(tree):
+    """Yield what an importer says, as far as it stands in the program: of a remark, and of a refusal before a colon."""
+    for call in ast.walk(tree):
+        name = getattr(getattr(call, "func", None), "id", "")
+        first = call.args[0] if name in {"Remark", "Rejected", "FrontMatterError"} and call.args else None
+        first = first.values[0] if isinstance(first, ast.JoinedStr) else first
+        if isinstance(first, ast.Constant):
+            yield first.value.partition(": ")[0]
 
-    assert set(said) <= set(SAYINGS)
+
+def test_each_is_said_in_the_language_of_the_reader():
+    said = {text for path in ROOT.rglob("*.py") for text in messages(ast.parse(path.read_text()))}
+    named = [*vars(detecting).items(), *vars(boxes).items()]
+    said |= {*KEPT.values(), *(text for name, text in named if name.isupper() and isinstance(text, str))}
+
     with translation.override("zh-hant"):
-        assert in_words(detecting.READERS) == "這是讀者名單；讀者有自己的匯入頁"
+        assert {text for text in said if gettext(text) == text} == {"its "}  # title or summary, which is cut
+        assert in_words(f"{detecting.READERS}: x") == "這是讀者名單；讀者有自己的匯入頁：x"
+        assert "its title is cut" not in in_words("its title is cut")

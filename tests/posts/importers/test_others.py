@@ -367,5 +367,5 @@ def test_what_is_no_export_is_refused(tmp_path, name, data):
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path):
-    with pytest.raises(Rejected, match="no export that is known here"):
+    with pytest.raises(Rejected, match="no program is known"):
         detected(zipped(tmp_path / "x.zip", **{"a.txt": "x", "b.json": "{}"}), TAIPEI)

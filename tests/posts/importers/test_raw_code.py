@@ -22,7 +22,7 @@ def test_code_of_wordpress_that_nobody_escaped_is_code_and_the_article_goes_on(l
     made = converted(as_html(typed, "", []))
 
     assert made.markdown == f"前文\n\n```php\n{CODE}\n```\n\n後文![](a.png) [連](https://e.org/)\n\n## 題"
-    assert missing(typed, made.markdown, made.remarks)[0].total() == 0
+    assert missing(typed, made.markdown, made.remarks).total() == 0
 
 
 def test_such_code_stays_in_html_of_other_programs():

@@ -1,10 +1,10 @@
 """Move posts in from another program."""
 
 import json
-import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.moving import Move, Source, move
 from newsletter.posts.importers.pictures import GHOST_URL, Finder, FolderFinder, WebFinder
-from newsletter.posts.importers.progress import Progress
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
 
@@ -60,7 +59,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, path: Path, dry_run: bool, **options: Any) -> None:
         source = self._source(path, options["site"])
         try:
-            made = move(source, _finders(options, source.site), dry_run=dry_run, report=self._reporter(source))
+            report = partial(_report, self, count(1))
+            made = move(source, _finders(options, source.site), dry_run=dry_run, report=report)
         except Rejected as error:
             raise CommandError(f"{path}: {error}") from error
         except PicturesAway as error:
@@ -73,10 +73,6 @@ class Command(BaseCommand):
         if options["report"]:
             _write_report(made.account, options["report"])
         self._conclude(made)
-
-    def _reporter(self, source: Source) -> Callable[[Entry], None]:
-        progress = Progress(sum(1 for _text in source.articles()), time.monotonic) if self.stderr.isatty() else None
-        return partial(_report, self, progress)
 
     def _archive(self, made: Move, numbers: Path | None, *, dry_run: bool) -> None:
         """Propose numbers for what was mailed, take corrections of them, and make the issues."""
@@ -117,8 +113,7 @@ class Command(BaseCommand):
         try:
             return detected(path, Publication.objects.current().zone, site)
         except Rejected as error:
-            said = str(error)
-            raise CommandError(said if str(path) in said else f"{path}: {said}") from error
+            raise CommandError(f"{path}: {error}") from error
 
     def _conclude(self, made: Move) -> None:
         for note in made.account.notes:
@@ -158,10 +153,11 @@ def _ask_for_site(account: Account) -> None:
         )
 
 
-def _report(command: BaseCommand, progress: Progress | None, entry: Entry) -> None:
-    """Write a line for each post that is new or changed, and why it is not as it was."""
-    if progress:
-        command.stderr.write(progress.line(entry.name), ending="\r")
+def _report(command: BaseCommand, numbers: Iterator[int], entry: Entry) -> None:
+    """Write why a post is not as it was, if it is new or changed; on a terminal, how many are done."""
+    number = next(numbers)
+    if command.stderr.isatty():
+        command.stderr.write(f"{number:,}", ending="\r")
     if entry.outcome == "rejected":
         command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
     elif entry.outcome != "unchanged":

@@ -1,7 +1,7 @@
 """What front matter and the name of a file say of a post. Pure."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, tzinfo
 from pathlib import PurePath, PurePosixPath
 from urllib.parse import urlsplit
@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 from django.utils.text import slugify
 
 from newsletter.mail.characters import single_line
-from newsletter.posts.importers.folder.code import outside_code
 from newsletter.posts.importers.front_matter import Value
-from newsletter.posts.importers.html.inlines import Place, address, escaped
 from newsletter.posts.importers.imported import Remark, TagPage
 from newsletter.posts.importers.moments import moment
 from newsletter.posts.markdown.lines import without_closing_hashes
@@ -66,11 +64,11 @@ def _hides(key: str, value: Value) -> bool:
 
 
 def unknown_wishes(fields: Mapping[str, Value]) -> Iterator[str]:
-    """Yield a sentence for each key that may say who may read, and that counts for nothing here."""
+    """Yield each key that may say who may read, and that counts for nothing here."""
     for key, value in fields.items():
         if key not in KNOWN and any(part in key for part in SUSPICIOUS):
             said = value if isinstance(value, str) else ", ".join(value)
-            yield f"its key {key!r} ({said}) says nothing to this importer"
+            yield f"{key} ({said})"
 
 
 DATE_MAX = 80  # characters
@@ -258,18 +256,3 @@ def _guesses(fields: Mapping[str, Value], name: PurePosixPath, at: datetime | No
     if stem == own:
         found.append(f"{prefix}/{slug}.html")
     return [*(f"/{language}{path}" for path in found[:1] if language), *found]
-
-
-_LINK = re.compile(
-    r"\{%-?\s*post_link\s+(?P<quote>[\"']?)(?P<slug>[^\s\"'%]{1,200})(?P=quote)\s*(?:true|false)?\s*-?%\}"
-)
-
-
-def with_titles(text: str, title_of: Callable[[str], str]) -> str:
-    """Return the text with the title of the post in each such link. title_of: "" for a post that nobody knows."""
-
-    def titled(found: re.Match[str]) -> str:
-        title = title_of(found["slug"])
-        return f"[{escaped(title, Place(in_link=True))}]({address(found['slug'])}.md)" if title else found[0]
-
-    return outside_code(text, lambda part: _LINK.sub(titled, part)) if "post_link" in text else text

@@ -1,12 +1,49 @@
-"""HTML that stands in a Markdown text, and that no page here shows: films, scripts, forms, lazy pictures. Pure."""
+"""What stands in Markdown beside words: code, which stays, and HTML that no page here shows, which is named. Pure."""
 
 import re
-from collections.abc import Callable
 
-from newsletter.posts.importers.folder.code import outside_code, substituted
 from newsletter.posts.importers.html.converting import shown
-from newsletter.posts.importers.html.counts import Remark, short
+from newsletter.posts.importers.html.counts import KEPT, Remark, short
 from newsletter.posts.markdown.figures import film
+
+CODE = re.compile(
+    r"^(?P<before>[ \t]*)(?P<block>(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z))"
+    r"|(?P<ticks>`+)[^`\n](?:[^`\n]|\n(?![ \t]*\n)|`(?!(?P=ticks)))*?(?P=ticks)",
+    re.DOTALL | re.MULTILINE,
+)
+_HIDDEN = re.compile(r"(?P<before>^[ \t>]*)?\0(?P<number>\d+)\0", re.MULTILINE)
+
+
+class Code:
+    """Takes code out of a text, so that no rule has to know where it stands, and puts it back as it was."""
+
+    def __init__(self) -> None:
+        self._kept: list[str] = []
+
+    def hide(self, code: str) -> str:
+        """Return what stands in the text for `code`."""
+        self._kept.append(self.put_back(code))
+        return f"\0{len(self._kept) - 1}\0"
+
+    def take(self, found: re.Match[str], block: str) -> str:
+        """Return what stands for a fence of CODE, as far to the right as it stood."""
+        before, lines = found["before"], block.split("\n")
+        if any(line.strip() and not line.startswith(before) for line in lines[1:]):
+            return self.hide(before + block)
+        return before + self.hide("\n".join(line.removeprefix(before) for line in lines))
+
+    def take_out(self, text: str) -> str:
+        return CODE.sub(lambda found: self.take(found, found["block"]) if found["fence"] else self.hide(found[0]), text)
+
+    def put_back(self, text: str) -> str:
+        return _HIDDEN.sub(self._shown, text)
+
+    def _shown(self, found: re.Match[str]) -> str:
+        before, code = found["before"] or "", self._kept[int(found["number"])]
+        if not code.startswith(("```", "~~~")):
+            return before + code
+        return "\n".join((before + line) if line else before.rstrip() for line in code.split("\n"))
+
 
 _MEDIA = re.compile(
     r"<(?P<name>video|audio)\b(?P<given>[^<>]{0,1000})>(?P<inner>.{0,4000}?)</(?P=name)\s*>", re.DOTALL | re.IGNORECASE
@@ -30,60 +67,32 @@ _MARKED = re.compile(
     re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
 _ANCHOR = re.compile(r"<a\s+(?:name|id)=[\"']?(?P<name>[^\s\"'<>]+)[\"']?\s*(?:/>|>\s*</a>)", re.IGNORECASE)
-# What says how words look, and is kept by no page here.
-_LOOK = re.compile(
-    r"<(?:font\b[^<>]{0,300}|center)>"
-    r"|<\w{1,20}\b[^<>]{0,500}?\s(?P<style>style\s*=\s*(?:\"[^\"<>]{0,500}\"|'[^'<>]{0,500}'))"
-    r"|<(?:p|div|h[1-6]|t[dhr]|table|img)\b[^<>]{0,300}?\s(?P<side>align\s*=\s*[\"']?\w{1,10}[\"']?)",
-    re.IGNORECASE,
-)
-KINDS = {
-    "style": "a style sheet",
-    "object": "an object",
-    "embed": "an object",
-    "svg": "a drawing (SVG)",
-    "canvas": "a canvas",
-    "form": "a form",
-    "noscript": "a template",
-    "template": "a template",
-}
 
 
 def replaced(typed: str) -> tuple[str, list[Remark]]:
-    """Return Markdown of a program whose own marks are Markdown's, and what was changed in it; code stays."""
-    remarks: list[Remark] = []
-    text = plain(typed, remarks)
+    """Return Markdown of a program whose own marks are Markdown's, and what was changed in it."""
+    remarks, code = list[Remark](), Code()
+    text = code.put_back(without_hidden_html(code.take_out(typed), code, remarks))
     if text != typed:
         remarks.append(Remark("short codes are Markdown now", effect=shown(text) - shown(typed), is_loss=False))
     return text, remarks
 
 
-def plain(text: str, remarks: list[Remark]) -> str:
-    """Return the text with films as links and with what no page shows as comments; each is named. Code stays."""
+def without_hidden_html(text: str, code: Code, remarks: list[Remark]) -> str:
+    """Return the text with films as links and with what no page shows as comments; each is named. `code` is out."""
     if "<" not in text:
         return text
-    changes: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], list[Remark]], str]], ...] = (
-        (_MEDIA, _media),
-        (_SCRIPT, _script),
-        (_DROPPED, _dropped),
-    )
-    for pattern, change in changes:
-        text = substituted(pattern, lambda found, change=change: change(found, remarks), text)  # type: ignore[misc]  # mypy cannot type a default
-    text = substituted(_MARKED, _with_lines, substituted(_LAZY, lambda found: f"<img{found['before']} src=", text))
-    looks: dict[str, None] = {}
-    text = outside_code(text, lambda part: _without_anchors(_with_names(part, looks, remarks), remarks))
-    if looks:
-        remarks.append(Remark("the look of single parts stays away", ", ".join(looks)[:200], is_loss=False))
-    return text
-
-
-def _with_names(text: str, looks: dict[str, None], remarks: list[Remark]) -> str:
-    """Return the text as it is. Pages of other sites in frames, but for films, are links here; looks stay away."""
-    looks |= dict.fromkeys(found["style"] or found["side"] or found[0] for found in _LOOK.finditer(text))
+    text = _MEDIA.sub(lambda found: _media(found, remarks), text)
+    text = _SCRIPT.sub(lambda found: _script(found, code, remarks), text)
+    text = _DROPPED.sub(lambda found: _dropped(found, code, remarks), text)
+    text = _MARKED.sub(_with_lines, _LAZY.sub(lambda found: f"<img{found['before']} src=", text))
     sources = (_SOURCE.search(found["given"]) for found in _FRAME.finditer(text))
     urls = dict.fromkeys(found["url"] for found in sources if found)
     remarks += [Remark("what another site shows is a link", url) for url in urls if film(url) is None]
-    return text
+    if names := [found["name"] for found in _ANCHOR.finditer(text)]:
+        what = "a place within the text that links could name stays away"
+        remarks.append(Remark(what, ", ".join(names)[:200], is_loss=False))
+    return _ANCHOR.sub("", text)
 
 
 def _media(found: re.Match[str], remarks: list[Remark]) -> str:
@@ -95,7 +104,7 @@ def _media(found: re.Match[str], remarks: list[Remark]) -> str:
     return f"[{url.rpartition('/')[2] or url}](<{url}>)"
 
 
-def _script(found: re.Match[str], remarks: list[Remark]) -> str:
+def _script(found: re.Match[str], code: Code, remarks: list[Remark]) -> str:
     source = _SOURCE.search(found["given"])
     if source and (gist := _GIST.match(source["url"])):
         remarks.append(Remark("a program that stands at GitHub is a link", gist[1]))
@@ -103,22 +112,22 @@ def _script(found: re.Match[str], remarks: list[Remark]) -> str:
     if source and re.search(r"(twitter|instagram|tiktok|facebook|x)\.com|t\.co", source["url"]):
         remarks.append(Remark("the script of an embed stays away", source["url"]))
         return ""
-    return _kept(found[0], "a script", remarks)
+    return _kept(code.put_back(found[0]), "script", remarks)
 
 
-def _dropped(found: re.Match[str], remarks: list[Remark]) -> str:
-    name = (found["name"] or "embed").lower()
+def _dropped(found: re.Match[str], code: Code, remarks: list[Remark]) -> str:
+    name, typed = (found["name"] or "embed").lower(), code.put_back(found[0])
     if name not in {"object", "embed"}:
-        return _kept(found[0], KINDS[name], remarks)
-    films = (film(one["url"]) for one in _PLAYED.finditer(found[0]))
+        return _kept(typed, name, remarks)
+    films = (film(one["url"]) for one in _PLAYED.finditer(typed))
     shown_film = next((one.page_url for one in films if one), "")
-    rest = _PLAYER.sub("", found[0]).strip()  # what it says where its player is missing
-    code = "".join(one[0] for one in _PLAYER.finditer(found[0]))
-    return "\n\n".join(filter(None, (shown_film or _kept(code, KINDS[name], remarks), rest)))
+    rest = _PLAYER.sub("", typed).strip()  # what it says where its player is missing
+    player = "".join(one[0] for one in _PLAYER.finditer(typed))
+    return "\n\n".join(filter(None, (shown_film or _kept(player, name, remarks), rest)))
 
 
-def _kept(typed: str, what: str, remarks: list[Remark]) -> str:
-    remarks.append(Remark(f"{what} is kept as a comment", short(typed)))
+def _kept(typed: str, name: str, remarks: list[Remark]) -> str:
+    remarks.append(Remark(KEPT[name], short(typed)))
     safe = re.sub(r"\n\s*\n+", "\n", typed[:2_000]).replace("--", "- -").replace("<", "‹").replace(">", "›")
     return f"<!-- {safe} -->"
 
@@ -127,11 +136,3 @@ def _with_lines(found: re.Match[str]) -> str:
     """Markdown within a box: blank lines around it, and it is read."""
     inner = re.sub(r"</summary>[ \t]*\n", "</summary>\n\n", found["inner"])
     return f"<{found['name']}{found['given']}{found['rest']}>\n\n{inner.strip()}\n\n</{found['name']}>"
-
-
-def _without_anchors(text: str, remarks: list[Remark]) -> str:
-    names = [found["name"] for found in _ANCHOR.finditer(text)]
-    if names:
-        what = "a place within the text that links could name stays away"
-        remarks.append(Remark(what, ", ".join(names)[:200], is_loss=False))  # links to them: html/places.py
-    return _ANCHOR.sub("", text)

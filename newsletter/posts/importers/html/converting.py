@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from django.utils.translation import get_language
 
-from newsletter.posts.importers.html import cards
+from newsletter.posts.importers.html import boxes
 from newsletter.posts.importers.html.blocks import as_html, pairs, written
 from newsletter.posts.importers.html.counts import Counts, Remark, counts
 from newsletter.posts.importers.html.footnotes import Note, taken_out
@@ -36,13 +36,13 @@ class Converted:
 def converted(html: str, change: Drops | None = None) -> Converted:
     """Return `html` as Markdown.
 
-    change: what a program's own boxes need, beyond those of cards.py; it works on the tree.
+    change: what a program's own boxes need, beyond those of boxes.py; it works on the tree.
     """
     root = parse(html)
     before, remarks = measured(parse(html)), list[Remark]()
     if change:
         change(root, remarks)
-    remarks += cards.plain(root)
+    remarks += boxes.plain(root)
     notes = taken_out(root)
     return Converted(_markdown(root, notes), before, tuple(remarks), html, html)
 

@@ -158,14 +158,26 @@ class Remark:
         return f"{self.what}: {self.detail}" if self.detail else self.what
 
 
+# By the element: what readers never saw as words, or what no page here runs.
+KEPT = {
+    "script": "a script is kept as a comment",
+    "style": "a style sheet is kept as a comment",
+    "form": "a form is kept as a comment",
+    "canvas": "a canvas is kept as a comment",
+    "svg": "a drawing (SVG) is kept as a comment",
+    "button": "a button without an address is kept as a comment",
+    **dict.fromkeys(("select", "textarea"), "a field is kept as a comment"),
+    **dict.fromkeys(("template", "noscript"), "a template is kept as a comment"),
+    **dict.fromkeys(("object", "embed"), "an object is kept as a comment"),
+}
 KEPT_MAX = 2_000  # characters of what is kept as a comment
 type Nodes = list[Node | str]
 
 
-def left_out(node: Node, what: str, remarks: list[Remark], *, kept: str = "") -> Nodes:
+def left_out(node: Node, what: str, remarks: list[Remark], *, kept: str = "", detail: str = "") -> Nodes:
     """Leave a node out of what readers see, keep it in the text as a comment, and say so."""
     typed = (kept or serialised(node)).strip()
-    remarks.append(Remark(what, short(typed), Counts() - counts(Node("", children=[node]))))
+    remarks.append(Remark(what, detail or short(typed), Counts() - counts(Node("", children=[node]))))
     return [comment(typed)] if typed else []
 
 
