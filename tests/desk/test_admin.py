@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -20,7 +20,7 @@ from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 from newsletter.posts.search.index import search
 from newsletter.publication.forms import TypedForm
-from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 
 ADD, LIST = "/admin/issues/issue/add/", "/admin/issues/issue/"
 
@@ -54,10 +54,6 @@ def schedule(issue: Issue, **fields: object) -> Mailing:
     return mailing
 
 
-def told(response) -> list[str]:
-    return [str(message) for message in get_messages(response.wsgi_request)]
-
-
 def posts_of(issue: Issue) -> list[tuple[int, str, str]]:
     return list(issue.items.values_list("position", "post__title", "form"))
 
@@ -88,24 +84,6 @@ def test_what_is_proposed_is_kept_with_one_click(desk):
     assert posts_of(issue) == [(1, "甲", "full"), (2, "乙", "excerpt")]
 
 
-def test_a_proposal_that_is_taken_out_is_not_kept(desk):
-    make_post("乙")
-
-    desk.post(ADD, as_shown(desk, ADD, subject="第一期") | {"items-0-DELETE": "on"})
-
-    assert posts_of(Issue.objects.get()) == []
-
-
-def test_an_issue_without_a_subject_keeps_everything_else(desk):
-    make_post("甲")
-
-    response = desk.post(ADD, as_shown(desk, ADD, introduction="大家好"))
-
-    assert "This field is required." in response.text
-    assert "大家好" in response.text
-    assert "data-title>甲</a>" in response.text
-
-
 def test_saving_may_lead_on_to_the_preview_or_to_sending(desk):
     issue = make_issue(make_post())
 
@@ -125,15 +103,6 @@ def test_posts_are_added_moved_and_taken_out_in_one_save(desk):
     desk.post(change(issue), typed)
 
     assert posts_of(issue) == [(1, "乙", "link"), (2, "丙", "excerpt")]
-
-
-def test_a_number_that_is_taken_is_refused(desk):
-    make_issue(number=3)
-    issue = make_issue(number=4)
-
-    response = desk.post(change(issue), as_shown(desk, change(issue), number="3"))
-
-    assert "Issue with this Number already exists." in response.text
 
 
 # --- Two tabs ---
@@ -218,12 +187,6 @@ def test_a_change_after_approval_says_that_the_mail_has_the_approved_text(desk):
     assert f'action="{reverse("admin:mailing_refreeze", args=[mailing.pk])}"' in after
 
 
-def test_a_sent_issue_says_that_its_mails_are_gone(desk):
-    issue = make_issue(make_post(), sent_at=datetime(2026, 10, 6, 0, 0, tzinfo=UTC))
-
-    assert "The mails of this issue left on Oct. 6, 2026 and cannot be changed." in desk.get(change(issue)).text
-
-
 def test_a_mailing_protects_its_issue_and_says_why(desk):
     issue = make_issue(make_post())
     mailing = schedule(issue)
@@ -290,24 +253,6 @@ def test_the_list_costs_the_same_with_many_issues(desk):
     assert queries() == few
 
 
-def test_mailings_are_listed_and_lead_to_their_page(desk):
-    mailing = schedule(make_issue(make_post()))
-    listed = desk.get("/admin/delivery/mailing/")
-
-    response = desk.get(reverse("admin:delivery_mailing_change", args=[mailing.pk]))
-
-    assert mailing.issue.subject in listed.text
-    assert response.url == reverse("admin:mailing", args=[mailing.pk])
-
-
-def test_a_phone_says_of_whom_a_mailing_has_how_many(desk):
-    schedule(make_issue(make_post()), state="sending", total=3045)
-
-    listed = desk.get("/admin/delivery/mailing/").text
-
-    assert '<span class="is-wide">3,045</span><span class="is-narrow">3,045 readers</span>' in listed
-
-
 def test_mailings_are_neither_made_nor_deleted_by_hand(desk):
     mailing = schedule(make_issue(make_post()))
 
@@ -316,27 +261,12 @@ def test_mailings_are_neither_made_nor_deleted_by_hand(desk):
     assert Mailing.objects.filter(pk=mailing.pk).exists()
 
 
-def test_issues_are_found_by_the_posts_in_them(desk):
-    make_issue(make_post("授權"), subject="甲期")
-    make_issue(make_post("回饋"), subject="乙期")
-
-    text = desk.get(LIST, {"q": "授權"}).text
-
-    assert "甲期" in text
-    assert "乙期" not in text
-
-
-def test_the_desk_is_closed_to_strangers(client, db):
-    make_subscriber()
-
-    assert client.get(ADD).url.startswith("/admin/login/")
-
-
 def test_control_characters_pass_no_door_of_the_desk(rf, admin_user):
     """Every form of ours that takes words takes them out, also the ones that the admin makes."""
     request, unguarded = rf.get("/"), []
     request.user = admin_user
-    for model, its_admin in admin.site._registry.items():
+    for model in filter(admin.site.is_registered, apps.get_models()):
+        its_admin = admin.site.get_model_admin(model)
         is_ours = model._meta.app_label in {"posts", "issues", "publication"}  # a mailing is only looked at
         if not is_ours or not (its_admin.has_add_permission(request) or its_admin.has_change_permission(request)):
             continue

@@ -10,14 +10,12 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from playwright.sync_api import Error, Page
 
-from newsletter.posts import saving
 from newsletter.posts.models import Post, Revision, WorkingCopy
 from tests.factories import make_post
 from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 ADD = "/admin/posts/post/add/"
-READ_AND_FOCUSED = "() => document.readyState === 'interactive' && document.activeElement.id === 'id_title'"
 PARAGRAPHS = "第一段。\n\n第二段，有兩句。第二句。\n\n第三段。"
 
 
@@ -90,10 +88,6 @@ def composing(page: Page):
     return compose, lambda text: session.send("Input.insertText", {"text": text})
 
 
-def test_the_rest_is_two_seconds():
-    assert timedelta(seconds=2) == saving.REST
-
-
 def test_a_new_post_is_a_draft_from_its_first_words_and_stays_one(desk, server):
     desk.goto(server.url + ADD)
     desk.evaluate("window.isStill = true")
@@ -108,25 +102,6 @@ def test_a_new_post_is_a_draft_from_its_first_words_and_stays_one(desk, server):
     assert desk.url == server.url + change(post)
     assert desk.evaluate("window.isStill") is True
     assert_accessible(desk)
-
-
-@pytest.mark.exhaustive
-def test_what_is_typed_before_the_script_has_come_saves_itself_too(desk, server):
-    held = []
-
-    def hold(route):
-        held.append(route)
-
-    desk.route("**/autosave.js", hold)
-    desk.goto(server.url + ADD, wait_until="commit")
-    desk.wait_for_function(READ_AND_FOCUSED)  # the page takes the caret to the title once
-    desk.fill("#id_title", "槓桿")
-    desk.fill("#id_body", "已經寫了")
-    until(desk, lambda: held)
-
-    held[0].continue_()
-
-    until_stored(desk, "已經寫了")
 
 
 def test_a_page_on_which_nobody_types_sends_nothing(desk, server, post):
@@ -231,18 +206,6 @@ def test_what_a_tab_types_after_another_has_saved_is_kept_on_the_server_and_seen
     assert Revision.objects.of(post.pk)[1].body == PARAGRAPHS + "甲"  # the other text stays a version, too
 
 
-def test_two_tabs_that_are_refused_keep_a_version_each(editor, server, post):
-    tabs = [tab(editor, server.url + change(post)) for _ in range(2)]
-    write(editor, "甲")
-    until_stored(editor, PARAGRAPHS + "甲")
-    for other, text in zip(tabs, "乙丙", strict=True):
-        write(other, text)
-        other.locator(".saving-both").wait_for()
-
-    refused = Revision.objects.with_refused(post.pk).exclude(refused_page="")
-    assert sorted(one.body[-1] for one in refused) == ["丙", "乙"]
-
-
 def test_an_auto_save_whose_answer_is_lost_is_no_save_of_somebody_else(editor):
     lost = []
 
@@ -335,35 +298,3 @@ def test_a_published_post_is_changed_for_its_author_alone_until_it_is_updated(de
     desk.locator(".messagelist .success").wait_for()
     assert desk.url == server.url + change(post)
     assert not WorkingCopy.objects.exists()
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("width", [320, 1280])
-def test_the_pages_of_versions_have_no_barrier_and_fit(desk, server, post, width):
-    post.published_at = timezone.now() - timedelta(days=1)
-    post.save()
-    for minutes, text in enumerate((PARAGRAPHS, PARAGRAPHS.replace("兩句", "三句") + "長" * 900)):
-        post.body = text
-        one = Revision.objects.record(post.pk, post, at=timezone.now() - timedelta(minutes=9 - minutes))
-    Revision.objects.mark([post], what="published", at=timezone.now())
-    WorkingCopy.objects.keep(post, "", now=timezone.now())
-    desk.set_viewport_size({"width": width, "height": 800})
-
-    for page in ("versions/", f"versions/{one.pk}/", f"versions/{one.pk}/?with=now", "working-copy/", "change/"):
-        desk.goto(f"{server.url}/admin/posts/post/{post.pk}/{page}")
-        assert_accessible_in_both_schemes(desk)
-        assert desk.evaluate("document.documentElement.scrollWidth") <= width, page
-
-
-@pytest.mark.exhaustive
-def test_enter_in_the_title_of_a_new_post_goes_on_to_its_text(desk, server):
-    desk.goto(server.url + ADD)
-    desk.fill("#id_title", "新題目")
-    desk.locator("#id_title").press("Enter")
-
-    assert desk.evaluate("document.activeElement.id") == "id_body"
-    until(desk, lambda: Post.objects.filter(title="新題目", body="", published_at=None).exists())
-    desk.locator(".saving-said", has_text=re.compile("^Saved: ")).wait_for()
-    desk.keyboard.insert_text("第一句。")
-    until_stored(desk, "第一句。")
-    assert desk.locator("[aria-invalid=true]").count() == 0

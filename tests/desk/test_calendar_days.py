@@ -1,14 +1,14 @@
 """Days and times as the desk writes them: a short form and a long one."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import time_machine
 from django.utils import timezone, translation
 
-from newsletter.desk.templatetags.calendar_days import in_words, short_day, short_moment
+from newsletter.desk.templatetags.calendar_days import short_day, short_moment
 
 ROWS = ("admin/posts", "admin/subscribers", "admin/issues", "desk")
 NOW = datetime(2026, 11, 28, 1, 0, tzinfo=UTC)
@@ -28,11 +28,6 @@ def test_a_time_has_its_weekday_and_a_year_only_if_it_is_another_one(language, a
     with time_machine.travel(NOW, tick=False), translation.override(language):
         assert short_moment(at) == moment
         assert short_day(at and timezone.localtime(at)) == day
-
-
-def test_the_calendar_writes_its_days_without_a_year():
-    with translation.override("zh-hant"):
-        assert in_words(date(2027, 2, 4)) == "2/4（四）"
 
 
 def test_no_page_of_the_desk_has_a_third_form():

@@ -7,7 +7,6 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from newsletter.delivery.ledger import restored
-from newsletter.delivery.models.deliveries import Restoration
 from newsletter.desk import catching_up
 from subscribers import remembering
 from subscribers.models import Subscriber
@@ -68,11 +67,3 @@ def test_what_the_database_did_not_take_is_tried_again(reader, monkeypatch):
     assert before
     assert Subscriber.objects.get().state == Subscriber.State.UNSUBSCRIBED
     assert next(answers, "none left") == "none left"
-
-
-def test_a_database_that_was_not_restored_learns_nothing(reader):
-    reader.unsubscribe(timezone.now())
-
-    catching_up.run(Looks(2))
-
-    assert not Restoration.objects.exists()

@@ -7,10 +7,6 @@ def _found(*, ids_only: bool = True) -> list:
     return [message.id if ids_only else message.msg for message in check_environment(None)]
 
 
-def test_the_settings_of_the_tests_are_in_order():
-    assert _found() == []
-
-
 def test_a_site_must_live_at_the_root_of_its_host(settings):
     settings.SITE_URL = "https://example.org/news"
 

@@ -13,7 +13,6 @@ from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # a Tuesday, 16:00 in Taipei; the last slot was that morning
-BIWEEKLY = timedelta(days=14)
 pytestmark = [  # one process makes its pictures
     pytest.mark.django_db,
     pytest.mark.usefixtures("pictures_made_once"),
@@ -82,17 +81,6 @@ def test_nothing_was_answered_before_it_was_sent_or_after_now(since_slot):
 
 
 # --- Once ---
-
-
-@pytest.mark.parametrize("make", [make_post, make_issue])
-def test_an_installation_with_texts_of_its_own_is_left_alone(make):
-    make()
-
-    with pytest.raises(demo.NotEmptyError):
-        loaded()
-
-    assert Post.objects.count() + Issue.objects.count() == 1
-    assert not Subscriber.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

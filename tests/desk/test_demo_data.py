@@ -6,18 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.contrib.auth.models import User
-from django.core.files.storage import default_storage
 from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.delivery import tasks
-from newsletter.delivery.author import alerts
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.planning import beginning
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
-from newsletter.posts.models import Image, Post, SearchDocument, Tag
-from newsletter.publication.models import Publication
+from newsletter.posts.models import Post, Tag
 from subscribers.mails import sending
 from subscribers.models import Subscriber
 from tests.factories import make_publication
@@ -69,14 +65,6 @@ def test_most_posts_have_a_cover_that_says_what_it_shows():
     assert all(han(cover.alt) >= 10 and cover.width == 1200 for cover in covers)
 
 
-def test_every_picture_is_described_kept_and_light():
-    files = list((demo.DATA / "pictures").iterdir())
-    assert Image.objects.count() == len(files) == 18
-    assert all(file.stat().st_size < 80_000 for file in files)
-    assert sum(file.stat().st_size for file in files) < 1_000_000
-    assert all(default_storage.exists(f"{image.digest}/{image.name}") for image in Image.objects.all())
-
-
 def test_pictures_and_links_in_the_texts_lead_somewhere(client):
     bodies = "".join(Post.objects.values_list("body", flat=True))
     links, pictures = re.findall(r"\]\((/p/\S+?)\)", bodies), re.findall(r"!\[[^\]]+\]\((/media/\S+)", bodies)
@@ -110,44 +98,9 @@ def test_every_issue_is_introduced_closed_and_announced():
     assert set(IssueItem.objects.values_list("form", flat=True)) == {"full", "excerpt", "link"}
 
 
-def test_issues_were_sent_at_the_last_slots_of_the_cadence():
-    sent = list(Issue.objects.archived().values_list("sent_at", flat=True))
-
-    last = datetime(2026, 11, 24, 0, 0, tzinfo=UTC)
-    assert sent == [last - BIWEEKLY * number for number in range(5)]
-
-
-def test_posts_appeared_within_the_two_weeks_before_their_issue():
-    for item in IssueItem.objects.filter(issue__sent_at__isnull=False).select_related("issue", "post"):
-        before = item.issue.sent_at - item.post.published_at
-        assert timedelta(days=1) < before < BIWEEKLY, item
-
-
-def test_ids_and_dates_of_the_posts_run_alike():
-    by_id = list(Post.objects.published(NOW).order_by("pk").values_list("published_at", flat=True))
-
-    assert by_id == sorted(by_id)
-
-
-def test_the_first_mailing_has_somebody_to_go_to():
-    assert Subscriber.objects.mailable(NOW).count() == 12
-    assert Subscriber.objects.filter(state=Subscriber.State.PAUSED).count() == 1
-    assert Subscriber.objects.filter(state=Subscriber.State.PENDING).count() == 1
-    assert not Subscriber.objects.exclude(email__endswith="@example.com").exists()
-
-
 def test_nobody_of_the_sample_waits_for_a_confirmation_or_a_welcome():
     assert not sending.MAIL.waiting(NOW + timedelta(days=1)).exists()
     assert not Subscriber.objects.filter(confirmed_at__isnull=False, welcomed_at__isnull=True).exists()
-
-
-def test_the_publication_introduces_itself():
-    publication = Publication.objects.current()
-    assert (publication.name, publication.author) == ("Gipi電子報", "Gipi")
-    assert publication.sender == ("Gipi電子報", "newsletter@example.com")
-    assert publication.postal_address.startswith("（示範）")
-    assert publication.about.startswith("## 這是一份什麼樣的電子報")
-    assert publication.signature.endswith("\n\n**Gipi**")
 
 
 def test_whoever_is_new_is_told_where_to_start(client):
@@ -157,21 +110,6 @@ def test_whoever_is_new_is_told_where_to_start(client):
 
     assert len(points) >= 3
     assert all(str(point.post) in page.text and point.reason in page.text for point in points)
-
-
-def test_its_posts_and_sent_issues_are_found():
-    found = SearchDocument.objects.filter(published_at__lte=NOW)
-    assert found.filter(kind="issue").count() == Issue.objects.archived().count() == 5
-    assert found.filter(kind="post").count() == Post.objects.published(NOW).count()
-    assert not SearchDocument.objects.filter(body__contains="post:").exists()
-
-
-def test_what_the_sample_sent_is_old_news_to_its_author(mailoutbox):
-    alerts.observe(NOW)
-    alerts.send_due(NOW)
-
-    assert mailoutbox == []
-    assert beginning.begin_due(NOW) == []
 
 
 def test_what_readers_answered_stands_on_the_desk_and_nothing_of_it_is_mailed(client, mailoutbox):

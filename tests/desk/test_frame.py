@@ -97,13 +97,6 @@ def test_each_page_stands_under_its_word(path, word):
     assert frame.word_of(path, admin.site) == word
 
 
-@pytest.mark.parametrize(("path", "mark"), [("/admin/posts/post/", "page"), ("/admin/posts/post/add/", "true")])
-def test_the_word_of_the_page_is_marked(path, mark):
-    page = client_of(make_helper("owner")).get(path).text
-
-    assert re.findall(r'aria-current="(\w+)">([^<]*)</a>', page.partition("</nav>")[0]) == [(mark, "Writing")]
-
-
 def test_a_page_below_a_list_leads_back_to_it():
     client = client_of(make_helper("owner"))
 
@@ -114,28 +107,6 @@ def test_a_page_below_a_list_leads_back_to_it():
     assert way_back("/admin/auth/group/") == [("/admin/settings/", "Settings")]
     assert way_back("/admin/posts/tag/") == []
     assert way_back("/admin/") == []
-
-
-@pytest.mark.parametrize(
-    ("path", "way"),
-    [
-        ("/admin/settings/letter/", ["/admin/settings/"]),  # ten pages are no line of a phone
-        ("/admin/auth/user/", ["/admin/settings/"]),
-        ("/admin/subscribers/subscriber/", []),
-        ("/admin/settings/", []),
-    ],
-)
-def test_where_many_pages_stand_side_by_side_a_phone_is_led_back_to_the_list_of_them(path, way):
-    page = client_of(make_helper("owner")).get(path).text
-
-    assert re.findall(r'class="way-back is-for-phones">\s*<a href="([^"]*)"', page) == way
-
-
-def test_a_page_has_a_link_past_the_words():
-    page = client_of(make_helper("writer")).get("/admin/posts/post/").text
-
-    assert page.index('<a href="#content-start"') < page.index('<nav class="words"')
-    assert 'id="content-start"' in page
 
 
 def test_nobody_is_shown_words_before_the_login():

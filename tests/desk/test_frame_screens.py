@@ -19,7 +19,6 @@ from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
-TEXT_OF_FOCUSED = "document.activeElement.checkVisibility() && document.activeElement.textContent.trim()"
 TAP = 44  # pixels that a thumb needs (WCAG 2.2, 2.5.5)
 
 
@@ -103,20 +102,6 @@ def test_on_a_phone_the_words_stand_at_the_foot_where_a_thumb_reaches_them(desk,
 
 
 @pytest.mark.exhaustive
-def test_the_ten_pages_of_the_settings_are_a_line_on_a_wide_screen_and_a_way_back_on_a_phone(desk, server):
-    desk.goto(server.url + "/admin/settings/look/")
-    line, way = desk.locator(".tabs"), desk.locator(".way-back a")
-
-    assert (line.is_visible(), way.is_visible()) == (True, False)
-
-    desk.set_viewport_size({"width": 320, "height": 640})
-    assert (line.is_visible(), way.is_visible()) == (False, True)
-    assert way.bounding_box()["height"] >= TAP
-    way.click()
-    assert desk.url == server.url + "/admin/settings/"
-
-
-@pytest.mark.exhaustive
 def test_the_bar_of_a_post_stands_at_the_top_of_a_wide_screen_and_at_the_foot_of_a_phone(desk, server):
     desk.goto(server.url + "/admin/posts/post/add/")
     bar = desk.locator(".desk-bar")
@@ -156,21 +141,6 @@ def test_on_a_phone_the_preview_stands_in_place_of_the_text_and_gives_it_back(de
 
 
 @pytest.mark.exhaustive
-def test_on_a_wide_screen_the_words_stand_on_the_left_and_stay(desk, server):
-    for number in range(60):
-        make_subscriber(f"reader{number}@example.org")
-    desk.goto(server.url + reverse("admin:subscribers_subscriber_changelist"))
-    before = desk.locator(".words").bounding_box()
-
-    desk.evaluate("scrollTo(0, 2000)")
-
-    assert desk.evaluate("scrollY") > 500
-    assert desk.locator(".words").bounding_box() == before
-    assert (before["x"], before["y"], before["height"]) == (0, 0, 900)
-    assert desk.locator("main").bounding_box()["x"] >= before["width"]
-
-
-@pytest.mark.exhaustive
 def test_what_can_be_done_to_many_comes_with_the_first_tick_and_moves_nothing(desk, server):
     for letter in "abc":
         Tag.objects.create(name=letter, slug=letter)
@@ -188,25 +158,6 @@ def test_what_can_be_done_to_many_comes_with_the_first_tick_and_moves_nothing(de
 
     assert (shown, after) == (False, before)
     assert place["y"] + place["height"] <= foot["y"]
-
-
-COLOURS = "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
-
-
-@pytest.mark.exhaustive
-def test_words_stand_on_another_colour_where_axe_gives_no_answer(desk, server):
-    """Equal colours and a picture behind words are "incomplete" to axe, not a barrier."""
-    tag = Tag.objects.create(name="a", slug="a")
-    make_subscriber()
-    desk.goto(f"{server.url}/admin/subscribers/subscriber/bulk/suppress/?all=1")
-    grave = desk.locator(".button.is-grave").evaluate(COLOURS)
-    desk.goto(f"{server.url}/admin/posts/tag/{tag.pk}/change/")
-    desk.locator("[name=_save]").click()
-
-    told = desk.locator(".messagelist .success")
-
-    assert grave[0] != grave[1]
-    assert told.evaluate("one => getComputedStyle(one).backgroundImage") == "none"
 
 
 def test_keys_alone_lead_past_the_words_and_through_them(desk, server):
@@ -262,31 +213,3 @@ def test_a_setting_is_saved_without_a_script_and_on_a_phone(desk, browser, serve
 
     assert said.strip() == "Saved."
     assert Publication.objects.get().hold_minutes == 9
-
-
-@pytest.mark.exhaustive
-def test_nothing_moves_when_a_day_is_chosen(desk, server):
-    desk.set_viewport_size({"width": 320, "height": 640})
-    desk.goto(server.url + "/admin/settings/rhythm/")
-    field = desk.locator("[name=cadence_anchor_on]")
-
-    field.fill("2026-12-01")
-
-    assert field.get_attribute("type") == "date"
-    assert desk.evaluate("document.documentElement.scrollWidth") <= 320
-
-
-@pytest.mark.exhaustive
-def test_whoever_selects_all_of_a_long_list_by_key_stays_at_it(desk, server):
-    for number in range(51):  # one more than a page has
-        make_post(f"第 {number} 篇")
-    desk.goto(server.url + reverse("admin:posts_post_changelist"))
-    desk.locator("#action-toggle").focus()
-    desk.keyboard.press("Space")
-    desk.get_by_role("button", name="Select all 51 posts").focus()
-
-    desk.keyboard.press("Enter")
-
-    assert desk.evaluate(TEXT_OF_FOCUSED) == "Clear selection"
-    desk.keyboard.press("Enter")
-    assert desk.evaluate("document.activeElement.id") == "action-toggle"

@@ -13,7 +13,6 @@ from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import copies as copies_of
-from newsletter.desk.issues.copies import PER_PAGE
 from subscribers.models import Subscriber
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
@@ -68,24 +67,7 @@ def copies(desk, mailing, state, after=""):
     return desk.get(reverse("admin:mailing_deliveries", args=[mailing.pk, state]), {"after": after})
 
 
-def shown(page):
-    return [(row.seq, str(row.subscriber), row.reply, row.attempts) for row in page.context["rows"]]
-
-
 # --- Copies by state ---
-
-
-def test_the_pages_of_a_long_list_follow_each_other(desk, issue):
-    mailing = sent(issue, 2 * PER_PAGE + 5, uncertain=[7])
-    after, found = "", []
-    for _ in range(4):
-        page = copies(desk, mailing, "sent", after)
-        found += [row.seq for row in page.context["rows"]]
-        after = page.context["following"]
-        if after is None:
-            break
-
-    assert found == [seq for seq in range(2 * PER_PAGE + 5) if seq != 7]
 
 
 def test_an_erased_reader_is_named_on_no_page(desk, issue):
@@ -167,16 +149,6 @@ def test_who_left_before_is_not_counted_as_one_who_had_it(desk, issue):
     sent(issue, 3, "+paid")
 
     assert audience(desk, issue) == (3, 1, 0)
-
-
-def test_suppressions_of_nobody_are_not_counted(desk, issue):
-    make_subscriber()
-    gone = make_subscriber(state=Subscriber.State.UNSUBSCRIBED)
-    gone.suppress("complained")
-
-    page = desk.get(reverse("admin:issue_send", args=[issue.pk]))
-
-    assert (page.context["audience"].readers, page.context["audience"].suppressed) == (1, 0)
 
 
 def test_the_mailing_of_a_correction_counts_for_nobody(desk, issue):

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+from django.urls import Resolver404, resolve
 
 from newsletter.desk.models import FailureCount
 from newsletter.operation.accounts import author, factors
@@ -55,13 +55,6 @@ def test_the_code_leads_where_the_author_was_going(client, codes):
     assert is_in(client)
 
 
-def test_who_has_no_second_factor_is_asked_for_none(client, gipi):
-    response = log_in(client, "/admin/posts/post/")
-
-    assert response["Location"] == "/admin/posts/post/"
-    assert is_in(client)
-
-
 @pytest.mark.parametrize(
     "wanted", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/\\evil.example"]
 )
@@ -81,12 +74,6 @@ def test_a_wrong_code_is_told_and_does_not_log_in(client, codes):
     assert "This code is wrong, or was used before." in response.text
     assert "<title>Error:" in response.text
     assert not is_in(client)
-
-
-def test_nothing_typed_is_an_error_of_the_field(client, codes):
-    log_in(client)
-
-    assert "Write a code." in client.post(CODE, {"code": ""}).text
 
 
 def test_without_the_password_there_is_no_question_for_a_code(client, codes):
@@ -231,14 +218,6 @@ def test_challenges_are_rationed_for_strangers_and_their_sessions_are_short(clie
     assert client.session.get_expiry_age() == 600
 
 
-def test_whoever_logs_in_after_asking_for_a_passkey_stays_in_as_long_as_others(client, gipi, settings):
-    client.post("/admin/login/passkey/options/", SERVER_NAME="localhost")
-
-    log_in(client)
-
-    assert client.session.get_expiry_age() == settings.SESSION_COOKIE_AGE
-
-
 def test_the_passkey_button_is_offered_where_browsers_have_passkeys(client, gipi):
     hosts = ("localhost:8000", "127.0.0.1:8000", "[::1]:8000", "news.example.org")
     pages = {host: client.get("/admin/login/", headers={"host": host}).text for host in hosts}
@@ -266,34 +245,6 @@ def test_the_one_time_link_removes_the_second_factor_and_logs_in(client, gipi, c
     assert is_in(client)
 
 
-def test_the_page_of_the_link_says_what_it_removes(client, gipi):
-    before = client.get(author.link(gipi, base_url="")).text
-    give_app(gipi)
-    after = client.get(author.link(gipi, base_url="")).text
-
-    assert "removes the second factor" not in before
-    assert "It also removes the second factor of this account" in after
-
-
-def test_looking_at_the_link_removes_nothing(client, gipi, codes):
-    client.get(author.link(gipi, base_url=""))
-
-    assert factors.has_any(gipi)
-
-
-def test_the_command_says_what_the_link_removes(gipi, capsys):
-    from django.core.management import call_command
-
-    call_command("author_link")
-    before = capsys.readouterr().err
-    give_app(gipi)
-    call_command("author_link")
-    after = capsys.readouterr().err
-
-    assert "second factor" not in before
-    assert "Whoever uses it removes the second factor of this account." in after
-
-
 def test_the_link_ends_the_sessions_that_a_thief_has(client, gipi, codes):
     thief = Client()
     log_in(thief)
@@ -309,14 +260,6 @@ def test_the_link_ends_the_sessions_that_a_thief_has(client, gipi, codes):
 
 
 # --- The doors of allauth that the desk does not have ---
-
-
-@pytest.mark.parametrize(
-    "name", ["signup", "email", "reset_password", "change_password", "logout", "login", "confirm_login_code"]
-)
-def test_no_address_of_allauth_is_mounted(name):
-    with pytest.raises(NoReverseMatch):
-        reverse(f"account_{name}")
 
 
 def test_no_page_of_allauth_answers():
@@ -336,21 +279,4 @@ def test_nobody_can_sign_up(rf, db):
     assert not AccountAdapter().is_open_for_signup(rf.get("/"))
 
 
-@pytest.mark.parametrize("model", ["account/emailaddress", "mfa/authenticator", "usersessions/usersession"])
-def test_no_table_of_allauth_is_on_the_desk(client, admin_user, model):
-    client.force_login(admin_user)
-
-    assert client.get(f"/admin/{model}/").status_code == 404
-
-
 # --- Public pages ---
-
-
-@pytest.mark.parametrize("path", ["/", "/posts/", "/subscribe/", "/nothing-here/", "/feed.xml", "/search/?q=x"])
-def test_public_pages_know_nothing_of_accounts(client, gipi, path):
-    log_in(client)
-    stranger, insider = Client().get(path), client.get(path)
-
-    for response in (stranger, insider):
-        assert not response.cookies
-        assert "Cookie" not in response.headers.get("Vary", "")

@@ -6,7 +6,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from pytest_django.live_server_helper import LiveServer
 
-from newsletter.operation.accounts import author, factors
+from newsletter.operation.accounts import factors
 from tests.factories import make_post, make_publication
 from tests.support.pages import assert_accessible_in_both_schemes
 from tests.support.second_factor import code, give_app
@@ -145,24 +145,6 @@ def test_a_recovery_code_opens_the_desk_without_javascript(browser, server, gipi
     assert "9 left" in left
 
 
-@pytest.mark.exhaustive
-def test_who_lost_the_device_comes_back_by_the_one_time_link(page, server, gipi):
-    give_app(gipi)
-    log_in(page, server)
-    told = page.locator("main").inner_text()
-
-    page.goto(author.link(gipi, base_url=server.url))
-    warned = page.locator(".errornote").inner_text()
-    page.fill("#id_password1", "leverage-2027-again")
-    page.fill("#id_password2", "leverage-2027-again")
-    press(page, "#login-form button[type=submit]")
-    page.wait_for_url(f"{server.url}/admin/")
-
-    assert "author_link" in told
-    assert warned.startswith("It also removes the second factor")
-    assert not factors.has_any(gipi)
-
-
 def test_a_proof_by_passkey_is_asked_before_a_deletion_which_then_happens(page, server, gipi, security_key):
     post = make_post("要刪掉的")
     add_passkey(page, server)
@@ -229,15 +211,3 @@ def test_everything_but_the_passkey_is_done_by_keys_alone(page, server, gipi):
     page.wait_for_selector(".codes")
 
     assert page.locator(".codes li").count() == 10
-
-
-@pytest.mark.exhaustive
-def test_a_passkey_that_was_cancelled_is_said_and_nothing_is_lost(page, server, gipi):
-    page.goto(f"{server.url}/admin/login/")
-    page.evaluate("() => { navigator.credentials.get = () => Promise.reject(new Error('cancelled')); }")
-
-    page.get_by_role("button", name="Log in with a passkey").click()
-    page.get_by_role("alert").wait_for()
-
-    assert page.get_by_role("alert").inner_text().startswith("The browser gave no passkey.")
-    assert page.evaluate("document.activeElement.dataset.passkeyButton") == ""

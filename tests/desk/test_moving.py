@@ -6,10 +6,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible
 
@@ -30,11 +28,6 @@ def sending(desk) -> Mailing:
 def answered(mailing: Mailing, count: int) -> None:
     mailing.deliveries.filter(seq__lt=count).update(state=Delivery.State.SENT)
     mailing.batches.update(sent=count, cursor=count)
-
-
-def count_all(now):
-    while breakdown.count_one(now):
-        pass
 
 
 def opened(desk, server, mailing: Mailing):
@@ -105,22 +98,6 @@ def test_the_focus_is_not_lost_when_its_button_goes_off(desk, server, sending):
     assert desk.evaluate("window.isTheSamePage") is True
 
 
-@pytest.mark.exhaustive
-def test_the_figures_of_each_domain_move_too(desk, server, sending):
-    make_subscriber("reader@gmail.com")
-    mailing = approving.approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
-    beginning.plan(mailing, timezone.now())
-    count_all(timezone.now() + HOUR)
-    opened(desk, server, mailing)
-    before = desk.locator("[data-figure=domain-0-sent]").text_content()
-
-    answered(mailing, 3)
-    count_all(timezone.now() + HOUR + breakdown.EVERY)
-
-    shows(desk, "[data-figure=domain-0-sent]", "3")
-    assert before == "0"
-
-
 def test_the_hold_is_ended_by_two_presses(desk, server):
     make_subscriber()
     now = timezone.now()
@@ -154,20 +131,6 @@ def test_the_hold_counts_down_to_the_second_and_then_it_is_sent(desk, server):
 
 
 @pytest.mark.exhaustive
-def test_the_script_counts_days_as_the_page_does(desk, server):
-    now = timezone.now()
-    midnight = timezone.localtime(now, Publication.objects.current().zone).replace(hour=0, minute=0, second=0)
-    mailing = approving.approve(
-        make_issue(make_post()), send_at=midnight + timedelta(days=4), now=now, hold=timedelta()
-    )
-    opened(desk, server, mailing)
-
-    desk.evaluate("document.querySelector('[data-countdown]').textContent = ''")
-
-    shows(desk, "[data-countdown]", "4 days")
-
-
-@pytest.mark.exhaustive
 def test_a_desk_that_is_away_is_told_once_and_heard_again(desk, server, sending):
     opened(desk, server, sending)
     asked = []
@@ -183,15 +146,6 @@ def test_a_desk_that_is_away_is_told_once_and_heard_again(desk, server, sending)
 
     shows(desk, "[data-said]", "The desk answers again.")
     shows(desk, ".lead [data-figure=sent]", "3")
-
-
-@pytest.mark.exhaustive
-def test_a_page_that_may_not_ask_any_more_says_so_and_stops(desk, server, sending):
-    opened(desk, server, sending)
-
-    desk.context.clear_cookies()
-
-    shows(desk, "[data-said]", "this page may not ask any more. Load it again.")
 
 
 @pytest.mark.exhaustive
@@ -225,18 +179,3 @@ def test_a_mailing_that_ends_shows_its_end(desk, server, sending):
     shows(desk, "[data-part=history]", "Closed: the issue is sent")
     desk.wait_for_function("() => !document.querySelector('[data-action]')")
     assert_accessible(desk)
-
-
-@pytest.mark.exhaustive
-def test_whoever_stands_on_a_link_stays_on_it_when_its_part_of_the_page_is_renewed(desk, server):
-    make_subscriber()
-    now = timezone.now()
-    mailing = approving.approve(make_issue(make_post()), send_at=None, now=now, hold=timedelta(seconds=1))
-    opened(desk, server, mailing)
-    link = desk.get_by_role("link", name="The mail as it was approved")
-    link.focus()
-
-    beginning.begin_due(now + HOUR)
-
-    shows(desk, "[data-part=facts]", "Readers fixed")
-    assert link.evaluate("one => one === document.activeElement") is True

@@ -26,15 +26,6 @@ def test_an_address_that_leads_nowhere_is_answered_in_the_frame_of_the_desk(owne
     assert_valid(answer.text)
 
 
-@pytest.mark.parametrize("path", ["/nowhere/", "/admin/nowhere/"])
-def test_strangers_are_told_as_ever(owner, path):
-    owner.logout()
-
-    answer = owner.get(path, follow=True)
-
-    assert 'class="words"' not in answer.text
-
-
 def test_readers_pages_stay_readers_pages_for_the_author(owner):
     assert 'class="words"' not in owner.get("/nowhere/").text
 
@@ -49,15 +40,6 @@ def test_a_picture_in_use_is_refused_for_what_it_is_and_not_for_the_account(owne
     assert "Nobody can do this here" in page.text
     assert "does not have" not in page.text
     assert "Roles that have it" not in page.text
-
-
-def test_what_is_missing_is_still_named_to_who_lacks_it(client):
-    client.force_login(make_helper("writer", name="mei"))
-
-    page = client.get("/admin/settings/letter/").text
-
-    assert "the account mei does not have" in page
-    assert "Nobody can do this here" not in page
 
 
 def test_a_tag_is_deleted_after_one_plain_question(owner):

@@ -4,10 +4,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image, Tag
 from newsletter.publication.models import Publication
-from tests.factories import make_post, make_publication
+from tests.factories import make_publication
 from tests.support.pages import assert_valid
 
 pytestmark = pytest.mark.django_db
@@ -38,27 +37,6 @@ def test_the_log_calls_a_field_what_its_form_calls_it(desk):
     assert "改了名稱、網址。" in of_tag.text
     assert "改了替代文字。" in of_image.text
     assert_valid(of_tag.text)
-
-
-def test_the_days_of_the_record_stand_below_its_heading(desk):
-    post = make_post("開始寫", published_at=None)
-    desk.post(f"/admin/posts/post/{post.pk}/delete/", {"post": "yes"})
-
-    record = desk.get("/admin/settings/record/")
-
-    assert "history-day" in record.text
-    assert_valid(record.text)
-
-
-def test_a_field_in_a_list_says_of_which_row_it_is(desk):
-    empty = desk.get("/admin/issues/startingpoint/")
-    StartingPoint.objects.create(post=make_post("開始讀"), reason="好")
-
-    listed = desk.get("/admin/issues/startingpoint/")
-
-    assert empty.status_code == 200
-    assert 'aria-label="“開始讀”: Why"' in listed.text
-    assert_valid(listed.text)
 
 
 def test_the_question_before_several_are_deleted_names_each_once(desk):

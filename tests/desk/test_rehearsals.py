@@ -105,18 +105,6 @@ def test_what_is_no_draft_with_posts_is_left_alone(clock, what):
     assert rehearsals.rehearse_by_itself(RESTED) is None
 
 
-def test_only_the_latest_rehearsals_of_an_issue_are_kept(issue, clock, monkeypatch):
-    monkeypatch.setattr(rehearsals, "KEPT", 2)
-    at = RESTED
-    for number in range(4):
-        at += timedelta(seconds=1)
-        edit(issue, clock, at, subject=f"主旨 {number}")
-        at += rehearsals.REST + timedelta(seconds=1)
-        finish(rehearsals.rehearse_by_itself(at), at)
-
-    assert Rehearsal.objects.count() == 2
-
-
 def test_the_task_goes_on_outside_and_closes_the_rehearsal(issue, clock, monkeypatch):
     clock.move_to(RESTED)
     monkeypatch.setattr(rehearsals, "rehearse", offline)
@@ -166,14 +154,3 @@ def test_the_page_says_that_a_rehearsal_comes_and_then_what_it_found(editor, iss
     assert "1 finding" in after
     assert "一個連結很慢" in after
     assert "1 other thing is as it should be." in after
-
-
-def test_a_change_makes_the_findings_old(editor, issue, clock):
-    found = rehearsals.rehearse_by_itself(RESTED)
-    found.remarks = []
-    finish(found, RESTED)
-    assert "all is well" in dot(editor, issue)
-
-    edit(issue, clock, RESTED, subject="另一個主旨")
-
-    assert "by itself in a moment" in dot(editor, issue)

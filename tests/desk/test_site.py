@@ -44,45 +44,6 @@ def test_after_ten_failures_even_the_right_password_is_refused(client):
     assert "uv run manage.py author_link" in response.text
 
 
-def test_a_name_is_guarded_whatever_address_the_guesser_has(client):
-    for last in range(10):
-        _fail(client, 1, REMOTE_ADDR=f"192.0.2.{last}")
-
-    response = client.post("/admin/login/", RIGHT, REMOTE_ADDR="198.51.100.1")
-
-    assert response.status_code == 429
-
-
-def test_another_author_gets_in_while_one_name_is_guessed(client):
-    User.objects.create_superuser("editor", password="leverage-2027")
-    _fail(client, 10, REMOTE_ADDR="192.0.2.1")
-
-    response = client.post(
-        "/admin/login/?next=/admin/", {"username": "editor", "password": "leverage-2027"}, REMOTE_ADDR="198.51.100.1"
-    )
-
-    assert response.status_code == 302
-
-
-def test_logging_in_often_is_no_failure(client):
-    for _ in range(12):
-        response = client.post("/admin/login/?next=/admin/", RIGHT)
-        client.logout()
-
-    assert response.status_code == 302
-
-
-def test_look_alike_names_are_one_name(client):
-    for last, name in enumerate(
-        ["gipi", "ｇｉｐｉ", "GIPI", " gipi ", "𝐠𝐢𝐩𝐢", "Ｇipi", "ⓖⓘⓟⓘ", "gｉpi", "ｇipi", "gipｉ"]
-    ):
-        client.post("/admin/login/", {"username": name, "password": "wrong"}, REMOTE_ADDR=f"192.0.2.{last}")
-
-    response = client.post("/admin/login/", RIGHT, REMOTE_ADDR="198.51.100.1")
-
-    assert response.status_code == 429
-
-
 def test_a_helper_who_is_logged_in_guesses_no_other_password(client):
     client.force_login(User.objects.create_user("helper", password="leverage-2027", is_staff=True))
 
@@ -91,18 +52,6 @@ def test_a_helper_who_is_logged_in_guesses_no_other_password(client):
     assert answers == [200] * 10 + [429] * 31
     assert client.post("/admin/login/", RIGHT).status_code == 429
     assert client.get("/admin/password_change/").status_code == 200, "he works on"
-
-
-def test_a_helper_who_logs_in_between_guesses_guesses_no_more(client):
-    """His own success takes nothing off the count of another name, nor of his network."""
-    helper = {"username": "helper", "password": "leverage-2027"}
-    User.objects.create_user(**helper, is_staff=True)
-
-    for _guess in range(10):
-        _fail(client, 1)
-        assert client.post("/admin/login/", helper).status_code == 302
-
-    assert client.post("/admin/login/", RIGHT).status_code == 429
 
 
 def test_a_stranger_does_not_shut_out_a_browser_that_logged_in_before(client):
@@ -123,25 +72,6 @@ def test_a_stranger_in_the_authors_network_does_not_shut_him_out(client):
     _fail(Client(), 10)
 
     assert client.post("/admin/login/", RIGHT).status_code == 302
-
-
-def test_a_known_browser_has_a_limit_of_its_own(client):
-    client.post("/admin/login/", RIGHT)
-    client.post("/admin/logout/")
-
-    _fail(client, 10)
-
-    assert client.post("/admin/login/", RIGHT).status_code == 429
-    assert Client().post("/admin/login/", RIGHT, REMOTE_ADDR="198.51.100.1").status_code == 302
-
-
-def test_a_browser_known_for_one_name_is_a_stranger_to_another(client):
-    User.objects.create_user("helper", password="leverage-2027", is_staff=True)
-    client.post("/admin/login/", {"username": "helper", "password": "leverage-2027"})
-
-    _fail(client, 10)
-
-    assert client.post("/admin/login/", RIGHT).status_code == 429
 
 
 def test_a_lost_cache_takes_no_limit_off(client, monkeypatch):
@@ -213,28 +143,6 @@ def test_who_is_no_staff_is_answered_like_a_wrong_password(client):
 
     assert "Please enter the correct username and password" in response.text
     assert after.status_code == 429
-
-
-def test_looking_at_the_form_counts_as_nothing(client):
-    for _ in range(12):
-        response = client.get("/admin/login/")
-
-    assert response.status_code == 200
-
-
-def test_the_desk_is_closed_to_strangers(client):
-    response = client.get("/admin/")
-
-    assert (response.status_code, response["Location"]) == (302, "/admin/login/?next=/admin/")
-
-
-def test_the_list_of_one_room_opens(client):
-    client.login(**RIGHT)
-
-    response = client.get("/admin/posts/")
-
-    assert response.status_code == 200
-    assert "/admin/posts/post/add/" in response.text
 
 
 def test_no_cookie_of_the_desk_can_be_read_by_a_script(client, admin_user):

@@ -176,26 +176,6 @@ def test_two_tabs_of_one_post_keep_a_copy_each_and_both_are_offered(editor, serv
 
 
 @pytest.mark.exhaustive
-def test_whoever_forgets_copies_by_key_goes_on_at_the_next_one_and_then_in_the_title(editor, server, post):
-    other = tab(editor, server.url + change(post))
-    for page, text in ((editor, "甲"), (other, "乙")):
-        write(page, "<Control+End>", text)
-        until_kept(page)
-        page.goto("about:blank")
-    third = tab(editor, server.url + change(post))
-    third.locator("[data-forget]").nth(1).wait_for()
-
-    third.locator("[data-forget]").first.focus()
-    third.keyboard.press("Enter")
-    assert third.evaluate("document.activeElement.matches('[data-restore]')") is True
-    third.keyboard.press("Tab")
-    third.keyboard.press("Enter")
-
-    assert third.locator(".kept-copies").is_hidden()
-    assert third.evaluate("document.activeElement.id") == "id_title"
-
-
-@pytest.mark.exhaustive
 def test_the_offer_tells_from_when_the_copy_is_and_putting_it_in_can_be_undone(editor, server, post):
     write(editor, "<Control+End>", "還沒存的")
     until_kept(editor)
@@ -325,39 +305,6 @@ def test_nothing_ever_covers_the_line_of_the_caret(desk, server, post, width, he
     assert covered == {}
 
 
-@pytest.mark.exhaustive
-def test_at_the_lower_edge_of_a_field_that_ends_below_the_window_it_is_seen(desk, server, post):
-    """A field that the author has made larger than the window, and a page that he has scrolled as he likes."""
-    Post.objects.filter(pk=post.pk).update(body=LONG)
-    desk.set_viewport_size({"width": 1280, "height": 720})
-    desk.goto(server.url + change(post))
-    desk.evaluate("document.querySelector('#id_body').style.height = '1100px'")
-    covered = []
-
-    write(desk, "<Control+Home>")
-    for step in range(60):
-        desk.keyboard.press("ArrowDown")
-        if desk.evaluate(CARET)["isCovered"]:
-            covered.append(step)
-    for step in range(60):
-        desk.keyboard.press("ArrowUp")
-        if desk.evaluate(CARET)["isCovered"]:
-            covered.append(-step)
-
-    assert covered == []
-
-
-@pytest.mark.exhaustive
-def test_keys_scroll_the_page_above_the_bar_before_anything_is_focused(editor, server):
-    editor.goto(server.url + change(make_issue(make_post("甲"))))
-    editor.set_viewport_size({"width": 1280, "height": 600})
-
-    editor.keyboard.press("PageDown")
-    until(editor, "document.querySelector('#container').scrollTop > 300")
-    editor.keyboard.press("Home")
-    until(editor, "document.querySelector('#container').scrollTop === 0")
-
-
 # --- Saving in place ---
 
 
@@ -379,24 +326,6 @@ def test_a_save_keeps_caret_selection_scrolling_and_undo(editor, post, server):
     assert Post.objects.get().body == LONG + "新的一句"
     write(editor, "<Control+z>")
     assert "新的一句" not in editor.input_value("#id_body")
-
-
-@pytest.mark.exhaustive
-def test_the_button_and_capital_s_and_command_save_in_place_too(editor):
-    editor.evaluate("window.isStill = true")
-    bodies = []
-    for key in ("Control+S", "Meta+s"):
-        write(editor, "<Control+End>", "加")
-        editor.keyboard.press(key)
-        until(editor, "!document.querySelector('.saving-since').textContent")
-        bodies.append(Post.objects.get().body)
-    write(editor, "<Control+End>", "加")
-    editor.get_by_role("button", name="Save", exact=True).click()
-    assert editor.evaluate("document.activeElement.id") == "id_body"
-    until(editor, "!document.querySelector('.saving-since').textContent")
-
-    assert [len(body) for body in (*bodies, Post.objects.get().body)] == [11, 12, 13]
-    assert editor.evaluate("window.isStill") is True
 
 
 def test_what_is_typed_while_it_is_saved_stays_and_counts_as_not_saved(editor):
@@ -561,79 +490,6 @@ def test_the_posts_of_an_issue_are_saved_in_place(desk, server):
     assert desk.evaluate("window.isStill") is True
 
 
-@pytest.mark.exhaustive
-def test_the_letter_beside_the_issue_is_the_one_that_was_saved_last(desk, server):
-    issue = make_issue(make_post("甲"), number=7, subject="第七期")
-    desk.goto(server.url + change(issue))
-    letter = desk.frame_locator("[data-letter-frame]")
-    letter.get_by_role("heading", name="第七期").wait_for()
-
-    desk.fill("#id_subject", "換了一個主旨")
-    save(desk)
-
-    letter.get_by_role("heading", name="換了一個主旨").wait_for()
-    assert "換了一個主旨" in desk.locator(".compose-inbox").text_content()
-
-
-@pytest.mark.exhaustive
-def test_a_title_becomes_the_subject_by_one_press_and_undo_takes_it_back(desk, server):
-    issue = make_issue(make_post("會議前先寫一頁"), subject="第七期")
-    desk.goto(server.url + change(issue))
-
-    suggestion = desk.get_by_role("button", name="會議前先寫一頁", exact=True)
-    suggestion.click()
-    assert desk.input_value("#id_subject") == "會議前先寫一頁"
-    assert suggestion.get_attribute("aria-pressed") == "true"
-
-    desk.keyboard.press("Control+z")
-    assert desk.input_value("#id_subject") == "第七期"
-    assert suggestion.get_attribute("aria-pressed") == "false"
-
-
-@pytest.mark.exhaustive
-def test_the_form_of_a_post_is_chosen_by_keys_and_says_what_it_takes(desk, server):
-    issue = make_issue(make_post("甲", body="字" * 4_000), subject="第七期")
-    desk.goto(server.url + change(issue))
-    forms = desk.get_by_role("group", name="How much of “甲”")
-    sizes = [float(text.split()[0]) for text in forms.locator("small").all_text_contents()]
-    assert sizes[0] > 10 > sizes[1]
-
-    forms.get_by_role("radio", name="full text").focus()
-    desk.keyboard.press("ArrowRight")
-    save(desk)
-
-    assert issue.items.get().form == "excerpt"
-
-
-@pytest.mark.exhaustive
-def test_an_introduction_shows_its_beginning_while_it_is_closed(desk, server):
-    issue = make_issue(make_post("甲"), subject="第七期", introduction="這一期寫給趕路的人。")
-    desk.goto(server.url + change(issue))
-    summary = desk.locator("summary").filter(has_text="introduction")
-    assert "這一期寫給趕路的人。" in summary.inner_text()
-
-    write(desk, "慢慢走。", at="#id_introduction")
-    summary.click()
-
-    assert summary.inner_text().endswith("慢慢走。這一期寫給趕路的人。")
-
-
-@pytest.mark.exhaustive
-def test_a_new_issue_is_saved_in_place_once(desk, server):
-    make_post("甲")
-    desk.goto(f"{server.url}/admin/issues/issue/add/")
-    desk.fill("#id_subject", "新的一期")
-    write(desk, "大家好", at="#id_introduction")
-    save(desk)
-    until(desk, "document.querySelector('[name=items-INITIAL_FORMS]').value === '1'")
-    write(desk, "！", at="#id_introduction")
-    save(desk)
-
-    issue = Issue.objects.get()
-    assert (issue.introduction, issue.items.count()) == ("大家好！", 1)
-    assert desk.url == server.url + change(issue)
-
-
 def test_an_issue_that_was_saved_elsewhere_is_opened_beside_and_offers_what_was_typed(desk, server):
     issue = make_issue(make_post("甲"), make_post("乙"))
     desk.goto(server.url + change(issue))
@@ -650,42 +506,6 @@ def test_an_issue_that_was_saved_elsewhere_is_opened_beside_and_offers_what_was_
     issue.refresh_from_db()
     assert other.locator("[data-title]").all_text_contents() == ["乙"]
     assert (issue.introduction, issue.items.count()) == ("大家好", 1)
-
-
-@pytest.mark.exhaustive
-def test_enter_in_the_title_saves_and_fixes_nothing(editor, post, server):
-    Post.objects.filter(pk=post.pk).update(body="你好,世界")
-    editor.goto(server.url + change(post))
-    editor.fill("#id_title", "新題目")
-    editor.press("#id_title", "Enter")
-    until_saved(editor)
-
-    saved = Post.objects.get()
-    assert (saved.title, saved.body) == ("新題目", "你好,世界")
-
-
-@pytest.mark.exhaustive
-def test_a_long_title_is_seen_whole_on_a_phone_and_stays_one_line(editor, post, server):
-    long = "交辦不是把事情丟出去，而是先把完成的樣子說清楚，再約好什麼時候回頭看"
-    editor.set_viewport_size({"width": 375, "height": 812})
-    editor.fill("#id_title", long)
-
-    assert editor.eval_on_selector("#id_title", "one => one.scrollHeight <= one.clientHeight && one.clientHeight > 70")
-    editor.fill("#id_title", "甲")
-    editor.evaluate("""() => {
-        const clipboardData = new DataTransfer();
-        clipboardData.setData("text/plain", "乙\\n丙");
-        const field = document.getElementById("id_title");
-        field.select();
-        field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true, bubbles: true }));
-    }""")
-    assert editor.input_value("#id_title") == "乙 丙"
-    composing = 'new KeyboardEvent("keydown", {key: "Enter", isComposing: true, cancelable: true, bubbles: true})'
-    assert editor.eval_on_selector("#id_title", f"one => one.dispatchEvent({composing})"), "the word is chosen by it"
-    editor.press("#id_title", "Enter")
-    until_saved(editor)
-
-    assert Post.objects.get().title == "乙 丙"
 
 
 def test_without_javascript_all_is_an_ordinary_form(desk, browser, server, post, settings):
@@ -735,16 +555,6 @@ def assert_fits(page, parts=("html", "#container", ".desk-bar")) -> None:
 
 
 # --- Bold, italic, links ---
-
-
-KEYS = ["Control+b", "Control+B", "Meta+b", "Control+i", "Control+k"]
-PLACES = [  # a text, and what of it is chosen
-    ("他說「傾聽」最難", 2, 6),
-    ("他說「傾聽」最難", 3, 3),
-    ("一 **二** 三 四", 0, 11),
-    ("- 一\n- 二\n\n三", 0, 10),
-    ("前 中 後", 1, 4),
-]
 MARKED = [  # a key, a text, what of it is chosen, and what it becomes
     ("Control+b", "他說**傾聽**最難", 4, 6, "他說傾聽最難"),
     ("Control+b", "他說**傾聽**最難", 5, 5, "他說傾聽最難"),
@@ -762,21 +572,6 @@ MARKED = [  # a key, a text, what of it is chosen, and what it becomes
     ("Control+k", "看[這裡](https://example.org)吧", 3, 3, "看這裡吧"),
     ("Control+k", "https://example.org", 0, 19, "[https://example.org](https://example.org)"),
 ]
-
-
-@pytest.mark.exhaustive
-def test_a_key_pressed_twice_gives_back_text_and_selection(editor):
-    wrong = {}
-    for key in KEYS:
-        for text, start, end in PLACES:
-            editor.fill("#id_body", text)
-            select(editor, start, end)
-            once = write(editor, f"<{key}>")
-            back = (write(editor, f"<{key}>"), selection(editor))
-            if once == text or back != (text, [start, end]):
-                wrong[key, text, start, end] = (once, back)
-
-    assert wrong == {}
 
 
 def test_a_mark_is_put_on_or_taken_away_where_it_stands(editor):

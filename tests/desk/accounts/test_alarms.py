@@ -82,14 +82,6 @@ def test_a_recovery_code_that_was_used_is_told(gipi, told):
     assert told == [("code_used", "gipi@example.org")]
 
 
-def test_a_code_of_the_app_is_no_news(gipi, told):
-    give_app(gipi)
-
-    log_in().post("/admin/login/code/", {"code": code()})
-
-    assert told == []
-
-
 def test_five_wrong_codes_behind_the_right_password_are_told(gipi, told):
     give_app(gipi)
     guesser = log_in()
@@ -124,14 +116,6 @@ def test_the_one_time_link_is_told_to_the_former_address_and_the_new_one(gipi, t
     take_over(gipi, "thief@example.net")
 
     assert ("taken_over", "gipi@example.org,thief@example.net") in told
-
-
-def test_the_first_start_is_no_news(db, told):
-    make_publication()
-
-    take_over(author.get_or_create(), "gipi@example.org")
-
-    assert told == []
 
 
 def test_an_account_without_an_address_is_told_of_in_the_log(gipi, told, caplog):
@@ -171,12 +155,6 @@ def test_each_letter_is_written_in_the_language_of_the_publication(db, kind, lan
     assert "https://news.example.org/admin/account/" in text
     assert "Firefox" in text
     assert letter.subject.isascii() is (language == "en")
-
-
-def test_the_time_is_that_of_the_publication(db):
-    make_publication(time_zone="Asia/Taipei")
-
-    assert "09:02" in outbox.part(alarms.message(FACTS).message().as_bytes(), "plain")
 
 
 def test_the_worker_mails_it(db):

@@ -1,7 +1,5 @@
 """Passkeys: which answers open the desk, and which are refused. The browser's part is in test_login_browser.py."""
 
-import json
-
 import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
@@ -9,7 +7,7 @@ from django.test import Client
 
 from newsletter.operation.accounts import factors
 from tests.factories import make_publication
-from tests.support.second_factor import Passkey, give_app, let_proof_grow_old
+from tests.support.second_factor import Passkey, let_proof_grow_old
 
 RIGHT = {"username": "gipi", "password": "leverage-2026"}
 OPTIONS, LOGIN = "/admin/login/passkey/options/", "/admin/login/passkey/"
@@ -215,20 +213,6 @@ def test_a_passkey_is_a_proof(passkey, gipi):
 # --- Adding ---
 
 
-def test_it_is_listed_by_its_name_and_two_may_be_had(passkey, gipi):
-    second = add(Passkey(), gipi, "telephone")
-
-    assert second["Location"] == "/admin/account/"
-    assert [one.data["name"] for one in factors.of(gipi).passkeys] == ["blue key", "telephone"]
-
-
-def test_a_second_one_shows_no_recovery_codes_anew(passkey, gipi):
-    give = add(Passkey(), gipi, "telephone")
-
-    assert give.status_code == 302
-    assert factors.of(gipi).codes_left == 10
-
-
 def test_a_device_that_did_not_check_its_owner_is_not_added(gipi):
     browser = Browser()
     browser.force_login(gipi)
@@ -248,23 +232,3 @@ def test_what_was_made_on_a_false_page_is_not_added(gipi):
     browser.post("/admin/account/passkey/", {"name": "key", "credential": answer})
 
     assert not Authenticator.objects.exists()
-
-
-def test_the_browser_is_told_which_passkeys_there_are_so_that_none_is_made_twice(passkey, gipi):
-    browser = Browser()
-    browser.force_login(gipi)
-
-    asked = browser.asked("/admin/account/passkey/options/")["publicKey"]
-
-    assert [one["id"] for one in asked["excludeCredentials"]] == [json.loads(passkey.get(browser.asked()))["id"]]
-    assert asked["authenticatorSelection"]["residentKey"] == "required"
-    assert asked["rp"] == {"id": "localhost", "name": "Gipi電子報"}
-    assert asked["user"]["name"] == "gipi"
-
-
-def test_an_account_with_an_app_alone_is_offered_no_passkey_at_the_second_step(gipi):
-    give_app(gipi)
-    browser = Browser()
-    browser.post("/admin/login/", RIGHT)
-
-    assert "data-passkey" not in browser.get("/admin/login/code/").text

@@ -15,9 +15,9 @@ from django.utils import translation
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
 from newsletter.issues import rhythm
-from newsletter.issues.models import HolidayAnswer, Shift
+from newsletter.issues.models import Shift
 from newsletter.publication.models import Change, Publication
-from tests.factories import make_helper, make_issue, make_post, make_publication
+from tests.factories import make_issue, make_post, make_publication
 from tests.support.pages import markup
 
 NOW = datetime(2026, 11, 26, 4, 0, tzinfo=UTC)  # a Thursday, noon in Taipei
@@ -76,27 +76,6 @@ def test_a_year_shows_what_was_sent_what_comes_and_what_is_left_out(author):
     assert "Slot · moved to Wed 30 Dec" in page
     assert "去爬山 · Vacation" in page
     assert "Constitution Day · Holiday" in page
-
-
-def test_every_mark_is_a_link_or_has_its_words(author):
-    mailing = approving.approve(
-        make_issue(make_post(), number=42), send_at=datetime(2026, 12, 3, tzinfo=UTC), now=NOW, hold=timedelta()
-    )
-
-    page = markup(author.get(PAGE))
-
-    assert f'href="{reverse("admin:mailing", args=[mailing.pk])}"' in page
-    assert f'href="{slot("2026-12-17")}"' in page
-    assert page.count('class="calendar-day is-scheduled') == 3  # the day, its note, and the legend
-
-
-@pytest.mark.parametrize(
-    ("year", "status"), [(2025, 200), (2027, 200), (2028, 200), (2024, 404), (2029, 404), (9999, 404), (0, 404)]
-)
-def test_the_years_from_the_first_issue_to_the_year_after_the_next_have_a_page(author, year, status):
-    make_issue(make_post(), sent_at=datetime(2025, 3, 1, tzinfo=UTC))
-
-    assert author.get(f"{PAGE}{year}/").status_code == status
 
 
 def test_the_number_of_queries_does_not_grow(author):
@@ -189,14 +168,6 @@ def test_a_slot_with_a_scheduled_issue_is_neither_moved_nor_skipped(author):
     assert Shift.objects.count() == 0
 
 
-@pytest.mark.parametrize("verb", ["skip", "restore"])
-def test_a_look_shifts_nothing(author, verb):
-    assert author.get(slot(verb=verb)).status_code == 405
-    author.get(slot(), {"day": "2026-12-05", "time": "09:30"})
-
-    assert Shift.objects.count() == 0
-
-
 # --- Vacation ---
 
 
@@ -251,14 +222,6 @@ def test_a_holiday_is_asked_about_on_the_page_until_it_is_answered(author, asked
     assert Shift.objects.get().slot_on == date(2027, 2, 4)
 
 
-@pytest.mark.parametrize("choice", ["", "nonsense"])
-def test_an_answer_that_is_none_changes_nothing(author, asked, choice):
-    author.post(PAGE + "holiday/2027-02-04/", {"choice": choice})
-    author.post(PAGE + "holiday/2027-02-05/", {"choice": "skip"})
-
-    assert HolidayAnswer.objects.count() == 0
-
-
 def test_the_first_page_may_ask_too_and_gets_its_author_back(author, asked):
     [question] = rhythm.questions(Publication.objects.fresh(), NOW, "zh-hant")
     request = RequestFactory().get("/")
@@ -284,10 +247,3 @@ def test_the_link_is_shown_and_renewed(author):
     assert opened == 200
     assert author.get(f"/calendar/{old}").status_code == 404
     assert old not in author.get(PAGE + "link/").text
-
-
-def test_who_may_not_send_sees_no_calendar(client, author):
-    client.force_login(make_helper("writer"))
-
-    assert client.get(PAGE).status_code == 403
-    assert client.post(slot(verb="skip")).status_code == 403

@@ -10,7 +10,6 @@ from django.utils import timezone
 from newsletter.delivery.planning import approving
 from newsletter.issues import rhythm
 from newsletter.issues.models import Shift
-from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.pages import assert_accessible_in_both_schemes
 
@@ -83,32 +82,3 @@ def test_a_slot_is_skipped_and_put_back_by_the_keyboard_alone(desk, server, slot
 
     assert skipped == 1
     assert Shift.objects.filter(slot_on=slots[1]).count() == 0
-
-
-@pytest.mark.exhaustive
-def test_a_slot_is_moved_without_javascript(desk, server, slots, browser):
-    context = browser.new_context(
-        java_script_enabled=False, storage_state=desk.context.storage_state(), viewport={"width": 375, "height": 740}
-    )
-    page = context.new_page()
-    page.goto(f"{server.url}{PAGE}slot/{slots[1]}/")
-    page.fill("[name=day]", (slots[1] - timedelta(days=10)).isoformat())
-    page.click("form.sheet-form button")
-    page.check("[name=anyway]")
-    page.click("form.sheet-form button")
-    page.wait_for_selector(".messagelist")
-    context.close()
-
-    assert Shift.objects.get(slot_on=slots[1]).to_on == slots[1] - timedelta(days=10)
-
-
-@pytest.mark.exhaustive
-def test_a_vacation_is_on_the_home_page_and_its_promise_is_behind_it(desk, server, slots):
-    publication = Publication.objects.fresh()
-    rhythm.take_vacation(timezone.localdate(), slots[1], timezone.now())
-    promised = rhythm.next_slot(publication, timezone.now()).astimezone(publication.zone)
-
-    desk.goto(server.url + "/")
-
-    assert "休刊" in desk.locator(".away").inner_text()
-    assert desk.locator(".next-issue time").get_attribute("datetime") == promised.isoformat()

@@ -1,18 +1,15 @@
 """The history of a post and of an issue: what was really changed, and each verb with who did it and from where."""
 
-import re
 from datetime import UTC, date, datetime, time, timedelta
-from io import StringIO
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import lanes, tasks
-from newsletter.delivery.author import reminder_mails, reminders
+from newsletter.delivery import tasks
+from newsletter.delivery.author import reminder_mails
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.mailing import Step
@@ -20,7 +17,6 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving, beginning
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
-from newsletter.publication import changes
 from newsletter.publication.audit import PER_PAGE
 from newsletter.publication.changes import Change, Via, acting
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
@@ -75,13 +71,6 @@ def test_saving_an_untouched_post_writes_nothing_and_changes_no_second_of_it(des
     assert Post.objects.get(pk=post.pk).published_at == at
 
 
-def test_saving_an_untouched_issue_writes_nothing(desk, issue):
-    response = desk.post(of(issue, "change"), typed(desk, issue, _continue="1"))
-
-    assert response.status_code == 302
-    assert Change.objects.count() == 0
-
-
 def test_changed_fields_are_named_in_the_language_of_who_reads(desk):
     post = make_post("甲")
 
@@ -117,15 +106,6 @@ def test_the_life_of_a_post_is_told(desk, clock):
     ]
 
 
-def test_the_format_check_is_told_as_a_change_of_the_text(desk):
-    post = make_post("甲", body="他說,好。", published_at=None)
-
-    desk.post(of(post, "change"), typed(desk, post, _fix="all"))
-
-    assert Post.objects.get().body == "他說，好。"
-    assert lines(desk, post) == ["Changed: Text | gipi · on the desk"]
-
-
 def test_the_posts_of_an_issue_are_told_by_their_titles(desk, issue):
     other = make_post("丙")
     rows = {"items-0-DELETE": "on", "items-1-form": "link", "added": [other.pk]}
@@ -145,15 +125,6 @@ def test_a_deleted_account_leaves_its_history(desk, issue):
     editor.delete()
 
     assert lines(desk, issue) == ["Changed: Subject | linda · on the desk"]
-
-
-def test_a_deleted_post_is_remembered(desk):
-    post = make_post("甲")
-
-    desk.post(of(post, "delete"), {"post": "yes"})
-
-    change = Change.objects.get()
-    assert (change.what, change.title, change.by) == ("deleted", "甲", "gipi")
 
 
 # --- The verbs of a mailing ---
@@ -253,43 +224,6 @@ def test_an_answer_by_the_link_in_a_letter_is_told(desk, issue, answer, told):
     assert lines(desk, issue) == [told]
 
 
-def test_what_goes_without_an_answer_is_told(desk, issue, clock):
-    make_publication(unapproved="go")
-    Issue.objects.update(created_at=NOW - timedelta(days=30))
-    letter(issue)
-    clock.move_to(SLOT - timedelta(minutes=4))
-
-    assert reminders.let_go(SLOT - timedelta(minutes=4)) == 1
-
-    desk.force_login(User.objects.get())
-    assert lines(desk, issue) == ["Goes out without an answer | by itself"]
-
-
-def test_a_slot_that_was_missed_is_told(desk, issue):
-    Reminder.objects.create(kind="missed", reason="down", slot_at=NOW, issue=issue, at=NOW, due_at=NOW)
-
-    [entry] = desk.get(of(issue, "history")).context["entries"]
-
-    assert entry.what == "Not sent at the slot of Nov. 24, 2026, 10:39"
-    assert entry.details == ("nothing was running at that time",)
-
-
-def test_the_command_line_is_told(desk, issue):
-    make_subscriber()
-    call_command("send_issue", 7, stdout=StringIO())
-
-    record = markup(desk.get("/admin/settings/record/"))
-
-    assert lines(desk, issue) == ["Scheduled | from the command line"]
-    assert re.search(r"Mailing scheduled: 第 7 期\s第七期.{1,60}from the command line", record)
-
-
-def test_a_pause_by_a_lane_is_nobodys_whoever_started_it():
-    with acting("gipi", Via.DESK), lanes._ledger_thread() as thread:  # which writes what a lane has to say
-        assert changes.current_actor() == ("gipi", Via.DESK)
-        assert thread.submit(changes.current_actor).result() == ("", Via.ENGINE)
-
-
 # --- The list ---
 
 
@@ -318,7 +252,3 @@ def test_a_helper_who_sees_no_mailings_reads_the_texts_alone(desk, issue):
     client.force_login(helper)
 
     assert lines(client, issue) == ["Changed: Subject | by itself"]
-
-
-def test_an_issue_leads_to_its_history(desk, issue):
-    assert of(issue, "history") in desk.get(of(issue, "change")).text

@@ -84,21 +84,6 @@ def test_a_look_reads_one_row_of_what_was_counted(desk, sending):
     assert [query for query in queries if "delivery_delivery" in query["sql"]] == []
 
 
-def test_a_mailing_to_one_domain_has_no_table_of_it(db):
-    one = Breakdown(domains=["example.org"], by_domain={"example.org": [0, 3, 0, 0, 0, 0], "": [0] * 6})
-
-    assert copies.domains(None) == copies.domains(one) == []
-
-
-def test_the_other_domains_are_one_line_at_the_end(db):
-    some = Breakdown(domains=["gmail.com"], by_domain={"": [9, 0, 0, 0, 0, 0], "gmail.com": [0, 3, 0, 0, 0, 0]})
-
-    with translation.override("en"):
-        names = [one.name for one in copies.domains(some)]
-
-    assert names == ["gmail.com", "all others"]
-
-
 def test_why_copies_failed_is_told_with_what_to_do_the_most_frequent_first(db):
     found = Breakdown(by_verdict={"policy": 1, "dead": 3, "ours": 0})
 

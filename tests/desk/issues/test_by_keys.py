@@ -10,7 +10,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.desk.issues.test_scheduling import _asks_nobody, author, work  # noqa: F401 - fixtures
-from tests.factories import make_issue, make_post
+from tests.factories import make_issue
 from tests.support.pages import until
 
 pytestmark = pytest.mark.browser
@@ -191,15 +191,3 @@ def test_a_menu_that_a_save_has_made_anew_gives_the_focus_back(keys, server):
     keys.press("Escape")
 
     assert keys.focused()["name"] == "More"
-
-
-@pytest.mark.exhaustive
-def test_who_stands_on_an_offered_subject_stays_there_when_the_posts_are_made_anew(keys, server):
-    page = keys.page
-    issue = make_issue(make_post("會議前先寫一頁"), number=42, subject="")
-    page.goto(server.url + reverse("admin:issues_issue_change", args=[issue.pk]))
-    keys.go_to("會議前先寫一頁")
-
-    page.evaluate("document.querySelector('[data-items]').dispatchEvent(new Event('desk:fresh', { bubbles: true }))")
-
-    assert keys.focused()["name"] == "會議前先寫一頁"

@@ -92,18 +92,6 @@ def test_the_script_of_others_is_as_it_was_published():
     assert "MIT License" in (FOLDER / "LICENSE.txt").read_text()
 
 
-@pytest.mark.exhaustive
-def test_of_numbers_only_those_read_who_have_no_arrows(editor, issue):
-    hint = editor.locator(".items-help")
-    shown = "Full text, excerpt or only a link: what the mail and the page show of each."
-
-    assert hint.inner_text().strip() == shown
-    assert hint.text_content().strip().startswith("Number 1 comes first.")
-    editor.get_by_role("button", name="Move “甲” down").click()
-    until(editor, lambda: titles(issue) == ["乙", "甲", "丙"])
-    assert hint.inner_text().strip() == shown  # the page that a save brings was read by a script
-
-
 def test_a_post_is_dragged_and_its_new_place_saves_itself(editor, issue):
     drag(editor, "甲", onto="丙")
 
@@ -137,16 +125,6 @@ def test_a_post_is_dragged_by_a_thumb(desk, server, issue, browser, settings):
     phone.close()
 
 
-@pytest.mark.exhaustive
-def test_after_a_save_posts_can_be_dragged_again(editor, issue):
-    with refreshed(editor):
-        drag(editor, "甲", onto="丙")
-
-    drag(editor, "乙", onto="丙")
-
-    until(editor, lambda: titles(issue) == ["丙", "乙", "甲"])
-
-
 def test_what_is_typed_saves_itself_and_the_caret_stays(editor, issue):
     editor.fill("#id_subject", "新的主旨")
     editor.evaluate("document.querySelector('#id_subject').setSelectionRange(1, 2)")
@@ -173,18 +151,6 @@ def test_the_arrow_that_was_pressed_keeps_the_focus_while_the_order_saves_itself
 
 
 @pytest.mark.exhaustive
-def test_whoever_takes_out_the_last_post_by_key_stays_among_the_posts(editor, issue):
-    editor.locator("[name=items-2-DELETE]").focus()
-    with refreshed(editor):
-        editor.keyboard.press("Space")
-
-    assert titles(issue) == ["甲", "乙"]
-    assert editor.evaluate("document.activeElement.closest('[data-items]') !== null") is True
-    editor.keyboard.press("Shift+Tab")
-    assert editor.evaluate("document.activeElement.closest('[data-items]') !== null") is True
-
-
-@pytest.mark.exhaustive
 def test_a_post_that_is_taken_out_is_gone_by_itself_and_one_that_is_ticked_comes(desk, server, issue):
     late = make_post("丁")
     desk.goto(server.url + address(issue))
@@ -208,16 +174,6 @@ def test_a_title_that_is_only_half_typed_hinders_nothing_and_stays(editor, issue
     assert stored(issue, preheader="一句話")()
     assert editor.input_value("#id_older") == "沒有這"
     assert editor.locator(".saving-said").text_content().startswith("Saved: ")
-
-
-@pytest.mark.exhaustive
-def test_an_issue_without_a_subject_yet_saves_its_order(desk, server):
-    issue = make_issue(make_post("甲"), make_post("乙"), subject="")
-    desk.goto(server.url + address(issue))
-
-    desk.get_by_role("button", name="Move “乙” up").click()
-
-    until(desk, lambda: titles(issue) == ["乙", "甲"])
 
 
 def test_a_new_issue_saves_itself_once_with_the_posts_that_wait(desk, server):
@@ -348,13 +304,3 @@ def test_a_name_that_is_only_half_typed_keeps_nothing(editor, issue):
 
     assert not KeptText.objects.exists()
     assert editor.input_value("#id_closing_as") == "一半"
-
-
-@pytest.mark.exhaustive
-def test_whoever_saves_by_key_on_the_title_of_a_post_stays_on_it(editor):
-    editor.locator("[data-title]", has_text="乙").focus()
-    with refreshed(editor):
-        editor.keyboard.press("Control+s")
-
-    until(editor, lambda: not editor.locator("[data-items]").evaluate("list => list.inert"))
-    assert editor.evaluate("document.activeElement.textContent.trim()") == "乙"

@@ -54,20 +54,6 @@ def page_of(desk, issue):
     return desk.get(reverse("admin:issues_issue_change", args=[issue.pk])).text
 
 
-def test_the_page_of_a_sent_issue_leads_to_a_correction(desk, sent):
-    assert screen(sent) in page_of(desk, sent)
-
-
-def test_the_page_of_a_draft_leads_to_none(desk):
-    draft = make_issue(make_post(), number=8)
-
-    assert screen(draft) not in page_of(desk, draft)
-
-
-def test_the_screen_says_to_how_many_it_goes(desk, sent):
-    assert desk.get(screen(sent)).context["count"] == 1
-
-
 def test_one_post_approves_it_with_a_hold(desk, sent):
     response = desk.post(screen(sent), {"note": "數字寫錯了。"})
 
@@ -78,12 +64,6 @@ def test_one_post_approves_it_with_a_hold(desk, sent):
         NOW + timedelta(minutes=3),
         "數字寫錯了。",
     )
-
-
-def test_looking_approves_nothing(desk, sent):
-    desk.get(screen(sent))
-
-    assert not Mailing.objects.filter(kind="correction").exists()
 
 
 def test_a_correction_without_a_note_is_asked_for_one(desk, sent):

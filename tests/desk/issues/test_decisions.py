@@ -9,7 +9,7 @@ from django.urls import reverse
 from newsletter.delivery.events import rules
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.ledger.claims import Result, write_results
-from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
+from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.desk.issues.actions import message_id_of
 from subscribers.models import Subscriber, Suppression
 from tests.desk.issues.test_mailings import NOW, desk, screen, sending, told  # noqa: F401 - fixtures
@@ -48,10 +48,6 @@ def test_each_uncertain_copy_is_listed_with_its_address_its_time_its_reason_and_
     assert "Tue 24 Nov, 10:39 · no answer" in text
 
 
-def test_the_mailing_leads_to_the_decision(desk, closed):  # noqa: F811
-    assert "Decide about the uncertain copies" in desk.get(screen(closed)).text
-
-
 @pytest.mark.parametrize("decision", ["sent", "again"])
 @pytest.mark.parametrize("which", [{"row": ["1:1"]}, {"all": "1"}])
 def test_asking_changes_nothing(desk, closed, decision, which):  # noqa: F811
@@ -60,13 +56,6 @@ def test_asking_changes_nothing(desk, closed, decision, which):  # noqa: F811
     assert desk.get(question(closed, decision), which).status_code == 200
 
     assert (list(Delivery.objects.values()), list(Batch.objects.values())) == before
-
-
-def test_it_is_said_that_sending_again_may_make_a_second_copy(desk, closed):  # noqa: F811
-    text = markup(desk.get(question(closed, "again"), {"row": ["1:1"]}))
-
-    assert "1 copy is sent once more, under the same Message-ID." in text
-    assert "If the first one did arrive after all, its reader gets a second one." in text
 
 
 def test_one_is_counted_as_sent(desk, closed):  # noqa: F811
@@ -105,14 +94,6 @@ def test_a_second_tab_is_told_that_it_is_late(desk, closed):  # noqa: F811
         assert told(response)[-1] == words
 
 
-def test_without_a_choice_he_is_asked_for_one(desk, closed):  # noqa: F811
-    for rows in ([], ["x"], ["0:1"], ["1:99"], ["²:1"], ["1"]):
-        response = desk.get(question(closed, "sent"), {"row": rows})
-
-        assert response.url == screen(closed, "deliveries", "uncertain")
-        assert told(response)[-1] == "Choose at least one copy that is uncertain."
-
-
 def test_a_cancelled_mailing_offers_only_to_count(desk, closed):  # noqa: F811
     Mailing.objects.update(state=Mailing.State.CANCELLED)
 
@@ -122,10 +103,6 @@ def test_a_cancelled_mailing_offers_only_to_count(desk, closed):  # noqa: F811
     assert "Count the chosen as sent" in page.text
     assert "Send the chosen again" not in page.text
     assert states(closed)[1] == State.UNCERTAIN
-
-
-def test_there_is_no_third_decision(desk, closed):  # noqa: F811
-    assert desk.get(question(closed, "forget")).status_code == 404
 
 
 def test_the_decision_is_the_authors_alone(client, desk, closed):  # noqa: F811
@@ -201,16 +178,6 @@ def test_a_server_that_calls_many_dead_is_a_question_on_the_page_and_at_home(des
     assert "the mail server says of 20 addresses that they do not exist" in markup(desk.get("/admin/"))
 
 
-@pytest.mark.parametrize("name", ["believed", "doubted"])
-def test_to_ask_whether_they_are_dead_changes_nothing(desk, refused, name):  # noqa: F811
-    before = list(Delivery.objects.values()), list(Refusal.objects.values())
-
-    assert desk.get(judgement(refused, name)).status_code == 200
-
-    assert (list(Delivery.objects.values()), list(Refusal.objects.values())) == before
-    assert not Suppression.objects.exists()
-
-
 def test_believed_they_are_listed_with_what_the_receiver_said(desk, refused):  # noqa: F811
     response = desk.post(judgement(refused, "believed"))
 
@@ -246,7 +213,3 @@ def test_what_was_judged_before_is_said_to_be(desk, refused, name):  # noqa: F81
         response = ask(judgement(refused, name))
 
         assert told(response)[-1] == "Nothing was changed: this was decided before. Perhaps by another tab."
-
-
-def test_there_is_no_third_judgement(desk, refused):  # noqa: F811
-    assert desk.get(judgement(refused, "perhaps")).status_code == 404

@@ -11,7 +11,6 @@ from django.urls import reverse
 
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -70,21 +69,6 @@ def test_the_failures_are_a_file_of_their_own_and_a_spreadsheet_computes_nothing
     assert (row["email"], row["state"], row["words"]) == ("b@example.org", "failed", f"'{WORDS}")
 
 
-def test_a_file_says_of_which_issue_it_is_and_is_kept_nowhere(desk, mailing):
-    response = desk.get(reverse("admin:mailing_csv", args=[mailing.pk, "failed"]))
-
-    name = f"issue-7-mailing-{mailing.pk}-failed.csv"
-    assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
-    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert "no-store" in response.headers["Cache-Control"]
-
-
-def test_who_was_erased_has_a_line_without_an_address(desk, mailing):
-    Subscriber.objects.filter(email="c@example.org").delete()
-
-    assert [row["email"] for row in downloaded(desk, mailing, "all")][2] == ""
-
-
 def test_a_file_is_read_a_batch_at_a_time_and_only_where_something_failed(desk, mailing):
     response = desk.get(reverse("admin:mailing_csv", args=[mailing.pk, "failed"]))
 
@@ -95,10 +79,6 @@ def test_a_file_is_read_a_batch_at_a_time_and_only_where_something_failed(desk, 
     assert len(read) == 1
     assert '"seq" >= 0' in read[0]
     assert '"seq" < 2' in read[0]
-
-
-def test_another_word_is_no_page(desk, mailing):
-    assert desk.get(f"/admin/delivery/mailing/{mailing.pk}/copies/some.csv").status_code == 404
 
 
 def test_who_may_see_readers_but_not_take_them_away_gets_no_file(client, mailing):

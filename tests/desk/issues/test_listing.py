@@ -56,13 +56,6 @@ def test_a_year_stands_as_the_archive_shows_it_and_the_others_are_a_link_away(au
     assert_valid(former.text)
 
 
-@pytest.mark.parametrize("asked", ["1999", "99999", "x", "２０２５", ""])
-def test_a_year_that_has_no_issue_shows_the_latest_that_has(author, asked):
-    sent(2025, 1)
-
-    assert titles(author.get(LIST, {"year": asked})) == ["第 1 封"]
-
-
 def test_a_row_says_how_many_copies_left_how_many_did_not_arrive_and_what_readers_said(author):
     issue = sent(2026, 7, copies=3124, missed=12)
     for _ in range(2):
@@ -101,12 +94,6 @@ def test_a_row_says_who_came_and_left_by_it_until_the_next_issue_was_sent_even_i
     assert " left" not in latest.text.partition('class="issues-facts"')[2]
 
 
-def test_an_issue_that_another_program_has_sent_says_so(author):
-    sent(2026, 7)
-
-    assert "sent elsewhere" in author.get(LIST).text
-
-
 def test_the_next_issue_stands_on_top_with_what_it_lacks_and_one_button(author):
     issue = make_issue(make_post(), number=42, subject="")
     make_subscriber()
@@ -121,17 +108,6 @@ def test_the_next_issue_stands_on_top_with_what_it_lacks_and_one_button(author):
     assert "No subject yet" in page.text
     assert page.text.count('class="button"') == 1
     assert_valid(page.text)
-
-
-def test_an_issue_that_waits_for_its_slot_leads_to_its_mailing(author):
-    issue = make_issue(make_post(), number=42)
-    make_subscriber()
-    mailing = approving.approve(issue, send_at=NOW + timedelta(days=3), now=NOW, hold=timedelta())
-
-    page = author.get(LIST)
-
-    assert (page.context["step"].key, titles(page, "rows_open")) == ("scheduled", ["第 42 期"])
-    assert page.context["step"].url == reverse("admin:mailing", args=[mailing.pk])
 
 
 def test_an_issue_that_is_being_sent_stands_on_top_alone(author):

@@ -9,7 +9,6 @@ from django.urls import reverse
 from newsletter.delivery.models import Delivery
 from newsletter.delivery.planning import approving, beginning
 from tests.factories import finish_batches, make_helper, make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_valid
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 
@@ -51,13 +50,6 @@ def take_out(desk, mailing, reason="裡面有客戶的名字。"):
     return desk.post(screen(mailing), {"wanted": "withhold", "reason": reason})
 
 
-def test_the_page_of_what_was_sent_leads_there(desk, mailing):
-    assert screen(mailing) in page_of(desk, mailing).text
-    page = desk.get(screen(mailing))
-    assert_valid(page.text)
-    assert "Take this text out" in page.text
-
-
 def test_a_text_is_taken_out_and_the_record_says_who_and_why(desk, mailing):
     response = take_out(desk, mailing)
 
@@ -69,15 +61,6 @@ def test_a_text_is_taken_out_and_the_record_says_who_and_why(desk, mailing):
     )
     assert "What it said was taken out of this list on" in desk.get("/issues/7/changes/").text
     assert "Show it again" in desk.get(screen(mailing)).text
-
-
-def test_it_is_put_back_with_a_reason_too(desk, mailing):
-    take_out(desk, mailing)
-
-    desk.post(screen(mailing), {"wanted": "show", "reason": "客戶同意了。"})
-
-    assert last_words(desk, mailing)[0] == "The text was put back into the public list of changes"
-    assert "taken out" not in desk.get("/issues/7/changes/").text
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "長" * 501])

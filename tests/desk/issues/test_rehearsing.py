@@ -58,14 +58,6 @@ def choice(issue, **chosen):
     return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen} | chosen
 
 
-def test_a_look_at_the_page_begins_nothing(desk, issue):
-    response = desk.get(screen(issue))
-
-    assert response.context["standing"] == "none"
-    assert "Refresh" not in response.headers
-    assert not Rehearsal.objects.exists()
-
-
 def test_a_click_begins_and_what_is_here_is_told_at_once(desk, issue, offline):
     make_subscriber("reader@example.org")
     make_subscriber("left@example.org", state="unsubscribed")
@@ -145,12 +137,6 @@ def test_readers_are_counted_once_while_nobody_has_the_issue(issue, django_asser
     assert [one.text for one in remarks] == ["有 1 位讀者會收到。", "不會收到：已停寄 1 位"]
 
 
-def test_a_made_up_segment_is_everybody(desk, issue, offline):
-    desk.post(screen(issue), {"segment": "+nobody"})
-
-    assert Rehearsal.objects.get().segment == ""
-
-
 def test_only_the_author_rehearses(client, issue):
     client.logout()
 
@@ -207,11 +193,6 @@ def test_a_press_begins_the_rehearsal_that_is_missing_and_the_next_one_schedules
     assert Mailing.objects.get().send_at == SLOT
 
 
-def test_who_wants_no_rehearsal_has_none_begun(desk, issue, offline):
-    assert desk.post(screen(issue, "send"), choice(issue, unrehearsed="on")).status_code == 302
-    assert not Rehearsal.objects.exists()
-
-
 def test_the_rehearsal_for_everybody_is_none_for_a_segment(desk, issue, offline):
     make_subscriber("student@example.org", tags="課程")
     desk.post(screen(issue))
@@ -266,10 +247,3 @@ def test_what_is_typed_wrongly_is_answered_by_the_dialog_and_what_is_right_by_th
 
 
 # --- Preview ---
-
-
-@pytest.mark.parametrize(("reader", "name"), [("odd", "王 "), ("rare", "𠮷野家")])
-def test_the_preview_is_that_of_a_reader_with_a_hard_name(desk, issue, reader, name):
-    response = desk.get(reverse("admin:issue_preview_tab", args=[issue.pk, "headers"]), {"reader": reader})
-
-    assert name in dict(response.context["fields"])["To"]

@@ -7,10 +7,9 @@ from django.contrib.auth.models import User
 from django.test.signals import template_rendered
 from django.urls import reverse
 
-from newsletter.delivery.author import reminder_mails, reminders
+from newsletter.delivery.author import reminders
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Delivery, Mailing
-from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving, beginning
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
@@ -78,12 +77,6 @@ def test_approving_renders_once_and_keeps_what_was_seen(desk, issue, renderings)
     assert len(renderings) == 1
 
 
-def test_approving_without_a_screen_renders_once(issue, renderings):
-    approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-
-    assert len(renderings) == 1
-
-
 def test_a_correction_renders_once(desk, issue, renderings):
     make_subscriber()
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
@@ -109,16 +102,6 @@ def test_the_page_of_a_mailing_weighs_what_was_frozen(desk, issue, renderings):
     assert renderings == []
 
 
-@pytest.fixture
-def door(issue, settings, tmp_path):
-    """The link in the letter that its author gets before a slot, on a site that sends real mail."""
-    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path)}
-    reminders.observe(SLOT - timedelta(hours=24))
-    reminders.send_due(SLOT - timedelta(hours=24))
-    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("smtp://localhost:25", outbox=None)}
-    return f"/approve/{reminder_mails.token_of(Reminder.objects.get())}/"
-
-
 def test_the_letter_before_a_slot_renders_once(issue, settings, tmp_path, renderings):
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path)}
     reminders.observe(SLOT - timedelta(hours=24))
@@ -127,16 +110,3 @@ def test_the_letter_before_a_slot_renders_once(issue, settings, tmp_path, render
     assert reminders.send_due(SLOT - timedelta(hours=24)) == 1
 
     assert len(renderings) == 1
-
-
-def test_the_door_to_approve_renders_once(client, door, renderings):
-    client.get(door)
-
-    assert len(renderings) == 1
-
-
-def test_an_issue_that_goes_by_itself_is_looked_at_once_and_frozen_once(door, renderings):
-    reminders.let_go(SLOT - timedelta(minutes=5))
-
-    assert Mailing.objects.get().send_at == SLOT
-    assert len(renderings) == 2

@@ -48,12 +48,6 @@ def test_one_button_decides(admin_client, restored, choice, state, sent):
     assert not Restoration.undecided().exists()
 
 
-def test_an_unknown_choice_decides_nothing(admin_client, restored):
-    assert admin_client.post(ADDRESS, {"choice": "all"}).status_code == 200
-
-    assert Restoration.undecided().exists()
-
-
 def test_home_and_doctor_say_it_until_it_is_decided(admin_client, restored):
     assert "The database comes from a backup" in admin_client.get("/admin/").content.decode()
     assert "database.restored" in [finding.id for finding in diagnosis.for_an_editor(NOW)]
@@ -61,7 +55,3 @@ def test_home_and_doctor_say_it_until_it_is_decided(admin_client, restored):
     admin_client.post(ADDRESS, {"choice": "go_on"})
 
     assert "The database comes from a backup" not in admin_client.get("/admin/").content.decode()
-
-
-def test_without_a_restore_there_is_nothing_to_decide(admin_client, publication):  # noqa: F811
-    assert "this database was not restored" in admin_client.get(ADDRESS).content.decode()

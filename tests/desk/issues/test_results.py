@@ -65,14 +65,6 @@ def test_an_issue_is_compared_with_the_last_six(desk):
     assert all(len(line.chart.bars) == 7 for line in found.lines)
 
 
-def test_an_older_issue_is_compared_with_those_before_it_not_with_later_ones(desk):
-    mailings = [sent(number, NOW - (4 - number) * FORTNIGHT) for number in range(1, 5)]
-
-    found = results.of(mailings[1], NOW)
-
-    assert (found.before, found.is_over) == (1, True)
-
-
 def test_answers_are_told_beside_those_before(desk):
     before, last = sent(1, NOW - FORTNIGHT), sent(2, NOW)
     for place, copy in enumerate(last.deliveries.select_related("subscriber")):
@@ -164,13 +156,6 @@ def test_a_result_costs_the_same_few_queries_whatever_was_sent(desk):
     assert [sql for sql in many if 'FROM "delivery_delivery"' in sql and "EXISTS" not in sql] == []
 
 
-@pytest.mark.parametrize(
-    ("numbers", "shown"), [([1, 2], "1.5"), ([2, 2], "2"), ([10, 11], "10"), ([3000, 3001, 3002], "3,001"), ([0], "0")]
-)
-def test_an_average_is_as_exact_as_it_is_read(numbers, shown):
-    assert results.average(numbers) == shown
-
-
 # --- Links ---
 
 
@@ -190,13 +175,6 @@ def test_the_page_shows_which_links_were_followed(desk):
     assert "第 1 篇" in row
     assert re.findall(r"<td[^>]*>\s*(?:<strong>)?(\d+)", row) == ["3", "3", "0", "0", "1"]
     assert "Approximate" in found
-
-
-def test_without_counted_links_the_page_says_nothing_of_them(desk):
-    mailing = sent(1, NOW)
-    make_publication(counts_links=True)
-
-    assert 'id="links"' not in page(desk, mailing)
 
 
 def test_the_page_says_what_readers_said_and_leads_to_the_numbers(desk):
@@ -227,10 +205,3 @@ def test_an_editor_gets_the_numbers_without_the_sentences(desk, client):
     assert "sentences" not in numbers
     assert numbers["sentences_count"] == 1
     assert "很受用" not in page(client, last)
-
-
-def test_there_are_no_numbers_before_an_issue_is_over(desk):
-    mailing = sent(1, NOW)
-    Mailing.objects.filter(pk=mailing.pk).update(state="sending", finished_at=None)
-
-    assert desk.get(reverse("admin:mailing_result_json", args=[mailing.pk])).status_code == 404

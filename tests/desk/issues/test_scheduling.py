@@ -115,44 +115,6 @@ def test_what_cannot_be_saved_opens_no_dialog_and_is_told_at_its_field(author, s
 
 
 @pytest.mark.exhaustive
-def test_what_is_typed_wrongly_in_the_dialog_is_told_in_the_dialog(author, server):
-    make_publication(number_typed_above=1)
-    make_subscriber()
-    issue = make_issue(make_post("甲"), number=7, subject="第七期")
-    author.goto(server.url + address(issue))
-    author.get_by_role("button", name="Schedule…").click()
-    dialog = author.get_by_role("dialog")
-
-    dialog.get_by_label("type the number of the issue").fill("8")
-    dialog.get_by_role("button", name="Schedule", exact=True).click()
-    dialog.get_by_text("Type 7, the number of this issue.").wait_for()  # at once, though the rehearsal goes on
-
-    assert author.url.endswith(address(issue))
-    assert_accessible(author)
-    dialog.get_by_label("type the number of the issue").fill("7")
-    dialog.get_by_role("button", name="Schedule", exact=True).click()
-    work()
-    author.wait_for_url("**/delivery/mailing/**")
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("width", [375, 320])
-def test_the_dialog_fits_a_phone(author, server, width):
-    issue = make_issue(make_post("甲"), number=7, subject="第七期")
-    author.set_viewport_size({"width": width, "height": 640})
-    author.goto(server.url + address(issue))
-    author.get_by_role("button", name="Schedule…").click()
-    dialog = author.get_by_role("dialog")
-    dialog.wait_for()
-    box = dialog.bounding_box()
-
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= width
-    assert dialog.evaluate("one => one.scrollWidth <= one.clientWidth")
-    assert dialog.get_by_role("button", name="Schedule", exact=True).bounding_box()["height"] >= 44
-
-
-@pytest.mark.exhaustive
 def test_a_new_post_is_in_a_scheduled_issue_after_few_clicks_and_no_word_is_typed_twice(author, server):
     make_issue(number=42, subject="")
     clicks = []
@@ -192,15 +154,3 @@ def test_whoever_presses_schedule_by_key_while_the_rehearsal_goes_on_stays_in_th
 
     dialog.get_by_text("It is scheduled as soon as the rehearsal is over.").wait_for()
     assert author.evaluate("document.activeElement.value") == "Schedule"
-
-
-@pytest.mark.exhaustive
-def test_whoever_stands_on_the_link_to_the_rehearsal_stays_on_it_when_that_is_over(author, server):
-    issue = make_issue(make_post("甲"), number=7, subject="第七期")
-    author.goto(server.url + address(issue))
-    author.get_by_role("button", name="Schedule…").click()
-    author.locator("[data-rehearsed=running] a").focus()
-    work()
-
-    author.locator("dialog [data-rehearsed]:not([data-rehearsed=running])").wait_for()
-    assert author.evaluate("document.activeElement.matches('dialog [data-rehearsed] a')") is True

@@ -8,7 +8,6 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication
@@ -90,17 +89,6 @@ def test_a_page_of_the_issue_that_was_opened_before_is_refused_its_next_save(aut
     assert Issue.objects.get().version == issue.version + 1
 
 
-def test_an_issue_that_was_scheduled_meanwhile_keeps_its_text(author):
-    issue, post = make_issue(make_post(), number=42), make_post("甲")
-    now = timezone.now()
-    approving.approve(issue, send_at=now + A_DAY, now=now, hold=timedelta())
-
-    response = author.post(take_in(issue, post))
-
-    assert issue.items.count() == 1
-    assert told(response)[-1].startswith("Nothing was changed: ")
-
-
 def test_without_an_issue_in_the_making_a_new_one_is_offered_which_begins_with_the_post(author):
     post = make_post("甲")
 
@@ -121,15 +109,6 @@ def test_a_draft_and_a_post_that_an_issue_has_are_offered_nothing(author, is_dra
 
     assert "Put into issue" not in page
     assert "Begin an issue" not in page
-
-
-def test_a_draft_and_a_get_put_nothing_in(author):
-    issue = make_issue(number=42)
-
-    answers = author.post(take_in(issue, make_post(published_at=None))), author.get(take_in(issue, make_post()))
-
-    assert [one.status_code for one in answers] == [404, 405]
-    assert issue.items.count() == 0
 
 
 def test_a_helper_without_the_right_to_change_issues_sees_no_button_and_may_not_press_it(client):
@@ -156,14 +135,6 @@ def test_the_first_page_has_the_button_beside_each_post_and_comes_back(author):
     assert f'action="{take_in(issue, post)}"' in page.text
     assert pressed.url == reverse("admin:index")
     assert_valid(page.text)
-
-
-def test_the_first_page_offers_a_new_issue_where_there_is_none(author):
-    make_post("甲")
-
-    page = author.get(reverse("admin:index"))
-
-    assert ">Begin an issue</a>" in page.text
 
 
 @pytest.mark.exhaustive

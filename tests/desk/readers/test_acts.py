@@ -53,25 +53,6 @@ def test_tags_come_and_go_with_a_reason(admin_client):
     assert '<option value="vip">' in page.text
 
 
-def test_tags_that_are_typed_into_the_form_are_told_too(admin_client):
-    reader = make_subscriber(tags="a,b")
-
-    page = admin_client.post(
-        f"{READERS}{reader.pk}/change/", {"name": "", "tag_names": "b,c", "_continue": "1"}, follow=True
-    )
-
-    assert {what for what, _details in told(page)} == {"tag given: c", "tag taken: a"}
-
-
-def test_the_page_of_one_reader_speaks_of_one_reader(admin_client):
-    make_publication(language="zh-hant")
-
-    page = admin_client.get(f"{READERS}{make_subscriber().pk}/change/", headers={"Accept-Language": "zh-hant"}).text
-
-    assert "不再寄信給這位讀者" in page
-    assert "他們" not in page.partition("<main")[2]
-
-
 def test_a_pause_begins_and_ends(admin_client):
     reader = make_subscriber()
     day = timezone.localdate() + timedelta(days=30)
@@ -188,15 +169,6 @@ def test_no_more_mails_than_a_mailbox_may_get_in_a_day(admin_client, mailoutbox)
 
     assert "try again tomorrow" in page.text
     assert "ask_back" in offered(page)
-
-
-def test_who_bounced_is_still_told_by_the_suppression(admin_client):
-    reader = make_subscriber()
-    reader.suppress("bounced")
-
-    page = admin_client.get(f"{READERS}{reader.pk}/change/")
-
-    assert told(page) == [("The address was suppressed: no mail goes to it", ("bounced",))]
 
 
 def test_a_reader_is_unsubscribed_and_the_record_says_by_whom(admin_client):

@@ -1,8 +1,5 @@
 """A suppression list as an author brings it: tried first, then done, in steps that a kill does not double."""
 
-import io
-import zipfile
-
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
@@ -57,29 +54,6 @@ def test_a_list_is_tried_and_then_done(admin_client):
     }
     refused = admin_client.get(f"{READERS}errands/{errand.pk}/files/refused.csv")
     assert b"".join(refused.streaming_content).decode("utf-8-sig").splitlines()[1].startswith("nobody,bounce,")
-
-
-def test_what_is_no_list_says_so(admin_client):
-    page = send(admin_client, "name,city\nA,Taipei\n")
-
-    assert page.status_code == 400
-    assert "The first line must name a column" in page.text
-    assert not Errand.objects.exists()
-
-
-def test_a_broken_zip_is_refused_and_nothing_of_it_is_kept(admin_client, settings):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
-        made.writestr("a.csv", "email\n" + "".join(f"r{one * 7919 % 104729}@example.org\n" for one in range(999)))
-    octets = bytearray(packed.getvalue())
-    octets[300:340] = bytes(one ^ 0xFF for one in octets[300:340])
-
-    page = send(admin_client, bytes(octets))
-
-    assert page.status_code == 400
-    assert "The ZIP cannot be opened." in page.text
-    assert not Errand.objects.exists()
-    assert not list((settings.DATA_DIR / "readers").iterdir())
 
 
 def test_a_worker_that_is_killed_doubles_nothing(admin_client, monkeypatch):

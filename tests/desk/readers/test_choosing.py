@@ -13,7 +13,7 @@ from newsletter.desk import tasks
 from newsletter.desk.jobs import selection
 from newsletter.desk.models import FILES_KEPT, Errand
 from subscribers.models import Subscriber, Suppression
-from tests.factories import make_helper, make_publication, make_subscriber
+from tests.factories import make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
 READERS = "/admin/subscribers/subscriber/"
@@ -62,17 +62,6 @@ def test_an_action_on_all_that_match_asks_first_and_means_the_filter_that_was_se
     assert (errand.state, errand.counts) == ("done", {"done": 3})
     assert sorted(Suppression.objects.values_list("email", flat=True)) == sorted(one.email for one in vip)
     assert after.request["PATH_INFO"] == f"{READERS}errands/{errand.pk}/"
-
-
-def test_those_who_were_ticked_get_the_tag(admin_client):
-    ticked, other = make_subscriber(), make_subscriber()
-
-    page = run(admin_client, "bulk_tag", ticked)
-    begin(admin_client, page, tag="vip", reason="")
-    finished()
-
-    assert "1 reader that you ticked" in page.text
-    assert (ticked.tag_names, other.tag_names) == (["vip"], [])
 
 
 def test_the_end_says_what_was_done_and_what_not_and_why(admin_client):
@@ -143,16 +132,6 @@ def test_what_a_page_has_no_time_to_count_is_counted_on(admin_client, monkeypatc
     assert page.text.strip().endswith("<strong >5 readers</strong>")
 
 
-def test_the_list_leads_to_all_that_match_without_a_script(admin_client):
-    make_subscriber(tags="vip")
-
-    page = admin_client.get(READERS, {"tag": "vip", "p": "1", "q": "example"})
-
-    assert f'href="{BULK}?all=1&amp;q=example&amp;tag=vip"' in page.text
-    chooser = admin_client.get(f"{BULK}?all=1&q=example&tag=vip")
-    assert f'href="{BULK}suppress/?all=1&amp;q=example&amp;tag=vip"' in chooser.text
-
-
 def test_it_can_be_stopped_and_says_that_the_others_stay(admin_client):
     make_subscriber()
     begin(admin_client, admin_client.get(f"{BULK}unsubscribe/?all=1"))
@@ -198,23 +177,3 @@ def test_an_export_is_downloaded_by_who_asked_for_it_for_a_day(admin_client, tim
     Errand.objects.update(ended_at=timezone.now() - FILES_KEPT)
     assert admin_client.get(url).status_code == 404
     assert "The file was deleted after a day." in admin_client.get(f"{READERS}errands/{errand.pk}/").text
-
-
-def test_who_looks_after_readers_exports_none(client):
-    client.force_login(make_helper("reader-care"))
-    make_subscriber()
-
-    assert client.get(f"{BULK}export/?all=1").status_code == 403
-    assert "bulk/export" not in client.get(f"{BULK}?all=1").text
-    assert "bulk_export" not in client.get(READERS).text
-    assert client.get(f"{BULK}tag/?all=1").status_code == 200
-
-
-def test_the_work_of_everybody_is_in_one_list(admin_client):
-    make_subscriber()
-    begin(admin_client, admin_client.get(f"{BULK}tag/?all=1"), tag="vip")
-
-    text = admin_client.get(f"{READERS}errands/").text
-
-    assert "Give a tag “vip”" in text
-    assert "at work" in text

@@ -85,14 +85,6 @@ def test_each_issue_says_what_came_back(carer):
     assert "管理槓桿" in carer.get(PAGE).text
 
 
-@pytest.mark.parametrize(
-    ("sent", "complaints", "level"),
-    [(100, 1, ""), (10_000, 5, ""), (1000, 2, "warn"), (1000, 3, "bad"), (0, 4, "")],
-)
-def test_complaints_are_judged_as_large_receivers_do(sent, complaints, level):
-    assert hygiene.Came("第一期", sent, complained=complaints).level == level
-
-
 def test_each_domain_says_what_came_back_from_it_of_twelve_issues(carer):
     for number in range(13):
         mailing = make_mailing(f"第 {number} 期", days_ago=200 - number)
@@ -180,16 +172,6 @@ def test_mails_that_prove_nothing_are_dismissed_by_a_button(carer, unproven, cho
     assert f"{2 - left} mail" in page
     assert unproven.count() == left
     assert not Suppression.objects.exists()
-
-
-def test_whoever_may_bar_nobody_takes_no_mail_as_proven(client, unproven):
-    client.force_login(make_helper("writer", name="wei"))
-
-    assert client.post(f"{PAGE}unproven/{unproven.earliest('pk').pk}/").status_code == 403
-
-
-def test_a_list_of_nobody_says_when_the_page_fills(carer):
-    assert "Once an issue was sent, this page shows what came back." in carer.get(PAGE).text
 
 
 def test_the_page_of_a_reader_says_what_was_reported(carer):

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 import zipfile
 from contextlib import closing
 
@@ -94,21 +93,6 @@ def test_a_workbook_is_taken_as_it_is(admin_client):
     assert start(admin_client).counts == {"rows": 2, "created": 2}
 
 
-@pytest.mark.parametrize("language", ["en", "zh-hant"])
-def test_no_two_columns_are_called_alike(admin_client, publication, language):
-    publication.language = language
-    publication.save()
-
-    page = send(admin_client, "email,名字\na@example.org,小明\n")
-
-    first, _box, _rest = page.text.partition("<select")[2].partition("</select>")
-    labels = [label.strip() for label in re.findall(r"<option[^>]*>([^<]*)", first)]
-    assert len(labels) > 10
-    assert [label for label in labels if labels.count(label) > 1] == []
-    if language == "zh-hant":
-        assert {"姓名", "名（不含姓）"} <= set(labels)
-
-
 def test_lines_that_were_refused_are_mended_and_imported(admin_client):
     make_subscriber("gone@example.org").suppress("bounced")
     send(
@@ -160,13 +144,6 @@ def test_a_file_that_is_no_table_is_refused_in_clear_words_and_not_kept(admin_cl
     assert list(settings.DATA_DIR.glob("readers/*")) == []
 
 
-def test_the_proof_of_consent_is_asked_for(admin_client):
-    response = send(admin_client, "email\na@example.org\n", consent=" ")
-
-    assert response.status_code == 400
-    assert not Errand.objects.exists()
-
-
 @pytest.mark.parametrize(
     ("columns", "problem"),
     [
@@ -184,25 +161,6 @@ def test_nothing_is_tried_before_every_column_is_decided(admin_client, columns, 
     assert page.status_code == 400
     assert problem in page.text
     assert Errand.objects.get().state == "draft"
-
-
-def test_a_column_of_the_author_s_own_says_who_has_left(admin_client):
-    send(admin_client, "email,訂閱嗎\na@example.org,是\nb@example.org,否\n")
-    say(admin_client, column_0="email", column_1="wants_mail")
-    start(admin_client)
-
-    states = dict(Subscriber.objects.values_list("email", "state"))
-    assert states == {"a@example.org": "active", "b@example.org": "unsubscribed"}
-
-
-def test_a_file_without_names_of_columns_is_a_list_of_addresses(admin_client):
-    page = send(admin_client, "a@example.org\nb@example.org\nbroken\n")
-    assert "its first column is taken for the address" in page.text
-
-    say(admin_client)
-
-    assert start(admin_client).counts["created"] == 2
-    assert refused(admin_client)[0] == ["email", "refused_because"]
 
 
 def test_a_quotation_mark_that_eats_readers_ends_the_try(admin_client):
@@ -230,11 +188,6 @@ def test_a_zip_is_opened(admin_client):
     assert start(admin_client).counts["created"] == 1
 
 
-@pytest.mark.parametrize("tables", [{"a.csv": "email\n", "b.csv": "email\n"}, {"picture.png": "x"}])
-def test_a_zip_without_one_table_is_refused(admin_client, tables):
-    assert "The ZIP must have one CSV file in it." in send(admin_client, packed(**tables), name="x.zip").text
-
-
 MANY = "email\n" + "".join(f"r{one * 7919 % 104729}@example.org\n" for one in range(999))
 
 
@@ -260,20 +213,6 @@ def test_a_broken_zip_is_refused_and_nothing_of_it_is_kept(admin_client, setting
     assert "The ZIP cannot be opened." in response.text
     assert not Errand.objects.exists()
     assert not list((settings.DATA_DIR / "readers").iterdir())
-
-
-def test_a_zip_that_ends_too_early_is_refused(admin_client):
-    octets = packed(**{"a.csv": MANY})
-    end = octets.index(b"PK\x01\x02")
-    directory = octets[end:]
-    cut = octets[: end // 2]
-    place = directory.index(b"PK\x05\x06") + 16
-    directory = directory[:place] + len(cut).to_bytes(4, "little") + directory[place + 4 :]
-
-    response = send(admin_client, cut + directory, name="x.zip")
-
-    assert response.status_code == 400
-    assert "The ZIP cannot be opened." in response.text
 
 
 def test_a_file_that_cannot_be_kept_leaves_nothing_behind(admin_client, settings, monkeypatch):

@@ -9,8 +9,6 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from subscribers import finding
 from subscribers.admin import SubscriberAdmin
-from subscribers.finding import FoundPaginator
-from subscribers.models import Tally
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -96,20 +94,6 @@ def test_who_has_no_copy_of_the_last_issue_is_found(admin_client):
     assert "none of " in page.text
 
 
-def test_before_any_issue_nobody_is_asked_about_copies(admin_client):
-    assert "filter-copies" not in admin_client.get(READERS).text
-
-
-def test_it_is_said_that_not_all_were_looked_at(admin_client, monkeypatch):
-    for _number in range(3):
-        make_subscriber()
-    hint = "among the newest 2."
-
-    assert hint not in admin_client.get(READERS, {"q": "reader"}).text
-    monkeypatch.setattr(finding, "PART_OF", 2)
-    assert hint in admin_client.get(READERS, {"q": "reader"}).text
-
-
 def test_what_was_found_is_read_once_and_shown_page_by_page(admin_client, monkeypatch):
     monkeypatch.setattr(SubscriberAdmin, "list_per_page", 2)
     monkeypatch.setattr(finding, "PART_OF", 4)
@@ -127,24 +111,3 @@ def test_what_was_found_is_read_once_and_shown_page_by_page(admin_client, monkey
     assert "1–2 of 6" in first.text
     assert shown(admin_client.get(READERS, {"q": "reader", "all": ""})) == [f"reader{n}@example.org" for n in range(6)]
     assert shown(admin_client.get(READERS, {"q": "nobody"})) == []
-
-
-def test_of_very_many_that_were_found_the_newest_are_shown(admin_client, monkeypatch):
-    monkeypatch.setattr(FoundPaginator, "limit", 3)
-    for number in range(5):
-        make_subscriber(f"reader{number}@example.org")
-
-    page = admin_client.get(READERS, {"q": "reader"})
-
-    assert shown(page) == [f"reader{number}@example.org" for number in (2, 3, 4)]
-
-
-def test_the_readers_are_counted_in_thousands(admin_client, monkeypatch):
-    monkeypatch.setattr("subscribers.admin.kept_tally", lambda now: Tally(3211, 0, 0, 1234, 0))
-    make_subscriber()
-
-    text = admin_client.get(READERS).text
-
-    assert '<span class="quiet">3,211</span>' in text
-    assert ">active 3,211</a>" in text
-    assert ">unsubscribed 1,234</a>" in text

@@ -101,13 +101,3 @@ def test_no_page_has_a_barrier_or_is_wider_than_a_phone(desk, server, screens):
             desk.set_viewport_size({"width": width, "height": 640})
             assert desk.evaluate("document.documentElement.scrollWidth") <= width, path
         assert_accessible_in_both_schemes(desk)
-
-
-def test_a_long_address_takes_the_width_of_a_phone(desk, server, screens):
-    desk.set_viewport_size({"width": 375, "height": 640})
-    desk.goto(server.url + READERS)
-
-    box = desk.locator(".address", has_text="tree").bounding_box()
-
-    assert box["width"] > 200
-    assert box["height"] < 70

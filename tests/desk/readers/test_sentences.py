@@ -1,7 +1,5 @@
 """What readers say, on the desk: to be answered, and marked when it was."""
 
-from datetime import timedelta
-
 import pytest
 from django.utils import timezone, translation
 
@@ -68,32 +66,9 @@ def test_the_queries_do_not_grow(carer, django_assert_max_num_queries):
     assert "第 9 句" in carer.get(f"{LIST}?p=2").text
 
 
-def test_nobody_who_may_not_see_readers_reads_them(client):
-    sentence = say("太長了")
-    client.force_login(make_helper("editor", name="editor"))
-
-    assert client.get(LIST).status_code == 403
-    assert client.post(f"{LIST}{sentence.pk}/answered/").status_code == 403
-    assert Sentence.objects.get().answered_at is None
-
-
 def test_the_story_of_the_reader_has_it(carer):
     sentence = say("太長了")
 
     page = carer.get(f"/admin/subscribers/subscriber/{sentence.subscriber_id}/change/").text
 
     assert "Said: 太長了" in page
-
-
-def test_an_empty_list_says_so(carer):
-    assert "Nobody waits for an answer." in carer.get(LIST).text
-
-
-def test_the_newest_stands_first(carer):
-    first = say("第一")
-    Sentence.objects.filter(pk=first.pk).update(at=timezone.now() - timedelta(days=1))
-    say("第二")
-
-    page = carer.get(LIST).text
-
-    assert page.index("第二") < page.index("第一")

@@ -84,11 +84,6 @@ def test_a_page_costs_as_many_queries_however_much_was_sent(admin_client):
     assert queries() == few
 
 
-@pytest.mark.parametrize("text", ["", "x", "1-x", "1-1e400", "-", "1-99999999999999999"])
-def test_an_address_that_nobody_wrote_begins_the_story(text):
-    assert story.Before.read(text) is None
-
-
 def test_who_may_not_look_at_mailings_sees_no_copies(client):
     reader = make_subscriber()
     sent = make_sent(subject="還沒有人知道的題目")
@@ -113,23 +108,4 @@ def test_a_note_is_written_and_removed(admin_client):
     assert Note.objects.exists()  # it is not about the other
 
     admin_client.post(f"{READERS}{reader.pk}/note/", {"remove": str(note.pk)})
-    assert not Note.objects.exists()
-
-
-@pytest.mark.parametrize("text", ["", "x" * 2001])
-def test_a_note_has_words_and_an_end(admin_client, text):
-    reader = make_subscriber()
-
-    said = admin_client.post(f"{READERS}{reader.pk}/note/", {"text": text}, follow=True)
-
-    assert [str(one) for one in said.context["messages"]] == ["A note has words, at most 2000 characters."]
-    assert not Note.objects.exists()
-
-
-def test_notes_are_erased_with_the_reader():
-    reader = make_subscriber()
-    Note.objects.create(subscriber=reader, at=timezone.now(), text="x")
-
-    reader.erase()
-
     assert not Note.objects.exists()

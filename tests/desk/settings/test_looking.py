@@ -8,7 +8,6 @@ from django.utils import translation
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.desk.settings.publication import NewcomersForm
 from newsletter.publication.models import Publication
 from tests.desk.settings.test_publication import VALID
 from tests.factories import make_helper, make_issue, make_post, make_publication
@@ -81,10 +80,6 @@ def test_what_could_not_be_saved_is_not_shown_either(owner):
     assert response.context["form"].errors.keys() == {"accent"}
 
 
-def test_there_is_no_other_kind(owner):
-    assert owner.get("/admin/settings/look/preview/card/").status_code == 404
-
-
 # --- The welcome ---
 
 WELCOME = "/admin/settings/look/preview/welcome/"
@@ -100,13 +95,6 @@ def test_the_welcome_has_what_stands_in_the_form_and_nothing_is_kept(owner):
     assert Publication.objects.fresh().welcome == ""
 
 
-def test_a_question_that_could_not_be_saved_is_not_shown(owner):
-    response = owner.post(WELCOME, GREETED | {"welcome_question": "x" * 201})
-
-    assert response.status_code == 400
-    assert response.context["form"].errors.keys() == {"welcome_question"}
-
-
 def test_what_new_readers_would_not_be_shown_of_the_welcome_is_said_when_it_is_saved(owner):
     losing = GREETED | {"welcome": "開頭。\n\n<script>\nlet 乙 = 1\n</script>"}
 
@@ -116,12 +104,6 @@ def test_what_new_readers_would_not_be_shown_of_the_welcome_is_said_when_it_is_s
     assert "“Welcome”, line 4, not shown" in lost
     assert "not shown" not in whole
     assert Publication.objects.fresh().welcome == GREETED["welcome"]
-
-
-def test_a_merge_field_of_another_program_in_the_welcome_is_pointed_out(owner):
-    page = owner.post("/admin/settings/newcomers/", GREETED | {"welcome": "Hi {{first_name}}"}, follow=True)
-
-    assert "a field that nobody fills in" in page.text
 
 
 # --- The first letters ---
@@ -155,25 +137,6 @@ def test_an_issue_that_was_never_sent_and_no_days_at_all_are_refused(owner, two_
     response = owner.post("/admin/settings/look/preview/course/", GREETED | typed)
 
     assert (response.status_code, list(response.context["form"].errors)) == (400, [field])
-
-
-def test_four_letters_are_too_many():
-    make_publication(course=[1, 2, 3, 4])
-    for number in range(1, 5):
-        issue = make_issue(make_post(), number=number, sent_at=NOW)
-        frozen = {"subject": "題", "html": "", "text": "", "content_hash": "", "approved_at": NOW, "send_at": NOW}
-        Mailing.objects.create(issue=issue, state="sent", **frozen)
-
-    form = NewcomersForm(GREETED | {"course": ["1", "2", "3", "4"]}, instance=Publication.objects.fresh())
-
-    assert form.errors["course"] == ["At most three: a new reader has something else to do, too."]
-
-
-def test_each_page_offers_what_shows_its_own_fields(owner):
-    look, newcomers = owner.get("/admin/settings/look/").text, owner.get("/admin/settings/newcomers/").text
-
-    assert [f'data-look-kind="{kind}"' in look for kind in ("letter", "site", "welcome")] == [True, True, False]
-    assert [f'data-look-kind="{kind}"' in newcomers for kind in ("letter", "site", "welcome")] == [False, False, True]
 
 
 @pytest.mark.browser

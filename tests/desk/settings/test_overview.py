@@ -44,12 +44,6 @@ def test_so_does_what_trying_it_has_shown(said, trial, words):
     assert words in said()
 
 
-def test_before_the_first_night_none_is_there(said):
-    make_backup(made_at=None)
-
-    assert "No backup has been made yet" in said()
-
-
 def test_without_a_place_for_them_the_owner_is_told(said, settings):
     settings.BACKUP_URL = ""
 

@@ -23,7 +23,7 @@ from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.desk.today.states import STATES, paused, sending
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_valid, markup
+from tests.support.pages import assert_valid
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
 HREF = re.compile(r'<a [^>]*href="([^"#?]*)')
@@ -52,18 +52,6 @@ def home(user: User):
 def content(response) -> str:
     """Return the page without its head and frame."""
     return response.text.partition('id="content-main"')[2].partition('class="app-list"')[0]
-
-
-@pytest.fixture
-def many_mailings(owner) -> list[Mailing]:
-    """Return thirty issues that were sent, one a day, the latest yesterday."""
-    now = timezone.now()
-    rows = []
-    for days in range(30, 0, -1):
-        at = now - timedelta(days=days)
-        issue = make_issue(make_post(published_at=at), sent_at=at)
-        rows.append(make_sent(issue, at))
-    return rows
 
 
 def make_sent(issue: Issue, at: datetime, **counts: int) -> Mailing:
@@ -134,23 +122,6 @@ def test_a_helper_with_rights_for_posts_alone_sees_no_numbers_and_no_issue(owner
     ]
 
 
-def test_somebody_without_a_role_is_led_to_the_own_account(owner):
-    page = home(make_helper())
-
-    assert (page.context["step"].key, page.context["step"].url) == ("rest", "/admin/account/")
-
-
-def test_a_correction_that_waits_is_not_called_the_issue(owner):
-    now = timezone.now()
-    issue = make_issue(make_post(published_at=now - timedelta(days=2)), number=6, sent_at=now - timedelta(days=1))
-    make_mailing(issue, kind=Mailing.Kind.CORRECTION, send_at=now + timedelta(minutes=2))
-
-    step = home(owner).context["step"]
-
-    assert step.key == "held"
-    assert step.sentence.startswith("The correction of issue 6 begins at ")
-
-
 # --- Posts ---
 
 
@@ -192,27 +163,6 @@ def test_a_post_that_was_published_after_the_issue_was_saved_is_the_next_step(ow
     assert (newly.key, newly.url) == ("left_out", f"/admin/issues/issue/{issue.pk}/change/")
     assert home(owner).context["step"].key == "subject"
     assert "新的" in content(home(owner))
-
-
-def test_many_posts_that_no_issue_has_are_counted(owner):
-    for number in range(6):
-        make_post(f"第{number}篇")
-
-    page = home(owner)
-
-    assert len(page.context["left_out"]) == 4
-    assert "and 2 more" in markup(page)
-
-
-def test_a_draft_says_how_long_it_is_and_where_it_goes(owner):
-    draft = make_post("寫到一半", body="一" * 1234, published_at=None)
-    issue = make_issue(draft)
-
-    page = home(owner)
-
-    [line] = page.context["drafts"]
-    assert line.about.endswith(f" · 1,234 characters · in issue {issue.number}")
-    assert line.url == f"/admin/posts/post/{draft.pk}/change/"
 
 
 # --- The issue ---
@@ -268,15 +218,6 @@ def test_the_result_is_of_what_was_sent_and_of_nothing_that_is_only_planned(owne
         *(("Sent", "5"), ("Did not get it", "3")),
         *(("Helpful", "0"), ("So-so", "0")),
     ]
-
-
-def test_an_archive_that_was_sent_elsewhere_is_no_result(owner):
-    make_issue(make_post(), sent_at=timezone.now())
-
-    page = home(owner)
-
-    assert page.context["last"] is None
-    assert page.context["checklist"]  # the first issue from here is still to come
 
 
 def test_the_first_run_ends_when_an_issue_is_on_its_way(owner):
@@ -359,20 +300,3 @@ def test_fifty_of_everything_cost_the_same_queries_as_one(owner):
     add(49)
 
     assert _queries(owner) == few
-
-
-def test_one_issue_of_fifty_posts_costs_the_same_queries_as_of_one(owner):
-    posts = make_post(body="![](/media/a/b.png)"), make_post(published_at=None)
-    issue = make_issue(*posts, introduction="![](/media/a/d.png)")
-    few = _queries(owner)
-    for place in range(49):
-        issue.items.create(post=make_post(body="![](/media/a/b.png)", published_at=None), position=place)
-
-    assert _queries(owner) == few
-
-
-def test_only_the_last_six_results_are_compared(owner, many_mailings):
-    last = home(owner).context["last"]
-
-    assert len(last["numbers"].rows) == 6
-    assert last["numbers"].rows[-1][0] == f"Issue {many_mailings[-1].issue.number}"

@@ -22,14 +22,3 @@ def test_no_state_has_a_barrier_or_is_wider_than_a_small_phone(desk, server, sta
         assert desk.evaluate("document.documentElement.scrollWidth") <= width
         if width != 320:
             assert_accessible_in_both_schemes(desk)
-
-
-def test_the_button_is_reached_by_keys_and_leads_to_the_subject(desk, server):
-    STATES["composed"][0](timezone.now())
-    desk.goto(f"{server.url}/admin/")
-
-    desk.locator(".today-lead .today-button:not(.is-quiet)").focus()
-    desk.keyboard.press("Enter")
-    desk.wait_for_url("**/change/#id_subject")
-
-    assert desk.locator("#id_subject").is_visible()

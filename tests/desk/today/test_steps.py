@@ -301,10 +301,3 @@ def test_the_first_run_goes_on_line_by_line():
 def test_a_wait_is_counted_in_days_of_the_local_calendar(at, said):
     with translation.override("zh-hant"):
         assert steps.wait(at, TAIPEI, NOW) == said
-
-
-def test_a_day_of_another_year_says_its_year():
-    at = datetime(2027, 1, 1, 16, 30, tzinfo=UTC)
-
-    with translation.override("zh-hant"):
-        assert steps.moment(at, TAIPEI, NOW) == "2027/1/2（六）00:30"

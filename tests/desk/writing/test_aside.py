@@ -73,12 +73,6 @@ def test_nothing_is_asked_while_a_word_is_being_composed(editor):
 
 
 @pytest.mark.exhaustive
-def test_minutes_and_size_stand_under_the_text(editor):
-    editor.locator(".editor-facts", has_text="1 min read").wait_for()
-    assert "bytes in the mail" in editor.locator(".editor-facts").inner_text()
-
-
-@pytest.mark.exhaustive
 def test_headings_lead_to_their_lines_and_code_has_none(editor):
     editor.get_by_role("tab", name="Outline").click()
     editor.locator("#id_body").fill(BODY + "\n\n```\n## no heading\n```\n")
@@ -91,14 +85,6 @@ def test_headings_lead_to_their_lines_and_code_has_none(editor):
 
     caret = editor.evaluate("document.querySelector('#id_body').selectionStart")
     assert text(editor)[caret:].startswith("## 結尾")
-
-
-def test_tabs_go_by_arrow_keys(editor):
-    editor.get_by_role("tab", name="Details").focus()
-    editor.keyboard.press("ArrowRight")
-    assert editor.evaluate("document.activeElement.id") == "tab-check"
-    editor.locator("#write-check").wait_for()  # until the check has answered it is empty
-    assert not editor.locator("#write-details").is_visible()
 
 
 @pytest.mark.exhaustive
@@ -149,76 +135,3 @@ def test_without_javascript_all_of_it_stands_under_the_text(desk, browser, serve
     assert page.locator("#findings").is_visible()
     assert page.locator("#id_tag_names").is_visible()
     context.close()
-
-
-@pytest.mark.exhaustive
-def test_escape_in_a_dialog_over_the_drawer_leaves_the_drawer_open(editor):
-    editor.set_viewport_size({"width": 375, "height": 812})
-    editor.locator("[data-aside]").focus()
-    editor.keyboard.press("Enter")
-    editor.locator("[data-cover-other]").focus()
-    editor.keyboard.press("Enter")
-    editor.locator("#pictures[open]").wait_for()
-
-    editor.keyboard.press("Escape")
-
-    editor.locator("#pictures").wait_for(state="hidden")
-    until(editor, "document.activeElement.matches('[data-cover-other]')")
-    editor.keyboard.press("Escape")
-    assert editor.evaluate("document.activeElement.matches('[data-aside]')") is True
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("is_answered", [True, False])
-def test_whoever_fixes_all_of_a_kind_by_key_stays_in_the_check(editor, is_answered):
-    editor.set_viewport_size({"width": 375, "height": 812})
-    editor.locator("[data-aside]").focus()
-    editor.keyboard.press("Enter")
-    editor.get_by_role("tab", name="Check").click()
-    editor.get_by_role("button", name="Fix all 2 of this kind").focus()
-    editor.route("**/writing/check/", lambda route: route.continue_() if is_answered else route.abort())
-    editor.keyboard.press("Enter")
-    editor.locator(".check-told:not(:empty)").wait_for()
-    if is_answered:
-        editor.locator("#tab-check", has_text="1").wait_for()
-
-    until(editor, "document.activeElement.closest('#write-check') !== null")
-    if is_answered:
-        editor.keyboard.press("Control+z")
-        assert text(editor) == BODY
-
-
-@pytest.mark.exhaustive
-def test_on_a_phone_a_field_that_is_refused_in_the_drawer_gets_the_focus(editor):
-    editor.set_viewport_size({"width": 375, "height": 812})
-    editor.evaluate("document.querySelector('#id_tag_names').value = '長'.repeat(90)")
-    editor.locator("#id_body").focus()
-
-    editor.keyboard.press("Control+s")
-
-    editor.locator("#id_tag_names_error").wait_for()
-    assert editor.evaluate("document.activeElement.id") == "id_tag_names"  # the drawer covers the text
-    editor.keyboard.press("Escape")
-    editor.locator("#id_body").focus()
-    editor.keyboard.insert_text("一,二,三,四")
-    editor.locator("#tab-check", has_text="6").wait_for(state="attached")
-    assert editor.locator("#write-aside").is_hidden()  # it opens for a new refusal alone
-    assert editor.evaluate("document.activeElement.id") == "id_body"
-
-
-@pytest.mark.exhaustive
-def test_on_a_phone_a_jump_into_the_text_leaves_the_preview_that_hides_it(editor):
-    editor.set_viewport_size({"width": 375, "height": 812})
-    editor.locator("[data-tool=preview]").focus()
-    editor.keyboard.press("Enter")
-    editor.locator("#id_body").wait_for(state="hidden")
-    editor.locator("[data-aside]").focus()
-    editor.keyboard.press("Enter")
-    editor.get_by_role("tab", name="Outline").click()
-    editor.get_by_role("button", name="結尾").focus()
-
-    editor.keyboard.press("Enter")
-
-    assert editor.locator("#id_body").is_visible()
-    assert editor.evaluate("document.activeElement.id") == "id_body"
-    assert editor.locator("[data-tool=preview]").get_attribute("aria-pressed") == "false"

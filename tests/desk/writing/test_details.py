@@ -40,16 +40,3 @@ def test_a_post_that_was_published_now_shows_its_time_and_a_second_save_leaves_i
     editor.get_by_role("link", name="Changed; readers see the former text").wait_for()
     assert Post.objects.get().published_at == at
     assert_accessible(editor)
-
-
-@pytest.mark.exhaustive
-def test_the_gauge_counts_as_search_results_do_and_says_where_they_stop(editor):
-    length = editor.locator(".field-summary .length")
-    assert length.text_content() == "Nothing yet: the first sentences stand in its place."
-
-    editor.fill("#id_summary", "槓桿 lever")
-    assert length.text_content().startswith("5 of about 80 characters")
-    editor.fill("#id_summary", "字" * 81)
-    assert length.text_content().startswith("81 characters: search results stop at about 80")
-    assert "is-off" in length.get_attribute("class")
-    assert_accessible(editor)

@@ -1,7 +1,5 @@
 """Own posts behind two brackets: what is found, and the choice by keys and mouse in a real browser."""
 
-from datetime import timedelta
-
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -43,15 +41,6 @@ def test_published_posts_are_found_with_the_year_in_which_they_were_written(auth
         "when": f"You wrote it in {year}",
     }
     assert found(author, q="會議", **{"except": str(old.pk)}) == []
-
-
-@pytest.mark.django_db
-def test_without_words_the_newest_posts_are_offered(author):
-    now = timezone.now()
-    for n in range(10):
-        make_post(f"第{n}篇", published_at=now - timedelta(days=n))
-
-    assert [one["title"] for one in found(author)] == [f"第{n}篇" for n in range(5)]
 
 
 @pytest.mark.django_db
@@ -106,22 +95,6 @@ def test_keys_choose_and_put_the_link_in_by_one_step_to_undo(others, editor):
     assert value(editor) == f"- [{title}]({post.get_absolute_url()})"
     editor.keyboard.press("Control+z")
     assert value(editor) == "- [[力量"
-
-
-@pytest.mark.exhaustive
-@pytest.mark.browser
-def test_the_mouse_chooses_and_escape_leaves_the_brackets(others, editor):
-    open_list(editor, "兩頁")
-    editor.keyboard.press("Escape")
-    assert not editor.locator("#linking").is_visible()
-    editor.keyboard.insert_text("的")
-    editor.wait_for_timeout(400)
-    assert not editor.locator("#linking").is_visible()
-
-    open_list(editor, "兩頁")
-    editor.locator("#linking [role=option]").first.click()
-
-    assert value(editor) == f"- [兩頁的力量]({others[1].get_absolute_url()})"
 
 
 @pytest.mark.exhaustive

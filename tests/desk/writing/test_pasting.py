@@ -80,13 +80,6 @@ def test_what_is_pasted_becomes_markdown_and_undo_gives_the_plain_text(empty, ht
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("html", ["", "<p>一</p><p>二</p>", '<div data-vscode="1"><b>x</b></div>'])
-def test_what_has_no_marks_or_is_source_code_is_left_to_the_browser(empty, html):
-    assert empty.evaluate(PASTE, [html, "**一**"]) is True
-    assert value(empty) == ""
-
-
-@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("rows", "markdown"),
     [
@@ -132,13 +125,6 @@ def test_a_stroke_in_a_cell_does_not_end_it(empty, cell, markdown, shown):
 
     assert value(empty) == f"| 指令 | 用途 |\n| --- | --- |\n| {markdown} | 數行數 |"
     assert f"<td>{shown}</td>\n<td>數行數</td>" in render(value(empty))
-
-
-@pytest.mark.exhaustive
-def test_a_stroke_outside_a_table_is_left_alone(empty):
-    empty.evaluate(PASTE, ["<p><b>甲</b> | 乙</p>", "甲 | 乙"])
-
-    assert value(empty) == "**甲** | 乙"
 
 
 def test_it_takes_the_place_of_what_is_chosen(empty):

@@ -1,15 +1,12 @@
 """Pictures in a browser: chosen from the library, described, put in, and made the cover."""
 
-import re
-
 import pytest
 from django.urls import reverse
 
-from newsletter.posts import library
 from newsletter.posts.models import Image, Post
 from newsletter.publication.pictures.uploads import prepare
 from tests.publication.pictures.test_uploads import picture
-from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes, until
+from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 
@@ -78,42 +75,6 @@ def test_a_caption_stands_below_the_picture_and_a_changed_text_counts_for_this_p
     assert list(saved.pictures.all()) == [images[2]]
 
 
-@pytest.mark.exhaustive
-def test_who_cancels_gets_the_caret_back_and_no_picture(images, editor, post):
-    open_library(editor)
-    editor.click(".pictures-one >> nth=0")
-    editor.click("[data-back]")
-    editor.keyboard.press("Escape")
-
-    until(editor, "document.activeElement.id === 'id_body'")  # a moment after the dialog
-    assert body(editor) == post.body
-
-
-@pytest.mark.exhaustive
-def test_words_that_no_picture_has_are_answered(images, editor):
-    open_library(editor, "沒有這個")
-
-    editor.get_by_text("No picture has these words.").wait_for()
-    assert editor.locator("#pictures .pictures-one").count() == 0
-
-
-@pytest.mark.exhaustive
-def test_older_pictures_that_did_not_come_are_asked_for_again_by_the_same_button(images, editor, monkeypatch):
-    monkeypatch.setattr(library, "PER_PAGE", 1)
-    open_library(editor)
-    older = editor.get_by_role("button", name="Older pictures")
-    editor.route("**/choices/?*p=2", lambda route: route.abort(), times=1)
-
-    older.press("Enter")
-    editor.locator(".pictures-told", has_text=re.compile(".")).wait_for()
-    assert editor.locator(".pictures-grid button").count() == 1
-    assert editor.evaluate("document.activeElement.matches('[data-more]')") is True
-    older.press("Enter")
-
-    editor.locator(".pictures-grid button").nth(1).wait_for()
-    assert editor.locator(".pictures-told").text_content() == ""
-
-
 def test_a_picture_of_the_typed_text_can_be_the_cover_and_any_other_of_the_library_too(images, editor, post):
     for number in range(14):
         make_image(f"更新的 {number}")
@@ -154,15 +115,3 @@ def test_the_library_and_the_cover_have_no_barrier_and_fit_a_small_phone(images,
     open_library(editor)
     assert_accessible_in_both_schemes(editor)
     assert editor.evaluate("document.querySelector('#pictures').scrollWidth <= innerWidth - 32")
-
-
-@pytest.mark.exhaustive
-def test_whoever_puts_in_a_file_that_is_no_picture_by_key_stays_at_the_button(images, editor):
-    open_library(editor)
-    editor.set_input_files(".editor-file", {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
-    editor.fill("#editor-alt", "三個圓圈")
-    editor.locator("[data-insert]").focus()
-    editor.keyboard.press("Enter")
-
-    editor.locator(".editor-problem", has_text="JPEG").wait_for()
-    assert editor.evaluate("document.activeElement.matches('[data-insert]')") is True

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from newsletter.posts.models import Post
-from tests.factories import make_issue, make_post
+from tests.factories import make_post
 from tests.support.pages import assert_accessible
 
 pytestmark = pytest.mark.browser
@@ -74,18 +74,3 @@ def test_a_new_text_that_was_never_saved_is_only_offered(desk, server, post):
 
     assert body(desk) == ""
     assert list(Post.objects.values_list("body", flat=True)) == [TEXT]
-
-
-def test_what_was_typed_into_an_issue_is_offered_too(desk, server, post):
-    issue = make_issue(post, subject="第七期")
-    address = f"{server.url}/admin/issues/issue/{issue.pk}/change/"
-    desk.goto(address)
-    desk.context.set_offline(True)
-    desk.fill("#id_preheader", "離線時寫的。")
-    desk = died(desk)
-    desk.goto(address)
-    desk.click("[data-restore]")
-    desk.locator(".saving-said", has_text=re.compile("^Saved: ")).wait_for()
-
-    issue.refresh_from_db()
-    assert (issue.subject, issue.preheader) == ("第七期", "離線時寫的。")
