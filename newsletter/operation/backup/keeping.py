@@ -6,67 +6,38 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from newsletter.buckets import Bucket, bucket_of, is_bucket
-from newsletter.operation.backup import contents
+from newsletter.operation.backup import making
 
-_joined: dict[str, int] = {}  # of this process: octets of what a bucket has already, so that it is seldom asked
 LINES = "departures-"  # how the names of files begin that hold who has left
 
 
-class Keeper(Protocol):
-    def names(self) -> list[str]: ...
-
-    def writing(self, name: str, now: datetime) -> AbstractContextManager[Path]:
-        """Yield a path to write a backup to; after the block it is kept, if nothing was raised."""
-
-    def reading(self, name: str) -> AbstractContextManager[Path]:
-        """Yield where a backup can be read, with what is kept of who has left beside it."""
-
-    def remove(self, name: str) -> None: ...
-
-    def join(self, name: str, source: Path) -> None:
-        """Keep the lines of `source` beside those that are kept already."""
-
-
-def keeper(url: str) -> Keeper | None:
-    """Return where BACKUP_URL leads to, None if it is empty. Raises ImproperlyConfigured."""
-    if is_bucket(url):
-        return InBucket(bucket_of(url))
-    folder = place(url)
-    return InFolder(folder) if folder else None
-
-
-def place(url: str, name: str = "BACKUP_URL") -> Path | None:
-    """Return the folder that a setting names, as a path or file://, or None if it is empty.
+def keeper(url: str) -> "Keeper | None":
+    """Return where BACKUP_URL leads to: a folder, as a path or file://, or a bucket; None if it is empty.
 
     Raises ImproperlyConfigured for any other address: what is no folder here is mounted as one.
     """
     if not url:
         return None
+    if is_bucket(url):
+        return InBucket(bucket_of(url))
     parts = urlsplit(url)
     path = Path(parts.path)
     if parts.scheme not in {"", "file"} or parts.netloc or not path.is_absolute():
-        raise ImproperlyConfigured(f"{name} must be a folder, as an absolute path, got {url!r}")
-    return path
-
-
-def free(path: Path, now: datetime) -> Path:
-    """Give another name to what our database does not know of this day, and never thin it.
-
-    It may be the last one of a machine that burnt, whose folder a new installation was given.
-    """
-    with suppress(FileNotFoundError):
-        path.rename(path.with_name(_found(path.name, now)))
-    return path
+        raise ImproperlyConfigured(f"BACKUP_URL must be a folder, as an absolute path, got {url!r}")
+    return InFolder(path)
 
 
 def _found(name: str, now: datetime) -> str:
+    """Return another name for what our database does not know of this day; it is never thinned.
+
+    It may be the last one of a machine that burnt, whose folder a new installation was given.
+    """
     return f"found-{now:%H%M%S}-{name}"
 
 
@@ -78,19 +49,25 @@ class InFolder:
         return [path.name for path in self.folder.iterdir()]
 
     def writing(self, name: str, now: datetime) -> AbstractContextManager[Path]:
-        return nullcontext(free(self.folder / name, now))
+        """Yield a path to write a backup to; after the block it is kept, if nothing was raised."""
+        path = self.folder / name
+        with suppress(FileNotFoundError):
+            path.rename(path.with_name(_found(name, now)))
+        return nullcontext(path)
 
     def reading(self, name: str) -> AbstractContextManager[Path]:
+        """Yield where a backup can be read, with what is kept of who has left beside it."""
         return nullcontext(self.folder / name)
 
     def remove(self, name: str) -> None:
         (self.folder / name).unlink()
 
     def join(self, name: str, source: Path) -> None:
+        """Keep the lines of `source` beside those that are kept already."""
         copy = self.folder / name
         if not copy.exists() or copy.stat().st_size != source.stat().st_size:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            contents.join(copy, source.read_bytes())  # never replaced: a machine that is new knows less
+            making.join(copy, source.read_bytes())  # never replaced: a machine that is new knows less
 
 
 @dataclass(frozen=True)
@@ -124,22 +101,19 @@ class InBucket:
         self.bucket.remove(name)
 
     def join(self, name: str, source: Path) -> None:
-        has, known = source.stat().st_size, f"{self.bucket}/{name}"
-        if _joined.get(known) == has:
+        size = self.bucket.names(name).get(name)
+        if size == source.stat().st_size:
             return
-        size = self.bucket.names().get(name)
-        if size != has:
-            self._add(name, source, size)
-        _joined[known] = has
-
-    def _add(self, name: str, source: Path, size: int | None) -> None:
         with _scratch() as folder:
             copy = folder / name
             if size is not None:
                 self.bucket.download(name, copy)
-            contents.join(copy, source.read_bytes())
+            making.join(copy, source.read_bytes())
             if copy.stat().st_size != size:
                 self.bucket.upload(copy, name)
+
+
+type Keeper = InFolder | InBucket
 
 
 @contextmanager

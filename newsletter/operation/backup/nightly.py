@@ -1,9 +1,11 @@
 """Backups that are made by themselves: to BACKUP_URL, thinned, and each month one of them is tried."""
 
 import logging
+import re
 import socket
 import tempfile
-from datetime import date, datetime
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time
 from pathlib import Path
 
 from django.conf import settings
@@ -14,17 +16,59 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.author.alerts import who_may_send
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, automatic
-from newsletter.operation.backup import drill, making, nights
-from newsletter.operation.backup.archive import Damaged
-from newsletter.operation.backup.dumps import Unusable
+from newsletter.operation.backup import making, restoring
+from newsletter.operation.backup.archive import Damaged, Sealed
+from newsletter.operation.backup.databases import Unusable
 from newsletter.operation.backup.keeping import LINES, Keeper, keeper
 from newsletter.operation.backup.restoring import Refused
-from newsletter.operation.backup.sealing import Sealed
 from newsletter.operation.models import Nightly, NightlyBackup
 from newsletter.publication.models import Publication
 
+HOUR = time(3, 30)  # in the publication's zone: nobody writes, no issue goes out
+NAME = re.compile(r"newsletter-(\d{4}-\d{2}-\d{2})\.tar(\.age)?")
+DAYS, WEEKS, MONTHS = 7, 5, 12
+
+
+def file_name(day: date, *, is_encrypted: bool) -> str:
+    return f"newsletter-{day.isoformat()}.tar" + (".age" if is_encrypted else "")
+
+
+def day_of(file_name: str) -> date | None:
+    """Return the day of a backup of ours by its file_name, or None for any other file."""
+    found = NAME.fullmatch(file_name)
+    try:
+        return date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None
+
+
+def due_on(now: datetime, days: Iterable[date]) -> date | None:
+    """Return the day whose backup is to be made now, or None. now: in the publication's zone. days: of those there."""
+    return now.date() if now.time() >= HOUR and now.date() not in set(days) else None
+
+
+def superfluous(days: Iterable[date]) -> set[date]:
+    """Return the days whose backups may go: all but the newest of each of the last 7 days, 5 weeks and 12 months.
+
+    Counted are days that have a backup: a machine that was off for a year keeps what it has.
+    """
+    newest_first = sorted(set(days), reverse=True)
+    periods: list[tuple[int, Callable[[date], object]]] = [
+        (DAYS, lambda day: day),
+        (WEEKS, lambda day: day.isocalendar()[:2]),
+        (MONTHS, lambda day: (day.year, day.month)),
+    ]
+    kept: set[date] = set()
+    for number, period in periods:
+        first: dict[object, date] = {}
+        for day in newest_first:
+            first.setdefault(period(day), day)
+        kept |= set(list(first.values())[:number])
+    return set(newest_first) - kept
+
+
 log = logging.getLogger(__name__)
-CANNOT = (OSError, Damaged, drill.Failed, Refused, Sealed, Unusable)
+CANNOT = (OSError, Damaged, restoring.Failed, Refused, Sealed, Unusable)
 
 
 def is_due(now: datetime) -> bool:
@@ -37,7 +81,7 @@ def make_due(now: datetime) -> NightlyBackup | None:
     kept, day = keeper(settings.BACKUP_URL), due_day(NightlyBackup, now)
     if kept is None or day is None or not (row := NightlyBackup.claim(day, now)):
         return None
-    name = nights.name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY))
+    name = file_name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY))
     try:
         with kept.writing(name, now) as path:
             made = making.make(path, now)
@@ -68,8 +112,8 @@ def keep_departures() -> None:
 
 def thin(kept: Keeper) -> list[str]:
     """Remove backups of ours that are not among the newest of the last days, weeks and months; return which."""
-    found = {day: name for name in kept.names() if (day := nights.day_of(name))}
-    gone = [found[day] for day in sorted(nights.superfluous(found))]
+    found = {day: name for name in kept.names() if (day := day_of(name))}
+    gone = [found[day] for day in sorted(superfluous(found))]
     for name in gone:
         kept.remove(name)
     return gone
@@ -78,7 +122,7 @@ def thin(kept: Keeper) -> list[str]:
 def due_day(work: type[Nightly], now: datetime) -> date | None:
     """Return the day whose backup, or export, is to be made now, or None."""
     local = timezone.localtime(now, Publication.objects.current().zone)
-    return nights.due(local, work._default_manager.exclude(made_at=None).values_list("day", flat=True))
+    return due_on(local, work._default_manager.exclude(made_at=None).values_list("day", flat=True))
 
 
 def _try_out(row: NightlyBackup, kept: Keeper, name: str, now: datetime) -> None:
@@ -99,12 +143,12 @@ def _try_out(row: NightlyBackup, kept: Keeper, name: str, now: datetime) -> None
     _tell_author(subject, line, now)
 
 
-def _trial(kept: Keeper, name: str, now: datetime) -> drill.Tried:
+def _trial(kept: Keeper, name: str, now: datetime) -> restoring.Tried:
     if not settings.BACKUP_AGE_KEY:
         with kept.reading(name) as path:
-            return drill.try_out(path)
+            return restoring.try_out(path)
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=settings.DATA_DIR) as folder:
-        return drill.try_out(making.make(Path(folder) / "twin.tar", now, key="").path)
+        return restoring.try_out(making.make(Path(folder) / "twin.tar", now, key="").path)
 
 
 def _tell_author(subject: str, line: str, now: datetime) -> None:

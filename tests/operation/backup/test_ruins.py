@@ -165,6 +165,7 @@ call_command("restore", sys.argv[2], replace=True)
 """
 
 
+@pytest.mark.exhaustive
 def test_after_a_kill_at_any_moment(backup, tmp_path):
     """What was there is untouched, or the backup is there; half of one is nowhere after the next restore."""
     path, product = backup
@@ -241,3 +242,34 @@ def test_postgresql_refuses_what_it_cannot_take_and_keeps_what_it_has(on_postgre
     assert "update first" in said["newer"]
     assert "No such file" in said["missing"]
     assert product.shell(TITLE) == OLD
+
+
+KILLED_WHILE_IT_LOADS = """
+import os, signal, sys
+import django
+django.setup()
+from django.core.management import call_command
+
+def look(event, found):
+    if event == "subprocess.Popen" and found[0] == "pg_restore":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(look)
+call_command("restore", sys.argv[1], replace=True)
+"""
+
+
+def test_a_restore_into_postgresql_that_is_killed_says_where_what_was_there_is(on_postgres):
+    path, product = on_postgres
+    env = product.env | {"DJANGO_SETTINGS_MODULE": "newsletter.settings"}
+    said = []
+
+    for _there in ("a post", "nothing"):
+        words = [sys.executable, "-c", KILLED_WHILE_IT_LOADS, str(path)]
+        assert subprocess.run(words, env=env, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+        said.append(product.command("run_worker", check=False).stderr)
+    product.command("restore", "--replace", str(path))
+
+    assert "what was in the database before is in its schema before_restore_" in said[0]
+    assert "the database was empty before" in said[1]
+    assert product.shell(TITLE) == NEW

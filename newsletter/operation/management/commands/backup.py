@@ -6,10 +6,10 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone, translation
 
 from newsletter.operation.backup import making
-from newsletter.operation.backup.dumps import Unusable
+from newsletter.operation.backup.archive import Sealed
+from newsletter.operation.backup.databases import Unusable
 from newsletter.operation.backup.keeping import without_secret, writable
 from newsletter.operation.backup.nightly import make_due
-from newsletter.operation.backup.sealing import Sealed
 from newsletter.publication.models import Publication
 
 

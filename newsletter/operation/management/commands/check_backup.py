@@ -4,12 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from newsletter.operation.backup import drill
-from newsletter.operation.backup.archive import Damaged
-from newsletter.operation.backup.dumps import Unusable
+from newsletter.operation.backup import restoring
+from newsletter.operation.backup.archive import Damaged, Sealed
+from newsletter.operation.backup.databases import Unusable
 from newsletter.operation.backup.keeping import readable, without_secret
 from newsletter.operation.backup.restoring import Refused
-from newsletter.operation.backup.sealing import Sealed
 
 
 class Command(BaseCommand):
@@ -23,8 +22,8 @@ class Command(BaseCommand):
         name = without_secret(path)
         try:
             with readable(path) as file:
-                tried = drill.try_out(file, identity=identity)
-        except (Damaged, drill.Failed, OSError, Refused, Sealed, Unusable) as error:
+                tried = restoring.try_out(file, identity=identity)
+        except (Damaged, restoring.Failed, OSError, Refused, Sealed, Unusable) as error:
             raise CommandError(f"{name} would not bring the newsletter back: {error}") from error
         self.stdout.write(
             f"{name} would bring the newsletter back: {tried.rows:,} rows, {tried.files:,} files, "

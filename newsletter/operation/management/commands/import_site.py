@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from newsletter.operation import preparing, programs
-from newsletter.operation.backup import engines
+from newsletter.operation.backup import databases
 from newsletter.operation.site_export import importing
 from newsletter.operation.site_export.folder import Damaged
 from newsletter.operation.site_export.progress import Line
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(_told(found)))
 
     def _refuse_others(self) -> None:
-        if others := engines.here().others():
+        if others := databases.here().others():
             raise importing.Refused(
                 f"the database is in use by {', '.join(others)}: stop web server, workers and clock"
             )

@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from newsletter.operation import programs
 from newsletter.operation.backup import restoring
-from newsletter.operation.backup.archive import Damaged
-from newsletter.operation.backup.dumps import Unusable
+from newsletter.operation.backup.archive import Damaged, Sealed
+from newsletter.operation.backup.databases import Unusable
 from newsletter.operation.backup.keeping import readable
-from newsletter.operation.backup.sealing import Sealed
 from newsletter.operation.supervisor import Taken
 
 

@@ -1,14 +1,72 @@
-"""The rows of nightly backups: who makes one, and what the doctor says of them."""
+"""Nightly backups: when one is made and which are kept, who makes it, and what the doctor says of them."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
+from hypothesis import given
+from hypothesis import strategies as st
 
 from newsletter.operation import backups, diagnosis
-from newsletter.operation.backup import keeping, making, nightly
+from newsletter.operation.backup import databases, keeping, nightly
 from newsletter.operation.models import NightlyBackup
+
+TAIPEI = ZoneInfo("Asia/Taipei")
+TODAY = date(2026, 11, 28)
+days = st.sets(st.dates(date(2020, 1, 1), date(2030, 12, 31)), max_size=60)
+
+
+def at(hour: int, minute: int = 0) -> datetime:
+    return datetime(2026, 11, 28, hour, minute, tzinfo=TAIPEI)
+
+
+def test_a_backup_is_due_from_half_past_three():
+    assert nightly.due_on(at(3, 29), []) is None
+    assert nightly.due_on(at(3, 30), []) == TODAY
+    assert nightly.due_on(at(23, 59), [TODAY - timedelta(1)]) == TODAY
+
+
+def test_a_day_has_one_backup():
+    assert nightly.due_on(at(4), [TODAY]) is None
+
+
+def test_a_clock_that_was_ahead_hinders_no_backup():
+    assert nightly.due_on(at(4), [TODAY + timedelta(30)]) == TODAY
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+def test_a_name_tells_the_day(is_encrypted):
+    assert nightly.day_of(nightly.file_name(TODAY, is_encrypted=is_encrypted)) == TODAY
+
+
+@pytest.mark.parametrize("name", ["newsletter.tar", "newsletter-2026-02-30.tar", "newsletter-2026-11-28.tar.part", ""])
+def test_other_files_are_none_of_ours(name):
+    assert nightly.day_of(name) is None
+
+
+def test_after_two_years_of_nights_24_at_most_are_kept():
+    kept: set[date] = set()
+    for number in range(800):
+        kept.add(TODAY + timedelta(number))
+        kept -= nightly.superfluous(kept)
+
+    last = TODAY + timedelta(799)
+    assert {last - timedelta(number) for number in range(7)} <= kept
+    assert 18 <= len(kept) <= 24
+    assert last - min(kept) > timedelta(300)
+
+
+@given(days)
+def test_the_newest_stays_and_thinning_twice_takes_no_more(found):
+    kept = found - nightly.superfluous(found)
+
+    assert not found or max(found) in kept
+    assert nightly.superfluous(kept) == set()
+    assert len(kept) <= nightly.DAYS + nightly.WEEKS + nightly.MONTHS
+
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 28, 20, tzinfo=UTC)  # four in the morning of the 29th, in Taipei
@@ -76,15 +134,15 @@ def test_due_from_half_past_three_in_the_zone_of_the_publication(folder):
     assert not nightly.is_due(NOW)
 
 
-@pytest.mark.parametrize("url", ["s3://key:secret@host/bucket", "backups", "file://host/backup"])
+@pytest.mark.parametrize("url", ["backups", "file://host/backup"])
 def test_what_is_no_folder_is_refused_with_a_reason(url):
     with pytest.raises(ImproperlyConfigured, match="a folder, as an absolute path"):
-        keeping.place(url)
+        keeping.keeper(url)
 
 
 @pytest.mark.parametrize("url", ["/backup", "file:///backup"])
 def test_a_folder_is_a_path_or_its_url(url):
-    assert str(keeping.place(url)) == "/backup"
+    assert keeping.keeper(url) == keeping.InFolder(Path("/backup"))
 
 
 def test_a_new_installation_with_a_folder_hears_nothing(folder):
@@ -124,13 +182,6 @@ def test_an_open_site_is_told_that_nobody_backs_it_up(settings):
     assert [finding.id for finding in backups.none(NOW)] == []
 
 
-def test_a_page_asks_twice_at_most(folder, django_assert_max_num_queries):
-    made(DAY)
-
-    with django_assert_max_num_queries(3):
-        list(backups.nightly(NOW))
-
-
 def test_departures_are_kept_beside_the_backups(folder, settings, tmp_path_factory):
     settings.DATA_DIR = tmp_path_factory.mktemp("data")
     nightly.keep_departures()
@@ -162,7 +213,7 @@ def test_a_backup_of_the_day_that_this_database_does_not_know_is_kept(folder, mo
     """A machine burnt, and the new one was started with its folder: what lies there is all that is left."""
     last = folder / f"newsletter-{DAY}.tar"
     last.write_bytes(b"all readers of the burnt machine")
-    monkeypatch.setattr(making.engines, "here", broken)
+    monkeypatch.setattr(databases, "here", broken)
 
     row = nightly.make_due(NOW)
 

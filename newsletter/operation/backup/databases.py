@@ -1,0 +1,363 @@
+"""The database of this installation, as a backup sees it: a file of SQLite, or PostgreSQL by its own programs."""
+
+import gzip
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, ClassVar, Self, cast
+
+from django.db import connection, connections
+from django.db.backends.postgresql.client import DatabaseClient
+
+from subscribers.departures import keep_name
+
+COPIED_BYTES = 1024**2
+TOLD_CHARACTERS = 2000  # of what a program says when it fails
+ASIDE = "before_restore_"  # begins the name of a schema or file that a restore has put aside; no backup holds it
+# Tables whose rows no backup holds: by a day's salt its hashes could be traced to networks, long after that night.
+WITHOUT_ROWS = ("delivery_visit", "delivery_daysalt")
+
+
+class Unusable(Exception):
+    """The database cannot be dumped or loaded. Its words say why and what to do."""
+
+
+@dataclass(frozen=True)
+class Dump:
+    """A snapshot: its rows by table, and its octets, which can be read once."""
+
+    rows: dict[str, int]
+    source: IO[bytes]
+
+
+@contextmanager
+def giving(command: Sequence[str], env: Mapping[str, str]) -> Iterator[IO[bytes]]:
+    """Yield what a program writes. Raises Unusable, with its own words, if it is missing or fails."""
+    with tempfile.TemporaryFile() as errors, _started(command, env, stdout=subprocess.PIPE, stderr=errors) as process:
+        output = cast("IO[bytes]", process.stdout)
+        try:
+            yield output
+        except BaseException:
+            process.kill()
+            raise
+        output.close()
+        _raise_failure(command[0], process.wait(), errors)
+
+
+def feed(command: Sequence[str], env: Mapping[str, str], source: IO[bytes]) -> None:
+    """Have a program read all of `source`. Raises Unusable, with its own words, if it is missing or fails."""
+    with tempfile.TemporaryFile() as errors, _started(command, env, stdin=subprocess.PIPE, stderr=errors) as process:
+        entry = cast("IO[bytes]", process.stdin)
+        try:
+            shutil.copyfileobj(source, entry, COPIED_BYTES)
+            entry.close()
+        except BrokenPipeError:  # it has ended early, and says why
+            process.stdin = None
+        except BaseException:
+            process.kill()
+            raise
+        _raise_failure(command[0], process.wait(), errors)
+
+
+@contextmanager
+def _started(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    stderr: IO[bytes],
+    stdin: int | None = None,
+    stdout: int | None = None,
+) -> Iterator["subprocess.Popen[bytes]"]:
+    try:
+        process = subprocess.Popen(command, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr)  # noqa: S603 - ours
+    except FileNotFoundError:
+        hint = " (Debian: apt install postgresql-client)" if command[0].startswith("pg_") else ""
+        raise Unusable(f"the program {command[0]} is missing{hint}") from None
+    with process:
+        yield process
+
+
+def _raise_failure(program: str, code: int, errors: IO[bytes]) -> None:
+    if code:
+        errors.seek(0)
+        told = errors.read(TOLD_CHARACTERS).decode(errors="replace").strip()
+        raise Unusable(f"{program} failed: {told or f'exit code {code}'}")
+
+
+# Who owns it: the role of another installation has another name.
+UNOWNED = [
+    "--no-owner",
+    "--no-privileges",
+]
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A database of the server that this installation uses: its own, or another by name."""
+
+    database: str
+    name: ClassVar[str] = "postgresql"
+
+    @contextmanager
+    def dumped(self, scratch: Path) -> Iterator[Dump]:
+        """Yield a snapshot, while others read and write. scratch: a folder with room for a copy."""
+        with self._cursor() as cursor:
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")  # the rows are those of the dump
+            cursor.execute("SELECT pg_export_snapshot()")
+            snapshot = cursor.fetchone()[0]
+            options = ["--format=custom", *UNOWNED, f"--snapshot={snapshot}", f"--exclude-schema={ASIDE}*"]
+            options += [f"--exclude-table-data={name}" for name in WITHOUT_ROWS]
+            with giving(self._command("pg_dump", options), self._environment()) as source:
+                yield Dump(_rows_of(cursor) | _without_rows(cursor), source)
+
+    def rows(self) -> dict[str, int]:
+        with self._cursor() as cursor:
+            return _rows_of(cursor)
+
+    def others(self) -> list[str]:
+        """Return who uses the database beside us, in words."""
+        connections.close_all()
+        with self._cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            count = cursor.fetchone()[0]
+        return [f"{count} connections to its database"] if count else []
+
+    def is_empty(self) -> bool:
+        with self._cursor() as cursor:
+            return not _tables_of(cursor)
+
+    @contextmanager
+    def replaced(self, mark: str) -> Iterator[Self]:
+        """Yield an empty database, which takes the place of what is here when the block ends.
+
+        What was here is kept under a name with `mark`. If the block raises, all is as it was.
+        """
+        connections.close_all()
+        is_empty, make = self.is_empty(), "CREATE SCHEMA public"
+        if not is_empty:
+            self.run(f'ALTER SCHEMA public RENAME TO "{ASIDE}{mark}"', make)
+        try:
+            yield self
+        except BaseException:
+            connections.close_all()
+            back = make if is_empty else f'ALTER SCHEMA "{ASIDE}{mark}" RENAME TO public'
+            self.run("DROP SCHEMA public CASCADE", back)
+            raise
+
+    def meanwhile(self, mark: str) -> str:
+        """Return where what was here is while the block of `replaced` runs, for whoever finds it killed."""
+        if self.is_empty():
+            return "the database was empty before"
+        return f"what was in the database before is in its schema {ASIDE}{mark}"
+
+    def forget_half(self) -> None:
+        """Keep what a killed block of `replaced` has left: it lies where the next restore puts it aside."""
+
+    def load(self, source: IO[bytes]) -> None:
+        connections.close_all()
+        options = ["--exit-on-error", "--single-transaction", *UNOWNED, "--dbname"]
+        feed(self._command("pg_restore", options), self._environment(), source)
+        self.run("ANALYZE")  # without it the first pages choose bad ways
+
+    def run(self, *statements: str) -> None:
+        with self._cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        """Yield a cursor of a connection of our own: Django's may be in a transaction."""
+        own = connection.copy(alias="backup")
+        own.settings_dict["NAME"] = self.database
+        own.connect()
+        try:
+            with own.cursor() as cursor:
+                yield cursor
+        finally:
+            own.close()
+
+    def _command(self, program: str, options: list[str]) -> list[str]:
+        """Return a command with the place of the server; its last word is the database."""
+        words, _own = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, [])
+        return [program, *words[1:-1], *options, self.database]
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment with the password: a command line can be read by everybody."""
+        _words, own = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, [])
+        return os.environ | (own or {})
+
+
+def _tables_of(cursor: Any) -> list[str]:
+    cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _without_rows(cursor: Any) -> dict[str, int]:
+    return dict.fromkeys(set(WITHOUT_ROWS).intersection(_tables_of(cursor)), 0)
+
+
+def _rows_of(cursor: Any) -> dict[str, int]:
+    rows = {}
+    for name in _tables_of(cursor):
+        cursor.execute(f'SELECT count(*) FROM "{name}"')  # noqa: S608 - a table of ours
+        rows[name] = cursor.fetchone()[0]
+    return rows
+
+
+WAIT_SECONDS = 60  # for a writer, before the snapshot begins
+
+
+@dataclass(frozen=True)
+class SQLite:
+    """The database in a file."""
+
+    path: Path
+    name: ClassVar[str] = "sqlite"
+
+    @contextmanager
+    def dumped(self, scratch: Path) -> Iterator[Dump]:
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=scratch) as folder:
+            copy = Path(folder) / "copy.sqlite3"
+            with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)) as database:
+                database.execute("VACUUM INTO ?", [str(copy)])
+            _empty(copy)
+            # A process of its own compresses, lightly: higher levels take thrice as long for a tenth less.
+            with giving(["gzip", "-1", "--stdout", str(copy)], os.environ) as source:
+                yield Dump(SQLite(copy).rows(), source)
+
+    def rows(self) -> dict[str, int]:
+        with closing(sqlite3.connect(self.path)) as database:
+            tables = _tables(database)
+            return {name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}  # noqa: S608 - ours
+
+    def others(self) -> list[str]:
+        return [f"process {pid}" for pid in _holders(self.path)]
+
+    def is_empty(self) -> bool:
+        """Return whether no table is there. A file that cannot be read is not empty."""
+        if not self.path.exists() or not self.path.stat().st_size:
+            return True
+        try:
+            with closing(sqlite3.connect(self.path)) as database:
+                return not _tables(database)
+        except sqlite3.DatabaseError:
+            return False
+
+    @contextmanager
+    def replaced(self, mark: str) -> Iterator[Self]:
+        """Have the block fill a file beside ours, which then takes its name in one step."""
+        self.forget_half()
+        fresh = self._fresh()
+        self._settle()
+        connection.settings_dict["NAME"] = fresh.path  # for the block's migrations
+        try:
+            yield fresh
+            connections.close_all()
+            fresh._settle()
+            self._give_way(mark)
+            fresh.path.replace(self.path)
+            keep_name(self.path.parent)
+        finally:
+            connections.close_all()
+            connection.settings_dict["NAME"] = self.path
+            fresh.clear()
+
+    def _fresh(self) -> Self:
+        return replace(self, path=self.path.with_name(f".{self.path.name}.new"))
+
+    def forget_half(self) -> None:
+        self._fresh().clear()
+
+    def meanwhile(self, mark: str) -> str:
+        return "what was here before is as it was"
+
+    def _settle(self) -> None:
+        """Have all that was written stand in the file itself, as the last connection does that closes it.
+
+        What is damaged stays as it is; a log without a database is of one that is gone.
+        """
+        connections.close_all()
+        if self.path.exists() and self.path.stat().st_size:
+            with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self.path)) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _give_way(self, mark: str) -> None:
+        """Keep what is here under a name with `mark`; only the database itself stays where it is, too."""
+        database, *logs = self._files()
+        for file in logs:
+            if file.exists():
+                file.rename(file.with_name(f"{ASIDE}{mark}.{file.name}"))
+        if database.exists() and database.stat().st_size:
+            os.link(database, database.with_name(f"{ASIDE}{mark}.{database.name}"))
+
+    def clear(self) -> None:
+        for file in self._files():
+            file.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        return [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm", "-journal")]
+
+    def load(self, source: IO[bytes]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as target:
+            try:
+                with gzip.open(source) as plain:
+                    shutil.copyfileobj(plain, target, COPIED_BYTES)
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise Unusable(f"the database in it is damaged: {error}") from None
+            target.flush()
+            os.fsync(descriptor)
+        if (answer := self._check()) != "ok":
+            raise Unusable(f"the database in it is damaged: {answer}")
+
+    def _check(self) -> str:
+        try:
+            with closing(sqlite3.connect(self.path)) as database:
+                return str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            return str(error)
+
+
+def _empty(copy: Path) -> None:
+    """Delete the rows that no backup holds, and overwrite where they were."""
+    with closing(sqlite3.connect(copy, isolation_level=None)) as database:
+        database.execute("PRAGMA secure_delete = ON")
+        for name in set(WITHOUT_ROWS).intersection(_tables(database)):
+            database.execute(f'DELETE FROM "{name}"')  # noqa: S608 - ours
+
+
+def _tables(database: sqlite3.Connection) -> list[str]:
+    found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    return [name for (name,) in found if not name.startswith("sqlite_")]
+
+
+def _holders(path: Path) -> list[int]:
+    """Return the processes but ours that have a file open, as far as the system lets us see."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(process.name) != os.getpid() and any(link.readlink() == path for link in (process / "fd").iterdir()):
+                found.append(int(process.name))
+        except OSError:  # it has ended, or belongs to somebody else
+            continue
+    return found
+
+
+type Engine = SQLite | PostgreSQL
+
+
+def here() -> Engine:
+    """Return the database of this installation."""
+    name = connection.settings_dict["NAME"]
+    return SQLite(Path(name)) if connection.vendor == "sqlite" else PostgreSQL(str(name))
