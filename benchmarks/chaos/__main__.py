@@ -3,7 +3,7 @@
     uv run --dev python -m benchmarks.chaos [--seed 7] [--faults 320] [--readers 0] [--engine …] [--dead]
 
 postgres   two machines (a worker, a beat, locks and a recorder each) on one PostgreSQL and one Redis
-sqlite     one machine, with two beats, on SQLite and the queue of files
+sqlite     one machine on SQLite and the queue of files
 
 Both run side by side. Workers, beats, web, database, queue and SMTP server are real processes of the run's own. The
 SMTP server notes every accepted message before it answers. `schedule.py` makes the faults out of the seed; each comes

@@ -137,8 +137,7 @@ class Faults:
 
     def _beat(self, _machine: Machine) -> None:
         for machine in self.world.machines:
-            for name in {"beat", "second beat"} & set(machine.running):
-                machine.restart(name)
+            machine.restart("beat")
 
     def _web(self, _machine: Machine) -> None:
         self.world.first.restart("web")

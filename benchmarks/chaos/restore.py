@@ -70,7 +70,7 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
         world.gone |= dict.fromkeys(gone, before)
         restoring.restore(world.first, folder)
         for machine in world.machines:
-            (machine.data / "heartbeats" / "hands").unlink(missing_ok=True)
+            (machine.data / "heartbeats" / "worker").unlink(missing_ok=True)
         world.begin_all()
         world.take_seats()
     _decide(world, before)
@@ -106,7 +106,7 @@ def _decide(world: World, before: int) -> None:
     """Wait until every machine has compared its recorders with the database; then have what they know counted."""
     assert world.author
     author = world.author
-    started = [machine.data / "heartbeats" / "hands" for machine in world.machines]
+    started = [machine.data / "heartbeats" / "worker" for machine in world.machines]
     wait_until(lambda: all(path.exists() for path in started), NOTICE_SECONDS, what="the workers after a restore")
     if not author.ask(NOTICED):
         world.remarks.append("a restore that nobody noticed")

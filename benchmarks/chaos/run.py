@@ -81,7 +81,7 @@ class Run:
         self._reaches(len(self.readers) // 10)
         self.world.is_dead = True
         for machine in self.world.machines:
-            machine.end_part("worker", "beat", "second beat")
+            machine.end_part("worker", "beat")
         self.world.smtp.let_go()
         over = Event()
         liar = Thread(target=lie, args=(self.world, over))

@@ -32,10 +32,10 @@ SERVERS = ("postgres",)
 # Everything that holds a lane dies with its recorder beside it: at most the messages in flight.
 KINDS = {
     "lane": Kind("kill -9 of the process that runs the lane", 14, uncertain=LINES, is_kill=True),
-    "idle": Kind("kill -9 of an idle hand or lane", 10, is_kill=True),
-    "worker": Kind("kill -9 of the worker alone, not of its hands", 7, uncertain=LINES, is_kill=True),
+    "idle": Kind("kill -9 of a worker that sends nothing, or an idle lane", 10, is_kill=True),
+    "worker": Kind("kill -9 of the supervisor alone, not of worker and lane", 7, uncertain=LINES, is_kill=True),
     "machine": Kind("kill -9 of everything on a machine", 7, uncertain=LINES, is_kill=True),
-    "beat": Kind("kill -9 of both beats", 5, is_kill=True),
+    "beat": Kind("kill -9 of the clocks that run alone", 5, is_kill=True),
     "web": Kind("kill -9 of the web server", 2, is_kill=True),
     "redis": Kind("kill -9 of Redis; it returns empty", 6, uncertain=LINES, engines=SERVERS, is_kill=True),
     "flush": Kind("FLUSHALL", 6, engines=SERVERS),

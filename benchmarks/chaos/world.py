@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -26,7 +25,7 @@ from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
 REPLY_SECONDS = 0.004  # of the SMTP server for each message
-HANDS = 2  # of each worker
+HANDS = 4  # of each worker
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)  # Debian: faketime
 MEMORY = re.compile(r"^\d+: FLOCK +ADVISORY +WRITE (\d+) [0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
 
@@ -109,9 +108,8 @@ class Machine(Product):
         super().__init__(folder, forks=forks, **urls)
         self.env |= {"SITE_URL": "https://news.example.org", "SECRET_KEY": "the same on every machine" * 3}
         self.starters: dict[str, Callable[[], None]] = {
-            "worker": partial(self.start_worker, processes=HANDS),
+            "worker": self.start_worker_with_clock,
             "beat": self.start_beat,
-            "second beat": self.start_second_beat,
             "web": self.serve_web,
         }
         for name in self.starters:
@@ -143,9 +141,9 @@ class Machine(Product):
         finally:
             self.env = real
 
-    def start_second_beat(self) -> None:
-        options = ["--schedule", str(self.folder / "second beat"), "--pidfile", ""]
-        self._start("second beat", [sys.executable, "-m", "celery", "-A", "newsletter", "beat", *options])
+    def start_worker_with_clock(self) -> None:
+        """Start a worker as `up` does: its clock is a thread of it. Beside the other one it does no harm."""
+        self._start("worker", [sys.executable, "manage.py", "run_worker", "--hands", str(HANDS), "--clock"])
 
     def keep_running(self) -> None:
         """Start again what has died, as systemd does."""
@@ -223,7 +221,7 @@ def _limit(pid: int, octets: int) -> None:
 class World:
     """An installation on one machine with SQLite, or on two with PostgreSQL and Redis, and its SMTP server.
 
-    The first machine has a web server; there are two beats, of which docs/deploy.md says that they do no harm.
+    The first machine has a web server. Each has two clocks, of which docs/deploy.md says that they do no harm.
     """
 
     def __init__(self, engine: str, folder: Path, *, forks: bool = False) -> None:
@@ -277,8 +275,6 @@ class World:
         for machine in self.machines:
             machine.begin("worker")
             machine.begin("beat")
-        if len(self.machines) == 1:
-            self.first.begin("second beat")
         self.first.begin("web")
 
     def stop(self) -> None:

@@ -84,6 +84,7 @@ def recover(slot: int) -> bool:
     with recovery.slot(slot) as worker:
         if worker and not restored.is_undecided():
             recovery.recover_slot(worker, slot)
+            recovery.settle_unrecorded(worker, slot, timezone.now())
         return bool(worker)
 
 

@@ -1,7 +1,7 @@
 """Running the product: start it, keep it running, say what is wrong.
 
-`up` (management/commands) starts web server, worker and clock (`programs`) under `supervisor`, as `forks` of itself.
-`hands` are the processes of a worker, `clock` is Celery's beat, which is `resting` where there is one file to watch.
+`up` (management/commands) starts web server, worker and lanes (`programs`) under `supervisor`, as forks of itself.
+`worker` is Celery on a pool of threads, with the clock as one more thread: docs/sending.md has a drawing.
 `diagnosis` asks what is wrong, with `questions`, `senders`, `serving`, `undelivered`, `backups` and `liveness`; each
 answer is one of `findings`. metrics/ tells programs the same in numbers. backup/ copies everything for this program,
 site_export/ writes it as a folder that anybody can read, and makes an equal site of one. `copying` brings pictures from

@@ -96,7 +96,7 @@ def children(programs: Sequence[Program], host: str, port: int) -> list[Child]:
     """Return the processes of these programs. docs/deploy.md runs the same ones by hand."""
     found = []
     if Program.WEB in programs:
-        serve = partial(server.serve, host, port, processes=WEB_PROCESSES if settings.REDIS_URL else 1)
+        serve = partial(_serve, host, port, WEB_PROCESSES if settings.REDIS_URL else 1)
         found.append(Child("web", serve, answers=lambda: _answers(host, port)))
     if Program.WORKER in programs:
         found += workers(worker.HANDS, LOG_LEVEL, has_clock=Program.CLOCK in programs)
@@ -114,6 +114,12 @@ def workers(hands: int, log_level: str, *, has_clock: bool, leads: bool = True) 
         beats = partial(heartbeats.latest, name)
         found.append(Child(name, partial(_send, slot, log_level), beats=beats, leads=leads))
     return found
+
+
+def _serve(host: str, port: int, processes: int) -> None:
+    # The supervisor's thread in this process waits for the end of a pipe, and holds no lock that granian's forks need.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, message=".* is multi-threaded, use of fork")
+    server.serve(host, port, processes=processes)
 
 
 def _work(hands: int, log_level: str, *, has_clock: bool) -> None:

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from newsletter.celery import app
+from newsletter.operation import serving
 from newsletter.operation.supervisor import STOP_SIGNALS
 from newsletter.publication.heartbeats import Part, beat
 from newsletter.publication.wakeups import put
@@ -26,6 +27,7 @@ HANDS = 6  # tasks done at a time
 CLOCK_HANDS = 4  # the same, of a clock that does them itself
 FIRST_SECONDS = 600.0  # after a start, at the latest, each task has had its turn: nothing is kept of the last ones
 TICK_SECONDS = 1.0
+PATIENCE_SECONDS = 2.0  # between questions to a queue that refuses
 END_SECONDS = 2.0  # that the clock is waited for
 CLOCK_ENDED = 70  # exit code: an error of the program
 
@@ -45,10 +47,19 @@ def run(hands: int, log_level: str, *, has_clock: bool) -> None:
     options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
     worker = app.Worker(**options)
     worker.start()
+    if worker.exitcode:  # Celery ends where Redis refuses its writes; meanwhile the clock does its tasks itself
+        _wait_for_queue()
     over.set()
     if has_clock:
         clock.join(END_SECONDS)
     raise SystemExit(worker.exitcode)
+
+
+def _wait_for_queue() -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    while serving.queue_answer(writes=True):
+        time.sleep(PATIENCE_SECONDS)
 
 
 def run_clock() -> None:

@@ -134,7 +134,7 @@ def test_only_processes_that_share_their_counters_are_many(settings, redis_url, 
 
     web, *_others = programs.children(programs.ALL, "127.0.0.1", 8000)
 
-    assert web.work.keywords == {"processes": processes}
+    assert web.work.args == ("127.0.0.1", 8000, processes)
 
 
 def test_a_taken_port_is_named_with_a_way_out(make_product):
@@ -184,7 +184,7 @@ def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(
 
     said = product.command("healthy").stdout
     assert said == "web: ok\nworker: ok\nclock: ok\n"
-    assert f"Site     {product.url}/" in product.output("web")
+    wait_until(lambda: f"Site     {product.url}/" in product.output("web"), 60, what=product.told)
     assert "Worker: running." in product.output("worker")
     assert {*words, "lane-1"} <= {_name(pid) for pid in product.pids()}, "ps says which is which"
     kept = [path for path in product.data.rglob("*") if path.exists()]

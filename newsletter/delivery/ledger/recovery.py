@@ -11,9 +11,11 @@ import logging
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from django.conf import settings
@@ -22,9 +24,10 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from newsletter.delivery.apart import apart
-from newsletter.delivery.ledger import flight_recorder
+from newsletter.delivery.ledger import flight_recorder, uncertain
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END, WAITING, Result, write_results
 from newsletter.delivery.ledger.flight_recorder import Mark, Record
+from newsletter.delivery.ledger.uncertain import KNOWN_OF, Evidence, Known
 from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet
 from newsletter.delivery.models.deliveries import WAITS_AGAIN
 from newsletter.delivery.models.mailing import Step
@@ -184,13 +187,15 @@ def recover(batch: Batch, record: Record | None) -> bool:
             return False
         results = list(_known(held, record if knows else None, former))
         write_results(Batch.objects.get(pk=batch.pk), results)
-    uncertain = sum(result.state == Delivery.State.UNCERTAIN for result in results)
-    log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), uncertain)
+    lost = sum(result.state == Delivery.State.UNCERTAIN for result in results)
+    log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), lost)
     return True
 
 
 RECORDED = "the worker died before the answer was written down"
 UNRECORDED = "the worker died, and nothing tells whether this copy had left"
+TOLD_LATE = "the worker's machine was cut off, and has told this of the copy since"
+HOLDING_OF = "#"  # in the place of a provider's id, between the worker and the number of whose holding a row was
 RESTORED = "on its way when the backup was made, and nothing tells whether this copy has left since"
 STATE_OF = {
     Mark.HANDED_OVER: Delivery.State.UNCERTAIN,
@@ -226,7 +231,45 @@ def _known(batch: Batch, record: Record | None, former: Record | None) -> Iterat
         if mark in STATE_OF:
             yield Result(seq, STATE_OF[mark], RECORDED)
         elif not record and seq < batch.cursor:
-            yield Result(seq, Delivery.State.UNCERTAIN, RESTORED if former else UNRECORDED)
+            words, holding = (RESTORED, "") if former else (UNRECORDED, f"{batch.worker}{HOLDING_OF}{batch.token}")
+            yield Result(seq, Delivery.State.UNCERTAIN, words, holding)
+
+
+def settle_unrecorded(worker: str, number: int, now: datetime) -> int:
+    """Settle rows that another machine gave up without our record, by that record; return how many.
+
+    worker: as of `slot`; only its holder may call this. What was handed over and has no answer stays uncertain.
+    """
+    settled = 0
+    for batch in Batch.objects.filter(uncertain__gt=0).order_by("pk"):
+        rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
+        ours = rows.filter(state=Delivery.State.UNCERTAIN, provider_id__startswith=worker).order_by(
+            "provider_id", "attempts"
+        )
+        holdings = groupby(ours.values_list("provider_id", "attempts", "seq"), key=itemgetter(0, 1))
+        for (holding, attempt), found in holdings:
+            token = holding.rpartition(HOLDING_OF)[2]
+            record = flight_recorder.revoke(flight(number), batch.pk, int(token)) if token.isdigit() else None
+            if record:
+                settled += _settle_by(record, batch, [seq for _holding, _attempt, seq in found], attempt, now)
+    return settled
+
+
+def _settle_by(record: Record, batch: Batch, rows: Sequence[int], attempt: int, now: datetime) -> int:
+    """Let a record settle uncertain rows of a holding that was given up without it."""
+    marks = {seq: record.mark(seq) for seq in rows}
+    never_left = [seq for seq, mark in marks.items() if mark is Mark.WAITING]
+    known = {
+        seq: Evidence(KNOWN_OF[STATE_OF[mark]], now, TOLD_LATE, attempt=attempt)
+        for seq, mark in marks.items()
+        if STATE_OF.get(mark) in KNOWN_OF
+    }
+    with transaction.atomic():
+        held = Batch.objects.select_for_update().get(pk=batch.pk)
+        settled = uncertain.settle_late(held, known)
+        settled += uncertain.take_back(held, never_left, Evidence(Known.NEVER_LEFT, now, attempt=attempt))
+    log.warning("batch %s: a machine that was cut off has told of %d of its copies", batch, settled)
+    return settled
 
 
 def reopen(now: datetime) -> None:

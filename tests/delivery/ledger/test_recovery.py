@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from newsletter.delivery import lanes
 from newsletter.delivery.ledger import claims, flight_recorder, recovery
 from newsletter.delivery.ledger.claims import LEASE, Result, claim, intend, lock, write_results
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
@@ -81,6 +82,33 @@ def test_a_copy_of_this_machine_does_not_take_what_the_other_sends(make_mailing,
     assert batch.worker == f"{recovery.machine()}/0/x"
     lease_is_over_for(1)
     assert recovery.sweep(slots=1) == 1
+
+
+def test_a_machine_that_was_cut_off_tells_what_it_knows_when_it_comes_back(make_mailing, settings, tmp_path):
+    mailing = make_mailing("abcdefg")
+    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        intend(batch, [], 6, NOW)
+        for seq, mark in enumerate([Mark.SENT, Mark.FAILED, Mark.DEFERRED, Mark.HANDED_OVER]):
+            flight.mark(seq, mark)
+    here, settings.LOCK_DIR = settings.LOCK_DIR, tmp_path / "another"
+    lease_is_over_for(50)
+    assert recovery.sweep(slots=1) == 1
+    given_up = states(mailing)
+    theirs = claim(mailing, f"{recovery.machine()}/0/y", NOW)
+    intend(theirs, [], 1, NOW)
+
+    settings.LOCK_DIR = here
+    assert lanes.recover(0)
+    lanes.recover(0)
+
+    assert given_up == [*[UNCERTAIN] * 6, QUEUED]
+    left = states(mailing)
+    assert left == [SENT, Delivery.State.FAILED, Delivery.State.DEFERRED, UNCERTAIN, QUEUED, QUEUED, QUEUED]
+    assert (mailing.counts().sent, mailing.counts().uncertain) == (1, 1)
+    theirs.refresh_from_db()
+    assert theirs.state == Batch.State.LEASED, "who works on it meanwhile goes on"
 
 
 def test_the_flight_recorder_tells_row_by_row(make_mailing):
