@@ -107,7 +107,6 @@ def read_html(html: str) -> References:
 
 
 def addresses_in(text: str) -> list[str]:
-    """Return each web address of a plain text once."""
     return list(dict.fromkeys(found.rstrip(AT_THE_END) for found in ADDRESS.findall(text)))
 
 
@@ -127,7 +126,6 @@ ENCODED = re.compile(rf"{FOR_MACHINES}[^\r\n]*=\?".encode(), re.IGNORECASE | re.
 
 
 def check_headers(octets: bytes, mailing: Mailing) -> Iterator[Remark]:
-    """Look at the head of a message as it goes over the wire."""
     head = octets.partition(b"\r\n\r\n")[0]
     found = [*_broken(head), *_miscounted(octets, mailing), *_about_leaving(octets), *_about_capitals(mailing.subject)]
     yield from found
@@ -515,12 +513,10 @@ def hard_readers(mailing: Mailing, now: datetime) -> list[Row]:
 
 
 def made_up_readers() -> list[Row]:
-    """Return hard readers who do not exist, with links as long as they can become."""
     return [Row(LARGEST, LARGEST, address, name, is_mailable=True) for name, address in MADE_UP]
 
 
 def some_readers(mailing: Mailing, now: datetime) -> list[Row]:
-    """Return the first and the last readers of the audience, each once."""
     readers = audience(mailing, now)
     rows = [*_rows(readers.order_by("pk")[:AT_EACH_END]), *_rows(readers.order_by("-pk")[:AT_EACH_END])]
     return list({row.subscriber_id: row for row in rows}.values())

@@ -418,12 +418,10 @@ def _with(count: int, text: str) -> str:
 
 
 def why_failed(facts: Facts) -> list[tuple[str, str]]:
-    """Return why copies did not arrive, each with how many, the most frequent first."""
     return [(str(REASONS[one][0]), number(count)) for one, count in facts.copies.by_reason]
 
 
 def where_failed(facts: Facts) -> list[tuple[str, str]]:
-    """Return the receiving domains at which most copies did not arrive, each with how many."""
     return [(name, number(count)) for name, count in facts.copies.by_domain]
 
 

@@ -279,7 +279,6 @@ def _dmarc_records(ask: Ask, domain: str) -> list[str]:
 
 
 def _policy(asked: dict[str, str], *, is_own: bool) -> str:
-    """Return what a record asks for; sp is for what lies below."""
     wrong = [tag for tag in ("p", "sp") if tag in asked and asked[tag].lower() not in POLICIES]
     if wrong or "p" not in asked:
         return "none" if "mailto:" in asked.get("rua", "") else ""  # section 4.10.1

@@ -120,12 +120,10 @@ def opens(token: str, purpose: str, bound: str = "") -> bool:
 
 
 def digest(purpose: str, text: str) -> str:
-    """Return 32 hex characters that stand for `text` without telling it."""
     return digester(purpose)(text)
 
 
 def digests(purpose: str, text: str) -> list[str]:
-    """Return what `digest` returns, with the secret of now and with each former one."""
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return [_mac(_key(purpose, key))(text.encode()).hex()[:32] for key in keys]
 

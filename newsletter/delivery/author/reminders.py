@@ -165,7 +165,6 @@ def move(reminder: Reminder, now: datetime) -> bool:
 
 
 def skip(reminder: Reminder, now: datetime) -> bool:
-    """Let the slot pass without an issue."""
     with transaction.atomic():
         given = reminder.give(Answer.SKIPPED, now)
         if given and (slot := _slot_of(reminder)):
@@ -174,7 +173,6 @@ def skip(reminder: Reminder, now: datetime) -> bool:
 
 
 def _slot_of(reminder: Reminder) -> Slot | None:
-    """Return the slot of a letter; None if the rhythm has moved on without it."""
     return rhythm.slot_at(Publication.objects.fresh(), reminder.slot_at)
 
 
@@ -242,7 +240,6 @@ def is_settled(slot_at: datetime) -> bool:
 
 
 def proposed_issue() -> Issue | None:
-    """Return the next issue that was neither sent nor approved."""
     return Issue.objects.unsent().exclude(mailings__state__in=Mailing.OPEN_STATES).first()
 
 

@@ -64,7 +64,6 @@ send_due = MAIL.send_due
 
 
 def message(found: Facts, addresses: list[str]) -> Mail:
-    """Build the one mail about a result, in the publication's language and zone."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         subject = _("Three days later: %(issue)s") % {"issue": found.issue}

@@ -163,7 +163,6 @@ def _changes(current: Current) -> list[tuple[str, str]]:
 @capability
 @require_safe
 def calendar(request: HttpRequest, token: str) -> HttpResponse:
-    """Return the slots ahead for the author's own calendar program."""
     publication = Publication.objects.fresh()
     if not subscribed.opens_calendar(token, publication):
         return lost(request)

@@ -106,7 +106,6 @@ STRONG = re.compile(
 
 
 def is_by_daemon(message: Message) -> bool:
-    """Return whether the program of a mail server wrote this."""
     return bool(DAEMON.search(address(message, "From")) or DAEMON.search(field(message, "From")))
 
 
@@ -168,7 +167,6 @@ def looks_returned(message: Message, text: str, scanned: Callable[[], list[str]]
 
 
 def is_about_failure(message: Message, text: str, scanned: Callable[[], list[str]]) -> bool:
-    """Return whether a mail says that one was not delivered, be it by its subject alone."""
     return _is_titled(message) or _tells_of_failure(message, text, scanned)
 
 
@@ -186,7 +184,6 @@ def _tells_of_failure(message: Message, text: str, scanned: Callable[[], list[st
 
 
 def has_arrived(message: Message, text: str) -> bool:
-    """Return whether a server says that a mail was delivered, and of nobody that it was not."""
     said = f"{field(message, 'Subject')[:WORDS]} {report_of(text)[: 2 * WORDS]}"
     is_bad = NOT_DELIVERED.search(said) or STRONG.search(said) or NO_SUCH_ADDRESS.search(said)
     return bool(ARRIVED.search(said)) and not is_bad

@@ -35,7 +35,6 @@ class Opened:
 
     @cached_property
     def scanned(self) -> list[str]:
-        """Return whom a bounce in a form that flufl.bounce knows is about."""
         begins = message.beginning(self.body[:SCANNED_MAX], SCANNED_LINES_MAX)
         return sorted(one.decode("ascii", "replace") for one in scan_message(message.parse(begins)))
 
@@ -63,7 +62,6 @@ class Opened:
 
 
 def read(arrival: Arrival) -> Reading:
-    """Return what a mail is, and the facts in it."""
     return read_mail(bytes(arrival.body), arrival.about.get("to", []), arrival.received_at)
 
 
@@ -133,7 +131,6 @@ def _report(opened: Opened) -> Reading | None:
 
 
 def _fact(opened: Opened, number: int, one: reports.Recipient, addresses: list[str]) -> Fact:
-    """Return what a report says of one recipient."""
     said = [one.words, *foreign.words_about(one.address, opened.prose, addresses)]
     around = [foreign.report_of(opened.prose)]
     if one.has_failed:
@@ -148,7 +145,6 @@ def _fact(opened: Opened, number: int, one: reports.Recipient, addresses: list[s
 
 
 def _for_now(verdict: Event.Verdict) -> Event.Verdict:
-    """Return what a server says that still tries: nothing of it is final."""
     return Verdict.SOFT if verdict == Verdict.HARD else verdict
 
 

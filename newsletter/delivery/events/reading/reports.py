@@ -32,7 +32,6 @@ class Recipient:
 
 
 def recipients(message: Message) -> list[Recipient]:
-    """Return whom the report of a mail is about; nobody if it has none."""
     found = [one for block in _blocks(message) if (one := _recipient(block))]
     return [one for one in found if one.address] or found  # some write fields of a recipient beside those of the mail
 
@@ -83,7 +82,6 @@ class Report:
 
 
 def report(message: Message) -> Report | None:
-    """Return the feedback report in a mail; None if it has none."""
     for part in parts(message):
         if part.get_content_type() == "message/feedback-report":
             fields = next(iter(blocks(part)), None)
@@ -115,6 +113,5 @@ def complained_of(message: Message) -> Message | None:
 
 
 def complaint_words(message: Message) -> str:
-    """Return the first sentence of a complaint, for the author."""
     first = next((text_of(part) for part in parts(message) if part.get_content_type() == "text/plain"), "")
     return " ".join(first.split())[:300]

@@ -25,7 +25,6 @@ METADATA = "delivery"  # under this name a courier gives the copy's token to the
 
 
 def read(arrival: Arrival) -> Reading:
-    """Return the facts in a request of a provider."""
     return read_request(arrival.source, bytes(arrival.body), arrival.about, arrival.received_at)
 
 
@@ -106,7 +105,6 @@ def _aware(at: datetime | None) -> datetime | None:
 
 
 def _day_of(at: datetime) -> datetime:
-    """Return when the day of a moment began."""
     return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
