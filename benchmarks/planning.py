@@ -90,7 +90,7 @@ def measure(readers: int) -> None:
 def rehearsed(issue: object) -> None:
     from django.utils import timezone
 
-    from newsletter.delivery.rehearsal.rehearse import as_if, rehearse
+    from newsletter.delivery.rehearsal import as_if, rehearse
     from newsletter.desk.rehearsals import about_readers
 
     now = timezone.now()

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.models import Group, User
 from django.utils import translation
 
+from newsletter.delivery import results as facts
 from newsletter.delivery.author import result_letters
 from newsletter.delivery.models import Answer, Mailing, Quote, Reply
 from newsletter.delivery.readers import quoting
-from newsletter.delivery.results import facts
-from newsletter.delivery.results.facts import Followed
+from newsletter.delivery.results import Followed
 from newsletter.desk import demo
 from newsletter.desk.accounts import alarms
 from newsletter.desk.settings.people import invitation

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from benchmarks.letters import rarer
 from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, TEXTS, Variant, compose
+from newsletter.delivery import rehearsal
 from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.losses import digest_of, losses
@@ -23,7 +24,6 @@ from newsletter.delivery.models import Batch, CourseCopy, Delivery, Happening, M
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import copies
 from newsletter.delivery.readers import course, missed, welcome
-from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
@@ -103,7 +103,7 @@ def _copy(mailing: Mailing, scene: Scene) -> Mail:
 
 
 def _test_copy(scene: Scene) -> Mail:
-    return rehearse.rehearsed(scene.issue, scene.to, scene.variant.name)
+    return rehearsal.rehearsed(scene.issue, scene.to, scene.variant.name)
 
 
 def _welcome(scene: Scene) -> Mail:

@@ -7,7 +7,7 @@ dead worker leaves behind. rehearsal/ checks a letter before it goes, author/ wr
 readers and takes their feedback, and events/ decides whom a refusal suppresses.
 
 Where to look: the moment a mail is marked as handed over: `hand_over` in `ledger/flight_recorder.py`. Why an issue
-waits: `begin_due` in `planning/beginning.py` and `why_not` in `author/slots.py` before it begins, later
+waits: `begin_due` in `planning/beginning.py` and `why_not` in `author/reminders.py` before it begins, later
 `models/mailing.py`. Where a new provider's error codes go: `provider/outcomes.py`.
 
 Begin with `planning/approving.py`, then `sending/lane.py`, then `ledger/claims.py`. `tasks.py` only wakes workers.

@@ -84,7 +84,6 @@ class WarmUp:
         return ceiling(self.day_number(now))
 
     def spread(self, readers: int, begins_at: datetime) -> Spread | None:
-        """Return how an issue is spread over days; None if it leaves in one."""
         days, most = days_needed(readers, self.day_number(begins_at)), self.ceiling(begins_at)
         return Spread(days, most, self.day(begins_at) + timedelta(days=days - 1)) if days > 1 and most else None
 
@@ -201,7 +200,6 @@ def count_today(day: date, messages: int, ceiling: int) -> int:
 
 
 def take_back(day: date, messages: int) -> None:
-    """Forget messages of a day that did not leave after all."""
     with transaction.atomic():
         row = _day(day)
         row.counted = max(0, row.counted - messages)

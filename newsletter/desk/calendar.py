@@ -20,7 +20,7 @@ from django.utils.translation import get_language, gettext_lazy, ngettext, pgett
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from newsletter.delivery.author import slots, subscribed
+from newsletter.delivery.author import reminders, subscribed
 from newsletter.delivery.days import free_slots
 from newsletter.delivery.models import Mailing
 from newsletter.desk.templatetags.calendar_days import WEEKDAYS, in_words
@@ -395,7 +395,7 @@ def slot(request: HttpRequest, day: str) -> HttpResponse:
     found = _slot(publication, day, now)
     used, shifts = rhythm.of(publication), rhythm.shifts_from(publication, now)
     form = MoveForm(request.POST or None, slot=found, rhythm=used, shifts=shifts, now=now)
-    is_taken = found.at is not None and slots.is_settled(found.at)
+    is_taken = found.at is not None and reminders.is_settled(found.at)
     if not is_taken and form.is_valid():
         chosen = form.cleaned_data
         rhythm.move(found.day, now, to_on=chosen["day"], to_at=chosen["time"])
@@ -410,7 +410,7 @@ def skip(request: HttpRequest, day: str) -> HttpResponse:
     """Leave a slot out, unless an issue is scheduled for it."""
     publication, now = Publication.objects.fresh(), timezone.now()
     found = _slot(publication, day, now)
-    if found.at is not None and slots.is_settled(found.at):
+    if found.at is not None and reminders.is_settled(found.at):
         messages.error(request, _("An issue is scheduled for this slot. Cancel or move it first."))
     else:
         rhythm.skip(found.day, now)

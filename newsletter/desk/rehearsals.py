@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.delivery.models.rehearsals import OK, PATIENCE, WARNING, Rehearsal, Remark, digest_of
-from newsletter.delivery.rehearsal.rehearse import as_if, rehearse
+from newsletter.delivery.rehearsal import as_if, rehearse
 from newsletter.desk.audiences import audience_of
 from newsletter.desk.next_issue import in_the_making
 from newsletter.issues.models import Issue

@@ -5,9 +5,9 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone, translation
 
+from newsletter.delivery import rehearsal
 from newsletter.delivery.author import reminders
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
-from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import rehearsals
 from newsletter.desk.accounts import alarms
 from newsletter.desk.jobs import files, working
@@ -24,7 +24,7 @@ def look_outside(rehearsal_id: int) -> None:
     if not found.begin(timezone.now()):
         return
     with translation.override(Publication.objects.current().language):
-        remarks = [*about_sender(), *rehearse.ask_others(found)]
+        remarks = [*about_sender(), *rehearsal.ask_others(found)]
         found.finish(remarks, timezone.now())
 
 

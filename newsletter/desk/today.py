@@ -17,8 +17,8 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Feedback, Mailing, Reply
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing, digest_of
 from newsletter.delivery.planning import approving
-from newsletter.delivery.results.facts import answers as answers_to
-from newsletter.delivery.results.facts import copies, counted, last
+from newsletter.delivery.results import answers as answers_to
+from newsletter.delivery.results import copies, counted, last
 from newsletter.desk import chart, steps
 from newsletter.desk.issues.mailings import wait_in_words
 from newsletter.desk.next_issue import in_the_making

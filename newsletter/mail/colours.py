@@ -39,7 +39,6 @@ def luminance(colour: Colour) -> float:
 
 
 def contrast(one: Colour, other: Colour) -> float:
-    """Return the contrast ratio of two colours, 1 to 21."""
     darker, lighter = sorted((luminance(one), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
@@ -71,7 +70,6 @@ def mixed(colour: Colour, ground: Colour, share: float) -> Colour:
 
 
 def inked(shade: Colour) -> Colour:
-    """Return what can be read on `shade`: white or black."""
     return max((WHITE, BLACK), key=lambda colour: contrast(colour, shade))
 
 

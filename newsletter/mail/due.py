@@ -71,7 +71,6 @@ class DueMail[Row: Model](ABC):
     # --- What a kind says ---
 
     def waiting(self, now: datetime) -> QuerySet[Row]:
-        """Return the rows whose mail is due, first come first served."""
         return self.model._default_manager.filter(is_due(self.due_at, now)).order_by(self.due_at, "pk")
 
     def is_wanted(self, row: Row, now: datetime) -> bool:
@@ -147,7 +146,6 @@ class DueMail[Row: Model](ABC):
         return sent
 
     def send(self, row: Row, now: datetime) -> Result:
-        """Claim a row, send its mail, and write down what came of it."""
         began = time.monotonic()
         if not self.is_wanted(row, now) or not self.claim(row, now):
             return Result.NOT_TAKEN
@@ -235,7 +233,6 @@ def send_first(kinds: Iterable[DueMail[Any]], now: datetime) -> bool:
 
 
 def _since(began: float) -> timedelta:
-    """Return how long ago a moment of time.monotonic() was, in whole seconds."""
     return timedelta(seconds=int(time.monotonic() - began))
 
 

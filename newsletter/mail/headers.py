@@ -190,7 +190,6 @@ def _phrase(display: str, *, used: int) -> list[str]:
 
 
 def _is_plain(display: str) -> bool:
-    """Return whether a name is words that need no quotes and may be folded between them."""
     return bool(ATOMS.fullmatch(display)) and "=?" not in display and all(display.split(" "))
 
 

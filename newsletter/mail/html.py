@@ -51,7 +51,6 @@ def inline_css(html: str) -> str:
 
 
 def fitted(width: int, height: int) -> tuple[int, int]:
-    """Return the size at which a picture is shown: as it is, or as wide as the column."""
     if width <= COLUMN_WIDTH:
         return width, height
     return COLUMN_WIDTH, max(round(height * COLUMN_WIDTH / width), 1)
@@ -71,7 +70,6 @@ def attributes(width: int, height: int) -> str:
 
 
 def sized(html: str, sizes: Mapping[str, tuple[int, int]]) -> str:
-    """Return `html` with `attributes` on the pictures whose addresses are in `sizes`."""
 
     def with_size(tag: re.Match[str]) -> str:
         if tag[1] not in sizes or " width=" in tag[0]:

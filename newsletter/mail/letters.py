@@ -32,7 +32,6 @@ def render(
 def render_html(
     name: str, subject: str, context: Mapping[str, Any], *, base_url: str, needs_pictures: bool = False
 ) -> str:
-    """Return the HTML part of what `render` returns, without making the text part."""
     return _page(name, subject, context, base_url=base_url, needs_pictures=needs_pictures).html
 
 

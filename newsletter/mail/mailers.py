@@ -168,7 +168,6 @@ def _count(name: str, given: str) -> int:
 
 
 def _domain_rate(pair: str) -> tuple[str, float]:
-    """Return what "gmail.com:20" says."""
     domain, _colon, given = pair.strip().rpartition(":")
     if not domain:
         raise ImproperlyConfigured(f"MAIL_URL: domain_rate is written like gmail.com:20,*:50, got {pair.strip()!r}")

@@ -121,7 +121,6 @@ class Mail(EmailMultiAlternatives):
 
 
 def shortened(subject: str) -> str:
-    """Return a subject on one line, cut where it would be too long."""
     line = " ".join(subject.split())
     return line if len(line) <= SUBJECT_LENGTH else f"{line[: SUBJECT_LENGTH - 1]}…"
 

@@ -89,7 +89,6 @@ def names(directory: Path, address: str = "") -> list[str]:
 
 
 def entry(directory: Path, name: str) -> Entry:
-    """Return what the list shows of a mail; reads no more than its head."""
     head = _parsed(_head(directory, name))
     return Entry(
         name=name,
@@ -101,7 +100,6 @@ def entry(directory: Path, name: str) -> Entry:
 
 
 def read(directory: Path, name: str) -> bytes:
-    """Return a mail as it was written; raise FileNotFoundError if there is none of this name."""
     return _path(directory, name).read_bytes()
 
 

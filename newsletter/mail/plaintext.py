@@ -123,8 +123,6 @@ class _Table:
 
 
 class _Walker(HTMLParser):
-    """Walk through the tags in order, and put finished blocks into `blocks`."""
-
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.blocks: list[str] = []

@@ -229,7 +229,6 @@ def verdict(reply: str) -> Verdict:
 
 
 def enhanced(reply: str) -> str:
-    """Return the enhanced status code of a reply, "5.1.1"; "" if it has none."""
     found = ENHANCED.search(reply)
     return (found[1] or found[2]) if found else ""
 

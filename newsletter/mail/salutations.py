@@ -36,12 +36,10 @@ def with_name(html: str, name: str) -> str:
 
 
 def unslotted(letter: str) -> str:
-    """Return a frozen letter with the word in place of each slot for a name."""
     return SLOT.sub(lambda found: word_of(found[1]), letter)
 
 
 def word_of(slot: str) -> str:
-    """Return the word that a slot carries. slot: its name."""
     return bytes.fromhex(slot.removeprefix("n_").translate(DIGITS)).decode("utf-16-be")
 
 

@@ -53,8 +53,6 @@ class KeyUnusable(Exception):
 
 @dataclass(frozen=True)
 class Key:
-    """One private key, by the name of its DNS record."""
-
     selector: str
     algorithm: str
     private: bytes

@@ -28,34 +28,11 @@ TOKEN: Final = re.compile(r"""<!--.*?-->|<(?:[^<>"']|"[^"]*"|'[^']*')*>|[^<]+|<"
 NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
 ALT: Final = re.compile(r'(?<= alt=")[^"]*')
 INLINE: Final = frozenset(
-    {
-        *(
-            "a",
-            "abbr",
-            "b",
-            "bdi",
-            "bdo",
-            "cite",
-            "code",
-            "del",
-            "dfn",
-            "em",
-            "font",
-            "i",
-            "ins",
-            "kbd",
-            "mark",
-            "q",
-            "s",
-        ),
-        *("samp", "small", "span", "strong", "tt", "u", "var", "wbr"),
-    }
-)
+    ("a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "font", "i", "ins", "kbd", "mark", "q", "s")
+) | {"samp", "small", "span", "strong", "tt", "u", "var", "wbr"}
 CODE: Final = frozenset({"code", "kbd", "samp", "tt", "var"})  # as one word of the line, with nothing put into it
 ASIDE: Final = frozenset(
-    {
-        *("head", "math", "pre", "rp", "rt", "script", "style", "sub", "sup", "svg", "template", "textarea", "title"),
-    }
+    ("head", "math", "pre", "rp", "rt", "script", "style", "sub", "sup", "svg", "template", "textarea", "title")
 )
 
 

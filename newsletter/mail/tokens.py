@@ -5,16 +5,16 @@ token to something that changes when it is used. Ids are given anew after a rest
 tokens name has a random value (`new_salt`) that they are bound to.
 """
 
-import fcntl
 import hmac
 import os
 import secrets
 import string
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import mkstemp
 
 from django.conf import settings
 
@@ -120,12 +120,10 @@ def opens(token: str, purpose: str, bound: str = "") -> bool:
 
 
 def digest(purpose: str, text: str) -> str:
-    """Return 32 hex characters that stand for `text` without telling it."""
     return digester(purpose)(text)
 
 
 def digests(purpose: str, text: str) -> list[str]:
-    """Return what `digest` returns, with the secret of now and with each former one."""
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return [_mac(_key(purpose, key))(text.encode()).hex()[:32] for key in keys]
 
@@ -136,40 +134,19 @@ def digester(purpose: str) -> Callable[[str], str]:
 
 
 def kept_secret(path: Path, new: str) -> str:
-    """Return what stands in `path`; write `new` there first if the file is missing or empty.
+    """Return what stands in `path`; write `new` there first if there is no file.
 
     Only its owner may read it. Of several processes that come at once one writes, and all return the same. A kill at
-    any moment leaves no file, or a whole one.
+    any moment leaves no file of this name, or a whole one.
     """
-    if not _read(path):
+    if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone_in(path.parent):
-            if not _read(path):
-                _write(path, new)
-    return _read(path)
-
-
-def _read(path: Path) -> str:
-    return path.read_text().strip() if path.exists() else ""
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder: the kernel lets go of it when the process dies."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a whole file, then give it its name."""
-    unnamed = path.with_name(f".{path.name}.new")
-    unnamed.unlink(missing_ok=True)  # of a process that was killed here
-    with os.fdopen(os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unnamed.replace(path)
+        descriptor, unnamed = mkstemp(dir=path.parent)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(new)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was first
+            os.link(unnamed, path)
+        Path(unnamed).unlink()
+    return path.read_text().strip()

@@ -88,7 +88,6 @@ def _is_loopback(address: str) -> bool:
 
 @for_tester
 def mail_list(request: HttpRequest, directory: Path) -> HttpResponse:
-    """Show mails, newest first; reads the heads of one page only."""
     query = request.GET.get("q", "").strip()[:254]
     page = Paginator(outbox.names(directory, query), MAILS_PER_PAGE).get_page(request.GET.get("page"))
     entries = [outbox.entry(directory, name) for name in page]
@@ -97,7 +96,6 @@ def mail_list(request: HttpRequest, directory: Path) -> HttpResponse:
 
 @for_tester
 def mail(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    """Show the HTML part, in a frame that can do nothing but open links."""
     return _page(request, directory, name, "html")
 
 
@@ -130,7 +128,6 @@ def framed(html: str) -> HttpResponse:
 
 @for_tester
 def mail_file(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    """Return the file, to be opened in a real mail client."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.eml"'}
     return HttpResponse(_octets(directory, name), content_type="message/rfc822", headers=headers)
 

@@ -19,7 +19,7 @@ from newsletter.api.endpoints.issues import IssueNumber, issue_of, issues, seen_
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.problems import Error, Problem, problem_of
 from newsletter.api.tokens import SCHEDULE
-from newsletter.delivery import tasks
+from newsletter.delivery import results, tasks
 from newsletter.delivery.author.alerts import who_may_send
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.management.commands.mailing_status import status_of
@@ -27,7 +27,6 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal, Standing
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError, obstacles
-from newsletter.delivery.results import facts, wording
 from newsletter.desk.audiences import audience_of, segments
 from newsletter.desk.forms import WhenForm
 from newsletter.desk.issues.actions import ALL_ACTIONS
@@ -148,12 +147,12 @@ def read_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
 def read_result(request: ApiRequest, number: IssueNumber) -> Answer:
     """What an issue has brought: the fields of result.json, in the language of the publication."""
     mailing = _mailings(issue_of(number)).last()
-    found = facts.of(mailing, timezone.now()) if mailing else None
+    found = results.of(mailing, timezone.now()) if mailing else None
     if found is None:
         raise Problem("not-found", _("There is no result before the mailing is over."))
     may_read = "readers:read" in request.auth.scopes and request.user.has_perm("subscribers.see_readers")
     with translation.override(Publication.objects.current().language):
-        written = wording.document(found, shows_sentences=may_read)
+        written = results.document(found, shows_sentences=may_read)
     return Answer(written, etag="")
 
 

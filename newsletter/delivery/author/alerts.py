@@ -162,7 +162,6 @@ send_due = MAIL.send_due
 
 
 def message(happening: Happening, addresses: list[str]) -> Mail:
-    """Build the one mail about it, in the publication's language."""
     publication = Publication.objects.current()
     mailing = happening.mailing
     context = {

@@ -90,7 +90,6 @@ def _subject(reminder: Reminder) -> str:
 
 
 def _missed(reminder: Reminder, publication: Publication, now: datetime) -> Letter:
-    """Return what says that nothing was sent at a slot, why, and when the next one is."""
     context = {
         "publication": publication,
         "issue": reminder.issue,

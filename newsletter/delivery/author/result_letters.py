@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from newsletter.delivery import results
 from newsletter.delivery.author.alerts import AuthorMail, who_may_send
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.models.reminders import TRIED_FOR
-from newsletter.delivery.results import facts, wording
-from newsletter.delivery.results.facts import Facts
+from newsletter.delivery.results import Facts
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, automatic
 from newsletter.publication.models import Publication
@@ -53,7 +53,7 @@ class ResultMail(AuthorMail[ResultLetter]):
         return is_over and Publication.objects.fresh().tells_results and super().is_wanted(row, now)
 
     def write(self, row: ResultLetter, now: datetime) -> tuple[Mail, dict[str, object]]:
-        found = facts.of(row.mailing, now)
+        found = results.of(row.mailing, now)
         if found is None:
             raise ValueError("the mailing is not over")
         return message(found, who_may_send()), {"notified_at": now}
@@ -64,7 +64,6 @@ send_due = MAIL.send_due
 
 
 def message(found: Facts, addresses: list[str]) -> Mail:
-    """Build the one mail about a result, in the publication's language and zone."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         subject = _("Three days later: %(issue)s") % {"issue": found.issue}
@@ -79,11 +78,11 @@ def _context(found: Facts, publication: Publication, addresses: list[str]) -> di
     may_read = _may_all_read_sentences(addresses)
     return {
         "publication": publication,
-        "about": wording.about_copies(found),
-        "reasons": wording.why_failed(found),
-        "domains": wording.where_failed(found),
-        "lines": [one for one in wording.lines(found) if one.name not in {"sent", "missed"}],
-        "how_compared": wording.how_compared(found),
+        "about": results.about_copies(found),
+        "reasons": results.why_failed(found),
+        "domains": results.where_failed(found),
+        "lines": [one for one in results.lines(found) if one.name not in {"sent", "missed"}],
+        "how_compared": results.how_compared(found),
         "sentences": found.sentences if may_read else (),
         "followed": found.followed,
         "url": settings.SITE_URL + reverse("admin:mailing", args=[found.mailing.pk]),

@@ -88,7 +88,6 @@ A_YEAR = timedelta(days=365)
 
 
 def calendar_url(publication: Publication) -> str:
-    """Return the secret address, until it is renewed."""
     token = tokens.sign(PURPOSE, publication.pk, _bound(publication))
     return settings.SITE_URL + reverse("delivery:calendar", args=[token])
 

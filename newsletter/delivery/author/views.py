@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery.author import reminders, slots, subscribed
+from newsletter.delivery.author import reminders, subscribed
 from newsletter.delivery.author.alerts import cancelled_by
 from newsletter.delivery.author.reminder_mails import opened_by
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, losses
@@ -139,9 +139,9 @@ def _standing(current: Current, now: datetime) -> str:
         return "answered"
     if reminder.slot_at <= now:
         return "passed"
-    if slots.is_settled(reminder.slot_at) or _is_under_way(reminder):
+    if reminders.is_settled(reminder.slot_at) or _is_under_way(reminder):
         return "settled"
-    if not slots.is_slot(reminder.slot_at):
+    if not reminders.is_slot(reminder.slot_at):
         return "off_rhythm"
     if current.letter.content_hash != reminder.content_hash:
         return "changed"
@@ -163,7 +163,6 @@ def _changes(current: Current) -> list[tuple[str, str]]:
 @capability
 @require_safe
 def calendar(request: HttpRequest, token: str) -> HttpResponse:
-    """Return the slots ahead for the author's own calendar program."""
     publication = Publication.objects.fresh()
     if not subscribed.opens_calendar(token, publication):
         return lost(request)

@@ -239,7 +239,6 @@ def _event(arrival: Arrival, fact: Fact, about: Found) -> Event:
 
 
 def _mark(arrival: Arrival, reading: Reading | None, about: list[Found], finder: Finder, now: datetime) -> None:
-    """Say on an arrival what it was, and what it belongs to."""
     arrival.applied_at = now
     if reading is None:
         return
@@ -270,7 +269,6 @@ MAY_BE_A_LEAVING = frozenset({What.REPLY, What.AUTO_REPLY})  # nobody answers th
 
 
 def _take_leave(arrival: Arrival, reading: Reading, now: datetime) -> None:
-    """Let a reader leave whose mail came to the address for it."""
     reader = leaver(reading.names)
     if reader is None:
         return

@@ -59,7 +59,6 @@ class Finder:
         self.salt = Publication.objects.current().salt
 
     def find(self, fact: Fact) -> Found:
-        """Return what `fact` is about."""
         copy = self.copy_of(fact.names)
         if copy is not None and fact.kind in ABOUT_THE_COPY:
             recipient = fact.names.recipient
@@ -160,5 +159,4 @@ def _by_address(recipient: str, at: datetime, *, is_vouched: bool) -> Found:
 
 
 def domain_of(address: str) -> str:
-    """Return the receiving domain of an address, in small letters; "" of what is no address."""
     return address.rpartition("@")[2].lower()[:100] if "@" in address else ""

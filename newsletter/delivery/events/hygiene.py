@@ -76,13 +76,11 @@ def _soft(now: datetime) -> int:
 
 
 def last_mailings() -> list[Mailing]:
-    """Return the mailings of the last issues, the newest first, without their letters."""
     sent = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__isnull=False, total__gt=0)
     return list(sent.select_related("issue").defer("html", "text").order_by("-planned_at")[:ISSUES])
 
 
 def by_issue(mailings: Iterable[Mailing]) -> list[Came]:
-    """Return what came back of each mailing, in their order."""
     mailings = list(mailings)
     keys = [one.pk for one in mailings]
     batches = Batch.objects.filter(mailing_id__in=keys).order_by().values_list("mailing_id")

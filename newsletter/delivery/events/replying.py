@@ -81,7 +81,6 @@ def _reader_at(address: str) -> Subscriber | None:
 
 
 def _before(letter: Letter) -> Reply | None:
-    """Return what this mail goes on with: an answer of ours, which only its reader can name."""
     answer = Answer.objects.filter(message_id__in=letter.answers).select_related("reply").order_by("-pk").first()
     return answer.reply if answer else None
 
@@ -96,7 +95,6 @@ def _is_by_author(letter: Letter) -> bool:
 
 
 def _answered_reply(letter: Letter) -> Reply | None:
-    """Return the newest reply that a mail of the author's names."""
     return Reply.objects.filter(message_id__in=letter.answers).order_by("-pk").first() if letter.answers else None
 
 

@@ -136,7 +136,6 @@ class News:
 
 
 def apply(news: Sequence[News]) -> None:
-    """Do what follows from some events, in the transaction that records them."""
     events = [one.event for one in news]
     settle_copies(events)
     stop(events)
@@ -265,7 +264,6 @@ def _doubtful(batch: Batch) -> int:
 
 
 def _is_through(batch: Batch) -> bool:
-    """Return whether each of its copies was tried."""
     return batch.state == Batch.State.DONE or batch.pass_no > 1
 
 

@@ -38,7 +38,6 @@ def thin_some(now: datetime, seconds: float, goes_on: Callable[[], bool] = lambd
 
 
 def _bites(now: datetime) -> Iterator[int]:
-    """Yield how many events each bite has taken."""
     yield from _eaten(_of_erased())
     for mailing in _due(now):
         yield from _eaten(Event.objects.filter(mailing_id=mailing).exclude(SAYS_MORE))

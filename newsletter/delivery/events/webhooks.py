@@ -85,7 +85,6 @@ def is_genuine(provider: str, request: HttpRequest) -> bool:
 
 @cache
 def _checker(provider: str, keys: tuple[tuple[str, str], ...]) -> Any:
-    """Return Anymail's view, which knows the keys."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that SendGrid is no longer supported: docs/sending.md says so
         return import_string(VIEWS[provider])(webhook_secret=settings.WEBHOOK_SECRET, **dict(keys))
@@ -152,7 +151,6 @@ def _request(body: bytes, kept: Mapping[str, Any]) -> WSGIRequest:
 
 
 def hash_of(parts: Sequence[str]) -> str:
-    """Return what stands for an event whose provider gives it no id."""
     return sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 

@@ -110,7 +110,6 @@ def _count(link: Link, days: dict[date, tuple[int, int]], first: date) -> LinkCo
 
 
 def _today(mailing: Mailing) -> list[tuple[int, date, int, int]]:
-    """Return what the visits say that are not numbers yet."""
     visits = Visit.objects.filter(link__mailing=mailing).order_by().values_list("link", "day")
     return list(visits.annotate(people=Count("pk", filter=Q(is_machine=False)), machines=_machines()))
 
@@ -239,7 +238,6 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _found(token: str) -> tuple[int, str] | None:
-    """Return number and address of a link; None if there is none."""
     if tokens.number_of(token) is None:
         return None
     known: tuple[int, str] | None = caches["pages"].get(_key(token))

@@ -50,7 +50,6 @@ def rewritten(html_part: str, text_part: str, addresses: Mapping[str, str]) -> t
 
 
 def html_with(part: str, addresses: Mapping[str, str]) -> str:
-    """Return the HTML of a letter whose links lead to other addresses; what they show stays."""
 
     def link(found: "re.Match[str]") -> str:
         before, written, after, words = found.groups()
@@ -68,7 +67,6 @@ def _leads_to_a_page(url: str) -> bool:
 
 
 def _links(part: str) -> Iterator[tuple[str, str]]:
-    """Yield address and words of each link."""
     for _before, written, _after, words in LINK.findall(part):
         yield html.unescape(written), " ".join(html.unescape(TAG.sub("", words)).split())
 
@@ -80,7 +78,6 @@ def keep(mailing: Mailing) -> None:
 
 
 def addresses(mailing: Mailing) -> dict[str, str]:
-    """Return by what each address of the letter is replaced."""
     return {link.url: link.address for link in mailing.links.all()}
 
 

@@ -337,12 +337,8 @@ def _tried_again(count: int) -> str:
 
 
 JUDGEMENTS = {
-    "believed": Judgement(
-        gettext_lazy("Do these addresses not exist?"), rules.in_question, rules.believe, _suppressed
-    ),
-    "doubted": Judgement(
-        gettext_lazy("Was the mail server wrong?"), rules.called_dead, rules.doubt, _tried_again
-    ),
+    "believed": Judgement(gettext_lazy("Do these addresses not exist?"), rules.in_question, rules.believe, _suppressed),
+    "doubted": Judgement(gettext_lazy("Was the mail server wrong?"), rules.called_dead, rules.doubt, _tried_again),
 }
 
 

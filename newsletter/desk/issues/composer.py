@@ -39,8 +39,8 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, Standing
 from newsletter.delivery.models.rehearsals import digest_of as rehearsal_digest
 from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
-from newsletter.delivery.rehearsal.rehearse import MADE_UP, as_if, example_reader, send_test_copy
-from newsletter.delivery.rehearsal.rehearse import rehearse as rehearse_letter
+from newsletter.delivery.rehearsal import MADE_UP, as_if, example_reader, send_test_copy
+from newsletter.delivery.rehearsal import rehearse as rehearse_letter
 from newsletter.desk.audiences import segments, words_for
 from newsletter.desk.forms import TestCopyForm
 from newsletter.desk.rehearsals import about_readers

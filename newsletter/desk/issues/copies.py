@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from newsletter.delivery.ledger import keeping, uncertain
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
 from newsletter.delivery.models.deliveries import REST
-from newsletter.delivery.results.wording import REASONS
+from newsletter.delivery.results import REASONS
 from newsletter.desk.issues.actions import message_id_of
 from newsletter.desk.issues.composer import page
 from newsletter.mail.replies import Verdict

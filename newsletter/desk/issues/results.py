@@ -11,9 +11,9 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from newsletter.delivery import results
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.results import facts, wording
-from newsletter.delivery.results.facts import Brought, Facts
+from newsletter.delivery.results import Brought, Facts
 from newsletter.desk.chart import Chart, Numbers, bars
 from newsletter.publication.models import Publication
 
@@ -45,17 +45,17 @@ class Result:
 
 def of(mailing: Mailing, now: datetime) -> Result | None:
     """Return the result of a mailing that is over; None while it is not, and of a correction."""
-    found = facts.of(mailing, now)
+    found = results.of(mailing, now)
     if found is None:
         return None
     return Result(
-        lines=tuple(_line(one, found) for one in wording.lines(found)),
+        lines=tuple(_line(one, found) for one in results.lines(found)),
         numbers=_numbers(found) if found.before else None,
         before=len(found.before),
         is_over=found.is_over,
-        about=wording.about_copies(found),
-        domains=tuple(wording.where_failed(found)),
-        how_compared=wording.how_compared(found),
+        about=results.about_copies(found),
+        domains=tuple(results.where_failed(found)),
+        how_compared=results.how_compared(found),
         sentences=found.sentences,
         more_said=found.said - len(found.sentences),
     )
@@ -65,19 +65,19 @@ def of(mailing: Mailing, now: datetime) -> Result | None:
 def as_json(request: HttpRequest, pk: int) -> JsonResponse:
     """Return the result for the author's own programs, in the language of the publication."""
     mailing = get_object_or_404(Mailing.objects.defer("html", "text").select_related("issue"), pk=pk)
-    found = facts.of(mailing, timezone.now())
+    found = results.of(mailing, timezone.now())
     if found is None:
         raise Http404(pk)
     shows_sentences = request.user.has_perm("subscribers.see_readers")
     with translation.override(Publication.objects.current().language):
-        written = wording.document(found, shows_sentences=shows_sentences)
+        written = results.document(found, shows_sentences=shows_sentences)
     return JsonResponse(written, json_dumps_params={"ensure_ascii": False, "indent": 2})
 
 
 # --- In words and drawings ---
 
 
-def _line(said: wording.Line, found: Facts) -> Line:
+def _line(said: results.Line, found: Facts) -> Line:
     values = [getattr(one, said.name) for one in (*found.before, found.this)]
     if not found.before:
         return Line(said.label, said.number)
@@ -87,18 +87,18 @@ def _line(said: wording.Line, found: Facts) -> Line:
 def average(values: Sequence[int]) -> str:
     """Return the mean as it is read: whole from ten on, and where it is whole anyway."""
     found = mean(values)
-    return wording.number(round(found)) if found >= 10 or found == round(found) else f"{found:.1f}"
+    return results.number(round(found)) if found >= 10 or found == round(found) else f"{found:.1f}"
 
 
 def _numbers(found: Facts) -> Numbers:
-    names = [one.name for one in wording.lines(found)]
+    names = [one.name for one in results.lines(found)]
     return Numbers(
         title=_("The numbers of each issue"),
         heading=_("Issue"),
-        columns=tuple(wording.label(name) for name in names),
+        columns=tuple(results.label(name) for name in names),
         rows=tuple(_row(one, names) for one in (*found.before, found.this)),
     )
 
 
 def _row(one: Brought, names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    return _("Issue %(number)s") % {"number": one.number}, tuple(wording.number(getattr(one, name)) for name in names)
+    return _("Issue %(number)s") % {"number": one.number}, tuple(results.number(getattr(one, name)) for name in names)

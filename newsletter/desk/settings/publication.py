@@ -26,7 +26,7 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.models import CourseCopy, Mailing
 from newsletter.delivery.readers import course, welcome
-from newsletter.delivery.rehearsal.rehearse import example_reader
+from newsletter.delivery.rehearsal import example_reader
 from newsletter.issues.models import Issue
 from newsletter.issues.views import front
 from newsletter.mail import outbox

@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 import pytest
 from django.contrib.auth.models import User
 
+from newsletter.delivery import results
 from newsletter.delivery.author import result_letters
 from newsletter.delivery.models import Mailing, ResultLetter
-from newsletter.delivery.results import facts
-from newsletter.delivery.results.facts import Followed
+from newsletter.delivery.results import Followed
 from newsletter.mail.due import LEASE
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Sentence
@@ -190,7 +190,7 @@ def test_both_parts_have_the_same_links(box):
 def test_links_that_were_followed_have_a_part_once_they_are_counted(publication):
     from dataclasses import replace
 
-    found = facts.of(sent(7, NOW), AFTER)
+    found = results.of(sent(7, NOW), AFTER)
     counted = replace(found, followed=(Followed("https://example.org/essay", 12),))
 
     without, with_links = (str(result_letters.message(one, ["g@example.org"]).body) for one in (found, counted))

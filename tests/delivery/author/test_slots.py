@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 
-from newsletter.delivery.author import reminder_mails, reminders, slots
+from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
@@ -371,8 +371,8 @@ def test_a_time_that_an_issue_was_moved_to_is_a_slot(box, issue):
     look(SLOT - DAY)
     reminders.move(Reminder.objects.get(kind="letter"), SLOT - 20 * HOUR)
 
-    assert slots.is_slot(SLOT + 7 * DAY)
-    assert not slots.is_slot(SLOT + 8 * DAY)
+    assert reminders.is_slot(SLOT + 7 * DAY)
+    assert not reminders.is_slot(SLOT + 8 * DAY)
 
 
 def test_a_moved_issue_goes_at_its_new_time(box, issue):

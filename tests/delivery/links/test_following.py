@@ -9,13 +9,13 @@ import pytest
 from django.core.cache import caches
 from django.db import OperationalError, connection, transaction
 
+from newsletter.delivery import rehearsal as checks
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import Compiled
 from newsletter.delivery.letter.losses import weigh
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Link, Mailing, Visit
 from newsletter.delivery.planning import approving
-from newsletter.delivery.rehearsal import checks
 from newsletter.mail import logs, tokens
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication

@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.delivery.links.rewriting import countable, html_with, rewritten
-from newsletter.delivery.rehearsal.checks import addresses_in, read_html
+from newsletter.delivery.rehearsal import addresses_in, read_html
 
 SITE = "https://news.example.org"
 FRAME = {f"{SITE}/", f"{SITE}/issues/7/"}

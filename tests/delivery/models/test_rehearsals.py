@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.models.rehearsals import PATIENCE, Rehearsal, Remark, Standing, digest_of
-from newsletter.delivery.rehearsal.rehearse import as_if
+from newsletter.delivery.rehearsal import as_if
 from newsletter.issues.models import Issue, IssueItem
 from tests.delivery.conftest import NOW
 from tests.factories import make_post, make_publication

@@ -7,10 +7,9 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from newsletter.delivery import rehearsal as checks
 from newsletter.delivery.letter.rendering import copy_for
-from newsletter.delivery.rehearsal import checks
-from newsletter.delivery.rehearsal.checks import References, Shown, addresses_in, read_html
-from newsletter.delivery.rehearsal.rehearse import as_if
+from newsletter.delivery.rehearsal import References, Shown, addresses_in, as_if, read_html
 from newsletter.mail import outbox
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from newsletter.delivery.rehearsal import link_checker
-from newsletter.delivery.rehearsal.link_checker import Found, Verdict, ask, ask_all, is_askable
+from newsletter.delivery import rehearsal as link_checker
+from newsletter.delivery.rehearsal import Found, Verdict, ask, ask_all, is_askable
 from newsletter.mail import outward
 from newsletter.mail.outward import is_public
 from tests.support.processes import free_port

@@ -8,12 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-import newsletter.delivery.rehearsal.rehearse as rehearsal
+from newsletter.delivery import rehearsal
 from newsletter.delivery.models import Batch, Delivery, Mailing, rehearsals
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import audience
-from newsletter.delivery.rehearsal.rehearse import MADE_UP, as_if, rehearse
+from newsletter.delivery.rehearsal import MADE_UP, as_if, rehearse
 from newsletter.mail import outbox
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
@@ -274,7 +274,7 @@ def test_a_link_into_this_network_is_told_and_not_asked(issue):
 
 
 def test_a_machine_without_a_way_out_says_so_once():
-    found = [rehearsal.link_checker.Found(f"https://{name}.example/", "offline") for name in "ab"]
+    found = [rehearsal.Found(f"https://{name}.example/", "offline") for name in "ab"]
 
     [remark] = rehearsal._about_others(found)
 

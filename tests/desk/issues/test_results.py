@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from newsletter.delivery import results as brought
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.results import wording
 from newsletter.desk.issues import results
 from subscribers.models import Sentence
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent
@@ -109,7 +109,7 @@ def test_the_page_shows_the_result_with_a_table_behind_its_bars(desk):
     shown = page(desk, last)
 
     assert "Against the issue before" in shown
-    assert shown.count("<svg") == len(wording.MEASURES) - 1  # nobody has replied
+    assert shown.count("<svg") == len(brought.MEASURES) - 1  # nobody has replied
     assert "<summary>The numbers of each issue</summary>" in shown
     assert '<th scope="row">Sent</th>' in shown
     assert "Readers who came and left are those since this issue, until now." in shown

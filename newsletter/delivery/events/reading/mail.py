@@ -13,7 +13,7 @@ from hashlib import sha256
 from flufl.bounce import scan_message
 
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
-from newsletter.delivery.events.reading import foreign, message, personal, reports, verdicts
+from newsletter.delivery.events.reading import bounces, message, personal
 from newsletter.delivery.models.events import Arrival, Event
 
 RECIPIENTS_MAX = 100  # of one report: a mail of ours has one
@@ -35,7 +35,6 @@ class Opened:
 
     @cached_property
     def scanned(self) -> list[str]:
-        """Return whom a bounce in a form that flufl.bounce knows is about."""
         begins = message.beginning(self.body[:SCANNED_MAX], SCANNED_LINES_MAX)
         return sorted(one.decode("ascii", "replace") for one in scan_message(message.parse(begins)))
 
@@ -46,7 +45,7 @@ class Opened:
     @cached_property
     def prose(self) -> str:
         """Return what may be words of a server: the fields of a report that can be read are none."""
-        return self.text or ("" if reports.recipients(self.mail) else self.raw_body)
+        return self.text or ("" if bounces.recipients(self.mail) else self.raw_body)
 
     @cached_property
     def names(self) -> Names:
@@ -63,7 +62,6 @@ class Opened:
 
 
 def read(arrival: Arrival) -> Reading:
-    """Return what a mail is, and the facts in it."""
     return read_mail(bytes(arrival.body), arrival.about.get("to", []), arrival.received_at)
 
 
@@ -78,7 +76,7 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
         to=message.came_to(mail, envelope_to),
         at=message.date(mail, received_at),
         key=_key(mail, body),
-        inner=reports.complained_of(mail),
+        inner=bounces.complained_of(mail),
     )
     return _complaint(opened) or _report(opened) or _foreign(opened) or _answer(opened, body)
 
@@ -96,12 +94,12 @@ def _key(mail: Message, body: bytes) -> str:
 
 
 def _complaint(opened: Opened) -> Reading | None:
-    report = reports.report(opened.mail) or reports.junk_report(opened.mail)
+    report = bounces.report(opened.mail) or bounces.junk_report(opened.mail)
     if report is None:
         return None
     if not report.is_complaint:
         return Reading(What.NOTICE, note=f"a report of a receiver: {report.kind}")
-    words = reports.complaint_words(opened.mail) or f"complaint: {report.kind}"
+    words = bounces.complaint_words(opened.mail) or f"complaint: {report.kind}"
     names = opened.names
     tokens = (*names.tokens, *message.tokens_to([report.mail_from]))
     facts = [
@@ -121,7 +119,7 @@ def _complaint(opened: Opened) -> Reading | None:
 
 
 def _report(opened: Opened) -> Reading | None:
-    about = reports.recipients(opened.mail) if foreign.is_by_machine(opened.mail) else []
+    about = bounces.recipients(opened.mail) if bounces.is_by_machine(opened.mail) else []
     if not about:
         return None
     failed = [one for one in about if one.has_failed]
@@ -132,23 +130,21 @@ def _report(opened: Opened) -> Reading | None:
     return Reading(what, facts, opened.names, note="" if failed else f"a report: {about[0].action}")
 
 
-def _fact(opened: Opened, number: int, one: reports.Recipient, addresses: list[str]) -> Fact:
-    """Return what a report says of one recipient."""
-    said = [one.words, *foreign.words_about(one.address, opened.prose, addresses)]
-    around = [foreign.report_of(opened.prose)]
+def _fact(opened: Opened, number: int, one: bounces.Recipient, addresses: list[str]) -> Fact:
+    said = [one.words, *bounces.words_about(one.address, opened.prose, addresses)]
+    around = [bounces.report_of(opened.prose)]
     if one.has_failed:
-        return _told(opened, number, one.address, [*said, one.status, *around], verdicts.of(said, one.status, around))
+        return _told(opened, number, one.address, [*said, one.status, *around], bounces.of(said, one.status, around))
     if one.action == "delivered":
         return _told(opened, number, one.address, [one.words], None, Kind.DELIVERED)
     if one.action == "delayed":
-        verdict = _for_now(verdicts.of(said, one.status, around))
+        verdict = _for_now(bounces.of(said, one.status, around))
         return _told(opened, number, one.address, [*said, *around], verdict, Kind.DEFERRED)
     kind = Kind.DEFERRED if one.action == "relayed" else Kind.UNKNOWN
     return _told(opened, number, one.address, [*said, *around], None, kind)
 
 
 def _for_now(verdict: Event.Verdict) -> Event.Verdict:
-    """Return what a server says that still tries: nothing of it is final."""
     return Verdict.SOFT if verdict == Verdict.HARD else verdict
 
 
@@ -161,28 +157,28 @@ def _told(
     kind: Event.Kind = Kind.BOUNCED,
 ) -> Fact:
     names = Names(opened.names.tokens, opened.names.message_ids, recipient)
-    words = next((one for one in said if foreign.ADDRESS.sub("", one).strip("<>:, \n")), "")
+    words = next((one for one in said if bounces.ADDRESS.sub("", one).strip("<>:, \n")), "")
     words = " ".join(message.CONTROL.sub(" ", words).split())[:500]
     return Fact(kind, opened.at, f"{opened.key}:{number}", names, verdict=verdict, words=words)
 
 
 def _foreign(opened: Opened) -> Reading | None:
-    if not foreign.looks_returned(opened.mail, opened.text, lambda: opened.scanned):
+    if not bounces.looks_returned(opened.mail, opened.text, lambda: opened.scanned):
         return None
-    if foreign.has_arrived(opened.mail, opened.text):
+    if bounces.has_arrived(opened.mail, opened.text):
         return Reading(What.NOTICE, names=opened.names, note="a mail server, about a mail that arrived")
-    is_late = foreign.is_only_late(opened.mail, opened.text)
-    named = foreign.failed_addresses(opened.mail, opened.text, opened.to, opened.scanned)[:RECIPIENTS_MAX]
-    is_about_failure = foreign.is_about_failure(opened.mail, opened.text, lambda: opened.scanned)
+    is_late = bounces.is_only_late(opened.mail, opened.text)
+    named = bounces.failed_addresses(opened.mail, opened.text, opened.to, opened.scanned)[:RECIPIENTS_MAX]
+    is_about_failure = bounces.is_about_failure(opened.mail, opened.text, lambda: opened.scanned)
     if not named and opened.names == Names() and not is_about_failure:
         return Reading(What.NOTICE, note="a mail server, about something else")  # such as of our own mailbox
     facts = []
     for number, recipient in enumerate(named or [""]):
-        said = [one for one in foreign.words_about(recipient, opened.text, named) if one]
-        around = [foreign.report_of(opened.text), message.field(opened.mail, "Subject")]
+        said = [one for one in bounces.words_about(recipient, opened.text, named) if one]
+        around = [bounces.report_of(opened.text), message.field(opened.mail, "Subject")]
         # Google says of a group neither that it exists nor that we may write.
         is_group = recipient.endswith("@googlegroups.com")
-        verdict = Verdict.POLICY if is_group else verdicts.of(said, "", around)
+        verdict = Verdict.POLICY if is_group else bounces.of(said, "", around)
         if is_late:
             facts.append(_told(opened, number, recipient, [*said, *around], _for_now(verdict), Kind.DEFERRED))
         else:
@@ -196,13 +192,13 @@ def _foreign(opened: Opened) -> Reading | None:
 
 def _answer(opened: Opened, body: bytes) -> Reading:
     names = opened.own_names
-    if foreign.is_auto_reply(opened.mail) or foreign.report_type(opened.mail) == foreign.READ_RECEIPT:
+    if bounces.is_auto_reply(opened.mail) or bounces.report_type(opened.mail) == bounces.READ_RECEIPT:
         return Reading(What.AUTO_REPLY, _answered(opened), names)
-    is_by_person = foreign.is_answer(opened.mail) or foreign.is_by_its_sender(opened.mail)
-    is_by_program = foreign.is_by_daemon(opened.mail) and not is_by_person
-    if is_by_program or foreign.report_type(opened.mail):
+    is_by_person = bounces.is_answer(opened.mail) or bounces.is_by_its_sender(opened.mail)
+    is_by_program = bounces.is_by_daemon(opened.mail) and not is_by_person
+    if is_by_program or bounces.report_type(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
-    if foreign.is_by_list(opened.mail):
+    if bounces.is_by_list(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mailing list, or a mail to many")
     return Reading(What.REPLY, names=names, letter=personal.letter(body, opened.key))
 

@@ -102,7 +102,6 @@ def _with_few_fields(octets: bytes) -> bytes:
 
 
 def beginning(octets: bytes, lines: int) -> bytes:
-    """Return the first lines of a mail."""
     last = next(islice(re.finditer(rb"\r\n?|\n", octets), lines - 1, None), None)
     return octets[: last.end()] if last else octets
 
@@ -122,7 +121,6 @@ def field(message: Message, name: str) -> str:
 
 
 def address(message: Message, name: str) -> str:
-    """Return the address in a field, without its name."""
     return parseaddr(field(message, name))[1]
 
 
@@ -137,7 +135,6 @@ def date(message: Message, received_at: datetime) -> datetime:
 
 
 def is_charset(name: str) -> bool:
-    """Return whether a mail may be written in the character set of this name."""
     try:
         return codecs.lookup(name).name not in NO_CHARSETS
     except (LookupError, ValueError):
@@ -145,7 +142,6 @@ def is_charset(name: str) -> bool:
 
 
 def text_of(part: Message) -> str:
-    """Return the text of one part, decoded as it says, or as well as it can be."""
     payload = part.get_payload(decode=True)
     octets = payload if isinstance(payload, bytes) else str(part.get_payload()).encode(errors="replace")
     octets, given = octets[: 4 * TEXT_MAX], (part.get_content_charset() or "").strip("'\" ").lower()
@@ -185,7 +181,6 @@ def kind_of(part: Message) -> str:
 
 
 def text(message: Message) -> str:
-    """Return the plain texts of a mail, those of HTML where there are no others."""
     leaves = list(parts(message))
     plain = [text_of(part) for part in leaves if kind_of(part) == "text/plain"]
     plain = plain or [without_tags(text_of(part)) for part in leaves if kind_of(part) == "text/html"]
@@ -194,7 +189,6 @@ def text(message: Message) -> str:
 
 
 def without_tags(markup: str) -> str:
-    """Return what a person reads of HTML, roughly."""
     return re.sub(r"<[^<>]{0,2000}>", " ", markup.replace("&lt;", "‹").replace("&gt;", "›"))
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from email.message import Message
 from email.utils import parseaddr
-from html.parser import HTMLParser
+from html import unescape
 from pathlib import PurePosixPath
 
 from newsletter.delivery.events.facts import File, Letter
@@ -106,107 +106,36 @@ def _joined(lines: list[str]) -> str:
     return "\n".join(lines).strip("\n").rstrip()
 
 
-SILENT = frozenset({"head", "style", "script", "title", "template", "noscript", "svg", "math", "object", "iframe"})
+SILENT = re.compile(
+    r"<!--.*?(?:-->|$)|<(head|style|script|title|template|noscript|svg|math|object|iframe)\b.*?(?:</\1\s*>|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})([^<>]*)>")
+HREF = re.compile(r"""\bhref\s*=\s*["']?((?:https?://|mailto:)[^"'\s>]{1,500})""", re.IGNORECASE)
 APART = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "ul", "ol", "table"})
-BLOCKS = APART | {"div", "li", "tr"}
+BLOCKS = APART | {"br", "div", "li", "tr"}
 DEPTH_MAX = 5  # of quotes that are told apart
-LINK_MAX = 500  # characters of a link
+LINK_MAX = 600  # characters before the end of a link in which its address may stand
 
 
 def text_from(markup: str) -> str:
-    """Return what a person reads of HTML that anybody may have written."""
-    walker = _Walker()
-    walker.feed(markup)
-    walker.close()
-    return walker.text()
-
-
-class _Walker(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.lines: list[str] = []
-        self.run: list[str] = []
-        self.silent = ""  # the element that is left out; what stands in it is not counted, only its own kind
-        self.nested = self.quotes = self.pre = 0
-        self.link: tuple[str, int] | None = None  # the address, and where its words begin in the run
-
-    def text(self) -> str:
-        self._end_line()
-        return "\n".join(self.lines).strip("\n")
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self.silent:
-            self.nested += tag == self.silent
-        elif tag in SILENT:
-            self.silent, self.nested = tag, 1
-        elif tag == "br":
-            self._end_line(keep_empty=True)
-        elif tag == "a":
-            self.link = ((dict(attrs).get("href") or "").strip()[:LINK_MAX], len(self.run))
-        elif tag in BLOCKS:
-            self._begin_block(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "br" and not self.silent:
-            self._end_line(keep_empty=True)
-
-    def handle_endtag(self, tag: str) -> None:
-        if self.silent:
-            self.nested -= tag == self.silent
-            self.silent = self.silent if self.nested else ""
-        elif tag == "a":
-            self._end_link()
-        elif tag in BLOCKS:
-            self._end_block(tag)
-
-    def handle_data(self, data: str) -> None:
-        if self.silent:
-            return
-        if not self.pre:
-            self.run.append(data)
-            return
-        for number, line in enumerate(data.split("\n")):
-            if number:
-                self._end_line(keep_empty=True)
-            self.run.append(line)
-
-    def _begin_block(self, tag: str) -> None:
-        self._end_line()
-        if tag in APART:
-            self._leave_space()
-        self.quotes += tag == "blockquote"
-        self.pre += tag == "pre"
-        if tag == "li":
-            self.run.append("• ")
-
-    def _end_block(self, tag: str) -> None:
-        self._end_line()
-        self.quotes = max(0, self.quotes - (tag == "blockquote"))
-        self.pre = max(0, self.pre - (tag == "pre"))
-        if tag in APART:
-            self._leave_space()
-
-    def _end_link(self) -> None:
-        if self.link is None:
-            return
-        (address, begins), self.link = self.link, None
-        words = "".join(self.run[begins:]).strip()
-        is_shown = address.removeprefix("mailto:").rstrip("/") in words or words in address.rstrip("/")
-        if address.startswith(("http://", "https://", "mailto:")) and not (words and is_shown):
-            self.run.append(f" <{address}>")
-
-    def _end_line(self, *, keep_empty: bool = False) -> None:
-        words = "".join(self.run)
-        words = words.rstrip() if self.pre else " ".join(words.split())
-        self.run.clear()
-        if self.link:
-            self.link = (self.link[0], 0)
-        if words or keep_empty:
-            self.lines.append("> " * min(self.quotes, DEPTH_MAX) + words)
-
-    def _leave_space(self) -> None:
-        if self.lines and self.lines[-1].strip("> "):
-            self.lines.append("> " * min(self.quotes, DEPTH_MAX))
+    """Return what a person reads of HTML that anybody may have written, with ">" before what is quoted."""
+    pieces = [*TAG.split(SILENT.sub(" ", markup)), "/", "div", ""]
+    lines, run, quotes, link = list[str](), "", 0, ""
+    for text, closing, written, rest in zip(pieces[0::4], pieces[1::4], pieces[2::4], pieces[3::4], strict=True):
+        run, name = run + text, written.lower()
+        if name == "a":
+            is_shown = link.removeprefix("mailto:").rstrip("/") in run[-LINK_MAX:]
+            run += f" <{link}>" if closing and link and not is_shown else ""
+            link = "" if closing or not (found := HREF.search(rest)) else found[1]
+        if name in BLOCKS:
+            mark, words = "> " * min(quotes, DEPTH_MAX), " ".join(unescape(run).split())
+            lines += [mark + words] if words or name == "br" else []
+            lines += [mark] if name in APART and lines and lines[-1].strip("> ") else []
+            run = "• " if name == "li" and not closing else ""
+        if name == "blockquote":
+            quotes = max(0, quotes - 1) if closing else quotes + 1
+    return "\n".join(lines).strip("\n")
 
 
 PARTS_MAX = 300  # of a mail that are looked at
@@ -240,7 +169,6 @@ def letter(body: bytes, key: str) -> Letter:
 
 
 def octets_of(body: bytes, number: int) -> bytes | None:
-    """Return the file with this number out of a mail; None if there is none."""
     leaves = list(_leaves(message.parse(body, at_most=None)))
     return _octets(leaves[number]) if number < len(leaves) and _is_file(leaves[number]) else None
 

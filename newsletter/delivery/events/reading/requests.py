@@ -8,7 +8,7 @@ from typing import Any
 
 from newsletter.delivery.events import webhooks
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Unreadable, Verdict, What
-from newsletter.delivery.events.reading import verdicts
+from newsletter.delivery.events.reading import bounces
 from newsletter.delivery.models.events import Arrival, Event
 from newsletter.mail.mailers import mailer_errors
 
@@ -25,7 +25,6 @@ METADATA = "delivery"  # under this name a courier gives the copy's token to the
 
 
 def read(arrival: Arrival) -> Reading:
-    """Return the facts in a request of a provider."""
     return read_request(arrival.source, bytes(arrival.body), arrival.about, arrival.received_at)
 
 
@@ -85,8 +84,8 @@ def _fact(event: Any, received_at: datetime) -> Fact:
 def _verdict(kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]) -> Event.Verdict | None:
     if kind == Kind.BOUNCED:
         status = str(raw.get("status", ""))
-        status = status if verdicts.ENHANCED.fullmatch(status) else ""
-        return verdicts.of_provider(raw, event.reject_reason, said, status)
+        status = status if bounces.ENHANCED.fullmatch(status) else ""
+        return bounces.of_provider(raw, event.reject_reason, said, status)
     return Verdict.HARD if kind == Kind.REJECTED and event.reject_reason in LISTED else None
 
 
@@ -106,7 +105,6 @@ def _aware(at: datetime | None) -> datetime | None:
 
 
 def _day_of(at: datetime) -> datetime:
-    """Return when the day of a moment began."""
     return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
 from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
-from newsletter.delivery.rehearsal.rehearse import send_test_copy
+from newsletter.delivery.rehearsal import send_test_copy
 from newsletter.issues.models import Issue
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.delivery.events.facts import Kind, Verdict, What
-from newsletter.delivery.events.reading import verdicts
+from newsletter.delivery.events.reading import bounces
 from newsletter.delivery.events.reading.mail import read_mail
 from tests.delivery.events.mails import dsn, plain, returned
 
@@ -102,14 +102,14 @@ def test_codes_of_the_registry_mean_what_it_says():
         "": SOFT,
     }
 
-    assert {status: verdicts.of([""], status) for status in registry} == registry
+    assert {status: bounces.of([""], status) for status in registry} == registry
 
 
 def test_a_final_code_counts_more_than_the_form_around_it():
     footer = "This mail was scanned for viruses and potentially offensive content."
 
-    assert verdicts.of(["", footer], "5.1.1") == HARD
-    assert verdicts.of(["smtp; 554 virus found", footer], "5.1.1") == POLICY
+    assert bounces.of(["", footer], "5.1.1") == HARD
+    assert bounces.of(["smtp; 554 virus found", footer], "5.1.1") == POLICY
 
 
 @pytest.mark.parametrize(
@@ -122,18 +122,18 @@ def test_a_final_code_counts_more_than_the_form_around_it():
     ],
 )
 def test_who_is_refused_before_a_recipient_was_named_is_the_sender(at):
-    assert verdicts.of(["553 mail.example.org does not exist", f"host mx said: 553 mail.example.org {at}"]) == POLICY
-    assert verdicts.of(["550 Action not taken", f"host mx said: 550 Action not taken {at}"]) == POLICY
-    assert verdicts.of(["451 Try again later", f"host mx said: 451 Try again later {at}"]) == SOFT
+    assert bounces.of(["553 mail.example.org does not exist", f"host mx said: 553 mail.example.org {at}"]) == POLICY
+    assert bounces.of(["550 Action not taken", f"host mx said: 550 Action not taken {at}"]) == POLICY
+    assert bounces.of(["451 Try again later", f"host mx said: 451 Try again later {at}"]) == SOFT
 
 
 @pytest.mark.parametrize("words", ["UserUnknown", "BAD_RECIPIENT", "550 RESOLVER.ADR.RecipientNotFound"])
 def test_words_that_are_written_together_are_words(words):
-    assert verdicts.of([words]) == HARD
+    assert bounces.of([words]) == HARD
 
 
 def test_reading_a_long_reply_takes_no_time():
-    assert verdicts.of(["550 " + "user is not a member of " * 50_000]) == HARD
+    assert bounces.of(["550 " + "user is not a member of " * 50_000]) == HARD
 
 
 # --- Forms of reports ---

@@ -1,12 +1,227 @@
-"""Bounces that follow no standard, and what machines answer with: away from work, a ticket (RFC 3834, RFC 5436)."""
+"""What mail servers say of mails: reports by RFC 3464, complaints by RFC 5965, and bounces in words of their own. Pure.
+
+The server's words count first (mail/replies.py), its codes second. Whatever says too little is soft: a copy too many
+costs less than a reader.
+"""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from email.message import Message
+from email.utils import parseaddr
 from functools import lru_cache
+from itertools import islice
+from typing import Any
 
-from newsletter.delivery.events.reading.message import address, field, returned
+from newsletter.delivery.events.facts import Verdict
+from newsletter.delivery.events.reading.message import address, blocks, field, parts, returned, text_of
+from newsletter.delivery.models.events import Event
+from newsletter.mail import replies
 from newsletter.mail.replies import NO_SUCH_ADDRESS
+
+# --- Reports of delivery (RFC 3464, RFC 6533) and complaints (RFC 5965, RFC 6650), of each recipient ---
+
+
+REPORTS = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
+CODE = re.compile(r"^[\d.\s]{0,20}")  # at the beginning of a Status
+TYPED = re.compile(r"^\s{0,9}[\w-]{1,40}\s{0,9};\s{0,9}")  # "rfc822; a@example.org", "smtp; 550 …"
+
+BLOCKS_MAX = 200  # of one report
+FAILED = {"failed", "failure", "expired", "error"}  # SendGrid's and OpenSMTPD's words
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """What a report says of one recipient. action: failed, delayed, delivered, relayed or expanded."""
+
+    address: str
+    action: str
+    status: str
+    words: str
+
+    @property
+    def has_failed(self) -> bool:
+        return self.action in FAILED or (not self.action and self.status[:1] == "5")
+
+
+def recipients(message: Message) -> list[Recipient]:
+    found = [one for block in _blocks(message) if (one := _recipient(block))]
+    return [one for one in found if one.address] or found  # some write fields of a recipient beside those of the mail
+
+
+def _blocks(message: Message) -> Iterator[Message]:
+    found = (block for part in parts(message) if part.get_content_type() in REPORTS for block in blocks(part))
+    return islice(found, BLOCKS_MAX)
+
+
+def _recipient(block: Message) -> Recipient | None:
+    action = field(block, "Action").partition(" ")[0].strip(";,").lower()
+    status = re.match(r"\s*(\d\.\d{1,3}\.\d{1,3})", field(block, "Status"))
+    if not action and not status:
+        return None
+    # What we mailed comes before what a forwarding server made of it.
+    named = [_untyped(field(block, name)).strip("<>") for name in ("Original-Recipient", "Final-Recipient")]
+    address = next((one for one in named if "@" in one), "")
+    said = _untyped(field(block, "Diagnostic-Code")) or _beside_status(field(block, "Status"))
+    return Recipient(address, action, status[1] if status else "", said)
+
+
+def _beside_status(value: str) -> str:
+    """Return what stands behind the code: old servers give their words there, "5.0.0 (mailbox full)"."""
+    return CODE.sub("", value).strip("() ")
+
+
+def _untyped(value: str) -> str:
+    return TYPED.sub("", value, count=1).strip()
+
+
+COMPLAINTS = {"abuse", "opt-out", "opt-out-list", "fraud", "virus", "other", ""}
+JUNK = "X-HmXmrOriginalRecipient"
+
+
+@dataclass(frozen=True)
+class Report:
+    """kind: abuse, opt-out, auth-failure … recipients: whose mail it was, where the receiver tells."""
+
+    kind: str
+    recipients: tuple[str, ...]
+    mail_from: str
+    agent: str
+
+    @property
+    def is_complaint(self) -> bool:
+        """Return whether its reader wants no such mail: not that a check failed, or that it was no spam after all."""
+        return self.kind in COMPLAINTS
+
+
+def report(message: Message) -> Report | None:
+    for part in parts(message):
+        if part.get_content_type() == "message/feedback-report":
+            fields = next(iter(blocks(part)), None)
+            return _report(fields) if fields is not None else None
+    return None
+
+
+def _report(fields: Message) -> Report:
+    named = [str(one) for name in ("Original-Rcpt-To", "Removal-Recipient") for one in fields.get_all(name, [])]
+    recipients = tuple(dict.fromkeys(found for one in named if "@" in (found := parseaddr(one)[1])))
+    kind = field(fields, "Feedback-Type").lower()
+    return Report(kind, recipients, field(fields, "Original-Mail-From").strip("<>"), field(fields, "User-Agent"))
+
+
+def junk_report(message: Message) -> Report | None:
+    """Return a report of Microsoft's Junk Mail Reporting Program, which follows no standard; None if it is none.
+
+    The mail comes back, within another one or as it is, with a field of the address it was sent to.
+    Source: https://sendersupport.olc.protection.outlook.com/snds/JMRP.aspx
+    """
+    inner = complained_of(message)
+    recipient = field(inner, JUNK).strip("<>") if inner is not None else ""
+    return Report("abuse", (recipient,), "", "JMRP") if "@" in recipient else None
+
+
+def complained_of(message: Message) -> Message | None:
+    """Return the mail that a report brings back, which may be the report itself; None if there is none."""
+    return message if field(message, JUNK) else returned(message)
+
+
+def complaint_words(message: Message) -> str:
+    first = next((text_of(part) for part in parts(message) if part.get_content_type() == "text/plain"), "")
+    return " ".join(first.split())[:300]
+
+
+# --- What is said of an address ---
+
+
+# What providers call a bounce in fields of their own: "HardBounce", "Transient", "activity.soft_bounced".
+PASSING = re.compile(r"soft_?bounce|transient|temporary")
+FINAL = re.compile(r"hard_?bounce|permanent")
+ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+# A server that refuses so early knows of no recipient: Postfix and Exim say at which command it was.
+BEFORE_RECIPIENT = re.compile(
+    r"in reply to (?:MAIL FROM|[EHL]{2}LO) command|after (?:pipelined )?(?:MAIL FROM|[EHL]{2}LO\b|initial connection)",
+    re.IGNORECASE,
+)
+OF_REPLY = {
+    replies.Verdict.DEAD: Verdict.HARD,
+    replies.Verdict.MAILBOX: Verdict.SOFT,
+    replies.Verdict.POLICY: Verdict.POLICY,
+    replies.Verdict.OURS: Verdict.POLICY,
+    replies.Verdict.UNKNOWN: Verdict.SOFT,
+}
+
+
+def of(said: Sequence[str], status: str = "", around: Iterable[str] = ()) -> Event.Verdict:
+    """Return what a report says of an address by the first of its texts that says something.
+
+    said: the server's words, the most exact first: its own reply, "" if the report has none; then what stands beside.
+    status: an enhanced code that stands apart, "5.1.1". A final one counts more than what is only beside.
+    around: what else the report says, much of which is its form.
+    """
+    found = _of(said, status, around)
+    if any(BEFORE_RECIPIENT.search(one) for one in said) and found != Verdict.POLICY:
+        is_final = any(re.match(r"\W{0,3}5\d\d\b", one) for one in said) or status.startswith("5")
+        return Verdict.POLICY if found == Verdict.HARD or is_final else found
+    return found
+
+
+def _of(said: Sequence[str], status: str, around: Iterable[str]) -> Event.Verdict:
+    own, *beside = [" ".join(one.split())[: replies.WORDS_MAX] for one in said] or [""]
+    around = [*beside, *(" ".join(one.split())[: replies.WORDS_MAX] for one in around)]
+    codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED.search(one)))]
+    if not own and status.startswith("5") and (by_status := _by_code(status)):
+        return by_status
+    exact = own or next(filter(None, beside), "")
+    refusal = ENHANCED.search(exact)  # of its own words: the status beside it may be the reporting server's
+    if refusal and refusal[1].startswith("5.7."):
+        codes = [refusal[1], *codes]
+    by_code = next((found for code in codes if (found := _by_code(code))), None)
+    by_form = (_by_words(one, codes) for one in around if one != exact)
+    return _by_words(exact, codes) or by_code or next(filter(None, by_form), None) or Verdict.SOFT
+
+
+def _by_words(text: str, codes: list[str]) -> Event.Verdict | None:
+    status = next((one for one in codes if one in {"5.1.7", "5.1.8"}), next(filter(None, codes), ""))
+    found = replies.by_words(text, status)
+    return OF_REPLY[found] if found else None
+
+
+def _by_code(status: str) -> Event.Verdict | None:
+    found = replies.by_code(status)
+    if found is None:
+        return Verdict.SOFT if status.startswith("4") else None
+    return OF_REPLY[found]
+
+
+def of_provider(raw: Mapping[str, Any], reason: str | None, said: Iterable[str], status: str = "") -> Event.Verdict:
+    """Return what a provider's request says of an address.
+
+    raw: its own event. reason: Anymail's. said: the receiver's words. Where the provider calls an address dead and the
+    words are about us, the words count: in doubt nobody is suppressed.
+    """
+    texts = [one for one in said if one.strip()]
+    found, kind = of(texts[:1], status, texts[1:]), " ".join(_words_in(raw)).lower()
+    if reason in {"spam", "blocked"} or (texts and found == Verdict.POLICY):
+        return Verdict.POLICY
+    if reason == "invalid" or raw.get("hard_bounce") is True:
+        return Verdict.HARD
+    if PASSING.search(kind):
+        return Verdict.SOFT
+    says_nothing = all(replies.by_words(one, status) is None for one in texts)
+    return Verdict.HARD if says_nothing and FINAL.search(kind) else found
+
+
+def _words_in(raw: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    """Yield the values that are one word, however deep they stand in a provider's event."""
+    for value in raw.values():
+        if isinstance(value, Mapping) and depth < 3:
+            yield from _words_in(value, depth + 1)
+        elif isinstance(value, str) and " " not in value:
+            yield value
+
+
+# --- Bounces that follow no standard, and what machines answer with (RFC 3834, RFC 5436) ---
+
 
 AWAY = re.compile(
     r"^\W{0,9}(?:auto(?:matic|mated|matische)?[- ]?(?:reply|response|answer|antwort)|auto:|"
@@ -44,7 +259,7 @@ def is_by_list(message: Message) -> bool:
 WORDS = 450  # characters around a recipient that are read
 REPORT_MAX = 16 * 1024  # of a text: what a server says stands at its beginning
 LINES_MAX = 200  # that begin with an address
-REPORTS = {"multipart/report", "message/delivery-status"}
+REPORT_KINDS = {"multipart/report", "message/delivery-status"}
 # The local parts of programs that return mail, and what they call themselves.
 DAEMON = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mmdf|uucp|mdaemon|root|bounces?|"
@@ -106,13 +321,12 @@ STRONG = re.compile(
 
 
 def is_by_daemon(message: Message) -> bool:
-    """Return whether the program of a mail server wrote this."""
     return bool(DAEMON.search(address(message, "From")) or DAEMON.search(field(message, "From")))
 
 
 def is_by_machine(message: Message) -> bool:
     """Return whether a mail with a report is one: a person who forwards one may send its parts along."""
-    if message.get_content_type() in REPORTS or field(message, "X-Failed-Recipients"):
+    if message.get_content_type() in REPORT_KINDS or field(message, "X-Failed-Recipients"):
         return True
     return _is_titled(message) or is_by_daemon(message) or is_bare(message)
 
@@ -168,7 +382,6 @@ def looks_returned(message: Message, text: str, scanned: Callable[[], list[str]]
 
 
 def is_about_failure(message: Message, text: str, scanned: Callable[[], list[str]]) -> bool:
-    """Return whether a mail says that one was not delivered, be it by its subject alone."""
     return _is_titled(message) or _tells_of_failure(message, text, scanned)
 
 
@@ -186,7 +399,6 @@ def _tells_of_failure(message: Message, text: str, scanned: Callable[[], list[st
 
 
 def has_arrived(message: Message, text: str) -> bool:
-    """Return whether a server says that a mail was delivered, and of nobody that it was not."""
     said = f"{field(message, 'Subject')[:WORDS]} {report_of(text)[: 2 * WORDS]}"
     is_bad = NOT_DELIVERED.search(said) or STRONG.search(said) or NO_SUCH_ADDRESS.search(said)
     return bool(ARRIVED.search(said)) and not is_bad
