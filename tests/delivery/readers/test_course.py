@@ -146,11 +146,3 @@ def test_what_came_as_a_first_letter_is_not_missed_in_a_pause(reader):
     pause = Pause(subscriber=reader, began_at=LONG_AGO - DAY, until=NOW + 5 * DAY)
 
     assert [issue.number for issue in missed(pause)] == [2, 3, 4]
-
-
-def test_hundreds_of_courses_cost_two_queries_until_one_is_due(reader, django_assert_max_num_queries):
-    for _reader in range(20):
-        CourseCopy.objects.begin(make_subscriber(), list(Mailing.objects.all()[:3]), 3 * DAY, NOW)
-
-    with django_assert_max_num_queries(3):
-        assert letters(NOW + DAY) == 0
