@@ -37,7 +37,6 @@ urlpatterns = [
     path("", include("newsletter.desk.urls")),
     path("", include("newsletter.api.urls")),
     path("sitemap.xml", sitemaps.everything, name="sitemap"),
-    path("sitemap-<slug:section>.xml", sitemaps.part, name="sitemap_part"),
     path("admin/", admin.site.urls),
     *(path(old, RedirectView.as_view(pattern_name=name, permanent=True)) for old, name in OLD_ADDRESSES.items()),
 ]

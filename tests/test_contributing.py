@@ -16,7 +16,7 @@ LISTS = (
     ("EXAMPLES", "tests/mail/test_mailers.py"),
     ("BY_API", "newsletter/mail/replies.py"),
     ("api_answer", "newsletter/delivery/provider/outcomes.py"),
-    ("PROVIDERS", "newsletter/delivery/provider/batch_apis.py"),
+    ("PROVIDERS", "newsletter/delivery/sending/api_courier.py"),
     ("Source", "newsletter/posts/importers/substack.py"),
     ("ImportedPost", "newsletter/posts/importers/imported.py"),
     ("Rejected", "newsletter/posts/importers/imported.py"),

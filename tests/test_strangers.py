@@ -16,7 +16,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from newsletter.delivery.provider import batch_apis
+from newsletter.delivery.sending import api_courier
 from newsletter.mail import headers, outbox, tokens
 from newsletter.posts.models import tag_names
 from newsletter.posts.search import folding
@@ -382,7 +382,7 @@ def test_a_pattern_that_reads_a_strangers_text_is_linear(path):
 
 
 def test_what_a_provider_would_take_for_its_own_is_looked_for_in_linear_time():
-    patterns = [one.collides for one in batch_apis.PROVIDERS.values()]
+    patterns = [one.collides for one in api_courier.PROVIDERS.values()]
 
     assert patterns
     for pattern in patterns:

@@ -1,7 +1,5 @@
 """Posts that another program has mailed become issues of the archive; and what the search finds of issues."""
 
-import csv
-import io
 import re
 from bisect import bisect
 from collections import Counter
@@ -12,7 +10,6 @@ from itertools import count, groupby, islice, pairwise
 from operator import itemgetter
 
 from django.db import transaction
-from django.utils import timezone
 
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.characters import single_line
@@ -23,7 +20,6 @@ from newsletter.posts.text.measures import plain
 
 SUBJECT_MAX, PREHEADER_MAX = 200, 150  # characters, as the columns of Issue
 NUMBER_MAX = 999_999
-COLUMNS = ("number", "date", "subject", "source")
 _NUMBER = re.compile(
     r"(?:#|No\.?\s{0,3}|Vol\.?\s{0,3}|Issue\s{1,3}#?|第\s{0,3})(?P<number>[0-9]{1,4})(?![0-9])", re.IGNORECASE
 )
@@ -125,34 +121,6 @@ def in_the_archive(sources: Iterable[str]) -> set[str]:
     """Return those of `sources` whose posts an issue carried already."""
     sent = IssueItem.objects.filter(post__source__in=list(sources), issue__sent_at__isnull=False)
     return set(sent.values_list("post__source", flat=True))
-
-
-def as_table(past: Sequence[Past]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for one in past:
-        writer.writerow([one.number or "", timezone.localtime(one.at).date().isoformat(), one.subject, one.source])
-    return out.getvalue()
-
-
-def corrected(past: Sequence[Past], table: str) -> list[Past]:
-    """Return the mails with the numbers and subjects of a corrected table; those without a number become none.
-
-    Raises NumberingError.
-    """
-    rows = {str(row.get("source") or "").strip(): row for row in csv.DictReader(io.StringIO(table))}
-    found = []
-    for one in past:
-        row = rows.get(one.source)
-        typed = str(row.get("number") or "").strip() if row else ""
-        if not typed:
-            continue
-        if not typed.isdecimal() or not 0 < int(typed) <= NUMBER_MAX:
-            raise NumberingError(f"{typed!r} is no number of an issue ({one.subject})")
-        subject = str((row or {}).get("subject") or "").strip() or one.subject
-        found.append(replace(one, number=int(typed), subject=subject))
-    return found
 
 
 @transaction.atomic

@@ -1,14 +1,13 @@
 """What there is to read here, for programs: the sitemap of search engines, and llms.txt of assistants."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.sitemaps.views import sitemap
-from django.core.paginator import Paginator
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Q
 from django.db.models.functions import Greatest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -19,10 +18,9 @@ from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.posts.models import Post, PostQuerySet, Tag, TagQuerySet, with_renderings
-from newsletter.publication.kept import asked_number, kept
+from newsletter.publication.kept import kept
 from newsletter.publication.models import Publication
 
-MOST = 250  # addresses in one file, each 25 µs; 50,000 may be: https://www.sitemaps.org/protocol.html
 PAGES = {  # and with what each changes
     "issues:home": ("publication", "issue", "post"),
     "issues:archive": ("issue",),
@@ -34,13 +32,7 @@ PAGES = {  # and with what each changes
 
 
 class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Addresses begin with SITE_URL, whatever host was asked."""
-
-    limit = MOST
-
-    @cached_property
-    def paginator(self) -> "Paginator[Any]":
-        return Paginator(cast("QuerySet[Any]", self.items()), self.limit)
+    """Addresses begin with SITE_URL, whatever host was asked. A file may have 50,000: https://www.sitemaps.org."""
 
     def get_protocol(self, protocol: str | None = None) -> str:
         return urlsplit(settings.SITE_URL).scheme
@@ -113,27 +105,7 @@ SITEMAPS: dict[str, type[_OurSitemap]] = {
 
 @kept(Post.objects.next_change)
 def everything(request: HttpRequest) -> TemplateResponse:
-    """Answer with one file of all addresses; with a list of files when they are too many for one."""
-    sections = {name: kind() for name, kind in SITEMAPS.items()}
-    if sum(section.paginator.count for section in sections.values()) > MOST:
-        return _files(request, sections)
-    return sitemap(request, dict(sections))
-
-
-def _files(request: HttpRequest, sections: "dict[str, _OurSitemap]") -> TemplateResponse:
-    files = [
-        settings.SITE_URL + reverse("sitemap_part", args=[name]) + (f"?p={number}" if number > 1 else "")
-        for name, section in sections.items()
-        for number in section.paginator.page_range
-    ]
-    context = {"sitemaps": [{"location": file} for file in files]}
-    return TemplateResponse(request, "sitemap_index.xml", context, content_type="application/xml")
-
-
-@kept(Post.objects.next_change, parameters=["p"])
-def part(request: HttpRequest, section: str) -> TemplateResponse:
-    asked_number(request, "p")  # Django takes other spellings too
-    return sitemap(request, dict(SITEMAPS), section=section)
+    return sitemap(request, dict(SITEMAPS))
 
 
 NEWEST = 100  # posts, and issues

@@ -163,14 +163,6 @@ def test_a_lane_that_wakes_hears_the_answers_to_what_was_on_the_wire(path, serve
     assert len(server.received()) == ROWS - known.marks.count(Mark.WAITING)
 
 
-def test_a_lane_that_wakes_before_it_is_given_up_sends_all(path, server):
-    with lane_elsewhere(Standing(path, "between mark and look")) as lane:
-        os.waitpid(lane, os.WUNTRACED)
-
-    assert set(flight_recorder.read(path).marks) == {Mark.SENT}
-    assert len(server.received()) == ROWS
-
-
 @pytest.mark.parametrize("seed", first_of(*range(8)))
 def test_a_lane_that_never_stood_still_may_be_given_up_at_any_moment(path, tmp_path, server, seed):
     """Its owner may wake in the very moment: the flag is set while it sends as fast as it can."""

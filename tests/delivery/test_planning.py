@@ -103,10 +103,6 @@ def test_a_scheduled_mailing_takes_the_new_text_when_asked(issue):
     assert mailing.content_hash != before
 
 
-def test_a_mailing_under_way_keeps_its_text(make_mailing):
-    assert approving.refreeze(make_mailing(), now=NOW) is False
-
-
 def test_an_issue_without_posts_is_refused(publication):
     empty = make_issue(number=3)
 
@@ -121,12 +117,6 @@ def test_a_draft_in_the_issue_is_refused_by_its_title(publication):
 
     with pytest.raises(PlanningError, match="“草稿” will not be public when the issue is sent"):
         approving.approve(unfinished, send_at=None, now=NOW, hold=HOLD)
-
-
-def test_a_post_that_is_public_in_time_is_welcome(publication):
-    timely = make_issue(make_post("明天", published_at=NOW + timedelta(days=1)), number=3)
-
-    assert approving.approve(timely, send_at=NOW + timedelta(days=2), now=NOW, hold=HOLD)
 
 
 def test_a_sent_issue_is_not_sent_again(make_mailing, issue):
@@ -447,12 +437,6 @@ def test_the_page_in_the_archive_says_what_was_corrected(had, issue, client):
 
     assert "Corrected on" in page
     assert "數字寫錯了。" in page
-
-
-def test_a_correction_on_hold_is_on_no_page_yet(had, issue, client):
-    corrected(issue, "數字寫錯了。")
-
-    assert "數字寫錯了。" not in client.get(issue.get_absolute_url()).text
 
 
 def test_a_mailing_half_way_goes_on_with_the_current_text(make_mailing, issue, run):

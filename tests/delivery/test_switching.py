@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from newsletter.delivery import lanes, tasks
 from newsletter.delivery.ledger import recovery
-from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.mail.mailers import mailer_from_url, provider_name
 from tests.factories import make_subscriber
@@ -88,20 +88,6 @@ def test_a_pause_holds_and_the_rest_goes_by_the_other_provider_nobody_twice(mail
     assert slow.copies_per_reader() == smtp.copies_per_reader() == {1}
     assert mailing.counts().sent == READERS
     assert ("switched", provider_name(settings.MAILERS["default"])) in mailing.steps.values_list("what", "detail")
-
-
-def test_what_the_first_provider_deferred_goes_by_the_other(mailing, slow, smtp):
-    mailing.deliveries.filter(seq__gt=0).update(state=Delivery.State.SENT, attempts=1)
-    mailing.deliveries.filter(seq=0).update(state=Delivery.State.DEFERRED, attempts=1)
-    mailing.batches.update(pass_no=2, sent=READERS - 1)
-    mailing.pause()
-    mailing.switch("default", "smtp")
-    mailing.resume(timezone.now(), timedelta())
-
-    lanes.run(0)
-
-    assert smtp.copies() == {"reader0@example.org": 1}
-    assert slow.received() == []
 
 
 @pytest.mark.parametrize("state", ["scheduled", "sending", "sent", "cancelled"])

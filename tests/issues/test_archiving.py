@@ -1,7 +1,5 @@
 """What another program has mailed becomes issues of the archive, and can never be mailed from here."""
 
-import csv
-import io
 import json
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -16,9 +14,8 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError
 from newsletter.delivery.readers import missed
-from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed
+from newsletter.issues.archiving import NumberingError, Past, archive, proposed
 from newsletter.issues.models import Issue
-from newsletter.posts.models import Post
 from subscribers.models.pauses import Pause
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
@@ -75,19 +72,6 @@ LATER, EARLIER = DAY + timedelta(days=900), DAY - timedelta(days=900)
 )
 def test_old_mails_get_numbers_between_those_of_the_issues_before_and_after_them_where_some_are_free(taken, expected):
     assert numbers("甲", "乙", "丙", taken=taken) == expected
-
-
-def test_a_table_can_be_corrected():
-    table = as_table(proposed(past("甲", "乙", "丙"), {}))
-    rows = list(csv.reader(io.StringIO(table)))
-    assert rows[1] == ["1", "2024-05-06", "甲", "x:0"]
-    rows[1][0], rows[2][0], rows[3][2] = "7", "", "新題"
-    out = io.StringIO()
-    csv.writer(out).writerows(rows)
-
-    found = corrected(past("甲", "乙", "丙"), out.getvalue())
-
-    assert [(one.number, one.subject) for one in found] == [(7, "甲"), (3, "新題")]
 
 
 # --- Issues ---
@@ -252,18 +236,6 @@ def test_a_second_run_makes_no_issue_twice(export):
     assert Issue.objects.count() == 2
 
 
-def test_numbers_are_proposed_corrected_and_then_written(export, tmp_path):
-    table = tmp_path / "numbers.csv"
-    run(export, "--as-issues", "--dry-run", "--numbers", table)
-    assert not Issue.objects.exists()
-    assert not Post.objects.exists()
-    table.write_text(table.read_text().replace("\n1,", "\n41,").replace("\n2,", "\n42,"))
-
-    run(export, "--as-issues", "--numbers", table)
-
-    assert list(Issue.objects.order_by("number").values_list("number", flat=True)) == [41, 42]
-
-
 def test_readers_find_the_latest_issue_first_whatever_numbers_old_ones_got(export, client):
     """The house has three issues already: the older mails get numbers above, and stand below in the archive."""
     for number, at in ((1, NOW - timedelta(days=28)), (2, NOW - timedelta(days=14)), (3, NOW)):
@@ -274,7 +246,7 @@ def test_readers_find_the_latest_issue_first_whatever_numbers_old_ones_got(expor
     assert "issue 4: 2024-01-06 題 1 (mailed before issues of lower numbers: readers find it by its day)" in lines
     assert (
         "Numbers above those of issues that were mailed later: 2, as none is free below. "
-        "Correct them with --numbers FILE, or take them away."
+        "Moving in on the desk lets you choose others."
     ) in lines
     home = client.get("/").content.decode()
     assert "本站第 3 封" in home
@@ -296,12 +268,3 @@ def test_old_mails_take_the_free_numbers_below_the_first_issue(export):
 
     assert list(Issue.objects.archived().values_list("number", flat=True)) == [3, 2, 1]
     assert not [line for line in lines if "mailed later" in line]
-
-
-def test_a_number_in_use_stops_before_any_issue_is_made(export, tmp_path):
-    make_issue(number=41)
-    (tmp_path / "n.csv").write_text("number,date,subject,source\n41,,題 1,substack:1\n")
-
-    with pytest.raises(CommandError, match="No issue was made: these numbers are in use, or stand twice: 41"):
-        run(export, "--as-issues", "--numbers", tmp_path / "n.csv")
-    assert Issue.objects.count() == 1

@@ -5,18 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.issues.assembly import Proposed, next_number, proposals, propose
+from newsletter.issues.assembly import Proposed, proposals, propose
 from newsletter.issues.models import IssueItem
 from tests.factories import PUBLISHED_AT, make_issue, make_post
 
 pytestmark = pytest.mark.django_db
 FULL, EXCERPT = IssueItem.Form.FULL, IssueItem.Form.EXCERPT
-
-
-def test_a_new_issue_follows_the_last_one():
-    make_issue(number=41)
-
-    assert next_number() == 42
 
 
 def test_posts_that_wait_are_proposed_oldest_first_and_the_first_one_in_full():
@@ -33,13 +27,6 @@ def test_what_was_mailed_or_will_not_be_public_is_not_proposed():
     soon = make_post(published_at=timezone.now() + timedelta(days=1))
 
     assert [row.post for row in proposals(timezone.now() + timedelta(days=14))] == [soon.pk]
-
-
-def test_a_post_in_another_draft_is_not_proposed_twice():
-    make_issue(make_post(), number=4)
-    left = make_post()
-
-    assert [row.post for row in proposals(timezone.now())] == [left.pk]
 
 
 def test_an_imported_archive_waits_for_nothing():

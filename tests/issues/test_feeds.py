@@ -71,12 +71,6 @@ def test_readers_of_feeds_get_the_words_of_the_page(client):
     assert 'src="https://news.example.org/media/0123456789abcdef/a.png"' in entry.findtext("content", namespaces=ATOM)
 
 
-def test_an_issue_that_was_not_sent_is_in_no_feed(client):
-    make_issue(make_post(), number=1)
-
-    assert atom(client) == items(client) == []
-
-
 def test_a_post_that_was_withdrawn_is_in_no_feed(client):
     post = make_post("收回", published_at=None)
     make_issue(post, number=1, introduction="前言。", sent_at=PUBLISHED_AT)

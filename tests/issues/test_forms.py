@@ -68,14 +68,6 @@ def test_an_older_post_is_found_by_number_address_or_title(typed):
     assert form.cleaned_data["older"] == post
 
 
-def test_a_title_of_several_posts_asks_for_the_number():
-    make_post("週記")
-    make_post("週記")
-
-    error = "“週記” is the title of several posts. Write the number of the one you mean."
-    assert IssueForm(fields(older="週記")).errors == {"older": [error]}
-
-
 def test_a_post_that_is_in_the_issue_is_not_added_again():
     post = make_post()
     issue = make_issue(post)
@@ -142,15 +134,6 @@ def test_a_typed_number_is_where_the_post_goes_and_the_others_close_up(issue, ty
     formset.save()
 
     assert order(issue) == list(enumerate(titles, start=1))
-
-
-def test_how_much_of_a_post_is_shown_is_chosen(issue):
-    formset = rows(issue, {}, {"form": "link"}, {})
-
-    assert formset.is_valid()
-    formset.save()
-
-    assert list(issue.items.values_list("form", flat=True)) == ["full", "link", "full"]
 
 
 def test_a_post_twice_is_refused(issue):

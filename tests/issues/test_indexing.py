@@ -41,16 +41,6 @@ def test_an_issue_is_found_from_the_moment_it_was_sent():
     assert SearchDocument.objects.count() == 1
 
 
-def test_another_number_leads_to_another_page():
-    issue = make_issue(subject="管理", number=7, sent_at=PUBLISHED_AT)
-    index_issue(issue)
-    issue.number = 8
-
-    index_issue(issue)
-
-    assert [result.url for result in search("管理", now=NOW).results] == ["/issues/8/"]
-
-
 def test_rebuilding_finds_posts_and_issues_that_nobody_indexed(capsys):
     post, issue = make_post("管理"), make_issue(subject="管理", sent_at=PUBLISHED_AT)
     gone = make_issue(subject="管理", sent_at=PUBLISHED_AT)

@@ -17,28 +17,12 @@ def test_the_archive_holds_sent_issues_newest_first():
     assert list(Issue.objects.archived()) == [third, first]
 
 
-def test_unsent_issues_come_in_the_order_of_their_sending():
-    later, sooner = make_issue(number=5), make_issue(number=4)
-    make_issue(number=3, sent_at=PUBLISHED_AT)
-
-    assert list(Issue.objects.unsent()) == [sooner, later]
-
-
 def test_an_issue_is_sent_once():
     issue = make_issue()
 
     assert issue.mark_sent(PUBLISHED_AT)
     assert not issue.mark_sent(PUBLISHED_AT + timedelta(days=1))
     assert issue.sent_at == PUBLISHED_AT
-
-
-def test_the_neighbours_of_an_issue_are_those_in_the_archive():
-    first, last = make_issue(number=1, sent_at=PUBLISHED_AT), make_issue(number=9, sent_at=PUBLISHED_AT)
-    make_issue(number=4)
-
-    assert neighbours(make_issue(number=5)) == (last, None)
-    assert neighbours(first) == (None, last)
-    assert neighbours(last) == (first, None)
 
 
 def test_the_archive_is_in_the_order_of_sending_and_numbers_decide_only_within_a_moment(django_assert_num_queries):

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import time_machine
-from django.db import IntegrityError, transaction
 from django.utils import translation
 
 from newsletter.issues import rhythm
@@ -95,13 +94,6 @@ def test_a_shift_stays_with_its_day_when_the_time_of_day_is_changed(publication)
     assert due(publication, 1) == ["12-17 20:00"]
 
 
-def test_a_slot_has_one_shift(publication):
-    rhythm.skip(SLOT_ON, NOW)
-
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Shift.objects.create(kind="skipped", slot_on=SLOT_ON, made_at=NOW)
-
-
 # --- Asking ---
 
 
@@ -113,16 +105,6 @@ def test_what_the_author_took_away_was_given_up_and_what_the_rhythm_lost_was_not
     assert rhythm.slot_at(publication, slot) is None
     assert not rhythm.was_given_up(publication, slot + timedelta(days=14))
     assert not rhythm.was_given_up(make_publication(cadence_anchor_on=date(2026, 11, 6)), slot)
-
-
-def test_a_plan_has_what_was_moved_and_skipped_too(publication):
-    rhythm.skip(SLOT_ON, NOW)
-    rhythm.move(date(2026, 12, 17), NOW, to_on=date(2026, 12, 16), to_at=time(8))
-    rhythm.take_vacation(date(2026, 12, 30), date(2027, 1, 2), NOW)
-
-    found = rhythm.plan(publication, date(2026, 12, 1), date(2026, 12, 31))
-
-    assert [slot.fate for slot in found] == [Fate.SKIPPED, Fate.MOVED, Fate.AWAY]
 
 
 # --- Vacation, as readers see it ---
@@ -138,12 +120,6 @@ def test_readers_are_told_of_a_vacation_from_two_weeks_before_until_its_end(publ
     ]
 
     assert told == [date(2026, 12, 28), date(2027, 1, 15), date(2027, 1, 20)]
-
-
-def test_a_vacation_without_a_slot_in_it_concerns_no_reader(publication):
-    rhythm.take_vacation(date(2026, 11, 27), date(2026, 12, 1), NOW)
-
-    assert rhythm.ahead(publication, NOW).vacation is None
 
 
 def test_the_home_page_promises_the_slot_after_the_shifts_and_shows_the_vacation(publication, client):
@@ -190,12 +166,6 @@ def test_an_answer_is_followed_and_remembered_even_when_it_is_undone(publication
     assert ask(publication) == []
     assert not rhythm.answer(question, Choice.SKIP, publication, NOW)
     assert [slot.fate for slot in rhythm.plan(publication, date(2027, 2, 1), date(2027, 2, 10))] == [Fate.KEPT]
-
-
-def test_a_slot_that_was_moved_onto_a_holiday_is_not_asked_about(publication):
-    rhythm.move(date(2026, 12, 31), NOW, to_on=date(2027, 1, 1), to_at=time(8))
-
-    assert ask(publication) == []
 
 
 def test_nothing_is_asked_without_a_country_or_about_what_lies_far_ahead(publication):

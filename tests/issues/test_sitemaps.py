@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsletter.issues import sitemaps
 from newsletter.posts.models import Post
 from newsletter.publication.templatetags.findable import mapped
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
@@ -61,20 +60,6 @@ def test_a_post_that_was_scheduled_changed_when_it_came_out(client):
     said = changes(client.get("/sitemap.xml"))
 
     assert said[post.get_absolute_url()] == said["/tags/ai/"] == "2026-10-01"
-
-
-def test_too_many_addresses_for_one_file_are_divided(client, monkeypatch):
-    monkeypatch.setattr(sitemaps, "MOST", 3)
-    monkeypatch.setattr(sitemaps.PostSitemap, "limit", 2)
-    posts = [make_post() for _ in range(3)]
-
-    response = client.get("/sitemap.xml", headers={"Host": "127.0.0.1"})
-
-    files = re.findall(r"<loc>https://news\.example\.org([^<]*)</loc>", response.text)
-    assert "<sitemapindex" in response.text
-    assert [file for file in files if "posts" in file] == ["/sitemap-posts.xml", "/sitemap-posts.xml?p=2"]
-    found = {path for file in files for path in changes(client.get(file))}
-    assert {post.get_absolute_url() for post in posts} | {"/", "/about/"} <= found
 
 
 def test_an_address_is_written_so_that_xml_can_be_read():

@@ -25,7 +25,6 @@ SHOWS = {  # every address that shows a post like it
     "/feed.json",
     "/llms.txt",
     "/sitemap.xml",
-    "/sitemap-posts.xml",
     "/tags/quiet/",
     "/tags/quiet/feed.xml",
     "/search/?q=網址",
@@ -67,21 +66,13 @@ def addresses(post: Post) -> list[str]:
     """Return every address that a stranger can ask for without being told a secret."""
     others = Post.objects.exclude(pk=post.pk)
     tags = [address for tag in Tag.objects.all() for address in (tag.get_absolute_url(), f"/tags/{tag.slug}/feed.xml")]
-    told = [
-        "/issues/1/",
-        f"/issues/{PUBLISHED_AT.year}/",
-        "/search/?q=網址",
-        *(f"/sitemap-{part}.xml" for part in PARTS),
-    ]
+    told = ["/issues/1/", f"/issues/{PUBLISHED_AT.year}/", "/search/?q=網址"]
     return [
         *(route for route in routes(get_resolver().url_patterns) if not set("<()\\") & set(route)),
         *(other.get_absolute_url() for other in others),
         *tags,
         *told,
     ]
-
-
-PARTS = ("pages", "issues", "posts", "tags")
 
 
 def showing(post: Post) -> set[str]:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone, translation
 
 from newsletter.delivery import days
@@ -53,29 +53,17 @@ class MissedMail(MarkedMail[Pause], SingleMail[Pause]):
 
 
 def missed(pause: Pause) -> list[Issue]:
-    """Return the issues that went out in a pause and never to its reader, the first one first."""
+    """Return the issues that went out in a pause and never to its reader, the first one first.
+
+    One that was on its way when the pause began was missed by who was in its audience and got no copy.
+    """
     since = pause.began_at - UNDER_WAY
-    ours = Issue.objects.archived().filter(imported_at__isnull=True)
-    issues = ours.filter(sent_at__gte=since, sent_at__lt=pause.until).order_by("number")
-    states = _states(pause.subscriber_id, since)
-    return [one for one in issues if _is_missed(one, states.get(one.pk, set()), pause)]
-
-
-def _is_missed(issue: Issue, states: set[int], pause: Pause) -> bool:
-    assert issue.sent_at is not None  # noqa: S101 - it is in the archive
-    return not states & WENT and (bool(states) or issue.sent_at >= pause.began_at)
-
-
-def _states(reader: int, since: datetime) -> dict[int, set[int]]:
-    """Return what became of a reader's copies of the issues that were sent since then."""
-    rows = Delivery.objects.filter(subscriber=reader, mailing__issue__sent_at__gte=since)
-    found = list(rows.values_list("mailing__issue", "state"))
-    letters = CourseCopy.objects.filter(subscriber=reader, sent_at__isnull=False)
-    found += [(issue, Delivery.State.SENT) for issue in letters.values_list("issue", flat=True)]
-    states: dict[int, set[int]] = {}
-    for issue, state in found:
-        states.setdefault(issue, set()).add(state)
-    return states
+    issues = Issue.objects.archived().filter(imported_at__isnull=True, sent_at__gte=since, sent_at__lt=pause.until)
+    copies = Delivery.objects.filter(subscriber=pause.subscriber_id, mailing__issue=OuterRef("pk"))
+    letters = CourseCopy.objects.filter(subscriber=pause.subscriber_id, issue=OuterRef("pk"), sent_at__isnull=False)
+    was_for_them = Q(sent_at__gte=pause.began_at) | Exists(copies)
+    found = issues.filter(was_for_them, ~Exists(copies.filter(state__in=WENT)), ~Exists(letters))
+    return list(found.order_by("number"))
 
 
 def message(reader: Subscriber, issues: list[Issue], pause: Pause) -> Mail:

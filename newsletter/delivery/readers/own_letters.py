@@ -1,8 +1,4 @@
-"""Where a letter may be in a mailbox that took it, by the program that its reader reads with. Pure.
-
-Sources, each looked up on the help pages of the provider: Gmail "Use Gmail categories" and "Mark or unmark spam",
-Outlook "Focused Inbox" and "Junk email", Yahoo "Spam folder", iCloud "Manage junk mail", Proton "Spam filtering".
-"""
+"""What became of a reader's copies, and what they answered: chapters of their own data; and an issue once more."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -25,28 +21,6 @@ from subscribers.own_data import LINES_MAX, Button, Chapter, Line
 from subscribers.pages.preferences import done
 from subscribers.pages.views import lost
 
-GMAIL = ("gmail.com", "googlemail.com")
-OUTLOOK = ("outlook.com", "hotmail.com", "live.com", "msn.com", "outlook.com.tw", "hotmail.com.tw", "livemail.tw")
-YAHOO = ("yahoo.com", "yahoo.com.tw", "yahoo.com.hk", "ymail.com", "aol.com")
-ICLOUD = ("icloud.com", "me.com", "mac.com")
-
-
-def advice(address: str, sender: str) -> str:
-    """Return one sentence for the reader of `address`; sender: the address that issues come from."""
-    domain = address.rpartition("@")[2].lower()
-    if domain in GMAIL:
-        words = _("Gmail: look under Promotions and Spam, or search for “in:anywhere from:%(sender)s”.")
-    elif domain in OUTLOOK:
-        words = _("Outlook: look under Other and Junk Email; then add %(sender)s to the safe senders.")
-    elif domain in YAHOO:
-        words = _("Yahoo: look in the spam folder, press “Not spam”, and add %(sender)s to your contacts.")
-    elif domain in ICLOUD:
-        words = _("iCloud: look under Junk; then move the letter to the inbox.")
-    else:
-        words = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
-    return words % {"sender": sender}
-
-
 WORDS: dict[int, Promise] = {
     Delivery.State.SENT: gettext_lazy("%(issue)s: sent"),
     Delivery.State.FAILED: gettext_lazy("%(issue)s: your mail server refused it"),
@@ -60,27 +34,26 @@ CAN_COME_AGAIN = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.
 
 def letters(reader: Subscriber, token: str) -> Chapter:
     """Return the copies of a reader, newest first. token: has opened the page; without one there are no buttons."""
-    found = _copies(reader)
-    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk([one for one, _copy in found])
+    copies = _copies(reader)
+    numbers = [copy.mailing_id for copy in copies]
+    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(numbers)
     asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
-    offered: set[int] = set()
+    told: set[int] = set()  # issues: a correction of one is a copy of it, too
     lines = []
-    for number, copy in found:
-        if mailing := mailings.get(number):
-            row = asked.get(mailing.issue_id)
-            can_ask = token and reader.is_reader and row is None and mailing.issue_id not in offered
+    for copy in copies:
+        if mailing := mailings.get(copy.mailing_id):
+            row = None if mailing.issue_id in told else asked.get(mailing.issue_id)
+            can_ask = token and reader.is_reader and not {mailing.issue_id} & (told | asked.keys())
             button = _button(token, mailing) if can_ask and copy.state in CAN_COME_AGAIN else None
-            shows_row = row is not None and mailing.issue_id not in offered
-            offered.add(mailing.issue_id)
-            lines.append(_line(mailing, copy, row if shows_row else None, button))
-    lines += _first_letters(reader)
-    sender = Publication.objects.current().sender_email
-    return Chapter("letters", _("Where is my letter?"), tuple(lines), intro=advice(reader.email, sender))
+            told.add(mailing.issue_id)
+            lines.append(_line(mailing, copy, row, button))
+    where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
+    intro = where % {"sender": Publication.objects.current().sender_email}
+    return Chapter("letters", _("Where is my letter?"), (*lines, *_first_letters(reader)), intro=intro)
 
 
-def _copies(reader: Subscriber) -> list[tuple[int, Delivery]]:
-    rows = Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX]
-    return [(row.mailing_id, row) for row in rows]
+def _copies(reader: Subscriber) -> list[Delivery]:
+    return list(Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX])
 
 
 def _line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: Button | None) -> Line:
@@ -165,7 +138,7 @@ def again(request: HttpRequest, token: str, number: int) -> HttpResponse:
     reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
     if reader is None:
         return lost(request, token, "mine")
-    copies = {mailing for mailing, copy in _copies(reader) if copy.state in CAN_COME_AGAIN}
+    copies = {copy.mailing_id for copy in _copies(reader) if copy.state in CAN_COME_AGAIN}
     mailing = get_object_or_404(Mailing.objects.filter(pk__in=copies, issue__number=number).order_by("-pk")[:1])
     is_new = reader.is_reader and OnceMore.objects.ask(reader, mailing, timezone.now())
     return done("mine", token, "again" if is_new else "not-again")

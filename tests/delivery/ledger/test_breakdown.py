@@ -10,7 +10,6 @@ from newsletter.delivery import tasks
 from newsletter.delivery.ledger import breakdown, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
-from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider
@@ -73,14 +72,6 @@ def test_failures_are_counted_by_what_was_said(mailing, run):
     run(mailing, Provider(a=GONE, b=GONE, c=FULL, d=BLOCKED))
 
     assert counted().by_verdict == {"dead": 2, "mailbox": 1, "policy": 1}
-
-
-def test_what_was_counted_before_counts_once(mailing, run):
-    before = counted()
-    run(mailing, Provider())
-    after = counted(LATER + breakdown.EVERY)
-
-    assert (numbers(before, "gmail.com"), numbers(after, "gmail.com")) == ({"QUEUED": 2}, {"SENT": 2})
 
 
 def test_a_closed_mailing_is_counted_once(mailing, run):
@@ -161,14 +152,6 @@ def test_copies_are_read_again_only_if_one_has_moved(mailing, run):
 
     assert read == []
     assert not breakdown.due(LATER + timedelta(minutes=1)).exists()
-
-
-def test_a_mailing_that_has_not_begun_has_nothing_to_count(make_mailing):
-    mailing = make_mailing("ab", planned=False)
-
-    assert not breakdown.due(LATER).exists()
-    assert beginning.plan(mailing, NOW)
-    assert breakdown.due(LATER).get() == mailing
 
 
 def test_counting_costs_as_many_queries_with_many_copies(mailing):

@@ -64,16 +64,6 @@ def test_a_late_answer_settles_a_row_that_was_called_uncertain(make_mailing):
     assert (counts(mailing).sent, counts(mailing).uncertain) == (1, 0)
 
 
-def test_a_lost_holder_does_not_close_the_batch(make_mailing):
-    mailing = make_mailing("ab")
-    batch = claim(mailing, "machine/0/x", NOW)
-    Batch.objects.update(token=batch.token + 1, worker="other")
-
-    close(batch, [], NOW)
-
-    assert mailing.batches.get().state == Batch.State.LEASED
-
-
 def test_a_window_moves_the_cursor_over_its_rows(make_mailing):
     mailing = make_mailing("abcde")
     batch = claim(mailing, "machine/0/x", NOW)
@@ -169,15 +159,6 @@ def test_each_window_looks_at_its_own_now(make_mailing, waits):
     (row,) = intend(batch, [], 1, NOW + waits)
 
     assert row.is_mailable == (waits > timedelta())
-
-
-def test_each_window_has_its_own_size_and_place(make_mailing):
-    batch = claim(make_mailing("abcdef"), "machine/0/x", NOW)
-
-    windows = [intend(batch, [], size, NOW) for size in (1, 3, 1, 3)]
-
-    assert [[row.seq for row in rows] for rows in windows] == [[0], [1, 2, 3], [4], [5]]
-    assert windows[1][0][2:5] == ("b@example.org", "", True)
 
 
 def test_results_of_a_refused_intent_are_counted_and_no_longer_in_flight(make_mailing):
@@ -360,13 +341,6 @@ def test_rows_that_have_their_answer_keep_it_and_the_others_are_written(batch, c
     assert written == set(range(count)) - {1, 2}
     assert rows(batch, "state", "reply")[:3] == [(SENT, "250 ok"), (FAILED, "550 no"), (DEFERRED, "451 later")]
     assert {state for (state,) in rows(batch, "state")[count:]} == {QUEUED}
-
-
-def test_the_same_answers_twice_are_written_once(batch):
-    told = [Result(seq, SENT, "250 ok") for seq in range(5)]
-
-    assert claims.write(batch, told) == {0, 1, 2, 3, 4}
-    assert claims.write(batch, told) == set()
 
 
 def test_the_rows_of_other_mailings_stay_as_they_are(batch):

@@ -51,10 +51,6 @@ def test_as_it_comes_copies_are_kept_for_ever(closed, settings):
     assert keeping.delete_some(NOW + timedelta(days=9999), 60) == 0
 
 
-def test_copies_are_kept_until_their_day(closed):
-    assert keeping.delete_some(LATER - timedelta(seconds=1), 60) == 0
-
-
 def test_copies_are_kept_while_the_author_has_to_decide_about_one(make_mailing, run):
     mailing = make_mailing("abc")
     run(mailing, Provider(b=SILENCE))

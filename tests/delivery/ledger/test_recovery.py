@@ -258,16 +258,6 @@ def test_an_owner_that_stands_still_is_given_time_and_where_nobody_could_go_on_i
     assert recovery.sweep(slots=1) == 1
 
 
-def test_a_revoked_owner_that_wakes_settles_what_was_on_the_wire(frozen):
-    mailing, batch, _flight = frozen
-    recovery.sweep(slots=1)
-
-    claims.release(batch, [Result(0, SENT, "250 ok"), Result(1, SENT, "250 ok")], cursor=2)
-
-    assert states(mailing) == [SENT, SENT] + [QUEUED] * 6
-    assert (mailing.counts().sent, mailing.counts().uncertain) == (2, 0)
-
-
 @pytest.mark.parametrize("state", [SENT, FAILED, DEFERRED, SKIPPED])
 def test_a_revoked_owner_that_wakes_answers_for_no_row_that_waits_for_another(frozen, run, state):
     """A refusal to its RCPT may lie in its socket: the row is another lane's now, whose answer must count."""
@@ -593,19 +583,6 @@ def test_a_slot_whose_lock_file_is_deleted_before_it_is_locked_is_nobodys(settin
 
     with recovery.slot(0) as worker:
         assert worker is None, "its successor would hold a file of its own"
-
-
-def test_a_late_answer_opens_a_mailing_beside_its_correction(make_mailing):
-    mailing = make_mailing("abc")
-    batch = thawed_too_late(mailing)
-    whole = {"approved_at": NOW, "send_at": NOW, "sender_email": "a@example.org", "content_hash": "x"}
-    Mailing.objects.create(issue=mailing.issue, kind=Mailing.Kind.CORRECTION, **whole)
-
-    write_results(batch, [Result(0, DEFERRED, "451 later")])
-    recovery.reopen(NOW)
-
-    mailing.refresh_from_db()
-    assert mailing.state == Mailing.State.SENDING
 
 
 def test_a_lease_of_the_future_ends_in_time_and_a_rightful_one_stays(make_mailing, monkeypatch):

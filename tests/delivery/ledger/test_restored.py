@@ -79,18 +79,6 @@ def test_copies_that_have_left_are_known_after_a_restore_and_nothing_more_leaves
     assert restored.known_copies() == 3
 
 
-def test_a_copy_that_two_records_know_is_one_copy(make_mailing):
-    mailing = make_mailing("abcd")
-    for stop_after in (1, 2):
-        with forgotten():
-            send(mailing, stop_after=stop_after)
-
-    assert restored.remember(NOW)
-
-    assert restored.known_copies() == 2
-    assert restored.count(NOW) == 2
-
-
 def test_what_the_recorders_know_is_counted_and_the_rest_gets_its_copy(make_mailing):
     mailing = make_mailing("abcdef")
     with forgotten():
@@ -222,15 +210,6 @@ def test_the_author_may_cancel_what_was_open(make_mailing):
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason) == (Mailing.State.CANCELLED, "The database was restored.")
     assert not restored.is_undecided()
-
-
-def test_a_mailing_that_the_backup_does_not_know_is_proof_too(make_mailing, issue):
-    with forgotten():
-        send(make_mailing("ab"))
-    assert not Batch.objects.exists()
-
-    assert restored.remember(NOW)
-    assert restored.known_copies() == 0
 
 
 def test_a_departure_that_was_forgotten_is_proof_too(make_mailing):

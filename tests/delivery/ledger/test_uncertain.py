@@ -10,7 +10,6 @@ from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
-from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider, states
 
 State = Delivery.State
@@ -274,16 +273,6 @@ def test_a_late_no_does_not_speak_for_the_second_copy(make_mailing, run):
     assert states(mailing) == [State.UNCERTAIN]
 
 
-def test_a_reader_who_has_left_gets_no_second_copy(closed, run, provider):
-    Subscriber.objects.get(email="b@example.org").unsubscribe(NOW)
-    decide(closed, AGAIN, 1)
-
-    run(closed, provider)
-
-    assert states(closed)[1] == State.SKIPPED
-    assert provider.accepted.count("b@example.org") == 1
-
-
 def test_cancelled_before_its_turn_it_is_uncertain_again(closed):
     decide(closed, AGAIN, 1)
     closed.cancel(NOW)
@@ -386,10 +375,3 @@ def test_what_waits_to_be_sent_again_is_not_uncertain_when_the_lane_of_another_r
     recovery.recover(third, None)
 
     assert states(mailing) == [State.QUEUED, State.SENT, State.UNCERTAIN]
-
-
-def test_beside_a_correction_that_is_open_it_is_sent_again(closed):
-    whole = {"approved_at": NOW, "send_at": NOW, "sender_email": "a@example.org", "content_hash": "x"}
-    Mailing.objects.create(issue=closed.issue, kind=Mailing.Kind.CORRECTION, **whole)
-
-    assert decide(closed, AGAIN, 1) == 1

@@ -1,5 +1,5 @@
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email import message_from_bytes, policy
 from hashlib import sha256
 
@@ -123,14 +123,6 @@ def test_the_preheader_is_the_authors_or_the_beginning(publication):
 
     assert "作者寫的預覽文字" in told.html
     assert "內文的第一句話。" in begun.html.partition('class="ground"')[0]
-
-
-def test_every_post_says_its_day_where_the_author_lives_and_its_tags(publication):
-    post = make_post("甲", published_at=datetime(2026, 1, 31, 22, 0, tzinfo=UTC), tags=["管理"])
-
-    letter = rendering.freeze(make_issue(post, number=9))
-
-    assert "Feb. 1, 2026 · 1 min read · 管理" in letter.text
 
 
 def test_headings_in_a_post_stand_below_its_title(publication):
@@ -259,12 +251,6 @@ def test_the_day_is_that_of_the_mailing_even_after_it_was_moved(make_mailing):
     assert "Issue 7 · Nov. 17, 2026" in text
 
 
-def test_a_short_preheader_goes_on_with_the_titles(publication):
-    issue = make_issue(make_post("管理槓桿"), make_post("留一點空白"), number=9, preheader="兩篇文章")
-
-    assert "兩篇文章｜管理槓桿｜留一點空白" in rendering.freeze(issue).html
-
-
 @pytest.mark.parametrize(
     ("numbered", "language", "subject"),
     [
@@ -304,16 +290,6 @@ def test_a_subject_has_spaces_between_chinese_and_latin_but_in_no_name(issue, ty
     assert letter.subject == subject
     assert f">{subject.removesuffix('｜No. 7')}</h1>" in letter.html
     assert subject.removesuffix("｜No. 7") in letter.text
-
-
-def test_no_space_makes_filters_take_a_subject_for_shouting(issue):
-    make_publication(numbered="not")
-    issue.subject = "AI的下一步"
-
-    letter = rendering.freeze(issue)
-
-    assert letter.subject == "AI的下一步"
-    assert ">AI 的下一步</h1>" in letter.html
 
 
 @pytest.mark.parametrize(("length", "ends"), [(192, "長 (No. 7)"), (193, "長長"), (200, "長長")])
@@ -356,14 +332,6 @@ def test_a_digest_shows_of_a_post_its_picture_its_title_two_lines_and_a_way_on(p
     assert "全文在這裡。" in letter.html
     assert "全文在這裡。" not in card
     assert letter.text.count(f"https://news.example.org{post.get_absolute_url()}") == 1
-
-
-def test_a_digest_never_cuts_what_the_author_wrote_for_it(publication):
-    make_publication(look="digest")
-    summary = "作者自己寫的摘要，一句接著一句。" * 6
-    issue = make_issue(make_post(summary=summary), form=IssueItem.Form.EXCERPT, number=9)
-
-    assert summary in rendering.freeze(issue).html
 
 
 @pytest.mark.django_db

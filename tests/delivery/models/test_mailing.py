@@ -53,13 +53,6 @@ def test_a_paused_mailing_that_had_not_begun_gets_its_hold_again(make_mailing):
     assert (mailing.state, mailing.send_at) == (State.SCHEDULED, NOW + timedelta(days=1) + HOLD)
 
 
-def test_a_paused_mailing_does_not_become_due(make_mailing):
-    mailing = make_mailing(planned=False)
-    mailing.pause()
-
-    assert list(Mailing.objects.due(NOW + timedelta(days=1))) == []
-
-
 def test_a_mailing_is_sent_when_every_batch_is_done(make_mailing):
     mailing = make_mailing()
 
@@ -68,13 +61,6 @@ def test_a_mailing_is_sent_when_every_batch_is_done(make_mailing):
     assert mailing.finish(NOW) is True
 
     assert (mailing.state, mailing.finished_at) == (State.SENT, NOW)
-
-
-def test_a_mailing_to_nobody_is_finished_at_once(make_mailing):
-    mailing = make_mailing("")
-
-    assert mailing.finish(NOW) is True
-    assert mailing.counts().total == 0
 
 
 def test_a_provider_that_fails_again_and_again_is_asked_less_and_less_often(make_mailing):

@@ -57,12 +57,6 @@ def test_any_edit_voids_it(issue, edit):
     assert standing(issue) == Standing.OUTDATED
 
 
-def test_another_audience_has_a_rehearsal_of_its_own(issue):
-    kept(issue)
-
-    assert standing(issue, "+課程") == Standing.NONE
-
-
 def test_one_with_an_error_is_faulty(issue):
     kept(issue, remarks=[{"level": "ok"}, {"level": "error"}, {"level": "warning"}])
 
@@ -107,9 +101,3 @@ def test_remarks_are_told_by_topic_with_those_that_ask_for_something_first(issue
     told = [(str(label), [one["text"] for one in remarks]) for label, remarks in found.by_topic()]
     assert told == [("Links", ["甲", "乙"]), ("Text part", ["戊"]), ("Size", ["丁"]), ("Sender and DNS", ["丙"])]
     assert found.worst == "error"
-
-
-def test_the_hash_is_of_letter_and_audience():
-    hashes = {digest_of("letter", ""), digest_of("letter", "+a"), digest_of("other", ""), digest_of("letter", "-a")}
-
-    assert len(hashes) == 4

@@ -98,14 +98,6 @@ def test_a_server_that_becomes_slow_by_its_load_gets_fewer_again():
     assert server.connections.wanted <= 16
 
 
-def test_no_more_than_the_address_allows():
-    server = Server(Connections(10, 10), far_away(4))
-
-    server.run(60)
-
-    assert (server.most_open, server.connections.wanted) == (10, 10)
-
-
 def test_a_server_that_throttles_gets_half_and_then_slowly_more_again():
     connections = Connections(4, 128)
     server = Server(connections, far_away(4))

@@ -179,12 +179,6 @@ def test_an_api_that_answers_with_an_error(api, status, answer):
     assert transport_for("bulk").send(mail_to("a@example.org")).answer is answer
 
 
-def test_an_acceptance_that_cannot_be_read_is_uncertain(api):
-    api.answer = (200, {"not": "what the documentation says"})
-
-    assert transport_for("bulk").send(mail_to("a@example.org")).answer is Answer.UNCERTAIN
-
-
 @pytest.mark.parametrize(("status", "problem"), [(401, ProviderRefuses), (403, ProviderRefuses), (429, ProviderAway)])
 def test_an_api_that_refuses_us_or_asks_to_slow_down(api, status, problem):
     api.answer = (status, {"ErrorCode": 10, "Message": "Bad or missing API token"})

@@ -128,10 +128,3 @@ def test_a_reader_who_is_erased_before_it_leaves_gets_nothing(reply):
     tasks.send_welcomes()
 
     assert mail.outbox == []
-
-
-@pytest.mark.parametrize("sender", ["", "no address"])
-def test_a_mail_without_an_address_cannot_be_answered(reply, sender):
-    reply.sender = sender
-
-    assert quoting.why_not(reply) == "The mail names no address."

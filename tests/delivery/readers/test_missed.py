@@ -160,13 +160,6 @@ def test_who_pauses_anew_while_a_worker_has_the_row_is_not_mailed(reader, smtp_d
     assert kind.send(row, BACK) is Result.NOT_TAKEN
 
 
-def test_two_weeks_later_it_is_too_late(reader, smtp_default):
-    sent(4, BEGAN + 13 * DAY)
-    reader.pause(BACK, BEGAN)
-
-    assert tell(BACK + 15 * DAY) == 0
-
-
 def test_a_server_that_says_later_is_asked_again(smtp_default):
     sent(4, BEGAN + 13 * DAY)
     make_subscriber("greylist-1-x@example.org").pause(BACK, BEGAN)

@@ -44,12 +44,6 @@ def test_without_an_issue_the_welcome_says_what_will_come(reader, smtp_default):
     assert "The first issue is being written." in smtp_default.received()[0].text
 
 
-def test_who_left_at_once_is_not_welcomed(reader, smtp_default):
-    reader.unsubscribe(NOW)
-
-    assert send_due(WelcomeMail, NOW) == 0
-
-
 def test_a_server_that_is_down_costs_nobody_his_welcome(reader, smtp_default):
     smtp_default.stop()
     assert send_due(WelcomeMail, NOW) == 0
@@ -73,14 +67,6 @@ def test_a_mailbox_that_stays_full_is_given_up(publication, smtp_default):
     send_due(WelcomeMail, NOW + timedelta(hours=1))
 
     assert Subscriber.objects.get().welcomed_at == NOW
-
-
-def test_a_reader_who_cannot_be_mailed_holds_up_no_other(publication, smtp_default):
-    make_subscriber("two words@example.org")
-    make_subscriber("new@example.org")
-
-    assert send_due(WelcomeMail, NOW) == 1
-    assert smtp_default.readers() == {"new@example.org"}
 
 
 def test_silence_after_the_dot_is_not_answered_by_a_second_mail(publication, smtp_default):

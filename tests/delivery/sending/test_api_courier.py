@@ -17,12 +17,11 @@ from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import copy_token_maker
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider import interruptible
-from newsletter.delivery.provider.batch_apis import PROVIDERS
 from newsletter.delivery.provider.growth import Connections
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses, api_answer
 from newsletter.delivery.provider.smtp_pool import Load
 from newsletter.delivery.sending import api_courier
-from newsletter.delivery.sending.api_courier import HOPELESS, ApiCourier, gathered, hindrance
+from newsletter.delivery.sending.api_courier import HOPELESS, PROVIDERS, ApiCourier, gathered, hindrance
 from newsletter.delivery.sending.couriers import DjangoCourier, calls_of, courier_for
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber

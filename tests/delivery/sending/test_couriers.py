@@ -23,7 +23,7 @@ def test_the_lease_is_renewed_while_a_server_takes_its_time(make_mailing, run, b
     renewed, renew = [], claims.renew
     monkeypatch.setattr(lane, "LEASE_SECONDS", 0)
     monkeypatch.setattr(claims, "renew", lambda *about: renewed.append(about) or renew(*about))
-    make_subscriber("slow-2-x@example.org")
+    make_subscriber("slow-1-x@example.org")
     mailing = make_mailing("")
 
     run(mailing, SmtpCourier("bulk", mailing))

@@ -1,6 +1,5 @@
 import errno
 from copy import copy
-from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection
@@ -14,7 +13,7 @@ from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
-from tests.delivery.conftest import FAILED, NOW, QUEUED, SENT, SKIPPED, UNCERTAIN, Provider, counts, states
+from tests.delivery.conftest import FAILED, NOW, QUEUED, SENT, UNCERTAIN, Provider, counts, states
 
 
 def test_everybody_gets_one_copy(make_mailing, run):
@@ -36,17 +35,6 @@ def test_the_intent_is_committed_before_the_message_leaves(make_mailing, run):
     run(mailing, provider)
 
     assert cursors == [2, 3, 3]  # each row's own intent and the next one's, ahead of the wire
-
-
-def test_the_open_window_is_counted_as_being_sent(make_mailing, run):
-    mailing, provider = make_mailing("abc"), Provider()
-    seen = []
-    provider.on_send = lambda row: seen.append(mailing.counts())
-
-    run(mailing, provider)
-
-    assert [(each.queued, each.sending, each.sent) for each in seen] == [(1, 2, 0), (0, 2, 1), (0, 2, 1)]
-    assert {each.total for each in seen} == {3}
 
 
 def test_a_no_fails_with_the_providers_words(make_mailing, run):
@@ -166,16 +154,6 @@ def test_who_leaves_while_his_batch_is_being_sent_is_skipped(make_mailing, run):
     assert provider.accepted == ["a@example.org", "b@example.org"]
 
 
-def test_who_was_erased_is_skipped(make_mailing, run):
-    mailing, provider = make_mailing("ab"), Provider()
-    Subscriber.objects.get(email="a@example.org").erase()
-
-    run(mailing, provider)
-
-    assert provider.accepted == ["b@example.org"]
-    assert states(mailing) == [SKIPPED, SENT]
-
-
 def test_a_pause_stops_at_the_next_window(make_mailing, run):
     mailing, provider = make_mailing("abcde"), Provider()
     provider.on_send = lambda row: Mailing.objects.get().pause("a typo")
@@ -185,18 +163,6 @@ def test_a_pause_stops_at_the_next_window(make_mailing, run):
     assert provider.accepted == ["a@example.org", "b@example.org"]
     assert states(mailing) == [SENT, SENT, QUEUED, QUEUED, QUEUED]
     assert (counts(mailing).queued, counts(mailing).sending) == (3, 0)
-
-
-def test_a_resumed_mailing_goes_on_with_the_next_reader(make_mailing, run):
-    mailing, provider = make_mailing("abc"), Provider()
-    provider.on_send = lambda row: Mailing.objects.get().pause("a typo")
-    run(mailing, provider)
-    provider.on_send = lambda row: None
-
-    mailing.resume(NOW, timedelta())
-    run(mailing, provider)
-
-    assert provider.accepted == ["a@example.org", "b@example.org", "c@example.org"]
 
 
 def test_a_worker_that_is_told_to_stop_leaves_everything_recorded(make_mailing, run):

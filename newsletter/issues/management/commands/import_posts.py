@@ -12,17 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from newsletter.buckets import PicturesAway
-from newsletter.issues.archiving import (
-    NumberingError,
-    Past,
-    above_later,
-    archive,
-    as_table,
-    corrected,
-    proposed,
-    standing,
-    waiting,
-)
+from newsletter.issues.archiving import NumberingError, Past, above_later, archive, proposed, standing, waiting
 from newsletter.posts.importers.account import Account, Entry, as_data, as_page
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
@@ -50,9 +40,6 @@ class Command(BaseCommand):
             "--as-issues", action="store_true", help="make issues of the archive of what was mailed; nothing is mailed"
         )
         parser.add_argument(
-            "--numbers", type=Path, metavar="FILE", help="CSV of the issues' numbers: written by a dry run, then read"
-        )
-        parser.add_argument(
             "--report", type=Path, metavar="FILE", help="write the account as a page (.html), and beside it as JSON"
         )
 
@@ -69,23 +56,22 @@ class Command(BaseCommand):
             raise CommandError(f"No post in {path}")
         _ask_for_site(made.account)
         if options["as_issues"]:
-            self._archive(made, options["numbers"], dry_run=dry_run)
+            self._archive(made, dry_run=dry_run)
         if options["report"]:
             _write_report(made.account, options["report"])
         self._conclude(made)
 
-    def _archive(self, made: Move, numbers: Path | None, *, dry_run: bool) -> None:
-        """Propose numbers for what was mailed, take corrections of them, and make the issues."""
+    def _archive(self, made: Move, *, dry_run: bool) -> None:
+        """Make issues of what was mailed."""
         now = timezone.now()
         mailed = {own: Past(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
         ready, closed = waiting(mailed, now, made.public(now) if dry_run else None)
         taken = standing()
         past = proposed(ready, taken)
         try:
-            past = self._numbered(past, numbers, dry_run=dry_run)
             count = len(past) if dry_run else archive(past, now)
         except NumberingError as error:
-            raise CommandError(f"No issue was made: {error}. Correct the numbers with --numbers FILE.") from error
+            raise CommandError(f"No issue was made: {error}. Run it again.") from error
         late = {one.source for one in above_later(past, taken)}
         for one in past:
             about = " (mailed before issues of lower numbers: readers find it by its day)" if one.source in late else ""
@@ -95,19 +81,8 @@ class Command(BaseCommand):
         if late:
             made.account.notes.append(
                 f"Numbers above those of issues that were mailed later: {len(late)}, as none is free below. "
-                "Correct them with --numbers FILE, or take them away."
+                "Moving in on the desk lets you choose others."
             )
-
-    def _numbered(self, past: list[Past], numbers: Path | None, *, dry_run: bool) -> list[Past]:
-        if numbers is None:
-            return past
-        if numbers.exists():
-            return corrected(past, numbers.read_text("utf-8-sig"))
-        if not dry_run:
-            raise CommandError(f"{numbers} does not exist; a dry run writes it")
-        numbers.write_text(as_table(past), "utf-8")
-        self.stdout.write(f"The numbers are proposed in {numbers}. Correct them there; a post without one is no issue.")
-        return past
 
     def _source(self, path: Path, site: str) -> Source:
         try:
