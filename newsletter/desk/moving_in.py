@@ -32,7 +32,7 @@ from newsletter.desk import tasks
 from newsletter.desk.jobs import files, posts
 from newsletter.desk.models import EXPORTS_KEPT, PostImport, PostImportEntry
 from newsletter.desk.readers import importing
-from newsletter.issues.archiving import NUMBER_MAX, Past, above_later, standing
+from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
 from newsletter.mail.characters import single_line
 from newsletter.posts.importers.account import LABELS, as_data, as_page, in_words, said
@@ -417,18 +417,10 @@ def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
     return redirect("admin:move_in_import", found.pk)
 
 
-def _late(found: PostImport) -> int:
-    """Return how many have a higher number than an issue that was mailed later."""
-    rows = found.entries.exclude(mailed_at=None).exclude(number=None).values_list("source", "mailed_at", "number")
-    mails = [Past(source, "", at, number=number) for source, at, number in rows if at]
-    return len(above_later(mails, standing()))
-
-
 def _numbers_page(
     request: HttpRequest, found: PostImport, lines: list[Line], shown: Any, status: int = 200
 ) -> HttpResponse:
     context = {"found": found, "lines": lines, "shown": shown, "has_errors": any(line.error for line in lines)}
-    context |= {"late": _late(found)}
     return page(request, "numbers", context | {"title": _("Numbers of the issues")}, status=status)
 
 

@@ -337,17 +337,6 @@ def test_what_was_mailed_becomes_issues_with_the_numbers_that_were_corrected(adm
     assert outbox.outbox == []
 
 
-def test_numbers_above_those_of_later_issues_are_pointed_out(admin_client):
-    make_issue(number=1, sent_at=timezone.now())
-    drop(admin_client, ghost_zip())
-    press(admin_client, "try")
-    work()
-
-    shown = said(admin_client.get(f"{MOVE_IN}{PostImport.objects.get().pk}/numbers/"))
-
-    assert "2 of these numbers are higher than those of issues that were mailed later" in shown
-
-
 def test_what_became_an_issue_once_gets_no_second_number(admin_client):
     for _time in range(2):
         drop(admin_client, ghost_zip())

@@ -15,7 +15,6 @@ from newsletter.buckets import PicturesAway
 from newsletter.issues.archiving import (
     NumberingError,
     Past,
-    above_later,
     archive,
     as_table,
     corrected,
@@ -79,24 +78,16 @@ class Command(BaseCommand):
         now = timezone.now()
         mailed = {own: Past(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
         ready, closed = waiting(mailed, now, made.public(now) if dry_run else None)
-        taken = standing()
-        past = proposed(ready, taken)
+        past = proposed(ready, standing())
         try:
             past = self._numbered(past, numbers, dry_run=dry_run)
             count = len(past) if dry_run else archive(past, now)
         except NumberingError as error:
             raise CommandError(f"No issue was made: {error}. Correct the numbers with --numbers FILE.") from error
-        late = {one.source for one in above_later(past, taken)}
         for one in past:
-            about = " (mailed before issues of lower numbers: readers find it by its day)" if one.source in late else ""
-            self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}{about}")
+            self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}")
         made.account.issues = count
         made.account.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
-        if late:
-            made.account.notes.append(
-                f"Numbers above those of issues that were mailed later: {len(late)}, as none is free below. "
-                "Correct them with --numbers FILE, or take them away."
-            )
 
     def _numbered(self, past: list[Past], numbers: Path | None, *, dry_run: bool) -> list[Past]:
         if numbers is None:
