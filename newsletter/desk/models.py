@@ -199,7 +199,7 @@ class PostImport(Job):
 
     AT_WORK = (State.WORKING,)
     KEPT, LEASE, ROOT = EXPORTS_KEPT, timedelta(minutes=3), "imports"  # a post with many pictures of the web takes long
-    MOVES = ("stage", "cursor", "counts", "totals", "kept", "links", "issues")
+    MOVES = ("stage", "cursor", "counts", "totals", "links", "issues")
 
     class Stage(models.TextChoices):
         """What is being done; the numbers of done and to do are those of the stage."""
@@ -214,7 +214,6 @@ class PostImport(Job):
     name = models.CharField(max_length=200, help_text="of the file, as its author calls it")
     program = models.CharField(max_length=40)
     file = models.CharField(max_length=20, help_text="what the export is called there")
-    kept = models.PositiveBigIntegerField(default=0, help_text="bytes of the file of old pages, as far as it is valid")
     site = models.CharField(max_length=200, blank=True, help_text="where the posts were read until now")
     fetches = models.BooleanField(default=False, help_text="whether the web is asked for pictures")
     as_issues = models.BooleanField(default=False, help_text="whether what was mailed becomes issues of the archive")
@@ -255,8 +254,6 @@ class PostImportEntry(models.Model):
     losses = models.PositiveIntegerField(default=0)
     differs = models.BooleanField(default=False)
     keys = models.JSONField(default=list, help_text="under which links of the old site may name it")
-    old_at = models.PositiveBigIntegerField(default=0, help_text="where in the file of old pages its own begins")
-    old_size = models.PositiveIntegerField(default=0, help_text="bytes")
 
     mailed_at = models.DateTimeField(null=True, help_text="of what can become an issue of the archive")
     subject = models.CharField(max_length=200, blank=True)

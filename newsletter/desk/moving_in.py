@@ -1,38 +1,32 @@
 """Posts move in: a file, what it is, what would happen, and only then do it; with the account of what became of it."""
 
 import json
-import random
 import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import nh3
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
-from django.db.models import F, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.csp import CSP
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
-from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.desk import tasks
-from newsletter.desk.jobs import files, posts
+from newsletter.desk.jobs import posts
 from newsletter.desk.models import EXPORTS_KEPT, PostImport, PostImportEntry
 from newsletter.desk.readers import importing
-from newsletter.issues.archiving import NUMBER_MAX, Past, above_later, standing
+from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
 from newsletter.mail.characters import single_line
 from newsletter.posts.importers.account import LABELS, as_data, as_page, in_words, said
@@ -113,7 +107,6 @@ OUTCOMES: dict[str, Promise] = {
     "unchanged": pgettext_lazy("of posts", "as they were"),
     "rejected": pgettext_lazy("of posts", "left out"),
 }
-LOOKED_AT = 10  # posts of an import, beside their old pages
 TEXTS_AT_ONCE = 20  # texts of the account on a page
 PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says so
 
@@ -149,25 +142,12 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
         "has_file": found.has_files(now),
         "kept_until": (found.ended_at or found.created_at) + EXPORTS_KEPT,
         "mailed": found.entries.exclude(mailed_at=None).count() if has_account else 0,
-        "side_by_side": _side_by_side(found),
         "unnamed": counts.get("unnamed", 0),
         "counted": has_account,
         "error": in_words(found.error),
         "asks_for_site": found.program == "Ghost" and not found.site,
         "found_url": reverse("admin:move_in_import", args=[found.pk]),
     }
-
-
-def comparable(found: PostImport) -> QuerySet[PostImportEntry]:
-    return found.entries.exclude(post=None).filter(old_size__gt=0)
-
-
-def _side_by_side(found: PostImport) -> str:
-    """Return the words of the link to the posts beside their old pages; "" if there are none to look at."""
-    is_over = found.state in {State.DONE, State.STOPPED} and not found.is_trial
-    count = min(LOOKED_AT, comparable(found).count()) if is_over else 0
-    words = ngettext("%(count)s post, old and new side by side", "%(count)s posts, old and new side by side", count)
-    return words % {"count": count} if count else ""
 
 
 def rights_of(user: Any) -> dict[str, bool]:
@@ -417,18 +397,10 @@ def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
     return redirect("admin:move_in_import", found.pk)
 
 
-def _late(found: PostImport) -> int:
-    """Return how many have a higher number than an issue that was mailed later."""
-    rows = found.entries.exclude(mailed_at=None).exclude(number=None).values_list("source", "mailed_at", "number")
-    mails = [Past(source, "", at, number=number) for source, at, number in rows if at]
-    return len(above_later(mails, standing()))
-
-
 def _numbers_page(
     request: HttpRequest, found: PostImport, lines: list[Line], shown: Any, status: int = 200
 ) -> HttpResponse:
     context = {"found": found, "lines": lines, "shown": shown, "has_errors": any(line.error for line in lines)}
-    context |= {"late": _late(found)}
     return page(request, "numbers", context | {"title": _("Numbers of the issues")}, status=status)
 
 
@@ -451,83 +423,3 @@ def as_json(request: HttpRequest, pk: int) -> HttpResponse:
 def _file(found: PostImport, text: str, kind: str, suffix: str) -> HttpResponse:
     name = f"move-{timezone.localtime(found.created_at):%Y-%m-%d}-{found.pk}.{suffix}"
     return HttpResponse(text, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-
-
-# --- Old and new side by side ---
-
-
-FRAME_CSP: dict[str, Any] = settings.SECURE_CSP | {
-    "script-src": [CSP.NONE],
-    "frame-src": [CSP.NONE],
-    "form-action": [CSP.NONE],
-    "frame-ancestors": [CSP.SELF],
-    "sandbox": True,
-}
-TAGS = nh3.ALLOWED_TAGS | {"figure", "figcaption", "details", "summary", "section", "article", "mark", "picture", "u"}
-ATTRIBUTES: dict[str, set[str]] = {
-    "*": {"title", "lang", "dir"},
-    "a": {"href"},
-    "img": {"src", "alt", "width", "height"},
-    "td": {"colspan", "rowspan", "align"},
-    "th": {"colspan", "rowspan", "align", "scope"},
-    "ol": {"start", "reversed"},
-    "details": {"open"},
-}
-
-
-def chosen(found: PostImport) -> list[int]:
-    """Return the places of the posts that are worth a look, the same ones each time."""
-    rows = comparable(found)
-    first = list(rows.filter(losses__gt=0).order_by("-losses", "place").values_list("place", flat=True)[:LOOKED_AT])
-    others = list(rows.filter(losses=0).values_list("place", flat=True))
-    count = min(LOOKED_AT - len(first), len(others))
-    return first + sorted(random.Random(found.pk).sample(others, count))  # noqa: S311 - no secret
-
-
-@require_safe
-def compare(request: HttpRequest, pk: int, number: int) -> HttpResponse:
-    found = get_object_or_404(PostImport, pk=pk)
-    places = chosen(found)
-    if not places:
-        return page(request, "nothing_to_compare", {"found": found, "title": _("Side by side")})
-    if not 1 <= number <= len(places):
-        raise Http404(number)
-    row = found.entries.select_related("post").get(place=places[number - 1])
-    context = {
-        "found": found,
-        "text": text_of(row),
-        "post": row.post,
-        "number": number,
-        "count": len(places),
-        "older": number - 1,
-        "newer": number + 1 if number < len(places) else 0,
-        "title": _("Side by side"),
-    }
-    return page(request, "compare", context)
-
-
-@csp_override(FRAME_CSP)
-@xframe_options_sameorigin
-@require_safe
-def old(request: HttpRequest, pk: int, place: int) -> HttpResponse:
-    """Return the old page as the file holds it, without what could do anything."""
-    row = _entry(pk, place)
-    html = files.page_of(row.post_import, row)
-    clean = nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto", "data"})
-    return _frame(request, clean)
-
-
-@csp_override(FRAME_CSP)
-@xframe_options_sameorigin
-@require_safe
-def new(request: HttpRequest, pk: int, place: int) -> HttpResponse:
-    row = _entry(pk, place)
-    return _frame(request, str(row.post.html) if row.post else "")
-
-
-def _entry(pk: int, place: int) -> PostImportEntry:
-    return get_object_or_404(PostImportEntry.objects.select_related("post", "post_import"), post_import=pk, place=place)
-
-
-def _frame(request: HttpRequest, html: str) -> HttpResponse:
-    return render(request, "desk/moving_in/frame.html", {"html": html})

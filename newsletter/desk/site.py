@@ -140,9 +140,6 @@ MOVE_IN_SCREENS: tuple[Screen, ...] = (
     ("<int:pk>/numbers/", MAKE_ISSUES(moving_in.numbers), "move_in_numbers"),
     ("<int:pk>/account.html", MOVE_IN(moving_in.as_html), "move_in_account_html"),
     ("<int:pk>/account.json", MOVE_IN(moving_in.as_json), "move_in_account_json"),
-    ("<int:pk>/compare/<int:number>/", MOVE_IN(moving_in.compare), "move_in_compare"),
-    ("<int:pk>/old/<int:place>/", MOVE_IN(moving_in.old), "move_in_old"),
-    ("<int:pk>/new/<int:place>/", MOVE_IN(moving_in.new), "move_in_new"),
 )
 
 

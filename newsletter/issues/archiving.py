@@ -52,7 +52,7 @@ def proposed(mails: Iterable[Past], taken: Standing) -> list[Past]:
 
     The numbers of the subjects count (“#12”, “第 12 期”) if most have one and they rise with the dates. The others get
     free numbers between those of the issues that were sent before and after them, counted from the lower one. Where
-    these do not suffice, they get numbers above all: see `above_later`.
+    these do not suffice, they get numbers above all; readers find issues by their day.
     """
     past = sorted(mails, key=lambda one: (one.at, one.source))
     numbers = [number if number not in taken else None for number in _trusted(past)]
@@ -84,20 +84,6 @@ def _free(line: Sequence[tuple[datetime, int]], place: int, used: set[int], amou
             return room
         after_number = max(used)
     return list(islice((number for number in count(after_number + 1) if number not in used), amount))
-
-
-def above_later(past: Iterable[Past], taken: Standing) -> list[Past]:
-    """Return the mails whose number is higher than that of an issue that was mailed later, the first one first.
-
-    Readers find issues by their day, so each still stands where it belongs.
-    """
-    numbered = [(one.at, one.number, one) for one in past if one.number is not None]
-    line = [*numbered, *((at, number, None) for number, at in taken.items() if at)]
-    found, lowest = list[Past](), NUMBER_MAX + 1
-    for _at, number, one in sorted(line, key=itemgetter(0, 1), reverse=True):
-        found += [one] if one and number > lowest else []
-        lowest = min(lowest, number)
-    return found[::-1]
 
 
 def _number_in(subject: str) -> int | None:

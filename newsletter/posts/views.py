@@ -1,7 +1,6 @@
 """The pages of posts: all of them, one, those of a tag, those that were searched for."""
 
 import re
-from datetime import datetime
 
 from django.core.paginator import Page, Paginator
 from django.db.models import prefetch_related_objects
@@ -14,7 +13,6 @@ from django.utils.translation import gettext as _
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_covers, with_renderings
 from newsletter.posts.old_addresses import moved
 from newsletter.posts.responsive_images import pictured
-from newsletter.posts.search.index import Result
 from newsletter.posts.search.index import search as look_up
 from newsletter.publication import limits, sharing
 from newsletter.publication.doors import capability, opening
@@ -72,25 +70,6 @@ def tag(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "posts/tag.html", {"tag": found, "page": posts})
 
 
-class _Hits:
-    """What was found, in the form that a paginator asks for: a number, then a slice. One query answers both."""
-
-    def __init__(self, query: str, now: datetime, page: int) -> None:
-        self.query, self.now = query, now
-        self.start = (page - 1) * PER_PAGE
-        self.found = look_up(query, now=now, limit=PER_PAGE, offset=self.start)
-
-    def count(self) -> int:
-        """Return how many there are in all; beyond the last page the hits do not contain the number."""
-        is_beyond = self.start > 0 and not self.found.results
-        return look_up(self.query, now=self.now, limit=1).total if is_beyond else self.found.total
-
-    def __getitem__(self, part: slice) -> list[Result]:
-        if part.start == self.start:
-            return self.found.results
-        return look_up(self.query, now=self.now, limit=PER_PAGE, offset=part.start).results
-
-
 def closed_seconds_of(request: HttpRequest) -> int:
     """Count one search; return for how many seconds no more are answered to its network, 0 when this one is."""
     who = limits.neighbourhood(limits.client_address(request))
@@ -106,9 +85,12 @@ def search(request: HttpRequest) -> HttpResponse:
         response.headers["Retry-After"] = str(seconds)
         return response
     asked = request.GET.get("page", "")
-    hits = _Hits(query, timezone.now(), int(asked) if re.fullmatch("[1-9][0-9]{0,5}", asked) else 1)
-    page: Page[Result] = Paginator(hits, PER_PAGE).get_page(asked)  # type: ignore[arg-type]
-    return render(request, "posts/search.html", {"query": query, "page": page})
+    number, now = int(asked) if re.fullmatch("[1-9][0-9]{0,5}", asked) else 1, timezone.now()
+    found = look_up(query, now=now, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+    if number > 1 and not found.results:  # beyond the last page, which does not say how many there are
+        number, found = 1, look_up(query, now=now, limit=PER_PAGE)
+    page = Paginator(range(found.total), PER_PAGE).get_page(number)
+    return render(request, "posts/search.html", {"query": query, "page": page, "results": found.results})
 
 
 @capability

@@ -243,11 +243,7 @@ def test_readers_find_the_latest_issue_first_whatever_numbers_old_ones_got(expor
 
     lines = run(export, "--as-issues")
 
-    assert "issue 4: 2024-01-06 題 1 (mailed before issues of lower numbers: readers find it by its day)" in lines
-    assert (
-        "Numbers above those of issues that were mailed later: 2, as none is free below. "
-        "Moving in on the desk lets you choose others."
-    ) in lines
+    assert "issue 4: 2024-01-06 題 1" in lines
     home = client.get("/").content.decode()
     assert "本站第 3 封" in home
     assert "/issues/5/" not in home
@@ -264,7 +260,6 @@ def test_readers_find_the_latest_issue_first_whatever_numbers_old_ones_got(expor
 def test_old_mails_take_the_free_numbers_below_the_first_issue(export):
     make_issue(number=3, sent_at=NOW)
 
-    lines = run(export, "--as-issues")
+    run(export, "--as-issues")
 
     assert list(Issue.objects.archived().values_list("number", flat=True)) == [3, 2, 1]
-    assert not [line for line in lines if "mailed later" in line]

@@ -13,11 +13,9 @@ from typing import BinaryIO, Final
 
 from django.conf import settings
 
-from newsletter.desk.models import FILES_KEPT, Errand, Job, PostImport, PostImportEntry
+from newsletter.desk.models import FILES_KEPT, Errand, Job
 
 READERS, GIVEN, REFUSED = "readers.csv", "given.csv", "refused.csv"
-PAGES: Final = "pages"  # the old pages of an import of posts, one behind the other
-PAGE_MAX: Final = 1024**2  # bytes of one that is shown
 ORPHAN = timedelta(days=1)  # a row that is written in the same transaction needs no longer
 MARK: Final = b"\xef\xbb\xbf"  # lets Excel read the Chinese
 
@@ -46,23 +44,6 @@ def add_rows(errand: Errand, name: str, heading: str, rows: Iterable[str]) -> No
     text = heading + "".join(rows) if not errand.size else "".join(rows)
     octets = (b"" if errand.size else MARK) + text.encode()
     errand.size = _append(path_of(errand, name), errand.size, octets)
-
-
-def add_page(found: PostImport, page: str) -> tuple[int, int]:
-    """Write an old page behind those that are valid; return where it begins and its bytes. The caller commits both."""
-    octets = page.encode(errors="replace")[:PAGE_MAX]
-    _append(path_of(found, PAGES), found.kept, octets)
-    return found.kept, len(octets)
-
-
-def page_of(found: PostImport, entry: PostImportEntry) -> str:
-    """Return an old page; "" if there is none any more."""
-    try:
-        with path_of(found, PAGES).open("rb") as file:
-            file.seek(entry.old_at)
-            return file.read(entry.old_size).decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def remove(job: Job) -> None:

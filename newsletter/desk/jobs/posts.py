@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
 from functools import partial
-from html import escape, unescape
 from typing import Any
 
 from django.db import transaction
@@ -32,7 +31,7 @@ from newsletter.publication.models import Publication
 
 State, Stage = PostImport.State, PostImport.Stage
 SUFFIXES = (".json", ".xml", ".csv", ".zip", ".md", ".markdown", ".mdx")
-ANEW: dict[str, Any] = {"stage": Stage.POSTS, "cursor": 0, "counts": {}, "totals": {}, "kept": 0, "tries": 0}
+ANEW: dict[str, Any] = {"stage": Stage.POSTS, "cursor": 0, "counts": {}, "totals": {}, "tries": 0}
 JSON_MAX = 64 * 1024**2  # bytes that a request, or a worker's turn, reads into memory: what a browser may send
 type Commit = Callable[[datetime], bool]  # in a transaction, with the row of the import; returns whether it is the last
 
@@ -185,8 +184,6 @@ def _make_issues(found: PostImport, now: datetime) -> bool:
 def keep_entry(found: PostImport, place: int, step: Step, entry: Entry, now: datetime) -> None:
     """Write the line of a text, and add it to the sums in the row of the import. The caller saves the row."""
     post = step.imported
-    at, size = files.add_page(found, _page(step)) if post and post.page else (found.kept, 0)
-    found.kept += size
     kind = kind_of(post) if post else ""
     values = {
         "name": entry.name[:300],
@@ -199,8 +196,6 @@ def keep_entry(found: PostImport, place: int, step: Step, entry: Entry, now: dat
         "losses": entry.losses,
         "differs": entry.differs,
         "keys": list(step.keys),
-        "old_at": at,
-        "old_size": size,
         **(_mailed(post, now) if post and found.is_trial else {}),  # later it is what the author has corrected
     }
     PostImportEntry.objects.update_or_create(post_import=found, place=place, defaults=values)
@@ -224,18 +219,6 @@ def _mailed(post: ImportedPost, now: datetime) -> dict[str, Any]:
         "subject": subject or post.title,
         "preheader": single_line(mailed.preheader).strip()[:PREHEADER_MAX],
     }
-
-
-def _page(step: Step) -> str:
-    """Return the old page with the pictures that have come along: the old site may be gone."""
-    post = step.imported
-    if post is None or step.ready is None:
-        return ""
-    page = post.page
-    for address, picture in step.ready.looked.placing.placed.items():
-        for form in {address, escape(address), unescape(address)}:
-            page = page.replace(f'src="{form}"', f'src="{picture.url}"')
-    return page
 
 
 def _add(found: PostImport, entry: Entry, kind: str, pictures: int) -> None:

@@ -14,7 +14,7 @@ from django.utils.text import slugify
 
 from newsletter.posts.importers.archive import Archive
 from newsletter.posts.importers.folder.raw_html import replaced
-from newsletter.posts.importers.html.converting import Converted, as_typed, converted, shown, with_places
+from newsletter.posts.importers.html.converting import Converted, converted, shown, with_places
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark, Spool
 from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures import ArchiveFinder, Finder, FolderFinder
@@ -97,7 +97,6 @@ class Source:
             addresses=(f"/archive/{slug}/",) if slug else (),
             mailed=Mailed(subject, at) if at and is_sent else None,
             before=body.before,
-            page=body.page,
             raw=body.raw,
             remarks=(*remarks, *body.remarks),
         )
@@ -123,7 +122,7 @@ class Source:
 def _as_markdown(typed: str) -> Converted:
     """Return Markdown as it was typed, but for HTML in it that no page here shows."""
     text, remarks = replaced(typed)
-    return Converted(text, shown(typed), tuple(remarks), page=as_typed(typed))
+    return Converted(text, shown(typed), tuple(remarks))
 
 
 def rows_of(text: str) -> list[dict[str, Any]] | None:

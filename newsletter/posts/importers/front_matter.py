@@ -1,4 +1,4 @@
-"""The block in front of a Markdown file: YAML read by PyYAML, TOML, or JSON as Hugo and Hexo take it."""
+"""The block in front of a Markdown file: YAML read by PyYAML, TOML, or JSON as Hugo takes it."""
 
 import json
 import re
@@ -13,7 +13,7 @@ Value = str | list[str]
 
 HEAD_MAX = 20_000  # characters; front matter is some lines
 _HEAD = re.compile(
-    r"\A---[ \t]*(?P<kind>yaml|yml|toml|json)?[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
+    r"\A---[ \t]*(?:yaml|yml)?[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
     re.DOTALL | re.MULTILINE,
 )
 # Hexo takes a head that only ends with a rule, if its first lines are keys.
@@ -23,8 +23,6 @@ _OPEN = re.compile(
     r"---[ \t]*(?:\n|\Z)"
 )
 _TOML = re.compile(r"\A\+\+\+[ \t]*\n(?P<head>.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-# Hexo's JSON stands without its outer braces, and ends with three semicolons.
-_SEMICOLONS = re.compile(r"\A(?:;;;[ \t]*\n)?(?P<head>[ \t]*\"[^;]*?)^;;;[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 BY_NAME = frozenset({"tags", "tag", "categories", "category", "keywords", "authors", "author", "series"})
 _SAID = {"title", "date", "draft", "tags", "categories", "slug", "url", "description", "layout", "aliases"}
 _KEY = re.compile(r"^[\"']?[\w-]+[\"']?[ \t]*:(?:\s|$)", re.MULTILINE)
@@ -43,45 +41,23 @@ def parse(text: str) -> tuple[dict[str, Value], str]:
     """
     if toml := _TOML.match(text):
         return flat(_from_toml(toml["head"])), text[toml.end() :]
-    if text.startswith(("{", ";", '"')):
+    if re.match(r"\{\s*\"[\w-]+\"\s*:", text):
         return _json_in_front(text)
     found = _HEAD.match(text) or _OPEN.match(text)
-    kind = found.groupdict().get("kind") if found else ""
-    if found and kind in {"toml", "json"}:
-        read = _from_toml if kind == "toml" else _from_json
-        return flat(read(found["head"])), text[found.end() :]
     if not found or not _KEY.search(found["head"]):
         return {}, text
     return flat(_mapping(found["head"])), text[found.end() :]
 
 
 def _json_in_front(text: str) -> tuple[dict[str, Value], str]:
-    """Return what JSON at the beginning says; a text that begins with other braces or quotes has no fields."""
-    if hexo := _SEMICOLONS.match(text):
-        return flat(_from_json(f"{{{hexo['head'].rstrip().rstrip(',')}}}")), text[hexo.end() :]
-    if not re.match(r"\{\s*\"[\w-]+\"\s*:", text):
-        return {}, text
+    """Return what JSON at the beginning says, unless it is a part of the text."""
     try:
         fields, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError) as error:
-        raise _no_json(error) from error
+        why = getattr(error, "msg", "it is nested too deeply")
+        raise FrontMatterError(f"its front matter is no JSON: {why}") from error
     is_head = _SAID & {str(key).lower() for key in fields} and re.match(r"[ \t]*(?:\n|\Z)", text[end:])
     return (flat(fields), text[end:].lstrip()) if is_head else ({}, text)
-
-
-def _from_json(head: str) -> Mapping[str, Any]:
-    _check_length(head)
-    try:
-        fields = json.loads(head)
-    except (ValueError, RecursionError) as error:
-        raise FrontMatterError(
-            f"its front matter is no JSON: {getattr(error, 'msg', 'it is nested too deeply')}"
-        ) from error
-    return fields if isinstance(fields, dict) else {}
-
-
-def _no_json(error: Exception) -> FrontMatterError:
-    return FrontMatterError(f"its front matter is no JSON: {getattr(error, 'msg', 'it is nested too deeply')}")
 
 
 def _from_toml(head: str) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from django.utils.text import slugify
 from newsletter.posts.importers.account import compared
 from newsletter.posts.importers.folder.line_ends import with_hard_breaks
 from newsletter.posts.importers.folder.raw_html import replaced
-from newsletter.posts.importers.html.converting import Converted, as_typed, converted, measured, shown, with_places
+from newsletter.posts.importers.html.converting import Converted, converted, measured, shown, with_places
 from newsletter.posts.importers.html.tree import parse
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark, Spool, TagPage
 from newsletter.posts.importers.moments import moment
@@ -35,6 +35,7 @@ class Export:
 
     posts: Spool[Row] = field(default_factory=Spool)
     tables: dict[str, list[Row]] = field(default_factory=dict)
+    joins: dict[tuple[str, str, str], Any] = field(default_factory=dict)  # read once
 
     def rows(self, name: str) -> list[Row]:
         return self.tables.get(name, [])
@@ -63,30 +64,22 @@ class Export:
 
     def joined(self, link: str, key: str, table: str, post: Row) -> list[Row]:
         """Return the rows that a post is joined to and that readers see, in order."""
-        given = post.get(table) if isinstance(post.get(table), list) else None
-        rows = (
-            given
-            if given is not None
-            else [self._by_id(table).get(one, {}) for one in self._links(link, key)[str(post.get("id"))]]
-        )
-        plain = (_plain(row) for row in rows)
+        given = post.get(table)
+        if not isinstance(given, list):
+            known, links = self._joins((link, key, table))
+            given = [known.get(one, {}) for one in links[str(post.get("id"))]]
+        plain = (_plain(row) for row in given)
         return [row for row in plain if row.get("name") and not _is_internal(row)]
 
-    def _by_id(self, table: str) -> dict[str, Row]:
-        found = self.__dict__.get(f"_{table}")
-        if found is None:
-            found = self.__dict__[f"_{table}"] = {str(row.get("id")): row for row in self.rows(table)}
-        return found
-
-    def _links(self, link: str, key: str) -> dict[str, list[str]]:
-        found = self.__dict__.get(f"_links_{link}")
-        if found is None:
-            rows = sorted(self.rows(link), key=lambda row: int(row.get("sort_order") or 0))
-            found = defaultdict(list)
-            for row in rows:
-                found[str(row.get("post_id"))].append(str(row.get(key)))
-            self.__dict__[f"_links_{link}"] = found
-        return found
+    def _joins(self, names: tuple[str, str, str]) -> tuple[dict[str, Row], dict[str, list[str]]]:
+        """Return the rows of a table by their ids, and the ids by post."""
+        if names not in self.joins:
+            link, key, table = names
+            ids = defaultdict[str, list[str]](list)
+            for row in sorted(self.rows(link), key=lambda row: int(row.get("sort_order") or 0)):
+                ids[str(row.get("post_id"))].append(str(row.get(key)))
+            self.joins[names] = {str(row.get("id")): row for row in self.rows(table)}, ids
+        return self.joins[names]
 
 
 def _is_internal(row: Row) -> bool:
@@ -240,7 +233,7 @@ def _as_markdown(typed: str) -> Converted:
     """Return what was Markdown as it was typed, with Ghost's ends of lines."""
     plain = with_hard_breaks(typed).strip()
     text, remarks = replaced(plain)
-    return Converted(text, shown(plain), tuple(remarks), as_typed(typed))
+    return Converted(text, shown(plain), tuple(remarks))
 
 
 PUBLISHED = {"published", "sent"}
@@ -291,7 +284,6 @@ class Source:
             addresses=self._addresses(row, at),
             mailed=self._mailed(row, meta, at),
             before=body.before,
-            page=body.page,
             raw=str(row.get("html") or ""),
             remarks=(*remarks, *self._without_place(row, meta)),
         )

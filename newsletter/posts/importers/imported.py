@@ -76,7 +76,6 @@ class ImportedPost:
     addresses: the paths at which it was read; they will lead to it.
     tag_pages: those of its tags, as far as they had some; they will lead to the tags here.
     before: what its text had there; None where nobody but we can read it (a folder of Markdown).
-    page: its text there, as HTML; Markdown stands in a <pre> as it was typed. For the author's eyes, never for readers.
     raw: its text there, as HTML that nobody has read yet; "" where it was Markdown. Its words are counted twice.
     remarks: what is not as it was.
     """
@@ -97,6 +96,5 @@ class ImportedPost:
     addresses: tuple[str, ...] = ()
     mailed: Mailed | None = None
     before: Counts | None = None
-    page: str = ""
     raw: str = ""
     remarks: tuple[Remark, ...] = field(default=())

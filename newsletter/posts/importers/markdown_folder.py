@@ -20,7 +20,7 @@ from newsletter.posts.importers.folder.files import Texts, program_of
 from newsletter.posts.importers.folder.line_ends import ends_lines, with_hard_breaks
 from newsletter.posts.importers.folder.marks import as_markdown
 from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
-from newsletter.posts.importers.html.converting import as_typed, shown
+from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.html.inlines import address
 from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
 from newsletter.posts.importers.pictures import Finder
@@ -171,7 +171,6 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, way: Way = Way())
         folder="" if str(name.parent) == "." else str(name.parent),
         addresses=addresses(fields, name, at),
         before=before,
-        page=as_typed(typed),
         remarks=tuple(remarks),
     )
 

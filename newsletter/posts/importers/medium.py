@@ -69,7 +69,6 @@ class Source:
             is_unlisted=is_reply,
             addresses=tuple(dict.fromkeys(filter(None, (urlsplit(address).path, f"/p/{number[1]}" if number else "")))),
             before=body.before,
-            page=body.page,
             raw=raw[0] if (raw := _RAW.search(text)) else "",
             remarks=(*remarks, *body.remarks),
         )

@@ -72,7 +72,6 @@ class Source:
             addresses=(f"/p/{slug}", f"/p/{number}") if slug else (),
             mailed=self._mailed(row, title),
             before=body.before,
-            page=body.page,
             raw=body.raw,
             remarks=(*remarks, *body.remarks),
         )

@@ -228,7 +228,6 @@ class Source:
             cover_alt=cover.alt,
             addresses=_addresses(item),
             before=body.before,
-            page=body.page,
             raw=item["content:encoded"],
             remarks=(*remarks, *body.remarks),
         )

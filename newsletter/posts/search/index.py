@@ -27,7 +27,7 @@ WITH found AS MATERIALIZED (
   FROM posts_searchdocument d LEFT JOIN posts_post p {dates} ON p.id = d.key AND d.kind = 'post'
   WHERE d.id IN ({index}){spread} AND ({shown} OR (d.post_id IS NULL AND d.published_at <= %s))
 )
-SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, d.folded, page.at AS published_at, page.total
+SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, page.at AS published_at, page.total
 FROM (
   SELECT id, points, at, (SELECT COUNT(*) FROM found) AS total FROM found
   ORDER BY points DESC, at DESC, id DESC LIMIT %s OFFSET %s
@@ -193,6 +193,6 @@ def _result(row: SearchDocument, wanted: list[Term]) -> Result:
         key=row.key,
         url=row.url,
         title=marked(row.title, wanted),
-        snippet=snippet(row.body, wanted, folded=row.folded, title=row.title, summary=row.summary),
+        snippet=snippet(row.body, wanted, title=row.title, summary=row.summary),
         published_at=cast("datetime", row.published_at),  # without one it is not found
     )

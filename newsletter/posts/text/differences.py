@@ -34,11 +34,11 @@ class Piece:
 def pieces(before: str, after: str) -> list[Piece]:
     """Return both texts as one list: SAME and REMOVED make up `before`, SAME and ADDED make up `after`."""
     found: list[Piece] = []
-    for kind, old, new in _compared(_paragraphs(before), _paragraphs(after)):
-        if kind is Kind.SAME:
-            found.append(Piece(Kind.SAME, "".join(old)))
+    for is_same, old, new in _compared(before.splitlines(keepends=True), after.splitlines(keepends=True)):
+        if is_same:
+            found.append(Piece(Kind.SAME, old))
         else:
-            found += _within("".join(old), "".join(new))
+            found += _without_islands(_compared(words(old), words(new)))
     return _joined(found)
 
 
@@ -74,50 +74,27 @@ def _goes_on(last: str, character: str) -> bool:
     """Return whether `character` belongs to what ends with `last`: of one word, or an accent, or a part of an emoji."""
     if character in ATTACHED or last == "\u200d" or last == character == " ":
         return True
-    return _is_of_word(last) and _is_of_word(character)
+    return all(one < FIRST_CJK and one.isalnum() for one in (last, character))
 
 
-def _is_of_word(character: str) -> bool:
-    return character < FIRST_CJK and character.isalnum()
-
-
-def _paragraphs(text: str) -> list[str]:
-    """Return lines, each with the empty ones behind it."""
-    found: list[str] = []
-    for line in text.splitlines(keepends=True):
-        if found and not line.strip():
-            found[-1] += line
-        else:
-            found.append(line)
-    return found
-
-
-def _within(before: str, after: str) -> list[Piece]:
-    found = []
-    for kind, old, new in _without_islands(list(_compared(words(before), words(after)))):
-        if kind is Kind.SAME:
-            found.append(Piece(Kind.SAME, "".join(old)))
-        else:
-            found += [Piece(Kind.REMOVED, "".join(old)), Piece(Kind.ADDED, "".join(new))]
-    return found
-
-
-type _Part = tuple[Kind | None, Sequence[str], Sequence[str]]  # None: both sides, of which one may be empty
+type _Part = tuple[bool, str, str]  # whether both sides are the same; one of them may be empty otherwise
 
 
 def _compared(old: Sequence[str], new: Sequence[str]) -> Iterator[_Part]:
     """Yield the parts of two sequences in their order. Ends that are equal are not compared further: they are long."""
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
+    head = _common(old, new)
+    tail = _common(old[head:][::-1], new[head:][::-1])
     if head:
-        yield Kind.SAME, old[:head], new[:head]
+        yield True, "".join(old[:head]), "".join(new[:head])
     yield from _middle(old[head : len(old) - tail], new[head : len(new) - tail])
     if tail:
-        yield Kind.SAME, old[-tail:], new[-tail:]
+        yield True, "".join(old[-tail:]), "".join(new[-tail:])
+
+
+def _common(old: Sequence[str], new: Sequence[str]) -> int:
+    """Return how many parts two sequences begin with in common."""
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
 def _middle(old: Sequence[str], new: Sequence[str]) -> Iterator[_Part]:
@@ -125,18 +102,21 @@ def _middle(old: Sequence[str], new: Sequence[str]) -> Iterator[_Part]:
         return
     times = Counter(new)
     if sum(number * times[part] for part, number in Counter(old).items()) > PAIRS_MAX:
-        yield None, old, new
+        yield False, "".join(old), "".join(new)
         return
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        yield (Kind.SAME if tag == "equal" else None), old[i1:i2], new[j1:j2]
+        yield tag == "equal", "".join(old[i1:i2]), "".join(new[j1:j2])
 
 
-def _without_islands(parts: list[_Part]) -> Iterator[_Part]:
+def _without_islands(parts: Iterable[_Part]) -> Iterator[Piece]:
     """Count a single character between two changes as changed: a sentence that was rewritten is read as a whole."""
-    last = len(parts) - 1
-    for place, (kind, old, new) in enumerate(parts):
-        is_island = 0 < place < last and len("".join(old)) == 1 and "\n" not in old
-        yield (None if is_island else kind), old, new
+    known = list(parts)
+    for place, (is_same, old, new) in enumerate(known):
+        is_island = 0 < place < len(known) - 1 and len(old) == 1 and old != "\n"
+        if is_same and not is_island:
+            yield Piece(Kind.SAME, old)
+        else:
+            yield from (Piece(Kind.REMOVED, old), Piece(Kind.ADDED, new))
 
 
 def _joined(found: list[Piece]) -> list[Piece]:

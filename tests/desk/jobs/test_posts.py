@@ -88,20 +88,6 @@ def test_an_import_in_many_turns_is_the_same_as_in_one(tried, settings, tmp_path
     assert (other.counts, other.totals) == in_turns[1:]
 
 
-def test_old_pages_of_a_dead_worker_are_cut_off(tried):
-    begin(tried)
-    working.work(PostImport, timezone.now(), seconds=0)
-    tried.refresh_from_db()
-    with files.path_of(tried, files.PAGES).open("ab") as file:
-        file.write(b"half a page")
-
-    found = finished(tried)
-
-    first, second = found.entries.all()[:2]
-    assert files.page_of(found, first) == '<p>甲，見<a href="https://old.example/post-2/">乙</a>。</p>'
-    assert files.page_of(found, second).startswith('<p>乙</p><p><img src="/media/')
-
-
 def test_one_that_gets_no_further_is_given_up_and_can_be_asked_to_go_on(tried, monkeypatch):
     begin(tried)
     with monkeypatch.context() as patched:

@@ -14,7 +14,6 @@ from django.utils import timezone
 from newsletter.desk import tasks
 from newsletter.desk.jobs import working
 from newsletter.desk.models import EXPORTS_KEPT, Errand, PostImport
-from newsletter.desk.moving_in import chosen
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from newsletter.publication.changes import Change
@@ -337,17 +336,6 @@ def test_what_was_mailed_becomes_issues_with_the_numbers_that_were_corrected(adm
     assert outbox.outbox == []
 
 
-def test_numbers_above_those_of_later_issues_are_pointed_out(admin_client):
-    make_issue(number=1, sent_at=timezone.now())
-    drop(admin_client, ghost_zip())
-    press(admin_client, "try")
-    work()
-
-    shown = said(admin_client.get(f"{MOVE_IN}{PostImport.objects.get().pk}/numbers/"))
-
-    assert "2 of these numbers are higher than those of issues that were mailed later" in shown
-
-
 def test_what_became_an_issue_once_gets_no_second_number(admin_client):
     for _time in range(2):
         drop(admin_client, ghost_zip())
@@ -390,7 +378,7 @@ def test_a_number_that_was_taken_meanwhile_is_asked_for_again(admin_client):
     assert (work().state, Issue.objects.exclude(imported_at=None).count()) == ("done", 2)
 
 
-# --- Side by side ---
+# --- The account ---
 
 
 def moved(client, content: bytes = b"", name: str = "blog.zip") -> PostImport:
@@ -401,35 +389,6 @@ def moved(client, content: bytes = b"", name: str = "blog.zip") -> PostImport:
     return work()
 
 
-def test_old_and_new_stand_side_by_side_those_that_differ_most_first(admin_client):
-    found = moved(admin_client)
-
-    first = admin_client.get(f"{MOVE_IN}{found.pk}/compare/1/")
-    assert "Post 3 a form is kept as a comment" in said(first)
-    assert 'rel="next"' in first.text
-    assert 'rel="prev"' not in first.text
-    last = admin_client.get(f"{MOVE_IN}{found.pk}/compare/5/")
-    assert 'rel="next"' not in last.text
-    assert admin_client.get(f"{MOVE_IN}{found.pk}/compare/6/").status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (1, "1 post, old and new side by side"),
-        (3, "3 posts, old and new side by side"),
-        (12, "10 posts, old and new side by side"),
-    ],
-)
-def test_the_link_says_how_many_posts_stand_side_by_side(admin_client, count, words):
-    found = moved(admin_client, ghost(*(post(n + 1, "<p>甲</p>", id=f"i{n}") for n in range(count))), "x.json")
-
-    page = admin_client.get(f"{MOVE_IN}{found.pk}/")
-
-    assert words in said(page)
-    assert len(chosen(found)) == min(count, 10)
-
-
 def test_why_a_post_was_left_out_is_said_with_the_colon_of_the_language(admin_client, publication):
     publication.language = "zh-hant"
     publication.save()
@@ -438,13 +397,6 @@ def test_why_a_post_was_left_out_is_said_with_the_colon_of_the_language(admin_cl
 
     assert "沒有收：沒有內文" in said(admin_client.get(f"{MOVE_IN}{found.pk}/"))
     assert "退回：沒有內文" in " ".join(admin_client.get(f"{MOVE_IN}{found.pk}/account.html").text.split())
-
-
-def test_no_link_leads_to_a_comparison_of_nothing(admin_client):
-    found = moved(admin_client)
-    found.entries.update(old_size=0)
-
-    assert "side by side" not in said(admin_client.get(f"{MOVE_IN}{found.pk}/"))
 
 
 def test_a_post_that_loses_words_stands_first_and_in_colour(admin_client):
@@ -478,44 +430,3 @@ def test_json_that_is_packed_small_and_unpacks_large_is_never_read_into_memory(a
 
     assert "it is too large for the browser; import_posts reads it: 'blog.json'" in answer.text.replace("&#x27;", "'")
     assert not PostImport.objects.exists()
-
-
-def test_a_stopped_import_says_how_many_too(admin_client):
-    found = moved(admin_client)
-    PostImport.objects.filter(pk=found.pk).update(state=PostImport.State.STOPPED)
-
-    assert "5 posts, old and new side by side" in said(admin_client.get(f"{MOVE_IN}{found.pk}/"))
-
-
-def test_the_old_page_is_shown_as_the_file_has_it_and_can_do_nothing(admin_client):
-    html = '<p onclick="x()">甲<script>alert(1)</script><iframe src="/admin/"></iframe></p>'
-    html += '<p><a href="javascript:x">乙</a></p>'
-    found = moved(admin_client, ghost(post(1, html)), "x.json")
-
-    old = admin_client.get(f"{MOVE_IN}{found.pk}/old/0/")
-    new = admin_client.get(f"{MOVE_IN}{found.pk}/new/0/")
-
-    assert '<p>甲</p><p><a rel="noopener noreferrer">乙</a></p>\n    </main>' in old.text
-    assert "<p>甲" in new.text
-    for frame in (old, new):
-        assert "sandbox" in frame.headers["Content-Security-Policy"]
-        assert "script-src 'none'" in frame.headers["Content-Security-Policy"]
-        assert frame.headers["X-Frame-Options"] == "SAMEORIGIN"
-
-
-def test_pictures_that_came_along_are_shown_in_the_old_page_too(admin_client):
-    found = moved(admin_client)
-
-    assert 'src="/media/' in admin_client.get(f"{MOVE_IN}{found.pk}/old/1/").text
-
-
-def test_ten_of_many_are_looked_at_and_the_same_ones_each_time(admin_client):
-    rows = [
-        post(n % 28 + 1, "<p>甲</p>" if n % 5 else "<p>乙</p><form></form><svg></svg>", id=f"i{n}") for n in range(30)
-    ]
-    found = moved(admin_client, ghost(*rows), "x.json")
-
-    places = chosen(found)
-    assert places == chosen(found)
-    assert len(set(places)) == 10
-    assert places[:6] == [0, 5, 10, 15, 20, 25]

@@ -11,7 +11,6 @@ from django.core.management import call_command
 from django.utils import translation
 
 from newsletter.posts.importers.account import compared
-from newsletter.posts.importers.folder.line_ends import with_hard_breaks
 from newsletter.posts.importers.ghost import Source, body_of, read
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.imported import Rejected
@@ -80,23 +79,6 @@ def test_a_text_that_ghost_made_no_page_of_is_rejected_with_what_to_do(row):
 )
 def test_an_empty_draft_is_an_empty_post(row):
     assert body_of({**row, "html": None}).markdown == ""
-
-
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("一\n二", "一\\\n二"),
-        ("一\n\n二", "一\n\n二"),
-        ("# 題\n一", "# 題\n一"),
-        ("- 甲\n- 乙", "- 甲\n- 乙"),
-        ("```\na\nb\n```\n一\n二", "```\na\nb\n```\n一\\\n二"),
-        ("| a | b |\n|---|---|\n| 1 | 2 |", "| a | b |\n|---|---|\n| 1 | 2 |"),
-        ("題\n---", "題\n---"),
-        ("一  \n二", "一  \n二"),
-    ],
-)
-def test_ghost_ends_a_line_where_the_author_did(typed, kept):
-    assert with_hard_breaks(typed) == kept
 
 
 def test_markdown_of_the_first_ghost_stays_as_it_was_typed():

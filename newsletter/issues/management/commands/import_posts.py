@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from newsletter.buckets import PicturesAway
-from newsletter.issues.archiving import NumberingError, Past, above_later, archive, proposed, standing, waiting
+from newsletter.issues.archiving import NumberingError, Past, archive, proposed, standing, waiting
 from newsletter.posts.importers.account import Account, Entry, as_data, as_page
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
@@ -66,23 +66,15 @@ class Command(BaseCommand):
         now = timezone.now()
         mailed = {own: Past(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
         ready, closed = waiting(mailed, now, made.public(now) if dry_run else None)
-        taken = standing()
-        past = proposed(ready, taken)
+        past = proposed(ready, standing())
         try:
             count = len(past) if dry_run else archive(past, now)
         except NumberingError as error:
             raise CommandError(f"No issue was made: {error}. Run it again.") from error
-        late = {one.source for one in above_later(past, taken)}
         for one in past:
-            about = " (mailed before issues of lower numbers: readers find it by its day)" if one.source in late else ""
-            self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}{about}")
+            self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}")
         made.account.issues = count
         made.account.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
-        if late:
-            made.account.notes.append(
-                f"Numbers above those of issues that were mailed later: {len(late)}, as none is free below. "
-                "Moving in on the desk lets you choose others."
-            )
 
     def _source(self, path: Path, site: str) -> Source:
         try:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from html import escape, unescape
+from html import unescape
 from urllib.parse import unquote
 
 from django.utils.translation import get_language
@@ -45,11 +45,6 @@ def converted(html: str, change: Drops | None = None) -> Converted:
     remarks += boxes.plain(root)
     notes = taken_out(root)
     return Converted(_markdown(root, notes), before, tuple(remarks), html, html)
-
-
-def as_typed(markdown: str) -> str:
-    """Return Markdown as a page that shows it as it was typed."""
-    return f"<pre>{escape(markdown, quote=False)}</pre>"
 
 
 def measured(root: Node) -> Counts:
