@@ -31,6 +31,4 @@ def begin_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
 
 
 class DeskAdminConfig(AdminConfig):
-    """The stock admin, on the author's own site."""
-
     default_site = "newsletter.desk.site.DeskSite"
