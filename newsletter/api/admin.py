@@ -37,8 +37,6 @@ def _ends() -> list[tuple[str, Any]]:
 
 
 class TokenForm(TypedModelForm):
-    """A new token. What it may do is chosen among what its maker may."""
-
     scopes = forms.MultipleChoiceField(
         label=pgettext_lazy("of a token", "may"), required=False, widget=forms.CheckboxSelectMultiple
     )
@@ -183,7 +181,6 @@ class TokenAdmin(AuditedAdmin):
 
     @admin.display(description=pgettext_lazy("of a token", "may"))
     def scopes_in_short(self, token: Token) -> SafeString:
-        """Return the first scopes, and how many more there are."""
         more = len(token.scopes) - SCOPES_IN_A_ROW
         named = format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes[:SCOPES_IN_A_ROW]))
         return format_html("{} +{}", named, more) if more > 0 else named

@@ -80,7 +80,6 @@ def responses_of(demands: Demands) -> dict[int | str, Facts]:
 
 
 def parameters_of(demands: Demands) -> list[Facts]:
-    """Return the parameters that are read by every endpoint of a kind."""
     found = [_header("Accept-Language", "zh-Hant or en: the language of problems.")]
     if demands.has_key:
         key = TEXT | {"minLength": 1, "maxLength": 200}

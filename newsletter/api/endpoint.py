@@ -40,7 +40,6 @@ def told_time(at: datetime | None) -> str | None:
 
 
 def etag_of(body: Any) -> str:
-    """Return the strong ETag of something as it is now."""
     text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
     return f'"{sha256(text.encode()).hexdigest()[:24]}"'
 
@@ -59,7 +58,6 @@ def demand_match(request: HttpRequest, etag: str) -> None:
 
 
 def demand_match_header(request: HttpRequest) -> None:
-    """Raise a Problem if there is no If-Match at all."""
     if not request.headers.get("If-Match", "").strip():
         raise Problem("etag-missing")
 
@@ -127,7 +125,6 @@ class Endpoints(Router):
     def _registered(
         self, path: str, scope: str, needs: Sequence[str], returns: Any, demands: Demands
     ) -> Callable[[View], View]:
-        """Return what registers a view; see the methods above."""
         extra = {
             "x-scope": scope,
             "parameters": parameters_of(demands),

@@ -37,7 +37,6 @@ class Entrance(HttpBearer):
         self.scope, self.needs, self.takes = scope, tuple(needs), takes
 
     def __call__(self, request: HttpRequest) -> Token:
-        """Return the token. Raises a Problem."""
         now = timezone.now()
         token = tokens.carried(request.META, now)
         if token is None:
@@ -63,13 +62,11 @@ class Entrance(HttpBearer):
 
 
 def demand_scope(request: ApiRequest, scope: str) -> None:
-    """Raise a Problem unless the token has a scope."""
     if scope not in request.auth.scopes:
         raise Problem("forbidden", _("The token lacks the scope “%(scope)s”.") % {"scope": scope})
 
 
 def demand_right(request: ApiRequest, right: str) -> None:
-    """Raise a Problem unless the token's user has a right of the desk."""
     if not request.user.has_perm(right):
         raise Problem("forbidden", _("The account of the token lacks the right “%(right)s”.") % {"right": right})
 

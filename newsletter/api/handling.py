@@ -97,7 +97,6 @@ IN_FORM = {"form", "file"}
 
 
 def register(api: NinjaAPI) -> None:
-    """Have the API answer by problems alone."""
     api.add_exception_handler(Problem, _told)
     api.add_exception_handler(ValidationError, _invalid)
     api.add_exception_handler(Http404, lambda request, _error: problems.answer(request, Problem("not-found")))

@@ -67,7 +67,6 @@ def fill(row: Token, scopes: Iterable[str]) -> str:
 
 
 def offered_to(user: Any) -> list[str]:
-    """Return the scopes of which a user has all rights."""
     return [name for name, scope in SCOPES.items() if user.has_perms(scope.needs)]
 
 
@@ -84,7 +83,6 @@ PREFIX, IMPORTS = "/api/v1/", "/api/v1/imports"
 
 
 def body_limit(environ: dict[str, Any]) -> int:
-    """Return how many bytes a request may send. Asks the database for its token."""
     if carried(environ, timezone.now()) is None:
         return bodies.PUBLIC
     return bodies.READERS if environ.get("PATH_INFO") == IMPORTS else bodies.DESK

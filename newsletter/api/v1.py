@@ -108,7 +108,6 @@ SECONDS = 300  # that proxies may keep the description
 
 @require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
-    """The description for programs."""
     text = json.dumps(description(), ensure_ascii=False)
     headers = {"Cache-Control": f"public, max-age={SECONDS}"}
     return HttpResponse(text, content_type="application/json", headers=headers)

@@ -21,7 +21,6 @@ ROUTES = "newsletter.api.v1"  # by its name: it imports pydantic, 13 MB
 
 @csrf_exempt  # no cookie opens anything here
 def private(request: "ApiRequest", rest: str) -> HttpResponse:
-    """Answer a program with a token."""
     with translation.override(problems.language_of(request)):
         response = _routed(request)
         response.headers.setdefault("Content-Language", translation.get_language() or "")
@@ -32,7 +31,6 @@ def private(request: "ApiRequest", rest: str) -> HttpResponse:
 @kept()
 @csrf_exempt
 def public(request: HttpRequest) -> HttpResponse:
-    """Answer everybody with the description of the API."""
     return _routed(request)
 
 

@@ -127,7 +127,6 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     # --- One issue ---
 
     def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
-        """Fix the number of an issue that was approved."""
         return ("number",) if obj and audit.is_number_fixed(obj) else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

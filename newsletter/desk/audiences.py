@@ -17,8 +17,6 @@ from subscribers.models.tags import Tag
 
 @dataclass(frozen=True)
 class Audience:
-    """How many readers would get an issue now, and why the others would not."""
-
     readers: int
     have_it: int
     others: int  # outside the segment
@@ -82,7 +80,6 @@ def spread_of(publication: Publication, readers: int, begins_at: datetime) -> Sp
 
 
 def segments() -> dict[str, str]:
-    """Return what can be chosen, everybody first, each with its words."""
     tags = Tag.objects.in_use()
     return {"": words_for("")} | {sign + tag: words_for(sign + tag) for sign in "+-" for tag in tags}
 

@@ -68,7 +68,6 @@ class Day:
 
     @property
     def kinds(self) -> str:
-        """Return classes for the sheet."""
         return " ".join(f"is-{kind}" for kind in dict.fromkeys(mark.kind for mark in self.marks))
 
     @property
@@ -108,7 +107,6 @@ class Ahead:
 
     @property
     def key(self) -> str:
-        """Return the slot's day as addresses have it."""
         return self.slot.day.isoformat()
 
     @property
@@ -293,8 +291,6 @@ class MoveForm(forms.Form):
 
 
 class VacationForm(TypedForm, forms.Form):
-    """The days of a vacation, and what readers see of it."""
-
     first_on = forms.DateField(label=gettext_lazy("First day"), widget=forms.DateInput({"type": "date"}))
     last_on = forms.DateField(label=gettext_lazy("Last day"), widget=forms.DateInput({"type": "date"}))
     note = forms.CharField(
@@ -338,7 +334,6 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any], *, statu
 
 @require_safe
 def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
-    """Show one year, this one unless another is asked for, and what comes next."""
     publication, now = Publication.objects.current(), timezone.now()
     this_year = timezone.localtime(now, publication.zone).year
     shown = this_year if year is None else year
@@ -362,7 +357,6 @@ def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
 
 
 def _lines() -> list[tuple[Change, str]]:
-    """Return what was done last, each with who did it and from where."""
     done = Change.objects.filter(about__in=ABOUT).order_by("-pk")[:LINES]
     return [(change, who(change.by, change.via)) for change in done]
 
@@ -390,7 +384,6 @@ def _slot(publication: Publication, text: str, now: datetime) -> Slot:
 
 @ask_and_act
 def slot(request: HttpRequest, day: str) -> HttpResponse:
-    """Ask for another day and time of a slot; a POST moves it."""
     publication, now = Publication.objects.fresh(), timezone.now()
     found = _slot(publication, day, now)
     used, shifts = rhythm.of(publication), rhythm.shifts_from(publication, now)
@@ -407,7 +400,6 @@ def slot(request: HttpRequest, day: str) -> HttpResponse:
 
 @require_POST
 def skip(request: HttpRequest, day: str) -> HttpResponse:
-    """Leave a slot out, unless an issue is scheduled for it."""
     publication, now = Publication.objects.fresh(), timezone.now()
     found = _slot(publication, day, now)
     if found.at is not None and reminders.is_settled(found.at):
@@ -420,7 +412,6 @@ def skip(request: HttpRequest, day: str) -> HttpResponse:
 
 @require_POST
 def restore(request: HttpRequest, day: str) -> HttpResponse:
-    """Put a slot back to where the rhythm has it."""
     found = _day(day)
     if rhythm.restore(found, timezone.now()):
         messages.success(request, _("The slot of %(day)s is where it was.") % {"day": in_words(found)})
@@ -432,7 +423,6 @@ def restore(request: HttpRequest, day: str) -> HttpResponse:
 
 @ask_and_act
 def vacation(request: HttpRequest) -> HttpResponse:
-    """Ask for the days; a POST leaves out their slots, and says what stays scheduled all the same."""
     publication, now = Publication.objects.fresh(), timezone.now()
     form = VacationForm(request.POST or None, today=timezone.localtime(now, publication.zone).date())
     if not form.is_valid():
@@ -456,7 +446,6 @@ def _tell(request: HttpRequest, publication: Publication, taken: Shift) -> None:
 
 @require_POST
 def give_up(request: HttpRequest, pk: int) -> HttpResponse:
-    """Have the slots of a vacation back."""
     if rhythm.give_up_vacation(pk, timezone.now()):
         messages.success(request, _("The vacation is given up; its slots are back."))
     return redirect("admin:calendar")

@@ -14,8 +14,6 @@ MARGIN = 4.0  # so that the line is not cut off at its highest and lowest point
 
 @dataclass(frozen=True)
 class Bar:
-    """The attributes of a rectangle."""
-
     x: str
     y: str
     width: str
@@ -66,7 +64,6 @@ def line(values: Sequence[int], *captions: str) -> Chart | None:
 
 
 def bars(values: Sequence[int], *captions: str) -> Chart:
-    """Return a bar for each value, from zero; a value of zero keeps a hair."""
     most, step = max([1, *values]), WIDTH / max(1, len(values))
     heights = [max(1.0, value / most * HEIGHT) for value in values]
     drawn = tuple(

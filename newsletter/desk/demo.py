@@ -52,8 +52,6 @@ class NotEmptyError(Exception):
 
 @dataclass(frozen=True)
 class Sample:
-    """One issue as its file has it, and the time in which its posts were written."""
-
     number: int
     fields: dict[str, Value]
     text: str
@@ -142,7 +140,6 @@ def _slots_before(publication: Publication, now: datetime) -> list[datetime]:
 
 
 def _write_posts(samples: list[Sample], publication: Publication) -> None:
-    """Write the posts in the order of their dates, those of no issue as drafts, and link them."""
     dates = {words: sample.published_at(n) for sample in samples for n, (words, _form) in enumerate(sample.posts)}
     unfinished = {file.stem for file in (DATA / "posts").glob("*.md")} - dates.keys()
     source = markdown_folder.Source(InFolder(DATA), publication.zone)
@@ -168,7 +165,6 @@ def _link_posts() -> None:
 
 
 def _link(post: Post, addresses: dict[str, str]) -> bool:
-    """Put the addresses into a text; return whether it has any."""
     before = post.body
     for words, address in addresses.items():
         post.body = post.body.replace(words, address)
@@ -176,13 +172,11 @@ def _link(post: Post, addresses: dict[str, str]) -> bool:
 
 
 def _describe_covers() -> None:
-    """Say what the covers show; the importer knows no more than the title."""
     for name, alt in tomllib.loads(_read("covers.toml")).items():
         Image.objects.filter(name=name).update(alt=alt)
 
 
 def _choose_where_to_start() -> None:
-    """Hand some posts to whoever is new."""
     for position, (words, reason) in enumerate(tomllib.loads(_read("start.toml")).items()):
         StartingPoint.objects.create(post=Post.objects.get(source=SOURCE + words), reason=reason, position=position)
 
@@ -263,7 +257,6 @@ A_MOMENT, AN_HOUR = timedelta(seconds=30), timedelta(hours=1)
 
 
 def arrive(mailing: Mailing, slot: datetime) -> None:
-    """Write down what a provider would have reported of the copies of a mailing."""
     copies = mailing.deliveries.filter(state=Delivery.State.SENT).order_by("seq").select_related("subscriber")
     Event.objects.bulk_create(_event(copy, mailing, slot) for copy in copies)
 
@@ -280,7 +273,6 @@ def _event(copy: Delivery, mailing: Mailing, slot: datetime) -> Event:
 
 
 def rate(mailing: Mailing, slot: datetime) -> None:
-    """Let some readers say by a click what they thought of the issue."""
     got_it = mailing.deliveries.filter(state=Delivery.State.SENT).order_by("seq").select_related("subscriber")
     answers = ["helpful"] * (3 + mailing.issue.number % 3) + ["fair"]
     for copy, one in zip(got_it, answers, strict=False):
@@ -289,7 +281,6 @@ def rate(mailing: Mailing, slot: datetime) -> None:
 
 
 def answer(issue: Issue, slot: datetime, now: datetime) -> None:
-    """Write down what readers answered to an issue, none of it later than now."""
     for number, said in enumerate(tomllib.loads(REPLIES.read_text(encoding="utf-8"))["reply"]):
         if said["issue"] == issue.number:
             _reply(number, said, issue, min(slot + said["hours"] * AN_HOUR, now))

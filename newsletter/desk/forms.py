@@ -30,8 +30,6 @@ PASSWORD_LENGTH_MAX = 4096  # characters, as Django's own form for it
 
 
 class StartForm(SetPasswordMixin, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
-    """Name, address and password of the account that a one-time link opens."""
-
     password1, password2 = SetPasswordMixin.create_password_fields()
 
     class Meta:
@@ -106,8 +104,6 @@ class CodeForm(forms.Form):
 
 
 class PasswordForm(forms.Form):
-    """The password of the account that is logged in."""
-
     password = forms.CharField(
         label=_("Password"),
         strip=False,
@@ -117,8 +113,6 @@ class PasswordForm(forms.Form):
 
 
 class AppForm(forms.Form):
-    """The first code of an app that was shown its secret."""
-
     code = forms.CharField(
         label=_("Six digits that the app shows"),
         max_length=CODE_LENGTH_MAX,
@@ -127,8 +121,6 @@ class AppForm(forms.Form):
 
 
 class PasskeyForm(forms.Form):
-    """A new passkey: what to call it, and what the browser made."""
-
     name = forms.CharField(
         label=_("Name of the passkey"),
         max_length=NAME_LENGTH_MAX,
@@ -159,8 +151,6 @@ class AcknowledgingForm(forms.Form):
 
 
 class WhenForm(AcknowledgingForm):
-    """When an issue leaves: at a slot of the rhythm, at another time, or now."""
-
     when = forms.ChoiceField(
         choices=[("slot", _("At a slot of the rhythm")), ("at", _("At another time")), ("now", _("Now"))],
         widget=forms.RadioSelect,
@@ -236,8 +226,6 @@ class WhenForm(AcknowledgingForm):
 
 
 class CorrectionForm(TypedForm, AcknowledgingForm):
-    """What was wrong with an issue that readers have."""
-
     note = forms.CharField(
         label=_("What was wrong?"),
         help_text=_("A sentence or two, in Markdown. Readers see it above the issue."),
@@ -247,8 +235,6 @@ class CorrectionForm(TypedForm, AcknowledgingForm):
 
 
 class ReasonForm(TypedForm, forms.Form):
-    """Why readers are not shown a text any more, or again."""
-
     wanted = forms.ChoiceField(choices=[("withhold", ""), ("show", "")], widget=forms.HiddenInput)
     reason = forms.CharField(
         label=_("Why?"),
@@ -259,8 +245,6 @@ class ReasonForm(TypedForm, forms.Form):
 
 
 class TestCopyForm(forms.Form):
-    """Where test copies go."""
-
     addresses = forms.CharField(
         label=_("Your addresses"),
         help_text=_("Several are separated by commas."),

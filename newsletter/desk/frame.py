@@ -106,7 +106,6 @@ def words(request: HttpRequest, site: AdminSite) -> list[Link]:
 
 
 def under(word: str, request: HttpRequest, site: AdminSite) -> list[Link]:
-    """Return the pages under a word that the user may open."""
     here = {request.path, *(reverse(key) for tab, (key, _label) in TABS.items() if reverse(tab) == request.path)}
     return [Link(key, label, url, url in here) for key, label, url in _pages_under(word, request, site)]
 
@@ -152,7 +151,6 @@ def word_of(path: str, site: AdminSite) -> str | None:
 
 
 def may_open(request: HttpRequest, name: str) -> bool:
-    """Return whether the user has every right that a screen of ours names in `rights.needs`."""
     return request.user.has_perms(getattr(resolve(reverse(name)).func, "needs", ()))
 
 
@@ -166,7 +164,6 @@ def options_of(key: str, site: AdminSite) -> Any:
 
 
 def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
-    """Return where a word leads this user; "" if nowhere."""
     if word not in SCREENS:
         return next((url for _key, _label, url in _pages_under(word, request, site)), "")
     try:
@@ -176,7 +173,6 @@ def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
 
 
 def _pages_under(word: str, request: HttpRequest, site: AdminSite) -> Iterator[tuple[str, Promise, str]]:
-    """Yield name, label and address of the pages under a word that the user may open."""
     for key, label in PAGES.get(word, ()):
         if options := options_of(key, site):
             if options.has_view_or_change_permission(request):

@@ -61,7 +61,6 @@ def _when_sender_changes(request: HttpRequest) -> bool:
 
 
 def _when_second_factor_changes(request: HttpRequest) -> bool:
-    """Ask when a POST changes whether owners need a second factor."""
     is_needed_now = Publication.objects.current().owners_need_second_factor
     changes = request.method == "POST" and ("owners_need_second_factor" in request.POST) != is_needed_now
     return changes and not is_fresh(request)
@@ -90,7 +89,6 @@ FAMILIES: tuple[tuple[str, str, Callable[[HttpRequest], bool]], ...] = (
 
 
 def is_needed(request: HttpRequest) -> bool:
-    """Return whether this request must wait for a proof before its view is called."""
     if not is_fresh(request) and any(map(rights.needs_proof, rights.used_by(request))):
         return True
     name = getattr(request.resolver_match, "url_name", None) or ""
@@ -128,7 +126,6 @@ def ask(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> HttpResponse
 
 
 def form_for(user: User, request: HttpRequest) -> Form:
-    """Return the form that asks this account: for a code or a passkey, if it has any; else for the password."""
     kind = CodeForm if factors.has_any(user) else PasswordForm
     is_answer = any(name.startswith(f"{PROOF_PREFIX}-") for name in request.POST)
     return kind(request.POST if is_answer else None, prefix=PROOF_PREFIX)
@@ -310,7 +307,6 @@ def _enter(request: HttpRequest, user: User, wanted: str, state: dict[str, Any])
 @csrf_protect
 @require_http_methods(["GET", "HEAD", "POST"])
 def second_factor(request: HttpRequest) -> HttpResponse:
-    """Ask for the second factor of the account whose password was right."""
     stage = _stage(request)
     if stage is None:
         return redirect("admin:login")
@@ -324,7 +320,6 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 
 
 def _stage(request: HttpRequest) -> Any:
-    """Return the stage of a login that waits for its second factor; None if there is none, or it is out of date."""
     stage = LoginStageController.enter(request, SecondFactorStage.key)
     user = stage and stage.login.user
     is_good = user and user.is_active and factors.has_any(user)

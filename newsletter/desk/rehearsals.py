@@ -77,7 +77,6 @@ def _claim(issue: Issue, digest: str, now: datetime) -> Rehearsal | None:
 
 
 def about_readers(issue: Issue, segment: str, now: datetime) -> Iterator[Remark]:
-    """Tell who gets the issue, and why the others do not."""
     audience = audience_of(issue, now, segment)
     words = ngettext("%(count)d reader gets it.", "%(count)d readers get it.", audience.readers)
     level = OK if audience.readers else WARNING

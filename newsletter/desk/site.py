@@ -218,7 +218,6 @@ class DeskSite(admin.AdminSite):
             raise PermissionDenied from None
 
     def on_site(self, request: HttpRequest, content_type_id: int, object_id: int) -> HttpResponse:
-        """Lead to the public page of something that the user may look at on the desk."""
         model = get_object_or_404(ContentType, pk=content_type_id).model_class()
         if model is None or not self.is_registered(model):
             raise Http404(content_type_id)

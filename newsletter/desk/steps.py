@@ -13,12 +13,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from newsletter.desk.issues.mailings import named
 from newsletter.desk.templatetags.calendar_days import days_until, short
 from newsletter.desk.templatetags.calendar_days import moment as moment  # noqa: PLC0414 - a word of the first page, too
+from newsletter.desk.templatetags.figures import thousands
 
 BREAKS = ("，", "。", "；", "：", ", ", ". ", "; ", ": ")  # after which a long sentence may go on in a new line
-
-
-def number(count: int) -> str:
-    return f"{count:,}"
 
 
 def day(at: datetime, zone: ZoneInfo, now: datetime) -> str:
@@ -34,11 +31,10 @@ def wait(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     days = days_until(at, zone, now)
     if days < 1:
         return _("today")
-    return _("tomorrow") if days == 1 else _("in %(days)s days") % {"days": number(days)}
+    return _("tomorrow") if days == 1 else _("in %(days)s days") % {"days": thousands(days)}
 
 
 def since(at: datetime, zone: ZoneInfo, now: datetime) -> str:
-    """Return when that was: today's time, yesterday's, or the day."""
     days = (now.astimezone(zone).date() - at.astimezone(zone).date()).days
     if days < 1:
         return _("today %(time)s") % {"time": clock(at, zone)}
@@ -46,7 +42,7 @@ def since(at: datetime, zone: ZoneInfo, now: datetime) -> str:
 
 
 def readers_in_words(count: int) -> str:
-    return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": number(count)}
+    return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": thousands(count)}
 
 
 def phrases(sentence: str) -> list[tuple[str, str]]:
@@ -205,7 +201,7 @@ type Words = tuple[str, str]  # the sentence, and what its button says
 
 def paused(facts: Facts, now: datetime) -> Words:
     mailing = _underway(facts)
-    values = {"what": _what(mailing), "sent": number(mailing.sent), "total": number(mailing.total)}
+    values = {"what": _what(mailing), "sent": thousands(mailing.sent), "total": thousands(mailing.total)}
     sentence = (
         _("%(what)s stands still: %(sent)s of %(total)s are sent.")
         if mailing.has_begun
@@ -220,7 +216,7 @@ def paused(facts: Facts, now: datetime) -> Words:
 def sending(facts: Facts, now: datetime) -> Words:
     mailing = _underway(facts)
     sentence = _("%(what)s is being sent: %(sent)s of %(total)s have left.")
-    values = {"what": _what(mailing), "sent": number(mailing.sent), "total": number(mailing.total)}
+    values = {"what": _what(mailing), "sent": thousands(mailing.sent), "total": thousands(mailing.total)}
     return sentence % values, _("See how far it is")
 
 
@@ -266,7 +262,7 @@ def left_out(facts: Facts, now: datetime) -> Words:
         sentence = _("“%(title)s” is published, and in no issue yet.")
     button = _("Put it into issue %(number)s") if facts.issue else _("Compose issue %(number)s")
     goes_into = facts.issue.number if facts.issue else facts.next_number
-    return sentence % {"title": facts.newest, "others": number(others)}, button % {"number": goes_into}
+    return sentence % {"title": facts.newest, "others": thousands(others)}, button % {"number": goes_into}
 
 
 def empty_with_posts(facts: Facts, now: datetime) -> Words:
@@ -275,7 +271,7 @@ def empty_with_posts(facts: Facts, now: datetime) -> Words:
         "%(going)s. It is empty, and %(count)s posts are in no issue.",
         facts.left_out,
     )
-    return sentence % {"going": _issue_goes(facts, now), "count": number(facts.left_out)}, _("Choose posts")
+    return sentence % {"going": _issue_goes(facts, now), "count": thousands(facts.left_out)}, _("Choose posts")
 
 
 def empty_with_draft(facts: Facts, now: datetime) -> Words:
@@ -296,7 +292,7 @@ def rehearsal(facts: Facts, now: datetime) -> Words:
     issue = _issue(facts)
     if issue.rehearsal == "faulty":
         what = ngettext("the rehearsal found %(count)s error", "the rehearsal found %(count)s errors", issue.errors)
-        standing, button = what % {"count": number(issue.errors)}, _("See what to mend")
+        standing, button = what % {"count": thousands(issue.errors)}, _("See what to mend")
     else:
         standing, button = map(str, REHEARSALS.get(issue.rehearsal, REHEARSALS["none"]))
     return _("%(going)s: %(standing)s.") % {"going": _issue_goes(facts, now), "standing": standing}, button
@@ -314,7 +310,7 @@ def begin(facts: Facts, now: datetime) -> Words:
 
 def result(facts: Facts, now: datetime) -> Words:
     found = _last_result(facts)
-    values = {"number": found.number, "readers": readers_in_words(found.sent), "missed": number(found.missed)}
+    values = {"number": found.number, "readers": readers_in_words(found.sent), "missed": thousands(found.missed)}
     sentence = (
         _("Issue %(number)s is out: sent to %(readers)s, %(missed)s did not get it.")
         if found.missed
@@ -516,8 +512,6 @@ DONE, NEXT, LATER = "done", "next", "later"
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the way: which steps belong to it, and when it is done."""
-
     title: Any
     hint: Any
     keys: frozenset[str]
@@ -526,8 +520,6 @@ class Part:
 
 @dataclass(frozen=True)
 class Item:
-    """A line of the list. standing: done, next or later."""
-
     place: int
     title: str
     hint: str

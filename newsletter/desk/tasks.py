@@ -19,7 +19,6 @@ from newsletter.publication.wakeups import wake
 
 @shared_task(ignore_result=True)
 def look_outside(rehearsal_id: int) -> None:
-    """Ask others for a rehearsal: the sites that it links to, and the DNS."""
     found = Rehearsal.objects.get(pk=rehearsal_id)
     if not found.begin(timezone.now()):
         return
@@ -57,7 +56,6 @@ def work_on_errands() -> None:
 
 @shared_task(ignore_result=True)
 def take_in_posts() -> None:
-    """Work on posts that move in, for a turn; the next one follows while there is more."""
     if working.work(PostImport, timezone.now()):
         wake(take_in_posts)
 

@@ -44,6 +44,7 @@ from newsletter.desk.steps import (
     next_step,
     next_step_of_issues,
 )
+from newsletter.desk.templatetags.figures import thousands
 from newsletter.issues import days_off, rhythm
 from newsletter.issues.assembly import next_number
 from newsletter.issues.models import Issue, in_no_issue
@@ -74,7 +75,6 @@ class Found:
 
 
 def gather(user: Any, now: datetime) -> Found:
-    """Return what is so for `user`, as far as they may know it."""
     publication, rights = Publication.objects.current(), frozenset(user.get_all_permissions())
     # What is true is asked for everybody; what a user is shown of it is decided by their rights.
     open_mailings, sent = _open(), last()
@@ -147,7 +147,6 @@ def _result(mailing: Mailing) -> Result:
 
 
 def _next_issue() -> Issue | None:
-    """Return the first issue that was not sent and that no mailing waits for."""
     counted = in_the_making().annotate(
         items_count=Count("items"),
         posts_changed_at=Max("items__post__updated_at"),
@@ -328,7 +327,6 @@ class Line:
 
 
 def today(user: Any, now: datetime) -> dict[str, Any]:
-    """Return what the page shows `user`: what comes next, and below it what was, what is and what is wrong."""
     found = gather(user, now)
     facts = found.facts
     step = next_step(facts, now)
@@ -342,7 +340,7 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
         "offers_new_post": facts.may(ADD) and not items and step.place != NEW_POST,
         "troubles": troubles(facts, step, now),
         "left_out": _left_out(found, now),
-        "left_out_more": steps.number(facts.left_out - len(found.left_out)) if found.left_out else "",
+        "left_out_more": thousands(facts.left_out - len(found.left_out)) if found.left_out else "",
         "puts_into": facts.issue if facts.may(COMPOSE) else None,
         "begins_issue": facts.issue is None and facts.may(COMPOSE) and facts.may(BEGIN),
         "has_more_left_out": facts.left_out > len(found.left_out),
@@ -361,7 +359,6 @@ def of_issues(user: Any, now: datetime) -> dict[str, Any]:
 
 
 def _questions(now: datetime) -> list[days_off.Question]:
-    """Return what is asked about slots on holidays, once each."""
     return rhythm.questions(Publication.objects.current(), now, get_language() or settings.LANGUAGE_CODE)
 
 
@@ -384,7 +381,7 @@ def _left_out(found: Found, now: datetime) -> list[Line]:
 
 def _draft(post: Any, facts: Facts, now: datetime) -> Line:
     length = ngettext("%(count)s character", "%(count)s characters", post.length)
-    about = [steps.since(post.updated_at, facts.zone, now), length % {"count": steps.number(post.length)}]
+    about = [steps.since(post.updated_at, facts.zone, now), length % {"count": thousands(post.length)}]
     about += [_("in issue %(number)s") % {"number": issue.number} for issue in list(post.issues.all())[:1]]
     return Line(
         title=post.title or _("Without a title"),
@@ -401,7 +398,6 @@ def _post_url(post: Post) -> str:
 
 
 def _last(found: Found, now: datetime) -> dict[str, Any] | None:
-    """Return the result of the last issue that was sent, beside those before; None if there is none."""
     if not found.sent:
         return None
     mailing, zone = found.sent[0], found.facts.zone
@@ -418,7 +414,7 @@ def _last(found: Found, now: datetime) -> dict[str, Any] | None:
             heading=_("Issue"),
             columns=(str(HELPFUL.label),),
             rows=tuple(
-                (_("Issue %(number)s") % {"number": one.issue.number}, (steps.number(count),))
+                (_("Issue %(number)s") % {"number": one.issue.number}, (thousands(count),))
                 for one, count in zip(reversed(found.sent), helpful, strict=True)
             ),
         ),
@@ -445,7 +441,7 @@ def _figures(mailing: Mailing, answers: dict[tuple[int, str], int]) -> list[Figu
     missed = copies(mailing, "failed") + copies(mailing, "uncertain")
     given = [(answer.label, answers.get((mailing.issue_id, answer.value), 0)) for answer in Feedback.Answer]
     counted = [(_("sent"), copies(mailing, "sent")), (_("did not get it"), missed), *given]
-    return [Figure(str(label).capitalize(), steps.number(count)) for label, count in counted]
+    return [Figure(str(label).capitalize(), thousands(count)) for label, count in counted]
 
 
 def _upcoming(found: Found, now: datetime) -> list[Line]:
@@ -471,7 +467,7 @@ def _composed(facts: Facts) -> str:
     posts = facts.issue.posts if facts.issue else 0
     if not posts:
         return _("No post in it yet")
-    return ngettext("%(count)s post, draft", "%(count)s posts, draft", posts) % {"count": steps.number(posts)}
+    return ngettext("%(count)s post, draft", "%(count)s posts, draft", posts) % {"count": thousands(posts)}
 
 
 def _on_its_way(mailing: Mailing, facts: Facts, now: datetime) -> Line:
@@ -505,9 +501,9 @@ def _readers(tally: Tally, facts: Facts, now: datetime) -> dict[str, Any]:
             title=_("The numbers of each week"),
             heading=_("Day"),
             columns=(_("Readers"),),
-            rows=tuple((_short(day), (steps.number(count),)) for day, count in weeks),
+            rows=tuple((_short(day), (thousands(count),)) for day, count in weeks),
         ),
-        "others": [f"{label} {steps.number(count)}" for label, count in others if count],
+        "others": [f"{label} {thousands(count)}" for label, count in others if count],
         "is_empty": not tally.mailable,
         "came": growth.sentence(now.astimezone(facts.zone).date()),
     }
@@ -515,8 +511,8 @@ def _readers(tally: Tally, facts: Facts, now: datetime) -> dict[str, Any]:
 
 def _reader_figures(weeks: list[tuple[date, int]]) -> list[Figure]:
     (first, then), (_last_day, count) = weeks[0], weeks[-1]
-    figures = [Figure(_("Today"), steps.number(count))]
-    return [*figures, Figure(_short(first), steps.number(then))] if len(weeks) > 1 else figures
+    figures = [Figure(_("Today"), thousands(count))]
+    return [*figures, Figure(_short(first), thousands(then))] if len(weeks) > 1 else figures
 
 
 def _short(day: date) -> str:

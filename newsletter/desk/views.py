@@ -38,7 +38,6 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say whether this process can serve; 503 names what is missing."""
     parts = serving.readiness()
     serving.tell(parts)
     ready = all(answer == "ok" for answer in parts.values())
@@ -111,7 +110,6 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
 def unless_refused[R: HttpResponseBase](
     request: HttpRequest, name: str, view: Callable[[HttpRequest], R]
 ) -> R | HttpResponse:
-    """Ask `view`, unless this is one of too many attempts."""
     seconds = attempts.refused(request, name) if request.method == "POST" else 0
     return too_many(request, seconds=seconds) if seconds else view(request)
 

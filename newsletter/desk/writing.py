@@ -59,14 +59,12 @@ def checked(body: str, publication: Publication) -> dict[str, Any]:
 
 
 def fixed_text(body: str, rule: str, publication: Publication) -> str:
-    """Return the text with the safe fixes of a rule, or of ALL."""
     rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == ALL else {rule}
     text, _done = fixed(body, terms=house_terms(publication.name, publication.terms), rules=rules)
     return text
 
 
 def _facts(body: str, publication: Publication) -> list[str]:
-    """Return minutes and size in the mail in words; nothing of an empty text."""
     if not body.strip():
         return []
     html = rendered_anew(body)

@@ -142,13 +142,11 @@ class AuditedAdmin(PlainDeletionAdmin):
         return newest_first(changes_of(obj))
 
     def entries(self, rows: Iterable[tuple[datetime, str, int]]) -> list[Entry]:
-        """Return a line for each row of a page."""
         rows = list(rows)
         made = self.entries_of(rows)
         return [made[source, key] for _at, source, key in rows if (source, key) in made]
 
     def entries_of(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], Entry]:
-        """Return the lines of a page by source and key."""
         changes = Change.objects.filter(pk__in=keys_of(rows, CHANGE))
         return {(CHANGE, one.pk): self.entry_of(one) for one in changes}
 
@@ -201,7 +199,6 @@ def _what(change: Change, names: list[str]) -> str:
 
 
 def _details(change: Change) -> Iterator[str]:
-    """Yield what became of the posts of an issue."""
     words = {
         "put_in": _("Put in: %(posts)s"),
         "taken_out": _("Taken out: %(posts)s"),

@@ -145,7 +145,7 @@ class LookForm(PublicationForm):
     class Meta(PublicationForm.Meta):
         fields = (
             *("theme", "accent", "logo", "logo_alt", "face", "face_alt"),
-            *("look", "heading_font", "numbered", "footer", "signature"),
+            *("look", "heading_font", "numbered", "signature", "footer"),
         )
         widgets = {
             "accent": forms.TextInput({"type": "color"}),
@@ -188,20 +188,14 @@ def _prepared(chosen: Any, name: str, change: Callable[[bytes], bytes]) -> Any:
 class SenderForm(PublicationForm):
     class Meta(PublicationForm.Meta):
         fields = (
-            *("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address"),
+            *("sender_name", "sender_email", "reply_to", "postal_address", "bounces_to"),
             *("warm_up_from", "number_typed_above"),
         )
         widgets = {"warm_up_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 
 
 class WayInForm(PublicationForm):
-    """How somebody becomes a reader."""
-
     class Meta(PublicationForm.Meta):
-        fields: tuple[str, ...] = (
-            *("welcome", "welcome_question"),
-            *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
-        )
         widgets = {"welcome": forms.Textarea({"rows": 6})}
 
 
@@ -245,8 +239,6 @@ class RhythmForm(PublicationForm):
 
 
 class WordsForm(PublicationForm):
-    """What the format check looks for, and how fast readers read."""
-
     checks_off = forms.MultipleChoiceField(
         label=_("What the format check keeps quiet about"),
         required=False,
@@ -260,14 +252,10 @@ class WordsForm(PublicationForm):
 
 
 class FeedsForm(PublicationForm):
-    """What programs are told that read the site by themselves."""
-
     class Meta(PublicationForm.Meta):
         fields = ("crawlers",)
 
 
 class SecurityForm(PublicationForm):
-    """What is asked of those who work here, and where strangers report a hole."""
-
     class Meta(PublicationForm.Meta):
         fields = ("owners_need_second_factor", "security_contact")

@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 
 def publication_card(publication: Publication) -> Card:
-    """Return the card of every page that has none of its own."""
     title = publication.promise or publication.name
     return Card(title, publication.name, detail=publication.author, accent=publication.accent)
 

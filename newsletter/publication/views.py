@@ -43,7 +43,6 @@ PICTURE_TYPES = {
 
 @kept(parameters=["v"])
 def look(request: HttpRequest) -> HttpResponse:
-    """Serve the style sheet; for ever when the address names this version of it."""
     publication = Publication.objects.current()
     version = colours.version(publication.accent, publication.theme)
     if request.GET.get("v", version) != version:
@@ -145,7 +144,6 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 @cache_control(public=True, max_age=24 * 3600)
 def security(request: HttpRequest) -> HttpResponse:
-    """Tell whoever has found a security hole where to report it."""
     publication = Publication.objects.current()
     text = disclosure.security_txt(
         publication.security_contact or publication.reply_to or publication.sender_email,

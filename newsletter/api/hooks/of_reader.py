@@ -14,7 +14,6 @@ STRUCK: dict[str, Any] = {"about": None, "answer": ""}  # an answer may repeat w
 
 
 def calls(reader: Subscriber, token: str) -> Chapter:
-    """Return what was told to programs of others about a reader, or is to be."""
     found = Call.objects.about_reader(reader.pk).exclude(state=Call.State.VOID).select_related("hook")
     lines = tuple(_line(call) for call in found.order_by("-pk")[:LINES_MAX])
     days = KEPT_FOR.days

@@ -65,8 +65,6 @@ class HookForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]  # generic
 
 
 class SinceForm(TypedForm, forms.Form):
-    """Since when everything is sent again. zone: of what was typed."""
-
     since = forms.DateTimeField(
         label=_("Since"), widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
     )
@@ -95,7 +93,6 @@ def webhooks(request: HttpRequest) -> HttpResponse:
 
 
 def state_of(hook: Hook) -> tuple[str, str]:
-    """Return a dot of the desk and the state in words."""
     if hook.off:
         return ("" if hook.off == Hook.Off.AUTHOR else "bad"), hook.get_off_display()
     return ("warn", gettext("takes nothing")) if hook.failures else ("good", pgettext("of a webhook", "on"))
@@ -153,7 +150,6 @@ def _form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
 
 @require_safe
 def webhook(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one with its last calls; its secret if it has just been made."""
     hook = get_object_or_404(Hook, pk=pk)
     now = timezone.now()
     calls = sorted(_newest(hook, SHOWN), key=lambda call: call.pk, reverse=True)[:SHOWN]
@@ -181,7 +177,6 @@ def _zone() -> Any:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask whether it is meant; on POST delete it with its calls."""
     hook = get_object_or_404(Hook, pk=pk)
     if request.method != "POST":
         return _page(request, "delete", gettext("Delete %s?") % hook.host, {"hook": hook})
@@ -201,7 +196,6 @@ def rotate(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    """Do one of ACTS, and say what was done."""
     hook = get_object_or_404(Hook, pk=pk)
     if (do := ACTS.get(name)) is None:
         raise Http404(name)

@@ -69,8 +69,6 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Made:
-    """A call that is to be made now, as it goes out."""
-
     hook: Hook
     call: Call
     body: bytes

@@ -25,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 
 class Kind(models.TextChoices):
-    """What happened, as the subject says it."""
-
     NEW_BROWSER = "new_browser", _("Somebody logged in with a new browser")
     FACTOR_ADDED = "factor_added", _("A second factor was added to your account")
     FACTOR_REMOVED = "factor_removed", _("A second factor was removed from your account")
@@ -67,7 +65,6 @@ def send(facts: dict[str, Any]) -> bool:
 
 
 def message(facts: dict[str, Any]) -> Mail:
-    """Build the letter in the publication's language, with the time on its clock."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         context = facts | {

@@ -89,7 +89,6 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no 
 
 
 def _cipher() -> "MultiFernet":
-    """Return what encrypts under SECRET_KEY, and decrypts under it or a former one."""
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     keys = (sha256(f"newsletter.desk.second_factor.{secret}".encode()).digest() for secret in secrets)
     return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
@@ -123,8 +122,6 @@ SYSTEMS = {
 
 @dataclass(frozen=True)
 class Seen:
-    """One session, as the list shows it."""
-
     pk: int
     browser: str
     address: str
@@ -175,7 +172,6 @@ def _store(request: HttpRequest, user: Any, now: datetime, *, created_at: dateti
 
 
 def is_fresh(request: HttpRequest, now: datetime) -> bool:
-    """Return whether this session has logged in or proved who it is within FRESH_SECONDS."""
     proven_at: float = request.session.get(PROVEN_AT, 0)
     return 0 <= now.timestamp() - proven_at < FRESH_SECONDS
 

@@ -38,8 +38,6 @@ from subscribers.models import kept_tally
 
 @dataclass(frozen=True)
 class Action:
-    """Something that the author can do to a mailing in one of some states."""
-
     title: Any
     states: tuple[str, ...]
     do: Callable[[Mailing, datetime, Mapping[str, str]], bool]  # the last: what was sent with the press
@@ -227,7 +225,6 @@ TITLES = {"sent": gettext_lazy("Count as sent?"), "again": gettext_lazy("Send ag
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def decide(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
-    """Say what a decision means for the rows in question; on POST decide."""
     if decision not in DECISIONS:
         raise Http404(decision)
     found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
@@ -303,8 +300,6 @@ def _message(known: Known, moved: int) -> str:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the author may say of addresses that a server called dead."""
-
     title: Any
     count: Callable[[Mailing], int]
     do: Callable[[Mailing, datetime], int]
@@ -313,7 +308,6 @@ class Judgement:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def judge(request: HttpRequest, pk: int, judgement: str) -> HttpResponse:
-    """Say what it means to believe a server that calls addresses dead, or not; on POST do it."""
     if judgement not in JUDGEMENTS:
         raise Http404(judgement)
     found, wish = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk), JUDGEMENTS[judgement]

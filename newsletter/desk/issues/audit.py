@@ -103,7 +103,6 @@ class AuditedIssueAdmin(AuditedAdmin):
 
 
 def entries_of(mailing: Mailing) -> list[Entry]:
-    """Return the steps of one mailing, newest first."""
     return [entry_of(step, mailing) for step in mailing.steps.order_by("-pk")]
 
 

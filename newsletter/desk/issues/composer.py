@@ -38,12 +38,12 @@ from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, Standing
 from newsletter.delivery.models.rehearsals import digest_of as rehearsal_digest
-from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
-from newsletter.delivery.rehearsal import MADE_UP, as_if, example_reader, send_test_copy
+from newsletter.delivery.rehearsal import MADE_UP, as_if, example_reader, rehearsed
 from newsletter.delivery.rehearsal import rehearse as rehearse_letter
 from newsletter.desk.audiences import segments, words_for
 from newsletter.desk.forms import TestCopyForm
 from newsletter.desk.rehearsals import about_readers
+from newsletter.desk.settings.sending import send_now
 from newsletter.desk.tasks import look_outside
 from newsletter.issues.models import Issue, IssueItem, fetch_posts, neighbours
 from newsletter.issues.years import with_minutes
@@ -103,7 +103,6 @@ def in_question(lost: Sequence[Loss]) -> dict[str, Any]:
 
 @require_safe
 def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
-    """Show what readers will see, in one of the TABS."""
     issue = get_object_or_404(Issue, pk=pk)
     if tab not in TABS:
         raise Http404(tab)
@@ -181,7 +180,6 @@ class Choice:
 
 
 def measure(issue: Issue, formset: Any) -> None:
-    """Give each row of a formset its `choices`: the forms of its post, with what each takes."""
     publication = Publication.objects.current()
     sizes = weights_by_form(issue, _posts_of(formset.rows))
     for row, post in formset.rows:
@@ -239,7 +237,6 @@ FRESH_SECONDS = 2  # until the page asks again while a worker looks outside
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def rehearse(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show what the last rehearsal found, and how far it is; a POST begins another."""
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
     asked = request.POST.get("segment") or request.GET.get("segment", "")
     segment = asked if asked in segments() else ""
@@ -307,42 +304,13 @@ def test_copy(request: HttpRequest, pk: int) -> HttpResponse:
     form = TestCopyForm(request.POST or None, initial={"addresses": own})
     if form.is_valid():
         for address in form.cleaned_data["addresses"]:
-            level, text = _send_one(issue, address)
-            is_kept = level == messages.SUCCESS and settings.MAILERS["bulk"]["BACKEND"] == outbox.BACKEND
-            messages.add_message(request, level, _kept(address, request.user) if is_kept else text)
+            level, text = send_now(rehearsed(issue, address), "bulk")
+            messages.add_message(request, level, _with_a_way_to_the_outbox(text, request.user))
         return redirect("admin:issue_test", pk)
     return page(request, "desk/test_copy.html", issue, {"title": _("Test copy"), "form": form})
 
 
-def _kept(address: str, user: Any) -> str:
-    """Say that the copy lies in the outbox, with the way there for who may read it."""
-    text = _("%(address)s: no mail server is set, so the test copy lies in the outbox here. Nothing has left.")
-    text = text % {"address": address}
-    if not user.has_perm("publication.see_mail"):
+def _with_a_way_to_the_outbox(text: str, user: Any) -> str:
+    if settings.MAILERS["bulk"]["BACKEND"] != outbox.BACKEND or not user.has_perm("publication.see_mail"):
         return text
     return format_html('{} <a href="{}">{}</a>', text, reverse("mail:outbox"), _("Open the outbox"))
-
-
-def _send_one(issue: Issue, address: str) -> tuple[int, str]:
-    """Send one test copy; return a message's level and words."""
-    try:
-        outcome = send_test_copy(issue, address)
-    except (ProviderAway, ProviderRefuses) as problem:
-        text = _("%(address)s: nothing was sent, because the mail server does not take it: %(answer)s")
-        return messages.ERROR, text % {"address": address, "answer": problem}
-    facts = {"address": address, "answer": outcome.reply or outcome.provider_id or "OK"}
-    return ANSWERS[outcome.answer][0], str(ANSWERS[outcome.answer][1]) % facts
-
-
-ANSWERS = {
-    Answer.SENT: (
-        messages.SUCCESS,
-        gettext_lazy("%(address)s: the mail server has accepted the test copy. It answered: %(answer)s"),
-    ),
-    Answer.FAILED: (messages.ERROR, gettext_lazy("%(address)s: the mail server refused it: %(answer)s")),
-    Answer.DEFERRED: (messages.WARNING, gettext_lazy("%(address)s: not now, says the mail server: %(answer)s")),
-    Answer.UNCERTAIN: (
-        messages.WARNING,
-        gettext_lazy("%(address)s: handed over, but no answer came back. It may or may not arrive. %(answer)s"),
-    ),
-}

@@ -88,7 +88,6 @@ LEADS_TO = {Verdict.POLICY: "admin:settings_sender", Verdict.OURS: "admin:settin
 
 
 def reasons(found: Breakdown | None) -> list[Reason]:
-    """Return why copies failed, the most frequent first."""
     counts: Mapping[str, int] = found.by_verdict if found else {}
     known = ((Verdict(name), count) for name, count in counts.items() if count)
     return [_reason(one, count) for one, count in sorted(known, key=lambda pair: -pair[1])]
@@ -100,7 +99,6 @@ def _reason(one: Verdict, count: int) -> Reason:
 
 
 def figures(found: Breakdown | None) -> Iterator[tuple[str, str]]:
-    """Yield what is shown of each domain, by the name of its place."""
     for domain in domains(found):
         yield from ((cell.name, cell.shown) for cell in domain.cells)
 
@@ -113,7 +111,6 @@ PER_PAGE = 50  # deliveries
 
 @require_safe
 def deliveries(request: HttpRequest, pk: int, state: str) -> HttpResponse:
-    """List the copies in one state by their number, a page at a time."""
     found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
     if state not in WHERE:
         raise Http404(state)
@@ -172,7 +169,6 @@ STATES: dict[str, tuple[Q, frozenset[int]]] = {
 
 @require_safe
 def as_csv(request: HttpRequest, pk: int, which: str) -> StreamingHttpResponse:
-    """Stream the copies of a mailing; which: "failed" or "all"."""
     if which not in STATES:
         raise Http404(which)
     found = get_object_or_404(Mailing.objects.select_related("issue").only("issue__number"), pk=pk)

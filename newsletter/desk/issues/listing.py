@@ -91,7 +91,6 @@ def _rows_open() -> list[Row]:
 
 
 def _rows_sent(year: int, now: datetime, *, but: set[int]) -> list[Row]:
-    """Return the issues of a year, the latest first. but: keys of those that stand above the year."""
     issues = list(_without_texts(Issue.objects.archived().in_year(year)).exclude(pk__in=but).reverse())
     results, helpful, readers = _results(issues), _helpful(issues), _readers(issues, now)
     return [
@@ -104,7 +103,6 @@ def _without_texts(issues: IssueQuerySet) -> IssueQuerySet:
 
 
 def _results(issues: list[Issue]) -> dict[int, Result]:
-    """Return by issue what its mailings have sent together, with the key of the last one."""
     planned = Mailing.objects.filter(issue__in=issues, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
     sums = (
         planned.order_by("pk")
@@ -121,7 +119,6 @@ def _results(issues: list[Issue]) -> dict[int, Result]:
 
 
 def _readers(issues: list[Issue], now: datetime) -> dict[int, Movement]:
-    """Return who came and left by each issue, as its page counts it."""
     sent = {one.pk: one.sent_at for one in issues if one.sent_at}
     if not sent:
         return {}

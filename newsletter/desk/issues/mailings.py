@@ -30,6 +30,7 @@ from newsletter.desk.issues import audit, copies, results
 from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, WITHOUT_WAITING, provider, readers
 from newsletter.desk.issues.composer import page
 from newsletter.desk.templatetags.calendar_days import days_until
+from newsletter.desk.templatetags.figures import thousands
 
 LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds until the page asks again
 State = Mailing.State
@@ -53,11 +54,7 @@ class Figure:
 
     @property
     def shown(self) -> str:
-        return number(self.count)
-
-
-def number(count: int) -> str:
-    return f"{count:,}"
+        return thousands(self.count)
 
 
 def figures(counts: Counts) -> list[Figure]:
@@ -120,7 +117,7 @@ def again_in(mailing: Mailing, now: datetime) -> float:
 def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
     """Return what a page that is open has to know: figures, and its shape. mailing: of `followed`."""
     breakdown = copies.breakdown_of(mailing)
-    shown = {one.name: one.shown for one in figures(counts)} | {"total": number(counts.total)}
+    shown = {one.name: one.shown for one in figures(counts)} | {"total": thousands(counts.total)}
     return {
         "shape": shape(mailing, breakdown, now),
         "state": mailing.get_state_display(),
@@ -166,7 +163,7 @@ def named(number: int, *, is_correction: bool) -> str:
 
 
 def _counted(name: str, count: int) -> SafeString:
-    return format_html('<span data-figure="{}">{}</span>', name, number(count))
+    return format_html('<span data-figure="{}">{}</span>', name, thousands(count))
 
 
 def _scheduled(mailing: Mailing, what: str, now: datetime, readers: int) -> SafeString:
@@ -180,7 +177,7 @@ def _scheduled(mailing: Mailing, what: str, now: datetime, readers: int) -> Safe
         "{what} leaves in {wait} to {readers} readers, and can still be cancelled.",
         readers,
     )
-    return format_html(text, what=what, wait=wait, readers=number(readers))
+    return format_html(text, what=what, wait=wait, readers=thousands(readers))
 
 
 def _paused(mailing: Mailing, what: str) -> str:
@@ -214,7 +211,6 @@ NEXT: dict[str, str] = {
 
 @require_safe
 def mailing(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show how far it is; a script keeps that up to date."""
     found, now = _found(pk), timezone.now()
     context = _shown(request, found, now) | {"title": _("Mailing"), "words": list(words_for_script())}
     context["answer_for_script"] = json.dumps(context["answer"])
@@ -276,7 +272,6 @@ def _withheld_at(found: Mailing) -> datetime | None:
 
 
 def _actions(found: Mailing) -> list[dict[str, Any]]:
-    """Return everything that can be done to a mailing that is open, each in a place of its own, possible now or not."""
     ours = [(name, one.title, one.is_open_to(found)) for name, one in ACTIONS.items() if one.makes_sense()]
     if not found.planned_at:  # the last places: when they go, no other moves
         is_scheduled = found.state == Mailing.State.SCHEDULED

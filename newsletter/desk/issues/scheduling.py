@@ -42,7 +42,6 @@ UNREHEARSED = {  # what is said to an author who was faster, or who has to decid
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def send(request: HttpRequest, pk: int) -> HttpResponse:
-    """Say what will happen; one POST approves it, or begins the rehearsal that is missing."""
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
     if under_way := issue.mailings.open().first():
         return _approved(request, under_way, now)
@@ -93,7 +92,6 @@ def _standing(request: HttpRequest, form: WhenForm, issue: Issue, letter: Frozen
 
 
 def _rehearsal(issue: Issue, segment: str, standing: Standing) -> dict[str, Any]:
-    """Return what is shown of the rehearsal: what it is worth, and the errors that it found."""
     latest = Rehearsal.objects.latest_of(issue, segment) if standing == Standing.FAULTY else None
     errors = [one for one in latest.remarks if one["level"] == ERROR] if latest else []
     return {"standing": standing, "errors": errors, "is_unbegun": standing in UNBEGUN}
@@ -142,7 +140,6 @@ def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResp
 
 
 def _asked_of(form: WhenForm, issue: Issue, now: datetime) -> tuple[Audience, bool]:
-    """Return who would get the issue, and whether these are so many that its number has to be typed."""
     audience = audience_of(issue, now, form.segment)
     return audience, audience.readers > Publication.objects.current().number_typed_above
 
@@ -180,7 +177,6 @@ def _what_will_happen(
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def correct(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask what was wrong; one POST approves the correction, which leaves when its hold has passed."""
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
     form, lost = CorrectionForm(request.POST or None), list[Loss]()
     if under_way := issue.mailings.open().first():

@@ -36,8 +36,6 @@ Kind = Errand.Kind
 
 
 class ReasonForm(forms.Form):
-    """Why something is done; it stands in the story of each reader."""
-
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
         label_suffix="",
@@ -126,8 +124,6 @@ LIFTS = ("lift", "ask_back", "reopen")
 
 
 class OwnTagForm(ReasonForm):
-    """Which of the reader's tags is taken."""
-
     tag = forms.CharField(label=gettext_lazy("Tag"), label_suffix="", widget=forms.Select)
     field_order = ("tag", "reason")
 
@@ -226,8 +222,6 @@ NOT_DONE: Final[dict[End, Promise]] = {
 
 @dataclass(frozen=True)
 class Offer:
-    """An act that makes sense for a reader now, with its form."""
-
     name: str
     act: Act
     form: ReasonForm
@@ -306,7 +300,6 @@ class NoteForm(forms.Form):
 
 @require_POST
 def write(request: HttpRequest, pk: int) -> HttpResponse:
-    """Write a note about a reader; `remove` names one that is to go."""
     reader = get_object_or_404(Subscriber, pk=pk)
     form = NoteForm(request.POST)
     if removed := request.POST.get("remove", ""):

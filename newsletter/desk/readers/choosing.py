@@ -54,7 +54,6 @@ class Chosen:
 
 
 def query_of(given: Mapping[str, str]) -> str:
-    """Return the filters and the search of an address line, in order, as an address line."""
     query = QueryDict(mutable=True)
     query.update({name: given[name] for name in sorted([*NARROWINGS, SEARCH]) if given.get(name, "").strip()})
     return query.urlencode()
@@ -72,7 +71,6 @@ def line_of(numbers: Sequence[str]) -> str:
 
 
 def chosen_by(request: HttpRequest) -> Chosen | None:
-    """Return which readers the address line means; None if it means none."""
     if request.GET.get(ALL):
         selection = Selection.of_all(request.GET)
         return Chosen(selection, errands.described(_parts(request), 0), count(selection))
@@ -83,7 +81,6 @@ def chosen_by(request: HttpRequest) -> Chosen | None:
 
 @require_safe
 def choose(request: HttpRequest) -> HttpResponse:
-    """Ask what is to be done to the readers of an address line."""
     chosen = chosen_by(request)
     if chosen is None:
         return _nobody(request)
@@ -130,7 +127,6 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
 
 @require_safe
 def counting(request: HttpRequest) -> HttpResponse:
-    """Count on, from where the page or the last answer ended, for live.js."""
     chosen = Chosen.unsigned(request.GET.get("chosen", ""), request.user)
     if chosen is None:
         return HttpResponseBadRequest()
@@ -157,7 +153,6 @@ def _begin(request: HttpRequest, kind: str, chosen: Chosen, options: dict[str, A
 
 
 def _nobody(request: HttpRequest) -> HttpResponse:
-    """Say that nobody was chosen, or that the page has been open for too long."""
     return _page(request, "nobody", {"title": _("No reader is chosen"), "back": _list()}, status=400)
 
 

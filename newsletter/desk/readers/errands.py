@@ -88,8 +88,6 @@ ALL_READERS = pgettext_lazy("which readers", "all")
 
 @dataclass(frozen=True)
 class Line:
-    """One end, and how many came to it."""
-
     label: Promise | str
     number: int
     is_done: bool = False
@@ -119,7 +117,6 @@ def button(kind: str, count: Count) -> str:
 
 
 def ends(errand: Errand) -> Iterator[Line]:
-    """Yield what became of the readers so far; of an import that is tried, what would become of them."""
     counts = errand.counts
     if errand.kind == Kind.IMPORT:
         yield from (Line(label, counts.get(name, 0), is_done=name == "created") for name, label in ROWS.items())
@@ -156,7 +153,6 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def moving(request: HttpRequest, pk: int) -> HttpResponse:
-    """Answer with the part of the page that moves, for live.js."""
     errand = get_object_or_404(Errand, pk=pk)
     return render(request, "desk/readers/_errand.html", _facts(request, errand))
 
@@ -182,7 +178,6 @@ def download(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 
 
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """Stream all readers at once."""
     return csv_download(csv_lines(Subscriber.objects.all()), f"readers-{timezone.localdate()}.csv")
 
 

@@ -31,7 +31,6 @@ COLUMNS = [gettext_lazy("Sent"), *CAME_BACK]
 
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Show who can be reached, what came back by issue and by domain, and to owners what was not understood."""
     mailings = hygiene.last_mailings()
     standing = hygiene.standing(timezone.now())
     may_bar = request.user.has_perms(("subscribers.change_subscriber", rights.BAR))
@@ -64,7 +63,6 @@ def believe(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def dismiss(request: HttpRequest) -> HttpResponse:
-    """Let nothing follow from one mail that proves nothing, or from all of them."""
     one = request.POST.get("mail", "")
     count = (Arrival.objects.filter(pk=int(one)) if one.isdecimal() else Arrival.objects.all()).dismiss()
     messages.success(
@@ -74,7 +72,6 @@ def dismiss(request: HttpRequest) -> HttpResponse:
 
 
 def _domain_row(came: hygiene.Came) -> dict[str, Any]:
-    """Return a receiving domain as desk/_domains.html shows it."""
     counts = zip(COLUMNS, (came.sent, came.gone, came.full, came.refused), strict=True)
     cells = [{"label": label, "shown": "–" if count is None else f"{count:,}"} for label, count in counts]
     return {"name": came.name, "cells": cells}
@@ -135,7 +132,6 @@ def _today() -> date:
 
 
 def _titles(sources: Iterable[Source]) -> dict[str, str]:
-    """Return the titles of the posts among the pages, by their addresses; one query."""
     keys = {number: one.name for one in sources if (number := _number(one, "p"))}
     return {keys[str(pk)]: title for pk, title in Post.objects.filter(pk__in=keys).values_list("pk", "title")}
 

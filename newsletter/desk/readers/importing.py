@@ -84,8 +84,6 @@ class ConsentForm(forms.Form):
 
 
 class UploadForm(ConsentForm):
-    """A file with readers, and how they agreed."""
-
     file = file_field()
     field_order = ("file", "consent")
 
@@ -94,7 +92,6 @@ class UploadForm(ConsentForm):
 
 
 def checked(file: "UploadedFile[Any]") -> "UploadedFile[Any]":
-    """Return a file that was sent; raise ValidationError for one that is too large."""
     if (file.size or 0) > bodies.READERS:
         raise ValidationError(_("This file is too large. Send it as a ZIP, or in parts."))
     return file
@@ -116,7 +113,6 @@ class Column:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
-    """Ask for a file; keep it, and go on to its columns."""
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_bound and form.is_valid():
         try:
@@ -156,7 +152,6 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def start(request: HttpRequest, pk: int) -> HttpResponse:
-    """Begin the import that was tried."""
     errand = own(request, pk)
     if begin_import(errand, timezone.now()):
         wake(tasks.work_on_errands)
@@ -223,7 +218,6 @@ def _limited(table: IO[bytes]) -> Iterator[bytes]:
 
 
 def columns_of(glimpse: Glimpse, chosen: Any) -> list[Column]:
-    """Return the columns, each once by its name; one without a name is left out by the importer."""
     found: dict[str, Column] = {}
     program = recognised(map(plain, glimpse.names))
     for number, name in enumerate(glimpse.names):
@@ -282,7 +276,6 @@ def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def consent(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask how the readers of a file agreed that is here already."""
     errand = own(request, pk)
     form = ConsentForm(request.POST) if request.method == "POST" else ConsentForm()
     if form.is_bound and form.is_valid():
@@ -301,8 +294,6 @@ Reason = Suppression.Reason
 
 
 class ListForm(forms.Form):
-    """A list, and what it is a list of."""
-
     file = file_field()
     reason = forms.ChoiceField(
         label=gettext_lazy("Where the list gives no reason"),
@@ -322,7 +313,6 @@ class ListForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload_barred(request: HttpRequest) -> HttpResponse:
-    """Ask for a list; keep it, and try it at once."""
     form = ListForm(request.POST, request.FILES) if request.method == "POST" else ListForm()
     if form.is_bound and form.is_valid():
         try:
@@ -338,7 +328,6 @@ def upload_barred(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def start_barring(request: HttpRequest, pk: int) -> HttpResponse:
-    """Begin what was tried."""
     errand = get_object_or_404(Errand, pk=pk, kind=Errand.Kind.BAR, user=request.user)
     if begin_import(errand, timezone.now()):
         wake(tasks.work_on_errands)

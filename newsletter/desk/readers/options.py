@@ -63,14 +63,12 @@ class ReadersAdmin(SubscriberAdmin):
         return request.user.has_perm(rights.BAR)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list, with a way to all that match, which needs no script."""
         shown = {"line_of_all": choosing.line_of_all(request.GET)}
         return super().changelist_view(request, shown | (extra_context or {}))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show a reader with their story; `before` says where a page of it begins."""
         reader = self.get_object(request, object_id) if request.method != "POST" else None
         shown = self._story(request, reader) if reader and self.has_view_permission(request, reader) else {}
         return super().change_view(request, object_id, form_url, shown | (extra_context or {}))

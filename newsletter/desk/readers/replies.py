@@ -54,8 +54,6 @@ def answered(request: HttpRequest, pk: int) -> HttpResponse:
 
 # --- Replies ---
 
-
-PER_PAGE = 30
 SHOWN = {"": "to_answer", "all": "by_readers", "others": "by_strangers"}  # by ?show=: a method of the replies
 CHOICES_MAX = 100  # issues, and tags, that can be chosen
 
@@ -89,7 +87,6 @@ class ReplyFilter(forms.Form):
 
 @require_safe
 def replies(request: HttpRequest) -> HttpResponse:
-    """Show those that wait for an answer, all of readers, or the mails of others."""
     show = request.GET.get("show", "")
     show = show if show in SHOWN else ""
     form = ReplyFilter(request.GET)
@@ -117,8 +114,6 @@ class AnswerForm(forms.Form):
 
 
 class MarkForm(forms.Form):
-    """What the author keeps about a reply: a note, and tags parted by commas."""
-
     tags = forms.CharField(
         label=gettext_lazy("Tags"), required=False, max_length=400, help_text=gettext_lazy("Parted by commas.")
     )
@@ -237,12 +232,8 @@ def _replies() -> Any:
 # --- Quotes ---
 
 
-PER_PAGE = 30
-
-
 @require_POST
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
-    """Have the reader asked whether a passage of their reply may be quoted."""
     reply = get_object_or_404(Reply.objects.select_related("subscriber", "issue"), pk=pk)
     typed = request.POST.get("passage", "")
     passage = legible(typed).strip()

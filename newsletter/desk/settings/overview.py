@@ -55,7 +55,6 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def _now(request: HttpRequest, publication: Publication) -> dict[str, Any]:
-    """Return in a few words what is set on each page, for those that have something to say."""
     days = publication.cadence_days
     every = ngettext("every day", "every %(days)s days", days) % {"days": days}
     return {
@@ -71,7 +70,6 @@ def _now(request: HttpRequest, publication: Publication) -> dict[str, Any]:
 
 @require_safe
 def advanced(request: HttpRequest) -> HttpResponse:
-    """List the tables of the admin, for owners."""
     if not roles.is_owner(request.user):
         raise PermissionDenied(rights.MANAGE_ACCOUNTS)
     context = {
@@ -86,7 +84,6 @@ SEARCH_LENGTH_MAX = 200  # characters, as many as a title has
 
 @require_safe
 def record(request: HttpRequest) -> HttpResponse:
-    """Show what was done, newest first; `q` is part of a title or of a name."""
     asked = request.GET.get("q", "").strip()[:SEARCH_LENGTH_MAX]
     page = Paginator(_found(asked), PER_PAGE).get_page(request.GET.get("p", 1))
     context = {

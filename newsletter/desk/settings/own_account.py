@@ -26,7 +26,6 @@ SECRET = "desk_app_secret"  # noqa: S105  # in the session, while an app is bein
 
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
-    """Show what protects the account, and where it is logged in."""
     user = cast("User", request.user)
     context = {
         "title": _("Your account"),
@@ -56,7 +55,6 @@ def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def app(request: HttpRequest) -> HttpResponse:
-    """Show an app its secret, and add it when its first code is right."""
     user, form = cast("User", request.user), AppForm(request.POST or None)
     if factors.of(user).app:
         return redirect("admin:account")
@@ -142,7 +140,6 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def end_session(request: HttpRequest) -> HttpResponse:
-    """End the session that the button names, or all but this one."""
     user, key = cast("User", request.user), request.session.session_key
     chosen = request.POST.get("session", "")
     if chosen == "others":

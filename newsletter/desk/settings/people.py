@@ -51,8 +51,6 @@ def invitation(user: User, *, by: str, link: str) -> Mail:
 
 
 class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """The roles to tick, each with what it is for."""
-
     def label_from_instance(self, obj: Any) -> SafeString:
         duty = roles.DUTIES.get(obj.name, "")
         return format_html('{} <span class="help">{}</span>', roles.name_of(obj), duty)

@@ -54,7 +54,6 @@ DAYS_MIN, DAYS_MAX = 1, 14
 
 
 def course_choices() -> list[tuple[int, str]]:
-    """Return number and title of the issues that were sent to readers, newest first, and of those that are chosen."""
     sent = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE)
     newest = sent.order_by("-issue__sent_at", "-issue__number")[:OFFERED]
     known = dict(newest.values_list("issue__number", "issue__subject"))
@@ -78,7 +77,10 @@ class NewcomersForm(WayInForm):
     )
 
     class Meta(WayInForm.Meta):
-        fields = (*WayInForm.Meta.fields, "course", "course_days")
+        fields = (
+            *("welcome", "welcome_question", "course", "course_days"),
+            *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
+        )
 
     def clean_course(self) -> list[int]:
         chosen: list[int] = sorted(self.cleaned_data["course"])
@@ -111,7 +113,6 @@ PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF],
 
 
 def kinds_of(form: type[PublicationForm]) -> list[tuple[str, Promise]]:
-    """Return name and button of all that shows the fields of a form."""
     return [(name, label) for name, (label, shown) in KINDS.items() if shown is form]
 
 
@@ -166,7 +167,6 @@ def _mail() -> Mail:
 
 
 def _first_letter() -> Mail:
-    """Build the first of the letters that are chosen."""
     first = course.mailings(Publication.objects.current())[0]
     return course.message(CourseCopy(mailing=first, issue=first.issue, position=1, subscriber=example_reader(READER)))
 
@@ -176,84 +176,45 @@ MAILS = {LETTER: _mail, WELCOME: _welcome, NAMED: _welcome_by_name, COURSE: _fir
 
 @dataclass(frozen=True)
 class Section:
-    """A page of the settings. rows: the fields of its form, those of a tuple side by side."""
+    """A page of the settings. beside: fields of its form that stand side by side."""
 
     name: str  # in the address
     title: Promise
     form: type[PublicationForm]
-    rows: tuple[str | tuple[str, ...], ...]
+    beside: tuple[tuple[str, ...], ...] = ()
     warns: Callable[[Publication], list[str]] = lambda _publication: []  # of what was saved all the same
+
+    @property
+    def rows(self) -> list[str | tuple[str, ...]]:
+        lines = {names[0]: names for names in self.beside}
+        others = {name for names in self.beside for name in names[1:]}
+        return [lines.get(name, name) for name in self.form.Meta.fields if name not in others]
 
 
 SECTIONS = (
-    Section(
-        "letter",
-        pgettext_lazy("settings", "The newsletter"),
-        LetterForm,
-        (
-            "name",
-            "promise",
-            "author",
-            "about",
-            ("language", "time_zone"),
-            "data_place",
-            "takes_readers",
-            "counts_links",
-        ),
-    ),
+    Section("letter", pgettext_lazy("settings", "The newsletter"), LetterForm, (("language", "time_zone"),)),
     Section(
         "look",
         pgettext_lazy("settings", "Look"),
         LookForm,
-        (
-            *(("theme", "accent"), ("logo", "logo_alt"), ("face", "face_alt")),
-            *(("look", "heading_font"), "numbered", "signature", "footer"),
-        ),
+        (("theme", "accent"), ("logo", "logo_alt"), ("face", "face_alt"), ("look", "heading_font")),
     ),
     Section(
         "sender",
         pgettext_lazy("settings", "Sender"),
         SenderForm,
-        (
-            ("sender_name", "sender_email"),
-            "reply_to",
-            "postal_address",
-            "bounces_to",
-            ("warm_up_from", "number_typed_above"),
-        ),
+        (("sender_name", "sender_email"), ("warm_up_from", "number_typed_above")),
     ),
     Section(
         "rhythm",
         pgettext_lazy("settings", "Rhythm"),
         RhythmForm,
-        (
-            *(("cadence_anchor_on", "cadence_at", "cadence_days"), "holiday_country"),
-            *(("hold_minutes", "unapproved"), "tells_results"),
-        ),
+        (("cadence_anchor_on", "cadence_at", "cadence_days"), ("hold_minutes", "unapproved")),
     ),
-    Section(
-        "newcomers",
-        pgettext_lazy("settings", "New readers"),
-        NewcomersForm,
-        (
-            *("welcome", "welcome_question", "course", "course_days"),
-            *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
-        ),
-        welcome_warnings,
-    ),
-    Section(
-        "words",
-        pgettext_lazy("settings", "Words"),
-        WordsForm,
-        ("terms", ("han_per_minute", "words_per_minute"), "checks_off"),
-    ),
-    Section("feeds", pgettext_lazy("settings", "Robots"), FeedsForm, ("crawlers",)),
-    Section(
-        "security",
-        _("For everybody at this desk"),
-        SecurityForm,
-        ("owners_need_second_factor", "security_contact"),
-    ),
+    Section("newcomers", pgettext_lazy("settings", "New readers"), NewcomersForm, warns=welcome_warnings),
+    Section("words", pgettext_lazy("settings", "Words"), WordsForm, (("han_per_minute", "words_per_minute"),)),
+    Section("feeds", pgettext_lazy("settings", "Robots"), FeedsForm),
+    Section("security", _("For everybody at this desk"), SecurityForm),
 )
 
 

@@ -76,8 +76,6 @@ class TestMailForm(forms.Form):
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of record, with one of the dots of the desk (good, warn, bad, or none) and its state in words."""
-
     record: Record
     dot: str
     state: Promise | str
@@ -85,8 +83,6 @@ class Row:
 
 @dataclass(frozen=True)
 class Rule:
-    """Something that receivers ask for, with its dot and its state in words."""
-
     asked: receivers.Answered
     dot: str
     state: Promise
@@ -146,7 +142,6 @@ def _row(record: Record) -> Row:
 
 @require_POST
 def send_test_mail(request: HttpRequest) -> HttpResponse:
-    """Send a mail through each mailer, and say what the provider answered."""
     form = TestMailForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Nothing was sent: this is not a mail address."))

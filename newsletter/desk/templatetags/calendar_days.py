@@ -67,7 +67,6 @@ def _short(day: date, pattern: str) -> str:
 
 @register.filter
 def span(holiday: Holiday) -> str:
-    """Return the first day of a holiday, and the last if it has several."""
     if holiday.first_on == holiday.last_on:
         return in_words(holiday.first_on)
     return _("%(first)s to %(last)s") % {"first": in_words(holiday.first_on), "last": in_words(holiday.last_on)}
@@ -80,5 +79,4 @@ def slot_days(slots: Iterable[Slot]) -> str:
 
 @register.filter
 def proposed_days(question: Question) -> str:
-    """Return the days to which the slots on a holiday could move."""
     return _(", ").join(in_words(day) for day in question.proposed.values())

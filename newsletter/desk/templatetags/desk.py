@@ -59,7 +59,6 @@ def _names(logged: Any) -> dict[str, str]:
 
 @register.simple_tag(takes_context=True)
 def issue_for(context: RequestContext, post: Post) -> Place | None:
-    """Return where the post could go, for whoever looks at the page."""
     return place_for(post, context["user"])
 
 

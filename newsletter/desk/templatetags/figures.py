@@ -9,7 +9,6 @@ register = template.Library()
 
 @register.filter
 def thousands(count: int) -> str:
-    """Return a number with a comma after each thousand."""
     return f"{count:,}"
 
 

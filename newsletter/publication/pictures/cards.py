@@ -272,7 +272,6 @@ def cut(text: str, size: int, most: int) -> list[str]:
 
 
 def _write_lines(draw: ImageDraw.ImageDraw, top: float, lines: list[str], size: int, colour: str) -> float:
-    """Write lines from `top` on; return where they end."""
     for line in lines:
         write(draw, (COVER_MARGIN, top), line, size, colour)
         top += size * LINE_HEIGHT
