@@ -11,9 +11,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 from redis import Redis, RedisError
 
-from newsletter.operation import liveness, preparing, replaced
+from newsletter.operation import liveness, preparing, questions, replaced
 from newsletter.operation.findings import ERROR, Finding
-from newsletter.operation.questions import machine
 
 QUEUE_SECONDS = 3  # to connect to Redis
 AWAY, MISSING, REFUSED = "away", "missing", "refused"
@@ -28,7 +27,7 @@ def readiness() -> dict[str, str]:
     database = _database_answer()
     migrations = "unknown" if database else "" if is_migrated() else "pending"
     needed = {"database": database or "ok", "migrations": migrations or "ok", "queue": queue_answer() or "ok"}
-    return needed | machine.readiness() | liveness.readiness()
+    return needed | questions.readiness() | liveness.readiness()
 
 
 def tell(parts: Mapping[str, str]) -> None:
