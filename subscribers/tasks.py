@@ -6,11 +6,11 @@ from django.utils import timezone
 from newsletter.mail.due import release_dead, send_first
 from newsletter.publication.heartbeats import Part, working
 from newsletter.publication.models import Publication
-from subscribers.mails import changing, freshening, reminding, sending
+from subscribers.mails import changing, sending
 from subscribers.models import FORGET_AFTER, Consent, DayCount, OriginCount, Subscriber, Unsent, mails
 from subscribers.models.address_changes import AddressChange
 
-KINDS = (sending.MAIL, changing.MAIL, freshening.MAIL, reminding.MAIL)
+KINDS = (sending.SIGN_UP_MAIL, changing.MAIL, sending.LINK_MAIL, sending.REMINDER_MAIL)
 TURN = 200  # mails in one run; beat starts the next within ten seconds
 
 
@@ -18,8 +18,8 @@ TURN = 200  # mails in one run; beat starts the next within ten seconds
 def send_confirmations() -> None:
     """Answer the sign-ups, changes of address and wishes for a link that are due; remind who has not confirmed."""
     with working(Part.CONFIRMATIONS):
-        freshening.grant(timezone.now())
-        reminding.grant(timezone.now())
+        sending.grant_links(timezone.now())
+        sending.grant_reminders(timezone.now())
         release_dead(KINDS, timezone.now())
         for _mail in range(TURN):
             if not send_first(KINDS, timezone.now()):

@@ -29,7 +29,7 @@ from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.mail import due
 from newsletter.mail.due import LEASE, DueMail, Result
 from newsletter.mail.mailers import mailer_from_url
-from subscribers.mails import changing, freshening, reminding, sending
+from subscribers.mails import changing, sending
 from subscribers.models import AddressChange, ConfirmationReminder, FreshLink, Pause, Subscriber, Unsent
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.mails.test_sending import Provider
@@ -101,9 +101,9 @@ def _reminder():
 
 
 READERS = {
-    "sign-up": Case(lambda: sending.MAIL, _sign_up),
+    "sign-up": Case(lambda: sending.SIGN_UP_MAIL, _sign_up),
     "change": Case(lambda: changing.MAIL, _change),
-    "link": Case(lambda: freshening.MAIL, _link),
+    "link": Case(lambda: sending.LINK_MAIL, _link),
 }
 LEASED = READERS | {
     "alert": Case(lambda: alerts.MAIL, _alert),
@@ -112,7 +112,7 @@ LEASED = READERS | {
 MARKED = {
     "first letter": Case(lambda: CourseMail(transport_for("default")), _first_letter),
     "missed": Case(lambda: MissedMail(transport_for("default")), _missed),
-    "reminder to confirm": Case(lambda: reminding.MAIL, _reminder_to_confirm),
+    "reminder to confirm": Case(lambda: sending.REMINDER_MAIL, _reminder_to_confirm),
 }
 ALL = LEASED | MARKED | {"welcome": Case(lambda: WelcomeMail(transport_for("default")), _welcome)}
 
@@ -215,7 +215,7 @@ def test_a_mail_whose_process_is_killed_before_its_server_can_have_it_is_due_at_
 
 @pytest.mark.parametrize("command", ["DATA", "."])
 def test_a_mail_that_may_have_left_a_killed_process_waits_for_the_lease(publication, provider, stalling, command):
-    row, kind = _sign_up(), sending.MAIL
+    row, kind = _sign_up(), sending.SIGN_UP_MAIL
     with a_process_that_sends(kind, row, stalling(command)):
         pass
 
@@ -224,7 +224,7 @@ def test_a_mail_that_may_have_left_a_killed_process_waits_for_the_lease(publicat
 
 
 def test_a_claim_of_a_boot_that_has_ended_waits_for_the_lease(publication, provider, stalling, monkeypatch, tmp_path):
-    row, kind = _sign_up(), sending.MAIL
+    row, kind = _sign_up(), sending.SIGN_UP_MAIL
     with a_process_that_sends(kind, row, stalling("RCPT")):
         pass
     monkeypatch.setattr(due, "BOOT_ID", tmp_path / "boot")
@@ -240,15 +240,15 @@ def test_a_claim_that_was_not_written_whole_holds_up_no_mail(publication, provid
     file.write_bytes(torn)
     _sign_up()
 
-    assert sending.MAIL.send_due(NOW) == 1
+    assert sending.SIGN_UP_MAIL.send_due(NOW) == 1
     assert file.exists()  # its owner may be writing it
     os.utime(file, (0, 0))
-    assert due.release_dead([sending.MAIL], NOW) == 0
+    assert due.release_dead([sending.SIGN_UP_MAIL], NOW) == 0
     assert not file.exists()
 
 
 def test_a_claim_is_not_released_when_somebody_has_asked_again(publication, provider, stalling):
-    row, kind = _sign_up(), sending.MAIL
+    row, kind = _sign_up(), sending.SIGN_UP_MAIL
     with a_process_that_sends(kind, row, stalling("RCPT")):
         Subscriber.objects.update(confirmation_due_at=NOW + MINUTE)
 
@@ -260,7 +260,7 @@ def test_a_mail_is_sent_though_no_file_of_its_claim_can_be_written(publication, 
     settings.LOCK_DIR.write_text("no folder")
     _sign_up()
 
-    assert sending.MAIL.send_due(NOW) == 1
+    assert sending.SIGN_UP_MAIL.send_due(NOW) == 1
 
 
 @contextmanager
@@ -378,7 +378,7 @@ def test_whoever_asks_again_while_the_mail_is_on_its_way_is_not_overruled(public
     def ask_again(_message, _before_leaving):
         Subscriber.objects.update(confirmation_due_at=later, asked_times=2)
 
-    monkeypatch.setattr(sending.MAIL, "hand_over", ask_again)
+    monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", ask_again)
     sending.send_next(NOW)
 
     reader.refresh_from_db()
@@ -389,7 +389,7 @@ def test_the_mail_is_written_of_the_row_as_it_is_when_it_is_claimed(publication,
     reader = _sign_up()
     Subscriber.objects.update(email="mended@example.org")
 
-    sending.MAIL.send(reader, NOW)
+    sending.SIGN_UP_MAIL.send(reader, NOW)
 
     assert [one.to for one in provider.accepted] == [["mended@example.org"]]
 
@@ -398,7 +398,7 @@ def test_a_row_that_is_gone_is_nobodys(publication, provider):
     reader = _sign_up()
     Subscriber.objects.filter(pk=reader.pk).delete()
 
-    assert sending.MAIL.send(reader, NOW) is Result.NOT_TAKEN
+    assert sending.SIGN_UP_MAIL.send(reader, NOW) is Result.NOT_TAKEN
 
 
 # --- Backing off ---
@@ -531,7 +531,7 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
         Subscriber.objects.update(confirmation_due_at=NOW + 2 * LEASE)
         raise SMTPDataError(450, b"busy")
 
-    monkeypatch.setattr(sending.MAIL, "hand_over", slow)
+    monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", slow)
     sending.send_next(NOW)
 
     reader.refresh_from_db()
@@ -540,7 +540,7 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
 
 
 def test_a_run_of_another_kind_leaves_the_claim_of_the_dead_to_its_own(publication, provider, stalling):
-    row, kind = _sign_up(), sending.MAIL
+    row, kind = _sign_up(), sending.SIGN_UP_MAIL
     with a_process_that_sends(kind, row, stalling("RCPT")):
         pass
 

@@ -21,7 +21,7 @@ type Field = models.Field[Any, Any]
 GUARDED = (*FORMULA_STARTS, "'")
 BOOLEANS = {"true": True, "false": False}
 # Columns of older exports, of what is no more.
-GONE = frozenset({"hub", "certified_at", "packed_at", "settled_at"})
+GONE = frozenset({"hub", "certified_at", "packed_at", "settled_at", "old_links_of"})
 
 
 class Unreadable(ValueError):
