@@ -48,7 +48,7 @@ values = {{
     "email": "'reader' || i || '@example.org'",
     "address_hash": "'benchmark' || i",
     "name": "CASE WHEN i % 2 = 0 THEN '王小明' ELSE '' END",
-    "state": "'active'", "token_salt": "'benchmark'", "old_links_of": "''",
+    "state": "'active'", "token_salt": "'benchmark'",
     "signup_round": "1", "asked_times": "0", "confirmation_tries": "0",
     "confirmed_at": "CURRENT_TIMESTAMP", "welcomed_at": "CURRENT_TIMESTAMP", "created_at": "CURRENT_TIMESTAMP",
 }}

@@ -19,12 +19,12 @@ from datetime import timedelta
 from benchmarks.installation import ROOT, machine
 
 COLUMNS = (
-    "email, address_hash, name, state, token_salt, old_links_of, signup_round, asked_times,"
+    "email, address_hash, name, state, token_salt, signup_round, asked_times,"
     " confirmation_tries, confirmed_at, created_at"
 )
 VALUES = (
     "'reader' || n || '@example.org', {digest}, '', 'active',"
-    " 'benchmark', '', 1, 0, 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP"
+    " 'benchmark', 1, 0, 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP"
 )
 NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s)"
 

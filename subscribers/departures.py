@@ -30,7 +30,6 @@ class Why(StrEnum):
     COMPLAINED = "complained"
     MANUAL = "manual"
     LIFTED = "lifted"  # the suppression, by the author or by a confirmation
-    BACK = "back"  # in files before 29 November 2026: returned, lifted or both
 
 
 @dataclass(frozen=True)

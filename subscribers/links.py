@@ -15,13 +15,10 @@ class Linked(models.Model):
     """A reader's row as its tokens see it: each is bound to the row's random value and to its address.
 
     Ids come again after a restore, and mailboxes change hands: a token of a lost row or of a former address
-    opens nothing. Before version 0007 of the tables tokens were bound to neither; those letters keep their links.
+    opens nothing.
     """
 
     token_salt = models.CharField(max_length=tokens.SALT_LENGTH, default=tokens.new_salt, editable=False)
-    old_links_of = models.CharField(
-        max_length=32, blank=True, editable=False, help_text="hash of the address whose unbound links still open"
-    )
 
     address_hash: str
     signup_round: int
@@ -64,51 +61,33 @@ class Linked(models.Model):
         return tokens.sign(purpose, self.pk, self._bound(purpose))
 
     def fresh_token(self, now: datetime) -> str:
-        return tokens.sign("mine", self.pk, self._fresh(_minute(now)))
+        return tokens.sign("mine", self.pk, self._joined(str(_minute(now))))
 
     def is_opened_by(self, token: str, purpose: str) -> bool:
         """Return whether a token opens `purpose` for this reader now, at the address of now."""
-        return any(tokens.opens(token, purpose, bound) for bound in self._bounds(purpose, self._condition(purpose)))
+        return tokens.opens(token, purpose, self._bound(purpose))
 
     def is_freshly_opened_by(self, token: str, now: datetime) -> bool:
         """Return whether a link to the reader's own data was made for today's address, in the last 30 minutes."""
         minutes = range(_minute(now) - FRESH_MINUTES, _minute(now) + 1)
-        return any(tokens.opens(token, "mine", self._fresh(minute)) for minute in minutes)
+        return any(tokens.opens(token, "mine", self._joined(str(minute))) for minute in minutes)
 
     def has_spent(self, token: str) -> bool:
         """Return whether a token once confirmed this reader, or could have."""
         rounds = range(1, self.signup_round)[-20:]
-        return any(tokens.opens(token, "confirm", bound) for n in rounds for bound in self._bounds("confirm", str(n)))
-
-    def _bounds(self, purpose: str, condition: str) -> list[str]:
-        bounds = [_joined(self.token_salt + self.address_hash, condition)]
-        return [*bounds, condition] if self.old_links_of and self.old_links_of == self.address_hash else bounds
+        return any(tokens.opens(token, "confirm", self._joined(str(number))) for number in rounds)
 
     def _bound(self, purpose: str) -> str:
-        return _joined(self.token_salt + self.address_hash, self._condition(purpose))
-
-    def _condition(self, purpose: str) -> str:
-        """Return what else must not have changed: the round of a sign-up, the moment of leaving."""
+        """Return what must not have changed, with the round of a sign-up, or the moment of leaving."""
         left_at = self.unsubscribed_at.isoformat() if self.unsubscribed_at else ""
-        return {"confirm": str(self.signup_round), "undo": left_at}.get(purpose, "")
+        return self._joined({"confirm": str(self.signup_round), "undo": left_at}.get(purpose, ""))
 
-    def _fresh(self, minute: int) -> str:
-        return _joined(self.token_salt + self.address_hash, str(minute))
+    def _joined(self, condition: str) -> str:
+        key = self.token_salt + self.address_hash
+        return f"{key}.{condition}" if condition else key
 
     def _url(self, purpose: str) -> str:
         return settings.SITE_URL + reverse(f"subscribers:{purpose}", args=[self.token(purpose)])
-
-
-def was_made_for(token: str, purpose: str, *, salt: str, address_hash: str, is_old: bool) -> bool:
-    """Return whether a token was made for an address that this row once had.
-
-    is_old: its letters were sent before tokens were bound.
-    """
-    return tokens.opens(token, purpose, salt + address_hash) or (is_old and tokens.opens(token, purpose))
-
-
-def _joined(key: str, condition: str) -> str:
-    return f"{key}.{condition}" if condition else key
 
 
 def _minute(now: datetime) -> int:

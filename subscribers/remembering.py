@@ -25,9 +25,9 @@ from subscribers.models.consents import Circumstances
 log = logging.getLogger(__name__)
 
 STEP = 500  # departures in one transaction
-OF_SUBSCRIPTIONS = {Why.LEFT, Why.RETURNED, Why.MOVED, Why.ERASED, Why.BACK}
+OF_SUBSCRIPTIONS = {Why.LEFT, Why.RETURNED, Why.MOVED, Why.ERASED}
 BARRED = {Why.BOUNCED, Why.COMPLAINED, Why.MANUAL, Why.ERASED}
-OF_SUPPRESSIONS = {*BARRED, Why.LIFTED, Why.BACK}
+OF_SUPPRESSIONS = {*BARRED, Why.LIFTED}
 REPLAYED = Circumstances("remembered after a restore")
 
 

@@ -6,19 +6,19 @@ from django.utils import timezone
 from newsletter.mail.due import send_first
 from newsletter.publication.heartbeats import Part, beat
 from newsletter.publication.models import Publication
-from subscribers.mails import changing, freshening, reminding, sending
+from subscribers.mails import changing, sending
 from subscribers.models import FORGET_AFTER, Consent, DayCount, OriginCount, Subscriber, Unsent, mails
 from subscribers.models.address_changes import AddressChange
 
-KINDS = (sending.MAIL, changing.MAIL, freshening.MAIL, reminding.MAIL)
+KINDS = (sending.SIGN_UP_MAIL, changing.MAIL, sending.LINK_MAIL, sending.REMINDER_MAIL)
 TURN = 200  # mails in one run; beat starts the next within ten seconds
 
 
 @shared_task(ignore_result=True)
 def send_confirmations() -> None:
     """Answer the sign-ups, changes of address and wishes for a link that are due; remind who has not confirmed."""
-    freshening.grant(timezone.now())
-    reminding.grant(timezone.now())
+    sending.grant_links(timezone.now())
+    sending.grant_reminders(timezone.now())
     for _mail in range(TURN):
         goes_on = send_first(KINDS, timezone.now())
         beat(Part.CONFIRMATIONS)

@@ -92,7 +92,7 @@ def test_an_error_arrives_with_where_it_happened_and_without_whom_it_met(receive
     assert error["value"] == "*** has no link /confirm/***/, asked smtp://***"
     assert failure["request"] == {"url": "http://localhost/confirm/***/", "method": "POST"}
     assert failure["release"] == "0.2.0"
-    assert line["message"] == "no mail to *** at /mine/***/"
+    assert line["logentry"] == {"formatted": "no mail to *** at /mine/***/"}
     sent = b"".join(came).decode()
     for private in (READER, "=lin", TOKEN, "pass-word", "c00kie", "Browser", "203.0.113", "utm"):
         assert private not in sent, private

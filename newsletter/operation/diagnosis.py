@@ -13,12 +13,11 @@ from django.utils.translation import ngettext
 
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
-from newsletter.operation import backups, liveness, serving
+from newsletter.operation import backups, liveness, questions, serving
 from newsletter.operation.accounts import author
 from newsletter.operation.backups import restoration
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.operation.models import Trouble
-from newsletter.operation.questions import hooks, machine, mail_servers, secrets_kept
 from newsletter.operation.senders import dns_records, sender, subjects
 from newsletter.operation.undelivered import (
     lost_letters,
@@ -160,7 +159,7 @@ TAKES_LONG = (
     *("media.", "locks.", "outbox.", "backups.", "data_dir.", "static.", "cards."),
 )
 
-FOUNDATIONS: tuple[Question, ...] = (machine.disk, serving.database, serving.queue)  # the others need these
+FOUNDATIONS: tuple[Question, ...] = (questions.disk, serving.database, serving.queue)  # the others need these
 # What these say when the others are not asked.
 BROKEN = frozenset(
     {
@@ -170,18 +169,18 @@ BROKEN = frozenset(
 )
 EVERYTHING: tuple[Question, ...] = (
     *(
-        machine.folders,
-        machine.bucket_of_pictures,
-        machine.journal,
-        machine.clock,
-        machine.static_files,
-        machine.card_font,
+        questions.folders,
+        questions.bucket_of_pictures,
+        questions.journal,
+        questions.clock,
+        questions.static_files,
+        questions.card_font,
     ),
     *(worker, liveness.silence, author_account),
-    *(site_url, proxies, unsubscribe_url, secrets_kept.secret, secrets_kept.changed, debug),
+    *(site_url, proxies, unsubscribe_url, questions.secret_key, questions.changed_key, debug),
     *(
         mail,
-        mail_servers.greetings,
+        questions.greetings,
         sender,
         subjects,
         dns_records,
@@ -192,7 +191,7 @@ EVERYTHING: tuple[Question, ...] = (
         uncertain,
     ),
     *(restoration, backups.nightly, backups.bucket, backups.none, refused_addresses),
-    *(mailbox, webhook, hooks.webhooks, waiting_letters, lost_letters, result_letters),
+    *(mailbox, webhook, questions.webhooks, waiting_letters, lost_letters, result_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
 OF_MAILINGS: tuple[Question, ...] = (
@@ -201,7 +200,7 @@ OF_MAILINGS: tuple[Question, ...] = (
 AT_HOME: tuple[Question, ...] = (
     *OF_MAILINGS,
     *(backups.nightly, mailbox, waiting_letters, lost_letters, result_letters),
-    *(mail, sender, postal_address, data_place, hooks.webhooks, last_look),
+    *(mail, sender, postal_address, data_place, questions.webhooks, last_look),
 )
 
 

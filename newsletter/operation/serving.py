@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from newsletter.operation import liveness, preparing, replaced
+from newsletter.operation import liveness, preparing, questions, replaced
 from newsletter.operation.findings import ERROR, Finding
-from newsletter.operation.questions import machine
 from newsletter.publication.limits import redis_errors
 
 AWAY, MISSING, REFUSED = "away", "missing", "refused"
@@ -31,7 +30,7 @@ def readiness() -> dict[str, str]:
     database = _database_answer()
     migrations = "unknown" if database else "" if is_migrated() else "pending"
     needed = {"database": database or "ok", "migrations": migrations or "ok", "queue": queue_answer() or "ok"}
-    return needed | machine.readiness() | liveness.readiness()
+    return needed | questions.readiness() | liveness.readiness()
 
 
 def tell(parts: Mapping[str, str]) -> None:

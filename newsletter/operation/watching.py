@@ -21,10 +21,9 @@ from newsletter.delivery.author.alerts import who_may_send
 from newsletter.mail import headers, letters
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, automatic
-from newsletter.operation import diagnosis
+from newsletter.operation import diagnosis, questions
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look, Trouble
-from newsletter.operation.questions import secrets_kept
 from newsletter.publication.models import Publication
 
 LOOKS = {ERROR: 1}  # in a row, before a finding is told; of another level two
@@ -52,7 +51,7 @@ def look(now: datetime) -> News:
         found = [one for one in diagnosis.examine(now) if one.level != INFO]
     with transaction.atomic():
         is_first = Look.note(now)
-        secrets_kept.remember()
+        questions.remember_keys()
         _remember(found, now, is_first=is_first)
     try:
         with transaction.atomic():

@@ -190,9 +190,9 @@ class RefusedLines:
         return [*given, why, *cells[self._width :]]
 
 
-def made_up(width: int) -> list[str]:
-    """Return names for the columns of a table that has none."""
-    return ["email", *(f"column {number}" for number in range(2, width + 1))]
+def made_up(width: int, email: int = 0) -> list[str]:
+    """Return names for the columns of a table that has none. email: which has the addresses."""
+    return ["email" if place == email else f"column {place + 1}" for place in range(width)]
 
 
 WORKBOOK: Final = "xl/workbook.xml"
@@ -280,41 +280,36 @@ def opened(path: Path, choices: Choices = NOTHING, *, is_checked: bool = False) 
         yield table
 
 
-class Table:
+class Lines[Read]:
     """A CSV file that is being read, row by row. names: of its columns; made up if its first line is a row."""
 
-    def __init__(self, file: BinaryIO, encoding: str, choices: Choices = NOTHING) -> None:
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
         self._file = file
         self._text = io.TextIOWrapper(file, encoding, newline="")
-        first, self._delimiter, self._lines_before = first_line(self._text)
-        heading = heading_of(first, self._delimiter)
-        self._first: list[str] | None = None  # the first line, when it is a row already
-        self._width = len(heading)
-        self.written = f"{NAMES[encoding]}, {SIGNS[self._delimiter]}" if encoding in NAMES else encoding
         try:
-            self.columns = Columns.of(heading, choices)
-        except ColumnError as error:
-            raise FileError(str(error)) from error
-        self.names = [name.strip() for name in heading]
-        if "email" not in self.columns.places:
-            self._do_without_heading(heading)
-        elif self.columns.unknown:
-            raise FileError(self.columns.question())
+            first, self._delimiter, self._lines_before = first_line(self._text)
+        except UnicodeDecodeError as error:
+            raise FileError(_("Line %(start)d is not CSV: %(error)s") % {"start": 1, "error": error}) from error
+        self.heading = heading_of(first, self._delimiter)
+        self._first: list[str] | None = None  # the first line, when it is a row already
+        self._width = len(self.heading)
+        self.written = f"{NAMES[encoding]}, {SIGNS[self._delimiter]}" if encoding in NAMES else encoding
+        self.names = [name.strip() for name in self.heading]
+
+    def read(self, line: int, cells: list[str]) -> Read:
+        raise NotImplementedError
 
     def bytes_read(self) -> int:
         return self._file.tell()
 
-    def rows(self) -> Iterator[Row | Unreadable]:
+    def rows(self) -> Iterator[Read]:
         """Yield each row of the file; blank lines are none."""
-        read = RowReader(self.columns, self._width).read
-        for line, cells in self._lines():
-            yield read(line, cells)
+        return (row for row, _cells in self.rows_and_cells())
 
-    def rows_and_cells(self, skipped: int = 0) -> Iterator[tuple[Row | Unreadable, list[str]]]:
+    def rows_and_cells(self, skipped: int = 0) -> Iterator[tuple[Read, list[str]]]:
         """Yield each row with its cells as they stand in the file, but for the first ones."""
-        read = RowReader(self.columns, self._width).read
         for line, cells in islice(self._lines(), skipped, None):
-            yield read(line, cells), cells
+            yield self.read(line, cells), cells
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
         if self._first is not None:
@@ -322,6 +317,47 @@ class Table:
         for _start, end, cells in self._records():
             if any(map(str.strip, cells)):
                 yield end, cells
+
+    def _records(self) -> Iterator[tuple[int, int, list[str]]]:
+        """Yield first and last line of each record behind the heading, and its cells."""
+        reader = csv.reader(self._text, delimiter=self._delimiter, strict=True)
+        before = self._lines_before
+        start = before + 1
+        try:
+            for cells in reader:
+                yield start, reader.line_num + before, cells
+                start = reader.line_num + before + 1
+        except (csv.Error, UnicodeDecodeError) as error:
+            end = reader.line_num + before
+            one, more = _("Line %(start)d is not CSV: %(error)s"), _("Line %(start)d to %(to)d is not CSV: %(error)s")
+            raise FileError((more if end > start else one) % {"start": start, "to": end, "error": error}) from error
+
+    def _do_without_heading(self, place: int) -> None:
+        """Take the first line as a row, whose cell at a place should be an address."""
+        if place >= len(self.heading) or "@" not in self.heading[place]:
+            given = ", ".join(cell.strip()[:40] for cell in self.heading[:6]) or _("nothing")
+            raise FileError(_("The first line must name a column “email”; it has %s") % given)
+        self._first, self.names = self.heading, made_up(len(self.heading), place)
+
+
+class Table(Lines[Row | Unreadable]):
+    """A table of readers."""
+
+    def __init__(self, file: BinaryIO, encoding: str, choices: Choices = NOTHING) -> None:
+        super().__init__(file, encoding)
+        try:
+            self.columns = Columns.of(self.heading, choices)
+        except ColumnError as error:
+            raise FileError(str(error)) from error
+        if "email" not in self.columns.places:
+            self._do_without_heading(0)
+            self.columns = Columns({"email": [0]})
+        elif self.columns.unknown:
+            raise FileError(self.columns.question())
+        self._reader = RowReader(self.columns, self._width)
+
+    def read(self, line: int, cells: list[str]) -> Row | Unreadable:
+        return self._reader.read(line, cells)
 
     def check(self) -> None:
         """Read all of it once, and begin anew.
@@ -350,24 +386,3 @@ class Table:
         is_row = any("@" in line and line.count(self._delimiter) >= self._width - 1 > 0 for line in below)
         is_address = most == 1 and any("@" in line for line in below)
         return is_row or is_address or len(below) > LINES_MAX or (most < len([one for one in below if one.strip()]))
-
-    def _records(self) -> Iterator[tuple[int, int, list[str]]]:
-        """Yield first and last line of each record behind the heading, and its cells."""
-        reader = csv.reader(self._text, delimiter=self._delimiter, strict=True)
-        before = self._lines_before
-        start = before + 1
-        try:
-            for cells in reader:
-                yield start, reader.line_num + before, cells
-                start = reader.line_num + before + 1
-        except (csv.Error, UnicodeDecodeError) as error:
-            end = reader.line_num + before
-            one, more = _("Line %(start)d is not CSV: %(error)s"), _("Line %(start)d to %(to)d is not CSV: %(error)s")
-            raise FileError((more if end > start else one) % {"start": start, "to": end, "error": error}) from error
-
-    def _do_without_heading(self, first: list[str]) -> None:
-        if not first or "@" not in first[0]:
-            given = ", ".join(cell.strip()[:40] for cell in first[:6]) or _("nothing")
-            raise FileError(_("The first line must name a column “email”; it has %s") % given)
-        self._first, self.columns = first, Columns({"email": [0]})
-        self.names = made_up(len(first))

@@ -1,4 +1,7 @@
-"""Mails to one reader: what they say, and a queue of them in the database."""
+"""Mails to one reader: what they say, and a queue of them in the database.
+
+A link to one's own data is asked for by whoever has a letter, and sent to the reader's mailbox alone.
+"""
 
 import logging
 from abc import abstractmethod
@@ -6,18 +9,27 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
-from django.db.models import Model
+from django.db import transaction
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.mail import headers, letters
-from newsletter.mail.due import BACK_OFF, BACK_OFF_MAX, DueMail, Retry, doubled
+from newsletter.mail.due import BACK_OFF, BACK_OFF_MAX, DueMail, MarkedMail, Retry, doubled
 from newsletter.mail.message import Letter, Mail, build
 from newsletter.mail.replies import Trouble, is_unwritable, reason, trouble
 from newsletter.publication.models import Publication
 from subscribers.addresses import masked, readable
 from subscribers.links import FRESH_MINUTES
-from subscribers.models import CONFIRM_WITHIN, Subscriber
+from subscribers.models import (
+    CONFIRM_WITHIN,
+    ConfirmationReminder,
+    LinkWish,
+    Subscriber,
+    SubscriberQuerySet,
+    Suppression,
+    mails,
+)
 from subscribers.models.address_changes import CHANGE_WITHIN, UNDO_MOVE_WITHIN, AddressChange
 from subscribers.models.mails import FreshLink, Unsent
 
@@ -159,5 +171,106 @@ class SignUpMail(ReaderMail[Subscriber]):
         return row.asked_at or now
 
 
-MAIL = SignUpMail()
-send_next = MAIL.send_next
+SIGN_UP_MAIL = SignUpMail()
+send_next = SIGN_UP_MAIL.send_next
+
+
+WISHES = 500  # wishes of one run
+
+
+def grant_links(now: datetime) -> None:
+    """Look whose the addresses are that somebody typed on the site; a reader's gets a mail, any other one nothing."""
+    for wish in LinkWish.objects.order_by("pk")[:WISHES]:
+        with transaction.atomic():
+            if not LinkWish.objects.filter(pk=wish.pk).delete()[0]:
+                continue  # another worker has it
+            if reader := Subscriber.objects.filter(address_hash=wish.address_hash).first():
+                ask_for_link(reader, now)
+
+
+def ask_for_link(subscriber: Subscriber, now: datetime) -> bool:
+    """Let one mail be sent to a reader; return whether one is due now.
+
+    None is for who never confirmed, if one waits already, if the address must not be mailed, or has had its mails
+    of today.
+    """
+    barred = Suppression.objects.filter(address_hash=subscriber.address_hash).exists()
+    if barred or not subscriber.has_data or FreshLink.objects.filter(subscriber=subscriber).exists():
+        return False
+    with transaction.atomic():
+        if is_free := mails.take_from_budget(subscriber.email, now):
+            FreshLink.objects.get_or_create(subscriber=subscriber, defaults={"asked_at": now, "due_at": now})
+    return is_free
+
+
+class LinkMail(ReaderMail[FreshLink]):
+    """The mail with the link. Each try makes the link anew, because it opens for so short a time."""
+
+    model, what = FreshLink, Unsent.What.LINK
+    unwritable = "The link of wish %d cannot be sent: %s"
+    failed = "Try %d to send the link of wish %d failed: %s"
+
+    def write(self, row: FreshLink, now: datetime) -> tuple[Mail, dict[str, object]]:
+        return fresh_link(row, now), {}
+
+    def since(self, row: FreshLink, now: datetime) -> datetime:
+        return row.asked_at
+
+    def end(self, row: FreshLink, values: dict[str, object]) -> bool:
+        """Delete the row: as long as there is one, no other link can be asked for."""
+        return bool(self.as_read(row).delete()[0])
+
+
+LINK_MAIL = LinkMail()
+send_next_link = LINK_MAIL.send_next
+
+
+AFTER = timedelta(days=2)
+LEFT_AT_LEAST = timedelta(days=1)  # of the link in it
+REMINDERS = 200  # sign-ups of one run
+
+
+def grant_reminders(now: datetime) -> None:
+    """Make a reminder due for each sign-up whose time has come; nothing while the author does not want it.
+
+    A mailbox that has had its three mails of the day is asked for again later.
+    """
+    if not Publication.objects.current().reminds_unconfirmed:
+        return
+    told = ConfirmationReminder.objects.filter(subscriber=OuterRef("pk"))
+    waiting = _unconfirmed(now).filter(~Exists(told), confirmation_sent_at__lte=now - AFTER)
+    for subscriber in waiting.order_by("confirmation_sent_at")[:REMINDERS]:
+        with transaction.atomic():
+            row = {"made_at": now, "due_at": now}
+            _row, is_new = ConfirmationReminder.objects.get_or_create(subscriber=subscriber, defaults=row)
+            if is_new and not mails.take_from_budget(subscriber.email, now):
+                transaction.set_rollback(True)
+
+
+def _unconfirmed(now: datetime) -> SubscriberQuerySet:
+    """Return who may be reminded: asked, never confirmed, not suppressed, and the link still opens for a day."""
+    barred = Suppression.objects.standing().filter(address_hash=OuterRef("address_hash"))
+    opens = {"confirmation_sent_at__gt": now - CONFIRM_WITHIN + LEFT_AT_LEAST}
+    return Subscriber.objects.filter(~Exists(barred), state=Subscriber.State.PENDING, **opens)
+
+
+class ReminderMail(MarkedMail[ConfirmationReminder], ReaderMail[ConfirmationReminder]):
+    """The reminder: there is one, or none."""
+
+    model, mark, what = ConfirmationReminder, "sent_at", Unsent.What.SIGN_UP
+    unwritable = "Reminder %d cannot be sent: %s"
+    failed = "Try %d to send reminder %d failed: %s"
+
+    def waiting(self, now: datetime) -> QuerySet[ConfirmationReminder]:
+        if not Publication.objects.current().reminds_unconfirmed:
+            return self.model.objects.none()
+        return super().waiting(now).filter(subscriber__in=_unconfirmed(now)).select_related("subscriber")
+
+    def write(self, row: ConfirmationReminder, now: datetime) -> tuple[Mail, dict[str, object]]:
+        return reminder(row.subscriber, now), {}
+
+    def since(self, row: ConfirmationReminder, now: datetime) -> datetime:
+        return row.made_at
+
+
+REMINDER_MAIL = ReminderMail()

@@ -46,12 +46,7 @@ class AddressChange(models.Model):
     undone_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True, help_text="when its next mail is due")
     tries = models.PositiveSmallIntegerField(default=0)
-    token_salt = models.CharField(
-        max_length=tokens.SALT_LENGTH,
-        default=tokens.new_salt,
-        editable=False,
-        help_text="empty in rows whose letters left before tokens were bound to it",
-    )
+    token_salt = models.CharField(max_length=tokens.SALT_LENGTH, default=tokens.new_salt, editable=False)
 
     objects = AddressChangeQuerySet.as_manager()
 

@@ -13,7 +13,7 @@ from newsletter.mail import tokens
 from subscribers import departures
 from subscribers.addresses import masked, readable
 from subscribers.departures import Why
-from subscribers.links import Linked, was_made_for
+from subscribers.links import Linked
 from subscribers.models import consents
 from subscribers.models.address_changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
 from subscribers.models.consents import Act as Act  # noqa: PLC0414 - registered by being imported
@@ -94,11 +94,8 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def has_moved_away(self, token: str, purpose: str) -> bool:
         """Return whether a token was made for an address that a reader has left since: it opens nothing any more."""
         moves = Consent.objects.filter(subscriber=tokens.number_of(token) or 0, kind=Consent.Kind.MOVED)
-        fields = ("address_hash", "subscriber__token_salt", "subscriber__old_links_of")
-        return any(
-            was_made_for(token, purpose, salt=salt, address_hash=known_as, is_old=old_links_of == known_as)
-            for known_as, salt, old_links_of in moves.order_by().values_list(*fields).distinct()
-        )
+        former = moves.order_by().values_list("subscriber__token_salt", "address_hash").distinct()
+        return any(tokens.opens(token, purpose, salt + known_as) for salt, known_as in former)
 
     def leave(self, at: datetime, how: Circumstances) -> list[int]:
         """Let those leave who have not left, in the caller's transaction; return their numbers. Each has a record."""

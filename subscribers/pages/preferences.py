@@ -14,7 +14,7 @@ from newsletter.publication.wakeups import wake
 from subscribers import own_data, tasks
 from subscribers.forms import AddressForm, NameForm, PauseForm
 from subscribers.links import FRESH_MINUTES
-from subscribers.mails import changing, freshening
+from subscribers.mails import changing, sending
 from subscribers.models import Sentence, Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
 from subscribers.pages.views import DAY, SENTENCES_PER_DAY, ask_and_act, circumstances, closed, confirmed, left, lost
@@ -66,7 +66,7 @@ def send_link(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.opened_by(token, PURPOSE)
     if subscriber is None:
         return lost(request, token, PURPOSE)
-    if freshening.ask(subscriber, timezone.now()):
+    if sending.ask_for_link(subscriber, timezone.now()):
         wake(tasks.send_confirmations)
     return done("preferences", token, "link")
 

@@ -237,17 +237,9 @@ def _leave_at_once(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
     if subscriber is not None:
         subscriber.unsubscribe(timezone.now(), Circumstances("one click"))
-    elif not _has_ended(token):
+    elif not Subscriber.objects.has_moved_away(token, "unsubscribe"):
         return lost(request)
     return HttpResponse("OK", content_type="text/plain")
-
-
-def _has_ended(token: str) -> bool:
-    """Return whether no letter goes any more to where this token was sent: the reader has moved, or was erased.
-
-    Of an erased reader's token only the form without a random value can still be distinguished from a guess.
-    """
-    return Subscriber.objects.has_moved_away(token, "unsubscribe") or tokens.opens(token, "unsubscribe")
 
 
 @same_origin
@@ -320,14 +312,12 @@ def left(
 
 
 def lost(request: HttpRequest, token: str = "", purpose: str = "") -> HttpResponse:
-    """Answer a token that opens nothing: kindly if it was sent to a former address, or its reader was erased.
+    """Answer a token that opens nothing: kindly if it was sent to a former address.
 
     Guesses are counted; links that open are not, because a mail provider unsubscribes many readers from one address.
     """
     if purpose and Subscriber.objects.has_moved_away(token, purpose):
         return closed(request, "moved", status=410)
-    if purpose == "unsubscribe" and tokens.opens(token, purpose):
-        return closed(request, "erased", status=410)
     who = neighbourhood(client_address(request))
     if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
         return too_many(request, seconds=seconds)

@@ -99,7 +99,7 @@ def test_every_issue_is_introduced_closed_and_announced():
 
 
 def test_nobody_of_the_sample_waits_for_a_confirmation_or_a_welcome():
-    assert not sending.MAIL.waiting(NOW + timedelta(days=1)).exists()
+    assert not sending.SIGN_UP_MAIL.waiting(NOW + timedelta(days=1)).exists()
     assert not Subscriber.objects.filter(confirmed_at__isnull=False, welcomed_at__isnull=True).exists()
 
 

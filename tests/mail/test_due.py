@@ -23,7 +23,7 @@ from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.mail import due
 from newsletter.mail.due import LEASE, DueMail, Result
 from newsletter.mail.mailers import mailer_from_url
-from subscribers.mails import changing, freshening, reminding, sending
+from subscribers.mails import changing, sending
 from subscribers.models import AddressChange, ConfirmationReminder, FreshLink, Pause, Subscriber, Unsent
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.mails.test_sending import Provider
@@ -95,9 +95,9 @@ def _reminder():
 
 
 READERS = {
-    "sign-up": Case(lambda: sending.MAIL, _sign_up),
+    "sign-up": Case(lambda: sending.SIGN_UP_MAIL, _sign_up),
     "change": Case(lambda: changing.MAIL, _change),
-    "link": Case(lambda: freshening.MAIL, _link),
+    "link": Case(lambda: sending.LINK_MAIL, _link),
 }
 LEASED = READERS | {
     "alert": Case(lambda: alerts.MAIL, _alert),
@@ -106,7 +106,7 @@ LEASED = READERS | {
 MARKED = {
     "first letter": Case(lambda: CourseMail(transport_for("default")), _first_letter),
     "missed": Case(lambda: MissedMail(transport_for("default")), _missed),
-    "reminder to confirm": Case(lambda: reminding.MAIL, _reminder_to_confirm),
+    "reminder to confirm": Case(lambda: sending.REMINDER_MAIL, _reminder_to_confirm),
 }
 ALL = LEASED | MARKED | {"welcome": Case(lambda: WelcomeMail(transport_for("default")), _welcome)}
 
@@ -204,11 +204,11 @@ def test_a_server_that_falls_silent_is_hung_up_before_another_worker_sends(publi
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(due, "LEAVING_SECONDS", 0.2)
-        assert sending.MAIL.send_due(NOW) == 0
+        assert sending.SIGN_UP_MAIL.send_due(NOW) == 0
 
     assert server.is_stalling.is_set()
     settings.MAILERS = {"default": {"BACKEND": f"{Provider.__module__}.Provider"}}
-    assert [sending.MAIL.send_due(NOW + SECOND), sending.MAIL.send_due(NOW + MINUTE)] == [0, 1]
+    assert [sending.SIGN_UP_MAIL.send_due(NOW + SECOND), sending.SIGN_UP_MAIL.send_due(NOW + MINUTE)] == [0, 1]
 
 
 class Stalling:
@@ -307,7 +307,7 @@ def test_whoever_asks_again_while_the_mail_is_on_its_way_is_not_overruled(public
     def ask_again(_message, _before_leaving):
         Subscriber.objects.update(confirmation_due_at=later, asked_times=2)
 
-    monkeypatch.setattr(sending.MAIL, "hand_over", ask_again)
+    monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", ask_again)
     sending.send_next(NOW)
 
     reader.refresh_from_db()
@@ -318,7 +318,7 @@ def test_the_mail_is_written_of_the_row_as_it_is_when_it_is_claimed(publication,
     reader = _sign_up()
     Subscriber.objects.update(email="mended@example.org")
 
-    sending.MAIL.send(reader, NOW)
+    sending.SIGN_UP_MAIL.send(reader, NOW)
 
     assert [one.to for one in provider.accepted] == [["mended@example.org"]]
 
@@ -327,7 +327,7 @@ def test_a_row_that_is_gone_is_nobodys(publication, provider):
     reader = _sign_up()
     Subscriber.objects.filter(pk=reader.pk).delete()
 
-    assert sending.MAIL.send(reader, NOW) is Result.NOT_TAKEN
+    assert sending.SIGN_UP_MAIL.send(reader, NOW) is Result.NOT_TAKEN
 
 
 # --- Backing off ---
@@ -460,7 +460,7 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
         Subscriber.objects.update(confirmation_due_at=NOW + 2 * LEASE)
         raise SMTPDataError(450, b"busy")
 
-    monkeypatch.setattr(sending.MAIL, "hand_over", slow)
+    monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", slow)
     sending.send_next(NOW)
 
     reader.refresh_from_db()

@@ -13,9 +13,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.operation import diagnosis, serving
+from newsletter.operation import diagnosis, questions, serving
 from newsletter.operation.models import Trouble
-from newsletter.operation.questions import machine, secrets_kept
 from newsletter.publication import heartbeats
 from newsletter.publication.pictures import cards
 from tests.factories import make_issue, make_post, make_publication
@@ -98,25 +97,25 @@ def test_a_made_up_sender_is_an_error_once_mail_really_leaves(settings):
 def test_a_generated_secret_is_named_so_that_it_is_kept(settings):
     (settings.DATA_DIR / "secret_key").write_text("from the environment\n")
 
-    assert ids(secrets_kept.secret(timezone.now())) == ["secret.generated"]
+    assert ids(questions.secret_key(timezone.now())) == ["secret.generated"]
 
 
 def test_a_secret_from_elsewhere_makes_the_file_unimportant(settings):
     (settings.DATA_DIR / "secret_key").write_text("an older one\n")
 
-    assert ids(secrets_kept.secret(timezone.now())) == []
+    assert ids(questions.secret_key(timezone.now())) == []
 
 
 def test_a_folder_that_is_nearly_full_is_named(monkeypatch):
-    monkeypatch.setattr(machine, "FREE_BYTES", 2**63)
+    monkeypatch.setattr(questions, "FREE_BYTES", 2**63)
 
-    assert ids(machine.disk(timezone.now())) == ["data_dir.space"]
+    assert ids(questions.disk(timezone.now())) == ["data_dir.space"]
 
 
 def test_a_folder_that_is_not_there_cannot_be_written_to(settings):
     settings.DATA_DIR = settings.DATA_DIR / "nowhere"
 
-    assert ids(machine.disk(timezone.now())) == ["data_dir.read_only"]
+    assert ids(questions.disk(timezone.now())) == ["data_dir.read_only"]
 
 
 def test_pending_migrations_silence_questions_that_need_them():
@@ -256,7 +255,7 @@ def broken_font(monkeypatch, tmp_path):
 
 
 def test_a_font_that_cannot_be_read_is_an_error(worker, broken_font):
-    (finding,) = machine.card_font(timezone.now())
+    (finding,) = questions.card_font(timezone.now())
 
     assert (finding.level, finding.id) == ("error", "cards.font")
     assert str(broken_font) in finding.message
@@ -264,4 +263,4 @@ def test_a_font_that_cannot_be_read_is_an_error(worker, broken_font):
 
 
 def test_the_font_of_the_house_is_in_order():
-    assert ids(machine.card_font(timezone.now())) == []
+    assert ids(questions.card_font(timezone.now())) == []

@@ -6,9 +6,8 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone, translation
 
-from newsletter.operation import diagnosis, watching
+from newsletter.operation import diagnosis, questions, watching
 from newsletter.operation.diagnosis import Finding
-from newsletter.operation.questions import secrets_kept
 
 pytestmark = pytest.mark.django_db
 
@@ -49,11 +48,11 @@ def test_a_secret_key_that_is_lost_for_good_is_forgotten_on_demand(findings, set
     watching.look(timezone.now())
     settings.SECRET_KEY = "another one"
     watching.look(timezone.now())
-    assert [one.id for one in secrets_kept.changed(timezone.now())] == ["secret.changed"]
+    assert [one.id for one in questions.changed_key(timezone.now())] == ["secret.changed"]
 
     call_command("doctor", "--forget-keys")
 
-    assert list(secrets_kept.changed(timezone.now())) == []
+    assert list(questions.changed_key(timezone.now())) == []
 
 
 def test_a_former_secret_key_that_is_still_known_is_no_matter(findings, settings):
@@ -61,7 +60,7 @@ def test_a_former_secret_key_that_is_still_known_is_no_matter(findings, settings
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another one"
 
-    assert list(secrets_kept.changed(timezone.now())) == []
+    assert list(questions.changed_key(timezone.now())) == []
 
 
 def test_an_error_is_a_failure(findings):

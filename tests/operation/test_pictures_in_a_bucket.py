@@ -9,8 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
 from newsletter.buckets import Bucket, Patience
-from newsletter.operation import diagnosis
-from newsletter.operation.questions import machine
+from newsletter.operation import diagnosis, questions
 from newsletter.operation.site_export import exporting, importing
 from newsletter.posts.models import Image
 from newsletter.publication.pictures.storages import Folder, InBucket, media
@@ -145,13 +144,13 @@ def test_the_doctor_names_a_bucket_that_is_away_or_refuses(s3, settings):
     for url, why in urls.items():
         keep_pictures_in(settings, url)
 
-        found = list(machine.bucket_of_pictures(NOW))
+        found = list(questions.bucket_of_pictures(NOW))
 
         assert [one.id for one in found] == (["media.away"] if why else [])
         assert all(why in one.message and "cret" not in one.message for one in found)
     assert s3.names("pictures") == [], "the doctor leaves nothing there"
-    assert machine.bucket_of_pictures in diagnosis.EVERYTHING
-    assert "media" not in machine.readiness()
+    assert questions.bucket_of_pictures in diagnosis.EVERYTHING
+    assert "media" not in questions.readiness()
 
 
 # --- Backups ---

@@ -3,8 +3,7 @@ from datetime import timedelta
 import pytest
 
 from newsletter.mail import tokens
-from subscribers.mails import changing
-from subscribers.models import Subscriber, address_hash
+from subscribers.models import Subscriber
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Circumstances
 from tests.factories import make_subscriber
@@ -81,45 +80,6 @@ def test_after_a_restore_a_lost_change_of_address_confirms_no_other_one():
     assert AddressChange.objects.opened_by(token_of(url)) is None
     assert AddressChange.objects.opened_by(old) is None
     assert AddressChange.objects.opened_by(token_of(anew.confirm_url)) == anew
-
-
-# --- Letters that were sent before tokens were bound ---
-
-
-@pytest.fixture
-def old_reader():
-    """A reader whose row is older than the random value."""
-    email = "old@example.org"
-    return make_subscriber(email, state=State.UNSUBSCRIBED, signup_round=3, old_links_of=address_hash(email))
-
-
-@pytest.mark.parametrize("purpose", PURPOSES)
-def test_both_forms_open_for_a_reader_who_was_here_before(old_reader, purpose):
-    bound = {"confirm": "3", "undo": old_reader.unsubscribed_at.isoformat()}.get(purpose, "")
-
-    for token in (tokens.sign(purpose, old_reader.pk, bound), old_reader.token(purpose)):
-        assert Subscriber.objects.opened_by(token, purpose) == old_reader
-
-
-def test_a_confirmation_of_before_is_known_as_spent(old_reader):
-    assert old_reader.has_spent(tokens.sign("confirm", old_reader.pk, "2"))
-    assert not make_subscriber(signup_round=3).has_spent(tokens.sign("confirm", old_reader.pk, "2"))
-
-
-def test_the_old_form_ends_with_a_move_and_begins_again_when_it_is_undone():
-    email = "old@example.org"
-    reader = make_subscriber(email, old_links_of=address_hash(email))
-    token = tokens.sign("preferences", reader.pk)
-    changing.ask(reader, "new@example.net", NOW)
-    change = AddressChange.objects.get()
-
-    changing.confirm(change, NOW)
-    after_the_move = Subscriber.objects.opened_by(token, "preferences")
-    is_known = Subscriber.objects.has_moved_away(token, "preferences")
-    changing.undo(change, NOW)
-
-    assert (after_the_move, is_known) == (None, True)
-    assert Subscriber.objects.opened_by(token, "preferences") == reader
 
 
 # --- The values ---

@@ -1,17 +1,13 @@
 """What an import writes, by the one way and by the other: tests/delivery/test_postgresql.py runs this there too."""
 
-import threading
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import translation
 
-from subscribers.importers import deciding, merging, writing
-from subscribers.importers.csv_file import FileError
-from subscribers.importers.deciding import Decision, Known, Outcome, Reader, Summary
-from subscribers.importers.merging import merge
+from subscribers.importers import merging
+from subscribers.importers.merging import Decision, Known, Outcome, Summary, merge
 from subscribers.importers.rows import Row
 from subscribers.models import Consent, Note, Subscriber, Suppression
 from tests.factories import make_subscriber
@@ -97,12 +93,12 @@ def test_a_known_reader_is_changed_with_tags_notes_and_a_line():
 
 def test_who_leaves_while_a_batch_is_decided_stays_away():
     reader = make_subscriber("a@example.org", name="old")
-    found = deciding.known([reader.address_hash], has_notes=False)
+    found = merging.known([reader.address_hash], has_notes=False)
     decision = Decision(found, Summary(), NOW, lambda _line, _reason: None)
     decision.take(reader.address_hash, Row(2, "a@example.org", "new", state="paused", paused_until=NOW))
     Subscriber.objects.get().unsubscribe(NOW)
 
-    writing.write(decision.outcome, "import", NOW)
+    merging.write(decision.outcome, "import", NOW)
 
     reader.refresh_from_db()
     assert (reader.state, reader.name) == (State.UNSUBSCRIBED, "old")
@@ -111,10 +107,11 @@ def test_who_leaves_while_a_batch_is_decided_stays_away():
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="with SQLite nobody else writes meanwhile")
 def test_who_signs_up_while_a_batch_is_decided_keeps_their_own_row():
     make_subscriber("a@example.org", name="own", address_hash="one")
-    outcome = Outcome(new={known_as: Reader(known_as, f"{known_as}@example.org", confirmed_at=NOW, state="active")
-                           for known_as in ("one", "two")})  # fmt: skip
+    made = {"confirmed_at": NOW, "state": State.ACTIVE}
+    new = (Subscriber(address_hash=who, email=f"{who}@example.org", **made) for who in ("one", "two"))
+    outcome = Outcome(new={reader.address_hash: reader for reader in new})
 
-    writing.write(outcome, "import", NOW)
+    merging.write(outcome, "import", NOW)
 
     assert set(Subscriber.objects.values_list("email", "name")) == {("a@example.org", "own"), ("two@example.org", "")}
     assert [line.subscriber.email for line in Consent.objects.all()] == ["two@example.org"]
@@ -135,44 +132,6 @@ def test_an_address_is_found_by_the_one_index_that_is_left(asked):
     assert "_like" in Subscriber.objects.filter(**asked).order_by().explain()
 
 
-# --- Rows are read while others are written ---
-
-
-@pytest.mark.parametrize(("count", "sizes"), [(0, []), (4, [2, 2]), (5, [2, 2, 1])])
-def test_rows_come_in_batches_in_their_order(count, sizes):
-    found = list(merging.batches(iter(range(count)), 2))
-
-    assert [number for some in found for number in some] == list(range(count))
-    assert [len(some) for some in found] == sizes
-
-
-@pytest.mark.parametrize("language", ["zh-hant", None])
-def test_rows_are_read_in_the_language_of_whoever_waits_for_them(language):
-    with translation.override(language):
-        told = [row for some in merging.batches((translation.get_language() for _n in range(3)), 2) for row in some]
-
-    assert told == [language] * 3
-
-
-def test_what_is_wrong_with_a_file_is_raised_where_its_rows_are_written():
-    def rows():
-        yield 1
-        raise FileError("Line 3 is not CSV")
-
-    with pytest.raises(FileError, match="Line 3"):
-        list(merging.batches(rows(), 1))
-
-
-def test_whoever_stops_early_leaves_no_thread(monkeypatch):
-    before = threading.active_count()
-    some = merging.batches(iter(range(100)), 2)
-    next(some)
-
-    some.close()
-
-    assert threading.active_count() == before
-
-
 # --- What it asks of the database ---
 
 
@@ -187,22 +146,6 @@ def test_a_batch_asks_the_same_few_queries_however_many_rows(monkeypatch):
         counts.append(len(asked))
 
     assert counts[0] >= counts[1] - 1  # the first one makes the tag
-
-
-def test_hashes_are_found_by_one_parameter():
-    known = [make_subscriber().address_hash for _number in range(3)]
-
-    found = Subscriber.objects.filter(deciding.any_of([*known[:2], "nobody", "it's"]))
-
-    assert {one.address_hash for one in found} == set(known[:2])
-    assert not Subscriber.objects.filter(deciding.any_of([])).exists()
-
-
-def test_nothing_is_asked_of_nobody():
-    with CaptureQueriesContext(connection) as asked:
-        writing.insert([], "import", NOW)
-
-    assert len(asked) == 0
 
 
 # --- Decisions need no database ---
@@ -221,7 +164,7 @@ def test_nothing_is_asked_of_nobody():
     ],
 )
 def test_the_stricter_state_wins(django_db_blocker, before, said, after):
-    reader = Reader("h", "a@example.org", state=before, confirmed_at=BEFORE)
+    reader = Subscriber(address_hash="h", email="a@example.org", state=before, confirmed_at=BEFORE)
     decision = Decision(Known(readers={"h": reader}), Summary(), NOW, lambda _line, _reason: None)
 
     with django_db_blocker.block():
@@ -236,7 +179,7 @@ def test_an_address_that_one_line_bars_is_barred_in_the_next_ones():
     for line, state in enumerate(["active", "bounced", "active"]):
         decision.take("h", Row(line, "a@example.org", state=state))
 
-    writing.write(decision.outcome, "import", NOW)
+    merging.write(decision.outcome, "import", NOW)
 
     assert refused == [1, 2]
     assert not Subscriber.objects.mailable(NOW).exists()

@@ -191,17 +191,6 @@ def test_a_confirmation_that_ends_no_suppression_ends_none_after_a_restore(reade
     assert Suppression.objects.get().reason == "manual"
 
 
-@pytest.mark.parametrize("why", ["left", "manual"])
-def test_the_word_of_an_older_version_for_both_ends_both(reader, why):
-    salt = Publication.objects.get().salt
-    lines = [f"{NOW.isoformat()} {why}", f"{LATER.isoformat()} back"]
-    departures.path().write_text("".join(f"\n{line} {reader.address_hash} {salt}" for line in lines))
-
-    assert remembering.replay() == 0
-
-    assert is_mailable(reader)
-
-
 def test_an_address_that_was_barred_where_its_reader_moved_to_gets_nothing_at_the_former_one(reader):
     with restored():
         moved = again(reader)

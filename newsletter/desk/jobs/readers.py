@@ -6,6 +6,7 @@ reason behind them.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,9 +23,8 @@ from newsletter.publication.changes import Change
 from subscribers import acting, exporting
 from subscribers.acting import End, Ends, Occasion
 from subscribers.importers import barring, csv_file, merging
-from subscribers.importers.barring import SuppressionList
 from subscribers.importers.columns import Choices
-from subscribers.importers.csv_file import RefusedLines
+from subscribers.importers.csv_file import Lines, RefusedLines
 from subscribers.models import Subscriber
 
 BATCH = 2000  # readers in one transaction: with SQLite nobody else writes for its 0.2 s
@@ -34,7 +34,7 @@ Kind = Errand.Kind
 
 type Act = Callable[[Collection[int], dict[str, Any], Occasion], Ends]
 type Step = Callable[[datetime], bool]
-type Lines = Sequence[tuple[Numbered, list[str]]]
+type Pairs = Sequence[tuple[Numbered, list[str]]]
 
 ACTS: dict[str, Act] = {
     Kind.TAG: lambda readers, options, occasion: acting.tag(readers, options["tag"], occasion),
@@ -115,9 +115,7 @@ def begin_import(errand: Errand, now: datetime) -> bool:
 
 
 def steps(errand: Errand) -> Generator[Step]:
-    if errand.kind == Kind.IMPORT:
-        return _import(errand)
-    return _bar(errand) if errand.kind == Kind.BAR else _each(errand)
+    return _of_file(errand) if errand.kind in {Kind.IMPORT, Kind.BAR} else _each(errand)
 
 
 def _each(errand: Errand) -> Generator[Step]:
@@ -159,25 +157,26 @@ def choices_of(chosen: dict[str, str]) -> Choices:
     return Choices(fields, [name for name, meant in chosen.items() if meant == LEFT_OUT])
 
 
-def _import(errand: Errand) -> Generator[Step]:
-    path, size = files.path_of(errand, files.GIVEN), merging.BATCH
-    take = merging.rehearse if errand.is_only_tried() else partial(merging.merge, consent=errand.options["consent"])
-    with csv_file.opened(path, choices_of(errand.chosen), is_checked=errand.cursor > 0) as table:
+def _of_file(errand: Errand) -> Generator[Step]:
+    path, take = files.path_of(errand, files.GIVEN), _taking(errand)
+    opened: AbstractContextManager[Lines[Any]]
+    if errand.kind == Kind.BAR:
+        opened, size = barring.opened(path), barring.BATCH
+    else:
+        opened = csv_file.opened(path, choices_of(errand.chosen), is_checked=errand.cursor > 0)
+        size = merging.BATCH
+    with opened as table:
         rows = table.rows_and_cells(skipped=errand.cursor)
-        for lines in merging.batches(rows, size):
+        while True:
+            lines = list(islice(rows, size))
             yield partial(_take, errand, take, Batch(lines, table.names, table.bytes_read(), size))
-        yield partial(_take, errand, take, Batch((), table.names, table.bytes_read(), size))
 
 
-def _bar(errand: Errand) -> Generator[Step]:
-    table, size = SuppressionList(files.path_of(errand, files.GIVEN)), barring.BATCH
-    take = partial(barring.rehearse if errand.is_only_tried() else barring.bar, reason=errand.options["reason"])
-    rows = table.rows(skipped=errand.cursor)
-    while True:
-        found = list(islice(rows, size))
-        position = found[-1][2] if found else errand.position
-        lines = [(row, cells) for row, cells, _position in found]
-        yield partial(_take, errand, take, Batch(lines, table.names, position, size))
+def _taking(errand: Errand) -> Callable[..., Any]:
+    is_tried, options = errand.is_only_tried(), errand.options
+    if errand.kind == Kind.BAR:
+        return partial(barring.rehearse if is_tried else barring.bar, reason=options["reason"])
+    return merging.rehearse if is_tried else partial(merging.merge, consent=options["consent"])
 
 
 def _take(errand: Errand, take: Callable[..., Any], batch: Batch, now: datetime) -> bool:
@@ -193,7 +192,7 @@ def _take(errand: Errand, take: Callable[..., Any], batch: Batch, now: datetime)
     return len(batch.lines) < batch.size
 
 
-def _keep_refused(errand: Errand, lines: Lines, names: list[str], refused: list[tuple[int, str]]) -> None:
+def _keep_refused(errand: Errand, lines: Pairs, names: list[str], refused: list[tuple[int, str]]) -> None:
     """Add lines to the file of those that were refused; its heading is that of the file that was sent."""
     if not refused:
         return

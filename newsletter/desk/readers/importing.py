@@ -26,8 +26,7 @@ from newsletter.desk.models import Errand
 from newsletter.publication import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
-from subscribers.importers import csv_file
-from subscribers.importers.barring import SuppressionList
+from subscribers.importers import barring, csv_file
 from subscribers.importers.columns import KEPT, Program, meaning, plain, recognised
 from subscribers.importers.csv_file import FileError, Glimpse
 from subscribers.models import Suppression
@@ -342,7 +341,8 @@ def _kept_list(form: ListForm, user: Any) -> Errand:
     errand = prepare_import(one_line(file.name or ""), options, user=user, now=now, kind=Errand.Kind.BAR)
     try:
         errand.total = files.keep(errand, files.GIVEN, pieces(file))
-        SuppressionList(files.path_of(errand, files.GIVEN))
+        with barring.opened(files.path_of(errand, files.GIVEN)):
+            pass
     except BaseException:
         files.remove(errand)
         errand.delete()

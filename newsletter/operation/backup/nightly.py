@@ -33,9 +33,9 @@ def file_name(day: date, *, is_encrypted: bool) -> str:
     return f"newsletter-{day.isoformat()}.tar" + (".age" if is_encrypted else "")
 
 
-def day_of(file_name: str) -> date | None:
-    """Return the day of a backup of ours by its file_name, or None for any other file."""
-    found = NAME.fullmatch(file_name)
+def day_of(name: str) -> date | None:
+    """Return the day of a backup of ours by its name, or None for any other file."""
+    found = NAME.fullmatch(name)
     try:
         return date.fromisoformat(found[1]) if found else None
     except ValueError:

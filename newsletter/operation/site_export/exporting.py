@@ -1,25 +1,137 @@
-"""Write an export: everything of one moment, while the newsletter runs."""
+"""Write an export: everything of one moment, while the newsletter runs.
+
+Of the ledger each mailing has a table: deliveries/17.csv has a line a copy.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import translation
 
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.replies import ReplyMail
 from newsletter.issues.models import Issue
-from newsletter.operation.site_export import cells, copies, guide, numbering, places, texts
-from newsletter.operation.site_export.progress import Line
-from newsletter.operation.site_export.sheets import ACCOUNT, ACCOUNTS, SHEETS, Sheet, numbered
-from newsletter.operation.site_export.snapshot import ALIAS, snapshot
-from newsletter.operation.site_export.writing import Writer, whole
+from newsletter.operation.site_export import loading, places, sheets, texts
+from newsletter.operation.site_export.folder import Writer, whole
+from newsletter.operation.site_export.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
+
+ALIAS = "snapshot"
+
+
+@contextmanager
+def snapshot() -> Iterator[BaseDatabaseWrapper]:
+    """Yield a connection of our own in a transaction that only reads; querysets use it by ALIAS.
+
+    On SQLite it takes no lock that a writer waits for; the log of writes grows until it ends.
+    """
+    own = connection.copy(alias=ALIAS)
+    own.settings_dict["CONN_HEALTH_CHECKS"] = False
+    connections[ALIAS] = own
+    try:
+        with own.cursor() as cursor:
+            _begin(own, cursor)
+            cursor.execute("SELECT COUNT(*) FROM django_migrations")  # it begins with the first look
+        yield own
+    finally:
+        own.close()
+        del connections[ALIAS]
+
+
+def _begin(own: BaseDatabaseWrapper, cursor: CursorWrapper) -> None:
+    if own.vendor == "postgresql":
+        own.set_autocommit(False)
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    else:
+        cursor.execute("BEGIN DEFERRED")
+
+
+COPIES = "deliveries"
+COLUMNS = ("seq", "subscriber_id", "state", "attempts", "sent_at", "provider_id", "reply")
+
+
+def copies_fields() -> list[Field]:
+    found = {field.attname: field for field in Delivery._meta.concrete_fields}
+    return [found[name] for name in COLUMNS]
+
+
+def copies_file(mailing_id: int) -> str:
+    return f"{COPIES}/{mailing_id}.csv"
+
+
+def _write_copies(folder: Writer) -> int:
+    """Write the copies of every mailing that has some; return how many."""
+    count = 0
+    for mailing_id in Mailing.objects.using(ALIAS).exclude(planned_at=None).order_by("pk").values_list("pk", flat=True):
+        count += folder.add_rows(copies_file(mailing_id), COLUMNS, _lines_of_copies(mailing_id))
+    return count
+
+
+def _lines_of_copies(mailing_id: int) -> Iterator[list[str]]:
+    write_each = [sheets.writer(field) for field in copies_fields()]
+    at = COLUMNS.index("sent_at")
+    write_each[at] = lru_cache(10_000)(write_each[at])  # few moments differ: a window has one
+    rows = Delivery.objects.using(ALIAS).filter(mailing=mailing_id).order_by("seq").values_list(*COLUMNS)
+    for copy in rows.iterator():
+        yield [write(value) for write, value in zip(write_each, copy, strict=True)]
+
+
+HERE = Path(__file__).parent
+KINDS = {
+    **dict.fromkeys(sheets.TEXTS, "text"),
+    "BooleanField": "true or false",
+    "DateField": "day",
+    "DateTimeField": "moment",
+    "GenericIPAddressField": "IP address",
+    "JSONField": "JSON",
+    "TimeField": "time of day",
+}
+
+
+def _write_guide(folder: Writer) -> None:
+    with translation.override("en"):
+        folder.add("README.md", (HERE / "README.export.md").read_bytes())
+        folder.add("TABLES.md", tables().encode())
+
+
+def tables() -> str:
+    """Return what each table and each of its columns says, in the words of the models."""
+    lines = ["# Tables", "", "UTF-8, RFC 4180, the heading first. An empty cell is nothing. Moments are in UTC."]
+    for sheet in SHEETS:
+        lines += _table(sheet.file, sheet.model, sheet.fields)
+    return "\n".join([*lines, *_table(f"{COPIES}/*.csv", Delivery, copies_fields())]) + "\n"
+
+
+def _table(file: str, model: type[models.Model], fields: list[Field]) -> Iterator[str]:
+    about = (model.__doc__ or "").partition("\n")[0]
+    yield from ("", f"## {file}", "")
+    if not about.startswith(f"{model.__name__}("):  # what Django writes where nobody has
+        yield from (about, "")
+    yield from (f"- `{field.attname}`: {_about(field)}" for field in fields)
+
+
+def _about(field: Field) -> str:
+    """Return in one line what a column holds."""
+    words = [str(field.help_text)] if field.help_text else []
+    if field.related_model and isinstance(field.related_model, type):
+        names = {sheet.model: sheet.file for sheet in SHEETS}
+        words.append(f"that of a row in {names.get(field.related_model, str(field.related_model._meta.verbose_name))}")
+    if field.choices:
+        words.append(", ".join(f"{value} = {label}" for value, label in field.flatchoices))
+    return "; ".join([KINDS.get(field.get_internal_type(), "number"), *words])
+
 
 AT_ONCE = 200  # posts, or issues
 
@@ -35,7 +147,7 @@ class Exported:
     seconds: float
 
 
-def export(place: Path, now: datetime, *, with_keys: bool = False, line: Line | None = None) -> Exported:
+def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
     """Write the whole site into a new folder.
 
     with_keys: also the secrets by which links in old mails open, and that sign mails.
@@ -43,15 +155,15 @@ def export(place: Path, now: datetime, *, with_keys: bool = False, line: Line | 
     """
     began = time.monotonic()
     Publication.objects.fresh()  # there is one, from now on
-    with whole(place, line) as folder:
+    with whole(place) as folder:
         with snapshot() as connection:
             facts = _facts(now, with_keys=with_keys)
             facts["migrations"] = sorted(".".join(one) for one in MigrationRecorder(connection).applied_migrations())
-            facts["numbers"] = numbering.given(numbered(), ALIAS)
+            facts["numbers"] = loading.numbers_given(numbered(), ALIAS)
             counts = _write_all(folder)
         # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
         places.write(folder, with_keys=with_keys)
-        guide.write(folder)
+        _write_guide(folder)
         folder.finish(facts | {"counts": counts})
         octets = sum(told["bytes"] for told in folder.files.values())
     return Exported(place, len(folder.files) + 1, octets, counts, time.monotonic() - began)
@@ -71,7 +183,7 @@ def _write_all(folder: Writer) -> dict[str, int]:
     _write_letters(folder)
     for reply_id, body in ReplyMail.objects.using(ALIAS).order_by("pk").values_list("pk", "body").iterator(AT_ONCE):
         folder.add(texts.reply_file(reply_id), bytes(body))
-    return counts | {name: rows[name] for name in ("readers", "mailings")} | {"deliveries": copies.write(folder)}
+    return counts | {name: rows[name] for name in ("readers", "mailings")} | {"deliveries": _write_copies(folder)}
 
 
 def _write_sheet(folder: Writer, sheet: Sheet) -> int:
@@ -81,14 +193,14 @@ def _write_sheet(folder: Writer, sheet: Sheet) -> int:
 
 
 def _lines(sheet: Sheet, rows: Iterator[Sequence[object]]) -> Iterator[list[str]]:
-    writers = [cells.writer(field) for field in sheet.fields]
+    writers = [sheets.writer(field) for field in sheet.fields]
     return ([write(value) for write, value in zip(writers, row, strict=True)] for row in rows)
 
 
 def _write_accounts(folder: Writer) -> None:
     """Write who works at the desk: neither passwords nor second factors."""
     fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
-    writers = [cells.writer(field) for field in fields]
+    writers = [sheets.writer(field) for field in fields]
     users = User.objects.using(ALIAS).order_by("pk").prefetch_related("groups")
     rows = (
         [write(getattr(user, field.attname)) for write, field in zip(writers, fields, strict=True)]

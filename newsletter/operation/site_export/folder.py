@@ -11,14 +11,13 @@ import io
 import json
 import os
 import re
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
-
-from newsletter.operation.site_export.progress import Count, Counted, uncounted
+from typing import IO, Any, cast
 
 FORM = 1  # of the manifest; a reader refuses a later one
 MANIFEST = "manifest.json"
@@ -40,10 +39,9 @@ class Reader:
 
     root: Path
     facts: dict[str, Any]
-    count: Count = uncounted  # is told how much was read
 
     @classmethod
-    def at(cls, root: Path, count: Count = uncounted) -> "Reader":
+    def at(cls, root: Path) -> "Reader":
         """Return the export in a folder; nothing but its manifest is read. Raises Damaged."""
         if not root.is_dir():
             raise Damaged(f"{root} is no folder")
@@ -55,7 +53,7 @@ class Reader:
             raise Damaged(f"{MANIFEST} cannot be read")
         for name in files:
             _refuse(name)
-        return cls(root, facts, count)
+        return cls(root, facts)
 
     @property
     def files(self) -> dict[str, dict[str, Any]]:
@@ -85,7 +83,7 @@ class Reader:
             descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             raise Damaged(f"{name} cannot be read: {error.strerror}") from None
-        with io.BufferedReader(Counted(descriptor, self.count), COPIED_BYTES) as source:
+        with os.fdopen(descriptor, "rb", COPIED_BYTES) as source:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode) or about.st_size != self.files[name]["bytes"]:
                 raise Damaged(f"{name} is not what was written")
@@ -170,3 +168,84 @@ def _refuse(name: str) -> None:
     parts = name.split("/")
     if len(name) > NAME_MAX or any(part in {".", ".."} or not PART.fullmatch(part) for part in parts):
         raise Damaged(f"{name[:NAME_MAX]!r} does not belong into an export")
+
+
+@dataclass
+class Writer:
+    """Writes files of their owner alone; `finish` makes the folder an export."""
+
+    root: Path
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @contextmanager
+    def file(self, name: str) -> Iterator["Hashed"]:
+        """Yield a file to write octets to, by its path in the folder."""
+        path = self.root / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", COPIED_BYTES) as target:
+            hashed = Hashed(target)
+            yield hashed
+            self.files[name] = {"bytes": hashed.size, "sha256": hashed.hash.hexdigest()}
+
+    def add(self, name: str, octets: bytes) -> None:
+        with self.file(name) as target:
+            target.write(octets)
+
+    def copy(self, source: Path, name: str) -> None:
+        """Add a file as it is. Raises FileNotFoundError if it is gone."""
+        with source.open("rb") as octets, self.file(name) as target:
+            while some := octets.read(COPIED_BYTES):
+                target.write(some)
+
+    def add_rows(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+        """Write a table, the heading first; return how many rows it has."""
+        count = 0
+        with self.file(name) as target, io.TextIOWrapper(cast("Any", target), "utf-8", newline="") as text:
+            lines = csv.writer(text)
+            lines.writerow(columns)
+            for count, row in enumerate(rows, 1):  # noqa: B007 - the last one is returned
+                lines.writerow(row)
+        self.files[name]["rows"] = count
+        return count
+
+    def finish(self, facts: dict[str, Any]) -> None:
+        told = {"form": FORM} | facts | {"files": dict(sorted(self.files.items()))}
+        path = self.root / MANIFEST
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
+            json.dump(told, target, ensure_ascii=False, indent=1)
+
+
+class Hashed(io.RawIOBase):
+    """Writes on to another stream, and knows the size and the SHA-256 of what it was given."""
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self.target, self.hash, self.size = target, hashlib.sha256(), 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, octets: Any, /) -> int:
+        self.hash.update(octets)
+        self.size += len(octets)
+        return self.target.write(octets)
+
+
+@contextmanager
+def whole(place: Path) -> Iterator[Writer]:
+    """Yield a folder to fill that gets its name when the block has ended well, and is on the disk.
+
+    Raises FileExistsError if something is there; what a process that was killed has left beside it is removed.
+    """
+    if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
+        raise FileExistsError(f"{place} is there already, and is not empty: an export is never written over")
+    part = place.with_name(f".{place.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part.mkdir(mode=0o700)
+    try:
+        yield Writer(part)
+        os.sync()  # thousands of files: one by one it would take minutes
+        part.rename(place)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise

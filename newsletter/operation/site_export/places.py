@@ -8,8 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from newsletter.operation.backup.making import SECRET, join
-from newsletter.operation.site_export.folder import COPIED_BYTES, Damaged, Reader
-from newsletter.operation.site_export.writing import Writer
+from newsletter.operation.site_export.folder import COPIED_BYTES, Damaged, Reader, Writer
 from newsletter.publication.pictures.storages import media
 
 PICTURES, KEYS = "pictures", "keys"

@@ -16,9 +16,9 @@ import yaml
 from django.db import models
 
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.operation.site_export import cells
-from newsletter.operation.site_export.cells import Field, Unreadable
+from newsletter.operation.site_export import sheets
 from newsletter.operation.site_export.folder import Damaged
+from newsletter.operation.site_export.sheets import Field, Unreadable
 from newsletter.posts.models import Post
 
 TEXT_BYTES = 16 * 1024**2  # of a post, or of a part of an issue
@@ -71,7 +71,7 @@ def facts(row: models.Model, leaving_out: Sequence[str] = ()) -> dict[str, Any]:
 def _plain(field: Field, value: Any) -> Any:
     if value is None or isinstance(value, int) or field.get_internal_type() in PLAIN:
         return value
-    return str(value) if field.get_internal_type() in cells.TEXTS else cells.writer(field)(value)
+    return str(value) if field.get_internal_type() in sheets.TEXTS else sheets.writer(field)(value)
 
 
 def values(told: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[Any]:
@@ -80,7 +80,7 @@ def values(told: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[
     Raises Damaged for what no field is called, or could hold.
     """
     names = {NAMES.get(field.attname, field.attname): field for field in fields}
-    if unknown := [name for name in told if name not in names and name not in cells.GONE]:
+    if unknown := [name for name in told if name not in names and name not in sheets.GONE]:
         raise Damaged(f"{file} says {str(unknown[0])[:80]!r}, which this version does not know: update first")
     try:
         return [_value(field, told[name]) if name in told else field.get_default() for name, field in names.items()]
@@ -92,11 +92,11 @@ def _value(field: Field, told: Any) -> Any:
     kind = field.get_internal_type()
     if kind in PLAIN or (told is None and field.null):
         return told
-    if kind in cells.TEXTS:
+    if kind in sheets.TEXTS:
         if not isinstance(told, str):
             raise Unreadable(f"{field.attname}: {told!r:.80}")
         return told
-    return cells.reader(field)(str(told))
+    return sheets.reader(field)(str(told))
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -4,23 +4,22 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import batched
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
-from django.db import connection
 from django.utils import timezone
 
 from subscribers.exporting import line as csv_line
 from subscribers.importers import csv_file, merging
 from subscribers.importers.columns import COLUMNS, KEPT, Choices
 from subscribers.importers.csv_file import FileError, RefusedLines
-from subscribers.importers.deciding import Summary
+from subscribers.importers.merging import BATCH, Summary
 
 REASONS_SHOWN = 20
 BAR_WIDTH = 40  # characters
-NO_CELLS: list[str] = []  # of a row whose cells nobody will write
 
 
 class Command(BaseCommand):
@@ -76,9 +75,7 @@ class Command(BaseCommand):
         summary, now, kept = Summary(), timezone.now(), RefusedLines(table.names)
         if refused:
             refused.write(csv_line(kept.heading))
-        at_once = merging.AHEAD if connection.vendor == "postgresql" else merging.BATCH
-        rows = table.rows_and_cells() if refused else ((row, NO_CELLS) for row in table.rows())
-        for some in merging.batches(rows, at_once):
+        for some in batched(table.rows_and_cells(), BATCH, strict=False):
             reasons: list[tuple[int, str]] = []
             # B023: whoever gets the reasons has called before the next turn.
             summary.add(self.take([row for row, _cells in some], now, lambda *reason: reasons.append(reason)))  # noqa: B023

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.utils import timezone
 
 from subscribers.importers import barring
-from subscribers.importers.barring import BOUNCED, COMPLAINED, MANUAL, SuppressionList
+from subscribers.importers.barring import BOUNCED, COMPLAINED, MANUAL
 from subscribers.importers.csv_file import FileError
 
 REASONS_SHOWN = 20
@@ -33,8 +33,8 @@ class Command(BaseCommand):
         self.shown = 0
         take = barring.rehearse if dry_run else barring.bar
         try:
-            rows = (row for row, _cells, _position in SuppressionList(file).rows())
-            summary = take(rows, timezone.now(), self._rejected, reason=reason)
+            with barring.opened(file) as table:
+                summary = take(table.rows(), timezone.now(), self._rejected, reason=reason)
         except (OSError, FileError) as error:
             raise CommandError(str(error)) from error
         if summary.rejected > self.shown:

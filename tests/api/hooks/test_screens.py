@@ -10,8 +10,8 @@ from django.utils import timezone
 from newsletter.api.hooks import turns
 from newsletter.api.hooks.models import HOOKS_MAX, Call, Event, Hook
 from newsletter.desk.today import CURES
+from newsletter.operation import questions
 from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
-from newsletter.operation.questions import hooks as questions
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_publication
 from tests.support.hook_receiver import receiving, verified

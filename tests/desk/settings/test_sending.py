@@ -1,6 +1,5 @@
 """Whether mail can leave and be believed, on the page of the sender: the DNS as it is now, a mail to oneself."""
 
-
 import pytest
 from django.contrib.auth.models import Permission
 from django.utils import translation

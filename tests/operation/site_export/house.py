@@ -9,8 +9,7 @@ from django.core.cache import caches
 from django.core.management import call_command
 
 from newsletter.operation.site_export import loading
-from newsletter.operation.site_export.cells import Field
-from newsletter.operation.site_export.sheets import SHEETS
+from newsletter.operation.site_export.sheets import SHEETS, Field
 
 AT = datetime(2026, 11, 28, 8, 30, 15, 123456, tzinfo=UTC)
 NASTY = '=1+1, 「引號」 "quoted"\r\nsecond line\nthird \'n'

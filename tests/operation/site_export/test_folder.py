@@ -6,8 +6,7 @@ import os
 
 import pytest
 
-from newsletter.operation.site_export.folder import Damaged, Reader
-from newsletter.operation.site_export.writing import whole
+from newsletter.operation.site_export.folder import Damaged, Reader, whole
 
 ROWS = [["1", "a"], ["2", 'b "quoted", \r\nline\rline\n'], ["3", ""], ["4", "字"]]
 

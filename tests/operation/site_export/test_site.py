@@ -17,9 +17,9 @@ from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.tasks import send_welcomes
 from newsletter.issues.models import Issue
 from newsletter.operation.site_export import exporting, importing, places
+from newsletter.operation.site_export.exporting import ALIAS, snapshot
 from newsletter.operation.site_export.folder import Damaged
 from newsletter.operation.site_export.sheets import BY_THEMSELVES, LEFT_OUT, SHEETS
-from newsletter.operation.site_export.snapshot import ALIAS, snapshot
 from newsletter.posts.models import Image, Post
 from newsletter.publication.models import Publication
 from subscribers import departures

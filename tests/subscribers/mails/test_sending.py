@@ -208,12 +208,12 @@ def test_two_workers_send_one_letter(provider, stranger):
     first = sending.send_next(NOW)
 
     assert first
-    assert not sending.MAIL.claim(also_read, NOW)
+    assert not sending.SIGN_UP_MAIL.claim(also_read, NOW)
     assert not sending.send_next(NOW)
 
 
 def test_a_letter_of_a_worker_that_died_is_sent_by_the_next(provider, stranger):
-    sending.MAIL.claim(stranger, NOW)
+    sending.SIGN_UP_MAIL.claim(stranger, NOW)
 
     too_early = sending.send_next(NOW + timedelta(minutes=9))
     in_time = sending.send_next(NOW + timedelta(minutes=10))

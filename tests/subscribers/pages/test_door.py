@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from subscribers import tasks
-from subscribers.mails import freshening
+from subscribers.mails import sending
 from subscribers.models import LinkWish, Subscriber, Suppression
 from subscribers.models.mails import FreshLink
 from tests.subscribers.conftest import NOW, path_of
@@ -137,8 +137,8 @@ def test_another_site_cannot_ask(ask, reader):
 def test_a_wish_is_granted_once_by_two_workers(reader):
     LinkWish.objects.keep("reader@example.org", NOW)
 
-    freshening.grant(NOW)
-    freshening.grant(NOW)
+    sending.grant_links(NOW)
+    sending.grant_links(NOW)
 
     assert FreshLink.objects.count() == 1
 

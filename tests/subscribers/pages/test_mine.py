@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 
 from newsletter.mail.due import LEASE
 from subscribers import tasks
-from subscribers.mails import freshening
+from subscribers.mails import sending
 from subscribers.mails.sending import TRIES_MAX
 from subscribers.models import Subscriber, Suppression, mails
 from subscribers.models.mails import FreshLink
@@ -138,7 +138,7 @@ def test_a_reader_gets_as_many_as_strangers_may_have_sent_to_a_mailbox(ask, lett
 
 @pytest.mark.parametrize(("state", "gets_one"), [(State.PENDING, False), (State.UNSUBSCRIBED, True)])
 def test_who_never_confirmed_gets_no_link(state, gets_one):
-    assert freshening.ask(make_subscriber(state=state), NOW) is gets_one
+    assert sending.ask_for_link(make_subscriber(state=state), NOW) is gets_one
     assert FreshLink.objects.exists() is gets_one
 
 
@@ -173,12 +173,12 @@ def wish():
 
 def test_a_server_that_is_away_is_asked_again_with_a_link_that_is_fresh_then(wish, provider, client, clock):
     provider.answers = [SMTPServerDisconnected("gone")]
-    freshening.send_next(NOW)
+    sending.send_next_link(NOW)
     wish.refresh_from_db()
     assert (wish.tries, wish.due_at) == (0, NOW + timedelta(minutes=1))
 
     clock.shift(timedelta(minutes=40))
-    assert freshening.send_next(NOW + timedelta(minutes=40))
+    assert sending.send_next_link(NOW + timedelta(minutes=40))
 
     (letter,) = provider.accepted
     assert client.get(path_of(link_to("/mine/", letter.body))).status_code == 200
@@ -188,7 +188,7 @@ def test_a_server_that_is_away_is_asked_again_with_a_link_that_is_fresh_then(wis
 def test_a_no_for_good_is_the_end(wish, provider, code, is_over):
     provider.answers = [SMTPRecipientsRefused({"a@example.org": (code, b"no")})]
 
-    freshening.send_next(NOW)
+    sending.send_next_link(NOW)
 
     assert FreshLink.objects.exists() is not is_over
 
@@ -197,7 +197,7 @@ def test_tries_come_to_an_end(wish, provider):
     provider.answers = [SMTPRecipientsRefused({"a@example.org": (450, b"not now")})]
     FreshLink.objects.update(tries=TRIES_MAX - 1)
 
-    freshening.send_next(NOW)
+    sending.send_next_link(NOW)
 
     assert not FreshLink.objects.exists()
 
@@ -205,7 +205,7 @@ def test_tries_come_to_an_end(wish, provider):
 def test_an_address_that_no_message_can_have_is_given_up(wish, provider, caplog):
     Subscriber.objects.update(email="a b@example.org")
 
-    freshening.send_next(NOW)
+    sending.send_next_link(NOW)
 
     assert not FreshLink.objects.exists()
     assert "cannot be sent" in caplog.text
@@ -215,8 +215,8 @@ def test_an_address_that_no_message_can_have_is_given_up(wish, provider, caplog)
 def test_a_worker_that_died_leaves_the_mail_to_another(wish, provider):
     FreshLink.objects.update(due_at=NOW + LEASE)
 
-    assert not freshening.send_next(NOW)
-    assert freshening.send_next(NOW + LEASE)
+    assert not sending.send_next_link(NOW)
+    assert sending.send_next_link(NOW + LEASE)
 
 
 # --- What the fresh link opens ---

@@ -6,7 +6,6 @@ from django.test import Client
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from newsletter.mail import tokens
 from subscribers import tasks
 from subscribers.forms import stamp
 from subscribers.models import Subscriber, Suppression
@@ -355,18 +354,6 @@ def test_one_click_with_a_wrong_token_is_refused(client, reader):
     response = client.post(path_of(reader.unsubscribe_url)[:-2] + "~/", ONE_CLICK)
 
     assert response.status_code == 404
-
-
-def test_a_reader_who_was_erased_has_left_for_every_link(client, reader):
-    link = path_of(reader.unsubscribe_url)
-    unbound = f"/unsubscribe/{tokens.sign('unsubscribe', reader.pk)}/"  # of a letter of before tokens were bound
-    reader.erase()
-
-    one_click, page, old = client.post(unbound, ONE_CLICK), client.get(unbound), client.get(link)
-
-    assert (one_click.status_code, page.status_code, old.status_code) == (200, 410, 404)
-    assert "You are not on our list" in body(page)
-    assert "no letter comes any more" in body(old)
 
 
 def test_another_site_cannot_press_the_button(client, reader):

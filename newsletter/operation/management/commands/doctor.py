@@ -6,9 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from newsletter.operation import diagnosis, watching
+from newsletter.operation import diagnosis, questions, watching
 from newsletter.operation.findings import ERROR, WARNING, Finding
-from newsletter.operation.questions import secrets_kept
 
 GRAVE = (ERROR, WARNING)  # the gravest first
 PUBLIC = ("level", "id", "message", "hint")  # what scripts rely on
@@ -36,7 +35,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(news.wrong)} new, {len(news.well)} well again.")
             return
         if options["forget_keys"]:
-            secrets_kept.forget()
+            questions.forget_keys()
         findings = diagnosis.examine(timezone.now())
         if options["json"]:
             texts = [{name: getattr(finding, name) for name in PUBLIC} for finding in findings]

@@ -1,4 +1,3 @@
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from newsletter.operation.site_export import exporting
-from newsletter.operation.site_export.progress import Line
 
 
 class Command(BaseCommand):
@@ -20,13 +18,10 @@ class Command(BaseCommand):
         parser.add_argument("--with-keys", action="store_true", help=keys)
 
     def handle(self, *args: Any, path: Path, with_keys: bool, **options: Any) -> None:
-        line, now = Line(sys.stderr), timezone.now()
         try:
-            found = exporting.export(path.absolute(), now, with_keys=with_keys, line=line)
+            found = exporting.export(path.absolute(), timezone.now(), with_keys=with_keys)
         except OSError as error:
             raise CommandError(f"Nothing was exported: {error}") from error
-        finally:
-            line.end()
         told = f"{found.files:,} files, {filesizeformat(found.octets)}"
         self.stdout.write(f"{found.path}: {_counted(found.counts)}; {told}")
         if not with_keys:

@@ -1,4 +1,3 @@
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from newsletter.operation import preparing, programs
 from newsletter.operation.backup import databases
 from newsletter.operation.site_export import importing
 from newsletter.operation.site_export.folder import Damaged
-from newsletter.operation.site_export.progress import Line
 from newsletter.operation.supervisor import Taken
 
 
@@ -22,20 +20,17 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, metavar="DIR", help="the folder that export_site has written")
 
     def handle(self, *args: Any, path: Path, **options: Any) -> None:
-        line = Line(sys.stderr)
         try:
             with programs.held(programs.ALL, programs.Note.ours()):
                 self._refuse_others()
                 preparing.bring_up_to_date()
-                found = importing.bring_in(path.absolute(), timezone.now(), line)
+                found = importing.bring_in(path.absolute(), timezone.now())
         except Taken as holder:
             raise CommandError(
                 f"Nothing was brought in: the newsletter is running ({holder}). Stop it first."
             ) from None
         except (Damaged, OSError, importing.Refused) as error:
             raise CommandError(f"Nothing was brought in: {error}") from error
-        finally:
-            line.end()
         self.stdout.write("\n".join(_told(found)))
 
     def _refuse_others(self) -> None:

@@ -1,22 +1,34 @@
-"""Questions of the doctor about this machine: its folders, its disk, its clock, and the files of the product."""
+"""Questions of the doctor: about this machine, the mail servers as far as the password, the secret key, and webhooks.
+
+Each is a function that yields findings; diagnosis.py has the whole table. Of each secret key that this installation has
+had, the database keeps a mark: an HMAC, from which no key can be found.
+"""
 
 import errno
 import os
 import shutil
+import smtplib
+import ssl
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
+from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.backends.smtp import EmailBackend
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from newsletter.buckets import is_bucket
-from newsletter.operation.findings import ERROR, WARNING, Finding
+from newsletter.mail.mailers import SMTP, provider_name
+from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
+from newsletter.operation.models import Look
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card, FontUnusable
 from newsletter.publication.pictures.storages import media
@@ -143,3 +155,114 @@ def card_font(now: datetime) -> Iterator[Finding]:
         message = _("The font of the pictures beside links cannot be read: %s.") % error
         hint = _("Install the newsletter's files again; other sites show no picture for your pages until then.")
         yield Finding(ERROR, "cards.font", message, hint)
+
+
+ANSWER_SECONDS = 10.0
+MAILERS = {"default": "MAIL_URL", "bulk": "BULK_MAIL_URL"}
+
+
+def greetings(now: datetime) -> Iterator[Finding]:
+    """Connect to each SMTP server, greet, encrypt and log in as its URL says, and leave. An API is not asked."""
+    tried = []
+    for alias, variable in MAILERS.items():
+        entry = settings.MAILERS[alias]
+        if entry["BACKEND"] != SMTP or entry["OPTIONS"] in tried:
+            continue
+        tried.append(entry["OPTIONS"])
+        if (error := _login_error(alias)) is not None:
+            yield _login_finding(error, provider_name(entry).removeprefix("smtp "), variable)
+
+
+def _login_error(alias: str) -> Exception | None:
+    backend = mail.mailers[alias]
+    assert isinstance(backend, EmailBackend)  # noqa: S101 - who asks has looked
+    backend.timeout = min(backend.timeout or ANSWER_SECONDS, ANSWER_SECONDS)
+    try:
+        backend.open()
+    except OSError as error:  # those of smtplib and ssl are
+        return error
+    finally:
+        backend.fail_silently = True
+        backend.close()
+    return None
+
+
+def _login_finding(error: Exception, server: str, variable: str) -> Finding:
+    facts = {"server": server, "why": _said(error)}
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        message = _("The mail server %(server)s refuses user or password: %(why)s.")
+        return Finding(ERROR, "mail.login", message % facts, _("Enter them in %s anew.") % variable)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        message = _("The mail server %(server)s does not offer what it is asked for: %(why)s.")
+        hint = _("Look at the port and the scheme of %s: smtp://, smtp+tls:// or smtps://.") % variable
+        return Finding(ERROR, "mail.unsupported", message % facts, hint)
+    if isinstance(error, ssl.SSLError):
+        message = _("The way to the mail server %(server)s cannot be encrypted: %(why)s.")
+        hint = _("Look at the port and the scheme of %s, and whether the certificate is for this name.") % variable
+        return Finding(ERROR, "mail.certificate", message % facts, hint)
+    message = _("The mail server %(server)s does not answer: %(why)s.")
+    hint = _("Look at host and port of %s. Many hosting companies block port 25; 587 is open.") % variable
+    return Finding(ERROR, "mail.away", message % facts, hint)
+
+
+def _said(error: Exception) -> str:
+    """Return the server's own words, or the system's, on one line."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        words = error.smtp_error
+        text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+        return " ".join(f"{error.smtp_code} {text}".split()).rstrip(".")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join((reason or type(error).__name__).split()).rstrip(".")
+
+
+def secret_key(now: datetime) -> Iterator[Finding]:
+    file = settings.SECRET_KEY_PATH
+    if file.exists() and file.read_text().strip() == settings.SECRET_KEY:
+        hint = _("Back it up: without it every link in mails sent so far dies.")
+        yield Finding(INFO, "secret.generated", _("The secret key is kept in %s.") % file, hint)
+
+
+def changed_key(now: datetime) -> Iterator[Finding]:
+    """Tell of a key that signed links in mails and is known no more."""
+    if Look.marks() - _marks_now():
+        message = _("The secret key is not the one of before: links in mails sent so far, and logins, are dead.")
+        hint = _(
+            "Put the former key into SECRET_KEY, or into SECRET_KEY_FALLBACKS. If it is lost for good, say so: "
+            "manage.py doctor --forget-keys"
+        )
+        yield Finding(ERROR, "secret.changed", message, hint)
+
+
+def remember_keys() -> None:
+    """Keep the mark of the key that signs now, if no other one is missing: else the loss would be the new order."""
+    if not Look.marks() - _marks_now():
+        Look.keep_marks(Look.marks() | {_mark(settings.SECRET_KEY)})
+
+
+def forget_keys() -> None:
+    """Forget every key but the one that signs now."""
+    Look.keep_marks({_mark(settings.SECRET_KEY)})
+
+
+def _marks_now() -> set[str]:
+    return {_mark(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)}
+
+
+def _mark(key: str) -> str:
+    return salted_hmac("newsletter.operation.key-mark", "", secret=key, algorithm="sha256").hexdigest()[:16]
+
+
+FAILING_FOR = timedelta(hours=6)  # before that it may be an update over there
+
+
+def webhooks(now: datetime) -> Iterator[Finding]:
+    """Tell of each webhook that was switched off by itself, or has taken nothing for hours."""
+    for hook in apps.get_model("hooks", "Hook")._default_manager.exclude(off="author"):
+        if hook.off:
+            message = _("The webhook %(name)s is %(state)s.")
+            hint = _("Look at its last answers, mend it over there, and switch it on again: what waits goes on then.")
+            facts = {"name": hook, "state": hook.get_off_display()}
+            yield Finding(WARNING, "webhook.off", message % facts, hint, hook.pk)
+        elif hook.failing_since and hook.failing_since < now - FAILING_FOR:
+            hint = _("Nothing is lost for three days; then it is switched off. Look at its last answers.")
+            yield Finding(WARNING, "webhook.failing", _("The webhook %s takes nothing.") % hook, hint, hook.pk)
