@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 
+from newsletter.mail.due import LEASE
 from subscribers import tasks
 from subscribers.mails import changing, sending
 from subscribers.mails.sending import about_change
@@ -215,8 +216,8 @@ def test_two_workers_send_one_letter(provider, stranger):
 def test_a_letter_of_a_worker_that_died_is_sent_by_the_next(provider, stranger):
     sending.SIGN_UP_MAIL.claim(stranger, NOW)
 
-    too_early = sending.send_next(NOW + timedelta(minutes=9))
-    in_time = sending.send_next(NOW + timedelta(minutes=10))
+    too_early = sending.send_next(NOW + LEASE - timedelta(seconds=1))
+    in_time = sending.send_next(NOW + LEASE)
 
     assert (too_early, in_time, len(provider.accepted)) == (False, True, 1)
 
