@@ -33,7 +33,7 @@ from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 
 def dispatch():
-    tasks.dispatch()
+    tasks.dispatch.run()
 
 def click():
     approving.approve(Issue.objects.get(number=1), send_at=None, now=timezone.now(), hold=timedelta())
