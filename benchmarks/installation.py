@@ -30,7 +30,7 @@ PARAGRAPH = (
 )
 PARAGRAPHS = 23  # make a message of about 41 KB
 DAY = 24 * 3600
-BARS = "200 MB, 3 wake-ups a second, 0.2 %, 10 MB a day"
+BARS = "220 MB, 1 % of a processor"
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def spent(pid: int) -> Spent:
     fields = (process / "stat").read_text().rpartition(")")[2].split()
     written = dict(line.split(": ") for line in (process / "io").read_text().splitlines())
     return Spent(
-        (process / "cmdline").read_text().replace("\0", " ").strip()[-60:],
+        (process / "comm").read_text().strip(),
         sum(_switches(thread) for thread in (process / "task").iterdir()),
         sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK"),
         int(written["write_bytes"]) - int(written["cancelled_write_bytes"]),

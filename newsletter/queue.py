@@ -22,7 +22,7 @@ POLL_SECONDS = 0.5
 class Channel(virtual.Channel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.folder = Path(self.connection.client.transport_options["folder"])
+        self.folder = Path(self.connection.client.transport_options["folder"])  # type: ignore[union-attr, index]  # is set
         self.folder.mkdir(parents=True, exist_ok=True)
         self.found: dict[str, deque[Path]] = {}  # by the last look for a queue, and not taken yet
 

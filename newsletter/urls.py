@@ -28,11 +28,7 @@ handler403 = "newsletter.desk.rights.refused"
 handler404 = "newsletter.desk.views.missing"
 handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
-    path("", include("newsletter.delivery.urls")),  # before issues/42/<service>/
-    path("", include("newsletter.issues.urls")),
-    path("", include("newsletter.posts.urls")),
-    path("", include("newsletter.publication.urls")),
-    path("", include("subscribers.urls")),
+    path("", include("newsletter.public_urls")),
     path("", include("newsletter.mail.urls")),
     path("", include("newsletter.desk.urls")),
     path("", include("newsletter.api.urls")),

@@ -1,6 +1,7 @@
 """What each kind of fault does to the world."""
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from tests.support.waiting import wait_until
 FREEZE_SECONDS = 1.0
 LEASE_SECONDS = 85.0  # longer than a lease and the patience of others, whom its own machine must forestall
 FULL_SECONDS = 2.0
+OUTAGE_SECONDS = 30.0
 CLOCK_SECONDS = 4.0
 AHEAD_SECONDS = 90
 JUMPS = [sign * seconds for seconds in (3_600, 86_400, 3 * 86_400) for sign in (1, -1)]  # of a part's clock
@@ -33,7 +35,7 @@ from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 
 def dispatch():
-    tasks.dispatch()
+    tasks.dispatch.run()
 
 def click():
     approving.approve(Issue.objects.get(number=1), send_at=None, now=timezone.now(), hold=timedelta())
@@ -147,6 +149,11 @@ class Faults:
         self.world.redis.kill()
         self.world.redis.start()
 
+    def _outage(self, _machine: Machine) -> None:
+        assert self.world.redis
+        self.world.redis.kill()
+        self._after(OUTAGE_SECONDS, self.world.redis.start)
+
     def _flush(self, _machine: Machine) -> None:
         assert self.world.redis
         self.world.redis.empty()
@@ -164,6 +171,10 @@ class Faults:
 
     def _lease(self, machine: Machine) -> None:
         self._freeze(machine, LEASE_SECONDS)
+
+    def _memory(self, machine: Machine) -> None:
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        resource.prlimit(self.world.wait_for_lane(machine), resource.RLIMIT_AS, (1, most))
 
     def _disk(self, machine: Machine) -> None:
         full = machine.full_disk()

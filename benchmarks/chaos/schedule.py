@@ -38,6 +38,7 @@ KINDS = {
     "beat": Kind("kill -9 of the clocks that run alone", 5, is_kill=True),
     "web": Kind("kill -9 of the web server", 2, is_kill=True),
     "redis": Kind("kill -9 of Redis; it returns empty", 6, uncertain=LINES, engines=SERVERS, is_kill=True),
+    "outage": Kind("Redis away for half a minute", 2, engines=SERVERS, takes_long=True),
     "flush": Kind("FLUSHALL", 6, engines=SERVERS),
     "postgres": Kind("immediate stop of PostgreSQL", 10, uncertain=LINES, engines=SERVERS, is_kill=True),
     "freeze": Kind("SIGSTOP of the lane for a second, SIGCONT", 5),
@@ -45,6 +46,8 @@ KINDS = {
     "lease": Kind("SIGSTOP of the lane past its lease, SIGCONT", 3, uncertain=LINES, engines=SERVERS, takes_long=True),
     # Nobody there can read its recorder; the lane itself tells of its window when it wakes.
     "standstill": Kind("SIGSTOP of a whole machine for 80 s, SIGCONT", 3, uncertain=LINES, takes_long=True),
+    # It hangs, or dies of it; whoever looks after it notices within a minute.
+    "memory": Kind("not an octet more of memory for the lane", 2, uncertain=LINES, takes_long=True),
     "lock": Kind("the lock file of a lane deleted", 6),
     "disk": Kind("no byte more on the disk for two seconds", 4, uncertain=LINES, takes_long=True),
     # Leases are a matter of the database's clock.

@@ -217,7 +217,7 @@ class Supervisor:
 
     children: Sequence[Child]
     say: Callable[[str], None]
-    on_ready: Callable[[], None] = lambda: None
+    on_ready: Callable[[], object] = lambda: None
     on_look: Callable[[], None] | None = None
     _ready: bool = field(default=False, init=False)
     _ask_at: float = field(default=0.0, init=False)

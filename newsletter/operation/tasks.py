@@ -6,6 +6,7 @@ import sys
 
 from celery import shared_task
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from newsletter.operation.backup import nightly as backups
@@ -29,9 +30,20 @@ def back_up() -> None:
 @shared_task(ignore_result=True)
 def examine() -> None:
     """Start the look that is due, in a process of its own: servers that are away are waited for."""
+    _keep_statistics()
     _looks[:] = [process for process in _looks if process.poll() is None]
     if Look.is_due(timezone.now()) and not _looks:
         _looks.append(_started("doctor", "--mail"))
+
+
+def _keep_statistics() -> None:
+    """Have SQLite count again what has grown: without, it reads all readers to find those to welcome.
+
+    Source: https://www.sqlite.org/lang_analyze.html#automatically_running_analyze
+    """
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA optimize=0x10002")
 
 
 def _started(*words: str) -> "subprocess.Popen[bytes]":

@@ -1,5 +1,7 @@
 """Which programs run where."""
 
+import os
+
 import pytest
 
 from newsletter.operation import programs
@@ -7,6 +9,7 @@ from newsletter.operation.programs import ALL, Note, Program
 from newsletter.operation.supervisor import Taken
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Part
+from tests.support.processes import run_python
 
 
 @pytest.mark.parametrize(
@@ -83,3 +86,24 @@ def test_only_those_asked_for_are_started():
     assert names(Program.CLOCK) == ["clock"]
     assert names(Program.WORKER) == ["worker", "lane-1"]
     assert names(*ALL) == ["web", "worker", "lane-1"], "the clock is a thread of the worker"
+
+
+LANE = """
+import sys
+import django
+django.setup()
+from django.urls import reverse, set_urlconf
+from newsletter.operation import programs
+set_urlconf(programs.LETTERS_URLCONF)
+print(reverse("subscribers:unsubscribe", args=["token"]))
+print(sorted(name for name in sys.modules if name.startswith(("newsletter.desk.site", "newsletter.api.v1", "redis"))))
+"""
+
+
+def test_a_lane_loads_neither_the_desk_nor_the_api_nor_a_client_for_a_redis_that_is_not_there(tmp_path):
+    """It would be 30 MB larger."""
+    env = os.environ | {"DATA_DIR": str(tmp_path), "REDIS_URL": "", "DJANGO_SETTINGS_MODULE": "newsletter.settings"}
+
+    done = run_python("-c", LANE, env=env)
+
+    assert done.stdout.splitlines() == ["/unsubscribe/token/", "[]"], done.stderr

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -411,10 +412,16 @@ def test_a_child_that_does_not_end_holds_none_of_its_parents_locks(tmp_path):
     with only_one(tmp_path / "lock", "the first"):
         child.start()
 
-    with only_one(tmp_path / "lock", "the second"):
-        assert child.poll() is None
+    wait_until(lambda: _can_lock(tmp_path / "lock"))
+    assert child.poll() is None
     child.terminate()
     child.process.join()
+
+
+def _can_lock(lock: Path) -> bool:
+    with suppress(Taken), only_one(lock, "the second"):
+        return True
+    return False
 
 
 def test_the_work_of_a_child_is_shown_by_the_file_of_its_name(settings, tmp_path):

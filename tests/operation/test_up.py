@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.request
@@ -120,6 +121,17 @@ def test_a_log_that_cannot_be_written_ends_nothing(make_product, log):
     assert _answers(product)
     if log == "/dev/full":
         assert product.stop() == {"up": 0}
+
+
+def test_a_full_disk_is_a_sentence(make_product):
+    product = make_product(is_new=True)
+    words = ["prlimit", "--fsize=0", sys.executable, "manage.py", "up", "--port", "0"]
+
+    done = subprocess.run(words, cwd=ROOT, env=product.env, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"CommandError: DATA_DIR={product.data} cannot be used: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_document_shows_the_command_that_up_runs():

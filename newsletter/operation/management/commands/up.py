@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import OperationalError, connections
 
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
@@ -58,12 +58,13 @@ class Command(BaseCommand):
             preparing.answer_at(address(host, port))
         _apart(partial(self._prepare, has_web=has_web, demo=demo))
         names = f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
+        greeting = Child("greeting", partial(_told, lambda: self._say(_banner() if has_web else names)))
         connections.close_all()
         programs.forget_heartbeats(chosen)
         Supervisor(
             programs.children(chosen, host, port),
             self._say,
-            on_ready=partial(_apart, lambda: self._say(_banner() if has_web else names)),
+            on_ready=greeting.run,  # what keeps it from being said ends nothing
             on_look=Alarm().look,
         ).run()
         self._say("Stopped.")
@@ -184,6 +185,8 @@ def _told(work: Callable[[], None]) -> None:
         raise SystemExit(f"CommandError: {error}") from None
     except OSError as error:
         raise SystemExit(f"CommandError: DATA_DIR={settings.DATA_DIR} cannot be used: {error}") from None
+    except OperationalError as error:
+        raise SystemExit(f"CommandError: The database cannot be used: {error}") from None
     except ImproperlyConfigured as error:
         raise SystemExit(f"{error}") from None
     finally:
