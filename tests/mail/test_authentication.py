@@ -40,22 +40,6 @@ def test_where_there_is_nothing_nothing_is_found(name_server, ask):
     assert [ask(name, "TXT") for name in ("mail.gipi.tw", "gipi.tw", "nobody.tw", "a..tw", "a" * 64)] == [()] * 5
 
 
-def test_a_chain_of_aliases_is_followed(name_server, ask):
-    name_server.records |= {
-        ("s1._domainkey.gipi.tw", "CNAME"): ["s1.u1.provider.example."],
-        ("s1.u1.provider.example", "CNAME"): ["keys.provider.example."],
-        ("keys.provider.example", "TXT"): ['"p=AAAA"'],
-    }
-
-    assert ask("s1._domainkey.gipi.tw", "TXT") == ("p=AAAA",)
-
-
-def test_an_alias_that_leads_nowhere_has_nothing(name_server, ask):
-    name_server.records["s1.gipi.tw", "CNAME"] = ["gone.provider.example."]
-
-    assert ask("s1.gipi.tw", "TXT") == ()
-
-
 def test_a_server_that_fails_is_not_known_and_not_nothing(name_server, ask):
     name_server.fails = {"gipi.tw"}
 

@@ -323,13 +323,6 @@ def test_the_mail_is_written_of_the_row_as_it_is_when_it_is_claimed(publication,
     assert [one.to for one in provider.accepted] == [["mended@example.org"]]
 
 
-def test_a_row_that_is_gone_is_nobodys(publication, provider):
-    reader = _sign_up()
-    Subscriber.objects.filter(pk=reader.pk).delete()
-
-    assert sending.MAIL.send(reader, NOW) is Result.NOT_TAKEN
-
-
 # --- Backing off ---
 
 

@@ -69,13 +69,6 @@ def test_a_look_changes_nothing_whatever_the_link_says(client, letter, door, do)
     assert not response.cookies
 
 
-def test_the_button_of_the_link_that_was_followed_stands_out(client, door):
-    page = client.get(door, {"do": "move"}).text
-
-    buttons = [line for line in page.split("<button")[1:] if 'name="do"' in line]
-    assert ["quiet" in button.partition(">")[0] for button in buttons] == [True, False, True]
-
-
 def test_a_press_approves_for_the_slot(client, letter, door):
     response = client.post(door, {"do": "approve"})
 
@@ -260,12 +253,6 @@ def test_another_site_cannot_press_the_button(client, letter, door):
     assert (response.status_code, letter.answer) == (403, "")
 
 
-def test_a_token_is_short_enough_for_a_line(letter):
-    letter.pk = 10**9
-
-    assert len(reminder_mails.token_of(letter)) <= tokens.TOKEN_LENGTH_MAX
-
-
 # --- The outbox ---
 
 
@@ -386,16 +373,6 @@ def test_a_renewed_link_makes_the_old_one_unknown(client, issue):
     assert [(one.about, one.detail) for one in Change.objects.all()] == [
         ("publication.publication", {"fields": ["calendar_salt"]})
     ]
-
-
-def test_guesses_at_the_calendar_are_counted(client, issue):
-    codes = [client.get(f"/calendar/1{'a' * 14}{guess:02}.ics").status_code for guess in range(61)]
-
-    assert codes == [404] * 60 + [429]
-
-
-def test_a_token_of_another_purpose_is_no_calendar(client, issue):
-    assert client.get(f"/calendar/{tokens.sign('unsubscribe', 1)}.ics").status_code == 404
 
 
 # --- What readers would not get as it was typed ---

@@ -133,15 +133,6 @@ def test_the_same_mail_by_two_ways_is_one_reply(mailing):
     assert len(receive(body, b"Received: by another.example\n" + body)) == 1
 
 
-def test_what_is_applied_again_changes_nothing(mailing):
-    receive(answering(mailing))
-    Arrival.objects.update(state="waiting", applied_at=None)
-    applying.apply_some(NOW + DAY, 1)
-
-    assert Reply.objects.get().text == "謝謝"
-    assert Reply.objects.exclude(sender="").count() == 1
-
-
 FILE = b"""From: a@example.org
 Message-ID: <f@example.org>
 Content-Type: multipart/mixed; boundary=x

@@ -10,10 +10,9 @@ from django.core.files.storage import default_storage
 from newsletter.delivery import rehearsal as checks
 from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.rehearsal import References, Shown, addresses_in, as_if, read_html
-from newsletter.mail import outbox
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
-from tests.factories import make_issue, make_post, make_publication
+from tests.factories import make_issue, make_post
 
 SITE = "https://news.example.org"
 
@@ -91,17 +90,6 @@ def test_a_site_without_https_has_no_button_to_leave(settings, issue):
     assert remark.hint == "It needs a SITE_URL that begins with https (RFC 8058)."
 
 
-@pytest.mark.parametrize(("spare", "is_told"), [(0, False), (1, True)])
-def test_an_address_to_leave_may_have_74_characters(settings, issue, spare, is_told):
-    around = len("https:///unsubscribe//") + 17
-    settings.SITE_URL = "https://" + "n" * (74 - around + spare)
-    mailing = as_if(issue, "", NOW)
-
-    levels = [one.level for one in checks.check_headers(written(mailing), mailing)]
-
-    assert levels == (["warning"] if is_told else ["ok"])
-
-
 @pytest.mark.parametrize(
     ("subject", "letters"),
     [
@@ -124,24 +112,7 @@ def test_a_subject_that_spam_filters_take_for_shouting_is_told_and_no_other(issu
     assert all(one.level == "info" and "0.5 points" in one.hint for one in found)
 
 
-def test_the_number_of_the_issue_takes_the_shouting_out_of_a_subject(issue):
-    make_publication(numbered="last", sender_email="news@news.example.org")
-    issue.subject = "AI 的下一步"
-    mailing = as_if(issue, "", NOW)
-
-    assert mailing.subject == "AI 的下一步 (No. 7)"
-    assert not [one for one in checks.check_headers(written(mailing), mailing) if "capitals" in one.text]
-
-
 # --- The text part ---
-
-
-def test_both_parts_of_our_own_letter_have_the_same_links(octets):
-    html, text = outbox.part(octets, "html"), outbox.part(octets, "plain")
-
-    [remark] = checks.check_text(read_html(html), text)
-
-    assert remark.level == "ok"
 
 
 @pytest.mark.parametrize(

@@ -253,15 +253,6 @@ def test_links_to_others_are_asked_and_told(issue, site):
     assert found.asked == 5
 
 
-def test_a_link_to_another_port_is_told_and_not_asked(issue):
-    [remark] = rehearsal.ask_others(kept(issue, "http://1.1.1.1:25/"))
-
-    assert (remark.level, remark.text) == (
-        "info",
-        "Not asked, because web pages are at ports 80 and 443 (here 25): http://1.1.1.1:25/",
-    )
-
-
 def test_a_link_into_this_network_is_told_and_not_asked(issue):
     link = f"http://127.0.0.1:{free_port()}/"
 

@@ -59,52 +59,6 @@ def test_no_form_of_words_makes_an_address_dead_that_is_not():
     assert [verdict_of(body) for body in forms].count("hard") == 0
 
 
-def test_codes_of_the_registry_mean_what_it_says():
-    registry = {
-        "5.1.1": HARD,
-        "5.1.2": HARD,
-        "5.1.3": HARD,
-        "5.1.4": SOFT,
-        "5.1.6": HARD,
-        "5.1.7": POLICY,
-        "5.1.8": POLICY,
-        "5.1.10": HARD,
-        "5.2.0": SOFT,
-        "5.2.1": SOFT,
-        "5.2.2": SOFT,
-        "5.2.3": POLICY,
-        "5.2.4": SOFT,
-        "5.3.0": SOFT,
-        "5.3.1": SOFT,
-        "5.3.2": SOFT,
-        "5.3.3": POLICY,
-        "5.3.4": POLICY,
-        "5.3.5": SOFT,
-        "5.4.1": SOFT,
-        "5.4.4": SOFT,
-        "5.4.6": SOFT,
-        "5.4.7": SOFT,
-        "5.5.0": SOFT,
-        "5.5.2": POLICY,
-        "5.5.3": POLICY,
-        "5.6.1": POLICY,
-        "5.7.1": POLICY,
-        "5.7.13": HARD,
-        "5.7.17": HARD,
-        "5.7.18": HARD,
-        "5.7.20": POLICY,
-        "5.7.26": POLICY,
-        "5.7.27": POLICY,
-        "4.1.1": SOFT,
-        "4.2.2": SOFT,
-        "4.4.7": SOFT,
-        "4.7.0": POLICY,
-        "": SOFT,
-    }
-
-    assert {status: bounces.of([""], status) for status in registry} == registry
-
-
 def test_a_final_code_counts_more_than_the_form_around_it():
     footer = "This mail was scanned for viruses and potentially offensive content."
 
