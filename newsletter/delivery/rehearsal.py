@@ -20,7 +20,6 @@ from django.db.models.functions import Length
 from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import timezone
-from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -36,7 +35,7 @@ from newsletter.delivery.provider.outcomes import Outcome
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
-from newsletter.mail import headers, outbox
+from newsletter.mail import outbox
 from newsletter.mail.message import Mail, shouted
 from newsletter.mail.outward import (
     HOPS_MAX,
@@ -114,20 +113,13 @@ Topic = Rehearsal.Topic
 UNSUBSCRIBE_URL_MAX = 74  # relays that fold by RFC 2047 write a longer one as an encoded word
 ALL_PICTURES_MAX = 2_000_000  # bytes that a reader on the way can bear
 FORMATS = {".jpg", ".jpeg", ".png", ".gif"}  # Outlook shows no WebP, AVIF or SVG
-ONCE = (
-    *("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Precedence", "List-Id", "List-Unsubscribe"),
-    *("List-Help", "List-Owner", "List-Post", "List-Archive", "Archived-At", "Feedback-ID"),
-)
-FOR_MACHINES = r"^(?:List-[\w-]+|Feedback-ID|CFBL-Address|Archived-At|Message-ID):"
-ENCODED = re.compile(rf"{FOR_MACHINES}[^\r\n]*=\?".encode(), re.IGNORECASE | re.MULTILINE)
 
 
 # --- Headers ---
 
 
 def check_headers(octets: bytes, mailing: Mailing) -> Iterator[Remark]:
-    head = octets.partition(b"\r\n\r\n")[0]
-    found = [*_broken(head), *_miscounted(octets, mailing), *_about_leaving(octets), *_about_capitals(mailing.subject)]
+    found = [*_about_leaving(octets), *_about_capitals(mailing.subject)]
     yield from found
     if not any(one.level in {ERROR, WARNING} for one in found):
         count = len(outbox.fields(octets))
@@ -135,30 +127,6 @@ def check_headers(octets: bytes, mailing: Mailing) -> Iterator[Remark]:
             "%(count)d header field, as it should be.", "%(count)d header fields, all as they should be.", count
         )
         yield Remark(Topic.HEADERS, OK, text % {"count": count})
-
-
-def _broken(head: bytes) -> Iterator[Remark]:
-    if not head.isascii():
-        yield Remark(Topic.HEADERS, ERROR, _("A header has bytes that are not ASCII."))
-    if any(len(line) > headers.FIELD_LENGTH_MAX for line in head.split(b"\r\n")):
-        yield Remark(Topic.HEADERS, ERROR, _("A header line is longer than 998 bytes."))
-    if ENCODED.search(head):
-        yield Remark(Topic.HEADERS, ERROR, _("A header for machines is encoded: no mail client understands it."))
-
-
-def _miscounted(octets: bytes, mailing: Mailing) -> Iterator[Remark]:
-    fields = outbox.fields(octets)
-    names = [name.lower() for name, _value in fields]
-    for name in ONCE:
-        if names.count(name.lower()) != 1:
-            text = _("The header %(name)s is there %(count)d times instead of once.")
-            yield Remark(Topic.HEADERS, ERROR, text % {"name": name, "count": names.count(name.lower())})
-    said = {name.lower(): value for name, value in fields}
-    if said.get("subject") != mailing.subject:
-        yield Remark(Topic.HEADERS, ERROR, _("Mail clients read another subject than the one that was written."))
-    domain = punycode(mailing.sender_email.rpartition("@")[2])
-    if not said.get("message-id", "").endswith(f"@{domain}>"):
-        yield Remark(Topic.HEADERS, ERROR, _("The Message-ID does not end in the sender's domain."))
 
 
 def _about_leaving(octets: bytes) -> Iterator[Remark]:

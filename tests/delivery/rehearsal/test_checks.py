@@ -45,41 +45,6 @@ def test_the_headers_of_our_own_letter_are_right(octets, mailing):
     assert (remark.level, remark.text) == ("ok", "17 header fields, all as they should be.")
 
 
-@pytest.mark.parametrize("name", checks.ONCE)
-def test_a_header_that_is_missing_or_doubled_is_an_error(octets, mailing, name):
-    line = next(line for line in octets.split(b"\r\n") if line.lower().startswith(name.lower().encode() + b":"))
-    missing, doubled = octets.replace(line, b"X-Other: 1", 1), octets.replace(line, line + b"\r\n" + line, 1)
-
-    for broken, count in ((missing, 0), (doubled, 2)):
-        text = f"The header {name} is there {count} times instead of once."
-        assert ("error", text) in told(checks.check_headers(broken, mailing))
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "text"),
-    [
-        (b"List-Id: <", "List-Id: <期".encode(), "A header has bytes that are not ASCII."),
-        (b"X-Mutant: ", b"X-Mutant: " + b"x" * 999, "A header line is longer than 998 bytes."),
-        (b"List-Id: <", b"List-Id: =?utf-8?q?=3C", "A header for machines is encoded: no mail client understands it."),
-        (
-            b"Feedback-ID: ",
-            b"Feedback-ID: =?utf-8?q?",
-            "A header for machines is encoded: no mail client understands it.",
-        ),
-        (
-            b"Subject: =?utf-8?b?",
-            b"Subject: Re: =?utf-8?b?",
-            "Mail clients read another subject than the one that was written.",
-        ),
-        (b"@news.example.org>\r\n", b"@localhost>\r\n", "The Message-ID does not end in the sender's domain."),
-    ],
-)
-def test_each_rule_of_the_headers_is_held(octets, mailing, before, after, text):
-    octets = b"X-Mutant: \r\n" + octets
-
-    assert ("error", text) in told(checks.check_headers(octets.replace(before, after), mailing))
-
-
 def test_a_site_without_https_has_no_button_to_leave(settings, issue):
     settings.SITE_URL = "http://news.example.org"
     mailing = as_if(issue, "", NOW)

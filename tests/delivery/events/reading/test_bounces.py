@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -51,10 +50,11 @@ def test_the_same_words_are_understood_without_a_report():
     wrong = [(want, got, words) for want, got, words in told if got not in want.split("/")]
 
     assert len(wrong) <= 0.03 * len(SAID), wrong
+    assert "hard" not in {got for _want, got, _words in wrong}
 
 
 def test_no_form_of_words_makes_an_address_dead_that_is_not():
-    forms = chain.from_iterable((as_report(words), as_prose(words)) for want, words in SAID if "hard" not in want)
+    forms = (as_report(words) for want, words in SAID if "hard" not in want)
 
     assert [verdict_of(body) for body in forms].count("hard") == 0
 
