@@ -1,7 +1,6 @@
 """Test copies, and rehearsals: the real letter through the real pipeline, its links asked, and counted nowhere."""
 
 import errno
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -57,10 +56,6 @@ from subscribers.models import Subscriber, SubscriberQuerySet
 # --- What a mail refers to ---
 
 
-ADDRESS = re.compile(r"https?://[^\s<>\"'（）「」『』【】《》，。；：！？、]+")
-AT_THE_END = ".,;:!?)]}"  # of a sentence, not of its last address
-
-
 @dataclass(frozen=True)
 class Shown:
     """A picture as the HTML names it; alt is None where there is none, "" where it is said to be decoration."""
@@ -72,11 +67,10 @@ class Shown:
 
 @dataclass
 class References:
-    """The links of the HTML part in their order, its pictures, and its words."""
+    """The links of the HTML part in their order, and its pictures."""
 
     links: list[str] = field(default_factory=list)
     pictures: list[Shown] = field(default_factory=list)
-    words: str = ""
 
 
 class _Reader(HTMLParser):
@@ -93,9 +87,6 @@ class _Reader(HTMLParser):
             has_width = bool(given.get("width"))
             self.found.pictures.append(Shown(str(given.get("src") or ""), alt, has_width))
 
-    def handle_data(self, data: str) -> None:
-        self.found.words += data
-
 
 def read_html(html: str) -> References:
     reader = _Reader()
@@ -103,10 +94,6 @@ def read_html(html: str) -> References:
     reader.close()
     reader.found.links = list(dict.fromkeys(reader.found.links))
     return reader.found
-
-
-def addresses_in(text: str) -> list[str]:
-    return list(dict.fromkeys(found.rstrip(AT_THE_END) for found in ADDRESS.findall(text)))
 
 
 Topic = Rehearsal.Topic
@@ -146,26 +133,6 @@ def _about_capitals(subject: str) -> Iterator[Remark]:
         text = _("Some spam filters take this subject for shouting: all its Latin letters are capitals (%s).") % letters
         hint = _("The issue's number (No. 42), a small letter or no space mends that. SpamAssassin adds 0.5 points.")
         yield Remark(Topic.HEADERS, INFO, text, hint)
-
-
-# --- The text part ---
-
-
-def check_text(references: References, text: str) -> Iterator[Remark]:
-    """Compare the addresses in both parts: who reads the text must get everywhere too."""
-    if not text.strip():
-        yield Remark(Topic.TEXT, ERROR, _("The mail has no text part."))
-        return
-    links = [url for url in references.links if is_web(url)]
-    missing = [url for url in links if url not in text]
-    more = [url for url in addresses_in(text) if url not in links and url not in references.words]
-    for url in missing:
-        yield Remark(Topic.TEXT, ERROR, _("The text part lacks a link: %s") % url)
-    for url in more:
-        yield Remark(Topic.TEXT, WARNING, _("Only the text part has this link: %s") % url)
-    if not missing and not more:
-        words = ngettext("%(count)d link, in both parts.", "%(count)d links, the same in both parts.", len(links))
-        yield Remark(Topic.TEXT, OK, words % {"count": len(links)})
 
 
 def is_web(url: str) -> bool:
@@ -509,8 +476,9 @@ def _write(mailing: Mailing, compiled: Compiled, row: Row) -> Written:
 
 def said(octets: bytes) -> tuple[object, ...]:
     """Return what a mail says, without what differs in two copies of one."""
-    fields, html, plain = outbox.whole(octets)
-    return sorted((name.lower(), value) for name, value in fields if name.lower() not in PER_COPY), html, plain
+    fields = [(name.lower(), value) for name, value in outbox.fields(octets)]
+    own = sorted(one for one in fields if one[0] not in PER_COPY)
+    return own, outbox.part(octets, "html"), outbox.part(octets, "plain")
 
 
 def _about_copies(written: list[Written]) -> Iterator[Remark]:
@@ -529,7 +497,6 @@ def _about_letter(mailing: Mailing, specimen: Written, references: References) -
     slot = next_slots(publication, 1)[0]
     yield from _about_size(mailing)
     yield from check_headers(specimen.octets, mailing)
-    yield from check_text(references, outbox.part(specimen.octets, "plain"))
     yield from check_own_links(references, mailing.issue, slot)
     yield from check_pictures(references, logo_url=logo_url)
     yield from _about_format(mailing.issue, publication)

@@ -104,18 +104,13 @@ def read(directory: Path, name: str) -> bytes:
 
 
 def part(octets: bytes, subtype: str) -> str:
-    return _part(_parsed(octets), subtype)
+    body = _parsed(octets).get_body(preferencelist=(subtype,))
+    return str(body.get_content()).replace("\r\n", "\n") if body else ""
 
 
 def fields(octets: bytes) -> list[tuple[str, str]]:
     """Return the mail's header fields in their order, as a reader's mail client decodes them."""
-    return _fields(_parsed(octets))
-
-
-def whole(octets: bytes) -> tuple[list[tuple[str, str]], str, str]:
-    """Return a mail's `fields`, and its parts of HTML and of plain text, from one parsing."""
-    parsed = _parsed(octets)
-    return _fields(parsed), _part(parsed, "html"), _part(parsed, "plain")
+    return [(name, str(value)) for name, value in _parsed(octets).items()]
 
 
 def _names(directory: Path) -> Iterator[str]:
@@ -145,15 +140,6 @@ def _addresses(directory: Path, name: str) -> bytes:
 
 def _parsed(octets: bytes) -> ParsedMessage:
     return message_from_bytes(octets, policy=email.policy.default)
-
-
-def _part(parsed: ParsedMessage, subtype: str) -> str:
-    body = parsed.get_body(preferencelist=(subtype,))
-    return str(body.get_content()).replace("\r\n", "\n") if body else ""
-
-
-def _fields(parsed: ParsedMessage) -> list[tuple[str, str]]:
-    return [(name, str(value)) for name, value in parsed.items()]
 
 
 def _people(head: ParsedMessage, field: str) -> str:

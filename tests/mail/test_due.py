@@ -335,14 +335,6 @@ def test_a_server_that_is_away_is_asked_again_a_minute_later(case, provider):
     assert [case.send_due(NOW + MINUTE / 2), case.send_due(NOW + MINUTE)] == [0, 1]
 
 
-def test_a_server_that_is_away_keeps_no_welcome_back_for_long(publication, provider):
-    _welcome()
-    kind = ALL["welcome"].kind()
-    provider.answers = [ConnectionRefusedError()]
-
-    assert [kind.send_due(NOW), kind.send_due(NOW)] == [0, 1]
-
-
 @every(LEASED)
 def test_a_certificate_that_is_out_of_date_is_a_server_that_is_away(case, provider):
     """Python calls it a ValueError as well: so changes of address and links were given up at once."""

@@ -168,13 +168,6 @@ def test_every_url_may_say_how_fast_and_no_backend_hears_of_it(url, tmp_path):
     assert "LIMITS" not in plain
 
 
-def test_a_star_is_every_domain_that_is_not_named():
-    limits = Limits(domains={"gmail.com": 20, "*": 50})
-
-    assert [limits.of_domain("gmail.com"), limits.of_domain("example.org")] == [20, 50]
-    assert Limits(domains={"gmail.com": 20}).of_domain("example.org") is None
-
-
 @pytest.mark.parametrize(
     ("query", "message"),
     [

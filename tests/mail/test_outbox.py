@@ -116,12 +116,3 @@ def test_an_entry_shows_names_in_unicode_and_the_date_in_utc(tmp_path):
         subject="第 1 期",
         sent_at=datetime(2026, 11, 24, 0, 0, 0, tzinfo=UTC),
     )
-
-
-def test_a_whole_mail_is_its_fields_and_both_parts():
-    octets = b"Subject: x\r\nTo: a@e.org\r\nContent-Type: text/html\r\n\r\n<p>1</p>\r\n"
-
-    fields, html, plain = outbox.whole(octets)
-
-    assert fields == outbox.fields(octets)
-    assert (html, plain) == (outbox.part(octets, "html"), outbox.part(octets, "plain")) == ("<p>1</p>\n", "")

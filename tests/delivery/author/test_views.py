@@ -137,16 +137,6 @@ def test_what_was_edited_cannot_be_approved_even_from_an_old_page(client, issue,
     assert (letter.answer, Mailing.objects.count()) == ("", 0)
 
 
-@pytest.mark.parametrize("do", ["move", "skip"])
-def test_what_was_edited_can_be_moved_and_skipped(client, issue, letter, door, do):
-    edit(issue)
-
-    assert client.post(door, {"do": do}).status_code == 200
-
-    letter.refresh_from_db()
-    assert letter.answer
-
-
 def test_an_edit_that_is_taken_back_opens_the_approval_again(client, issue, door):
     issue.subject = "改了"
     issue.save()
@@ -224,14 +214,6 @@ def test_after_a_restore_a_lost_letter_approves_no_other_one_of_its_slot(client,
     for lost in (token, old):
         assert client.post(f"/approve/{lost}/", {"do": "approve"}).status_code == 404
     assert client.get(f"/approve/{reminder_mails.token_of(letter)}/").status_code == 200
-
-
-def test_a_letter_that_was_mailed_before_tokens_were_bound_keeps_its_link(client, letter, door):
-    Reminder.objects.filter(pk=letter.pk).update(token_salt="")
-
-    old = tokens.sign("approve", letter.pk, f"{letter.slot_at.timestamp():.0f}")
-
-    assert client.get(f"/approve/{old}/").status_code == 200
 
 
 def test_a_draft_has_no_link(client, letter):
@@ -396,13 +378,6 @@ def test_a_letter_that_would_lose_text_is_approved_at_the_desk_alone(losing, let
     assert (letter.answer, Mailing.objects.count()) == ("", 0)
 
 
-def test_such_a_letter_can_still_be_moved_or_skipped(losing, letter, door, client):
-    client.post(door, {"do": "skip"})
-
-    letter.refresh_from_db()
-    assert letter.answer == "skipped"
-
-
 def test_such_a_letter_says_on_top_that_it_goes_nowhere_yet(losing, letter, tmp_path):
     [mail] = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in tmp_path.glob("**/*.eml")]
 
@@ -438,12 +413,3 @@ def test_an_issue_to_many_readers_is_approved_by_its_number(client, many, door):
 
     assert "More than 1 readers: type the number of the issue to approve it" in page.text
     assert Mailing.objects.get().issue.number == 7
-
-
-def test_to_skip_a_slot_or_to_write_to_few_readers_asks_for_no_number(client, many, letter, door):
-    client.post(door, {"do": "skip"})
-    letter.refresh_from_db()
-    make_publication(number_typed_above=2)
-
-    assert letter.answer == "skipped"
-    assert 'name="number"' not in client.get(door).text

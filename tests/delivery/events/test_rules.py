@@ -97,18 +97,6 @@ def test_a_late_answer_suppresses_as_well(make_mailing):
     assert suppressed() == {("c@example.org", "bounced", GONE)}
 
 
-def test_an_earlier_reason_stands(make_mailing, run):
-    mailing = make_mailing("abc")
-    provider = Provider(b=refused(GONE))
-    provider.on_send = lambda row: row.email[0] == "b" and reader.suppress("complained", "spam")
-    reader = Subscriber.objects.get(email="b@example.org")
-    run(mailing, provider)
-
-    rules.settle(NOW)
-
-    assert suppressed() == {("b@example.org", "complained", "spam")}
-
-
 def test_a_reader_with_another_address_by_now_is_spared(make_mailing, run):
     run(make_mailing("abc"), Provider(b=refused(GONE)))
     reader = Subscriber.objects.get(email="b@example.org")
@@ -350,16 +338,6 @@ def test_a_paused_mailings_refusals_wait(make_mailing, run):
     mailing.pause("")
 
     assert rules.settle(NOW) == 0
-
-
-def test_each_row_is_counted_once_whatever_is_decided(in_question):
-    before = in_question.counts().total
-
-    rules.doubt(in_question, NOW)
-
-    assert reload(in_question).counts().total == before == 100
-    assert in_question.counts().failed == 0
-    assert in_question.deliveries.filter(state=DEFERRED).count() == 20
 
 
 def test_dead_in_a_row_stop_a_lane_only_until_the_author_believes_them():

@@ -6,7 +6,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.core.cache import caches
 from django.db import OperationalError, connection, transaction
 
 from newsletter.delivery import rehearsal as checks
@@ -167,20 +166,6 @@ def test_links_work_while_the_database_is_away(mailing, follow):
 
     assert (response.status_code, response["Location"]) == (302, PAPER)
     assert Visit.objects.count() == 1
-
-
-def test_a_known_link_costs_one_small_statement(mailing, follow, django_assert_max_num_queries):
-    follow(link_to(BOOK))
-    paper = link_to(PAPER)
-
-    with django_assert_max_num_queries(
-        4
-    ) as asked:  # of which two set how long SQLite waits, and one is the publication
-        follow(paper)
-
-    writes = [one["sql"] for one in asked if one["sql"].startswith("INSERT")]
-    assert len(writes) == 1
-    caches["pages"].clear()
 
 
 def test_the_log_does_not_show_which_link_somebody_followed(mailing):

@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 
 from newsletter.delivery import rehearsal as checks
 from newsletter.delivery.letter.rendering import copy_for
-from newsletter.delivery.rehearsal import References, Shown, addresses_in, as_if, read_html
+from newsletter.delivery.rehearsal import References, Shown, as_if, read_html
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post
@@ -78,20 +78,6 @@ def test_a_subject_that_spam_filters_take_for_shouting_is_told_and_no_other(issu
 
 
 # --- The text part ---
-
-
-@pytest.mark.parametrize(
-    ("links", "text", "expected"),
-    [
-        (["https://a.example/"], "  \n", [("error", "The mail has no text part.")]),
-        (["https://a.example/"], "甲", [("error", "The text part lacks a link: https://a.example/")]),
-        ([], "https://a.example/", [("warning", "Only the text part has this link: https://a.example/")]),
-        (["mailto:a@example.org"], "甲", [("ok", "0 links, the same in both parts.")]),
-        (["https://a.example/"], "甲 https://a.example/。", [("ok", "1 link, in both parts.")]),
-    ],
-)
-def test_a_link_in_one_part_alone_is_told(links, text, expected):
-    assert told(checks.check_text(References(links=links), text)) == expected
 
 
 # --- Links ---
@@ -225,7 +211,6 @@ def test_links_are_read_once_in_their_order_with_entities_resolved():
     )
 
     assert found.links == ["https://b/?x=1&y=2", "https://a/"]
-    assert found.words == "乙甲甲"
 
 
 @pytest.mark.parametrize(
@@ -239,14 +224,3 @@ def test_links_are_read_once_in_their_order_with_entities_resolved():
 )
 def test_a_picture_without_alt_is_another_than_one_with_an_empty_alt(html, picture):
     assert read_html(html).pictures == [picture]
-
-
-def test_addresses_of_a_text_end_where_chinese_or_a_sentence_does():
-    text = "詳見 https://a.example/1。再見 <https://b.example/?x=1&y=2>，（https://c.example/）\nhttps://d.example/x. https://a.example/1"
-
-    assert addresses_in(text) == [
-        "https://a.example/1",
-        "https://b.example/?x=1&y=2",
-        "https://c.example/",
-        "https://d.example/x",
-    ]

@@ -123,7 +123,7 @@ def test_a_letter_that_is_right_has_no_error(issue):
     found = report(issue)
 
     assert {one.level for one in found.remarks} == {"ok"}
-    assert {one.topic for one in found.remarks} == {"copies", "size", "headers", "text", "links", "pictures", "format"}
+    assert {one.topic for one in found.remarks} == {"copies", "size", "headers", "links", "pictures", "format"}
     assert told(found, "copies") == [("ok", "6 copies were written whole.")]
 
 
