@@ -21,7 +21,6 @@ from django.core.mail.backends.base import BaseEmailBackend
 BACKEND = f"{__name__}.OutboxBackend"
 HEAD_BYTES = 16_384  # more than any head that we write
 NAME = re.compile(r"\d{8}T\d{12}-[0-9a-f]{20}")
-ADDRESS_FIELDS = re.compile(rb"^(?:from|to|cc|reply-to):.*(?:\r?\n[ \t].*)*", re.IGNORECASE | re.MULTILINE)
 
 
 class OutboxBackend(BaseEmailBackend):
@@ -81,11 +80,9 @@ def directory() -> Path | None:
     return None
 
 
-def names(directory: Path, address: str = "") -> list[str]:
-    """Return the names of all mails, newest first; with `address`, of those from or to it (or a part of it)."""
-    found = sorted(_names(directory), reverse=True)
-    needle = address.strip().lower().encode()
-    return [name for name in found if needle in _addresses(directory, name)] if needle else found
+def names(directory: Path) -> list[str]:
+    """Return the names of all mails, newest first."""
+    return sorted(_names(directory), reverse=True)
 
 
 def entry(directory: Path, name: str) -> Entry:
@@ -132,10 +129,6 @@ def _path(directory: Path, name: str) -> Path:
 def _head(directory: Path, name: str) -> bytes:
     with _path(directory, name).open("rb") as file:
         return file.read(HEAD_BYTES).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-
-
-def _addresses(directory: Path, name: str) -> bytes:
-    return b"\n".join(ADDRESS_FIELDS.findall(_head(directory, name))).lower()
 
 
 def _parsed(octets: bytes) -> ParsedMessage:

@@ -215,8 +215,8 @@ def test_two_workers_send_one_letter(provider, stranger):
 def test_a_letter_of_a_worker_that_died_is_sent_by_the_next(provider, stranger):
     sending.MAIL.claim(stranger, NOW)
 
-    too_early = sending.send_next(NOW + timedelta(minutes=9))
-    in_time = sending.send_next(NOW + timedelta(minutes=10))
+    too_early = sending.send_next(NOW + timedelta(minutes=1))
+    in_time = sending.send_next(NOW + timedelta(minutes=2))
 
     assert (too_early, in_time, len(provider.accepted)) == (False, True, 1)
 
