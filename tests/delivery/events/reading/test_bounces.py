@@ -119,7 +119,9 @@ ADVICE = "收件方地址不存在，或暂时不可用，导致邮件被系统�
 def test_the_reply_of_a_server_counts_more_than_what_is_said_around_it():
     reply = 'the mta server of qq.com -- mx3.qq.com(192.0.2.7) reply:550 The "From" header is missing or invalid.'
 
-    reading = read_mail(plain(f"{ADVICE}\n\n{reply}\n", sender="postmaster@mx.example", subject="系统退信"), [], AT)
+    to = "bounces+" + "1" * 18 + "@news.example.org"
+    body = plain(f"{ADVICE}\n\n{reply}\n", to=to, sender="postmaster@mx.example", subject="系统退信")
+    reading = read_mail(body, [], AT)
 
     assert [fact.verdict for fact in reading.facts] == [POLICY]
 
