@@ -278,7 +278,6 @@ STRANGERS = {
     "newsletter.mail.headers.MAILBOX": ' a"\\<>',
     "newsletter.mail.logs.CONTROLS": "a\n\u202e",
     "newsletter.mail.logs.TOKEN": "/a0 undo",
-    "newsletter.mail.outbox.ADDRESS_FIELDS": "to:\r\n ",
     "newsletter.mail.outbox.NAME": "0T-",
     "newsletter.mail.replies.CODE": "5 -",
     "newsletter.mail.replies.ENHANCED": "5.1 -#(",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from django.core.cache import caches
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
@@ -66,8 +66,7 @@ class Copies:
 
 
 def copies_of(mailing: Mailing) -> Copies:
-    found: Copies = caches["pages"].get_or_set(f"copies:{mailing.pk}", lambda: _copies_of(mailing), SECONDS)
-    return found
+    return cast("Copies", caches["pages"].get_or_set(f"copies:{mailing.pk}", lambda: _copies_of(mailing), SECONDS))
 
 
 def _copies_of(mailing: Mailing) -> Copies:
@@ -309,7 +308,6 @@ REASONS: dict[Verdict, tuple[Promise, Promise]] = {
 }
 
 
-Answer = Feedback.Answer
 MEASURES: dict[str, Callable[[], Any]] = {
     "sent": lambda: _("Sent"),
     "missed": lambda: _("Did not get it"),

@@ -21,7 +21,6 @@ from django.core.mail.backends.base import BaseEmailBackend
 BACKEND = f"{__name__}.OutboxBackend"
 HEAD_BYTES = 16_384  # more than any head that we write
 NAME = re.compile(r"\d{8}T\d{12}-[0-9a-f]{20}")
-ADDRESS_FIELDS = re.compile(rb"^(?:from|to|cc|reply-to):.*(?:\r?\n[ \t].*)*", re.IGNORECASE | re.MULTILINE)
 
 
 class OutboxBackend(BaseEmailBackend):
@@ -81,11 +80,9 @@ def directory() -> Path | None:
     return None
 
 
-def names(directory: Path, address: str = "") -> list[str]:
-    """Return the names of all mails, newest first; with `address`, of those from or to it (or a part of it)."""
-    found = sorted(_names(directory), reverse=True)
-    needle = address.strip().lower().encode()
-    return [name for name in found if needle in _addresses(directory, name)] if needle else found
+def names(directory: Path) -> list[str]:
+    """Return the names of all mails, newest first."""
+    return sorted(_names(directory), reverse=True)
 
 
 def entry(directory: Path, name: str) -> Entry:
@@ -104,18 +101,13 @@ def read(directory: Path, name: str) -> bytes:
 
 
 def part(octets: bytes, subtype: str) -> str:
-    return _part(_parsed(octets), subtype)
+    body = _parsed(octets).get_body(preferencelist=(subtype,))
+    return str(body.get_content()).replace("\r\n", "\n") if body else ""
 
 
 def fields(octets: bytes) -> list[tuple[str, str]]:
     """Return the mail's header fields in their order, as a reader's mail client decodes them."""
-    return _fields(_parsed(octets))
-
-
-def whole(octets: bytes) -> tuple[list[tuple[str, str]], str, str]:
-    """Return a mail's `fields`, and its parts of HTML and of plain text, from one parsing."""
-    parsed = _parsed(octets)
-    return _fields(parsed), _part(parsed, "html"), _part(parsed, "plain")
+    return [(name, str(value)) for name, value in _parsed(octets).items()]
 
 
 def _names(directory: Path) -> Iterator[str]:
@@ -139,21 +131,8 @@ def _head(directory: Path, name: str) -> bytes:
         return file.read(HEAD_BYTES).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 
 
-def _addresses(directory: Path, name: str) -> bytes:
-    return b"\n".join(ADDRESS_FIELDS.findall(_head(directory, name))).lower()
-
-
 def _parsed(octets: bytes) -> ParsedMessage:
     return message_from_bytes(octets, policy=email.policy.default)
-
-
-def _part(parsed: ParsedMessage, subtype: str) -> str:
-    body = parsed.get_body(preferencelist=(subtype,))
-    return str(body.get_content()).replace("\r\n", "\n") if body else ""
-
-
-def _fields(parsed: ParsedMessage) -> list[tuple[str, str]]:
-    return [(name, str(value)) for name, value in parsed.items()]
 
 
 def _people(head: ParsedMessage, field: str) -> str:

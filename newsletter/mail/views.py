@@ -88,10 +88,9 @@ def _is_loopback(address: str) -> bool:
 
 @for_tester
 def mail_list(request: HttpRequest, directory: Path) -> HttpResponse:
-    query = request.GET.get("q", "").strip()[:254]
-    page = Paginator(outbox.names(directory, query), MAILS_PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(outbox.names(directory), MAILS_PER_PAGE).get_page(request.GET.get("page"))
     entries = [outbox.entry(directory, name) for name in page]
-    return render(request, "outbox/list.html", {"entries": entries, "page": page, "query": query})
+    return render(request, "outbox/list.html", {"entries": entries, "page": page})
 
 
 @for_tester

@@ -20,7 +20,6 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, Pace
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway
 from newsletter.delivery.rate import (
     THROTTLING_REPLIES,
-    UNLIMITED_FROM,
     Pacer,
     Spread,
     WarmUp,
@@ -162,7 +161,7 @@ def test_a_clock_set_back_does_not_keep_a_provider_slowed(db):
 
 KEYS = count()
 STEPS = st.lists(st.tuples(st.floats(-50, 50), st.integers(1, 9), st.booleans()), max_size=25)
-MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
 
 
 @pytest.mark.django_db
@@ -245,13 +244,6 @@ def test_sixteen_days_are_enough_for_a_domain_to_be_known():
     assert ceiling(16) == 87578
     assert ceiling(17) is None
     assert ceiling(10**9) is None
-
-
-@given(st.integers(1, 60))
-def test_no_day_allows_less_than_the_one_before(day):
-    today, tomorrow = ceiling(day), ceiling(day + 1)
-
-    assert tomorrow is None or (today is not None and today < tomorrow < UNLIMITED_FROM)
 
 
 @pytest.mark.parametrize(
@@ -353,10 +345,6 @@ def test_a_slow_domain_holds_up_those_behind_it():
     assert ends == pytest.approx({"all": 1.2, "slow": 2.0})
 
 
-def test_a_line_without_a_limit_takes_no_time():
-    assert schedule([{"provider": float("inf")}] * 3) == ([0, 0, 0], {"provider": 0})
-
-
 RATES = {"all": 7.0, "a": 3.0, "b": 0.5, "c": float("inf")}
 
 
@@ -407,15 +395,6 @@ def test_a_lane_keeps_the_rate(make_mailing, run, clock):
     run(make_mailing("abcdef"), provider, pacer=Pacer(2))
 
     assert [at for _email, at in left] == [0, 0.5, 1.0, 1.5, 2.0, 2.5]
-
-
-def test_a_lane_keeps_the_rate_of_its_provider(make_mailing, run, clock):
-    provider = Provider()
-    left = sent_at(clock, provider)
-
-    run(make_mailing("abc"), provider, pacer=Pacer(None, limits=Limits(rate=4)))
-
-    assert [at for _email, at in left] == [0, 0.25, 0.5]
 
 
 def test_two_domains_have_a_line_each(make_mailing, run, clock):
@@ -494,9 +473,9 @@ def test_a_window_that_waits_keeps_its_lease(make_mailing, run, clock, monkeypat
     renew = claims.renew
     monkeypatch.setattr(claims, "renew", lambda *about: renewed.append(clock.now) or renew(*about))
 
-    run(make_mailing("ab"), Provider(), pacer=Pacer(0.02))
+    run(make_mailing("ab"), Provider(), pacer=Pacer(0.04))
 
-    assert len(renewed) >= 4  # in fifty seconds
+    assert len(renewed) >= 2  # in twenty-five seconds
     assert max(later - earlier for earlier, later in itertools.pairwise(renewed)) < 11
 
 
@@ -701,18 +680,6 @@ def test_a_full_day_stays_full_for_every_worker(make_mailing, run):
     assert len(provider.accepted) == 2
 
 
-@pytest.mark.usefixtures("small_days")
-def test_the_reason_is_gone_when_the_next_day_has_begun(make_mailing, run, today):
-    mailing = make_mailing("abcdef")
-    run(mailing, Provider(), pacer=warming())
-    mailing.refresh_from_db()
-    today.now = mailing.retry_at
-
-    run(mailing, Provider(), pacer=Pacer(None))
-
-    assert (mailing.reason, mailing.retry_at) == ("", None)
-
-
 @pytest.mark.usefixtures("today")
 def test_a_place_that_was_not_used_counts_for_nobody(make_mailing, run, clock):
     provider, stopping = Provider(), []
@@ -771,7 +738,3 @@ def test_four_processes_together_never_exceed_the_rate(server, tmp_path, make_pr
 
 def most_in_a_second(times):
     return max(sum(begin <= at < begin + 1 for at in times) for begin in times)
-
-
-def test_a_day_without_a_ceiling_is_never_full():
-    assert warming().end_of_day(datetime(2026, 12, 3, 0, 0, tzinfo=UTC)) is None

@@ -1,6 +1,5 @@
 """"""
 
-import colorsys
 import re
 from itertools import product
 
@@ -32,10 +31,6 @@ def test_any_accent_can_be_read_on_both_papers(colour, paper):
 
 def test_a_colour_that_can_be_read_is_not_touched():
     assert legible("#9a3412", on="#fffdfa") == "#9a3412"
-
-
-def hls(code):
-    return colorsys.rgb_to_hls(*(channel / 255 for channel in parsed(code)))
 
 
 STATIC = settings.BASE_DIR / "newsletter" / "static"

@@ -323,13 +323,6 @@ def test_the_mail_is_written_of_the_row_as_it_is_when_it_is_claimed(publication,
     assert [one.to for one in provider.accepted] == [["mended@example.org"]]
 
 
-def test_a_row_that_is_gone_is_nobodys(publication, provider):
-    reader = _sign_up()
-    Subscriber.objects.filter(pk=reader.pk).delete()
-
-    assert sending.SIGN_UP_MAIL.send(reader, NOW) is Result.NOT_TAKEN
-
-
 # --- Backing off ---
 
 
@@ -340,14 +333,6 @@ def test_a_server_that_is_away_is_asked_again_a_minute_later(case, provider):
     assert case.send(case.waiting(NOW).get(), NOW) is Result.NO_SERVER
 
     assert [case.send_due(NOW + MINUTE / 2), case.send_due(NOW + MINUTE)] == [0, 1]
-
-
-def test_a_server_that_is_away_keeps_no_welcome_back_for_long(publication, provider):
-    _welcome()
-    kind = ALL["welcome"].kind()
-    provider.answers = [ConnectionRefusedError()]
-
-    assert [kind.send_due(NOW), kind.send_due(NOW)] == [0, 1]
 
 
 @every(LEASED)

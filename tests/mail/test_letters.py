@@ -6,7 +6,7 @@ import pytest
 from django.utils.safestring import mark_safe
 
 from newsletter.mail import html, letters
-from newsletter.mail.colours import contrast, legible, palette, parsed
+from newsletter.mail.colours import legible, palette
 from newsletter.publication.models import Publication
 
 PUBLICATION = SimpleNamespace(
@@ -46,12 +46,6 @@ def test_a_letter_says_its_language_on_the_page_and_on_the_wrapper():
     assert re.search(r'<div class="ground"[^>]* lang="zh-Hant-TW"', html)
 
 
-def test_an_english_publication_writes_english():
-    publication = SimpleNamespace(**(vars(PUBLICATION) | {"language": "en"}))
-
-    assert '<html lang="en">' in render(publication=publication).html
-
-
 def test_words_from_outside_are_escaped_in_html_and_plain_in_text():
     letter = render()
 
@@ -83,16 +77,6 @@ def test_an_accent_that_cannot_be_read_is_made_darker_by_day_and_softer_by_night
 
     assert f"{legible('#ffee00', on=palette()['raised'].night)} !important" in html
     assert not re.search(r'style="[^"]*color: #ffee00', html)
-
-
-@pytest.mark.parametrize("accent", ["#9a3412", "#777777", "#211e1b"])
-def test_a_link_can_be_read_on_a_panel_too_by_day_and_by_night(accent):
-    markup = render(publication=SimpleNamespace(**vars(PUBLICATION) | {"accent": accent})).html
-
-    [night] = re.findall(r"\.sheet a, [^{]*\{ color: (#\w{6}) !important", markup)
-    day = re.findall(r'<a [^>]*style="[^"]*color: (#\w{6})[^"]*"', markup)[0]
-    assert contrast(parsed(night), parsed(palette()["raised"].night)) >= 4.5
-    assert contrast(parsed(day), parsed(palette()["raised"].day)) >= 4.5
 
 
 def test_pictures_say_their_size_and_tables_that_lay_out_say_so():

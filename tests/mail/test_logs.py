@@ -166,14 +166,6 @@ def test_a_record_is_one_object():
     }
 
 
-def test_an_object_names_the_request():
-    before = logs.request_id.set("3f9c01d27ab84e56")
-    try:
-        assert parsed(record_of("here"))["request"] == "3f9c01d27ab84e56"
-    finally:
-        logs.request_id.reset(before)
-
-
 @pytest.mark.parametrize("end", ["\n", "\r", "\x1b[2J", "\u2028", "\u202e", "\x00", "\ud800", '"}\n{"level": "ERROR'])
 def test_nobody_begins_an_object_of_his_own(end):
     assert parsed(record_of("Not Found: /x%s", end))["level"] == "WARNING"
@@ -186,13 +178,6 @@ def test_an_object_tells_no_token():
 
     assert facts["message"] == "at /preferences/***/"
     assert facts["exception"].endswith("ValueError: /confirm/***/")
-
-
-def test_an_object_is_not_so_long_that_the_journal_breaks_it():
-    facts = logs.JsonFormatter().format(record_of("%s", "管" * 60_000, exc_info=raised("x" * 60_000)))
-
-    assert len(facts) < 48 * 1024
-    assert json.loads(facts)
 
 
 # --- Who writes ---

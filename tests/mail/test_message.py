@@ -74,13 +74,6 @@ def test_both_parts_are_utf8_in_base64():
     assert text_of(parts[1]) == LETTER.html + "\n"
 
 
-def test_a_letter_without_text_still_is_mime_and_has_a_text_part():
-    message = received(make_mail(Letter("x", "<p>x</p>", "")))
-
-    assert message["MIME-Version"] == "1.0"
-    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
-
-
 def test_a_mail_without_html_is_one_part_of_text():
     mail = make_mail()
     mail.alternatives = []

@@ -87,12 +87,6 @@ def test_nothing_of_our_own_network_is_asked_and_nothing_but_the_web(url, monkey
         fetch(url, 100, agent="x")
 
 
-@pytest.mark.parametrize("address", ["3fff::1", "3fff:fff::1", "2001:20::1", "2001:2f:ffff::1"])
-def test_addresses_of_books_and_of_hashes_are_no_places(address):
-    """RFC 9637 and RFC 7343: IANA calls neither reachable, and Python one of them."""
-    assert not outward.is_public(address)
-
-
 def test_a_resolver_that_does_not_answer_is_waited_for_no_longer_than_a_server(monkeypatch):
     answers = Event()
     monkeypatch.setattr(outward, "SECONDS", 0.05)

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from newsletter.mail.plaintext import CLOSERS, text_from_html, tidy, wrap
 
-PIECES = ["中", "文", "API", " Go ", "（", "」", "。", "，", "：", "[1]", "[12]", "…", "“", "”", "%"]
-
 
 @pytest.mark.exhaustive
 def test_no_line_is_too_long_none_begins_with_a_comma_and_none_ends_with_a_bracket():

@@ -16,7 +16,6 @@ import pytest
 from anymail.exceptions import AnymailAPIError, AnymailInvalidAddress, AnymailRecipientsRefused
 
 from newsletter.mail.replies import (
-    BLAMES_THE_READER,
     NotSent,
     Trouble,
     Verdict,
@@ -157,10 +156,6 @@ def test_a_fault_of_this_side_is_ours():
 @pytest.mark.parametrize("reply", UNKNOWN)
 def test_words_that_say_too_little_decide_nothing(reply):
     assert verdict(reply) is Verdict.UNKNOWN
-
-
-def test_only_what_is_about_the_address_blames_the_reader():
-    assert {Verdict.DEAD, Verdict.MAILBOX, Verdict.UNKNOWN} == BLAMES_THE_READER
 
 
 def test_no_temporary_reply_calls_an_address_dead():

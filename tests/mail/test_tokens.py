@@ -23,12 +23,6 @@ def test_a_token_opens_the_purpose_it_was_signed_for():
     assert tokens.number_of(token) == 4711
 
 
-def test_a_token_opens_no_other_purpose():
-    token = tokens.sign("unsubscribe", 4711)
-
-    assert not tokens.opens(token, "preferences")
-
-
 def test_a_token_that_is_bound_opens_only_while_the_bound_is_the_same():
     token = tokens.sign("confirm", 7, "round 1")
 

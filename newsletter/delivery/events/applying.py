@@ -30,13 +30,9 @@ MARKED = ("state", "what", "note", "applied_at", "mailing_id", "seq")
 AWAY = (InterfaceError, OperationalError)  # the database: everything waits
 
 
-def _of_amazon(arrival: Arrival) -> Reading:
-    return sns.read(arrival)
-
-
 READERS: dict[str, Callable[[Arrival], Reading]] = {  # by source
     **dict.fromkeys(webhooks.VIEWS, requests.read),
-    webhooks.AMAZON: _of_amazon,
+    webhooks.AMAZON: sns.read,
     Arrival.MAIL: mail.read,
 }
 
@@ -122,7 +118,8 @@ def _read(arrival: Arrival) -> Reading | None:
     """Return what a reader makes of an arrival; whatever strangers send, the others are read. Raises NotYet."""
     try:
         reading = READERS.get(arrival.source, _nobody)(arrival)
-        return _as_proven(reading) if arrival.is_believed else reading
+        proven = tuple(replace(fact, is_vouched=True) for fact in reading.facts)
+        return replace(reading, facts=proven) if arrival.is_believed else reading
     except Unreadable as error:
         _set_aside(arrival, str(error))
     except NotYet:
@@ -131,10 +128,6 @@ def _read(arrival: Arrival) -> Reading | None:
         log.exception("Arrival %s cannot be read.", arrival.pk)
         _set_aside(arrival, f"{type(error).__name__}: {error}")
     return None
-
-
-def _as_proven(reading: Reading) -> Reading:
-    return replace(reading, facts=tuple(replace(fact, is_vouched=True) for fact in reading.facts))
 
 
 def _nobody(arrival: Arrival) -> Reading:

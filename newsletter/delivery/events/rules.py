@@ -211,7 +211,8 @@ def has_come_back(reader: Subscriber, mailing_id: int, at: datetime) -> bool:
 def _has_address_since(reader: Subscriber, now: datetime) -> datetime:
     """Return from when on what was said counts: for some months, and not longer than the reader has the address."""
     moved = reader.address_changes.aggregate(there=Max("confirmed_at"), back=Max("undone_at"))
-    return max([now - WITHIN, *(at for at in moved.values() if at)])
+    times: list[datetime] = [at for at in moved.values() if at]
+    return max([now - WITHIN, *times])
 
 
 # --- Refusals while an issue is sent ---

@@ -198,8 +198,8 @@ def tell_machines(mailing: Mailing, day: date) -> None:
         return
     visits.filter(at__lt=mailing.planned_at).delete()
     people = visits.filter(is_machine=False)
-    spans = {"links": Count("link", distinct=True), "first": Min("at"), "last": Max("at")}
-    at_once = people.order_by().values("network").annotate(**spans)
+    by_network = people.order_by().values("network")
+    at_once = by_network.annotate(links=Count("link", distinct=True), first=Min("at"), last=Max("at"))
     all_links = max(AT_LEAST, mailing.links.count())
     networks = [one["network"] for one in at_once.filter(links__gte=all_links) if one["last"] - one["first"] <= AT_ONCE]
     people.filter(network__in=networks).update(is_machine=True)

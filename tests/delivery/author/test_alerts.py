@@ -12,11 +12,9 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.mailing import Happening
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import ProviderRefuses
-from newsletter.mail.due import LEASE, Result
 from newsletter.mail.mailers import mailer_from_url
 from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_helper, make_publication
-from tests.support.processes import free_port
 
 MINUTE = timedelta(minutes=1)
 
@@ -27,15 +25,6 @@ def box(settings, tmp_path, publication):
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "box")}
     User.objects.create_superuser("gipi", "gipi@example.org", "pw")
     return tmp_path / "box"
-
-
-@pytest.fixture
-def no_server(settings, tmp_path, publication):
-    """The transactional mailer is a server that is away."""
-    settings.MAILERS = settings.MAILERS | {
-        "default": mailer_from_url(f"smtp://127.0.0.1:{free_port()}", outbox=tmp_path)
-    }
-    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
 
 
 def mails(box):
@@ -73,17 +62,6 @@ def test_an_author_is_told_once_however_often_the_task_runs(box, make_mailing):
     told(box, NOW + MINUTE)
 
     assert told(box, NOW + 20 * MINUTE) == ["Paused: #7 第七期"]
-
-
-def test_two_tasks_at_once_mail_once(box, make_mailing):
-    make_mailing("ab").pause("535 bad credentials")
-    alerts.observe(NOW)
-    first, second = Happening.objects.get(), Happening.objects.get()
-
-    assert alerts.MAIL.send(first, NOW) is Result.SENT
-    assert alerts.MAIL.send(second, NOW) is Result.NOT_TAKEN
-
-    assert len(mails(box)) == 1
 
 
 def test_a_second_pause_is_told_again(box, make_mailing):
@@ -171,28 +149,6 @@ def test_many_failures_are_an_alarm_and_one_bad_address_is_none(box, make_mailin
     assert told(box) == subjects
 
 
-def test_a_mail_that_cannot_go_is_tried_again_and_holds_up_nothing(no_server, make_mailing):
-    make_mailing("ab").pause("535 bad credentials")
-    alerts.observe(NOW)
-
-    assert alerts.send_due(NOW) == 0
-
-    happening = Happening.objects.get()
-    assert (happening.notified_at, happening.tries, happening.due_at) == (None, 1, NOW + MINUTE)
-    alerts.send_due(NOW + MINUTE)
-    happening.refresh_from_db()
-    assert happening.due_at == NOW + 3 * MINUTE
-
-
-def test_tries_end_after_three_days(no_server, make_mailing):
-    make_mailing("ab").pause("535 bad credentials")
-    alerts.observe(NOW)
-
-    alerts.send_due(NOW + timedelta(days=3))
-
-    assert Happening.objects.get().tries == 0
-
-
 def test_what_was_given_up_long_ago_is_in_nobodys_way(box, make_mailing, monkeypatch):
     monkeypatch.setattr("newsletter.mail.due.AT_ONCE", 2)
     mailing, then = make_mailing("ab"), NOW - timedelta(days=4)
@@ -201,15 +157,6 @@ def test_what_was_given_up_long_ago_is_in_nobodys_way(box, make_mailing, monkeyp
     mailing.pause("535 bad credentials")
 
     assert told(box) == ["Paused: #7 第七期"]
-
-
-def test_a_worker_that_died_while_telling_is_followed_by_another(box, make_mailing):
-    make_mailing("ab").pause("535 bad credentials")
-    alerts.observe(NOW)
-    Happening.objects.update(due_at=NOW + LEASE, tries=1)
-
-    assert alerts.send_due(NOW) == 0
-    assert alerts.send_due(NOW + LEASE) == 1
 
 
 def test_everybody_who_may_send_is_told_in_one_mail_and_nobody_else(box, make_mailing):
@@ -253,14 +200,3 @@ def test_the_task_looks_and_tells(box, make_mailing):
     tasks.tell_author()
 
     assert len(mails(box)) == 1
-
-
-def test_a_mail_that_was_tried_for_days_is_tried_on(no_server, make_mailing):
-    """The wait doubles to an hour and no further: a power of two of tries is soon beyond what a timedelta holds."""
-    make_mailing("ab").pause("535 bad credentials")
-    alerts.observe(NOW)
-    Happening.objects.update(tries=60)
-
-    alerts.send_due(NOW)
-
-    assert Happening.objects.get().due_at == NOW + timedelta(hours=1)

@@ -1,27 +1,22 @@
 """The author is reminded once of each slot, by the letter itself, and nothing goes out that he has not seen."""
 
 import re
-import sys
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 from newsletter.mail.colours import palette
-from newsletter.mail.due import Result
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 from tests.factories import make_helper, make_issue, make_post, make_publication
-from tests.support.processes import free_port
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # 08:00 in Taipei
 NEXT = SLOT + timedelta(days=14)
@@ -95,29 +90,6 @@ def test_each_reminder_is_mailed_once_however_often_the_task_runs(box, issue):
 
     assert len(mails(box)) == 2
     assert Reminder.objects.count() == 2
-
-
-def test_what_is_written_down_already_is_not_rendered_again_each_minute(box, issue):
-    look(SLOT - 24 * HOUR)
-
-    with CaptureQueriesContext(connection) as asked:
-        look(SLOT - 23 * HOUR)
-
-    assert not [one["sql"] for one in asked if "posts_post" in one["sql"]]
-
-
-def test_a_letter_that_cannot_go_is_not_rendered_each_minute(box, issue):
-    Issue.objects.update(subject="")
-    called = []
-
-    sys.setprofile(lambda frame, event, _found: called.append(frame.f_code.co_name) if event == "call" else None)
-    try:
-        reminders.observe(SLOT - 23 * HOUR)
-    finally:
-        sys.setprofile(None)
-
-    assert "observe" in called
-    assert "freeze" not in called
 
 
 def test_a_machine_that_slept_through_the_draft_mails_the_letter_alone(box, issue):
@@ -227,17 +199,6 @@ def test_the_letters_of_an_issue_that_is_deleted_go_with_it(box, issue):
     assert [row.kind for row in Reminder.objects.all()] == ["draft"]
 
 
-def test_a_number_that_somebody_takes_in_this_moment_is_proposed_at_the_next_look(box, publication, monkeypatch):
-    make_post("還沒寄過")
-    make_issue(make_post("寄過了"), number=6, sent_at=SLOT - 300 * HOUR)
-    monkeypatch.setattr("newsletter.issues.assembly.next_number", lambda: 6)
-    look(SLOT - 72 * HOUR)
-    assert not Reminder.objects.exists()
-    monkeypatch.undo()
-
-    assert subjects(box, SLOT - 71 * HOUR) == ["Your draft is ready: #7"]
-
-
 def test_without_a_post_that_waits_the_draft_says_that_an_issue_is_due(box, publication):
     make_issue(make_post("寄過了"), number=6, sent_at=SLOT - 300 * HOUR)
 
@@ -275,14 +236,6 @@ def test_the_letter_is_the_real_one_with_its_links_on_top(box, issue):
     assert article in body(mail, "html").replace("\r\n", "\n")
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["List-Unsubscribe"] is None
-
-
-def test_the_letter_shows_an_address_that_fits_a_phone(box, issue):
-    page = f"https://news.example.org/approve/{reminder_mails.token_of(letter_of())}/"
-
-    html = body(mails(box)[0], "html")
-
-    assert f">https://news.example.org/approve/<br>{page.removeprefix('https://news.example.org/approve/')}<" in html
 
 
 @pytest.mark.parametrize("look", Publication.Look.values)
@@ -327,33 +280,6 @@ def test_reminders_speak_the_language_and_zone_of_the_publication(box, issue):
 
 
 # --- When mail is away ---
-
-
-def test_a_mail_server_that_is_away_is_tried_again_with_the_same_message_id(box, issue, settings):
-    working = settings.MAILERS
-    settings.MAILERS = working | {"default": mailer_from_url(f"smtp://127.0.0.1:{free_port()}", outbox=box)}
-    look(SLOT - 72 * HOUR)
-    assert Reminder.objects.get().notified_at is None
-
-    settings.MAILERS = working
-    assert subjects(box, SLOT - 72 * HOUR + timedelta(seconds=30)) == []
-    look(SLOT - 71 * HOUR)
-
-    assert Reminder.objects.get().tries == 2
-    assert (
-        mails(box)[0]["Message-ID"]
-        == reminder_mails.message(Reminder.objects.get(), ["x@example.org"], SLOT).extra_headers["Message-ID"]
-    )
-
-
-def test_two_tasks_at_once_mail_once(box, issue):
-    reminders.observe(SLOT - 24 * HOUR)
-    first, second = Reminder.objects.get(), Reminder.objects.get()
-
-    results = [reminders.MAIL.send(one, SLOT - 24 * HOUR) for one in (first, second)]
-
-    assert results == [Result.SENT, Result.NOT_TAKEN]
-    assert len(mails(box)) == 1
 
 
 def test_without_an_address_nobody_is_told(box, issue):
@@ -427,14 +353,6 @@ def test_one_answer_is_given_once(box, issue):
 # --- Without an answer ---
 
 
-def test_an_issue_waits_unless_the_publication_says_otherwise(box, issue):
-    letter_of()
-
-    look(SLOT - MINUTE)
-
-    assert not Mailing.objects.exists()
-
-
 def test_an_issue_that_may_go_begins_at_its_slot(box, issue):
     make_publication(unapproved="go", hold_minutes=3)
     letter_of()
@@ -445,46 +363,3 @@ def test_an_issue_that_may_go_begins_at_its_slot(box, issue):
     look(SLOT - 4 * MINUTE)
 
     assert Mailing.objects.get().send_at == SLOT
-
-
-def test_an_issue_that_was_edited_after_the_letter_waits(box, issue):
-    make_publication(unapproved="go")
-    letter_of()
-    issue.subject = "改了"
-    issue.save()
-
-    look(SLOT - MINUTE)
-
-    assert not Mailing.objects.exists()
-
-
-def test_an_issue_whose_letter_reached_nobody_waits(box, issue):
-    make_publication(unapproved="go")
-    User.objects.update(email="")
-    reminders.observe(SLOT - 24 * HOUR)
-
-    look(SLOT - MINUTE)
-
-    assert not Mailing.objects.exists()
-
-
-def test_an_issue_that_its_author_called_back_is_not_sent_after_all(box, issue):
-    make_publication(unapproved="go")
-    reminder = letter_of()
-    approving.approve(issue, send_at=SLOT, now=SLOT - 20 * HOUR, hold=timedelta()).cancel(SLOT - 19 * HOUR)
-
-    look(SLOT - MINUTE)
-
-    assert reminder.answer == ""
-    assert Mailing.objects.get().state == "cancelled"
-
-
-def test_a_slot_that_was_slept_through_is_let_go_for_six_hours_only(box, issue):
-    make_publication(unapproved="go")
-    letter_of()
-
-    reminders.let_go(SLOT + beginning.LATE)
-    assert not Mailing.objects.exists()
-    reminders.let_go(SLOT + beginning.LATE - MINUTE)
-
-    assert Mailing.objects.get().send_at == SLOT + beginning.LATE - MINUTE + timedelta(minutes=3)

@@ -11,7 +11,6 @@ from newsletter.delivery import results
 from newsletter.delivery.author import result_letters
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.results import Followed
-from newsletter.mail.due import LEASE
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Sentence
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent
@@ -128,26 +127,6 @@ def test_switching_it_off_stops_a_letter_that_waits(box, settings):
     assert told(box, AFTER + DAY) == []
 
 
-def test_a_server_that_is_away_is_tried_again(box, settings):
-    working = settings.MAILERS
-    settings.MAILERS = working | {"default": mailer_from_url(f"smtp://127.0.0.1:{free_port()}", outbox=box.parent)}
-    sent(7, NOW)
-    away = told(box, AFTER)
-    settings.MAILERS = working
-
-    assert (len(away), ResultLetter.objects.get().tries) == (0, 1)
-    assert len(told(box, AFTER + HOUR)) == 1
-
-
-def test_a_worker_that_died_leaves_the_letter_to_the_next(box):
-    sent(7, NOW)
-    result_letters.observe(AFTER)
-    assert result_letters.MAIL.claim(ResultLetter.objects.get(), AFTER)
-
-    assert len(told(box, AFTER)) == 0
-    assert len(told(box, AFTER + LEASE)) == 1
-
-
 # --- What it says ---
 
 
@@ -174,17 +153,6 @@ def test_the_letter_says_what_the_page_knows(box):
         assert "opened" not in part.lower()
     assert "第三段&lt;b&gt;很受用&lt;/b&gt;。<br>謝謝。" in html
     assert "> 第三段<b>很受用</b>。" in text
-
-
-def test_both_parts_have_the_same_links(box):
-    mailing = sent(7, NOW)
-    told(box, AFTER)
-
-    html, text = parts(mails(box)[0])
-
-    assert Links(html).found == {word for word in text.split() if word.startswith("http")}
-    assert any(link.endswith(f"/admin/delivery/mailing/{mailing.pk}/") for link in Links(html).found)
-    assert any(link.endswith("/admin/settings/rhythm/") for link in Links(html).found)
 
 
 def test_links_that_were_followed_have_a_part_once_they_are_counted(publication):

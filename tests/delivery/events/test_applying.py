@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.utils import IntegrityError, OperationalError
 
 from newsletter.delivery.events import applying, rules
@@ -15,7 +15,7 @@ from subscribers import departures
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.delivery.events.mails import BLOCKED, FULL, GONE, complaint, dsn, message_id, plain, returned, verp
-from tests.factories import make_publication, make_subscriber
+from tests.factories import make_publication
 
 DAY = timedelta(days=1)
 TOLD_AT = NOW + DAY
@@ -168,14 +168,6 @@ def test_without_a_signature_what_was_sent_weeks_ago_says_nothing(mailing):
     assert arrival.note == "about nobody to whom anything was sent lately"
 
 
-def test_without_a_signature_a_reader_who_got_nothing_is_not_touched(mailing):
-    make_subscriber("z@example.org", created_at=NOW)
-
-    receive(dsn(recipient="z@example.org"))
-
-    assert nothing_changed()
-
-
 def forged_token(mailing):
     return dsn(f"bounces+{tokens.sign('bounce', (mailing.pk << 24) + seq_of(mailing), 'guess')}@news.example.org")
 
@@ -249,15 +241,6 @@ def test_a_receiver_that_refuses_us_blames_no_reader(mailing):
     assert Event.objects.get().verdict == "policy"
 
 
-def test_a_server_that_is_still_trying_says_nothing_of_the_reader(mailing):
-    (arrival,) = receive(
-        dsn(verp(mailing, seq_of(mailing)), words="smtp; 451 4.7.1 try later", status="4.7.1", action="delayed")
-    )
-
-    assert nothing_changed()
-    assert (arrival.what, Event.objects.get().kind) == (What.NOTICE, "deferred")
-
-
 # --- Once ---
 
 
@@ -268,15 +251,6 @@ def test_the_same_mail_by_the_pipe_and_by_the_mailbox_is_one_event(mailing):
 
     assert Event.objects.count() == 1
     assert Arrival.objects.count() == 2
-
-
-def test_what_is_applied_twice_changes_nothing_the_second_time(mailing):
-    receive(dsn(verp(mailing, seq_of(mailing))))
-    Arrival.objects.update(state=State.WAITING, applied_at=None)
-
-    applying.apply_some(TOLD_AT, 1)
-
-    assert Event.objects.count() == Suppression.objects.count() == 1
 
 
 def test_a_worker_that_dies_while_it_applies_has_done_nothing_and_the_next_does_all(mailing, monkeypatch):
@@ -605,13 +579,6 @@ def test_a_report_settles_an_uncertain_copy(mailing, words, status, action, stat
     assert mailing.deliveries.get(seq=seq).state == state
     counts = mailing.counts()
     assert (counts.uncertain, counts.total) == (0, 3)
-
-
-def test_one_slice_is_one_transaction_on_every_database(mailing):
-    receive(*[dsn(verp(mailing, seq_of(mailing, name)), name=f"<{name}@x.example>") for name in "abc"])
-
-    assert Event.objects.count() == Suppression.objects.count() == 3
-    assert not connection.needs_rollback
 
 
 def test_news_of_an_address_that_the_reader_has_gone_back_from_suppresses_nobody(mailing):

@@ -33,11 +33,6 @@ def test_each_mail_is_stored_as_it_is_and_then_moved(mailbox, can_move):  # noqa
     assert MailFetch.objects.get().looked_at == NOW
 
 
-def test_an_empty_mailbox_is_left_as_it_is(mailbox):  # noqa: F811
-    assert fetch(NOW) == 0
-    assert set(mailbox.folders) == {"INBOX"}
-
-
 @pytest.mark.parametrize("broken", ["MOVE", "CREATE"])
 def test_a_mail_that_cannot_be_moved_is_stored_and_moved_later(mailbox, broken):  # noqa: F811
     mailbox.deliver(FIRST)

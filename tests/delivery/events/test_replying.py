@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from newsletter.delivery.events import applying
 from newsletter.delivery.models import Answer, Arrival, Delivery, Mailing, Reply, ReplyMail
@@ -133,15 +132,6 @@ def test_the_same_mail_by_two_ways_is_one_reply(mailing):
     assert len(receive(body, b"Received: by another.example\n" + body)) == 1
 
 
-def test_what_is_applied_again_changes_nothing(mailing):
-    receive(answering(mailing))
-    Arrival.objects.update(state="waiting", applied_at=None)
-    applying.apply_some(NOW + DAY, 1)
-
-    assert Reply.objects.get().text == "謝謝"
-    assert Reply.objects.exclude(sender="").count() == 1
-
-
 FILE = b"""From: a@example.org
 Message-ID: <f@example.org>
 Content-Type: multipart/mixed; boundary=x
@@ -262,14 +252,3 @@ def test_hostile_mails_stop_no_other(mailing):
     assert not Arrival.objects.waiting().exists()
     assert Reply.objects.filter(subscriber__email="a@example.org").get().is_certain
     assert not Arrival.objects.filter(state="unreadable").exists()
-
-
-def test_long_conversations_are_looked_up_without_reading_other_replies(mailing, django_assert_max_num_queries):
-    receive(answering(mailing))
-    Reply.objects.bulk_create(
-        Reply(key=f"k{n}", sender="z@example.org", received_at=timezone.now(), message_id=f"<{n}@z>") for n in range(50)
-    )
-    Arrival.objects.store(Arrival.MAIL, answering(mailing, of="b", sender="b@example.org", name="<n@b>"), NOW)
-
-    with django_assert_max_num_queries(30):
-        applying.apply_some(NOW + DAY, 1)

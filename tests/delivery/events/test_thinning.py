@@ -66,14 +66,6 @@ def test_what_says_that_a_copy_arrived_becomes_a_number_after_three_months(maili
     assert thinning.ARRIVED_KEPT >= WITHIN
 
 
-def test_a_second_time_changes_nothing(mailing):
-    thinning.thin_some(LATER, 60)
-    before = list(EventCount.objects.values())
-
-    assert thinning.thin_some(LATER, 60) == 0
-    assert list(EventCount.objects.values()) == before
-
-
 def test_bites_are_small_and_another_goes_on_where_one_was_killed(mailing, monkeypatch):
     monkeypatch.setattr(thinning, "BITE", 1)
 

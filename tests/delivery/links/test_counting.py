@@ -151,16 +151,6 @@ def test_one_network_cannot_fill_the_table(mailing, links, follow, later, monkey
     assert Visit.objects.count() == 2
 
 
-def test_the_page_asks_the_same_few_queries_for_any_number_of_links(
-    mailing, links, follow, later, django_assert_max_num_queries
-):
-    for link in links:
-        follow(link)
-
-    with django_assert_max_num_queries(4):
-        followed(mailing)
-
-
 # --- Machines ---
 
 IPHONE = (

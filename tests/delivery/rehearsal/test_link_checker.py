@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from newsletter.delivery import rehearsal as link_checker
-from newsletter.delivery.rehearsal import Found, Verdict, ask, ask_all, is_askable
+from newsletter.delivery.rehearsal import Found, Verdict, ask, ask_all
 from newsletter.mail import outward
 from newsletter.mail.outward import is_public
 from tests.support.processes import free_port
@@ -127,13 +127,6 @@ def test_no_port_is_asked_but_the_webs_own(port):
     found = ask(f"http://1.1.1.1:{port}/")
 
     assert (found.verdict, found.detail) == (Verdict.ODD_PORT, str(port))
-
-
-def test_a_page_is_asked_for_at_the_webs_own_ports():
-    assert is_askable("1.1.1.1", 80)
-    assert is_askable("2606:4700::1111", 443)
-    assert not is_askable("1.1.1.1", 8443)
-    assert not is_askable("10.0.0.1", 443)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f000001"])

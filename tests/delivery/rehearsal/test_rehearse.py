@@ -123,7 +123,7 @@ def test_a_letter_that_is_right_has_no_error(issue):
     found = report(issue)
 
     assert {one.level for one in found.remarks} == {"ok"}
-    assert {one.topic for one in found.remarks} == {"copies", "size", "headers", "text", "links", "pictures", "format"}
+    assert {one.topic for one in found.remarks} == {"copies", "size", "headers", "links", "pictures", "format"}
     assert told(found, "copies") == [("ok", "6 copies were written whole.")]
 
 
@@ -251,15 +251,6 @@ def test_links_to_others_are_asked_and_told(issue, site):
     ]
     found.refresh_from_db()
     assert found.asked == 5
-
-
-def test_a_link_to_another_port_is_told_and_not_asked(issue):
-    [remark] = rehearsal.ask_others(kept(issue, "http://1.1.1.1:25/"))
-
-    assert (remark.level, remark.text) == (
-        "info",
-        "Not asked, because web pages are at ports 80 and 443 (here 25): http://1.1.1.1:25/",
-    )
 
 
 def test_a_link_into_this_network_is_told_and_not_asked(issue):

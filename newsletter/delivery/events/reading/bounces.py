@@ -381,10 +381,6 @@ def looks_returned(message: Message, text: str, scanned: Callable[[], list[str]]
     return sum(signs) > 1 or (signs[0] and is_gateway)
 
 
-def is_about_failure(message: Message, text: str, scanned: Callable[[], list[str]]) -> bool:
-    return _is_titled(message) or _tells_of_failure(message, text, scanned)
-
-
 def report_type(message: Message) -> str:
     """Return what a report is about, "delivery-status", "disposition-notification" …; "" if it is not said."""
     return str(message.get_param("report-type", "")).lower()

@@ -169,8 +169,7 @@ def _foreign(opened: Opened) -> Reading | None:
         return Reading(What.NOTICE, names=opened.names, note="a mail server, about a mail that arrived")
     is_late = bounces.is_only_late(opened.mail, opened.text)
     named = bounces.failed_addresses(opened.mail, opened.text, opened.to, opened.scanned)[:RECIPIENTS_MAX]
-    is_about_failure = bounces.is_about_failure(opened.mail, opened.text, lambda: opened.scanned)
-    if not named and opened.names == Names() and not is_about_failure:
+    if not named and opened.names == Names():
         return Reading(What.NOTICE, note="a mail server, about something else")  # such as of our own mailbox
     facts = []
     for number, recipient in enumerate(named or [""]):

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -51,58 +50,13 @@ def test_the_same_words_are_understood_without_a_report():
     wrong = [(want, got, words) for want, got, words in told if got not in want.split("/")]
 
     assert len(wrong) <= 0.03 * len(SAID), wrong
+    assert "hard" not in {got for _want, got, _words in wrong}
 
 
 def test_no_form_of_words_makes_an_address_dead_that_is_not():
-    forms = chain.from_iterable((as_report(words), as_prose(words)) for want, words in SAID if "hard" not in want)
+    forms = (as_report(words) for want, words in SAID if "hard" not in want)
 
     assert [verdict_of(body) for body in forms].count("hard") == 0
-
-
-def test_codes_of_the_registry_mean_what_it_says():
-    registry = {
-        "5.1.1": HARD,
-        "5.1.2": HARD,
-        "5.1.3": HARD,
-        "5.1.4": SOFT,
-        "5.1.6": HARD,
-        "5.1.7": POLICY,
-        "5.1.8": POLICY,
-        "5.1.10": HARD,
-        "5.2.0": SOFT,
-        "5.2.1": SOFT,
-        "5.2.2": SOFT,
-        "5.2.3": POLICY,
-        "5.2.4": SOFT,
-        "5.3.0": SOFT,
-        "5.3.1": SOFT,
-        "5.3.2": SOFT,
-        "5.3.3": POLICY,
-        "5.3.4": POLICY,
-        "5.3.5": SOFT,
-        "5.4.1": SOFT,
-        "5.4.4": SOFT,
-        "5.4.6": SOFT,
-        "5.4.7": SOFT,
-        "5.5.0": SOFT,
-        "5.5.2": POLICY,
-        "5.5.3": POLICY,
-        "5.6.1": POLICY,
-        "5.7.1": POLICY,
-        "5.7.13": HARD,
-        "5.7.17": HARD,
-        "5.7.18": HARD,
-        "5.7.20": POLICY,
-        "5.7.26": POLICY,
-        "5.7.27": POLICY,
-        "4.1.1": SOFT,
-        "4.2.2": SOFT,
-        "4.4.7": SOFT,
-        "4.7.0": POLICY,
-        "": SOFT,
-    }
-
-    assert {status: bounces.of([""], status) for status in registry} == registry
 
 
 def test_a_final_code_counts_more_than_the_form_around_it():
@@ -165,7 +119,9 @@ ADVICE = "收件方地址不存在，或暂时不可用，导致邮件被系统�
 def test_the_reply_of_a_server_counts_more_than_what_is_said_around_it():
     reply = 'the mta server of qq.com -- mx3.qq.com(192.0.2.7) reply:550 The "From" header is missing or invalid.'
 
-    reading = read_mail(plain(f"{ADVICE}\n\n{reply}\n", sender="postmaster@mx.example", subject="系统退信"), [], AT)
+    to = "bounces+" + "1" * 18 + "@news.example.org"
+    body = plain(f"{ADVICE}\n\n{reply}\n", to=to, sender="postmaster@mx.example", subject="系统退信")
+    reading = read_mail(body, [], AT)
 
     assert [fact.verdict for fact in reading.facts] == [POLICY]
 

@@ -265,11 +265,6 @@ def test_a_mail_of_more_parts_than_anybody_sends_is_one_text():
     assert found.files == ()
 
 
-@pytest.mark.exhaustive
-def test_a_mail_of_twenty_megabytes_is_read_to_some_length():
-    assert len(letter("x" * (20 * 1024 * 1024)).text) == 64 * 1024
-
-
 def test_a_subject_cannot_begin_another_field():
     extra = f"Subject: =?utf-8?b?{base64.b64encode(b'hi' + b'\r\nBcc: all@example.org').decode()}?=\n"
 
@@ -319,8 +314,3 @@ def test_what_is_no_character_set_of_a_mail_takes_no_longer_than_another(charset
 
     assert is_within(2, lambda: personal.letter(bomb, "key"))
     assert is_within(2, lambda: read_mail(bomb, [], NOW))
-
-
-def test_the_words_of_what_is_no_character_set_are_read_all_the_same():
-    assert letter("hello", kind="text/plain; charset=undefined").text == "hello"
-    assert read_mail(mail("hello", kind="text/plain; charset=idna"), [], NOW).letter.text == "hello"
