@@ -184,6 +184,7 @@ def test_who_asks_for_too_many_is_told_when_to_come_back(client):
     assert int(refused["Retry-After"]) > 0
 
 
+@pytest.mark.exhaustive
 def test_no_more_than_an_issue_is_in_memory(tmp_path):
     def peak() -> int:
         with (tmp_path / "book").open("wb") as file:
