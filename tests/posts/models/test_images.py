@@ -243,6 +243,7 @@ def test_a_picture_that_moves_is_left_alone(media):
     assert names(media) == ["a.gif"]
 
 
+@pytest.mark.exhaustive
 def test_the_largest_picture_that_is_taken_has_sizes(media):
     image = kept(plain(8000, 4900))
 
