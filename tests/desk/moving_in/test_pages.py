@@ -86,18 +86,6 @@ def test_a_folder_of_hugo_comes_as_a_zip(admin_client):
     assert "a picture stays at its old address: one.png" in said(page(admin_client))
 
 
-def test_the_same_file_twice_changes_nothing(admin_client):
-    for _time in range(2):
-        drop(admin_client, ghost_zip())
-        press(admin_client, "try")
-        work()
-        press(admin_client, "begin")
-        found = work()
-
-    assert (found.counts["unchanged"], found.counts["losses"]) == (5, 0)
-    assert Post.objects.count() == 5
-
-
 def test_the_account_can_be_taken_along(admin_client):
     drop(admin_client, ghost_zip())
     press(admin_client, "try")
@@ -204,14 +192,6 @@ def test_a_list_of_readers_goes_on_where_readers_are_imported(admin_client):
     assert "<bdi>a@example.org</bdi>" in columns.text
     errand.refresh_from_db()
     assert errand.options == {"consent": "at the old place"}
-
-
-@pytest.mark.parametrize("content", [b"hello", b"one word\nand another", b""])
-def test_a_text_without_an_address_is_no_list_of_readers(admin_client, content):
-    response = drop(admin_client, content, "x.txt")
-
-    assert response.status_code == 400
-    assert not Errand.objects.exists()
 
 
 def test_a_text_with_addresses_is_a_list_of_readers(admin_client):

@@ -283,15 +283,6 @@ def test_stories_of_medium_lead_to_each_other_here(site):
     assert f"[那篇]({there})" in Post.objects.get(source="medium:abcdef012345").body
 
 
-def test_two_stories_of_one_name_are_two_posts(site):
-    path = zipped(
-        site / "m.zip", **{"posts/a-abcdef012345.html": STORY, "posts/b-abcdef012345.html": STORY.replace("甲", "丁")}
-    )
-
-    assert run(path)["created"] == 2
-    assert run(path)["unchanged"] == 2
-
-
 # --- Buttondown ---
 
 MAILS = [
