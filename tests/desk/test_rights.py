@@ -217,8 +217,6 @@ TABLE |= {
         **dict.fromkeys(("", "<int:pk>/", "<int:pk>/moving/", "<int:pk>/numbers/"), EDITORS),
         **dict.fromkeys(("<int:pk>/account.html", "<int:pk>/account.json"), EDITORS),
         **dict.fromkeys(("<int:pk>/try/", "<int:pk>/begin/", "<int:pk>/stop/", "<int:pk>/go-on/"), "LRRRMM"),
-        **dict.fromkeys(("<int:pk>/compare/<int:number>/", "<int:pk>/old/<int:place>/"), EDITORS),
-        "<int:pk>/new/<int:place>/": EDITORS,
     }.items()
 }
 TABLE |= {
