@@ -373,7 +373,6 @@ def _addresses(keys: dict[str, int], *, closed: int, mail: str, version: int) ->
         "files/<int:number>": "files/1",
         "move-in/<int:pk>": f"move-in/{move.pk}",
         "compare/<int:number>": "compare/1",
-        "<int:place>": "1",
         "errands/<int:pk>": f"errands/{errand}",
         "files/<str:name>": "files/readers.csv",
         "act/<str:name>": "act/tag",
