@@ -1,25 +1,35 @@
 """The author's side of posts: writing and tags; pictures are in library.py."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, QuerySet, prefetch_related_objects
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
+from newsletter.mail.salutations import with_name, without_names
 from newsletter.posts.forms import PostForm
 from newsletter.posts.library import ImageAdmin
 from newsletter.posts.models import (
+    BODY_MAX,
     Image,
     Pattern,
     Post,
@@ -29,13 +39,33 @@ from newsletter.posts.models import (
     Tag,
     WorkingCopy,
 )
+from newsletter.posts.models.renderings import rendered_anew
+from newsletter.posts.models.revisions import Text
 from newsletter.posts.old_addresses import RedirectAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
-from newsletter.posts.saving import ENTER, PUBLISH, REST, UPDATE, is_in_place
+from newsletter.posts.saving import (
+    ENTER,
+    PUBLISH,
+    REST,
+    UPDATE,
+    InPlaceAdmin,
+    StaleText,
+    document_of,
+    is_auto,
+    is_in_place,
+)
 from newsletter.posts.search.index import index_post
-from newsletter.posts.working import take_back
-from newsletter.posts.writing import WritingAdmin
-from newsletter.publication.audit import PlainDeletionAdmin
+from newsletter.posts.text.differences import pieces, shortened
+from newsletter.posts.working import (
+    MAY_PUBLISH,
+    give_up,
+    put_back,
+    store_rest,
+    store_text,
+    take_back,
+    was_logged_lately,
+)
+from newsletter.publication.audit import AuditedAdmin, PlainDeletionAdmin, who
 from newsletter.publication.changes import Change
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
@@ -56,6 +86,11 @@ ASIDE_SCRIPTS = tuple(
     forms.Script(f"desk/{name}.js", type="module")
     for name in ("title", "aside", "outline", "checking", "linking", "details")
 )
+
+PER_PAGE = 30  # versions
+NOW = "now"  # what a version may be compared with, beside the one before it
+CALLING = {"introduction", "closing"}  # the fields whose letters call readers by their names
+READER = "王小明"
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -85,7 +120,11 @@ class TagFilter(admin.RelatedOnlyFieldListFilter):
 
 
 @admin.register(Post)
-class PostAdmin(WritingAdmin):
+class PostAdmin(InPlaceAdmin, AuditedAdmin):
+    """All posts to who may publish, own drafts to the others. A published post is changed in a working copy, and every
+    state that was saved is kept as a version.
+    """
+
     form = PostForm
     nothing_yet = _("No post yet. What you write is saved by itself.")
     tells_in_words = True
@@ -104,14 +143,66 @@ class PostAdmin(WritingAdmin):
         (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
     )
 
+    writer_fieldsets = (
+        (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
+        (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
+    )
+
     class Media:
         js = WRITING_SCRIPTS + ASIDE_SCRIPTS
 
-    # --- The list ---
+    def get_urls(self) -> list[URLPattern]:
+        own: list[tuple[str, Callable[..., HttpResponse], str]] = [
+            ("preview/", self.preview, "preview"),
+            ("back/", self.back, "back"),
+            ("<int:pk>/read/", self.read, "read"),
+            ("<int:pk>/preview-link/", require_POST(self.switch_preview), "preview_link"),
+            ("<int:pk>/versions/", self.versions, "versions"),
+            ("<int:pk>/versions/<int:number>/", self.version, "version"),
+            ("<int:pk>/versions/<int:number>/restore/", require_POST(self.restore), "restore"),
+            ("<int:pk>/working-copy/", self.working_copy, "working_copy"),
+        ]
+        screens = [path(at, self.admin_site.admin_view(view), name=f"posts_post_{name}") for at, view, name in own]
+        return [*screens, *super().get_urls()]
+
+    # --- Which posts ---
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(MAY_PUBLISH)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
-        posts = super().get_queryset(request).prefetch_related("tags")
-        return posts.annotate(is_pending=Exists(WorkingCopy.objects.filter(post=OuterRef("pk"))))
+        posts = super().get_queryset(request).open_to(request.user).prefetch_related("tags")  # type: ignore[attr-defined]
+        return posts.annotate(is_pending=Exists(WorkingCopy.objects.filter(post=OuterRef("pk"))))  # type: ignore[no-any-return]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Post | None:
+        """Return a post with what was changed in it, though readers do not see that yet.
+
+        One of somebody else is refused in the same words as one that does not exist.
+        """
+        post: Post | None = super().get_object(request, object_id, from_field)
+        self.refuse_unless(post is not None or self.has_publish_permission(request), "publish")
+        if post is not None:
+            WorkingCopy.objects.lay_over(post)
+        return post
+
+    def found(self, request: HttpRequest, pk: int) -> Post:
+        if (post := self.get_object(request, str(pk))) is None:
+            raise Http404(pk)
+        return post
+
+    def has_change_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
+        """Let a post that has a date, past or to come, be changed only by who may publish."""
+        is_open = obj is None or self.has_publish_permission(request) or _is_own_draft(obj, request)
+        return is_open and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
+        return self.has_publish_permission(request) and super().has_delete_permission(request, obj)
+
+    def refuse_unless(self, is_allowed: bool, verb: str) -> None:
+        if not is_allowed:
+            raise PermissionDenied(f"posts.{verb}_post")
+
+    # --- The list ---
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Read the issues of all of them at once: the page that refuses to delete names them."""
@@ -177,11 +268,6 @@ class PostAdmin(WritingAdmin):
         pattern = Pattern.objects.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
         return pattern.beginning() if pattern else super().get_changeform_initial_data(request)
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        if KEEP in request.POST and not is_in_place(request):
-            self._keep(request, form.instance, form.cleaned_data["tag_names_typed"])
-
     def _keep(self, request: HttpRequest, post: Post, tag_names: str) -> None:
         pattern, is_new = Pattern.objects.keep(post, tag_names)
         text = _("Kept as the pattern {link}.") if is_new else _("The pattern {link} has this text now.")
@@ -204,24 +290,8 @@ class PostAdmin(WritingAdmin):
             shown |= {"groups": groups, "safe_count": sum(group.safe for group in groups if not group.is_hint)}
         return super().render_change_form(request, context | shown, **kwargs)
 
-    def save_model(self, request: HttpRequest, obj: Post, form: PostForm, change: bool) -> None:
-        if PUBLISH in request.POST:
-            obj.published_at = timezone.now()
-        if rule := request.POST.get("_fix"):
-            publication = Publication.objects.current()
-            rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == "all" else {rule}
-            terms = house_terms(publication.name, publication.terms)
-            obj.body, done = fixed(obj.body, terms=terms, rules=rules)
-            form.changed_data.extend({"body"} - set(form.changed_data) if done else ())
-            self.message_user(request, _fixed_text(done), messages.SUCCESS)
-        super().save_model(request, obj, form, change)
-
     def log_addition(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
         super().log_addition(request, obj, message)
-        self._log_publishing(request, obj)
-
-    def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
-        super().log_change(request, obj, message)
         self._log_publishing(request, obj)
 
     def _log_publishing(self, request: HttpRequest, post: Post) -> None:
@@ -257,10 +327,213 @@ class PostAdmin(WritingAdmin):
         link = format_html('<a href="{0}">{0}</a>', address)
         self.message_user(request, format_html(str(text), at=at, link=link), messages.INFO)
 
+    # --- How their text is stored ---
+
+    def get_fieldsets(self, request: HttpRequest, obj: Post | None = None) -> Any:
+        return super().get_fieldsets(request, obj) if self.has_publish_permission(request) else self.writer_fieldsets
+
+    def save_model(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
+        """Store what was typed, unless somebody else has saved since the form was checked.
+
+        A date is refused from who may not publish, however it came here.
+        """
+        if PUBLISH in request.POST:
+            obj.published_at = timezone.now()
+        if rule := request.POST.get("_fix"):
+            publication = Publication.objects.current()
+            rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == "all" else {rule}
+            terms = house_terms(publication.name, publication.terms)
+            obj.body, done = fixed(obj.body, terms=terms, rules=rules)
+            form.changed_data.extend({"body"} - set(form.changed_data) if done else ())
+            self.message_user(request, _fixed_text(done), messages.SUCCESS)
+        self.refuse_unless(obj.published_at is None or self.has_publish_permission(request), "publish")
+        if not change:
+            obj.created_by_id = request.user.pk
+            obj.document = document_of(request) if is_in_place(request) else ""
+        is_shown = bool({PUBLISH, UPDATE} & request.POST.keys())
+        write = partial(super().save_model, request, obj, form, change)
+        store_text(obj, form, is_shown=is_shown, write=write, now=timezone.now())
+        Revision.objects.drop_refused(obj.pk, page=document_of(request))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        store_rest(form)
+        if KEEP in request.POST and not is_in_place(request):
+            self._keep(request, form.instance, form.cleaned_data["tag_names_typed"])
+
+    def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
+        if not (is_auto(request) and was_logged_lately(obj)):
+            super().log_change(request, obj, message)
+        self._log_publishing(request, obj)
+
+    def keep_refused(self, request: HttpRequest, form: Any) -> str:
+        """Keep what was typed as a version of its own, which what is typed on on the same page replaces."""
+        post = form.instance
+        version = Revision.objects.refuse(post.pk, post, page=document_of(request), at=timezone.now())
+        return reverse("admin:posts_post_version", args=[post.pk, version.pk], query={"with": "now"})
+
+    # --- How a script is answered ---
+
+    def seen(self, saved: Post) -> dict[str, str]:
+        return {"seen_at": (saved.pending or saved).updated_at.isoformat()}
+
+    def facts(self, saved: Post) -> dict[str, Any]:
+        return {"pending": bool(saved.pending)}
+
+    def saved_before(self, request: HttpRequest) -> int | None:
+        """Return the post that the page of a new one has made already."""
+        name = document_of(request)
+        return self.get_queryset(request).filter(document=name).values_list("pk", flat=True).first() if name else None
+
+    # --- How readers will see it ---
+
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """Show the text in the form as readers will see it, saved or not."""
+        self.refuse_unless(self.has_add_permission(request) or self.has_change_permission(request), "change")
+        if request.method != "POST":
+            return HttpResponseRedirect(reverse("admin:posts_post_changelist"))
+        body = request.POST.get("body", "")
+        post = Post(title=request.POST.get("title", ""), body=body[:BODY_MAX])
+        html = rendered_anew(post.body)
+        context = {"post": post, "html": mark_safe(without_names(html)), "is_cut": len(body) > BODY_MAX}  # noqa: S308  # nosec B308, B703  # sanitised
+        if request.POST.get("field") in CALLING:
+            context |= {"reader": READER, "named": _named(html)}
+        return render(request, "posts/_preview.html", context)
+
+    def read(self, request: HttpRequest, pk: int) -> HttpResponse:
+        post = self.found(request, pk)
+        self.refuse_unless(self.has_view_permission(request, post), "view")
+        return render(request, "posts/_preview.html", {"post": post, "html": post.html})
+
+    def switch_preview(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Open the preview of a post to whoever has its link, or close it, as the button says."""
+        post = self.found(request, pk)
+        self.refuse_unless(self.has_change_permission(request, post), "change")
+        if "close" in request.POST:
+            post.close_preview()
+            messages.success(request, _("The link is off. Whoever has it sees nothing any more."))
+        else:
+            post.open_preview(timezone.now())
+            messages.success(request, _("The link is on for 30 days."))
+        return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]) + "#preview-link")
+
+    # --- Its versions ---
+
+    def versions(self, request: HttpRequest, pk: int) -> HttpResponse:
+        post = self._changeable(request, pk)
+        all_of_them = Revision.objects.with_refused(pk).defer("title", "summary", "body")
+        page = Paginator(all_of_them, PER_PAGE).get_page(request.GET.get("p"))
+        now = Revision.objects.of(pk).values_list("pk", flat=True).first()
+        rows = [{"version": one, "who": who(one.by, one.via), "is_now": one.pk == now} for one in page.object_list]
+        return self._shown(request, "versions", post, page=page, rows=rows, title=_("Earlier versions"))
+
+    def version(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
+        """Show what has changed in a version: since the one before it, or until now."""
+        post, one = self._changeable(request, pk), _version(pk, number)
+        older = Revision.objects.before(one).first()
+        newer = (
+            Revision.objects.of(pk).filter(saved_at__gt=one.saved_at).order_by("saved_at", "pk").defer("body").first()
+        )
+        is_with_now = request.GET.get("with") == NOW
+        before, after = (one, post) if is_with_now else (older, one)
+        return self._shown(
+            request,
+            "version",
+            post,
+            title=_("One version"),
+            version=one,
+            who=who(one.by, one.via),
+            older=older,
+            newer=newer,
+            is_with_now=is_with_now,
+            is_current=_is_equal(one, post),
+            parts=_parts(before, after),
+        )
+
+    def restore(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
+        """Put a version back; what stood in its place is a version too."""
+        post, one = self._changeable(request, pk), _version(pk, number)
+        if post.state(timezone.now()) == Post.State.SCHEDULED and not (one.title and one.body):
+            messages.error(request, _("This version has no title or no text: a post with a date needs both."))
+            return HttpResponseRedirect(reverse("admin:posts_post_version", args=[pk, number]))
+        return self._done(
+            request,
+            post,
+            lambda: put_back(post, one, timezone.now()),
+            _("The version is back. What stood here before it is a version, too."),
+        )
+
+    def working_copy(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show what has changed in a published post that readers do not see yet; POST gives it up."""
+        post = self._changeable(request, pk)
+        if post.pending is None:
+            return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]))
+        if request.method == "POST":
+            text = _("The form shows again what readers see. What you had changed stands among the versions.")
+            return self._done(request, post, lambda: give_up(post, timezone.now()), text)
+        parts = _parts(Post.objects.get(pk=pk), post)
+        return self._shown(request, "working_copy", post, title=_("Not published yet"), parts=parts)
+
+    def back(self, request: HttpRequest) -> HttpResponse:
+        """Let somebody who has logged in again go back to the page with their text."""
+        context = self.admin_site.each_context(request) | {"title": _("You are logged in again")}
+        return TemplateResponse(request, "admin/posts/back.html", context)
+
+    def _changeable(self, request: HttpRequest, pk: int) -> Post:
+        post = self.found(request, pk)
+        self.refuse_unless(self.has_change_permission(request, post), "change")
+        return post
+
+    def _shown(self, request: HttpRequest, name: str, post: Post, **context: Any) -> HttpResponse:
+        common = self.admin_site.each_context(request) | {"opts": self.opts, "post": post}
+        return TemplateResponse(request, f"admin/posts/{name}.html", common | context)
+
+    def _done(self, request: HttpRequest, post: Post, act: Callable[[], None], text: Any) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                act()
+        except StaleText:
+            messages.error(request, _("Somebody has saved this post just now. Nothing was changed: look at it again."))
+        else:
+            messages.success(request, text)
+        return HttpResponseRedirect(reverse("admin:posts_post_change", args=[post.pk]))
+
     def view_on_site(self, post: Post) -> str:
         """Return where readers find it, or for a draft the page that only staff sees."""
         is_public = post.is_published(timezone.now())
         return post.get_absolute_url() if is_public else reverse("admin:posts_post_read", args=[post.pk])
+
+
+def _is_own_draft(post: Post, request: HttpRequest) -> bool:
+    return post.published_at is None and post.created_by_id == request.user.pk
+
+
+def _named(html: str) -> str:
+    """Return rendered HTML as a reader with a name gets it, to stand beside it; "" where nobody is called."""
+    named = with_name(html, READER)
+    return mark_safe(re.sub(r' id="[^"]*"', "", named)) if named != html else ""  # noqa: S308  # nosec B308, B703  # sanitised
+
+
+def _version(pk: int, number: int) -> Revision:
+    one = Revision.objects.with_refused(pk).filter(pk=number).first()
+    if one is None:
+        raise Http404(number)
+    return one
+
+
+def _parts(before: Text | None, after: Text) -> list[dict[str, Any]]:
+    """Return what has changed in title, summary and text, and nothing of what is equal."""
+    names = {"title": _("Title"), "summary": _("Summary"), "body": _("Text of the post")}
+    both = {name: (getattr(before, name) if before else "", getattr(after, name)) for name in names}
+    return [
+        {"name": name, "label": names[name], "pieces": list(shortened(pieces(old, new)))}
+        for name, (old, new) in both.items()
+        if old != new
+    ]
+
+
+def _is_equal(one: Text, other: Text) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in ("title", "summary", "body"))
 
 
 def _needs_both(post: Post) -> str:

@@ -213,8 +213,6 @@ TABLE |= {
         **dict.fromkeys(("", "<int:pk>/", "<int:pk>/moving/", "<int:pk>/numbers/"), EDITORS),
         **dict.fromkeys(("<int:pk>/account.html", "<int:pk>/account.json"), EDITORS),
         **dict.fromkeys(("<int:pk>/try/", "<int:pk>/begin/", "<int:pk>/stop/", "<int:pk>/go-on/"), "LRRRMM"),
-        **dict.fromkeys(("<int:pk>/compare/<int:number>/", "<int:pk>/old/<int:place>/"), EDITORS),
-        "<int:pk>/new/<int:place>/": EDITORS,
     }.items()
 }
 TABLE |= {
@@ -370,7 +368,6 @@ def _addresses(keys: dict[str, int], *, closed: int, mail: str, version: int) ->
         "files/<int:number>": "files/1",
         "move-in/<int:pk>": f"move-in/{move.pk}",
         "compare/<int:number>": "compare/1",
-        "<int:place>": "1",
         "errands/<int:pk>": f"errands/{errand}",
         "files/<str:name>": "files/readers.csv",
         "act/<str:name>": "act/tag",

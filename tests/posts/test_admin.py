@@ -106,12 +106,6 @@ def test_tags_are_typed_and_made_when_new(author):
     assert known in post.tags.all()
 
 
-def test_each_chinese_tag_has_an_address_of_its_own(author):
-    author.post(ADD, DRAFT | {"tag_names": "管理、產品、C、C++"})
-
-    assert sorted(Tag.objects.values_list("slug", flat=True)) == ["c", "c-2", "tag", "tag-2"]
-
-
 def found(query: str) -> list[int]:
     return [result.key for result in search(query, now=timezone.now()).results]
 
@@ -137,16 +131,6 @@ def test_the_preview_keeps_nothing_and_saving_drops_what_another_renderer_made(a
     assert [made.html for made in Rendering.objects.all()] == ["<p>第一段。</p>"]
 
 
-def test_tags_that_are_no_longer_typed_are_taken_off(author):
-    post = make_post(tags=("ai", "management"))
-
-    page = author.get(change(post)).content.decode()
-    author.post(change(post), fields_of(post, tag_names="ai"))
-
-    assert 'value="ai、management"' in page
-    assert [tag.name for tag in post.tags.all()] == ["ai"]
-
-
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
@@ -161,10 +145,10 @@ def test_too_long_and_too_many_tags_are_refused(author, typed, message):
     assert not Post.objects.exists()
 
 
-def test_ten_megabytes_of_markdown_are_refused_with_the_reason(author):
-    response = author.post(ADD, DRAFT | {"body": "x" * 10_000_000})
+def test_a_text_that_is_too_long_is_refused_with_the_reason(author):
+    response = author.post(ADD, DRAFT | {"body": "x" * 500_001})
 
-    message = "The text has 10,000,000 characters; at most 500,000 fit. Divide it into several posts."
+    message = "The text has 500,001 characters; at most 500,000 fit. Divide it into several posts."
     assert errors_of(response) == {"body": [message]}
     assert not Post.objects.exists()
 
@@ -181,16 +165,6 @@ def test_the_second_of_two_tabs_overwrites_nothing(author):
     assert message.endswith("what you typed is kept as a version.")
     assert "second tab" in response.content.decode()
     assert Post.objects.get().body == "first tab"
-
-
-def test_one_tab_may_save_again_and_again(author):
-    post = make_post()
-
-    for text in ("first", "second"):
-        seen_at = author.get(change(post)).context["adminform"].form["seen_at"].value()
-        author.post(change(post), fields_of(post, body=text, seen_at=seen_at))
-
-    assert Post.objects.get().body == "second"
 
 
 # --- The list ---
@@ -341,12 +315,6 @@ def test_a_saved_draft_is_read_by_staff_only(author):
     assert author.get(change(post)).context["absolute_url"] == page
 
 
-def test_a_published_post_is_viewed_where_readers_find_it(author):
-    post = make_post()
-
-    assert author.get(change(post)).context["absolute_url"] == post.get_absolute_url()
-
-
 @pytest.mark.parametrize("popup", ["", "?_popup=1"])
 def test_every_page_of_a_post_is_valid_and_points_at_nothing_that_is_not_there(author, popup):
     now = timezone.now()
@@ -375,16 +343,6 @@ def test_an_uploaded_picture_comes_back_as_markdown(author, tmp_path):
     }
     assert (tmp_path / image.digest / "team-photo.jpg").exists()
     assert (image.width, image.height) == (60, 40)
-
-
-def test_an_uploaded_picture_is_served_at_its_address(author, tmp_path):
-    url = author.post(UPLOAD, {"file": photo(), "alt": "A team"}).json()["url"]
-
-    served = Client().get(url)
-
-    assert served.headers["Content-Type"] == "image/jpeg"
-    assert served.getvalue() == (tmp_path / url.removeprefix("/media/")).read_bytes()
-    served.close()
 
 
 @pytest.mark.parametrize(
@@ -463,17 +421,6 @@ def test_words_are_frozen_when_the_post_was_mailed(author):
     mailed = Post.objects.get()
     assert (mailed.title, mailed.words) == ("改了", "draft-words")
     assert "Frozen: this post was mailed with this address." in author.get(change(post)).content.decode()
-
-
-def test_former_addresses_lead_to_the_new_one(author, client):
-    post = make_post("AI 時代", words="first")
-    former = post.get_absolute_url()
-    dated = fields_of(post, words="second", published_at="2026-10-01T08:00")
-    author.post(change(post), dated | {"_update": ""})
-
-    response = client.get(former)
-
-    assert (response.status_code, response["Location"]) == (301, f"/p/{post.pk}-second/")
 
 
 def test_control_characters_pass_no_door_of_the_writing_desk():

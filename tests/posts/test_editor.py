@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
-from newsletter.posts.models import Image, Post
+from newsletter.posts.models import Image
 from tests.factories import make_publication
 from tests.publication.pictures.test_uploads import picture
 from tests.support.pages import assert_accessible
@@ -58,25 +58,11 @@ def write(editor, *keys: str) -> str:
     return editor.input_value("#id_body")
 
 
-def test_bold_and_links_go_around_what_is_chosen(editor):
-    assert write(editor, "一", "<Control+b>", "二") == "一**二**"
-    assert write(editor, "<Control+a>", "三", "<Shift+ArrowLeft>", "<Control+k>") == "[三](https://)"
-
-
 def test_a_list_goes_on_by_itself_and_ends_on_an_empty_line(editor):
     write(editor, "- 一", "<Enter>", "二", "<Enter>")
 
     assert write(editor, "<Enter>", "後") == "- 一\n- 二\n後"
     assert write(editor, "<Control+a>", "9. 九", "<Enter>", "十") == "9. 九\n10. 十"
-
-
-@pytest.mark.exhaustive
-def test_every_step_can_be_undone(editor):
-    write(editor, "一")
-    editor.click("[data-tool=heading]")
-    assert editor.input_value("#id_body") == "## 一"
-
-    assert write(editor, "<Control+z>") == "一"
 
 
 @pytest.mark.exhaustive
@@ -140,19 +126,3 @@ def test_the_preview_follows_what_is_typed_in_the_sites_own_look(editor):
     assert page.locator(".prose").evaluate(font) != "normal"
     assert editor.evaluate("document.querySelector('.editor-preview').sandbox.contains('allow-scripts')") is False
     assert_accessible(editor)
-
-
-@pytest.mark.exhaustive
-def test_what_was_not_saved_is_offered_again_and_forgotten_when_saved(editor):
-    editor.fill("#id_title", "標題")
-    write(editor, "還沒存")
-    editor.get_by_text("not saved yet").wait_for()
-
-    editor.reload()
-    editor.click("[data-restore]")
-    assert (editor.input_value("#id_title"), editor.input_value("#id_body")) == ("標題", "還沒存")
-    editor.keyboard.press("Control+s")
-    editor.wait_for_url("**/change/")
-
-    assert Post.objects.get().body == "還沒存"
-    assert editor.evaluate("Object.keys(localStorage).filter(key => key.startsWith('unsaved:'))") == []

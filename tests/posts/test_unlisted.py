@@ -88,6 +88,7 @@ def showing(post: Post) -> set[str]:
     return found
 
 
+@pytest.mark.exhaustive
 def test_nothing_that_a_stranger_can_ask_for_shows_it(post):
     beside = {other.get_absolute_url() for other in Post.objects.exclude(pk=post.pk)}
     assert SHOWS | beside <= showing(post)

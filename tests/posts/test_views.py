@@ -237,15 +237,15 @@ PAGES = [
 ]
 
 
-def test_a_page_asks_the_database_as_often_for_fifty_posts_as_for_five_and_five_times_at_most(client):
-    """One test: fifty posts take longer to write than all these pages to show."""
+def test_a_page_asks_the_database_as_often_for_many_posts_as_for_five_and_five_times_at_most(client):
+    """One test: many posts take longer to write than all these pages to show."""
     image = Image.objects.create(digest="0123456789abcdef", name="a.png", width=9, height=9, sizes={"webp": [9]})
     posts = [findable(f"第{n}篇", body=image.markdown, cover=image, tags=("ai", "work")) for n in range(5)]
     make_issue(*posts, sent_at=PUBLISHED_AT)
     addresses = {path: posts[2].get_absolute_url() if path == "/p/1/" else path for path in PAGES}
 
     few = {path: queries_anew(client, address) for path, address in addresses.items()}
-    more = [findable(f"第{n}篇", body=image.markdown, tags=("ai", f"tag{n}")) for n in range(45)]
+    more = [findable(f"第{n}篇", body=image.markdown, tags=("ai", f"tag{n}")) for n in range(20)]
     for post in more[:9]:
         make_issue(post, posts[2], sent_at=PUBLISHED_AT)
     many = {path: queries_anew(client, address) for path, address in addresses.items()}

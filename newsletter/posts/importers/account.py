@@ -37,8 +37,8 @@ class Entry:
     @classmethod
     def of(cls, name: str, outcome: str, title: str, pk: int | None, kept: dict[str, Any]) -> Self:
         """Return an entry of what was kept of it."""
-        remarks = tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept["remarks"])
-        given = {**kept, "remarks": remarks, "unnamed": tuple(kept["unnamed"])}
+        remarks = tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept.get("remarks", ()))
+        given = {**kept, "remarks": remarks, "unnamed": tuple(kept.get("unnamed", ()))}
         return cls(name, outcome, title, pk=pk, **given)
 
     def kept(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Export:
 
     posts: Spool[Row] = field(default_factory=Spool)
     tables: dict[str, list[Row]] = field(default_factory=dict)
-    joins: dict[tuple[str, str, str], Any] = field(default_factory=dict)  # read once
+    joins: dict[tuple[str, str, str], tuple[dict[str, Row], dict[str, list[str]]]] = field(default_factory=dict)
 
     def rows(self, name: str) -> list[Row]:
         return self.tables.get(name, [])

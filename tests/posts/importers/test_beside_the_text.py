@@ -8,7 +8,6 @@ import pytest
 from newsletter.posts.importers.html.converting import converted
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.wordpress_texts import as_html
-from tests.posts.importers.test_ghost import only
 from tests.posts.importers.test_others import posts, wxr
 
 
@@ -98,33 +97,6 @@ def test_comments_and_fields_of_plug_ins_are_named(tmp_path):
     [post] = posts(path).values()
     assert post.summary == "摘要 & 其他"
     assert [str(one) for one in post.remarks] == ["has no place here: subtitle (副題), its comments: 2"]
-
-
-def test_what_ghost_told_other_sites_is_named():
-    row = {"id": "1", "slug": "a", "html": "<p>文</p>", "status": "published", "published_at": "2024-05-06T08:00:00Z"}
-
-    post = only(row | {"og_title": "別的題"}, posts_meta=[{"post_id": "1", "meta_title": "題", "og_image": None}])
-
-    assert [str(one) for one in post.remarks] == ["has no place here: meta_title, og_title"]
-
-
-def test_what_buttondown_keeps_beside_a_mail_is_named(tmp_path):
-    row = {
-        "id": "1",
-        "subject": "題",
-        "slug": "a",
-        "body": "文",
-        "status": "sent",
-        "publish_date": "2024-05-06T08:00:00Z",
-    }
-    kept = {"canonical_url": "https://e.org/a", "attachments": ["att_1"], "metadata": {}}
-    (tmp_path / "emails.json").write_text(json.dumps([row | kept]))
-
-    [post] = posts(tmp_path / "emails.json").values()
-
-    assert [str(one) for one in post.remarks] == [
-        "has no place here: canonical_url (https://e.org/a), attachments (['att_1'])"
-    ]
 
 
 @pytest.mark.parametrize(

@@ -268,18 +268,6 @@ def test_a_zip_with_pictures_comes_in_whole(site, client):
     assert json.loads(run(site / "ghost.zip")[-1])["unchanged"] == 2
 
 
-def test_pictures_may_lie_in_a_folder(site):
-    (site / "in").mkdir()
-    (site / "in" / "ghost.json").write_text(json.dumps({"data": {"posts": rows()}}))
-    for name in ("x", "c"):
-        path = site / "old" / "content" / "images" / "2024" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture("PNG"))
-
-    assert json.loads(run(site / "in" / "ghost.json", "--pictures", str(site / "old"))[-1])["losses"] == 0
-    assert Image.objects.count() == 1
-
-
 def test_a_picture_that_is_nowhere_is_named(site):
     (site / "ghost.json").write_text(json.dumps({"data": {"posts": rows()}}))
 
@@ -288,19 +276,6 @@ def test_a_picture_that_is_nowhere_is_named(site):
     address = "__GHOST_URL__/content/images/2024/x.png"
     assert f"a picture stays at its old address: {address} (nobody has said where the old site was)" in lines[0]
     assert json.loads(lines[-1])["losses"] == 2
-
-
-def test_whoever_has_not_said_where_the_site_was_is_asked_for_it(site):
-    (site / "ghost.json").write_text(json.dumps({"data": {"posts": rows()}}))
-
-    lines = run(site / "ghost.json", "--dry-run", "--report", str(site / "a.html"))
-
-    asked = (
-        "Ghost's file does not say where the site was: 1 pictures stay at __GHOST_URL__, which no browser opens. "
-        "Run it again with --site URL."
-    )
-    assert asked in lines
-    assert json.loads((site / "a.json").read_text())["notes"] == [asked]
 
 
 def test_addresses_of_a_site_that_is_known_are_whole(site):

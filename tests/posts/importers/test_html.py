@@ -244,7 +244,7 @@ BLOCKS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(BLOCKS)
 def test_whatever_signs_stand_in_a_text_its_words_are_there_afterwards(blocks):
     html = "".join(blocks)

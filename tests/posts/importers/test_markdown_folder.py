@@ -14,7 +14,6 @@ from django.utils import translation
 from newsletter.posts.importers import front_matter, markdown_folder
 from newsletter.posts.importers.folder.files import InFolder
 from newsletter.posts.importers.imported import ImportedPost, Rejected
-from newsletter.posts.importers.markdown_folder import post_of
 from newsletter.posts.importers.taking import Ready, fitting, look, make_ready
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag
 from tests.factories import make_publication
@@ -257,19 +256,6 @@ def test_one_file_may_be_named(folder):
     assert run(folder)[1] == counts(posts=1, unchanged=1)
 
 
-def test_the_same_picture_under_two_names_is_kept_once(folder, settings):
-    (folder / "images" / "copy.jpg").write_bytes((folder / "images" / "team.jpg").read_bytes())
-    (folder / "a.md").write_text("# A\n\n![a](images/team.jpg) ![b](images/copy.jpg)")
-    (folder / "b.md").write_text("# B\n\n![b](images/copy.jpg)")
-
-    run(folder)
-
-    [image] = Image.objects.all()
-    assert all(post.body.count("/media/") == post.body.count(image.get_absolute_url()) for post in Post.objects.all())
-    assert kept_files(settings) == 1
-    assert run(folder)[1] == counts(posts=2, unchanged=2)
-
-
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -395,13 +381,6 @@ def test_no_picture_outside_of_the_folder_is_read(folder, path):
     ]
 
 
-def test_what_is_no_picture_stays_where_it_was_and_is_named(folder):
-    found = taken("![x](post.md)", folder)
-
-    assert found.body == "![x](post.md)"
-    assert "This is not a picture that can be read" in str(found.remarks[0])
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -514,12 +493,6 @@ def test_what_was_for_everybody_comes_in_with_its_date(folder, head):
     assert read(f"---\ndate: 2026-10-01\n{head}\n---\nText.", folder).published_at == at
 
 
-def test_a_date_called_published_is_a_date(folder):
-    at = datetime(2026, 10, 1, tzinfo=TAIPEI)
-
-    assert read("---\npublished: 2026-10-01\n---\nText.", folder).published_at == at
-
-
 def test_a_key_that_may_be_about_readers_and_counts_for_nothing_is_named(folder):
     (folder / "post.md").write_text("---\ndate: 2026-10-01\naccess_level: gold\n---\nText.")
 
@@ -609,14 +582,6 @@ def test_front_matter_that_is_no_yaml_is_rejected_with_the_line(folder, head, re
     assert str(told.value) == reason
 
 
-def test_a_listed_tag_stays_one_tag_whatever_stands_in_it(folder):
-    assert read('---\ntags: ["管理, 團隊", 決策]\n---\nText.', folder).tags == ("管理 團隊", "決策")
-
-
-def test_tags_in_one_line_are_parted_by_commas(folder):
-    assert read("---\ntags: 管理, 決策\n---\nText.", folder).tags == ("管理", "決策")
-
-
 def test_a_head_that_only_ends_with_a_rule_is_one():
     head = "title: 題\ndate: 2024-01-02 03:04:05\ntags:\n- 甲\ncategories:\n- [一, 二]\n"
 
@@ -628,23 +593,3 @@ def test_a_head_that_only_ends_with_a_rule_is_one():
 @pytest.mark.parametrize("text", ["Note: this\n---\nx", "title: 不是\n\n文\n---\nx", "date: 一\n文字\n---\n"])
 def test_a_heading_that_is_underlined_is_no_head(text):
     assert front_matter.parse(text) == ({}, text)
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        "---\ncover:\n  image: a.png\n  alt: 封面\n  relative: true\ndate: 2026-01-01\n---\n",
-        '+++\ndate = 2026-01-01\n[cover]\nimage = "a.png"\nalt = "封面"\nrelative = true\n+++\n',
-    ],
-)
-def test_a_cover_with_keys_of_its_own_is_one_and_the_rest_is_named(head):
-    post = post_of(PurePosixPath("a.md"), f"{head}文".encode(), UTC)
-
-    assert (post.cover, post.cover_alt) == ("a.png", "封面")
-    assert [one.detail for one in post.remarks] == ["cover.relative (true)"]
-
-
-def test_tags_that_have_a_label_go_by_it():
-    post = post_of(PurePosixPath("a.md"), "---\ntags: [甲, {label: 乙, permalink: /b}]\n---\n文".encode(), UTC)
-
-    assert post.tags == ("甲", "乙")

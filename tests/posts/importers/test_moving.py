@@ -68,15 +68,6 @@ def test_links_between_posts_lead_to_the_new_place(tmp_path, typed, expected):
     assert bodies()["markdown:a.md"] == expected.replace("{b}", there)
 
 
-def test_a_second_run_finds_nothing_to_do(tmp_path):
-    write(tmp_path, a="# A\n\n[b](b.md)", b="# B\n\n[a](a.md)")
-    run(tmp_path)
-    before = bodies()
-
-    assert run(tmp_path)["unchanged"] == 2
-    assert bodies() == before
-
-
 def test_a_move_that_was_cut_short_goes_on_to_the_same_end(tmp_path, monkeypatch):
     write(tmp_path, a="# A\n\n[b](b.md)", b="# B\n\n[c](c.md)", c="# C\n\n[a](a.md)")
     source = markdown_folder.Source(InFolder(tmp_path), TAIPEI)
@@ -108,16 +99,6 @@ def test_each_post_is_found_at_its_old_addresses(tmp_path, client):
     for path in ("/old/place/", "/2019/05/06/my-post.html", "/life/2019/05/06/my-post.html", "/2019/05/06/my-post/"):
         assert client.get(path).headers["Location"] == post.get_absolute_url()
     assert set(Redirect.objects.exclude(post=None).values_list("post", flat=True)) == {post.pk}
-
-
-def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path):
-    write(tmp_path, a="# A\n\n[b](b.md)\n\n![x](x.png)", b="# B\n\nText.")
-
-    dry = run(tmp_path, "--dry-run")
-
-    assert not Post.objects.exists()
-    assert not Redirect.objects.exists()
-    assert dry == run(tmp_path)
 
 
 def test_what_the_author_changed_stays_with_its_links_mended(tmp_path):

@@ -206,18 +206,6 @@ def test_blocks_and_short_codes_are_markdown(tmp_path, content, body):
     assert posts(wxr(tmp_path / "w.xml", {"content": content}))["my-post"].body == body
 
 
-def test_footnotes_of_blocks_are_footnotes(tmp_path):
-    notes = json.dumps([{"id": "abc-1", "content": "註<em>解</em>"}])
-    meta = f"<wp:postmeta><wp:meta_key>footnotes</wp:meta_key><wp:meta_value><![CDATA[{notes}]]></wp:meta_value></wp:postmeta>"
-    content = (
-        '<!-- wp:paragraph --><p>甲<sup data-fn="abc-1" class="fn"><a href="#abc-1" id="abc-1-link">1</a></sup></p>'
-    )
-
-    post = posts(wxr(tmp_path / "w.xml", {"content": content, "meta": meta}))["my-post"]
-
-    assert post.body == "甲[^1]\n\n[^1]: 註*解*"
-
-
 def test_a_short_code_of_a_plug_in_stays_and_is_named():
     remarks = []
 
@@ -295,15 +283,6 @@ def test_stories_of_medium_lead_to_each_other_here(site):
     assert f"[那篇]({there})" in Post.objects.get(source="medium:abcdef012345").body
 
 
-def test_two_stories_of_one_name_are_two_posts(site):
-    path = zipped(
-        site / "m.zip", **{"posts/a-abcdef012345.html": STORY, "posts/b-abcdef012345.html": STORY.replace("甲", "丁")}
-    )
-
-    assert run(path)["created"] == 2
-    assert run(path)["unchanged"] == 2
-
-
 # --- Buttondown ---
 
 MAILS = [
@@ -347,23 +326,6 @@ def test_a_buttondown_export_is_read_in_every_form(tmp_path, form):
 
 
 # --- What is none of them ---
-
-
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("x.json", b"{}"),
-        ("x.txt", b"text"),
-        ("x.xml", b"<?xml version='1.0'?><a/>"),
-        ("x.csv", b"a,b\n1,2\n"),
-        ("x.zip", b"PK\x03\x04"),
-    ],
-)
-def test_what_is_no_export_is_refused(tmp_path, name, data):
-    (tmp_path / name).write_bytes(data)
-
-    with pytest.raises(Rejected):
-        detected(tmp_path / name, TAIPEI)
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path):

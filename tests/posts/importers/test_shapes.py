@@ -14,7 +14,7 @@ import pytest
 from newsletter.posts.importers.account import compared
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.html.converting import converted, shown
-from newsletter.posts.importers.imported import ImportedPost, Rejected
+from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.markdown_folder import post_of
 from newsletter.posts.importers.raw_words import missing
 from newsletter.posts.importers.wordpress_texts import as_html
@@ -224,32 +224,6 @@ def posts_that_come(path):
     for name, load in detected(path, TAIPEI).articles():
         with suppress(Rejected):
             yield name, load()
-
-
-@pytest.mark.parametrize(
-    ("typed", "notes", "losses"),
-    [
-        (
-            wordpress.BLOCKS,
-            wordpress.NOTES,
-            [
-                "a box that is not known here is kept as a comment",
-                "a file that is no picture stays at its old address",
-                "a picture behind words stands above them",
-            ],
-        ),
-        (wordpress.CLASSIC, "", []),
-        (wordpress.PLUGINS, "", ["a film or sound stays at its old address", "a short code stays as it was typed"]),
-    ],
-)
-def test_texts_of_wordpress_have_the_same_words_and_pictures_or_say_why_not(typed, notes, losses):
-    remarks = []
-    html = as_html(typed, notes, remarks)
-    made = converted(html)
-    post = ImportedPost(source="x", title="題", body=made.markdown, remarks=(*remarks, *made.remarks))
-
-    assert differences(html, post) == {}
-    assert (said(post), compared(made.before, shown(made.markdown), made.remarks)) == (losses, ())
 
 
 def test_what_plug_ins_of_wordpress_had_in_the_sentence_is_a_note_below_it():

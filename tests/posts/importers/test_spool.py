@@ -17,12 +17,6 @@ def test_items_come_back_in_order_however_many_there_are():
     assert not Spool()
 
 
-def test_two_may_read_one_spool_at_the_same_time():
-    spool = Spool("abc")
-
-    assert [(left, right) for left in spool for right in spool][:4] == [("a", "a"), ("a", "b"), ("a", "c"), ("b", "a")]
-
-
 def test_an_account_counts_entries_that_are_not_in_memory():
     account = Account("Ghost")
     account.entries.append(Entry("a", "created", before={"words": 2}, after={"words": 1}, unnamed=("words: -1",)))
@@ -30,18 +24,6 @@ def test_an_account_counts_entries_that_are_not_in_memory():
 
     assert account.summary() == {"posts": 2, "created": 1, "updated": 0, "unchanged": 0, "rejected": 1, "losses": 1}
     assert next(account.totals()) == ("words", 2, 1)
-
-
-def test_of_a_ghost_export_only_what_is_read_is_kept_beside_the_posts():
-    post = {"id": "1", "slug": "a", "html": "<p>文</p>"}
-    mail = {"post_id": "1", "subject": "題", "html": "<p>文</p>", "plaintext": "文"}
-    data = {"posts": [post], "emails": [mail], "mobiledoc_revisions": [{"mobiledoc": "很長"}], "tags": []}
-
-    export = read(json.dumps({"db": [{"data": data}]}))
-
-    assert list(export.posts) == [post]
-    assert export.emails == {"1": {"post_id": "1", "subject": "題"}}
-    assert set(export.tables) == {"emails", "tags"}
 
 
 def test_texts_are_put_away_in_every_envelope():

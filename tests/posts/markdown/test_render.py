@@ -254,6 +254,7 @@ def test_footnotes_are_numbered_whatever_they_are_called():
     assert re.findall(r'href="([^"]*)"', html) == ["#fn-1", "#fn-2", "#fnref-1", "#fnref-2"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "piece",
     [

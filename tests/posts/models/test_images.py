@@ -76,35 +76,11 @@ def test_an_upload_has_the_sizes_that_take_no_time_at_once(media):
     ]
 
 
-def test_the_address_of_a_picture_is_what_it_was_before_there_were_sizes():
-    data = file()
-
-    with_sizes, alone = prepare_with_wide(data), prepare(data)
-
-    assert (with_sizes.digest, with_sizes.data) == (alone.digest, alone.data)
-    assert with_sizes.wide.width == 2000
-
-
 def test_a_list_shows_the_small_one_and_texts_and_mails_never_do():
     image = kept(file())
 
     assert image.thumbnail == f"/media/{image.digest}/a-324.webp"
     assert 324 not in [*image.widths("fallback"), *image.widths("webp"), *image.widths("avif")]
-
-
-def test_a_picture_from_before_there_were_small_ones_gets_its_own(media):
-    image = kept(file())
-    image.finish(NOW)
-    (media / image.digest / "a-324.webp").unlink()
-    del image.sizes["thumb"]
-    image.finished_at = None
-    image.save()
-    assert image.thumbnail == f"/media/{image.digest}/a-640.webp"  # meanwhile
-
-    finish_pictures()
-
-    image.refresh_from_db()
-    assert opened(media, image, "thumb", 324).size == (324, 16)
 
 
 def drawing(width=1000, height=200):
@@ -174,22 +150,6 @@ def test_no_size_carries_a_colour_profile(media):
     assert found == {".jpg": None, ".webp": None, ".avif": None}
 
 
-def test_a_picture_that_was_kept_with_its_profile_has_new_sizes_in_the_same_colours(media):
-    """As every picture was before profiles were left out."""
-    red = BytesIO()
-    Pillow.new("RGB", (1400, 200), (255, 0, 0)).save(red, "JPEG", icc_profile=swapped())
-    image = Image.objects.create(digest="0" * 16, name="old.jpg", alt="alt", width=1280, height=183)
-    (media / image.digest).mkdir()
-    (media / image.digest / "old.jpg").write_bytes(red.getvalue())
-
-    assert image.finish(NOW)
-
-    assert (media / image.digest / "old.jpg").read_bytes() == red.getvalue()
-    for form in ("fallback", "webp", "avif"):
-        new = opened(media, image, form, 640).convert("RGB")
-        assert new.getpixel((9, 9))[1] > 240, form  # what its profile calls red is green
-
-
 @pytest.mark.parametrize(
     ("given", "fallback", "forms"),
     [
@@ -243,6 +203,7 @@ def test_a_picture_that_moves_is_left_alone(media):
     assert names(media) == ["a.gif"]
 
 
+@pytest.mark.exhaustive
 def test_the_largest_picture_that_is_taken_has_sizes(media):
     image = kept(plain(8000, 4900))
 

@@ -69,6 +69,7 @@ def test_old_versions_are_thinned_and_what_readers_saw_and_the_newest_are_not(po
     assert Revision.objects.due(NOW + DAY + 5 * SECOND) == [post.pk]
 
 
+@pytest.mark.exhaustive
 def test_a_year_of_writing_is_few_versions_at_last(post):
     for number in range(400):
         record(post, str(number), NOW + number * 6 * HOUR)

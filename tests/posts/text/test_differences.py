@@ -49,6 +49,7 @@ def test_of_long_passages_that_stayed_only_the_ends_are_shown():
     assert removed.text == "舊"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("before", "after"),
     [
