@@ -183,13 +183,6 @@ def test_an_address_that_does_not_exist_is_answered_as_a_program_reads_it(owner,
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
 
 
-def test_a_method_that_an_address_does_not_have_is_405(owner):
-    answer = owner.ask("DELETE", "/health")
-
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
-    assert answer.json()["title"] == "That is not done here"
-
-
 def test_without_a_database_a_program_is_told_to_come_again(owner, monkeypatch):
     def away(*arguments):
         raise OperationalError("the server closed the connection unexpectedly")

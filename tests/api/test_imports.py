@@ -134,12 +134,6 @@ def test_lines_that_were_refused_are_a_file_that_can_be_mended(carer):
     assert [row[:2] for row in rows[1:]] == [["no address", "'=乙"], ["gone@example.org", "丙"]]
 
 
-def test_without_refused_lines_there_is_no_file(carer):
-    address = tried(carer, TABLE)
-
-    assert carer.get(f"{address}/refused").status_code == 404
-
-
 def test_what_nobody_knows_has_to_be_said(carer):
     answer = send(carer, "email,status code\na@example.org,7\n")
     address = answer.headers["Location"]

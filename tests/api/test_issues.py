@@ -171,18 +171,6 @@ def test_a_form_that_is_not_named_stays(editor):
     assert answer.json()["posts"][0]["form"] == "link"
 
 
-@pytest.mark.parametrize("order", ["dcba", "bacd", "acbd", "dabc", "bd", "", "a", "cadb"])
-def test_any_order_is_kept(editor, order):
-    posts = {name: make_post(name) for name in "abcd"}
-    make_issue(*posts.values(), number=7)
-
-    items = [{"post": posts[name].pk, "form": "full"} for name in order]
-    answer = editor.patch("/issues/7", {"posts": items}, match=etag(editor, 7))
-
-    assert "".join(item["title"] for item in answer.json()["posts"]) == order
-    assert "".join(item.post.title for item in IssueItem.objects.order_by("position")) == order
-
-
 def test_only_what_is_named_changes_and_the_desk_shows_who_it_was(editor):
     issue = make_issue(make_post("甲"), number=7, introduction="大家好。")
     was = editor.get("/issues/7").json()
@@ -267,13 +255,3 @@ def test_the_number_of_an_issue_that_was_scheduled_stays(editor):
         "/number": "The number of an issue that was scheduled stands in mails and links, and stays."
     }
     assert editor.patch("/issues/7", {"number": 7, "subject": "新"}, match="*").status_code == 200
-
-
-def test_a_post_that_does_not_exist_does_not_take_the_place_of_one_that_does(editor):
-    post = make_post()
-    issue = make_issue(post, number=7)
-
-    answer = editor.patch("/issues/7", {"posts": [{"post": 999_999}]}, match="*")
-
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/posts/0/post")
-    assert [item.post_id for item in issue.items.all()] == [post.pk]

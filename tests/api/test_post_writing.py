@@ -121,15 +121,6 @@ def test_only_what_is_named_changes(editor):
     assert now["title"] == "新題"
 
 
-def test_the_seconds_of_a_publication_stay_when_something_else_changes(editor):
-    at = timezone.now() + timedelta(days=1, microseconds=123)
-    post = make_post(published_at=at)
-
-    editor.patch(f"/posts/{post.pk}", {"title": "新題"}, match=_etag(editor, post))
-
-    assert Post.objects.get().published_at == at
-
-
 def test_a_change_of_nothing_writes_nothing(editor):
     post = make_post()
 

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import pytest
-import time_machine
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone, translation
@@ -91,12 +90,3 @@ def test_a_door_opens_at_a_time_of_the_day_here(seconds, language, words):
 
     with translation.override(language), timezone.override("Asia/Taipei"):
         assert opening(seconds, now) == words
-
-
-def test_the_page_of_too_many_says_the_time():
-    make_publication()
-
-    with time_machine.travel(datetime(2026, 11, 24, 6, 10, tzinfo=UTC), tick=False), translation.override("en"):
-        page = too_many(RequestFactory().get("/door/"), seconds=600).content.decode()
-
-    assert "Please try again at 14:20." in page

@@ -52,13 +52,6 @@ def test_a_change_by_whatever_way_counts():
     assert moved_on_by(post.delete)
 
 
-def test_sending_an_issue_and_changing_the_settings_count():
-    issue, publication = make_issue(make_post()), make_publication()
-
-    assert moved_on_by(lambda: issue.mark_sent(issue.created_at))
-    assert moved_on_by(publication.save)
-
-
 def test_what_readers_do_does_not_count():
     make_publication()
 
@@ -154,15 +147,6 @@ def test_an_entry_ends_at_its_time(cache):
         assert (inside, cache.get("name"), cache.get("never")) == ("x", None, None)
         clock.shift(timedelta(days=1000))
         assert cache.get("for ever") == "x"
-
-
-def test_add_keeps_what_is_there_until_its_end(cache):
-    with time_machine.travel("2026-11-24T08:00:00Z", tick=False) as clock:
-        first, second = cache.add("name", 1, 60), cache.add("name", 2, 60)
-        clock.shift(timedelta(seconds=60))
-        third = cache.add("name", 3, 60)
-
-    assert (first, second, third) == (True, False, True)
 
 
 def test_many_threads_at_once_count_right():
@@ -347,16 +331,6 @@ def test_what_a_stranger_adds_to_an_address_leads_to_the_page_that_is_kept(clien
 
     assert len(context) == len(others), "the site's version alone is asked for"
     assert {other.content for other in others} == {first.content}
-
-
-def test_the_page_that_is_kept_holds_nothing_of_what_the_first_asker_added(client):
-    for number in range(25):
-        make_post(f"第 {number} 篇", published_at=NOW - timedelta(days=number))
-
-    first = client.get("/posts/?utm_source=a-stranger")
-
-    assert 'href="?page=2"' in text(first)
-    assert "a-stranger" not in text(client.get("/posts/"))
 
 
 def test_a_view_sees_the_parameters_that_it_declares_and_no_others():

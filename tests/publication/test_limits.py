@@ -232,13 +232,6 @@ def test_a_door_closes_after_its_limit_and_says_for_how_long():
     assert [knock() for _knock in range(4)] == [0, 0, 400, 400]
 
 
-def test_it_opens_when_it_said():
-    closed = [knock() for _knock in range(3)][-1]
-
-    assert knock(NOW + timedelta(seconds=closed - 1)) == 1
-    assert knock(NOW + timedelta(seconds=closed)) == 0
-
-
 def test_a_look_counts_nothing():
     looks = [has_come_to("door", "10.0.0.1", count=1, seconds=600, now=NOW) for _look in range(3)]
     knock()

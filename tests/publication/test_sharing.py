@@ -104,16 +104,6 @@ def test_without_a_font_the_icon_stands_in_for_the_picture_and_the_log_says_why(
     assert list(media.glob("cards/**/*.*")) == [], "no half of a picture is left behind"
 
 
-def test_a_card_is_never_seen_half_written(client, media, monkeypatch):
-    from newsletter.publication.pictures.cards import Card
-
-    monkeypatch.setattr(Card, "png", lambda self: (_ for _ in ()).throw(OSError("no font")))
-    with pytest.raises(OSError, match="no font"):
-        client.get(make_post().card_url)
-
-    assert drawings(media) == {}
-
-
 # --- Icons ---
 
 

@@ -15,7 +15,6 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.mail import letters
 from newsletter.posts.models import Image, Post
 from newsletter.posts.tasks import finish_pictures
-from newsletter.publication.pictures.storages import media
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pictures import prepared_once
 from tests.support.s3 import keep_pictures_in
@@ -134,20 +133,6 @@ def test_an_upload_at_the_desk(either_media, client, admin_user):
     image.refresh_from_db()
     assert image.sizes["avif"]
     assert either_media.exists(image.path("avif", 640))
-
-
-@pytest.mark.servers
-@pytest.mark.exhaustive
-def test_two_places_are_equal(s3, settings, tmp_path):
-    found = []
-    for url in ("", s3.pictures_url):
-        settings.MEDIA_ROOT = tmp_path / "media"
-        keep_pictures_in(settings, url)
-        kept().delete()
-        found.append(dict(media.contents(media.pictures())))
-
-    assert found[0] == found[1]
-    assert s3.names("pictures") == [f"news/{name}" for name in found[0]]
 
 
 # --- While the bucket is away ---

@@ -41,7 +41,7 @@ class Action:
     title: Any
     states: tuple[str, ...]
     do: Callable[[Mailing, datetime, Mapping[str, str]], bool]  # the last: what was sent with the press
-    report: Callable[[Mailing], str]
+    report: Callable[[Mailing], Any]
     makes_sense: Callable[[], bool] = lambda: True
 
     def is_open_to(self, mailing: Mailing) -> bool:
@@ -123,14 +123,6 @@ def _hold() -> timedelta:
     return approving.hold_of(Publication.objects.current())
 
 
-def _after_pausing(found: Mailing) -> str:
-    return _("Paused. No further mail leaves until you resume it.")
-
-
-def _after_refreezing(found: Mailing) -> str:
-    return _("The mailing carries the current text now.")
-
-
 def _after_resuming(found: Mailing) -> str:
     if found.planned_at:
         return _("It goes on where it stopped. Nobody gets it twice.")
@@ -150,30 +142,10 @@ def _after_cancelling(found: Mailing) -> str:
     return text % {"count": left}
 
 
-def _pause(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return found.pause(cause=Mailing.Cause.AUTHOR)
-
-
 def _resume(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     if found.paused_by == Mailing.Cause.QUOTE:
         raise PlanningError(found.why_paused or found.reason)
     return found.resume(now, _hold())
-
-
-def _refreeze(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return approving.refreeze(found, now=now, acknowledged=typed.get("unshown", ""))
-
-
-def _cancel(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return found.cancel(now)
-
-
-def _end_hold(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return approving.end_hold(found, now=now)
-
-
-def _after_ending_the_hold(found: Mailing) -> str:
-    return _("It is being sent. The first mail leaves within seconds.")
 
 
 def _other(found: Mailing) -> str:
@@ -198,19 +170,35 @@ def _after_switching(found: Mailing) -> str:
 
 _State = Mailing.State
 ACTIONS = {  # in the order of their places: none ever takes the place of another
-    "pause": Action(gettext_lazy("Pause"), (_State.SCHEDULED, _State.SENDING), _pause, _after_pausing),
+    "pause": Action(
+        gettext_lazy("Pause"),
+        (_State.SCHEDULED, _State.SENDING),
+        lambda found, _now, _typed: found.pause(cause=Mailing.Cause.AUTHOR),
+        lambda _found: _("Paused. No further mail leaves until you resume it."),
+    ),
     "resume": Action(gettext_lazy("Resume"), (_State.PAUSED,), _resume, _after_resuming),
     "refreeze": Action(
-        gettext_lazy("Use the current text"), (_State.SCHEDULED, _State.PAUSED), _refreeze, _after_refreezing
+        gettext_lazy("Use the current text"),
+        (_State.SCHEDULED, _State.PAUSED),
+        lambda found, now, typed: approving.refreeze(found, now=now, acknowledged=typed.get("unshown", "")),
+        lambda _found: _("The mailing carries the current text now."),
     ),
     "switch": Action(
         gettext_lazy("Use the other provider"), (_State.PAUSED,), _switch, _after_switching, _has_two_providers
     ),
-    "cancel": Action(gettext_lazy("Cancel sending"), tuple(Mailing.OPEN_STATES), _cancel, _after_cancelling),
+    "cancel": Action(
+        gettext_lazy("Cancel sending"),
+        tuple(Mailing.OPEN_STATES),
+        lambda found, now, _typed: found.cancel(now),
+        _after_cancelling,
+    ),
 }
 AT_ONCE = "at_once"
 WITHOUT_WAITING = Action(
-    gettext_lazy("Don’t wait, send it now"), (_State.SCHEDULED,), _end_hold, _after_ending_the_hold
+    gettext_lazy("Don’t wait, send it now"),
+    (_State.SCHEDULED,),
+    lambda found, now, _typed: approving.end_hold(found, now=now),
+    lambda _found: _("It is being sent. The first mail leaves within seconds."),
 )
 ALL_ACTIONS = ACTIONS | {AT_ONCE: WITHOUT_WAITING}
 

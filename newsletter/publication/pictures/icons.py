@@ -8,10 +8,10 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from newsletter.mail.colours import palette, parsed
 
 VERSION = "1"  # of the drawing
-SIZES = (180, 192, 512)  # pixels: Apple's home screen; what a web manifest should have
+SIZES = (180, 192, 512)  # pixels: Apple's home screen; what other programs ask for
 ICO_SIZES = [(16, 16), (32, 32), (48, 48)]
 FINE = 4  # times larger when drawn, for smooth edges
-SAFE = 0.8  # of a maskable icon's width is always seen: W3C Web Application Manifest, "Icon masks and safe zone"
+SAFE = 0.8  # of its width is always seen, whatever shape a system cuts
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="{accent}"/>'
     '<path d="M7 10.5h18v11.5H7zm.5.5 8.5 6.5 8.5-6.5" fill="none" stroke="{ink}" stroke-width="2"'

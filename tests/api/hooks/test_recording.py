@@ -14,7 +14,7 @@ from newsletter.delivery.models.mailing import Step
 from subscribers import acting
 from subscribers.acting import Occasion
 from subscribers.models import Subscriber, Suppression
-from subscribers.models.consents import Circumstances, Consent
+from subscribers.models.consents import Consent
 from tests.factories import make_issue, make_post, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -122,18 +122,6 @@ def test_an_erased_reader_is_told_of_once_by_their_number(make_hook):
     assert not Call.objects.exclude(state=Call.State.WAITING).exclude(about=None).exists()
 
 
-def test_a_record_that_is_taken_over_from_another_row_is_no_news(make_hook):
-    make_hook()
-    now = timezone.now()
-    heir, other = make_subscriber(), make_subscriber()
-    other.unsubscribe(now)
-    Consent.objects.add(heir, Consent.Kind.MOVED, Circumstances(), now + timedelta(seconds=1))
-
-    Consent.objects.take_over(heir, other)
-
-    assert written() == [("reader.left", other.pk, "")]
-
-
 def test_the_steps_of_a_mailing_that_matter_are_told(make_hook):
     make_hook()
     mailing = make_mailing()
@@ -173,19 +161,6 @@ def test_each_hook_is_told_of_what_it_asked_for_while_it_is_on(make_hook):
         (everything.pk, "reader.left"),
         (of_leavings.pk, "reader.left"),
     ]
-
-
-def test_what_is_ticked_later_is_told_from_then_on(make_hook):
-    hook = make_hook("https://hooks.example.org/", Event.CONFIRMED)
-    reader = make_subscriber()
-    now = timezone.now()
-
-    hook.listen([Event.CONFIRMED, Event.LEFT], now)
-    reader.unsubscribe(now - timedelta(minutes=1))
-    reader.undo(now)
-    reader.unsubscribe(now)
-
-    assert [event for event, _about, _detail in written()] == ["reader.confirmed", "reader.left"]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite alone loses triggers")

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.api.hooks import turns
-from newsletter.api.hooks.models import HOOKS_MAX, Call, Event, Hook
+from newsletter.api.hooks.models import Call, Event, Hook
 from newsletter.desk.today import CURES
 from newsletter.operation import questions
 from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
@@ -93,15 +93,6 @@ def test_what_cannot_be_called_is_refused_with_the_reason_and_nothing_is_lost(de
     assert message in text_of(response)
     assert "my note" in text_of(response)
     assert not Hook.objects.exists()
-
-
-def test_there_is_an_end_to_how_many_there_can_be(desk):
-    for _ in range(HOOKS_MAX):
-        make_hook()
-
-    assert "There can be 10 of them." in text_of(desk.get(reverse("admin:webhooks")))
-    posted(desk, "webhook_add", url=URL, events=["reader.left"])
-    assert Hook.objects.count() == HOOKS_MAX
 
 
 def test_what_is_changed_counts_from_now_on_and_the_secret_stays(desk):

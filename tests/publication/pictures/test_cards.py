@@ -15,7 +15,6 @@ from newsletter.publication.pictures.cards import (
     ROOM,
     Card,
     Cover,
-    FontUnusable,
     fitted,
     length,
     titled,
@@ -85,20 +84,6 @@ def test_the_font_has_what_taiwanese_authors_type(char):
     assert cards._font_with(char) == 0 or char in "犇峯着"
 
 
-def test_a_font_that_cannot_be_read_is_named(monkeypatch, tmp_path):
-    broken = tmp_path / "broken.woff2"
-    broken.write_bytes(b"no font")
-    cards._font.cache_clear()
-    cards._files.cache_clear()
-    monkeypatch.setattr(cards, "FONT", broken)
-
-    with pytest.raises(FontUnusable, match=r"broken\.woff2"):
-        replace(CARD, title="沒畫過的題目字").png()
-
-    cards._font.cache_clear()
-    cards._files.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("title", "lines"),
     [
@@ -128,13 +113,6 @@ def test_a_cover_has_the_shape_that_shops_ask_for_and_weighs_little():
 
     assert Image.open(BytesIO(octets)).size == (1200, 1920)
     assert len(octets) < 100_000
-
-
-def test_its_band_and_its_year_have_the_accent():
-    picture = drawn(COVER)
-
-    assert colours(picture, (0, 0, COVER_WIDTH, 10)) == {ImageColor.getrgb(ACCENT)}
-    assert ImageColor.getrgb(ACCENT) in colours(picture, (0, COVER_HEIGHT - 600, COVER_WIDTH, COVER_HEIGHT - 200))
 
 
 @pytest.mark.exhaustive

@@ -16,7 +16,7 @@ from newsletter.publication.pictures.uploads import (
     prepare,
     resized,
 )
-from tests.publication.pictures.test_gif import moving, rewritten, shown
+from tests.publication.pictures.test_gif import moving, rewritten
 from tests.support import pictures
 from tests.support.pictures import SECRET, swapped
 
@@ -250,12 +250,6 @@ def test_no_other_form_of_it_tells_more(form, made):
     assert not {"exif", "xmp", "icc_profile", "comment", "XML:com.adobe.xmp"} & set(info)
 
 
-def test_a_moving_picture_that_told_something_moves_as_before():
-    told = pictures.telling_gif(moving())
-
-    assert shown(prepare(told).data) == shown(moving())
-
-
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_the_colours_are_those_that_the_profile_means(form):
     assert seen(red(form))[0] > 240
@@ -278,13 +272,6 @@ def test_a_profile_that_does_not_fit_is_left_out(profile, mode):
 
     assert "icc_profile" not in Image.open(BytesIO(kept)).info
     assert seen(kept)
-
-
-def test_the_name_of_a_file_says_nothing_of_its_form():
-    """A JPEG called photo.png, and a PNG called photo.jpg."""
-    assert prepare(drawn := red("JPEG")).file_name("photo.png") == "photo.jpg"
-    assert prepare(red("PNG")).file_name("photo.jpg") == "photo.png"
-    assert Image.open(BytesIO(drawn)).format == "JPEG"
 
 
 def test_a_picture_and_a_program_in_one_file_become_a_picture():
