@@ -19,7 +19,7 @@ from newsletter.delivery.readers import missed
 from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
-from subscribers.models.pauses import Pause
+from subscribers.models.notes import Pause
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
