@@ -4,6 +4,9 @@ A letter may be forwarded, so its page shows no address and no name, and changes
 link to one's own data opens the rest: name, address, everything that is kept, and having it erased.
 """
 
+from collections.abc import Callable
+from functools import wraps
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -26,23 +29,41 @@ from subscribers.pages.views import DAY, SENTENCES_PER_DAY, ask_and_act, circums
 PURPOSE = "preferences"
 DONE = {"paused", "resumed", "link"}  # what the page may say has been done
 
+type View = Callable[[HttpRequest, Subscriber, str], HttpResponse]
 
-@capability
+
+def of_letter(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
+    """Open a page by the link in a letter of its reader."""
+
+    def opened(request: HttpRequest, token: str) -> HttpResponse:
+        reader = Subscriber.objects.opened_by(token, PURPOSE)
+        return lost(request, token, PURPOSE) if reader is None else view(request, reader, token)
+
+    return capability(wraps(view)(opened))
+
+
+def of_mailbox(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
+    """Open a page by the link that was just sent to its reader's own mailbox."""
+
+    def opened(request: HttpRequest, token: str) -> HttpResponse:
+        reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
+        return lost(request, token, "mine") if reader is None else view(request, reader, token)
+
+    return capability(wraps(view)(opened))
+
+
+@of_letter
 @require_safe
-def preferences(request: HttpRequest, token: str) -> HttpResponse:
+def preferences(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Show what whoever has a letter may do."""
-    subscriber = Subscriber.objects.opened_by(token, PURPOSE)
-    return lost(request, token, PURPOSE) if subscriber is None else _page(request, subscriber)
+    return _page(request, subscriber)
 
 
-@capability
+@of_letter
 @require_POST
 @same_origin
-def pause(request: HttpRequest, token: str) -> HttpResponse:
+def pause(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Stop letters until a day; they come again by themselves."""
-    subscriber = Subscriber.objects.opened_by(token, PURPOSE)
-    if subscriber is None:
-        return lost(request, token, PURPOSE)
     form = PauseForm(request.POST, today=timezone.localdate())
     if not form.is_valid():
         return _page(request, subscriber, form)
@@ -50,26 +71,20 @@ def pause(request: HttpRequest, token: str) -> HttpResponse:
     return done("preferences", token, "paused")
 
 
-@capability
+@of_letter
 @require_POST
 @same_origin
-def resume(request: HttpRequest, token: str) -> HttpResponse:
+def resume(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """End a pause now."""
-    subscriber = Subscriber.objects.opened_by(token, PURPOSE)
-    if subscriber is None:
-        return lost(request, token, PURPOSE)
     subscriber.resume(timezone.now())
     return done("preferences", token, "resumed")
 
 
-@capability
+@of_letter
 @require_POST
 @same_origin
-def send_link(request: HttpRequest, token: str) -> HttpResponse:
+def send_link(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Mail a link to the reader's own data to the reader's own mailbox; the answer is always the same."""
-    subscriber = Subscriber.objects.opened_by(token, PURPOSE)
-    if subscriber is None:
-        return lost(request, token, PURPOSE)
     if sending.ask_for_link(subscriber, timezone.now()):
         wake(tasks.send_confirmations)
     return done("preferences", token, "link")
@@ -102,14 +117,11 @@ PER_DAY = 5  # letters that one reader may have sent to new addresses, and that 
 MINE_DONE = {"name", "address", "again", "not-again"}  # what the page may say has been done
 
 
-@capability
+@of_mailbox
 @ask_and_act
 @same_origin
-def mine(request: HttpRequest, token: str) -> HttpResponse:
+def mine(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Show what a reader may change; a POST changes the name."""
-    subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
-    if subscriber is None:
-        return lost(request, token, "mine")
     if request.method == "POST" and not (subscriber.is_reader and _has_name(subscriber)):
         return closed(request, "spent", status=410)
     form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
@@ -120,14 +132,11 @@ def mine(request: HttpRequest, token: str) -> HttpResponse:
     return _mine_page(request, subscriber, token, name_form=form)
 
 
-@capability
+@of_mailbox
 @require_POST
 @same_origin
-def change_address(request: HttpRequest, token: str) -> HttpResponse:
+def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Have the new address asked; the answer is the same whoever it belongs to."""
-    subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
-    if subscriber is None:
-        return lost(request, token, "mine")
     if not subscriber.is_reader:
         return closed(request, "spent", status=410)
     form = AddressForm(request.POST, subscriber=subscriber)
@@ -227,24 +236,18 @@ def undo_move(request: HttpRequest, token: str) -> HttpResponse:
 NAME = "my-data"  # of a download
 
 
-@capability
+@of_mailbox
 @require_safe
-def as_json(request: HttpRequest, token: str) -> HttpResponse:
+def as_json(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
     """Hand over everything as JSON."""
-    reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
-    if reader is None:
-        return lost(request, token, "mine")
     response = JsonResponse(own_data.as_json(reader), json_dumps_params={"ensure_ascii": False, "indent": 2})
     return _attached(response, "json")
 
 
-@capability
+@of_mailbox
 @require_safe
-def as_csv(request: HttpRequest, token: str) -> HttpResponse:
+def as_csv(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
     """Hand over everything as a table; the mark in front lets Excel read the Chinese."""
-    reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
-    if reader is None:
-        return lost(request, token, "mine")
     text = "\ufeff" + "".join(own_data.as_csv(reader))
     return _attached(HttpResponse(text, content_type="text/csv; charset=utf-8"), "csv")
 
@@ -254,14 +257,11 @@ def _attached(response: HttpResponse, kind: str) -> HttpResponse:
     return response
 
 
-@capability
+@of_mailbox
 @ask_and_act
 @same_origin
-def erase(request: HttpRequest, token: str) -> HttpResponse:
+def erase(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
     """Say on GET what goes and what stays; erase on POST, once the reader has ticked that they mean it."""
-    reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
-    if reader is None:
-        return lost(request, token, "mine")
     is_meant = request.method == "POST" and request.POST.get("meant") == "yes"
     if is_meant:
         reader.erase()
