@@ -118,7 +118,6 @@ class RowError(ValueError):
 
 
 def gravest(one: str, other: str) -> str:
-    """Return the one of two states that keeps more mail away."""
     return max(one, other, key=GRAVITY.index)
 
 

@@ -197,7 +197,6 @@ class Subscriber(Linked):
 
     @property
     def tag_names(self) -> list[str]:
-        """Return the tags in the order in which they were typed."""
         return Tagging.objects.names_of([self.pk])[self.pk]
 
     @property
@@ -222,7 +221,6 @@ class Subscriber(Linked):
         return has_left and left_at is not None and left_at > now - UNDO_WITHIN
 
     def can_confirm(self, now: datetime) -> bool:
-        """Return whether the link of this round still opens."""
         return self.confirmation_sent_at is None or self.confirmation_sent_at > now - CONFIRM_WITHIN
 
     # --- Its transitions: each asks the database, and returns whether it was this call that moved the row ---
@@ -316,7 +314,6 @@ class Subscriber(Linked):
         return is_new
 
     def set_tags(self, names: list[str]) -> None:
-        """Have these tags and no others."""
         with transaction.atomic():
             self.taggings.all().delete()
             Tagging.objects.give({self.pk: names})

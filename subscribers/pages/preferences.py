@@ -55,7 +55,6 @@ def of_mailbox(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
 @of_letter
 @require_safe
 def preferences(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
-    """Show what whoever has a letter may do."""
     return _page(request, subscriber)
 
 
