@@ -1,14 +1,14 @@
 from django.urls import path
 
-from subscribers.pages import embeds, preferences, views
+from subscribers.pages import preferences, views
 
 app_name = "subscribers"
 urlpatterns = [
     path("subscribe/", views.subscribe, name="subscribe"),
     path("invite/<str:token>/", views.invited, name="invite"),
-    path("embed/", embeds.frame, name="embed"),
-    path("qr.svg", embeds.qr_code, name="qr-code"),
-    path("qr/", embeds.sheet, name="qr-sheet"),
+    path("embed/", views.frame, name="embed"),
+    path("qr.svg", views.qr_code, name="qr-code"),
+    path("qr/", views.sheet, name="qr-sheet"),
     path("confirm/<str:token>/", views.confirm, name="confirm"),
     path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/why/", views.why, name="why"),
