@@ -47,7 +47,8 @@ SIGN_UPS = """
 import time
 from django.utils import timezone
 from newsletter.publication.wakeups import put
-from subscribers import signup, tasks
+from subscribers import tasks
+from subscribers import signup
 from subscribers.models.consents import Circumstances
 
 for number in range(10_000):

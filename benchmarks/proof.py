@@ -53,7 +53,7 @@ def _maker():
     from django.utils import timezone
 
     django.setup()
-    from subscribers.proofs import challenge
+    from subscribers.signup import challenge
 
     return lambda: challenge("reader@example.org", timezone.now())
 

@@ -17,24 +17,6 @@ LINE_LENGTH_MAX = 500  # characters of a name, a note or tags, before anything l
 _ORDINARY = re.compile(r"[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,24}")
 _ORDINARY_LENGTH_MAX = 64  # characters; below every limit of RFC 5321
 
-# How large providers let one mailbox have many addresses. Two people who are taken for one share a mail budget,
-# no more: where it is not certain, a provider is here.
-# Gmail: https://support.google.com/mail/answer/7436150 (dots), https://support.google.com/mail/answer/10313 (name)
-# Proton: https://proton.me/support/addresses-and-aliases (domains); ProtonMail/WebClients, removeEmailAlias (signs)
-# Yandex: https://yandex.com/support/id/authorization/email.html (domains); a dot and a hyphen are one sign there
-# iCloud: https://support.apple.com/118230 (icloud.com, me.com and mac.com are one account)
-# Fastmail: https://www.fastmail.help/hc/en-us/articles/360060591053 (anything@user.fastmail.com)
-# Yahoo: http://help.yahoo.com/help/uk/bt/tutorials/mail/addressguard2.html (base-keyword; a name has no hyphen itself)
-_SAME_DOMAIN = {
-    "googlemail.com": "gmail.com",
-    **dict.fromkeys(("protonmail.com", "protonmail.ch", "pm.me"), "proton.me"),
-    **dict.fromkeys(("me.com", "mac.com"), "icloud.com"),
-    **dict.fromkeys(("ya.ru", "yandex.com", "yandex.by", "yandex.kz", "yandex.ua"), "yandex.ru"),
-}
-_IGNORED_SIGNS = {"gmail.com": ".", "proton.me": ".-_", "yandex.ru": ".-"}
-_SUBDOMAINS = re.compile(r"[^@]+@([^@.]+)\.(fastmail\.(?:com|fm|net|org|uk|de|to|cn|in|jp|us|im|es|nl|se|tw))")
-_HYPHEN_TAGS = re.compile(r"(?:yahoo\.[a-z.]+|(?:ymail|rocketmail|myyahoo)\.com)")
-
 
 _IN_TEXT = re.compile(r"[^\s<>@\"'「」（）、，。；：:;,]{1,64}@[^\s<>@\"'「」（）、，。；：:;,]{1,255}")
 
@@ -97,26 +79,14 @@ def key(address: str) -> str:
 def canonical_mailbox(email: str) -> str:
     """Return the same text for every address that certainly, or probably, reaches one mailbox; never raise.
 
-    What `key` folds, and: `+tag` off at every domain, and what large providers take for one. Nobody is written to
-    at it: it may be no address at all.
-
-    Source: RFC 5233 (sub-addresses), and the providers' pages above.
+    What `key` folds, `+tag` off at every domain (RFC 5233), and dots at Gmail, which takes none of them for a
+    difference (https://support.google.com/mail/answer/7436150). Nobody is written to at it: it may be no address.
     """
-    folded = key(email).rstrip(".")
-    if found := _SUBDOMAINS.fullmatch(folded):
-        folded = f"{found[1]}@{found[2]}"
-    local, _at, domain = folded.rpartition("@")
-    domain = _SAME_DOMAIN.get(domain, domain)
-    local = _before(local, "+")
-    if _HYPHEN_TAGS.fullmatch(domain):
-        local = _before(local, "-")
-    plain = local.translate(dict.fromkeys(map(ord, _IGNORED_SIGNS.get(domain, ""))))
-    return f"{plain or local}@{domain}"
-
-
-def _before(local: str, sign: str) -> str:
-    """Return a local part without its tag; one that begins with the sign has none."""
-    return local[:1] + local[1:].partition(sign)[0]
+    local, _at, domain = key(email).rstrip(".").rpartition("@")
+    local = local[:1] + local[1:].partition("+")[0]
+    if domain in {"gmail.com", "googlemail.com"}:
+        local, domain = local.replace(".", "") or local, "gmail.com"
+    return f"{local}@{domain}"
 
 
 def one_line(name: str) -> str:

@@ -223,7 +223,6 @@ class SuppressionAdmin(AddressAdmin):
         self.delete_queryset(request, Suppression.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
-        """Let these addresses be mailed again."""
         acting.before_lifting(queryset)
         super().delete_queryset(request, queryset)
 

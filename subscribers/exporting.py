@@ -40,7 +40,6 @@ def safe_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iter
 
 
 def line(cells: Iterable[str]) -> str:
-    """Return one line of a table."""
     return next(_lines([list(cells)]))
 
 
@@ -52,7 +51,6 @@ def _lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
 
 
 def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
-    """Yield the lines of an export, the heading first."""
     yield HEADING
     yield from csv_rows(subscribers)
 
@@ -113,7 +111,6 @@ def _cells(tags: str, heard: str, email: str, name: str, state: str, *rest: Any)
 
 
 def harmless(text: str) -> str:
-    """Return a cell that no spreadsheet computes."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

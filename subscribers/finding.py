@@ -152,7 +152,6 @@ def joined_from(readers: SubscriberQuerySet, day: str) -> SubscriberQuerySet:
 
 
 def joined_to(readers: SubscriberQuerySet, day: str) -> SubscriberQuerySet:
-    """Return who had confirmed by the end of a day."""
     start = _start_of(day, days_later=1)
     return readers.filter(confirmed_at__lt=start) if start else readers.none()
 
@@ -244,7 +243,6 @@ class LimitedPaginator(Paginator):  # type: ignore[type-arg]
 
     @property
     def has_more(self) -> bool:
-        """Return whether there may be more than are counted."""
         return self.count >= self.limit
 
 

@@ -106,12 +106,10 @@ class SignupForm(forms.Form):
         return origins.joined(self.cleaned_data["came"])
 
     def is_from_person(self, now: datetime) -> bool:
-        """Return whether the form was filled as people do it."""
         age = _age_seconds(_opened(STAMP, self.cleaned_data["stamp"]), now)
         return not self.cleaned_data["website"] and age is not None and PERSON_SECONDS <= age <= STAMP_SECONDS
 
     def has_pass(self, now: datetime) -> bool:
-        """Return whether its sender has pressed the second button."""
         return self._carries(PERSON, self.cleaned_data["person"], now)
 
     def has_ticket(self, now: datetime) -> bool:

@@ -83,7 +83,6 @@ def invited(reader: Subscriber) -> int:
 
 
 def as_json(reader: Subscriber) -> dict[str, Any]:
-    """Return everything, to be written as JSON."""
     return facts(reader) | {chapter.name: [_plain(line) for line in chapter.lines] for chapter in chapters(reader, "")}
 
 
@@ -159,6 +158,5 @@ def _written(reader: Subscriber) -> Chapter:
 
 
 def _act(act: Act) -> Line:
-    """Return what the author did to a reader."""
     what = _("%(what)s: %(detail)s") % {"what": act.get_what_display(), "detail": act.detail}
     return Line(act.at, what if act.detail else act.get_what_display(), tuple(filter(None, [act.reason])))

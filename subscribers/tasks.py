@@ -39,7 +39,6 @@ def forget_unconfirmed() -> None:
 
 @shared_task(ignore_result=True)
 def count_readers() -> None:
-    """Keep how many readers there are today."""
     DayCount.objects.keep(timezone.now(), Publication.objects.current().zone)
 
 

@@ -1,29 +1,29 @@
 from django.urls import path
 
-from subscribers.pages import embeds, own_data, preferences, views
+from subscribers.pages import preferences, views
 
 app_name = "subscribers"
 urlpatterns = [
     path("subscribe/", views.subscribe, name="subscribe"),
     path("invite/<str:token>/", views.invited, name="invite"),
-    path("embed/", embeds.frame, name="embed"),
-    path("qr.svg", embeds.qr_code, name="qr-code"),
-    path("qr/", embeds.sheet, name="qr-sheet"),
+    path("embed/", views.frame, name="embed"),
+    path("qr.svg", views.qr_code, name="qr-code"),
+    path("qr/", views.sheet, name="qr-sheet"),
     path("confirm/<str:token>/", views.confirm, name="confirm"),
     path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/why/", views.why, name="why"),
     path("unsubscribe/<str:token>/back/", views.come_back, name="come-back"),
     path("undo/<str:token>/", views.undo, name="undo"),
-    path("privacy/", own_data.page, name="privacy"),
+    path("privacy/", preferences.privacy_page, name="privacy"),
     path("preferences/", views.door, name="door"),
     path("preferences/<str:token>/", preferences.preferences, name="preferences"),
     path("preferences/<str:token>/pause/", preferences.pause, name="pause"),
     path("preferences/<str:token>/resume/", preferences.resume, name="resume"),
     path("preferences/<str:token>/link/", preferences.send_link, name="send-link"),
     path("mine/<str:token>/", preferences.mine, name="mine"),
-    path("mine/<str:token>/data.json", own_data.as_json, name="data-json"),
-    path("mine/<str:token>/data.csv", own_data.as_csv, name="data-csv"),
-    path("mine/<str:token>/erase/", own_data.erase, name="erase"),
+    path("mine/<str:token>/data.json", preferences.as_json, name="data-json"),
+    path("mine/<str:token>/data.csv", preferences.as_csv, name="data-csv"),
+    path("mine/<str:token>/erase/", preferences.erase, name="erase"),
     path("mine/<str:token>/heard/", preferences.heard, name="heard"),
     path("mine/<str:token>/address/", preferences.change_address, name="change-address"),
     path("address/<str:token>/", preferences.move, name="move"),

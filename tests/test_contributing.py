@@ -22,7 +22,7 @@ LISTS = (
     ("Rejected", "newsletter/posts/importers/imported.py"),
     ("COLUMNS", "subscribers/importers/columns.py"),
     ("NEEDLESS", "subscribers/importers/columns.py"),
-    ("STATES", "subscribers/importers/states.py"),
+    ("STATES", "subscribers/importers/rows.py"),
     ("ISSUE_SCREENS", "newsletter/desk/site.py"),
     ("MAILING_SCREENS", "newsletter/desk/site.py"),
     ("ACCOUNT_SCREENS", "newsletter/desk/site.py"),

@@ -224,9 +224,9 @@ def test_what_a_token_opens_reads_no_text_for_long():
 STRANGERS = {
     "subscribers.importers.csv_file.NOT_WESTERN": "é",
     "subscribers.importers.csv_file.SIGN": "sep=; ",
-    "subscribers.importers.states.DOTTED": "1.: ,",
-    "subscribers.importers.states.OF_GO": "2-: .+Z",
-    "subscribers.importers.states.SHEET": "2/: 上",
+    "subscribers.importers.rows.DOTTED": "1.: ,",
+    "subscribers.importers.rows.OF_GO": "2-: .+Z",
+    "subscribers.importers.rows.SHEET": "2/: 上",
     "newsletter.publication.headers.WEIGHT": "q=1.0 ",
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
     "newsletter.delivery.events.finding.OURS": "issue.10a<@",

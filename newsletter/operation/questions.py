@@ -240,7 +240,6 @@ def remember_keys() -> None:
 
 
 def forget_keys() -> None:
-    """Forget every key but the one that signs now."""
     Look.keep_marks({_mark(settings.SECRET_KEY)})
 
 

@@ -17,8 +17,7 @@ from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.departures import Why
 from subscribers.importers.columns import plain
 from subscribers.importers.csv_file import Lines, encoding_of
-from subscribers.importers.rows import CELL_LENGTH_MAX, Unreadable
-from subscribers.importers.states import STATE_OF, is_yes
+from subscribers.importers.rows import CELL_LENGTH_MAX, STATE_OF, Unreadable, is_yes
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.suppressions import departure
 

@@ -75,7 +75,6 @@ class FileError(ValueError):
 
 
 def delimiter_of(line: str) -> str:
-    """Return what stands between the cells of a line."""
     return max(DELIMITERS, key=line.count)
 
 

@@ -16,8 +16,7 @@ from newsletter.publication.changes import NAME_LENGTH
 from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.departures import Why
-from subscribers.importers.rows import Row, Unreadable
-from subscribers.importers.states import MUST_NOT_BE_MAILED
+from subscribers.importers.rows import MUST_NOT_BE_MAILED, Row, Unreadable
 from subscribers.models import Note, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Consent
 from subscribers.models.notes import LENGTH_MAX as NOTE_LENGTH_MAX

@@ -1,17 +1,167 @@
-"""What the cells of one line say of one reader. Pure."""
+"""What the cells of one line say of one reader: of their state, and of times, in the words of any program. Pure."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from typing import Final
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.columns import Columns
-from subscribers.importers.states import RowError, gravest, moment, words_of
+from subscribers.importers.columns import NONE, Columns, Program
 from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
+
+# “2024/5/1 下午 3:14:15”: Google Forms and Excel in Taiwan, Hong Kong and Japan.
+SHEET: Final = re.compile(
+    r"(?P<year>\d{4})[/.](?P<month>\d{1,2})[/.](?P<day>\d{1,2})"
+    r"(?:[ T](?P<half>上午|下午|午前|午後)? ?(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?)?"
+)
+# “01.05.2024 15:14:15”: the same in German. Dots say that the day comes first; with slashes nobody knows.
+DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? (\d{1,2}:\d\d(?::\d\d)?))?")
+# “2024-05-01 10:00:00.12 +0200 CEST”: how Go writes a time, and listmonk so exports it.
+OF_GO: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?) ([+-]\d{4}) [A-Z+-][A-Z\d]*")
+AFTERNOON: Final = {"下午", "午後"}
+NEVER: Final = ("0000-00-00", "0001-01-01")  # what MySQL and Go write for no time at all
+FAR: Final = datetime(9000, 1, 1, tzinfo=UTC)  # later times cannot be shown in every zone
+
+
+def moment(text: str) -> datetime | None:
+    """Return a time, None for none; raise ValueError for what is no time. One without a zone is UTC.
+
+    That is how every program writes it; a spreadsheet writes the local time of its author.
+    """
+    if not text or text.startswith(NEVER):
+        return None
+    try:
+        return _without_hyphens(text) if text[4:5] != "-" else _with_hyphens(text)
+    except OverflowError as error:
+        raise ValueError(text) from error
+
+
+def _with_hyphens(text: str) -> datetime:
+    if found := OF_GO.fullmatch(text):
+        text = f"{found[1][:26]}{found[2]}"
+    at = datetime.fromisoformat(text.removesuffix(" UTC"))
+    if at.tzinfo is UTC:
+        return min(at, FAR)
+    at = at.replace(tzinfo=at.tzinfo or UTC)
+    return min(at, FAR).astimezone(UTC)
+
+
+def _without_hyphens(text: str) -> datetime | None:
+    if found := SHEET.fullmatch(text):
+        return _of_a_sheet(found)
+    if found := DOTTED.fullmatch(text):
+        text = f"{found[3]}/{found[2]}/{found[1]}{f' {found[4]}' if found[4] else ''}"
+        return _without_hyphens(text)
+    if text.isascii() and text.isdecimal() and len(text) in {10, 13}:  # since 1970, in seconds or thousandths
+        return datetime.fromtimestamp(int(text[:10]), UTC)
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+
+
+def _of_a_sheet(found: re.Match[str]) -> datetime | None:
+    if int(found["year"]) <= 1:  # what .NET writes for no time at all, as a sheet shows it
+        return None
+    hour = int(found["hour"] or 0)
+    if found["half"]:
+        hour = hour % 12 + 12 * (found["half"] in AFTERNOON)
+    date = (int(found["year"]), int(found["month"]), int(found["day"]))
+    at = datetime(*date, hour, int(found["minute"] or 0), int(found["second"] or 0), tzinfo=UTC)
+    return min(at, FAR).replace(tzinfo=timezone.get_default_timezone()).astimezone(UTC)
+
+
+def _words(*lines: str) -> tuple[str, ...]:
+    return tuple(", ".join(lines).split(", "))
+
+
+STATES: Final = {
+    "active": _words(
+        ", active, subscribed, confirmed, enabled, regular, free, paid, premium, gift, gifted, comp, trial, trialed",
+        "founding, author, deliverable, opted in",
+        "訂閱, 訂閱中, 已訂閱, 有效, 正常, 订阅, 已订阅, 購読中, 登録済み, aktiv, angemeldet",
+    ),
+    "pending": _words(
+        "pending, unconfirmed, unactivated, validating, not confirmed, needs attention, needs approval",
+        "pending confirmation",
+        "未確認, 待確認, 尚未確認, 未确认, unbestätigt",
+    ),
+    "paused": ("paused",),
+    "unsubscribed": _words(
+        "unsubscribed, inactive, disabled, cancelled, canceled, removed, archived, deleted, opted out, opt out",
+        "not subscribed, non subscribed",
+        "退訂, 已退訂, 取消訂閱, 已取消訂閱, 未訂閱, 停用, 退订, 已退订, 取消订阅, 配信停止, 解除, abgemeldet, inaktiv",
+    ),
+    "bounced": _words(
+        "bounced, cleaned, invalid, hard bounce, hard bounced, undeliverable, unreachable",
+        "退信, 已退信, 硬退信, 無效, 無效信箱",
+    ),
+    "complained": _words("complained, complaint, spam, abuse, spam complaint, marked as spam, 檢舉, 檢舉垃圾信"),
+    "manual": _words("manual, suppressed, blocklisted, blacklisted, blocked, 黑名單, 封鎖"),
+    "erased": ("erased",),
+}
+STATE_OF: Final = {word: state for state, words in STATES.items() for word in words}
+YES: Final = frozenset({"true", "yes", "y", "t", "1", "on", "x", "是", "有", "已", "ja", "はい"})
+NO: Final = frozenset({"false", "no", "n", "f", "0", "off", "否", "無", "未", "nein", "いいえ"})
+GRAVITY: Final = ("active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased")
+MUST_NOT_BE_MAILED: Final = frozenset({"bounced", "complained", "manual", "erased"})
+
+type Says = Callable[[str], str | None]  # from a cell that is not empty to a state, None if it says nothing of it
+
+
+class RowError(ValueError):
+    """One row cannot be read; the message says why."""
+
+
+def gravest(one: str, other: str) -> str:
+    return max(one, other, key=GRAVITY.index)
+
+
+def words_of(program: Program = NONE) -> dict[str, Says]:
+    """Return what a cell of each field says of the state; raise RowError for a word that nobody knows."""
+    return {
+        "state": partial(_known_state, program),
+        "left_at": partial(_says_when, "unsubscribed"),
+        "cleaned_at": partial(_says_when, "bounced"),
+        "complained_at": partial(_says_when, "complained"),
+        "wants_mail": partial(_leaves_if, False),
+        "refuses_mail": partial(_leaves_if, True),
+    }
+
+
+def is_yes(word: str) -> bool | None:
+    """Return whether a cell says yes, as a time does; None when it says nothing. Raise ValueError for anything else."""
+    said = word.strip().casefold()
+    if not said or said in YES | NO:
+        return said in YES if said else None
+    return moment(word.strip()) is not None
+
+
+@lru_cache(maxsize=1024)  # the same cell stands in many rows
+def _known_state(program: Program, word: str) -> str:
+    key = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
+    state = program.words.get(key) or STATE_OF.get(key)
+    if state is None:
+        raise RowError(_("has an unknown state %r") % word.casefold())
+    return state
+
+
+def _says_when(state: str, word: str) -> str | None:
+    return None if word.startswith(NEVER) else state
+
+
+@lru_cache(maxsize=1024)
+def _leaves_if(answer: bool, word: str) -> str | None:
+    """Return "unsubscribed" if a cell gives this answer."""
+    try:
+        return "unsubscribed" if is_yes(word) is answer else None
+    except ValueError as error:
+        raise RowError(_("has %r where only yes or no, or a time, says whether mail is wanted") % word) from error
+
 
 ESCAPED = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
 NAME_LENGTH_MAX = 80  # characters; the field of Subscriber
@@ -98,7 +248,7 @@ class RowReader:
         return state
 
     def _paused_until(self, cells: list[str]) -> datetime:
-        until = _moment(self._of("paused_until")(cells))
+        until = _moment_or_error(self._of("paused_until")(cells))
         if until is None:
             raise RowError(_("is paused, but paused_until is empty"))
         return until
@@ -128,7 +278,7 @@ class RowReader:
         def found(cells: list[str], is_needed: bool) -> datetime | None:
             try:
                 if text := first(cells):
-                    return _moment(text)
+                    return _moment_or_error(text)
             except RowError:
                 if is_needed:
                     raise
@@ -163,7 +313,7 @@ def _tags(text: str) -> tuple[str, ...]:
     return tuple(split_tags(tags))
 
 
-def _moment(text: str) -> datetime | None:
+def _moment_or_error(text: str) -> datetime | None:
     try:
         return moment(text)
     except ValueError as error:

@@ -3,10 +3,8 @@
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Act, Consent, ConsentText, Forgotten
 from subscribers.models.counts import DayCount, Movement, OriginCount, Tally, kept_tally, movements, tally
-from subscribers.models.invitations import Invitation, Invited
 from subscribers.models.mails import ConfirmationReminder, FreshLink, LinkWish, MailBudget, Unsent
-from subscribers.models.notes import Note, Sentence
-from subscribers.models.pauses import Pause
+from subscribers.models.notes import Invitation, Invited, Note, Pause, Sentence
 from subscribers.models.readers import (
     CONFIRM_WITHIN,
     FORGET_AFTER,

@@ -18,7 +18,6 @@ PURPOSE, UNDO = "address", "former address"
 
 class AddressChangeQuerySet(models.QuerySet["AddressChange"]):
     def waiting(self, now: datetime) -> "AddressChangeQuerySet":
-        """Return the changes that the new address may still confirm."""
         return self.filter(confirmed_at=None, asked_at__gt=now - CHANGE_WITHIN)
 
     def opened_by(self, token: str) -> "AddressChange | None":

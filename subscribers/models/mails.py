@@ -93,7 +93,6 @@ TOLD_FOR = timedelta(days=14)
 
 class UnsentQuerySet(models.QuerySet["Unsent"]):
     def lately(self, now: datetime) -> "UnsentQuerySet":
-        """Return those that the author is still shown."""
         return self.filter(at__gt=now - TOLD_FOR)
 
 

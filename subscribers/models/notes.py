@@ -1,11 +1,11 @@
-"""What the author notes about a reader, and what a reader says to the author."""
+"""What is noted about a reader: by the author, by themselves, their last pause, and whom they brought."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -85,3 +85,101 @@ class Sentence(models.Model):
 
     def __str__(self) -> str:
         return self.text[:80]
+
+
+IS_OPEN = Q(settled_at__isnull=True)
+
+
+class PauseManager(models.Manager["Pause"]):
+    def begin(self, readers: Collection[int], until: datetime, now: datetime) -> None:
+        """Write that readers pause from now on. One that is not told of yet goes on; an earlier one is forgotten."""
+        of_these = self.filter(subscriber__in=readers)
+        fresh = {"until": until, "due_at": None, "tries": 0}
+        of_these.filter(IS_OPEN).update(**fresh)
+        of_these.exclude(IS_OPEN).update(began_at=now, settled_at=None, **fresh)
+        new = [Pause(subscriber_id=pk, began_at=now, until=until) for pk in readers]
+        self.bulk_create(new, ignore_conflicts=True)
+
+    def end(self, readers: Collection[int], now: datetime) -> None:
+        """Write that readers came back before the day that they had chosen."""
+        self.filter(IS_OPEN, subscriber__in=readers, until__gt=now).update(until=now)
+
+    def forget(self, readers: Collection[int]) -> None:
+        """Let go what is known of the pauses of those who leave: there is nothing that they miss."""
+        self.filter(subscriber__in=readers).delete()
+
+
+class Pause(models.Model):
+    """The last pause of a reader; erased with them by the database."""
+
+    subscriber = models.OneToOneField("subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="last_pause")
+    began_at = models.DateTimeField(_("paused"))
+    until = models.DateTimeField(_("paused until"), help_text="as they chose, or when they came back before")
+    due_at = models.DateTimeField(null=True, help_text="when a mail that was put off is tried again")
+    tries = models.PositiveSmallIntegerField(default=0)
+    settled_at = models.DateTimeField(
+        null=True, help_text="when they were told what they missed, or had missed nothing"
+    )
+
+    objects = PauseManager()
+
+    class Meta:
+        default_permissions = ()  # whoever may see a reader may see this
+        indexes = [models.Index("until", name="pauses_to_tell_of", condition=IS_OPEN)]
+        verbose_name = _("pause")
+        verbose_name_plural = _("pauses")
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id}: {self.began_at} – {self.until}"
+
+
+class InvitationManager(models.Manager["Invitation"]):
+    def note(self, newcomer: int, by: int) -> None:
+        """Remember until the confirmation by whose link somebody signed up; the first link stands."""
+        self.get_or_create(newcomer_id=newcomer, defaults={"by_id": by})
+
+    def settle(self, newcomer: int, *, is_new: bool) -> None:
+        """Forget by whose link somebody came; count one for that reader if a new reader has confirmed."""
+        found = self.filter(newcomer=newcomer).values_list("pk", "by").first()
+        if found is None:
+            return
+        pk, by = found
+        if self.filter(pk=pk).delete()[0] and is_new:
+            Invited.objects.get_or_create(subscriber_id=by)
+            Invited.objects.filter(subscriber=by).update(readers=F("readers") + 1)
+
+
+class Invitation(models.Model):
+    """By whose link a sign-up came that waits to be confirmed. Deleted by the confirmation, or with the sign-up."""
+
+    newcomer = models.OneToOneField(
+        "subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="invitation_waiting"
+    )
+    by = models.ForeignKey("subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="invitations_waiting")
+
+    objects = InvitationManager()
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("invitation of a reader")
+        verbose_name_plural = _("invitations of readers")
+
+    def __str__(self) -> str:
+        return str(self.newcomer_id)
+
+
+class Invited(models.Model):
+    """How many confirmed readers came by one reader's link. Only who has invited somebody has a row."""
+
+    subscriber = models.OneToOneField(
+        "subscribers.Subscriber", on_delete=models.DB_CASCADE, primary_key=True, related_name="invited"
+    )
+    readers = models.PositiveIntegerField(_("readers"), default=0)
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("readers invited by a reader")
+        verbose_name_plural = _("readers invited by readers")
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id}: {self.readers}"

@@ -15,20 +15,10 @@ from subscribers.addresses import masked, readable
 from subscribers.departures import Why
 from subscribers.links import Linked
 from subscribers.models import consents
-from subscribers.models.address_changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
-from subscribers.models.consents import Act as Act  # noqa: PLC0414 - registered by being imported
-from subscribers.models.consents import Circumstances, Consent
-from subscribers.models.consents import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported
-from subscribers.models.invitations import Invitation
+from subscribers.models.consents import Circumstances, Consent, Forgotten
 from subscribers.models.mails import ConfirmationReminder
-from subscribers.models.mails import FreshLink as FreshLink  # noqa: PLC0414 - the same
-from subscribers.models.mails import MailBudget as MailBudget  # noqa: PLC0414 - the same
-from subscribers.models.mails import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
-from subscribers.models.notes import Note as Note  # noqa: PLC0414 - the same
-from subscribers.models.pauses import Pause
-from subscribers.models.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
-from subscribers.models.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
-from subscribers.models.suppressions import departure
+from subscribers.models.notes import Invitation, Pause
+from subscribers.models.suppressions import Suppression, departure
 from subscribers.models.tags import Tag, Tagging
 
 CONFIRM_WITHIN = timedelta(days=7)
@@ -40,10 +30,6 @@ HAS_MAIL_DUE = Q(confirmation_due_at__isnull=False)
 WAITS_FOR_ITS_OWNER = Q(state="pending", confirmation_sent_at__isnull=False)
 IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
 NOT_SAID = Circumstances()
-WHY_OF = {
-    Consent.Kind.CONFIRMED: Why.RETURNED,
-    Consent.Kind.CAME_BACK: Why.RETURNED,
-}
 
 
 def _awake(now: datetime, reader: str = "") -> Q:
@@ -211,7 +197,6 @@ class Subscriber(Linked):
 
     @property
     def tag_names(self) -> list[str]:
-        """Return the tags in the order in which they were typed."""
         return Tagging.objects.names_of([self.pk])[self.pk]
 
     @property
@@ -236,7 +221,6 @@ class Subscriber(Linked):
         return has_left and left_at is not None and left_at > now - UNDO_WITHIN
 
     def can_confirm(self, now: datetime) -> bool:
-        """Return whether the link of this round still opens."""
         return self.confirmation_sent_at is None or self.confirmation_sent_at > now - CONFIRM_WITHIN
 
     # --- Its transitions: each asks the database, and returns whether it was this call that moved the row ---
@@ -330,7 +314,6 @@ class Subscriber(Linked):
         return is_new
 
     def set_tags(self, names: list[str]) -> None:
-        """Have these tags and no others."""
         with transaction.atomic():
             self.taggings.all().delete()
             Tagging.objects.give({self.pk: names})
@@ -361,5 +344,5 @@ class Subscriber(Linked):
     def _record(self, kind: Consent.Kind, how: Circumstances, now: datetime) -> None:
         """Write a line of the record, and one into the departures, which outlives a restore, before the commit."""
         Consent.objects.add(self, kind, how, now)
-        if why := WHY_OF.get(kind):
-            departures.write([departure(why, self.address_hash, at=now)])
+        if kind in {Consent.Kind.CONFIRMED, Consent.Kind.CAME_BACK}:
+            departures.write([departure(Why.RETURNED, self.address_hash, at=now)])

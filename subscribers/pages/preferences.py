@@ -1,17 +1,24 @@
 """The door that every letter opens: pause, resume, leave, and ask for a link to one's own data.
 
-A letter may be forwarded, so its page shows no address and no name, and changes nothing but whether letters come."""
+A letter may be forwarded, so its page shows no address and no name, and changes nothing but whether letters come. The
+link to one's own data opens the rest: name, address, everything that is kept, and having it erased.
+"""
 
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Callable
+from functools import wraps
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.publication.doors import capability, same_origin, too_many
+from newsletter.publication.kept import kept
 from newsletter.publication.limits import is_over
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
-from subscribers import own_data, tasks
+from subscribers import own_data, privacy, tasks
 from subscribers.forms import AddressForm, NameForm, PauseForm
 from subscribers.links import FRESH_MINUTES
 from subscribers.mails import changing, sending
@@ -22,23 +29,40 @@ from subscribers.pages.views import DAY, SENTENCES_PER_DAY, ask_and_act, circums
 PURPOSE = "preferences"
 DONE = {"paused", "resumed", "link"}  # what the page may say has been done
 
+type View = Callable[[HttpRequest, Subscriber, str], HttpResponse]
 
-@capability
+
+def of_letter(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
+    """Open a page by the link in a letter of its reader."""
+
+    def opened(request: HttpRequest, token: str) -> HttpResponse:
+        reader = Subscriber.objects.opened_by(token, PURPOSE)
+        return lost(request, token, PURPOSE) if reader is None else view(request, reader, token)
+
+    return capability(wraps(view)(opened))
+
+
+def of_mailbox(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
+    """Open a page by the link that was just sent to its reader's own mailbox."""
+
+    def opened(request: HttpRequest, token: str) -> HttpResponse:
+        reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
+        return lost(request, token, "mine") if reader is None else view(request, reader, token)
+
+    return capability(wraps(view)(opened))
+
+
+@of_letter
 @require_safe
-def preferences(request: HttpRequest, token: str) -> HttpResponse:
-    """Show what whoever has a letter may do."""
-    subscriber = Subscriber.objects.opened_by(token, PURPOSE)
-    return lost(request, token, PURPOSE) if subscriber is None else _page(request, subscriber)
+def preferences(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
+    return _page(request, subscriber)
 
 
-@capability
+@of_letter
 @require_POST
 @same_origin
-def pause(request: HttpRequest, token: str) -> HttpResponse:
+def pause(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Stop letters until a day; they come again by themselves."""
-    subscriber = Subscriber.objects.opened_by(token, PURPOSE)
-    if subscriber is None:
-        return lost(request, token, PURPOSE)
     form = PauseForm(request.POST, today=timezone.localdate())
     if not form.is_valid():
         return _page(request, subscriber, form)
@@ -46,26 +70,20 @@ def pause(request: HttpRequest, token: str) -> HttpResponse:
     return done("preferences", token, "paused")
 
 
-@capability
+@of_letter
 @require_POST
 @same_origin
-def resume(request: HttpRequest, token: str) -> HttpResponse:
+def resume(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """End a pause now."""
-    subscriber = Subscriber.objects.opened_by(token, PURPOSE)
-    if subscriber is None:
-        return lost(request, token, PURPOSE)
     subscriber.resume(timezone.now())
     return done("preferences", token, "resumed")
 
 
-@capability
+@of_letter
 @require_POST
 @same_origin
-def send_link(request: HttpRequest, token: str) -> HttpResponse:
+def send_link(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Mail a link to the reader's own data to the reader's own mailbox; the answer is always the same."""
-    subscriber = Subscriber.objects.opened_by(token, PURPOSE)
-    if subscriber is None:
-        return lost(request, token, PURPOSE)
     if sending.ask_for_link(subscriber, timezone.now()):
         wake(tasks.send_confirmations)
     return done("preferences", token, "link")
@@ -98,14 +116,11 @@ PER_DAY = 5  # letters that one reader may have sent to new addresses, and that 
 MINE_DONE = {"name", "address", "again", "not-again"}  # what the page may say has been done
 
 
-@capability
+@of_mailbox
 @ask_and_act
 @same_origin
-def mine(request: HttpRequest, token: str) -> HttpResponse:
+def mine(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Show what a reader may change; a POST changes the name."""
-    subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
-    if subscriber is None:
-        return lost(request, token, "mine")
     if request.method == "POST" and not (subscriber.is_reader and _has_name(subscriber)):
         return closed(request, "spent", status=410)
     form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
@@ -116,14 +131,11 @@ def mine(request: HttpRequest, token: str) -> HttpResponse:
     return _mine_page(request, subscriber, token, name_form=form)
 
 
-@capability
+@of_mailbox
 @require_POST
 @same_origin
-def change_address(request: HttpRequest, token: str) -> HttpResponse:
+def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Have the new address asked; the answer is the same whoever it belongs to."""
-    subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
-    if subscriber is None:
-        return lost(request, token, "mine")
     if not subscriber.is_reader:
         return closed(request, "spent", status=410)
     form = AddressForm(request.POST, subscriber=subscriber)
@@ -218,3 +230,54 @@ def undo_move(request: HttpRequest, token: str) -> HttpResponse:
     if not (change.undone_at or change.can_undo(now)):
         return closed(request, "undo-move", status=410)
     return render(request, "subscribers/undo_move.html", {"change": change})
+
+
+NAME = "my-data"  # of a download
+
+
+@of_mailbox
+@require_safe
+def as_json(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
+    """Hand over everything as JSON."""
+    response = JsonResponse(own_data.as_json(reader), json_dumps_params={"ensure_ascii": False, "indent": 2})
+    return _attached(response, "json")
+
+
+@of_mailbox
+@require_safe
+def as_csv(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
+    """Hand over everything as a table; the mark in front lets Excel read the Chinese."""
+    text = "\ufeff" + "".join(own_data.as_csv(reader))
+    return _attached(HttpResponse(text, content_type="text/csv; charset=utf-8"), "csv")
+
+
+def _attached(response: HttpResponse, kind: str) -> HttpResponse:
+    response.headers["Content-Disposition"] = f'attachment; filename="{NAME}.{kind}"'
+    return response
+
+
+@of_mailbox
+@ask_and_act
+@same_origin
+def erase(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
+    """Say on GET what goes and what stays; erase on POST, once the reader has ticked that they mean it."""
+    is_meant = request.method == "POST" and request.POST.get("meant") == "yes"
+    if is_meant:
+        reader.erase()
+        return closed(request, "erased now", status=200)
+    context = {"subscriber": reader, "token": token, "is_asked": request.method == "POST"}
+    return render(request, "subscribers/erase.html", context, status=422 if request.method == "POST" else 200)
+
+
+@kept()
+@require_safe
+def privacy_page(request: HttpRequest) -> HttpResponse:
+    """Show the notice, in the publication's language first."""
+    own = Publication.objects.current().language
+    facts, parts = privacy.Facts.now(), []
+    for language in sorted((code for code, _name in settings.LANGUAGES), key=lambda code: code != own):
+        with translation.override(language):
+            heading = translation.gettext("What happens to your data")
+            parts.append({"language": language, "heading": heading, "notices": privacy.notice(facts)})
+    context = {"parts": parts, "version": privacy.version(privacy.words())}
+    return render(request, "subscribers/privacy.html", context)

@@ -1,31 +1,39 @@
-"""The readers' doors: sign up, confirm, leave and come back. GET changes nothing anywhere."""
+"""The readers' doors: sign up, here or in another site's frame, confirm, leave, come back. GET changes nothing."""
 
+import io
 import json
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
+import segno
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.csp import CSP
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.csp import csp_override
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
 from newsletter.publication.doors import capability, is_own, opening, same_origin, too_many
+from newsletter.publication.kept import kept
 from newsletter.publication.limits import client_address, closed_seconds, is_over, neighbourhood
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
-from subscribers import origins, privacy, proofs, remembering, signup, tasks
+from subscribers import origins, privacy, remembering, signup, tasks
 from subscribers.addresses import LENGTH_MAX
 from subscribers.forms import NAME_MAX, DoorForm, SignupForm, person_pass, waiting_ticket
 from subscribers.links import FRESH_MINUTES
 from subscribers.models import CONFIRM_WITHIN, LinkWish, Sentence, Subscriber
 from subscribers.models.consents import Circumstances
 from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
+from subscribers.privacy import Notice, confirm_words, notices, signup_words
 from subscribers.signup import Admission, Step
-from subscribers.text import Notice, confirm_words, notices, signup_words
 
 MINUTES_10, DAY = 600, 86_400  # seconds
 SENTENCES_PER_DAY = 10  # that one reader may send, corrections with them
@@ -102,7 +110,7 @@ def _ask_if_right(request: HttpRequest, form: SignupForm) -> HttpResponse:
 def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
     """Return whether this sign-up is let in; what was asked of it before, and brought along, opens without counting."""
     network, data = neighbourhood(client_address(request)), form.cleaned_data
-    if proofs.is_solved(data["altcha"], data["email"]) or form.has_pass(now):
+    if signup.is_solved(data["altcha"], data["email"]) or form.has_pass(now):
         return signup.OPEN
     if form.has_ticket(now):
         return signup.queue(network, data["ticket"], now)
@@ -116,7 +124,7 @@ def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> H
     context = {"email": email, "place": form.cleaned_data["place"], "is_crowded": found.is_crowded}
     context |= {"came": _came(request), "name": form.cleaned_data["name"], "invite": form.cleaned_data["invite"]}
     if found.step is Step.PROOF:
-        context |= {"sum": json.dumps(proofs.challenge(email, now)), "ticket": waiting_ticket(email, now)}
+        context |= {"sum": json.dumps(signup.challenge(email, now)), "ticket": waiting_ticket(email, now)}
         return render(request, "subscribers/proof.html", context)
     return render(request, "subscribers/person.html", context | {"person": person_pass(email, now)})
 
@@ -348,3 +356,37 @@ def door(request: HttpRequest) -> HttpResponse:
     response = render(request, "subscribers/door.html", context, status=422 if form.errors else 200)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+# What another site may choose, and the values that are taken.
+CHOICES = {"scheme": ("light", "dark"), "lead": ("none",)}
+FRAME_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": ["*"], "script-src": [CSP.NONE]}
+QUIET_ZONE = 4  # modules around the code; ISO/IEC 18004
+
+
+@kept(parameters=tuple(CHOICES))
+@csp_override(FRAME_CSP)
+@xframe_options_exempt
+@require_safe
+def frame(request: HttpRequest) -> HttpResponse:
+    """Show the form alone, for a frame of any site; whatever is pressed in it opens in a window of its own."""
+    if any(request.GET[name] not in values for name, values in CHOICES.items() if name in request.GET):
+        raise Http404
+    return render(request, "subscribers/embed.html", {"chosen": {name: request.GET.get(name, "") for name in CHOICES}})
+
+
+@kept()
+@require_safe
+def qr_code(request: HttpRequest) -> HttpResponse:
+    """Serve the code that leads to the sign-up, black on white whatever the scheme: cameras need the contrast."""
+    drawn = io.BytesIO()
+    code = segno.make(f"{settings.SITE_URL}{reverse('subscribers:subscribe')}?utm_source=qr", error="m", micro=False)
+    code.save(drawn, kind="svg", border=QUIET_ZONE, light="#fff", omitsize=True, svgclass=None, lineclass=None)
+    return HttpResponse(drawn.getvalue(), content_type="image/svg+xml")
+
+
+@kept()
+@require_safe
+def sheet(request: HttpRequest) -> HttpResponse:
+    """Show the code as large as a page, to be printed and put up."""
+    return render(request, "subscribers/qr_sheet.html")

@@ -16,7 +16,8 @@ REPLY_SECONDS = 0.1  # four connections of each machine: forty messages a second
 SIGN_UP = """
 from django.utils import timezone
 from newsletter.publication.wakeups import put
-from subscribers import signup, tasks
+from subscribers import tasks
+from subscribers import signup
 from subscribers.models.consents import Circumstances
 
 signup.sign_up("newcomer@example.com", Circumstances("test"), timezone.now())

@@ -16,7 +16,7 @@ from newsletter.delivery.planning.approving import PlanningError
 from newsletter.delivery.readers import missed
 from newsletter.issues.archiving import NumberingError, Past, archive, proposed
 from newsletter.issues.models import Issue
-from subscribers.models.pauses import Pause
+from subscribers.models.notes import Pause
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)

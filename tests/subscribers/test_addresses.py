@@ -126,11 +126,6 @@ def test_addresses_in_words_of_others_are_masked(said, shown):
         ("reader@example.org", ["reader+news@example.org", "READER+a+b@Example.ORG", " reader@example.org. "]),
         ("victim@gmail.com", ["v.ictim+1@gmail.com", "V.I.C.T.I.M@googlemail.com", "victim+x.y@GoogleMail.com"]),
         ("reader@xn--fsqu00a.xn--kpry57d", ["reader+1@例子.台灣", "reader@xn--fsqu00a.xn--kpry57d"]),
-        ("reader@fastmail.com", ["shop@reader.fastmail.com", "any.thing+1@Reader.Fastmail.COM"]),
-        ("base@yahoo.com.tw", ["base-shop@yahoo.com.tw", "base-a-b+c@yahoo.com.tw"]),
-        ("aliceuser@proton.me", ["alice.user@pm.me", "alice_user@protonmail.com", "Alice-User+1@protonmail.ch"]),
-        ("reader@icloud.com", ["reader@me.com", "reader+1@mac.com"]),
-        ("ivanov@yandex.ru", ["ivan.ov@ya.ru", "ivan-ov+1@yandex.com"]),
     ],
 )
 def test_every_spelling_of_one_mailbox_is_one(mailbox, spellings):

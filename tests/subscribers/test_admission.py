@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from subscribers import proofs, signup, tasks
+from subscribers import signup, tasks
 from subscribers.forms import stamp, waiting_ticket
 from subscribers.models import Subscriber
 from tests.factories import make_publication
@@ -22,7 +22,7 @@ DONE = "Look into your mailbox"
 
 @pytest.fixture(autouse=True)
 def _short_sums(monkeypatch):
-    monkeypatch.setattr(proofs, "TRIES_MAX", 3)
+    monkeypatch.setattr(signup, "TRIES_MAX", 3)
 
 
 @pytest.fixture

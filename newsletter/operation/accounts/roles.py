@@ -57,7 +57,6 @@ def owners() -> QuerySet[User]:
 
 
 def is_last_owner(user: User) -> bool:
-    """Return whether nobody else who can log in is an owner."""
     closed = Q(password="") | Q(password__startswith=UNUSABLE_PASSWORD_PREFIX)
     return is_owner(user) and not owners().exclude(closed).exclude(pk=user.pk).exists()
 
@@ -98,5 +97,4 @@ def key_of(permission: Any) -> str:
 
 
 def name_of(group: Group) -> str:
-    """Return a group's name as people read it."""
     return str(NAMES.get(group.name, group.name))

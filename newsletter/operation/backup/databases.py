@@ -358,6 +358,5 @@ type Engine = SQLite | PostgreSQL
 
 
 def here() -> Engine:
-    """Return the database of this installation."""
     name = connection.settings_dict["NAME"]
     return SQLite(Path(name)) if connection.vendor == "sqlite" else PostgreSQL(str(name))

@@ -133,19 +133,6 @@ def readable(path: str) -> Iterator[Path]:
         yield file
 
 
-@contextmanager
-def writable(path: str, now: datetime) -> Iterator[Path]:
-    """Yield where the backup that shall be at a path, or at s3://…/NAME, can be written."""
-    if not is_bucket(path):
-        yield Path(path)
-        return
-    kept, name = _named(path)
-    if name in kept.names():
-        raise FileExistsError(f"{kept.bucket}/{name} is there already: a backup is never written over")
-    with kept.writing(name, now) as file:
-        yield file
-
-
 def _named(url: str) -> tuple[InBucket, str]:
     """Return the bucket of an object's URL, and its name there."""
     path, mark, query = url.partition("?")

@@ -1,16 +1,11 @@
-import logging
 from datetime import timedelta
-from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 
 import pytest
-from django.core import mail
 from django.db import IntegrityError, transaction
 
 from newsletter.mail import tokens
-from newsletter.mail.due import LEASE
 from subscribers import tasks
 from subscribers.mails import changing
-from subscribers.mails.sending import TRIES_MAX
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.address_changes import AddressChange
 from tests.factories import make_subscriber
@@ -252,61 +247,6 @@ def test_both_parts_carry_the_same_links_and_a_machine_says_so(change, letters, 
     assert letter.extra_headers["Message-ID"].startswith("<address_change")
     assert (change.confirm_url in letter.body) is not is_confirmed
     assert letter.body.count("/undo/") == is_confirmed
-
-
-def test_a_server_that_is_away_is_asked_again_after_a_while(change, provider, caplog):
-    provider.answers = [SMTPServerDisconnected("gone")]
-
-    changing.send_next(NOW)
-
-    change.refresh_from_db()
-    assert (change.tries, change.due_at) == (0, NOW + timedelta(minutes=1))
-    changing.send_next(NOW + timedelta(minutes=1))
-    assert [one.to for one in provider.accepted] == [[NEW]]
-    assert NEW not in caplog.text
-
-
-@pytest.mark.parametrize(("code", "is_over"), [(550, True), (450, False)])
-def test_a_no_for_good_is_the_end(change, provider, code, is_over):
-    provider.answers = [SMTPRecipientsRefused({NEW: (code, b"no")})]
-
-    changing.send_next(NOW)
-
-    change.refresh_from_db()
-    assert (change.due_at is None) is is_over
-
-
-def test_tries_come_to_an_end(change, provider):
-    provider.answers = [SMTPRecipientsRefused({NEW: (450, b"not now")})]
-    AddressChange.objects.update(tries=TRIES_MAX - 1)
-
-    changing.send_next(NOW)
-
-    change.refresh_from_db()
-    assert change.due_at is None
-
-
-def test_an_address_that_no_message_can_have_is_given_up(change, provider, caplog):
-    AddressChange.objects.update(email="a b@example.net")
-
-    with caplog.at_level(logging.WARNING):
-        changing.send_next(NOW)
-
-    change.refresh_from_db()
-    assert change.due_at is None
-    assert "cannot be told" in caplog.text
-
-
-def test_a_worker_that_died_leaves_the_mail_to_another(change, provider):
-    AddressChange.objects.update(due_at=NOW + LEASE)
-
-    assert not changing.send_next(NOW)
-    assert changing.send_next(NOW + LEASE)
-
-
-def test_nothing_waits():
-    assert not changing.send_next(NOW)
-    assert mail.outbox == []
 
 
 def test_changes_are_forgotten_after_thirty_days(change, clock):

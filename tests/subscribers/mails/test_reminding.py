@@ -119,12 +119,3 @@ def test_the_privacy_page_and_the_first_mail_say_so_while_it_is_on(client, stran
 
     assert (said in page, said in client.get("/privacy/").text) == (True, False)
     assert "one reminder comes in two days" in mailoutbox[0].body
-
-
-def test_a_thousand_strangers_cost_no_query_each_once_they_are_reminded(at, django_assert_max_num_queries):
-    for _stranger in range(20):
-        reader = make_subscriber(state=State.PENDING, confirmed_at=None, confirmation_sent_at=NOW)
-        ConfirmationReminder.objects.create(subscriber=reader, made_at=NOW, sent_at=NOW)
-
-    with django_assert_max_num_queries(12):
-        assert at(NOW + TWO_DAYS) == 0

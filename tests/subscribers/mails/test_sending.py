@@ -2,7 +2,7 @@ import logging
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
-from smtplib import SMTPAuthenticationError, SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import ClassVar
 
 import pytest
@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 
-from newsletter.mail.due import LEASE
 from subscribers import tasks
 from subscribers.mails import changing, sending
 from subscribers.mails.sending import about_change
@@ -105,28 +104,6 @@ def test_a_provider_that_is_away_is_asked_again_with_growing_patience(provider, 
     assert stranger.confirmation_sent_at == NOW + timedelta(minutes=184)
 
 
-@pytest.mark.parametrize("error", [ConnectionRefusedError(), SMTPAuthenticationError(535, b"no")])
-def test_a_provider_that_stays_away_is_given_up_after_three_days_and_that_is_told(provider, stranger, error):
-    provider.answers = [error] * 200
-
-    waits = send_until_over(provider, stranger)
-
-    assert 3 * 24 * 60 <= sum(waits) < 3 * 24 * 60 + 60
-    assert stranger.confirmation_tries == 1
-    given_up = Unsent.objects.get()
-    assert (given_up.what, given_up.at) == ("sign-up", NOW + timedelta(minutes=sum(waits)))
-    assert "reader@example.org" not in given_up.reason
-
-
-def test_without_a_server_the_next_mail_does_not_wait_for_it_too(provider, stranger):
-    make_subscriber("other@example.org", state=State.PENDING, confirmed_at=None, confirmation_due_at=NOW)
-    provider.answers = [TimeoutError()] * 2
-
-    tasks.send_confirmations()
-
-    assert len(provider.answers) == 1
-
-
 def test_without_a_server_a_mail_of_another_kind_does_not_wait_for_it_too(provider, stranger):
     changing.ask(make_subscriber(), "new@example.net", NOW)
     provider.answers = [TimeoutError()] * 2
@@ -144,14 +121,6 @@ def test_every_try_carries_the_same_message_id(provider, stranger):
     sending.send_next(NOW + timedelta(minutes=1))
 
     assert [message.message()["Message-ID"] for message in provider.accepted] == ids
-
-
-def test_eight_tries_are_enough_at_an_address_that_is_refused_for_now(provider, stranger):
-    provider.answers = [SMTPRecipientsRefused({"reader@example.org": (450, b"busy")})] * 20
-
-    assert send_until_over(provider, stranger) == [1, 2, 4, 8, 16, 32, 64, 0]
-    assert stranger.confirmation_tries == 8
-    assert Unsent.objects.get().reason == "recipient refused with 450"
 
 
 def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, stranger, caplog):
@@ -201,25 +170,6 @@ def test_an_address_that_can_be_in_no_letter_is_let_go(provider, stranger, caplo
 
     assert Subscriber.objects.get().confirmation_due_at is None
     assert caplog.messages == [f"Sign-up {stranger.pk} cannot be answered: ValueError"]
-
-
-def test_two_workers_send_one_letter(provider, stranger):
-    also_read = Subscriber.objects.get()
-
-    first = sending.send_next(NOW)
-
-    assert first
-    assert not sending.SIGN_UP_MAIL.claim(also_read, NOW)
-    assert not sending.send_next(NOW)
-
-
-def test_a_letter_of_a_worker_that_died_is_sent_by_the_next(provider, stranger):
-    sending.SIGN_UP_MAIL.claim(stranger, NOW)
-
-    too_early = sending.send_next(NOW + LEASE - timedelta(seconds=1))
-    in_time = sending.send_next(NOW + LEASE)
-
-    assert (too_early, in_time, len(provider.accepted)) == (False, True, 1)
 
 
 def test_who_leaves_before_the_letter_gets_none(letters, stranger):

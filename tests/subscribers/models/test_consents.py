@@ -14,8 +14,8 @@ from subscribers.mails import changing
 from subscribers.models import Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import IP_KEPT, Circumstances, Consent, ConsentText
+from subscribers.privacy import notices
 from subscribers.signup import sign_up as ask_for
-from subscribers.text import notices
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import ONE_CLICK

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.consents import Circumstances
-from subscribers.models.pauses import Pause
+from subscribers.models.notes import Pause
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 

@@ -1,15 +1,13 @@
 """The page that every letter opens, and the one that only a fresh link opens."""
 
 from datetime import timedelta
-from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
+from smtplib import SMTPServerDisconnected
 
 import pytest
 from kombu.exceptions import OperationalError
 
-from newsletter.mail.due import LEASE
 from subscribers import tasks
 from subscribers.mails import sending
-from subscribers.mails.sending import TRIES_MAX
 from subscribers.models import Subscriber, Suppression, mails
 from subscribers.models.mails import FreshLink
 from tests.factories import make_publication, make_subscriber
@@ -182,41 +180,6 @@ def test_a_server_that_is_away_is_asked_again_with_a_link_that_is_fresh_then(wis
 
     (letter,) = provider.accepted
     assert client.get(path_of(link_to("/mine/", letter.body))).status_code == 200
-
-
-@pytest.mark.parametrize(("code", "is_over"), [(550, True), (450, False)])
-def test_a_no_for_good_is_the_end(wish, provider, code, is_over):
-    provider.answers = [SMTPRecipientsRefused({"a@example.org": (code, b"no")})]
-
-    sending.send_next_link(NOW)
-
-    assert FreshLink.objects.exists() is not is_over
-
-
-def test_tries_come_to_an_end(wish, provider):
-    provider.answers = [SMTPRecipientsRefused({"a@example.org": (450, b"not now")})]
-    FreshLink.objects.update(tries=TRIES_MAX - 1)
-
-    sending.send_next_link(NOW)
-
-    assert not FreshLink.objects.exists()
-
-
-def test_an_address_that_no_message_can_have_is_given_up(wish, provider, caplog):
-    Subscriber.objects.update(email="a b@example.org")
-
-    sending.send_next_link(NOW)
-
-    assert not FreshLink.objects.exists()
-    assert "cannot be sent" in caplog.text
-    assert "a b@" not in caplog.text
-
-
-def test_a_worker_that_died_leaves_the_mail_to_another(wish, provider):
-    FreshLink.objects.update(due_at=NOW + LEASE)
-
-    assert not sending.send_next_link(NOW)
-    assert sending.send_next_link(NOW + LEASE)
 
 
 # --- What the fresh link opens ---

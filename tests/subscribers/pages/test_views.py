@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -11,7 +10,6 @@ from subscribers.forms import stamp
 from subscribers.models import Subscriber, Suppression
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
-from tests.support.pages import queries_anew
 
 State = Subscriber.State
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -19,26 +17,6 @@ ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 def body(response) -> str:
     return " ".join(response.content.decode().split())
-
-
-# --- What a door costs ---
-
-
-@pytest.mark.parametrize("purpose", ["confirm", "preferences", "unsubscribe", "undo", "address", "mine"])
-def test_a_door_asks_the_database_as_often_for_thirty_readers_as_for_one(client, purpose):
-    state = {"confirm": State.PENDING, "undo": State.UNSUBSCRIBED}.get(purpose, State.ACTIVE)
-    confirmed_at = None if purpose == "confirm" else NOW
-    reader = make_subscriber(state=state, confirmed_at=confirmed_at, asked_at=NOW, unsubscribed_at=NOW)
-    change = reader.address_changes.create(email="new@example.org", asked_at=NOW)
-    special = {"address": change.confirm_url, "mine": reader.fresh_url(NOW)}
-    path = path_of(special.get(purpose) or getattr(reader, f"{purpose}_url"))
-    few = queries_anew(client, path)
-    for _ in range(29):
-        make_subscriber().address_changes.create(email="other@example.org", asked_at=NOW)
-    many = queries_anew(client, path)
-
-    most = 21 if purpose == "mine" else 5  # the page of one's own data asks each table that may know something
-    assert len(few) == len(many) <= most, "\n".join(many)
 
 
 # --- The sign-up page ---
@@ -578,7 +556,3 @@ def test_sign_ups_that_nobody_confirmed_are_forgotten_after_thirty_days(sign_up,
     tasks.forget_unconfirmed()
 
     assert (kept, Subscriber.objects.count()) == (1, 0)
-
-
-def test_migrations_say_what_the_models_say():
-    call_command("makemigrations", "subscribers", check=True, dry_run=True, verbosity=0)

@@ -1,4 +1,5 @@
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -8,7 +9,6 @@ from django.utils import timezone, translation
 from newsletter.operation.backup import making
 from newsletter.operation.backup.archive import Sealed
 from newsletter.operation.backup.databases import Unusable
-from newsletter.operation.backup.keeping import without_secret, writable
 from newsletter.operation.backup.nightly import make_due
 from newsletter.publication.models import Publication
 
@@ -22,11 +22,12 @@ class Command(BaseCommand):
             "path",
             nargs="?",
             metavar="PATH",
-            help="NAME.tar, NAME.tar.age if encrypted, or s3://…/NAME.tar",
+            type=Path,
+            help="NAME.tar, or NAME.tar.age if encrypted",
         )
         which.add_argument("--nightly", action="store_true", help="the one that is due, to BACKUP_URL")
 
-    def handle(self, *args: Any, path: str | None, nightly: bool, **options: Any) -> None:
+    def handle(self, *args: Any, path: Path | None, nightly: bool, **options: Any) -> None:
         if path is None:
             self._at_night()
         else:
@@ -40,12 +41,10 @@ class Command(BaseCommand):
         if row and (row.failure or row.trial):
             raise CommandError(row.failure or row.trial)
 
-    def _now(self, path: str) -> None:
-        now = timezone.now()
+    def _now(self, path: Path) -> None:
         try:
-            with writable(path, now) as file:
-                made = making.make(file, now)
+            made = making.make(path, timezone.now())
         except (OSError, Sealed, Unusable) as error:
             raise CommandError(f"No backup was made: {error}") from error
         size, rows = filesizeformat(made.octets), sum(made.rows.values())
-        self.stdout.write(f"{without_secret(path)}: {size}, {rows:,} rows, {made.seconds:.0f} s")
+        self.stdout.write(f"{path}: {size}, {rows:,} rows, {made.seconds:.0f} s")
