@@ -133,7 +133,7 @@ def test_the_page_costs_the_same_for_many_issues_and_arrivals(owner, django_asse
     applying.apply_some(NOW, 5)
     owner.get(PAGE)
 
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         owner.get(PAGE)
 
 
