@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from django.utils.text import slugify
 
@@ -27,33 +27,28 @@ SENT = {"sent", "imported", "resending", ""}
 SCHEDULED = {"scheduled", "about_to_send"}  # at its date it is public here; it is not mailed
 
 
-class Files(Protocol):
-    """Where the files of the export are."""
-
-    def text(self, name: str) -> str | None: ...
+type Texts = Callable[[str], str | None]  # the text of a file of the export, by its name
 
 
-class InArchive:
-    def __init__(self, archive: Archive) -> None:
-        self.archive = archive
+def _of_archive(archive: Archive) -> Texts:
+    def text(name: str) -> str | None:
+        found = archive.ending_in(name)
+        return archive.text(found, TEXT_MAX) if found else None
 
-    def text(self, name: str) -> str | None:
-        found = self.archive.ending_in(name)
-        return self.archive.text(found, TEXT_MAX) if found else None
+    return text
 
 
-class InFolder:
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def text(self, name: str) -> str | None:
-        path = (self.root / name).resolve()
-        if not path.is_relative_to(self.root.resolve()) or not path.is_file() or path.stat().st_size > TEXT_MAX:
+def _of_folder(root: Path) -> Texts:
+    def text(name: str) -> str | None:
+        path = (root / name).resolve()
+        if not path.is_relative_to(root.resolve()) or not path.is_file() or path.stat().st_size > TEXT_MAX:
             return None
         try:
             return path.read_text("utf-8-sig")
         except UnicodeDecodeError as error:
             raise Rejected(f"it is not UTF-8 text: {name}, byte {error.start}") from error
+
+    return text
 
 
 class Source:
@@ -62,7 +57,7 @@ class Source:
     name = "Buttondown"
 
     def __init__(
-        self, rows: list[dict[str, Any]], files: Files, finders: list[Finder], zone: tzinfo, site: str
+        self, rows: list[dict[str, Any]], files: Texts, finders: list[Finder], zone: tzinfo, site: str
     ) -> None:
         self.rows, self.files, self.finders, self.zone, self.site = Spool(rows), files, finders, zone, site
 
@@ -103,7 +98,7 @@ class Source:
 
     def _body(self, row: Mapping[str, Any], slug: str) -> Converted:
         typed = row.get("body")
-        text = str(typed) if typed else self.files.text(f"emails/{slug}.md") or self.files.text(f"{slug}.md")
+        text = str(typed) if typed else self.files(f"emails/{slug}.md") or self.files(f"{slug}.md")
         if text is None:
             raise Rejected(f"its text is not beside it: emails/{slug}.md")
         mode = _MODE.match(text)
@@ -144,10 +139,10 @@ def in_archive(archive: Archive, zone: tzinfo, site: str) -> Source | None:
     for name in ("emails.json", "emails.csv"):
         found = archive.ending_in(name)
         if found and (rows := rows_of(archive.text(found, TEXT_MAX))) is not None:
-            return Source(rows, InArchive(archive), [ArchiveFinder(archive)], zone, site)
+            return Source(rows, _of_archive(archive), [ArchiveFinder(archive)], zone, site)
     return None
 
 
 def in_folder(path: Path, text: str, zone: tzinfo, site: str) -> Source | None:
     rows = rows_of(text)
-    return Source(rows, InFolder(path.parent), [FolderFinder(path.parent)], zone, site) if rows is not None else None
+    return Source(rows, _of_folder(path.parent), [FolderFinder(path.parent)], zone, site) if rows is not None else None

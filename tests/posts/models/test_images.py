@@ -95,6 +95,7 @@ def drawing(width=1000, height=200):
     return out.getvalue()
 
 
+@pytest.mark.exhaustive
 def test_the_small_one_of_a_drawing_weighs_little(media):
     image = kept(drawing(), "a.png")
 
@@ -140,6 +141,7 @@ def test_the_sizes_stand_upright_and_tell_nothing_of_the_camera(media):
         assert b"Leica" not in path.read_bytes()
 
 
+@pytest.mark.exhaustive
 def test_no_size_carries_a_colour_profile(media):
     image = kept(file(icc_profile=swapped()))
     image.finish(NOW)
@@ -150,6 +152,7 @@ def test_no_size_carries_a_colour_profile(media):
     assert found == {".jpg": None, ".webp": None, ".avif": None}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("given", "fallback", "forms"),
     [
@@ -185,6 +188,7 @@ def test_a_clear_background_stays_clear_in_every_size(media):
     assert opened(media, image, "webp", 640).convert("RGBA").getpixel((5, 5))[3] == 0
 
 
+@pytest.mark.exhaustive
 def test_a_drawing_keeps_every_pixel_as_webp(media):
     image = kept(file(900, 200, "PNG"), "a.png")
 
