@@ -39,7 +39,7 @@ def of_letter(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
         reader = Subscriber.objects.opened_by(token, PURPOSE)
         return lost(request, token, PURPOSE) if reader is None else view(request, reader, token)
 
-    return capability(wraps(view)(opened))
+    return wraps(view)(opened)
 
 
 def of_mailbox(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
@@ -49,18 +49,20 @@ def of_mailbox(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
         reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
         return lost(request, token, "mine") if reader is None else view(request, reader, token)
 
-    return capability(wraps(view)(opened))
+    return wraps(view)(opened)
 
 
-@of_letter
+@capability
 @require_safe
+@of_letter
 def preferences(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     return _page(request, subscriber)
 
 
-@of_letter
+@capability
 @require_POST
 @same_origin
+@of_letter
 def pause(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Stop letters until a day; they come again by themselves."""
     form = PauseForm(request.POST, today=timezone.localdate())
@@ -70,18 +72,20 @@ def pause(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpRespo
     return done("preferences", token, "paused")
 
 
-@of_letter
+@capability
 @require_POST
 @same_origin
+@of_letter
 def resume(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """End a pause now."""
     subscriber.resume(timezone.now())
     return done("preferences", token, "resumed")
 
 
-@of_letter
+@capability
 @require_POST
 @same_origin
+@of_letter
 def send_link(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Mail a link to the reader's own data to the reader's own mailbox; the answer is always the same."""
     if sending.ask_for_link(subscriber, timezone.now()):
@@ -116,9 +120,10 @@ PER_DAY = 5  # letters that one reader may have sent to new addresses, and that 
 MINE_DONE = {"name", "address", "again", "not-again"}  # what the page may say has been done
 
 
-@of_mailbox
+@capability
 @ask_and_act
 @same_origin
+@of_mailbox
 def mine(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Show what a reader may change; a POST changes the name."""
     if request.method == "POST" and not (subscriber.is_reader and _has_name(subscriber)):
@@ -131,9 +136,10 @@ def mine(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpRespon
     return _mine_page(request, subscriber, token, name_form=form)
 
 
-@of_mailbox
+@capability
 @require_POST
 @same_origin
+@of_mailbox
 def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Have the new address asked; the answer is the same whoever it belongs to."""
     if not subscriber.is_reader:
@@ -235,16 +241,18 @@ def undo_move(request: HttpRequest, token: str) -> HttpResponse:
 NAME = "my-data"  # of a download
 
 
-@of_mailbox
+@capability
 @require_safe
+@of_mailbox
 def as_json(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
     """Hand over everything as JSON."""
     response = JsonResponse(own_data.as_json(reader), json_dumps_params={"ensure_ascii": False, "indent": 2})
     return _attached(response, "json")
 
 
-@of_mailbox
+@capability
 @require_safe
+@of_mailbox
 def as_csv(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
     """Hand over everything as a table; the mark in front lets Excel read the Chinese."""
     text = "\ufeff" + "".join(own_data.as_csv(reader))
@@ -256,9 +264,10 @@ def _attached(response: HttpResponse, kind: str) -> HttpResponse:
     return response
 
 
-@of_mailbox
+@capability
 @ask_and_act
 @same_origin
+@of_mailbox
 def erase(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
     """Say on GET what goes and what stays; erase on POST, once the reader has ticked that they mean it."""
     is_meant = request.method == "POST" and request.POST.get("meant") == "yes"
