@@ -5,6 +5,7 @@ cluster come from the environment alone: there is one settings module. Reading i
 what starts, the secret when it is first needed (newsletter/operation/apps.py). Of ours it imports two pure modules.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -316,7 +317,8 @@ WEBHOOK_SECRET: list[str] = env.list("WEBHOOK_SECRET", [])
 WEBHOOKS_TO_LOOPBACK: bool = env.bool("WEBHOOKS_TO_LOOPBACK", DEBUG)
 # How long after its end the copies of a mailing are kept; None: for ever.
 KEEP_DELIVERIES_DAYS: int | None = env.int("KEEP_DELIVERIES_DAYS", None)
-DELIVERY_LANES: int = 1  # lanes of one machine, each a process of its worker; more machines add more
+# Lanes of one machine, each a process; more machines add more. SQLite has one writer.
+DELIVERY_LANES: int = 1 if _IS_ONE_FILE else max(1, min(4, (os.cpu_count() or 1) // 4))
 MAILERS = {
     "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),
     "bulk": mailer_from_url(BULK_MAIL_URL, outbox=OUTBOX_DIR),
