@@ -16,6 +16,7 @@ from enum import StrEnum
 from functools import partial
 
 from django.conf import settings
+from django.core.management.base import CommandError
 from django.urls import set_urlconf
 
 from newsletter import server
@@ -126,14 +127,21 @@ def _serve(host: str, port: int, processes: int) -> None:
 
 def _work(hands: int, log_level: str, *, has_clock: bool) -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module=r"celery\.platforms")  # that root runs it
-    preparing.remember()
+    _remember()
     worker.run(hands, log_level, has_clock=has_clock)
 
 
 def _send(slot: int, log_level: str) -> None:
     set_urlconf(LETTERS_URLCONF)
-    preparing.remember()
+    _remember()
     lanes.serve(slot, log_level)
+
+
+def _remember() -> None:
+    try:
+        preparing.remember()
+    except CommandError as error:  # another machine was updated meanwhile
+        raise SystemExit(str(error)) from None
 
 
 def _worked(*, has_clock: bool) -> float | None:

@@ -5,8 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError, connections
 
-from newsletter.operation import programs, worker
+from newsletter.operation import preparing, programs, worker
 from newsletter.operation.backup.restoring import unfinished
 from newsletter.operation.programs import Program
 from newsletter.operation.supervisor import Supervisor
@@ -25,6 +26,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, hands: int, clock: bool, log_level: str, **options: Any) -> None:
         if reason := unfinished():
             raise CommandError(reason)
+        with suppress(OperationalError, InterfaceError):  # it does not answer: the programs wait until it does
+            preparing.refuse_newer()
+        connections.close_all()  # no program may share one with another
         programs.forget_heartbeats([Program.WORKER])
         # In one group, so that whoever kills it kills all of it.
         Supervisor(programs.workers(hands, log_level, has_clock=clock, leads=False), self._say).run()
