@@ -50,7 +50,7 @@ def test_the_link_is_mailed_and_opens_the_account(owner, settings, tmp_path):
     mei = make_helper("writer", name="mei", email="mei@example.org")
 
     response = owner.post(f"{LIST}{mei.pk}/start-link/", {"mail": "1"}, follow=True)
-    [name] = outbox.names(box, "")
+    [name] = outbox.names(box)
     octets = outbox.read(box, name)
     text = outbox.part(octets, "plain")
     [address] = set(re.findall(r"https://news\.example\.org(/admin/start/\S+/)", text))
