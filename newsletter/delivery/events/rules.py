@@ -35,10 +35,8 @@ from subscribers.models.suppressions import departure
 
 AT_LEAST, SHARE = 20, 0.1  # copies, and of those answered: large providers stop at 10 % of dead addresses
 STOPS_AT = 0.05  # of all copies a receiver's: anybody can have twenty mailboxes at a domain of their own
-ISSUES, WITHIN = (
-    3,
-    timedelta(days=90),
-)  # that came back one after the other: then an address nobody called dead is barred
+ISSUES = 3  # that came back one after the other, in WITHIN: then an address that nobody called dead is barred
+WITHIN = timedelta(days=90)
 AGAIN_WITHIN = timedelta(days=3)  # of its end a mailing is opened again for refusals that are not believed
 SLICE = 200  # refusals judged in one transaction
 AT_ONCE = 1_000  # copies of one statement
