@@ -63,8 +63,7 @@ class House:
 
 
 @pytest.fixture
-def house(in_order, settings, name_server, smtp, redis, tmp_path, monkeypatch):
-    monkeypatch.setattr(diagnosis, "PING_SECONDS", 0.01)
+def house(in_order, settings, name_server, smtp, redis, tmp_path):
     settings.ALLOWED_HOSTS = ["testserver"]
     settings.LOCK_DIR, settings.MEDIA_ROOT = tmp_path / "locks", str(tmp_path / "media")
     mailer = mailer_from_url(f"smtp://gipi:secret@127.0.0.1:{smtp.port}", outbox=tmp_path)
