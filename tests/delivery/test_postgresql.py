@@ -33,7 +33,6 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "delivery/test_tasks",
         "delivery/models/test_mailing",
         "issues/test_models",
-        "posts/test_neighbours",
         "api/test_changed_at_once",
         "api/test_repeats",
         "api/test_posts",
