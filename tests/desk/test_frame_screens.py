@@ -23,9 +23,8 @@ TAP = 44  # pixels that a thumb needs (WCAG 2.2, 2.5.5)
 
 
 @pytest.fixture
-def screens(desk, settings) -> list[str]:
+def screens(desk) -> list[str]:
     """The addresses of each kind of page that the stock admin makes, and of the settings."""
-    settings.DEBUG = True  # of the page of parts
     now = timezone.now()
     post = make_post("一篇標題很長很長很長很長很長很長很長很長很長很長的文章", tags=("很長的標籤",))
     approving.approve(make_issue(post), send_at=now + timedelta(days=2), now=now, hold=timedelta())
@@ -54,7 +53,7 @@ def screens(desk, settings) -> list[str]:
         "issues_kepttext",
     )
     names = ("", "letter/", "look/", "sender/", "rhythm/", "newcomers/", "words/", "feeds/", "security/", "record/")
-    names = (*names, "advanced/", "parts/", "sender/dns/")
+    names = (*names, "advanced/", "sender/dns/")
     return [
         *(f"/admin/settings/{name}" for name in names),
         *("/admin/account/", "/admin/account/app/", "/admin/password_change/", "/admin/posts/"),
