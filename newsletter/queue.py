@@ -16,7 +16,7 @@ from uuid import uuid4
 from kombu.transport import virtual
 from kombu.utils.json import dumps, loads
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.25
 
 
 class Channel(virtual.Channel):

@@ -13,7 +13,7 @@ from django.db import connection
 
 EVERY_SECONDS = 1.0  # between a lane's looks at the ledger: the lanes of other machines are not woken
 ALONE_SECONDS = 10.0  # on SQLite, where no other machine is
-LOOK_SECONDS = 0.25  # between looks at the file
+LOOK_SECONDS = 0.1  # between looks at the file
 
 
 def wake_lanes() -> None:
