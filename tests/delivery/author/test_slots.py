@@ -221,8 +221,7 @@ def test_down_from_before_the_letter_is_told_of_too(box, issue):
 
 
 def test_an_issue_that_could_not_be_a_letter_is_told_of_with_what_was_missing(box, issue):
-    issue.subject = " "
-    issue.save()
+    Issue.objects.update(subject=" ")
 
     run(SLOT + HOUR, every=HOUR)
     look(SLOT + 2 * HOUR)
