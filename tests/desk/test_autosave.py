@@ -199,6 +199,7 @@ def test_what_a_tab_types_after_another_has_saved_is_kept_on_the_server_and_seen
     with other.expect_popup() as opened:
         other.click(".saving-both")
     both = opened.value
+    both.locator(".changed-text").nth(1).wait_for()
     assert [text.strip()[-2:] for text in both.locator(".changed-text").all_inner_texts()] == ["乙丙", "。甲"]
     assert_accessible_in_both_schemes(both)
     both.get_by_role("button", name="Bring this version back").click()
