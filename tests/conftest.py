@@ -68,7 +68,7 @@ pytest_plugins = [
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have Hypothesis try few cases, and many with the exhaustive tests."""
-    tries = 500 if _is_exhaustive(config) else 20
+    tries = 200 if _is_exhaustive(config) else 20
     cases.register_profile("ours", max_examples=tries, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     cases.load_profile("ours")
 
