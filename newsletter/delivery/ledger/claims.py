@@ -157,10 +157,12 @@ def _as_rows(results: Sequence[Result]) -> tuple[str, list[Any]]:
         row = (
             "(one ->> 0)::int AS row_seq, (one ->> 1)::smallint AS state, one ->> 2 AS reply, one ->> 3 AS provider_id"
         )
+        # Columns and places of our own; every value is a parameter.
         return f"SELECT {row} FROM jsonb_array_elements(%s::jsonb) AS one", [json.dumps(results)]  # noqa: S608  # nosec B608
     rows = [*results, *[NOBODY] * (-len(results) % STEP if len(results) > STEP else 0)]
     columns = "column1 AS row_seq, column2 AS state, column3 AS reply, column4 AS provider_id"
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
+    # Columns and places of our own; every value is a parameter.
     return f"SELECT {columns} FROM (VALUES {values})", [value for row in rows for value in row]  # noqa: S608  # nosec B608
 
 

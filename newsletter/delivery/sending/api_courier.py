@@ -67,7 +67,7 @@ class Postmark(Whole, PostmarkPayload):  # type: ignore[misc]  # Anymail has no 
     pass
 
 
-class Resend(Whole, ResendPayload):  # type: ignore[misc]
+class Resend(Whole, ResendPayload):  # type: ignore[misc]  # as above
     def __init__(self, message: Any, defaults: Any, backend: Any) -> None:
         super().__init__(message, defaults, backend, headers={"Idempotency-Key": message.idempotency_key})
 
