@@ -1,17 +1,18 @@
-"""Which field each column of a table is, and which programs are known by their headings. Pure."""
+"""Which field each column of a table is, and which programs are recognised by their headings. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-LEFT_OUT: Final = ""  # a column that is known, and that a newsletter of ours has no place for
+LEFT_OUT: Final = ""  # the field of a column that is recognised and has no place here
+KEPT: Final = "kept"  # the field of a column whose cells go into a note
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A program's export. signs: columns that only it has, one set of them suffices; all names as `plain` writes them.
+    """A program's export. signs: sets of columns, one of which suffices to recognise it; names as `plain` writes them.
 
-    fields: what a column is that means something else elsewhere. words: states in words of its own.
+    fields: columns that are something else elsewhere. words: states in words of its own.
     floor: the state of every row that says no graver one; a list of who has left says so by being that list.
     endings: of the names of columns that the author of the export has made up.
     proofs: columns one of which has a time in the row of everybody who asked for mail; nobody else is active.
@@ -25,8 +26,8 @@ class Program:
     endings: tuple[str, ...] = ()
     proofs: frozenset[str] = frozenset()
 
-    def meaning(self, name: str) -> str | None:
-        """Return the field of a column, LEFT_OUT for one without a use; None if this program says nothing of it."""
+    def field_of(self, name: str) -> str | None:
+        """Return the field of a column, LEFT_OUT for one without a use; None where this program is no exception."""
         if name in self.fields:
             return self.fields[name]
         return LEFT_OUT if self.endings and name.endswith(self.endings) else None
@@ -41,7 +42,7 @@ def _nothing(names: str) -> dict[str, str]:
 
 
 _REGION = _nothing("state country city region zip")  # where somebody lives, and not whether they read
-NONE: Final = Program("", ())
+UNKNOWN: Final = Program("", ())
 # The first that fits counts: the more peculiar ones come first.
 PROGRAMS: Final = (
     Program("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
@@ -89,18 +90,18 @@ PROGRAMS: Final = (
     Program(
         "listmonk",
         _signs("uuid attributes status", "email name attributes"),
-        {"attributes": "kept", **_nothing("uuid updatedat lists")},
+        {"attributes": KEPT, **_nothing("uuid updatedat lists")},
     ),
     Program(
         "Keila",
         _signs("email firstname lastname data", "email externalid data"),
-        {"data": "kept", **_nothing("externalid insertedat updatedat doubleoptinat")},
+        {"data": KEPT, **_nothing("externalid insertedat updatedat doubleoptinat")},
         {"unreachable": "bounced"},
     ),
     Program(
         "Buttondown",
         _signs("subscribertype", "creationdate metadata", "emailaddress metadata secondaryid"),
-        {"metadata": "kept", **_nothing("secondaryid referrerurl source undeliverabilityreason unsubscriptionreason")},
+        {"metadata": KEPT, **_nothing("secondaryid referrerurl source undeliverabilityreason unsubscriptionreason")},
         {
             **dict.fromkeys(("paused", "churned", "churning", "past due"), "active"),  # all of what is paid
             "unpaid": "pending",
@@ -125,17 +126,15 @@ PROGRAMS: Final = (
         _nothing("referrer"),
         {"inactive": "pending", "cold": "active"},  # who has not confirmed; who has not opened for long
     ),
+    Program("Curated", _signs("email status source subscribedon")),
     Program("Google Forms", _signs("timestamp", "時間戳記", "タイムスタンプ", "zeitstempel", "时间戳记")),
 )
 
 
 def recognised(names: Iterable[str]) -> Program:
-    """Return the program whose export has these columns; NONE for a table by hand, or of one that is not known."""
+    """Return the program whose export has these columns; UNKNOWN for a table by hand or of another one."""
     there = frozenset(names)
-    return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), NONE)
-
-
-KEPT: Final = "kept"  # the field of a column that stays to be read, in a note
+    return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), UNKNOWN)
 
 
 def _names(*lines: str) -> tuple[str, ...]:
@@ -201,7 +200,12 @@ NEEDLESS: Final = frozenset(
         "refusedbecause heard",  # our own: why an import has refused a line, and how a reader heard of us
     )
 )
-FIELD_OF: Final = {name: meant for meant, names in COLUMNS.items() for name in names}
+FIELD_OF: Final = {name: field for field, names in COLUMNS.items() for name in names}
+STATE_FIELDS: Final = {"state", "left_at", "cleaned_at", "complained_at", "wants_mail", "refuses_mail"}
+# Names of columns that mean something else in a suppression list than in a table of readers.
+LISTED_ADDRESS: Final = (*COLUMNS["email"], *_names("address recipient recipientaddress destination"))
+LISTED_REASON: Final = _names("suppressionreason bouncetype classification reason code error 原因 類型")
+LISTED_TIME: Final = _names("date lastupdatetime lastupdatedtime")
 
 
 def plain(name: str) -> str:
@@ -210,67 +214,95 @@ def plain(name: str) -> str:
 
 
 class ColumnError(ValueError):
-    """What whoever imports says of a column does not fit the file."""
+    """A choice of whoever imports does not fit the columns of the file."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What whoever imports says of columns: which field each is (by its name in the file), and which to leave out.
-
-    A column that is KEPT stays to be read, in a note.
-    """
+    """Fields that whoever imports has chosen for columns, by their names in the file, and columns to leave out."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
     ignored: Iterable[str] = ()
 
 
-NOTHING: Final = Choices()
+NO_CHOICES: Final = Choices()
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the columns of each field stand, and the names of the others as the file writes them.
+    """The places of the columns of each field, and the names of the others as the file writes them.
 
     kept: the names of those whose cells go into a note, by their places.
     proofs: the places of those one of which has a time for everybody who asked for mail.
+    floor: the state of a row that says no graver one; of a suppression list, of a row that says none.
     """
 
     places: dict[str, list[int]]
     used: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    program: Program = NONE
+    program: Program = UNKNOWN
     kept: dict[int, str] = field(default_factory=dict)
     proofs: list[int] = field(default_factory=list)
+    floor: str = "active"
+    is_list: bool = False
 
     @classmethod
     def of(cls, heading: list[str], choices: Choices) -> "Columns":
         """Sort the columns of a heading; raise ColumnError when a choice names none of them, or no field."""
-        chosen = {plain(name): meant for name, meant in choices.fields.items()}
-        ignored = {plain(name) for name in choices.ignored}
-        _insist(heading, choices)
+        chosen = {plain(name): target for name, target in choices.fields.items()}
+        chosen |= dict.fromkeys(map(plain, choices.ignored), LEFT_OUT)
+        _check_choices(heading, choices)
         keys = [plain(name) for name in heading]
-        found = cls({}, program=recognised(keys))
+        program = recognised(keys)
+        found = cls({}, program=program, floor=program.floor)
         for place, (name, key) in enumerate(zip(heading, keys, strict=True)):
-            if not key:
-                continue
-            if key in found.program.proofs:
+            if key in program.proofs:
                 found.proofs.append(place)
-            meant = LEFT_OUT if key in ignored else chosen.get(key) or meaning(key, found.program)
-            found._sort(place, name.strip(), meant)
+            if key:
+                found._add(place, name.strip(), chosen[key] if key in chosen else field_of(key, program))
         for places in found.places.values():
             places.sort(key=lambda place: _rank(heading[place]))
         return found
 
-    def _sort(self, place: int, name: str, meant: str | None) -> None:
-        if meant is None:
+    @classmethod
+    def of_list(cls, heading: list[str], reason: str) -> "Columns":
+        """Find who, why and since when in the heading of a suppression list; nothing else of it counts.
+
+        reason: the state of an address for which the list gives none.
+        """
+        keys = [plain(name) for name in heading]
+        program = recognised(keys)
+        found = cls({}, program=program, floor=reason if program.floor == "active" else program.floor, is_list=True)
+        fields = [_listed_field(key, program) for key in keys]
+        addresses = (keys.index(name) for name in LISTED_ADDRESS if name in keys)
+        if (email := next(addresses, fields.index("email") if "email" in fields else -1)) >= 0:
+            found.places["email"], found.used[heading[email].strip()] = [email], "email"
+        for place, target in enumerate(fields):
+            if target in STATE_FIELDS:
+                found.places.setdefault(target, []).append(place)
+            if target in {*STATE_FIELDS, "consent_at"}:
+                found.kept[place] = heading[place].strip()
+                found.used[heading[place].strip()] = target
+        return found
+
+    @classmethod
+    def without_heading(cls, email: int, width: int, reason: str) -> "Columns":
+        """Return those of a file of addresses. In a suppression list any cell beside the address may say why."""
+        if not reason:
+            return cls({"email": [email]})
+        others = [place for place in range(width) if place != email]
+        return cls({"email": [email], "state": others}, kept=dict.fromkeys(others, ""), floor=reason, is_list=True)
+
+    def _add(self, place: int, name: str, target: str | None) -> None:
+        if target is None:
             self.unknown.append(name)
-        elif meant == LEFT_OUT:
+        elif target == LEFT_OUT:
             self.unused.append(name)
         else:
-            self.used[name] = meant
-            self.places.setdefault(meant, []).append(place)
-            if meant == KEPT:
+            self.used[name] = target
+            self.places.setdefault(target, []).append(place)
+            if target == KEPT:
                 self.kept[place] = name
 
     def question(self) -> str:
@@ -284,25 +316,29 @@ class Columns:
         )
 
 
-def meaning(name: str, program: Program = NONE) -> str | None:
-    """Return the field of a column by its plain name, LEFT_OUT if it has no use here; None if nobody knows."""
-    said = program.meaning(name)
-    if said is not None:
-        return said
-    return FIELD_OF.get(name) or (LEFT_OUT if name in NEEDLESS else None)
+def field_of(name: str, program: Program = UNKNOWN) -> str | None:
+    """Return the field of a column by its plain name, LEFT_OUT if it has no place here; None if it is unknown."""
+    own = program.field_of(name)
+    return FIELD_OF.get(name, LEFT_OUT if name in NEEDLESS else None) if own is None else own
 
 
-def _insist(heading: list[str], choices: Choices) -> None:
-    there = {plain(name) for name in heading}
+def _listed_field(name: str, program: Program) -> str:
+    if name in LISTED_REASON:
+        return "state"
+    return "consent_at" if name in LISTED_TIME else field_of(name, program) or LEFT_OUT
+
+
+def _check_choices(heading: list[str], choices: Choices) -> None:
+    names = {plain(name) for name in heading}
     for name in (*choices.fields, *choices.ignored):
-        if plain(name) not in there:
+        if plain(name) not in names:
             raise ColumnError(f"The file has no column “{name}”; it has {', '.join(heading)[:200]}")
-    for name, meant in choices.fields.items():
-        if meant not in COLUMNS:
-            raise ColumnError(f"“{name}” cannot be {meant!r}; it can be {', '.join(COLUMNS)}")
+    for name, target in choices.fields.items():
+        if target not in COLUMNS:
+            raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")
 
 
 def _rank(name: str) -> int:
-    """Return how soon a name is asked among those of its field; what somebody chose comes first."""
+    """Return how soon a column is asked among those of its field; one that was chosen comes first."""
     names = COLUMNS.get(FIELD_OF.get(plain(name), ""), ())
     return names.index(plain(name)) if plain(name) in names else -1

@@ -1,15 +1,15 @@
 """Write the readers of a file: make those that are new, change those that are known, bring nobody back.
 
-A batch is decided beside what the database knows of its addresses, and then written in one transaction.
+Rows are compared with the existing ones of their addresses, and then written in one transaction.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import batched
-from typing import Any
+from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from newsletter.publication.changes import NAME_LENGTH
@@ -23,9 +23,9 @@ from subscribers.models.notes import LENGTH_MAX as NOTE_LENGTH_MAX
 from subscribers.models.suppressions import departure
 from subscribers.models.tags import Tagging
 
+COUNTED: Final = ("rows", "created", "updated", "unchanged", "rejected")  # `rows` is the sum of the others
 SOURCE_LENGTH = 200  # characters of a line of the record
-BATCH = 1000  # rows in one transaction: with SQLite nobody else writes meanwhile
-# What a row of a file can change of a reader.
+# Fields of a reader that a row of a file can change.
 CHANGED = (
     "name", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at",
     "signup_round", "confirmation_due_at",
@@ -43,67 +43,40 @@ PENDING, ACTIVE, PAUSED, UNSUBSCRIBED = (
 type Rejected = Callable[[int, str], None]  # called with the line and the reason of each row that was not taken
 
 
-@dataclass
-class Summary:
-    """What became of the rows; `rows` is the sum of the others."""
-
-    rows: int = 0
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    rejected: int = 0
-
-    def add(self, other: "Summary") -> None:
-        for name, number in other.counts().items():
-            setattr(self, name, getattr(self, name) + number)
-
-    def counts(self) -> dict[str, int]:
-        return asdict(self)
-
-
-def merge(rows: Iterable[Row | Unreadable], now: datetime, rejected: Rejected, *, consent: str = "") -> Summary:
-    """Write rows in transactions of BATCH; a second run changes nothing.
+def merge(
+    rows: Collection[Row | Unreadable], now: datetime, rejected: Rejected, *, consent: str = "", dry_run: bool = False
+) -> Counter[str]:
+    """Write rows in one transaction, and return how many of them are what of COUNTED; a second run changes nothing.
 
     consent: how these readers agreed, for the record of each.
     """
-    summary, salt = Summary(), Publication.objects.current().salt
     source = f"import on {now:%Y-%m-%d}{': ' if consent else ''}{consent}"[:SOURCE_LENGTH]
-    for some in batched(rows, BATCH, strict=False):
-        with transaction.atomic():
-            write(_decided(some, salt, summary, now, rejected), source, now)
-    return summary
+    counts = Counter(rows=len(rows))
+    with transaction.atomic():
+        outcome = _decided(rows, counts, now, rejected)
+        if not dry_run:
+            write(outcome, source, now)
+    return counts
 
 
-def rehearse(rows: Iterable[Row | Unreadable], now: datetime, rejected: Rejected) -> Summary:
-    """Say what `merge` would do, and write nothing, neither into the database nor into the file of departures.
-
-    An address that stands in the rows twice, far apart, is counted twice.
-    """
-    summary, salt = Summary(), Publication.objects.current().salt
-    for some in batched(rows, BATCH, strict=False):
-        _decided(some, salt, summary, now, rejected)
-    return summary
-
-
-def _decided(
-    rows: Collection[Row | Unreadable], salt: str, summary: Summary, now: datetime, rejected: Rejected
-) -> "Outcome":
-    """Return what is to be written of some rows, by what the database knows at this moment."""
+def _decided(rows: Collection[Row | Unreadable], counts: Counter[str], now: datetime, rejected: Rejected) -> "Outcome":
+    """Return what is to be written of some rows beside the existing ones."""
+    salt = Publication.objects.current().salt
     hashed = [(address_hash(row.email, salt) if isinstance(row, Row) else "", row) for row in rows]
     has_notes = any(isinstance(row, Row) and row.note for row in rows)
-    found = known({known_as for known_as, _row in hashed if known_as}, has_notes=has_notes)
-    decision = Decision(found, summary, now, rejected)
+    existing = existing_rows({known_as for known_as, _row in hashed if known_as}, has_notes=has_notes)
+    decision = Decision(existing, counts, now, rejected)
     for known_as, row in hashed:
         decision.take(known_as, row)
     return decision.outcome
 
 
-# --- What becomes of the rows ---
+# --- Rules ---
 
 
 @dataclass
-class Known:
-    """What is known of the addresses of some rows, by their hashes. reasons: why some must not be mailed."""
+class ExistingRows:
+    """Readers, and reasons why an address must not be mailed, by the hashes of addresses."""
 
     readers: dict[str, Subscriber] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
@@ -129,29 +102,28 @@ class Outcome:
 
 
 class Decision:
-    """Takes rows one after the other: the second row about an address finds what the first one has made of it."""
+    """Takes rows one after the other: the second row about an address finds the outcome of the first one."""
 
-    def __init__(self, known: Known, summary: Summary, now: datetime, rejected: Rejected) -> None:
-        self.known, self.summary, self.now, self.rejected = known, summary, now, rejected
+    def __init__(self, existing: ExistingRows, counts: Counter[str], now: datetime, rejected: Rejected) -> None:
+        self.existing, self.counts, self.now, self.rejected = existing, counts, now, rejected
         self.outcome = Outcome()
 
     def take(self, known_as: str, row: Row | Unreadable) -> None:
         """Decide about one row. known_as: the hash of its address, "" for one that cannot be read."""
-        self.summary.rows += 1
         if isinstance(row, Unreadable):
             self._reject(row.line, row.reason)
         elif row.state in MUST_NOT_BE_MAILED:
             self._bar(known_as, row)
-        elif known_as in self.known.reasons:
-            self._reject_barred(row.line, self.known.reasons[known_as])
-        elif known_as in self.known.readers:
+        elif known_as in self.existing.reasons:
+            self._reject_barred(row.line, self.existing.reasons[known_as])
+        elif known_as in self.existing.readers:
             self._change(known_as, row)
         else:
             self._make(known_as, row)
 
     def _make(self, known_as: str, row: Row) -> None:
-        made = self.outcome.new[known_as] = self.known.readers[known_as] = _made(known_as, row, self.now)
-        self.summary.created += 1
+        made = self.outcome.new[known_as] = self.existing.readers[known_as] = _made(known_as, row, self.now)
+        self.counts["created"] += 1
         if made.state == UNSUBSCRIBED:
             self.outcome.left.add(known_as)
         if row.tags:
@@ -160,7 +132,7 @@ class Decision:
             self._note(known_as, row)
 
     def _reject(self, line: int, reason: str) -> None:
-        self.summary.rejected += 1
+        self.counts["rejected"] += 1
         self.rejected(line, reason)
 
     def _reject_barred(self, line: int, reason: str) -> None:
@@ -169,19 +141,19 @@ class Decision:
     def _bar(self, known_as: str, row: Row) -> None:
         """Remember an address that the other program knew must not be mailed."""
         self.outcome.barred[known_as] = row
-        self.known.reasons.setdefault(known_as, row.state)
+        self.existing.reasons.setdefault(known_as, row.state)
         self._reject_barred(row.line, row.state)
 
     def _change(self, known_as: str, row: Row) -> None:
-        reader = self.known.readers[known_as]
+        reader = self.existing.readers[known_as]
         before = reader.state
         is_retagged = before != UNSUBSCRIBED and self._tag(known_as, row)
         is_changed = _apply(reader, row, self.now)
         is_noted = before != UNSUBSCRIBED and self._note(known_as, row)
         if not (is_changed or is_retagged or is_noted):
-            self.summary.unchanged += 1
+            self.counts["unchanged"] += 1
             return
-        self.summary.updated += 1
+        self.counts["updated"] += 1
         self._record(known_as, before)
         if is_changed and known_as not in self.outcome.new:
             self.outcome.changed[known_as] = reader
@@ -189,15 +161,15 @@ class Decision:
     def _tag(self, known_as: str, row: Row) -> bool:
         """Remember which tags the file gives a reader, if any; return whether these are others."""
         tags = list(row.tags)
-        if not tags or tags == self.known.tags.get(known_as):
+        if not tags or tags == self.existing.tags.get(known_as):
             return False
-        self.known.tags[known_as] = self.outcome.retagged[known_as] = tags
+        self.existing.tags[known_as] = self.outcome.retagged[known_as] = tags
         return True
 
     def _note(self, known_as: str, row: Row) -> bool:
         """Remember what the file tells of a reader in words, once; return whether that is new."""
         text = row.note[:NOTE_LENGTH_MAX]
-        noted = self.known.notes.setdefault(known_as, set())
+        noted = self.existing.notes.setdefault(known_as, set())
         if not text or text in noted:
             return False
         noted.add(text)
@@ -206,7 +178,7 @@ class Decision:
 
     def _record(self, known_as: str, before: str) -> None:
         """Remember whose record gets a line: whoever became a reader by this row, or ended by it."""
-        after = self.known.readers[known_as]
+        after = self.existing.readers[known_as]
         if after.is_reader and before == PENDING:
             self.outcome.joined.add(known_as)
         elif after.state == UNSUBSCRIBED and before != UNSUBSCRIBED:
@@ -260,13 +232,13 @@ def _changeable(reader: Subscriber) -> list[Any]:
     return [getattr(reader, name) for name in CHANGED]
 
 
-# --- What is known, and what is written ---
+# --- The database ---
 
 
-def known(hashes: Collection[str], *, has_notes: bool) -> Known:
-    """Return what is known of these addresses. has_notes: whether the rows have any, so that ours are needed."""
+def existing_rows(hashes: Collection[str], *, has_notes: bool) -> ExistingRows:
+    """Return the existing rows of these addresses. has_notes: whether the file has any, so that ours are needed."""
     readers = Subscriber.objects.filter(address_hash__in=hashes).order_by()
-    found = Known(readers={one.address_hash: one for one in readers})
+    found = ExistingRows(readers={one.address_hash: one for one in readers})
     barred = Suppression.objects.filter(address_hash__in=hashes).order_by()
     found.reasons = dict(barred.values_list("address_hash", "reason"))
     if found.readers:
@@ -274,7 +246,7 @@ def known(hashes: Collection[str], *, has_notes: bool) -> Known:
     return found
 
 
-def _add_words(found: Known, *, has_notes: bool) -> None:
+def _add_words(found: ExistingRows, *, has_notes: bool) -> None:
     """Add the tags and notes of the readers who are known."""
     hash_of = {one.pk: known_as for known_as, one in found.readers.items() if one.pk}
     found.tags = {hash_of[pk]: names for pk, names in Tagging.objects.names_of(hash_of).items()}
@@ -317,17 +289,9 @@ def _kept_email(reason: str, email: str) -> str:
 
 def _update(readers: Iterable[Subscriber]) -> None:
     """Write known readers; whoever left at this moment stays away."""
-    rows = [_stored([*_changeable(reader), reader.pk, UNSUBSCRIBED]) for reader in readers]
-    places = ", ".join(f"{name} = %s" for name in CHANGED)
-    # Names of our own columns; every value is a parameter.
-    statement = f"UPDATE {Subscriber._meta.db_table} SET {places} WHERE id = %s AND state <> %s"  # noqa: S608  # nosec B608
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, rows)
-
-
-def _stored(values: list[Any]) -> list[Any]:
-    moment = connection.ops.adapt_datetimefield_value
-    return [moment(value) if isinstance(value, datetime) else value for value in values]
+    for reader in readers:
+        here = Subscriber.objects.filter(pk=reader.pk).exclude(state=UNSUBSCRIBED)
+        here.update(**{name: getattr(reader, name) for name in CHANGED})
 
 
 def _write_tags(outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""What the cells of one line say of one reader: of their state, and of times, in the words of any program. Pure."""
+"""The cells of one line as a reader with a state and times, in the words of any program. Pure."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.columns import NONE, Columns, Program
+from subscribers.importers.columns import Columns, Program, plain
 from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
 
 # “2024/5/1 下午 3:14:15”: Google Forms and Excel in Taiwan, Hong Kong and Japan.
@@ -110,57 +110,80 @@ NO: Final = frozenset({"false", "no", "n", "f", "0", "off", "否", "無", "未",
 GRAVITY: Final = ("active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased")
 MUST_NOT_BE_MAILED: Final = frozenset({"bounced", "complained", "manual", "erased"})
 
-type Says = Callable[[str], str | None]  # from a cell that is not empty to a state, None if it says nothing of it
+# Further words of suppression lists; “soft” and the like may be mailed.
+REASONS: Final = {
+    "bounced": _words(
+        "bounce, bounces, hard, hardbounce, permanent, general, noemail, onaccountsuppressionlist, badmailbox",
+        "baddomain, invalidemail, invalidaddress, mailboxunavailable",
+    ),
+    "complained": _words("spamcomplaint, spamreport, spamnotification, complaints, feedback, fbl"),
+    "manual": _words("manualsuppression, unsubscribe, unsubscribes, groupunsubscribe, block, blocks, dropped"),
+    "pending": _words("soft, softbounce, softbounced, transient, temporary, deferred, undetermined"),
+}
+REASON_OF: Final = {word: reason for reason, words in REASONS.items() for word in words}
+# What another state makes of an address in a suppression list.
+LISTED_AS: Final = {"unsubscribed": "manual", "erased": "manual", "pending": "active", "paused": "active"}
+
+type ReadState = Callable[[str], str | None]  # from a cell that is not empty to a state, None if it says none
 
 
 class RowError(ValueError):
     """One row cannot be read; the message says why."""
 
 
-def gravest(one: str, other: str) -> str:
-    return max(one, other, key=GRAVITY.index)
+def readers_of(columns: Columns) -> dict[str, ReadState]:
+    """Return what reads the state out of a cell of each field.
 
-
-def words_of(program: Program = NONE) -> dict[str, Says]:
-    """Return what a cell of each field says of the state; raise RowError for a word that nobody knows."""
-    return {
-        "state": partial(_known_state, program),
-        "left_at": partial(_says_when, "unsubscribed"),
-        "cleaned_at": partial(_says_when, "bounced"),
-        "complained_at": partial(_says_when, "complained"),
-        "wants_mail": partial(_leaves_if, False),
-        "refuses_mail": partial(_leaves_if, True),
+    They raise RowError for a word that nobody knows; in a suppression list it says nothing.
+    """
+    found: dict[str, ReadState] = {
+        "state": partial(_known_state, columns.program, columns.is_list),
+        "left_at": partial(_state_since, "unsubscribed"),
+        "cleaned_at": partial(_state_since, "bounced"),
+        "complained_at": partial(_state_since, "complained"),
+        "wants_mail": partial(_state_by_wish, False),
+        "refuses_mail": partial(_state_by_wish, True),
     }
+    return {field: partial(_lenient, read) for field, read in found.items()} if columns.is_list else found
 
 
 def is_yes(word: str) -> bool | None:
     """Return whether a cell says yes, as a time does; None when it says nothing. Raise ValueError for anything else."""
-    said = word.strip().casefold()
-    if not said or said in YES | NO:
-        return said in YES if said else None
+    folded = word.strip().casefold()
+    if not folded or folded in YES | NO:
+        return folded in YES if folded else None
     return moment(word.strip()) is not None
 
 
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
-def _known_state(program: Program, word: str) -> str:
+def _known_state(program: Program, is_list: bool, word: str) -> str:
     key = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
-    state = program.words.get(key) or STATE_OF.get(key)
+    state = program.words.get(key) or STATE_OF.get(key) or (REASON_OF.get(plain(word)) if is_list else None)
     if state is None:
         raise RowError(_("has an unknown state %r") % word.casefold())
     return state
 
 
-def _says_when(state: str, word: str) -> str | None:
+def _state_since(state: str, word: str) -> str | None:
     return None if word.startswith(NEVER) else state
 
 
 @lru_cache(maxsize=1024)
-def _leaves_if(answer: bool, word: str) -> str | None:
-    """Return "unsubscribed" if a cell gives this answer."""
+def _state_by_wish(refusal: bool, word: str) -> str | None:
     try:
-        return "unsubscribed" if is_yes(word) is answer else None
+        wish = is_yes(word)
     except ValueError as error:
         raise RowError(_("has %r where only yes or no, or a time, says whether mail is wanted") % word) from error
+    if wish is None:
+        return None
+    return "unsubscribed" if wish is refusal else "active"
+
+
+def _lenient(read: ReadState, word: str) -> str | None:
+    try:
+        return read(word)
+    except RowError:
+        return None
 
 
 ESCAPED = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
@@ -198,9 +221,9 @@ class RowReader:
 
     def __init__(self, columns: Columns, width: int) -> None:
         """Prepare what is the same for all lines. width: how many columns the heading names."""
-        self._width, self._floor, self._proofs = width, columns.program.floor, columns.proofs
-        says = words_of(columns.program)
-        self._says = [(place, says[field]) for field in says for place in columns.places.get(field, ())]
+        self._width, self._floor, self._proofs, self._is_list = width, columns.floor, columns.proofs, columns.is_list
+        readers = readers_of(columns)
+        self._states = [(place, readers[field]) for field in readers for place in columns.places.get(field, ())]
         self._kept = [(place, one_line(name)) for place, name in columns.kept.items()]
         self._get = {field: _getter(places) for field, places in columns.places.items()}
         self._email, self._tags, self._note = map(self._of, ("email", "tags", "note"))
@@ -215,10 +238,7 @@ class RowReader:
 
     def _row(self, line: int, cells: list[str]) -> Row:
         state = self._state(cells)
-        is_to_be_mailed = state in {
-            "active",
-            "paused",
-        }  # of others the state alone counts
+        is_to_be_mailed = state in {"active", "paused"}  # of others the state alone counts
         return Row(
             line,
             paused_until=self._paused_until(cells) if state == "paused" else None,
@@ -228,24 +248,28 @@ class RowReader:
             tags=_tags(self._tags(cells)),
             consent_at=self._consent(cells, is_to_be_mailed),
             left_at=self._left(cells, False) if state == "unsubscribed" else None,
-            note=self._in_words(cells),
+            note=self._note_of(cells),
         )
 
     def _fitted(self, cells: list[str]) -> list[str]:
-        if any(map(str.strip, cells[self._width :])):
+        if not self._is_list and any(map(str.strip, cells[self._width :])):
             numbers = {"cells": len(cells), "names": self._width}
             raise RowError(_("has %(cells)d cells, the first line names %(names)d") % numbers)
         return cells[: self._width] + [""] * (self._width - len(cells))
 
     def _state(self, cells: list[str]) -> str:
         """Return the state that keeps the most mail away, of all that the columns of a row say about it."""
-        state = self._floor
-        for place, says in self._says:
-            if cells[place] and (word := _cell(cells[place])) and (said := says(word)):
-                state = gravest(state, said)
+        states = [
+            state
+            for place, read in self._states
+            if cells[place] and (word := _cell(cells[place])) and (state := read(word))
+        ]
+        if self._is_list:
+            gravest = max(states, key=GRAVITY.index, default=self._floor)
+            return LISTED_AS.get(gravest, gravest)
         if self._proofs and not any(cells[place].strip() for place in self._proofs):
-            state = gravest(state, "pending")
-        return state
+            states.append("pending")
+        return max(self._floor, *states, key=GRAVITY.index) if states else self._floor
 
     def _paused_until(self, cells: list[str]) -> datetime:
         until = _moment_or_error(self._of("paused_until")(cells))
@@ -260,12 +284,12 @@ class RowReader:
             name = f"{name} {surname}"
         return one_line(name)[:NAME_LENGTH_MAX] if name else ""
 
-    def _in_words(self, cells: list[str]) -> str:
+    def _note_of(self, cells: list[str]) -> str:
         """Return the note of a row, and the cells that are kept to be read, each behind the name of its column."""
         found = [self._note(cells)]
         for place, name in self._kept:
             if (cell := _cell(cells[place])) and cell not in EMPTY:
-                found.append(f"{name}: {cell}")
+                found.append(f"{name}: {cell}" if name else cell)
         return without_control("\n".join(filter(None, found)))
 
     def _of(self, field: str) -> Get:
@@ -275,7 +299,7 @@ class RowReader:
         """Return what finds the time that a row says, or the one that stands where a yes could."""
         first, second = self._of(at), self._of(whether)
 
-        def found(cells: list[str], is_needed: bool) -> datetime | None:
+        def time(cells: list[str], is_needed: bool) -> datetime | None:
             try:
                 if text := first(cells):
                     return _moment_or_error(text)
@@ -285,7 +309,7 @@ class RowReader:
             word = second(cells)
             return _moment_or_none(word) if len(word) > SHORTEST_TIME else None
 
-        return found
+        return time
 
 
 def _getter(places: list[int]) -> Get:

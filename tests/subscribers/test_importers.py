@@ -260,7 +260,7 @@ def test_names_tags_and_consent_of_other_programs_are_kept(bring):
     [
         (b"", "The first line must name a column “email”; it has nothing"),
         (b"name,age\nx,1\n", "The first line must name a column “email”; it has name, age"),
-        (b"email\n\xff\xfe\xfa\n", "The file is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."),
+        (b"email\n\xff\xfe\xfa\n", "It is not certain how the file is encoded. Save it as “CSV UTF-8” and try again."),
         (
             b"email," + b"x" * 200_000 + b"\na@example.org,x\n",
             "Line 1 is not CSV: field larger than field limit (131072)",

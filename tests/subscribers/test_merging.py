@@ -1,12 +1,13 @@
 """What an import writes, by the one way and by the other: tests/delivery/test_postgresql.py runs this there too."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 
 from subscribers.importers import merging
-from subscribers.importers.merging import Decision, Known, Outcome, Summary, merge
+from subscribers.importers.merging import Decision, ExistingRows, Outcome, merge
 from subscribers.importers.rows import Row
 from subscribers.models import Consent, Note, Subscriber, Suppression
 from tests.factories import make_subscriber
@@ -17,7 +18,7 @@ BEFORE = NOW - timedelta(days=400, microseconds=7)
 OWN = {"id", "address_hash", "token_salt", "email"}  # no two rows have these in common
 
 
-def bring(*rows: Row, now=NOW) -> Summary:
+def bring(*rows: Row, now=NOW) -> Counter[str]:
     return merge(rows, now, lambda _line, _reason: None)
 
 
@@ -64,10 +65,9 @@ def test_the_record_has_a_line_for_coming_and_one_for_leaving(states, kinds):
     assert list(lines) == [(kind, at, f"import on {NOW:%Y-%m-%d}", reader.address_hash) for kind, at in kinds]
 
 
-def test_a_second_batch_in_the_same_transaction_writes_its_own_rows_alone(monkeypatch):
-    monkeypatch.setattr(merging, "BATCH", 2)
-
-    bring(*(Row(number, f"r{number}@example.org") for number in range(5)))
+def test_further_rows_in_the_same_transaction_are_written_alone():
+    for numbers in ((0, 1), (2, 3), (4,)):
+        bring(*(Row(number, f"r{number}@example.org") for number in numbers))
 
     assert (Subscriber.objects.count(), Consent.objects.count()) == (5, 5)
 
@@ -75,12 +75,12 @@ def test_a_second_batch_in_the_same_transaction_writes_its_own_rows_alone(monkey
 def test_a_known_reader_is_changed_with_tags_notes_and_a_line():
     reader = make_subscriber("a@example.org", state=State.PENDING, confirmed_at=None, tags="old")
 
-    summary = bring(
+    counts = bring(
         Row(2, "A@example.org", "小明", tags=("new", "vip"), note="met"), Row(3, "b@example.org", tags=("vip",))
     )
 
     reader.refresh_from_db()
-    assert (summary.created, summary.updated) == (1, 1)
+    assert (counts["created"], counts["updated"]) == (1, 1)
     assert (reader.email, reader.name, reader.state, reader.confirmed_at) == ("a@example.org", "小明", "active", NOW)
     assert (reader.tag_names, Note.objects.get().text) == (["new", "vip"], "met")
     assert reader.consents.get().kind == "imported"
@@ -92,8 +92,8 @@ def test_a_known_reader_is_changed_with_tags_notes_and_a_line():
 
 def test_who_leaves_while_a_batch_is_decided_stays_away():
     reader = make_subscriber("a@example.org", name="old")
-    found = merging.known([reader.address_hash], has_notes=False)
-    decision = Decision(found, Summary(), NOW, lambda _line, _reason: None)
+    found = merging.existing_rows([reader.address_hash], has_notes=False)
+    decision = Decision(found, Counter(), NOW, lambda _line, _reason: None)
     decision.take(reader.address_hash, Row(2, "a@example.org", "new", state="paused", paused_until=NOW))
     Subscriber.objects.get().unsubscribe(NOW)
 
@@ -148,7 +148,7 @@ def test_an_address_is_found_by_the_one_index_that_is_left(asked):
 )
 def test_the_stricter_state_wins(django_db_blocker, before, said, after):
     reader = Subscriber(address_hash="h", email="a@example.org", state=before, confirmed_at=BEFORE)
-    decision = Decision(Known(readers={"h": reader}), Summary(), NOW, lambda _line, _reason: None)
+    decision = Decision(ExistingRows(readers={"h": reader}), Counter(), NOW, lambda _line, _reason: None)
 
     with django_db_blocker.block():
         decision.take("h", Row(2, "a@example.org", state=said, paused_until=NOW))
@@ -158,7 +158,7 @@ def test_the_stricter_state_wins(django_db_blocker, before, said, after):
 
 def test_an_address_that_one_line_bars_is_barred_in_the_next_ones():
     refused = []
-    decision = Decision(Known(), Summary(), NOW, lambda line, _reason: refused.append(line))
+    decision = Decision(ExistingRows(), Counter(), NOW, lambda line, _reason: refused.append(line))
     for line, state in enumerate(["active", "bounced", "active"]):
         decision.take("h", Row(line, "a@example.org", state=state))
 

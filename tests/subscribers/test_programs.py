@@ -73,6 +73,13 @@ FILES = {
         'email,name,attributes\na@x.tw,"A","{""city"": ""Taipei""}"\nb@x.tw,B,{}\n',
         ["active", "active"],
     ),
+    "Curated": (
+        (
+            "Email,Status,Source,Subscribed On\na@x.tw,Active,Publication Site,2024-05-01\n"
+            "b@x.tw,Spam,API,2024-05-01\nc@x.tw,Pending Confirmation,Manual,2024-05-01\n"
+        ),
+        ["active", "complained", "pending"],
+    ),
     "Keila without states": ("Email,First name,Last name,Data\na@x.tw,A,B,{}\n", ["active"]),
     "beehiiv in full": (
         (
@@ -161,7 +168,7 @@ def read(path, choices=None):
 
 def bring(path, choices=None, now=NOW):
     with csv_file.opened(path, *([choices] if choices else [])) as table:
-        return merging.merge(table.rows(), now, lambda _line, _reason: None)
+        return merging.merge(list(table.rows()), now, lambda _line, _reason: None)
 
 
 @pytest.mark.parametrize("program", FILES)
@@ -248,6 +255,33 @@ def test_a_name_may_go_on_in_a_second_line(file):
 def test_a_name_that_takes_in_a_reader_stops_the_import(file, name):
     with pytest.raises(FileError, match="a quotation mark opens here"):
         read(file(f"email,name\na@x.tw,{name}\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("张疹齐", "gb18030"),  # as probable in Big5
+        ("龙凤", "gb18030"),
+        ("김민수", "cp949"),
+        ("김민수\nb@x.tw,이영희\nc@x.tw,박지훈\nd@x.tw,최서연", "cp949"),
+        ("Иванов", "cp1251"),
+    ],
+)
+def test_an_encoding_that_is_not_certain_is_refused(file, name, encoding):
+    with pytest.raises(FileError, match="It is not certain how the file is encoded"):
+        encoding_of(file(f"email,name\na@x.tw,{name}\n".encode(encoding)))
+
+
+@pytest.mark.parametrize("name", ["O’Brien", "“Jürgen”", "Zoë – Labs"])
+def test_signs_of_western_print_are_not_taken_for_japanese(file, name):
+    assert encoding_of(file(f"email,name\na@x.tw,{name}\n".encode("cp1252"))) == "cp1252"
+
+
+@pytest.mark.parametrize(("name", "encoding"), [("张伟", "gb18030"), ("林志豪", "cp950"), ("山田太郎 さくら", "cp932")])
+def test_the_first_name_beyond_ascii_may_stand_far_below(file, name, encoding):
+    rows = "".join(f"reader{number}@example.org,\n" for number in range(1000))
+
+    assert encoding_of(file(f"email,name\n{rows}a@x.tw,{name}\n".encode(encoding))) == encoding
 
 
 def test_what_is_no_text_is_of_no_encoding(file):
@@ -365,7 +399,7 @@ def test_notes_and_kept_columns_stand_in_a_note_once(db, file):
 
     notes = dict(Note.objects.values_list("subscriber__email", "text"))
     assert notes == {"a@x.tw": "在台南認識\nFirma: 台積電\nFarbe: 紅", "c@x.tw": "Firma: 聯電"}
-    assert (first.created, second.unchanged, Note.objects.count()) == (3, 3, 2)
+    assert (first["created"], second["unchanged"], Note.objects.count()) == (3, 3, 2)
 
 
 def test_a_known_reader_gets_a_note_and_who_has_left_gets_none(db, file):
@@ -374,7 +408,7 @@ def test_a_known_reader_gets_a_note_and_who_has_left_gets_none(db, file):
 
     summary = bring(file("email,note\na@x.tw,new\nb@x.tw,new\n"))
 
-    assert (summary.updated, summary.unchanged) == (1, 1)
+    assert (summary["updated"], summary["unchanged"]) == (1, 1)
     assert Note.objects.get().subscriber.email == "a@x.tw"
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import CommandError, call_command
 
-from subscribers.importers import csv_file
+from subscribers.importers import packed
 from subscribers.importers.csv_file import FileError
 from subscribers.models import Subscriber
 
@@ -37,9 +37,9 @@ def workbook(rows: list[list[str | float]]) -> bytes:
         "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{MAIN}"><sheetData>{cells}</sheetData></worksheet>',
     }
     octets = io.BytesIO()
-    with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as made:
         for name, text in files.items():
-            packed.writestr(name, text)
+            made.writestr(name, text)
     return octets.getvalue()
 
 
@@ -74,40 +74,49 @@ def test_the_answers_of_a_form_become_readers_with_their_times(db, tmp_path, cap
     assert Subscriber.objects.get(email="b@example.org").name == "=1+1"
 
 
+def test_the_command_reads_the_table_in_a_zip(db, tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "list.zip", "w") as made:
+        made.writestr("list.csv", "email\na@example.org\n")
+
+    call_command("import_subscribers", tmp_path / "list.zip")
+
+    assert json.loads(capsys.readouterr().out)["created"] == 1
+
+
 def test_a_workbook_that_is_broken_is_explained(db, tmp_path):
     path = tmp_path / "answers.xlsx"
-    with zipfile.ZipFile(path, "w") as packed:
-        packed.writestr(csv_file.WORKBOOK, "no workbook")
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr(packed.WORKBOOK, "no workbook")
 
     with pytest.raises(CommandError, match="The workbook cannot be opened"):
         call_command("import_subscribers", path)
 
 
 def test_a_workbook_that_would_fill_the_memory_is_refused_unread(monkeypatch):
-    monkeypatch.setattr(csv_file, "UNPACKED_MAX", 1000)
+    monkeypatch.setattr(packed, "UNPACKED_MAX", 1000)
 
     with pytest.raises(FileError, match="too large"):
-        list(csv_file.lines(io.BytesIO(workbook(ANSWERS))))
+        list(packed.as_csv(io.BytesIO(workbook(ANSWERS))))
 
 
 @pytest.mark.parametrize("last", ["XFD1048576", "CV1048576"])
 def test_a_cell_that_is_far_away_ends_no_process_of_ours(caplog, last):
     """Half a terabyte is asked for, or 3.3 GB: more than a machine has, or a small one."""
-    with zipfile.ZipFile(io.BytesIO(workbook([]))) as packed:
-        files = {name: packed.read(name) for name in packed.namelist()}
+    with zipfile.ZipFile(io.BytesIO(workbook([]))) as made:
+        files = {name: made.read(name) for name in made.namelist()}
     cells = f'<row r="1"><c r="A1" t="inlineStr"><is><t>email</t></is></c></row><row><c r="{last}"><v>1</v></c></row>'
     files["xl/worksheets/sheet1.xml"] = f'<worksheet xmlns="{MAIN}"><sheetData>{cells}</sheetData></worksheet>'.encode()
     octets = io.BytesIO()
-    with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as made:
         for name, text in files.items():
-            packed.writestr(name, text)
+            made.writestr(name, text)
 
     with pytest.raises(FileError, match="cannot be opened"):
-        list(csv_file.lines(octets))
+        list(packed.as_csv(octets))
 
     assert "memory allocation" in caplog.text
 
 
 @pytest.mark.parametrize("octets", [b"email\na@example.org\n", b""])
-def test_what_is_no_workbook_is_none(octets):
-    assert not csv_file.is_workbook(io.BytesIO(octets))
+def test_what_is_not_packed_is_taken_as_it_is(octets):
+    assert b"".join(packed.as_csv(io.BytesIO(octets))) == octets

@@ -23,7 +23,7 @@ from newsletter.desk.jobs.readers import begin_import
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands, importing
 from newsletter.publication.wakeups import wake
-from subscribers.importers import csv_file
+from subscribers.importers import csv_file, merging
 from subscribers.importers.csv_file import FileError
 
 imports = Endpoints(tags=["imports"])
@@ -104,31 +104,29 @@ def send_file(
     if not form.is_valid():
         raise problem_of(form, {})
     try:
-        errand = importing.kept(form.cleaned_data["file"], form.cleaned_data["consent"], request.user)
+        errand = importing.keep(form.cleaned_data["file"], {"consent": form.cleaned_data["consent"]}, request.user)
     except FileError as error:
         raise Problem("invalid", errors=[Error(str(error), pointer="/file")]) from error
-    return Answer(_told(errand), status=201, location=f"/api/v1/imports/{errand.pk}")
+    return Answer(_import_out(errand), status=201, location=f"/api/v1/imports/{errand.pk}")
 
 
 @imports.reads(PATH, scope=SCOPE, needs=BRING, returns=OneImportOut)
 def read_import(request: ApiRequest, number: Number) -> Answer:
     """How far an import is, and what it has done or would do."""
-    return Answer(_told(importing.own(request, number)))
+    return Answer(_import_out(importing.own(request, number)))
 
 
 @imports.makes(f"{PATH}/try", scope=SCOPE, needs=BRING, returns=OneImportOut, status=202)
-def try_import(request: ApiRequest, number: Number, said: ColumnsIn) -> Answer:
+def try_import(request: ApiRequest, number: Number, wanted: ColumnsIn) -> Answer:
     """Try an import: nothing is written but which lines would be refused."""
     errand = importing.own(request, number)
-    found = _columns(errand, said.columns)
-    _refuse_unknown(said.columns, found)
+    found = _columns(errand, wanted.columns)
+    _refuse_unknown(wanted.columns, found)
     if problem := importing.problem_with(found):
         raise Problem("invalid", errors=[Error(problem, pointer="/columns")])
-    chosen = {column.name: column.meant for column in found}
-    if not errand.has_files(timezone.now()) or not errand.begin(timezone.now(), State.TRYING, chosen=chosen):
-        raise Problem("conflict", _("It was begun already, or its file is gone."))
-    wake(tasks.work_on_errands)
-    return Answer(_told(errand), status=202)
+    if not errand.has_files(timezone.now()) or not importing.try_import(errand, found):
+        raise _begun_already()
+    return Answer(_import_out(errand), status=202)
 
 
 @imports.makes(f"{PATH}/start", scope=SCOPE, needs=BRING, returns=OneImportOut, status=202)
@@ -138,9 +136,9 @@ def start_import(request: ApiRequest, number: Number) -> Answer:
     if errand.state in {State.DRAFT, State.TRYING}:
         raise Problem("conflict", _("Try the import first: it says which lines would be refused."))
     if not begin_import(errand, timezone.now()):
-        raise Problem("conflict", _("It was begun already, or its file is gone."))
+        raise _begun_already()
     wake(tasks.work_on_errands)
-    return Answer(_told(errand), status=202)
+    return Answer(_import_out(errand), status=202)
 
 
 @imports.makes(f"{PATH}/stop", scope=SCOPE, needs=BRING, returns=OneImportOut, status=200)
@@ -149,7 +147,7 @@ def stop_import(request: ApiRequest, number: Number) -> Answer:
     errand = importing.own(request, number)
     if not errand.stop(timezone.now()):
         raise Problem("conflict", _("It is not at work."))
-    return Answer(_told(errand))
+    return Answer(_import_out(errand))
 
 
 @imports.reads(f"{PATH}/refused", scope=SCOPE, needs=BRING, returns=None)
@@ -161,40 +159,41 @@ def read_refused(request: ApiRequest, number: Number) -> FileResponse:
     return cast("FileResponse", errands.file_of(errand, files.REFUSED))
 
 
-def _columns(errand: Errand, said: dict[str, str]) -> list[importing.Column]:
+def _begun_already() -> Problem:
+    return Problem("conflict", _("It was begun already, or its file is gone."))
+
+
+def _columns(errand: Errand, wanted: dict[str, str]) -> list[importing.Column]:
     """Return the columns of a file as they are taken; none once it is gone."""
     if not errand.has_files(timezone.now()):
         return []
     try:
-        glimpse = csv_file.glimpse(files.path_of(errand, files.GIVEN), importing.SAMPLES)
+        preview = csv_file.preview(files.path_of(errand, files.GIVEN), importing.SAMPLES)
     except OSError:
         return []
-    return importing.columns_of(glimpse, errand.chosen | said)
+    return importing.columns_of(preview, errand.chosen | wanted)
 
 
-def _refuse_unknown(said: dict[str, str], found: list[importing.Column]) -> None:
-    """Raise a Problem for a column that the file does not have, or a meaning that there is not."""
-    names, meanings = {column.name for column in found}, {*importing.FIELDS, ""}
-    wrong = [name for name, meant in said.items() if name not in names or meant not in meanings]
-    if wrong:
+def _refuse_unknown(wanted: dict[str, str], found: list[importing.Column]) -> None:
+    """Raise a Problem for a column that the file does not have, or a field that there is not."""
+    names, fields = {column.name for column in found}, {*importing.FIELDS, ""}
+    if wrong := [name for name, field in wanted.items() if name not in names or field not in fields]:
         text = _("This is no column of the file, or no meaning: choose of %(meanings)s.")
-        told = text % {"meanings": ", ".join(importing.FIELDS)}
-        raise Problem("invalid", errors=[Error(told, pointer=f"/columns/{name}") for name in wrong])
+        detail = text % {"meanings": ", ".join(importing.FIELDS)}
+        raise Problem("invalid", errors=[Error(detail, pointer=f"/columns/{name}") for name in wrong])
 
 
-def _told(errand: Errand) -> dict[str, Any]:
-    columns = _columns(errand, {})
-    told = [{"name": one.name, "samples": one.samples, "means": one.meant} for one in columns]
-    return _numbers(errand) | {"columns": told}
+def _import_out(errand: Errand) -> dict[str, Any]:
+    columns = [{"name": one.name, "samples": one.samples, "means": one.field} for one in _columns(errand, {})]
+    return _numbers(errand) | {"columns": columns}
 
 
 def _numbers(errand: Errand) -> dict[str, Any]:
-    counts = {name: errand.counts.get(name, 0) for name in ("rows", "created", "updated", "unchanged", "rejected")}
     return {
         "id": errand.pk,
         "state": str(errand.state),
         "name": errand.about,
-        **counts,
+        **{name: errand.counts.get(name, 0) for name in merging.COUNTED},
         "bytes": errand.total or 0,
         "bytes_read": errand.position,
         "problems": [{"line": line, "detail": why} for line, why in errand.problems],

@@ -1,17 +1,10 @@
-"""Work on many readers: what was chosen, and each step of it; of a file, first tried, which writes nothing, then done.
-
-The lines of a file that are refused are a file that can be mended and imported: their cells as they were, with the
-reason behind them.
-"""
+"""Work on many readers, step by step: on chosen ones, or by a file, which is tried first without writing."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator
 from datetime import datetime
 from functools import partial
-from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from django.db import transaction
 
@@ -22,19 +15,18 @@ from newsletter.publication import changes
 from newsletter.publication.changes import Change
 from subscribers import acting, exporting
 from subscribers.acting import End, Ends, Occasion
-from subscribers.importers import barring, csv_file, merging
-from subscribers.importers.columns import Choices
-from subscribers.importers.csv_file import Lines, RefusedLines
+from subscribers.importers import csv_file, merging, suppressions
+from subscribers.importers.chunks import Chunk, Write, chunks
+from subscribers.importers.columns import LEFT_OUT, Choices
+from subscribers.importers.csv_file import Table
 from subscribers.models import Subscriber
 
 BATCH = 2000  # readers in one transaction: with SQLite nobody else writes for its 0.2 s
 PROBLEMS_SHOWN = 10
-LEFT_OUT = ""  # what the page sends for a column that is not wanted
 Kind = Errand.Kind
 
 type Act = Callable[[Collection[int], dict[str, Any], Occasion], Ends]
 type Step = Callable[[datetime], bool]
-type Pairs = Sequence[tuple[Numbered, list[str]]]
 
 ACTS: dict[str, Act] = {
     Kind.TAG: lambda readers, options, occasion: acting.tag(readers, options["tag"], occasion),
@@ -45,23 +37,6 @@ ACTS: dict[str, Act] = {
     Kind.UNSUBSCRIBE: lambda readers, _options, occasion: acting.unsubscribe(readers, occasion),
     Kind.SUPPRESS: lambda readers, _options, occasion: acting.suppress(readers, occasion),
 }
-
-
-class Numbered(Protocol):
-    """A row that knows its line in the file."""
-
-    @property
-    def line(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some rows of a file with their cells. position: bytes that were read by then; size: rows of a whole batch."""
-
-    lines: Sequence[tuple[Any, list[str]]]
-    names: list[str]
-    position: int
-    size: int
 
 
 # --- Beginning ---
@@ -115,10 +90,10 @@ def begin_import(errand: Errand, now: datetime) -> bool:
 
 
 def steps(errand: Errand) -> Generator[Step]:
-    return _of_file(errand) if errand.kind in {Kind.IMPORT, Kind.BAR} else _each(errand)
+    return _steps_of_file(errand) if errand.kind in {Kind.IMPORT, Kind.BAR} else _steps_of_readers(errand)
 
 
-def _each(errand: Errand) -> Generator[Step]:
+def _steps_of_readers(errand: Errand) -> Generator[Step]:
     do = _export if errand.kind == Kind.EXPORT else _act
     while True:
         yield partial(do, errand, Selection.read(errand.chosen).after(errand.cursor, BATCH))
@@ -151,51 +126,33 @@ def _count(errand: Errand, ends: Ends) -> None:
 # --- Steps of a file ---
 
 
+def _steps_of_file(errand: Errand) -> Generator[Step]:
+    choices, reason = choices_of(errand.chosen), errand.options.get("reason", "")
+    path, is_checked = files.path_of(errand, files.GIVEN), errand.cursor > 0
+    with csv_file.opened(path, choices, reason=reason, is_checked=is_checked) as table:
+        for write_chunk in chunks(table, _write(errand), skipped=errand.cursor):
+            yield partial(_take, errand, table, write_chunk)
+
+
 def choices_of(chosen: dict[str, str]) -> Choices:
     """Return what an author said of columns, by their names, as the importer takes it."""
-    fields = {name: meant for name, meant in chosen.items() if meant != LEFT_OUT}
-    return Choices(fields, [name for name, meant in chosen.items() if meant == LEFT_OUT])
+    fields = {name: field for name, field in chosen.items() if field != LEFT_OUT}
+    return Choices(fields, [name for name, field in chosen.items() if field == LEFT_OUT])
 
 
-def _of_file(errand: Errand) -> Generator[Step]:
-    path, take = files.path_of(errand, files.GIVEN), _taking(errand)
-    opened: AbstractContextManager[Lines[Any]]
+def _write(errand: Errand) -> Write:
     if errand.kind == Kind.BAR:
-        opened, size = barring.opened(path), barring.BATCH
-    else:
-        opened = csv_file.opened(path, choices_of(errand.chosen), is_checked=errand.cursor > 0)
-        size = merging.BATCH
-    with opened as table:
-        rows = table.rows_and_cells(skipped=errand.cursor)
-        while True:
-            lines = list(islice(rows, size))
-            yield partial(_take, errand, take, Batch(lines, table.names, table.bytes_read(), size))
+        return partial(suppressions.suppress, dry_run=errand.is_only_tried())
+    return partial(merging.merge, consent=errand.options["consent"], dry_run=errand.is_only_tried())
 
 
-def _taking(errand: Errand) -> Callable[..., Any]:
-    is_tried, options = errand.is_only_tried(), errand.options
-    if errand.kind == Kind.BAR:
-        return partial(barring.rehearse if is_tried else barring.bar, reason=options["reason"])
-    return merging.rehearse if is_tried else partial(merging.merge, consent=options["consent"])
-
-
-def _take(errand: Errand, take: Callable[..., Any], batch: Batch, now: datetime) -> bool:
+def _take(errand: Errand, table: Table, write_chunk: Callable[[datetime], Chunk], now: datetime) -> bool:
     """Try or write some rows; return whether these were the last."""
-    refused: list[tuple[int, str]] = []
-    rows = [row for row, _cells in batch.lines]
-    summary = take(rows, errand.begun_at or now, lambda number, why: refused.append((number, why)))
-    errand.counts = dict(Counter(errand.counts) + Counter(summary.counts()))
-    errand.problems = [*errand.problems, *refused][:PROBLEMS_SHOWN]
-    _keep_refused(errand, batch.lines, batch.names, refused)
-    errand.cursor += len(batch.lines)
-    errand.position = batch.position
-    return len(batch.lines) < batch.size
-
-
-def _keep_refused(errand: Errand, lines: Pairs, names: list[str], refused: list[tuple[int, str]]) -> None:
-    """Add lines to the file of those that were refused; its heading is that of the file that was sent."""
-    if not refused:
-        return
-    cells_of, kept = {row.line: cells for row, cells in lines}, RefusedLines(names)
-    rows = (exporting.line(kept.line(cells_of[number], why)) for number, why in refused)
-    files.add_rows(errand, files.REFUSED, exporting.line(kept.heading), rows)
+    chunk = write_chunk(errand.begun_at or now)
+    errand.counts = dict(Counter(errand.counts) + chunk.counts)
+    errand.problems = [*errand.problems, *chunk.problems][:PROBLEMS_SHOWN]
+    if chunk.refused:
+        files.add_rows(errand, files.REFUSED, table.refused_heading(), chunk.refused)
+    errand.cursor += chunk.rows
+    errand.position = chunk.position
+    return chunk.is_last

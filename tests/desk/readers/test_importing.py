@@ -62,6 +62,7 @@ def test_readers_come_by_a_file_whose_columns_were_looked_at(admin_client):
 
     assert "<bdi>小明</bdi>" in columns.text
     assert '<option value="email" selected>' in columns.text
+    assert "Read as Big5: where names look wrong" in columns.text
     assert '<option value="" selected>' in columns.text  # telephones are left out
     # An empty cell says nothing.
     assert (columns.text.count("<bdi>x</bdi>"), columns.text.count("<bdi></bdi>")) == (1, 0)
@@ -83,6 +84,13 @@ def test_readers_come_by_a_file_whose_columns_were_looked_at(admin_client):
     assert Consent.objects.get(subscriber=reader).source == f"import on {errand.begun_at:%Y-%m-%d}: {PROOF}"
     assert mail.outbox == []
     assert Change.objects.get().title == "Import from a file: readers.csv"
+
+
+def test_the_program_that_wrote_a_file_is_named_beside_its_columns(admin_client):
+    page = send(admin_client, "Email,First name,Last name,Data,Status\na@example.org,A,B,{},active\n")
+
+    assert "From Keila." in page.text
+    assert "Read as UTF-8:" in page.text
 
 
 def test_a_workbook_is_taken_as_it_is(admin_client):
@@ -130,7 +138,7 @@ def test_lines_that_were_refused_are_mended_and_imported(admin_client):
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"\xff\xff\x81\x20", "The file is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."),
+        (b"\xff\xff\x81\x20", "It is not certain how the file is encoded. Save it as “CSV UTF-8” and try again."),
         ("", "The submitted file is empty."),
         ("\n\n", "There is nothing in the file."),
     ],
@@ -219,7 +227,7 @@ def test_a_file_that_cannot_be_kept_leaves_nothing_behind(admin_client, settings
     def full(*_given):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("subscribers.importers.csv_file.glimpse", full)
+    monkeypatch.setattr("subscribers.importers.csv_file.preview", full)
     with pytest.raises(OSError, match="No space left"):
         send(admin_client, "email\na@example.org\n")
 
@@ -228,7 +236,7 @@ def test_a_file_that_cannot_be_kept_leaves_nothing_behind(admin_client, settings
 
 
 def test_a_zip_that_grows_too_large_is_refused(admin_client, monkeypatch):
-    monkeypatch.setattr("newsletter.desk.readers.importing.UNPACKED_MAX", 100)
+    monkeypatch.setattr("subscribers.importers.packed.UNPACKED_MAX", 100)
 
     response = send(admin_client, packed(**{"a.csv": "email\n" + "a@example.org\n" * 1000}), name="x.zip")
 
@@ -238,7 +246,7 @@ def test_a_zip_that_grows_too_large_is_refused(admin_client, monkeypatch):
 
 
 def test_a_kill_in_the_middle_imports_nobody_twice(admin_client, monkeypatch):
-    monkeypatch.setattr("subscribers.importers.merging.BATCH", 2)
+    monkeypatch.setattr("subscribers.importers.chunks.BATCH", 2)
     send(admin_client, "email\n" + "".join(f"r{number}@example.org\n" for number in range(4)) + "x\n")
     say(admin_client, column_0="email")
     admin_client.post(f"{READERS}errands/{Errand.objects.get().pk}/import/")
@@ -250,7 +258,7 @@ def test_a_kill_in_the_middle_imports_nobody_twice(admin_client, monkeypatch):
         working.commit(killed, next(steps), timezone.now())
     steps.close()
     monkeypatch.undo()
-    monkeypatch.setattr("subscribers.importers.merging.BATCH", 2)
+    monkeypatch.setattr("subscribers.importers.chunks.BATCH", 2)
     assert Subscriber.objects.count() == 2
 
     Errand.objects.update(lease_until=None)
@@ -304,7 +312,7 @@ def turn() -> bool:
 
 
 def test_an_import_goes_on_turn_after_turn_where_it_was(admin_client, monkeypatch):
-    monkeypatch.setattr("subscribers.importers.merging.BATCH", 2)  # rows of a step
+    monkeypatch.setattr("subscribers.importers.chunks.BATCH", 2)  # rows of a step
     rows = "".join(f"r{number}@example.org\n" for number in range(5))
     send(admin_client, f"email\n{rows}nobody\nlast@example.org\n")
     say(admin_client, column_0="email")

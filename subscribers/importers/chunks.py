@@ -1,0 +1,51 @@
+"""The one way through a file, for the desk and the commands: some rows at a time are read, decided and written."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import islice
+
+from subscribers.importers.csv_file import Table
+from subscribers.importers.merging import Rejected
+from subscribers.importers.rows import Row, Unreadable
+
+BATCH = 1000  # rows in one transaction: with SQLite nobody else writes meanwhile
+
+type Write = Callable[[Collection[Row | Unreadable], datetime, Rejected], Counter[str]]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The result of some rows. problems: lines that were refused, with the reason; refused: the same as CSV.
+
+    position: bytes of the file that were read by then.
+    """
+
+    rows: int
+    counts: Counter[str]
+    problems: list[tuple[int, str]]
+    refused: list[str]
+    position: int
+    is_last: bool
+
+
+def chunks(table: Table, write: Write, *, skipped: int = 0) -> Iterator[Callable[[datetime], Chunk]]:
+    """Yield what writes the next rows when it is called. skipped: rows that were written before."""
+    rows = table.rows_and_cells(skipped)
+    is_last = False
+    while not is_last:
+        some = list(islice(rows, BATCH))
+        is_last = len(some) < BATCH
+        yield partial(_written, table, write, some, is_last)
+
+
+def _written(
+    table: Table, write: Write, rows: list[tuple[Row | Unreadable, list[str]]], is_last: bool, now: datetime
+) -> Chunk:
+    problems: list[tuple[int, str]] = []
+    counts = write([row for row, _cells in rows], now, lambda line, why: problems.append((line, why)))
+    cells_of = {row.line: cells for row, cells in rows} if problems else {}
+    refused = [table.refused_line(cells_of[line], why) for line, why in problems]
+    return Chunk(len(rows), counts, problems, refused, table.bytes_read(), is_last)

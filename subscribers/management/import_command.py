@@ -1,0 +1,109 @@
+"""A command that reads a file: what the imports of readers and of suppression lists have in common."""
+
+import json
+import zipfile
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TextIO
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from subscribers.importers import csv_file
+from subscribers.importers.chunks import Write, chunks
+from subscribers.importers.columns import NO_CHOICES, Choices
+from subscribers.importers.csv_file import FileError, Table
+from subscribers.importers.packed import as_csv
+
+REASONS_SHOWN = 20
+BAR_WIDTH = 40  # characters
+
+
+class ImportCommand(BaseCommand):
+    requires_system_checks = []  # they load every page, 4 MB; migrate and `up` have asked them
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--rejected",
+            type=Path,
+            metavar="FILE",
+            help="Write the lines that are refused here, as CSV with the reason behind each; mend and import them.",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="Say what would happen, and write nothing.")
+
+    def run(
+        self,
+        file: Path,
+        write: Write,
+        counted: Sequence[str],
+        *,
+        rejected: Path | None,
+        choices: Choices = NO_CHOICES,
+        reason: str = "",
+    ) -> None:
+        """Read a file by chunks, and print how many rows are what of `counted`. reason: of a suppression list."""
+        refused = _refused(rejected, file) if rejected else nullcontext()
+        try:
+            with _table(file) as path, csv_file.opened(path, choices, reason=reason) as table, refused as lines:
+                self._describe(table)
+                counts = self._import(table, write, path.stat().st_size or 1, lines)
+        except (OSError, FileError) as error:
+            raise CommandError(str(error)) from error
+        if (more := counts["rejected"] - REASONS_SHOWN) > 0:
+            self.stderr.write(f"… and {more} more rows were rejected.")
+        self.stdout.write(json.dumps({name: counts[name] for name in counted}))
+
+    def _describe(self, table: Table) -> None:
+        columns = table.columns
+        self.stderr.write(f"Read as: {columns.program.name or 'a table by hand'}; {table.written}")
+        used = ", ".join(f"{name} → {target}" for name, target in columns.used.items())
+        self.stderr.write(f"Columns used: {used or 'there is no heading'}")
+        if columns.unused:
+            self.stderr.write(f"Columns not used: {', '.join(columns.unused)}")
+
+    def _import(self, table: Table, write: Write, size: int, refused: TextIO | None) -> Counter[str]:
+        now, counts = timezone.now(), Counter[str]()
+        if refused:
+            refused.write(table.refused_heading())
+        for write_chunk in chunks(table, write):
+            chunk = write_chunk(now)
+            for line, why in chunk.problems[: max(0, REASONS_SHOWN - counts["rejected"])]:
+                self.stderr.write(f"Line {line}: {why}")
+            counts += chunk.counts
+            if refused:
+                refused.writelines(chunk.refused)
+            self._draw(counts["rows"], chunk.position / size)
+        if self.stderr.isatty():
+            self.stderr.write("")
+        return counts
+
+    def _draw(self, count: int, share: float) -> None:
+        if self.stderr.isatty():
+            full = int(BAR_WIDTH * share)
+            self.stderr.write(f"\r{'█' * full}{'░' * (BAR_WIDTH - full)} {count:,}", ending="")
+            self.stderr.flush()
+
+
+@contextmanager
+def _table(file: Path) -> Iterator[Path]:
+    """Yield a file of a table; what is packed is written as one for as long as it is read."""
+    with file.open("rb") as octets, NamedTemporaryFile(suffix=".csv") as written:
+        if zipfile.is_zipfile(octets):
+            written.writelines(as_csv(octets))
+            written.flush()
+            file = Path(written.name)
+        yield file
+
+
+@contextmanager
+def _refused(path: Path, given: Path) -> Iterator[TextIO]:
+    """Yield the file for refused lines; the mark in front lets Excel read the Chinese."""
+    if path.exists() and path.samefile(given):
+        raise CommandError("The file of rejected lines would be written over the file that is imported.")
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        yield file
