@@ -8,6 +8,18 @@ LEFT_OUT: Final = ""  # the field of a column that is recognised and has no plac
 KEPT: Final = "kept"  # the field of a column whose cells go into a note
 
 
+def _names(*lines: str) -> tuple[str, ...]:
+    return tuple(" ".join(lines).split())
+
+
+def _signs(*alternatives: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(names.split()) for names in alternatives)
+
+
+def _unused(*lines: str) -> dict[str, str]:
+    return dict.fromkeys(_names(*lines), LEFT_OUT)
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """A program's export. signs: sets of columns, one of which suffices to recognise it; names as `plain` writes them.
@@ -27,21 +39,15 @@ class Program:
     proofs: frozenset[str] = frozenset()
 
     def field_of(self, name: str) -> str | None:
-        """Return the field of a column, LEFT_OUT for one without a use; None where this program is no exception."""
+        """Return the field of a column by its plain name, LEFT_OUT if it has no place here; None if it is unknown."""
         if name in self.fields:
             return self.fields[name]
-        return LEFT_OUT if self.endings and name.endswith(self.endings) else None
+        if self.endings and name.endswith(self.endings):
+            return LEFT_OUT
+        return FIELD_OF.get(name, LEFT_OUT if name in NEEDLESS else None)
 
 
-def _signs(*alternatives: str) -> tuple[frozenset[str], ...]:
-    return tuple(frozenset(names.split()) for names in alternatives)
-
-
-def _nothing(names: str) -> dict[str, str]:
-    return dict.fromkeys(names.split(), LEFT_OUT)
-
-
-_REGION = _nothing("state country city region zip")  # where somebody lives, and not whether they read
+REGION: Final = _unused("state country city region zip stateprovince")  # where somebody lives, not whether they read
 UNKNOWN: Final = Program("", ())
 # The first that fits counts: the more peculiar ones come first.
 PROGRAMS: Final = (
@@ -52,78 +58,62 @@ PROGRAMS: Final = (
     Program(
         "TinyNews",
         _signs("channelid engagementoptin"),
-        _nothing("channelid tiertitle engagementoptin updatedat userid"),
+        _unused("channelid tiertitle engagementoptin updatedat userid"),
         {"1": "active", "2": "active", "0": "unsubscribed", "3": "unsubscribed", "4": "unsubscribed"},
     ),
     Program(
         "Substack",
-        _signs(
-            "emaildisabled preferdigests",
-            "useremailaddress subscriptiontype",
-            "emaildisabled activesubscription",
-            "email startdate emailsreceived6mo",
+        (
+            *_signs("emaildisabled preferdigests", "useremailaddress subscriptiontype"),
+            *_signs("emaildisabled activesubscription", "email startdate emailsreceived6mo"),
         ),
-        {
-            "useremailaddress": "email",
-            "username": "name",
-            "subscriptioncreatedat": "consent_at",
-            "subscriptiontype": "state",
-            **_REGION,
-            **_nothing("stripeconnectedcustomerid subscriptionexpiresat lastsubscribedat subscriptioninterval"),
-            # The dashboard's own file. “Cancel date” is in no table: it may be the end of what was paid, or of all.
-            "startdate": "consent_at",
-            **_nothing("paidupgradedate firstpaiddate expirationdate bestseller bestsellertier revenue"),
-            **_nothing("lastemailopen linksclicked postviews uniquepostsseen comments shares activity sections bundle"),
-            **_nothing("subscriptionsourcefree subscriptionsourcepaid subscriptionsgifted stateprovince bundleorigin"),
-            **_nothing("canseepaidcontent numemailsopened"),
-        },
+        # “Cancel date” of the dashboard's own file is in no table: it may be the end of what was paid, or of all.
+        {"useremailaddress": "email", "username": "name", "subscriptiontype": "state", **REGION}
+        | {"subscriptioncreatedat": "consent_at", "startdate": "consent_at"}
+        | _unused(
+            "stripeconnectedcustomerid subscriptionexpiresat lastsubscribedat subscriptioninterval",
+            "paidupgradedate firstpaiddate expirationdate bestseller bestsellertier revenue bundleorigin",
+            "lastemailopen linksclicked postviews uniquepostsseen comments shares activity sections bundle",
+            "subscriptionsourcefree subscriptionsourcepaid subscriptionsgifted canseepaidcontent numemailsopened",
+        ),
         dict.fromkeys(("monthly", "yearly", "annual", "lifetime", "subscriber", "founding member"), "active"),
         endings=("6mo", "30d", "7d"),
     ),
     Program(
         "beehiiv",
         _signs("status tier freetier", "subscriptiontier utmsource", "status tier stripecustomerid"),
-        _nothing("tier stripecustomerid acquisitionsource referralcode"),
         endings=("tier",),
     ),
-    Program("Ghost", _signs("subscribedtoemails"), _nothing("tiers products complimentaryplan giftid")),
+    Program("Ghost", _signs("subscribedtoemails"), _unused("tiers products complimentaryplan giftid")),
     Program(
         "listmonk",
         _signs("uuid attributes status", "email name attributes"),
-        {"attributes": KEPT, **_nothing("uuid updatedat lists")},
+        {"attributes": KEPT, **_unused("uuid updatedat lists")},
     ),
     Program(
         "Keila",
         _signs("email firstname lastname data", "email externalid data"),
-        {"data": KEPT, **_nothing("externalid insertedat updatedat doubleoptinat")},
+        {"data": KEPT, **_unused("externalid insertedat updatedat doubleoptinat")},
         {"unreachable": "bounced"},
     ),
     Program(
         "Buttondown",
         _signs("subscribertype", "creationdate metadata", "emailaddress metadata secondaryid"),
-        {"metadata": KEPT, **_nothing("secondaryid referrerurl source undeliverabilityreason unsubscriptionreason")},
-        {
-            **dict.fromkeys(("paused", "churned", "churning", "past due"), "active"),  # all of what is paid
-            "unpaid": "pending",
-            "spammy": "manual",
-        },
+        {"metadata": KEPT, **_unused("secondaryid referrerurl source undeliverabilityreason unsubscriptionreason")},
+        dict.fromkeys(("paused", "churned", "churning", "past due"), "active")  # all of what is paid
+        | {"unpaid": "pending", "spammy": "manual"},
     ),
     Program(
         "MailerLite",
         _signs("subscriber subscribed", "opened clicked sent", "subscribed opens clicks sent"),
-        {
-            "subscriber": "email",
-            "groups": "tags",
-            **_REGION,
-            **_nothing("sent opened clicked opens clicks openrate clickrate location ip optinip optintimestamp phone"),
-            "optintimestamp": "consent_at",
-        },
+        {"subscriber": "email", "groups": "tags", "optintimestamp": "consent_at", **REGION}
+        | _unused("sent opened clicked opens clicks openrate clickrate location ip optinip phone"),
         {"junk": "complained"},
     ),
     Program(
         "Kit",
         _signs("emailaddress firstname state createdat", "email firstname state createdat"),
-        _nothing("referrer"),
+        _unused("referrer"),
         {"inactive": "pending", "cold": "active"},  # who has not confirmed; who has not opened for long
     ),
     Program("Curated", _signs("email status source subscribedon")),
@@ -135,10 +125,6 @@ def recognised(names: Iterable[str]) -> Program:
     """Return the program whose export has these columns; UNKNOWN for a table by hand or of another one."""
     there = frozenset(names)
     return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), UNKNOWN)
-
-
-def _names(*lines: str) -> tuple[str, ...]:
-    return tuple(" ".join(lines).split())
 
 
 # What each field is called in them: in small letters, without spaces and signs. Several columns may be about a state.
@@ -202,10 +188,12 @@ NEEDLESS: Final = frozenset(
 )
 FIELD_OF: Final = {name: field for field, names in COLUMNS.items() for name in names}
 STATE_FIELDS: Final = {"state", "left_at", "cleaned_at", "complained_at", "wants_mail", "refuses_mail"}
-# Names of columns that mean something else in a suppression list than in a table of readers.
-LISTED_ADDRESS: Final = (*COLUMNS["email"], *_names("address recipient recipientaddress destination"))
-LISTED_REASON: Final = _names("suppressionreason bouncetype classification reason code error 原因 類型")
-LISTED_TIME: Final = _names("date lastupdatetime lastupdatedtime")
+# Columns that are something else in a suppression list than in a table of readers.
+LISTED: Final = {
+    **dict.fromkeys(_names("address recipient recipientaddress destination"), "email"),
+    **dict.fromkeys(_names("suppressionreason bouncetype classification reason code error 原因 類型"), "state"),
+    **dict.fromkeys(_names("date lastupdatetime lastupdatedtime"), "consent_at"),
+}
 
 
 def plain(name: str) -> str:
@@ -248,42 +236,26 @@ class Columns:
     is_list: bool = False
 
     @classmethod
-    def of(cls, heading: list[str], choices: Choices) -> "Columns":
-        """Sort the columns of a heading; raise ColumnError when a choice names none of them, or no field."""
+    def of(cls, heading: list[str], choices: Choices, reason: str) -> "Columns":
+        """Sort the columns of a heading; raise ColumnError when a choice names none of them, or no field.
+
+        reason: of a suppression list, the state of an address for which it gives none. Of a list only who, why and
+            since when counts.
+        """
+        _check_choices(heading, choices)
         chosen = {plain(name): target for name, target in choices.fields.items()}
         chosen |= dict.fromkeys(map(plain, choices.ignored), LEFT_OUT)
-        _check_choices(heading, choices)
         keys = [plain(name) for name in heading]
         program = recognised(keys)
-        found = cls({}, program=program, floor=program.floor)
+        floor = reason if reason and program.floor == "active" else program.floor
+        found = cls({}, program=program, floor=floor, is_list=bool(reason))
         for place, (name, key) in enumerate(zip(heading, keys, strict=True)):
             if key in program.proofs:
                 found.proofs.append(place)
             if key:
-                found._add(place, name.strip(), chosen[key] if key in chosen else field_of(key, program))
+                found._add(place, name.strip(), chosen[key] if key in chosen else found._field_of(key))
         for places in found.places.values():
-            places.sort(key=lambda place: _rank(heading[place]))
-        return found
-
-    @classmethod
-    def of_list(cls, heading: list[str], reason: str) -> "Columns":
-        """Find who, why and since when in the heading of a suppression list; nothing else of it counts.
-
-        reason: the state of an address for which the list gives none.
-        """
-        keys = [plain(name) for name in heading]
-        program = recognised(keys)
-        found = cls({}, program=program, floor=reason if program.floor == "active" else program.floor, is_list=True)
-        fields = [_listed_field(key, program) for key in keys]
-        addresses = (keys.index(name) for name in LISTED_ADDRESS if name in keys)
-        if (email := next(addresses, fields.index("email") if "email" in fields else -1)) >= 0:
-            found.places["email"], found.used[heading[email].strip()] = [email], "email"
-        for place, target in enumerate(fields):
-            if target in STATE_FIELDS:
-                found.places.setdefault(target, []).append(place)
-            if target in {*STATE_FIELDS, "consent_at"}:
-                found.kept[place] = heading[place].strip()
-                found.used[heading[place].strip()] = target
+            places.sort(key=lambda place: _rank(keys[place], last=bool(reason)))
         return found
 
     @classmethod
@@ -294,6 +266,12 @@ class Columns:
         others = [place for place in range(width) if place != email]
         return cls({"email": [email], "state": others}, kept=dict.fromkeys(others, ""), floor=reason, is_list=True)
 
+    def _field_of(self, key: str) -> str | None:
+        if not self.is_list:
+            return self.program.field_of(key)
+        target = LISTED.get(key) or self.program.field_of(key)
+        return target if target in {"email", "consent_at", *STATE_FIELDS} else LEFT_OUT
+
     def _add(self, place: int, name: str, target: str | None) -> None:
         if target is None:
             self.unknown.append(name)
@@ -302,7 +280,7 @@ class Columns:
         else:
             self.used[name] = target
             self.places.setdefault(target, []).append(place)
-            if target == KEPT:
+            if target == KEPT or (self.is_list and target != "email"):
                 self.kept[place] = name
 
     def question(self) -> str:
@@ -316,18 +294,6 @@ class Columns:
         )
 
 
-def field_of(name: str, program: Program = UNKNOWN) -> str | None:
-    """Return the field of a column by its plain name, LEFT_OUT if it has no place here; None if it is unknown."""
-    own = program.field_of(name)
-    return FIELD_OF.get(name, LEFT_OUT if name in NEEDLESS else None) if own is None else own
-
-
-def _listed_field(name: str, program: Program) -> str:
-    if name in LISTED_REASON:
-        return "state"
-    return "consent_at" if name in LISTED_TIME else field_of(name, program) or LEFT_OUT
-
-
 def _check_choices(heading: list[str], choices: Choices) -> None:
     names = {plain(name) for name in heading}
     for name in (*choices.fields, *choices.ignored):
@@ -338,7 +304,7 @@ def _check_choices(heading: list[str], choices: Choices) -> None:
             raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")
 
 
-def _rank(name: str) -> int:
-    """Return how soon a column is asked among those of its field; one that was chosen comes first."""
-    names = COLUMNS.get(FIELD_OF.get(plain(name), ""), ())
-    return names.index(plain(name)) if plain(name) in names else -1
+def _rank(key: str, *, last: bool) -> int:
+    """Return how soon a column is asked among those of its field. last: where one stands that has no such name."""
+    names = COLUMNS.get(FIELD_OF.get(key, ""), ())
+    return names.index(key) if key in names else len(FIELD_OF) if last else -1

@@ -236,7 +236,7 @@ class Table:
         try:
             first, self._delimiter, self._lines_before = first_line(self._text)
             heading = next(csv.reader([first], delimiter=self._delimiter), [])
-            self.columns = Columns.of_list(heading, reason) if reason else Columns.of(heading, choices)
+            self.columns = Columns.of(heading, choices, reason)
         except (csv.Error, UnicodeDecodeError) as error:
             raise not_csv(error, 1, 1) from error
         except ColumnError as error:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.columns import Columns, Program, plain
+from subscribers.importers.columns import COLUMNS, Columns, Program, plain
 from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
 
 # “2024/5/1 下午 3:14:15”: Google Forms and Excel in Taiwan, Hong Kong and Japan.
@@ -23,7 +24,7 @@ SHEET: Final = re.compile(
 # “01.05.2024 15:14:15”: the same in German. Dots say that the day comes first; with slashes nobody knows.
 DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? (\d{1,2}:\d\d(?::\d\d)?))?")
 # “2024-05-01 10:00:00.12 +0200 CEST”: how Go writes a time, and listmonk so exports it.
-OF_GO: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})?) ([+-]\d{4}) [A-Z+-][A-Z\d]*")
+OF_GO: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\d{0,3} ([+-]\d{4}) [A-Z+-][A-Z\d]*")
 AFTERNOON: Final = {"下午", "午後"}
 NEVER: Final = ("0000-00-00", "0001-01-01")  # what MySQL and Go write for no time at all
 FAR: Final = datetime(9000, 1, 1, tzinfo=UTC)  # later times cannot be shown in every zone
@@ -36,32 +37,18 @@ def moment(text: str) -> datetime | None:
     """
     if not text or text.startswith(NEVER):
         return None
+    if text[4:5] == "-":
+        at = datetime.fromisoformat(OF_GO.sub(r"\1\2", text).removesuffix(" UTC"))
+    elif found := SHEET.fullmatch(DOTTED.sub(r"\3/\2/\1 \4", text).rstrip()):
+        return _of_a_sheet(found)
+    elif text.isascii() and text.isdecimal() and len(text) in {10, 13}:  # since 1970, in seconds or thousandths
+        at = datetime.fromtimestamp(int(text[:10]), UTC)
+    else:
+        at = datetime.fromisoformat(text)
     try:
-        return _without_hyphens(text) if text[4:5] != "-" else _with_hyphens(text)
+        return min(at.replace(tzinfo=at.tzinfo or UTC), FAR).astimezone(UTC)
     except OverflowError as error:
         raise ValueError(text) from error
-
-
-def _with_hyphens(text: str) -> datetime:
-    if found := OF_GO.fullmatch(text):
-        text = f"{found[1][:26]}{found[2]}"
-    at = datetime.fromisoformat(text.removesuffix(" UTC"))
-    if at.tzinfo is UTC:
-        return min(at, FAR)
-    at = at.replace(tzinfo=at.tzinfo or UTC)
-    return min(at, FAR).astimezone(UTC)
-
-
-def _without_hyphens(text: str) -> datetime | None:
-    if found := SHEET.fullmatch(text):
-        return _of_a_sheet(found)
-    if found := DOTTED.fullmatch(text):
-        text = f"{found[3]}/{found[2]}/{found[1]}{f' {found[4]}' if found[4] else ''}"
-        return _without_hyphens(text)
-    if text.isascii() and text.isdecimal() and len(text) in {10, 13}:  # since 1970, in seconds or thousandths
-        return datetime.fromtimestamp(int(text[:10]), UTC)
-    at = datetime.fromisoformat(text)
-    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
 
 
 def _of_a_sheet(found: re.Match[str]) -> datetime | None:
@@ -217,18 +204,14 @@ class Row:
 
 
 class RowReader:
-    """Reads the lines of one table, whose columns are known."""
+    """Reads the lines of one table. width: how many columns the heading names."""
 
     def __init__(self, columns: Columns, width: int) -> None:
-        """Prepare what is the same for all lines. width: how many columns the heading names."""
-        self._width, self._floor, self._proofs, self._is_list = width, columns.floor, columns.proofs, columns.is_list
+        self._width, self._columns = width, columns
         readers = readers_of(columns)
         self._states = [(place, readers[field]) for field in readers for place in columns.places.get(field, ())]
         self._kept = [(place, one_line(name)) for place, name in columns.kept.items()]
-        self._get = {field: _getter(places) for field, places in columns.places.items()}
-        self._email, self._tags, self._note = map(self._of, ("email", "tags", "note"))
-        self._names = [self._of(field) for field in ("name", "first_name", "last_name")]
-        self._consent, self._left = self._time("consent_at", "wants_mail"), self._time("left_at", "refuses_mail")
+        self._get = {field: _getter(columns.places.get(field, [])) for field in COLUMNS}
 
     def read(self, line: int, cells: list[str]) -> Row | Unreadable:
         try:
@@ -237,90 +220,80 @@ class RowReader:
             return Unreadable(line, str(error))
 
     def _row(self, line: int, cells: list[str]) -> Row:
-        state = self._state(cells)
-        is_to_be_mailed = state in {"active", "paused"}  # of others the state alone counts
+        get, state = self._get, self._state(cells)
+        # Of other states, and in a suppression list, a time that cannot be read hinders nothing.
+        is_read = state in {"active", "paused"} and not self._columns.is_list
         return Row(
             line,
-            paused_until=self._paused_until(cells) if state == "paused" else None,
-            email=normalise(self._email(cells)),
-            name=self._name(cells),
-            state=state,
-            tags=_tags(self._tags(cells)),
-            consent_at=self._consent(cells, is_to_be_mailed),
-            left_at=self._left(cells, False) if state == "unsubscribed" else None,
-            note=self._note_of(cells),
+            normalise(get["email"](cells)),
+            self._name(cells),
+            state,
+            _tags(get["tags"](cells)),
+            self._time(cells, "consent_at", "wants_mail", is_needed=is_read),
+            self._paused_until(cells) if state == "paused" else None,
+            self._time(cells, "left_at", "refuses_mail", is_needed=False) if state == "unsubscribed" else None,
+            self._note(cells),
         )
 
     def _fitted(self, cells: list[str]) -> list[str]:
-        if not self._is_list and any(map(str.strip, cells[self._width :])):
+        if not self._columns.is_list and any(map(str.strip, cells[self._width :])):
             numbers = {"cells": len(cells), "names": self._width}
             raise RowError(_("has %(cells)d cells, the first line names %(names)d") % numbers)
         return cells[: self._width] + [""] * (self._width - len(cells))
 
     def _state(self, cells: list[str]) -> str:
         """Return the state that keeps the most mail away, of all that the columns of a row say about it."""
-        states = [
-            state
-            for place, read in self._states
-            if cells[place] and (word := _cell(cells[place])) and (state := read(word))
-        ]
-        if self._is_list:
-            gravest = max(states, key=GRAVITY.index, default=self._floor)
+        said = [read(word) for place, read in self._states if cells[place] and (word := _cell(cells[place]))]
+        states, columns = [state for state in said if state], self._columns
+        if columns.is_list:
+            gravest = max(states, key=GRAVITY.index, default=columns.floor)
             return LISTED_AS.get(gravest, gravest)
-        if self._proofs and not any(cells[place].strip() for place in self._proofs):
+        if columns.proofs and not any(cells[place].strip() for place in columns.proofs):
             states.append("pending")
-        return max(self._floor, *states, key=GRAVITY.index) if states else self._floor
+        return max(columns.floor, *states, key=GRAVITY.index) if states else columns.floor
 
     def _paused_until(self, cells: list[str]) -> datetime:
-        until = _moment_or_error(self._of("paused_until")(cells))
+        until = _moment_or_error(self._get["paused_until"](cells))
         if until is None:
             raise RowError(_("is paused, but paused_until is empty"))
         return until
 
     def _name(self, cells: list[str]) -> str:
-        whole, first, last = self._names
-        name = whole(cells) or first(cells)
-        if surname := last(cells):
+        get = self._get
+        name = get["name"](cells) or get["first_name"](cells)
+        if surname := get["last_name"](cells):
             name = f"{name} {surname}"
         return one_line(name)[:NAME_LENGTH_MAX] if name else ""
 
-    def _note_of(self, cells: list[str]) -> str:
+    def _note(self, cells: list[str]) -> str:
         """Return the note of a row, and the cells that are kept to be read, each behind the name of its column."""
-        found = [self._note(cells)]
+        parts = [self._get["note"](cells)]
         for place, name in self._kept:
             if (cell := _cell(cells[place])) and cell not in EMPTY:
-                found.append(f"{name}: {cell}" if name else cell)
-        return without_control("\n".join(filter(None, found)))
+                parts.append(f"{name}: {cell}" if name else cell)
+        return without_control("\n".join(filter(None, parts)))
 
-    def _of(self, field: str) -> Get:
-        return self._get.get(field, _nothing)
-
-    def _time(self, at: str, whether: str) -> Callable[[list[str], bool], datetime | None]:
-        """Return what finds the time that a row says, or the one that stands where a yes could."""
-        first, second = self._of(at), self._of(whether)
-
-        def time(cells: list[str], is_needed: bool) -> datetime | None:
-            try:
-                if text := first(cells):
-                    return _moment_or_error(text)
-            except RowError:
-                if is_needed:
-                    raise
-            word = second(cells)
-            return _moment_or_none(word) if len(word) > SHORTEST_TIME else None
-
-        return time
+    def _time(self, cells: list[str], at: str, wish: str, *, is_needed: bool) -> datetime | None:
+        """Return the time that a row says, or the one that stands where a yes could."""
+        try:
+            if text := self._get[at](cells):
+                return _moment_or_error(text)
+        except RowError:
+            if is_needed:
+                raise
+        with suppress(ValueError):
+            if len(word := self._get[wish](cells)) > SHORTEST_TIME:
+                return moment(word)
+        return None
 
 
 def _getter(places: list[int]) -> Get:
-    if len(places) == 1:
-        (place,) = places
-        return lambda cells: _cell(cells[place])
-    return lambda cells: next(filter(None, (_cell(cells[place]) for place in places)), "")
-
-
-def _nothing(_cells: list[str]) -> str:
-    return ""
+    if len(places) > 1:
+        return lambda cells: next(filter(None, (_cell(cells[place]) for place in places)), "")
+    if not places:
+        return lambda _cells: ""
+    (place,) = places
+    return lambda cells: _cell(cells[place])
 
 
 def _cell(text: str) -> str:
@@ -342,11 +315,3 @@ def _moment_or_error(text: str) -> datetime | None:
         return moment(text)
     except ValueError as error:
         raise RowError(_("has %r, which is not a time like 2027-01-31T08:00:00+08:00") % text) from error
-
-
-def _moment_or_none(text: str) -> datetime | None:
-    """Return the time that a cell says; None if it says something else."""
-    try:
-        return moment(text)
-    except ValueError:
-        return None

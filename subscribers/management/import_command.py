@@ -20,7 +20,6 @@ from subscribers.importers.csv_file import FileError, Table
 from subscribers.importers.packed import as_csv
 
 REASONS_SHOWN = 20
-BAR_WIDTH = 40  # characters
 
 
 class ImportCommand(BaseCommand):
@@ -77,16 +76,10 @@ class ImportCommand(BaseCommand):
             counts += chunk.counts
             if refused:
                 refused.writelines(chunk.refused)
-            self._draw(counts["rows"], chunk.position / size)
-        if self.stderr.isatty():
-            self.stderr.write("")
+            if self.stderr.isatty():
+                end = "\n" if chunk.is_last else ""
+                self.stderr.write(f"\r{chunk.position / size:.0%}, {counts['rows']:,} rows", ending=end)
         return counts
-
-    def _draw(self, count: int, share: float) -> None:
-        if self.stderr.isatty():
-            full = int(BAR_WIDTH * share)
-            self.stderr.write(f"\r{'█' * full}{'░' * (BAR_WIDTH - full)} {count:,}", ending="")
-            self.stderr.flush()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from subscribers.importers import merging
-from subscribers.importers.merging import Decision, ExistingRows, Outcome, merge
+from subscribers.importers.merging import ExistingRows, Merge, merge
 from subscribers.importers.rows import Row
 from subscribers.models import Consent, Note, Subscriber, Suppression
 from tests.factories import make_subscriber
@@ -93,11 +93,11 @@ def test_a_known_reader_is_changed_with_tags_notes_and_a_line():
 def test_who_leaves_while_a_batch_is_decided_stays_away():
     reader = make_subscriber("a@example.org", name="old")
     found = merging.existing_rows([reader.address_hash], has_notes=False)
-    decision = Decision(found, Counter(), NOW, lambda _line, _reason: None)
-    decision.take(reader.address_hash, Row(2, "a@example.org", "new", state="paused", paused_until=NOW))
+    merged = Merge(found, NOW, lambda _line, _reason: None)
+    merged.take(reader.address_hash, Row(2, "a@example.org", "new", state="paused", paused_until=NOW))
     Subscriber.objects.get().unsubscribe(NOW)
 
-    merging.write(decision.outcome, "import", NOW)
+    merged.write("import")
 
     reader.refresh_from_db()
     assert (reader.state, reader.name) == (State.UNSUBSCRIBED, "old")
@@ -108,9 +108,10 @@ def test_who_signs_up_while_a_batch_is_decided_keeps_their_own_row():
     make_subscriber("a@example.org", name="own", address_hash="one")
     made = {"confirmed_at": NOW, "state": State.ACTIVE}
     new = (Subscriber(address_hash=who, email=f"{who}@example.org", **made) for who in ("one", "two"))
-    outcome = Outcome(new={reader.address_hash: reader for reader in new})
+    merged = Merge(ExistingRows(), NOW, lambda _line, _reason: None)
+    merged.new = {reader.address_hash: reader for reader in new}
 
-    merging.write(outcome, "import", NOW)
+    merged.write("import")
 
     assert set(Subscriber.objects.values_list("email", "name")) == {("a@example.org", "own"), ("two@example.org", "")}
     assert [line.subscriber.email for line in Consent.objects.all()] == ["two@example.org"]
@@ -148,21 +149,21 @@ def test_an_address_is_found_by_the_one_index_that_is_left(asked):
 )
 def test_the_stricter_state_wins(django_db_blocker, before, said, after):
     reader = Subscriber(address_hash="h", email="a@example.org", state=before, confirmed_at=BEFORE)
-    decision = Decision(ExistingRows(readers={"h": reader}), Counter(), NOW, lambda _line, _reason: None)
+    merged = Merge(ExistingRows(readers={"h": reader}), NOW, lambda _line, _reason: None)
 
     with django_db_blocker.block():
-        decision.take("h", Row(2, "a@example.org", state=said, paused_until=NOW))
+        merged.take("h", Row(2, "a@example.org", state=said, paused_until=NOW))
 
     assert reader.state == after
 
 
 def test_an_address_that_one_line_bars_is_barred_in_the_next_ones():
     refused = []
-    decision = Decision(ExistingRows(), Counter(), NOW, lambda line, _reason: refused.append(line))
+    merged = Merge(ExistingRows(), NOW, lambda line, _reason: refused.append(line))
     for line, state in enumerate(["active", "bounced", "active"]):
-        decision.take("h", Row(line, "a@example.org", state=state))
+        merged.take("h", Row(line, "a@example.org", state=state))
 
-    merging.write(decision.outcome, "import", NOW)
+    merged.write("import")
 
     assert refused == [1, 2]
     assert not Subscriber.objects.mailable(NOW).exists()

@@ -23,7 +23,7 @@ from newsletter.publication import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file
-from subscribers.importers.columns import KEPT, LEFT_OUT, field_of, plain, recognised
+from subscribers.importers.columns import KEPT, LEFT_OUT, plain, recognised
 from subscribers.importers.csv_file import FileError, Preview
 from subscribers.importers.packed import as_csv
 from subscribers.models import Suppression
@@ -235,7 +235,7 @@ def columns_of(preview: Preview, chosen: Any) -> list[Column]:
             cells = (row[number] for row in preview.samples if number < len(row))
             field = chosen.get(f"column-{number}", chosen.get(name))
             if field not in {*FIELDS, LEFT_OUT}:
-                field = field_of(key, program)
+                field = program.field_of(key)
             samples = [cell[:60] for cell in cells if cell.strip()]
             found.setdefault(key, Column(number, name, samples, UNDECIDED if field is None else field))
     return list(found.values())
