@@ -50,7 +50,7 @@ def begin(
         errand = Errand.objects.create(
             kind=kind,
             about=about[:500],
-            chosen=selection.kept(),
+            chosen=selection.to_json(),
             options=options,
             user=user,
             by=changes.current_actor().by,
@@ -96,7 +96,7 @@ def steps(errand: Errand) -> Generator[Step]:
 def _steps_of_readers(errand: Errand) -> Generator[Step]:
     do = _export if errand.kind == Kind.EXPORT else _act
     while True:
-        yield partial(do, errand, Selection.read(errand.chosen).after(errand.cursor, BATCH))
+        yield partial(do, errand, Selection.from_json(errand.chosen).after(errand.cursor, BATCH))
 
 
 def _act(errand: Errand, readers: list[int], now: datetime) -> bool:

@@ -28,8 +28,8 @@ def last_sent() -> Mailing | None:
     return last if last and last.copies_deleted_at is None else None
 
 
-def named(value: str) -> str:
-    """Return the same value with the number of the mailing that is the last one now: it stays the one that was seen."""
+def pinned(value: str) -> str:
+    """Pin “the last issue” to today's last mailing, so that the selection does not change later."""
     last = last_sent() if value == NONE_OF_LAST else None
     return f"{NONE_OF}{last.pk}" if last else value
 
@@ -37,26 +37,17 @@ def named(value: str) -> str:
 def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuerySet:
     """Return who has confirmed, has not left, and has no sent copy of the last issue, whatever hindered it.
 
-    value: NONE_OF_LAST, or what `named` has made of it.
+    value: NONE_OF_LAST, or the same pinned. Of an issue all mailings count: the second of them goes to who was left
+        out by the first.
     """
-    last = last_sent() if value == NONE_OF_LAST else _numbered(value)
+    last, number = last_sent() if value == NONE_OF_LAST else None, value.removeprefix(NONE_OF)
+    if number.isdecimal():
+        last = Mailing.objects.filter(pk=number, copies_deleted_at=None).defer("html", "text").first()
     if last is None:
         return readers.none()
-    sent = Delivery.objects.filter(mailing__in=_mailings_of(last), state=Delivery.State.SENT)
+    of_issue = Mailing.objects.filter(issue=last.issue_id, kind=Mailing.Kind.ISSUE).values_list("pk", flat=True)
+    sent = Delivery.objects.filter(mailing__in=list(of_issue), state=Delivery.State.SENT)
     return readers.filter(~Exists(sent.filter(subscriber=OuterRef("pk"))), state__in=READING)
-
-
-def _numbered(value: str) -> Mailing | None:
-    number = value.removeprefix(NONE_OF)
-    if not number.isdecimal():
-        return None
-    return Mailing.objects.filter(pk=number, copies_deleted_at=None).defer("html", "text").first()
-
-
-def _mailings_of(last: Mailing) -> list[int]:
-    """Return the numbers of all mailings of an issue: the second of them goes to who was left out by the first."""
-    of_issue = Mailing.objects.filter(issue=last.issue_id, kind=Mailing.Kind.ISSUE)
-    return list(of_issue.values_list("pk", flat=True))
 
 
 NARROWINGS: Final[Mapping[str, Narrowing]] = {**finding.NARROWINGS, "copies": without_last_copy}
@@ -83,18 +74,18 @@ class Selection:
     def of_all(cls, query: Mapping[str, str]) -> "Selection":
         """Return all that the list shows for an address line."""
         given = {name: query.get(name, "") for name in NARROWINGS}
-        filters = {name: named(value) if name == "copies" else value for name, value in given.items() if value}
+        filters = {name: pinned(value) if name == "copies" else value for name, value in given.items() if value}
         upto = Subscriber.objects.aggregate(last=Max("pk"))["last"] or 0
         text = query.get(SEARCH, "").strip()
         term = Term.understood(_narrowed(filters), text) if text else None
         return cls(filters=filters, term=term, upto=upto)
 
     @classmethod
-    def read(cls, kept: Mapping[str, Any]) -> "Selection":
-        term = Term(**kept["term"]) if kept["term"] else None
-        return cls(tuple(kept["ticked"]), dict(kept["filters"]), term, kept["upto"])
+    def from_json(cls, stored: Mapping[str, Any]) -> "Selection":
+        term = Term(**stored["term"]) if stored["term"] else None
+        return cls(tuple(stored["ticked"]), dict(stored["filters"]), term, stored["upto"])
 
-    def kept(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def readers(self) -> SubscriberQuerySet:
@@ -130,17 +121,14 @@ def count(selection: Selection, seconds: float = COUNTING_SECONDS, so_far: Count
     if not (selection.ticked or selection.filters):  # an index is counted, and no row is read
         return Count(Subscriber.objects.count(), is_all=True)
     until = time.monotonic() + seconds
-    number, start = so_far.number, so_far.upto or _first() - 1
+    first = Subscriber.objects.aggregate(first=Min("pk"))["first"] or 1
+    number, start = so_far.number, so_far.upto or first - 1
     while start < selection.upto:
         number += rows.filter(pk__gt=start, pk__lte=start + STRETCH).count()
         start += STRETCH
         if time.monotonic() > until and start < selection.upto:
             return Count(number, is_all=False, upto=start)
     return Count(number, is_all=True)
-
-
-def _first() -> int:
-    return Subscriber.objects.aggregate(first=Min("pk"))["first"] or 1
 
 
 def _narrowed(filters: Mapping[str, str]) -> SubscriberQuerySet:

@@ -41,7 +41,7 @@ class Chosen:
 
     def signed(self, user: Any) -> str:
         """Return it for a hidden field; it means nothing to another user."""
-        facts = [user.pk, self.selection.kept(), self.about, asdict(self.counted)]
+        facts = [user.pk, self.selection.to_json(), self.about, asdict(self.counted)]
         return signing.dumps(facts, salt=SALT, compress=True)
 
     @classmethod
@@ -50,7 +50,7 @@ class Chosen:
             pk, kept, about, counted = signing.loads(text, salt=SALT, max_age=SHOWN_SECONDS)
         except signing.BadSignature:
             return None
-        return cls(Selection.read(kept), about, Count(**counted)) if pk == user.pk else None
+        return cls(Selection.from_json(kept), about, Count(**counted)) if pk == user.pk else None
 
 
 def query_of(given: Mapping[str, str]) -> str:

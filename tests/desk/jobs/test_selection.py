@@ -16,7 +16,7 @@ READERS = "/admin/subscribers/subscriber/"
 
 def meant(selection: Selection) -> set[str]:
     """Return whom a selection means once it was kept and read again, and walked through in steps of two."""
-    kept = Selection.read(selection.kept())
+    kept = Selection.from_json(selection.to_json())
     found, cursor = [], 0
     while step := kept.after(cursor, 2):
         found += step
