@@ -17,14 +17,10 @@ from newsletter.api.cursors import PageOf, Paging, page_of
 from newsletter.api.endpoint import Answer, Endpoints, Number, paged, told_time
 from newsletter.api.entrance import FORM, ApiRequest
 from newsletter.api.problems import Error, Problem, problem_of
-from newsletter.desk import tasks
 from newsletter.desk.jobs import files
-from newsletter.desk.jobs.readers import begin_import
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands, importing
-from newsletter.publication.wakeups import wake
 from subscribers.importers import csv_file, merging
-from subscribers.importers.csv_file import FileError
 
 imports = Endpoints(tags=["imports"])
 SCOPE, BRING = "imports:write", importing.RIGHTS
@@ -101,12 +97,9 @@ def send_file(
     consent: how its readers agreed; it stands in the record of each.
     """
     form = importing.UploadForm({"consent": consent}, MultiValueDict({"file": [file]}))
-    if not form.is_valid():
+    errand = importing.kept(form, request.user)
+    if errand is None:
         raise problem_of(form, {})
-    try:
-        errand = importing.keep(form.cleaned_data["file"], {"consent": form.cleaned_data["consent"]}, request.user)
-    except FileError as error:
-        raise Problem("invalid", errors=[Error(str(error), pointer="/file")]) from error
     return Answer(_import_out(errand), status=201, location=f"/api/v1/imports/{errand.pk}")
 
 
@@ -135,9 +128,8 @@ def start_import(request: ApiRequest, number: Number) -> Answer:
     errand = importing.own(request, number)
     if errand.state in {State.DRAFT, State.TRYING}:
         raise Problem("conflict", _("Try the import first: it says which lines would be refused."))
-    if not begin_import(errand, timezone.now()):
+    if not importing.start_import(errand):
         raise _begun_already()
-    wake(tasks.work_on_errands)
     return Answer(_import_out(errand), status=202)
 
 

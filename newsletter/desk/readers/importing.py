@@ -123,7 +123,7 @@ class Column:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
-    if errand := _sent(form, request.user, Kind.IMPORT):
+    if errand := kept(form, request.user):
         return redirect("admin:reader_import_columns", errand.pk)
     return _page(request, "import", {"form": form}, status=400 if form.is_bound else 200)
 
@@ -131,7 +131,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload_suppressions(request: HttpRequest) -> HttpResponse:
     form = SuppressionListForm(request.POST, request.FILES) if request.method == "POST" else SuppressionListForm()
-    if errand := _sent(form, request.user, Kind.BAR):
+    if errand := kept(form, request.user, Kind.BAR):
         if errand.begin(timezone.now(), Errand.State.TRYING):
             wake(tasks.work_on_errands)
         return redirect("admin:reader_errand", errand.pk)
@@ -139,19 +139,19 @@ def upload_suppressions(request: HttpRequest) -> HttpResponse:
     return _page(request, "bar", context, status=400 if form.is_bound else 200)
 
 
-def _sent(form: forms.Form, user: Any, kind: str) -> Errand | None:
-    """Keep the file of a form; None if something is wrong, which the form says then."""
+def kept(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
+    """Keep the file of a form, and return its import; None if something is wrong, which the form says then."""
     if not form.is_bound or not form.is_valid():
         return None
     options = {name: value for name, value in form.cleaned_data.items() if name != "file"}
     try:
-        return keep(form.cleaned_data["file"], options, user, kind)
+        return _keep(form.cleaned_data["file"], options, user, kind)
     except FileError as error:
         form.add_error("file", str(error))
     return None
 
 
-def keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: str = Kind.IMPORT) -> Errand:
+def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: str = Kind.IMPORT) -> Errand:
     """Keep a file that was sent; raise FileError for what is no table, and keep nothing of what fails."""
     errand = prepare_import(one_line(file.name or ""), options, user=user, now=timezone.now(), kind=kind)
     path = files.path_of(errand, files.GIVEN)
@@ -182,7 +182,7 @@ def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
     """Keep a list of readers that was dropped where posts move in, and go on with it here. Raises FileError."""
     if missing := [right for right in RIGHTS if not request.user.has_perm(right)]:
         raise PermissionDenied(missing[0])
-    return redirect("admin:reader_import_consent", keep(file, {"consent": ""}, request.user).pk)
+    return redirect("admin:reader_import_consent", _keep(file, {"consent": ""}, request.user).pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -258,11 +258,16 @@ def try_import(errand: Errand, found: list[Column]) -> bool:
     return is_begun
 
 
+def start_import(errand: Errand) -> bool:
+    is_begun = begin_import(errand, timezone.now())
+    if is_begun:
+        wake(tasks.work_on_errands)
+    return is_begun
+
+
 @require_POST
 def start(request: HttpRequest, pk: int, kind: str = Kind.IMPORT) -> HttpResponse:
-    if begin_import(own(request, pk, kind), timezone.now()):
-        wake(tasks.work_on_errands)
-    else:
+    if not start_import(own(request, pk, kind)):
         messages.info(request, _("It was begun already, or its file is gone."))
     return redirect("admin:reader_errand", pk)
 
