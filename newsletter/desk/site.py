@@ -76,7 +76,6 @@ READER_SCREENS: tuple[Screen, ...] = (
 READERS_SCREENS: tuple[Screen, ...] = (
     ("export/", rights.needs(rights.TAKE_READERS)(errands.export), "subscribers_subscriber_export"),
     ("bulk/", CARE(choosing.choose), "readers_bulk"),
-    ("bulk/counting/", CARE(choosing.counting), "reader_bulk_counting"),
     ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
     ("import/", BRING(importing.upload), "reader_import"),
     ("errands/<int:pk>/consent/", BRING(importing.consent), "reader_import_consent"),

@@ -32,7 +32,7 @@ from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import composer
 from newsletter.desk.jobs import files
-from newsletter.desk.jobs.selection import Count, Selection
+from newsletter.desk.jobs.selection import Selection
 from newsletter.desk.models import Errand, PostImport, PostImportEntry
 from newsletter.desk.readers.acts import ACTS, FORMS
 from newsletter.desk.readers.choosing import Chosen
@@ -177,7 +177,6 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/<int:pk>/act/<str:name>/": "LRRMRM",
     "admin/subscribers/subscriber/bulk/": CARERS,
     "admin/subscribers/subscriber/bulk/<str:kind>/": CARERS,
-    "admin/subscribers/subscriber/bulk/counting/": "LRRBRB",  # of nobody
     "admin/subscribers/subscriber/import/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/columns/": "LRRNRN",  # of somebody else
     "admin/subscribers/subscriber/errands/<int:pk>/consent/": "LRRNRN",
@@ -818,7 +817,7 @@ def _tries(world: World) -> Iterator[tuple[str, str, str, Callable[[], dict[str,
 
 def _form(world: World, **more: Any) -> Callable[[], dict[str, Any]]:
     """Return what makes a form with a value for whatever the screens ask for; a file is read once."""
-    chosen = Chosen(Selection.of_all({}), "all", Count(1, True))
+    chosen = Chosen(Selection.of_all({}), "all", 1)
     reader = Subscriber.objects.get(email=READER).pk
     ticked = Suppression.objects.get(email="gone@example.org").pk
     today = timezone.localdate()

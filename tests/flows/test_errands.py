@@ -12,7 +12,7 @@ MADE = f"""
 from datetime import UTC, datetime
 from django.contrib.auth.models import User
 from newsletter.desk.jobs import readers
-from newsletter.desk.jobs.selection import Selection, count
+from newsletter.desk.jobs.selection import Selection
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -23,7 +23,7 @@ Subscriber.objects.bulk_create(
     for n in range({READERS}))
 everybody = Selection.of_all({{{{}}}})
 user = User.objects.create_superuser("gipi", "gipi@example.org", "pw")
-made = readers.begin({{kind!r}}, everybody, {{options!r}}, about="x", counted=count(everybody), user=user, now=now)
+made = readers.begin({{kind!r}}, everybody, {{options!r}}, about="x", count={READERS}, user=user, now=now)
 answer = {{{{"errand": made.pk, "readers": sorted(Subscriber.objects.values_list("pk", flat=True))}}}}
 """
 STATE = """

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from newsletter.desk.jobs import files
-from newsletter.desk.jobs.selection import Count, Selection
+from newsletter.desk.jobs.selection import Selection
 from newsletter.desk.models import Errand
 from newsletter.publication import changes
 from newsletter.publication.changes import Change
@@ -43,7 +43,7 @@ ACTS: dict[str, Act] = {
 
 
 def begin(
-    kind: str, selection: Selection, options: dict[str, Any], *, about: str, counted: Count, user: Any, now: datetime
+    kind: str, selection: Selection, options: dict[str, Any], *, about: str, count: int, user: Any, now: datetime
 ) -> Errand:
     """Let a worker do something to the chosen readers."""
     with transaction.atomic():
@@ -54,7 +54,7 @@ def begin(
             options=options,
             user=user,
             by=changes.current_actor().by,
-            total=counted.number if counted.is_all else None,
+            total=count,
             folder=files.make_folder(Errand) if kind == Kind.EXPORT else "",
             created_at=now,
             begun_at=now,

@@ -4,12 +4,11 @@ It means the same readers for as long as the work lasts: a search stays understo
 that issue, and whoever joins later is none of them. A reader who has stopped matching by their turn is left out.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from django.db.models import Exists, Max, Min, OuterRef
+from django.db.models import Exists, Max, OuterRef
 
 from newsletter.delivery.models import Delivery, Mailing
 from subscribers import finding
@@ -53,8 +52,6 @@ def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuer
 NARROWINGS: Final[Mapping[str, Narrowing]] = {**finding.NARROWINGS, "copies": without_last_copy}
 SEARCH = "q"
 TICKED_MAX = 1000
-STRETCH = 50_000  # numbers of readers that are counted by one query
-COUNTING_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -99,36 +96,6 @@ class Selection:
         """Return the numbers of the next readers behind one."""
         rows = self.readers().filter(pk__gt=cursor).order_by("pk")
         return list(rows.values_list("pk", flat=True)[:count])
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many readers were counted; is_all: whether all were, and if not, up to which of their numbers."""
-
-    number: int
-    is_all: bool
-    upto: int = 0
-
-
-NOTHING: Final = Count(0, is_all=False)
-
-
-def count(selection: Selection, seconds: float = COUNTING_SECONDS, so_far: Count = NOTHING) -> Count:
-    """Count readers, stretch by stretch, for as long as a page may take; go on where `so_far` ends."""
-    rows = selection.readers()
-    if selection.term:  # a search looks at a limited number of readers
-        return Count(rows.count(), is_all=True)
-    if not (selection.ticked or selection.filters):  # an index is counted, and no row is read
-        return Count(Subscriber.objects.count(), is_all=True)
-    until = time.monotonic() + seconds
-    first = Subscriber.objects.aggregate(first=Min("pk"))["first"] or 1
-    number, start = so_far.number, so_far.upto or first - 1
-    while start < selection.upto:
-        number += rows.filter(pk__gt=start, pk__lte=start + STRETCH).count()
-        start += STRETCH
-        if time.monotonic() > until and start < selection.upto:
-            return Count(number, is_all=False, upto=start)
-    return Count(number, is_all=True)
 
 
 def _narrowed(filters: Mapping[str, str]) -> SubscriberQuerySet:

@@ -1,12 +1,12 @@
 """What is to be done to chosen readers: the page that says how many, which and what, and alone begins it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.desk import rights, tasks
 from newsletter.desk.jobs.readers import begin
-from newsletter.desk.jobs.selection import NARROWINGS, SEARCH, TICKED_MAX, Count, Selection, count
+from newsletter.desk.jobs.selection import NARROWINGS, SEARCH, TICKED_MAX, Selection
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands
 from newsletter.desk.readers.acts import FORMS
@@ -37,20 +37,20 @@ class Chosen:
 
     selection: Selection
     about: str
-    counted: Count
+    count: int
 
     def signed(self, user: Any) -> str:
         """Return it for a hidden field; it means nothing to another user."""
-        facts = [user.pk, self.selection.to_json(), self.about, asdict(self.counted)]
+        facts = [user.pk, self.selection.to_json(), self.about, self.count]
         return signing.dumps(facts, salt=SALT, compress=True)
 
     @classmethod
     def unsigned(cls, text: str, user: Any) -> "Chosen | None":
         try:
-            pk, kept, about, counted = signing.loads(text, salt=SALT, max_age=SHOWN_SECONDS)
+            pk, stored, about, count = signing.loads(text, salt=SALT, max_age=SHOWN_SECONDS)
         except signing.BadSignature:
             return None
-        return cls(Selection.from_json(kept), about, Count(**counted)) if pk == user.pk else None
+        return cls(Selection.from_json(stored), about, count) if pk == user.pk else None
 
 
 def query_of(given: Mapping[str, str]) -> str:
@@ -73,10 +73,12 @@ def line_of(numbers: Sequence[str]) -> str:
 def chosen_by(request: HttpRequest) -> Chosen | None:
     if request.GET.get(ALL):
         selection = Selection.of_all(request.GET)
-        return Chosen(selection, errands.described(_parts(request), 0), count(selection))
+        return Chosen(selection, errands.described(_parts(request), 0), selection.readers().count())
     numbers = [int(number) for number in request.GET.getlist(TICKED)[:TICKED_MAX] if number.isdecimal()]
+    if not numbers:
+        return None
     selection = Selection.of_ticked(numbers)
-    return Chosen(selection, errands.described({}, len(selection.ticked)), count(selection)) if numbers else None
+    return Chosen(selection, errands.described({}, len(selection.ticked)), selection.readers().count())
 
 
 @require_safe
@@ -114,9 +116,11 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
     context = {
         "title": Errand.Kind(kind).label,
         "kind": kind,
-        **_number_of(request, chosen),
+        "chosen": chosen,
+        "count": errands.count_in_words(chosen.count),
+        "signed": chosen.signed(request.user),
         "what_happens": errands.WHAT_HAPPENS[kind],
-        "button": errands.button(kind, chosen.counted),
+        "button": errands.button(kind, chosen.count),
         "is_grave": kind in errands.GRAVE,
         "form": form,
         "known_tags": Tag.objects.in_use() if kind == Errand.Kind.TAG else [],
@@ -125,26 +129,13 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
     return _page(request, "confirm", context, status=400 if is_posted else 200)
 
 
-@require_safe
-def counting(request: HttpRequest) -> HttpResponse:
-    chosen = Chosen.unsigned(request.GET.get("chosen", ""), request.user)
-    if chosen is None:
-        return HttpResponseBadRequest()
-    further = replace(chosen, counted=count(chosen.selection, so_far=chosen.counted))
-    return render(request, "desk/readers/_counted.html", _number_of(request, further))
-
-
-def _number_of(request: HttpRequest, chosen: Chosen) -> dict[str, Any]:
-    return {"chosen": chosen, "counted": errands.counted_words(chosen.counted), "signed": chosen.signed(request.user)}
-
-
 def _begin(request: HttpRequest, kind: str, chosen: Chosen, options: dict[str, Any]) -> HttpResponse:
     errand = begin(
         kind,
         chosen.selection,
         options,
         about=chosen.about,
-        counted=chosen.counted,
+        count=chosen.count,
         user=request.user,
         now=timezone.now(),
     )

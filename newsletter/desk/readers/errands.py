@@ -15,7 +15,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.desk import rights
 from newsletter.desk.jobs import files
-from newsletter.desk.jobs.selection import Count
 from newsletter.desk.models import FILES_KEPT, Errand
 from newsletter.desk.templatetags.figures import thousands
 from subscribers.acting import End
@@ -102,18 +101,12 @@ def described(parts: Mapping[Promise | str, Promise | str], ticked: int) -> str:
     return _(", ").join(_("%(field)s: %(value)s") % {"field": name, "value": value} for name, value in parts.items())
 
 
-def counted_words(count: Count) -> str:
-    """Return "3,124 readers", or that there are more than could be counted at once."""
-    words = ngettext("%(count)s reader", "%(count)s readers", count.number) % {"count": thousands(count.number)}
-    if count.is_all:
-        return words
-    return _("more than %(readers)s") % {"readers": words} if count.number else _("readers, too many to count here")
+def count_in_words(count: int) -> str:
+    return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": thousands(count)}
 
 
-def button(kind: str, count: Count) -> str:
-    if not count.is_all:
-        return str(Kind(kind).label)
-    return _("%(what)s: %(readers)s") % {"what": Kind(kind).label, "readers": counted_words(count)}
+def button(kind: str, count: int) -> str:
+    return _("%(what)s: %(readers)s") % {"what": Kind(kind).label, "readers": count_in_words(count)}
 
 
 def ends(errand: Errand) -> Iterator[Line]:

@@ -1,5 +1,4 @@
-// A part of a page that is asked for anew every second or two while it says data-again and the page is looked at;
-// data-again may say from where.
+// A part of a page that is asked for anew every second or two while it says data-again and the page is looked at.
 // It is put in place whole, except while a button in it has the focus or is under the mouse: then only the rest is.
 // Without this script the page says how to look again.
 
@@ -12,12 +11,11 @@ let failures = 0;
 let timer;
 
 const goesOn = () => box.querySelector("[data-again]") !== null;
-const address = () => box.querySelector("[data-again]").dataset.again || box.dataset.live;
 const isInUse = (form) => form !== null && (form.matches(":hover") || form.contains(document.activeElement));
 
 async function ask() {
   try {
-    const response = await fetch(address(), { redirect: "error", signal: AbortSignal.timeout(ANSWER_MAX) });
+    const response = await fetch(box.dataset.live, { redirect: "error", signal: AbortSignal.timeout(ANSWER_MAX) });
     if (!response.ok) throw new Error(String(response.status));
     show(new DOMParser().parseFromString(await response.text(), "text/html").body);
     failures = 0;

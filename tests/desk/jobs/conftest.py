@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from newsletter.desk.jobs import readers, working
-from newsletter.desk.jobs.selection import Selection, count
+from newsletter.desk.jobs.selection import Selection
 from newsletter.desk.models import Errand
 from newsletter.publication.changes import Via, acting
 from tests.factories import make_publication
@@ -34,7 +34,13 @@ def begun(author) -> Callable[..., Errand]:
         selection = query if isinstance(query, Selection) else Selection.of_all(query or {})
         with acting("gipi", Via.DESK):
             return readers.begin(
-                kind, selection, options, about=about, counted=count(selection), user=author, now=timezone.now()
+                kind,
+                selection,
+                options,
+                about=about,
+                count=selection.readers().count(),
+                user=author,
+                now=timezone.now(),
             )
 
     return begin

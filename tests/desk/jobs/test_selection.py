@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.desk.jobs.selection import Count, Selection, count
+from newsletter.desk.jobs.selection import Selection
 from subscribers import finding
 from subscribers.models import Subscriber
 from tests.desk.readers.test_list import make_sent
@@ -58,7 +58,7 @@ def test_it_means_whom_the_list_shows(admin_client, readers, query):
     selection = Selection.of_all(query)
 
     assert meant(selection) == set(shown.values_list("email", flat=True))
-    assert count(selection) == Count(len(meant(selection)), is_all=True)
+    assert selection.readers().count() == len(meant(selection))
 
 
 def test_who_joins_later_is_none_of_them():
@@ -107,18 +107,3 @@ def test_those_who_were_ticked_are_meant_and_no_others(readers):
     selection = Selection.of_ticked([*numbers, numbers[0], 999_999])
 
     assert meant(selection) == {"bob@example.org", "cat@other.org"}
-    assert count(selection) == Count(2, is_all=True)
-
-
-def test_a_page_counts_no_longer_than_it_may_and_the_next_one_counts_on(monkeypatch):
-    monkeypatch.setattr("newsletter.desk.jobs.selection.STRETCH", 2)
-    for _number in range(5):
-        make_subscriber()
-
-    selection = Selection.of_all({"state": "active"})
-
-    first = count(selection, seconds=0)
-    second = count(selection, seconds=0, so_far=first)
-
-    assert [(one.number, one.is_all) for one in (first, second)] == [(2, False), (4, False)]
-    assert count(selection, seconds=0, so_far=second) == count(selection) == Count(5, is_all=True)
