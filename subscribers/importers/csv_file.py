@@ -6,9 +6,8 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
@@ -178,39 +177,14 @@ def first_line(file: TextIO) -> tuple[str, str, int]:
     return line, max(DELIMITERS, key=line.count), 1
 
 
-@dataclass(frozen=True)
-class Preview:
-    """The first lines of a file. names: of its columns; none if its first line is a reader already."""
-
-    names: list[str]
-    samples: list[list[str]]
-    encoding: str
-
-
-def preview(path: Path, count: int) -> Preview:
-    """Return the names of a file's columns and its first rows, whatever they mean; raise FileError for no table."""
-    encoding = encoding_of(path)
-    with path.open(encoding=encoding, newline="") as file:
-        try:
-            first, delimiter, _lines = first_line(file)
-            lines = csv.reader(chain([first], file), delimiter=delimiter)
-            rows = [row for row in islice(lines, count + 1) if any(map(str.strip, row))]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise not_csv(error, 1, 1) from error
-    if not rows:
-        raise FileError(_("There is nothing in the file."))
-    names = [] if "@" in rows[0][0] else [name.strip() for name in rows.pop(0)]
-    return Preview(names, rows, NAMES[encoding])
-
-
 @contextmanager
 def opened(
     path: Path, choices: Choices = NO_CHOICES, *, reason: str = "", is_checked: bool = False
 ) -> Iterator["Table"]:
     """Open a table of readers, or with a `reason` a suppression list, after one look through all of it.
 
-    choices: what whoever imports says of its columns. is_checked: it was looked through before.
-    Raises FileError when it has no column of addresses or one that is unknown, or when a quotation mark is missing.
+    choices: what whoever imports says of its columns. is_checked: it was looked through before, or is not to be yet.
+    Raises FileError as `Table.check` does.
     """
     encoding = encoding_of(path)
     with path.open("rb") as file:
@@ -241,14 +215,20 @@ class Table:
             raise not_csv(error, 1, 1) from error
         except ColumnError as error:
             raise FileError(str(error)) from error
-        self.written = f"{NAMES.get(encoding, encoding)}, {DELIMITERS[self._delimiter]}"
+        self.encoding = NAMES.get(encoding, encoding)
         self.names = [name.strip() for name in heading]
         self._width, self._first = len(heading), list[str]()  # the first line, when it is a row already
         if "email" not in self.columns.places:
             self._do_without_heading(heading, reason)
-        elif self.columns.unknown:
-            raise FileError(self.columns.question())
         self._reader = RowReader(self.columns, self._width)
+
+    @property
+    def has_heading(self) -> bool:
+        return not self._first
+
+    @property
+    def written(self) -> str:
+        return f"{self.encoding}, {DELIMITERS[self._delimiter]}"
 
     def bytes_read(self) -> int:
         return self._file.tell()
@@ -262,17 +242,33 @@ class Table:
         for line, cells in islice(self._lines(), skipped, None):
             yield self._reader.read(line, cells), cells
 
+    def samples(self, count: int) -> list[list[str]]:
+        """Return the cells of the first rows; raise FileError where there is nothing at all."""
+        samples = [cells for _line, cells in islice(self._lines(), count)]
+        if not any(self.names) and not samples:
+            raise FileError(_("There is nothing in the file."))
+        return samples
+
+    def check_columns(self) -> None:
+        """Raise FileError for a heading without a column of addresses, or with an unknown one."""
+        if "email" not in self.columns.places:
+            given = ", ".join(name[:40] for name in self.names[:6]) or _("nothing")
+            raise FileError(_("The first line must name a column “email”; it has %s") % given)
+        if self.columns.unknown:
+            raise FileError(self.columns.question())
+
     def check(self) -> None:
         """Read all of it once, and begin anew.
 
         Raises FileError where it stops being CSV, or where a quotation mark takes in the lines below it.
         """
+        self.check_columns()
         lines_of = [LINES_MAX] * self._width
         for field, places in self.columns.places.items():
             for place in set(places) - self.columns.kept.keys():
                 lines_of[place] = LINES_OF.get(field, 0)
         for start, end, cells in self._records():
-            if end > start and any(map(self._takes_in, cells, lines_of)):
+            if end > start and any(map(self._takes_in, cells, chain(lines_of, repeat(LINES_MAX)))):
                 text = _(
                     "Line %(start)d: a quotation mark opens here and is closed in line %(end)d."
                     " Is one missing or too many?"
@@ -293,14 +289,12 @@ class Table:
         return [place for place, name in enumerate(self.names) if plain(name) != plain(REFUSED_BECAUSE)]
 
     def _do_without_heading(self, cells: list[str], reason: str) -> None:
-        """Take the first line as a row with an address: in its first cell, or anywhere in a suppression list."""
+        """Take the first line as a row if it has an address: in its first cell, or anywhere in a suppression list."""
         email = next((place for place, cell in enumerate(cells) if "@" in cell and (reason or not place)), None)
-        if email is None:
-            given = ", ".join(cell.strip()[:40] for cell in cells[:6]) or _("nothing")
-            raise FileError(_("The first line must name a column “email”; it has %s") % given)
-        self._first = cells
-        self.names = ["email" if place == email else f"column {place + 1}" for place in range(self._width)]
-        self.columns = Columns.without_heading(email, self._width, reason)
+        if email is not None:
+            self._first = cells
+            self.names = ["email" if place == email else f"column {place + 1}" for place in range(self._width)]
+            self.columns = Columns.without_heading(email, self._width, reason)
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
         if self._first:

@@ -160,10 +160,10 @@ def _columns(errand: Errand, wanted: dict[str, str]) -> list[importing.Column]:
     if not errand.has_files(timezone.now()):
         return []
     try:
-        preview = csv_file.preview(files.path_of(errand, files.GIVEN), importing.SAMPLES)
+        with csv_file.opened(files.path_of(errand, files.GIVEN), is_checked=True) as table:
+            return importing.columns_of(table, table.samples(importing.SAMPLES), errand.chosen | wanted)
     except OSError:
         return []
-    return importing.columns_of(preview, errand.chosen | wanted)
 
 
 def _refuse_unknown(wanted: dict[str, str], found: list[importing.Column]) -> None:

@@ -23,8 +23,8 @@ from newsletter.publication import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file
-from subscribers.importers.columns import KEPT, LEFT_OUT, plain, recognised
-from subscribers.importers.csv_file import FileError, Preview
+from subscribers.importers.columns import KEPT, LEFT_OUT, plain
+from subscribers.importers.csv_file import FileError, Table
 from subscribers.importers.packed import as_csv
 from subscribers.models import Suppression
 
@@ -154,14 +154,13 @@ def kept(form: forms.Form, user: Any, kind: str = Kind.IMPORT) -> Errand | None:
 def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: str = Kind.IMPORT) -> Errand:
     """Keep a file that was sent; raise FileError for what is no table, and keep nothing of what fails."""
     errand = prepare_import(one_line(file.name or ""), options, user=user, now=timezone.now(), kind=kind)
-    path = files.path_of(errand, files.GIVEN)
     try:
         errand.total = files.keep(errand, files.GIVEN, as_csv(file))
-        if kind == Kind.IMPORT:
-            csv_file.preview(path, 1)
-        else:
-            with csv_file.opened(path, reason=options["reason"], is_checked=True):
-                pass
+        path, reason = files.path_of(errand, files.GIVEN), options.get("reason", "")
+        with csv_file.opened(path, reason=reason, is_checked=True) as table:
+            table.samples(SAMPLES)
+            if reason:
+                table.check_columns()
     except BaseException:
         files.remove(errand)
         errand.delete()
@@ -206,10 +205,11 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
     if not errand.options["consent"]:
         return redirect("admin:reader_import_consent", pk)
     try:
-        preview = csv_file.preview(files.path_of(errand, files.GIVEN), SAMPLES)
+        with csv_file.opened(files.path_of(errand, files.GIVEN), is_checked=True) as table:
+            samples = table.samples(SAMPLES)
     except OSError:
         return _page(request, "import_gone", {}, status=404)
-    found = columns_of(preview, request.POST if is_posted else errand.chosen)
+    found = columns_of(table, samples, request.POST if is_posted else errand.chosen)
     problem = problem_with(found) if is_posted else ""
     if is_posted and not problem:
         try_import(errand, found)
@@ -218,26 +218,24 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         "errand": errand,
         "columns": found,
         "fields": FIELDS.items(),
-        "first_rows": preview.samples if not preview.names else [],
-        "encoding": preview.encoding,
-        "program": recognised(map(plain, preview.names)).name,
+        "first_rows": samples,
+        "encoding": table.encoding,
+        "program": table.columns.program.name,
         "problem": problem,
     }
     return _page(request, "columns", context, status=400 if problem else 200)
 
 
-def columns_of(preview: Preview, chosen: Any) -> list[Column]:
-    """Return the columns of a file. chosen: fields, by the name or the number of a column."""
+def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Column]:
+    """Return the columns of a heading, if there is one. chosen: fields, by the name or the number of a column."""
     found: dict[str, Column] = {}
-    program = recognised(map(plain, preview.names))
-    for number, name in enumerate(preview.names):
+    for number, name in enumerate(table.names if table.has_heading else []):
         if key := plain(name):
-            cells = (row[number] for row in preview.samples if number < len(row))
+            cells = [row[number][:60] for row in samples if row[number : number + 1] and row[number].strip()]
             field = chosen.get(f"column-{number}", chosen.get(name))
             if field not in {*FIELDS, LEFT_OUT}:
-                field = program.field_of(key)
-            samples = [cell[:60] for cell in cells if cell.strip()]
-            found.setdefault(key, Column(number, name, samples, UNDECIDED if field is None else field))
+                field = table.columns.program.field_of(key)
+            found.setdefault(key, Column(number, name, cells, UNDECIDED if field is None else field))
     return list(found.values())
 
 

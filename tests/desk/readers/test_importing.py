@@ -172,13 +172,22 @@ def test_nothing_is_tried_before_every_column_is_decided(admin_client, columns, 
 
 
 def test_a_quotation_mark_that_eats_readers_ends_the_try(admin_client):
-    send(admin_client, 'email,name\na@example.org,"小明\nb@example.org,"小華\nc@example.org,小美\n')
+    good = "".join(f"r{number}@example.org,\n" for number in range(3))
+    send(admin_client, f'email,name\n{good}a@example.org,"小明\nb@example.org,"小華\nc@example.org,小美\n')
     say(admin_client, column_0="email", column_1="name")
 
     errand = Errand.objects.get()
     assert errand.state == "failed"
-    assert "Line 2" in admin_client.get(f"{READERS}errands/{errand.pk}/").text
+    assert "Line 5" in admin_client.get(f"{READERS}errands/{errand.pk}/").text
     assert not Subscriber.objects.exists()
+
+
+def test_a_quotation_mark_that_eats_the_first_readers_is_refused_at_once(admin_client):
+    page = send(admin_client, 'email,name\na@example.org,"小明\nb@example.org,"小華\nc@example.org,小美\n')
+
+    assert page.status_code == 400
+    assert "Line 2" in page.text
+    assert not Errand.objects.exists()
 
 
 def packed(**tables: str) -> bytes:
@@ -224,10 +233,10 @@ def test_a_broken_zip_is_refused_and_nothing_of_it_is_kept(admin_client, setting
 
 
 def test_a_file_that_cannot_be_kept_leaves_nothing_behind(admin_client, settings, monkeypatch):
-    def full(*_given):
+    def full(*_given, **_more):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("subscribers.importers.csv_file.preview", full)
+    monkeypatch.setattr("subscribers.importers.csv_file.opened", full)
     with pytest.raises(OSError, match="No space left"):
         send(admin_client, "email\na@example.org\n")
 
