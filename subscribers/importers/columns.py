@@ -205,15 +205,7 @@ class ColumnError(ValueError):
     """A choice of whoever imports does not fit the columns of the file."""
 
 
-@dataclass(frozen=True)
-class Choices:
-    """Fields that whoever imports has chosen for columns, by their names in the file, and columns to leave out."""
-
-    fields: Mapping[str, str] = field(default_factory=dict)
-    ignored: Iterable[str] = ()
-
-
-NO_CHOICES: Final = Choices()
+NO_CHOICES: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -236,15 +228,15 @@ class Columns:
     is_list: bool = False
 
     @classmethod
-    def of(cls, heading: list[str], choices: Choices, reason: str) -> "Columns":
+    def of(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "Columns":
         """Sort the columns of a heading; raise ColumnError when a choice names none of them, or no field.
 
+        choices: fields that whoever imports has chosen for columns, by their names in the file, or LEFT_OUT.
         reason: of a suppression list, the state of an address for which it gives none. Of a list only who, why and
             since when counts.
         """
         _check_choices(heading, choices)
-        chosen = {plain(name): target for name, target in choices.fields.items()}
-        chosen |= dict.fromkeys(map(plain, choices.ignored), LEFT_OUT)
+        chosen = {plain(name): target for name, target in choices.items()}
         keys = [plain(name) for name in heading]
         program = recognised(keys)
         floor = reason if reason and program.floor == "active" else program.floor
@@ -294,13 +286,12 @@ class Columns:
         )
 
 
-def _check_choices(heading: list[str], choices: Choices) -> None:
+def _check_choices(heading: list[str], choices: Mapping[str, str]) -> None:
     names = {plain(name) for name in heading}
-    for name in (*choices.fields, *choices.ignored):
+    for name, target in choices.items():
         if plain(name) not in names:
             raise ColumnError(f"The file has no column “{name}”; it has {', '.join(heading)[:200]}")
-    for name, target in choices.fields.items():
-        if target not in COLUMNS:
+        if target not in {*COLUMNS, LEFT_OUT}:
             raise ColumnError(f"“{name}” cannot be {target!r}; it can be {', '.join(COLUMNS)}")
 
 

@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice, repeat
@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, TextIO
 from django.utils.translation import gettext as _
 
 from subscribers import exporting
-from subscribers.importers.columns import FIELD_OF, NO_CHOICES, Choices, ColumnError, Columns, plain
+from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Columns, plain
 from subscribers.importers.rows import Row, RowReader, Unreadable
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -179,11 +179,11 @@ def first_line(file: TextIO) -> tuple[str, str, int]:
 
 @contextmanager
 def opened(
-    path: Path, choices: Choices = NO_CHOICES, *, reason: str = "", is_checked: bool = False
+    path: Path, choices: Mapping[str, str] = NO_CHOICES, *, reason: str = "", is_checked: bool = False
 ) -> Iterator["Table"]:
     """Open a table of readers, or with a `reason` a suppression list, after one look through all of it.
 
-    choices: what whoever imports says of its columns. is_checked: it was looked through before, or is not to be yet.
+    choices: as `Columns.of` takes them. is_checked: it was looked through before, or is not to be yet.
     Raises FileError as `Table.check` does.
     """
     encoding = encoding_of(path)
@@ -205,7 +205,9 @@ class Table:
     reason: of a suppression list, why an address stands in it for which it gives no reason.
     """
 
-    def __init__(self, file: BinaryIO, encoding: str, choices: Choices = NO_CHOICES, reason: str = "") -> None:
+    def __init__(
+        self, file: BinaryIO, encoding: str, choices: Mapping[str, str] = NO_CHOICES, reason: str = ""
+    ) -> None:
         self._file, self._text = file, io.TextIOWrapper(file, encoding, newline="")
         try:
             first, self._delimiter, self._lines_before = first_line(self._text)

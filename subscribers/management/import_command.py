@@ -4,7 +4,7 @@ import json
 import zipfile
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from subscribers.importers import csv_file
 from subscribers.importers.chunks import Write, chunks
-from subscribers.importers.columns import NO_CHOICES, Choices
+from subscribers.importers.columns import NO_CHOICES
 from subscribers.importers.csv_file import FileError, Table
 from subscribers.importers.packed import as_csv
 
@@ -42,7 +42,7 @@ class ImportCommand(BaseCommand):
         counted: Sequence[str],
         *,
         rejected: Path | None,
-        choices: Choices = NO_CHOICES,
+        choices: Mapping[str, str] = NO_CHOICES,
         reason: str = "",
     ) -> None:
         """Read a file by chunks, and print how many rows are what of `counted`. reason: of a suppression list."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from subscribers.importers import csv_file, merging
-from subscribers.importers.columns import KEPT, Choices
+from subscribers.importers.columns import KEPT
 from subscribers.importers.csv_file import FileError, encoding_of
 from subscribers.importers.rows import Row, Unreadable, moment
 from subscribers.models import Note, Subscriber, Suppression
@@ -206,7 +206,7 @@ def test_the_encoding_and_the_language_of_a_heading_are_found_out(file, content,
 @pytest.mark.parametrize("heading", ["email,name", "E-Mail,Name,note"])
 def test_a_short_file_of_china_is_not_read_as_one_of_taiwan(file, heading, name):
     content = f"{heading}\na@x.tw,{name}{',' * (heading.count(',') - 1)}\n"
-    _program, (row,) = read(file(content.encode("gb18030")), Choices(fields={heading.split(",")[0]: "email"}))
+    _program, (row,) = read(file(content.encode("gb18030")), {heading.split(",")[0]: "email"})
 
     assert row.name == name
     assert encoding_of(file(content.encode("gb18030"))) == "gb18030"
@@ -393,7 +393,7 @@ def test_an_empty_box_of_a_program_makes_no_note(db, file):
 
 def test_notes_and_kept_columns_stand_in_a_note_once(db, file):
     path = file("email,備註,Firma,Farbe\na@x.tw,在台南認識,台積電,紅\nb@x.tw,,,\nc@x.tw,,聯電,\n")
-    choices = Choices({"Firma": KEPT, "Farbe": KEPT})
+    choices = {"Firma": KEPT, "Farbe": KEPT}
 
     first, second = bring(path, choices), bring(path, choices)
 

@@ -17,7 +17,6 @@ from subscribers import acting, exporting
 from subscribers.acting import End, Ends, Occasion
 from subscribers.importers import csv_file, merging, suppressions
 from subscribers.importers.chunks import Chunk, Write, chunks
-from subscribers.importers.columns import LEFT_OUT, Choices
 from subscribers.importers.csv_file import Table
 from subscribers.models import Subscriber
 
@@ -46,35 +45,22 @@ def begin(
     kind: str, selection: Selection, options: dict[str, Any], *, about: str, count: int, user: Any, now: datetime
 ) -> Errand:
     """Let a worker do something to the chosen readers."""
+    folder = files.make_folder(Errand) if kind == Kind.EXPORT else ""
     with transaction.atomic():
-        errand = Errand.objects.create(
-            kind=kind,
-            about=about[:500],
-            chosen=selection.to_json(),
-            options=options,
-            user=user,
-            by=changes.current_actor().by,
-            total=count,
-            folder=files.make_folder(Errand) if kind == Kind.EXPORT else "",
-            created_at=now,
-            begun_at=now,
-        )
+        values = {"chosen": selection.to_json(), "total": count, "folder": folder, "begun_at": now}
+        errand = _create(kind, about, options, user, now, **values)
         Change.objects.log(Change.What.ADDED, [errand], at=now)
     return errand
 
 
 def prepare_import(name: str, options: dict[str, str], *, user: Any, now: datetime, kind: str = Kind.IMPORT) -> Errand:
     """Return an import that waits for its file, and for its author to say what is in it."""
-    return Errand.objects.create(
-        kind=kind,
-        state=Errand.State.DRAFT,
-        about=name[:500],
-        options=options,
-        user=user,
-        by=changes.current_actor().by,
-        folder=files.make_folder(Errand),
-        created_at=now,
-    )
+    return _create(kind, name, options, user, now, state=Errand.State.DRAFT, folder=files.make_folder(Errand))
+
+
+def _create(kind: str, about: str, options: dict[str, Any], user: Any, now: datetime, **values: Any) -> Errand:
+    own = {"kind": kind, "about": about[:500], "options": options, "user": user, "created_at": now}
+    return Errand.objects.create(by=changes.current_actor().by, **own, **values)
 
 
 def begin_import(errand: Errand, now: datetime) -> bool:
@@ -127,17 +113,10 @@ def _count(errand: Errand, ends: Ends) -> None:
 
 
 def _steps_of_file(errand: Errand) -> Generator[Step]:
-    choices, reason = choices_of(errand.chosen), errand.options.get("reason", "")
-    path, is_checked = files.path_of(errand, files.GIVEN), errand.cursor > 0
-    with csv_file.opened(path, choices, reason=reason, is_checked=is_checked) as table:
+    path, reason = files.path_of(errand, files.GIVEN), errand.options.get("reason", "")
+    with csv_file.opened(path, errand.chosen, reason=reason, is_checked=errand.cursor > 0) as table:
         for write_chunk in chunks(table, _write(errand), skipped=errand.cursor):
             yield partial(_take, errand, table, write_chunk)
-
-
-def choices_of(chosen: dict[str, str]) -> Choices:
-    """Return what an author said of columns, by their names, as the importer takes it."""
-    fields = {name: field for name, field in chosen.items() if field != LEFT_OUT}
-    return Choices(fields, [name for name, field in chosen.items() if field == LEFT_OUT])
 
 
 def _write(errand: Errand) -> Write:
