@@ -116,3 +116,9 @@ def test_the_long_pages_stay_short():
     counted = {name: len(text(name).split()) for name in WORDS_MAX}
 
     assert {name: count for name, count in counted.items() if count > WORDS_MAX[name]} == {}
+
+
+def test_all_documents_can_be_read_in_an_evening():
+    pages = [path.read_text() for path in (ROOT / "docs").rglob("*.md")]
+
+    assert sum(len(page.split()) for page in pages) <= 45_000
