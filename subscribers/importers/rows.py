@@ -134,14 +134,6 @@ def readers_of(columns: Columns) -> dict[str, ReadState]:
     return {field: partial(_lenient, read) for field, read in found.items()} if columns.is_list else found
 
 
-def is_yes(word: str) -> bool | None:
-    """Return whether a cell says yes, as a time does; None when it says nothing. Raise ValueError for anything else."""
-    folded = word.strip().casefold()
-    if not folded or folded in YES | NO:
-        return folded in YES if folded else None
-    return moment(word.strip()) is not None
-
-
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _known_state(program: Program, is_list: bool, word: str) -> str:
     key = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
@@ -156,13 +148,12 @@ def _state_since(state: str, word: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _state_by_wish(refusal: bool, word: str) -> str | None:
+def _state_by_wish(refusal: bool, word: str) -> str:
+    """Return the state of a yes or a no; a time is a yes."""
     try:
-        wish = is_yes(word)
+        wish = word.casefold() in YES or (word.casefold() not in NO and moment(word) is not None)
     except ValueError as error:
         raise RowError(_("has %r where only yes or no, or a time, says whether mail is wanted") % word) from error
-    if wish is None:
-        return None
     return "unsubscribed" if wish is refusal else "active"
 
 
@@ -243,8 +234,8 @@ class RowReader:
 
     def _state(self, cells: list[str]) -> str:
         """Return the state that keeps the most mail away, of all that the columns of a row say about it."""
-        said = [read(word) for place, read in self._states if cells[place] and (word := _cell(cells[place]))]
-        states, columns = [state for state in said if state], self._columns
+        found = [read(word) for place, read in self._states if cells[place] and (word := _cell(cells[place]))]
+        states, columns = [state for state in found if state], self._columns
         if columns.is_list:
             gravest = max(states, key=GRAVITY.index, default=columns.floor)
             return LISTED_AS.get(gravest, gravest)
