@@ -117,8 +117,12 @@ class Faults:
     def _after(self, seconds: float, end: Callable[[], None]) -> None:
         self.later.append((time.monotonic() + seconds, end))
 
+    def _found_lane(self, machine: Machine) -> int:
+        """Return the process of a lane. What lasts ends meanwhile: a mailing that waits for its resume has no lane."""
+        return self.world.wait_for_lane(machine, meanwhile=self.tend)
+
     def _lane(self, machine: Machine) -> None:
-        os.kill(self.world.wait_for_lane(machine), signal.SIGKILL)
+        os.kill(self._found_lane(machine), signal.SIGKILL)
 
     def _idle(self, machine: Machine) -> None:
         def idle() -> list[int]:
@@ -165,7 +169,7 @@ class Faults:
         self.world.postgres.serve()
 
     def _freeze(self, machine: Machine, seconds: float = FREEZE_SECONDS) -> None:
-        pid = self.world.wait_for_lane(machine)
+        pid = self._found_lane(machine)
         os.kill(pid, signal.SIGSTOP)
         self._after(seconds, lambda: _go_on(pid))
 
@@ -174,7 +178,7 @@ class Faults:
 
     def _memory(self, machine: Machine) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
-        resource.prlimit(self.world.wait_for_lane(machine), resource.RLIMIT_AS, (1, most))
+        resource.prlimit(self._found_lane(machine), resource.RLIMIT_AS, (1, most))
 
     def _disk(self, machine: Machine) -> None:
         full = machine.full_disk()

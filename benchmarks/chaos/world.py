@@ -303,12 +303,13 @@ class World:
         for machine in [] if self.is_dead else self.machines:
             machine.keep_running()
 
-    def wait_for_lane(self, wished: Machine, seconds: float = 20) -> int:
+    def wait_for_lane(self, wished: Machine, *, meanwhile: Callable[[], None], seconds: float = 20) -> int:
         """Return the process of a machine's lane, or of another's; raise AssertionError when there is none."""
         machines = [wished, *(machine for machine in self.machines if machine is not wished)]
 
         def lane() -> int | None:
             self.keep_running()
+            meanwhile()
             return next((pid for machine in machines if (pid := machine.lane())), None)
 
         return wait_until(lane, seconds, what="a lane", every=0.01) or 0
