@@ -1,5 +1,7 @@
 """A Redis that is full, read-only, silent or away stops no page, no sign-up and no mailing."""
 
+import os
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -14,6 +16,13 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 READERS = 60
 PATIENCE_SECONDS = 120  # of which a quiet machine needs a fifth
+AWAY_SECONDS = 58  # after so long Celery itself waits for 14 seconds until it asks Redis again, later for 30
+BACK_SECONDS = 10  # of which a quiet machine needs six
+LONGER_SECONDS = 300  # that the heartbeats say that it was
+WAKE_UP = """
+from newsletter.delivery import tasks
+answer = tasks.dispatch.apply_async().id
+"""
 PROMPT_SECONDS = 5  # longer than before, for an answer; test_limits and test_wakeups know what silence itself costs
 
 
@@ -90,3 +99,27 @@ def test_a_mailing_under_way_goes_on_while_redis_takes_no_writes(product, smtp, 
     assert smtp.readers() == readers
     assert smtp.copies_per_reader() == {1}
     assert (product.status(1)["sent"], product.status(1)["uncertain"]) == (READERS, 0)
+
+
+@pytest.mark.parametrize("words", [["--clock"], []], ids=["with the clock", "without"])
+def test_redis_away_for_minutes_ends_no_process_and_its_tasks_are_done_as_soon_as_it_is_back(
+    make_product, redis, redis_url, words
+):
+    product = make_product(redis_url=redis_url)
+    product._start("worker", [sys.executable, "manage.py", "run_worker", *words])
+    wait_until(lambda: "ready." in product.output("worker"), 60, what=product.told)
+    before = product.pids()
+
+    redis.kill()
+    time.sleep(AWAY_SECONDS)  # what waits for Redis cannot be had to wait faster
+    for heartbeat in (product.data / "heartbeats").iterdir():
+        at = heartbeat.stat().st_mtime - LONGER_SECONDS
+        os.utime(heartbeat, (at, at))
+    redis.start()
+    back = time.monotonic()
+    done = f"[{product.shell(WAKE_UP)}] succeeded"
+    wait_until(lambda: done in product.output("worker"), BACK_SECONDS, what=product.told)
+
+    assert time.monotonic() - back < BACK_SECONDS
+    assert set(before) <= set(product.pids())
+    assert "ending it" not in product.output("worker")
