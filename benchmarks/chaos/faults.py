@@ -22,6 +22,8 @@ AHEAD_SECONDS = 90
 JUMPS = [sign * seconds for seconds in (3_600, 86_400, 3 * 86_400) for sign in (1, -1)]  # of a part's clock
 JUMP_SECONDS = 6.0
 STANDSTILL_SECONDS = 80.0  # longer than a lease (30) and the time that others leave its holder (45)
+STALL_SECONDS = 25.0  # longer than the patience with SQLite's lock (20)
+PARTITION_SECONDS = 120.0  # longer than others wait (75), and than a lane may be silent (60)
 PAUSE_SECONDS = 2.0
 HANDS_SECONDS = 20
 
@@ -164,6 +166,7 @@ class Faults:
 
     def _postgres(self, _machine: Machine) -> None:
         assert self.world.postgres
+        self.world.postgres.send(signal.SIGCONT)  # where it stands still, it takes no signal
         self.world.postgres.process.send_signal(signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends
         self.world.postgres.process.wait(30)
         self.world.postgres.serve()
@@ -184,6 +187,17 @@ class Faults:
         full = machine.full_disk()
         full.__enter__()
         self._after(FULL_SECONDS, lambda: full.__exit__(None, None, None))
+
+    def _log(self, machine: Machine) -> None:
+        machine.restart_without_log("worker")
+
+    def _stall(self, _machine: Machine) -> None:
+        self._after(STALL_SECONDS, self.world.stall())
+
+    def _partition(self, _machine: Machine) -> None:
+        for wire in self.world.wires:
+            wire.cut()
+            self._after(PARTITION_SECONDS, wire.mend)
 
     def _clock(self, machine: Machine) -> None:
         assert FAKETIME

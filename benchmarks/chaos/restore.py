@@ -68,6 +68,7 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
             end(machine)
         before = world.accepted()
         world.gone |= dict.fromkeys(gone, before)
+        world.newcomers.clear()  # the backup may not know them
         restoring.restore(world.first, folder)
         for machine in world.machines:
             (machine.data / "heartbeats" / "worker").unlink(missing_ok=True)

@@ -63,6 +63,7 @@ class Run:
         begun = time.monotonic()
         with ExitStack() as ends:
             ends.callback(self.world.stop)
+            ends.callback(self.faults.end_all)
             self.world.start(self.readers)
             self._click_twice()
             ends.enter_context(self.watcher)
@@ -196,6 +197,7 @@ class Run:
         accepted = [copy.rcpt for copy in self.world.smtp.received()]
         judge(verdict, ledger, accepted, self.readers, self.world.gone)
         verdict.live(self.watcher.looks, self.still)
+        verdict.confirm(self.watcher.all_waits())
         verdict.errors += self.world.remarks
         for standstill in verdict.standstills:
             self._tell(f"stood still {standstill}")

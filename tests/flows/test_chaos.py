@@ -40,7 +40,7 @@ def without(email):
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize(("engine", "faults"), [("postgres", 21), ("sqlite", 18)])
+@pytest.mark.parametrize(("engine", "faults"), [("postgres", 22), ("sqlite", 19)])
 def test_nobody_is_mailed_twice_or_forgotten_whatever_dies(engine, faults, tmp_path):
     plan = schedule(SEED, faults=faults, readers=READERS, engine=engine, is_short=True)
 
@@ -49,6 +49,7 @@ def test_nobody_is_mailed_twice_or_forgotten_whatever_dies(engine, faults, tmp_p
     assert verdict.errors == []
     assert (verdict.duplicates, verdict.lost, verdict.missed) == (0, 0, 0)
     assert verdict.kills >= 3, table([verdict])
+    assert verdict.waits, "nobody signed up beside it"
     assert verdict.accepted + verdict.failed + verdict.uncertain - verdict.arrived == READERS
 
 
@@ -123,6 +124,15 @@ def test_a_reader_without_a_row_is_lost():
 def test_a_reader_who_is_mailed_after_he_left_is_seen():
     assert judged(gone={"c@example.org": 2}).errors == ["mailed after they had left: ['c@example.org']"]
     assert judged(gone={"c@example.org": 3}).errors == []
+
+
+def test_a_confirmation_that_waits_for_more_than_a_minute_after_kills_is_seen():
+    kills, freeze = judged(lane=2, machine=1), judged(lane=2, standstill=1)
+    for verdict in (kills, freeze):
+        verdict.confirm([3.0, 61.0])
+
+    assert kills.errors == ["a confirmation waited 61 s"]
+    assert freeze.errors == [], "a whole machine stood still for longer"
 
 
 @pytest.mark.parametrize("fault", ["lease", "clock", "machine"])
