@@ -1,4 +1,4 @@
-"""A Redis that is full, read-only, silent or away stops no page, no sign-up and no mailing."""
+"""A Redis that is full, read-only, silent or away stops no page, no sign-up and no mailing; PostgreSQL says so."""
 
 import os
 import sys
@@ -6,10 +6,13 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor, wait
+from http.client import HTTPException
 
 import pytest
 
 from newsletter.operation.programs import WEB_PROCESSES
+from newsletter.rsgi import THREADS
 from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.waiting import wait_until
 
@@ -19,6 +22,15 @@ PATIENCE_SECONDS = 120  # of which a quiet machine needs a fifth
 AWAY_SECONDS = 58  # after so long Celery itself waits for 14 seconds until it asks Redis again, later for 30
 BACK_SECONDS = 10  # of which a quiet machine needs six
 LONGER_SECONDS = 300  # that the heartbeats say that it was
+CLIENTS = 150  # at once; PostgreSQL takes 100 connections
+LIMIT_SECONDS = 30  # of an answer while the database is silent; a quiet machine needs half of it
+PATIENCE_WITH_THE_DEAD = """
+import os, socket
+from django.db import connection
+connection.ensure_connection()
+with socket.socket(fileno=os.dup(connection.connection.fileno())) as line:
+    answer = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+"""
 WAKE_UP = """
 from newsletter.delivery import tasks
 answer = tasks.dispatch.apply_async().id
@@ -123,3 +135,55 @@ def test_redis_away_for_minutes_ends_no_process_and_its_tasks_are_done_as_soon_a
     assert time.monotonic() - back < BACK_SECONDS
     assert set(before) <= set(product.pids())
     assert "ending it" not in product.output("worker")
+
+
+def page(product, number):
+    """Return the status of a page, 0 if the connection was closed without one, and what the answer says of another try.
+
+    The page is that of a post that is not there: none is kept for it.
+    """
+    try:
+        with urllib.request.urlopen(f"{product.url}/posts/none-{number}/", timeout=LIMIT_SECONDS) as response:
+            return response.status, ""
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get("Retry-After", "")
+    except (ConnectionError, HTTPException):
+        return 0, ""
+
+
+def asked_by_many(product, wire):
+    """Return what CLIENTS get that ask at once, and how many connections the database was asked for meanwhile."""
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        asked = [clients.submit(page, product, number) for number in range(CLIENTS)]
+        most = 0
+        while wait(asked, 0.2).not_done:
+            most = max(most, wire.connections())
+    return [one.result() for one in asked], most
+
+
+def test_a_silent_postgresql_is_asked_for_no_more_than_it_has_and_pages_say_that_it_is_away(
+    make_product, migrated_postgres, migrated_postgres_url, redis_url, wire_to
+):
+    wire = wire_to(migrated_postgres.port)
+    product = make_product(database_url=wire.through(migrated_postgres_url), redis_url=redis_url)
+    product.start()
+    assert {page(product, number) for number in range(20)} == {(404, "")}
+
+    wire.cut()
+    first, most = asked_by_many(product, wire)
+    wait_until(lambda: page(product, 0)[0] == 503, 60, what=product.told)
+    second, more = asked_by_many(product, wire)
+    wire.mend()
+    wait_until(lambda: page(product, 0)[0] == 404, 60, what=product.told)
+
+    hung = [answer for answer in first if answer == (0, "")]  # until `up` had the web server started anew
+    assert len(hung) <= THREADS * WEB_PROCESSES
+    assert {*first, *second} <= {(0, ""), (503, "120")}
+    assert {*second} == {(503, "120")}
+    assert max(most, more) < 100
+
+
+def test_a_connection_to_a_postgresql_that_cannot_be_reached_any_more_ends_in_time(make_product, migrated_postgres_url):
+    product = make_product(database_url=migrated_postgres_url)
+
+    assert product.shell(PATIENCE_WITH_THE_DEAD) == 20_000
