@@ -2,7 +2,7 @@
 
 import os
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from celery import Celery, Task
 from celery.app.amqp import AMQP
@@ -17,7 +17,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
 
 TRANSPORT_ALIASES["files"] = "newsletter.queue:Transport"  # the scheme of the embedded queue's URL
 
-AGAIN = {"interval_start": 1, "interval_step": 1, "interval_max": 5}  # seconds between tries to reach the queue
+# Seconds between tries to reach the queue.
+AGAIN: dict[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
 
 _lock = Lock()
 _asked_again: dict[str, bool] = {}  # by the name of each wake-up that this process answers at the moment
@@ -61,8 +62,8 @@ class WakeUp(DjangoTask):  # type: ignore[type-arg]  # it takes none when it run
 class QueueConnection(Connection):
     """Kombu's own, which otherwise asks a Redis that was away for minutes anew only each half minute."""
 
-    def ensure_connection(self, *args: Any, **kwargs: Any) -> Connection:
-        return super().ensure_connection(*args, **AGAIN, **kwargs)
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Self:
+        return super().ensure_connection(*args, **(AGAIN | kwargs))
 
 
 class Amqp(AMQP):

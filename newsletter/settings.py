@@ -239,6 +239,7 @@ if "postgresql" in DATABASES["default"]["ENGINE"]:  # a page says soon that it i
     _prompt = {"connect_timeout": 2, "tcp_user_timeout": 20_000}  # seconds, milliseconds
     _prompt |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
     DATABASES["default"]["OPTIONS"] = _prompt | DATABASES["default"].get("OPTIONS", {})
+    DATABASES["default"]["ENGINE"] = "newsletter.postgresql"
 REDIS_URL: str = env.str("REDIS_URL", "")
 _counters = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 CACHES: dict[str, dict[str, Any]] = {
