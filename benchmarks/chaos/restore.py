@@ -58,7 +58,7 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
-    let_testify(world)
+    _let_testify(world)
     restoring.back_up(world.first, folder)
     gone, lost_pk, lost_token = world.author.ask(DEPARTURES)
     _send_some(world)
@@ -79,7 +79,7 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
         world.remarks.append(f"a lost reader's link opens another's row: {lost_pk}")
 
 
-def let_testify(world: World) -> None:
+def _let_testify(world: World) -> None:
     """Give lanes that were just woken, or cut off, time to say what never left: after a restore nobody could."""
     author = world.author
     assert author
