@@ -25,7 +25,7 @@ from newsletter.delivery.models import Mailing
 mailing = Mailing.objects.filter().first()
 answer = mailing and [mailing.state, mailing.reason]
 """
-# A machine that was cut off tells what it knows when it is back; what had never left has a pass of its own a minute later.
+# A machine that was cut off tells what it knows when it is back; what had never left goes a minute later.
 SETTLED = """
 from django.db.models import Q
 from newsletter.delivery.ledger import recovery
@@ -172,7 +172,7 @@ class Run:
         return state in {"sent", "cancelled"}
 
     def _is_quiet(self) -> bool:
-        """Return whether every fault has ended, and neither lane nor recorder is left that could still tell of a copy."""
+        """Return whether every fault has ended, and neither lane nor recorder is left that could tell of a copy."""
         is_held = any(machine.lane() for machine in self.world.machines)
         return not self.faults.later and not is_held and bool(self._ask(SETTLED))
 
