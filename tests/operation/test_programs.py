@@ -1,7 +1,6 @@
 """Which programs run where."""
 
 import os
-import time
 
 import pytest
 
@@ -87,36 +86,6 @@ def test_only_those_asked_for_are_started():
     assert names(Program.CLOCK) == ["clock"]
     assert names(Program.WORKER) == ["worker", "lane-1"]
     assert names(*ALL) == ["web", "worker", "lane-1"], "the clock is a thread of the worker"
-
-
-@pytest.fixture
-def idle_worker(settings, tmp_path):
-    """A worker that ended its last task five minutes ago; in its queue there is nothing."""
-    settings.DATA_DIR, settings.QUEUE_DIR = tmp_path, tmp_path / "queue"
-    settings.QUEUE_DIR.mkdir()
-    heartbeats.take("")
-    heartbeats.beat(Part.WORKER)
-    at = time.monotonic() - 300
-    os.utime(tmp_path / "heartbeats" / Part.WORKER, (at, at))
-    return programs.workers(1, "WARNING", has_clock=False)[0]
-
-
-def _put_task(settings):
-    (settings.QUEUE_DIR / "x.celery.msg").touch()
-
-
-def test_a_worker_has_time_for_the_first_task_after_a_long_rest(idle_worker, settings):
-    before = time.monotonic()
-    idle_worker.beats()
-    _put_task(settings)
-
-    assert before <= idle_worker.beats() < before + 60
-
-
-def test_a_worker_is_silent_beside_a_task_that_has_waited_all_the_time(idle_worker, settings):
-    _put_task(settings)
-
-    assert idle_worker.beats() == pytest.approx(time.monotonic() - 300, abs=60)
 
 
 LANE = """
