@@ -1,6 +1,6 @@
 """Somebody who looks every few seconds: how far the mailing is, whether it could go on, what the product says.
 
-Now and then somebody signs up, and it is seen when the confirmation comes.
+Each time somebody signs up, and it is seen when the confirmation comes.
 """
 
 import http.client
@@ -15,7 +15,6 @@ from benchmarks.chaos.world import AuthorAway, World
 
 EVERY_SECONDS = 3.0
 PATIENCE_SECONDS = 25.0
-SIGN_UP_EVERY = 3  # looks
 
 # What `doctor` says first, and of mailings; its other questions are of addresses, and some go out to the DNS.
 # Whether the mailing could go on is asked of the ledger: the product's own opinion of it is what is judged.
@@ -78,8 +77,7 @@ class Watcher:
     def _look_at_newcomers(self) -> None:
         for address in self.world.newcomers.keys() & self.world.letters.readers():
             self.waits.append(time.monotonic() - self.world.newcomers.pop(address))
-        if len(self.looks) % SIGN_UP_EVERY == 0:
-            self._sign_up(f"guest{len(self.looks)}@example.com")
+        self._sign_up(f"guest{len(self.looks)}@example.com")
 
     def _sign_up(self, address: str) -> None:
         assert self.world.doctor
