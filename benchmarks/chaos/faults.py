@@ -158,11 +158,20 @@ class Faults:
     def _outage(self, _machine: Machine) -> None:
         assert self.world.redis
         self.world.redis.kill()
-        self._after(OUTAGE_SECONDS, self.world.redis.start)
+        self._after(OUTAGE_SECONDS, self._end_outage)
+
+    def _end_outage(self) -> None:
+        assert self.world.redis
+        if self._is_away():  # another fault may have started it
+            self.world.redis.start()
+
+    def _is_away(self) -> bool:
+        return self.world.redis is not None and self.world.redis.process.poll() is not None
 
     def _flush(self, _machine: Machine) -> None:
         assert self.world.redis
-        self.world.redis.empty()
+        if not self._is_away():  # it returns empty
+            self.world.redis.empty()
 
     def _postgres(self, _machine: Machine) -> None:
         assert self.world.postgres
