@@ -2,11 +2,13 @@
 
 import os
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from celery import Celery, Task
+from celery.app.amqp import AMQP
 from celery.contrib.django.task import DjangoTask
 from celery.signals import before_task_publish, task_prerun
+from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
 
 from newsletter.mail import logs
@@ -14,6 +16,9 @@ from newsletter.mail import logs
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
 
 TRANSPORT_ALIASES["files"] = "newsletter.queue:Transport"  # the scheme of the embedded queue's URL
+
+# Seconds between tries to reach the queue.
+AGAIN: dict[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
 
 _lock = Lock()
 _asked_again: dict[str, bool] = {}  # by the name of each wake-up that this process answers at the moment
@@ -54,7 +59,18 @@ class WakeUp(DjangoTask):  # type: ignore[type-arg]  # it takes none when it run
         return again
 
 
-app = Celery("newsletter", task_cls=WakeUp)
+class QueueConnection(Connection):
+    """Kombu's own, which otherwise asks a Redis that was away for minutes anew only each half minute."""
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Self:
+        return super().ensure_connection(*args, **(AGAIN | kwargs))
+
+
+class Amqp(AMQP):
+    Connection = QueueConnection
+
+
+app = Celery("newsletter", task_cls=WakeUp, amqp=Amqp)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from logging.config import dictConfig
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import IO, Any
 from wsgiref.types import WSGIApplication
 
 from django.conf import settings
+from django.template.loader import render_to_string
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
 from newsletter.wsgi import application as django
@@ -32,12 +33,14 @@ from newsletter.wsgi import application as django
 from newsletter.desk import catching_up  # isort: skip
 from newsletter.operation import preparing  # isort: skip
 from newsletter.publication import bodies  # isort: skip
+from newsletter.publication.views import AWAY_SECONDS  # isort: skip
 
 LIVENESS = "/healthz"  # answered here while all threads are busy: who asks would end the server for answering late
 BODY_SECONDS = 30.0  # from the head of a request to the end of its body
 DESK_BODY_SECONDS = 300.0  # of a large one: 12 MB from a telephone, at 40 KB/s
 OPENED_SECONDS = 60.0  # after which granian has surely opened a file that it was told to send
 UNREAD_SECONDS = 60.0  # after which a client that takes nothing of its answer is dropped
+WAIT_SECONDS = 10.0  # for a thread; then the answer is 503: all of them may hang, as where the database is silent
 GETS_ON_SECONDS = 5.0  # since the last answer of a busy server, after which it may be one that hangs
 THREADS = 16  # views at a time; four processes of them stay below PostgreSQL's 100 connections
 MOST_FILES = 65_536  # connections and files of one process, where the system allows so many
@@ -45,11 +48,20 @@ MOST_FILES = 65_536  # connections and files of one process, where the system al
 logger = logging.getLogger(__name__)
 
 
-class Bridge:
-    """An RSGI application that answers by a WSGI application. on_start: called once, in the process that answers."""
+class NoThread(Exception):
+    """All threads were taken for WAIT_SECONDS."""
 
-    def __init__(self, wsgi: WSGIApplication, *, on_start: Callable[[], None] | None = None) -> None:
-        self.wsgi, self.on_start = wsgi, on_start
+
+class Bridge:
+    """An RSGI application that answers by a WSGI application.
+
+    on_start: called once, in the process that answers. away: the page that says that no thread can answer.
+    """
+
+    def __init__(
+        self, wsgi: WSGIApplication, *, on_start: Callable[[], None] | None = None, away: Callable[[], str] = str
+    ) -> None:
+        self.wsgi, self.on_start, self.away = wsgi, on_start, away
         self.is_asked = False
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -71,6 +83,13 @@ class Bridge:
             proto.response_str(HTTPStatus.OK, [("Content-Type", "text/plain"), ("Cache-Control", "no-store")], "ok\n")
             return
         try:
+            await self._serve(environ, proto)
+        except NoThread:
+            headers = [("Content-Type", "text/html; charset=utf-8"), ("Retry-After", str(AWAY_SECONDS))]
+            proto.response_str(HTTPStatus.SERVICE_UNAVAILABLE, [*headers, ("Cache-Control", "no-store")], self.away())
+
+    async def _serve(self, environ: Environ, proto: Any) -> None:
+        try:
             body = await self._body(environ, proto) if _has_body(environ) else io.BytesIO()
         except TimeoutError:
             proto.response_str(HTTPStatus.REQUEST_TIMEOUT, [("Connection", "close")], "The request came too slowly.")
@@ -86,13 +105,20 @@ class Bridge:
         return self.unfinished >= THREADS and self.loop.time() - self.finished_at < GETS_ON_SECONDS
 
     async def _in_thread(self, function: Callable[[], Any]) -> Any:
-        """Return what `function` returns in a thread, or None if it raises, which is logged."""
+        """Return what `function` returns in a thread, or None if it raises, which is logged. Raises NoThread."""
         self.unfinished += 1
+        work = self.threads.submit(_logged, function)
+        limit = self.loop.call_later(WAIT_SECONDS, work.cancel)  # which one that has begun does not notice
         try:
-            return await self.loop.run_in_executor(self.threads, _logged, function)
+            found = await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            raise NoThread from None
+        else:
+            self.finished_at = self.loop.time()
+            return found
         finally:
             self.unfinished -= 1
-            self.finished_at = self.loop.time()
+            limit.cancel()
 
     async def _body(self, environ: Environ, proto: Any) -> IO[bytes] | None:
         """Return the body, or None if the client went away in the middle of it.
@@ -146,6 +172,11 @@ class Bridge:
         file.seek(0)
         proto.response_file(status, headers, f"/dev/fd/{file.fileno()}")
         self.loop.call_soon_threadsafe(self.loop.call_later, OPENED_SECONDS, file.close)
+
+
+@cache
+def _away_page() -> str:
+    return render_to_string("503.html")
 
 
 def _logged(function: Callable[[], Any]) -> Any:
@@ -213,4 +244,4 @@ def _begin() -> None:
     catching_up.start()
 
 
-application = Bridge(django, on_start=_begin)
+application = Bridge(django, on_start=_begin, away=_away_page)

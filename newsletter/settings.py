@@ -234,7 +234,12 @@ DATABASES: dict[str, Any] = {
 if DATABASE_PASSWORD := env.str("DATABASE_PASSWORD", ""):  # the one file of a password that PostgreSQL reads too
     DATABASES["default"]["PASSWORD"] = DATABASE_PASSWORD
 if "postgresql" in DATABASES["default"]["ENGINE"]:  # a page says soon that it is away
-    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 2} | DATABASES["default"].get("OPTIONS", {})
+    # A server that a cut cable or a dead machine hides never closes its connection: 20 seconds without a sign of life
+    # end it. Else the system would wait for a quarter of an hour, and for hours where nothing was asked.
+    _prompt = {"connect_timeout": 2, "tcp_user_timeout": 20_000}  # seconds, milliseconds
+    _prompt |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+    DATABASES["default"]["OPTIONS"] = _prompt | DATABASES["default"].get("OPTIONS", {})
+    DATABASES["default"]["ENGINE"] = "newsletter.postgresql"
 REDIS_URL: str = env.str("REDIS_URL", "")
 _counters = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 CACHES: dict[str, dict[str, Any]] = {

@@ -63,6 +63,7 @@ pytest_plugins = [
     "tests.support.s3",
     "tests.support.shared_rows",
     "tests.support.smtp",
+    "tests.support.wire",
 ]
 
 

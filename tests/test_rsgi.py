@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 SILENT = 200
-FORM = "Content-Type: application/x-www-form-urlencoded"
+FORM, LENGTH = "Content-Type: application/x-www-form-urlencoded", "Content-Length: 3"
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +222,16 @@ def test_a_server_in_which_nothing_ends_does_not_say_so(tmp_path):
         line.settimeout(1)
         with pytest.raises(TimeoutError):
             line.recv(1)
+
+
+def test_who_finds_no_thread_is_asked_to_come_again(tmp_path):
+    with echoing(tmp_path) as (port, _process), many(rsgi.THREADS, port, head("GET", "/hang")):
+        wait_until(lambda: not answer_within(0.3, port, head("GET", "/")))
+        with connect(port, head("GET", "/")) as page, connect(port, head("POST", "/", FORM, LENGTH) + b"a=b") as form:
+            answers = [read(page), read(form)]
+
+    assert [answer.split(b" ")[1] for answer in answers] == [b"503"] * 2
+    assert all(b"\r\nretry-after: 120\r\n" in answer for answer in answers)
 
 
 # --- Django behind it ---

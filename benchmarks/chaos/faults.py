@@ -22,6 +22,8 @@ AHEAD_SECONDS = 90
 JUMPS = [sign * seconds for seconds in (3_600, 86_400, 3 * 86_400) for sign in (1, -1)]  # of a part's clock
 JUMP_SECONDS = 6.0
 STANDSTILL_SECONDS = 80.0  # longer than a lease (30) and the time that others leave its holder (45)
+STALL_SECONDS = 25.0  # longer than the patience with SQLite's lock (20)
+PARTITION_SECONDS = 120.0  # longer than others wait (75), and than a lane may be silent (60)
 PAUSE_SECONDS = 2.0
 HANDS_SECONDS = 20
 
@@ -117,8 +119,12 @@ class Faults:
     def _after(self, seconds: float, end: Callable[[], None]) -> None:
         self.later.append((time.monotonic() + seconds, end))
 
+    def _found_lane(self, machine: Machine) -> int:
+        """Return the process of a lane. What lasts ends meanwhile: a mailing that waits for its resume has no lane."""
+        return self.world.wait_for_lane(machine, meanwhile=self.tend)
+
     def _lane(self, machine: Machine) -> None:
-        os.kill(self.world.wait_for_lane(machine), signal.SIGKILL)
+        os.kill(self._found_lane(machine), signal.SIGKILL)
 
     def _idle(self, machine: Machine) -> None:
         def idle() -> list[int]:
@@ -152,20 +158,30 @@ class Faults:
     def _outage(self, _machine: Machine) -> None:
         assert self.world.redis
         self.world.redis.kill()
-        self._after(OUTAGE_SECONDS, self.world.redis.start)
+        self._after(OUTAGE_SECONDS, self._end_outage)
+
+    def _end_outage(self) -> None:
+        assert self.world.redis
+        if self._is_away():  # another fault may have started it
+            self.world.redis.start()
+
+    def _is_away(self) -> bool:
+        return self.world.redis is not None and self.world.redis.process.poll() is not None
 
     def _flush(self, _machine: Machine) -> None:
         assert self.world.redis
-        self.world.redis.empty()
+        if not self._is_away():  # it returns empty
+            self.world.redis.empty()
 
     def _postgres(self, _machine: Machine) -> None:
         assert self.world.postgres
+        self.world.postgres.send(signal.SIGCONT)  # where it stands still, it takes no signal
         self.world.postgres.process.send_signal(signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends
         self.world.postgres.process.wait(30)
         self.world.postgres.serve()
 
     def _freeze(self, machine: Machine, seconds: float = FREEZE_SECONDS) -> None:
-        pid = self.world.wait_for_lane(machine)
+        pid = self._found_lane(machine)
         os.kill(pid, signal.SIGSTOP)
         self._after(seconds, lambda: _go_on(pid))
 
@@ -174,12 +190,23 @@ class Faults:
 
     def _memory(self, machine: Machine) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
-        resource.prlimit(self.world.wait_for_lane(machine), resource.RLIMIT_AS, (1, most))
+        resource.prlimit(self._found_lane(machine), resource.RLIMIT_AS, (1, most))
 
     def _disk(self, machine: Machine) -> None:
         full = machine.full_disk()
         full.__enter__()
         self._after(FULL_SECONDS, lambda: full.__exit__(None, None, None))
+
+    def _log(self, machine: Machine) -> None:
+        machine.restart_without_log("worker")
+
+    def _stall(self, _machine: Machine) -> None:
+        self._after(STALL_SECONDS, self.world.stall())
+
+    def _partition(self, _machine: Machine) -> None:
+        for wire in self.world.wires:
+            wire.cut()
+            self._after(PARTITION_SECONDS, wire.mend)
 
     def _clock(self, machine: Machine) -> None:
         assert FAKETIME

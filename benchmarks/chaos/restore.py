@@ -68,6 +68,7 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
             end(machine)
         before = world.accepted()
         world.gone |= dict.fromkeys(gone, before)
+        world.newcomers.clear()  # the backup may not know them
         restoring.restore(world.first, folder)
         for machine in world.machines:
             (machine.data / "heartbeats" / "worker").unlink(missing_ok=True)
@@ -79,7 +80,7 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
 
 
 def _let_testify(world: World) -> None:
-    """Give lanes that were just woken time to say what never left: in a backup of before, nobody could any more."""
+    """Give lanes that were just woken, or cut off, time to say what never left: after a restore nobody could."""
     author = world.author
     assert author
 

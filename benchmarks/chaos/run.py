@@ -25,6 +25,14 @@ from newsletter.delivery.models import Mailing
 mailing = Mailing.objects.filter().first()
 answer = mailing and [mailing.state, mailing.reason]
 """
+# A machine that was cut off tells what it knows when it is back; what had never left goes a minute later.
+SETTLED = """
+from django.db.models import Q
+from newsletter.delivery.ledger import recovery
+from newsletter.delivery.models import Delivery
+untold = Q(state=Delivery.State.UNCERTAIN, reply=recovery.UNRECORDED)
+answer = not Delivery.objects.filter(untold | Q(state=Delivery.State.QUEUED)).exists()
+"""
 
 
 class Stuck(Exception):
@@ -63,6 +71,7 @@ class Run:
         begun = time.monotonic()
         with ExitStack() as ends:
             ends.callback(self.world.stop)
+            ends.callback(self.faults.end_all)
             self.world.start(self.readers)
             self._click_twice()
             ends.enter_context(self.watcher)
@@ -163,8 +172,9 @@ class Run:
         return state in {"sent", "cancelled"}
 
     def _is_quiet(self) -> bool:
-        """Return whether every fault has ended, and no lane is left that could still have an answer."""
-        return not self.faults.later and not any(machine.lane() for machine in self.world.machines)
+        """Return whether every fault has ended, and neither lane nor recorder is left that could tell of a copy."""
+        is_held = any(machine.lane() for machine in self.world.machines)
+        return not self.faults.later and not is_held and bool(self._ask(SETTLED))
 
     def _state(self) -> tuple[str, str]:
         state, reason = self._ask(STATE) or ("", "")
@@ -196,6 +206,7 @@ class Run:
         accepted = [copy.rcpt for copy in self.world.smtp.received()]
         judge(verdict, ledger, accepted, self.readers, self.world.gone)
         verdict.live(self.watcher.looks, self.still)
+        verdict.confirm(self.watcher.all_waits())
         verdict.errors += self.world.remarks
         for standstill in verdict.standstills:
             self._tell(f"stood still {standstill}")

@@ -50,6 +50,11 @@ KINDS = {
     "memory": Kind("not an octet more of memory for the lane", 2, uncertain=LINES, takes_long=True),
     "lock": Kind("the lock file of a lane deleted", 6),
     "disk": Kind("no byte more on the disk for two seconds", 4, uncertain=LINES, takes_long=True),
+    # Its log's reader is gone from then on: each line that it writes fails.
+    "log": Kind("a worker's log a pipe that nobody reads, after its kill", 3, uncertain=LINES, is_kill=True),
+    "stall": Kind("the database takes no more and says nothing, for 25 s", 3, uncertain=LINES, takes_long=True),
+    # The others give its batch up after 75 s. What its recorder knows is used when it comes back.
+    "partition": Kind("a machine cut off from database and Redis for two minutes", 3, LINES, SERVERS, takes_long=True),
     # Leases are a matter of the database's clock.
     "clock": Kind("a machine's clock 90 s ahead for four seconds, and back", 4, takes_long=True),
     "jump": Kind(

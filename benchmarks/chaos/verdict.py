@@ -21,6 +21,8 @@ answer = {
 }
 """
 
+WAIT_SECONDS = 60.0  # of a confirmation, whatever was killed
+
 
 @dataclass
 class Verdict:
@@ -46,6 +48,7 @@ class Verdict:
     looks: int = 0  # of somebody who watched
     standstills: list[life.Standstill] = field(default_factory=list)
     silent: int = 0  # of these, those that lasted and of which the product said nothing
+    waits: list[float] = field(default_factory=list)  # seconds of those who signed up, until their confirmation
     errors: list[str] = field(default_factory=list)
 
     @property
@@ -58,6 +61,17 @@ class Verdict:
         self.standstills = life.standstills(looks, min(still, life.SHORT_SECONDS))
         self.silent = sum(one.is_silent(still) for one in self.standstills)
         self.errors += life.errors(looks, still)
+
+    def confirm(self, waits: Sequence[float]) -> None:
+        """Fill in how long confirmations waited; where nothing stood still, that is bounded."""
+        self.waits = list(waits)
+        lasts = any(KINDS[kind].takes_long for kind in self.fired)
+        if not lasts and self.longest_wait > WAIT_SECONDS:
+            self.errors.append(f"a confirmation waited {self.longest_wait:.0f} s")
+
+    @property
+    def longest_wait(self) -> float:
+        return max(self.waits, default=0.0)
 
 
 def judge(
@@ -169,6 +183,7 @@ def table(verdicts: list[Verdict]) -> str:
         "looks at progress, doctor and /readyz": lambda v: v.looks,
         "standstills of 30 s and more, the longest": lambda v: _stood(v.standstills),
         "**silent**: 90 s without a word": lambda v: v.silent,
+        "confirmations meanwhile, the longest wait": lambda v: f"{len(v.waits)}, {v.longest_wait:.0f} s",
         "seconds": lambda v: f"{v.seconds:.0f}",
     }
     rows += [[words, *(str(fact(v)) for v in verdicts)] for words, fact in facts.items()]

@@ -1,4 +1,7 @@
-"""Somebody who looks every few seconds: how far the mailing is, whether it could go on, what the product says."""
+"""Somebody who looks every few seconds: how far the mailing is, whether it could go on, what the product says.
+
+Each time somebody signs up, and it is seen when the confirmation comes.
+"""
 
 import http.client
 import json
@@ -31,6 +34,14 @@ if not found:
         could = leased.exists() or mailing.batches.ready(now).exists()
 answer = [could, [one.id for one in found]]
 """
+SIGN_UP = """
+from django.utils import timezone
+from newsletter.publication.wakeups import put
+from subscribers import signup, tasks
+from subscribers.models.consents import Circumstances
+signup.sign_up({address!r}, Circumstances("chaos"), timezone.now())
+put(tasks.send_confirmations)
+"""
 
 
 class Watcher:
@@ -38,6 +49,7 @@ class Watcher:
 
     def __init__(self, world: World) -> None:
         self.world, self.looks = world, list[Look]()
+        self.waits: list[float] = []  # seconds of those who have their confirmation
         self._over = Event()
         self._thread = Thread(target=self._watch, daemon=True)
 
@@ -55,6 +67,25 @@ class Watcher:
                 accepted = self.world.accepted()
                 could, said = self._doctor()
                 self.looks.append(Look(time.monotonic(), accepted, could, (*said, *self._readyz())))
+                self._look_at_newcomers()
+
+    def all_waits(self) -> list[float]:
+        """Return how long everybody has waited for a confirmation, or waits still."""
+        now = time.monotonic()
+        return self.waits + [now - since for since in self.world.newcomers.values()]
+
+    def _look_at_newcomers(self) -> None:
+        for address in self.world.newcomers.keys() & self.world.letters.readers():
+            self.waits.append(time.monotonic() - self.world.newcomers.pop(address))
+        self._sign_up(f"guest{len(self.looks)}@example.com")
+
+    def _sign_up(self, address: str) -> None:
+        assert self.world.doctor
+        try:
+            self.world.doctor.ask(SIGN_UP.format(address=address), PATIENCE_SECONDS)
+        except (AuthorAway, OSError):
+            return  # the page would have said so
+        self.world.newcomers[address] = time.monotonic()
 
     def _doctor(self) -> tuple[bool, list[str]]:
         """Ask what the doctor asks; whoever gets no answer knows that something is wrong, but not what."""

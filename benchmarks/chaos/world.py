@@ -6,10 +6,12 @@ import re
 import resource
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,6 +25,7 @@ from tests.support.redis import Redis
 from tests.support.restoring import name_database
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
+from tests.support.wire import Wire
 
 REPLY_SECONDS = 0.004  # of the SMTP server for each message
 HANDS = 4  # of each worker
@@ -105,6 +108,7 @@ class Machine(Product):
     """
 
     def __init__(self, folder: Path, *, forks: bool = False, **urls: str) -> None:
+        self.pipes: dict[str, Path] = {}  # in the place of a part's log
         super().__init__(folder, forks=forks, **urls)
         self.env |= {"SITE_URL": "https://news.example.org", "SECRET_KEY": "the same on every machine" * 3}
         self.starters: dict[str, Callable[[], None]] = {
@@ -160,6 +164,22 @@ class Machine(Product):
         else:
             kill(self.running[name])
         self.begin(name)
+
+    def restart_without_log(self, name: str) -> None:
+        """`kill -9` a part; start it again with a pipe for a log, whose reader then goes away."""
+        pipe = self.folder / f"log of {name}"
+        if not pipe.exists():
+            os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.pipes[name] = pipe
+        try:
+            self.restart(name)
+        finally:
+            del self.pipes[name]
+            os.close(reader)
+
+    def _log(self, name: str) -> Path:
+        return self.pipes.get(name) or super()._log(name)
 
     def end_part(self, *names: str) -> None:
         """`kill -9` parts for good."""
@@ -221,39 +241,56 @@ def _limit(pid: int, octets: int) -> None:
 class World:
     """An installation on one machine with SQLite, or on two with PostgreSQL and Redis, and its SMTP server.
 
-    The first machine has a web server. Each has two clocks, of which docs/deploy.md says that they do no harm.
+    The first machine has a web server, the other one wires to database and Redis that can be cut. Each has two clocks,
+    of which docs/deploy.md says that they do no harm.
     """
 
     def __init__(self, engine: str, folder: Path, *, forks: bool = False) -> None:
         self.engine, self.folder, self.forks = engine, folder, forks
-        (folder / "smtp").mkdir(parents=True)
+        for name in ("smtp", "letters"):
+            (folder / name).mkdir(parents=True)
         self.smtp = Smtp(folder / "smtp", reply_seconds=REPLY_SECONDS)
+        self.letters = Smtp(folder / "letters")  # takes what is no copy of the mailing
         self.postgres = Postgres() if engine == "postgres" else None
         self.redis = Redis() if engine == "postgres" else None
+        self.wires: list[Wire] = []
         self.machines: list[Machine] = []
         self.author: Author | None = None
         self.doctor: Author | None = None  # who asks how it goes, whatever the author does
         self.is_dead = False  # nothing that has died is started again
         self.gone: dict[str, int] = {}  # who left or was erased, and how many messages had been accepted by then
+        self.newcomers: dict[str, float] = {}  # who waits for a confirmation, and since when by the monotonic clock
         self.remarks: list[str] = []  # what a fault found wrong
         self.database = Lock()  # held while the database is exchanged
         self._read, self._count, self._counting = 0, 0, Lock()
 
     def start(self, readers: list[str]) -> None:
         self.smtp.start()
-        urls = {"mail_url": self.smtp.url}
+        self.letters.start()
+        urls = {"mail_url": self.letters.url}
         if self.postgres and self.redis:
             self.postgres.start()
             self.redis.start()
             urls |= {"database_url": name_database(self.postgres), "redis_url": self.redis.url}
             fill(self.postgres, urls["database_url"])
-        names = ["first", "second"] if self.postgres else ["first"]
-        self.machines = [Machine(self.folder / name, forks=self.forks, **urls) for name in names]
+        self.machines = [Machine(self.folder / "first", forks=self.forks, **urls)]
+        if self.postgres and self.redis:
+            self.wires = [self._wire_to(port) for port in (self.postgres.port, self.redis.port)]
+            for wire in self.wires:
+                urls = {name: wire.through(url) for name, url in urls.items()}
+            self.machines.append(Machine(self.folder / "second", forks=self.forks, **urls))
+        for machine in self.machines:
+            machine.env["BULK_MAIL_URL"] = self.smtp.url
         if not self.postgres:
             self.first.begin_with(migrated_file())
         compose_issue_1(self.first, readers)
         self.begin_all()
         self.author, self.doctor = Author(self.first, "author"), Author(self.first, "doctor")
+
+    def _wire_to(self, port: int) -> Wire:
+        wire = Wire(self.folder, port)
+        wire.start()
+        return wire
 
     @property
     def seats(self) -> list[Author]:
@@ -282,10 +319,20 @@ class World:
         self.leave_seats()
         for machine in self.machines:
             machine.kill()
-        for server in (self.redis, self.postgres):
+        for server in (*self.wires, self.redis, self.postgres):
             if server:
                 server.stop()
         self.smtp.kill()
+        self.letters.kill()
+
+    def stall(self) -> Callable[[], None]:
+        """Have the database take no more and say nothing; return what ends that."""
+        if self.postgres:
+            self.postgres.send(signal.SIGSTOP)
+            return partial(self.postgres.send, signal.SIGCONT)
+        database = sqlite3.connect(self.first.data / "newsletter.sqlite3", timeout=30, isolation_level=None)
+        database.execute("BEGIN IMMEDIATE")  # it can be read, and not be written to
+        return database.close
 
     def accepted(self) -> int:
         """Return how many messages the SMTP server has accepted so far."""
@@ -303,12 +350,13 @@ class World:
         for machine in [] if self.is_dead else self.machines:
             machine.keep_running()
 
-    def wait_for_lane(self, wished: Machine, seconds: float = 20) -> int:
+    def wait_for_lane(self, wished: Machine, *, meanwhile: Callable[[], None], seconds: float = 20) -> int:
         """Return the process of a machine's lane, or of another's; raise AssertionError when there is none."""
         machines = [wished, *(machine for machine in self.machines if machine is not wished)]
 
         def lane() -> int | None:
             self.keep_running()
+            meanwhile()
             return next((pid for machine in machines if (pid := machine.lane())), None)
 
         return wait_until(lane, seconds, what="a lane", every=0.01) or 0

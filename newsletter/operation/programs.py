@@ -5,6 +5,7 @@ Web server, worker and each lane are a process. The clock is a thread of the wor
 
 import http.client
 import json
+import math
 import os
 import socket
 import time
@@ -24,9 +25,10 @@ from newsletter.delivery import lanes
 from newsletter.operation import preparing, serving, worker
 from newsletter.operation.supervisor import Child, Taken, only_one
 from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import SILENT_SECONDS, Part
+from newsletter.publication.heartbeats import Part
 
 LETTERS_URLCONF = "newsletter.public_urls"  # of lanes: without the desk and the API they are 12 MB smaller
+IDLE_SECONDS = 20.0  # without a task that has ended, after which it is asked whether one waits
 LOG_LEVEL = "WARNING"  # of worker and lanes
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
 # With Redis only: without it each process has a cache of its own, and the limits of the public doors are counted there.
@@ -108,10 +110,29 @@ def children(programs: Sequence[Program], host: str, port: int) -> list[Child]:
     return found
 
 
+@dataclass
+class Worked:
+    """When a worker did its work last: it has ended a task, or none waited for it. Its clock is a part of it.
+
+    With Redis another machine's worker may take all tasks; while Redis is away there is none to be taken, and once it
+    is back they wait until the worker has noticed.
+    """
+
+    has_clock: bool
+    idle_at: float = 0.0  # when the queue was last seen to be away, or empty
+
+    def __call__(self) -> float | None:
+        worked = heartbeats.latest(Part.WORKER) or 0.0
+        if time.monotonic() - worked > IDLE_SECONDS and not serving.has_waiting_tasks():
+            self.idle_at = time.monotonic()
+        ticked = heartbeats.latest(Part.CLOCK) if self.has_clock else math.inf
+        return ticked and min(max(worked, self.idle_at), ticked)
+
+
 def workers(hands: int, log_level: str, *, has_clock: bool, leads: bool = True) -> list[Child]:
     """Return a worker and its lanes. leads: as of a Child."""
     work = partial(_work, hands, log_level, has_clock=has_clock)
-    found = [Child("worker", work, beats=partial(_worked, has_clock=has_clock), leads=leads)]
+    found = [Child("worker", work, beats=Worked(has_clock), leads=leads)]
     for slot in range(settings.DELIVERY_LANES):
         name = f"lane-{slot + 1}"
         beats = partial(heartbeats.latest, name)
@@ -142,18 +163,6 @@ def _remember() -> None:
         preparing.remember()
     except CommandError as error:  # another machine was updated meanwhile
         raise SystemExit(str(error)) from None
-
-
-def _worked(*, has_clock: bool) -> float | None:
-    """Return when a worker did its work last: it has ended a task, or none waits for it. Its clock is a part of it.
-
-    With Redis another machine's worker may take all tasks; and while Redis is away there is none to be taken.
-    """
-    worked = heartbeats.latest(Part.WORKER)
-    if worked is None or time.monotonic() - worked > SILENT_SECONDS:
-        worked = worked if serving.has_waiting_tasks() else time.monotonic()
-    ticked = heartbeats.latest(Part.CLOCK) if has_clock else worked
-    return None if worked is None or ticked is None else min(worked, ticked)
 
 
 def _answers(host: str, port: int) -> bool:

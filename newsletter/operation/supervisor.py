@@ -186,8 +186,10 @@ class Child:
         """Return whether a child that lives has stopped doing its work."""
         if self.beats is None or self.process is None:
             return False
-        latest = max(self.beats() or 0.0, self.started_at + SILENT_SECONDS, self.woken_at)
-        return time.monotonic() - latest > SILENT_SECONDS
+        beaten_at = self.beats() or 0.0
+        if beaten_at < self.started_at:  # by the one before it; this one has not begun its work yet
+            beaten_at = self.started_at + SILENT_SECONDS
+        return time.monotonic() - max(beaten_at, self.woken_at) > SILENT_SECONDS
 
     @property
     def pause_seconds(self) -> float:

@@ -229,6 +229,16 @@ def test_a_heartbeat_keeps_a_child_and_a_start_gives_it_twice_the_time():
     assert not child.is_silent()
 
 
+def test_a_child_that_hangs_soon_after_its_first_work_is_silent_after_a_minute():
+    now = time.monotonic()
+    child = _ended(beats=lambda: beaten_at)
+
+    child.started_at, beaten_at = now - supervisor.SILENT_SECONDS - 5, now - supervisor.SILENT_SECONDS - 2
+    assert child.is_silent()
+    beaten_at = child.started_at - 1  # by the one before
+    assert not child.is_silent()
+
+
 def test_a_supervisor_that_stood_still_itself_gives_its_children_time_again(monkeypatch):
     """All of a machine may have slept: a woken child has not beaten yet."""
     now = 1000.0

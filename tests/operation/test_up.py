@@ -7,13 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from newsletter import server
 from newsletter.operation import programs
-from tests.support.processes import with_variable
+from tests.support.processes import name_of, with_variable
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
@@ -27,15 +26,6 @@ def _said(product) -> str:
 def _get(url: str) -> int:
     with urllib.request.urlopen(url, timeout=5) as response:
         return response.status
-
-
-def _name(pid: int) -> str:
-    """Return what `ps -o comm` shows."""
-    return Path(f"/proc/{pid}/comm").read_text().strip()
-
-
-def _pid_of(product, name: str) -> int:
-    return next((pid for pid in product.pids() if _name(pid) == name), 0)
 
 
 def test_up_runs_everything_mends_it_and_stops_it(make_product):
@@ -68,7 +58,7 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     assert f"The newsletter in {product.data} is running already (web: process " in again.stderr
 
     # What answers no more comes back. `up` has had an answer before it said that it runs.
-    stopped = [pid for pid in product.pids() if _name(pid) == "web"]
+    stopped = [pid for pid in product.pids() if name_of(pid) == "web"]
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     wait_until(
@@ -79,8 +69,7 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     assert not set(stopped) & set(product.pids())
 
     # What dies comes back, too.
-    wait_until(lambda: _pid_of(product, "web"))
-    os.kill(_pid_of(product, "web"), signal.SIGKILL)
+    os.kill(wait_until(lambda: product.pid_of("web")), signal.SIGKILL)
     wait_until(lambda: _said(product).count("web is started again.") == 2, what=lambda: _said(product))
     wait_until(lambda: _answers(product), what=lambda: _said(product))
 
@@ -112,11 +101,10 @@ def test_a_log_that_cannot_be_written_ends_nothing(make_product, log):
     to = "| true" if log != "/dev/full" else f">{log}"
     command = f"{sys.executable} manage.py up --port {product.port} {to}"
     product._execute("up", ["/bin/sh", "-c", command if log != "/dev/full" else f"exec {command}"])
-    wait_until(lambda: _answers(product) and _pid_of(product, "lane-1"), 60, what=lambda: _said(product))
+    killed = wait_until(lambda: _answers(product) and product.pid_of("lane-1"), 60, what=lambda: _said(product))
 
-    killed = _pid_of(product, "lane-1")
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: _pid_of(product, "lane-1") not in {0, killed}, 60, what=lambda: _said(product))
+    wait_until(lambda: product.pid_of("lane-1") not in {0, killed}, 60, what=lambda: _said(product))
 
     assert _answers(product)
     if log == "/dev/full":
@@ -198,7 +186,7 @@ def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(
     assert said == "web: ok\nworker: ok\nclock: ok\n"
     wait_until(lambda: f"Site     {product.url}/" in product.output("web"), 60, what=product.told)
     assert "Worker: running." in product.output("worker")
-    assert {*words, "lane-1"} <= {_name(pid) for pid in product.pids()}, "ps says which is which"
+    assert {*words, "lane-1"} <= {name_of(pid) for pid in product.pids()}, "ps says which is which"
     kept = [path for path in product.data.rglob("*") if path.exists()]
     assert [path for path in kept if path.lstat().st_mode & 0o077] == [], "nobody else reads what any of them keeps"
     assert _get(f"{product.url}/readyz") == 200

@@ -116,7 +116,7 @@ def age(part, seconds):
 
 
 def is_silent(*, has_clock=False):
-    at = programs._worked(has_clock=has_clock)
+    at = programs.Worked(has_clock)()
     return at is None or time.monotonic() - at > heartbeats.SILENT_SECONDS
 
 
@@ -128,6 +128,15 @@ def test_a_worker_that_ends_no_task_though_some_wait_does_not_work(settings):
     age(Part.WORKER, 59)
 
     assert (nothing_waits, something_waits, is_silent()) == (False, True, False)
+
+
+def test_a_worker_has_time_for_the_first_task_after_a_long_rest(settings):
+    age(Part.WORKER, 300)
+    worked, before = programs.Worked(has_clock=False), time.monotonic()
+    worked()
+    (settings.QUEUE_DIR / "one.celery.msg").touch()
+
+    assert worked() >= before
 
 
 def test_a_worker_whose_redis_is_away_has_nothing_to_do(settings):

@@ -13,6 +13,7 @@ from typing import Any
 from newsletter import rsgi
 
 rsgi.UNREAD_SECONDS = 2.0
+rsgi.WAIT_SECONDS = 3.0
 MAY_GO = Event()
 HANGS = Event()  # nobody sets it
 NAPS = count(1)

@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,14 @@ class Postgres:
 
     def kill(self) -> None:
         kill(self.process)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the server and to all its processes, each of which leads a session of its own (Linux)."""
+        server = self.process.pid
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        for pid in (server, *map(int, children)):
+            with suppress(ProcessLookupError):  # its client has left
+                os.kill(pid, number)
 
     def stop(self) -> None:
         """End the server and leave nothing."""

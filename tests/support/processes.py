@@ -110,6 +110,14 @@ def with_variable(name: str, value: str) -> list[int]:
     return found
 
 
+def name_of(pid: int) -> str:
+    """Return what `ps -o comm` shows of a process, "" if it has ended meanwhile (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def of_sessions(leaders: Collection[int]) -> list[int]:
     """Return the living processes in the sessions of these processes (Linux)."""
     found = []

@@ -18,6 +18,7 @@ from tests.support.processes import (
     end,
     free_port,
     kill,
+    name_of,
     of_sessions,
     start,
     tail,
@@ -210,6 +211,10 @@ class Product:
     def pids(self) -> list[int]:
         """Return every living process of this installation, whoever is its parent."""
         return sorted({*with_variable("DATA_DIR", str(self.data)), *of_sessions(self._sessions)})
+
+    def pid_of(self, name: str) -> int:
+        """Return a living process of this installation by the name that `ps -o comm` shows, 0 if there is none."""
+        return next((pid for pid in self.pids() if name_of(pid) == name), 0)
 
     def output(self, name: str) -> str:
         """Return everything that a process has said: "up", "web", "worker", "beat" or a command."""

@@ -6,7 +6,6 @@ here its checks are asked of a live request, and its parser of one that is made 
 
 import json
 import logging
-import warnings
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -85,9 +84,7 @@ def is_genuine(provider: str, request: HttpRequest) -> bool:
 
 @cache
 def _checker(provider: str, keys: tuple[tuple[str, str], ...]) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that SendGrid is no longer supported: docs/sending.md says so
-        return import_string(VIEWS[provider])(webhook_secret=settings.WEBHOOK_SECRET, **dict(keys))
+    return import_string(VIEWS[provider])(webhook_secret=settings.WEBHOOK_SECRET, **dict(keys))
 
 
 def _is_signed_by_svix(request: HttpRequest, secret: str) -> bool:

@@ -238,7 +238,8 @@ def _known(batch: Batch, record: Record | None, former: Record | None) -> Iterat
 def settle_unrecorded(worker: str, number: int, now: datetime) -> int:
     """Settle rows that another machine gave up without our record, by that record; return how many.
 
-    worker: as of `slot`; only its holder may call this. What was handed over and has no answer stays uncertain.
+    worker: as of `slot`; only its holder may call this. What was handed over and has no answer stays uncertain, for
+    that reason.
     """
     settled = 0
     for batch in Batch.objects.filter(uncertain__gt=0).order_by("pk"):
@@ -259,6 +260,7 @@ def _settle_by(record: Record, batch: Batch, rows: Sequence[int], attempt: int, 
     """Let a record settle uncertain rows of a holding that was given up without it."""
     marks = {seq: record.mark(seq) for seq in rows}
     never_left = [seq for seq, mark in marks.items() if mark is Mark.WAITING]
+    on_the_wire = [seq for seq, mark in marks.items() if STATE_OF.get(mark) == Delivery.State.UNCERTAIN]
     known = {
         seq: Evidence(KNOWN_OF[STATE_OF[mark]], now, TOLD_LATE, attempt=attempt)
         for seq, mark in marks.items()
@@ -268,6 +270,8 @@ def _settle_by(record: Record, batch: Batch, rows: Sequence[int], attempt: int, 
         held = Batch.objects.select_for_update().get(pk=batch.pk)
         settled = uncertain.settle_late(held, known)
         settled += uncertain.take_back(held, never_left, Evidence(Known.NEVER_LEFT, now, attempt=attempt))
+        left = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=on_the_wire, attempts=attempt)
+        left.filter(state=Delivery.State.UNCERTAIN).update(reply=RECORDED, provider_id="")  # it is asked no more
     log.warning("batch %s: a machine that was cut off has told of %d of its copies", batch, settled)
     return settled
 

@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, with a limit to each wait for a connection."""
