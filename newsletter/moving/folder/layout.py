@@ -288,11 +288,9 @@ def whole(place: Path) -> Iterator[Path]:
 @contextmanager
 def opened(root: Path, name: str) -> Iterator[IO[bytes]]:
     """Yield a file of the folder. Raises Damaged for one that is missing, no plain file, or reached over a link."""
-    parts = name.split("/")
-    if len(name) > NAME_MAX or any(part in {".", ".."} or not PART.fullmatch(part) for part in parts):
-        raise Damaged(f"{name[:NAME_MAX]!r} does not belong into such a folder")
+    refuse_name(name)
     path = root
-    for part in parts[:-1]:
+    for part in name.split("/")[:-1]:
         path /= part
         if path.is_symlink():
             raise Damaged(f"{name} is reached over a link")
@@ -304,6 +302,12 @@ def opened(root: Path, name: str) -> Iterator[IO[bytes]]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Damaged(f"{name} is no file")
         yield source
+
+
+def refuse_name(name: str) -> None:
+    """Raise Damaged for a name that is not of a file inside the folder."""
+    if len(name) > NAME_MAX or any(part in {".", ".."} or not PART.fullmatch(part) for part in name.split("/")):
+        raise Damaged(f"{name[:NAME_MAX]!r} does not belong into an export")
 
 
 def read_file(root: Path, name: str, most: int) -> bytes:
@@ -355,11 +359,11 @@ def split(octets: bytes, name: str) -> tuple[str, str]:
         raise Damaged(f"{name} is not UTF-8 text: {error}") from None
 
 
-def refuse_aliases(text: str, name: str) -> None:
-    """Raise Damaged where YAML names what it said before: some lines could mean gigabytes."""
+def refuse_aliases(text: str, name: str, first: int = 1) -> None:
+    """Raise Damaged where YAML names what it said before: some lines could mean gigabytes. first: its line."""
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise Damaged(f"{name}, line {event.start_mark.line + 2}: a YAML alias, which no such file has")
+            raise Damaged(f"{name}, line {event.start_mark.line + first}: a YAML alias, which no such file has")
 
 
 class _Head:
@@ -370,7 +374,7 @@ class _Head:
 
     def read(self, text: str) -> dict[str, Any]:
         try:
-            refuse_aliases(text, self.name)
+            refuse_aliases(text, self.name, 2)
             node = yaml.compose(text, Loader=yaml.CBaseLoader)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.cache import caches
 from django.core.management import call_command
 
-from newsletter.operation.site_export import loading
-from newsletter.operation.site_export.sheets import SHEETS, Field
+from newsletter.moving.folder.sheets import SHEETS, Field
+from newsletter.moving.taking import loading
 
 AT = datetime(2026, 11, 28, 8, 30, 15, 123456, tzinfo=UTC)
 NASTY = '=1+1, 「引號」 "quoted"\r\nsecond line\nthird \'n'

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from newsletter.operation.site_export import exporting
+from newsletter.moving.folder import exporting
 
 
 class Command(BaseCommand):

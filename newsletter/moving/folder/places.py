@@ -7,8 +7,9 @@ from pathlib import Path
 
 from django.conf import settings
 
+from newsletter.moving.folder.layout import COPIED_BYTES, Damaged
+from newsletter.moving.folder.manifest import Reader, Writer
 from newsletter.operation.backup.making import SECRET, join
-from newsletter.operation.site_export.folder import COPIED_BYTES, Damaged, Reader, Writer
 from newsletter.publication.pictures.storages import media
 
 PICTURES, KEYS = "pictures", "keys"

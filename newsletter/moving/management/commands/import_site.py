@@ -6,10 +6,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from newsletter.moving.folder.layout import Damaged
+from newsletter.moving.taking import site
 from newsletter.operation import preparing, programs
 from newsletter.operation.backup import databases
-from newsletter.operation.site_export import importing
-from newsletter.operation.site_export.folder import Damaged
 from newsletter.operation.supervisor import Taken
 
 
@@ -24,23 +24,21 @@ class Command(BaseCommand):
             with programs.held(programs.ALL, programs.Note.ours()):
                 self._refuse_others()
                 preparing.bring_up_to_date()
-                found = importing.bring_in(path.absolute(), timezone.now())
+                found = site.bring_in(path.absolute(), timezone.now())
         except Taken as holder:
             raise CommandError(
                 f"Nothing was brought in: the newsletter is running ({holder}). Stop it first."
             ) from None
-        except (Damaged, OSError, importing.Refused) as error:
+        except (Damaged, OSError, site.Refused) as error:
             raise CommandError(f"Nothing was brought in: {error}") from error
         self.stdout.write("\n".join(_told(found)))
 
     def _refuse_others(self) -> None:
         if others := databases.here().others():
-            raise importing.Refused(
-                f"the database is in use by {', '.join(others)}: stop web server, workers and clock"
-            )
+            raise site.Refused(f"the database is in use by {', '.join(others)}: stop web server, workers and clock")
 
 
-def _told(found: importing.BroughtIn) -> list[str]:
+def _told(found: site.BroughtIn) -> list[str]:
     """Return what was brought in, and what is to be done now."""
     counts = ", ".join(f"{number:,} {word}" for word, number in found.counts.items())
     lines = [f"Brought in the export of {found.exported_at:%Y-%m-%d %H:%M} UTC: {counts}, {found.pictures:,} pictures."]

@@ -1,4 +1,4 @@
-"""The folder of an export: written beside its place, read with suspicion. No Django.
+"""A folder of a whole site: written beside its place, read with suspicion. No Django.
 
     manifest.json    what it is: form, moment, facts, and of every other file the octets, the SHA-256 and the rows
 
@@ -11,26 +11,20 @@ import io
 import json
 import os
 import re
-import shutil
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
+from newsletter.moving.folder import layout
+from newsletter.moving.folder.layout import COPIED_BYTES, Damaged, new_file
+
 FORM = 1  # of the manifest; a reader refuses a later one
 MANIFEST = "manifest.json"
 MANIFEST_BYTES = 256 * 1024**2  # of a million pictures
-COPIED_BYTES = 1024**2
 CELL_CHARACTERS = 16 * 1024**2
-NAME_MAX = 400  # characters
-PART = re.compile(r"[^\x00-\x1f\x7f\\/:]{1,200}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class Damaged(Exception):
-    """The folder is no export, or not whole. Its words say where."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class Reader:
         if not isinstance(files, dict) or not all(_is_described(name, one) for name, one in files.items()):
             raise Damaged(f"{MANIFEST} cannot be read")
         for name in files:
-            _refuse(name)
+            layout.refuse_name(name)
         return cls(root, facts)
 
     @property
@@ -79,24 +73,10 @@ class Reader:
         """Yield a file's octets. Raises Damaged for one that is missing, a link, or longer than it was."""
         if name not in self.files:
             raise Damaged(f"{name} is not in {MANIFEST}")
-        try:
-            descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as error:
-            raise Damaged(f"{name} cannot be read: {error.strerror}") from None
-        with os.fdopen(descriptor, "rb", COPIED_BYTES) as source:
-            about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode) or about.st_size != self.files[name]["bytes"]:
+        with layout.opened(self.root, name) as source:
+            if os.fstat(source.fileno()).st_size != self.files[name]["bytes"]:
                 raise Damaged(f"{name} is not what was written")
             yield source
-
-    def _path(self, name: str) -> Path:
-        """Return where a file is. Raises Damaged if a folder on the way is a link: it may lead anywhere."""
-        path = self.root
-        for part in name.split("/")[:-1]:
-            path /= part
-            if path.is_symlink():
-                raise Damaged(f"{name} is reached over a link")
-        return self.root / name
 
     def octets(self, name: str, most: int) -> bytes:
         """Return a small file. Raises Damaged if it is larger than `most` octets."""
@@ -141,14 +121,11 @@ def _large_cells() -> Iterator[None]:
 
 
 def _manifest(root: Path) -> dict[str, Any]:
-    path = root / MANIFEST
+    if not (root / MANIFEST).exists():
+        raise Damaged(f"{root} has no {MANIFEST}: it is no export, or was never finished")
     try:
-        if path.is_symlink() or path.stat().st_size > MANIFEST_BYTES:
-            raise Damaged(f"{MANIFEST} cannot be read")
-        facts = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise Damaged(f"{root} has no {MANIFEST}: it is no export, or was never finished") from None
-    except (OSError, ValueError, RecursionError):
+        facts = json.loads(layout.read_file(root, MANIFEST, MANIFEST_BYTES))
+    except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict):
         raise Damaged(f"{MANIFEST} cannot be read")
@@ -163,13 +140,6 @@ def _is_described(name: str, told: object) -> bool:
     return bool(SHA256.fullmatch(told["sha256"])) and all(type(one) is int and one >= 0 for one in numbers)
 
 
-def _refuse(name: str) -> None:
-    """Raise Damaged for a name that is not of a file inside the folder."""
-    parts = name.split("/")
-    if len(name) > NAME_MAX or any(part in {".", ".."} or not PART.fullmatch(part) for part in parts):
-        raise Damaged(f"{name[:NAME_MAX]!r} does not belong into an export")
-
-
 @dataclass
 class Writer:
     """Writes files of their owner alone; `finish` makes the folder an export."""
@@ -180,9 +150,7 @@ class Writer:
     @contextmanager
     def file(self, name: str) -> Iterator["Hashed"]:
         """Yield a file to write octets to, by its path in the folder."""
-        path = self.root / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", COPIED_BYTES) as target:
+        with new_file(self.root, name) as target:
             hashed = Hashed(target)
             yield hashed
             self.files[name] = {"bytes": hashed.size, "sha256": hashed.hash.hexdigest()}
@@ -210,9 +178,8 @@ class Writer:
 
     def finish(self, facts: dict[str, Any]) -> None:
         told = {"form": FORM} | facts | {"files": dict(sorted(self.files.items()))}
-        path = self.root / MANIFEST
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
-            json.dump(told, target, ensure_ascii=False, indent=1)
+        with new_file(self.root, MANIFEST) as target:
+            target.write(json.dumps(told, ensure_ascii=False, indent=1).encode())
 
 
 class Hashed(io.RawIOBase):
@@ -228,24 +195,3 @@ class Hashed(io.RawIOBase):
         self.hash.update(octets)
         self.size += len(octets)
         return self.target.write(octets)
-
-
-@contextmanager
-def whole(place: Path) -> Iterator[Writer]:
-    """Yield a folder to fill that gets its name when the block has ended well, and is on the disk.
-
-    Raises FileExistsError if something is there; what a process that was killed has left beside it is removed.
-    """
-    if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
-        raise FileExistsError(f"{place} is there already, and is not empty: an export is never written over")
-    part = place.with_name(f".{place.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part.mkdir(mode=0o700)
-    try:
-        yield Writer(part)
-        os.sync()  # thousands of files: one by one it would take minutes
-        part.rename(place)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise

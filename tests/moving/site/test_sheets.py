@@ -7,8 +7,8 @@ from django.db import models
 from hypothesis import given
 from hypothesis import strategies as some
 
-from newsletter.operation.site_export import sheets
-from newsletter.operation.site_export.sheets import Unreadable
+from newsletter.moving.folder import sheets
+from newsletter.moving.folder.sheets import Unreadable
 
 TEXT = models.TextField()
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from newsletter.issues.models import Issue
-from newsletter.operation.site_export import texts
-from newsletter.operation.site_export.folder import Damaged
+from newsletter.moving.folder import layout, texts
+from newsletter.moving.folder.layout import Damaged
 from newsletter.posts.models import Post
 
 AT = datetime(2026, 11, 28, 8, 30, tzinfo=UTC)
@@ -55,8 +55,8 @@ def test_front_matter_is_what_other_programs_read():
 
 
 def test_files_are_named_by_number_and_words():
-    assert texts.post_file(7, "leverage") == "posts/0007-leverage.md"
-    assert texts.post_file(12345, "") == "posts/12345.md"
+    assert layout.post_file(7, "leverage") == "posts/0007-leverage.md"
+    assert layout.post_file(12345, "") == "posts/12345.md"
     assert texts.letter_file(42, "issue", 1, "html") == "issues/0042/letter.html"
     assert texts.letter_file(42, "correction", 2, "txt") == "issues/0042/letter-correction-2.txt"
 
@@ -77,7 +77,7 @@ def test_an_issue_names_its_posts():
         (b"no front matter", "posts/1.md has no front matter"),
         (b"---\nid: 1\n", "posts/1.md has no front matter"),
         (b"---\n- 1\n---\n", "posts/1.md says nothing"),
-        (b"---\na: &x [1]\nb: *x\n---\n", "posts/1.md has a YAML alias, which no export has"),
+        (b"---\na: &x [1]\nb: *x\n---\n", "posts/1.md, line 3: a YAML alias, which no such file has"),
         (b"---\na: [\n---\n", "posts/1.md is no YAML"),
         (b"---\na: 2026-99-99\n---\n", "posts/1.md is no YAML"),
         (b"---\na: !!python/object/apply:os.system [ls]\n---\n", "posts/1.md is no YAML"),

@@ -8,7 +8,6 @@
 Of a second mailing of an issue, or a correction, the letter has the name of its kind and number.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,13 +15,11 @@ import yaml
 from django.db import models
 
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.operation.site_export import sheets
-from newsletter.operation.site_export.folder import Damaged
-from newsletter.operation.site_export.sheets import Field, Unreadable
+from newsletter.moving.folder import layout, sheets
+from newsletter.moving.folder.layout import Damaged, dumped
+from newsletter.moving.folder.sheets import Field, Unreadable
 from newsletter.posts.models import Post
 
-TEXT_BYTES = 16 * 1024**2  # of a post, or of a part of an issue
-HEAD_BYTES = 256 * 1024
 FACTS_BYTES = 4 * 1024**2
 PLAIN = ("BooleanField", "JSONField")  # as YAML has them
 SETTINGS = "settings.yaml"
@@ -34,12 +31,7 @@ NAMES = {
     "created_by_id": "author",
     "cover_id": "cover",
 }
-HEAD = re.compile(rb"\A---\n(?P<head>.*?\n)---\n", re.DOTALL)
 PARTS = ("introduction", "closing")
-
-
-def post_file(pk: int, words: str) -> str:
-    return f"posts/{pk:04}{f'-{words}' if words else ''}.md"
 
 
 def issue_folder(number: int) -> str:
@@ -99,26 +91,10 @@ def _value(field: Field, told: Any) -> Any:
     return sheets.reader(field)(str(told))
 
 
-class _Dumper(yaml.CSafeDumper):
-    """Writes texts of several lines as they are read: line by line."""
-
-
-def _text(dumper: _Dumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def dumped(told: object) -> str:
-    return yaml.dump(told, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10_000)
-
-
-def loaded(text: str, file: str) -> dict[str, Any]:
+def loaded(text: str, file: str, first: int = 1) -> dict[str, Any]:
     """Return what a YAML file says. Raises Damaged. Anchors are refused: some lines could mean gigabytes."""
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.CSafeLoader)):
-            raise Damaged(f"{file} has a YAML alias, which no export has")
+        layout.refuse_aliases(text, file, first)
         told = yaml.load(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Damaged(f"{file} is no YAML: {str(error).partition(chr(10))[0]}") from None
@@ -138,13 +114,8 @@ def written_post(post: Post, tags: Sequence[str], cover: str | None, author: str
 
 def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
     """Return front matter and text of a post. Raises Damaged."""
-    found = HEAD.match(octets)
-    if not found or len(found["head"]) > HEAD_BYTES:
-        raise Damaged(f"{file} has no front matter")
-    try:
-        return loaded(found["head"].decode(), file), octets[found.end() :].decode()
-    except UnicodeDecodeError as error:
-        raise Damaged(f"{file} is not UTF-8 text: {error}") from None
+    head, body = layout.split(octets, file)
+    return loaded(head, file, 2), body
 
 
 # --- Issues ---

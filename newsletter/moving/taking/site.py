@@ -17,11 +17,12 @@ from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.replies import ReplyMail
 from newsletter.issues import archiving
 from newsletter.issues.models import Issue, IssueItem
+from newsletter.moving.folder import exporting, numbers, places, texts
+from newsletter.moving.folder.layout import TEXT_BYTES, Damaged
+from newsletter.moving.folder.manifest import Reader
+from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
+from newsletter.moving.taking.loading import load, read
 from newsletter.operation.preparing import newer
-from newsletter.operation.site_export import exporting, loading, places, texts
-from newsletter.operation.site_export.folder import Damaged, Reader
-from newsletter.operation.site_export.loading import load, read
-from newsletter.operation.site_export.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.models.images import ADDRESS
 from newsletter.posts.search import index
@@ -46,7 +47,7 @@ def fill(folder: Reader) -> dict[str, int]:
     if counts != folder.facts.get("counts"):
         raise Damaged(f"it holds {counts}, and should hold {folder.facts.get('counts')}")
     given = folder.facts.get("numbers")
-    loading.go_on_numbering(numbered(), given if isinstance(given, dict) else {})
+    numbers.go_on(numbered(), given if isinstance(given, dict) else {})
     return counts
 
 
@@ -92,7 +93,7 @@ def _with_letters(folder: Reader, sheet: Sheet, rows: Iterator[list[Any]]) -> It
 
     def letters(row: list[Any]) -> list[str]:
         which = numbers.get(row[issue], 0), row[kind], row[number]
-        return [folder.text(texts.letter_file(*which, form), texts.TEXT_BYTES) for form in ("html", "txt")]
+        return [folder.text(texts.letter_file(*which, form), TEXT_BYTES) for form in ("html", "txt")]
 
     return ([*row, *letters(row)] for row in rows)
 
@@ -116,7 +117,7 @@ def _load_posts(folder: Reader, authors: dict[str, int]) -> int:
     def rows() -> Iterator[list[Any]]:
         for name in folder.below("posts"):
             if name.endswith(".md"):
-                told, body = texts.read_post(folder.octets(name, texts.TEXT_BYTES), name)
+                told, body = texts.read_post(folder.octets(name, TEXT_BYTES), name)
                 found = ADDRESS.match(str(told.get("cover") or ""))
                 told |= {"cover": covers[found[1]] if found else None, "author": authors.get(str(told.get("author")))}
                 names = told.pop("tags", [])
@@ -137,7 +138,7 @@ def _load_issues(folder: Reader) -> int:
             if name.endswith("/issue.yaml"):
                 told = texts.loaded(folder.text(name, texts.FACTS_BYTES), name)
                 items.extend([told["id"], one["post"], one["position"], one["form"]] for one in told.pop("posts", []))
-                parts = [folder.text(f"{name.rpartition('/')[0]}/{part}.md", texts.TEXT_BYTES) for part in texts.PARTS]
+                parts = [folder.text(f"{name.rpartition('/')[0]}/{part}.md", TEXT_BYTES) for part in texts.PARTS]
                 yield [*texts.values(told, fields, name), *parts]
 
     count = load(Issue, [*fields, *_named(Issue, texts.PARTS)], _known(rows()))

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from newsletter.operation.site_export.folder import Damaged, Reader, whole
+from newsletter.moving.folder.layout import Damaged, whole
+from newsletter.moving.folder.manifest import Reader, Writer
 
 ROWS = [["1", "a"], ["2", 'b "quoted", \r\nline\rline\n'], ["3", ""], ["4", "字"]]
 
@@ -18,7 +19,8 @@ def place(tmp_path):
 
 @pytest.fixture
 def written(place):
-    with whole(place) as folder:
+    with whole(place) as root:
+        folder = Writer(root)
         folder.add("posts/0001-a.md", b"text")
         folder.add_rows("readers.csv", ["id", "name"], ROWS)
         folder.finish({"site_url": "https://news.example.org"})
@@ -60,7 +62,8 @@ def test_an_empty_folder_is_filled_and_what_a_kill_has_left_is_removed(place):
     part.mkdir()
     (part / "half").write_text("x")
 
-    with whole(place) as folder:
+    with whole(place) as root:
+        folder = Writer(root)
         folder.finish({})
 
     assert [path.name for path in place.iterdir()] == ["manifest.json"]
@@ -69,7 +72,8 @@ def test_an_empty_folder_is_filled_and_what_a_kill_has_left_is_removed(place):
 
 def test_what_fails_leaves_nothing(place):
     def fail():
-        with whole(place) as folder:
+        with whole(place) as root:
+            folder = Writer(root)
             folder.add("a", b"x")
             raise OSError("No space left on device")
 
@@ -131,7 +135,7 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(written):
     (written / "posts/0001-a.md").unlink()
     os.mkfifo(written / "posts/0001-a.md")
 
-    with pytest.raises(Damaged, match="is not what was written"):
+    with pytest.raises(Damaged, match=r"posts/0001-a.md is no file"):
         Reader.at(written).verify()
 
 

@@ -22,9 +22,10 @@ from django.utils import translation
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.replies import ReplyMail
 from newsletter.issues.models import Issue
-from newsletter.operation.site_export import loading, places, sheets, texts
-from newsletter.operation.site_export.folder import Writer, whole
-from newsletter.operation.site_export.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
+from newsletter.moving.folder import numbers, places, sheets, texts
+from newsletter.moving.folder.layout import dumped, post_file, whole
+from newsletter.moving.folder.manifest import Writer
+from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 
@@ -155,11 +156,12 @@ def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
     """
     began = time.monotonic()
     Publication.objects.fresh()  # there is one, from now on
-    with whole(place) as folder:
+    with whole(place) as root:
+        folder = Writer(root)
         with snapshot() as connection:
             facts = _facts(now, with_keys=with_keys)
             facts["migrations"] = sorted(".".join(one) for one in MigrationRecorder(connection).applied_migrations())
-            facts["numbers"] = loading.numbers_given(numbered(), ALIAS)
+            facts["numbers"] = numbers.given(numbered(), ALIAS)
             counts = _write_all(folder)
         # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
         places.write(folder, with_keys=with_keys)
@@ -176,7 +178,7 @@ def _facts(now: datetime, *, with_keys: bool) -> dict[str, object]:
 
 def _write_all(folder: Writer) -> dict[str, int]:
     """Write what is in the database; return how much there is of what a person counts."""
-    folder.add(texts.SETTINGS, texts.dumped(texts.facts(Publication.objects.using(ALIAS).get())).encode())
+    folder.add(texts.SETTINGS, dumped(texts.facts(Publication.objects.using(ALIAS).get())).encode())
     _write_accounts(folder)
     counts = {"posts": _write_posts(folder), "issues": _write_issues(folder)}
     rows = {sheet.name: _write_sheet(folder, sheet) for sheet in SHEETS}
@@ -217,7 +219,7 @@ def _write_posts(folder: Writer) -> int:
         cover = post.cover.get_absolute_url() if post.cover else None
         author = post.created_by.username if post.created_by else None
         tags = [tag.name for tag in post.tags.all()]
-        folder.add(texts.post_file(post.pk, post.words), texts.written_post(post, tags, cover, author))
+        folder.add(post_file(post.pk, post.words), texts.written_post(post, tags, cover, author))
     return count
 
 
