@@ -131,7 +131,8 @@ class Account:
     """What a conversion says of itself. rejected: name and reason; posts: by source.
 
     pictures: by `<digest>/<name>`, the address that it had in the export: it stands in the text again if nobody can
-    read the picture.
+    read the picture. fetched: those of them that came from the web, which may give other octets, or none, next time:
+    they change no post.
     """
 
     program: str
@@ -139,6 +140,7 @@ class Account:
     rejected: list[tuple[str, str]] = field(default_factory=list)
     posts: dict[str, PostAccount] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
+    fetched: set[str] = field(default_factory=set)
 
 
 def write_account(folder: Path, account: Account) -> None:
@@ -150,6 +152,7 @@ def write_account(folder: Path, account: Account) -> None:
         "rejected": [{"name": name, "reason": reason} for name, reason in account.rejected],
         "posts": {source: _account_of(one) for source, one in account.posts.items()},
         "pictures": account.pictures,
+        "fetched": sorted(account.fetched),
     }
     with new_file(folder, ACCOUNT) as target:
         target.write(json.dumps(told, ensure_ascii=False, indent=1).encode())
@@ -172,6 +175,7 @@ def read_account(folder: Path) -> Account:
             [(str(one["name"]), str(one["reason"])) for one in told.get("rejected", [])],
             {source: _read_account_of(one) for source, one in told.get("posts", {}).items()},
             {str(place): str(address) for place, address in told.get("pictures", {}).items()},
+            {str(place) for place in told.get("fetched", [])},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Damaged(f"{ACCOUNT} cannot be read") from None
