@@ -412,7 +412,7 @@ class _Head:
     def text(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
             raise self._wrong(node, "not a text")
-        return "" if node.value in {"null", "~"} and node.style is None else str(node.value)
+        return "" if node.value in {"null", "~"} and not node.style else str(node.value)
 
     def texts(self, node: yaml.Node) -> tuple[str, ...]:
         return tuple(self.text(one) for one in self._items(node))
@@ -430,6 +430,12 @@ class _Head:
         except ValueError:
             raise self._wrong(node, f"{typed[:80]!r} is no date, as 2026-11-28 or 2026-11-28T08:30+08:00") from None
         return at.replace(tzinfo=self.zone) if at and at.tzinfo is None else at
+
+    def slug(self, node: yaml.Node) -> str:
+        typed = self.text(node)
+        if not re.fullmatch(r"[A-Za-z0-9_-]*", typed):
+            raise self._wrong(node, f"{typed[:80]!r} is no slug: it has Latin letters, digits and hyphens")
+        return typed
 
     def links(self, node: yaml.Node) -> dict[str, str]:
         return {typed: self.text(source) for typed, source in self._pairs(node)}
@@ -456,7 +462,8 @@ class _Head:
 
 
 _KEYS: dict[str, Callable[[_Head, yaml.Node], Any]] = {
-    **dict.fromkeys(("source", "title", "slug", "summary", "cover", "cover_alt"), _Head.text),
+    "slug": _Head.slug,
+    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _Head.text),
     **dict.fromkeys(("tags", "addresses"), _Head.texts),
     **dict.fromkeys(("is_web_only", "is_unlisted"), _Head.truth),
     "date": _Head.moment,

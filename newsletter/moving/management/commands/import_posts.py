@@ -1,23 +1,28 @@
-"""Move posts in from another program."""
+"""Move posts in from another program: convert its export, and take the folder in."""
 
 import json
+import shutil
+import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from newsletter.buckets import PicturesAway
 from newsletter.issues.archiving import NumberingError, Past, archive, proposed, standing, waiting
-from newsletter.posts.importers.account import Account, Entry, as_data, as_page
-from newsletter.posts.importers.detecting import detected
-from newsletter.posts.importers.imported import Rejected
-from newsletter.posts.importers.moving import Move, Source, move
-from newsletter.posts.importers.pictures import GHOST_URL, Finder, FolderFinder, WebFinder
+from newsletter.moving import converting
+from newsletter.moving.folder.layout import Damaged, is_folder_of_posts
+from newsletter.moving.taking import posts
+from newsletter.moving.taking.account import Account, Entry, as_data, as_page
+from newsletter.moving.taking.linking import GHOST_URL
+from newsletter.moving.taking.posts import Move
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
 
@@ -29,13 +34,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", type=Path, metavar="PATH")
+        parser.add_argument("path", type=Path, metavar="PATH", help="an export, or a folder that `convert` has written")
+        add_options_of_conversion(parser)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
-        parser.add_argument(
-            "--pictures", type=Path, action="append", default=[], metavar="DIR", help="a folder that has the pictures"
-        )
-        parser.add_argument("--fetch", action="store_true", help="ask the web for pictures that are nowhere else")
-        parser.add_argument("--site", default="", metavar="URL", help="where the posts were read until now")
         parser.add_argument(
             "--as-issues", action="store_true", help="make issues of the archive of what was mailed; nothing is mailed"
         )
@@ -44,14 +45,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, path: Path, dry_run: bool, **options: Any) -> None:
-        source = self._source(path, options["site"])
-        try:
-            report = partial(_report, self, count(1))
-            made = move(source, _finders(options, source.site), dry_run=dry_run, report=report)
-        except Rejected as error:
-            raise CommandError(f"{path}: {error}") from error
-        except PicturesAway as error:
-            raise CommandError(f"{error}. Run it again when it answers: what is here stays.") from error
+        with _folder(path, self, options) as folder:
+            try:
+                made = posts.take(folder, dry_run=dry_run, report=partial(_report, self, count(1)))
+            except Damaged as error:
+                raise CommandError(f"{path}: {error}") from error
+            except PicturesAway as error:
+                raise CommandError(f"{error}. Run it again when it answers: what is here stays.") from error
         if not made.account.entries:
             raise CommandError(f"No post in {path}")
         _ask_for_site(made.account)
@@ -76,12 +76,6 @@ class Command(BaseCommand):
         made.account.issues = count
         made.account.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
 
-    def _source(self, path: Path, site: str) -> Source:
-        try:
-            return detected(path, Publication.objects.current().zone, site)
-        except Rejected as error:
-            raise CommandError(f"{path}: {error}") from error
-
     def _conclude(self, made: Move) -> None:
         for note in made.account.notes:
             self.stdout.write(note)
@@ -96,18 +90,58 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(made.account.summary()))
 
 
+def add_options_of_conversion(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--pictures", type=Path, action="append", default=[], metavar="DIR", help="a folder that has the pictures"
+    )
+    parser.add_argument("--fetch", action="store_true", help="ask the web for pictures that are nowhere else")
+    parser.add_argument("--site", default="", metavar="URL", help="where the posts were read until now")
+
+
+def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, Any]) -> None:
+    """Write an export as a folder of posts; on a terminal, say how many are done. Raises CommandError."""
+    for place in options["pictures"]:
+        if not place.is_dir():
+            raise CommandError(f"{place} is no folder")
+    if not path.exists():
+        raise CommandError(f"{path} does not exist")
+
+    def progress(done: int, of: int) -> None:
+        if command.stderr.isatty():
+            command.stderr.write(f"{done:,} of {of:,}", ending="\r")
+
+    zone = Publication.objects.current().zone
+    given = {name: options[name] for name in ("site", "pictures", "fetch")}
+    try:
+        converting.run(path, folder, zone=zone, progress=progress, **given)
+    except converting.Refused as error:
+        raise CommandError(f"{path}: {error}") from error
+
+
+@contextmanager
+def _folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterator[Path]:
+    """Yield the folder of an export: itself if it is one, else one that is gone again afterwards.
+
+    It lies on the disk of the data, for it is as large as the export; what a killed run has left there goes with the
+    orphans of the desk.
+    """
+    if is_folder_of_posts(path):
+        yield path
+        return
+    place = settings.DATA_DIR / "imports"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own = Path(tempfile.mkdtemp(dir=place))
+    try:
+        convert(path, own / "posts", command, options)
+        yield own / "posts"
+    finally:
+        shutil.rmtree(own)
+
+
 def _write_report(account: Account, path: Path) -> None:
     page, data = path.with_suffix(".html"), path.with_suffix(".json")
     page.write_text(as_page(account), "utf-8")
     data.write_text(json.dumps(as_data(account), ensure_ascii=False, indent=1), "utf-8")
-
-
-def _finders(options: dict[str, Any], site: str) -> list[Finder]:
-    for folder in options["pictures"]:
-        if not folder.is_dir():
-            raise CommandError(f"{folder} is no folder")
-    web = [WebFinder(site)] if options["fetch"] else []
-    return [*(FolderFinder(folder) for folder in options["pictures"]), *web]
 
 
 def _ask_for_site(account: Account) -> None:

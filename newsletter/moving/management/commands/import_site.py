@@ -3,10 +3,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from newsletter.moving.folder.layout import Damaged
+from newsletter.moving.folder.layout import Damaged, is_folder_of_posts
 from newsletter.moving.taking import site
 from newsletter.operation import preparing, programs
 from newsletter.operation.backup import databases
@@ -14,12 +15,23 @@ from newsletter.operation.supervisor import Taken
 
 
 class Command(BaseCommand):
-    help = "Make an equal site of an export, in an empty installation that is stopped. No mail is sent."
+    help = (
+        "Make an equal site of an export, in an empty installation that is stopped; or take in a folder of posts. "
+        "No mail is sent."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", type=Path, metavar="DIR", help="the folder that export_site has written")
+        parser.add_argument("path", type=Path, metavar="DIR", help="a folder of export_site, or of convert")
 
     def handle(self, *args: Any, path: Path, **options: Any) -> None:
+        preparing.make_folders()
+        if is_folder_of_posts(path):
+            preparing.bring_up_to_date()
+            call_command("import_posts", path, stdout=self.stdout, stderr=self.stderr)
+        else:
+            self._make_site(path)
+
+    def _make_site(self, path: Path) -> None:
         try:
             with programs.held(programs.ALL, programs.Note.ours()):
                 self._refuse_others()

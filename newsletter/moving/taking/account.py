@@ -1,19 +1,21 @@
-"""The account of a move: what each post had before and has now, a name for every difference, as a page and as data."""
+"""The account of a move: what each post had before and has now, a line for every difference, as a page and as data."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from django.template.loader import render_to_string
 from django.utils.translation import gettext, gettext_lazy
 
-from newsletter.posts.importers.html.counts import THINGS, Counts, Remark
-from newsletter.posts.importers.imported import Spool
+from newsletter.moving.counting import THINGS
+from newsletter.moving.folder.layout import PostAccount, Remark
+
+WORDS_SHOWN = 20  # of those that are missing
 
 
 def in_words(said: str) -> str:
-    """Return a sentence of an importer in the language that is active: what it is, and behind a colon which one."""
+    """Return a sentence of a move in the language that is active: what it is, and behind a colon which one."""
     what, colon, detail = said.partition(": ")
     known = str(LABELS.get(what) or (what and gettext(what)))
     return gettext("%(what)s: %(detail)s") % {"what": known, "detail": detail} if colon else known
@@ -21,15 +23,15 @@ def in_words(said: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one post. unnamed: the difference that no remark explains; there should be none."""
+    """What became of one post. unnamed: differences that no remark explains, what is missing first."""
 
     name: str
     outcome: str  # created, updated, unchanged or rejected
     title: str = ""
     reason: str = ""  # of a rejection
     pk: int | None = None
-    before: dict[str, int] = field(default_factory=dict)
-    after: dict[str, int] = field(default_factory=dict)
+    before: Mapping[str, int] = field(default_factory=dict)
+    after: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
     unnamed: tuple[str, ...] = ()
     lost: int = 0  # words of the old page that the new one does not show, and that no remark names
@@ -67,24 +69,25 @@ class Entry:
         return [row for row in rows if row[1] > row[2]] + [row for row in rows if row[1] < row[2]]
 
 
-def compared(before: Counts, after: Counts, remarks: tuple[Remark, ...]) -> tuple[str, ...]:
+def unnamed(was: PostAccount, after: Mapping[str, int], remarks: tuple[Remark, ...]) -> tuple[str, ...]:
     """Return in words what differs and is explained by no remark, what is missing first."""
-    rest = after - before
+    rest = Counter({name: after[name] - count for name, count in was.before.items() if name in THINGS})
     for remark in remarks:
-        rest -= remark.effect
-    found = [f"words missing: {lost}"] if (lost := rest.words(-1)) else []
-    found += [f"{name}: {change:+d}" for name, change in sorted(rest.things.items(), key=lambda one: (one[1] > 0, one))]
-    found += [f"words added: {added}"] if (added := rest.words(1)) else []
+        rest.subtract(remark.effect)
+    shown = " ".join(was.lost_words[:WORDS_SHOWN]) + (" …" if len(was.lost_words) > WORDS_SHOWN else "")
+    found = [f"words missing: {shown}"] if was.lost_words else []
+    changes = [(name, rest[name]) for name in THINGS if rest[name]]
+    found += [f"{name}: {change:+d}" for name, change in sorted(changes, key=lambda one: one[1] > 0)]
     return tuple(found)
 
 
 @dataclass
 class Account:
-    """All entries of a move, and what they come to."""
+    """A move as far as it is: its entries, and what they come to."""
 
     program: str
     is_dry_run: bool = False
-    entries: Spool[Entry] = field(default_factory=Spool)
+    entries: list[Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # about the whole
     redirects: int = 0
     links: int = 0  # between posts that lead to the new place now
@@ -100,12 +103,9 @@ class Account:
 
     def summary(self) -> dict[str, int]:
         """Return the last line of the command."""
-        outcomes, losses = Counter[str](), 0
-        for entry in self.entries:
-            outcomes[entry.outcome] += 1
-            losses += entry.losses
+        outcomes = Counter(entry.outcome for entry in self.entries)
         counts = {name: outcomes[name] for name in ("created", "updated", "unchanged", "rejected")}
-        return {"posts": len(self.entries), **counts, "losses": losses}
+        return {"posts": len(self.entries), **counts, "losses": sum(entry.losses for entry in self.entries)}
 
 
 LABELS = {
