@@ -1,0 +1,59 @@
+"""Starts the program that converts an export, in a process of its own, and reads what it reports."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import tzinfo
+from pathlib import Path
+
+import newsletter
+
+_ENDED = {
+    -signal.SIGXCPU: "it takes too long to convert",
+    -signal.SIGKILL: "it was stopped, by somebody or because this machine has too little memory for it",
+}
+
+
+class Refused(Exception):
+    """The export cannot be converted; the sentence says why."""
+
+
+def run(
+    path: Path,
+    folder: Path,
+    *,
+    zone: tzinfo,
+    site: str = "",
+    pictures: Sequence[Path] = (),
+    fetch: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Convert an export into a new folder of posts. progress: gets how many posts are done, and of how many.
+
+    Raises Refused; then there is no folder. The process sees no setting and no secret of this one.
+    """
+    options = [f"--zone={zone}", f"--site={site}", *(f"--pictures={one.resolve()}" for one in pictures)]
+    options += ["--fetch"] if fetch else []
+    command = [sys.executable, "-m", "newsletter.moving.converters", *options, "--", path.resolve(), folder.resolve()]
+    top = Path(newsletter.__file__).parents[1]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours
+        try:
+            error = _error(child.stdout or (), progress)
+        except BaseException:
+            child.kill()
+            raise
+    if child.returncode:
+        raise Refused(error or _ENDED.get(child.returncode, "the program that converts it has failed"))
+
+
+def _error(lines: Iterable[str], progress: Callable[[int, int], None] | None) -> str:
+    """Return why the conversion ended; "" if it did not say."""
+    error = ""
+    for line in lines:
+        report = json.loads(line)
+        error = report.get("error", error)
+        if progress and "done" in report:
+            progress(report["done"], report["of"])
+    return error
