@@ -11,7 +11,7 @@ from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.html.tree import Node, parse, serialised
-from newsletter.moving.counting import of_html
+from newsletter.moving.counting import difference, of_html
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.text.measures import words_from_title
 
@@ -51,8 +51,11 @@ class Medium(Converter):
         published = page.with_class("dt-published")
         is_reply = published is not None and _is_reply(content, title)
         original = of_html(found[0] if (found := _TEXT.search(text)) else serialised(content))
+        before = of_html(serialised(content))
         _drop_head(content, {"graf--title": title, "graf--subtitle": summary})
         body, remarks = converted(serialised(content))
+        if effect := difference(before, of_html(serialised(content))):
+            remarks.append(Remark("stands above the text now", title, is_loss=False, effect=effect))
         canonical = page.with_class("p-canonical")
         address = urlsplit(canonical.attrs.get("href", "")).path if canonical else ""
         stem = name.rpartition("/")[2].removesuffix(".html")
