@@ -29,9 +29,8 @@ from newsletter.desk.readers import importing
 from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
 from newsletter.mail.characters import single_line
-from newsletter.posts.importers.account import LABELS, as_data, as_page, in_words, said
-from newsletter.posts.importers.html.counts import THINGS
-from newsletter.posts.importers.imported import Rejected
+from newsletter.moving.counting import THINGS
+from newsletter.moving.taking.account import LABELS, as_data, as_page, in_words, said
 from newsletter.publication import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
@@ -137,7 +136,7 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
         "totals": rows_of(found.totals) if has_account else [],
         "texts": texts,
         "listed": [text_of(row) for row in texts] if texts else [],
-        "to_do": found.total if found.stage == "posts" else max(found.total, found.cursor),
+        "to_do": max(found.total, found.cursor),
         "has_no_worker": _has_no_worker(found, now),
         "has_file": found.has_files(now),
         "kept_until": (found.ended_at or found.created_at) + EXPORTS_KEPT,
@@ -163,7 +162,7 @@ def kinds(found: PostImport) -> list[str]:
     """Return in words what is in the file, as far as it was read."""
     counts = found.counts
     if not counts:
-        return [_number(found.total, "%d text", "%d texts")]
+        return [_number(found.total, "%d text", "%d texts")] if found.total else []
     said = [
         (counts.get("posts", 0), ngettext("%d post", "%d posts", counts.get("posts", 0))),
         (counts.get("pages", 0), ngettext("%d page", "%d pages", counts.get("pages", 0))),
@@ -216,8 +215,6 @@ def upload(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             return _taken_in(request, form.cleaned_data["file"])
-        except Rejected as error:
-            form.add_error("file", in_words(str(error)))
         except FileError as error:
             form.add_error("file", str(error))
     latest = PostImport.objects.all()[:LATEST]

@@ -131,7 +131,8 @@ class Account:
     """What a conversion says of itself. rejected: name and reason; posts: by source.
 
     pictures: by `<digest>/<name>`, the address that it had in the export: it stands in the text again if nobody can
-    read the picture.
+    read the picture. fetched: those of them that came from the web, which may give other octets, or none, next time:
+    they change no post.
     """
 
     program: str
@@ -139,6 +140,7 @@ class Account:
     rejected: list[tuple[str, str]] = field(default_factory=list)
     posts: dict[str, PostAccount] = field(default_factory=dict)
     pictures: dict[str, str] = field(default_factory=dict)
+    fetched: set[str] = field(default_factory=set)
 
 
 def write_account(folder: Path, account: Account) -> None:
@@ -150,6 +152,7 @@ def write_account(folder: Path, account: Account) -> None:
         "rejected": [{"name": name, "reason": reason} for name, reason in account.rejected],
         "posts": {source: _account_of(one) for source, one in account.posts.items()},
         "pictures": account.pictures,
+        "fetched": sorted(account.fetched),
     }
     with new_file(folder, ACCOUNT) as target:
         target.write(json.dumps(told, ensure_ascii=False, indent=1).encode())
@@ -172,6 +175,7 @@ def read_account(folder: Path) -> Account:
             [(str(one["name"]), str(one["reason"])) for one in told.get("rejected", [])],
             {source: _read_account_of(one) for source, one in told.get("posts", {}).items()},
             {str(place): str(address) for place, address in told.get("pictures", {}).items()},
+            {str(place) for place in told.get("fetched", [])},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Damaged(f"{ACCOUNT} cannot be read") from None
@@ -288,11 +292,9 @@ def whole(place: Path) -> Iterator[Path]:
 @contextmanager
 def opened(root: Path, name: str) -> Iterator[IO[bytes]]:
     """Yield a file of the folder. Raises Damaged for one that is missing, no plain file, or reached over a link."""
-    parts = name.split("/")
-    if len(name) > NAME_MAX or any(part in {".", ".."} or not PART.fullmatch(part) for part in parts):
-        raise Damaged(f"{name[:NAME_MAX]!r} does not belong into such a folder")
+    refuse_name(name)
     path = root
-    for part in parts[:-1]:
+    for part in name.split("/")[:-1]:
         path /= part
         if path.is_symlink():
             raise Damaged(f"{name} is reached over a link")
@@ -304,6 +306,12 @@ def opened(root: Path, name: str) -> Iterator[IO[bytes]]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Damaged(f"{name} is no file")
         yield source
+
+
+def refuse_name(name: str) -> None:
+    """Raise Damaged for a name that is not of a file inside the folder."""
+    if len(name) > NAME_MAX or any(part in {".", ".."} or not PART.fullmatch(part) for part in name.split("/")):
+        raise Damaged(f"{name[:NAME_MAX]!r} does not belong into an export")
 
 
 def read_file(root: Path, name: str, most: int) -> bytes:
@@ -355,11 +363,11 @@ def split(octets: bytes, name: str) -> tuple[str, str]:
         raise Damaged(f"{name} is not UTF-8 text: {error}") from None
 
 
-def refuse_aliases(text: str, name: str) -> None:
-    """Raise Damaged where YAML names what it said before: some lines could mean gigabytes."""
+def refuse_aliases(text: str, name: str, first: int = 1) -> None:
+    """Raise Damaged where YAML names what it said before: some lines could mean gigabytes. first: its line."""
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise Damaged(f"{name}, line {event.start_mark.line + 2}: a YAML alias, which no such file has")
+            raise Damaged(f"{name}, line {event.start_mark.line + first}: a YAML alias, which no such file has")
 
 
 class _Head:
@@ -370,7 +378,7 @@ class _Head:
 
     def read(self, text: str) -> dict[str, Any]:
         try:
-            refuse_aliases(text, self.name)
+            refuse_aliases(text, self.name, 2)
             node = yaml.compose(text, Loader=yaml.CBaseLoader)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
@@ -404,7 +412,7 @@ class _Head:
     def text(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
             raise self._wrong(node, "not a text")
-        return "" if node.value in {"null", "~"} and node.style is None else str(node.value)
+        return "" if node.value in {"null", "~"} and not node.style else str(node.value)
 
     def texts(self, node: yaml.Node) -> tuple[str, ...]:
         return tuple(self.text(one) for one in self._items(node))
@@ -422,6 +430,12 @@ class _Head:
         except ValueError:
             raise self._wrong(node, f"{typed[:80]!r} is no date, as 2026-11-28 or 2026-11-28T08:30+08:00") from None
         return at.replace(tzinfo=self.zone) if at and at.tzinfo is None else at
+
+    def slug(self, node: yaml.Node) -> str:
+        typed = self.text(node)
+        if not re.fullmatch(r"[A-Za-z0-9_-]*", typed):
+            raise self._wrong(node, f"{typed[:80]!r} is no slug: it has Latin letters, digits and hyphens")
+        return typed
 
     def links(self, node: yaml.Node) -> dict[str, str]:
         return {typed: self.text(source) for typed, source in self._pairs(node)}
@@ -448,7 +462,8 @@ class _Head:
 
 
 _KEYS: dict[str, Callable[[_Head, yaml.Node], Any]] = {
-    **dict.fromkeys(("source", "title", "slug", "summary", "cover", "cover_alt"), _Head.text),
+    "slug": _Head.slug,
+    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _Head.text),
     **dict.fromkeys(("tags", "addresses"), _Head.texts),
     **dict.fromkeys(("is_web_only", "is_unlisted"), _Head.truth),
     "date": _Head.moment,
