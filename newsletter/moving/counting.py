@@ -21,9 +21,7 @@ _WORD = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
 _HAN = re.compile(f"[{HAN}]")
 _NUMBER = re.compile(r"\d{1,3}")  # of a note or an item, which is counted anew
 _ADDRESS = re.compile(r"(?:https?:)?//[!-;=?-~]+")
-_FILM = re.compile(
-    r"https?://(?:[\w-]+\.)?(?:youtube\.com/(?:watch|embed|v|shorts|live)\b|youtu\.be/|vimeo\.com/\d)\S*"
-)
+_FILM = re.compile(r"https?://(?:[\w-]+\.)?(?:youtube\.com/(?:watch|embed|v|shorts|live)\b|youtu\.be/|vimeo\.com/\d)\S*")
 _MARK = re.compile(r"\[?(?:\d{1,3}|[*†‡]|註\d{0,3})\]?")  # what leads to a note, and in some texts back
 _ARROW = re.compile(r"[\s↩↑⏎^⤴↵\ufe0e\ufe0f]*")
 
@@ -71,8 +69,10 @@ _PLUG_IN_CODE = re.compile(
     r"|\[(?P<name>code|sourcecode|source|php|js|css|html|python|bash|plain)\b[^\]]*\](?P<inner>.*?)\[/(?P=name)\]",
     re.DOTALL | re.IGNORECASE,
 )
-# Short codes of WordPress, at either end of what they hold; other words in brackets are words.
-_BRACKETS = re.compile(r"\[/?[a-z][\w-]{1,40}(?:[ =](?=[^\[\]]*(?:=|://))[^\[\]]{0,1000})?/?\]")
+# What WordPress shows something else for; other words in brackets are words.
+_SHORT_CODES = re.compile(
+    r"\[/?(?:caption|gallery|embed|youtube|vimeo|video|audio|footnote|efn_note|ref|fn|mfn|modern_footnote)\b[^\[\]]*\]"
+)
 
 
 def _escaped_code(found: re.Match[str]) -> str:
@@ -89,13 +89,11 @@ _SILENT = frozenset(
     }
 )
 _OWN = {("details", "embed"), ("a", "embed"), ("div", "toc")}
-_VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr"}
-)
+_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr"})
 _WITHIN_WORDS = frozenset(
     {
         *("a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "del", "em", "font", "i", "ins", "kbd", "label"),
-        *("mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr"),
+        *("mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "time", "tt", "u", "var", "wbr"),
     }
 )
 _BOLD = re.compile(r"font-weight:\s*(?:bold|[6-9]00)")
@@ -116,7 +114,7 @@ class _Counter(HTMLParser):
         self.run: dict[str, str] = {}  # marks of the words just before, in this paragraph
         self.silent: tuple[str, int] | None = None  # the element of which nothing is seen, and how often it is open
         self.hidden: list[str] = []
-        self.headed = False
+        self.headed = self.is_after_break = False
         self.ids: set[str] = set()
         self.notes: set[str] = set()
         self.items: list[bool] = []  # of each open item, whether it is a note
@@ -138,6 +136,7 @@ class _Counter(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         self.ids |= {given[name] for name in ("id", "name") if given.get(name)}
         self._edge(tag)
+        self.is_after_break = tag == "br"
         self._thing(tag, given)
         if tag in _SILENT or any((tag, name) in _OWN for name in given.get("class", "").split()):
             self.silent, self.hidden = (tag, 1), []
@@ -185,7 +184,7 @@ class _Counter(HTMLParser):
     def _edge(self, tag: str) -> None:
         if tag not in _WITHIN_WORDS:
             self.pieces.append(" ")
-            if tag not in {"br", "img"}:
+            if tag not in {"br", "img", "sup"}:
                 self.run = {}
 
     def _note(self, href: str) -> None:
@@ -204,7 +203,7 @@ class _Counter(HTMLParser):
         if self.silent:
             self.hidden.append(data)
             return
-        data = _BRACKETS.sub(lambda found: f" {_words_within(found[0])} ", data)
+        data = _SHORT_CODES.sub(lambda found: f" {_words_within(found[0])} ", data)
         self.pieces.append(data)
         if not data.strip():
             return
@@ -234,8 +233,10 @@ class _Counter(HTMLParser):
             self.run.pop("link", None)
 
     def _addresses(self, data: str) -> None:
+        """Count addresses in words as links; that of a film which is a paragraph of its own is the film."""
+        alone = set() if self.is_after_break else {part.strip() for part in re.split(r"\n[ \t]*\n", data)}
         for found in re.finditer(r"https?://[!-;=?-~]+", data):
-            is_film = _FILM.fullmatch(found[0]) and data.strip() == found[0]
+            is_film = found[0] in alone and _FILM.fullmatch(found[0])
             self.things["embeds" if is_film else "links"] += 1
 
 
@@ -249,9 +250,7 @@ def _marks(tag: str, style: str) -> frozenset[str]:
 # --- Markdown ---
 
 _HIDDEN = re.compile(r"<!--.*?-->|%%.+?%%|\{::comment\}.*?\{:/(?:comment)?\}", re.DOTALL)
-_FENCE = re.compile(
-    r"^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n(?P<code>.*?)(?:^[ \t>]*(?P=fence)[^\n]*$|\Z)", re.DOTALL | re.MULTILINE
-)
+_FENCE = re.compile(r"^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n(?P<code>.*?)(?:^[ \t>]*(?P=fence)[^\n]*$|\Z)", re.DOTALL | re.M)
 _CODE = re.compile(r"(?P<ticks>`+)(?!`)(?P<code>[^\n].*?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 _SHORT_CODE = re.compile(r"\{\{[<%].*?[>%]\}\}|\{%.*?%\}", re.DOTALL)
 _QUOTED = re.compile(r"(?<![\w-])(?:(?P<key>[\w-]+)\s*[=:]\s*)?\"(?P<words>[^\"]*)\"")
@@ -261,30 +260,25 @@ _ELEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.MULTILINE), element)
     for pattern, element in (
         (r"\{:[^{}\n]*\}|(?<=[\s)])\{[.#][^{}\n]*\}|\{::[^}\n]*\}|\{:/\w*\}", ""),
+        (r"^[ \t]*\[\[?_?toc_?\]?\][ \t]*$|(?:[ \t]+|^)\^[A-Za-z0-9-]+[ \t]*$", ""),
         (r"^[ \t]*\[\^[^\]\n]+\]:", ' <a href="#back">↩</a>'),
         (r"^ {0,3}\[[^\]\n]+\]:[ \t]*<?\S+>?[^\n]*$", ""),
         (r"!\[\[([^\]|\n]+\.(?:png|jpe?g|gif|webp|avif|svg|bmp))(?:\|[^\]\n]*)?\]\]", '<img src="x">'),
         (r"!?\[\[(?:[^\]|\n]+\|)?([^\]|\n]+)\]\]", r'<a href="x">\1</a>'),
         (r"!\[((?:\\.|[^\]\\])*)\]\((?:<[^>\n]*>|(?:[^()\s]|\([^()\s]*\))*)[^)\n]*\)", r'<img src="x" alt="\1">'),
         (r"!\[([^\]\n]*)\]\[[^\]\n]*\]", r'<img src="x" alt="\1">'),
-        (r"\[\^([^\]\s]+)\]", r'<a href="#fn-\1">1</a>'),
-        (r"\^\[", '<a href="#fn-inline">1</a> '),
-        (
-            r"\[((?:\\.|[^\]\[\\]|\[[^\]\[]*\])*)\]\((?:<([^>\n]*)>|((?:[^()\s]|\([^()\s]*\))*))[^)\n]*\)",
-            r'<a href="\2\3">\1</a>',
-        ),
+        (r"\[\^([^\]\s]+)\]", r' <a href="#fn-\1">1</a>'),
+        (r"\^\[", ' <a href="#fn-inline">1</a> '),
+        (r"\[((?:\\.|[^\]\[\\]|\[[^\]\[]*\])*)\]\((?:<([^>\n]*)>|((?:[^()\s]|\([^()\s]*\))*))[^)\n]*\)", r'<a href="\2\3">\1</a>'),
         (r"<(https?://[^\s<>]+)>", r"\1"),
         (r"^[ \t>]*\[!\w+\][-+]?", " "),
         (r"^[ \t]*(?:!!!|\?\?\?\+?)[ \t]+[\w-]+", " "),
         (r"^[ \t>]*#{1,6}[ \t]+([^\n]+)$", r"<h2>\1</h2>"),
         (r"^(?=[^\n]*\S)([^\n]+)\n[ \t]*(?:={3,}|-{3,})[ \t]*$", r"<h2>\1</h2>"),
-        (r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+", r"<li>"),
+        (r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+", r"<li></li>"),
         (r"^[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", r"<table></table>"),
         (r"(\*\*|__)(?=\S)((?:(?!\1).)+?)(?<=\S)\1", r"<b>\2</b>"),
-        (
-            r"(?<![\w*])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?!\*)|(?<![\w_])_(?=[^\s_])([^_\n]+?)(?<=[^\s_])_(?!\w)",
-            r"<i>\1\2</i>",
-        ),
+        (r"(?<![\w*])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?!\*)|(?<![\w_])_(?=[^\s_])([^_\n]+?)(?<=[^\s_])_(?!\w)", r"<i>\1\2</i>"),
         (r"\n[ \t>]*\n", "<p>"),
     )
 )
@@ -306,16 +300,13 @@ def of_markdown(text: str) -> Counts:
         text = pattern.sub(element, text)
     while "\0" in text:
         text = re.sub(r"\0(\d+)\0", lambda found: code[int(found[1])], text)
-    return of_html(re.sub(r"<li>([^\n]*)", r"<li>\1</li>", text))
+    return of_html(text)
 
 
 def _words_within(mark: str) -> str:
     """Return what a short code shows of what is given to it: words in quotes, and whatever is Han."""
-    quoted = [found["words"] for found in _QUOTED.finditer(mark) if (found["key"] or "").lower() not in _NO_WORDS]
-    shown = [words for words in quoted if " " in words.strip() and "/" not in words]
-    bare = _QUOTED.sub(" ", mark)
-    return escape(
-        " ".join(
-            [*shown, *(words for words in quoted if words not in shown and _HAN.search(words)), *_HAN.findall(bare)]
-        )
-    )
+    given = ((found["key"] or "", found["words"]) for found in _QUOTED.finditer(mark))
+    words = [words for key, words in given if key.lower() not in _NO_WORDS]
+    shown = [one for one in words if _HAN.search(one) or (" " in one.strip() and "/" not in one)]
+    is_picture = re.search(r"\.(?:png|jpe?g|gif|webp|avif|svg)\b", mark)  # then bare words are what it shows
+    return escape(" ".join([*shown, *([] if is_picture else _HAN.findall(_QUOTED.sub(" ", mark)))]))

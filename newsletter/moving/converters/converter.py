@@ -1,0 +1,108 @@
+"""What a converter is, and the form in which it hands over a post. Pure."""
+
+import pickle
+import re
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, ClassVar, Self, cast
+
+from newsletter.moving.converters.files import Files
+from newsletter.moving.converters.pictures import FileFinder, Finder
+from newsletter.moving.counting import Counts
+from newsletter.moving.folder.layout import PostFile, Remark
+
+BODY_MAX = 500_000  # characters, as a post has at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post(PostFile):
+    """One post as the export has it: `body` is Markdown, with pictures and links at their old addresses.
+
+    original: what is in its text as the export has it, counted before anything was converted.
+    folder: what relative addresses in it count from, below the root of the export.
+    remarks: what is not as it was.
+    """
+
+    original: Counts = field(default_factory=Counts)
+    folder: str = ""
+    remarks: tuple[Remark, ...] = ()
+
+
+class Converter(ABC):
+    """An export of one program. zone: of times that have none; site: where the posts were read until now, or ""."""
+
+    program: ClassVar[str]
+
+    def __init__(self, files: Files, zone: tzinfo, site: str = "") -> None:
+        self.files, self.zone, self.site = files, zone, site
+
+    @classmethod
+    def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
+        """Return a converter of these files; None if they are of another program. Raises Rejected."""
+        return cls(files, zone, site) if cls.recognises(files) else None
+
+    @classmethod
+    def recognises(cls, files: Files) -> bool:
+        """Return whether the program wrote these files, by what is in them."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        return self.program
+
+    @property
+    def finders(self) -> Sequence[Finder]:
+        """Return where the pictures are that came with the export."""
+        return [FileFinder(self.files)]
+
+    @abstractmethod
+    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+        """Yield the name of each post, and what reads it. That raises Rejected for one that cannot come along."""
+
+
+class Spool[Item]:
+    """A list on the disk, in the order in which it was made. Items are copies."""
+
+    MEMORY = 2**20  # bytes that a short list may have before there is a file
+
+    def __init__(self, items: Iterable[Item] = ()) -> None:
+        self._file = cast("IO[bytes]", SpooledTemporaryFile(self.MEMORY))  # noqa: SIM115  # closed with the list
+        self._places = array("Q")
+        for item in items:
+            self.append(item)
+
+    def append(self, item: Item) -> None:
+        self._places.append(self._file.seek(0, 2))
+        pickle.dump(item, self._file, pickle.HIGHEST_PROTOCOL)
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: int) -> Item:
+        self._file.seek(self._places[number])
+        item: Any = pickle.load(self._file)  # noqa: S301  # nosec B301  # our own bytes, in a file that nobody else has
+        return cast("Item", item)
+
+    def __iter__(self) -> Iterator[Item]:
+        return (self[number] for number in range(len(self)))
+
+
+_LINK = re.compile(
+    r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)|\Z)|(?P<ticks>`+)[^`\n].*?(?P=ticks)"
+    r"|(?:(?<!\\)\]\(|\bhref=\"|^ {0,3}\[[^\]\n^]+\]:[ \t]*)"
+    r"(?:<(?P<bracketed>[^<>\n]+)>|(?P<url>[^\s<>\"()]+(?:\([^\s<>\"()]*\)[^\s<>\"()]*)*))",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def links_of(markdown: str, source_of: Callable[[str], str]) -> dict[str, str]:
+    """Return the source that each link means, by the address as it is typed, where `source_of` knows one."""
+    urls = dict.fromkeys(found["bracketed"] or found["url"] for found in _LINK.finditer(markdown))
+    return {url: source for url in urls if url and (source := source_of(url))}

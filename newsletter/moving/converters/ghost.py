@@ -1,0 +1,383 @@
+"""Ghost's export, of every age: JSON as Ghost writes it, or the zip in which it lies beside its pictures."""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property, partial
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from django.utils.text import slugify
+
+from newsletter.moving.converters.converter import Converter, Post, Spool
+from newsletter.moving.converters.dates import read_date
+from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
+from newsletter.moving.converters.html.converting import Converted, converted, mended, shown
+from newsletter.moving.converters.markdown.line_ends import with_hard_breaks
+from newsletter.moving.converters.markdown.raw_html import without_hidden_html
+from newsletter.moving.converters.pictures import GHOST_URL
+from newsletter.moving.counting import Counts, of_html, of_markdown
+from newsletter.moving.folder.layout import Mailed, Remark, TagPage
+from newsletter.posts.text.measures import words_from_title
+
+type Row = dict[str, Any]
+
+# What is read beside posts; others hold revisions of all texts, and what readers did.
+TABLES = {"settings", "posts_meta", "emails", "tags", "posts_tags", "users", "authors", "posts_authors"}
+TEXTS = {"html", "lexical", "mobiledoc", "markdown", "plaintext"}  # every post of Ghost has one of them
+PUBLISHED = {"published", "sent", "scheduled"}
+OPEN = {"public", ""}
+# What other sites and search engines get beside what readers see.
+FOR_OTHERS = (
+    *("meta_title", "og_title", "og_description", "og_image"),
+    *("twitter_title", "twitter_description", "twitter_image"),
+)
+
+
+@dataclass(frozen=True)
+class Export:
+    """Rows by table; those of posts by themselves, for they are nearly all of it."""
+
+    posts: Spool[Row]
+    tables: dict[str, list[Row]] = field(default_factory=dict)
+
+    def by(self, table: str, key: str) -> dict[str, Row]:
+        return {str(row.get(key)): row for row in self.tables.get(table, [])}
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        return {name: str(row.get("value") or "") for name, row in self.by("settings", "key").items()}
+
+    @cached_property
+    def meta(self) -> dict[str, Row]:
+        """Return by post what is said of it beside its text: description, e-mail subject."""
+        return self.by("posts_meta", "post_id")
+
+    @cached_property
+    def emails(self) -> dict[str, Row]:
+        return self.by("emails", "post_id")
+
+    @cached_property
+    def _tags(self) -> tuple[dict[str, Row], dict[str, list[str]]]:
+        return self.by("tags", "id"), self._links("posts_tags", "tag_id")
+
+    @cached_property
+    def _authors(self) -> tuple[dict[str, Row], dict[str, list[str]]]:
+        return self.by("users", "id"), self._links("posts_authors", "author_id")
+
+    def _links(self, table: str, key: str) -> dict[str, list[str]]:
+        ids = defaultdict[str, list[str]](list)
+        for row in sorted(self.tables.get(table, []), key=lambda row: int(row.get("sort_order") or 0)):
+            ids[str(row.get("post_id"))].append(str(row.get(key)))
+        return ids
+
+    def tags(self, post: Row) -> list[Row]:
+        """Return the tags that readers see, in order: the name of the others begins with #."""
+        rows = _joined(post, "tags", *self._tags)
+        return [row for row in rows if row.get("visibility") != "internal" and not str(row["name"]).startswith("#")]
+
+    def authors(self, post: Row) -> list[str]:
+        return [str(row["name"]).strip() for row in _joined(post, "users", *self._authors)]
+
+
+def _joined(post: Row, table: str, known: dict[str, Row], links: dict[str, list[str]]) -> list[Row]:
+    """Return the rows that a post is joined to; the API has them within the post."""
+    given = post.get(table)
+    rows = given if isinstance(given, list) else [known.get(one, {}) for one in links.get(str(post.get("id")), [])]
+    return [row for row in map(_plain, rows) if row.get("name")]
+
+
+def _plain(row: Any) -> Row:
+    inner = row.get("data", row) if isinstance(row, dict) else {"name": row}
+    return inner if isinstance(inner, dict) else {}
+
+
+class _Posts:
+    """Puts each post away as soon as it is read: never are all of them in memory."""
+
+    def __init__(self) -> None:
+        self.kept = Spool[Row]()
+
+    def put_away(self, row: Row) -> Any:
+        if not TEXTS & row.keys() or not {"slug", "title"} & row.keys():
+            return row
+        self.kept.append(row)
+        return _Kept(len(self.kept) - 1)
+
+    def found(self, row: Any) -> Any:
+        return self.kept[row.number] if isinstance(row, _Kept) else row
+
+    def whole(self, row: Any) -> Row:
+        """Return a post; one of TryGhost/migrate's form flat, its old address kept."""
+        row = self.found(row)
+        inner = self.found(row.get("data"))
+        return {**inner, "url": row.get("url")} if isinstance(inner, dict) else row
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Stands for a post that was put away. number: its place in the file."""
+
+    number: int
+
+
+def read(text: str) -> Export:
+    """Return the tables of an export: `{"db":[{"data":…}]}`, `{"data":…}`, the API's `{"posts":…}`, or a list of posts.
+
+    Raises Rejected.
+    """
+    posts = _Posts()
+    try:
+        whole = json.loads(text, object_hook=posts.put_away)
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"it is no JSON: {error}") from error
+    for found in _envelopes(whole):
+        if isinstance(rows := found.get("posts"), list):
+            tables = {
+                name: [_without_texts(_plain(posts.found(row))) for row in rows if row]
+                for name, rows in found.items()
+                if name in TABLES and isinstance(rows, list)
+            }
+            return Export(Spool(posts.whole(row) for row in rows if isinstance(row, dict | _Kept)), tables)
+    raise Rejected("it has no posts of Ghost in it")
+
+
+def _without_texts(row: Row) -> Row:
+    """Return a row that is no post; each mail has its whole text once more."""
+    return {key: value for key, value in row.items() if key not in TEXTS}
+
+
+def _envelopes(whole: Any) -> Iterator[Row]:
+    if isinstance(whole, list):
+        yield {"posts": whole}
+    if not isinstance(whole, dict):
+        return
+    db = whole.get("db")
+    for one in [*(db if isinstance(db, list) else [db]), whole.get("data"), whole.get("result")]:
+        if isinstance(one, dict | list):
+            yield from _envelopes(one)
+    yield whole
+
+
+class Ghost(Converter):
+    program = "Ghost"
+
+    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, export: Export) -> None:
+        super().__init__(files, zone, site or _site_of(export))
+        self.export = export
+
+    @classmethod
+    def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
+        """Look into JSON files, the largest first: themes have JSON files too."""
+        if files.is_one and files.read(files.names[0], 1_000).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
+            return None
+        names = files.names if files.is_one else sorted(files.named(".json"), key=files.size, reverse=True)[:20]
+        for name in names:
+            try:
+                export = read(files.text(name))
+            except Rejected:
+                if files.is_one or files.size(name) > TEXT_MAX:
+                    raise
+                continue
+            if any(TEXTS & set(row) for row in export.posts):
+                return cls(files, zone, site, export=export)
+            if files.is_one and export.posts:  # lists of another name's make are called posts too
+                raise Rejected("it has no posts of Ghost in it")
+        return None
+
+    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+        for number, row in enumerate(self.export.posts, 1):
+            yield str(row.get("slug") or row.get("title") or f"post {number}"), partial(self.read, row)
+
+    def read(self, row: Row) -> Post:
+        row, meta = self._with_site(row), self._with_site(self.export.meta.get(str(row.get("id")), row))
+        (body, remarks), original = text_of(row)
+        is_page = row.get("type") == "page" or bool(row.get("page"))
+        at = self._published_at(row, remarks)
+        title = str(row.get("title") or "")
+        tags = self.export.tags(row)
+        if is_page:
+            remarks.append(Remark("a page is a post that no list shows", is_loss=False))
+        return Post(
+            source=f"ghost:{row.get('id') or row.get('uuid') or row.get('slug')}",
+            title=title if title != "(Untitled)" else "",
+            body=body,
+            slug=_slug(row, title),
+            summary=str(row.get("custom_excerpt") or meta.get("meta_description") or row.get("meta_description") or ""),
+            tags=tuple(str(tag["name"]).strip() for tag in tags),
+            tag_pages=tuple(
+                TagPage(str(tag["name"]), str(tag["slug"]), f"/tag/{tag['slug']}/") for tag in tags if tag.get("slug")
+            ),
+            date=at,
+            is_unlisted=is_page,
+            is_web_only=is_page,
+            cover=str(row.get("feature_image") or row.get("image") or ""),
+            cover_alt=str(meta.get("feature_image_alt") or row.get("feature_image_alt") or ""),
+            addresses=self._addresses(row, at),
+            mailed=self._mailed(row, meta, at),
+            original=original,
+            remarks=(*remarks, *self._without_place(row, meta)),
+        )
+
+    def _with_site(self, row: Row) -> Row:
+        """Return a row with whole addresses. Links are paths where nobody has said where the site was."""
+        site = self.site.rstrip("/")
+        old = (GHOST_URL, site) if site else (f'href="{GHOST_URL}/', 'href="/')
+        return {key: value.replace(*old) if isinstance(value, str) else value for key, value in row.items()}
+
+    def _published_at(self, row: Row, remarks: list[Remark]) -> datetime | None:
+        status, visibility = str(row.get("status") or ""), str(row.get("visibility") or "")
+        if status not in PUBLISHED:
+            return None
+        if visibility not in OPEN:
+            remarks.append(Remark("it was not for everybody, so it is a draft", visibility))
+            return None
+        if status == "sent":
+            remarks.append(Remark("it was mailed and never on the web, so it is a draft"))
+            return None
+        return date_of(row.get("published_at"))
+
+    def _mailed(self, row: Row, meta: Row, at: datetime | None) -> Mailed | None:
+        """Return that a post was mailed: Ghost keeps a row of each mail, or at least says so of the post."""
+        mail = self.export.emails.get(str(row.get("id")), {})
+        sent = date_of(mail.get("submitted_at") or mail.get("created_at"))
+        is_mailed = mail.get("status") != "failed" if mail else row.get("status") == "sent"
+        when = sent or at or date_of(row.get("published_at"))
+        if not is_mailed or when is None:
+            return None
+        return Mailed(str(mail.get("subject") or meta.get("email_subject") or row.get("title") or ""), when)
+
+    def _addresses(self, row: Row, at: datetime | None) -> tuple[str, ...]:
+        slug, own = str(row.get("slug") or ""), str(row.get("url") or "")
+        at = at or date_of(row.get("published_at"))
+        found = [urlsplit(own).path] if own.startswith(("http", "/")) else []
+        found += [f"/{slug}/"] if slug else []
+        pattern = self.export.settings.get("permalinks", "")
+        if slug and at and ":slug" in pattern:
+            day = at.astimezone(self.zone)
+            values = {"slug": slug, "year": f"{day:%Y}", "month": f"{day:%m}", "day": f"{day:%d}"}
+            found.append(re.sub(r":(\w+)", lambda part: values.get(part[1], part[1]), pattern))
+        return tuple(dict.fromkeys(found))
+
+    def _without_place(self, row: Row, meta: Row) -> Iterator[Remark]:
+        values = {name: str(meta.get(name) or row.get(name) or "").strip() for name in (*FOR_OTHERS, "canonical_url")}
+        has_no_place = [name if name in FOR_OTHERS else f"{name} ({value})" for name, value in values.items() if value]
+        authors = self.export.authors(row)
+        has_no_place += [f"its authors: {', '.join(authors)}"] if len(authors) > 1 else []
+        if has_no_place:
+            yield Remark("has no place here", ", ".join(has_no_place), is_loss=False)
+        code = [name for name in ("codeinjection_head", "codeinjection_foot") if str(row.get(name) or "").strip()]
+        if code:
+            yield Remark("code that was put into its page stays away", ", ".join(code))
+        caption = str(meta.get("feature_image_caption") or row.get("feature_image_caption") or "").strip()
+        if caption:
+            yield Remark("the caption of its cover stays away", re.sub(r"<[^>]{0,500}>", "", caption))
+
+
+# --- The text of a post ---
+
+
+_GATED = re.compile(
+    r"<!--kg-gated-block:begin (?P<whom>[^>]{0,300})-->(?P<inner>.*?)<!--kg-gated-block:end-->", re.DOTALL
+)
+_EDITOR = re.compile(r"<!--\s*kg-card-(?:begin|end)\b[^>]{0,100}-->")
+# What an empty draft has none of: words, pictures and cards in Lexical; words and cards in Mobiledoc.
+_WRITTEN = re.compile(
+    r'"(?:text|src|url|html|markdown|code)"\s*:\s*"[^"]|\],\s*\d+,\s*"[^"]|"cards"\s*:\s*\[\s*\[|"type"\s*:\s*"paywall"'
+)
+
+
+def text_of(post: Row) -> tuple[Converted, Counts]:
+    """Return the text of a post: Markdown as it was typed if its page says the same, otherwise its page.
+
+    Ghost makes HTML at each save, and keeps it beside the source. Raises Rejected where a source has none.
+    """
+    page = str(post.get("html") or "")
+    typed = next(filter(None, _typed(post)), "")
+    if not page.strip():
+        typed = typed or _plain_text(post)
+        return _of_markdown(typed), of_markdown(typed)
+    original = of_html(page)
+    if typed:
+        made = _of_markdown(typed)
+        if shown(made.markdown) == original:
+            return made, original
+    return converted(_EDITOR.sub("", _GATED.sub(_gated, page))), original
+
+
+def _gated(found: re.Match[str]) -> str:
+    is_open = "nonMember:true" in found["whom"]
+    return found["inner"] if is_open else f'<div class="kg-members-only">{found["inner"]}</div>'
+
+
+def _typed(post: Row) -> Iterator[str]:
+    """Yield Markdown that an author typed: Ghost's before 1.0, or the only card of a post since."""
+    yield str(post.get("markdown") or "")
+    for name in ("lexical", "mobiledoc"):
+        try:
+            yield _only_card(json.loads(str(post.get(name) or "{}")))
+        except (ValueError, RecursionError, TypeError, KeyError, IndexError, AttributeError):
+            continue
+
+
+def _only_card(document: Row) -> str:
+    """Return the Markdown of a document that is one card of it, maybe with an empty paragraph; "" of any other."""
+    if root := document.get("root"):
+        parts = [part for part in root["children"] if part["type"] != "paragraph" or part["children"]]
+        return str(parts[0]["markdown"]) if len(parts) == 1 and parts[0]["type"] == "markdown" else ""
+    parts = [part for part in document["sections"] if part[0] != 1 or part[2]]
+    if len(parts) != 1 or parts[0][0] != 10:
+        return ""
+    [[name, payload]] = document["cards"]
+    return str(payload["markdown"]) if name in {"markdown", "card-markdown"} else ""
+
+
+def _plain_text(post: Row) -> str:
+    if text := str(post.get("plaintext") or ""):
+        return text
+    if any(_WRITTEN.search(str(post.get(name) or "")) for name in ("lexical", "mobiledoc")):
+        raise Rejected("the export has no page of it; save it in Ghost and export again")
+    return ""
+
+
+def _of_markdown(typed: str) -> Converted:
+    """Return what was Markdown as it was typed, with Ghost's ends of lines."""
+    text, remarks = without_hidden_html(with_hard_breaks(typed).strip())
+    text, lost = mended(text, {})
+    return Converted(text, [*remarks, *lost])
+
+
+def _slug(row: Row, title: str) -> str:
+    slug = slugify(str(row.get("slug") or "")[:120])
+    return "" if slug.startswith("untitled") else slug[:60].strip("-") or words_from_title(title)
+
+
+def date_of(value: Any) -> datetime | None:
+    """Return a date: milliseconds since 1970 as Ghost wrote them before 1.0, or a text, in UTC if it says nothing."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return datetime.fromtimestamp(value / 1000, UTC)
+        except (OverflowError, ValueError, OSError):
+            return None
+    return read_date(value, UTC) if isinstance(value, str) and value.strip() else None
+
+
+_PICTURE_HOST = re.compile(r"(https?://[\w.:-]{3,200})(?:/[\w-]{1,60}){0,2}/content/images/")
+_OWN_LINK = re.compile(r"(https?://[\w.:-]{3,200})/(?:[\w-]{1,60}/){0,3}([\w-]{1,190})/?(?=[\"'#?\s]|$)")
+
+
+def _site_of(export: Export) -> str:
+    """Return where the blog was: as it says, or as its own pictures and links say; "" if nothing does."""
+    given = (export.settings.get(key, "") for key in ("url", "site_url"))
+    if own := next((value for value in given if value.startswith("http")), ""):
+        return own
+    slugs = {str(row.get("slug")) for row in export.posts}
+    hosts = Counter[str]()
+    for row in export.posts:
+        text = "\n".join(str(row.get(name) or "") for name in ("html", "feature_image", "image", "url"))
+        hosts.update(_PICTURE_HOST.findall(text))
+        hosts.update(host for host, slug in _OWN_LINK.findall(text) if slug in slugs)
+    return hosts.most_common(1)[0][0] if hosts else ""
