@@ -121,7 +121,6 @@ REFUSED = {
     ),
     "no export": ("x.zip", packed(**{"a.txt": "x"}), "no program is known that writes such a file"),
     "no JSON": ("x.json", b'{"db": [', "it is no JSON: Expecting value: line 1 column 9 (char 8)"),
-    "nothing in it": ("x.json", ghost(), "there is no post in it"),
     "no text": ("x.json", b'[{"title": "\xff", "html": ""}]', "it is not UTF-8 text: "),
 }
 
