@@ -328,7 +328,13 @@ MARKS = (
         "```go\nx := 1\n```\n",
     ),
     Mark("Obsidian, kramdown, Jekyll: comments", _COMMENT, _comment, "甲%%藏%%乙", "甲<!-- 藏 -->乙"),
-    Mark("Hexo, Hugo, Docusaurus: where the excerpt ends", _MORE, lambda _text, _found: "", "甲\n\n<!-- more -->\n乙", "甲\n\n乙"),
+    Mark(
+        "Hexo, Hugo, Docusaurus: where the excerpt ends",
+        _MORE,
+        lambda _text, _found: "",
+        "甲\n\n<!-- more -->\n乙",
+        "甲\n\n乙",
+    ),
     Mark("MkDocs: boxes", _MKDOCS, _mkdocs, '!!! tip "題"\n    內文\n', "> [!TIP] 題\n> 內文\n\n"),
     Mark("Jekyll, Hugo: where the site is", _SITE, _site, "[甲]({{ site.baseurl }}/a)", "[甲](/a)"),
     Mark(
