@@ -155,7 +155,7 @@ def as_page(account: Account) -> str:
     rows = [[(LABELS[name], before, after) for name, before, after in entry.different] for entry in entries]
     different = list(zip(entries, rows, map(said, entries), strict=True))
     context = {"account": account, "totals": totals, "different": different, "summary": account.summary()}
-    return render_to_string("posts/account.html", context)
+    return render_to_string("moving/account.html", context)
 
 
 def said(entry: Entry) -> dict[str, Any]:
