@@ -65,7 +65,7 @@ def of_html(html: str) -> Counts:
 
 # Code that a plug-in of WordPress escapes only on its page.
 _PLUG_IN_CODE = re.compile(
-    r"(?P<pre><pre\b[^<>]*\slang=[\"']?(?!en\b|zh\b|ja\b)[^<>]*>)(?P<code>.*?)(?=</pre)"
+    r"(?P<pre><pre\b[^<>]*\slang=(?![\"']?(?:en|zh|ja)\b)[^<>]*>)(?P<code>.*?)(?=</pre)"
     r"|\[(?P<name>code|sourcecode|source|php|js|css|html|python|bash|plain)\b[^\]]*\](?P<inner>.*?)\[/(?P=name)\]",
     re.DOTALL | re.IGNORECASE,
 )
@@ -89,7 +89,7 @@ _SILENT = frozenset(
     }
 )
 _OWN = {("details", "embed"), ("a", "embed"), ("div", "toc")}
-_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr"})
+_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "image", "input", "link", "meta", "param", "source", "wbr"})
 _WITHIN_WORDS = frozenset(
     {
         *("a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "del", "em", "font", "i", "ins", "kbd", "label"),
@@ -150,7 +150,7 @@ class _Counter(HTMLParser):
             self.things["embeds"] += not self.open["object"] and (tag != "iframe" or bool(given.get("src")))
         elif "embed" in classes and tag in {"a", "details"}:
             self.things["embeds"] += 1
-        elif tag == "img" and (given.get("src") or given.get("data-src")):
+        elif tag in {"img", "image"} and (given.get("src") or given.get("data-src")):
             self.things["pictures"] += 1
             self.things["alt texts"] += bool(given.get("alt", "").strip())
             self._link_is_seen()
@@ -184,7 +184,7 @@ class _Counter(HTMLParser):
     def _edge(self, tag: str) -> None:
         if tag not in _WITHIN_WORDS:
             self.pieces.append(" ")
-            if tag not in {"br", "img", "sup"}:
+            if tag not in {"br", "img", "image", "sup"}:
                 self.run = {}
 
     def _note(self, href: str) -> None:

@@ -38,6 +38,7 @@ class Found:
 
     name: str
     read: Callable[[], bytes]
+    is_fetched: bool = False
 
 
 class Finder(Protocol):
@@ -93,7 +94,7 @@ class WebFinder:
         url = urljoin(f"{site}/{folder}/" if folder else f"{site}/", address.replace(GHOST_URL, site))
         if not url.startswith(("http://", "https://")):
             return None
-        return Found(unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url))
+        return Found(unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url), is_fetched=True)
 
 
 def _fetched(url: str) -> bytes:
@@ -160,7 +161,9 @@ class Pictures:
             return ""
         new = write_picture(self.folder, data, found.name)
         if not address.startswith("data:"):
-            self.account.pictures.setdefault(picture_file(new).partition("/")[2], address)
+            place = picture_file(new).partition("/")[2]
+            self.account.pictures.setdefault(place, address)
+            self.account.fetched |= {place} if found.is_fetched else set()
         return new
 
     def _find(self, address: str, beside: str) -> Found:
