@@ -12,7 +12,7 @@ import newsletter
 
 _ENDED = {
     -signal.SIGXCPU: "it takes too long to convert",
-    -signal.SIGKILL: "it was stopped, by somebody or because this machine has too little memory for it",
+    -signal.SIGKILL: "it was stopped; this machine may have too little memory for it",
 }
 
 

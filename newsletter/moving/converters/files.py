@@ -78,7 +78,7 @@ class Files(ABC):
         """Return a file as UTF-8 text. Raises Rejected."""
         data = self.read(name, most + 1)
         if len(data) > most:
-            raise Rejected(f"it is too large: {name[:80]!r} has more than {most:,} bytes")
+            raise Rejected(f"a member is too large: {name[:80]!r}")
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -98,7 +98,7 @@ class InFolder(Files):
             return [self.path.name]
         files = [file for file in self.root.rglob("*") if file.is_file()]
         if len(files) > FILES_MAX:
-            raise Rejected(f"it has too many files: {len(files):,}")
+            raise Rejected(f"it has too many members: {len(files):,}")
         return sorted(file.relative_to(self.root).as_posix() for file in files)
 
     def has(self, name: str) -> bool:

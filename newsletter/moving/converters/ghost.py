@@ -182,9 +182,9 @@ class Ghost(Converter):
                 if files.is_one or files.size(name) > TEXT_MAX:
                     raise
                 continue
-            if any(TEXTS & set(row) for row in export.posts):
+            if any(TEXTS & set(row) for row in export.posts) or (files.is_one and not export.posts):
                 return cls(files, zone, site, export=export)
-            if files.is_one and export.posts:  # lists of another name's make are called posts too
+            if files.is_one:  # lists of another name's make are called posts too
                 raise Rejected("it has no posts of Ghost in it")
         return None
 

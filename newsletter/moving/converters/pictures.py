@@ -94,8 +94,7 @@ class WebFinder:
         url = urljoin(f"{site}/{folder}/" if folder else f"{site}/", address.replace(GHOST_URL, site))
         if not url.startswith(("http://", "https://")):
             return None
-        name = unquote(urlsplit(url).path).rpartition("/")[2] or "picture"
-        return Found(name, partial(_fetched, url), is_fetched=True)
+        return Found(unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url), is_fetched=True)
 
 
 def _fetched(url: str) -> bytes:

@@ -1,1 +1,0 @@
-"""HTML of other programs becomes Markdown: nothing is lost without a note. Begin with `converting.py`."""
