@@ -55,8 +55,13 @@ class Entry:
         }
 
     @property
+    def unexplained(self) -> int:
+        """Return how many losses no remark explains."""
+        return sum(": +" not in line for line in self.unnamed)
+
+    @property
     def losses(self) -> int:
-        return sum(remark.is_loss for remark in self.remarks) + len(self.unnamed)
+        return sum(remark.is_loss for remark in self.remarks) + self.unexplained
 
     @property
     def differs(self) -> bool:
