@@ -1,6 +1,7 @@
 """Starts the program that converts an export, in a process of its own, and reads what it reports."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 import newsletter
+from newsletter.moving.folder.layout import part_of
 
 _ENDED = {
     -signal.SIGXCPU: "it takes too long to convert",
@@ -38,14 +40,17 @@ def run(
     options += ["--fetch"] if fetch else []
     command = [sys.executable, "-m", "newsletter.moving.converters", *options, "--", path.resolve(), folder.resolve()]
     top = Path(newsletter.__file__).parents[1]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours
-        try:
-            error = _error(child.stdout or (), progress)
-        except BaseException:
-            child.kill()
-            raise
-    if child.returncode:
-        raise Refused(error or _ENDED.get(child.returncode, "the program that converts it has failed"))
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours
+            try:
+                error = _error(child.stdout or (), progress)
+            except BaseException:
+                child.kill()
+                raise
+        if child.returncode:
+            raise Refused(error or _ENDED.get(child.returncode, "the program that converts it has failed"))
+    finally:
+        shutil.rmtree(part_of(folder), ignore_errors=True)  # of a process that was killed
 
 
 def _error(lines: Iterable[str], progress: Callable[[int, int], None] | None) -> str:

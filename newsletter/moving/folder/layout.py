@@ -239,6 +239,11 @@ def new_file(root: Path, name: str) -> Iterator[IO[bytes]]:
         yield target
 
 
+def part_of(place: Path) -> Path:
+    """Return where a folder is filled before it gets its name."""
+    return place.with_name(f".{place.name}.part")
+
+
 @contextmanager
 def whole(place: Path) -> Iterator[Path]:
     """Yield a folder to fill that gets its name when the block has ended well, and is on the disk.
@@ -247,7 +252,7 @@ def whole(place: Path) -> Iterator[Path]:
     """
     if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
         raise FileExistsError(f"{place} is there already, and is not empty: nothing is ever written over it")
-    part = place.with_name(f".{place.name}.part")
+    part = part_of(place)
     shutil.rmtree(part, ignore_errors=True)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part.mkdir(mode=0o700)

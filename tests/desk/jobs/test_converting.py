@@ -98,4 +98,4 @@ def test_a_conversion_that_is_stopped_ends_its_process(begun):
 
     wait_until(lambda: not lives(child), 30)
     assert worker.wait(60) == 0
-    assert not (folder / "posts").exists()
+    assert [path.name for path in folder.iterdir()] == ["export.json"]
