@@ -94,7 +94,9 @@ class WebFinder:
         url = urljoin(f"{site}/{folder}/" if folder else f"{site}/", address.replace(GHOST_URL, site))
         if not url.startswith(("http://", "https://")):
             return None
-        return Found(unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url), is_fetched=True)
+        return Found(
+            unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url), is_fetched=True
+        )
 
 
 def _fetched(url: str) -> bytes:

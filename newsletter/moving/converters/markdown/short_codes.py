@@ -72,7 +72,9 @@ def _picture(source: str, alt: str, caption: str) -> str:
 def _film(before: str) -> Write:
     def write(words: Words, named: Named) -> str:
         name = named.get("id") or next(iter(words), "")
-        return f"\n\n{name if name.startswith('http') else before + name}\n\n" if name and "playlist" not in words else ""
+        return (
+            f"\n\n{name if name.startswith('http') else before + name}\n\n" if name and "playlist" not in words else ""
+        )
 
     return write
 
@@ -162,7 +164,19 @@ def through(words: Words, named: Named, inner: str) -> str:
     return inner
 
 
-_BOXES = ("notice", "admonition", "alert", "callout", "note", "tip", "warning", "info", "important", "caution", "danger")
+_BOXES = (
+    "notice",
+    "admonition",
+    "alert",
+    "callout",
+    "note",
+    "tip",
+    "warning",
+    "info",
+    "important",
+    "caution",
+    "danger",
+)
 PAIRS: dict[str, Hold] = {
     **{name: _box(name) for name in _BOXES},
     **dict.fromkeys(("quote", "blockquote", "pullquote"), _quote),
