@@ -21,7 +21,9 @@ _WORD = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
 _HAN = re.compile(f"[{HAN}]")
 _NUMBER = re.compile(r"\d{1,3}")  # of a note or an item, which is counted anew
 _ADDRESS = re.compile(r"(?:https?:)?//[!-;=?-~]+")
-_FILM = re.compile(r"https?://(?:[\w-]+\.)?(?:youtube\.com/(?:watch|embed|v|shorts|live)\b|youtu\.be/|vimeo\.com/\d)\S*")
+_FILM = re.compile(
+    r"https?://(?:[\w-]+\.)?(?:youtube\.com/(?:watch|embed|v|shorts|live)\b|youtu\.be/|vimeo\.com/\d)\S*"
+)
 _MARK = re.compile(r"\[?(?:\d{1,3}|[*†‡]|註\d{0,3})\]?")  # what leads to a note, and in some texts back
 _ARROW = re.compile(r"[\s↩↑⏎^⤴↵\ufe0e\ufe0f]*")
 
@@ -89,7 +91,9 @@ _SILENT = frozenset(
     }
 )
 _OWN = {("details", "embed"), ("a", "embed"), ("div", "toc")}
-_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "image", "input", "link", "meta", "param", "source", "wbr"})
+_VOID = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "image", "input", "link", "meta", "param", "source", "wbr"}
+)
 _WITHIN_WORDS = frozenset(
     {
         *("a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "del", "em", "font", "i", "ins", "kbd", "label"),
@@ -250,7 +254,9 @@ def _marks(tag: str, style: str) -> frozenset[str]:
 # --- Markdown ---
 
 _HIDDEN = re.compile(r"<!--.*?-->|%%.+?%%|\{::comment\}.*?\{:/(?:comment)?\}", re.DOTALL)
-_FENCE = re.compile(r"^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n(?P<code>.*?)(?:^[ \t>]*(?P=fence)[^\n]*$|\Z)", re.DOTALL | re.M)
+_FENCE = re.compile(
+    r"^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n(?P<code>.*?)(?:^[ \t>]*(?P=fence)[^\n]*$|\Z)", re.DOTALL | re.M
+)
 _CODE = re.compile(r"(?P<ticks>`+)(?!`)(?P<code>[^\n].*?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 _SHORT_CODE = re.compile(r"\{\{[<%].*?[>%]\}\}|\{%.*?%\}", re.DOTALL)
 _QUOTED = re.compile(r"(?<![\w-])(?:(?P<key>[\w-]+)\s*[=:]\s*)?\"(?P<words>[^\"]*)\"")
@@ -269,7 +275,10 @@ _ELEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"!\[([^\]\n]*)\]\[[^\]\n]*\]", r'<img src="x" alt="\1">'),
         (r"\[\^([^\]\s]+)\]", r' <a href="#fn-\1">1</a>'),
         (r"\^\[", ' <a href="#fn-inline">1</a> '),
-        (r"\[((?:\\.|[^\]\[\\]|\[[^\]\[]*\])*)\]\((?:<([^>\n]*)>|((?:[^()\s]|\([^()\s]*\))*))[^)\n]*\)", r'<a href="\2\3">\1</a>'),
+        (
+            r"\[((?:\\.|[^\]\[\\]|\[[^\]\[]*\])*)\]\((?:<([^>\n]*)>|((?:[^()\s]|\([^()\s]*\))*))[^)\n]*\)",
+            r'<a href="\2\3">\1</a>',
+        ),
         (r"<(https?://[^\s<>]+)>", r"\1"),
         (r"^[ \t>]*\[!\w+\][-+]?", " "),
         (r"^[ \t]*(?:!!!|\?\?\?\+?)[ \t]+[\w-]+", " "),
@@ -278,7 +287,10 @@ _ELEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+", r"<li></li>"),
         (r"^[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", r"<table></table>"),
         (r"(\*\*|__)(?=\S)((?:(?!\1).)+?)(?<=\S)\1", r"<b>\2</b>"),
-        (r"(?<![\w*])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?!\*)|(?<![\w_])_(?=[^\s_])([^_\n]+?)(?<=[^\s_])_(?!\w)", r"<i>\1\2</i>"),
+        (
+            r"(?<![\w*])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?!\*)|(?<![\w_])_(?=[^\s_])([^_\n]+?)(?<=[^\s_])_(?!\w)",
+            r"<i>\1\2</i>",
+        ),
         (r"\n[ \t>]*\n", "<p>"),
     )
 )

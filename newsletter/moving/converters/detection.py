@@ -24,7 +24,6 @@ PAGE = "it is a page of HTML, not an export"
 FEED = "it is a feed, which has the latest posts at most; take the export of the program"
 DOCUMENT = "it is a document, not an export"
 ONLY_PICTURES = "it has pictures and no texts"
-UNPACKED = "it was unpacked; take the ZIP as the program gave it"
 THEME = "it is a theme, not an export"
 EMPTY = "it is empty"
 HEAD = 4_096  # bytes that are looked at
@@ -82,5 +81,4 @@ def of_files(files: Files) -> str:
         return THEME
     if endings <= {".csv", ".tsv", ".xlsx"}:
         return READERS
-    is_unpacked = "posts.csv" in own or (".html" in endings and any("posts" in path.parts for path in paths))
-    return UNPACKED if is_unpacked else PAGE if ".html" in endings else ""
+    return PAGE if ".html" in endings else ""

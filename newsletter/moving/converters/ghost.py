@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from functools import cached_property, partial
+from functools import cache, partial
+from html import escape
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -15,11 +16,9 @@ from django.utils.text import slugify
 from newsletter.moving.converters.converter import Converter, Post, Spool
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
-from newsletter.moving.converters.html.converting import Converted, converted, mended, shown
-from newsletter.moving.converters.markdown.line_ends import with_hard_breaks
-from newsletter.moving.converters.markdown.raw_html import without_hidden_html
+from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.pictures import GHOST_URL
-from newsletter.moving.counting import Counts, of_html, of_markdown
+from newsletter.moving.counting import of_html
 from newsletter.moving.folder.layout import Mailed, Remark, TagPage
 from newsletter.posts.text.measures import words_from_title
 
@@ -37,57 +36,37 @@ FOR_OTHERS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Export:
     """Rows by table; those of posts by themselves, for they are nearly all of it."""
 
     posts: Spool[Row]
     tables: dict[str, list[Row]] = field(default_factory=dict)
 
+    @cache  # noqa: B019 - an export lives as long as its process
     def by(self, table: str, key: str) -> dict[str, Row]:
         return {str(row.get(key)): row for row in self.tables.get(table, [])}
 
-    @cached_property
-    def settings(self) -> dict[str, str]:
-        return {name: str(row.get("value") or "") for name, row in self.by("settings", "key").items()}
-
-    @cached_property
-    def meta(self) -> dict[str, Row]:
-        """Return by post what is said of it beside its text: description, e-mail subject."""
-        return self.by("posts_meta", "post_id")
-
-    @cached_property
-    def emails(self) -> dict[str, Row]:
-        return self.by("emails", "post_id")
-
-    @cached_property
-    def _tags(self) -> tuple[dict[str, Row], dict[str, list[str]]]:
-        return self.by("tags", "id"), self._links("posts_tags", "tag_id")
-
-    @cached_property
-    def _authors(self) -> tuple[dict[str, Row], dict[str, list[str]]]:
-        return self.by("users", "id"), self._links("posts_authors", "author_id")
-
+    @cache  # noqa: B019
     def _links(self, table: str, key: str) -> dict[str, list[str]]:
         ids = defaultdict[str, list[str]](list)
         for row in sorted(self.tables.get(table, []), key=lambda row: int(row.get("sort_order") or 0)):
             ids[str(row.get("post_id"))].append(str(row.get(key)))
         return ids
 
-    def tags(self, post: Row) -> list[Row]:
-        """Return the tags that readers see, in order: the name of the others begins with #."""
-        rows = _joined(post, "tags", *self._tags)
-        return [row for row in rows if row.get("visibility") != "internal" and not str(row["name"]).startswith("#")]
+    def setting(self, name: str) -> str:
+        return str(self.by("settings", "key").get(name, {}).get("value") or "")
 
-    def authors(self, post: Row) -> list[str]:
-        return [str(row["name"]).strip() for row in _joined(post, "users", *self._authors)]
+    def joined(self, post: Row, table: str, links: str, key: str) -> list[Row]:
+        """Return the rows that a post is joined to and that readers see; the API has them within the post.
 
-
-def _joined(post: Row, table: str, known: dict[str, Row], links: dict[str, list[str]]) -> list[Row]:
-    """Return the rows that a post is joined to; the API has them within the post."""
-    given = post.get(table)
-    rows = given if isinstance(given, list) else [known.get(one, {}) for one in links.get(str(post.get("id")), [])]
-    return [row for row in map(_plain, rows) if row.get("name")]
+        The name of a tag that nobody sees begins with #.
+        """
+        given = post.get(table)
+        ids = self._links(links, key).get(str(post.get("id")), [])
+        rows = given if isinstance(given, list) else [self.by(table, "id").get(one, {}) for one in ids]
+        named = (row for row in map(_plain, rows) if row.get("name"))
+        return [row for row in named if row.get("visibility") != "internal" and not str(row["name"]).startswith("#")]
 
 
 def _plain(row: Any) -> Row:
@@ -193,12 +172,16 @@ class Ghost(Converter):
             yield str(row.get("slug") or row.get("title") or f"post {number}"), partial(self.read, row)
 
     def read(self, row: Row) -> Post:
-        row, meta = self._with_site(row), self._with_site(self.export.meta.get(str(row.get("id")), row))
-        (body, remarks), original = text_of(row)
+        row, meta = (
+            self._with_site(row),
+            self._with_site(self.export.by("posts_meta", "post_id").get(str(row.get("id")), row)),
+        )
+        page = page_of(row)
+        body, remarks = converted(_EDITOR.sub("", _GATED.sub(_gated, page)))
         is_page = row.get("type") == "page" or bool(row.get("page"))
         at = self._published_at(row, remarks)
         title = str(row.get("title") or "")
-        tags = self.export.tags(row)
+        tags = self.export.joined(row, "tags", "posts_tags", "tag_id")
         if is_page:
             remarks.append(Remark("a page is a post that no list shows", is_loss=False))
         return Post(
@@ -218,7 +201,7 @@ class Ghost(Converter):
             cover_alt=str(meta.get("feature_image_alt") or row.get("feature_image_alt") or ""),
             addresses=self._addresses(row, at),
             mailed=self._mailed(row, meta, at),
-            original=original,
+            original=of_html(page),
             remarks=(*remarks, *self._without_place(row, meta)),
         )
 
@@ -242,7 +225,7 @@ class Ghost(Converter):
 
     def _mailed(self, row: Row, meta: Row, at: datetime | None) -> Mailed | None:
         """Return that a post was mailed: Ghost keeps a row of each mail, or at least says so of the post."""
-        mail = self.export.emails.get(str(row.get("id")), {})
+        mail = self.export.by("emails", "post_id").get(str(row.get("id")), {})
         sent = date_of(mail.get("submitted_at") or mail.get("created_at"))
         is_mailed = mail.get("status") != "failed" if mail else row.get("status") == "sent"
         when = sent or at or date_of(row.get("published_at"))
@@ -255,7 +238,7 @@ class Ghost(Converter):
         at = at or date_of(row.get("published_at"))
         found = [urlsplit(own).path] if own.startswith(("http", "/")) else []
         found += [f"/{slug}/"] if slug else []
-        pattern = self.export.settings.get("permalinks", "")
+        pattern = self.export.setting("permalinks")
         if slug and at and ":slug" in pattern:
             day = at.astimezone(self.zone)
             values = {"slug": slug, "year": f"{day:%Y}", "month": f"{day:%m}", "day": f"{day:%d}"}
@@ -265,7 +248,7 @@ class Ghost(Converter):
     def _without_place(self, row: Row, meta: Row) -> Iterator[Remark]:
         values = {name: str(meta.get(name) or row.get(name) or "").strip() for name in (*FOR_OTHERS, "canonical_url")}
         has_no_place = [name if name in FOR_OTHERS else f"{name} ({value})" for name, value in values.items() if value]
-        authors = self.export.authors(row)
+        authors = [str(one["name"]).strip() for one in self.export.joined(row, "users", "posts_authors", "author_id")]
         has_no_place += [f"its authors: {', '.join(authors)}"] if len(authors) > 1 else []
         if has_no_place:
             yield Remark("has no place here", ", ".join(has_no_place), is_loss=False)
@@ -290,64 +273,19 @@ _WRITTEN = re.compile(
 )
 
 
-def text_of(post: Row) -> tuple[Converted, Counts]:
-    """Return the text of a post: Markdown as it was typed if its page says the same, otherwise its page.
-
-    Ghost makes HTML at each save, and keeps it beside the source. Raises Rejected where a source has none.
-    """
+def page_of(post: Row) -> str:
+    """Return the page that Ghost made of a post at its last save. Raises Rejected where a source has none."""
     page = str(post.get("html") or "")
-    typed = next(filter(None, _typed(post)), "")
-    if not page.strip():
-        typed = typed or _plain_text(post)
-        return _of_markdown(typed), of_markdown(typed)
-    original = of_html(page)
-    if typed:
-        made = _of_markdown(typed)
-        if shown(made.markdown) == original:
-            return made, original
-    return converted(_EDITOR.sub("", _GATED.sub(_gated, page))), original
+    if page.strip():
+        return page
+    if any(_WRITTEN.search(str(post.get(name) or "")) for name in ("lexical", "mobiledoc")) or post.get("markdown"):
+        raise Rejected("the export has no page of it; save it in Ghost and export again")
+    return f"<p>{escape(str(post.get('plaintext') or ''))}</p>"
 
 
 def _gated(found: re.Match[str]) -> str:
     is_open = "nonMember:true" in found["whom"]
     return found["inner"] if is_open else f'<div class="kg-members-only">{found["inner"]}</div>'
-
-
-def _typed(post: Row) -> Iterator[str]:
-    """Yield Markdown that an author typed: Ghost's before 1.0, or the only card of a post since."""
-    yield str(post.get("markdown") or "")
-    for name in ("lexical", "mobiledoc"):
-        try:
-            yield _only_card(json.loads(str(post.get(name) or "{}")))
-        except (ValueError, RecursionError, TypeError, KeyError, IndexError, AttributeError):
-            continue
-
-
-def _only_card(document: Row) -> str:
-    """Return the Markdown of a document that is one card of it, maybe with an empty paragraph; "" of any other."""
-    if root := document.get("root"):
-        parts = [part for part in root["children"] if part["type"] != "paragraph" or part["children"]]
-        return str(parts[0]["markdown"]) if len(parts) == 1 and parts[0]["type"] == "markdown" else ""
-    parts = [part for part in document["sections"] if part[0] != 1 or part[2]]
-    if len(parts) != 1 or parts[0][0] != 10:
-        return ""
-    [[name, payload]] = document["cards"]
-    return str(payload["markdown"]) if name in {"markdown", "card-markdown"} else ""
-
-
-def _plain_text(post: Row) -> str:
-    if text := str(post.get("plaintext") or ""):
-        return text
-    if any(_WRITTEN.search(str(post.get(name) or "")) for name in ("lexical", "mobiledoc")):
-        raise Rejected("the export has no page of it; save it in Ghost and export again")
-    return ""
-
-
-def _of_markdown(typed: str) -> Converted:
-    """Return what was Markdown as it was typed, with Ghost's ends of lines."""
-    text, remarks = without_hidden_html(with_hard_breaks(typed).strip())
-    text, lost = mended(text, {})
-    return Converted(text, [*remarks, *lost])
 
 
 def _slug(row: Row, title: str) -> str:
@@ -365,19 +303,18 @@ def date_of(value: Any) -> datetime | None:
     return read_date(value, UTC) if isinstance(value, str) and value.strip() else None
 
 
-_PICTURE_HOST = re.compile(r"(https?://[\w.:-]{3,200})(?:/[\w-]{1,60}){0,2}/content/images/")
-_OWN_LINK = re.compile(r"(https?://[\w.:-]{3,200})/(?:[\w-]{1,60}/){0,3}([\w-]{1,190})/?(?=[\"'#?\s]|$)")
+_HOST = re.compile(
+    r"(https?://[\w.:-]{3,200})/(?:[\w-]{1,60}/){0,3}(?:(?=content/images/)|([\w-]{1,190})/?(?=[\"'#?\s]|$))"
+)
 
 
 def _site_of(export: Export) -> str:
     """Return where the blog was: as it says, or as its own pictures and links say; "" if nothing does."""
-    given = (export.settings.get(key, "") for key in ("url", "site_url"))
-    if own := next((value for value in given if value.startswith("http")), ""):
+    if own := next((value for value in map(export.setting, ("url", "site_url")) if value.startswith("http")), ""):
         return own
-    slugs = {str(row.get("slug")) for row in export.posts}
+    slugs = {"", *(str(row.get("slug")) for row in export.posts)}
     hosts = Counter[str]()
     for row in export.posts:
         text = "\n".join(str(row.get(name) or "") for name in ("html", "feature_image", "image", "url"))
-        hosts.update(_PICTURE_HOST.findall(text))
-        hosts.update(host for host, slug in _OWN_LINK.findall(text) if slug in slugs)
+        hosts.update(host for host, slug in _HOST.findall(text) if slug in slugs)
     return hosts.most_common(1)[0][0] if hosts else ""

@@ -11,7 +11,7 @@ from newsletter.mail.characters import nfc, without_control
 from newsletter.moving.converters.converter import BODY_MAX, Converter, Post, links_of
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.inlines import address
-from newsletter.moving.converters.markdown.fields import Fields, stem_of, without_day
+from newsletter.moving.converters.markdown.fields import ALTS, Fields, stem_of, without_day
 from newsletter.moving.converters.markdown.front_matter import parse
 from newsletter.moving.converters.markdown.line_ends import ends_lines, with_hard_breaks
 from newsletter.moving.converters.markdown.marks import as_markdown
@@ -93,7 +93,6 @@ class MarkdownFolder(Converter):
             remarks.append(Remark("stands above the text now", ", ".join(photos), False, {"pictures": len(photos)}))
         body = with_hard_breaks(body).strip() if self.ends_lines else body.strip()
         at = fields.date(self.zone, remarks)
-        cover, cover_alt = fields.cover
         return Post(
             source=f"markdown:{name}",
             title=title,
@@ -105,8 +104,8 @@ class MarkdownFolder(Converter):
             date=None if fields.is_hidden else at,
             is_unlisted=fields.is_page,
             is_web_only=fields.is_page,
-            cover=cover,
-            cover_alt=cover_alt,
+            cover=next(iter(fields.covers), ""),
+            cover_alt=fields.text(*ALTS) if fields.covers else "",
             folder=self._folder(name),
             addresses=fields.addresses(at),
             links=links_of(body, partial(self._source_of, name.parent)),

@@ -94,7 +94,9 @@ class WebFinder:
         url = urljoin(f"{site}/{folder}/" if folder else f"{site}/", address.replace(GHOST_URL, site))
         if not url.startswith(("http://", "https://")):
             return None
-        return Found(unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url), is_fetched=True)
+        return Found(
+            unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url), is_fetched=True
+        )
 
 
 def _fetched(url: str) -> bytes:
@@ -123,6 +125,7 @@ _PLACE = re.compile(
     r"|^(?P<name> {0,3}\[[^\]\n^]+\]:[ \t]*)<?(?P<target>[^\s<>]+)>?",
     re.DOTALL | re.MULTILINE,
 )
+_HERE = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
 
 
 class Pictures:
@@ -141,7 +144,7 @@ class Pictures:
             new = self.place(match["target"], beside, remarks) if is_picture else ""
             return f"{match['name']}{new}" if new else match[0]
         address = match["bracketed"] or match["path"] or unescape(match["src"] or "")
-        new = self.place(address, beside, remarks) if address else ""
+        new = self.place(address, beside, remarks) if address and not _HERE.match(address) else ""
         if not new:
             return match[0]
         if match["src"]:

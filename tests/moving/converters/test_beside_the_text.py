@@ -101,23 +101,6 @@ def test_comments_and_fields_of_plug_ins_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("html", "looks"),
-    [
-        ('<p style="color:#f00;margin:0">紅</p>', "color:#f00"),
-        ('<p style="font-size: 20px; text-align: center">大</p>', "font-size: 20px, text-align: center"),
-        ('<p class="has-text-align-center has-vivid-red-color">紅</p>', "has-text-align-center, has-vivid-red-color"),
-        ("<center>中</center><center>間</center>", "center"),
-        ('<p style="white-space: pre-wrap; border-color: red">無</p>', None),
-        ('<p style="background-image:url(x)" class="has-drop-cap">無</p>', None),
-    ],
-)
-def test_colours_sizes_and_places_are_named_once_and_are_no_loss(html, looks):
-    named = [(one.what, one.detail, one.is_loss) for one in converted(html).remarks]
-
-    assert named == ([("the look of single parts stays away", looks, False)] if looks else [])
-
-
-@pytest.mark.parametrize(
     ("html", "named"),
     [
         ('<iframe src="https://maps.example/x"></iframe>', ["https://maps.example/x"]),

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.moving.converters.converter import Post
 from newsletter.moving.converters.files import InFolder, Rejected
-from newsletter.moving.converters.ghost import Ghost, read, text_of
+from newsletter.moving.converters.ghost import Ghost, read
 from newsletter.posts.markdown.render import render
 from tests.moving.converters.support import TAIPEI, folder_of, unnamed, zipped
 from tests.publication.pictures.test_uploads import picture
@@ -24,29 +23,11 @@ def only(*posts, **tables):
     return load()
 
 
-def body_of(row):
-    return text_of(row)[0]
+def of_page(html):
+    return only({"id": 1, "title": "題", "html": html})
 
 
 # --- The text ---
-
-
-def card(markdown):
-    return {"lexical": json.dumps({"root": {"children": [{"type": "markdown", "markdown": markdown}]}})}
-
-
-def mobile_card(markdown):
-    cards, empty = [["card-markdown", {"cardName": "card-markdown", "markdown": markdown}]], [1, "p", []]
-    return {"mobiledoc": json.dumps({"sections": [[10, 0], empty], "cards": cards, "markups": [], "atoms": []})}
-
-
-@pytest.mark.parametrize("made", [card, mobile_card])
-def test_a_post_of_one_markdown_card_stays_as_it_was_typed(made):
-    row = made("**重點。**後面\n\n- 甲\n- 乙") | {
-        "html": "<p><strong>重點。</strong>後面</p><ul><li>甲</li><li>乙</li></ul>"
-    }
-
-    assert body_of(row).markdown == "**重點。**後面\n\n- 甲\n- 乙"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +41,7 @@ def test_a_post_of_one_markdown_card_stays_as_it_was_typed(made):
 )
 def test_a_text_that_ghost_made_no_page_of_is_rejected_with_what_to_do(row):
     with pytest.raises(Rejected, match=r"^the export has no page of it; save it in Ghost and export again$"):
-        body_of({**row, "html": None})
+        only({"id": 1, "title": "題", **row, "html": None})
 
 
 @pytest.mark.parametrize(
@@ -74,19 +55,7 @@ def test_a_text_that_ghost_made_no_page_of_is_rejected_with_what_to_do(row):
     ],
 )
 def test_an_empty_draft_is_an_empty_post(row):
-    assert body_of({**row, "html": None}).markdown == ""
-
-
-def test_markdown_of_the_first_ghost_stays_as_it_was_typed():
-    made = body_of({"markdown": "**重點。**後面", "html": "<p><strong>重點。</strong>後面</p>"})
-
-    assert made.markdown == "**重點。**後面"
-
-
-def test_where_a_source_says_something_else_than_its_page_the_page_is_taken():
-    made = body_of({"markdown": "看 [[這裡]]", "html": '<p>看 <a href="/x/">這裡</a></p>'})
-
-    assert made.markdown == "看 [這裡](/x/)"
+    assert only({"id": 1, "title": "題", **row, "html": None}).body == ""
 
 
 # --- The whole ---
@@ -269,33 +238,14 @@ def test_pictures_of_this_machine_are_never_fetched(tmp_path):
     account, _posts = folder_of(tmp_path / "ghost.json", tmp_path / "out", fetch=True)
 
     details = [remark.detail for remark in account.posts["ghost:a"].remarks]
-    assert details == ["http://127.0.0.1:8000/admin/x.png (private: 127.0.0.1)", "http://10.0.0.1/a.png (private: 10.0.0.1)"]
+    assert details == [
+        "http://127.0.0.1:8000/admin/x.png (private: 127.0.0.1)",
+        "http://10.0.0.1/a.png (private: 10.0.0.1)",
+    ]
     assert not (tmp_path / "out" / "pictures").exists()
 
 
-# --- Notes, films and cards ---
-
-
-def test_a_note_that_two_places_name_is_named_by_both():
-    html = (
-        '<p>甲<sup id="fnref:1"><a href="#fn:1" rel="footnote">1</a></sup>'
-        ' 乙<sup id="fnref2:1"><a href="#fn:1">1</a></sup></p>'
-        '<div class="footnotes"><ol><li class="footnote" id="fn:1"><p>註 <a href="#fnref:1">↩</a></p></li></ol></div>'
-    )
-
-    assert body_of({"id": 1, "html": html}).markdown == "甲[^1] 乙[^1]\n\n[^1]: 註"
-
-
-def test_a_film_in_a_card_of_markdown_is_a_link_and_named():
-    made = body_of({"id": 1, **card('**粗**\n\n<video src="x.mp4"></video>')})
-
-    assert made.markdown == "**粗**\n\n[x.mp4](<x.mp4>)"
-    assert "a film or sound stays at its old address" in [remark.what for remark in made.remarks]
-
-
-def of_page(html):
-    (body, remarks), original = text_of({"html": f"<p>前</p>{html}<p>後</p>"})
-    return Post(source="x", body=body, original=original, remarks=tuple(remarks))
+# --- Cards ---
 
 
 @pytest.mark.parametrize(
@@ -341,26 +291,17 @@ def of_page(html):
     ],
 )
 def test_a_page_is_markdown_with_nothing_unnamed(html, markdown):
-    body = of_page(html)
+    body = of_page(f"<p>前</p>{html}<p>後</p>")
 
     assert body.body == f"前\n\n{markdown}\n\n後"
     assert unnamed(body) == ((), {})
 
 
-@pytest.mark.parametrize(
-    ("body", "what"),
-    [
-        (
-            of_page(
-                '<!--kg-gated-block:begin nonMember:false memberSegment:"status:-free" --><p>祕密</p>'
-                "<!--kg-gated-block:end-->"
-            ),
-            "what only members saw is kept as a comment",
-        ),
-    ],
-)
-def test_what_not_everybody_saw_is_shown_to_nobody(body, what):
-    assert "祕密" in body.body
-    assert "祕密" not in render(body.body)
-    assert [one.what for one in body.remarks] == [what]
-    assert unnamed(body) == ((), {})
+def test_what_only_members_saw_is_shown_to_nobody():
+    gate = '<!--kg-gated-block:begin nonMember:false memberSegment:"status:-free" -->'
+    post = of_page(f"<p>前</p>{gate}<p>祕密</p><!--kg-gated-block:end-->")
+
+    assert "祕密" in post.body
+    assert "祕密" not in render(post.body)
+    assert [one.what for one in post.remarks] == ["what only members saw is kept as a comment"]
+    assert unnamed(post) == ((), {})

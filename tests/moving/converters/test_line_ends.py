@@ -64,13 +64,6 @@ def test_deep_quotes_and_long_texts_are_read_in_one_go():
         (OBSIDIAN | {".obsidian/app.json": "{}"}, True),
         (OBSIDIAN | {".obsidian/app.json": '{"strictLineBreaks": true}'}, False),
         (JEKYLL | {"_config.yml": "title: x\n"}, False),
-        (JEKYLL | {"_config.yml": "kramdown:\n  hard_wrap: true\n"}, True),
-        (JEKYLL | {"_config.yml": "kramdown:\n  hard_wrap: false\n"}, False),
-        (JEKYLL | {"_config.yml": 'redcarpet:\n  extensions: ["no_intra_emphasis", "hard_wrap"]\n'}, True),
-        (JEKYLL | {"_config.yml": "# hard_wrap: true\n"}, False),
-        (HUGO | {"hugo.toml": "[markup.goldmark.renderer]\nhardWraps = true\n"}, True),
-        (HUGO | {"config/_default/markup.yaml": "goldmark:\n  renderer:\n    hardWraps: true\n"}, True),
-        (HUGO | {"config.toml": '[blackfriday]\nextensions = ["hardLineBreak"]\n'}, True),
         (HUGO | {"hugo.toml": "title = 'x'\n"}, False),
         ({"docusaurus.config.js": "", "blog/a.md": TEXT}, False),
         ({"a.md": TEXT}, False),
@@ -88,14 +81,6 @@ def test_settings_of_a_site_are_read_from_a_zip(tmp_path):
             made.writestr(f"blog-main/{name}", text)
 
     assert pages(tmp_path / "blog.zip") == ["<p>第一行<br>\n第二行</p>"]
-
-
-def test_settings_that_lead_out_of_the_folder_say_nothing(tmp_path):
-    (tmp_path / "out.yml").write_text("kramdown:\n  hard_wrap: true\n")
-    site = laid_out(tmp_path / "site", JEKYLL)
-    (site / "_config.yml").symlink_to(tmp_path / "out.yml")
-
-    assert pages(site) == ["<p>第一行第二行</p>"]
 
 
 def test_a_folder_of_texts_within_no_site_is_its_own(tmp_path):

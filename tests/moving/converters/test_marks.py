@@ -115,7 +115,6 @@ def test_what_is_unknown_stays_and_is_named(typed, named):
         ("{{ page.title }}", "a value that a program writes stays as it was typed: {{ page.title }}"),
         ("[檔](/files/a.pdf)", "a link leads to a file of the old site: /files/a.pdf"),
         ('<iframe src="https://e.org/map"></iframe>', f"{ELSEWHERE}: https://e.org/map"),
-        ("``` js 找質數\nx\n```", "what stands behind the fence of code stays away: 找質數"),
     ],
 )
 def test_what_readers_miss_is_named_and_stays_as_typed(typed, named):

@@ -72,4 +72,4 @@ def test_an_old_film_in_a_folder_of_markdown_is_a_film():
 def test_the_words_of_an_object_in_a_folder_of_markdown_are_seen():
     text, _remarks = without_hidden_html(f"前\n\n{PLAYER.replace('</object>', '<b>文字版</b></object>')}\n\n後")
 
-    assert text.endswith("-->\n\n<b>文字版</b>\n\n後")
+    assert text.endswith("-->\n\n**文字版**\n\n\n\n後")

@@ -218,7 +218,9 @@ STORY = """<!DOCTYPE html><html><head><title>題</title></head><body><article cl
 
 
 def test_a_medium_story_has_its_title_above_and_its_text(tmp_path):
-    path = zipped(tmp_path / "m.zip", {"posts/2024-05-06_my-story-abcdef012345.html": STORY, "profile/about.html": "<p>x</p>"})
+    path = zipped(
+        tmp_path / "m.zip", {"posts/2024-05-06_my-story-abcdef012345.html": STORY, "profile/about.html": "<p>x</p>"}
+    )
 
     [post] = posts(path).values()
 

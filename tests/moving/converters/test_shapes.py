@@ -128,7 +128,7 @@ def test_an_export_of_buttondown_has_what_is_in_it_and_names_what_is_not(tmp_pat
     html = render(plain.body)
     counts = {"img": 1, "table": 1, "strong": 1, "pre": 1, "li[id^=fn]": 1, "script": 0, "audio": 0}
     assert {selector: found(html, selector) for selector in counts} == counts
-    assert "[a.mp3](<https://buttondown-attachments.example/a.mp3>)" in plain.body
+    assert "[a.mp3](https://buttondown-attachments.example/a.mp3)" in plain.body
     assert "```html\n<script>x()</script>\n```" in plain.body
     assert "buttondown-editor-mode" not in plain.body + fancy.body
     assert losses_of(plain) == [

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import groupby
 
 from newsletter.moving.converters.html.footnotes import MARK
 from newsletter.moving.converters.html.inlines import Care, Place, inline, picture
@@ -31,7 +32,6 @@ def _clean(node: Node | str) -> Node | str:
 
 
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\s*([\w+#.-]+)")
-_BARE = re.compile(r"(?:^|\s)([a-z][a-z0-9+#]{0,15})(?:\s|$)")
 _WIDE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "details", "hr"})
 
 
@@ -57,17 +57,16 @@ def pairs(nodes: list[Node | str], place: Place) -> Iterator[tuple[list[Node | s
 
 def _groups(nodes: list[Node | str]) -> Iterator[list[Node | str]]:
     """Yield runs of what stands in one paragraph, and each block alone."""
-    run: list[Node | str] = []
-    for node in nodes:
-        if isinstance(node, Node) and (node.name in _BLOCKS or node.name in BLOCK):
-            if any(isinstance(one, Node) or one.strip() for one in run):
-                yield run
-            run = []
-            yield [node]
-        else:
-            run.append(node)
-    if any(isinstance(one, Node) or one.strip() for one in run):
-        yield run
+    for is_block, run in groupby(nodes, _is_block):
+        group = list(run)
+        if is_block:
+            yield from ([node] for node in group)
+        elif any(isinstance(one, Node) or one.strip() for one in group):
+            yield group
+
+
+def _is_block(node: Node | str) -> bool:
+    return isinstance(node, Node) and (node.name in _BLOCKS or node.name in BLOCK)
 
 
 def _paragraph(node: Node, place: Place) -> str:
@@ -81,10 +80,6 @@ def _heading(node: Node, place: Place) -> str:
         return "\n\n".join(written(node.children, place))
     words = re.sub(r"(#+)$", r"\\\1", inline(node.children, place.inside(one_line=True)).replace("\n", " "))
     return f"{'#' * int(node.name[1])} {words}" if words else ""
-
-
-def _rule(node: Node, place: Place) -> str:
-    return "---"
 
 
 def _quote(node: Node, place: Place) -> str:
@@ -231,14 +226,10 @@ def _details(node: Node, place: Place) -> str:
     return as_html([node]) if node.text.strip() or node.first("img") else ""
 
 
-def _comment(node: Node, place: Place) -> str:
-    return serialised(node)
-
-
 _BLOCKS: dict[str, Callable[[Node, Place], str]] = {
     "p": _paragraph,
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), _heading),
-    "hr": _rule,
+    "hr": lambda _node, _place: "---",
     "blockquote": _quote,
     "callout": _callout,
     **dict.fromkeys(("ul", "ol"), _list),
@@ -249,5 +240,5 @@ _BLOCKS: dict[str, Callable[[Node, Place], str]] = {
     "iframe": _frame,
     "details": _details,
     "dl": _details,
-    "!": _comment,
+    "!": lambda node, _place: serialised(node),
 }

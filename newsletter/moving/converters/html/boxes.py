@@ -38,28 +38,13 @@ KEPT = {
 KEPT_MAX = 2_000  # characters of what is kept as a comment
 GIST = re.compile(r"(https://gist\.github\.com/[\w/-]{1,200}?)\.js")
 OF_EMBED = re.compile(r"(?:twitter|instagram|tiktok|facebook|x)\.com|t\.co")  # where scripts of embeds are
-_LOOK = re.compile(
-    r"(?<![\w-])(?:color|background(?:-color)?|font-size|font-family|text-align):\s*(?!inherit|initial|url)[^;]{1,60}"
-)
-_LOOK_BY_CLASS = re.compile(r"has-text-align-(?:center|right)|has-[\w-]{1,40}-(?:color|background-color|font-size)")
 
 
 def plain(root: Node) -> list[Remark]:
     """Change the tree in place; return what was changed beyond its look."""
     remarks: list[Remark] = []
-    looks = dict.fromkeys(look for node in root.walk() for look in _looks(node))
     _change(root, remarks)
-    if looks:
-        remarks.append(Remark("the look of single parts stays away", ", ".join(looks)[:200], is_loss=False))
     return remarks
-
-
-def _looks(node: Node) -> Iterator[str]:
-    """Yield what says of a part in which colour, size or place it stands."""
-    yield from (found[0].strip() for found in _LOOK.finditer(node.attrs.get("style", "")))
-    yield from (name for name in sorted(node.classes) if _LOOK_BY_CLASS.fullmatch(name))
-    if node.name in {"font", "center"}:
-        yield " ".join([node.name, *(node.attrs[name] for name in ("color", "size", "face") if node.attrs.get(name))])
 
 
 def _change(node: Node, remarks: list[Remark]) -> None:
@@ -138,9 +123,6 @@ def link_to(href: str, words: str) -> Node:
 # --- By the name of the element ---
 
 
-_PORTAL = re.compile(r"#/(?:portal|share|search)\b")  # opens a window of Ghost over its page
-
-
 def _dropped(node: Node, remarks: list[Remark]) -> Nodes:
     source = node.attrs.get("src", "")
     if node.name == "script" and OF_EMBED.search(source):
@@ -171,9 +153,7 @@ def _player(node: Node, remarks: list[Remark]) -> Nodes:
 
 def _played(node: Node) -> Iterator[str]:
     for one in [node, *node.walk()]:
-        yield one.attrs.get("src", "") or one.attrs.get("data", "")
-        if one.attrs.get("name", "").lower() in {"movie", "src"}:
-            yield one.attrs.get("value", "")
+        yield from filter(None, (one.attrs.get(name, "") for name in ("src", "data", "value")))
 
 
 def _without_player(node: Node) -> Iterator[Node | str]:
@@ -186,26 +166,24 @@ def _without_player(node: Node) -> Iterator[Node | str]:
 
 
 def _link(node: Node, remarks: list[Remark]) -> Nodes | None:
-    """A link that opens a program: no page here leads out of the web (SCHEMES of markdown/sanitise.py)."""
+    """A link that opens a program, or a window of Ghost over its page: here it is words."""
     href = node.attrs.get("href", "").strip()
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]{1,20}):", href)
-    is_program = bool(scheme and scheme[1].lower() not in SCHEMES)
-    if not is_program and not _PORTAL.search(href):
+    if scheme and scheme[1].lower() not in SCHEMES:
+        return _named(node, list(node.children), "a link that opens a program is words", href, remarks)
+    if re.search(r"#/(?:portal|share|search)\b", href):
+        return _named(node, list(node.children), "a link into the old program is words", href, remarks)
+    return None
+
+
+def _formula(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A formula as it was typed (TeX), where the page keeps that beside what it draws."""
+    typed = next((one.text for one in node.all("annotation") if "tex" in one.attrs.get("encoding", "tex")), "")
+    if not typed and node.name != "math":
         return None
-    what = "a link that opens a program is words" if is_program else "a link into the old program is words"
-    return _named(node, list(node.children), what, href, remarks)
-
-
-def _formula(node: Node, remarks: list[Remark]) -> Nodes:
-    """A formula as it was typed (TeX), where the page keeps that beside what it draws; else its signs."""
-    typed = next((one.text for one in node.all("annotation") if "tex" in one.attrs.get("encoding", "tex")), node.text)
-    words = " ".join(typed.split())
+    words = " ".join((typed or node.text).split())
     after: Nodes = [Node("code", children=[words])] if words else []
     return _named(node, after, "a formula is written as it was typed", words, remarks, is_loss=False)
-
-
-def _drawn_formula(node: Node, remarks: list[Remark]) -> Nodes | None:
-    return _formula(node, remarks) if node.first("annotation") else None
 
 
 def _frame(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -263,16 +241,14 @@ def _button(node: Node, remarks: list[Remark]) -> Nodes | None:
 def _gallery(node: Node, remarks: list[Remark]) -> Nodes:
     """Pictures one below the other, each with its own link and words, then those of all."""
     after: Nodes = []
-    own: list[Node] = []
+    captions = [one for one in node.all("figcaption") if one.text.strip()]
     for image in node.all("img"):
         around = [one for one in node.all("a", "figure") if any(image is part for part in one.walk())]
         link = next((one for one in around if one.name == "a"), image)
-        figures = [one for one in around if one.name == "figure" and len(one.all("img")) == 1]
-        captions = figures[-1].all("figcaption")[:1] if figures else []
-        own += captions
-        after.append(Node("figure", children=[link, *captions]))
-    rest = [one for one in node.all("figcaption") if one.text.strip() and not any(one is caption for caption in own)]
-    after += [paragraph(*caption.children) for caption in rest]
+        own = [one for figure in around[::-1] if len(figure.all("img")) == 1 for one in figure.all("figcaption")][:1]
+        after.append(Node("figure", children=[link, *own]))
+        captions = [one for one in captions if not any(one is part for part in own)]
+    after += [paragraph(*caption.children) for caption in captions]
     return _named(node, after, "a gallery is pictures one below the other", "", remarks, is_loss=False)
 
 
@@ -282,23 +258,16 @@ def _file(node: Node, remarks: list[Remark]) -> Nodes | None:
     href = player.attrs.get("src", "") if player else link.attrs.get("href", "") if link else ""
     if not href:
         return None
-    title = node.with_class("kg-audio-title", "kg-file-card-title")
+    title, about = node.with_class("kg-audio-title", "kg-file-card-title"), node.with_class("kg-file-card-caption")
     title = title or (link if "wp-block-file" in node.classes else None)
-    about = node.with_class("kg-file-card-caption")
     words = (title.text.strip() if title else "") or href.rpartition("/")[2] or href
     after: Nodes = [paragraph(link_to(href, words)), *_caption(node)]
     after += [paragraph(about.text.strip())] if about and about.text.strip() else []
     return _named(node, after, FILE, href, remarks)
 
 
-def _card(node: Node, remarks: list[Remark]) -> Nodes | None:
-    """A product or a form to sign up: its words, pictures and links; forms and stars stay away."""
-    before = counts([node])
-    for part in [one for one in node.walk() if one.name == "form" or "kg-product-card-rating" in one.classes]:
-        part.name, part.children = "span", []
-    remark = remark_of(BUTTON, "", before, counts([node]), is_loss=False)
-    remarks += [remark] if remark else []
-    return None
+def _away(node: Node, remarks: list[Remark]) -> Nodes:
+    return _named(node, [], BUTTON, "", remarks, is_loss=False)
 
 
 _BACKGROUND = re.compile(r"background-image:\s*url\(['\"]?(?P<url>https?://[^'\")]{1,1000})['\"]?\)")
@@ -382,17 +351,12 @@ def _youtube(node: Node, remarks: list[Remark]) -> Nodes | None:
     return [Node("iframe", {"src": frame.attrs.get("src", "")})] if frame else None
 
 
-def _tweet(node: Node, remarks: list[Remark]) -> Nodes | None:
-    """What X draws over a link: Medium keeps the link alone, without words."""
-    link = node.first("a")
-    href = link.attrs.get("href", "") if link else ""
-    if not href.startswith("http") or node.text.strip():
-        return _data_box(node, remarks)
-    return _named(node, [paragraph(link_to(href, href))], "a box of X is a link", href, remarks, is_loss=False)
-
-
 def _data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
     """A box that pages draw from what it says of itself: its words as a quote with a link, and its pictures."""
+    link = node.first("a")
+    if node.name == "blockquote" and link and not node.text.strip():  # Medium's tweet: X draws it over a link
+        href = link.attrs.get("href", "")
+        return _named(node, [paragraph(link_to(href, href))], "a box of X is a link", href, remarks, is_loss=False)
     data = _attrs(node)
     words, pictures = list(dict.fromkeys(_values(data, _WORDS))), list(dict.fromkeys(_values(data, _PICTURES)))
     url = next(_values({key: data.get(key) for key in _URLS}, _URLS), "")
@@ -444,12 +408,6 @@ def _paywall(node: Node, remarks: list[Remark]) -> Nodes:
     return [Node("!", children=["members-only"])]
 
 
-def _preformatted(node: Node, remarks: list[Remark]) -> Nodes:
-    """Without the label that only screen readers have."""
-    after: Nodes = [child for child in node.children if isinstance(child, Node) and child.name == "pre"]
-    return _named(node, after, "a box of Substack is written out", "preformatted-block", remarks, is_loss=False)
-
-
 # What asks readers to do something at Substack; elsewhere it leads nowhere.
 _OF_PROGRAM = ("community-chat", "install-substack-app-embed", "directMessage", "community-embed")
 _BY_CLASSES: dict[Change, tuple[str, ...]] = {
@@ -459,7 +417,7 @@ _BY_CLASSES: dict[Change, tuple[str, ...]] = {
     _button: ("kg-button-card", "wp-block-button"),
     _gallery: ("kg-gallery-card", "wp-block-gallery"),
     _file: ("kg-video-card", "kg-audio-card", "kg-file-card", "wp-block-file"),
-    _card: ("kg-product-card", "kg-signup-card"),
+    _away: ("kg-product-card-rating", "kg-signup-card-form", "hide-text"),
     _hidden("what only mails had is kept as a comment", "only in mails"): ("kg-email-only",),
     _hidden("what only members saw is kept as a comment", "only for members"): ("kg-members-only",),
     _unknown: ("unknown-card",),
@@ -471,16 +429,15 @@ _BY_CLASSES: dict[Change, tuple[str, ...]] = {
     ),
     _picture: ("captioned-image-container",),
     _youtube: ("youtube-wrap",),
-    _tweet: ("twitter-tweet",),
     _data_box: (
+        "twitter-tweet",
         *("image-gallery-embed", "image3", "digest-post-embed", "embedded-post-wrap", "tweet", "twitter-embed"),
         *("mention-wrap", "latex-rendered", "tiktok-wrap", "soundcloud-wrap", "spotify-wrap", "apple-podcast"),
         *("bandcamp-wrap", "datawrapper-wrap", "prediction-market-wrap", "comment", "instagram-embed-wrap"),
     ),
     _quoted: ("pullquote", "callout-block"),
     _paywall: ("paywall-jump",),
-    _preformatted: ("preformatted-block",),
-    _drawn_formula: ("katex", "katex-display", "mwe-math-element"),
+    _formula: ("katex", "katex-display", "mwe-math-element"),
     _nothing: ("section-divider", "wp-block-spacer", "image-link-expand", "pencraft", "aspectRatioPlaceholder-fill"),
 }
 _BY_CLASS: dict[str, Change] = {name: change for change, names in _BY_CLASSES.items() for name in names}

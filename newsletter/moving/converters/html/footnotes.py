@@ -28,14 +28,15 @@ def taken_out(root: Node) -> list[Note]:
     marks: list[tuple[Node, int]] = []
     for link in root.all("a"):
         target = _target(link, named)
-        if target is None or any(_is_within(link, part, parents) for part in (target, *map(_content, found.values()))):
+        if target is None or any(
+            _is_within(link, part, parents) for part in (target, *(note.content for note in found.values()))
+        ):
             continue
         content = _note_around(target, link, parents)
         if content is None or _is_within(link, content, parents):
             continue
         note = found.setdefault(id(content), Note(len(found) + 1, content))
         marks.append((link, note.number))
-    marks += _again(root, named, list(found.values()), parents, {id(link) for link, _number in marks})
     for link, number in marks:
         _put_mark(link, number, parents)
     for note in found.values():
@@ -44,21 +45,6 @@ def taken_out(root: Node) -> list[Note]:
     if found:
         _drop_empty(root)
     return list(found.values())
-
-
-def _again(
-    root: Node, named: dict[str, Node], notes: list[Note], parents: dict[int, Node], known: set[int]
-) -> Iterator[tuple[Node, int]]:
-    """Yield the other links to notes that are known: a note leads back to the first place that names it."""
-    for link in root.all("a") if notes else []:
-        target = _target(link, named)
-        if target is None or id(link) in known or any(_is_within(link, note.content, parents) for note in notes):
-            continue
-        yield from ((link, note.number) for note in notes if _is_within(target, note.content, parents))
-
-
-def _content(note: Note) -> Node:
-    return note.content
 
 
 def _names(node: Node) -> Iterator[str]:

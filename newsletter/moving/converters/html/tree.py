@@ -30,13 +30,11 @@ BLOCK = frozenset(
 )
 _NAME = re.compile(r"<([a-zA-Z][a-zA-Z0-9-]{0,40})")
 _SCHEME = re.compile(r"[\"'=\s]([a-zA-Z][a-zA-Z0-9+.-]{1,20}):")
-_COMMENT_ONLY = frozenset({"plaintext"})  # swallows all that follows, for every parser
 _ATTRIBUTES = {
     *("href", "src", "alt", "title", "class", "id", "width", "height", "start", "type", "checked", "disabled", "open"),
     *("datetime", "cite", "colspan", "rowspan", "align", "style", "name", "lang", "dir", "srcset", "poster", "value"),
     *("reversed", "role", "language", "encoding", "datafile", "action", "content", "property", "rel", "data", "scope"),
 }
-_NEVER = {"javascript", "vbscript"}
 _CODE = re.compile(
     r"(?P<begin><pre\b[^<>]*?\slang=[\"']?(?P<language>[^\s\"'<>]{1,20})[^<>]*>)(?P<code>.*?)(?=</pre)",
     re.DOTALL | re.IGNORECASE,
@@ -89,9 +87,12 @@ def parse(html: str) -> Node:
     A mark or a link around blocks stands in each of them then: bold around two paragraphs is two bold runs.
     """
     html = with_code_escaped(without_control(html))
-    names = {name.lower() for name in _NAME.findall(html)} - _COMMENT_ONLY
+    names = {name.lower() for name in _NAME.findall(html)} - {"plaintext"}  # which swallows all that follows
     names |= {"img"} if "image" in names else set()  # what a browser makes of it
-    schemes = ({scheme.lower() for scheme in _SCHEME.findall(html)} | {"http", "https", "mailto"}) - _NEVER
+    schemes = ({scheme.lower() for scheme in _SCHEME.findall(html)} | {"http", "https", "mailto"}) - {
+        "javascript",
+        "vbscript",
+    }
     whole = nh3.clean(
         html,
         tags=names | {"tbody", "colgroup", "p", "br"},
@@ -153,15 +154,18 @@ class _Builder(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag in _LAZY and given.get("data-src") and (given.get("src") or "data:").startswith("data:"):
             given["src"] = given["data-src"]  # shown when somebody scrolls to it
-        node = Node(self._meant(tag, given.get("style", "")), given)
+        node = Node(self._mark(tag, given.get("style", "")), given)
         if len(self.path) < DEEPEST:
             self.path[-1].children.append(node)
         if tag not in VOID:
             self.path.append(node if len(self.path) < DEEPEST else self.path[-1])
 
-    def _meant(self, tag: str, style: str) -> str:
-        meant = _meant(tag, style)
-        return tag if meant == "u" and any(node.name == "a" for node in self.path) else meant  # links are underlined
+    def _mark(self, tag: str, style: str) -> str:
+        """Return the mark that a style makes of a tag: word processors say bold by styles, and not bold by `<b>`."""
+        if tag == "b" and _NORMAL.search(style):
+            return "span"
+        mark = next((name for name, look in _LOOKS if tag == "span" and look.search(style)), tag)
+        return tag if mark == "u" and any(node.name == "a" for node in self.path) else mark  # links are underlined
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID and len(self.path) > 1:
@@ -174,21 +178,13 @@ class _Builder(HTMLParser):
         self.path[-1].children.append(Node("!", children=[data]))
 
 
-def _meant(tag: str, style: str) -> str:
-    """Return the mark that a style makes of a tag: word processors say bold by styles, and not bold by `<b>`."""
-    if tag == "b" and _NORMAL.search(style):
-        return "span"
-    if tag == "span" and _BOLD.search(style):
-        return "strong"
-    if tag == "span" and (line := _LINED.search(style)):
-        return "s" if line[1] == "line-through" else "u"
-    return "em" if tag == "span" and _SLANTED.search(style) else tag
-
-
 _NORMAL = re.compile(r"font-weight:\s*(?:normal|400)")
-_BOLD = re.compile(r"font-weight:\s*(?:bold|[6-9]00)")
-_LINED = re.compile(r"text-decoration(?:-line)?:\s*(underline|line-through)")
-_SLANTED = re.compile(r"font-style:\s*italic")
+_LOOKS = (
+    ("strong", re.compile(r"font-weight:\s*(?:bold|[6-9]00)")),
+    ("u", re.compile(r"text-decoration(?:-line)?:\s*underline")),
+    ("s", re.compile(r"text-decoration(?:-line)?:\s*line-through")),
+    ("em", re.compile(r"font-style:\s*italic")),
+)
 # Blocks that no mark is put into: what they hold says by itself what it is.
 _WHOLE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"})
 _JOINED = frozenset({"strong", "b", "em", "i", "del", "s", "mark", "u", "code"})
@@ -240,13 +236,7 @@ def _tidied(node: Node) -> Node:
         last = children[-1] if children else None
         if isinstance(child, str) and isinstance(last, str):
             children[-1] = last + child
-        elif (
-            isinstance(child, Node)
-            and isinstance(last, Node)
-            and child.name == last.name
-            and child.name in _JOINED
-            and child.attrs == last.attrs
-        ):
+        elif isinstance(child, Node) and isinstance(last, Node) and _are_one(last, child):
             last.children.extend(child.children)
         else:
             children.append(child)
@@ -255,3 +245,7 @@ def _tidied(node: Node) -> Node:
         if isinstance(child, Node):
             _tidied(child)
     return node
+
+
+def _are_one(left: Node, right: Node) -> bool:
+    return left.name in _JOINED and (left.name, left.attrs) == (right.name, right.attrs)

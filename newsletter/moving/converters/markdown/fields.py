@@ -18,34 +18,31 @@ from newsletter.posts.markdown.lines import without_closing_hashes
 from newsletter.posts.text.measures import words_from_title
 
 YES, NO = {"true", "yes", "on", "1", "y"}, {"false", "no", "off", "0", "n"}
+# Keys that say who may read: it is a draft if they are yes; if they are no; or if they have any other word than these.
 HIDES_IF_YES = {"draft", "unlisted", "hidden", "private", "ignore", "wip", "archived", "members_only", "paid"}
 HIDES_IF_NO = {"published", "publish", "public", "visible", "listed", "render"}
-STATES = {"status", "visibility", "access", "state"}  # keys whose value is a word
-PUBLIC_STATES = {"published", "publish", "public", "visible", "open", "everyone", "all", "live", "done"}
+STATES = {"status", "visibility", "access", "state"}
+PUBLIC_STATES = {"published", "publish", "public", "visible", "open", "everyone", "all", "live", "done", *YES, ""}
 SECRETS = {"password", "passwd", "passphrase"}  # Hexo's and WordPress's ways to ask a reader for a word
-# Parts of keys that look as if they said who may read.
 SUSPICIOUS = re.compile("visib|publi|draft|privat|hidden|secret|member|paywall|access|restrict|protect")
-ABOUT_READERS = HIDES_IF_YES | HIDES_IF_NO | STATES | SECRETS
-
 DATE_MAX, SLUG_MAX = 80, 120  # characters
 DATES = (
     *("date", "published_at", "publishdate", "pubdate", "pubdatetime", "date_published", "published", "created"),
     *("date.created", "date.published", "date created", "created_at", "createdat", "date_created"),
 )
-COVERS = (
+_COVERS = (
     *("cover", "image", "photos", "cover_image", "coverimage", "featured_image", "featuredimage", "thumbnail"),
     *("banner", "header_image", "index_img", "heroimage", "hero_image", "feature_image", "featureimage", "top_img"),
     *("banner_img", "header.image", "header.overlay_image", "header.teaser", "params.cover", "images"),
     *("resources.cover", "resources.featured-image", "resources.featured", "resources.feature", "resources.header"),
 )
-INNER = ("image", "src", "url", "path", "feature", "file", "teaser")  # of a cover that has keys of its own
+_INNER = ("image", "src", "url", "path", "feature", "file", "teaser")  # of a cover that has keys of its own
+COVERS = (*_COVERS, *(f"{name}.{key}" for name in _COVERS for key in _INNER))
+ALTS = (*(f"{name}.alt" for name in _COVERS), "cover_alt")
 USED = {
-    *("title", "words", "slug", "date", "tags", "tag", "categories", "category", "keywords", "summary", "description"),
-    *("excerpt", "subtitle", "permalink", "url", "aliases", "alias", "redirect_from", "id", "subject", "cover_alt"),
-    *COVERS,
-    *DATES,
-    *ABOUT_READERS,
-    *(f"{name}.{key}" for name in COVERS for key in (*INNER, "alt")),
+    *("title", "words", "slug", "tags", "tag", "categories", "category", "keywords", "summary", "description"),
+    *("excerpt", "subtitle", "permalink", "url", "aliases", "alias", "redirect_from", "id", "subject"),
+    *(*COVERS, *ALTS, *DATES, *HIDES_IF_YES, *HIDES_IF_NO, *STATES, *SECRETS),
 }
 INDEX = frozenset({"index", "_index"})
 # Folders that a program takes texts from, and that no address names.
@@ -55,7 +52,6 @@ _LANGUAGE = re.compile(
 )
 _HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+)(?:\n|\Z)")
 _DAY = re.compile(r"\A(?P<day>\d{4}-\d{1,2}-\d{1,2})[-_ ]?")
-_PATTERN = re.compile(r":\w+|\{\{")  # a pattern of addresses, not an address
 
 
 def _without_language(name: PurePosixPath) -> tuple[str, str]:
@@ -81,16 +77,10 @@ class Fields:
     values: dict[str, Value]
     name: PurePosixPath
 
-    # --- As texts and as lists ---
-
     def text(self, *keys: str) -> str:
+        """Return the first of these fields that says something."""
         found = next((self.values[key] for key in keys if self.values.get(key)), "")
         return single_line(found if isinstance(found, str) else ", ".join(found))
-
-    def first(self, *keys: str) -> str:
-        """Return the first text of a field that may be a list."""
-        found = next((self.values[key] for key in keys if self.values.get(key)), "")
-        return single_line(found if isinstance(found, str) else found[0])
 
     def texts(self, *keys: str) -> list[str]:
         found = (self.values.get(key) or [] for key in keys)
@@ -100,33 +90,22 @@ class Fields:
     def stem(self) -> str:
         return stem_of(self.name)
 
-    # --- Who may read ---
-
     @property
     def is_hidden(self) -> bool:
         """Whether it comes in as a draft, date or not."""
         is_in_drafts = any(part in {"_drafts", "drafts"} for part in self.name.parts[:-1])
-        return is_in_drafts or any(self._hides(key) for key in self.values)
+        return is_in_drafts or any(self._hides(key, self.text(key).lower()) for key in self.values)
 
-    @property
-    def is_behind_a_password(self) -> bool:
-        return any(self.values.get(key) for key in SECRETS)
-
-    def _hides(self, key: str) -> bool:
-        said = self.text(key).lower()
-        if key in SECRETS:
-            return said != ""
-        if key in STATES:
-            return said not in PUBLIC_STATES | YES | {""}
-        return (key in HIDES_IF_YES and said in YES) or (key in HIDES_IF_NO and said in NO)
+    def _hides(self, key: str, word: str) -> bool:
+        is_secret = key in SECRETS and word != ""
+        is_closed = key in STATES and word not in PUBLIC_STATES
+        return is_secret or is_closed or (key in HIDES_IF_YES and word in YES) or (key in HIDES_IF_NO and word in NO)
 
     @property
     def is_page(self) -> bool:
         """Whether it is a page of the site and none of its posts: so Jekyll and Hexo say, and Hugo of a list."""
         is_list = _without_language(self.name)[0] == "_index"
         return is_list or "page" in {self.text("layout"), self.text("type")}
-
-    # --- What stands above the text ---
 
     def title(self, body: str) -> tuple[str, str]:
         """Return the title, and the text without a first heading that repeats it."""
@@ -142,17 +121,14 @@ class Fields:
         named = own if re.search(r"[a-z]{2}", own) and own not in {"index", "readme"} else ""
         return slugify(given[:SLUG_MAX])[:60] or words_from_title(title) or named[:60].strip("-")
 
-    @property
-    def cover(self) -> tuple[str, str]:
-        """The address of the picture above the text, and what it shows."""
-        found = self.first(*COVERS) or self.first(*(f"{name}.{key}" for name in COVERS for key in INNER))
-        alt = self.first(*(f"{name}.alt" for name in COVERS), "cover_alt")
-        return ("", "") if found.lower() in YES | NO else (found, alt)
+    @cached_property
+    def covers(self) -> list[str]:
+        """The pictures above the text: the cover, those that Hexo shows there too (`photos`), those of other lists."""
+        return list(dict.fromkeys(one for one in self.texts(*COVERS) if one and one.lower() not in YES | NO))
 
     @property
     def photos(self) -> list[str]:
-        """The further pictures that Hexo shows above a text."""
-        return [one for one in self.texts("photos") if one != self.cover[0]]
+        return [one for one in self.texts("photos") if one != self.covers[0]]
 
     @property
     def tags(self) -> list[str]:
@@ -185,11 +161,9 @@ class Fields:
             remarks.append(Remark("its date cannot be read, so it is a draft", given[:DATE_MAX]))
         return at
 
-    # --- What has no place here ---
-
     def remarks(self) -> Iterator[Remark]:
         """Yield what is not as it was: keys that say who may read, and keys that say nothing here."""
-        if self.is_behind_a_password:
+        if self.text(*SECRETS):
             yield Remark("it was behind a password, so it is a draft")
         if self.is_page:
             yield Remark("a page is a post that no list shows", is_loss=False)
@@ -198,31 +172,25 @@ class Fields:
             if SUSPICIOUS.search(key):
                 yield Remark("a key says nothing to this importer", f"{key} ({shown})")
         names = [f"{key} ({one if len(one) <= 40 else one[:39] + '…'})" for key, one in rest.items() if one]
-        names += [f"another cover ({one})" for one in self._other_covers()]
+        names += [f"another cover ({one})" for one in self.covers[1:] if one not in self.texts("photos")]
         if names:
             yield Remark("has no place here", ", ".join(names), is_loss=False)
 
-    def _other_covers(self) -> list[str]:
-        keys = (name for cover in COVERS for name in (cover, *(f"{cover}.{key}" for key in INNER)) if cover != "photos")
-        known = {self.cover[0], "", *self.texts("photos")}
-        return list(dict.fromkeys(one for one in self.texts(*keys) if one not in known and one.lower() not in YES | NO))
-
-    # --- Where it was ---
-
     def addresses(self, at: datetime | None) -> tuple[str, ...]:
         """Return the paths at which the text may have been read, those that it names itself first."""
-        own = [self.first("permalink"), self.first("url"), *self.texts("aliases", "alias", "redirect_from")]
-        named = filter(None, map(_path, own))
-        return tuple(dict.fromkeys([*named, *(path for path in self._guesses(at) if path not in {"/", ""})]))
+        own = self.texts("permalink", "url", "aliases", "alias", "redirect_from")
+        paths = (urlsplit(text.strip()).path for text in own if text and not re.search(r":\w+|\{\{| ", text.strip()))
+        guesses = (path for path in self._guesses(at) if path not in {"/", ""})
+        return tuple(dict.fromkeys([*(path if path.startswith("/") else f"/{path}" for path in paths), *guesses]))
 
     def _guesses(self, at: datetime | None) -> list[str]:
         own, language = _without_language(self.name)
         is_folder = own.lower() in {*INDEX, "readme"} and bool(self.name.parent.name)
         stem = self.name.parent.name if is_folder else own
         folders = (self.name.parent.parent if is_folder else self.name.parent).parts
-        slug = self.first("slug").strip("/") or without_day(stem)
+        slug = self.text("slug").strip("/") or without_day(stem)
         prefix = "".join(f"/{part}" for part in folders if part not in _ROOTS)
-        found = [f"/{slug}"] if self.first("slug").startswith("/") else []
+        found = [f"/{slug}"] if self.text("slug").startswith("/") else []
         found.append(f"{prefix}/{slug}")
         if at and ({"_posts", "_drafts", "blog"} & set(folders) or _DAY.match(stem)):
             day = f"{at:%Y/%m/%d}"
@@ -231,11 +199,3 @@ class Fields:
                 found += [f"/{category.lower()}/{day}/{slug}.html", f"/{category.lower()}/{slug}"]
         found += [] if is_folder else [f"{prefix}/{slug}.html"]
         return [*(f"/{language}{path}" for path in found[:1] if language), *found]
-
-
-def _path(text: str) -> str:
-    text = text.strip()
-    if not text or _PATTERN.search(text) or " " in text:
-        return ""
-    path = urlsplit(text).path
-    return path if path.startswith("/") else f"/{path}"

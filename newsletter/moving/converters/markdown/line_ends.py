@@ -6,21 +6,11 @@ from collections.abc import Callable, Iterator
 from newsletter.moving.converters.markdown.code import Code
 from newsletter.posts.markdown.lines import FENCE, HTML_BLOCK, RULE, Marker, starts_block
 
-_HUGO = tuple(
-    f"{folder}{name}.{form}"
-    for folder in ("", "config/_default/")
-    for name in ("hugo", "config", "markup")
-    for form in ("toml", "yaml", "yml", "json")
-)
-_SITE = ("_config.yml", "_config.yaml")
-# By program: the files that may say it; whether lines end unless they say otherwise; and the words that say otherwise.
-# Sources: hexo-renderer-marked, -kramed and -markdown-it (`breaks`, on by default), Obsidian ("Strict line breaks", off
-# by default), kramdown and redcarpet (`hard_wrap`), Goldmark (`hardWraps`) and Blackfriday (`hardLineBreak`).
-_LINES: dict[str, tuple[tuple[str, ...], bool, str]] = {
-    "Hexo": (_SITE, True, r"^\s+breaks:\s*false\b"),
-    "Obsidian": ((".obsidian/app.json",), True, r"\"strictLineBreaks\"\s*:\s*true\b"),
-    "Jekyll": (_SITE, False, r"^[^#\n]*\bhard_wrap\b(?!\"?:\s*false)"),
-    "Hugo": (_HUGO, False, r"(?i)^[^#\n]*(?:\bhardWraps\"?\s*[=:]\s*true\b|\bhardLineBreak\b)"),
+# By program whose pages end a line where the text does: the file of its settings, and the words that say otherwise.
+# Sources: hexo-renderer-marked, -kramed and -markdown-it (`breaks`), Obsidian ("Strict line breaks").
+_SETTINGS = {
+    "Hexo": ("_config.yml", r"^\s+breaks:\s*false\b"),
+    "Obsidian": (".obsidian/app.json", r"\"strictLineBreaks\"\s*:\s*true\b"),
 }
 
 
@@ -29,8 +19,8 @@ def ends_lines(program: str, settings: Callable[[str], str]) -> bool:
 
     settings: returns the text of a file; "" if there is none.
     """
-    names, usual, otherwise = _LINES.get(program, ((), False, ""))
-    return usual != any(re.search(otherwise, settings(name), re.MULTILINE) for name in names)
+    name, otherwise = _SETTINGS.get(program, ("", ""))
+    return bool(name) and not re.search(otherwise, settings(name), re.MULTILINE)
 
 
 _WHOLE_HTML = re.compile(

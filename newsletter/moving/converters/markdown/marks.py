@@ -47,7 +47,7 @@ class Text:
 class Mark:
     """A mark, what it becomes, and an example with its result. deepest: how often it may stand in itself."""
 
-    program: str
+    name: str
     pattern: re.Pattern[str]
     becomes: Callable[[Text, re.Match[str]], str]
     example: str
@@ -100,15 +100,18 @@ _LITERAL = re.compile(
     rf"|{_RAW.pattern}",
     CODE.flags | re.DOTALL,
 )
-_FENCE_HEAD = re.compile(r"(?:`{3,}|~{3,})[ \t]*[^\s`{]*(?P<info>[^\n`]*)(?=\n)")
-_CODE_TITLE = re.compile(r"\b(?:title|filename|file|caption|name)\s*[=:]\s*([\"'])(?P<words>[^\"'\n]{1,200})\1")
+_CODE_TITLE = re.compile(
+    r"\A[^\n]*?\b(?:title|filename|file|caption|name)\s*[=:]\s*([\"'])(?P<words>[^\"'\n]{1,200})\1"
+)
 
 
 def _literal(text: Text, found: re.Match[str]) -> str:
     """Take code out of the text; code that a mark holds is a block of it."""
     code = text.code
     if found["fence"]:
-        return _title(text, found) + code.hide_block(found["before"], _RAW.sub(r"\g<inner>", found["block"]))
+        title = _CODE_TITLE.match(found["block"])
+        above = f"{found['before']}**{title['words']}**\n\n" if title else ""
+        return above + code.hide_block(found["before"], _RAW.sub(r"\g<inner>", found["block"]))
     if found["ticks"]:
         return code.hide(_RAW.sub(r"\g<inner>", found[0]))
     if found["shown"] is not None:
@@ -123,18 +126,6 @@ def _literal(text: Text, found: re.Match[str]) -> str:
     fence = "````" if "```" in inner else "```"
     title = f"**{' '.join(words)}**\n\n" if words else ""
     return _as_block(found, title + code.hide(f"{fence}{language}\n{inner}\n{fence}"))
-
-
-def _title(text: Text, found: re.Match[str]) -> str:
-    """Return what stands above a block of code: its title. What else is said of it is named."""
-    head = _FENCE_HEAD.match(found["block"])
-    if not head or not (info := head["info"].strip()):
-        return ""
-    if title := _CODE_TITLE.search(info):
-        return f"{found['before']}**{title['words']}**\n\n"
-    is_loss = bool(re.search(r"[^\W\d]{3}", info))
-    text.remark("what stands behind the fence of code stays away", info, is_loss=is_loss)
-    return ""
 
 
 _TEX = re.compile(r"\\[a-zA-Z]|[\^_]|[=<>]|^[a-zA-Z]$")
@@ -320,44 +311,19 @@ def _obsidian(text: Text, found: re.Match[str]) -> str:
 # --- The table: in this order they are looked for ---
 
 MARKS = (
-    Mark(
-        "Hugo, Hexo, Jekyll: code",
-        _LITERAL,
-        _literal,
-        "{{< highlight go >}}\nx := 1\n{{< /highlight >}}\n",
-        "```go\nx := 1\n```\n",
-    ),
-    Mark("Obsidian, kramdown, Jekyll: comments", _COMMENT, _comment, "甲%%藏%%乙", "甲<!-- 藏 -->乙"),
-    Mark(
-        "Hexo, Hugo, Docusaurus: where the excerpt ends",
-        _MORE,
-        lambda _text, _found: "",
-        "甲\n\n<!-- more -->\n乙",
-        "甲\n\n乙",
-    ),
+    Mark("code", _LITERAL, _literal, "{{< highlight go >}}\nx\n{{< /highlight >}}", "```go\nx\n```\n"),
+    Mark("comments", _COMMENT, _comment, "甲%%藏%%乙", "甲<!-- 藏 -->乙"),
+    Mark("where the excerpt ends", _MORE, lambda _text, _found: "", "甲\n\n<!-- more -->\n乙", "甲\n\n乙"),
     Mark("MkDocs: boxes", _MKDOCS, _mkdocs, '!!! tip "題"\n    內文\n', "> [!TIP] 題\n> 內文\n\n"),
-    Mark("Jekyll, Hugo: where the site is", _SITE, _site, "[甲]({{ site.baseurl }}/a)", "[甲](/a)"),
-    Mark(
-        "Hugo, Hexo, Jekyll: short codes",
-        _TAG,
-        _single,
-        '{{< figure src="a.png" alt="圖" caption="說明" >}}',
-        '![圖](a.png "說明")',
-    ),
-    Mark(
-        "Hugo, Hexo: short codes that hold a text",
-        _PAIR,
-        _pair,
-        "{% note warning 題 %}\n內文\n{% endnote %}",
-        "> [!WARNING] 題\n> 內文\n",
-        DEEPEST,
-    ),
-    Mark("Hugo, Hexo, Jekyll: short codes that are left", _TAG, _unknown, "{% end %}", "{% end %}"),
-    Mark("all: formulas", _FORMULA, _formula, "甲 $x^2$ 乙", "甲 `x^2` 乙"),
+    Mark("where the site is", _SITE, _site, "[甲]({{ site.baseurl }}/a)", "[甲](/a)"),
+    Mark("short codes", _TAG, _single, '{{< figure src="a.png" caption="說明" >}}', '![](a.png "說明")'),
+    Mark("short codes around a text", _PAIR, _pair, "{% note tip %}\n文\n{% endnote %}", "> [!TIP]\n> 文\n", DEEPEST),
+    Mark("short codes that are left", _TAG, _unknown, "{% note %}", "{% note %}"),
+    Mark("formulas", _FORMULA, _formula, "甲 $x^2$ 乙", "甲 `x^2` 乙"),
     Mark("kramdown, Goldmark: attributes", _ATTRIBUTES, _attributes, "段落{: .lead}", "段落"),
-    Mark("Pandoc, Obsidian: notes in a sentence", _NOTE, _note, "句^[註]", "句[^inline-1]\n\n[^inline-1]: 註"),
+    Mark("notes in a sentence", _NOTE, _note, "句^[註]", "句[^inline-1]\n\n[^inline-1]: 註"),
     Mark("Obsidian: links", _WIKI, _wiki, "[[筆記|那篇]]", "[那篇](<筆記.md>)"),
-    Mark("Obsidian: boxes, sizes, films, places", _OBSIDIAN, _obsidian, "> [!faq] 題\n> 內文", "> [!NOTE] 題\n> 內文"),
+    Mark("Obsidian: boxes, sizes, films, places", _OBSIDIAN, _obsidian, "> [!faq] 題\n> 文", "> [!NOTE] 題\n> 文"),
 )
 
 

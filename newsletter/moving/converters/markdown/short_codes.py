@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable
+from functools import partial
 
 from newsletter.posts.markdown.structure import CALLOUTS
 
@@ -48,38 +49,32 @@ def _first(named: Named, *keys: str) -> str:
 
 
 def _figure(words: Words, named: Named) -> str:
-    source = _first(named, "src", "image_path", "link")
+    source, alt = _first(named, "src", "image_path", "link"), named.get("alt", "")
     if not source:  # Hexo's: the path, sizes and words in a row
         place = next((index for index, word in enumerate(words) if PICTURE.search(word)), len(words))
+        source = words[place] if place < len(words) else ""
         alt = " ".join(word for word in words[place + 1 :] if not re.fullmatch(r"\d+(?:%|px)?", word))
-        return _picture(words[place], alt, "") if place < len(words) else ""
     by, link = named.get("attr", ""), named.get("attrlink", "")
     credit = f"[{by or link}]({link})" if link else by
-    parts = dict.fromkeys(filter(None, (named.get("title"), named.get("caption"), credit)))
-    caption = " ".join(" ".join(parts).split())
+    caption = " ".join(" ".join(filter(None, (named.get("title"), named.get("caption"), credit))).split())
     has_marks = bool(re.search(r"\]\(|[*`]|<\w", caption))  # a title of a picture has none: they stand below it
-    picture = _picture(source, named.get("alt", ""), "" if has_marks else caption)
-    around = _first(named, "link", "href")
-    picture = f"[{picture}]({around})" if around and named.get("src") else picture
+    title = f' "{caption.replace('"', "&quot;")}"' if caption and not has_marks else ""
+    alt = re.sub(r"([\[\]])", r"\\\1", " ".join(alt.split()))
+    picture = f"![{alt}]({f'<{source}>' if ' ' in source else source}{title})" if source else ""
+    around = _first(named, "link", "href") if named.get("src") else ""
+    picture = f"[{picture}]({around})" if around else picture
     return f"{picture}\n\n{caption}\n" if has_marks else picture
 
 
-def _picture(source: str, alt: str, caption: str) -> str:
-    address, alt = f"<{source}>" if " " in source else source, re.sub(r"([\[\]])", r"\\\1", " ".join(alt.split()))
-    return f'![{alt}]({address} "{caption.replace('"', "&quot;")}")' if caption else f"![{alt}]({address})"
+def _film(words: Words, named: Named, *, before: str) -> str:
+    name = named.get("id") or next(iter(words), "")
+    return f"\n\n{name if name.startswith('http') else before + name}\n\n" if name and "playlist" not in words else ""
 
 
-def _film(before: str) -> Write:
-    def write(words: Words, named: Named) -> str:
-        name = named.get("id") or next(iter(words), "")
-        return (
-            f"\n\n{name if name.startswith('http') else before + name}\n\n" if name and "playlist" not in words else ""
-        )
-
-    return write
-
-
-_FILMS = {"youtube": _film("https://www.youtube.com/watch?v="), "vimeo": _film("https://vimeo.com/")}
+_FILMS: dict[str, Write] = {
+    "youtube": partial(_film, before="https://www.youtube.com/watch?v="),
+    "vimeo": partial(_film, before="https://vimeo.com/"),
+}
 
 
 def _include(words: Words, named: Named) -> str:
@@ -90,10 +85,6 @@ def _include(words: Words, named: Named) -> str:
     source = _first(named, "src", "url", "image_path", "image", "path")
     is_picture = PICTURE.search(source) and re.search(r"fig|im(?:g|age)|pic|photo", about)
     return _figure([], {**named, "src": source}) if is_picture else ""
-
-
-def _reference(words: Words, named: Named) -> str:
-    return named.get("path") or next(iter(words), "")
 
 
 def _post_path(words: Words, named: Named) -> str:
@@ -117,7 +108,7 @@ SINGLES: dict[str, Write] = {
     **dict.fromkeys(("figure", "img", "image", "asset_img"), _figure),
     **_FILMS,
     "include": _include,
-    **dict.fromkeys(("ref", "relref", "asset_path"), _reference),
+    **dict.fromkeys(("ref", "relref", "asset_path"), lambda words, named: named.get("path") or next(iter(words), "")),
     **dict.fromkeys(("post_path", "post_url"), _post_path),
     "post_link": _post_link,
     "link": _link,
@@ -140,24 +131,17 @@ def folded(summary: str, inner: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{inner}\n\n</details>" if summary else inner
 
 
-def _box(name: str) -> Hold:
-    def write(words: Words, named: Named, inner: str) -> str:
-        kinds = [words[0] if words else "", *(named.get(key, "") for key in ("type", "kind", "context", "level")), name]
-        kind = next((one for one in kinds if one.lower() in KINDS), "note")
-        rest = words[1:] if words and words[0].lower() in {*KINDS, "info", "default", "primary"} else words
-        title = _first(named, "title", "header", "heading")
-        return boxed(kind, title or " ".join(word for word in rest if word not in _LOOKS), inner)
-
-    return write
+def _box(words: Words, named: Named, inner: str, *, name: str) -> str:
+    kinds = [*words[:1], *(named.get(key, "") for key in ("type", "kind", "context", "level")), name]
+    kind = next((one for one in kinds if one.lower() in KINDS), "note")
+    rest = words[1:] if words and words[0].lower() in {*KINDS, "info", "default", "primary"} else words
+    title = _first(named, "title", "header", "heading") or " ".join(word for word in rest if word not in _LOOKS)
+    return boxed(kind, title, inner)
 
 
 def _quote(words: Words, named: Named, inner: str) -> str:
     by = [*words, *(named[key] for key in ("author", "by", "source", "title", "link") if named.get(key))]
     return quoted(inner + (f"\n\n— {', '.join(by) if named else ' '.join(by)}" if by else ""))
-
-
-def _fold(words: Words, named: Named, inner: str) -> str:
-    return folded(_first(named, "summary", "title") or " ".join(words), inner)
 
 
 def through(words: Words, named: Named, inner: str) -> str:
@@ -178,8 +162,11 @@ _BOXES = (
     "danger",
 )
 PAIRS: dict[str, Hold] = {
-    **{name: _box(name) for name in _BOXES},
+    **{name: partial(_box, name=name) for name in _BOXES},
     **dict.fromkeys(("quote", "blockquote", "pullquote"), _quote),
-    **dict.fromkeys(("details", "expand", "spoiler", "collapse"), _fold),
+    **dict.fromkeys(
+        ("details", "expand", "spoiler", "collapse"),
+        lambda words, named, inner: folded(_first(named, "summary", "title") or " ".join(words), inner),
+    ),
     **dict.fromkeys(("rawhtml", "raw", "html", "md", "markdown", "center", "gallery"), through),
 }
