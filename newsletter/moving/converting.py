@@ -38,7 +38,8 @@ def run(
     """
     options = [f"--zone={zone}", f"--site={site}", *(f"--pictures={one.resolve()}" for one in pictures)]
     options += ["--fetch"] if fetch else []
-    command = [sys.executable, "-m", "newsletter.moving.converters", *options, "--", path.resolve(), folder.resolve()]
+    options += ["--", str(path.resolve()), str(folder.resolve())]
+    command = [sys.executable, "-m", "newsletter.moving.converters", *options]
     top = Path(newsletter.__file__).parents[1]
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours

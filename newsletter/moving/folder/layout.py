@@ -382,6 +382,7 @@ def _mailed(typed: Any, zone: tzinfo) -> Mailed:
     return Mailed(at=at, **told)
 
 
+_TRUTHS = {"true": True, "false": False, "": False}
 _READ: dict[str, Callable[[Any, tzinfo], Any]] = {
     **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _text_of),
     **dict.fromkeys(("tags", "addresses"), _texts),
@@ -392,7 +393,6 @@ _READ: dict[str, Callable[[Any, tzinfo], Any]] = {
     "links": _table,
     "mailed": _mailed,
 }
-_TRUTHS = {"true": True, "false": False, "": False}
 _NAMES = {
     "date": "date, as 2026-11-28 or 2026-11-28T08:30+08:00",
     "slug": "slug: it has Latin letters, digits and hyphens",
@@ -425,11 +425,14 @@ def load(text: str, name: str, loader: Any, *, first: int = 1) -> dict[str, Any]
     try:
         for event in yaml.parse(text, Loader=loader):
             if isinstance(event, yaml.AliasEvent):
-                raise Damaged(f"{name}, line {event.start_mark.line + first}: a YAML alias, which no such file has")
+                raise Damaged(f"{name}{_at(event.start_mark, first)}: a YAML alias, which no such file has")
         told = yaml.load(text, Loader=loader)  # noqa: S506 - safe or base
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise Damaged(f"{name}{f', line {mark.line + first}' if mark else ''}: no YAML") from None
+        raise Damaged(f"{name}{_at(getattr(error, 'problem_mark', None), first)}: no YAML") from None
     if not isinstance(told, dict):
         raise Damaged(f"{name} says nothing")
     return told
+
+
+def _at(mark: Any, first: int) -> str:
+    return f", line {mark.line + first}" if mark else ""
