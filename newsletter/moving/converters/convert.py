@@ -13,6 +13,8 @@ from pathlib import Path
 from sys import stdout
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+
 from newsletter.mail.characters import nfc, without_control
 from newsletter.moving.converters.converter import BODY_MAX, Post
 from newsletter.moving.converters.detection import detected
@@ -28,6 +30,7 @@ from newsletter.moving.folder.layout import (
     write_account,
     write_post,
 )
+from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, limit
 from newsletter.posts.markdown.render import render
 
 log = logging.getLogger(__name__)
@@ -120,7 +123,7 @@ def lost_words(post: Post) -> tuple[str, ...]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Convert as a command line says; progress and refusal are lines of JSON."""
+    """Convert as a command line says, within limits; progress and refusal are lines of JSON."""
     parser = ArgumentParser("newsletter.moving.converters")
     parser.add_argument("path", type=Path)
     parser.add_argument("folder", type=Path)
@@ -128,8 +131,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--site", default="")
     parser.add_argument("--pictures", type=Path, action="append", default=[])
     parser.add_argument("--fetch", action="store_true")
+    parser.add_argument("--memory", type=int, default=MEMORY_MAX)
+    parser.add_argument("--cpu-seconds", type=int, default=CPU_SECONDS)
+    given = vars(parser.parse_args(argv))
+    limit(given.pop("memory"), given.pop("cpu_seconds"))
+    settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
     try:
-        convert(**vars(parser.parse_args(argv)), report=_report)
+        convert(**given, report=_report)
     except (Rejected, FileExistsError) as error:
         _say({"error": str(error)})
         return REFUSED

@@ -125,6 +125,7 @@ _PLACE = re.compile(
     r"|^(?P<name> {0,3}\[[^\]\n^]+\]:[ \t]*)<?(?P<target>[^\s<>]+)>?",
     re.DOTALL | re.MULTILINE,
 )
+_HERE = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
 
 
 class Pictures:
@@ -143,7 +144,7 @@ class Pictures:
             new = self.place(match["target"], beside, remarks) if is_picture else ""
             return f"{match['name']}{new}" if new else match[0]
         address = match["bracketed"] or match["path"] or unescape(match["src"] or "")
-        new = self.place(address, beside, remarks) if address else ""
+        new = self.place(address, beside, remarks) if address and not _HERE.match(address) else ""
         if not new:
             return match[0]
         if match["src"]:

@@ -1,26 +1,17 @@
-"""A folder of Markdown becomes posts: once, whole, and with a word about what did not fit."""
+"""A folder of Markdown becomes posts: whole, and with a word about what did not fit."""
 
-import json
 from base64 import b64encode
 from datetime import UTC, datetime
-from io import StringIO
-from pathlib import Path, PurePosixPath
-from zoneinfo import ZoneInfo
+from hashlib import sha256
 
 import pytest
-from django.core.management import CommandError, call_command
-from django.utils import translation
-from newsletter.posts.importers import front_matter, markdown_folder
-from newsletter.posts.importers.imported import ImportedPost, Rejected
-from newsletter.posts.importers.taking import Ready, fitting, look, make_ready
 
-from newsletter.moving.converters.files import InFolder
-from newsletter.posts.models import BODY_MAX, Image, Post, Tag
-from tests.factories import make_publication
+from newsletter.moving.converters.converter import BODY_MAX
+from newsletter.moving.converters.files import Rejected
+from newsletter.moving.converters.markdown.front_matter import parse
+from tests.moving.converters.support import TAIPEI, folder_of, laid_out, post_of, posts
 from tests.publication.pictures.test_uploads import picture
-from tests.support.s3 import keep_pictures_in
 
-TAIPEI = ZoneInfo("Asia/Taipei")
 NOWHERE = "it is in none of the places that were searched"
 FULL = """---
 title: "管理槓桿：讓管理變省力"
@@ -41,237 +32,102 @@ cover: images/cover.png
 """
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    with translation.override("en"):
-        yield
-
-
 @pytest.fixture
-def folder(tmp_path, settings, db) -> Path:
-    settings.MEDIA_ROOT = tmp_path / "media"
-    make_publication()
-    (tmp_path / "posts" / "images").mkdir(parents=True)
-    (tmp_path / "posts" / "images" / "cover.png").write_bytes(picture("PNG"))
-    (tmp_path / "posts" / "images" / "team.jpg").write_bytes(picture("JPEG"))
-    return tmp_path / "posts"
+def folder(tmp_path):
+    pictures = {"images/cover.png": picture("PNG"), "images/team.jpg": picture("JPEG")}
+    return laid_out(tmp_path / "posts", pictures)
 
 
-def run(path: Path, *options: str) -> tuple[list[str], dict[str, int]]:
-    out = StringIO()
-    call_command("import_posts", str(path), *options, stdout=out)
-    *lines, last = out.getvalue().splitlines()
-    return lines, json.loads(last)
+def media(folder, name):
+    return f"/media/{sha256((folder / name).read_bytes()).hexdigest()[:16]}/{name.rpartition('/')[2]}"
 
 
-def counts(**some: int) -> dict[str, int]:
-    return {"posts": 0, "created": 0, "updated": 0, "unchanged": 0, "rejected": 0, "losses": 0} | some
-
-
-def read(text: str, folder: Path, name: str = "post.md") -> ImportedPost:
-    (folder / name).write_text(text)
-    return fitting(markdown_folder.Source(InFolder(folder), TAIPEI).read(PurePosixPath(name)))
-
-
-def taken(text: str, folder: Path) -> Ready:
-    """Return what a file becomes, as a dry run finds it."""
-    source = markdown_folder.Source(InFolder(folder), TAIPEI)
-    return make_ready(look(read(text, folder), source.finders))
-
-
-def kept_files(settings) -> int:
-    """Return how many pictures there are, their sizes not counted."""
-    return len([path for path in settings.MEDIA_ROOT.glob("*") if path.is_dir()])
-
-
-# --- The command ---
+def converted(folder, text):
+    """Return the post of a text in the folder, and its remarks."""
+    laid_out(folder, {"post.md": text})
+    account, found = folder_of(folder, folder.parent / "out")
+    return found["markdown:post.md"], account.posts["markdown:post.md"].remarks
 
 
 def test_a_file_becomes_a_post_with_all_its_parts(folder):
-    (folder / "leverage.md").write_text(FULL)
+    post, remarks = converted(folder, FULL)
 
-    lines, summary = run(folder)
-
-    post = Post.objects.get()
-    team = Image.objects.get(alt="團隊")
-    assert (lines, summary) == (["leverage.md: created"], counts(posts=1, created=1))
     assert (post.title, post.slug, post.summary) == ("管理槓桿：讓管理變省力", "leverage", "第一句。 第二句。")
     assert post.date == datetime(2026, 10, 1, 0, 0, tzinfo=UTC)
-    assert post.body == f'第一段。\n\n![團隊]({team.get_absolute_url()} "大家")'
-    assert {tag.name for tag in post.tags.all()} == {"管理", "AI"}
-    assert post.cover.name == "cover.png"
-
-
-def test_a_second_run_changes_nothing(folder, settings):
-    (folder / "leverage.md").write_text(FULL)
-    run(folder)
-    before = Post.objects.get().updated_at
-
-    lines, summary = run(folder)
-
-    assert (lines, summary) == ([], counts(posts=1, unchanged=1))
-    assert Post.objects.get().updated_at == before
-    assert (Image.objects.count(), kept_files(settings)) == (2, 2)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [("第一段。", "改過了。"), ("AI", "產品"), ("images/cover.png", "images/team.jpg"), ("08:00", "09:00")],
-)
-def test_a_changed_file_changes_its_post(folder, old, new):
-    (folder / "leverage.md").write_text(FULL)
-    run(folder)
-    address = Post.objects.get().get_absolute_url()
-
-    (folder / "leverage.md").write_text(FULL.replace(old, new))
-    lines, summary = run(folder)
-
-    assert (lines, summary) == (["leverage.md: updated"], counts(posts=1, updated=1))
-    assert Post.objects.get().get_absolute_url() == address
-    assert run(folder)[1] == counts(posts=1, unchanged=1)
-
-
-def test_what_the_author_has_changed_since_stays_while_the_file_is_the_same(folder):
-    (folder / "leverage.md").write_text(FULL)
-    run(folder)
-    Post.objects.update(body="更好的第一段。", title="更好的標題")
-
-    lines, summary = run(folder)
-
-    assert (lines, summary) == ([], counts(posts=1, unchanged=1))
-    assert Post.objects.get().body == "更好的第一段。"
-
-
-def test_a_file_that_has_changed_wins_over_the_author(folder):
-    (folder / "leverage.md").write_text(FULL)
-    run(folder)
-    Post.objects.update(body="更好的第一段。")
-    (folder / "leverage.md").write_text(FULL.replace("第一段", "第二版"))
-
-    _lines, summary = run(folder)
-
-    assert summary == counts(posts=1, updated=1)
-    assert "第二版" in Post.objects.get().body
-
-
-def test_an_importer_that_has_learnt_more_leaves_what_the_author_has_changed(folder):
-    (folder / "leverage.md").write_text(FULL)
-    run(folder)
-    Post.objects.update(source_digest="3:0123456789abcdef", body="更好的第一段。")  # by the one before
-
-    lines, summary = run(folder)
-
-    assert (lines, summary) == ([], counts(posts=1, unchanged=1))
-    assert Post.objects.get().body == "更好的第一段。"
-
-
-def test_pictures_come_along_wherever_they_lie_here(folder, either_media):
-    (folder / "leverage.md").write_text(FULL)
-
-    assert run(folder)[1] == counts(posts=1, created=1)
-    assert run(folder)[1] == counts(posts=1, unchanged=1)
-
-    team = Image.objects.get(alt="團隊")
-    assert set(either_media.pictures()) >= {f"{team.digest}/team.jpg", f"{Post.objects.get().cover.digest}/cover.png"}
-
-
-def test_an_import_ends_while_the_bucket_is_away_and_is_run_again(folder, lost_bucket, settings):
-    (folder / "leverage.md").write_text(FULL)
-
-    with pytest.raises(CommandError, match=r"Could not connect .* Run it again when it answers: what is here stays\."):
-        run(folder)
-    assert not Post.objects.exists()
-    assert not Image.objects.exists()
-
-    keep_pictures_in(settings, "")
-    assert run(folder)[1] == counts(posts=1, created=1)
-    assert Image.objects.count() == 2
-
-
-def test_a_dry_run_says_the_same_and_writes_nothing(folder, settings):
-    (folder / "leverage.md").write_text(FULL)
-
-    lines, summary = run(folder, "--dry-run")
-
-    assert lines == ["leverage.md: created", "Nothing was changed: this was a dry run."]
-    assert summary == counts(posts=1, created=1)
-    assert not Post.objects.exists()
-    assert not Tag.objects.exists()
-    assert not Image.objects.exists()
-    assert not settings.MEDIA_ROOT.exists()
+    assert post.body == f'第一段。\n\n![團隊]({media(folder, "images/team.jpg")} "大家")'
+    assert (post.tags, post.cover, remarks) == (("管理", "AI"), media(folder, "images/cover.png"), ())
+    there = folder.parent / "out" / "pictures" / post.cover.removeprefix("/media/")
+    assert there.read_bytes() == (folder / "images/cover.png").read_bytes()
 
 
 def test_one_bad_file_stops_none_of_the_others_and_is_named_with_its_reason(folder):
-    (folder / "a.md").write_text("# First\n\nText.")
-    (folder / "b.md").write_bytes(b"\xff\xfe")
-    (folder / "c.md").write_text("# Third\n\n![](nowhere.png)")
-    (folder / "d.md").write_text("# Fourth\n\nText.")
+    texts = {"a.md": "# First\n\nText.", "b.md": b"\xff\xfe", "c.md": "# Third\n\n![](nowhere.png)"}
 
-    lines, summary = run(folder)
+    account, found = folder_of(laid_out(folder, texts), folder.parent / "out")
 
-    assert lines == [
-        "a.md: created",
-        "b.md: rejected: it is not UTF-8 text: byte 0",
-        f"c.md: created; a picture stays at its old address: nowhere.png ({NOWHERE})",
-        "d.md: created",
-    ]
-    assert summary == counts(posts=4, created=3, rejected=1, losses=1)
+    assert account.rejected == [("b.md", "it is not UTF-8 text: 'b.md', byte 0")]
+    assert [*found] == ["markdown:a.md", "markdown:c.md"]
+    [remark] = account.posts["markdown:c.md"].remarks
+    assert str(remark) == f"a picture stays at its old address: nowhere.png ({NOWHERE})"
 
 
-def test_a_post_comes_in_without_the_picture_that_is_missing(folder):
-    (folder / "a.md").write_text("# First\n\n![a](images/team.jpg)\n\n![b](nowhere.png)")
+def test_a_picture_that_lies_elsewhere_is_found_in_the_folder_that_is_named(folder, tmp_path):
+    laid_out(folder, {"a.md": "# First\n\n![b](/img/late.png)"})
+    laid_out(tmp_path / "old", {"img/late.png": picture("PNG")})
 
-    run(folder)
+    _account, found = folder_of(folder, tmp_path / "out", pictures=[tmp_path / "old"])
 
-    [team] = Image.objects.all()
-    assert Post.objects.get().body == f"![a]({team.get_absolute_url()})\n\n![b](nowhere.png)"
+    assert found["markdown:a.md"].body == f"![b]({media(tmp_path / 'old', 'img/late.png')})"
 
 
-def test_a_picture_that_turns_up_later_changes_its_post(folder, tmp_path):
-    (folder / "a.md").write_text("# First\n\n![b](/img/late.png)")
-    run(folder)
-    (tmp_path / "old" / "img").mkdir(parents=True)
-    (tmp_path / "old" / "img" / "late.png").write_bytes(picture("PNG"))
+@pytest.mark.parametrize(("data", "why"), [(b"no picture", "JPEG"), (b"x" * 10_485_761, "10 MB")])
+def test_what_is_no_picture_stays_at_its_old_address(folder, data, why):
+    laid_out(folder, {"images/a.png": data})
 
-    _lines, summary = run(folder, "--pictures", str(tmp_path / "old"))
+    post, [remark] = converted(folder, "![x](images/a.png)")
 
-    assert summary == counts(posts=1, updated=1)
-    assert Image.objects.get().get_absolute_url() in Post.objects.get().body
+    assert post.body == "![x](images/a.png)"
+    assert why in remark.detail
 
 
 def test_folders_below_count_and_hidden_and_other_files_do_not(folder):
-    for name in ("2026/one.md", "two.markdown", ".obsidian/three.md", "four.txt"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text("# Title\n\nText.")
+    names = ("2026/one.md", "two.markdown", ".obsidian/three.md", "four.txt", "README.md", "themes/x/five.md")
 
-    run(folder)
+    found = posts(laid_out(folder, dict.fromkeys(names, "# Title\n\nText.")))
 
-    assert set(Post.objects.values_list("source", flat=True)) == {"markdown:2026/one.md", "markdown:two.markdown"}
+    assert [*found] == ["2026/one.md", "two.markdown"]
 
 
 def test_one_file_may_be_named(folder):
-    (folder / "one.md").write_text("# Title\n\nText.")
+    laid_out(folder, {"readme.md": "# Title\n\nText."})
 
-    assert run(folder / "one.md")[1] == counts(posts=1, created=1)
-    assert run(folder)[1] == counts(posts=1, unchanged=1)
+    assert [*posts(folder / "readme.md")] == ["readme.md"]
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("typed", "source"),
     [
-        ("nowhere", "{path}: it does not exist"),
-        ("notes.txt", "{path}: no program is known that writes such a file"),
-        ("images", "{path}: it has pictures and no texts"),
+        ("[a](b.md)", "markdown:in/b.md"),
+        ("[a](./b.md#part)", "markdown:in/b.md"),
+        ("[a](../in/b.md)", "markdown:in/b.md"),
+        ("[[b]]", "markdown:in/b.md"),
+        ("{% post_link b %}", "markdown:in/b.md"),
+        ("[a](/in/b/)", "markdown:in/b.md"),
+        ("[a][1]\n\n[1]: b.md", "markdown:in/b.md"),
+        ("{% post_url 2020-01-02-c %}", ""),
+        ("[x]({% post_url 2020-01-02-c %})", "markdown:2020-01-02-c.md"),
+        ("`[a](b.md)`", ""),
+        ("[a](https://example.org/b.md)", ""),
+        ("[a](nowhere.md)", ""),
+        ("[a](#b)", ""),
     ],
 )
-def test_what_cannot_be_used_at_all_ends_with_an_error(folder, name, message):
-    if "." in name:
-        (folder / name).write_text("text")
+def test_a_link_knows_the_text_that_it_means(tmp_path, typed, source):
+    texts = {"in/a.md": f"# A\n\n{typed}", "in/b.md": "# B\n\nText.", "2020-01-02-c.md": "# C\n\nText."}
 
-    with pytest.raises(CommandError) as refused:
-        run(folder / name)
+    post = posts(laid_out(tmp_path, texts))["in/a.md"]
 
-    assert str(refused.value) == message.format(path=folder / name)
+    assert [*post.links.values()] == [source] * bool(source)
 
 
 # --- Reading one file ---
@@ -290,8 +146,8 @@ def test_what_cannot_be_used_at_all_ends_with_an_error(folder, name, message):
         ("\ufeff# Heading\r\n\r\nText.", "a.md", "Heading", "Text."),
     ],
 )
-def test_the_title_is_given_or_the_first_heading_or_the_file_name(folder, text, name, title, body):
-    post = read(text, folder, name)
+def test_the_title_is_given_or_the_first_heading_or_the_file_name(text, name, title, body):
+    post = post_of(name, text)
 
     assert (post.title, post.body) == (title, body)
 
@@ -306,8 +162,8 @@ def test_the_title_is_given_or_the_first_heading_or_the_file_name(folder, text, 
         ("# 管理\n\nText.", "index.md", ""),
     ],
 )
-def test_the_words_of_the_address_are_given_or_found(folder, text, name, words):
-    assert read(text, folder, name).words == words
+def test_the_words_of_the_address_are_given_or_found(text, name, words):
+    assert post_of(name, text).slug == words
 
 
 @pytest.mark.parametrize(
@@ -322,12 +178,12 @@ def test_the_words_of_the_address_are_given_or_found(folder, text, name, words):
         ("title: x", None),
     ],
 )
-def test_the_date_is_local_unless_it_says_otherwise_and_without_one_it_is_a_draft(folder, given, at):
-    assert read(f"---\n{given}\n---\nText.", folder).date == at
+def test_the_date_is_local_unless_it_says_otherwise_and_without_one_it_is_a_draft(given, at):
+    assert post_of("a.md", f"---\n{given}\n---\nText.").date == at
 
 
-def test_a_date_in_the_file_name_counts(folder):
-    assert read("Text.", folder, "2026-10-01-x.md").date == datetime(2026, 10, 1, tzinfo=TAIPEI)
+def test_a_date_in_the_file_name_counts():
+    assert post_of("2026-10-01-x.md", "Text.").date == datetime(2026, 10, 1, tzinfo=TAIPEI)
 
 
 @pytest.mark.parametrize(
@@ -337,35 +193,31 @@ def test_a_date_in_the_file_name_counts(folder):
         ("# Only a title", "it has no text"),
         ("a\0b", "it contains a NUL character; is it a text?"),
         ("+++\ntitle = x\n+++\nText.", "its front matter is no TOML: Invalid value (at line 1, column 9)"),
-        ("x" * (BODY_MAX + 1), "it is too long: 500,001 characters"),
-        ("x" * (BODY_MAX * 4 + 1), "it is too long: 2,000,001 bytes"),
+        ("x" * (BODY_MAX * 4 + 1), "a member is too large: 'post.md'"),
     ],
 )
-def test_a_file_that_cannot_become_a_post_is_rejected_with_the_reason(folder, text, reason):
+def test_a_file_that_cannot_become_a_post_is_rejected_with_the_reason(text, reason):
     with pytest.raises(Rejected) as rejected:
-        read(text, folder)
+        post_of("post.md", text)
 
     assert str(rejected.value) == reason
 
 
-@pytest.mark.parametrize(
-    ("text", "kept", "remark"),
-    [
-        (f"# {'x' * 121}\n\nText.", ("title", "x" * 119 + "…"), "its title is cut"),
-        (
-            f"---\nsummary: {'x' * 201}\n---\nText.",
-            ("summary", "x" * 199 + "…"),
-            "its summary is cut",
-        ),
-        (f"---\ntags: [{'x' * 41}, b]\n---\nText.", ("tags", ("b",)), "a tag that is too long stays away"),
-        ("---\ndate: soon\n---\nText.", ("published_at", None), "its date cannot be read, so it is a draft"),
-    ],
-)
-def test_what_does_not_fit_is_cut_or_dropped_and_named(folder, text, kept, remark):
-    post = read(text, folder)
+def test_a_text_that_is_too_long_is_rejected(folder):
+    laid_out(folder, {"post.md": "x" * (BODY_MAX + 1)})
 
-    assert getattr(post, kept[0]) == kept[1]
-    assert [one.what for one in post.remarks if one.is_loss] == [remark]
+    account, _posts = folder_of(folder, folder.parent / "out")
+
+    assert account.rejected == [("post.md", "it is too long: 500,001 characters")]
+
+
+def test_a_date_that_cannot_be_read_makes_a_draft_and_is_named():
+    post = post_of("a.md", "---\ndate: soon\n---\nText.")
+
+    assert (post.date, [str(one) for one in post.remarks]) == (
+        None,
+        ["its date cannot be read, so it is a draft: soon"],
+    )
 
 
 @pytest.mark.parametrize("path", ["../secret.png", "%2e%2e/secret.png", "inside.png", "/../secret.png"])
@@ -373,12 +225,10 @@ def test_no_picture_outside_of_the_folder_is_read(folder, path):
     (folder.parent / "secret.png").write_bytes(picture("PNG"))
     (folder / "inside.png").symlink_to(folder.parent / "secret.png")
 
-    found = taken(f"![x]({path})", folder)
+    post, [remark] = converted(folder, f"![x]({path})")
 
-    assert found.body == f"![x]({path})"
-    assert [str(one) for one in found.remarks] == [
-        f"a picture stays at its old address: {path} (it is in none of the places that were searched)"
-    ]
+    assert post.body == f"![x]({path})"
+    assert remark.what == "a picture stays at its old address"
 
 
 @pytest.mark.parametrize(
@@ -393,9 +243,9 @@ def test_no_picture_outside_of_the_folder_is_read(folder, path):
     ],
 )
 def test_pictures_that_are_here_code_and_links_stay_as_they_are(folder, text):
-    found = taken(text, folder)
+    post, remarks = converted(folder, text)
 
-    assert (found.body, found.remarks) == (text, ())
+    assert (post.body, [one for one in remarks if "picture" in one.what]) == (text, [])
 
 
 @pytest.mark.parametrize(
@@ -417,29 +267,20 @@ def test_pictures_that_are_here_code_and_links_stay_as_they_are(folder, text):
 )
 def test_pictures_are_found_however_a_text_names_them(folder, before, after):
     (folder / "images" / "my team.jpg").write_bytes((folder / "images" / "team.jpg").read_bytes())
+    name = "images/my-team.jpg" if "my team" in before else "images/team.jpg"
+    digest = sha256((folder / "images" / "team.jpg").read_bytes()).hexdigest()[:16]
 
-    (folder / "post.md").write_text(before)
-    run(folder)
+    post, _remarks = converted(folder, before)
 
-    assert Post.objects.get().body == after.format(url=Image.objects.get().get_absolute_url())
+    assert post.body == after.format(url=f"/media/{digest}/{name.removeprefix('images/')}")
 
 
 def test_a_picture_that_stands_in_the_text_itself_becomes_one_of_the_library(folder):
-    data = b64encode(picture("PNG")).decode()
-    (folder / "post.md").write_text(f"![x](data:image/png;base64,{data})")
+    data = picture("PNG")
 
-    _lines, summary = run(folder)
+    post, _remarks = converted(folder, f"![x](data:image/png;base64,{b64encode(data).decode()})")
 
-    assert summary == counts(posts=1, created=1)
-    assert Post.objects.get().body == f"![x]({Image.objects.get().get_absolute_url()})"
-
-
-def test_a_picture_without_words_is_called_by_its_file_in_the_library_alone(folder):
-    (folder / "post.md").write_text("![](images/team.jpg)")
-    run(folder)
-
-    assert Image.objects.get().alt == "team"
-    assert Post.objects.get().body.startswith("![](/media/")
+    assert post.body == f"![x](/media/{sha256(data).hexdigest()[:16]}/picture.png)"
 
 
 # --- Who may read it ---
@@ -464,15 +305,13 @@ def test_a_picture_without_words_is_called_by_its_file_in_the_library_alone(fold
         "password: secret",
     ],
 )
-def test_what_was_not_for_everybody_comes_in_as_a_draft(folder, head):
-    assert read(f"---\ndate: 2026-10-01\n{head}\n---\nText.", folder).date is None
+def test_what_was_not_for_everybody_comes_in_as_a_draft(head):
+    assert post_of("a.md", f"---\ndate: 2026-10-01\n{head}\n---\nText.").date is None
 
 
 @pytest.mark.parametrize("place", ["_drafts/2026-10-01-idea.md", "blog/_drafts/idea.md", "drafts/idea.md"])
-def test_what_lies_among_the_drafts_is_one(folder, place):
-    (folder / place).parent.mkdir(parents=True)
-
-    assert read("---\ndate: 2026-10-01\n---\nText.", folder, place).date is None
+def test_what_lies_among_the_drafts_is_one(place):
+    assert post_of(place, "---\ndate: 2026-10-01\n---\nText.").date is None
 
 
 @pytest.mark.parametrize(
@@ -487,37 +326,30 @@ def test_what_lies_among_the_drafts_is_one(folder, place):
         "password:",
     ],
 )
-def test_what_was_for_everybody_comes_in_with_its_date(folder, head):
+def test_what_was_for_everybody_comes_in_with_its_date(head):
     at = datetime(2026, 10, 1, tzinfo=TAIPEI)
 
-    assert read(f"---\ndate: 2026-10-01\n{head}\n---\nText.", folder).date == at
+    assert post_of("a.md", f"---\ndate: 2026-10-01\n{head}\n---\nText.").date == at
 
 
-def test_a_key_that_may_be_about_readers_and_counts_for_nothing_is_named(folder):
-    (folder / "post.md").write_text("---\ndate: 2026-10-01\naccess_level: gold\n---\nText.")
+def test_a_key_that_may_be_about_readers_and_counts_for_nothing_is_named():
+    post = post_of("a.md", "---\ndate: 2026-10-01\naccess_level: gold\n---\nText.")
 
-    lines, _summary = run(folder)
-
-    said = "a key says nothing to this importer: access_level (gold)"
-    assert lines == [
-        f"post.md: created; {said}; has no place here: access_level (gold)",
+    assert [str(one) for one in post.remarks] == [
+        "a key says nothing to this importer: access_level (gold)",
+        "has no place here: access_level (gold)",
     ]
 
 
 def test_a_link_to_a_file_outside_the_folder_is_refused(folder, tmp_path):
-    (tmp_path / "passwd").write_text("root:x:0:0")
+    laid_out(tmp_path, {"passwd": "root:x:0:0", "posts/inside.md": "Text."})
     (folder / "passwd.md").symlink_to(tmp_path / "passwd")
-    (folder / "inside.md").write_text("Text.")
     (folder / "again.md").symlink_to(folder / "inside.md")
 
-    lines, summary = run(folder)
+    account, found = folder_of(folder, tmp_path / "out")
 
-    assert lines == [
-        "again.md: created",
-        "inside.md: created",
-        "passwd.md: rejected: it is a link to a file outside the folder",
-    ]
-    assert summary == counts(posts=3, created=2, rejected=1)
+    assert account.rejected == [("passwd.md", "it is a link to a file outside the folder")]
+    assert [*found] == ["markdown:again.md", "markdown:inside.md"]
 
 
 # --- Front matter ---
@@ -548,7 +380,7 @@ def test_a_link_to_a_file_outside_the_folder_is_refused(folder, tmp_path):
     ],
 )
 def test_front_matter_gives_its_fields(head, fields):
-    assert front_matter.parse(f"---\n{head}\n---\nText.") == (fields, "Text.")
+    assert parse(f"---\n{head}\n---\nText.") == (fields, "Text.")
 
 
 @pytest.mark.parametrize(
@@ -564,7 +396,7 @@ def test_front_matter_gives_its_fields(head, fields):
     ],
 )
 def test_a_text_without_front_matter_is_all_text(text):
-    assert front_matter.parse(text) == ({}, text)
+    assert parse(text) == ({}, text)
 
 
 @pytest.mark.parametrize(
@@ -576,20 +408,20 @@ def test_a_text_without_front_matter_is_all_text(text):
         ("x: " + "a" * 20_000, "its front matter is too long"),
     ],
 )
-def test_front_matter_that_is_no_yaml_is_rejected_with_the_line(folder, head, reason):
-    with pytest.raises(Rejected) as told:
-        read(f"---\n{head}\n---\nText.", folder)
-    assert str(told.value) == reason
+def test_front_matter_that_is_no_yaml_is_rejected_with_the_line(head, reason):
+    with pytest.raises(Rejected) as refused:
+        parse(f"---\n{head}\n---\nText.")
+    assert str(refused.value) == reason
 
 
 def test_a_head_that_only_ends_with_a_rule_is_one():
     head = "title: 題\ndate: 2024-01-02 03:04:05\ntags:\n- 甲\ncategories:\n- [一, 二]\n"
 
-    fields, text = front_matter.parse(f"{head}---\n內文")
+    fields, text = parse(f"{head}---\n內文")
 
     assert (fields["title"], fields["tags"], fields["categories"], text) == ("題", ["甲"], ["一", "二"], "內文")
 
 
 @pytest.mark.parametrize("text", ["Note: this\n---\nx", "title: 不是\n\n文\n---\nx", "date: 一\n文字\n---\n"])
 def test_a_heading_that_is_underlined_is_no_head(text):
-    assert front_matter.parse(text) == ({}, text)
+    assert parse(text) == ({}, text)
