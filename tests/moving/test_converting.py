@@ -65,6 +65,12 @@ def huge_json(path, size=500 * 1024**2):
             text("x.xml", '<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><rss>&b;</rss>'),
             "it declares a document type or an entity",
         ),
+        (
+            text(
+                "x.xml", '<?xml version="1.0"?><!-- <rss> --><!DOCTYPE r [<!ENTITY a "a">]><rss><item>&a;</item></rss>'
+            ),
+            "it declares a document type or an entity",
+        ),
         (zipped("../outside.md", "x"), "a member leads out of the archive"),
         (zipped("bomb.json", b"0" * (30 * 1024**2)), "a member is packed too tightly to be honest"),
         (huge_json, "a member is too large"),
