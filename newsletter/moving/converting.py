@@ -39,7 +39,15 @@ def run(
     """
     options = [f"--zone={zone}", f"--site={site}", *(f"--pictures={one.resolve()}" for one in pictures)]
     options += [f"--memory={memory}", f"--cpu-seconds={cpu_seconds}", *(["--fetch"] if fetch else [])]
-    command = [sys.executable, "-m", "newsletter.moving.converters", *options, "--", path.resolve(), folder.resolve()]
+    command = [
+        sys.executable,
+        "-m",
+        "newsletter.moving.converters",
+        *options,
+        "--",
+        str(path.resolve()),
+        str(folder.resolve()),
+    ]
     top = Path(newsletter.__file__).parents[1]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours
         try:
