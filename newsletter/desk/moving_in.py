@@ -149,20 +149,11 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
     }
 
 
-def rights_of(user: Any) -> dict[str, bool]:
-    return {
-        "may_make_issues": user.has_perm("issues.add_issue"),
-        "may_change_posts": user.has_perm("posts.change_post"),
-        "may_see_addresses": user.has_perm("posts.view_redirect"),
-        "may_bring_readers": user.has_perms(("subscribers.add_subscriber", "subscribers.change_subscriber")),
-    }
-
-
 def kinds(found: PostImport) -> list[str]:
     """Return in words what is in the file, as far as it was read."""
     counts = found.counts
     if not counts:
-        return [_number(found.total, "%d text", "%d texts")] if found.total else []
+        return [ngettext("%d text", "%d texts", found.total) % found.total] if found.total else []
     said = [
         (counts.get("posts", 0), ngettext("%d post", "%d posts", counts.get("posts", 0))),
         (counts.get("pages", 0), ngettext("%d page", "%d pages", counts.get("pages", 0))),
@@ -176,10 +167,6 @@ def rows_of(totals: dict[str, list[int]]) -> list[Row]:
     """Return the things that there are any of, in the order of the account."""
     rows = (Row(LABELS[name], *totals.get(name, (0, 0))) for name in THINGS)
     return [row for row in rows if row.before or row.after]
-
-
-def _number(number: int, one: str, many: str) -> str:
-    return ngettext(one, many, number) % number
 
 
 def _has_no_worker(found: PostImport, now: datetime) -> bool:
@@ -247,7 +234,7 @@ def moving(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the part of the page that moves, for live.js."""
     found = get_object_or_404(PostImport, pk=pk)
     context = facts(found, timezone.now(), "") | {"form": TrialForm.of(found)}
-    return render(request, "desk/moving_in/_import.html", context | rights_of(request.user))
+    return render(request, "desk/moving_in/_import.html", context)
 
 
 @require_POST
@@ -294,8 +281,7 @@ def _answer(request: HttpRequest, found: PostImport, *, done: bool) -> HttpRespo
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    frame = admin.site.each_context(request) | rights_of(request.user)
-    context = frame | {"title": _("Move in")} | context
+    context = admin.site.each_context(request) | {"title": _("Move in")} | context
     return render(request, f"desk/moving_in/{template}.html", context, status=status)
 
 

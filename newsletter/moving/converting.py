@@ -1,6 +1,7 @@
 """Starts the program that converts an export, in a process of its own, and reads what it reports."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from datetime import tzinfo
 from pathlib import Path
 
 import newsletter
-from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX
+    options += [f"--memory={memory}", f"--cpu-seconds={cpu_seconds}", *(["--fetch"] if fetch else [])]
+    options += ["--", str(path.resolve()), str(folder.resolve())]
+    command = [sys.executable, "-m", "newsletter.moving.converters", *options]
 
 _ENDED = {
     -signal.SIGXCPU: "it takes too long to convert",
@@ -38,6 +41,7 @@ def run(
     Raises Refused; then there is no folder. The process sees no setting and no secret of this one.
     """
     options = [f"--zone={zone}", f"--site={site}", *(f"--pictures={one.resolve()}" for one in pictures)]
+<<<<<<< HEAD
     options += [f"--memory={memory}", f"--cpu-seconds={cpu_seconds}", *(["--fetch"] if fetch else [])]
     command = [
         sys.executable,
@@ -48,15 +52,23 @@ def run(
         str(path.resolve()),
         str(folder.resolve()),
     ]
+=======
+    options += ["--fetch"] if fetch else []
+    options += ["--", str(path.resolve()), str(folder.resolve())]
+    command = [sys.executable, "-m", "newsletter.moving.converters", *options]
+>>>>>>> F
     top = Path(newsletter.__file__).parents[1]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours
-        try:
-            error = _error(child.stdout or (), progress)
-        except BaseException:
-            child.kill()
-            raise
-    if child.returncode:
-        raise Refused(error or _ENDED.get(child.returncode, "the program that converts it has failed"))
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours
+            try:
+                error = _error(child.stdout or (), progress)
+            except BaseException:
+                child.kill()
+                raise
+        if child.returncode:
+            raise Refused(error or _ENDED.get(child.returncode, "the program that converts it has failed"))
+    finally:
+        shutil.rmtree(part_of(folder), ignore_errors=True)  # of a process that was killed
 
 
 def _error(lines: Iterable[str], progress: Callable[[int, int], None] | None) -> str:

@@ -21,7 +21,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import IO, Any
@@ -145,22 +145,9 @@ class Account:
 
 def write_account(folder: Path, account: Account) -> None:
     """Write account.json, last of all: a folder that has one is whole."""
-    told = {
-        "form": FORM,
-        "program": account.program,
-        "site": account.site,
-        "rejected": [{"name": name, "reason": reason} for name, reason in account.rejected],
-        "posts": {source: _account_of(one) for source, one in account.posts.items()},
-        "pictures": account.pictures,
-        "fetched": sorted(account.fetched),
-    }
+    told = {"form": FORM} | asdict(account) | {"fetched": sorted(account.fetched)}
     with new_file(folder, ACCOUNT) as target:
         target.write(json.dumps(told, ensure_ascii=False, indent=1).encode())
-
-
-def _account_of(one: PostAccount) -> dict[str, Any]:
-    remarks = [[remark.what, remark.detail, remark.is_loss, dict(remark.effect)] for remark in one.remarks]
-    return {"name": one.name, "before": dict(one.before), "remarks": remarks, "lost_words": list(one.lost_words)}
 
 
 def read_account(folder: Path) -> Account:
@@ -172,26 +159,22 @@ def read_account(folder: Path) -> Account:
         return Account(
             str(told["program"]),
             str(told.get("site", "")),
-            [(str(one["name"]), str(one["reason"])) for one in told.get("rejected", [])],
-            {source: _read_account_of(one) for source, one in told.get("posts", {}).items()},
-            {str(place): str(address) for place, address in told.get("pictures", {}).items()},
-            {str(place) for place in told.get("fetched", [])},
+            [(str(name), str(reason)) for name, reason in told.get("rejected", [])],
+            {source: _account_of(**one) for source, one in told.get("posts", {}).items()},
+            {place: str(address) for place, address in told.get("pictures", {}).items()},
+            set(told.get("fetched", [])),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Damaged(f"{ACCOUNT} cannot be read") from None
 
 
-def _read_account_of(told: Any) -> PostAccount:
-    remarks = tuple(
-        Remark(str(what), str(detail), bool(is_loss), _numbers(*effect))
-        for what, detail, is_loss, *effect in told["remarks"]
-    )
-    words = tuple(str(word) for word in told.get("lost_words", []))
-    return PostAccount(str(told["name"]), _numbers(told.get("before", {})), remarks, words)
+def _account_of(name: str, before: Any, remarks: Any, lost_words: Any) -> PostAccount:
+    found = (Remark(**one | {"effect": _numbers(one["effect"])}) for one in remarks)
+    return PostAccount(str(name), _numbers(before), tuple(found), tuple(map(str, lost_words)))
 
 
-def _numbers(told: Mapping[str, Any] | None = None) -> dict[str, int]:
-    return {str(name): int(count) for name, count in (told or {}).items()}
+def _numbers(told: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(count) for name, count in told.items()}
 
 
 def is_folder_of_posts(path: Path) -> bool:
@@ -210,6 +193,8 @@ def _text(dumper: _Dumper, text: str) -> yaml.Node:
 
 
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(tuple, _Dumper.represent_list)
+_Dumper.add_representer(datetime, lambda dumper, at: _text(dumper, at.isoformat()))
 
 
 def dumped(told: object) -> str:
@@ -222,22 +207,11 @@ def post_file(number: int, slug: str) -> str:
 
 def write_post(folder: Path, number: int, post: PostFile) -> str:
     """Write a post and return the name of its file. What is empty is left out of the front matter."""
-    told = {one.name: _plain(getattr(post, one.name)) for one in fields(post) if one.name != "body"}
-    head = dumped({name: value for name, value in told.items() if value not in ("", [], {}, None, False)})
-    name = post_file(number, post.slug if PART.fullmatch(f"{post.slug}.md") else "")
+    told = {name: value for name, value in asdict(post).items() if value and name != "body"}
+    name = post_file(number, post.slug)
     with new_file(folder, name) as target:
-        target.write(f"---\n{head}---\n{post.body}".encode())
+        target.write(f"---\n{dumped(told)}---\n{post.body}".encode())
     return name
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, (TagPage, Mailed)):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    return dict(value) if isinstance(value, Mapping) else value
 
 
 def write_picture(folder: Path, octets: bytes, name: str) -> str:
@@ -265,6 +239,11 @@ def new_file(root: Path, name: str) -> Iterator[IO[bytes]]:
         yield target
 
 
+def part_of(place: Path) -> Path:
+    """Return where a folder is filled before it gets its name."""
+    return place.with_name(f".{place.name}.part")
+
+
 @contextmanager
 def whole(place: Path) -> Iterator[Path]:
     """Yield a folder to fill that gets its name when the block has ended well, and is on the disk.
@@ -273,7 +252,7 @@ def whole(place: Path) -> Iterator[Path]:
     """
     if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
         raise FileExistsError(f"{place} is there already, and is not empty: nothing is ever written over it")
-    part = place.with_name(f".{place.name}.part")
+    part = part_of(place)
     shutil.rmtree(part, ignore_errors=True)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part.mkdir(mode=0o700)
@@ -346,10 +325,85 @@ def read_post(folder: Path, name: str, zone: tzinfo) -> PostFile:
     """Return a post. zone: of a date that has none. Raises Wrong, which names the file and the line."""
     try:
         head, body = split(read_file(folder, name, TEXT_BYTES), name)
-        found = _Head(name, zone).read(head)
+        # As it is typed: `no` is a word, and 0042 no octal number.
+        told = load(head, name, yaml.CBaseLoader, first=2)
     except Damaged as error:
         raise Wrong(str(error)) from None
+    if not told.get("source"):
+        raise Wrong(f"{name}, line 1: `source` is missing, by which a second taking knows the post")
+    found = {}
+    for key, typed in told.items():
+        try:
+            found[key] = _READ[key](typed, zone)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            why = f"{typed!r:.80} is no {_NAMES.get(key, 'text')}" if key in _READ else "it has no place in a post"
+            raise Wrong(f"{name}, line {_line_of(key, head)}: `{key:.80}`: {why}") from error
     return PostFile(**found, body=body)
+
+
+def _line_of(key: str, head: str) -> int:
+    lines = enumerate(head.split("\n"), 2)
+    return next((number for number, line in lines if line.lstrip("'\"").startswith(key)), 2)
+
+
+def _text_of(typed: Any, _zone: tzinfo) -> str:
+    if not isinstance(typed, str):
+        raise TypeError(typed)
+    return typed
+
+
+def _slug(typed: str, _zone: tzinfo) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", typed):
+        raise ValueError(typed)
+    return typed
+
+
+def _moment(typed: str, zone: tzinfo) -> datetime | None:
+    if typed in {"", "null", "~"}:
+        return None
+    at = datetime.fromisoformat(typed)
+    return at if at.tzinfo else at.replace(tzinfo=zone)
+
+
+def _texts(typed: Any, zone: tzinfo) -> tuple[str, ...]:
+    given = typed if isinstance(typed, list) else [typed] if typed else []
+    return tuple(_text_of(one, zone) for one in given)
+
+
+def _table(typed: Any, zone: tzinfo) -> dict[str, str]:
+    return {key: _text_of(value, zone) for key, value in typed.items()}
+
+
+def _mailed(typed: Any, zone: tzinfo) -> Mailed:
+    told = _table(typed, zone)
+    at = _moment(told.pop("at"), zone)
+    if at is None:
+        raise ValueError(typed)
+    return Mailed(at=at, **told)
+
+
+_TRUTHS = {"true": True, "false": False, "": False}
+_READ: dict[str, Callable[[Any, tzinfo], Any]] = {
+    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _text_of),
+    **dict.fromkeys(("tags", "addresses"), _texts),
+    **dict.fromkeys(("is_web_only", "is_unlisted"), lambda typed, _zone: _TRUTHS[typed.lower()]),
+    "slug": _slug,
+    "date": _moment,
+    "tag_pages": lambda typed, zone: tuple(TagPage(**_table(one, zone)) for one in typed),
+    "links": _table,
+    "mailed": _mailed,
+}
+_NAMES = {
+    "date": "date, as 2026-11-28 or 2026-11-28T08:30+08:00",
+    "slug": "slug: it has Latin letters, digits and hyphens",
+    "is_web_only": "`true` or `false`",
+    "is_unlisted": "`true` or `false`",
+    "tags": "list of texts",
+    "addresses": "list of texts",
+    "links": "table of texts",
+    "tag_pages": "list of `name`, `slug` and `address`",
+    "mailed": "mailing with `subject`, `at` and `preheader`",
+}
 
 
 def split(octets: bytes, name: str) -> tuple[str, str]:
@@ -363,111 +417,22 @@ def split(octets: bytes, name: str) -> tuple[str, str]:
         raise Damaged(f"{name} is not UTF-8 text: {error}") from None
 
 
-def refuse_aliases(text: str, name: str, first: int = 1) -> None:
-    """Raise Damaged where YAML names what it said before: some lines could mean gigabytes. first: its line."""
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise Damaged(f"{name}, line {event.start_mark.line + first}: a YAML alias, which no such file has")
+def load(text: str, name: str, loader: Any, *, first: int = 1) -> dict[str, Any]:
+    """Return what YAML says, by a loader that makes no objects. first: its line in the file. Raises Damaged.
+
+    Aliases are refused: some lines could mean gigabytes.
+    """
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise Damaged(f"{name}{_at(event.start_mark, first)}: a YAML alias, which no such file has")
+        told = yaml.load(text, Loader=loader)  # noqa: S506 - safe or base
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise Damaged(f"{name}{_at(getattr(error, 'problem_mark', None), first)}: no YAML") from None
+    if not isinstance(told, dict):
+        raise Damaged(f"{name} says nothing")
+    return told
 
 
-class _Head:
-    """Front matter as the fields of a post. Scalars are read as they are typed: `yes` is no truth, 0042 no octal."""
-
-    def __init__(self, name: str, zone: tzinfo) -> None:
-        self.name, self.zone = name, zone
-
-    def read(self, text: str) -> dict[str, Any]:
-        try:
-            refuse_aliases(text, self.name, 2)
-            node = yaml.compose(text, Loader=yaml.CBaseLoader)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            mark = getattr(error, "problem_mark", None)
-            at = f", line {mark.line + 2}" if mark else ""
-            raise Damaged(f"{self.name}{at}: no YAML") from None
-        found = {key: self._value(key, value) for key, value in self._pairs(node)}
-        if not found.get("source"):
-            raise Damaged(f"{self.name}, line 1: `source` is missing, by which a second taking knows the post")
-        return found
-
-    def _value(self, key: str, node: yaml.Node) -> Any:
-        read = _KEYS.get(key)
-        if read is None:
-            raise self._wrong(node, f"`{key[:80]}` has no place in a post")
-        return read(self, node)
-
-    def _wrong(self, node: yaml.Node | None, why: str) -> Damaged:
-        line = node.start_mark.line + 2 if node else 1
-        return Damaged(f"{self.name}, line {line}: {why}")
-
-    def _pairs(self, node: yaml.Node | None) -> list[tuple[str, yaml.Node]]:
-        if not isinstance(node, yaml.MappingNode):
-            raise self._wrong(node, "not names with values")
-        return [(self.text(key), value) for key, value in node.value]
-
-    def _items(self, node: yaml.Node) -> list[yaml.Node]:
-        if isinstance(node, yaml.SequenceNode):
-            return list(node.value)
-        return [node] if self.text(node) else []
-
-    def text(self, node: yaml.Node) -> str:
-        if not isinstance(node, yaml.ScalarNode):
-            raise self._wrong(node, "not a text")
-        return "" if node.value in {"null", "~"} and not node.style else str(node.value)
-
-    def texts(self, node: yaml.Node) -> tuple[str, ...]:
-        return tuple(self.text(one) for one in self._items(node))
-
-    def truth(self, node: yaml.Node) -> bool:
-        typed = self.text(node).lower()
-        if typed not in {"true", "false", ""}:
-            raise self._wrong(node, f"{typed[:80]!r} is neither true nor false")
-        return typed == "true"
-
-    def moment(self, node: yaml.Node) -> datetime | None:
-        typed = self.text(node)
-        try:
-            at = datetime.fromisoformat(typed) if typed else None
-        except ValueError:
-            raise self._wrong(node, f"{typed[:80]!r} is no date, as 2026-11-28 or 2026-11-28T08:30+08:00") from None
-        return at.replace(tzinfo=self.zone) if at and at.tzinfo is None else at
-
-    def slug(self, node: yaml.Node) -> str:
-        typed = self.text(node)
-        if not re.fullmatch(r"[A-Za-z0-9_-]*", typed):
-            raise self._wrong(node, f"{typed[:80]!r} is no slug: it has Latin letters, digits and hyphens")
-        return typed
-
-    def links(self, node: yaml.Node) -> dict[str, str]:
-        return {typed: self.text(source) for typed, source in self._pairs(node)}
-
-    def _texts_of(self, node: yaml.Node) -> dict[str, yaml.Node]:
-        return dict(self._pairs(node))
-
-    def pages(self, node: yaml.Node) -> tuple[TagPage, ...]:
-        return tuple(self._page(one) for one in self._items(node))
-
-    def _page(self, node: yaml.Node) -> TagPage:
-        told = {key: self.text(value) for key, value in self._pairs(node)}
-        if told.keys() != {"name", "slug", "address"}:
-            raise self._wrong(node, "the page of a tag has `name`, `slug` and `address`")
-        return TagPage(**told)
-
-    def mailed(self, node: yaml.Node) -> Mailed | None:
-        told = self._texts_of(node)
-        at = self.moment(told["at"]) if "at" in told else None
-        if at is None or not told.keys() <= {"subject", "at", "preheader"}:
-            raise self._wrong(node, "a mailing has `subject`, `at` and `preheader`")
-        words = {key: self.text(told[key]) for key in ("subject", "preheader") if key in told}
-        return Mailed(words.get("subject", ""), at, words.get("preheader", ""))
-
-
-_KEYS: dict[str, Callable[[_Head, yaml.Node], Any]] = {
-    "slug": _Head.slug,
-    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _Head.text),
-    **dict.fromkeys(("tags", "addresses"), _Head.texts),
-    **dict.fromkeys(("is_web_only", "is_unlisted"), _Head.truth),
-    "date": _Head.moment,
-    "tag_pages": _Head.pages,
-    "links": _Head.links,
-    "mailed": _Head.mailed,
-}
+def _at(mark: Any, first: int) -> str:
+    return f", line {mark.line + first}" if mark else ""

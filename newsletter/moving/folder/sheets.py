@@ -1,9 +1,8 @@
-"""Which rows stand in which table of an export, which in none, and how a value is written: the same on every engine.
+"""Which rows stand in which table of an export, and how a value is written: the same on every engine.
 
 A moment is ISO 8601 in UTC, yes and no are `true` and `false`, what is empty is an empty cell, and JSON is JSON. A text
 that a spreadsheet would compute, or that begins with an apostrophe, has an apostrophe in front; it is taken off again.
-Models go by their names: those of the desk are above this room. Every model of the product is in one of the three
-lists; a test holds that.
+A test names the models that are in no table, with the reason.
 """
 
 import json
@@ -179,42 +178,8 @@ SHEETS = (
     Sheet("replies/quotes", "delivery.Quote"),
 )
 
-# What has a form of its own: posts/*.md, issues/*/, settings.yaml, deliveries/.
-BY_THEMSELVES = (
-    *("posts.Post", "posts.Post_tags", "issues.Issue", "issues.IssueItem"),
-    *("publication.Publication", "delivery.Delivery", "auth.User"),
-)
-
 ACCOUNTS = "accounts.csv"
 ACCOUNT = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser", "date_joined")
-
-LEFT_OUT = {
-    "api.Token": "opens this installation to a program",
-    "api.KeptAnswer": "is about the last 24 hours",
-    "posts.Rendering": "is made anew of the text",
-    "posts.SearchDocument": "is made anew of the text",
-    "publication.SiteVersion": "counts changes of this database",
-    "delivery.Rehearsal": "is of no use elsewhere: an issue is rehearsed again before it is sent",
-    "delivery.Restoration": "tells of this machine",
-    "delivery.Pace": "is about the last seconds of sending",
-    "delivery.MailFetch": "is about the last look into the mailbox",
-    "delivery.Arrival": "is kept for 30 days, until it is applied: events tell what came of it",
-    "delivery.Visit": "could be traced to a network together with the salt of its day",
-    "delivery.DaySalt": "is kept for a day, so that nobody can trace visits",
-    "operation.NightlyBackup": "tells of this machine's backups",
-    "operation.Look": "tells of this machine",
-    "operation.Trouble": "tells of this machine",
-    "hooks.Hook": "has the secret of a program elsewhere, which would be told twice",
-    "hooks.HookEvent": "goes with its webhook",
-    "hooks.Call": "is kept for 45 days, for the webhooks of this installation",
-    "subscribers.LinkWish": "is a wish for a mail within the next minutes",
-    "subscribers.FreshLink": "opens for half an hour",
-    "subscribers.MailBudget": "is about the last 24 hours",
-    "desk.Errand": "is work of this machine, and its files",
-    "desk.PostImport": "is work of this machine, and its files",
-    "desk.PostImportEntry": "is work of this machine, and its files",
-    "desk.FailureCount": "is about the last minutes",
-}
 
 
 def numbered() -> list[type[models.Model]]:

@@ -55,8 +55,13 @@ class Entry:
         }
 
     @property
+    def unexplained(self) -> int:
+        """Return how many losses no remark explains."""
+        return sum(": +" not in line for line in self.unnamed)
+
+    @property
     def losses(self) -> int:
-        return sum(remark.is_loss for remark in self.remarks) + len(self.unnamed)
+        return sum(remark.is_loss for remark in self.remarks) + self.unexplained
 
     @property
     def differs(self) -> bool:
@@ -155,7 +160,7 @@ def as_page(account: Account) -> str:
     rows = [[(LABELS[name], before, after) for name, before, after in entry.different] for entry in entries]
     different = list(zip(entries, rows, map(said, entries), strict=True))
     context = {"account": account, "totals": totals, "different": different, "summary": account.summary()}
-    return render_to_string("posts/account.html", context)
+    return render_to_string("moving/account.html", context)
 
 
 def said(entry: Entry) -> dict[str, Any]:

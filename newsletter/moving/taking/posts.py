@@ -188,7 +188,7 @@ class Step:
         title, pk = self.file.title if self.file else "", self.post.pk
         if html is None:
             return Entry(self.name, self.outcome, title, self.reason, pk)
-        after, remarks = of_html(html).numbers, tuple(self.remarks)
+        after, remarks = of_html(html).numbers, tuple(sorted(self.remarks, key=lambda one: not one.is_loss))
         different = unnamed(self.was, after, remarks)
         before = self.was.before or after
         lost = len(self.was.lost_words)

@@ -78,9 +78,9 @@ def test_an_issue_names_its_posts():
         (b"---\nid: 1\n", "posts/1.md has no front matter"),
         (b"---\n- 1\n---\n", "posts/1.md says nothing"),
         (b"---\na: &x [1]\nb: *x\n---\n", "posts/1.md, line 3: a YAML alias, which no such file has"),
-        (b"---\na: [\n---\n", "posts/1.md is no YAML"),
-        (b"---\na: 2026-99-99\n---\n", "posts/1.md is no YAML"),
-        (b"---\na: !!python/object/apply:os.system [ls]\n---\n", "posts/1.md is no YAML"),
+        (b"---\na: [\n---\n", "posts/1.md, line 3: no YAML"),
+        (b"---\na: 2026-99-99\n---\n", "posts/1.md: no YAML"),
+        (b"---\na: !!python/object/apply:os.system [ls]\n---\n", "posts/1.md, line 2: no YAML"),
         (b"---\nid: 1\n---\n\xff", "posts/1.md is not UTF-8 text"),
     ],
 )
