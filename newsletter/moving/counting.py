@@ -67,8 +67,8 @@ def of_html(html: str) -> Counts:
 
 # Code that a plug-in of WordPress escapes only on its page.
 _PLUG_IN_CODE = re.compile(
-    r"(?P<pre><pre\b[^<>]*\slang=(?![\"']?(?:en|zh|ja)\b)[^<>]*>)(?P<code>.*?)(?=</pre)"
-    r"|\[(?P<name>code|sourcecode|source|php|js|css|html|python|bash|plain)\b[^\]]*\](?P<inner>.*?)\[/(?P=name)\]",
+    r"(?P<pre><pre\b[^<>]*\slang=(?![\"']?(?:en|zh|ja)\b)[^<>]*>)(?P<code>(?:(?!<pre\b).)*?)(?=</pre)"
+    r"|\[(?P<name>code|sourcecode|source|php|js|css|html|python|bash|plain)\b[^\]]*\](?P<inner>(?:(?!\[(?P=name)\b).)*?)\[/(?P=name)\]",
     re.DOTALL | re.IGNORECASE,
 )
 # What WordPress shows something else for; other words in brackets are words.
@@ -253,12 +253,12 @@ def _marks(tag: str, style: str) -> frozenset[str]:
 
 # --- Markdown ---
 
-_HIDDEN = re.compile(r"<!--.*?-->|%%.+?%%|\{::comment\}.*?\{:/(?:comment)?\}", re.DOTALL)
+_HIDDEN = re.compile(r"<!--(?:(?!<!--).)*?-->|%%.{1,4000}?%%|\{::comment\}.{0,4000}?\{:/(?:comment)?\}", re.DOTALL)
 _FENCE = re.compile(
     r"^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n(?P<code>.*?)(?:^[ \t>]*(?P=fence)[^\n]*$|\Z)", re.DOTALL | re.M
 )
 _CODE = re.compile(r"(?P<ticks>`+)(?!`)(?P<code>[^\n].*?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
-_SHORT_CODE = re.compile(r"\{\{[<%].*?[>%]\}\}|\{%.*?%\}", re.DOTALL)
+_SHORT_CODE = re.compile(r"\{\{[<%](?:(?!\{\{[<%]).)*?[>%]\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)
 _QUOTED = re.compile(r"(?<![\w-])(?:(?P<key>[\w-]+)\s*[=:]\s*)?\"(?P<words>[^\"]*)\"")
 _NO_WORDS = {"src", "alt", "href", "link", "url", "class", "id", "style", "width", "height", "attrlink"}
 # One mark after the other becomes the element that it stands for; what is left is words.

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from django.utils.text import slugify
 
-from newsletter.moving.converters.converter import Converter, Post, Spool, links_of
+from newsletter.moving.converters.converter import Converter, Post, links_of
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import Converted, converted
@@ -39,7 +39,7 @@ class Buttondown(Converter):
     def __init__(self, files: Files, zone: tzinfo, site: str = "", *, rows: list[Row]) -> None:
         super().__init__(files, zone, site)
         self.sources = {str(row.get("slug")): _source(row) for row in rows}
-        self.rows = Spool(rows)
+        self.rows = rows
 
     @classmethod
     def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:

@@ -1,14 +1,11 @@
 """What a converter is, and the form in which it hands over a post. Pure."""
 
-import pickle
 import re
 from abc import ABC, abstractmethod
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from tempfile import SpooledTemporaryFile
-from typing import IO, Any, ClassVar, Self, cast
+from typing import ClassVar, Self
 
 from newsletter.moving.converters.files import Files
 from newsletter.moving.converters.pictures import FileFinder, Finder
@@ -62,36 +59,6 @@ class Converter(ABC):
     @abstractmethod
     def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
         """Yield the name of each post, and what reads it. That raises Rejected for one that cannot come along."""
-
-
-class Spool[Item]:
-    """A list on the disk, in the order in which it was made. Items are copies."""
-
-    MEMORY = 2**20  # bytes that a short list may have before there is a file
-
-    def __init__(self, items: Iterable[Item] = ()) -> None:
-        self._file = cast("IO[bytes]", SpooledTemporaryFile(self.MEMORY))  # noqa: SIM115  # closed with the list
-        self._places = array("Q")
-        for item in items:
-            self.append(item)
-
-    def append(self, item: Item) -> None:
-        self._places.append(self._file.seek(0, 2))
-        pickle.dump(item, self._file, pickle.HIGHEST_PROTOCOL)
-
-    def __del__(self) -> None:
-        self._file.close()
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, number: int) -> Item:
-        self._file.seek(self._places[number])
-        item: Any = pickle.load(self._file)  # noqa: S301  # nosec B301  # our own bytes, in a file that nobody else has
-        return cast("Item", item)
-
-    def __iter__(self) -> Iterator[Item]:
-        return (self[number] for number in range(len(self)))
 
 
 _LINK = re.compile(

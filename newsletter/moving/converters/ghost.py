@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.utils.text import slugify
 
-from newsletter.moving.converters.converter import Converter, Post, Spool
+from newsletter.moving.converters.converter import Converter, Post
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
 from newsletter.moving.converters.html.converting import converted
@@ -26,7 +26,8 @@ type Row = dict[str, Any]
 
 # What is read beside posts; others hold revisions of all texts, and what readers did.
 TABLES = {"settings", "posts_meta", "emails", "tags", "posts_tags", "users", "authors", "posts_authors"}
-TEXTS = {"html", "lexical", "mobiledoc", "markdown", "plaintext"}  # every post of Ghost has one of them
+SOURCES = {"lexical", "mobiledoc", "markdown", "plaintext"}
+TEXTS = SOURCES | {"html"}  # every post of Ghost has one of them
 PUBLISHED = {"published", "sent", "scheduled"}
 OPEN = {"public", ""}
 # What other sites and search engines get beside what readers see.
@@ -38,9 +39,9 @@ FOR_OTHERS = (
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """Rows by table; those of posts by themselves, for they are nearly all of it."""
+    """Posts, and rows by table."""
 
-    posts: Spool[Row]
+    posts: list[Row]
     tables: dict[str, list[Row]] = field(default_factory=dict)
 
     @cache  # noqa: B019 - an export lives as long as its process
@@ -74,33 +75,9 @@ def _plain(row: Any) -> Row:
     return inner if isinstance(inner, dict) else {}
 
 
-class _Posts:
-    """Puts each post away as soon as it is read: never are all of them in memory."""
-
-    def __init__(self) -> None:
-        self.kept = Spool[Row]()
-
-    def put_away(self, row: Row) -> Any:
-        if not TEXTS & row.keys() or not {"slug", "title"} & row.keys():
-            return row
-        self.kept.append(row)
-        return _Kept(len(self.kept) - 1)
-
-    def found(self, row: Any) -> Any:
-        return self.kept[row.number] if isinstance(row, _Kept) else row
-
-    def whole(self, row: Any) -> Row:
-        """Return a post; one of TryGhost/migrate's form flat, its old address kept."""
-        row = self.found(row)
-        inner = self.found(row.get("data"))
-        return {**inner, "url": row.get("url")} if isinstance(inner, dict) else row
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Stands for a post that was put away. number: its place in the file."""
-
-    number: int
+def _lean(row: Row) -> Row:
+    """Drop what is not needed as soon as it is read: the sources of a post that has a page."""
+    return {name: value for name, value in row.items() if name not in SOURCES} if row.get("html") else row
 
 
 def read(text: str) -> Export:
@@ -108,25 +85,22 @@ def read(text: str) -> Export:
 
     Raises Rejected.
     """
-    posts = _Posts()
     try:
-        whole = json.loads(text, object_hook=posts.put_away)
+        whole = json.loads(text, object_hook=_lean)
     except (ValueError, RecursionError) as error:
         raise Rejected(f"it is no JSON: {error}") from error
     for found in _envelopes(whole):
         if isinstance(rows := found.get("posts"), list):
-            tables = {
-                name: [_without_texts(_plain(posts.found(row))) for row in rows if row]
-                for name, rows in found.items()
-                if name in TABLES and isinstance(rows, list)
-            }
-            return Export(Spool(posts.whole(row) for row in rows if isinstance(row, dict | _Kept)), tables)
+            tables = {name: rows for name, rows in found.items() if name in TABLES and isinstance(rows, list)}
+            plain = {name: [_plain(row) for row in rows if row] for name, rows in tables.items()}
+            return Export([_post(row) for row in rows if isinstance(row, dict)], plain)
     raise Rejected("it has no posts of Ghost in it")
 
 
-def _without_texts(row: Row) -> Row:
-    """Return a row that is no post; each mail has its whole text once more."""
-    return {key: value for key, value in row.items() if key not in TEXTS}
+def _post(row: Row) -> Row:
+    """Return a post; one of TryGhost/migrate's form flat, its old address kept."""
+    inner = row.get("data")
+    return {**inner, "url": row.get("url")} if isinstance(inner, dict) else row
 
 
 def _envelopes(whole: Any) -> Iterator[Row]:

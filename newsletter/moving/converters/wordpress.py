@@ -1,18 +1,20 @@
 """WordPress's export (WXR), its items read one at a time. A document type or an entity of its own ends it."""
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from html import unescape
+from io import BytesIO
 from typing import IO, Self
 from urllib.parse import unquote, urlsplit
-from xml.parsers import expat
+from xml.etree import ElementTree
 
 from django.utils.text import slugify
 
-from newsletter.moving.converters.converter import Converter, Post, Spool
+from newsletter.moving.converters.converter import Converter, Post
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import converted
@@ -21,9 +23,9 @@ from newsletter.moving.counting import of_html
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.text.measures import words_from_title
 
-PIECE = 1 << 20  # bytes that are read at once
 MENDED_MAX = 300 * 1024**2  # bytes
-ITEM_MAX = 20_000_000  # characters of one item
+ITEM_MAX = 20_000_000  # characters of one text
+PROLOGUE_MAX = 1 << 20  # bytes before the first element
 TEXTS = {"post", "page"}
 NO_TEXTS = {"attachment", "revision", "nav_menu_item", "custom_css"}
 TERM_PAGES = {"post_tag": "tag", "category": "category"}  # by kind of term: where its page was
@@ -52,119 +54,105 @@ class Item:
         return self.fields.get(name, "").strip()
 
 
-class Reader:
-    """Makes items of the events of expat, one at a time."""
-
-    def __init__(self) -> None:
-        self.items = Spool[Item]()
-        self.item: Item | None = None
-        self.channel: dict[str, str] = {}
-        self.path: list[str] = []
-        self.words: list[str] = []
-        self.term = self.slug = self.key = ""
-        self.parser = expat.ParserCreate(namespace_separator=None)
-        self.parser.buffer_text = True
-        self.parser.StartElementHandler = self._begin
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self.words.append
-        self.parser.StartDoctypeDeclHandler = self._refuse
-        self.parser.EntityDeclHandler = self._refuse
-        self.parser.ExternalEntityRefHandler = self._refuse
-
-    def read(self, opened: IO[bytes]) -> Self:
-        """Read the whole file. Raises Rejected, and Unreadable for what may be mended."""
-        try:
-            while piece := opened.read(PIECE):
-                self.parser.Parse(piece, False)
-            self.parser.Parse(b"", True)
-        except expat.ExpatError as error:
-            raise Unreadable(f"it is no XML that can be read: {error}") from error
-        return self
-
-    def read_mended(self, data: bytes) -> Self:
-        """Read a file after mending what plug-ins break: a bare `&`, and control characters. Raises Rejected."""
-        if len(data) > MENDED_MAX:
-            raise Rejected("it is no XML that can be read: it is too large to be mended")
-        parts = _CDATA.split(_CONTROL.sub(b"", data))
-        whole = b"".join(part if part.startswith(b"<![CDATA[") else _BARE.sub(b"&amp;", part) for part in parts)
-        try:
-            self.parser.Parse(whole, True)
-        except expat.ExpatError as error:
-            raise Rejected(f"it is no XML that can be read: {error}") from error
-        return self
-
-    def _refuse(self, *args: object) -> int:
+def _refuse_document_type(opened: IO[bytes]) -> None:
+    """Raise Rejected where entities may be declared: only a document type can, and only before the first element."""
+    begin = re.sub(rb"<!--.*?-->|<\?.*?\?>", b"", opened.read(PROLOGUE_MAX), flags=re.DOTALL)
+    prologue, *rest = re.split(rb"<[a-zA-Z]", begin, maxsplit=1)
+    if b"<!" in prologue or not rest:
         raise Rejected("it declares a document type or an entity, which no export of WordPress does")
 
-    def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        self.path.append(name)
-        self.words.clear()
-        if name == "item":
-            self.item = Item()
-        elif name == "category":
-            self.term, self.slug = attributes.get("domain", "category"), attributes.get("nicename", "")
 
-    def _end(self, name: str) -> None:
-        text = "".join(self.words)
-        self.words.clear()
-        self.path.pop()
-        if self.item is None:
-            if self.path[-1:] == ["channel"]:
-                self.channel.setdefault(name, text.strip())
-        elif name == "item":
-            self.items.append(self.item)
-            self.item = None
-        else:
-            self._field(self.item, name, text)
+def items_of(opened: IO[bytes]) -> Iterator[tuple[str, Item]]:
+    """Yield the fields of the channel, by their names, and its items, named `item`. Raises Rejected."""
+    prefixes: dict[str, str] = {}
+    try:
+        for event, found in ElementTree.iterparse(opened, ("start-ns", "end")):  # noqa: S314 # nosec B314
+            if event == "start-ns":
+                prefixes[found[1]] = f"{found[0]}:" if found[0] else ""
+                continue
+            name = _name(found, prefixes)
+            if name == "item":
+                yield name, _item(found, prefixes)
+            elif name in {"link", "wp:base_blog_url"}:
+                yield name, Item({name: found.text or ""})
+            if name in {"item", "wp:author", "wp:term", "wp:tag", "wp:category"}:
+                found.clear()
+    except ElementTree.ParseError as error:
+        raise Unreadable(f"it is no XML that can be read: {error}") from error
 
-    def _field(self, item: Item, name: str, text: str) -> None:
+
+def _name(element: ElementTree.Element, prefixes: dict[str, str]) -> str:
+    space, brace, local = element.tag.rpartition("}")
+    return prefixes.get(space[1:], "") + local if brace else local
+
+
+def _item(element: ElementTree.Element, prefixes: dict[str, str]) -> Item:
+    item = Item()
+    for child in element:
+        name, text = _name(child, prefixes), child.text or ""
         if len(text) > ITEM_MAX:
             raise Rejected(f"one of its texts is too long: {len(text):,} characters")
         if name == "category":
-            item.terms.append((self.term, text.strip(), self.slug))
-        elif name == "wp:meta_key":
-            self.key = text.strip()
-        elif name == "wp:meta_value":
-            item.meta[self.key] = text
-        elif name == "wp:comment_approved":
-            item.comments += text.strip() == "1"
-        elif self.path[-1:] == ["item"]:
+            item.terms.append((child.get("domain", "category"), text.strip(), child.get("nicename", "")))
+        elif name == "wp:postmeta":
+            key, value = (*(one.text or "" for one in child), "", "")[:2]
+            item.meta[key.strip()] = value
+        elif name == "wp:comment":
+            item.comments += any(_name(one, prefixes) == "wp:comment_approved" and one.text == "1" for one in child)
+        else:
             item.fields[name] = text
+    return item
 
 
 class WordPress(Converter):
     program = "WordPress"
 
-    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, reader: Reader) -> None:
-        channel = reader.channel
-        super().__init__(files, zone, site or channel.get("wp:base_blog_url") or channel.get("link", ""))
-        self.items = reader.items
+    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, name: str) -> None:
+        super().__init__(files, zone, site)
+        self.file, self.mended = name, b""
         self.pictures, self.blocks = dict[str, Attachment](), dict[str, str]()
-        for item in self.items:
+        self.kinds: set[str] = set()
+        channel: dict[str, str] = {}
+        with files.open(name) as opened:
+            _refuse_document_type(opened)
+        try:
+            deque(self._items(), 0)
+        except Unreadable:
+            self.mended = _mended(files.read(name, MENDED_MAX + 1))
+        for kind, item in self._items():
+            if kind != "item":
+                channel.setdefault(kind, item[kind])
+                continue
+            self.kinds.add(item["wp:post_type"])
             if item["wp:post_type"] == "attachment":
                 self.pictures[item["wp:post_id"]] = _attachment(item)
             elif item["wp:post_type"] == "wp_block":  # what many texts share
                 self.blocks[item["wp:post_id"]] = item["content:encoded"]
+        self.site = site or channel.get("wp:base_blog_url") or channel.get("link", "")
 
     @classmethod
     def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
-        names = files.names if files.is_one else files.named(".xml")
-        for name in names:
+        for name in files.names if files.is_one else files.named(".xml"):
             head = files.read(name, 4_096).lstrip(b"\xef\xbb\xbf \t\r\n")
-            if not head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")) or not (b"<rss" in head or b"<!DOCTYPE" in head):
+            is_html = b"<html" in head.lower() or b"doctype html" in head.lower()
+            is_xml = head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")) and (b"<rss" in head or b"<!DOCTYPE" in head)
+            if not is_xml or is_html:
                 continue
-            if b"<html" in head.lower() or b"doctype html" in head.lower():
-                continue
-            reader = _reader(files, name)
-            if any(item["wp:post_type"] for item in reader.items):
-                return cls(files, zone, site, reader=reader)
-            if files.is_one and reader.items:
+            made = cls(files, zone, site, name=name)
+            if any(made.kinds):
+                return made
+            if files.is_one and made.kinds:
                 raise Rejected(FEED)
         return None
 
+    def _items(self) -> Iterator[tuple[str, Item]]:
+        """Read the file once more: never are all of its items in memory."""
+        with BytesIO(self.mended) if self.mended else self.files.open(self.file) as opened:
+            yield from items_of(opened)
+
     def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
-        for item in self.items:
-            if _is_text(item):
+        for kind, item in self._items():
+            if kind == "item" and _is_text(item):
                 yield item["wp:post_name"] or item["title"] or item["wp:post_id"], partial(self.read, item)
 
     def read(self, item: Item) -> Post:
@@ -212,12 +200,12 @@ class WordPress(Converter):
         return universal or read_date(item["wp:post_date"], self.zone) or read_date(item["pubDate"], UTC)
 
 
-def _reader(files: Files, name: str) -> Reader:
-    try:
-        with files.open(name) as opened:
-            return Reader().read(opened)
-    except Unreadable:
-        return Reader().read_mended(files.read(name, MENDED_MAX + 1))
+def _mended(data: bytes) -> bytes:
+    """Return a file without what plug-ins break it by: a bare `&`, and control characters. Raises Rejected."""
+    if len(data) > MENDED_MAX:
+        raise Rejected("it is no XML that can be read: it is too large to be mended")
+    parts = _CDATA.split(_CONTROL.sub(b"", data))
+    return b"".join(part if part.startswith(b"<![CDATA[") else _BARE.sub(b"&amp;", part) for part in parts)
 
 
 def _attachment(item: Item) -> Attachment:

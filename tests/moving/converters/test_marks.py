@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.moving.converters.markdown.marks import as_markdown
+from newsletter.moving.converters.markdown.marks import MARKS, as_markdown
 from newsletter.posts.markdown.render import render
 
 ELSEWHERE = "what another site shows is a link"
@@ -76,6 +76,11 @@ KNOWN = [
 
 def losses(remarks):
     return [str(one) for one in remarks if one.is_loss]
+
+
+@pytest.mark.parametrize("mark", MARKS, ids=[mark.name for mark in MARKS])
+def test_each_mark_becomes_what_the_table_says(mark):
+    assert as_markdown(mark.example)[0].strip() == mark.result.strip()
 
 
 @pytest.mark.parametrize(("typed", "written"), KNOWN)

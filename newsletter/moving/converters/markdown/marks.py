@@ -109,8 +109,8 @@ def _literal(text: Text, found: re.Match[str]) -> str:
     """Take code out of the text; code that a mark holds is a block of it."""
     code = text.code
     if found["fence"]:
-        title = _CODE_TITLE.match(found["block"])
-        above = f"{found['before']}**{title['words']}**\n\n" if title else ""
+        named_so = _CODE_TITLE.match(found["block"])
+        above = f"{found['before']}**{named_so['words']}**\n\n" if named_so else ""
         return above + code.hide_block(found["before"], _RAW.sub(r"\g<inner>", found["block"]))
     if found["ticks"]:
         return code.hide(_RAW.sub(r"\g<inner>", found[0]))
