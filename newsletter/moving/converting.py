@@ -10,9 +10,8 @@ from datetime import tzinfo
 from pathlib import Path
 
 import newsletter
-    options += [f"--memory={memory}", f"--cpu-seconds={cpu_seconds}", *(["--fetch"] if fetch else [])]
-    options += ["--", str(path.resolve()), str(folder.resolve())]
-    command = [sys.executable, "-m", "newsletter.moving.converters", *options]
+from newsletter.moving.folder.layout import part_of
+from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX
 
 _ENDED = {
     -signal.SIGXCPU: "it takes too long to convert",
@@ -24,7 +23,7 @@ class Refused(Exception):
     """The export cannot be converted; the sentence says why."""
 
 
-def run(
+def run(  # noqa: PLR0913 - an option of the program each
     path: Path,
     folder: Path,
     *,
@@ -41,22 +40,9 @@ def run(
     Raises Refused; then there is no folder. The process sees no setting and no secret of this one.
     """
     options = [f"--zone={zone}", f"--site={site}", *(f"--pictures={one.resolve()}" for one in pictures)]
-<<<<<<< HEAD
     options += [f"--memory={memory}", f"--cpu-seconds={cpu_seconds}", *(["--fetch"] if fetch else [])]
-    command = [
-        sys.executable,
-        "-m",
-        "newsletter.moving.converters",
-        *options,
-        "--",
-        str(path.resolve()),
-        str(folder.resolve()),
-    ]
-=======
-    options += ["--fetch"] if fetch else []
     options += ["--", str(path.resolve()), str(folder.resolve())]
     command = [sys.executable, "-m", "newsletter.moving.converters", *options]
->>>>>>> F
     top = Path(newsletter.__file__).parents[1]
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=top, env={"LANG": "C.UTF-8"}, text=True) as child:  # noqa: S603  # ours

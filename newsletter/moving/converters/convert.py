@@ -4,7 +4,6 @@ import json
 import logging
 from argparse import ArgumentParser
 from collections import Counter
-
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import tzinfo
