@@ -18,8 +18,9 @@ from newsletter.mail.characters import nfc, without_control
 from newsletter.moving.converters.converter import BODY_MAX, Post
 from newsletter.moving.converters.detection import detected
 from newsletter.moving.converters.files import Rejected
+from newsletter.moving.converters.html.converting import shown
 from newsletter.moving.converters.pictures import FileFinder, Finder, Pictures, WebFinder
-from newsletter.moving.counting import of_html, words_of
+from newsletter.moving.counting import words_of
 from newsletter.moving.folder.layout import (
     Account,
     PostAccount,
@@ -30,7 +31,6 @@ from newsletter.moving.folder.layout import (
     write_post,
 )
 from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, limit
-from newsletter.posts.markdown.render import render
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _checked(post: Post) -> Post:
 def lost_words(post: Post) -> tuple[str, ...]:
     """Return the words of the old text that neither the page here nor a remark has, each as often as it is missing."""
     lost = Counter(post.original.words)
-    lost.subtract(of_html(render(post.body)).words)
+    lost.subtract(shown(post.body).words)
     for text in (post.title, post.summary, *(remark.detail for remark in post.remarks)):
         lost.subtract(words_of(text))
     return tuple(islice((+lost).elements(), NAMED_MAX))
