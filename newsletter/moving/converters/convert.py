@@ -113,11 +113,14 @@ def _checked(post: Post) -> Post:
 
 
 def lost_words(post: Post) -> tuple[str, ...]:
-    """Return the words of the old text that neither the page here nor a remark has, each as often as it is missing."""
+    """Return the words of the old text that neither the page here nor a remark has, each as often as it is missing.
+
+    A remark that explains no difference of the text excuses no word.
+    """
     lost = Counter(post.original.words)
     lost.subtract(shown(post.body).words)
-    for text in (post.title, post.summary, *(remark.detail for remark in post.remarks)):
-        lost.subtract(words_of(text))
+    for remark in post.remarks:
+        lost.subtract(words_of(remark.detail) if remark.is_loss or remark.effect else {})
     return tuple(islice((+lost).elements(), NAMED_MAX))
 
 
