@@ -2,7 +2,7 @@
 
 No thread is ever held by a client. The event loop waits for bodies, granian's own runtime for those who read slowly;
 Django is called in between, as the WSGI application that it is, with the whole body and for the whole answer.
-What else was measured: docs/decisions/0030. The protocol: RSGI 1.5, granian's docs/spec/RSGI.md.
+Why: docs/decisions/0030. The protocol: RSGI 1.5, granian's docs/spec/RSGI.md.
 """
 
 import asyncio

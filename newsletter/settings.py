@@ -241,7 +241,7 @@ _counters = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTION
 CACHES: dict[str, dict[str, Any]] = {
     "default": _counters,  # of the public forms: shared by all processes where there is Redis
     "spare": _counters | {"LOCATION": "spare"},  # what this process knows by itself while Redis does not answer
-    "pages": {  # what can be made anew, never in Redis: docs/decisions/0035. A page has 10 KB.
+    "pages": {  # what can be made anew, never in Redis: docs/decisions/0018. A page has 10 KB.
         "BACKEND": "newsletter.publication.kept.BoundedMemoryCache",
         "OPTIONS": {"MAX_ENTRIES": 5_000, "MAX_BYTES": 32 * 1024 * 1024},
     },

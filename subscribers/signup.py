@@ -162,7 +162,7 @@ def is_rush(now: datetime) -> bool:
 
 ALGORITHM = "PBKDF2/SHA-256"
 ITERATIONS = 10_000  # of PBKDF2, for one try
-TRIES_MAX = 1_000  # half as many on average; docs/decisions/0034 has the measured times
+TRIES_MAX = 1_000  # half as many on average; `benchmarks.proof` has the measured times
 LIFETIME = timedelta(minutes=20)  # a slow telephone needs half a minute; a person may look away
 PAYLOAD_LENGTH_MAX = 2_000  # characters; a true one has about 700
 

@@ -46,3 +46,12 @@ def test_what_stands_in_brackets_is_what_the_desk_says():
 
     assert sorted(label for label in labels - OUR_OWN if label not in said) == []
     assert len(labels) > 15
+
+
+def test_what_stands_in_quotation_marks_is_a_label_of_the_desk():
+    labels = {entry.msgid.strip(".:").lower() for entry in polib.pofile(str(CATALOGUE))}
+    quoted = {words.lower() for words in re.findall(r"“([^”]+)”", " ".join(told(ENGLISH).split()))}
+    pages = {page.lower() for page in re.findall(r"\bSettings, ([A-Z][\w ]+?)[:,.;)]", " ".join(told(ENGLISH).split()))}
+
+    assert sorted((quoted | pages) - labels - {"friend"}) == []
+    assert len(quoted | pages) > 12

@@ -27,6 +27,9 @@ TEMPLATE_MESSAGE = re.compile(rf"\b(n?gettext|pgettext|_)\(\s*((?:u?(?:{LITERAL.
 LINK = re.compile(r"\]\((?!https?:|mailto:|#|/)([^)#\s]+)")  # of a document, to another file
 FOR_PEOPLE = ("docs/", "benchmarks/")  # folders with documents
 CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1|`[^`\n]*`", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^(`{3,}|~{3,}).*?^\1$", re.DOTALL | re.MULTILINE)
+HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+ANCHOR = re.compile(r"\]\((?!https?:|mailto:|/)([^)#\s]*)#([^)\s]+)\)")  # of a document, to a heading
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 # Folders and registries of the machine that wrote this; in pieces, so that this file does not find itself.
 FOLDERS = (f"/{name}/" for name in ("work", "root", r"home/\w+", "Users"))
@@ -50,6 +53,11 @@ def documents() -> dict[str, str]:
     """Return every document for people, by name."""
     names = ((str(path.relative_to(ROOT)), path) for path in tracked() if path.suffix == ".md")
     return {name: path.read_text() for name, path in names if "/" not in name or name.startswith(FOR_PEOPLE)}
+
+
+def anchor(heading: str) -> str:
+    """Return the fragment by which GitHub links to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def sources(suffix: str) -> list[Path]:
@@ -172,6 +180,19 @@ def test_every_link_between_documents_leads_somewhere():
     ]
 
     assert broken == []
+
+
+def test_every_link_to_a_heading_leads_to_one():
+    pages = {name: text for name, text in documents().items() if name != "docs/changelog.md"}
+    headings = {name: set(map(anchor, HEADING.findall(FENCED.sub("", text)))) for name, text in pages.items()}
+    linked = {
+        (name, str((ROOT / name).parent.joinpath(target).resolve().relative_to(ROOT)) if target else name, heading)
+        for name, text in pages.items()
+        for target, heading in ANCHOR.findall(CODE.sub("", text))
+    }
+
+    assert {(name, page, heading) for name, page, heading in linked if heading not in headings.get(page, ())} == set()
+    assert len(linked) > 40
 
 
 def test_every_variable_of_the_environment_is_listed():

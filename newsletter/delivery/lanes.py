@@ -1,7 +1,7 @@
 """The process of a lane: it looks for a mailing that has something to send, and sends it in a slot of its own.
 
 Nobody hands it its work. A wake-up on the shared queue was taken by any machine, mostly by one whose slot was
-busy (docs/decisions/0048); here each machine looks at the ledger, and what it may take there is a batch.
+busy (docs/decisions/0131); here each machine looks at the ledger, and what it may take there is a batch.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """What a web process does beside its pages: it writes into the database who left, by the files of its own machine.
 
-Nobody else may read them: a machine need not have a worker (docs/decisions/0053).
+Nobody else may read them: a machine need not have a worker.
 """
 
 from threading import Event, Thread

@@ -1,10 +1,12 @@
 import email
 import email.policy
+import re
 from email.header import decode_header, make_header
 
 import pytest
 
 from newsletter.mail import headers
+from tests.support.product import ROOT
 
 LIST = headers.MailingList(
     list_id="issues.news.example.org",
@@ -273,3 +275,18 @@ def test_a_mailbox_in_unicode_is_read_back(name):
 )
 def test_a_domain_that_ends_alike_is_another(address, is_within):
     assert headers.is_within(address, "news@example.org") is is_within
+
+
+def test_the_guide_names_every_header_and_the_function_that_decides_it():
+    part = (ROOT / "docs" / "letter.md").read_text().split("\n## Headers\n")[1].split("\n## ")[0]
+    named = [
+        name.strip() for names in re.findall(r"^\| ([A-Z][^|]+) \|", part, re.MULTILINE) for name in names.split(",")
+    ]
+    functions = re.findall(r"`(\w+)`(?=[^|]*\|[^|]*\|$)", part, re.MULTILINE)
+    options = {"by_mail": "a@e.org", "complaints_to": "b@e.org", "archived_at": URL, "feedback": "1:issue:x:y"}
+
+    written = headers.list_headers(LIST, URL, **options) | headers.automatic_headers()
+
+    assert [name for name in written if name not in named] == []
+    assert [name for name in functions if not hasattr(headers, name)] == []
+    assert len(functions) > 5

@@ -1,7 +1,7 @@
 """From a rehearsed issue to its result: rehearsed, scheduled, paused, cancelled.
 
 Scheduling asks what the desk asks of a person, with no box that a program could tick to skip it. The hold stays, and
-the author gets a mail whose link cancels (docs/decisions/0117).
+the author gets a mail whose link cancels (docs/decisions/0025).
 """
 
 from datetime import datetime

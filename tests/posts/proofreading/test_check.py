@@ -1,5 +1,7 @@
 """What the format check says about a post, what it keeps quiet about, and what it changes when asked."""
 
+import re
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
@@ -11,7 +13,11 @@ from newsletter.posts.proofreading.terms import DEFAULT, own
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.uploads import Picture
 from tests.factories import make_issue, make_post, make_publication
+from tests.support.product import ROOT
 
+GUIDE = (ROOT / "docs" / "writing.md").read_text().split("\n## Format check\n")[1]
+ROW = re.compile(r"^\| (?!it finds)([^|]+) \| ([^|]+) \| ([^|]*) ?\|$", re.MULTILINE)  # finds, example, writes
+SPAN = re.compile(r"`([^`]+)`")
 SPACED = "用 AI 寫 Go 很快，而 API 與 SDK 與 CLI 都好。"
 
 
@@ -23,6 +29,17 @@ def _english():
 
 def told(source: str, **terms: str) -> list[tuple[str, str, str | None]]:
     return [(f.rule, f.text, f.replacement) for f in findings(source, terms=terms or DEFAULT)]
+
+
+def shown() -> list[tuple[str, str]]:
+    """Return the examples of the guide's table, each with what the button writes; a list needs a second line."""
+    rows = [(SPAN.findall(one), SPAN.findall(other)) for finds, one, other in ROW.findall(GUIDE) if "list" not in finds]
+    return [pair for one, other in rows if len(one) == len(other) for pair in zip(one, other, strict=True)]
+
+
+@pytest.mark.parametrize(("source", "written"), shown())
+def test_the_button_writes_what_the_guide_shows(source, written):
+    assert fixed(source, terms=DEFAULT, rules=RULES)[0] == written
 
 
 @pytest.mark.parametrize(

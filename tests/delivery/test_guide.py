@@ -1,0 +1,66 @@
+"""docs/sending.md gives the numbers that the code has."""
+
+import re
+
+from newsletter.delivery import rate
+from newsletter.delivery.author import alerts, reminders
+from newsletter.delivery.ledger import claims, recovery
+from newsletter.delivery.models.deliveries import RETRY_AFTER
+from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.provider import interruptible, outcomes
+from newsletter.delivery.sending import api_courier, couriers
+from newsletter.operation import supervisor, worker
+from newsletter.publication.heartbeats import SILENT_SECONDS
+from newsletter.publication.models import Publication
+from tests.support.product import ROOT
+
+GUIDE = " ".join((ROOT / "docs" / "sending.md").read_text().split())
+WORDS = {6: "six", 9: "nine", 17: "seventeen", 4: "four"}
+
+
+def hours(delta) -> int:
+    return int(delta.total_seconds() // 3600)
+
+
+def numbers() -> dict[str, str]:
+    """Return sentences of the guide, each with its numbers from the code."""
+    minutes = [int(delta.total_seconds() // 60) for delta in RETRY_AFTER]
+    first, later = minutes[:3], [one // 60 for one in minutes[3:]]
+    silent = claims.LEASE + recovery.AWAY
+    days = WORDS[rate.days_needed(10_000)], WORDS[rate.days_needed(1_000_000)]
+    return {
+        "batch": f"cuts them into batches of up to {beginning.BATCH:,}",
+        "last batches": f"the last batches are smaller, down to {beginning.STEP}",
+        "lease": f"a lease of {claims.LEASE.seconds} seconds",
+        "late": f"more than {hours(beginning.LATE)} hours behind its time",
+        "hold": f"before the hold has passed: {Publication._meta.get_field('hold_minutes').default} minutes",
+        "hold of a program": f"at least {approving.PROGRAM_HOLD.seconds // 60} minutes",
+        "draft": f"{hours(reminders.DRAFT_BEFORE)} hours before it: the draft",
+        "letter": f"{hours(reminders.LETTER_BEFORE)} hours before it: the letter",
+        "refusals": f"refuses {outcomes.REFUSALS} readers in a row",
+        "retries": "after {}, {} and {} minutes, then {}, {}, {}, {}, {} and {} hours".format(*first, *later),
+        "revoked": f"{recovery.STILL.seconds} seconds after its lease ended",
+        "revoked on SQLite": f"after {recovery.HUNG.seconds // 60} minutes",
+        "another machine": f"silent for {silent.seconds} seconds",
+        "stop": f"{interruptible.STOP_SECONDS} seconds in all",
+        "connections": f"starts with {WORDS[couriers.FIRST_LINES]} connections",
+        "most connections": f"up to {couriers.MOST_LINES} (",
+        "warm-up": f"allows {rate.ceiling(1)}, {rate.ceiling(2)}, {rate.ceiling(3)} … {rate.ceiling(16):,} mails",
+        "days of a warm-up": "10,000 readers take {} days, a million {}".format(*days),
+        "failing": f"over {alerts.FAILING_SHARE * 100:g} %, at least {alerts.FAILING_AT_LEAST} copies",
+        "threads": f"Celery on {WORDS[worker.HANDS]} threads",
+        "silent": f"silent for {SILENT_SECONDS:g} seconds",
+        "restart": "after {}, {}, {}, {} and at most {} seconds".format(*supervisor.PAUSE_SECONDS),
+        "kill": f"after {WORDS[supervisor.STOP_SECONDS]} seconds SIGKILL",
+    }
+
+
+def test_its_numbers_are_those_of_the_code():
+    assert {what: sentence for what, sentence in numbers().items() if sentence not in GUIDE} == {}
+
+
+def test_it_lists_the_providers_that_take_many_readers_in_one_call():
+    rows = dict(re.findall(r"\| (\w+) \| (\d+) \| (?:merged|whole) \|", GUIDE))
+
+    limits = {name: min(one.limit, api_courier.READERS) for name, one in api_courier.PROVIDERS.items()}
+    assert {name: int(number) for name, number in rows.items()} == limits
