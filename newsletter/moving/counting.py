@@ -150,10 +150,8 @@ class _Counter(HTMLParser):
 
     def _thing(self, tag: str, given: dict[str, str]) -> None:
         classes = given.get("class", "").split()
-        if tag in {"video", "audio", "iframe", "embed", "object"}:
+        if tag in {"video", "audio", "iframe", "embed", "object"} or (tag in {"a", "details"} and "embed" in classes):
             self.things["embeds"] += not self.open["object"] and (tag != "iframe" or bool(given.get("src")))
-        elif "embed" in classes and tag in {"a", "details"}:
-            self.things["embeds"] += 1
         elif tag in {"img", "image"} and (given.get("src") or given.get("data-src")):
             self.things["pictures"] += 1
             self.things["alt texts"] += bool(given.get("alt", "").strip())
@@ -255,7 +253,7 @@ def _marks(tag: str, style: str) -> frozenset[str]:
 
 _HIDDEN = re.compile(r"<!--(?:(?!<!--).)*?-->|%%.{1,4000}?%%|\{::comment\}.{0,4000}?\{:/(?:comment)?\}", re.DOTALL)
 _FENCE = re.compile(
-    r"^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n(?P<code>.*?)(?:^[ \t>]*(?P=fence)[^\n]*$|\Z)", re.DOTALL | re.M
+    r"^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n(?P<code>.*?)(?:^[ \t>]*(?P=fence)[^\n]*$|\Z)", re.DOTALL | re.MULTILINE
 )
 _CODE = re.compile(r"(?P<ticks>`+)(?!`)(?P<code>[^\n].*?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 _SHORT_CODE = re.compile(r"\{\{[<%](?:(?!\{\{[<%]).)*?[>%]\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)

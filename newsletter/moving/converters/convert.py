@@ -4,7 +4,6 @@ import json
 import logging
 from argparse import ArgumentParser
 from collections import Counter
-
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import tzinfo
@@ -19,8 +18,9 @@ from newsletter.mail.characters import nfc, without_control
 from newsletter.moving.converters.converter import BODY_MAX, Post
 from newsletter.moving.converters.detection import detected
 from newsletter.moving.converters.files import Rejected
+from newsletter.moving.converters.html.converting import shown
 from newsletter.moving.converters.pictures import FileFinder, Finder, Pictures, WebFinder
-from newsletter.moving.counting import of_html, words_of
+from newsletter.moving.counting import words_of
 from newsletter.moving.folder.layout import (
     Account,
     PostAccount,
@@ -31,7 +31,6 @@ from newsletter.moving.folder.layout import (
     write_post,
 )
 from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, limit
-from newsletter.posts.markdown.render import render
 
 log = logging.getLogger(__name__)
 
@@ -114,11 +113,14 @@ def _checked(post: Post) -> Post:
 
 
 def lost_words(post: Post) -> tuple[str, ...]:
-    """Return the words of the old text that neither the page here nor a remark has, each as often as it is missing."""
+    """Return the words of the old text that neither the page here nor a remark has, each as often as it is missing.
+
+    A remark that explains no difference of the text excuses no word.
+    """
     lost = Counter(post.original.words)
-    lost.subtract(of_html(render(post.body)).words)
-    for text in (post.title, post.summary, *(remark.detail for remark in post.remarks)):
-        lost.subtract(words_of(text))
+    lost.subtract(shown(post.body).words)
+    for remark in post.remarks:
+        lost.subtract(words_of(remark.detail) if remark.is_loss or remark.effect else {})
     return tuple(islice((+lost).elements(), NAMED_MAX))
 
 

@@ -169,8 +169,6 @@ def _refusal(info: zipfile.ZipInfo) -> str:
         return "a member is a link to another file"
     if info.flag_bits & 0x1:
         return "a member is encrypted"
-    if info.file_size > MEMBER_MAX:
-        return "a member is larger than 1 GB"
-    if info.file_size > SMALL and info.file_size > RATIO_MAX * max(info.compress_size, 1):
-        return "a member is packed too tightly to be honest (a zip bomb)"
-    return ""
+    is_bomb = info.file_size > SMALL and info.file_size > RATIO_MAX * max(info.compress_size, 1)
+    too_tight = "a member is packed too tightly to be honest (a zip bomb)" if is_bomb else ""
+    return "a member is larger than 1 GB" if info.file_size > MEMBER_MAX else too_tight

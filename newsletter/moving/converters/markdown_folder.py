@@ -109,7 +109,7 @@ class MarkdownFolder(Converter):
             folder=self._folder(name),
             addresses=fields.addresses(at),
             links=links_of(body, partial(self._source_of, name.parent)),
-            original=of_markdown(typed),
+            original=of_markdown(text),
             remarks=(*remarks, *fields.remarks()),
         )
 

@@ -55,7 +55,9 @@ class Medium(Converter):
         _drop_head(content, {"graf--title": title, "graf--subtitle": summary})
         body, remarks = converted(serialised(content))
         if effect := difference(before, of_html(serialised(content))):
-            remarks.append(Remark("stands above the text now", title, is_loss=False, effect=effect))
+            remarks.append(
+                Remark("stands above the text now", f"{title} {summary}".strip(), is_loss=False, effect=effect)
+            )
         canonical = page.with_class("p-canonical")
         address = urlsplit(canonical.attrs.get("href", "")).path if canonical else ""
         stem = name.rpartition("/")[2].removesuffix(".html")

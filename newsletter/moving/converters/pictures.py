@@ -135,7 +135,7 @@ class Pictures:
         self.finders, self.folder, self.account = finders, folder, account
 
     def placed(self, body: str, beside: str, remarks: list[Remark]) -> str:
-        """Return the text with the new addresses of its pictures; code is left alone. beside: the folder of the text."""
+        """Return the text with the new addresses of its pictures, but in code. beside: the folder of the text."""
         return _PLACE.sub(lambda found: self._rewritten(found, beside, remarks), body)
 
     def _rewritten(self, match: re.Match[str], beside: str, remarks: list[Remark]) -> str:

@@ -16,7 +16,7 @@ ROW |= {"html": '<p>內文<b>粗</b> <a href="/?show=second">另一篇</a></p><i
 def test_the_converter_in_the_documents_converts_an_export(tmp_path):
     laid_out(tmp_path, {"tinypress.json": json.dumps([ROW, ROW | {"slug": "second", "state": "hidden"}])})
     made = {}
-    exec(compile(CODE, str(PAGE), "exec"), made)  # noqa: S102
+    exec(compile(CODE, str(PAGE), "exec"), made)
 
     converter = made["Tinypress"].open(InFolder(tmp_path), TAIPEI)
 

@@ -15,7 +15,7 @@ from tests.publication.pictures.test_uploads import picture
 
 def source(*posts, **tables):
     whole = {"db": [{"meta": {}, "data": {"posts": list(posts), **tables}}]}
-    return Ghost(InFolder(Path(".")), TAIPEI, export=read(json.dumps(whole)))
+    return Ghost(InFolder(Path()), TAIPEI, export=read(json.dumps(whole)))
 
 
 def only(*posts, **tables):

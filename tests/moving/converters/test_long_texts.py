@@ -1,4 +1,4 @@
-"""No text of an export takes longer than the same number of words: neither where it is converted nor where it is counted."""
+"""No text of an export takes longer than the same number of words, neither to convert nor to count."""
 
 import pytest
 

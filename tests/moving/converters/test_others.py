@@ -242,7 +242,7 @@ def test_stories_of_medium_know_each_other(tmp_path):
     found = posts(zipped(tmp_path / "m.zip", dict(zip(names, (STORY, other), strict=True))))
 
     assert [unnamed(post) for post in found.values()] == [((), {})] * 2
-    assert [*found.values()][0].links == {"https://medium.com/@me/other-0123456789ab": "medium:0123456789ab"}
+    assert next(iter(found.values())).links == {"https://medium.com/@me/other-0123456789ab": "medium:0123456789ab"}
 
 
 # --- Buttondown ---

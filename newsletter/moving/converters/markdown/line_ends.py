@@ -34,7 +34,8 @@ _MARK = (
 )
 # A line of words, behind the marks of quotes, items and notes; and below it one that has no mark of its own.
 _SOFT_END = re.compile(
-    rf"^(?P<line>[ \t>]*+(?:(?:(?:[-*+]|\d{{1,9}}[.)])[ \t]+)|\[\^[^\]\n]{{1,100}}\]:[ \t]*)*+(?!{_MARK})[^\n|]*[^\s\\|\0])(?<!<br>)(?<!<br/>)(?<!<br />)"
+    r"^(?P<line>[ \t>]*+(?:(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)|\[\^[^\]\n]{1,100}\]:[ \t]*)*+"
+    rf"(?!{_MARK})[^\n|]*[^\s\\|\0])(?<!<br>)(?<!<br/>)(?<!<br />)"
     rf"\n(?=[ \t>]*+(?!{_MARK})[^\s|>][^\n|]*$)",
     re.MULTILINE | re.IGNORECASE,
 )
