@@ -4,5 +4,5 @@ converters/ write an export of another program as such a folder, and know nothin
 written, read, checked. taking/ makes posts, redirects and issues of a folder, or an equal site of one's own export.
 The commands join them, as the desk does.
 
-Begin with `folder/layout.py`.
+Begin with `folder/layout.py`. Why a folder: decision 132.
 """

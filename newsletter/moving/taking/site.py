@@ -87,7 +87,7 @@ def _load_sheet(folder: Reader, sheet: Sheet) -> int:
 
 
 def _with_letters(folder: Reader, sheet: Sheet, rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    numbers = dict(Issue.objects.values_list("pk", "number"))  # now: no query while PostgreSQL takes in rows
+    numbers = dict(Issue.objects.values_list("pk", "number"))
     columns = [field.attname for field in sheet.fields]
     issue, kind, number = (columns.index(name) for name in ("issue_id", "kind", "number"))
 

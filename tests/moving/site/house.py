@@ -8,7 +8,8 @@ from typing import Any
 from django.core.cache import caches
 from django.core.management import call_command
 
-from newsletter.moving.folder.sheets import SHEETS, Field
+from newsletter.moving.folder import numbers
+from newsletter.moving.folder.sheets import SHEETS, Field, numbered
 from newsletter.moving.taking import loading
 
 AT = datetime(2026, 11, 28, 8, 30, 15, 123456, tzinfo=UTC)
@@ -36,6 +37,7 @@ def fill_every_table() -> None:
         fields = list(sheet.model._meta.concrete_fields)
         if not sheet.model._base_manager.exists():
             loading.load(sheet.model, fields, [[value(field) for field in fields]])
+    numbers.go_on(numbered(), {})  # on PostgreSQL a number that is given by hand moves no sequence
 
 
 def value(field: Field) -> Any:

@@ -126,6 +126,8 @@ def _folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterat
     orphans of the desk.
     """
     if is_folder_of_posts(path):
+        if any(options[name] for name in ("site", "pictures", "fetch")):
+            command.stderr.write("This is a folder of posts already: --site, --pictures and --fetch change nothing.")
         yield path
         return
     place = settings.DATA_DIR / "imports"
