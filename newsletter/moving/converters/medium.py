@@ -6,7 +6,8 @@ from datetime import UTC
 from functools import cached_property, partial
 from urllib.parse import urlsplit
 
-from newsletter.moving.converters.converter import Converter, Post, links_of
+from newsletter.moving.converters.addresses import links_of
+from newsletter.moving.converters.converter import Converter, Post
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import converted
