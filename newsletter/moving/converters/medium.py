@@ -89,7 +89,7 @@ class Medium(Converter):
 def _stories(files: Files) -> list[str]:
     names = files.named(".html", ".htm")
     inner = [name for name in names if f"/{name}".rpartition("/")[0].endswith("/posts")]
-    return [name for name in inner or names if b"e-content" in files.read(name, STORY_MAX)]
+    return [name for name in inner or names if b"e-content" in files.head(name, STORY_MAX)]
 
 
 def _source(name: str) -> str:

@@ -50,9 +50,11 @@ def parse(text: str) -> tuple[dict[str, Value], str]:
     found = _YAML.match(text) or _OPEN.match(text)
     if not found or not _KEY.search(found["head"]):
         return {}, text
-    return flat(
-        _loaded("its front matter is no YAML", lambda head: yaml.load(head, Loader=_Loader), found["head"])
-    ), text[found.end() :]  # noqa: S506
+    return flat(_loaded("its front matter is no YAML", _from_yaml, found["head"])), text[found.end() :]
+
+
+def _from_yaml(head: str) -> Any:
+    return yaml.load(head, Loader=_Loader)  # noqa: S506 - it builds texts, lists and mappings only
 
 
 def _loaded(failed: str, load: Callable[[str], Any], head: str, most: int = HEAD_MAX) -> dict[Any, Any]:
