@@ -255,7 +255,7 @@ _HIDDEN = re.compile(r"<!--(?:(?!<!--).)*?-->|%%.{1,4000}?%%|\{::comment\}.{0,40
 _FENCE = re.compile(
     r"^[ \t>]*(?P<fence>```+|~~~+)[^\n]*\n(?P<code>.*?)(?:^[ \t>]*(?P=fence)[^\n]*$|\Z)", re.DOTALL | re.MULTILINE
 )
-_CODE = re.compile(r"(?P<ticks>`+)(?!`)(?P<code>[^\n].*?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
+_CODE = re.compile(r"(?P<ticks>`+)(?!`)(?P<code>[^\n](?:(?!\n[ \t]*\n).)*?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
 _SHORT_CODE = re.compile(r"\{\{[<%](?:(?!\{\{[<%]).)*?[>%]\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)
 _QUOTED = re.compile(r"(?<![\w-])(?:(?P<key>[\w-]+)\s*[=:]\s*)?\"(?P<words>[^\"]*)\"")
 _NO_WORDS = {"src", "alt", "href", "link", "url", "class", "id", "style", "width", "height", "attrlink"}
@@ -282,9 +282,9 @@ _ELEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^[ \t]*(?:!!!|\?\?\?\+?)[ \t]+[\w-]+", " "),
         (r"^[ \t>]*#{1,6}[ \t]+([^\n]+)$", r"<h2>\1</h2>"),
         (r"^(?=[^\n]*\S)([^\n]+)\n[ \t]*(?:={3,}|-{3,})[ \t]*$", r"<h2>\1</h2>"),
-        (r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+", r"<li></li>"),
+        (r"^[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t])?", r"<li></li>"),
         (r"^[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$", r"<table></table>"),
-        (r"(\*\*|__)(?=\S)((?:(?!\1).)+?)(?<=\S)\1", r"<b>\2</b>"),
+        (r"\*\*(?=\S)((?:(?!\*\*).)+?)(?<=\S)\*\*|(?<!\w)__(?=\S)((?:(?!__).)+?)(?<=\S)__(?!\w)", r"<b>\1\2</b>"),
         (
             r"(?<![\w*])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?!\*)|(?<![\w_])_(?=[^\s_])([^_\n]+?)(?<=[^\s_])_(?!\w)",
             r"<i>\1\2</i>",
@@ -304,7 +304,7 @@ def of_markdown(text: str) -> Counts:
 
     text = _FENCE.sub(lambda found: hide(f"<pre>{escape(found['code'])}</pre>"), text)
     text = _CODE.sub(lambda found: hide(f"<code>{escape(found['code'])}</code>"), text)
-    text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda found: hide(escape(found[1])), text)
+    text = re.sub(r"\\([!-/:;=-@\[-`{-~])", lambda found: hide(escape(found[1])), text)
     text = _SHORT_CODE.sub(lambda found: f" {_words_within(found[0])} ", _HIDDEN.sub("", text))
     for pattern, element in _ELEMENTS:
         text = pattern.sub(element, text)

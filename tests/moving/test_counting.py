@@ -113,6 +113,9 @@ def test_markdown_is_counted_as_its_page_is():
         ("> [!tip] 題\n> 文", {"han": 2}),
         ('!!! note "題"\n    文', {"han": 2}),
         ("句^[註]", {"han": 2, "footnotes": 1}),
+        ("一個 ` 號。\n\n![圖](a.png) `碼`", {"han": 4, "pictures": 1, "alt texts": 1, "code in lines": 1}),
+        ("- [x] 做 `__a__`\n- [ ] A__b__C", {"words": 4, "han": 1, "lists": 2, "code in lines": 1}),
+        ("<td>c:\\</td>", {"words": 1}),
     ],
 )
 def test_marks_of_other_programs_are_no_words(typed, expected):

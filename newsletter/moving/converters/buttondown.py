@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from django.utils.text import slugify
 
-from newsletter.moving.converters.converter import Converter, Post, links_of
+from newsletter.moving.converters.addresses import links_of
+from newsletter.moving.converters.converter import Converter, Post
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import Converted, converted
@@ -45,7 +46,7 @@ class Buttondown(Converter):
     def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
         tables = files.names if files.is_one else (files.ending_in("emails.json"), files.ending_in("emails.csv"))
         for name in filter(None, tables):
-            if b"subject" in files.read(name, 100_000) and (rows := rows_of(files.text(name, TEXT_MAX))):
+            if b"subject" in files.head(name, 100_000) and (rows := rows_of(files.text(name, TEXT_MAX))):
                 return cls(files, zone, site, rows=rows)
         return None
 

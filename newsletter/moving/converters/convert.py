@@ -30,11 +30,12 @@ from newsletter.moving.folder.layout import (
     write_account,
     write_post,
 )
-from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, limit
+from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, cpu_time, limit
 
 log = logging.getLogger(__name__)
 
 REFUSED = 65  # EX_DATAERR of sysexits.h
+POST_SECONDS = 60  # of CPU time
 NAMED_MAX = 50  # lost words that an account lists
 # What a file that nobody foresaw may raise in the code that reads it. Such a post is rejected, the others come.
 UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -77,16 +78,17 @@ class _Writing:
 
     def write(self, number: int, name: str, read: Callable[[], Post]) -> None:
         try:
-            post = self._named_once(_checked(read()))
-        except Rejected as error:
-            self.account.rejected.append((name, str(error)))
+            with cpu_time(POST_SECONDS):
+                post = self._named_once(_checked(read()))
+                lost = lost_words(post)
+        except (Rejected, TimeoutError) as error:
+            self.account.rejected.append((name, str(error) or "it takes too long to convert"))
             return
         except UNFORESEEN as error:
             log.exception("%s cannot be read", name)
             self.account.rejected.append((name, f"it cannot be read: {type(error).__name__} {error}"[:300]))
             return
         remarks = list(post.remarks)
-        lost = lost_words(post)
         body = self.pictures.placed(post.body, post.folder, remarks)
         cover = post.cover and (self.pictures.place(post.cover, post.folder, remarks) or post.cover)
         given = {one: getattr(post, one) for one in _FIELDS} | {"body": body, "cover": cover}
@@ -140,7 +142,7 @@ def main(argv: Sequence[str]) -> int:
     settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
     try:
         convert(**given, report=_report)
-    except (Rejected, FileExistsError) as error:
+    except (Rejected, OSError) as error:
         _say({"error": str(error)})
         return REFUSED
     except MemoryError:

@@ -1,6 +1,5 @@
 """What a converter is, and the form in which it hands over a post. Pure."""
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -59,17 +58,3 @@ class Converter(ABC):
     @abstractmethod
     def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
         """Yield the name of each post, and what reads it. That raises Rejected for one that cannot come along."""
-
-
-_LINK = re.compile(
-    r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)|\Z)|(?P<ticks>`+)[^`\n].*?(?P=ticks)"
-    r"|(?:(?<!\\)\]\(|\bhref=\"|^ {0,3}\[[^\]\n^]+\]:[ \t]*)"
-    r"(?:<(?P<bracketed>[^<>\n]+)>|(?P<url>[^\s<>\"()]+(?:\([^\s<>\"()]*\)[^\s<>\"()]*)*))",
-    re.DOTALL | re.MULTILINE,
-)
-
-
-def links_of(markdown: str, source_of: Callable[[str], str]) -> dict[str, str]:
-    """Return the source that each link means, by the address as it is typed, where `source_of` knows one."""
-    urls = dict.fromkeys(found["bracketed"] or found["url"] for found in _LINK.finditer(markdown))
-    return {url: source for url in urls if url and (source := source_of(url))}

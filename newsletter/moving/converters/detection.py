@@ -6,9 +6,9 @@ from datetime import tzinfo
 from pathlib import Path, PurePosixPath
 
 from newsletter.moving.converters import buttondown, ghost, markdown_folder, medium, substack, wordpress
+from newsletter.moving.converters.addresses import PICTURES
 from newsletter.moving.converters.converter import Converter
 from newsletter.moving.converters.files import Files, InArchive, InFolder, Rejected
-from newsletter.moving.converters.pictures import SUFFIXES as PICTURES
 
 # In this order they are asked whether the files are theirs.
 CONVERTERS: tuple[type[Converter], ...] = (

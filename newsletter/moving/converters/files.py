@@ -24,7 +24,7 @@ class Rejected(ValueError):
 
 
 class Files(ABC):
-    """Names are paths from the top, with slashes. is_one: a single file that was named, and not those beside it."""
+    """Names are paths from the top, with slashes. is_one: only the file that was named is among `names`."""
 
     is_one = False
 
@@ -74,6 +74,12 @@ class Files(ABC):
             except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as error:
                 raise Rejected(f"a member cannot be read: {name[:80]!r}, {error}") from error
 
+    def head(self, name: str, most: int) -> bytes:
+        """Return the first bytes of a file; none of one that cannot be read."""
+        with suppress(Rejected, OSError):
+            return self.read(name, most)
+        return b""
+
     def text(self, name: str, most: int = TEXT_MAX) -> str:
         """Return a file as UTF-8 text. Raises Rejected."""
         data = self.read(name, most + 1)
@@ -107,7 +113,7 @@ class InFolder(Files):
         return False
 
     def size(self, name: str) -> int:
-        return self._place(name).stat().st_size
+        return (self.root / name).lstat().st_size
 
     def open(self, name: str) -> IO[bytes]:
         return self._place(name).open("rb")

@@ -125,7 +125,7 @@ class Ghost(Converter):
     @classmethod
     def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
         """Look into JSON files, the largest first: themes have JSON files too."""
-        if files.is_one and files.read(files.names[0], 1_000).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
+        if files.is_one and files.head(files.names[0], 1_000).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
             return None
         names = files.names if files.is_one else sorted(files.named(".json"), key=files.size, reverse=True)[:20]
         for name in names:

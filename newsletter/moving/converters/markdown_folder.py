@@ -8,7 +8,8 @@ from posixpath import normpath
 from urllib.parse import unquote, urlsplit
 
 from newsletter.mail.characters import nfc, without_control
-from newsletter.moving.converters.converter import BODY_MAX, Converter, Post, links_of
+from newsletter.moving.converters.addresses import links_of
+from newsletter.moving.converters.converter import BODY_MAX, Converter, Post
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.inlines import address
 from newsletter.moving.converters.markdown.fields import ALTS, Fields, stem_of, without_day

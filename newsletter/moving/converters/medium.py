@@ -6,7 +6,8 @@ from datetime import UTC
 from functools import cached_property, partial
 from urllib.parse import urlsplit
 
-from newsletter.moving.converters.converter import Converter, Post, links_of
+from newsletter.moving.converters.addresses import links_of
+from newsletter.moving.converters.converter import Converter, Post
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import converted
@@ -88,7 +89,7 @@ class Medium(Converter):
 def _stories(files: Files) -> list[str]:
     names = files.named(".html", ".htm")
     inner = [name for name in names if f"/{name}".rpartition("/")[0].endswith("/posts")]
-    return [name for name in inner or names if b"e-content" in files.read(name, STORY_MAX)]
+    return [name for name in inner or names if b"e-content" in files.head(name, STORY_MAX)]
 
 
 def _source(name: str) -> str:

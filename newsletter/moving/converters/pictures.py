@@ -6,18 +6,17 @@ from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from html import escape, unescape
 from pathlib import Path
 from posixpath import normpath
 from typing import Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
 from newsletter.mail.outward import NotFetched, fetch
+from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.files import Files, InFolder, Rejected
 from newsletter.moving.folder.layout import Account, Remark, picture_file, write_picture
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, refuse_unusable
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".avif"})
 AGENT = "newsletter-import/1 (fetches the pictures of posts that move)"
 GHOST_URL = "__GHOST_URL__"
 _DATA = re.compile(r"data:image/(?P<form>\w{2,5})[^,]{0,100};base64,(?P<data>.*)", re.IGNORECASE | re.DOTALL)
@@ -118,13 +117,6 @@ def _in_the_text(address: str) -> Found | None:
     return Found(f"picture.{match['form']}", lambda: data)
 
 
-_PLACE = re.compile(
-    r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)|\Z)|(?P<ticks>`+)[^`\n].*?(?P=ticks)"
-    r"|(?P<before>!\[(?:\\.|[^\[\]\\])*+\]\()(?:<(?P<bracketed>[^>\n]+)>|(?P<path>(?:[^()\s]|\([^()\s]*\))+))(?P<title>[^)\n]*\))"
-    r"|(?P<tag><img\b[^<>]{0,2000}?\ssrc=)(?P<quote>[\"'])(?P<src>[^\"'<>]*)(?P=quote)"
-    r"|^(?P<name> {0,3}\[[^\]\n^]+\]:[ \t]*)<?(?P<target>[^\s<>]+)>?",
-    re.DOTALL | re.MULTILINE,
-)
 _HERE = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
 
 
@@ -135,21 +127,12 @@ class Pictures:
         self.finders, self.folder, self.account = finders, folder, account
 
     def placed(self, body: str, beside: str, remarks: list[Remark]) -> str:
-        """Return the text with the new addresses of its pictures, but in code. beside: the folder of the text."""
-        return _PLACE.sub(lambda found: self._rewritten(found, beside, remarks), body)
+        """Return the text with the new addresses of its pictures. beside: the folder of the text."""
 
-    def _rewritten(self, match: re.Match[str], beside: str, remarks: list[Remark]) -> str:
-        if match["target"]:
-            is_picture = "." + match["target"].rpartition(".")[2].lower() in SUFFIXES
-            new = self.place(match["target"], beside, remarks) if is_picture else ""
-            return f"{match['name']}{new}" if new else match[0]
-        address = match["bracketed"] or match["path"] or unescape(match["src"] or "")
-        new = self.place(address, beside, remarks) if address and not _HERE.match(address) else ""
-        if not new:
-            return match[0]
-        if match["src"]:
-            return f"{match['tag']}{match['quote']}{escape(new)}{match['quote']}"
-        return f"{match['before']}{new}{match['title']}"
+        def new(address: str, is_picture: bool) -> str:
+            return self.place(address, beside, remarks) if is_picture and not _HERE.match(address) else ""
+
+        return with_addresses(body, new)
 
     def place(self, address: str, beside: str, remarks: list[Remark]) -> str:
         """Return the new address of a picture; "", and a remark, where it stays at its old one."""

@@ -10,7 +10,8 @@ from html import unescape
 
 from django.utils.text import slugify
 
-from newsletter.moving.converters.converter import Converter, Post, links_of
+from newsletter.moving.converters.addresses import links_of
+from newsletter.moving.converters.converter import Converter, Post
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import converted

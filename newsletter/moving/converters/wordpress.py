@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -98,7 +98,9 @@ def _item(element: ElementTree.Element, prefixes: dict[str, str]) -> Item:
             key, value = (*(one.text or "" for one in child), "", "")[:2]
             item.meta[key.strip()] = value
         elif name == "wp:comment":
-            item.comments += any(_name(one, prefixes) == "wp:comment_approved" and one.text == "1" for one in child)
+            item.comments += any(
+                _name(one, prefixes) == "wp:comment_approved" and (one.text or "").strip() == "1" for one in child
+            )
         else:
             item.fields[name] = text
     return item
@@ -107,18 +109,19 @@ def _item(element: ElementTree.Element, prefixes: dict[str, str]) -> Item:
 class WordPress(Converter):
     program = "WordPress"
 
-    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, name: str) -> None:
+    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, names: Sequence[str]) -> None:
         super().__init__(files, zone, site)
-        self.file, self.mended = name, b""
+        self.names, self.mended = names, dict[str, bytes]()
+        for name in names:
+            with files.open(name) as opened:
+                _refuse_document_type(opened)
+            try:
+                deque(self._items_of(name), 0)
+            except Unreadable:
+                self.mended[name] = _mended(files.read(name, MENDED_MAX + 1))
         self.pictures, self.blocks = dict[str, Attachment](), dict[str, str]()
         self.kinds: set[str] = set()
         channel: dict[str, str] = {}
-        with files.open(name) as opened:
-            _refuse_document_type(opened)
-        try:
-            deque(self._items(), 0)
-        except Unreadable:
-            self.mended = _mended(files.read(name, MENDED_MAX + 1))
         for kind, item in self._items():
             if kind != "item":
                 channel.setdefault(kind, item[kind])
@@ -132,22 +135,23 @@ class WordPress(Converter):
 
     @classmethod
     def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
-        for name in files.names if files.is_one else files.named(".xml"):
-            head = files.read(name, 4_096).lstrip(b"\xef\xbb\xbf \t\r\n")
-            is_html = b"<html" in head.lower() or b"doctype html" in head.lower()
-            is_xml = head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")) and (b"<rss" in head or b"<!DOCTYPE" in head)
-            if not is_xml or is_html:
-                continue
-            made = cls(files, zone, site, name=name)
-            if any(made.kinds):
-                return made
-            if files.is_one and made.kinds:
-                raise Rejected(FEED)
+        """Take all files of WordPress's XML: a large export is several, in a ZIP."""
+        candidates = files.names if files.is_one else files.named(".xml")
+        names = [name for name in candidates if _is_rss(files.head(name, 4_096))]
+        made = cls(files, zone, site, names=names) if names else None
+        if made and any(made.kinds):
+            return made
+        if made and made.kinds and files.is_one:
+            raise Rejected(FEED)
         return None
 
     def _items(self) -> Iterator[tuple[str, Item]]:
-        """Read the file once more: never are all of its items in memory."""
-        with BytesIO(self.mended) if self.mended else self.files.open(self.file) as opened:
+        """Read the files once more: never are all of their items in memory."""
+        for name in self.names:
+            yield from self._items_of(name)
+
+    def _items_of(self, name: str) -> Iterator[tuple[str, Item]]:
+        with BytesIO(self.mended[name]) if name in self.mended else self.files.open(name) as opened:
             yield from items_of(opened)
 
     def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
@@ -198,6 +202,13 @@ class WordPress(Converter):
             return None
         universal = read_date(item["wp:post_date_gmt"], UTC)
         return universal or read_date(item["wp:post_date"], self.zone) or read_date(item["pubDate"], UTC)
+
+
+def _is_rss(head: bytes) -> bool:
+    head = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    is_html = b"<html" in head.lower() or b"doctype html" in head.lower()
+    is_xml = head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")) and (b"<rss" in head or b"<!DOCTYPE" in head)
+    return is_xml and not is_html
 
 
 def _mended(data: bytes) -> bytes:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from html import escape, unescape
 from urllib.parse import urlsplit
 
+from newsletter.moving.converters.addresses import is_picture
 from newsletter.moving.converters.html.tree import BLOCK, with_code_escaped
 from newsletter.moving.converters.markdown.code import Code
-from newsletter.moving.converters.pictures import SUFFIXES
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.markdown.figures import film
 
@@ -35,7 +35,7 @@ class Attachment:
 
     @property
     def is_picture(self) -> bool:
-        return "." + urlsplit(self.address).path.rpartition(".")[2].lower() in SUFFIXES
+        return is_picture(urlsplit(self.address).path)
 
     def as_html(self) -> str:
         words = f"<figcaption>{self.caption}</figcaption>" if self.caption else ""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from newsletter.moving.converters import convert
 from newsletter.moving.converters.convert import lost_words
 from newsletter.moving.converters.converter import Post
 from newsletter.moving.counting import of_html
@@ -43,3 +44,13 @@ def test_the_account_counts_the_export_and_lists_what_became_of_each_post(tmp_pa
     }
     assert [(remark.what, remark.is_loss) for remark in one.remarks] == [("a form is kept as a comment", True)]
     assert (one.lost_words, one.remarks[0].effect) == ((), {"words": -1, "han": -1})
+
+
+def test_a_text_that_takes_too_long_stops_only_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(convert, "POST_SECONDS", 0.2)
+    texts = {"a.md": "# 題\n\n" + "- *甲* [乙](c) " * 30_000, "b.md": "# 題\n\n內文。"}
+
+    account, posts = folder_of(laid_out(tmp_path / "in", texts), tmp_path / "out")
+
+    assert account.rejected == [("a.md", "it takes too long to convert")]
+    assert [*posts] == ["markdown:b.md"]

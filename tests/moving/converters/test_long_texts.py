@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.moving.converters import converter, pictures
+from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.markdown import fields
 from newsletter.moving.converters.markdown.line_ends import with_hard_breaks
 from newsletter.moving.converters.markdown.marks import as_markdown
@@ -35,8 +35,7 @@ SECONDS = 3.0  # of CPU time
     "read",
     [
         fields._HEADING.match,
-        lambda text: list(pictures._PLACE.finditer(text)),
-        lambda text: list(converter._LINK.finditer(text)),
+        lambda text: with_addresses(text, lambda _address, _is_picture: ""),
         lambda text: list(linking._LINK.finditer(text)),
         as_markdown,
         with_hard_breaks,

@@ -343,7 +343,8 @@ def test_a_key_that_may_be_about_readers_and_counts_for_nothing_is_named():
 
 def test_a_link_to_a_file_outside_the_folder_is_refused(folder, tmp_path):
     laid_out(tmp_path, {"passwd": "root:x:0:0", "posts/inside.md": "Text."})
-    (folder / "passwd.md").symlink_to(tmp_path / "passwd")
+    for name in ("passwd.md", "x.json", "x.xml", "x.html"):
+        (folder / name).symlink_to(tmp_path / "passwd")
     (folder / "again.md").symlink_to(folder / "inside.md")
 
     account, found = folder_of(folder, tmp_path / "out")

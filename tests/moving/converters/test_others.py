@@ -118,6 +118,14 @@ def test_a_wordpress_post_has_all_its_parts(tmp_path):
     assert post.addresses == ("/2024/05/my-post/", "/?p=5", "/?page_id=5")
 
 
+def test_a_large_export_of_wordpress_is_several_files_in_a_zip(tmp_path):
+    one, two = wxr(tmp_path / "1.xml", {"slug": "one"}), wxr(tmp_path / "2.xml", {"slug": "two", "number": 6})
+
+    found = posts(zipped(tmp_path / "w.zip", {"a/1.xml": one.read_text(), "a/2.xml": two.read_text()}))
+
+    assert [*found] == ["one", "two"]
+
+
 @pytest.mark.parametrize(
     "item",
     [{"status": "draft"}, {"status": "private"}, {"status": "pending"}, {"password": "x"}, {"status": "new"}],

@@ -177,9 +177,8 @@ def _figure(node: Node, place: Place) -> str:
 
 def _other_than(node: Node, image: Node, caption: Node | None) -> bool:
     """Return whether a figure shows more than a picture and its caption."""
-    words = node.text.strip()
-    said = caption.text.strip() if caption else ""
-    return words != said or bool(node.first("iframe", "pre", "blockquote", "table"))
+    words_below = caption.text.strip() if caption else ""
+    return node.text.strip() != words_below or bool(node.first("iframe", "pre", "blockquote", "table"))
 
 
 def _table(node: Node, place: Place) -> str:

@@ -8,6 +8,7 @@ from html import unescape
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.html import boxes
 from newsletter.moving.converters.html.blocks import as_html, pairs, written
 from newsletter.moving.converters.html.footnotes import MARK, Note, taken_out
@@ -93,11 +94,6 @@ def _note(note: Note) -> str:
 
 
 NOWHERE = "a link within the text leads nowhere here"
-_LINK = re.compile(
-    r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)|\Z)|(?P<ticks>`+)[^`\n].*?(?P=ticks)"
-    r"|(?P<before>(?<!\\)\]\(<?|\bhref=\"|^ {0,3}\[[^\]\n^]+\]:[ \t]*<?)#(?P<name>[^\s<>\"()]+)",
-    re.DOTALL | re.MULTILINE,
-)
 _ID = re.compile(r"\sid=\"(?P<id>[^\"]+)\"")
 _HEADING = re.compile(r"<h[1-6] id=\"(?P<id>[^\"]+)\">(?P<words>.*?)</h[1-6]>", re.DOTALL)
 _MARK = re.compile(r"<[^<>]{0,1000}>|\]\([^()\n]{0,1000}\)")
@@ -115,22 +111,22 @@ def mended(markdown: str, given: Mapping[str, str]) -> tuple[str, list[Remark]]:
 
     given: the words of the heading that has a name of its own, by this name.
     """
-    if "#" not in markdown or not any(found["name"] for found in _LINK.finditer(markdown)):
+    if not re.search(r"\]\(<?#|href=[\"']#|\]:[ \t]*<?#", markdown):
         return markdown, []
     html = render(markdown)
     ids, ends, lost = set(_ID.findall(html)), _ends(html), list[str]()
 
-    def lead(found: re.Match[str]) -> str:
-        if not found["name"]:
-            return found[0]
-        name = unquote(unescape(found["name"]))
+    def lead(address: str, _is_picture: bool) -> str:
+        if not address.startswith("#") or address == "#":
+            return ""
+        name = unquote(address[1:])
         end = ends.get(heading_key(given[name]), "") if name in given else ""
         end = end or (name if name in ids else ends.get(heading_key(name), ""))
         if not end and name.lower() not in _TOPS:
             lost.append(f"#{name}")
-        return f"{found['before']}#{end}" if end else found[0]
+        return f"#{end}" if end else ""
 
-    text = _LINK.sub(lead, markdown)
+    text = with_addresses(markdown, lead)
     return text, [Remark(NOWHERE, ", ".join(dict.fromkeys(lost))[:200])] if lost else []
 
 

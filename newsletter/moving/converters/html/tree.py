@@ -89,10 +89,7 @@ def parse(html: str) -> Node:
     html = with_code_escaped(without_control(html))
     names = {name.lower() for name in _NAME.findall(html)} - {"plaintext"}  # which swallows all that follows
     names |= {"img"} if "image" in names else set()  # what a browser makes of it
-    schemes = ({scheme.lower() for scheme in _SCHEME.findall(html)} | {"http", "https", "mailto"}) - {
-        "javascript",
-        "vbscript",
-    }
+    schemes = {scheme.lower() for scheme in _SCHEME.findall(html)} - {"javascript", "vbscript"}
     whole = nh3.clean(
         html,
         tags=names | {"tbody", "colgroup", "p", "br"},
@@ -101,7 +98,7 @@ def parse(html: str) -> Node:
         generic_attribute_prefixes={"data-"},
         strip_comments=False,
         link_rel=None,
-        url_schemes=schemes,
+        url_schemes=schemes | {"http", "https", "mailto"},
     )
     builder = _Builder()
     builder.feed(whole)

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -38,39 +38,42 @@ def parse(text: str) -> tuple[dict[str, Value], str]:
     Raises Rejected.
     """
     if toml := _TOML.match(text):
-        return flat(_from_toml(toml["head"])), text[toml.end() :]
+        fields = _loaded("its front matter is no TOML", tomllib.loads, toml["head"])
+        taxonomies = fields.get("taxonomies")  # Zola's place for tags
+        return flat(fields | taxonomies if isinstance(taxonomies, dict) else fields), text[toml.end() :]
     if re.match(r"\{\s*\"[\w-]+\"\s*:", text):
-        return _json_in_front(text)
+        fields, end = _loaded(
+            "its front matter is no JSON", lambda head: {"": json.JSONDecoder().raw_decode(head)}, text, most=len(text)
+        )[""]
+        is_head = _KEYS & {str(key).lower() for key in fields} and re.match(r"[ \t]*(?:\n|\Z)", text[end:])
+        return (flat(fields), text[end:].lstrip()) if is_head else ({}, text)
     found = _YAML.match(text) or _OPEN.match(text)
     if not found or not _KEY.search(found["head"]):
         return {}, text
-    return flat(_from_yaml(found["head"])), text[found.end() :]
+    return flat(_loaded("its front matter is no YAML", _from_yaml, found["head"])), text[found.end() :]
 
 
-def _json_in_front(text: str) -> tuple[dict[str, Value], str]:
-    """Return what JSON at the beginning says, unless it is a part of the text."""
-    try:
-        fields, end = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError) as error:
-        why = getattr(error, "msg", "it is nested too deeply")
-        raise Rejected(f"its front matter is no JSON: {why}") from error
-    is_head = _KEYS & {str(key).lower() for key in fields} and re.match(r"[ \t]*(?:\n|\Z)", text[end:])
-    return (flat(fields), text[end:].lstrip()) if is_head else ({}, text)
+def _from_yaml(head: str) -> Any:
+    return yaml.load(head, Loader=_Loader)  # noqa: S506 - it builds texts, lists and mappings only
 
 
-def _from_toml(head: str) -> Mapping[str, Any]:
-    _check_length(head)
-    try:
-        fields = tomllib.loads(head)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise Rejected(f"its front matter is no TOML: {error}") from error
-    taxonomies = fields.get("taxonomies")  # Zola's place for tags
-    return fields | taxonomies if isinstance(taxonomies, dict) else fields
-
-
-def _check_length(head: str) -> None:
-    if len(head) > HEAD_MAX:
+def _loaded(failed: str, load: Callable[[str], Any], head: str, most: int = HEAD_MAX) -> dict[Any, Any]:
+    if len(head) > most:
         raise Rejected("its front matter is too long")
+    try:
+        fields = load(head)
+    except Rejected:
+        raise
+    except RecursionError as error:
+        raise Rejected("its front matter is nested too deeply") from error
+    except (ValueError, yaml.YAMLError) as error:
+        mark, what = (
+            getattr(error, "problem_mark", None),
+            getattr(error, "problem", None) or getattr(error, "msg", None),
+        )
+        where = f"line {mark.line + 2}: " if mark else ""
+        raise Rejected(f"{failed}: {where}{what or error}") from error
+    return fields if isinstance(fields, dict) else {}
 
 
 class _Loader(yaml.BaseLoader):
@@ -84,20 +87,6 @@ class _Loader(yaml.BaseLoader):
     def construct_scalar(self, node: Any) -> str:
         text = str(super().construct_scalar(node))
         return "" if node.style is None and text in {"~", "null", "Null", "NULL"} else text
-
-
-def _from_yaml(head: str) -> Mapping[Any, Any]:
-    _check_length(head)
-    try:
-        fields = yaml.load(head, Loader=_Loader)  # noqa: S506 - it builds texts, lists and mappings only
-    except RecursionError as error:
-        raise Rejected("its front matter is nested too deeply") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        where = f"line {mark.line + 2}: " if mark else ""
-        raise Rejected(f"its front matter is no YAML: {where}{what}") from error
-    return fields if isinstance(fields, dict) else {}
 
 
 def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
