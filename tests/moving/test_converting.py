@@ -1,6 +1,8 @@
 """An export is converted by a program of its own, with limits; whatever it is, it ends in a folder or in a sentence."""
 
 import json
+import subprocess
+import sys
 import zipfile
 from zoneinfo import ZoneInfo
 
@@ -118,3 +120,15 @@ def long(path):
 def test_a_conversion_that_would_take_too_much_ends_in_a_sentence(tmp_path, made, limits, sentence):
     with pytest.raises(Refused, match=f"^{sentence}$"):
         run(made(tmp_path), tmp_path / "out", zone=TAIPEI, **limits)
+
+
+def test_it_says_that_it_lives_however_long_one_post_takes():
+    code = "from newsletter.moving.converters import convert; convert.BEAT_SECONDS = 0.05; "
+    code += "convert.convert = lambda **_given: input(); convert.main(['--zone=UTC', 'a.md', 'out'])"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as child:
+        said = [child.stdout.readline() for _line in range(2)]
+        child.communicate("done\n", timeout=60)
+
+    assert said == ['{"done": 0, "of": 0}\n'] * 2

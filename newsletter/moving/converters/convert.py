@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import time
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,6 +12,7 @@ from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
 from sys import stdout
+from threading import Lock, Thread
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -35,6 +38,7 @@ from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, cpu_time, limit
 log = logging.getLogger(__name__)
 
 REFUSED = 65  # EX_DATAERR of sysexits.h
+BEAT_SECONDS = 15  # a worker's lease ends after three minutes
 POST_SECONDS = 60  # of CPU time
 NAMED_MAX = 50  # lost words that an account lists
 # What a file that nobody foresaw may raise in the code that reads it. Such a post is rejected, the others come.
@@ -139,6 +143,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--cpu-seconds", type=int, default=CPU_SECONDS)
     given = vars(parser.parse_args(argv))
     limit(given.pop("memory"), given.pop("cpu_seconds"))
+    Thread(target=_beat, daemon=True).start()
     settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
     try:
         convert(**given, report=_report)
@@ -151,11 +156,27 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+_progress = {"done": 0, "of": 0}
+_writing = Lock()
+
+
 def _report(done: int, count: int) -> None:
+    _progress.update(done=done, of=count)
     if done % 20 == 0 or done == count:
-        _say({"done": done, "of": count})
+        _say(_progress)
+
+
+def _beat() -> None:
+    """Say each few seconds that it lives, however long one post takes; end with the process that listens."""
+    while True:
+        time.sleep(BEAT_SECONDS)
+        try:
+            _say(_progress)
+        except OSError:
+            os._exit(REFUSED)
 
 
 def _say(line: dict[str, str] | dict[str, int]) -> None:
-    stdout.write(json.dumps(line) + "\n")
-    stdout.flush()
+    with _writing:
+        stdout.write(json.dumps(line) + "\n")
+        stdout.flush()
