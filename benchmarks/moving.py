@@ -3,10 +3,11 @@
     uv run --dev python -m benchmarks.moving [--posts 5000] [--pictures 8000] [--source ghost|hugo|both] [--size 1200]
 
 Two exports are made of the same posts: a zip of Ghost (HTML, pictures in its folders), and a folder of Hugo with its
-pictures below `static`. `import_posts` takes each into an empty newsletter on SQLite, in a process of its own. The peer
-reads the same export and writes its pictures anew by Pillow, in one thread: what any move has to do at least. Printed
-are seconds, posts a second, CPU seconds and the highest resident memory of the process, of a fifth of the posts and of
-all of them: memory that is flat hardly differs. Posts and pictures must all be there, with nothing lost.
+pictures below `static`. `import_posts` takes each into an empty newsletter on SQLite, in a process of its own, which
+starts the one that converts. The peer reads the same export and writes its pictures anew by Pillow, in one thread: what
+any move has to do at least. Printed are seconds, posts a second, CPU seconds of both processes and the highest resident
+memory of either, of a fifth of the posts and of all of them: memory that is flat hardly differs. Posts and pictures
+must all be there, with nothing lost.
 """
 
 import argparse

@@ -116,6 +116,7 @@ INSTALLED_APPS = [
     "newsletter.desk.apps.DeskConfig",
     "newsletter.desk.apps.DeskAdminConfig",  # the admin site is the author's desk
     "newsletter.api.hooks",
+    "newsletter.moving",
     "newsletter.delivery",
     "subscribers",
     "newsletter.issues",

@@ -2,14 +2,14 @@
 
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
 from django.core.cache import caches
 from django.db import transaction
 from django.db.models import Count, F, Q
@@ -20,12 +20,10 @@ from newsletter.delivery.planning import approving, beginning
 from newsletter.issues import cadence, rhythm
 from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
-from newsletter.posts.importers import markdown_folder
-from newsletter.posts.importers.folder.files import InFolder
-from newsletter.posts.importers.front_matter import Value, parse
-from newsletter.posts.importers.taking import look, make_ready
+from newsletter.moving.folder import layout
+from newsletter.moving.folder.layout import PostFile
+from newsletter.moving.taking.posts import Folder, steps
 from newsletter.posts.models import Image, Post, Tag
-from newsletter.posts.search.index import index_post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.changes import Via, acting
 from newsletter.publication.models import CACHE_KEY, Publication
@@ -38,12 +36,12 @@ SOURCE = "demo:"  # begins the source of every post of the sample
 CLOSING = "<!-- closing -->"  # stands between introduction and closing
 SENT = 5  # issues; the next one is composed only
 A_WEEK = timedelta(days=7)  # in which the posts of the next issue appeared, however new its fortnight is
-PICTURES_AT_ONCE = 2
 READERS = 14  # the last one is not confirmed, the one before pauses
 FIRST_READERS = 7  # before the first issue
 A_DAY, SECONDS_10 = timedelta(days=1), timedelta(seconds=10)
 SENT_STATE, FAILED = Delivery.State.SENT, Delivery.State.FAILED
 MAILBOX_FULL = "552 5.2.2 Mailbox full"
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class NotEmptyError(Exception):
@@ -53,7 +51,7 @@ class NotEmptyError(Exception):
 @dataclass(frozen=True)
 class Sample:
     number: int
-    fields: dict[str, Value]
+    fields: dict[str, Any]
     text: str
     begins_at: datetime
     ends_at: datetime
@@ -81,7 +79,7 @@ def load(now: datetime) -> bool:
     publication = _introduce()
     _make_tags()
     samples = list(_samples(publication, now))
-    _write_posts(samples, publication)
+    _write_posts(samples)
     has_readers = Subscriber.objects.exists()  # real ones, who stay among themselves and have got nothing
     with acting("", Via.COMMAND):
         for sample in samples:
@@ -103,11 +101,17 @@ def _read(name: str) -> str:
     return (DATA / name).read_text(encoding="utf-8")
 
 
+def _parsed(name: str) -> tuple[dict[str, Any], str]:
+    """Return the front matter of a file, with all values as they are typed, and its text."""
+    head, text = layout.split((DATA / name).read_bytes(), name)
+    return yaml.load(head, Loader=yaml.CBaseLoader), text  # noqa: S506 - makes texts alone
+
+
 def _introduce() -> Publication:
     """Fill the fields of the publication that are as they were on the first day."""
     publication, _made = Publication.objects.get_or_create(pk=1)
     untouched = Publication()
-    fields, about = parse(_read("publication.md"))
+    fields, about = _parsed("publication.md")
     for name, value in (fields | {"about": about.strip()}).items():
         if getattr(publication, name) in {"", getattr(untouched, name)}:
             setattr(publication, name, value)
@@ -126,7 +130,7 @@ def _samples(publication: Publication, now: datetime) -> Iterator[Sample]:
     """Yield the issues, the last sent one at the last slot before `now`, and the next one, still unsent."""
     moments = [*_slots_before(publication, now), now]
     for number, (begins_at, ends_at) in enumerate(pairwise(moments), 1):
-        fields, text = parse(_read(f"issues/{number}.md"))
+        fields, text = _parsed(f"issues/{number}.md")
         yield Sample(number, fields, text, min(begins_at, ends_at - A_WEEK), ends_at)
 
 
@@ -139,36 +143,32 @@ def _slots_before(publication: Publication, now: datetime) -> list[datetime]:
     return [slot for slot in found if slot <= now][-SENT - 1 :]
 
 
-def _write_posts(samples: list[Sample], publication: Publication) -> None:
+@dataclass(frozen=True)
+class Texts(Folder):
+    """The texts of the sample; each appears on its day, and links to others as `/post/words`."""
+
+    dates: dict[str, datetime]
+
+    def read(self, name: str) -> PostFile:
+        file = super().read(name)
+        links = {f"/post/{words}": SOURCE + words for words in map(_words_of, self.names)}
+        return replace(file, date=self.dates.get(_words_of(name)), links=links)
+
+
+def _words_of(name: str) -> str:
+    return PurePosixPath(name).stem
+
+
+def _write_posts(samples: list[Sample]) -> None:
     dates = {words: sample.published_at(n) for sample in samples for n, (words, _form) in enumerate(sample.posts)}
-    unfinished = {file.stem for file in (DATA / "posts").glob("*.md")} - dates.keys()
-    source = markdown_folder.Source(InFolder(DATA), publication.zone)
-    order = [*sorted(dates, key=dates.__getitem__), *sorted(unfinished)]
-    read = [(words, source.read(PurePosixPath("posts", f"{words}.md"))) for words in order]
-    dated = [replace(one, source=SOURCE + words, published_at=dates.get(words), addresses=()) for words, one in read]
-    with ThreadPoolExecutor(PICTURES_AT_ONCE) as pool:
-        for looked in [look(post, source.finders, pool) for post in dated]:
-            make_ready(looked).write()
+    read = Folder.at(DATA)
+    names = sorted(read.names, key=lambda name: (dates.get(_words_of(name), LAST), name))
+    texts = Texts(DATA, read.account, names, read.zone, dates)
+    for step in steps(texts, set()):
+        step.write()
+    texts.links().mend(texts.readable())
     wake(finish_pictures)  # their sizes
-    _link_posts()
     _describe_covers()
-
-
-def _link_posts() -> None:
-    """Replace `/post/words` by the address that a post has only now."""
-    posts = list(Post.objects.filter(source__startswith=SOURCE))
-    addresses = {f"](/post/{post.words})": f"]({post.get_absolute_url()})" for post in posts}
-    linked = [post for post in posts if _link(post, addresses)]
-    Post.objects.bulk_update(linked, ["body"])
-    for post in linked:
-        index_post(post)
-
-
-def _link(post: Post, addresses: dict[str, str]) -> bool:
-    before = post.body
-    for words, address in addresses.items():
-        post.body = post.body.replace(words, address)
-    return post.body != before
 
 
 def _describe_covers() -> None:

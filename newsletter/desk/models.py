@@ -49,6 +49,10 @@ class JobQuerySet(models.QuerySet[Any]):
         return self.filter(old).exclude(folder="").exclude(state__in=self.model.AT_WORK)
 
 
+class Lost(Exception):
+    """The job is not this worker's any more: it was stopped, or its lease has ended."""
+
+
 class Job(models.Model):
     """Work in the background, step by step: whose it is, where its files are, and which worker has it."""
 
@@ -97,6 +101,12 @@ class Job(models.Model):
     def stop(self, now: datetime) -> bool:
         """End it before the next transaction of its worker; what was done stays."""
         return self.move(self.AT_WORK, state="stopped", ended_at=now, lease_until=None, worker="")
+
+    def hold(self, now: datetime, **values: Any) -> None:
+        """Keep it for its worker, and note how far it is. Raises Lost."""
+        mine = type(self).objects.filter(pk=self.pk, state=self.state, worker=self.worker)
+        if not mine.update(lease_until=now + self.LEASE, **values):
+            raise Lost
 
     def end(self, now: datetime) -> None:
         """Let it have ended; what was only tried waits for its author."""
@@ -199,20 +209,21 @@ class PostImport(Job):
 
     AT_WORK = (State.WORKING,)
     KEPT, LEASE, ROOT = EXPORTS_KEPT, timedelta(minutes=3), "imports"  # a post with many pictures of the web takes long
-    MOVES = ("stage", "cursor", "counts", "totals", "links", "issues")
+    MOVES = ("stage", "cursor", "total", "program", "site", "counts", "totals", "links", "issues")
 
     class Stage(models.TextChoices):
         """What is being done; the numbers of done and to do are those of the stage."""
 
+        FOLDER = "folder", _("a folder of Markdown")
         POSTS = "posts", _("posts")
         LINKS = "links", _("links between posts")
         ISSUES = "issues", _("issues of the archive")
 
     state = models.CharField(max_length=8, choices=State, default=State.READY)
     is_trial = models.BooleanField(default=True)
-    stage = models.CharField(max_length=6, choices=Stage, default=Stage.POSTS)
+    stage = models.CharField(max_length=6, choices=Stage, default=Stage.FOLDER)
     name = models.CharField(max_length=200, help_text="of the file, as its author calls it")
-    program = models.CharField(max_length=40)
+    program = models.CharField(max_length=40, blank=True, help_text="that wrote the file; empty until it was converted")
     file = models.CharField(max_length=20, help_text="what the export is called there")
     site = models.CharField(max_length=200, blank=True, help_text="where the posts were read until now")
     fetches = models.BooleanField(default=False, help_text="whether the web is asked for pictures")
@@ -233,7 +244,7 @@ class PostImport(Job):
         indexes = [models.Index(fields=["id"], name="post_imports_at_work", condition=Q(state="working"))]
 
     def __str__(self) -> str:
-        return f"{self.program}: {self.name}"
+        return f"{self.program}: {self.name}" if self.program else self.name
 
     def is_only_tried(self) -> bool:
         return self.is_trial
@@ -253,7 +264,6 @@ class PostImportEntry(models.Model):
     account = models.JSONField(default=dict, help_text="reason, before, after, remarks and unnamed differences")
     losses = models.PositiveIntegerField(default=0)
     differs = models.BooleanField(default=False)
-    keys = models.JSONField(default=list, help_text="under which links of the old site may name it")
 
     mailed_at = models.DateTimeField(null=True, help_text="of what can become an issue of the archive")
     subject = models.CharField(max_length=200, blank=True)

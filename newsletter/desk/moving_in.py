@@ -29,9 +29,8 @@ from newsletter.desk.readers import importing
 from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
 from newsletter.mail.characters import single_line
-from newsletter.posts.importers.account import LABELS, as_data, as_page, in_words, said
-from newsletter.posts.importers.html.counts import THINGS
-from newsletter.posts.importers.imported import Rejected
+from newsletter.moving.counting import THINGS
+from newsletter.moving.taking.account import LABELS, as_data, as_page, in_words, said
 from newsletter.publication import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
@@ -137,7 +136,7 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
         "totals": rows_of(found.totals) if has_account else [],
         "texts": texts,
         "listed": [text_of(row) for row in texts] if texts else [],
-        "to_do": found.total if found.stage == "posts" else max(found.total, found.cursor),
+        "to_do": max(found.total, found.cursor),
         "has_no_worker": _has_no_worker(found, now),
         "has_file": found.has_files(now),
         "kept_until": (found.ended_at or found.created_at) + EXPORTS_KEPT,
@@ -150,20 +149,11 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
     }
 
 
-def rights_of(user: Any) -> dict[str, bool]:
-    return {
-        "may_make_issues": user.has_perm("issues.add_issue"),
-        "may_change_posts": user.has_perm("posts.change_post"),
-        "may_see_addresses": user.has_perm("posts.view_redirect"),
-        "may_bring_readers": user.has_perms(("subscribers.add_subscriber", "subscribers.change_subscriber")),
-    }
-
-
 def kinds(found: PostImport) -> list[str]:
     """Return in words what is in the file, as far as it was read."""
     counts = found.counts
     if not counts:
-        return [_number(found.total, "%d text", "%d texts")]
+        return [ngettext("%d text", "%d texts", found.total) % found.total] if found.total else []
     said = [
         (counts.get("posts", 0), ngettext("%d post", "%d posts", counts.get("posts", 0))),
         (counts.get("pages", 0), ngettext("%d page", "%d pages", counts.get("pages", 0))),
@@ -177,10 +167,6 @@ def rows_of(totals: dict[str, list[int]]) -> list[Row]:
     """Return the things that there are any of, in the order of the account."""
     rows = (Row(LABELS[name], *totals.get(name, (0, 0))) for name in THINGS)
     return [row for row in rows if row.before or row.after]
-
-
-def _number(number: int, one: str, many: str) -> str:
-    return ngettext(one, many, number) % number
 
 
 def _has_no_worker(found: PostImport, now: datetime) -> bool:
@@ -216,8 +202,6 @@ def upload(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             return _taken_in(request, form.cleaned_data["file"])
-        except Rejected as error:
-            form.add_error("file", in_words(str(error)))
         except FileError as error:
             form.add_error("file", str(error))
     latest = PostImport.objects.all()[:LATEST]
@@ -250,7 +234,7 @@ def moving(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the part of the page that moves, for live.js."""
     found = get_object_or_404(PostImport, pk=pk)
     context = facts(found, timezone.now(), "") | {"form": TrialForm.of(found)}
-    return render(request, "desk/moving_in/_import.html", context | rights_of(request.user))
+    return render(request, "desk/moving_in/_import.html", context)
 
 
 @require_POST
@@ -297,8 +281,7 @@ def _answer(request: HttpRequest, found: PostImport, *, done: bool) -> HttpRespo
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    frame = admin.site.each_context(request) | rights_of(request.user)
-    context = frame | {"title": _("Move in")} | context
+    context = admin.site.each_context(request) | {"title": _("Move in")} | context
     return render(request, f"desk/moving_in/{template}.html", context, status=status)
 
 

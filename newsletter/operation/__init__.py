@@ -4,9 +4,8 @@
 `worker` is Celery on a pool of threads, with the clock as one more thread: docs/sending.md has a drawing.
 `diagnosis` asks what is wrong, with `questions`, `senders`, `serving`, `undelivered`, `backups` and `liveness`; each
 answer is one of `findings`. `receivers` says which of what large receivers ask holds. metrics/ tells programs the same
-in numbers. backup/ copies everything for this program, site_export/ writes it as a folder that anybody can read, and
-makes an equal site of one. `copying` brings pictures from files into a bucket, or back. accounts/ makes the first
-account and says what each role may do.
+in numbers. backup/ copies everything for this program. `copying` brings pictures from files into a bucket, or back.
+accounts/ makes the first account and says what each role may do.
 
 Begin with `management/commands/up.py`, then `diagnosis.py`.
 """

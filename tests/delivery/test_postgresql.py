@@ -41,6 +41,7 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "desk/accounts/test_attempts",
         "delivery/models/test_replies",
         "mail/test_due",
+        "moving/site/test_site",
         "subscribers/models/test_consents",
         "subscribers/models/test_mail_budget",
         "subscribers/test_merging",

@@ -9,12 +9,13 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
 from newsletter.buckets import Bucket, Patience
+from newsletter.moving.folder import exporting
+from newsletter.moving.taking import site
 from newsletter.operation import diagnosis, questions
-from newsletter.operation.site_export import exporting, importing
 from newsletter.posts.models import Image
 from newsletter.publication.pictures.storages import Folder, InBucket, media
 from tests.factories import make_post, make_publication
-from tests.operation.site_export import house
+from tests.moving.site import house
 from tests.support.processes import free_port
 from tests.support.s3 import keep_pictures_in
 
@@ -120,7 +121,7 @@ def test_an_export_is_equal_and_makes_an_equal_site(s3, settings, moved, tmp_pat
     house.empty()
     new = moved("new", urls[1])
 
-    done = importing.bring_in(first, timezone.now())
+    done = site.bring_in(first, timezone.now())
 
     assert (done.pictures, all_of(media)) == (30, PICTURES)
     assert (new / "media").exists() == is_back, "what lies in a bucket is nowhere else"

@@ -7,6 +7,7 @@ pytestmark = pytest.mark.servers
 
 WORDS = {  # what each command of ours is asked for here
     "check_backup": ["{folder}/none.tar"],
+    "convert": ["{folder}/posts", "{folder}/converted"],
     "export_site": ["{folder}/export"],
     "export_subscribers": ["{folder}/readers.csv"],
     "import_posts": ["{folder}/posts"],

@@ -4,10 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from newsletter.posts.importers import linking, pictures
-from newsletter.posts.importers.folder import fields
-from newsletter.posts.importers.folder.line_ends import with_hard_breaks
-from newsletter.posts.importers.folder.marks import as_markdown
 from newsletter.posts.markdown import figures
 from newsletter.posts.markdown.render import render, render_mail
 from newsletter.posts.proofreading.check import findings
@@ -83,22 +79,6 @@ def test_a_long_text_is_compared_in_no_time(unit):
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_long_text_is_rendered_for_mail_in_no_time(name):
     assert is_within(SECONDS, lambda: render_mail(WHOLE[name], base_url="https://news.example.org"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("# a" + " " * 20_000 + "b", "![" * 20_000, "```" * 10_000, "`a" * 20_000, "# " + "#" * 20_000 + "b"),
-        *("^[" * 20_000, "$a" * 20_000, "{% a %}" * 8_000, "{{< note >}}" * 8_000, "{% highlight a %}" * 5_000),
-        *("%%" * 20_001, "<div markdown=1>" * 5_000),
-    ],
-)
-def test_a_file_of_a_long_text_is_read_in_no_time(text):
-    assert is_within(SECONDS, lambda: fields._HEADING.match(text))
-    assert is_within(SECONDS, lambda: list(pictures._PLACE.finditer(text)))
-    assert is_within(SECONDS, lambda: list(linking._LINK.finditer(text)))
-    assert is_within(SECONDS, lambda: as_markdown(text))
-    assert is_within(SECONDS, lambda: with_hard_breaks(text))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.posts.importers.front_matter import parse
+from newsletter.moving.converters.markdown.front_matter import parse
 from newsletter.posts.models import Image
 from tests.factories import make_post, make_publication
 

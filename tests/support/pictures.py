@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from newsletter.posts.importers import pictures as importers_pictures
+from newsletter.moving.taking import pictures as taken_pictures
 from newsletter.posts.models import images
 from newsletter.publication.pictures import uploads
 
@@ -121,5 +121,5 @@ def pictures_made_once() -> Iterator[None]:
     """Encode each size of each picture once in a process: the same bytes make the same picture, and take most of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(images, "resized", resized_once)
-        patch.setattr(importers_pictures, "prepare_with_wide", prepared_once)
+        patch.setattr(taken_pictures, "prepare_with_wide", prepared_once)
         yield

@@ -1,38 +1,42 @@
-"""Posts that come in by a file: kept in private, tried, then written post by post, then their links, then issues.
+"""Posts that come in by a file: kept in private, converted, tried, then written one by one, their links, the issues.
 
-A step is made ready first and then committed together with the row of the import. A trial has the first stage alone.
+The conversion runs in a process of its own, outside of any transaction; every other step is made ready first and then
+committed together with the row of the import. A trial ends after the posts.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from newsletter.desk.jobs import files
 from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.issues import archiving
 from newsletter.issues.archiving import PREHEADER_MAX, SUBJECT_MAX, Past
 from newsletter.mail.characters import single_line
-from newsletter.posts.importers import linking
-from newsletter.posts.importers.account import Account, Entry
-from newsletter.posts.importers.detecting import detected
-from newsletter.posts.importers.html.counts import THINGS
-from newsletter.posts.importers.imported import ImportedPost, Rejected, Spool
-from newsletter.posts.importers.moving import Source, Step
-from newsletter.posts.importers.moving import steps as steps_of
-from newsletter.posts.importers.pictures import WebFinder
+from newsletter.moving import converting
+from newsletter.moving.counting import THINGS
+from newsletter.moving.folder.layout import PostFile, is_folder_of_posts
+from newsletter.moving.taking import linking
+from newsletter.moving.taking.account import Account, Entry
+from newsletter.moving.taking.linking import Links
+from newsletter.moving.taking.posts import Folder, Step
+from newsletter.moving.taking.posts import steps as steps_of
 from newsletter.publication import changes
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
 State, Stage = PostImport.State, PostImport.Stage
 SUFFIXES = (".json", ".xml", ".csv", ".zip", ".md", ".markdown", ".mdx")
-ANEW: dict[str, Any] = {"stage": Stage.POSTS, "cursor": 0, "counts": {}, "totals": {}, "tries": 0}
-JSON_MAX = 64 * 1024**2  # bytes that a request, or a worker's turn, reads into memory: what a browser may send
+ANEW: dict[str, Any] = {"cursor": 0, "counts": {}, "totals": {}, "tries": 0}
+CONVERTED = "posts"  # the folder of posts, beside the file
 type Commit = Callable[[datetime], bool]  # in a transaction, with the row of the import; returns whether it is the last
 
 
@@ -40,7 +44,7 @@ type Commit = Callable[[datetime], bool]  # in a transaction, with the row of th
 
 
 def take_in(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> PostImport:
-    """Keep a file and return its import, which says what the file is. Raises Rejected, and then keeps nothing."""
+    """Keep a file and return its import. Nothing of it is read here: a worker does that."""
     suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
     found = PostImport(
         name=name[:200],
@@ -52,27 +56,18 @@ def take_in(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> 
     )
     try:
         files.keep(found, found.file, pieces)
-        _recognise(found)
+        found.save()
     except BaseException:
         files.remove(found)
         raise
-    found.save()
     return found
-
-
-def _recognise(found: PostImport) -> None:
-    source = source_of(found)
-    found.program, found.site = source.name, source.site[:200]
-    found.total = sum(1 for _text in source.articles())
-    if not found.total:
-        raise Rejected("there is no post in it")
 
 
 def begin_trial(found: PostImport, now: datetime, *, site: str, fetches: bool) -> bool:
     before = [State.READY, State.TRIED, State.STOPPED, State.FAILED] if found.is_trial else []
-    values = ANEW | {"state": State.WORKING, "begun_at": now, "ended_at": None, "site": site, "fetches": fetches}
+    values = ANEW | {"state": State.WORKING, "stage": Stage.FOLDER, "begun_at": now, "ended_at": None}
     with transaction.atomic():
-        begun = found.has_files(now) and found.move(before, **values)
+        begun = found.has_files(now) and found.move(before, site=site, fetches=fetches, error="", **values)
         if begun:
             found.entries.all().delete()
     return begun
@@ -80,9 +75,9 @@ def begin_trial(found: PostImport, now: datetime, *, site: str, fetches: bool) -
 
 def begin(found: PostImport, now: datetime, *, as_issues: bool) -> bool:
     """Let a worker write what was tried; return whether it could."""
-    values = ANEW | {"state": State.WORKING, "is_trial": False, "begun_at": now, "as_issues": as_issues}
+    values = ANEW | {"state": State.WORKING, "stage": Stage.POSTS, "is_trial": False, "begun_at": now}
     with transaction.atomic():
-        begun = found.has_files(now) and found.move([State.TRIED], **values)
+        begun = found.has_files(now) and found.move([State.TRIED], as_issues=as_issues, **values)
         if begun:
             Change.objects.log(Change.What.ADDED, [found], at=now)
     return begun
@@ -97,33 +92,57 @@ def go_on(found: PostImport, now: datetime) -> bool:
 # --- The steps ---
 
 
-def source_of(found: PostImport) -> Source:
-    """Return the importer of the file that was kept. Raises Rejected."""
-    return detected(files.path_of(found, found.file), Publication.objects.current().zone, found.site, JSON_MAX)
-
-
 def steps(found: PostImport) -> Generator[Commit]:
-    """Yield one step after the other; each returns whether it was the last. Raises Rejected and NumberingError."""
-    source = source_of(found)
+    """Yield one step after the other; each returns whether it was the last.
+
+    Raises Refused, Damaged and NumberingError; and Lost, once the import is not this worker's any more.
+    """
+    place = files.path_of(found, CONVERTED)
+    if found.stage == Stage.FOLDER or not is_folder_of_posts(place):
+        _convert(found, place)
+        yield partial(_enter_posts, found, Folder.at(place))
+    folder = Folder.at(place)
     if found.stage == Stage.POSTS:
-        yield from _posts(found, source)
+        yield from _posts(found, folder)
     if found.stage == Stage.LINKS:
-        yield from _links(found, source)
+        yield from _links(found, folder)
     if found.stage == Stage.ISSUES:
         yield partial(_make_issues, found)
 
 
-def _posts(found: PostImport, source: Source) -> Iterator[Commit]:
-    places = [WebFinder(source.site)] if found.fetches else []
+def _convert(found: PostImport, place: Path) -> None:
+    """Write the file as a folder of posts, anew. A worker that is killed here leaves what the next one removes."""
+    path = files.path_of(found, found.file)
+    if not path.exists():
+        raise FileNotFoundError(f"{found.name} does not exist any more")
+    shutil.rmtree(place, ignore_errors=True)
+
+    def progress(done: int, of: int) -> None:
+        how_far = {"cursor": done, "total": of} if found.stage == Stage.FOLDER else {}
+        found.hold(timezone.now(), **how_far)
+
+    zone = Publication.objects.current().zone
+    converting.run(path, place, zone=zone, site=found.site, fetch=found.fetches, progress=progress)
+
+
+def _enter_posts(found: PostImport, folder: Folder, now: datetime) -> bool:
+    found.program, found.site = folder.account.program[:40], found.site or folder.account.site[:200]
+    found.total = len(folder)
+    if found.stage != Stage.FOLDER:
+        return False
+    return _enter(found, Stage.POSTS, now)
+
+
+def _posts(found: PostImport, folder: Folder) -> Iterator[Commit]:
     seen = set(found.entries.filter(place__lt=found.cursor).exclude(source="").values_list("source", flat=True))
-    with closing(steps_of(source, places, seen, skipped=found.cursor)) as going:
+    with closing(steps_of(folder, seen, skipped=found.cursor)) as going:
         for step in going:
             yield partial(_take, found, step)
     yield partial(_propose_numbers, found) if found.is_trial else partial(_enter, found, Stage.LINKS)
 
 
 def _take(found: PostImport, step: Step, now: datetime) -> bool:
-    entry = step.entry if found.is_trial else step.write()
+    entry = step.dry_run() if found.is_trial else step.write()
     keep_entry(found, found.cursor, step, entry, now)
     found.cursor += 1
     return False
@@ -146,22 +165,17 @@ def _propose_numbers(found: PostImport, _now: datetime) -> bool:
     return True
 
 
-def _links(found: PostImport, source: Source) -> Iterator[Commit]:
-    rows = list(found.entries.exclude(post=None).values_list("source", "post_id", "keys"))
-    addresses: dict[str, str] = {}
-    for own, _pk, keys in rows:
-        for key in keys:
-            addresses.setdefault(key, own)
-    pks = [pk for _own, pk, _keys in rows]
-    ends = linking.ends(addresses, {own: pk for own, pk, _keys in rows})
-    while found.cursor < len(pks):
-        yield partial(_mend, found, source, pks[found.cursor : found.cursor + linking.AT_ONCE], ends)
+def _links(found: PostImport, folder: Folder) -> Iterator[Commit]:
+    links = folder.links()
+    while found.cursor < len(folder.names):
+        yield partial(_mend, found, folder, links)
     yield partial(_enter, found, Stage.ISSUES) if found.as_issues else (lambda _now: True)
 
 
-def _mend(found: PostImport, source: Source, pks: list[int], ends: dict[str, str], _now: datetime) -> bool:
-    found.links += linking.mend_links(source, pks, ends)
-    found.cursor += len(pks)
+def _mend(found: PostImport, folder: Folder, links: Links, _now: datetime) -> bool:
+    names = folder.names[found.cursor : found.cursor + linking.AT_ONCE]
+    found.links += links.mend(folder.readable(names))
+    found.cursor += len(names)
     return False
 
 
@@ -183,7 +197,7 @@ def _make_issues(found: PostImport, now: datetime) -> bool:
 
 def keep_entry(found: PostImport, place: int, step: Step, entry: Entry, now: datetime) -> None:
     """Write the line of a text, and add it to the sums in the row of the import. The caller saves the row."""
-    post = step.imported
+    post = step.file
     kind = kind_of(post) if post else ""
     values = {
         "name": entry.name[:300],
@@ -195,23 +209,22 @@ def keep_entry(found: PostImport, place: int, step: Step, entry: Entry, now: dat
         "account": entry.kept(),
         "losses": entry.losses,
         "differs": entry.differs,
-        "keys": list(step.keys),
         **(_mailed(post, now) if post and found.is_trial else {}),  # later it is what the author has corrected
     }
     PostImportEntry.objects.update_or_create(post_import=found, place=place, defaults=values)
-    _add(found, entry, kind, len(step.ready.looked.placing.placed) if step.ready else 0)
+    _add(found, entry, kind, len(step.pictures.illustrations()) if step.pictures else 0)
 
 
-def kind_of(post: ImportedPost) -> str:
-    if post.published_at is None:
+def kind_of(post: PostFile) -> str:
+    if post.date is None:
         return "draft"
     return "page" if post.is_unlisted else "post"
 
 
-def _mailed(post: ImportedPost, now: datetime) -> dict[str, Any]:
+def _mailed(post: PostFile, now: datetime) -> dict[str, Any]:
     """Return what an issue would be made of, if the post was mailed and will be public."""
     mailed = post.mailed
-    if mailed is None or post.published_at is None or post.published_at > now or mailed.at > now:
+    if mailed is None or post.date is None or post.date > now or mailed.at > now:
         return {"mailed_at": None}
     subject = single_line(mailed.subject).strip()[:SUBJECT_MAX]
     return {
@@ -223,7 +236,7 @@ def _mailed(post: ImportedPost, now: datetime) -> dict[str, Any]:
 
 def _add(found: PostImport, entry: Entry, kind: str, pictures: int) -> None:
     counts = Counter(found.counts)
-    counts.update({entry.outcome: 1, "losses": entry.losses, "unnamed": len(entry.unnamed), "pictures": pictures})
+    counts.update({entry.outcome: 1, "losses": entry.losses, "unnamed": entry.unexplained, "pictures": pictures})
     counts.update({"differ": 1} if entry.differs else {})
     counts.update({f"{kind}s": 1} if kind else {})
     found.counts = dict(counts)
@@ -237,11 +250,5 @@ def entry_of(row: PostImportEntry) -> Entry:
 
 
 def account_of(found: PostImport) -> Account:
-    entries: Iterator[PostImportEntry] = found.entries.iterator(500)
-    return Account(
-        found.program,
-        found.is_trial,
-        Spool(entry_of(row) for row in entries),
-        links=found.links,
-        issues=found.issues,
-    )
+    entries = [entry_of(row) for row in found.entries.iterator(500)]
+    return Account(found.program, found.is_trial, entries, links=found.links, issues=found.issues)

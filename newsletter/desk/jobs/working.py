@@ -16,9 +16,10 @@ from django.utils import timezone, translation
 
 from newsletter.buckets import PicturesAway
 from newsletter.desk.jobs import posts, readers
-from newsletter.desk.models import Errand, Job, PostImport
+from newsletter.desk.models import Errand, Job, Lost, PostImport
 from newsletter.issues.archiving import NumberingError
-from newsletter.posts.importers.imported import Rejected
+from newsletter.moving.converting import Refused
+from newsletter.moving.folder.layout import Damaged
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.storages import sorry
 from subscribers.importers.csv_file import FileError
@@ -28,10 +29,6 @@ log = logging.getLogger(__name__)
 TURN_SECONDS = 20.0  # after which a worker looks after other tasks
 TRIES_MAX = 5  # turns that achieve nothing
 type Step = Callable[[datetime], bool]  # in a transaction, with the row that it changes; returns whether it is the last
-
-
-class Lost(Exception):
-    """The job is not this worker's any more: it was stopped, or its lease has ended."""
 
 
 def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
@@ -46,7 +43,7 @@ def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
             log.info("%s %d was stopped, or is another worker's.", kind.__name__, job.pk)
         except PicturesAway:
             fail(job, sorry())
-        except (FileError, Rejected, NumberingError, OSError) as error:
+        except (FileError, Refused, Damaged, NumberingError, OSError) as error:
             fail(job, str(error))
     return bool(kind.objects.waiting(timezone.now()).exists())
 
@@ -74,9 +71,7 @@ def steps_of(job: Job) -> Generator[Step]:
 def commit(job: Job, step: Step, now: datetime) -> bool:
     """Do one step together with the row; return whether it was the last. Raises Lost."""
     with transaction.atomic():
-        mine = type(job).objects.filter(pk=job.pk, state=job.state, worker=job.worker)
-        if not mine.update(lease_until=now + job.LEASE):
-            raise Lost
+        job.hold(now)
         is_last = step(now)
         job.lease_until, job.tries = now + job.LEASE, 0
         job.save(update_fields=[*job.MOVES, "lease_until", "tries"])

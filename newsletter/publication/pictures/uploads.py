@@ -80,6 +80,11 @@ def _checked(data: bytes) -> tuple[Image.Image, bool]:
     return image, moves
 
 
+def refuse_unusable(data: bytes) -> None:
+    """Raise PictureError for what is no picture, or too large, without decoding it: it may still be damaged."""
+    _checked(data)
+
+
 def _refuse_bombs(image: Image.Image, data: bytes) -> None:
     _refuse_size(*image.size)
     if image.format in {"JPEG", "MPO"} and data.count(_START_OF_SCAN) > SCANS_MAX:

@@ -1,13 +1,14 @@
 """A worker takes posts in: killed anywhere, it goes on where it stood, and writes nothing twice."""
 
+import shutil
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from newsletter.desk.jobs import files, posts, working
-from newsletter.desk.models import PostImport, PostImportEntry
-from newsletter.posts.importers import moving
+from newsletter.desk.models import Lost, PostImport, PostImportEntry
+from newsletter.moving.taking.posts import Step
 from newsletter.posts.models import Image, Post
 from tests.desk.moving_in.conftest import ghost, ghost_zip, post
 from tests.desk.moving_in.conftest import publication as publication  # noqa: PLC0414 - a fixture
@@ -50,7 +51,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("where", ["written", "kept"])
 def test_a_worker_that_is_killed_leaves_nothing_half_done_and_the_next_one_goes_on(tried, monkeypatch, place, where):
     begin(tried)
-    real = {"written": moving.Step.write, "kept": posts.keep_entry}
+    real = {"written": Step.write, "kept": posts.keep_entry}
     count = 0
 
     def dies(*args, **kwargs):
@@ -62,7 +63,7 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done_and_the_next_one_goes_
         return done
 
     with monkeypatch.context() as patched:
-        patched.setattr(*((moving.Step, "write") if where == "written" else (posts, "keep_entry")), dies)
+        patched.setattr(*((Step, "write") if where == "written" else (posts, "keep_entry")), dies)
         with pytest.raises(Killed):
             working.work(PostImport, timezone.now())
     tried.refresh_from_db()
@@ -91,7 +92,7 @@ def test_an_import_in_many_turns_is_the_same_as_in_one(tried, settings, tmp_path
 def test_one_that_gets_no_further_is_given_up_and_can_be_asked_to_go_on(tried, monkeypatch):
     begin(tried)
     with monkeypatch.context() as patched:
-        patched.setattr(posts, "source_of", lambda found: 1 / 0)
+        patched.setattr(posts.Folder, "at", lambda place: 1 / 0)
         for _try in range(working.TRIES_MAX):
             with pytest.raises(ZeroDivisionError):
                 working.work(PostImport, timezone.now())
@@ -107,6 +108,7 @@ def test_one_that_gets_no_further_is_given_up_and_can_be_asked_to_go_on(tried, m
 def test_a_file_that_is_gone_is_said_to_be(tried):
     begin(tried)
     files.path_of(tried, tried.file).unlink()
+    shutil.rmtree(files.path_of(tried, posts.CONVERTED))
 
     found = finished(tried)
 
@@ -121,7 +123,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(tried):
     commit = next(going)
     PostImport.objects.update(worker="another")
 
-    with pytest.raises(working.Lost):
+    with pytest.raises(Lost):
         working.commit(mine, commit, timezone.now())
     going.close()
 

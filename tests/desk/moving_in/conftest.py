@@ -86,8 +86,12 @@ def press(client, name: str, **values: str):
     return client.post(f"{MOVE_IN}{pk}/{name}/", values, follow=True)
 
 
+def page_url() -> str:
+    return f"{MOVE_IN}{PostImport.objects.latest('pk').pk}/"
+
+
 def page(client):
-    return client.get(f"{MOVE_IN}{PostImport.objects.latest('pk').pk}/")
+    return client.get(page_url())
 
 
 def said(response) -> str:

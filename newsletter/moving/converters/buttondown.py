@@ -1,0 +1,121 @@
+"""Buttondown's export: emails.csv or emails.json, and a file of Markdown (or of its fancy HTML) for each mail."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, tzinfo
+from functools import partial
+from typing import Any, Self
+
+from django.utils.text import slugify
+
+from newsletter.moving.converters.addresses import links_of
+from newsletter.moving.converters.converter import Converter, Post
+from newsletter.moving.converters.dates import read_date
+from newsletter.moving.converters.files import Files, Rejected
+from newsletter.moving.converters.html.converting import Converted, converted
+from newsletter.moving.converters.markdown.raw_html import without_hidden_html
+from newsletter.moving.counting import Counts, of_html, of_markdown
+from newsletter.moving.folder.layout import Mailed, Remark
+
+TEXT_MAX = 50 * 1024**2  # bytes
+SENT = {"sent", "imported", "resending", ""}
+SCHEDULED = {"scheduled", "about_to_send"}  # at its date it is public here; it is not mailed
+CLOSED = {"private", "premium", "hidden"}
+_MODE = re.compile(r"\A\s*<!--\s*buttondown-editor-mode:\s*(?P<mode>\w+)\s*-->\s*")
+_HTML = re.compile(r"<(?:p|h[1-6]|ul|ol|div|blockquote|figure|table)[\s>]", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{\{[^{}\n]{1,200}\}\}|\{%[^%\n]{1,200}%\}")
+_POST = re.compile(r"https://buttondown\.(?:com|email)/[\w-]{1,100}/archive/([\w-]{1,200})")
+
+type Row = dict[str, Any]
+
+
+class Buttondown(Converter):
+    """Mails of Buttondown, which are posts here: each has its subject for a title."""
+
+    program = "Buttondown"
+
+    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, rows: list[Row]) -> None:
+        super().__init__(files, zone, site)
+        self.sources = {str(row.get("slug")): _source(row) for row in rows}
+        self.rows = rows
+
+    @classmethod
+    def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
+        tables = files.names if files.is_one else (files.ending_in("emails.json"), files.ending_in("emails.csv"))
+        for name in filter(None, tables):
+            if b"subject" in files.head(name, 100_000) and (rows := rows_of(files.text(name, TEXT_MAX))):
+                return cls(files, zone, site, rows=rows)
+        return None
+
+    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+        for row in self.rows:
+            yield str(row.get("slug") or row.get("subject") or row.get("id")), partial(self.read, row)
+
+    def read(self, row: Row) -> Post:
+        slug, subject = str(row.get("slug") or ""), str(row.get("subject") or "")
+        (body, remarks), original = self._text(row, slug)
+        status, kind = (str(row.get(name) or "").lower() for name in ("status", "email_type"))
+        at = read_date(str(row.get("publish_date") or row.get("creation_date") or ""), UTC)
+        is_sent = status in SENT and kind != "draft"
+        fields = dict.fromkeys(_TEMPLATE.findall(body))
+        remarks += [Remark("a field of Buttondown stays as it was typed", one) for one in fields]
+        kept = [f"{name} ({row[name]})"[:60] for name in ("canonical_url", "attachments", "metadata") if row.get(name)]
+        if kept:
+            remarks.append(Remark("has no place here", ", ".join(kept), is_loss=False))
+        if kind in CLOSED:
+            remarks.append(Remark("it was not for everybody, so it is a draft", kind))
+        return Post(
+            source=_source(row),
+            title=subject,
+            body=body,
+            slug=slugify(slug[:120])[:60].strip("-"),
+            summary=str(row.get("description") or ""),
+            date=at if (is_sent or status in SCHEDULED) and kind not in CLOSED else None,
+            cover=str(row.get("image_url") or row.get("image") or ""),
+            addresses=(f"/archive/{slug}/",) if slug else (),
+            links=links_of(body, self._source_of),
+            mailed=Mailed(subject, at) if at and is_sent else None,
+            original=original,
+            remarks=tuple(remarks),
+        )
+
+    def _text(self, row: Row, slug: str) -> tuple[Converted, Counts]:
+        text = str(row.get("body") or "") or self._beside(slug)
+        mode = _MODE.match(text)
+        text = text[mode.end() :] if mode else text
+        is_html = _HTML.search(text) and (mode["mode"] == "fancy" if mode else _HTML.match(text.lstrip()))
+        if is_html:
+            return converted(text), of_html(text)
+        return Converted(*without_hidden_html(text.strip())), of_markdown(text)
+
+    def _beside(self, slug: str) -> str:
+        """Return the text in a file of its own; also where the table alone was named."""
+        for name in (f"emails/{slug}.md", f"{slug}.md"):
+            if found := self.files.ending_in(name):
+                return self.files.text(found, TEXT_MAX)
+        raise Rejected(f"its text is not beside it: emails/{slug}.md")
+
+    def _source_of(self, url: str) -> str:
+        found = _POST.match(url)
+        return self.sources.get(found[1], "") if found and not self.site else ""
+
+
+def _source(row: Row) -> str:
+    return f"buttondown:{row.get('id') or row.get('slug')}"
+
+
+def rows_of(text: str) -> list[Row] | None:
+    """Return the rows of emails.json or emails.csv, or of the API's answer; None if it is none of them."""
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            whole = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        rows = whole.get("results") if isinstance(whole, dict) else whole
+    else:
+        rows = list(csv.DictReader(io.StringIO(text)))
+    is_export = isinstance(rows, list) and all(isinstance(row, dict) and "subject" in row for row in rows)
+    return rows if is_export else None

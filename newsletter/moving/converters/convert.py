@@ -1,0 +1,182 @@
+"""An export becomes a folder of posts: each post in turn, with its pictures, then the account."""
+
+import json
+import logging
+import os
+import time
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from datetime import tzinfo
+from itertools import islice
+from pathlib import Path
+from sys import stdout
+from threading import Lock, Thread
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from newsletter.mail.characters import nfc, without_control
+from newsletter.moving.converters.converter import BODY_MAX, Post
+from newsletter.moving.converters.detection import detected
+from newsletter.moving.converters.files import Rejected
+from newsletter.moving.converters.html.converting import shown
+from newsletter.moving.converters.pictures import FileFinder, Finder, Pictures, WebFinder
+from newsletter.moving.counting import words_of
+from newsletter.moving.folder.layout import (
+    Account,
+    PostAccount,
+    PostFile,
+    Remark,
+    whole,
+    write_account,
+    write_post,
+)
+from newsletter.moving.limited import CPU_SECONDS, MEMORY_MAX, cpu_time, limit
+
+log = logging.getLogger(__name__)
+
+REFUSED = 65  # EX_DATAERR of sysexits.h
+BEAT_SECONDS = 15  # a worker's lease ends after three minutes
+POST_SECONDS = 60  # of CPU time
+NAMED_MAX = 50  # lost words that an account lists
+# What a file that nobody foresaw may raise in the code that reads it. Such a post is rejected, the others come.
+UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_FIELDS = [one.name for one in fields(PostFile)]
+
+type Report = Callable[[int, int], None]  # how many posts are done, of how many
+
+
+def convert(
+    path: Path,
+    folder: Path,
+    *,
+    zone: tzinfo,
+    site: str = "",
+    pictures: Sequence[Path] = (),
+    fetch: bool = False,
+    report: Report = lambda _done, _of: None,
+) -> None:
+    """Write what lies at `path` as a folder of posts, which must not be there yet. Raises Rejected."""
+    converter = detected(path, zone, site)
+    finders: list[Finder] = [*converter.finders, *map(FileFinder.below, pictures)]
+    finders += [WebFinder(converter.site)] if fetch else []
+    count = sum(1 for _post in converter.posts())
+    if not count:
+        raise Rejected("there is no post in it")
+    with whole(folder) as part:
+        account = Account(converter.name, converter.site)
+        writing = _Writing(part, account, Pictures(finders, part, account))
+        for number, (name, read) in enumerate(converter.posts(), 1):
+            writing.write(number, name, read)
+            report(number, count)
+        write_account(part, account)
+
+
+class _Writing:
+    """Writes one post after the other; one that is rejected stops none of the others."""
+
+    def __init__(self, folder: Path, account: Account, pictures: Pictures) -> None:
+        self.folder, self.account, self.pictures = folder, account, pictures
+
+    def write(self, number: int, name: str, read: Callable[[], Post]) -> None:
+        try:
+            with cpu_time(POST_SECONDS):
+                post = self._named_once(_checked(read()))
+                lost = lost_words(post)
+        except (Rejected, TimeoutError) as error:
+            self.account.rejected.append((name, str(error) or "it takes too long to convert"))
+            return
+        except UNFORESEEN as error:
+            log.exception("%s cannot be read", name)
+            self.account.rejected.append((name, f"it cannot be read: {type(error).__name__} {error}"[:300]))
+            return
+        remarks = list(post.remarks)
+        body = self.pictures.placed(post.body, post.folder, remarks)
+        cover = post.cover and (self.pictures.place(post.cover, post.folder, remarks) or post.cover)
+        given = {one: getattr(post, one) for one in _FIELDS} | {"body": body, "cover": cover}
+        write_post(self.folder, number, PostFile(**given))
+        self.account.posts[post.source] = PostAccount(name, post.original.numbers, tuple(remarks), lost)
+
+    def _named_once(self, post: Post) -> Post:
+        """Return the post under a name that no other of this export has: two of one name are two posts."""
+        number, own = 1, post.source
+        while post.source in self.account.posts:
+            number += 1
+            post = replace(post, source=f"{own}#{number}")
+        return post
+
+
+def _checked(post: Post) -> Post:
+    body = nfc(without_control(post.body)).strip()
+    if not body and not post.title.strip():
+        raise Rejected("it has no text")
+    if len(body) > BODY_MAX:
+        raise Rejected(f"it is too long: {len(body):,} characters")
+    remarks = post.remarks if body else (*post.remarks, Remark("it has no text", is_loss=False))
+    return replace(post, body=body, remarks=remarks)
+
+
+def lost_words(post: Post) -> tuple[str, ...]:
+    """Return the words of the old text that neither the page here nor a remark has, each as often as it is missing.
+
+    A remark that explains no difference of the text excuses no word.
+    """
+    lost = Counter(post.original.words)
+    lost.subtract(shown(post.body).words)
+    for remark in post.remarks:
+        lost.subtract(words_of(remark.detail) if remark.is_loss or remark.effect else {})
+    return tuple(islice((+lost).elements(), NAMED_MAX))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Convert as a command line says, within limits; progress and refusal are lines of JSON."""
+    parser = ArgumentParser("newsletter.moving.converters")
+    parser.add_argument("path", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--zone", type=ZoneInfo, required=True)
+    parser.add_argument("--site", default="")
+    parser.add_argument("--pictures", type=Path, action="append", default=[])
+    parser.add_argument("--fetch", action="store_true")
+    parser.add_argument("--memory", type=int, default=MEMORY_MAX)
+    parser.add_argument("--cpu-seconds", type=int, default=CPU_SECONDS)
+    given = vars(parser.parse_args(argv))
+    limit(given.pop("memory"), given.pop("cpu_seconds"))
+    Thread(target=_beat, daemon=True).start()
+    settings.configure(USE_I18N=False)  # the renderer asks for words of its own, in no particular language
+    try:
+        convert(**given, report=_report)
+    except (Rejected, OSError) as error:
+        _say({"error": str(error)})
+        return REFUSED
+    except MemoryError:
+        _say({"error": "it needs more memory than a conversion may take"})
+        return REFUSED
+    return 0
+
+
+_progress = {"done": 0, "of": 0}
+_writing = Lock()
+
+
+def _report(done: int, count: int) -> None:
+    _progress.update(done=done, of=count)
+    if done % 20 == 0 or done == count:
+        _say(_progress)
+
+
+def _beat() -> None:
+    """Say each few seconds that it lives, however long one post takes; end with the process that listens."""
+    while True:
+        time.sleep(BEAT_SECONDS)
+        try:
+            _say(_progress)
+        except OSError:
+            os._exit(REFUSED)
+
+
+def _say(line: dict[str, str] | dict[str, int]) -> None:
+    with _writing:
+        stdout.write(json.dumps(line) + "\n")
+        stdout.flush()

@@ -1,0 +1,60 @@
+"""What a converter is, and the form in which it hands over a post. Pure."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import ClassVar, Self
+
+from newsletter.moving.converters.files import Files
+from newsletter.moving.converters.pictures import FileFinder, Finder
+from newsletter.moving.counting import Counts
+from newsletter.moving.folder.layout import PostFile, Remark
+
+BODY_MAX = 500_000  # characters, as a post has at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post(PostFile):
+    """One post as the export has it: `body` is Markdown, with pictures and links at their old addresses.
+
+    original: what is in its text as the export has it, counted before anything was converted.
+    folder: what relative addresses in it count from, below the root of the export.
+    remarks: what is not as it was.
+    """
+
+    original: Counts = field(default_factory=Counts)
+    folder: str = ""
+    remarks: tuple[Remark, ...] = ()
+
+
+class Converter(ABC):
+    """An export of one program. zone: of times that have none; site: where the posts were read until now, or ""."""
+
+    program: ClassVar[str]
+
+    def __init__(self, files: Files, zone: tzinfo, site: str = "") -> None:
+        self.files, self.zone, self.site = files, zone, site
+
+    @classmethod
+    def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
+        """Return a converter of these files; None if they are of another program. Raises Rejected."""
+        return cls(files, zone, site) if cls.recognises(files) else None
+
+    @classmethod
+    def recognises(cls, files: Files) -> bool:
+        """Return whether the program wrote these files, by what is in them."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        return self.program
+
+    @property
+    def finders(self) -> Sequence[Finder]:
+        """Return where the pictures are that came with the export."""
+        return [FileFinder(self.files)]
+
+    @abstractmethod
+    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+        """Yield the name of each post, and what reads it. That raises Rejected for one that cannot come along."""

@@ -1,0 +1,84 @@
+"""What a file or folder is: which program wrote it. Nothing is believed by its name alone."""
+
+import re
+from collections.abc import Sequence
+from datetime import tzinfo
+from pathlib import Path, PurePosixPath
+
+from newsletter.moving.converters import buttondown, ghost, markdown_folder, medium, substack, wordpress
+from newsletter.moving.converters.addresses import PICTURES
+from newsletter.moving.converters.converter import Converter
+from newsletter.moving.converters.files import Files, InArchive, InFolder, Rejected
+
+# In this order they are asked whether the files are theirs.
+CONVERTERS: tuple[type[Converter], ...] = (
+    substack.Substack,
+    buttondown.Buttondown,
+    ghost.Ghost,
+    wordpress.WordPress,
+    markdown_folder.MarkdownFolder,
+    medium.Medium,
+)
+READERS = "it is a list of readers; readers have an import of their own"
+PAGE = "it is a page of HTML, not an export"
+FEED = "it is a feed, which has the latest posts at most; take the export of the program"
+DOCUMENT = "it is a document, not an export"
+ONLY_PICTURES = "it has pictures and no texts"
+THEME = "it is a theme, not an export"
+EMPTY = "it is empty"
+HEAD = 4_096  # bytes that are looked at
+_PAGE = re.compile(rb"\s*(?:<!doctype\s+html|<html)", re.IGNORECASE)
+_FEED = re.compile(rb"<(?:feed|rdf:RDF|rss)\b")
+_READERS = re.compile(  # a head with a column of addresses, in English or Chinese
+    rb"(?=[^\n]*[,;\t])(?:[^\n,;\t]{0,60}[,;\t])*\"?"
+    rb"(?:[\w ]{0,20}e-?mail|\xe9\x9b\xbb\xe5\xad\x90\xe9\x83\xb5\xe4\xbb\xb6)",
+    re.IGNORECASE,
+)
+_DOCUMENTS = (b"%PDF", b"\xd0\xcf\x11\xe0", b"{\\rtf")
+
+
+def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
+    """Return the converter of what lies at `path`. Raises Rejected with what it is not."""
+    if not path.exists():
+        raise Rejected("it does not exist")
+    head = b""
+    if path.is_file():
+        with path.open("rb") as opened:
+            head = opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
+    files = InArchive(path) if head.startswith(b"PK") else InFolder(path)
+    for converter in CONVERTERS:
+        if found := converter.open(files, zone, site):
+            return found
+    what = of_file(head) if files.is_one else of_files(files)
+    raise Rejected(what or "no program is known that writes such a file")
+
+
+def of_file(head: bytes) -> str:
+    """Return what a file of these first bytes is; "" if nobody knows."""
+    if not head.strip():
+        return EMPTY
+    if head.startswith(_DOCUMENTS):
+        return DOCUMENT
+    if _PAGE.match(head):
+        return PAGE
+    if _FEED.search(head):
+        return FEED
+    return READERS if _READERS.match(head) else ""
+
+
+def of_files(files: Files) -> str:
+    """Return what a ZIP or a folder with these files is; "" if nobody knows."""
+    paths: Sequence[PurePosixPath] = [PurePosixPath(name) for name in files.names]
+    endings = {path.suffix.lower() for path in paths}
+    own = {path.name for path in paths}
+    if not paths:
+        return EMPTY
+    if "[Content_Types].xml" in own or "mimetype" in own:
+        return DOCUMENT
+    if endings <= PICTURES:
+        return ONLY_PICTURES
+    if ".hbs" in endings or own & {"functions.php", "theme.toml", "theme.yaml"}:
+        return THEME
+    if endings <= {".csv", ".tsv", ".xlsx"}:
+        return READERS
+    return PAGE if ".html" in endings else ""

@@ -1,0 +1,294 @@
+"""Ghost's export, of every age: JSON as Ghost writes it, or the zip in which it lies beside its pictures."""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from functools import cache, partial
+from html import escape
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from django.utils.text import slugify
+
+from newsletter.moving.converters.converter import Converter, Post
+from newsletter.moving.converters.dates import read_date
+from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
+from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.pictures import GHOST_URL
+from newsletter.moving.counting import of_html
+from newsletter.moving.folder.layout import Mailed, Remark, TagPage
+from newsletter.posts.text.measures import words_from_title
+
+type Row = dict[str, Any]
+
+# What is read beside posts; others hold revisions of all texts, and what readers did.
+TABLES = {"settings", "posts_meta", "emails", "tags", "posts_tags", "users", "authors", "posts_authors"}
+SOURCES = {"lexical", "mobiledoc", "markdown", "plaintext"}
+TEXTS = SOURCES | {"html"}  # every post of Ghost has one of them
+PUBLISHED = {"published", "sent", "scheduled"}
+OPEN = {"public", ""}
+# What other sites and search engines get beside what readers see.
+FOR_OTHERS = (
+    *("meta_title", "og_title", "og_description", "og_image"),
+    *("twitter_title", "twitter_description", "twitter_image"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """Posts, and rows by table."""
+
+    posts: list[Row]
+    tables: dict[str, list[Row]] = field(default_factory=dict)
+
+    @cache  # noqa: B019 - an export lives as long as its process
+    def by(self, table: str, key: str) -> dict[str, Row]:
+        return {str(row.get(key)): row for row in self.tables.get(table, [])}
+
+    @cache  # noqa: B019
+    def _links(self, table: str, key: str) -> dict[str, list[str]]:
+        ids = defaultdict[str, list[str]](list)
+        for row in sorted(self.tables.get(table, []), key=lambda row: int(row.get("sort_order") or 0)):
+            ids[str(row.get("post_id"))].append(str(row.get(key)))
+        return ids
+
+    def setting(self, name: str) -> str:
+        return str(self.by("settings", "key").get(name, {}).get("value") or "")
+
+    def joined(self, post: Row, table: str, links: str, key: str) -> list[Row]:
+        """Return the rows that a post is joined to and that readers see; the API has them within the post.
+
+        The name of a tag that nobody sees begins with #.
+        """
+        given = post.get(table)
+        ids = self._links(links, key).get(str(post.get("id")), [])
+        rows = given if isinstance(given, list) else [self.by(table, "id").get(one, {}) for one in ids]
+        named = (row for row in map(_plain, rows) if row.get("name"))
+        return [row for row in named if row.get("visibility") != "internal" and not str(row["name"]).startswith("#")]
+
+
+def _plain(row: Any) -> Row:
+    inner = row.get("data", row) if isinstance(row, dict) else {"name": row}
+    return inner if isinstance(inner, dict) else {}
+
+
+def _lean(row: Row) -> Row:
+    """Drop what is not needed as soon as it is read: the sources of a post that has a page."""
+    return {name: value for name, value in row.items() if name not in SOURCES} if row.get("html") else row
+
+
+def read(text: str) -> Export:
+    """Return the tables of an export: `{"db":[{"data":…}]}`, `{"data":…}`, the API's `{"posts":…}`, or a list of posts.
+
+    Raises Rejected.
+    """
+    try:
+        whole = json.loads(text, object_hook=_lean)
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"it is no JSON: {error}") from error
+    for found in _envelopes(whole):
+        if isinstance(rows := found.get("posts"), list):
+            tables = {name: rows for name, rows in found.items() if name in TABLES and isinstance(rows, list)}
+            plain = {name: [_plain(row) for row in rows if row] for name, rows in tables.items()}
+            return Export([_post(row) for row in rows if isinstance(row, dict)], plain)
+    raise Rejected("it has no posts of Ghost in it")
+
+
+def _post(row: Row) -> Row:
+    """Return a post; one of TryGhost/migrate's form flat, its old address kept."""
+    inner = row.get("data")
+    return {**inner, "url": row.get("url")} if isinstance(inner, dict) else row
+
+
+def _envelopes(whole: Any) -> Iterator[Row]:
+    if isinstance(whole, list):
+        yield {"posts": whole}
+    if not isinstance(whole, dict):
+        return
+    db = whole.get("db")
+    for one in [*(db if isinstance(db, list) else [db]), whole.get("data"), whole.get("result")]:
+        if isinstance(one, dict | list):
+            yield from _envelopes(one)
+    yield whole
+
+
+class Ghost(Converter):
+    program = "Ghost"
+
+    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, export: Export) -> None:
+        super().__init__(files, zone, site or _site_of(export))
+        self.export = export
+
+    @classmethod
+    def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
+        """Look into JSON files, the largest first: themes have JSON files too."""
+        if files.is_one and files.head(files.names[0], 1_000).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
+            return None
+        names = files.names if files.is_one else sorted(files.named(".json"), key=files.size, reverse=True)[:20]
+        for name in names:
+            try:
+                export = read(files.text(name))
+            except Rejected:
+                if files.is_one or files.size(name) > TEXT_MAX:
+                    raise
+                continue
+            if any(TEXTS & set(row) for row in export.posts) or (files.is_one and not export.posts):
+                return cls(files, zone, site, export=export)
+            if files.is_one:  # lists of another name's make are called posts too
+                raise Rejected("it has no posts of Ghost in it")
+        return None
+
+    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+        for number, row in enumerate(self.export.posts, 1):
+            yield str(row.get("slug") or row.get("title") or f"post {number}"), partial(self.read, row)
+
+    def read(self, row: Row) -> Post:
+        row, meta = (
+            self._with_site(row),
+            self._with_site(self.export.by("posts_meta", "post_id").get(str(row.get("id")), row)),
+        )
+        page = page_of(row)
+        body, remarks = converted(_EDITOR.sub("", _GATED.sub(_gated, page)))
+        is_page = row.get("type") == "page" or bool(row.get("page"))
+        at = self._published_at(row, remarks)
+        title = str(row.get("title") or "")
+        tags = self.export.joined(row, "tags", "posts_tags", "tag_id")
+        if is_page:
+            remarks.append(Remark("a page is a post that no list shows", is_loss=False))
+        return Post(
+            source=f"ghost:{row.get('id') or row.get('uuid') or row.get('slug')}",
+            title=title if title != "(Untitled)" else "",
+            body=body,
+            slug=_slug(row, title),
+            summary=str(row.get("custom_excerpt") or meta.get("meta_description") or row.get("meta_description") or ""),
+            tags=tuple(str(tag["name"]).strip() for tag in tags),
+            tag_pages=tuple(
+                TagPage(str(tag["name"]), str(tag["slug"]), f"/tag/{tag['slug']}/") for tag in tags if tag.get("slug")
+            ),
+            date=at,
+            is_unlisted=is_page,
+            is_web_only=is_page,
+            cover=str(row.get("feature_image") or row.get("image") or ""),
+            cover_alt=str(meta.get("feature_image_alt") or row.get("feature_image_alt") or ""),
+            addresses=self._addresses(row, at),
+            mailed=self._mailed(row, meta, at),
+            original=of_html(page),
+            remarks=(*remarks, *self._without_place(row, meta)),
+        )
+
+    def _with_site(self, row: Row) -> Row:
+        """Return a row with whole addresses. Links are paths where nobody has said where the site was."""
+        site = self.site.rstrip("/")
+        old = (GHOST_URL, site) if site else (f'href="{GHOST_URL}/', 'href="/')
+        return {key: value.replace(*old) if isinstance(value, str) else value for key, value in row.items()}
+
+    def _published_at(self, row: Row, remarks: list[Remark]) -> datetime | None:
+        status, visibility = str(row.get("status") or ""), str(row.get("visibility") or "")
+        if status not in PUBLISHED:
+            return None
+        if visibility not in OPEN:
+            remarks.append(Remark("it was not for everybody, so it is a draft", visibility))
+            return None
+        if status == "sent":
+            remarks.append(Remark("it was mailed and never on the web, so it is a draft"))
+            return None
+        return date_of(row.get("published_at"))
+
+    def _mailed(self, row: Row, meta: Row, at: datetime | None) -> Mailed | None:
+        """Return that a post was mailed: Ghost keeps a row of each mail, or at least says so of the post."""
+        mail = self.export.by("emails", "post_id").get(str(row.get("id")), {})
+        sent = date_of(mail.get("submitted_at") or mail.get("created_at"))
+        is_mailed = mail.get("status") != "failed" if mail else row.get("status") == "sent"
+        when = sent or at or date_of(row.get("published_at"))
+        if not is_mailed or when is None:
+            return None
+        return Mailed(str(mail.get("subject") or meta.get("email_subject") or row.get("title") or ""), when)
+
+    def _addresses(self, row: Row, at: datetime | None) -> tuple[str, ...]:
+        slug, own = str(row.get("slug") or ""), str(row.get("url") or "")
+        at = at or date_of(row.get("published_at"))
+        found = [urlsplit(own).path] if own.startswith(("http", "/")) else []
+        found += [f"/{slug}/"] if slug else []
+        pattern = self.export.setting("permalinks")
+        if slug and at and ":slug" in pattern:
+            day = at.astimezone(self.zone)
+            values = {"slug": slug, "year": f"{day:%Y}", "month": f"{day:%m}", "day": f"{day:%d}"}
+            found.append(re.sub(r":(\w+)", lambda part: values.get(part[1], part[1]), pattern))
+        return tuple(dict.fromkeys(found))
+
+    def _without_place(self, row: Row, meta: Row) -> Iterator[Remark]:
+        values = {name: str(meta.get(name) or row.get(name) or "").strip() for name in (*FOR_OTHERS, "canonical_url")}
+        has_no_place = [name if name in FOR_OTHERS else f"{name} ({value})" for name, value in values.items() if value]
+        authors = [str(one["name"]).strip() for one in self.export.joined(row, "users", "posts_authors", "author_id")]
+        has_no_place += [f"its authors: {', '.join(authors)}"] if len(authors) > 1 else []
+        if has_no_place:
+            yield Remark("has no place here", ", ".join(has_no_place), is_loss=False)
+        code = [name for name in ("codeinjection_head", "codeinjection_foot") if str(row.get(name) or "").strip()]
+        if code:
+            yield Remark("code that was put into its page stays away", ", ".join(code))
+        caption = str(meta.get("feature_image_caption") or row.get("feature_image_caption") or "").strip()
+        if caption:
+            yield Remark("the caption of its cover stays away", re.sub(r"<[^>]{0,500}>", "", caption))
+
+
+# --- The text of a post ---
+
+
+_GATED = re.compile(
+    r"<!--kg-gated-block:begin (?P<whom>[^>]{0,300})-->(?P<inner>.*?)<!--kg-gated-block:end-->", re.DOTALL
+)
+_EDITOR = re.compile(r"<!--\s*kg-card-(?:begin|end)\b[^>]{0,100}-->")
+# What an empty draft has none of: words, pictures and cards in Lexical; words and cards in Mobiledoc.
+_WRITTEN = re.compile(
+    r'"(?:text|src|url|html|markdown|code)"\s*:\s*"[^"]|\],\s*\d+,\s*"[^"]|"cards"\s*:\s*\[\s*\[|"type"\s*:\s*"paywall"'
+)
+
+
+def page_of(post: Row) -> str:
+    """Return the page that Ghost made of a post at its last save. Raises Rejected where a source has none."""
+    page = str(post.get("html") or "")
+    if page.strip():
+        return page
+    if any(_WRITTEN.search(str(post.get(name) or "")) for name in ("lexical", "mobiledoc")) or post.get("markdown"):
+        raise Rejected("the export has no page of it; save it in Ghost and export again")
+    return f"<p>{escape(str(post.get('plaintext') or ''))}</p>"
+
+
+def _gated(found: re.Match[str]) -> str:
+    is_open = "nonMember:true" in found["whom"]
+    return found["inner"] if is_open else f'<div class="kg-members-only">{found["inner"]}</div>'
+
+
+def _slug(row: Row, title: str) -> str:
+    slug = slugify(str(row.get("slug") or "")[:120])
+    return "" if slug.startswith("untitled") else slug[:60].strip("-") or words_from_title(title)
+
+
+def date_of(value: Any) -> datetime | None:
+    """Return a date: milliseconds since 1970 as Ghost wrote them before 1.0, or a text, in UTC if it says nothing."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return datetime.fromtimestamp(value / 1000, UTC)
+        except (OverflowError, ValueError, OSError):
+            return None
+    return read_date(value, UTC) if isinstance(value, str) and value.strip() else None
+
+
+_HOST = re.compile(
+    r"(https?://[\w.:-]{3,200})/(?:[\w-]{1,60}/){0,3}(?:(?=content/images/)|([\w-]{1,190})/?(?=[\"'#?\s]|$))"
+)
+
+
+def _site_of(export: Export) -> str:
+    """Return where the blog was: as it says, or as its own pictures and links say; "" if nothing does."""
+    if own := next((value for value in map(export.setting, ("url", "site_url")) if value.startswith("http")), ""):
+        return own
+    slugs = {"", *(str(row.get("slug")) for row in export.posts)}
+    hosts = Counter[str]()
+    for row in export.posts:
+        text = "\n".join(str(row.get(name) or "") for name in ("html", "feature_image", "image", "url"))
+        hosts.update(host for host, slug in _HOST.findall(text) if slug in slugs)
+    return hosts.most_common(1)[0][0] if hosts else ""

@@ -1,0 +1,243 @@
+"""Paragraphs, headings, lists, quotes, tables and code as Markdown; or as HTML, where that says too little. Pure."""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import groupby
+
+from newsletter.moving.converters.html.footnotes import MARK
+from newsletter.moving.converters.html.inlines import Care, Place, inline, picture
+from newsletter.moving.converters.html.tree import BLOCK, SPOKEN, Node, serialised
+from newsletter.posts.markdown.figures import film
+
+_CLEAN = frozenset(
+    {"href", "src", "alt", "title", "start", "colspan", "rowspan", "reversed", "datetime", "open", "dir"}
+)
+
+
+def as_html(nodes: list[Node | str]) -> str:
+    """Return the nodes as HTML with what our sanitiser keeps; the last way to write a block."""
+    whole = Node("div", children=[_clean(node) for node in nodes])
+    single = whole.children[0] if len(whole.children) == 1 else whole
+    return serialised(single if isinstance(single, Node) and single.name in BLOCK else whole).strip()
+
+
+def _clean(node: Node | str) -> Node | str:
+    if isinstance(node, str) or node.name == "!":
+        return node
+    attrs = {name: value for name, value in node.attrs.items() if name in _CLEAN}
+    if node.name == MARK:
+        return Node("sup", children=[node.attrs["number"]])
+    name = {"callout": "blockquote", "b": "strong", "i": "em"}.get(node.name, node.name)
+    return Node(name, attrs, [_clean(child) for child in node.children])
+
+
+_LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\s*([\w+#.-]+)")
+_WIDE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "details", "hr"})
+
+
+def written(nodes: list[Node | str], place: Place) -> list[str]:
+    """Return the blocks of `nodes`, each a piece of Markdown."""
+    return [block for _source, block in pairs(nodes, place)]
+
+
+def pairs(nodes: list[Node | str], place: Place) -> Iterator[tuple[list[Node | str], str]]:
+    """Yield what each block was made of, and the block."""
+    for group in _groups(nodes):
+        first = group[0]
+        if isinstance(first, Node) and first.name in _BLOCKS:
+            block = _BLOCKS[first.name](first, place)
+        elif isinstance(first, Node) and first.name in BLOCK:
+            yield from pairs(first.children, place)
+            continue
+        else:
+            block = inline(group, place)
+        if block.strip():
+            yield group, block
+
+
+def _groups(nodes: list[Node | str]) -> Iterator[list[Node | str]]:
+    """Yield runs of what stands in one paragraph, and each block alone."""
+    for is_block, run in groupby(nodes, _is_block):
+        group = list(run)
+        if is_block:
+            yield from ([node] for node in group)
+        elif any(isinstance(one, Node) or one.strip() for one in group):
+            yield group
+
+
+def _is_block(node: Node | str) -> bool:
+    return isinstance(node, Node) and (node.name in _BLOCKS or node.name in BLOCK)
+
+
+def _paragraph(node: Node, place: Place) -> str:
+    if any(isinstance(child, Node) and child.name in BLOCK for child in node.children):
+        return "\n\n".join(written(node.children, place))
+    return inline(node.children, place)
+
+
+def _heading(node: Node, place: Place) -> str:
+    if any(child.name in _WIDE for child in node.walk()):
+        return "\n\n".join(written(node.children, place))
+    words = re.sub(r"(#+)$", r"\\\1", inline(node.children, place.inside(one_line=True)).replace("\n", " "))
+    return f"{'#' * int(node.name[1])} {words}" if words else ""
+
+
+def _quote(node: Node, place: Place) -> str:
+    return _prefixed("\n\n".join(written(node.children, place)), "> ", "> ")
+
+
+def _callout(node: Node, place: Place) -> str:
+    title = node.attrs.get("title", "")
+    head = f"[!NOTE] {title}\n" if title else ""
+    return _prefixed(head + "\n\n".join(written(node.children, place)), "> ", "> ")
+
+
+def _prefixed(text: str, first: str, rest: str) -> str:
+    if not text:
+        return ""
+    lines = text.split("\n")
+    return "\n".join([first + lines[0], *((rest + line).rstrip() for line in lines[1:])])
+
+
+def _list(node: Node, place: Place) -> str:
+    is_ordered, items = node.name == "ol", _items(node)
+    start = node.attrs.get("start", "1")
+    number = int(start) if start.isdecimal() and len(start) < 10 else 1
+    is_loose = any(child.name == "p" for item in items for child in item.children if isinstance(child, Node))
+    lines = []
+    for index, item in enumerate(items):
+        mark = f"{number + index}. " if is_ordered else "- "
+        text = _item_text(item, place, is_loose=is_loose)
+        lines.append(_prefixed(text or " ", mark, " " * len(mark)) if text else mark.rstrip())
+    return ("\n\n" if is_loose else "\n").join(lines)
+
+
+def _items(node: Node) -> list[Node]:
+    """Return the items; a list that stands between items, as some editors write it, belongs to the one before."""
+    items: list[Node] = []
+    for child in node.children:
+        if isinstance(child, str):
+            if child.strip():
+                items.append(Node("li", children=[child]))
+        elif child.name == "li":
+            items.append(child)
+        elif items and child.name in {"ul", "ol"}:
+            items[-1] = Node("li", items[-1].attrs, [*items[-1].children, child])
+        elif child.name != "!":
+            items.append(Node("li", children=[child]))
+    return items
+
+
+def _item_text(item: Node, place: Place, *, is_loose: bool) -> str:
+    blocks, box = written(item.children, place), item.first("input")
+    text = ("\n\n" if is_loose else "\n").join(blocks)
+    if box is not None and box.attrs.get("type") == "checkbox":
+        return re.sub(r"^[☑☐] *", "[x] " if "checked" in box.attrs else "[ ] ", text)
+    return re.sub(r"^\[(?=[ xX]\])", r"\\[", text)
+
+
+def _code_block(node: Node, place: Place) -> str:
+    code = "".join(_raw(child) for child in node.children)
+    code = code.removeprefix("\n").rstrip("\n")
+    fence = "`" * max(3, max((len(run) for run in re.findall("`{3,}", code)), default=0) + 1)
+    return f"{fence}{_language(node)}\n{code}\n{fence}" if code.strip() else ""
+
+
+def _raw(child: Node | str) -> str:
+    if isinstance(child, str):
+        return child
+    return "\n" if child.name == "br" else "" if child.name == "!" else "".join(map(_raw, child.children))
+
+
+def _language(node: Node) -> str:
+    for one in (node.first("code"), node):
+        classes = one.attrs.get("class", "") if one else ""
+        if found := _LANGUAGE.search(classes):
+            return found[1]
+    names = ("data-lang", "data-code-block-lang", "language", "lang")
+    named = next((node.attrs[name].strip() for name in names if node.attrs.get(name)), "")
+    named = "" if named.lower() in SPOKEN else named  # what `lang` says of words
+    return named if re.fullmatch(r"[\w+#.-]{1,20}", named) else ""
+
+
+def _figure(node: Node, place: Place) -> str:
+    images, caption = node.all("img"), node.first("figcaption")
+    words = " ".join(caption.text.split()) if caption else ""
+    if len(images) == 1 and not _other_than(node, images[0], caption):
+        is_plain = caption is None or not [one for one in caption.walk() if one.name not in {"span", "p", "br", "div"}]
+        link = next((one for one in node.all("a") if images[0] in one.walk()), None)
+        if is_plain and link is None:
+            return picture(images[0], caption=words)
+        if is_plain and link is not None:
+            shown = picture(images[0], caption=words)
+            return f"[{shown}]({link.attrs.get('href', '')})" if link.attrs.get("href") else shown
+        return as_html([node])
+    return "\n\n".join(written(node.children, place))
+
+
+def _other_than(node: Node, image: Node, caption: Node | None) -> bool:
+    """Return whether a figure shows more than a picture and its caption."""
+    words_below = caption.text.strip() if caption else ""
+    return node.text.strip() != words_below or bool(node.first("iframe", "pre", "blockquote", "table"))
+
+
+def _table(node: Node, place: Place) -> str:
+    rows = [row for row in node.all("tr") if any(isinstance(cell, Node) for cell in row.children)]
+    cells = [[cell for cell in row.children if isinstance(cell, Node) and cell.name in {"td", "th"}] for row in rows]
+    if not cells or not _is_simple(cells, node):
+        return as_html([node]) if node.text.strip() or node.first("img") else ""
+    lines = [" | ".join(_cell(cell, place) for cell in row) for row in cells]
+    sides = [_side(cell) for cell in cells[0]]
+    return "\n".join(f"| {line} |" for line in [lines[0], " | ".join(sides), *lines[1:]])
+
+
+def _is_simple(rows: list[list[Node]], table: Node) -> bool:
+    """Return whether Markdown can say it: a first row of heads, as many cells in each, and no blocks in them."""
+    if any(len(row) != len(rows[0]) for row in rows) or any(cell.name != "th" for cell in rows[0]):
+        return False
+    if table.first("caption") or any(cell.name == "th" for row in rows[1:] for cell in row):
+        return False
+    cells = [cell for row in rows for cell in row]
+    if any(cell.attrs.get("colspan", "1") != "1" or cell.attrs.get("rowspan", "1") != "1" for cell in cells):
+        return False
+    return not any(inner.name in BLOCK - {"p", "div"} for cell in cells for inner in cell.walk())
+
+
+def _cell(cell: Node, place: Place) -> str:
+    own = place.inside(in_table=True, one_line=True)
+    return "<br>".join(part.replace("\n", " ") for part in written(cell.children, own)) or " "
+
+
+def _side(cell: Node) -> str:
+    side = cell.attrs.get("align") or (re.findall(r"text-align:\s*(\w+)", cell.attrs.get("style", "")) or [""])[0]
+    return {"left": ":--", "right": "--:", "center": ":-:"}.get(side, "---")
+
+
+def _frame(node: Node, place: Place) -> str:
+    source = node.attrs.get("src", "").strip()
+    found = film(source)
+    if not source:
+        return ""
+    return found.page_url if found and place.care is Care.LIGHT else serialised(Node("iframe", {"src": source}))
+
+
+def _details(node: Node, place: Place) -> str:
+    return as_html([node]) if node.text.strip() or node.first("img") else ""
+
+
+_BLOCKS: dict[str, Callable[[Node, Place], str]] = {
+    "p": _paragraph,
+    **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), _heading),
+    "hr": lambda _node, _place: "---",
+    "blockquote": _quote,
+    "callout": _callout,
+    **dict.fromkeys(("ul", "ol"), _list),
+    "pre": _code_block,
+    "figure": _figure,
+    "figcaption": _paragraph,
+    "table": _table,
+    "iframe": _frame,
+    "details": _details,
+    "dl": _details,
+    "!": lambda node, _place: serialised(node),
+}

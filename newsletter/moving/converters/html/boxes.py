@@ -1,0 +1,452 @@
+"""Boxes that other programs mark by classes become plain HTML; what has no place here is named. Pure.
+
+Sources: Ghost's `kg-` classes (TryGhost/Koenig, kg-default-nodes), WordPress's blocks (`wp-block-`), Substack's
+`data-component-name`, Medium's `graf`, and what X and Instagram give to be pasted.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from newsletter.moving.converters.html.tree import Node, serialised
+from newsletter.moving.counting import Counts, difference, of_html, words_of
+from newsletter.moving.folder.layout import Remark
+from newsletter.posts.markdown.figures import film
+from newsletter.posts.markdown.sanitise import SCHEMES
+
+type Nodes = list[Node | str]
+type Change = Callable[[Node, list[Remark]], Nodes | None]
+"""Returns what stands in place of a node; None if it stays."""
+
+ELSEWHERE = "what another site shows is a link"
+FILE = "a file that is no picture stays at its old address"
+UNKNOWN = "a box that is not known here is kept as a comment"
+BUTTON = "a button of the old program stays away"
+# By the element: what readers never saw as words, or what no page here runs.
+KEPT = {
+    "script": "a script is kept as a comment",
+    "style": "a style sheet is kept as a comment",
+    "form": "a form is kept as a comment",
+    "canvas": "a canvas is kept as a comment",
+    "svg": "a drawing (SVG) is kept as a comment",
+    "button": "a button without an address is kept as a comment",
+    **dict.fromkeys(("select", "textarea"), "a field is kept as a comment"),
+    **dict.fromkeys(("template", "noscript"), "a template is kept as a comment"),
+    **dict.fromkeys(("object", "embed"), "an object is kept as a comment"),
+}
+KEPT_MAX = 2_000  # characters of what is kept as a comment
+GIST = re.compile(r"(https://gist\.github\.com/[\w/-]{1,200}?)\.js")
+OF_EMBED = re.compile(r"(?:twitter|instagram|tiktok|facebook|x)\.com|t\.co")  # where scripts of embeds are
+
+
+def plain(root: Node) -> list[Remark]:
+    """Change the tree in place; return what was changed beyond its look."""
+    remarks: list[Remark] = []
+    _change(root, remarks)
+    return remarks
+
+
+def _change(node: Node, remarks: list[Remark]) -> None:
+    children: Nodes = []
+    for child in node.children:
+        replaced = _replaced(child, remarks) if isinstance(child, Node) else None
+        if replaced is not None:
+            holder = Node("", children=replaced)
+            _change(holder, remarks)
+            children.extend(holder.children)
+        else:
+            if isinstance(child, Node):
+                _change(child, remarks)
+            children.append(child)
+    node.children = children
+
+
+def _replaced(node: Node, remarks: list[Remark]) -> Nodes | None:
+    for name in node.classes & _BY_CLASS.keys():
+        if (found := _BY_CLASS[name](node, remarks)) is not None:
+            return found
+    return _BY_NAME.get(node.name, _of_data_alone)(node, remarks)
+
+
+def counts(nodes: Sequence[Node | str]) -> Counts:
+    return of_html("".join(map(serialised, nodes)))
+
+
+def remark_of(what: str, detail: str, before: Counts, after: Counts, *, is_loss: bool = True) -> Remark | None:
+    """Return a remark that names every word that is missing afterwards; None if nothing differs."""
+    lost = before.words - after.words
+    rest = lost - words_of(detail)
+    named = " … ".join(filter(None, (detail, " ".join(rest.elements()))))
+    effect = difference(before, after)
+    return Remark(what, named, is_loss, effect) if lost or effect else None
+
+
+def _named(node: Node, after: Nodes, what: str, detail: str, remarks: list[Remark], *, is_loss: bool = True) -> Nodes:
+    """Return what stands in place of a node; name it, if that has not the same words and things."""
+    remark = remark_of(what, detail, counts([node]), counts(after), is_loss=is_loss)
+    remarks += [remark] if remark else []
+    return after
+
+
+def _left_out(node: Node, what: str, remarks: list[Remark], *, kept: str = "", detail: str = "") -> Nodes:
+    """Leave a node out of what readers see, keep it in the text as a comment, and say so."""
+    typed = (kept or serialised(node)).strip()
+    remark = remark_of(what, detail or short(typed), counts([node]), Counts())
+    remarks.append(remark or Remark(what, detail or short(typed)))
+    return [comment(typed)] if typed else []
+
+
+def safe_comment(typed: str) -> str:
+    """Return what may stand in a comment of a text: it ends neither that nor the block."""
+    typed = re.sub(r"\n\s*\n+", "\n", typed[:KEPT_MAX])
+    return f" {typed.replace('--', '- -').replace('<', '‹').replace('>', '›')} "
+
+
+def comment(typed: str) -> Node:
+    return Node("!", children=[safe_comment(typed)])
+
+
+def short(typed: str) -> str:
+    words = " ".join(typed.split())
+    return words[:80] + ("…" if len(words) > 80 else "")
+
+
+def paragraph(*children: Node | str) -> Node:
+    return Node("p", children=list(children))
+
+
+def link_to(href: str, words: str) -> Node:
+    return Node("a", {"href": href}, [words])
+
+
+# --- By the name of the element ---
+
+
+def _dropped(node: Node, remarks: list[Remark]) -> Nodes:
+    source = node.attrs.get("src", "")
+    if node.name == "script" and OF_EMBED.search(source):
+        remarks.append(Remark("the script of an embed stays away", source))
+        return []
+    if node.name == "script" and (gist := GIST.match(source)):
+        after: Nodes = [paragraph(link_to(gist[1], gist[1].partition("://")[2]))]
+        return _named(node, after, "a program that stands at GitHub is a link", gist[1], remarks)
+    return _left_out(node, KEPT[node.name], remarks)
+
+
+def _media(node: Node, remarks: list[Remark]) -> Nodes:
+    source = node.attrs.get("src", "") or next((one.attrs.get("src", "") for one in node.all("source")), "")
+    after: Nodes = [paragraph(link_to(source, source.rpartition("/")[2] or source))] if source else []
+    return _named(node, after, "a film or sound stays at its old address", source, remarks)
+
+
+def _player(node: Node, remarks: list[Remark]) -> Nodes:
+    """An object or embed of the years of Flash: its film, or a comment; then what it says where no player is."""
+    rest = list(_without_player(node))
+    if url := next((url for url in _played(node) if film(url)), ""):
+        return [Node("iframe", {"src": url}), *rest]
+    inner: Nodes = [Node(one.name, one.attrs) for one in node.walk() if one.name in {"param", "embed"}]
+    typed = serialised(Node(node.name, node.attrs, inner))
+    _named(node, rest, KEPT["object"], short(typed), remarks)
+    return [Node("div", children=[comment(typed)]), *rest]  # a block of its own: no paragraph has comments
+
+
+def _played(node: Node) -> Iterator[str]:
+    for one in [node, *node.walk()]:
+        yield from filter(None, (one.attrs.get(name, "") for name in ("src", "data", "value")))
+
+
+def _without_player(node: Node) -> Iterator[Node | str]:
+    """Yield what an object holds beside its player; objects within it are the same for other browsers."""
+    for child in node.children:
+        if isinstance(child, Node) and child.name == "object":
+            yield from _without_player(child)
+        elif isinstance(child, str) or not (child.name in {"param", "embed", "!"} or film(child.attrs.get("src", ""))):
+            yield child
+
+
+def _link(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A link that opens a program, or a window of Ghost over its page: here it is words."""
+    href = node.attrs.get("href", "").strip()
+    scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]{1,20}):", href)
+    if scheme and scheme[1].lower() not in SCHEMES:
+        return _named(node, list(node.children), "a link that opens a program is words", href, remarks)
+    if re.search(r"#/(?:portal|share|search)\b", href):
+        return _named(node, list(node.children), "a link into the old program is words", href, remarks)
+    return None
+
+
+def _formula(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A formula as it was typed (TeX), where the page keeps that beside what it draws."""
+    typed = next((one.text for one in node.all("annotation") if "tex" in one.attrs.get("encoding", "tex")), "")
+    if not typed and node.name != "math":
+        return None
+    words = " ".join((typed or node.text).split())
+    after: Nodes = [Node("code", children=[words])] if words else []
+    return _named(node, after, "a formula is written as it was typed", words, remarks, is_loss=False)
+
+
+def _frame(node: Node, remarks: list[Remark]) -> Nodes | None:
+    source = node.attrs.get("src", "").strip()
+    if source and film(source) is None:
+        remarks.append(Remark(ELSEWHERE, source))
+    return None
+
+
+def _nothing(node: Node, remarks: list[Remark]) -> Nodes | None:
+    return [] if node.name == "noscript" or not (node.text.strip() or node.first("img")) else None
+
+
+# --- Boxes of Ghost and WordPress ---
+
+
+def _bookmark(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A quote: the title as a link, the description, who wrote it and where. Its small pictures stay away."""
+    link = node.first("a") if node.name != "a" else node
+    if link is None:
+        return None
+    parts = [node.with_class(f"kg-bookmark-{name}") for name in ("title", "description", "author", "publisher")]
+    title, description, *by = [" ".join(part.text.split()) if part else "" for part in parts]
+    href = link.attrs.get("href", "")
+    lines = [description, " · ".join(word for word in by if word)]
+    quote: Nodes = [paragraph(link_to(href, title or href)), *(paragraph(words) for words in lines if words)]
+    after = [Node("blockquote", children=quote), *_caption(node)]
+    images = ", ".join(image.attrs.get("src", "") for image in node.all("img"))
+    return _named(node, after, "the small pictures of a bookmark stay away", images, remarks)
+
+
+def _caption(node: Node) -> Nodes:
+    caption = node.first("figcaption")
+    return [paragraph(*caption.children)] if caption and caption.text.strip() else []
+
+
+def _callout(node: Node, remarks: list[Remark]) -> Nodes | None:
+    emoji, words = node.with_class("kg-callout-emoji"), node.with_class("kg-callout-text")
+    return [Node("callout", {"title": emoji.text.strip() if emoji else ""}, words.children)] if words else None
+
+
+def _toggle(node: Node, remarks: list[Remark]) -> Nodes | None:
+    heading, content = node.with_class("kg-toggle-heading-text"), node.with_class("kg-toggle-content")
+    if heading is None or content is None:
+        return None
+    after: Nodes = [Node("details", children=[Node("summary", children=heading.children), *content.children])]
+    return _named(node, after, "the heading of a fold-out is its summary", heading.text.strip(), remarks)
+
+
+def _button(node: Node, remarks: list[Remark]) -> Nodes | None:
+    link = node.first("a")
+    return [paragraph(link)] if link else None
+
+
+def _gallery(node: Node, remarks: list[Remark]) -> Nodes:
+    """Pictures one below the other, each with its own link and words, then those of all."""
+    after: Nodes = []
+    captions = [one for one in node.all("figcaption") if one.text.strip()]
+    for image in node.all("img"):
+        around = [one for one in node.all("a", "figure") if any(image is part for part in one.walk())]
+        link = next((one for one in around if one.name == "a"), image)
+        own = [one for figure in around[::-1] if len(figure.all("img")) == 1 for one in figure.all("figcaption")][:1]
+        after.append(Node("figure", children=[link, *own]))
+        captions = [one for one in captions if not any(one is part for part in own)]
+    after += [paragraph(*caption.children) for caption in captions]
+    return _named(node, after, "a gallery is pictures one below the other", "", remarks, is_loss=False)
+
+
+def _file(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A film, a sound or a file of the old site: a link to it."""
+    player, link = node.first("video", "audio"), node.first("a")
+    href = player.attrs.get("src", "") if player else link.attrs.get("href", "") if link else ""
+    if not href:
+        return None
+    title, about = node.with_class("kg-audio-title", "kg-file-card-title"), node.with_class("kg-file-card-caption")
+    title = title or (link if "wp-block-file" in node.classes else None)
+    words = (title.text.strip() if title else "") or href.rpartition("/")[2] or href
+    after: Nodes = [paragraph(link_to(href, words)), *_caption(node)]
+    after += [paragraph(about.text.strip())] if about and about.text.strip() else []
+    return _named(node, after, FILE, href, remarks)
+
+
+def _away(node: Node, remarks: list[Remark]) -> Nodes:
+    return _named(node, [], BUTTON, "", remarks, is_loss=False)
+
+
+_BACKGROUND = re.compile(r"background-image:\s*url\(['\"]?(?P<url>https?://[^'\")]{1,1000})['\"]?\)")
+
+
+def _background(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A picture that lies behind words, as in a header of Ghost or a section of Medium: it stands above them."""
+    found = _BACKGROUND.search(node.attrs.pop("style", ""))
+    source = found["url"] if found else node.attrs.pop("data-kg-background-image", "")
+    if source in {"", "none"}:
+        return None
+    remarks.append(Remark("a picture behind words stands above them", source, effect={"pictures": 1}))
+    return [paragraph(Node("img", {"src": source})), *([node] if node.text.strip() else [])]
+
+
+def _hidden(what: str, label: str) -> Change:
+    def hide(node: Node, remarks: list[Remark]) -> Nodes:
+        return _left_out(node, what, remarks, kept=f"{label}: {serialised(node)}", detail=short(node.text))
+
+    return hide
+
+
+def _unknown(node: Node, remarks: list[Remark]) -> Nodes:
+    """A block that WordPress's server filled: what is given to it (wordpress_html.py)."""
+    return _left_out(node, UNKNOWN, remarks, kept=node.text, detail=node.attrs.get("title", ""))
+
+
+def _divider(node: Node, remarks: list[Remark]) -> Nodes:
+    return [Node("hr")]
+
+
+# --- Boxes of Substack and Medium ---
+
+
+_CALLS = re.compile(r"subscri|sign[ -]?up|share|comment|donat|gift", re.IGNORECASE)
+# What a box may say of itself, in the order in which it is written.
+_URLS = ("canonical_url", "url", "targetUrl")
+_WORDS = (
+    *("title", "full_text", "truncated_body_text", "body", "caption", "name", "username", "author", "subtitle"),
+    *("podcastTitle", "podcast_title", "publication_name", "author_name"),
+)
+_PICTURES = ("src", "img_url", "thumbnail_url_full")
+
+
+def _attrs(node: Node) -> dict[str, Any]:
+    """Return what a box says of itself; nothing if that is no JSON object."""
+    try:
+        found = json.loads(node.attrs.get("data-attrs", ""))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _call(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """Buttons and boxes that ask to subscribe or to share: they lead back to the other program."""
+    is_call = node.classes & set(_OF_PROGRAM) or _CALLS.search(
+        f"{node.attrs.get('data-attrs', '')} {serialised(node)[:2000]}"
+    )
+    return _named(node, [], BUTTON, short(node.text), remarks, is_loss=False) if is_call else None
+
+
+def _picture(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """Substack's picture: a figure around a link, a `picture` and buttons."""
+    image = node.first("img")
+    if image is None:
+        return None
+    data = _attrs(node) or _attrs(image)
+    href, caption = str(data.get("href") or ""), node.first("figcaption")
+    shown = Node("img", {**image.attrs, "src": str(data.get("src") or image.attrs.get("src", ""))})
+    linked = Node("a", {"href": href}, [shown]) if href else shown
+    after: Nodes = [Node("figure", children=[linked, *([caption] if caption else [])])]
+    what = "a picture's link to its own large form stays away"
+    return _named(node, after, what, shown.attrs["src"], remarks, is_loss=False)
+
+
+def _youtube(node: Node, remarks: list[Remark]) -> Nodes | None:
+    data, frame = _attrs(node), node.first("iframe")
+    start = re.match(r"\d+", str(data.get("startTime") or ""))
+    if name := str(data.get("videoId") or ""):
+        return [Node("iframe", {"src": f"https://www.youtube.com/embed/{name}{f'?start={start[0]}' if start else ''}"})]
+    return [Node("iframe", {"src": frame.attrs.get("src", "")})] if frame else None
+
+
+def _data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A box that pages draw from what it says of itself: its words as a quote with a link, and its pictures."""
+    link = node.first("a")
+    if node.name == "blockquote" and link and not node.text.strip():  # Medium's tweet: X draws it over a link
+        href = link.attrs.get("href", "")
+        return _named(node, [paragraph(link_to(href, href))], "a box of X is a link", href, remarks, is_loss=False)
+    data = _attrs(node)
+    words, pictures = list(dict.fromkeys(_values(data, _WORDS))), list(dict.fromkeys(_values(data, _PICTURES)))
+    url = next(_values({key: data.get(key) for key in _URLS}, _URLS), "")
+    is_web = url.startswith(("http://", "https://"))
+    lines: Nodes = [link_to(url, (words or [url])[0]), *words[1:]] if is_web else [*words]
+    if tex := next(_values(data, ("persistentExpression",)), ""):
+        after: Nodes = [Node("pre", children=[Node("code", {"class": "language-latex"}, [tex])])]
+    elif node.name == "span":
+        after = lines[:1]
+    else:
+        alt = next(_values(data, ("alt", "title")), "")
+        after = [Node("figure", children=[Node("img", {"src": one, "alt": alt})]) for one in pictures]
+        after += [Node("blockquote", children=[paragraph(line) for line in lines])] if lines else []
+    if not after:
+        return _of_data_alone(node, remarks)
+    return _named(node, after, "a box of Substack is written out", next(iter(node.classes)), remarks, is_loss=False)
+
+
+def _values(data: Any, names: tuple[str, ...]) -> Iterator[str]:
+    """Yield the texts that stand under these names, however deep, by the order of the names."""
+    if isinstance(data, list):
+        for one in data:
+            yield from _values(one, names)
+    if isinstance(data, dict):
+        found = (data.get(name) for name in names)
+        yield from (one.strip() for one in found if isinstance(one, str) and one.strip())
+        inner = [one for name, one in data.items() if name != "staticGalleryImage"]  # all of a gallery in one
+        yield from _values(inner, names)
+
+
+def _of_data_alone(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """Keep what a box without words says of itself as a comment: pages drew it by a script, and we do not know it."""
+    component = node.attrs.get("data-component-name", "")
+    if node.name not in {"div", "span", "p"} or not (component or "data-attrs" in node.attrs):
+        return None
+    if node.text.strip() or node.first("img", "iframe", "video", "audio", "input", "hr"):
+        return None
+    name = next(iter(node.attrs.get("class", "").split()), component)
+    data = _attrs(node)
+    typed = json.dumps(data, ensure_ascii=False) if data else node.attrs.get("data-attrs", "")
+    return _left_out(node, UNKNOWN, remarks, kept=f"{name}: {typed}", detail=name)
+
+
+def _quoted(node: Node, remarks: list[Remark]) -> Nodes:
+    return [Node("blockquote", children=node.children)]
+
+
+def _paywall(node: Node, remarks: list[Remark]) -> Nodes:
+    return [Node("!", children=["members-only"])]
+
+
+# What asks readers to do something at Substack; elsewhere it leads nowhere.
+_OF_PROGRAM = ("community-chat", "install-substack-app-embed", "directMessage", "community-embed")
+_BY_CLASSES: dict[Change, tuple[str, ...]] = {
+    _bookmark: ("kg-bookmark-card",),
+    _callout: ("kg-callout-card",),
+    _toggle: ("kg-toggle-card",),
+    _button: ("kg-button-card", "wp-block-button"),
+    _gallery: ("kg-gallery-card", "wp-block-gallery"),
+    _file: ("kg-video-card", "kg-audio-card", "kg-file-card", "wp-block-file"),
+    _away: ("kg-product-card-rating", "kg-signup-card-form", "hide-text"),
+    _hidden("what only mails had is kept as a comment", "only in mails"): ("kg-email-only",),
+    _hidden("what only members saw is kept as a comment", "only for members"): ("kg-members-only",),
+    _unknown: ("unknown-card",),
+    _divider: ("wp-block-separator",),
+    _background: ("kg-header-card", "section-background--image", "wp-block-cover__image-background"),
+    _call: (
+        *("button-wrapper", "subscription-widget-wrap", "subscription-widget-wrap-editor", "captioned-button-wrap"),
+        *_OF_PROGRAM,
+    ),
+    _picture: ("captioned-image-container",),
+    _youtube: ("youtube-wrap",),
+    _data_box: (
+        "twitter-tweet",
+        *("image-gallery-embed", "image3", "digest-post-embed", "embedded-post-wrap", "tweet", "twitter-embed"),
+        *("mention-wrap", "latex-rendered", "tiktok-wrap", "soundcloud-wrap", "spotify-wrap", "apple-podcast"),
+        *("bandcamp-wrap", "datawrapper-wrap", "prediction-market-wrap", "comment", "instagram-embed-wrap"),
+    ),
+    _quoted: ("pullquote", "callout-block"),
+    _paywall: ("paywall-jump",),
+    _formula: ("katex", "katex-display", "mwe-math-element"),
+    _nothing: ("section-divider", "wp-block-spacer", "image-link-expand", "pencraft", "aspectRatioPlaceholder-fill"),
+}
+_BY_CLASS: dict[str, Change] = {name: change for change, names in _BY_CLASSES.items() for name in names}
+_BY_NAME: dict[str, Change] = {
+    **dict.fromkeys(KEPT, _dropped),
+    **dict.fromkeys(("video", "audio"), _media),
+    "noscript": _nothing,  # browsers that run scripts, nearly all, show nothing of it
+    **dict.fromkeys(("object", "embed"), _player),
+    "math": _formula,
+    "iframe": _frame,
+    "a": _link,
+}

@@ -1,0 +1,156 @@
+"""HTML to Markdown that our renderer shows as the HTML was: what differs is written with more care. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from html import unescape
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from newsletter.moving.converters.addresses import with_addresses
+from newsletter.moving.converters.html import boxes
+from newsletter.moving.converters.html.blocks import as_html, pairs, written
+from newsletter.moving.converters.html.footnotes import MARK, Note, taken_out
+from newsletter.moving.converters.html.inlines import Care, Place
+from newsletter.moving.converters.html.tree import Node, parse, serialised
+from newsletter.moving.counting import Counts, of_html
+from newsletter.moving.folder.layout import Remark
+from newsletter.posts.markdown.render import render
+
+_DATA = re.compile(r"(?<=[(\"<])data:(?=image/)")  # our pages show no such picture: it becomes one of the library
+
+
+class Converted(NamedTuple):
+    """Markdown, and what of its source is left out on purpose."""
+
+    markdown: str
+    remarks: list[Remark]
+
+
+def converted(html: str) -> Converted:
+    root = parse(html)
+    names = dict(_names_of_headings(root))
+    remarks = boxes.plain(root)
+    text, lost = mended(_markdown(root, taken_out(root)), names)
+    return Converted(text, [*remarks, *lost])
+
+
+@lru_cache(maxsize=16)
+def shown(markdown: str) -> Counts:
+    """Return what our renderer makes of Markdown, counted. The same text is asked for again and again."""
+    return of_html(render(_DATA.sub("https://data.invalid/", markdown)))
+
+
+def _counts(nodes: list[Node | str], notes: list[Note]) -> Counts:
+    html = "".join(map(serialised, [*nodes, *(note.content for note in notes)]))
+    return of_html(re.sub(rf'<{MARK} number="(\d+)"></{MARK}>', r'<sup><a href="#fn-\1">\1</a></sup>', html))
+
+
+def _markdown(root: Node, notes: list[Note]) -> str:
+    light = _joined(written(root.children, Place()), notes)
+    if shown(light) == _counts(root.children, notes):
+        return light
+    blocks = [_careful(source, block) for source, block in pairs(root.children, Place())]
+    return _joined(blocks, notes)
+
+
+def _careful(source: list[Node | str], block: str) -> str:
+    """Return the first way to write a block that is shown as it was."""
+    wanted = _counts(_without_marks(Node("", children=source)).children, [])
+    for care in Care:
+        tried = "\n\n".join(written(source, Place(care=care, notes=False)))
+        if shown(tried) == wanted:
+            return "\n\n".join(written(source, Place(care=care)))
+    html = as_html(source)
+    return html if shown(html) == wanted else block
+
+
+def _without_marks(node: Node) -> Node:
+    children = [child for child in node.children if isinstance(child, str) or child.name != MARK]
+    return Node(node.name, node.attrs, [c if isinstance(c, str) else _without_marks(c) for c in children])
+
+
+def _joined(blocks: list[str], notes: list[Note]) -> str:
+    """Return blocks with a blank line between them, and the notes below; two lists in a row stay two."""
+    parts: list[str] = []
+    for block in blocks:
+        if parts and _is_list(block) and _is_list(parts[-1]):
+            parts.append("<!-- -->")
+        parts.append(block)
+    return "\n\n".join([*parts, *map(_note, notes)])
+
+
+def _is_list(block: str) -> bool:
+    return block.startswith(("- ", "1. ")) or (block[:1].isdigit() and ". " in block[:12])
+
+
+def _note(note: Note) -> str:
+    text = "\n\n".join(written(note.content.children, Place()))
+    return f"[^{note.number}]: " + "\n".join(line and f"    {line}" for line in text.split("\n")).lstrip()
+
+
+# --- Links within a text ---
+
+
+NOWHERE = "a link within the text leads nowhere here"
+_ID = re.compile(r"\sid=\"(?P<id>[^\"]+)\"")
+_HEADING = re.compile(r"<h[1-6] id=\"(?P<id>[^\"]+)\">(?P<words>.*?)</h[1-6]>", re.DOTALL)
+_MARK = re.compile(r"<[^<>]{0,1000}>|\]\([^()\n]{0,1000}\)")
+_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+_TOPS = {"top", "toc", "content", "page-top"}  # of the page itself, in every program
+
+
+def heading_key(words: str) -> str:
+    """Return what names of a heading have in common, whatever rule made them."""
+    return "".join(sign for sign in unescape(_MARK.sub("", words)).casefold() if sign.isalnum())
+
+
+def mended(markdown: str, given: Mapping[str, str]) -> tuple[str, list[Remark]]:
+    """Return the text with its links within as they lead here, and a remark about those that lead nowhere.
+
+    given: the words of the heading that has a name of its own, by this name.
+    """
+    if not re.search(r"\]\(<?#|href=[\"']#|\]:[ \t]*<?#", markdown):
+        return markdown, []
+    html = render(markdown)
+    ids, ends, lost = set(_ID.findall(html)), _ends(html), list[str]()
+
+    def lead(address: str, _is_picture: bool) -> str:
+        if not address.startswith("#") or address == "#":
+            return ""
+        name = unquote(address[1:])
+        end = ends.get(heading_key(given[name]), "") if name in given else ""
+        end = end or (name if name in ids else ends.get(heading_key(name), ""))
+        if not end and name.lower() not in _TOPS:
+            lost.append(f"#{name}")
+        return f"#{end}" if end else ""
+
+    text = with_addresses(markdown, lead)
+    return text, [Remark(NOWHERE, ", ".join(dict.fromkeys(lost))[:200])] if lost else []
+
+
+def _ends(html: str) -> dict[str, str]:
+    """Return the id of each heading here by its key; of several with the same words each has its number too."""
+    ends: dict[str, str] = {}
+    seen = Counter[str]()
+    for heading in _HEADING.finditer(html):
+        words = heading_key(heading["words"])
+        ends.setdefault(f"{words}{seen[words]}" if seen[words] else words, heading["id"])
+        seen[words] += 1
+    return ends
+
+
+def _names_of_headings(root: Node) -> Iterator[tuple[str, str]]:
+    """Yield names and words of headings: their own names, those of what is in them, that of an anchor in front."""
+    waiting: list[str] = []
+    for node in root.walk():
+        names = [node.attrs[name] for name in ("id", "name") if node.attrs.get(name)]
+        if node.name in _HEADINGS:
+            inner = (one.attrs.get(name, "") for one in node.walk() for name in ("id", "name"))
+            yield from ((name, node.text) for name in [*waiting, *names, *inner] if name)
+            waiting = []
+        elif node.name == "a" and not node.text.strip():
+            waiting += names
+        elif node.name in {"p", "li", "pre", "table"} and node.text.strip():
+            waiting = []

@@ -1,0 +1,135 @@
+"""Footnotes, found by what all programs have in common: a link to a note, and in the note a link back. Pure."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from newsletter.moving.converters.html.tree import Node
+
+MARK = "footnote"  # the name of the node that stands where a note's number stood
+_NOTES = frozenset({"footnotes", "footnotes-list", "footnotes-sep", "wp-block-footnotes", "footnote", "fn"})
+_NO_NOTES = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "table", "figure", "nav", "section", "article"})
+_NUMBER = re.compile(r"\[?(?:\d{1,3}|[*†‡]|註\d{0,3})\]?")  # what a link to a note says
+_ARROWS = "↩↑⏎^⤴︎\ufe0e\ufe0f↵ \xa0"
+
+
+@dataclass(frozen=True)
+class Note:
+    number: int
+    content: Node
+
+
+def taken_out(root: Node) -> list[Note]:
+    """Take the notes out of the tree, and leave nodes named MARK where readers saw their numbers."""
+    parents = {id(child): node for node in [root, *root.walk()] for child in node.children if isinstance(child, Node)}
+    named = {name: node for node in root.walk() for name in _names(node)}
+    found: dict[int, Note] = {}
+    marks: list[tuple[Node, int]] = []
+    for link in root.all("a"):
+        target = _target(link, named)
+        if target is None or any(
+            _is_within(link, part, parents) for part in (target, *(note.content for note in found.values()))
+        ):
+            continue
+        content = _note_around(target, link, parents)
+        if content is None or _is_within(link, content, parents):
+            continue
+        note = found.setdefault(id(content), Note(len(found) + 1, content))
+        marks.append((link, note.number))
+    for link, number in marks:
+        _put_mark(link, number, parents)
+    for note in found.values():
+        _cut(note.content, parents)
+        _without_ways_back(note.content)
+    if found:
+        _drop_empty(root)
+    return list(found.values())
+
+
+def _names(node: Node) -> Iterator[str]:
+    yield from (node.attrs[key] for key in ("id", "name") if node.attrs.get(key))
+
+
+def _target(link: Node, named: dict[str, Node]) -> Node | None:
+    href = link.attrs.get("href", "")
+    return named.get(unquote(href[1:])) or named.get(href[1:]) if href.startswith("#") and len(href) > 1 else None
+
+
+def _is_within(node: Node, other: Node, parents: dict[int, Node]) -> bool:
+    here: Node | None = node
+    while here is not None:
+        if here is other:
+            return True
+        here = parents.get(id(here))
+    return False
+
+
+def _note_around(target: Node, link: Node, parents: dict[int, Node]) -> Node | None:
+    """Return the note that `target` names, or stands in: one that leads back to `link`; None if it is no note."""
+    back = {name for node in _nearby(link, parents) for name in _names(node)}
+    here: Node | None = target
+    for _step in range(4):
+        if here is None or not here.name or here.name in _NO_NOTES:
+            return None
+        ways = [a for a in [here, *here.walk()] if a.name == "a" and unquote(a.attrs.get("href", "#"))[1:] in back]
+        if ways and (here.name in {"li", "div", "p", "dd", "aside"} and here.text.strip()):
+            return here
+        here = parents.get(id(here))
+    return None
+
+
+def _nearby(link: Node, parents: dict[int, Node]) -> Iterator[Node]:
+    yield link
+    yield from link.walk()
+    parent = parents.get(id(link))
+    if parent and parent.name in {"sup", "span", "strong"}:
+        yield parent
+        yield from (child for child in parent.children if isinstance(child, Node))
+    if parent and parent.name == "p" and _NUMBER.fullmatch(link.text.strip()):
+        yield parent  # Medium's notes lead back to the paragraph
+
+
+def _put_mark(link: Node, number: int, parents: dict[int, Node]) -> None:
+    parent = parents[id(link)]
+    outer = parent.name == "sup" and parent.text.strip() == link.text.strip()
+    replaced, holder = (parent, parents.get(id(parent))) if outer else (link, parent)
+    if holder is None:
+        return
+    index = next(place for place, child in enumerate(holder.children) if child is replaced)
+    holder.children[index] = Node(MARK, {"number": str(number)})
+
+
+def _cut(node: Node, parents: dict[int, Node]) -> None:
+    holder = parents[id(node)]
+    holder.children = [child for child in holder.children if child is not node]
+
+
+def _without_ways_back(note: Node) -> None:
+    """Take out the arrows and the numbers that lead back."""
+    for node in [note, *note.walk()]:
+        node.children = [child for child in node.children if not _leads_back(child)]
+
+
+def _leads_back(child: Node | str) -> bool:
+    if isinstance(child, str) or child.name not in {"a", "sup"}:
+        return False
+    link = child if child.name == "a" else child.first("a")
+    words = child.text.strip(_ARROWS + "[].()")
+    return bool(link and link.attrs.get("href", "").startswith("#") and (not words or words.isdigit()))
+
+
+def _drop_empty(root: Node) -> None:
+    """Drop the lists and rules that held the notes."""
+    for node in [root, *root.walk()]:
+        kept = [child for child in node.children if not _is_left_over(child)]
+        node.children = kept
+
+
+def _is_left_over(child: Node | str) -> bool:
+    if isinstance(child, str) or child.name not in {"ol", "ul", "section", "div", "hr", "footer"}:
+        return False
+    is_rule = child.name == "hr" and bool(child.classes & _NOTES)
+    is_list = child.name in {"ol", "ul"} or bool(child.classes & _NOTES)
+    empty = not child.text.strip() and not child.first("img", "iframe", "video", "audio", "pre", MARK)
+    return is_rule or (is_list and child.name != "hr" and empty)

@@ -1,0 +1,204 @@
+"""Words and marks inside a paragraph, written as Markdown. Pure."""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from html import escape
+from urllib.parse import quote
+
+from newsletter.moving.converters.html.footnotes import MARK
+from newsletter.moving.converters.html.tree import BLOCK, Node, serialised
+
+# Marks that Markdown has; the others that readers see are written as the tags that they are.
+MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "del": "~~", "s": "~~", "strike": "~~", "mark": "=="}
+TAGS = frozenset(
+    {"u", "ins", "sub", "sup", "kbd", "small", "q", "cite", "samp", "var", "dfn", "ruby", "rt", "rp", "bdo", "wbr"}
+)
+_SPACE = re.compile(r"[ \t\n\r\f]+")
+_ANYWHERE = re.compile(
+    r"([\\`*]|\[(?=\^|[^\[\]]*\] ?[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|~~|==|(?<![A-Za-z0-9])\$(?=\S))"
+)
+_BRACKETS = re.compile(r"(?<!\\)([\[\]])")
+_PUNCTUATION = re.compile(r"([\\`*\[\]_~=|#>!\"$^:{}-])")
+_TAG = re.compile(r"<(?=[a-zA-Z/!?])")
+_ENTITY = re.compile(r"&(?=#?\w{1,32};)")
+_LINE_START = re.compile(r"^( {0,3})(#{1,6}(?=\s|$|#)|>|[-+](?=\s|$)|:(?=\s)|=+\s*$|-+\s*$|~{3,})", re.MULTILINE)
+_NUMBER_START = re.compile(r"^( {0,3}\d{1,9})([.)])(?=\s|$)", re.MULTILINE)
+_SAFE = "%/:?#[]@!$&'*+,;=~-._()"
+_CONTENTS = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)  # the renderer's own mark
+_BREAK = re.compile(r"[ \t]*(\\\n|<br>)[ \t]*")
+_OUTER_BREAKS = re.compile(r"^(?:\\\n|<br>|\s)+|(?:\\\n|<br>|\s)+$")
+_EDGES = re.compile(r"\A(\s*)(.*?)(\s*)\Z", re.DOTALL)
+
+
+class Care(IntEnum):
+    """How much is written to keep marks apart from words."""
+
+    LIGHT = 0  # what an author would write
+    STRICT = 1  # a backslash before every sign, and tags for marks
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a text stands. notes: whether footnotes are written; one_line: no line may end inside."""
+
+    care: Care = Care.LIGHT
+    notes: bool = True
+    one_line: bool = False
+    in_table: bool = False
+    in_link: bool = False
+
+    def inside(self, **changes: bool) -> "Place":
+        return Place(**{**self.__dict__, **changes})
+
+
+def inline(children: list[Node | str], place: Place) -> str:
+    """Return the words and marks of `children`, as one paragraph, without its outer spaces."""
+    text = "".join(_piece(child, place) for child in children)
+    text = _BREAK.sub(r"\1", text)
+    text = _OUTER_BREAKS.sub("", text).strip(" \t\n\r\f")
+    text = _CONTENTS.sub(r"\\\g<0>", _LINE_START.sub(_kept_at_start, text))
+    return _NUMBER_START.sub(r"\1\\\2", text)
+
+
+def _kept_at_start(match: re.Match[str]) -> str:
+    return f"{match[1]}\\{match[2]}"
+
+
+def _piece(child: Node | str, place: Place) -> str:
+    if isinstance(child, str):
+        return escaped(_SPACE.sub(" ", child), place)
+    return _WRITERS.get(child.name, _unknown)(child, place)
+
+
+def escaped(text: str, place: Place) -> str:
+    text = _ENTITY.sub("&amp;", text)
+    text = _TAG.sub(r"\\<", text)
+    if place.care is Care.STRICT:
+        return _PUNCTUATION.sub(r"\\\1", text.replace("\\<", "\0")).replace("\0", "\\<")
+    text = _ANYWHERE.sub(r"\\\1", text.replace("\\<", "\0")).replace("\0", "\\<")
+    text = _BRACKETS.sub(r"\\\1", text) if place.in_link else text
+    return text.replace("|", "\\|") if place.in_table else text
+
+
+def _inner(node: Node, place: Place) -> str:
+    return "".join(_piece(child, place) for child in node.children)
+
+
+def _mark(node: Node, place: Place) -> str:
+    found = _EDGES.match(_inner(node, place))
+    before, words, after = found.groups() if found else ("", "", "")
+    if not words or words == "\\":
+        return before + words + after
+    sign = MARKS[node.name]
+    if place.care is Care.STRICT or "\n" in words or words.endswith("\\"):
+        name = {"b": "strong", "i": "em", "strike": "s"}.get(node.name, node.name)
+        return f"{before}<{name}>{words}</{name}>{after}"
+    return f"{before}{sign}{words}{sign}{after}"
+
+
+def _tag(node: Node, place: Place) -> str:
+    inner = _inner(node, place)
+    return f"<{node.name}>{inner}</{node.name}>" if inner.strip() or node.name == "wbr" else inner
+
+
+def _abbr(node: Node, place: Place) -> str:
+    title = node.attrs.get("title", "")
+    inner = _inner(node, place)
+    return f'<abbr title="{escape(title)}">{inner}</abbr>' if title and inner.strip() else inner
+
+
+def _break(node: Node, place: Place) -> str:
+    return "<br>" if place.one_line or place.in_table else "\\\n"
+
+
+def _code(node: Node, place: Place) -> str:
+    words = _SPACE.sub(" ", "".join(_raw(child) for child in node.children)).strip()
+    if not words:
+        return ""
+    if place.in_table and "|" in words:
+        words = words.replace("|", "\\|")
+    fence = "`" * (max((len(run) for run in re.findall("`+", words)), default=0) + 1)
+    gap = " " if words.startswith("`") or words.endswith("`") else ""
+    return f"{fence}{gap}{words}{gap}{fence}"
+
+
+def _raw(child: Node | str) -> str:
+    return child if isinstance(child, str) else "\n" if child.name == "br" else "".join(map(_raw, child.children))
+
+
+def _link(node: Node, place: Place) -> str:
+    href, inner = node.attrs.get("href", "").strip(), _inner(node, place.inside(in_link=True))
+    found = _EDGES.match(inner)
+    before, words, after = found.groups() if found else ("", inner, "")
+    if not words or not href or place.in_link:
+        return inner
+    if node.text.strip() == href and re.match(r"https?://[!-~]+\Z", href) and not re.search(r"[()*_~<>]", href):
+        return f"{before}<{href}>{after}" if place.care else f"{before}{href}{after}"
+    return f"{before}[{words.replace('\\\n', '<br>')}]({address(href)}{_title(node)}){after}"
+
+
+def _title(node: Node) -> str:
+    title = _SPACE.sub(" ", node.attrs.get("title", "")).strip()
+    return ' "' + title.replace("\\", "").replace('"', "&quot;") + '"' if title else ""
+
+
+def address(href: str) -> str:
+    """Return an address as it is written into a link: in angle brackets where its signs would end the link."""
+    href = _SPACE.sub("%20", href.strip())
+    if href.count("(") != href.count(")") or "<" in href or ">" in href or '"' in href:
+        return f"<{quote(href, safe=_SAFE) if '<' in href or '>' in href else href}>"
+    return href
+
+
+def picture(node: Node, *, caption: str = "") -> str:
+    """Return `![words](address "caption")`; "" if it has no address."""
+    source = node.attrs.get("src", "").strip()
+    if not source:
+        return ""
+    alt = _SPACE.sub(" ", node.attrs.get("alt", "")).strip()
+    alt = re.sub(r"([\\\[\]`*_<])", r"\\\1", alt)
+    title = Node("a", {"title": caption})
+    return f"![{alt}]({address(source)}{_title(title)})"
+
+
+def _picture(node: Node, place: Place) -> str:
+    return picture(node)
+
+
+def _footnote(node: Node, place: Place) -> str:
+    return f"[^{node.attrs['number']}]" if place.notes else ""
+
+
+def _unknown(node: Node, place: Place) -> str:
+    """Write what only groups words as these words; what readers would not see is left out (notes say so)."""
+    if node.name in {"!", "script", "style", "noscript", "template"}:
+        return ""
+    inner = _inner(node, place)
+    return f" {inner} " if node.name in BLOCK else inner
+
+
+def _box(node: Node, place: Place) -> str:
+    if node.attrs.get("type") != "checkbox":
+        return ""
+    return "☑ " if "checked" in node.attrs else "☐ "
+
+
+def _frame(node: Node, place: Place) -> str:
+    return serialised(Node("iframe", {"src": node.attrs.get("src", "")})) if node.attrs.get("src") else ""
+
+
+_WRITERS = {
+    **dict.fromkeys(MARKS, _mark),
+    **dict.fromkeys(TAGS, _tag),
+    "br": _break,
+    "code": _code,
+    "tt": _code,
+    "a": _link,
+    "img": _picture,
+    "abbr": _abbr,
+    "acronym": _abbr,
+    "input": _box,
+    "iframe": _frame,
+    MARK: _footnote,
+}

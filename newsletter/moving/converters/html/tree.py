@@ -1,0 +1,248 @@
+"""HTML as a tree: read by html5ever (nh3), as browsers read it, then walked by Python. Pure."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import escape
+from html.parser import HTMLParser
+
+import nh3
+
+from newsletter.mail.characters import without_control
+
+DEEPEST = 60  # elements inside each other; what is deeper loses its marks and keeps its words
+# Elements that html5ever writes without an end tag, those of old HTML too (HTML, section 13.3).
+VOID = frozenset(
+    {
+        *("area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "img", "input", "keygen", "link"),
+        *("meta", "param", "source", "track", "wbr"),
+    }
+)
+# What stands as written between its tags, when HTML is written again (HTML, section 13.3).
+RAW = frozenset({"script", "style", "noscript", "iframe"})
+BLOCK = frozenset(
+    {
+        *("address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt"),
+        *("fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup"),
+        *("hr", "li", "main", "menu", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot"),
+        *("th", "thead", "tr", "ul", "video", "audio", "iframe", "object", "form", "noscript", "html"),
+    }
+)
+_NAME = re.compile(r"<([a-zA-Z][a-zA-Z0-9-]{0,40})")
+_SCHEME = re.compile(r"[\"'=\s]([a-zA-Z][a-zA-Z0-9+.-]{1,20}):")
+_ATTRIBUTES = {
+    *("href", "src", "alt", "title", "class", "id", "width", "height", "start", "type", "checked", "disabled", "open"),
+    *("datetime", "cite", "colspan", "rowspan", "align", "style", "name", "lang", "dir", "srcset", "poster", "value"),
+    *("reversed", "role", "language", "encoding", "datafile", "action", "content", "property", "rel", "data", "scope"),
+}
+_CODE = re.compile(
+    r"(?P<begin><pre\b[^<>]*?\slang=[\"']?(?P<language>[^\s\"'<>]{1,20})[^<>]*>)(?P<code>.*?)(?=</pre)",
+    re.DOTALL | re.IGNORECASE,
+)
+# Languages of words, not of code, as far as `lang` says them of a <pre>.
+SPOKEN = frozenset({"en", "zh", "ja", "ko", "fr", "de", "es", "zh-tw", "zh-hant", "zh-hans", "zh-cn", "en-us"})
+
+
+@dataclass
+class Node:
+    """An element, a comment (name `!`, its words as the only child), or the whole (name "")."""
+
+    name: str
+    attrs: dict[str, str] = field(default_factory=dict)
+    children: list["Node | str"] = field(default_factory=list)
+
+    @property
+    def classes(self) -> set[str]:
+        return set(self.attrs.get("class", "").split())
+
+    def walk(self) -> Iterator["Node"]:
+        """Yield the elements within, each before those inside it."""
+        for child in self.children:
+            if isinstance(child, Node):
+                yield child
+                yield from child.walk()
+
+    def all(self, *names: str) -> list["Node"]:
+        return [node for node in self.walk() if node.name in names]
+
+    def first(self, *names: str) -> "Node | None":
+        return next((node for node in self.walk() if node.name in names), None)
+
+    def with_class(self, *names: str) -> "Node | None":
+        return next((node for node in self.walk() if node.classes & set(names)), None)
+
+    @property
+    def text(self) -> str:
+        """Return its words, with nothing of comments, scripts and styles."""
+        if self.name == "!" or self.name in RAW:
+            return ""
+        return "".join(
+            child if isinstance(child, str) else (" " if child.name == "br" else child.text) for child in self.children
+        )
+
+
+def parse(html: str) -> Node:
+    """Return `html` as a tree; broken marks are mended as a browser mends them.
+
+    A mark or a link around blocks stands in each of them then: bold around two paragraphs is two bold runs.
+    """
+    html = with_code_escaped(without_control(html))
+    names = {name.lower() for name in _NAME.findall(html)} - {"plaintext"}  # which swallows all that follows
+    names |= {"img"} if "image" in names else set()  # what a browser makes of it
+    schemes = {scheme.lower() for scheme in _SCHEME.findall(html)} - {"javascript", "vbscript"}
+    whole = nh3.clean(
+        html,
+        tags=names | {"tbody", "colgroup", "p", "br"},
+        clean_content_tags=set(),
+        attributes={"*": _ATTRIBUTES},
+        generic_attribute_prefixes={"data-"},
+        strip_comments=False,
+        link_rel=None,
+        url_schemes=schemes | {"http", "https", "mailto"},
+    )
+    builder = _Builder()
+    builder.feed(whole)
+    builder.close()
+    return _tidied(builder.root)
+
+
+def with_code_escaped(html: str) -> str:
+    """Return HTML with the code in `<pre lang="php">` escaped, which plug-ins as wp-syntax did only on the page."""
+    end = html.lower().rfind("</pre")
+    return _CODE.sub(_escaped, html[: end + 5]) + html[end + 5 :] if end >= 0 else html
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code, language = found["code"], found["language"].lower()
+    if "<" not in code or language in SPOKEN or code.lstrip().startswith(("<code", "<span")):
+        return found[0]
+    is_escaped = "&lt;" in code or "escaped=" in found["begin"]
+    return found["begin"] + (code if is_escaped else code.replace("&", "&amp;")).replace("<", "&lt;")
+
+
+def serialised(node: Node | str) -> str:
+    """Return HTML of it, without a blank line, which would end a block of HTML in Markdown."""
+    return re.sub(r"\n(?:[ \t]*\n)+", "\n", _written(node))
+
+
+def _written(node: Node | str) -> str:
+    if isinstance(node, str):
+        return escape(node, quote=False)
+    if node.name == "!":
+        return f"<!--{''.join(str(child) for child in node.children)}-->"
+    inner = "".join(
+        child if node.name in RAW and isinstance(child, str) else _written(child) for child in node.children
+    )
+    if not node.name:
+        return inner
+    attrs = "".join(f' {name}="{escape(value)}"' for name, value in node.attrs.items())
+    return f"<{node.name}{attrs}>" if node.name in VOID else f"<{node.name}{attrs}>{inner}</{node.name}>"
+
+
+class _Builder(HTMLParser):
+    """Makes a tree of well-formed HTML."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = Node("")
+        self.path = [self.root]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag in _LAZY and given.get("data-src") and (given.get("src") or "data:").startswith("data:"):
+            given["src"] = given["data-src"]  # shown when somebody scrolls to it
+        node = Node(self._mark(tag, given.get("style", "")), given)
+        if len(self.path) < DEEPEST:
+            self.path[-1].children.append(node)
+        if tag not in VOID:
+            self.path.append(node if len(self.path) < DEEPEST else self.path[-1])
+
+    def _mark(self, tag: str, style: str) -> str:
+        """Return the mark that a style makes of a tag: word processors say bold by styles, and not bold by `<b>`."""
+        if tag == "b" and _NORMAL.search(style):
+            return "span"
+        mark = next((name for name, look in _LOOKS if tag == "span" and look.search(style)), tag)
+        return tag if mark == "u" and any(node.name == "a" for node in self.path) else mark  # links are underlined
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID and len(self.path) > 1:
+            self.path.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.path[-1].children.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        self.path[-1].children.append(Node("!", children=[data]))
+
+
+_NORMAL = re.compile(r"font-weight:\s*(?:normal|400)")
+_LOOKS = (
+    ("strong", re.compile(r"font-weight:\s*(?:bold|[6-9]00)")),
+    ("u", re.compile(r"text-decoration(?:-line)?:\s*underline")),
+    ("s", re.compile(r"text-decoration(?:-line)?:\s*line-through")),
+    ("em", re.compile(r"font-style:\s*italic")),
+)
+# Blocks that no mark is put into: what they hold says by itself what it is.
+_WHOLE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"})
+_JOINED = frozenset({"strong", "b", "em", "i", "del", "s", "mark", "u", "code"})
+_SAME = {"b": "strong", "i": "em", "strike": "s", "del": "s"}  # marks of two names
+_LAZY = frozenset({"img", "iframe"})
+
+
+def _unwrapped(children: list[Node | str]) -> Iterator[Node | str]:
+    for child in children:
+        if isinstance(child, Node) and child.name in _JOINED | {"a", "span", "font"} and _holds_blocks(child):
+            yield from _unwrapped(_pushed_down(child))
+        else:
+            yield child
+
+
+def _holds_blocks(node: Node) -> bool:
+    inner = (child for child in node.children if isinstance(child, Node))
+    return any(child.name in BLOCK - {"iframe"} or _holds_blocks(child) for child in inner)
+
+
+def _pushed_down(node: Node) -> list[Node | str]:
+    """Return what a mark around blocks holds, the mark put into each block that has words of its own."""
+    children: list[Node | str] = []
+    for child in node.children:
+        if isinstance(child, str):
+            children.append(Node(node.name, node.attrs, [child]) if child.strip() else child)
+        elif child.name in _WHOLE or child.name == "!":
+            children.append(child)
+        elif child.name in BLOCK:
+            children.append(Node(child.name, child.attrs, [Node(node.name, node.attrs, child.children)]))
+        else:
+            children.append(Node(node.name, node.attrs, [child]))
+    return children
+
+
+def _once_marked(child: Node | str) -> Node | str:
+    """Return a mark that holds nothing but the same mark, as `<b><strong>`, once."""
+    inner = child.children[0] if isinstance(child, Node) and len(child.children) == 1 else None
+    if not isinstance(child, Node) or not isinstance(inner, Node) or child.name not in _JOINED:
+        return child
+    is_same = _SAME.get(inner.name, inner.name) == _SAME.get(child.name, child.name)
+    return _once_marked(inner) if is_same else child
+
+
+def _tidied(node: Node) -> Node:
+    """Join texts that touch, and marks of one kind that touch: `<b>a</b><b>b</b>` is one bold run."""
+    children: list[Node | str] = []
+    for child in map(_once_marked, _unwrapped(node.children)):
+        last = children[-1] if children else None
+        if isinstance(child, str) and isinstance(last, str):
+            children[-1] = last + child
+        elif isinstance(child, Node) and isinstance(last, Node) and _are_one(last, child):
+            last.children.extend(child.children)
+        else:
+            children.append(child)
+    node.children = children
+    for child in children:
+        if isinstance(child, Node):
+            _tidied(child)
+    return node
+
+
+def _are_one(left: Node, right: Node) -> bool:
+    return left.name in _JOINED and (left.name, left.attrs) == (right.name, right.attrs)

@@ -1,0 +1,201 @@
+"""What front matter and the name of a file say of a post. Pure."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cached_property
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from django.utils.text import slugify
+
+from newsletter.mail.characters import single_line
+from newsletter.moving.converters.dates import read_date
+from newsletter.moving.converters.markdown.front_matter import Value
+from newsletter.moving.folder.layout import Remark, TagPage
+from newsletter.posts.markdown.lines import without_closing_hashes
+from newsletter.posts.text.measures import words_from_title
+
+YES, NO = {"true", "yes", "on", "1", "y"}, {"false", "no", "off", "0", "n"}
+# Keys that say who may read: it is a draft if they are yes; if they are no; or if they have any other word than these.
+HIDES_IF_YES = {"draft", "unlisted", "hidden", "private", "ignore", "wip", "archived", "members_only", "paid"}
+HIDES_IF_NO = {"published", "publish", "public", "visible", "listed", "render"}
+STATES = {"status", "visibility", "access", "state"}
+PUBLIC_STATES = {"published", "publish", "public", "visible", "open", "everyone", "all", "live", "done", *YES, ""}
+SECRETS = {"password", "passwd", "passphrase"}  # Hexo's and WordPress's ways to ask a reader for a word
+SUSPICIOUS = re.compile("visib|publi|draft|privat|hidden|secret|member|paywall|access|restrict|protect")
+DATE_MAX, SLUG_MAX = 80, 120  # characters
+DATES = (
+    *("date", "published_at", "publishdate", "pubdate", "pubdatetime", "date_published", "published", "created"),
+    *("date.created", "date.published", "date created", "created_at", "createdat", "date_created"),
+)
+_COVERS = (
+    *("cover", "image", "photos", "cover_image", "coverimage", "featured_image", "featuredimage", "thumbnail"),
+    *("banner", "header_image", "index_img", "heroimage", "hero_image", "feature_image", "featureimage", "top_img"),
+    *("banner_img", "header.image", "header.overlay_image", "header.teaser", "params.cover", "images"),
+    *("resources.cover", "resources.featured-image", "resources.featured", "resources.feature", "resources.header"),
+)
+_INNER = ("image", "src", "url", "path", "feature", "file", "teaser")  # of a cover that has keys of its own
+COVERS = (*_COVERS, *(f"{name}.{key}" for name in _COVERS for key in _INNER))
+ALTS = (*(f"{name}.alt" for name in _COVERS), "cover_alt")
+USED = {
+    *("title", "words", "slug", "tags", "tag", "categories", "category", "keywords", "summary", "description"),
+    *("excerpt", "subtitle", "permalink", "url", "aliases", "alias", "redirect_from", "id", "subject"),
+    *(*COVERS, *ALTS, *DATES, *HIDES_IF_YES, *HIDES_IF_NO, *STATES, *SECRETS),
+}
+INDEX = frozenset({"index", "_index"})
+# Folders that a program takes texts from, and that no address names.
+_ROOTS = frozenset({"content", "source", "_posts", "_drafts", "src", "docs", "pages", "static", "website", "_pages"})
+_LANGUAGE = re.compile(
+    r"(?P<stem>.+)\.(?P<language>(?:zh|en|pt|es|fr)-[A-Za-z]{2,4}|zh|en|ja|ko|fr|de|es|it|pt|ru|vi|th|nl|pl|tr|uk|ar)"
+)
+_HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+)(?:\n|\Z)")
+_DAY = re.compile(r"\A(?P<day>\d{4}-\d{1,2}-\d{1,2})[-_ ]?")
+
+
+def _without_language(name: PurePosixPath) -> tuple[str, str]:
+    """Return the name of a file without its form, and the language that Hugo has behind it: `index.zh-tw.md`."""
+    found = _LANGUAGE.fullmatch(name.stem)
+    return (found["stem"], found["language"]) if found else (name.stem, "")
+
+
+def stem_of(name: PurePosixPath) -> str:
+    """Return what a text is called by its file, or by its folder where it is the first page of that."""
+    stem = _without_language(name)[0]
+    return name.parent.name if stem.lower() in INDEX and name.parent.name else stem
+
+
+def without_day(stem: str) -> str:
+    return _DAY.sub("", stem)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The front matter of one file. name: its path in the folder."""
+
+    values: dict[str, Value]
+    name: PurePosixPath
+
+    def text(self, *keys: str) -> str:
+        """Return the first of these fields that says something."""
+        found = next((self.values[key] for key in keys if self.values.get(key)), "")
+        return single_line(found if isinstance(found, str) else ", ".join(found))
+
+    def texts(self, *keys: str) -> list[str]:
+        found = (self.values.get(key) or [] for key in keys)
+        return [item for value in found for item in ([value] if isinstance(value, str) else value)]
+
+    @cached_property
+    def stem(self) -> str:
+        return stem_of(self.name)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it comes in as a draft, date or not."""
+        is_in_drafts = any(part in {"_drafts", "drafts"} for part in self.name.parts[:-1])
+        return is_in_drafts or any(self._hides(key, self.text(key).lower()) for key in self.values)
+
+    def _hides(self, key: str, word: str) -> bool:
+        is_secret = key in SECRETS and word != ""
+        is_closed = key in STATES and word not in PUBLIC_STATES
+        return is_secret or is_closed or (key in HIDES_IF_YES and word in YES) or (key in HIDES_IF_NO and word in NO)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page of the site and none of its posts: so Jekyll and Hexo say, and Hugo of a list."""
+        is_list = _without_language(self.name)[0] == "_index"
+        return is_list or "page" in {self.text("layout"), self.text("type")}
+
+    def title(self, body: str) -> tuple[str, str]:
+        """Return the title, and the text without a first heading that repeats it."""
+        heading, given = _HEADING.match(body), self.text("title")
+        own = without_closing_hashes(heading["title"]).strip() if heading else ""
+        if heading and own and given in {"", own}:
+            return own, body[heading.end() :]
+        return given or without_day(self.stem).strip() or self.stem, body
+
+    def slug(self, title: str) -> str:
+        given = self.text("words", "slug").strip("/").rpartition("/")[2]
+        own = slugify(without_day(self.stem[:SLUG_MAX]))
+        named = own if re.search(r"[a-z]{2}", own) and own not in {"index", "readme"} else ""
+        return slugify(given[:SLUG_MAX])[:60] or words_from_title(title) or named[:60].strip("-")
+
+    @cached_property
+    def covers(self) -> list[str]:
+        """The pictures above the text: the cover, those that Hexo shows there too (`photos`), those of other lists."""
+        return list(dict.fromkeys(one for one in self.texts(*COVERS) if one and one.lower() not in YES | NO))
+
+    @property
+    def photos(self) -> list[str]:
+        return [one for one in self.texts("photos") if one != self.covers[0]]
+
+    @property
+    def tags(self) -> list[str]:
+        """Categories are tags here."""
+        return self._tags("tags", "tag", "categories", "category")
+
+    def _tags(self, *keys: str) -> list[str]:
+        """Return the names of lists as they are, and those of a text where commas part them."""
+        names: list[str] = []
+        for value in (self.values.get(key, "") for key in keys):
+            names += re.split(r"[,，、;；\n]", value) if isinstance(value, str) else value
+        found = (" ".join(name.split()).lstrip("#＃").strip() for name in names)
+        return list(dict.fromkeys(name for name in found if name))
+
+    @property
+    def tag_pages(self) -> Iterator[TagPage]:
+        """Where the pages of tags and categories were: their words joined by hyphens, in small letters or not."""
+        for root, keys in (("tags", ("tags", "tag")), ("categories", ("categories", "category"))):
+            for name in self._tags(*keys):
+                words = "-".join(name.split())
+                yield from (TagPage(name, "", f"/{root}/{form}/") for form in dict.fromkeys((words.lower(), words)))
+
+    def date(self, zone: tzinfo, remarks: list[Remark]) -> datetime | None:
+        """Return the date; None makes a draft. A day alone is its first minute, local time."""
+        in_name = _DAY.match(self.stem)
+        named = (self.text(key) for key in DATES)
+        given = next((one for one in named if one and one.lower() not in YES | NO), in_name["day"] if in_name else "")
+        at = read_date(given[:DATE_MAX], zone) if given else None
+        if given and at is None:
+            remarks.append(Remark("its date cannot be read, so it is a draft", given[:DATE_MAX]))
+        return at
+
+    def remarks(self) -> Iterator[Remark]:
+        """Yield what is not as it was: keys that say who may read, and keys that say nothing here."""
+        if self.text(*SECRETS):
+            yield Remark("it was behind a password, so it is a draft")
+        if self.is_page:
+            yield Remark("a page is a post that no list shows", is_loss=False)
+        rest = {key: " ".join(self.text(key).split()) for key in self.values if key not in USED}
+        for key, shown in rest.items():
+            if SUSPICIOUS.search(key):
+                yield Remark("a key says nothing to this importer", f"{key} ({shown})")
+        names = [f"{key} ({one if len(one) <= 40 else one[:39] + '…'})" for key, one in rest.items() if one]
+        names += [f"another cover ({one})" for one in self.covers[1:] if one not in self.texts("photos")]
+        if names:
+            yield Remark("has no place here", ", ".join(names), is_loss=False)
+
+    def addresses(self, at: datetime | None) -> tuple[str, ...]:
+        """Return the paths at which the text may have been read, those that it names itself first."""
+        own = self.texts("permalink", "url", "aliases", "alias", "redirect_from")
+        paths = (urlsplit(text.strip()).path for text in own if text and not re.search(r":\w+|\{\{| ", text.strip()))
+        guesses = (path for path in self._guesses(at) if path not in {"/", ""})
+        return tuple(dict.fromkeys([*(path if path.startswith("/") else f"/{path}" for path in paths), *guesses]))
+
+    def _guesses(self, at: datetime | None) -> list[str]:
+        own, language = _without_language(self.name)
+        is_folder = own.lower() in {*INDEX, "readme"} and bool(self.name.parent.name)
+        stem = self.name.parent.name if is_folder else own
+        folders = (self.name.parent.parent if is_folder else self.name.parent).parts
+        slug = self.text("slug").strip("/") or without_day(stem)
+        prefix = "".join(f"/{part}" for part in folders if part not in _ROOTS)
+        found = [f"/{slug}"] if self.text("slug").startswith("/") else []
+        found.append(f"{prefix}/{slug}")
+        if at and ({"_posts", "_drafts", "blog"} & set(folders) or _DAY.match(stem)):
+            day = f"{at:%Y/%m/%d}"
+            found += [f"/{day}/{slug}", f"/{day}/{slug}.html", f"{prefix}/{day}/{slug}", f"/{at:%Y/%m}/{slug}"]
+            for category in self._tags("categories", "category")[:2]:
+                found += [f"/{category.lower()}/{day}/{slug}.html", f"/{category.lower()}/{slug}"]
+        found += [] if is_folder else [f"{prefix}/{slug}.html"]
+        return [*(f"/{language}{path}" for path in found[:1] if language), *found]

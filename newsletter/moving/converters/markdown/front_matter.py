@@ -1,0 +1,130 @@
+"""The block in front of a Markdown file: YAML read by PyYAML, TOML, or JSON as Hugo takes it. Pure."""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import yaml
+
+from newsletter.moving.converters.files import Rejected
+
+type Value = str | list[str]
+
+HEAD_MAX = 20_000  # characters; front matter is some lines
+_YAML = re.compile(
+    r"\A---[ \t]*(?:yaml|yml)?[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+# Hexo takes a head that only ends with a rule, if its first lines are keys.
+_OPEN = re.compile(
+    r"\A(?P<head>(?:title|date|layout|tags|categories)[ \t]*:(?:[ \t][^\n]*)?\n"
+    r"(?:(?:[\w-]+[ \t]*:|[ \t]*-[ \t]|[ \t]+\S)[^\n]*\n){0,60}?)"
+    r"---[ \t]*(?:\n|\Z)"
+)
+_TOML = re.compile(r"\A\+\+\+[ \t]*\n(?P<head>.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+BY_NAME = frozenset({"tags", "tag", "categories", "category", "keywords", "authors", "author", "series"})
+_KEYS = {"title", "date", "draft", "tags", "categories", "slug", "url", "description", "layout", "aliases"}
+_KEY = re.compile(r"^[\"']?[\w-]+[\"']?[ \t]*:(?:\s|$)", re.MULTILINE)
+
+
+def parse(text: str) -> tuple[dict[str, Value], str]:
+    """Return the fields, with keys in lower case, and the text behind them.
+
+    Each value is a text or a list of texts, as it is written: `2026-10-01` and `true` stay words. A text
+    without front matter, such as one between two rules, has no fields. A key within a key is `outer.inner`.
+    Raises Rejected.
+    """
+    if toml := _TOML.match(text):
+        fields = _loaded("its front matter is no TOML", tomllib.loads, toml["head"])
+        taxonomies = fields.get("taxonomies")  # Zola's place for tags
+        return flat(fields | taxonomies if isinstance(taxonomies, dict) else fields), text[toml.end() :]
+    if re.match(r"\{\s*\"[\w-]+\"\s*:", text):
+        fields, end = _loaded(
+            "its front matter is no JSON", lambda head: {"": json.JSONDecoder().raw_decode(head)}, text, most=len(text)
+        )[""]
+        is_head = _KEYS & {str(key).lower() for key in fields} and re.match(r"[ \t]*(?:\n|\Z)", text[end:])
+        return (flat(fields), text[end:].lstrip()) if is_head else ({}, text)
+    found = _YAML.match(text) or _OPEN.match(text)
+    if not found or not _KEY.search(found["head"]):
+        return {}, text
+    return flat(_loaded("its front matter is no YAML", _from_yaml, found["head"])), text[found.end() :]
+
+
+def _from_yaml(head: str) -> Any:
+    return yaml.load(head, Loader=_Loader)  # noqa: S506 - it builds texts, lists and mappings only
+
+
+def _loaded(failed: str, load: Callable[[str], Any], head: str, most: int = HEAD_MAX) -> dict[Any, Any]:
+    if len(head) > most:
+        raise Rejected("its front matter is too long")
+    try:
+        fields = load(head)
+    except Rejected:
+        raise
+    except RecursionError as error:
+        raise Rejected("its front matter is nested too deeply") from error
+    except (ValueError, yaml.YAMLError) as error:
+        mark, what = (
+            getattr(error, "problem_mark", None),
+            getattr(error, "problem", None) or getattr(error, "msg", None),
+        )
+        where = f"line {mark.line + 2}: " if mark else ""
+        raise Rejected(f"{failed}: {where}{what or error}") from error
+    return fields if isinstance(fields, dict) else {}
+
+
+class _Loader(yaml.BaseLoader):
+    """Builds texts, lists and mappings; what is nothing (`null`, `~`) is the empty text. Aliases are refused."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):  # some lines of them could mean gigabytes
+            raise Rejected("its front matter has an alias of YAML, which is refused")
+        return super().compose_node(parent, index)
+
+    def construct_scalar(self, node: Any) -> str:
+        text = str(super().construct_scalar(node))
+        return "" if node.style is None and text in {"~", "null", "Null", "NULL"} else text
+
+
+def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
+    """Return each value as a text or a list of texts, by its key in lower case; a key within a key behind a dot.
+
+    What has a name in a list (Hugo's resources) stands under this name too.
+    """
+    values: dict[str, Value] = {}
+    for key, value in fields.items():
+        name = str(key).lower()
+        if isinstance(value, dict):
+            values |= {f"{name}.{inner}": one for inner, one in flat(value).items()}
+            continue
+        values[name] = _value(value, is_by_name=name in BY_NAME)
+        for one in value if isinstance(value, list) else ():
+            if isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("src"), str):
+                values.setdefault(f"{name}.{one['name'].lower()}", one["src"].strip())
+    return values
+
+
+def _value(value: object, *, is_by_name: bool) -> Value:
+    if isinstance(value, list):
+        items = (_items(item, is_by_name=is_by_name) for item in value if item is not None)
+        return [text for texts in items for text in texts if text]
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return ""
+    return (value.isoformat() if isinstance(value, datetime | date) else str(value)).strip()
+
+
+def _items(item: Any, *, is_by_name: bool) -> list[str]:
+    """Return an item of a list as texts: a list in it is more of them, a mapping its name, or all that it says."""
+    if isinstance(item, list):
+        return [str(one).strip() for one in item if not isinstance(one, dict | list)]
+    if not isinstance(item, dict):
+        return [str(item).strip()]
+    if is_by_name:
+        return [str(next((item[key] for key in ("label", "name", "title") if item.get(key)), "")).strip()]
+    parts = (f"{key} {value}" for key, value in flat(item).items() if isinstance(value, str) and value)
+    return [" · ".join(parts)]

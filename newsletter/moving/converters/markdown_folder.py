@@ -1,0 +1,151 @@
+"""A folder of Markdown files as Hugo, Jekyll, Hexo, Docusaurus and Obsidian keep them, or with nothing but text."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cached_property, partial
+from pathlib import PurePosixPath
+from posixpath import normpath
+from urllib.parse import unquote, urlsplit
+
+from newsletter.mail.characters import nfc, without_control
+from newsletter.moving.converters.addresses import links_of
+from newsletter.moving.converters.converter import BODY_MAX, Converter, Post
+from newsletter.moving.converters.files import Files, Rejected
+from newsletter.moving.converters.html.inlines import address
+from newsletter.moving.converters.markdown.fields import ALTS, Fields, stem_of, without_day
+from newsletter.moving.converters.markdown.front_matter import parse
+from newsletter.moving.converters.markdown.line_ends import ends_lines, with_hard_breaks
+from newsletter.moving.converters.markdown.marks import as_markdown
+from newsletter.moving.counting import of_markdown
+from newsletter.moving.folder.layout import Remark
+
+SUFFIXES = (".md", ".markdown", ".mdx", ".mkd", ".mdown")
+SETTINGS_MAX = 200_000  # bytes
+# Files of a repository or of a program that are no texts of an author, wherever they lie at the top.
+NO_TEXTS = {"readme", "license", "licence", "contributing", "changelog", "code_of_conduct", "security"}
+NO_FOLDERS = {
+    *("node_modules", "vendor", "public", "_site", "themes", "scaffolds", "archetypes", "_layouts", "_includes"),
+}
+# By program: files one of which it keeps beside the texts. The first that fits counts.
+PROGRAMS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Obsidian", (".obsidian/app.json", ".obsidian/workspace.json", ".obsidian/appearance.json")),
+    ("Docusaurus", ("docusaurus.config.js", "docusaurus.config.ts", "website/docusaurus.config.js")),
+    ("Hugo", ("hugo.toml", "hugo.yaml", "hugo.json", "archetypes/default.md", "config/_default/hugo.toml")),
+    ("Hexo", ("scaffolds/post.md", "_config.landscape.yml", "scaffolds/draft.md")),
+    ("Jekyll", ("_config.yml", "_config.yaml")),
+    ("Hugo", ("config.toml", "config/_default/config.toml", "config/_default/config.yaml")),
+)
+
+
+class MarkdownFolder(Converter):
+    """Markdown files: those below a folder, one of them, or those of a zip.
+
+    The name of a post counts from the folder: name the same one again.
+    """
+
+    program = "Markdown"
+
+    @classmethod
+    def recognises(cls, files: Files) -> bool:
+        return any(_is_text(name, files) for name in files.named(*SUFFIXES))
+
+    @cached_property
+    def name(self) -> str:
+        """Return the program by the files that it keeps beside the texts."""
+        has = (lambda _name: False) if self.files.is_one else self.files.has
+        return next((program for program, names in PROGRAMS if any(map(has, names))), self.program)
+
+    @cached_property
+    def ends_lines(self) -> bool:
+        return ends_lines(self.name, self._settings)
+
+    def _settings(self, name: str) -> str:
+        with suppress(Rejected):
+            return self.files.read(name, SETTINGS_MAX).decode("utf-8", "replace") if self.files.has(name) else ""
+        return ""
+
+    @cached_property
+    def texts(self) -> list[str]:
+        return [name for name in self.files.named(*SUFFIXES) if _is_text(name, self.files)]
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """Return the source of each text, by its file and by what else links call it."""
+        found: dict[str, str] = {name: f"markdown:{name}" for name in self.texts}
+        for name in self.texts:
+            stem = stem_of(PurePosixPath(name))
+            for key in (name.removesuffix(PurePosixPath(name).suffix), stem, without_day(stem)):
+                found.setdefault(key.removesuffix("/index"), f"markdown:{name}")
+        return found
+
+    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+        yield from ((name, partial(self.read, PurePosixPath(name))) for name in self.texts)
+
+    def read(self, name: PurePosixPath) -> Post:
+        values, typed = parse(self._typed(name))
+        fields = Fields(values, name)
+        title, text = fields.title(typed)
+        if not text.strip():
+            raise Rejected("it has no text")
+        is_mdx = self.name == "Docusaurus" or name.suffix.lower() == ".mdx"
+        body, remarks = as_markdown(text.strip(), is_mdx=is_mdx)
+        if photos := fields.photos:
+            body = "\n\n".join([*(f"![]({address(one)})" for one in photos), body])
+            remarks.append(Remark("stands above the text now", ", ".join(photos), False, {"pictures": len(photos)}))
+        body = with_hard_breaks(body).strip() if self.ends_lines else body.strip()
+        at = fields.date(self.zone, remarks)
+        return Post(
+            source=f"markdown:{name}",
+            title=title,
+            body=body,
+            slug=fields.slug(title),
+            summary=fields.text("summary", "description", "excerpt", "subtitle"),
+            tags=tuple(fields.tags),
+            tag_pages=tuple(fields.tag_pages),
+            date=None if fields.is_hidden else at,
+            is_unlisted=fields.is_page,
+            is_web_only=fields.is_page,
+            cover=next(iter(fields.covers), ""),
+            cover_alt=fields.text(*ALTS) if fields.covers else "",
+            folder=self._folder(name),
+            addresses=fields.addresses(at),
+            links=links_of(body, partial(self._source_of, name.parent)),
+            original=of_markdown(text),
+            remarks=(*remarks, *fields.remarks()),
+        )
+
+    def _typed(self, name: PurePosixPath) -> str:
+        text = self.files.text(str(name), BODY_MAX * 4)
+        if "\0" in text:
+            raise Rejected("it contains a NUL character; is it a text?")
+        return nfc(without_control(text))
+
+    def _folder(self, name: PurePosixPath) -> str:
+        """Return what relative addresses count from: Hexo keeps the pictures of a post in a folder of its name."""
+        own, around = str(name.with_suffix("")), str(name.parent)
+        return own if own in self._folders else "" if around == "." else around
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        return frozenset(name.rpartition("/")[0] for name in self.files.names)
+
+    def _source_of(self, folder: PurePosixPath, url: str) -> str:
+        """Return the text that a link in this folder means: by its file, or by its mere name."""
+        parts = urlsplit(url)
+        path = unquote(parts.path)
+        if parts.scheme or parts.netloc or not path:
+            return ""
+        place = normpath(path.lstrip("/") if path.startswith("/") else folder / path)
+        stem = PurePosixPath(path).name.removesuffix(".md").removesuffix(".html")
+        keys = (place, place.removesuffix(PurePosixPath(place).suffix), stem)
+        return next((self.sources[key] for key in keys if key in self.sources), "")
+
+
+def _is_text(name: str, files: Files) -> bool:
+    """Return whether a file is a text of its author; one that was named by itself is."""
+    path = PurePosixPath(name)
+    if files.is_one:
+        return True
+    if any(part.startswith(".") or part in NO_FOLDERS for part in path.parts):
+        return False
+    return len(path.parts) > 1 or path.stem.lower() not in NO_TEXTS

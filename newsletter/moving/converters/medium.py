@@ -1,0 +1,125 @@
+"""Medium's export: a zip with an HTML file for each story, below posts/."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from functools import cached_property, partial
+from urllib.parse import urlsplit
+
+from newsletter.moving.converters.addresses import links_of
+from newsletter.moving.converters.converter import Converter, Post
+from newsletter.moving.converters.dates import read_date
+from newsletter.moving.converters.files import Files, Rejected
+from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.tree import Node, parse, serialised
+from newsletter.moving.counting import difference, of_html
+from newsletter.moving.folder.layout import Remark
+from newsletter.posts.text.measures import words_from_title
+
+STORY_MAX = 20 * 1024**2  # bytes
+_NUMBER = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")
+_TEXT = re.compile(r"<section\b[^<>]{0,200}\be-content\b.*(?=<footer\b)", re.DOTALL)
+_DAY = re.compile(r"^(?:\d{4}-\d{2}-\d{2}|draft)_")
+
+
+class Medium(Converter):
+    """What its author has read, clapped for and listed is left alone."""
+
+    program = "Medium"
+
+    @classmethod
+    def recognises(cls, files: Files) -> bool:
+        return not files.is_one and bool(_stories(files))
+
+    @cached_property
+    def stories(self) -> list[str]:
+        return _stories(self.files)
+
+    @cached_property
+    def sources(self) -> set[str]:
+        return {_source(name) for name in self.stories}
+
+    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+        yield from ((name.rpartition("/")[2], partial(self.read, name)) for name in self.stories)
+
+    def read(self, name: str) -> Post:
+        text = self.files.text(name, STORY_MAX)
+        page = parse(text)
+        content = page.with_class("e-content")
+        if content is None:
+            raise Rejected("it is no story of Medium")
+        title, summary = _words_of(page, "p-name"), _words_of(page, "p-summary")
+        published = page.with_class("dt-published")
+        is_reply = published is not None and _is_reply(content, title)
+        original = of_html(found[0] if (found := _TEXT.search(text)) else serialised(content))
+        before = of_html(serialised(content))
+        _drop_head(content, {"graf--title": title, "graf--subtitle": summary})
+        body, remarks = converted(serialised(content))
+        if effect := difference(before, of_html(serialised(content))):
+            remarks.append(
+                Remark("stands above the text now", f"{title} {summary}".strip(), is_loss=False, effect=effect)
+            )
+        canonical = page.with_class("p-canonical")
+        address = urlsplit(canonical.attrs.get("href", "")).path if canonical else ""
+        stem = name.rpartition("/")[2].removesuffix(".html")
+        number = _NUMBER.search(stem) or _NUMBER.search(address)
+        if is_reply:
+            remarks.append(Remark("an answer to another story is a post that no list shows", is_loss=False))
+        return Post(
+            source=_source(name),
+            title=title or stem,
+            body=body,
+            slug=words_from_title(title),
+            summary=summary if summary != title else "",
+            tags=tuple(" ".join(tag.text.split()) for tag in page.walk() if "p-tag" in tag.classes),
+            date=read_date(published.attrs.get("datetime", ""), UTC) if published else None,
+            is_unlisted=is_reply,
+            addresses=tuple(dict.fromkeys(filter(None, (address, f"/p/{number[1]}" if number else "")))),
+            links=links_of(body, self._source_of),
+            original=original,
+            remarks=tuple(remarks),
+        )
+
+    def _source_of(self, url: str) -> str:
+        number = _NUMBER.search(urlsplit(url).path) if "medium.com" in url else None
+        source = f"medium:{number[1]}" if number else ""
+        return source if source in self.sources else ""
+
+
+def _stories(files: Files) -> list[str]:
+    names = files.named(".html", ".htm")
+    inner = [name for name in names if f"/{name}".rpartition("/")[0].endswith("/posts")]
+    return [name for name in inner or names if b"e-content" in files.head(name, STORY_MAX)]
+
+
+def _source(name: str) -> str:
+    """Return what names a story: the number at the end of its file's name, or all of that."""
+    stem = _DAY.sub("", name.rpartition("/")[2].removesuffix(".html"))
+    number = _NUMBER.search(stem)
+    return f"medium:{number[1] if number else stem[:150]}"
+
+
+def _is_reply(content: Node, title: str) -> bool:
+    """Return whether a text answers another story: its title is how it begins; it has no headings and no pictures."""
+    if not title:
+        return True
+    begins = " ".join(content.text.split()).startswith(title.rstrip("… ."))
+    return begins and content.first("h1", "h2", "h3", "h4", "figure", "pre") is None
+
+
+def _words_of(page: Node, name: str) -> str:
+    found = page.with_class(name)
+    return " ".join(found.text.split()) if found else ""
+
+
+def _drop_head(content: Node, head: dict[str, str]) -> None:
+    """Take the title and the subtitle out of the text: they stand above it here."""
+    for node in [content, *content.walk()]:
+        node.children = [child for child in node.children if not _is_head(child, head)]
+
+
+def _is_head(child: Node | str, head: dict[str, str]) -> bool:
+    if isinstance(child, str):
+        return False
+    words = " ".join(child.text.split())
+    return any(words and words == text for name, text in head.items() if name in child.classes)

@@ -1,0 +1,164 @@
+"""The pictures of posts: where they are found, and how a text gets the addresses that they have in the folder."""
+
+import binascii
+import re
+from base64 import b64decode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from posixpath import normpath
+from typing import Protocol
+from urllib.parse import unquote, urljoin, urlsplit
+
+from newsletter.mail.outward import NotFetched, fetch
+from newsletter.moving.converters.addresses import with_addresses
+from newsletter.moving.converters.files import Files, InFolder, Rejected
+from newsletter.moving.folder.layout import Account, Remark, picture_file, write_picture
+from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, refuse_unusable
+
+AGENT = "newsletter-import/1 (fetches the pictures of posts that move)"
+GHOST_URL = "__GHOST_URL__"
+_DATA = re.compile(r"data:image/(?P<form>\w{2,5})[^,]{0,100};base64,(?P<data>.*)", re.IGNORECASE | re.DOTALL)
+_SIZED = re.compile(r"(?<=/content/images/)size/w\d+/(?:format/\w+/)?")
+_SMALLER = re.compile(r"-\d{2,4}x\d{2,4}(?=\.\w{3,4}$)")
+_SUBSTACK = re.compile(
+    r"https://(?:substackcdn\.com|cdn\.substack\.com)/image/fetch/[^/]*/?(?=https?(?:%3A|:))", re.IGNORECASE
+)
+
+
+class NotFound(Exception):
+    """A picture is nowhere to be found, or may not be read; the message says where it was looked for, or why."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture that was found, not yet read."""
+
+    name: str
+    read: Callable[[], bytes]
+    is_fetched: bool = False
+
+
+class Finder(Protocol):
+    def find(self, address: str, folder: str) -> Found | None: ...
+
+
+def candidates(address: str) -> list[str]:
+    """Return the paths at which a file of this address may lie: as it is, in full size, without its first folders."""
+    path = unquote(urlsplit(address.replace(GHOST_URL, "")).path)
+    found: dict[str, None] = {}
+    for form in dict.fromkeys((path, _SIZED.sub("", path), _SMALLER.sub("", path))):
+        parts = [part for part in form.split("/") if part not in {"", "."}]
+        found |= dict.fromkeys("/".join(parts[start:]) for start in range(len(parts)) if ".." not in parts)
+    return list(found)
+
+
+@dataclass(frozen=True)
+class FileFinder:
+    """Looks among files, whatever folder they keep their pictures in."""
+
+    files: Files
+
+    @classmethod
+    def below(cls, folder: Path) -> "FileFinder":
+        return cls(InFolder(folder))
+
+    def find(self, address: str, folder: str) -> Found | None:
+        if urlsplit(address).scheme not in {"", "http", "https", "file"}:
+            return None
+        beside = (name for name in _beside(address, folder) if self.files.has(name))
+        name = next(beside, "") or next(filter(None, map(self.files.ending_in, candidates(address))), "")
+        return Found(name.rpartition("/")[2], partial(self.files.read, name, BYTES_MAX + 1)) if name else None
+
+
+def _beside(address: str, folder: str) -> list[str]:
+    """Return where a relative address leads from the folder of its text, or from the one around that."""
+    parts = urlsplit(address)
+    if parts.netloc or parts.path.startswith("/"):
+        return []
+    folders = (folder, folder.rpartition("/")[0]) if folder else ("",)
+    places = (normpath(f"{one}/{unquote(parts.path)}").lstrip("/") for one in folders)
+    return [place for place in places if not place.startswith("..")]
+
+
+@dataclass(frozen=True)
+class WebFinder:
+    """Asks the web for what is nowhere else. site: what relative addresses belong to; "" if nobody said."""
+
+    site: str
+
+    def find(self, address: str, folder: str) -> Found | None:
+        site = self.site.rstrip("/")
+        url = urljoin(f"{site}/{folder}/" if folder else f"{site}/", address.replace(GHOST_URL, site))
+        if not url.startswith(("http://", "https://")):
+            return None
+        return Found(
+            unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url), is_fetched=True
+        )
+
+
+def _fetched(url: str) -> bytes:
+    try:
+        return fetch(url, BYTES_MAX + 1, agent=AGENT)
+    except NotFetched as error:
+        raise NotFound(str(error)) from error
+
+
+def _in_the_text(address: str) -> Found | None:
+    """Return the picture that an address holds itself (RFC 2397)."""
+    match = _DATA.match(address)
+    if not match:
+        return None
+    try:
+        data = b64decode(unquote(match["data"]), validate=False)
+    except (binascii.Error, ValueError):
+        return None
+    return Found(f"picture.{match['form']}", lambda: data)
+
+
+_HERE = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
+
+
+class Pictures:
+    """Copies pictures into the folder, each once, and writes down their old addresses."""
+
+    def __init__(self, finders: Sequence[Finder], folder: Path, account: Account) -> None:
+        self.finders, self.folder, self.account = finders, folder, account
+
+    def placed(self, body: str, beside: str, remarks: list[Remark]) -> str:
+        """Return the text with the new addresses of its pictures. beside: the folder of the text."""
+
+        def new(address: str, is_picture: bool) -> str:
+            return self.place(address, beside, remarks) if is_picture and not _HERE.match(address) else ""
+
+        return with_addresses(body, new)
+
+    def place(self, address: str, beside: str, remarks: list[Remark]) -> str:
+        """Return the new address of a picture; "", and a remark, where it stays at its old one."""
+        try:
+            found = self._find(address, beside)
+            data = found.read()
+            refuse_unusable(data)
+        except (NotFound, PictureError, Rejected) as error:
+            shown = address if len(address) <= 500 else f"{address[:60]}…"
+            remark = Remark("a picture stays at its old address", f"{shown} ({error})")
+            remarks += [] if remark in remarks else [remark]
+            return ""
+        new = write_picture(self.folder, data, found.name)
+        if not address.startswith("data:"):
+            place = picture_file(new).partition("/")[2]
+            self.account.pictures.setdefault(place, address)
+            self.account.fetched |= {place} if found.is_fetched else set()
+        return new
+
+    def _find(self, address: str, beside: str) -> Found:
+        if found := _in_the_text(address):
+            return found
+        wanted = unquote(address[match.end() :]) if (match := _SUBSTACK.match(address)) else address
+        for finder in self.finders:
+            if found := finder.find(wanted, beside):
+                return found
+        if address.startswith(GHOST_URL):
+            raise NotFound("nobody has said where the old site was")
+        raise NotFound("it is in none of the places that were searched")

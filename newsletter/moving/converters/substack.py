@@ -1,0 +1,109 @@
+"""Substack's export: a zip with posts.csv and an HTML file for each post."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from functools import cached_property, partial
+from html import unescape
+
+from django.utils.text import slugify
+
+from newsletter.moving.converters.addresses import links_of
+from newsletter.moving.converters.converter import Converter, Post
+from newsletter.moving.converters.dates import read_date
+from newsletter.moving.converters.files import Files, Rejected
+from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.counting import of_html
+from newsletter.moving.folder.layout import Mailed, Remark
+
+TABLE = "posts.csv"
+TABLE_MAX, TEXT_MAX = 50 * 1024**2, 20 * 1024**2  # bytes
+OPEN = {"everyone", ""}
+YES = {"true", "1", "yes"}
+
+type Row = dict[str, str]
+
+
+class Substack(Converter):
+    program = "Substack"
+
+    @classmethod
+    def recognises(cls, files: Files) -> bool:
+        table = "" if files.is_one else files.ending_in(TABLE)
+        has_texts = bool(files.named(".html", ".htm"))
+        return bool(table) and has_texts and "post_id" in files.text(table, TABLE_MAX)[:500]
+
+    @cached_property
+    def rows(self) -> dict[str, Row]:
+        """Return the rows of the table by their numbers, `123.slug`."""
+        text = self.files.text(self.files.ending_in(TABLE), TABLE_MAX)
+        rows = ({str(key).strip(): str(value or "").strip() for key, value in row.items()} for row in _table(text))
+        return {row["post_id"]: row for row in rows if row.get("post_id")}
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        return {name.rpartition("/")[2].lower(): name for name in self.files.named(".html", ".htm")}
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        return {slug: f"substack:{number}" for number, _dot, slug in (one.partition(".") for one in self.rows)}
+
+    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+        yield from ((name, partial(self.read, row)) for name, row in self.rows.items())
+
+    def read(self, row: Row) -> Post:
+        number, _dot, slug = row["post_id"].partition(".")
+        html = self._html(row["post_id"])
+        body, remarks = converted(html)
+        kind, title = row.get("type", "newsletter"), unescape(row.get("title", ""))
+        if kind == "thread":
+            remarks.append(Remark("the conversation below a thread is not in the export"))
+        if audio := row.get("podcast_url", ""):
+            body = f"[{audio.rpartition('/')[2]}]({audio})\n\n{body}".strip()
+            remarks.append(Remark("a sound stays at its old address", audio, effect={"links": 1}))
+        return Post(
+            source=f"substack:{number}",
+            title=title or slug,
+            body=body,
+            slug=slugify(slug)[:60].strip("-"),
+            summary=unescape(row.get("subtitle", "")),
+            date=read_date(row.get("post_date", ""), UTC) if self._is_open(row, remarks) else None,
+            is_unlisted=kind == "page",
+            is_web_only=kind in {"page", "thread"},
+            addresses=(f"/p/{slug}", f"/p/{number}") if slug else (),
+            links=links_of(body, self._source_of),
+            mailed=_mailed(row, title),
+            original=of_html(html),
+            remarks=tuple(remarks),
+        )
+
+    def _html(self, number: str) -> str:
+        name = self.texts.get(f"{number}.html".lower())
+        if name is None:
+            raise Rejected("its text is not in the archive")
+        return self.files.text(name, TEXT_MAX)
+
+    def _is_open(self, row: Row, remarks: list[Remark]) -> bool:
+        if row.get("is_published", "").lower() not in YES:
+            return False
+        if row.get("audience", "") not in OPEN:
+            remarks.append(Remark("it was not for everybody, so it is a draft", row["audience"]))
+            return False
+        return True
+
+    def _source_of(self, url: str) -> str:
+        """Return the post that a link means: on Substack all have `/p/` in their address."""
+        found = re.match(r"https://[\w-]{1,63}\.substack\.com/p/([\w-]{1,200})", url)
+        return self.sources.get(found[1], "") if found and not self.site else ""
+
+
+def _table(text: str) -> Iterator[dict[str | None, str | list[str] | None]]:
+    yield from csv.DictReader(io.StringIO(text))
+
+
+def _mailed(row: Row, title: str) -> Mailed | None:
+    at = read_date(row.get("email_sent_at", ""), UTC)
+    is_published = row.get("is_published", "").lower() in YES
+    return Mailed(title, at) if at and is_published and row.get("type") != "page" else None

@@ -1,0 +1,240 @@
+"""Write an export: everything of one moment, while the newsletter runs.
+
+Of the ledger each mailing has a table: deliveries/17.csv has a line a copy.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import translation
+
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models.replies import ReplyMail
+from newsletter.issues.models import Issue
+from newsletter.moving.folder import numbers, places, sheets, texts
+from newsletter.moving.folder.layout import dumped, post_file, whole
+from newsletter.moving.folder.manifest import Writer
+from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
+from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
+
+ALIAS = "snapshot"
+
+
+@contextmanager
+def snapshot() -> Iterator[BaseDatabaseWrapper]:
+    """Yield a connection of our own in a transaction that only reads; querysets use it by ALIAS.
+
+    On SQLite it takes no lock that a writer waits for; the log of writes grows until it ends.
+    """
+    own = connection.copy(alias=ALIAS)
+    own.settings_dict["CONN_HEALTH_CHECKS"] = False
+    connections[ALIAS] = own
+    try:
+        with own.cursor() as cursor:
+            _begin(own, cursor)
+            cursor.execute("SELECT COUNT(*) FROM django_migrations")  # it begins with the first look
+        yield own
+    finally:
+        own.close()
+        del connections[ALIAS]
+
+
+def _begin(own: BaseDatabaseWrapper, cursor: CursorWrapper) -> None:
+    if own.vendor == "postgresql":
+        own.set_autocommit(False)
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    else:
+        cursor.execute("BEGIN DEFERRED")
+
+
+COPIES = "deliveries"
+COLUMNS = ("seq", "subscriber_id", "state", "attempts", "sent_at", "provider_id", "reply")
+
+
+def copies_fields() -> list[Field]:
+    found = {field.attname: field for field in Delivery._meta.concrete_fields}
+    return [found[name] for name in COLUMNS]
+
+
+def copies_file(mailing_id: int) -> str:
+    return f"{COPIES}/{mailing_id}.csv"
+
+
+def _write_copies(folder: Writer) -> int:
+    """Write the copies of every mailing that has some; return how many."""
+    count = 0
+    for mailing_id in Mailing.objects.using(ALIAS).exclude(planned_at=None).order_by("pk").values_list("pk", flat=True):
+        count += folder.add_rows(copies_file(mailing_id), COLUMNS, _lines_of_copies(mailing_id))
+    return count
+
+
+def _lines_of_copies(mailing_id: int) -> Iterator[list[str]]:
+    write_each = [sheets.writer(field) for field in copies_fields()]
+    at = COLUMNS.index("sent_at")
+    write_each[at] = lru_cache(10_000)(write_each[at])  # few moments differ: a window has one
+    rows = Delivery.objects.using(ALIAS).filter(mailing=mailing_id).order_by("seq").values_list(*COLUMNS)
+    for copy in rows.iterator():
+        yield [write(value) for write, value in zip(write_each, copy, strict=True)]
+
+
+HERE = Path(__file__).parent
+KINDS = {
+    **dict.fromkeys(sheets.TEXTS, "text"),
+    "BooleanField": "true or false",
+    "DateField": "day",
+    "DateTimeField": "moment",
+    "GenericIPAddressField": "IP address",
+    "JSONField": "JSON",
+    "TimeField": "time of day",
+}
+
+
+def _write_guide(folder: Writer) -> None:
+    with translation.override("en"):
+        folder.add("README.md", (HERE / "README.export.md").read_bytes())
+        folder.add("TABLES.md", tables().encode())
+
+
+def tables() -> str:
+    """Return what each table and each of its columns says, in the words of the models."""
+    lines = ["# Tables", "", "UTF-8, RFC 4180, the heading first. An empty cell is nothing. Moments are in UTC."]
+    for sheet in SHEETS:
+        lines += _table(sheet.file, sheet.model, sheet.fields)
+    return "\n".join([*lines, *_table(f"{COPIES}/*.csv", Delivery, copies_fields())]) + "\n"
+
+
+def _table(file: str, model: type[models.Model], fields: list[Field]) -> Iterator[str]:
+    about = (model.__doc__ or "").partition("\n")[0]
+    yield from ("", f"## {file}", "")
+    if not about.startswith(f"{model.__name__}("):  # what Django writes where nobody has
+        yield from (about, "")
+    yield from (f"- `{field.attname}`: {_about(field)}" for field in fields)
+
+
+def _about(field: Field) -> str:
+    """Return in one line what a column holds."""
+    words = [str(field.help_text)] if field.help_text else []
+    if field.related_model and isinstance(field.related_model, type):
+        names = {sheet.model: sheet.file for sheet in SHEETS}
+        words.append(f"that of a row in {names.get(field.related_model, str(field.related_model._meta.verbose_name))}")
+    if field.choices:
+        words.append(", ".join(f"{value} = {label}" for value, label in field.flatchoices))
+    return "; ".join([KINDS.get(field.get_internal_type(), "number"), *words])
+
+
+AT_ONCE = 200  # posts, or issues
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export that is whole. counts: what is in it, by the word for it."""
+
+    path: Path
+    files: int
+    octets: int
+    counts: dict[str, int]
+    seconds: float
+
+
+def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
+    """Write the whole site into a new folder.
+
+    with_keys: also the secrets by which links in old mails open, and that sign mails.
+    Raises FileExistsError if the folder is there and not empty, or OSError; then there is none.
+    """
+    began = time.monotonic()
+    Publication.objects.fresh()  # there is one, from now on
+    with whole(place) as root:
+        folder = Writer(root)
+        with snapshot() as connection:
+            facts = _facts(now, with_keys=with_keys)
+            facts["migrations"] = sorted(".".join(one) for one in MigrationRecorder(connection).applied_migrations())
+            facts["numbers"] = numbers.given(numbered(), ALIAS)
+            counts = _write_all(folder)
+        # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
+        places.write(folder, with_keys=with_keys)
+        _write_guide(folder)
+        folder.finish(facts | {"counts": counts})
+        octets = sum(told["bytes"] for told in folder.files.values())
+    return Exported(place, len(folder.files) + 1, octets, counts, time.monotonic() - began)
+
+
+def _facts(now: datetime, *, with_keys: bool) -> dict[str, object]:
+    exported_at = now.astimezone(UTC).isoformat(timespec="seconds")
+    return {"exported_at": exported_at, "site_url": settings.SITE_URL, "has_keys": with_keys}
+
+
+def _write_all(folder: Writer) -> dict[str, int]:
+    """Write what is in the database; return how much there is of what a person counts."""
+    folder.add(texts.SETTINGS, dumped(texts.facts(Publication.objects.using(ALIAS).get())).encode())
+    _write_accounts(folder)
+    counts = {"posts": _write_posts(folder), "issues": _write_issues(folder)}
+    rows = {sheet.name: _write_sheet(folder, sheet) for sheet in SHEETS}
+    _write_letters(folder)
+    for reply_id, body in ReplyMail.objects.using(ALIAS).order_by("pk").values_list("pk", "body").iterator(AT_ONCE):
+        folder.add(texts.reply_file(reply_id), bytes(body))
+    return counts | {name: rows[name] for name in ("readers", "mailings")} | {"deliveries": _write_copies(folder)}
+
+
+def _write_sheet(folder: Writer, sheet: Sheet) -> int:
+    columns = [field.attname for field in sheet.fields]
+    rows = sheet.model._base_manager.using(ALIAS).order_by("pk").values_list(*columns).iterator(chunk_size=2000)
+    return folder.add_rows(sheet.file, columns, _lines(sheet, rows))
+
+
+def _lines(sheet: Sheet, rows: Iterator[Sequence[object]]) -> Iterator[list[str]]:
+    writers = [sheets.writer(field) for field in sheet.fields]
+    return ([write(value) for write, value in zip(writers, row, strict=True)] for row in rows)
+
+
+def _write_accounts(folder: Writer) -> None:
+    """Write who works at the desk: neither passwords nor second factors."""
+    fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
+    writers = [sheets.writer(field) for field in fields]
+    users = User.objects.using(ALIAS).order_by("pk").prefetch_related("groups")
+    rows = (
+        [write(getattr(user, field.attname)) for write, field in zip(writers, fields, strict=True)]
+        + [" ".join(sorted(group.name for group in user.groups.all()))]
+        for user in users
+    )
+    folder.add_rows(ACCOUNTS, [*(field.attname for field in fields), "roles"], rows)
+
+
+def _write_posts(folder: Writer) -> int:
+    posts = Post.objects.using(ALIAS).order_by("pk").select_related("cover", "created_by").prefetch_related("tags")
+    count = 0
+    for count, post in enumerate(posts.iterator(chunk_size=AT_ONCE), 1):  # noqa: B007 - the last one is returned
+        cover = post.cover.get_absolute_url() if post.cover else None
+        author = post.created_by.username if post.created_by else None
+        tags = [tag.name for tag in post.tags.all()]
+        folder.add(post_file(post.pk, post.words), texts.written_post(post, tags, cover, author))
+    return count
+
+
+def _write_issues(folder: Writer) -> int:
+    issues = Issue.objects.using(ALIAS).order_by("number").prefetch_related("items")
+    count = 0
+    for count, issue in enumerate(issues.iterator(chunk_size=AT_ONCE), 1):  # noqa: B007 - the last one is returned
+        for name, octets in texts.written_issue(issue, list(issue.items.all())).items():
+            folder.add(name, octets)
+    return count
+
+
+def _write_letters(folder: Writer) -> None:
+    mailings = Mailing.objects.using(ALIAS).order_by("pk")
+    for mailing in mailings.select_related("issue").iterator(chunk_size=AT_ONCE):
+        for form, text in (("html", mailing.html), ("txt", mailing.text)):
+            name = texts.letter_file(mailing.issue.number, mailing.kind, mailing.number, form)
+            folder.add(name, text.encode())

@@ -1,0 +1,438 @@
+"""A folder of posts: what a converter writes, a person may edit, and `taking` reads with suspicion. Pure.
+
+    account.json                    which program wrote the export, and what became of each post; it marks the folder
+    posts/0001-slug.md              front matter in YAML between lines of ---, then the text in Markdown
+    pictures/<digest>/<name>        as the export had them; digest: the first 16 hex digits of the SHA-256
+
+In texts and covers such a picture is `/media/<digest>/<name>`. Taking makes a picture of the library of it, narrower
+and without its metadata: it has another digest there, and the text that of the library.
+
+A link to another post stays as it was typed. It is mended if it is one of the post's `addresses` (with the host of
+`site`, or none), or if `links` of the linking post says which source it means.
+
+No checksum stands in the way of an editor. A file that is wrong is named with its line and stops only itself.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+ACCOUNT, POSTS, PICTURES = "account.json", "posts", "pictures"
+FORM = 1  # of account.json; a reader refuses a later one
+TEXT_BYTES = 16 * 1024**2  # of a post, or of a part of an issue
+HEAD_BYTES = 256 * 1024  # of front matter
+ACCOUNT_BYTES = 256 * 1024**2
+POSTS_MAX = 200_000
+NAME_MAX = 400  # characters
+COPIED_BYTES = 1024**2
+PART = re.compile(r"[^\x00-\x1f\x7f\\/:]{1,200}")
+HEAD = re.compile(rb"\A---\r?\n(?P<head>.*?\n)---[ \t]*\r?(?:\n|\Z)", re.DOTALL)
+_PICTURE = re.compile(r"/media/(?P<digest>[0-9a-f]{16})/(?P<name>[^/?#\s]+)")
+
+
+class Damaged(Exception):
+    """The folder is none of ours, or not whole. Its words say where."""
+
+
+class Wrong(ValueError):
+    """A post cannot be read. Its words name the file and the line."""
+
+
+@dataclass(frozen=True)
+class TagPage:
+    """The page that a tag had there: its slug, which the tag keeps here if it can, and its path."""
+
+    name: str
+    slug: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Mailed:
+    """That readers got a post by mail once, as the other program knows."""
+
+    subject: str
+    at: datetime
+    preheader: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostFile:
+    """One post as its file has it; the front matter has the names of these fields.
+
+    source: where it came from; a second taking finds its post by it. date: None is a draft.
+    addresses: paths at which it was read; they will lead to it. links: by what is typed, the source that it means.
+    """
+
+    source: str
+    title: str = ""
+    slug: str = ""
+    date: datetime | None = None
+    summary: str = ""
+    tags: tuple[str, ...] = ()
+    cover: str = ""
+    cover_alt: str = ""
+    is_web_only: bool = False
+    is_unlisted: bool = False
+    addresses: tuple[str, ...] = ()
+    tag_pages: tuple[TagPage, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    mailed: Mailed | None = None
+    body: str = ""
+
+
+# --- The account ---
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A difference that is known.
+
+    what: its kind, in words; detail: which one; is_loss: whether readers miss something that the old page had.
+    effect: by the names of `counting.THINGS`, how many more (or fewer) there are for it.
+    """
+
+    what: str
+    detail: str = ""
+    is_loss: bool = True
+    effect: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.detail}" if self.detail else self.what
+
+
+@dataclass(frozen=True)
+class PostAccount:
+    """What a post was before it was converted, and what is not as it was.
+
+    name: what the export calls it. before: by the names of `counting.THINGS`; empty where nobody but we can read it.
+    lost_words: those of the old page that its Markdown does not show, and that no remark names.
+    """
+
+    name: str
+    before: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[Remark, ...] = ()
+    lost_words: tuple[str, ...] = ()
+
+
+@dataclass
+class Account:
+    """What a conversion says of itself. rejected: name and reason; posts: by source.
+
+    pictures: by `<digest>/<name>`, the address that it had in the export: it stands in the text again if nobody can
+    read the picture. fetched: those of them that came from the web, which may give other octets, or none, next time:
+    they change no post.
+    """
+
+    program: str
+    site: str = ""
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+    posts: dict[str, PostAccount] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
+    fetched: set[str] = field(default_factory=set)
+
+
+def write_account(folder: Path, account: Account) -> None:
+    """Write account.json, last of all: a folder that has one is whole."""
+    told = {"form": FORM} | asdict(account) | {"fetched": sorted(account.fetched)}
+    with new_file(folder, ACCOUNT) as target:
+        target.write(json.dumps(told, ensure_ascii=False, indent=1).encode())
+
+
+def read_account(folder: Path) -> Account:
+    """Return what account.json says. Raises Damaged."""
+    try:
+        told = json.loads(read_file(folder, ACCOUNT, ACCOUNT_BYTES))
+        if told["form"] != FORM:
+            raise Damaged(f"{ACCOUNT} has form {told['form']}; this version reads form {FORM}")
+        return Account(
+            str(told["program"]),
+            str(told.get("site", "")),
+            [(str(name), str(reason)) for name, reason in told.get("rejected", [])],
+            {source: _account_of(**one) for source, one in told.get("posts", {}).items()},
+            {place: str(address) for place, address in told.get("pictures", {}).items()},
+            set(told.get("fetched", [])),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Damaged(f"{ACCOUNT} cannot be read") from None
+
+
+def _account_of(name: str, before: Any, remarks: Any, lost_words: Any) -> PostAccount:
+    found = (Remark(**one | {"effect": _numbers(one["effect"])}) for one in remarks)
+    return PostAccount(str(name), _numbers(before), tuple(found), tuple(map(str, lost_words)))
+
+
+def _numbers(told: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(count) for name, count in told.items()}
+
+
+def is_folder_of_posts(path: Path) -> bool:
+    return (path / ACCOUNT).is_file()
+
+
+# --- Posts and pictures, written ---
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Writes texts of several lines as they are read: line by line."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(tuple, _Dumper.represent_list)
+_Dumper.add_representer(datetime, lambda dumper, at: _text(dumper, at.isoformat()))
+
+
+def dumped(told: object) -> str:
+    return yaml.dump(told, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10_000)
+
+
+def post_file(number: int, slug: str) -> str:
+    return f"{POSTS}/{number:04}{f'-{slug}' if slug else ''}.md"
+
+
+def write_post(folder: Path, number: int, post: PostFile) -> str:
+    """Write a post and return the name of its file. What is empty is left out of the front matter."""
+    told = {name: value for name, value in asdict(post).items() if value and name != "body"}
+    name = post_file(number, post.slug)
+    with new_file(folder, name) as target:
+        target.write(f"---\n{dumped(told)}---\n{post.body}".encode())
+    return name
+
+
+def write_picture(folder: Path, octets: bytes, name: str) -> str:
+    """Write a picture, unless it is there, and return its address in texts: `/media/<digest>/<name>`."""
+    digest = hashlib.sha256(octets).hexdigest()[:16]
+    safe = re.sub(r"[^\w.-]+", "-", name).strip("-.")[-100:] or "picture"
+    if not (folder / PICTURES / digest / safe).exists():
+        with new_file(folder, f"{PICTURES}/{digest}/{safe}") as target:
+            target.write(octets)
+    return f"/media/{digest}/{safe}"
+
+
+def picture_file(address: str) -> str:
+    """Return where in the folder the picture of an address may be; "" if it is no address of a picture."""
+    found = _PICTURE.fullmatch(address)
+    return f"{PICTURES}/{found['digest']}/{found['name']}" if found and PART.fullmatch(found["name"]) else ""
+
+
+@contextmanager
+def new_file(root: Path, name: str) -> Iterator[IO[bytes]]:
+    """Yield a file of its owner alone, by its path in the folder. Raises FileExistsError."""
+    path = root / name
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", COPIED_BYTES) as target:
+        yield target
+
+
+def part_of(place: Path) -> Path:
+    """Return where a folder is filled before it gets its name."""
+    return place.with_name(f".{place.name}.part")
+
+
+@contextmanager
+def whole(place: Path) -> Iterator[Path]:
+    """Yield a folder to fill that gets its name when the block has ended well, and is on the disk.
+
+    Raises FileExistsError if something is there; what a process that was killed has left beside it is removed.
+    """
+    if place.is_symlink() or (place.exists() and not (place.is_dir() and not any(place.iterdir()))):
+        raise FileExistsError(f"{place} is there already, and is not empty: nothing is ever written over it")
+    part = part_of(place)
+    shutil.rmtree(part, ignore_errors=True)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part.mkdir(mode=0o700)
+    try:
+        yield part
+        os.sync()  # thousands of files: one by one it would take minutes
+        part.rename(place)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+# --- Read with suspicion ---
+
+
+@contextmanager
+def opened(root: Path, name: str) -> Iterator[IO[bytes]]:
+    """Yield a file of the folder. Raises Damaged for one that is missing, no plain file, or reached over a link."""
+    refuse_name(name)
+    path = root
+    for part in name.split("/")[:-1]:
+        path /= part
+        if path.is_symlink():
+            raise Damaged(f"{name} is reached over a link")
+    try:
+        descriptor = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise Damaged(f"{name} cannot be read: {error.strerror}") from None
+    with os.fdopen(descriptor, "rb", COPIED_BYTES) as source:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Damaged(f"{name} is no file")
+        yield source
+
+
+def refuse_name(name: str) -> None:
+    """Raise Damaged for a name that is not of a file inside the folder."""
+    if len(name) > NAME_MAX or any(part in {".", ".."} or not PART.fullmatch(part) for part in name.split("/")):
+        raise Damaged(f"{name[:NAME_MAX]!r} does not belong into an export")
+
+
+def read_file(root: Path, name: str, most: int) -> bytes:
+    """Return a small file. Raises Damaged, also if it is larger than `most` octets."""
+    with opened(root, name) as source:
+        octets = source.read(most + 1)
+    if len(octets) > most:
+        raise Damaged(f"{name} is larger than {most:,} octets")
+    return octets
+
+
+def post_names(folder: Path) -> list[str]:
+    """Return the files of the posts, in their order. Raises Damaged if there are too many, or the folder is a link."""
+    place = folder / POSTS
+    if place.is_symlink():
+        raise Damaged(f"{POSTS} is a link")
+    names: list[str] = []
+    for entry in os.scandir(place) if place.is_dir() else ():
+        if entry.name.endswith(".md") and not entry.name.startswith("."):
+            names.append(f"{POSTS}/{entry.name}")
+            if len(names) > POSTS_MAX:
+                raise Damaged(f"more than {POSTS_MAX:,} posts")
+    return sorted(names, key=_in_order)
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    number = re.match(rf"{POSTS}/(\d{{1,9}})", name)
+    return (int(number[1]) if number else POSTS_MAX, name)
+
+
+def read_post(folder: Path, name: str, zone: tzinfo) -> PostFile:
+    """Return a post. zone: of a date that has none. Raises Wrong, which names the file and the line."""
+    try:
+        head, body = split(read_file(folder, name, TEXT_BYTES), name)
+        # As it is typed: `no` is a word, and 0042 no octal number.
+        told = load(head, name, yaml.CBaseLoader, first=2)
+    except Damaged as error:
+        raise Wrong(str(error)) from None
+    if not told.get("source"):
+        raise Wrong(f"{name}, line 1: `source` is missing, by which a second taking knows the post")
+    found = {}
+    for key, typed in told.items():
+        try:
+            found[key] = _READ[key](typed, zone)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            why = f"{typed!r:.80} is no {_NAMES.get(key, 'text')}" if key in _READ else "it has no place in a post"
+            raise Wrong(f"{name}, line {_line_of(key, head)}: `{key:.80}`: {why}") from error
+    return PostFile(**found, body=body)
+
+
+def _line_of(key: str, head: str) -> int:
+    lines = enumerate(head.split("\n"), 2)
+    return next((number for number, line in lines if line.lstrip("'\"").startswith(key)), 2)
+
+
+def _text_of(typed: Any, _zone: tzinfo) -> str:
+    if not isinstance(typed, str):
+        raise TypeError(typed)
+    return typed
+
+
+def _slug(typed: str, _zone: tzinfo) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", typed):
+        raise ValueError(typed)
+    return typed
+
+
+def _moment(typed: str, zone: tzinfo) -> datetime | None:
+    if typed in {"", "null", "~"}:
+        return None
+    at = datetime.fromisoformat(typed)
+    return at if at.tzinfo else at.replace(tzinfo=zone)
+
+
+def _texts(typed: Any, zone: tzinfo) -> tuple[str, ...]:
+    given = typed if isinstance(typed, list) else [typed] if typed else []
+    return tuple(_text_of(one, zone) for one in given)
+
+
+def _table(typed: Any, zone: tzinfo) -> dict[str, str]:
+    return {key: _text_of(value, zone) for key, value in typed.items()}
+
+
+def _mailed(typed: Any, zone: tzinfo) -> Mailed:
+    told = _table(typed, zone)
+    at = _moment(told.pop("at"), zone)
+    if at is None:
+        raise ValueError(typed)
+    return Mailed(at=at, **told)
+
+
+_TRUTHS = {"true": True, "false": False, "": False}
+_READ: dict[str, Callable[[Any, tzinfo], Any]] = {
+    **dict.fromkeys(("source", "title", "summary", "cover", "cover_alt"), _text_of),
+    **dict.fromkeys(("tags", "addresses"), _texts),
+    **dict.fromkeys(("is_web_only", "is_unlisted"), lambda typed, _zone: _TRUTHS[typed.lower()]),
+    "slug": _slug,
+    "date": _moment,
+    "tag_pages": lambda typed, zone: tuple(TagPage(**_table(one, zone)) for one in typed),
+    "links": _table,
+    "mailed": _mailed,
+}
+_NAMES = {
+    "date": "date, as 2026-11-28 or 2026-11-28T08:30+08:00",
+    "slug": "slug: it has Latin letters, digits and hyphens",
+    "is_web_only": "`true` or `false`",
+    "is_unlisted": "`true` or `false`",
+    "tags": "list of texts",
+    "addresses": "list of texts",
+    "links": "table of texts",
+    "tag_pages": "list of `name`, `slug` and `address`",
+    "mailed": "mailing with `subject`, `at` and `preheader`",
+}
+
+
+def split(octets: bytes, name: str) -> tuple[str, str]:
+    """Return front matter and text. Raises Damaged."""
+    found = HEAD.match(octets.removeprefix(b"\xef\xbb\xbf"))
+    if not found or len(found["head"]) > HEAD_BYTES:
+        raise Damaged(f"{name} has no front matter")
+    try:
+        return found["head"].decode(), found.string[found.end() :].decode()
+    except UnicodeDecodeError as error:
+        raise Damaged(f"{name} is not UTF-8 text: {error}") from None
+
+
+def load(text: str, name: str, loader: Any, *, first: int = 1) -> dict[str, Any]:
+    """Return what YAML says, by a loader that makes no objects. first: its line in the file. Raises Damaged.
+
+    Aliases are refused: some lines could mean gigabytes.
+    """
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise Damaged(f"{name}{_at(event.start_mark, first)}: a YAML alias, which no such file has")
+        told = yaml.load(text, Loader=loader)  # noqa: S506 - safe or base
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise Damaged(f"{name}{_at(getattr(error, 'problem_mark', None), first)}: no YAML") from None
+    if not isinstance(told, dict):
+        raise Damaged(f"{name} says nothing")
+    return told
+
+
+def _at(mark: Any, first: int) -> str:
+    return f", line {mark.line + first}" if mark else ""

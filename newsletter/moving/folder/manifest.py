@@ -1,0 +1,197 @@
+"""A folder of a whole site: written beside its place, read with suspicion. No Django.
+
+    manifest.json    what it is: form, moment, facts, and of every other file the octets, the SHA-256 and the rows
+
+A folder without a manifest was never finished. Files are named by the manifest alone: what else lies there is not read.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+from newsletter.moving.folder import layout
+from newsletter.moving.folder.layout import COPIED_BYTES, Damaged, new_file
+
+FORM = 1  # of the manifest; a reader refuses a later one
+MANIFEST = "manifest.json"
+MANIFEST_BYTES = 256 * 1024**2  # of a million pictures
+CELL_CHARACTERS = 16 * 1024**2
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An export as it was written. Every file is one of the manifest, a file indeed, and inside the folder."""
+
+    root: Path
+    facts: dict[str, Any]
+
+    @classmethod
+    def at(cls, root: Path) -> "Reader":
+        """Return the export in a folder; nothing but its manifest is read. Raises Damaged."""
+        if not root.is_dir():
+            raise Damaged(f"{root} is no folder")
+        facts = _manifest(root)
+        if facts.get("form") != FORM:
+            raise Damaged(f"an export of form {facts.get('form')}; this version reads form {FORM}")
+        files = facts.get("files")
+        if not isinstance(files, dict) or not all(_is_described(name, one) for name, one in files.items()):
+            raise Damaged(f"{MANIFEST} cannot be read")
+        for name in files:
+            layout.refuse_name(name)
+        return cls(root, facts)
+
+    @property
+    def files(self) -> dict[str, dict[str, Any]]:
+        files: dict[str, dict[str, Any]] = self.facts["files"]
+        return files
+
+    def below(self, folder: str) -> list[str]:
+        return [name for name in self.files if name.startswith(f"{folder}/")]
+
+    def verify(self) -> None:
+        """Read every file once, and raise Damaged at the first that is not what was written."""
+        for name, told in self.files.items():
+            found, size = hashlib.sha256(), 0
+            with self.open(name) as source:
+                while octets := source.read(COPIED_BYTES):
+                    found.update(octets)
+                    size += len(octets)
+            if size != told["bytes"] or found.hexdigest() != told["sha256"]:
+                raise Damaged(f"{name} is not what was written")
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """Yield a file's octets. Raises Damaged for one that is missing, a link, or longer than it was."""
+        if name not in self.files:
+            raise Damaged(f"{name} is not in {MANIFEST}")
+        with layout.opened(self.root, name) as source:
+            if os.fstat(source.fileno()).st_size != self.files[name]["bytes"]:
+                raise Damaged(f"{name} is not what was written")
+            yield source
+
+    def octets(self, name: str, most: int) -> bytes:
+        """Return a small file. Raises Damaged if it is larger than `most` octets."""
+        if self.files.get(name, {}).get("bytes", 0) > most:
+            raise Damaged(f"{name} is larger than {most:,} octets")
+        with self.open(name) as source:
+            return source.read()
+
+    def text(self, name: str, most: int) -> str:
+        try:
+            return self.octets(name, most).decode()
+        except UnicodeDecodeError as error:
+            raise Damaged(f"{name} is not UTF-8 text (octet {error.start})") from None
+
+    def rows(self, name: str) -> Iterator[list[str]]:
+        """Yield the lines of a table, the heading first. Raises Damaged where one has not its number of cells."""
+        with (
+            _large_cells(),
+            self.open(name) as source,
+            io.TextIOWrapper(source, "utf-8", newline="") as text,
+        ):
+            lines = csv.reader(text, strict=True)
+            try:
+                heading = next(lines, [])
+                yield heading
+                for row in lines:
+                    if len(row) != len(heading):
+                        raise Damaged(f"{name}, line {lines.line_num}: {len(row)} cells in place of {len(heading)}")
+                    yield row
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise Damaged(f"{name}, line {lines.line_num}: {error}") from None
+
+
+@contextmanager
+def _large_cells() -> Iterator[None]:
+    """Let a cell have the text of a post. The limit is the whole process's: other files keep the usual one."""
+    usual = csv.field_size_limit(CELL_CHARACTERS)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
+
+
+def _manifest(root: Path) -> dict[str, Any]:
+    if not (root / MANIFEST).exists():
+        raise Damaged(f"{root} has no {MANIFEST}: it is no export, or was never finished")
+    try:
+        facts = json.loads(layout.read_file(root, MANIFEST, MANIFEST_BYTES))
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict):
+        raise Damaged(f"{MANIFEST} cannot be read")
+    return facts
+
+
+def _is_described(name: str, told: object) -> bool:
+    """Return whether a manifest says of a file what it should."""
+    if not isinstance(told, dict) or not isinstance(told.get("sha256"), str):
+        return False
+    numbers = (told.get("bytes"), told.get("rows", 0))
+    return bool(SHA256.fullmatch(told["sha256"])) and all(type(one) is int and one >= 0 for one in numbers)
+
+
+@dataclass
+class Writer:
+    """Writes files of their owner alone; `finish` makes the folder an export."""
+
+    root: Path
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @contextmanager
+    def file(self, name: str) -> Iterator["Hashed"]:
+        """Yield a file to write octets to, by its path in the folder."""
+        with new_file(self.root, name) as target:
+            hashed = Hashed(target)
+            yield hashed
+            self.files[name] = {"bytes": hashed.size, "sha256": hashed.hash.hexdigest()}
+
+    def add(self, name: str, octets: bytes) -> None:
+        with self.file(name) as target:
+            target.write(octets)
+
+    def copy(self, source: Path, name: str) -> None:
+        """Add a file as it is. Raises FileNotFoundError if it is gone."""
+        with source.open("rb") as octets, self.file(name) as target:
+            while some := octets.read(COPIED_BYTES):
+                target.write(some)
+
+    def add_rows(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+        """Write a table, the heading first; return how many rows it has."""
+        count = 0
+        with self.file(name) as target, io.TextIOWrapper(cast("Any", target), "utf-8", newline="") as text:
+            lines = csv.writer(text)
+            lines.writerow(columns)
+            for count, row in enumerate(rows, 1):  # noqa: B007 - the last one is returned
+                lines.writerow(row)
+        self.files[name]["rows"] = count
+        return count
+
+    def finish(self, facts: dict[str, Any]) -> None:
+        told = {"form": FORM} | facts | {"files": dict(sorted(self.files.items()))}
+        with new_file(self.root, MANIFEST) as target:
+            target.write(json.dumps(told, ensure_ascii=False, indent=1).encode())
+
+
+class Hashed(io.RawIOBase):
+    """Writes on to another stream, and knows the size and the SHA-256 of what it was given."""
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self.target, self.hash, self.size = target, hashlib.sha256(), 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, octets: Any, /) -> int:
+        self.hash.update(octets)
+        self.size += len(octets)
+        return self.target.write(octets)

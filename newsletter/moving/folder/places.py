@@ -1,0 +1,101 @@
+"""What lies beside the database: pictures, who has left, and the keys, if they are asked for."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+
+from newsletter.moving.folder.layout import COPIED_BYTES, Damaged
+from newsletter.moving.folder.manifest import Reader, Writer
+from newsletter.operation.backup.making import SECRET, join
+from newsletter.publication.pictures.storages import media
+
+PICTURES, KEYS = "pictures", "keys"
+LOGS = ("departures", "wishes")  # lines for themselves, in any order: decision 0045
+PICTURE = re.compile(r"pictures/[0-9a-f]{16}/[^/]+")
+DKIM_KEY = re.compile(r"keys/dkim/[\w.-]+")
+LINES_BYTES, KEY_BYTES = 1024**3, 64 * 1024
+
+
+def write(folder: Writer, *, with_keys: bool) -> None:
+    _write_pictures(folder)
+    for name in LOGS:
+        if (settings.DATA_DIR / name).exists():
+            folder.copy(settings.DATA_DIR / name, f"readers/{name}.txt")
+    if with_keys:
+        folder.add(f"{KEYS}/{SECRET}", settings.SECRET_KEY.encode())
+        for source in sorted(settings.DKIM_DIR.glob("*")):
+            folder.copy(source, f"{KEYS}/dkim/{source.name}")
+
+
+def _write_pictures(folder: Writer) -> None:
+    """Write the files at the addresses of pictures, in every size; what is drawn when it is asked for is none."""
+    found = media.pictures()
+    if media.is_remote:
+        for name, octets in media.contents(found):
+            folder.add(f"{PICTURES}/{name}", octets)
+        return
+    for name in found:
+        folder.copy(settings.MEDIA_ROOT / name, f"{PICTURES}/{name}")
+
+
+def refuse(folder: Reader) -> None:
+    """Raise Damaged if something is to be put where no picture and no key belongs, or the disk is too small."""
+    for name in folder.below(PICTURES):
+        if not PICTURE.fullmatch(name):
+            raise Damaged(f"{name} is no picture of ours")
+    for name in folder.below(KEYS):
+        if name != f"{KEYS}/{SECRET}" and not DKIM_KEY.fullmatch(name):
+            raise Damaged(f"{name} is no key of ours")
+    files = (name for name in folder.files if not media.is_remote or not name.startswith(f"{PICTURES}/"))
+    wanted, free = sum(folder.files[name]["bytes"] for name in files), shutil.disk_usage(settings.DATA_DIR).free
+    if wanted > free:
+        raise Damaged(f"{wanted:,} octets are to be brought in, and {free:,} are free in {settings.DATA_DIR}")
+
+
+def bring_in(folder: Reader) -> bool:
+    """Put the files where they belong; return whether the secret of the export is used from now on.
+
+    A second time changes nothing. The lines of who has left are joined to those that are there.
+    """
+    _bring_pictures_in(folder)
+    for name in LOGS:
+        if f"readers/{name}.txt" in folder.files:
+            join(settings.DATA_DIR / name, folder.octets(f"readers/{name}.txt", LINES_BYTES))
+    for name in folder.below(f"{KEYS}/dkim"):
+        _put(folder, name, settings.DKIM_DIR / name.rpartition("/")[2])
+    return _use_secret(folder)
+
+
+def _bring_pictures_in(folder: Reader) -> None:
+    """Put the pictures where they lie here; those that a run before this one has put there are left as they are."""
+    there = media.pictures() if media.is_remote else {}
+    for name in folder.below(PICTURES):
+        path = name.removeprefix(f"{PICTURES}/")
+        if there.get(path) != folder.files[name]["bytes"]:
+            with folder.open(name) as source:
+                media.put(path, source)
+
+
+def _use_secret(folder: Reader) -> bool:
+    if f"{KEYS}/{SECRET}" not in folder.files:
+        return False
+    secret = folder.octets(f"{KEYS}/{SECRET}", KEY_BYTES).decode()
+    if settings.SECRET_KEY_IS_GIVEN:
+        return secret in {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}
+    _put(folder, f"{KEYS}/{SECRET}", settings.SECRET_KEY_PATH)
+    return True
+
+
+def _put(folder: Reader, name: str, path: Path) -> None:
+    """Write a file of its owner alone that is never seen half written."""
+    fresh = path.with_name(f".{path.name}.new")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (
+        folder.open(name) as source,
+        os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,
+    ):
+        shutil.copyfileobj(source, out, COPIED_BYTES)
+    fresh.replace(path)

@@ -1,0 +1,123 @@
+"""Posts, issues and the publication as files that people read: Markdown with front matter, letters as they were sent.
+
+    posts/0128-words.md            front matter, then the text as it was typed
+    issues/0042/issue.yaml         number, subject, dates, and which posts it has
+    issues/0042/introduction.md    and closing.md
+    issues/0042/letter.html        and letter.txt: as it left, around what differed from reader to reader
+
+Of a second mailing of an issue, or a correction, the letter has the name of its kind and number.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from django.db import models
+
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.moving.folder import layout, sheets
+from newsletter.moving.folder.layout import Damaged, dumped
+from newsletter.moving.folder.sheets import Field, Unreadable
+from newsletter.posts.models import Post
+
+FACTS_BYTES = 4 * 1024**2
+PLAIN = ("BooleanField", "JSONField")  # as YAML has them
+SETTINGS = "settings.yaml"
+# What front matter is called elsewhere; all other columns keep their names.
+NAMES = {
+    "words": "slug",
+    "published_at": "date",
+    "updated_at": "lastmod",
+    "created_by_id": "author",
+    "cover_id": "cover",
+}
+PARTS = ("introduction", "closing")
+
+
+def issue_folder(number: int) -> str:
+    return f"issues/{number:04}"
+
+
+def letter_file(issue_number: int, kind: str, number: int, form: str) -> str:
+    """Return where the letter of a mailing is. form: html or txt."""
+    which = "" if (kind, number) == ("issue", 1) else f"-{kind}-{number}"
+    return f"{issue_folder(issue_number)}/letter{which}.{form}"
+
+
+def reply_file(pk: int) -> str:
+    return f"replies/{pk}.eml"
+
+
+# --- Rows as YAML ---
+
+
+def facts(row: models.Model, leaving_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the columns of a row as YAML has them."""
+    found: dict[str, Any] = {}
+    for field in row._meta.concrete_fields:
+        if field.attname not in leaving_out:
+            found[NAMES.get(field.attname, field.attname)] = _plain(field, getattr(row, field.attname))
+    return found
+
+
+def _plain(field: Field, value: Any) -> Any:
+    if value is None or isinstance(value, int) or field.get_internal_type() in PLAIN:
+        return value
+    return str(value) if field.get_internal_type() in sheets.TEXTS else sheets.writer(field)(value)
+
+
+def values(told: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[Any]:
+    """Return what `facts` has told, as values in the order of `fields`; what it has not told is the default.
+
+    Raises Damaged for what no field is called, or could hold.
+    """
+    names = {NAMES.get(field.attname, field.attname): field for field in fields}
+    if unknown := [name for name in told if name not in names and name not in sheets.GONE]:
+        raise Damaged(f"{file} says {str(unknown[0])[:80]!r}, which this version does not know: update first")
+    try:
+        return [_value(field, told[name]) if name in told else field.get_default() for name, field in names.items()]
+    except Unreadable as error:
+        raise Damaged(f"{file}: {error}") from None
+
+
+def _value(field: Field, told: Any) -> Any:
+    kind = field.get_internal_type()
+    if kind in PLAIN or (told is None and field.null):
+        return told
+    if kind in sheets.TEXTS:
+        if not isinstance(told, str):
+            raise Unreadable(f"{field.attname}: {told!r:.80}")
+        return told
+    return sheets.reader(field)(str(told))
+
+
+def loaded(text: str, file: str, first: int = 1) -> dict[str, Any]:
+    """Return what a YAML file says. Raises Damaged."""
+    return layout.load(text, file, yaml.CSafeLoader, first=first)
+
+
+# --- Posts ---
+
+
+def written_post(post: Post, tags: Sequence[str], cover: str | None, author: str | None) -> bytes:
+    """Return a post as its file. cover: the address of its picture; author: who began it, by their name on the desk."""
+    told = facts(post, leaving_out=["body"]) | {"cover": cover, "author": author, "tags": list(tags)}
+    return f"---\n{dumped(told)}---\n{post.body}".encode()
+
+
+def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
+    """Return front matter and text of a post. Raises Damaged."""
+    head, body = layout.split(octets, file)
+    return loaded(head, file, 2), body
+
+
+# --- Issues ---
+
+
+def written_issue(issue: Issue, items: Sequence[IssueItem]) -> dict[str, bytes]:
+    """Return the files of an issue but its letters, by name."""
+    posts = [{"post": item.post_id, "position": item.position, "form": item.form} for item in items]
+    told = facts(issue, leaving_out=PARTS) | {"posts": posts}
+    folder = issue_folder(issue.number)
+    parts = {f"{folder}/{part}.md": getattr(issue, part).encode() for part in PARTS}
+    return {f"{folder}/issue.yaml": dumped(told).encode()} | parts

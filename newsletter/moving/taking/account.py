@@ -1,0 +1,172 @@
+"""The account of a move: what each post had before and has now, a line for every difference, as a page and as data."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from django.template.loader import render_to_string
+from django.utils.translation import gettext, gettext_lazy
+
+from newsletter.moving.counting import THINGS
+from newsletter.moving.folder.layout import PostAccount, Remark
+
+WORDS_SHOWN = 20  # of those that are missing
+
+
+def in_words(said: str) -> str:
+    """Return a sentence of a move in the language that is active: what it is, and behind a colon which one."""
+    what, colon, detail = said.partition(": ")
+    known = str(LABELS.get(what) or (what and gettext(what)))
+    return gettext("%(what)s: %(detail)s") % {"what": known, "detail": detail} if colon else known
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of one post. unnamed: differences that no remark explains, what is missing first."""
+
+    name: str
+    outcome: str  # created, updated, unchanged or rejected
+    title: str = ""
+    reason: str = ""  # of a rejection
+    pk: int | None = None
+    before: Mapping[str, int] = field(default_factory=dict)
+    after: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[Remark, ...] = ()
+    unnamed: tuple[str, ...] = ()
+    lost: int = 0  # words of the old page that the new one does not show, and that no remark names
+
+    @classmethod
+    def of(cls, name: str, outcome: str, title: str, pk: int | None, kept: dict[str, Any]) -> Self:
+        """Return an entry of what was kept of it."""
+        remarks = tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept.get("remarks", ()))
+        given = {**kept, "remarks": remarks, "unnamed": tuple(kept.get("unnamed", ()))}
+        return cls(name, outcome, title, pk=pk, **given)
+
+    def kept(self) -> dict[str, Any]:
+        """Return as JSON what became of the text, beside its name, outcome, title and post."""
+        return {
+            "reason": self.reason,
+            "before": self.before,
+            "after": self.after,
+            "remarks": [[one.what, one.detail[:500], one.is_loss] for one in self.remarks],
+            "unnamed": list(self.unnamed),
+            "lost": self.lost,
+        }
+
+    @property
+    def unexplained(self) -> int:
+        """Return how many losses no remark explains."""
+        return sum(": +" not in line for line in self.unnamed)
+
+    @property
+    def losses(self) -> int:
+        return sum(remark.is_loss for remark in self.remarks) + self.unexplained
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.reason or self.remarks or self.unnamed)
+
+    @property
+    def different(self) -> list[tuple[str, int, int]]:
+        """Return the things that there are more or less of now, those that are fewer first: name, before and after."""
+        rows = [(name, self.before.get(name, 0), self.after.get(name, 0)) for name in THINGS]
+        return [row for row in rows if row[1] > row[2]] + [row for row in rows if row[1] < row[2]]
+
+
+def unnamed(was: PostAccount, after: Mapping[str, int], remarks: tuple[Remark, ...]) -> tuple[str, ...]:
+    """Return in words what differs and is explained by no remark, what is missing first."""
+    rest = Counter({name: after[name] - count for name, count in was.before.items() if name in THINGS})
+    for remark in remarks:
+        rest.subtract(remark.effect)
+    shown = " ".join(was.lost_words[:WORDS_SHOWN]) + (" …" if len(was.lost_words) > WORDS_SHOWN else "")
+    found = [f"words missing: {shown}"] if was.lost_words else []
+    changes = [(name, rest[name]) for name in THINGS if rest[name]]
+    found += [f"{name}: {change:+d}" for name, change in sorted(changes, key=lambda one: one[1] > 0)]
+    return tuple(found)
+
+
+@dataclass
+class Account:
+    """A move as far as it is: its entries, and what they come to."""
+
+    program: str
+    is_dry_run: bool = False
+    entries: list[Entry] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # about the whole
+    redirects: int = 0
+    links: int = 0  # between posts that lead to the new place now
+    issues: int = 0  # of the archive, made of what was mailed
+
+    def totals(self) -> Iterator[tuple[str, int, int]]:
+        """Yield each thing with how many there were and are, in the posts that were looked at."""
+        before, after = Counter[str](), Counter[str]()
+        for entry in self.entries:
+            before.update(entry.before)
+            after.update(entry.after)
+        yield from ((name, before[name], after[name]) for name in THINGS)
+
+    def summary(self) -> dict[str, int]:
+        """Return the last line of the command."""
+        outcomes = Counter(entry.outcome for entry in self.entries)
+        counts = {name: outcomes[name] for name in ("created", "updated", "unchanged", "rejected")}
+        return {"posts": len(self.entries), **counts, "losses": sum(entry.losses for entry in self.entries)}
+
+
+LABELS = {
+    "words": gettext_lazy("Latin words"),
+    "han": gettext_lazy("Han characters"),
+    "links": gettext_lazy("links"),
+    "pictures": gettext_lazy("pictures"),
+    "alt texts": gettext_lazy("alternative texts"),
+    "bold runs": gettext_lazy("bold runs"),
+    "emphasis": gettext_lazy("emphasised runs"),
+    "headings": gettext_lazy("headings in the text"),
+    "lists": gettext_lazy("items of lists"),
+    "tables": gettext_lazy("tables"),
+    "code blocks": gettext_lazy("blocks of code"),
+    "code in lines": gettext_lazy("code in lines"),
+    "footnotes": gettext_lazy("footnotes"),
+    "embeds": gettext_lazy("embeds"),
+}
+
+
+def as_data(account: Account) -> dict[str, Any]:
+    """Return the account as JSON has it."""
+    totals = {name: {"before": before, "after": after} for name, before, after in account.totals()}
+    return {
+        "program": account.program,
+        "dry_run": account.is_dry_run,
+        "summary": account.summary(),
+        "redirects": account.redirects,
+        "links": account.links,
+        "issues": account.issues,
+        "notes": account.notes,
+        "totals": totals,
+        "posts": [_as_data(entry) for entry in account.entries],
+    }
+
+
+def _as_data(entry: Entry) -> dict[str, Any]:
+    remarks = [{"what": one.what, "detail": one.detail, "is_loss": one.is_loss} for one in entry.remarks]
+    about = {"name": entry.name, "title": entry.title, "outcome": entry.outcome, "post": entry.pk}
+    return about | entry.kept() | {"remarks": remarks}
+
+
+def as_page(account: Account) -> str:
+    """Return the account as a page that stands for itself: no script, nothing from elsewhere."""
+    totals = [(LABELS[name], before, after, after - before) for name, before, after in account.totals()]
+    entries = sorted((entry for entry in account.entries if entry.differs), key=lambda entry: -entry.lost)
+    rows = [[(LABELS[name], before, after) for name, before, after in entry.different] for entry in entries]
+    different = list(zip(entries, rows, map(said, entries), strict=True))
+    context = {"account": account, "totals": totals, "different": different, "summary": account.summary()}
+    return render_to_string("moving/account.html", context)
+
+
+def said(entry: Entry) -> dict[str, Any]:
+    """Return in words why a text is not as it was."""
+    return {
+        "reason": in_words(entry.reason),
+        "unnamed": [in_words(words) for words in entry.unnamed],
+        "remarks": [in_words(str(one)) for one in entry.remarks],
+    }

@@ -1,0 +1,95 @@
+"""Links between the posts of a move lead to where these are now."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import batched
+from urllib.parse import unquote, urlsplit
+
+from django.db import transaction
+
+from newsletter.moving.folder.layout import PostFile
+from newsletter.posts.models import Post
+from newsletter.posts.models.redirects import normal
+
+AT_ONCE = 100  # posts whose links are looked at together
+GHOST_URL = "__GHOST_URL__"  # what an export of Ghost has in place of its site
+_LINK = re.compile(
+    r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)|\Z)|(?P<ticks>`+)[^`\n].*?(?P=ticks)"
+    r"|(?P<before>(?<!\\)\]\(|\bhref=\"|^ {0,3}\[[^\]\n^]+\]:[ \t]*)(?P<open><?)"
+    r"(?P<url>[^\s<>\"()]+(?:\([^\s<>\"()]*\)[^\s<>\"()]*)*|(?<=<)[^<>\n]+)",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+class Links:
+    """Where the posts of a folder are, by their sources and by their old addresses."""
+
+    def __init__(self, site: str, files: Iterable[PostFile]) -> None:
+        self.host = urlsplit(site).netloc.lower().removeprefix("www.")
+        self.by_address: dict[str, str] = {}
+        sources: list[str] = []
+        for file in files:
+            sources.append(file.source)
+            for path in filter(None, map(normal, file.addresses)):
+                self.by_address.setdefault(path, file.source)
+        self.homes = {post.source: post.get_absolute_url() for post in _lightly(sources)}
+
+    def mend(self, files: Iterable[PostFile]) -> int:
+        """Let links in the posts of these files lead to where they end now; return how many were changed."""
+        changed = 0
+        for some in batched(files, AT_ONCE, strict=False):
+            own = {file.source: file for file in some}
+            for post in Post.objects.filter(source__in=own).only("pk", "body", "source"):
+                body, count = mended(post.body, partial(self._end, file=own[post.source]))
+                if count:
+                    _rewrite(post, body)
+                    changed += count
+        return changed
+
+    def _end(self, href: str, file: PostFile) -> str:
+        """Return where a link leads now, with its place in the page; "" if it leads to no post of the move."""
+        try:
+            parts = urlsplit(href.replace("&amp;", "&").removeprefix(GHOST_URL))
+        except ValueError:
+            return ""
+        place = f"#{parts.fragment}" if parts.fragment else ""
+        is_own = not parts.netloc or parts.netloc.lower().removeprefix("www.") == self.host
+        paths = _forms(parts.path, parts.query) if is_own else []
+        named = [file.links.get(href), *(self.by_address.get(path) for path in paths)]
+        return next((self.homes[source] + place for source in named if source in self.homes), "")
+
+
+def _lightly(sources: Iterable[str]) -> Iterator[Post]:
+    for some in batched(sources, 500, strict=False):
+        yield from Post.objects.filter(source__in=some).only("pk", "words", "source")
+
+
+@transaction.atomic
+def _rewrite(post: Post, body: str) -> None:
+    """Keep the text if nobody has changed it meanwhile. When it changed last stays: readers see the same words."""
+    Post.objects.filter(pk=post.pk, body=post.body).update(body=body)
+
+
+def mended(body: str, end: Callable[[str], str]) -> tuple[str, int]:
+    """Return a text with the links that have an end somewhere else now, and how many these are; code stays."""
+    count = 0
+
+    def rewritten(match: re.Match[str]) -> str:
+        nonlocal count
+        url = match["url"] or ""
+        found = end(url) if url and not url.startswith(("#", "/media/", "/p/", "mailto:")) else ""
+        if not found or found == url:
+            return match[0]
+        count += 1
+        return f"{match['before']}{match['open']}{found}"
+
+    return _LINK.sub(rewritten, body), count
+
+
+def _forms(path: str, query: str) -> list[str]:
+    if not path.startswith("/") and not query:
+        return []
+    return [
+        form for form in (normal(f"{path}?{query}") if query else "", normal(unquote(path))) if form not in {"", "/"}
+    ]

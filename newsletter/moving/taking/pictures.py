@@ -1,0 +1,104 @@
+"""Pictures of a folder become those of the library, and a text gets their addresses there."""
+
+import re
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter.moving.folder.layout import Account, Damaged, Remark, picture_file, read_file
+from newsletter.posts.models import Image
+from newsletter.publication.pictures.uploads import BYTES_MAX, Picture, PictureError, prepare_with_wide
+
+ALT_MAX = 200  # characters, as the library's
+_PLACE = re.compile(
+    r"(?:!\[(?P<alt>(?:\\.|[^\[\]\\])*+)\]\(<?)?(?P<address>/media/[0-9a-f]{16}/[^\s()<>\"'\[\]\\?#]{1,200})"
+)
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A picture that belongs to a post, under the name by which it will be served."""
+
+    picture: Picture
+    name: str
+    alt: str
+
+    @property
+    def url(self) -> str:
+        return f"/media/{self.picture.digest}/{self.name}"
+
+    def write(self) -> None:
+        """Write its files, without a row. Raises OSError."""
+        Image.objects.write(self.picture, self.name)
+
+    def keep(self) -> Image:
+        """Keep it in the library; its sizes are made in the background."""
+        return Image.objects.keep(self.picture, self.name, self.alt, later=True)[0]
+
+
+class Pictures:
+    """Those of one post. They are made ready by a pool: Pillow leaves the interpreter to other threads."""
+
+    def __init__(self, root: Path, account: Account, pool: Executor) -> None:
+        self.root, self.account, self.pool = root, account, pool
+        self.begun: dict[str, Future[Picture]] = {}
+        self.placed: dict[str, Illustration | None] = {}
+        self.remarks: list[Remark] = []
+
+    def begin(self, *texts: str) -> None:
+        """Begin to make the pictures of these texts ready."""
+        for found in _PLACE.finditer("\n".join(texts)):
+            name = picture_file(found["address"])
+            if found["address"] not in self.begun and name and (self.root / name).exists():
+                self.begun[found["address"]] = self.pool.submit(_ready, self.root, name)
+
+    def illustrations(self) -> list[Illustration]:
+        return [one for one in self.placed.values() if one]
+
+    def illustration(self, address: str, alt: str) -> Illustration | None:
+        """Return a picture of the folder, once it is ready; None, and a remark, where it cannot be read."""
+        if address in self.begun and address not in self.placed:
+            try:
+                self.placed[address] = self._illustration(address, self.begun[address].result(), alt)
+            except (Damaged, PictureError) as error:
+                detail = f"{self.old_address(address)} ({error})"
+                self.remarks.append(Remark("a picture stays at its old address", detail))
+                self.placed[address] = None
+        return self.placed.get(address)
+
+    def _illustration(self, address: str, picture: Picture, alt: str) -> Illustration:
+        """Return it under the name that the same content has already, if it is here."""
+        name = address.rpartition("/")[2]
+        known = Image.objects.filter(digest=picture.digest).values_list("name", flat=True).first()
+        words = " ".join(alt.split()) or name.rpartition(".")[0]
+        return Illustration(picture, known or picture.file_name(name), words[:ALT_MAX])
+
+    def body(self, body: str) -> str:
+        """Return the text with the addresses that its pictures have in the library."""
+
+        def placed(found: re.Match[str]) -> str:
+            address = found["address"]
+            if address not in self.begun:
+                return found[0]
+            one = self.illustration(address, re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", found["alt"] or ""))
+            return found[0].removesuffix(address) + (one.url if one else self.old_address(address))
+
+        return _PLACE.sub(placed, body)
+
+    def old_address(self, address: str) -> str:
+        return self.account.pictures.get(picture_file(address).partition("/")[2], address)
+
+
+def with_old_addresses(text: str, account: Account) -> str:
+    """Return a text with those pictures at their old addresses that came from the web: they may differ each time."""
+
+    def restored(found: re.Match[str]) -> str:
+        place = picture_file(found["address"]).partition("/")[2]
+        old = account.pictures.get(place, "") if place in account.fetched else ""
+        return found[0].removesuffix(found["address"]) + (old or found["address"])
+
+    return _PLACE.sub(restored, text)
+
+
+def _ready(root: Path, name: str) -> Picture:
+    return prepare_with_wide(read_file(root, name, BYTES_MAX))

@@ -1,0 +1,305 @@
+"""A folder of posts into the site, again and again: each post all or nothing, then the links, then the account."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+
+from django.db import transaction
+
+from newsletter.mail.characters import nfc, single_line, without_control
+from newsletter.moving.counting import of_html
+from newsletter.moving.folder import layout
+from newsletter.moving.folder.layout import Mailed, PostAccount, PostFile, Remark, TagPage, Wrong
+from newsletter.moving.taking.account import Account, Entry, unnamed
+from newsletter.moving.taking.linking import Links
+from newsletter.moving.taking.pictures import Illustration, Pictures, with_old_addresses
+from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, Redirect, Rendering, Tag, tag_names
+from newsletter.posts.models.renderings import rendered_anew
+from newsletter.posts.search.index import index_post
+from newsletter.publication.models import Publication
+
+AHEAD, THREADS = 8, 2  # posts whose pictures are being made ready while one is written, and by how many threads
+TITLE_MAX, SUMMARY_MAX, WORDS_MAX, SOURCE_MAX = 120, 200, 60, 200  # characters, as the columns of Post
+UNTITLED = "(no title)"
+# Begins a digest of what a folder has; where converters have learnt more, a higher one leaves alone what an earlier
+# conversion has brought.
+DIGEST = "5:"
+
+
+# --- The folder ---
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of posts, its account, and the files of its posts in order. zone: of dates that have none."""
+
+    root: Path
+    account: layout.Account
+    names: list[str]
+    zone: tzinfo
+
+    @classmethod
+    def at(cls, root: Path) -> "Folder":
+        """Return the folder at a place. Raises Damaged."""
+        zone = Publication.objects.current().zone
+        return cls(root, layout.read_account(root), layout.post_names(root), zone)
+
+    def __len__(self) -> int:
+        """Return how many posts there are to account for, with those that were rejected."""
+        return len(self.names) + len(self.account.rejected)
+
+    def read(self, name: str) -> PostFile:
+        return layout.read_post(self.root, name, self.zone)
+
+    def readable(self, names: list[str] | None = None) -> Iterator[PostFile]:
+        for name in self.names if names is None else names:
+            try:
+                yield self.read(name)
+            except Wrong:
+                continue
+
+    def links(self) -> Links:
+        return Links(self.account.site, self.readable())
+
+    def account_of(self, source: str, name: str) -> PostAccount:
+        """Return what the conversion says of a post; an editor may have added it since."""
+        return self.account.posts.get(source) or PostAccount(name)
+
+
+# --- A post in a form that can be kept ---
+
+
+def fitting(file: PostFile, remarks: list[Remark]) -> PostFile:
+    """Return a post with every part in a form that can be kept; note what was cut. Raises Wrong."""
+    body = nfc(without_control(file.body)).strip()
+    if not body and not file.title.strip():
+        raise Wrong("it has no text")
+    if len(body) > BODY_MAX:
+        raise Wrong(f"it is too long: {len(body):,} characters")
+    if len(file.source) > SOURCE_MAX:
+        raise Wrong("its name is too long")
+    tags = _tags(file.tags, remarks)
+    return replace(
+        file,
+        title=_cut("title", nfc(single_line(file.title)).strip() or UNTITLED, TITLE_MAX, remarks),
+        slug=file.slug[:WORDS_MAX].strip("-"),
+        summary=_cut("summary", nfc(single_line(file.summary)).strip(), SUMMARY_MAX, remarks),
+        tags=tags,
+        tag_pages=_pages(file.tag_pages, tags),
+        body=body,
+    )
+
+
+def _cut(name: str, text: str, most: int, remarks: list[Remark]) -> str:
+    if len(text) <= most:
+        return text
+    remarks.append(Remark(f"its {name} is cut", text))
+    return text[: most - 1].rstrip() + "…"
+
+
+def _pages(pages: tuple[TagPage, ...], tags: tuple[str, ...]) -> tuple[TagPage, ...]:
+    """Return the pages of the tags that are kept, each under the name that its tag has here."""
+    named = {name.casefold(): name for name in tags}
+    keys = [" ".join(tag_names(page.name)).casefold() for page in pages]
+    return tuple(replace(page, name=named[key]) for page, key in zip(pages, keys, strict=True) if key in named)
+
+
+def _tags(names: tuple[str, ...], remarks: list[Remark]) -> tuple[str, ...]:
+    found: list[str] = []
+    for given in names:
+        name = " ".join(tag_names(given))
+        if len(name) > TAG_NAME_MAX:
+            remarks.append(Remark("a tag that is too long stays away", name))
+        elif name and name.casefold() not in {one.casefold() for one in found}:
+            found.append(name)
+    return tuple(found)
+
+
+def digest_of(file: PostFile, account: layout.Account) -> str:
+    """Return what changes when anything changes that a post is made of; pictures have their digests in their names."""
+    texts = [with_old_addresses(text, account) for text in (file.cover, file.body)]
+    names = ("title", "slug", "summary", "date", "is_web_only", "is_unlisted", "tags", "cover_alt", "mailed")
+    parts = [*texts, *(getattr(file, name) for name in names)]
+    return DIGEST + sha256(repr(parts).encode()).hexdigest()[:30]
+
+
+# --- One post ---
+
+
+@dataclass
+class Step:
+    """One post of a folder, compared with the one here. file is None if it was rejected, for `reason`."""
+
+    name: str
+    reason: str = ""
+    file: PostFile | None = None
+    post: Post = field(default_factory=Post)
+    outcome: str = "rejected"
+    digest: str = ""
+    remarks: list[Remark] = field(default_factory=list)
+    was: PostAccount = field(default_factory=lambda: PostAccount(""))
+    pictures: Pictures | None = None
+    body: str = ""  # with the addresses of its pictures here, once it is ready
+    cover: Illustration | None = None
+
+    def make_ready(self) -> "Step":
+        """Wait for its pictures, outside of any transaction."""
+        if self.file and self.pictures:
+            self.cover = self.pictures.illustration(self.file.cover, self.file.cover_alt or self.file.title)
+            self.body = self.pictures.body(self.file.body)
+            self.remarks += self.pictures.remarks
+        return self
+
+    def dry_run(self) -> Entry:
+        """Return what would become of it."""
+        if self.outcome in {"rejected", "unchanged"}:
+            return self._entry()
+        return self._entry(rendered_anew(self.body))
+
+    def write(self) -> Entry:
+        """Make or change the post, or leave it as it is. Raises OSError if a picture cannot be kept.
+
+        A file that has changed wins: what was changed in the post since the last taking is replaced. One that has not
+        leaves the post alone.
+        """
+        if self.file is None:
+            return self._entry()
+        html = None
+        if self.outcome != "unchanged":
+            for picture in self._placed():
+                picture.write()  # no database waits for a bucket
+            html = self._write(self.file)
+        elif self.post.source_digest != self.digest:
+            Post.objects.filter(pk=self.post.pk).update(source_digest=self.digest)
+        Redirect.objects.lead(self.file.addresses, self.post)
+        if self.file.date:
+            _lead_tags(self.file.tag_pages)
+        return self._entry(html)
+
+    def _placed(self) -> list[Illustration]:
+        return self.pictures.illustrations() if self.pictures else []
+
+    def _entry(self, html: str | None = None) -> Entry:
+        title, pk = self.file.title if self.file else "", self.post.pk
+        if html is None:
+            return Entry(self.name, self.outcome, title, self.reason, pk)
+        after, remarks = of_html(html).numbers, tuple(sorted(self.remarks, key=lambda one: not one.is_loss))
+        different = unnamed(self.was, after, remarks)
+        before = self.was.before or after
+        lost = len(self.was.lost_words)
+        return Entry(self.name, self.outcome, title, "", pk, before, after, remarks, different, lost)
+
+    @transaction.atomic
+    def _write(self, file: PostFile) -> str:
+        """Write the post; return the page that readers see."""
+        post = self.post
+        for picture in self._placed():
+            picture.keep()
+        post.title, post.words, post.summary, post.body = file.title, file.slug, file.summary, self.body
+        post.published_at, post.is_web_only, post.is_unlisted = file.date, file.is_web_only, file.is_unlisted
+        post.cover = self.cover.keep() if self.cover else None
+        post.source_digest = self.digest
+        post.save()
+        post.tags.set(Tag.objects.named(file.tags, {page.name: page.slug for page in reversed(file.tag_pages)}))
+        post.note_pictures()
+        index_post(post)
+        html = post.html
+        Rendering.objects.leave(post.body)
+        return html
+
+
+def _lead_tags(pages: tuple[TagPage, ...]) -> None:
+    """Let the pages of tags there lead to those here, and their feeds to the feeds."""
+    tags = {tag.name: tag for tag in Tag.objects.filter(name__in=[page.name for page in pages])} if pages else {}
+    ends = {page.address: tags[page.name].get_absolute_url() for page in pages if page.name in tags}
+    feeds = {f"{address.rstrip('/')}/rss/": f"{end}feed.xml" for address, end in ends.items()}
+    Redirect.objects.lead_all(ends | feeds)
+
+
+# --- All posts ---
+
+
+def steps(folder: Folder, seen: set[str], *, skipped: int = 0) -> Generator[Step]:
+    """Yield each post, while the pictures of the next ones are being made ready.
+
+    seen: the sources of the posts before, which grows; skipped: so many posts were done with in an earlier run.
+    """
+    ahead: deque[Step] = deque()
+    with ThreadPoolExecutor(THREADS, "pictures") as pool:
+        for name in folder.names[skipped:]:
+            ahead.append(_step(folder, name, seen, pool))
+            if len(ahead) > AHEAD:
+                yield ahead.popleft().make_ready()
+        while ahead:
+            yield ahead.popleft().make_ready()
+    for name, reason in islice(folder.account.rejected, max(0, skipped - len(folder.names)), None):
+        yield Step(name, reason)
+
+
+def _step(folder: Folder, name: str, seen: set[str], pool: Executor) -> Step:
+    try:
+        file = folder.read(name)
+        was = folder.account_of(file.source, name)
+        remarks = list(was.remarks)
+        file = fitting(file, remarks)
+    except Wrong as error:
+        return Step(name, str(error))
+    if file.source in seen:
+        return Step(name, "an earlier post has the same source")
+    seen.add(file.source)
+    digest = digest_of(file, folder.account)
+    post = Post.objects.select_related("cover").filter(source=file.source).first() or Post(source=file.source)
+    step = Step(was.name, "", file, post, _outcome(post, digest), digest, remarks, was)
+    if step.outcome != "unchanged":
+        step.pictures = Pictures(folder.root, folder.account, pool)
+        step.pictures.begin(file.cover, file.body)
+    return step
+
+
+def _outcome(post: Post, digest: str) -> str:
+    if not post.pk:
+        return "created"
+    return "unchanged" if post.source_digest == digest or not post.source_digest.startswith(DIGEST) else "updated"
+
+
+@dataclass
+class Move:
+    """What a taking has learnt so far: the account, and of each source whether it was mailed and when it is public."""
+
+    account: Account
+    mailed: dict[str, Mailed] = field(default_factory=dict)
+    days: dict[str, datetime | None] = field(default_factory=dict)
+
+    def public(self, now: datetime) -> set[str]:
+        """Return the sources of the posts that readers may see now."""
+        return {own for own, at in self.days.items() if at and at <= now}
+
+
+def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> Move:
+    """Take one post after the other; one that is rejected stops none of the others. Then mend the links.
+
+    Raises Damaged if the folder is none.
+    """
+    folder = Folder.at(root)
+    made = Move(Account(folder.account.program, dry_run))
+    for step in steps(folder, set()):
+        entry = step.dry_run() if dry_run else step.write()
+        _learn(made, step)
+        made.account.entries.append(entry)
+        report(entry)
+    if not dry_run:
+        made.account.links = folder.links().mend(folder.readable())
+    return made
+
+
+def _learn(made: Move, step: Step) -> None:
+    if step.file:
+        made.days[step.file.source] = step.file.date
+        made.account.redirects += len(step.file.addresses)
+        if step.file.mailed:
+            made.mailed[step.file.source] = step.file.mailed

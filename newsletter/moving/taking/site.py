@@ -1,0 +1,278 @@
+"""Bring an export into an empty installation: an equal site. No mail is sent by it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.core.cache import caches
+from django.db import DatabaseError, models, transaction
+from django.db.models import DateTimeField, Model, Q
+
+from newsletter.delivery.ledger import restored
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models.course import CourseCopy
+from newsletter.delivery.models.replies import ReplyMail
+from newsletter.issues import archiving
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.moving.folder import exporting, numbers, places, texts
+from newsletter.moving.folder.layout import TEXT_BYTES, Damaged
+from newsletter.moving.folder.manifest import Reader
+from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
+from newsletter.moving.taking.loading import load, read
+from newsletter.operation.preparing import newer
+from newsletter.posts.models import Image, Post, Tag
+from newsletter.posts.models.images import ADDRESS
+from newsletter.posts.search import index
+from newsletter.publication.models import Publication
+from subscribers.models import Pause, Subscriber
+
+ROLES: Field = models.CharField(max_length=200)
+ROLES.set_attributes_from_name("roles")
+MAIL_BYTES = 256 * 1024**2
+
+
+def fill(folder: Reader) -> dict[str, int]:
+    """Load everything, and return how much there is of what a person counts. Raises Damaged."""
+    _load_settings(folder)
+    authors = _load_accounts(folder)
+    rows = {}
+    for sheet in SHEETS:
+        rows[sheet.name] = _load_sheet(folder, sheet)
+        if sheet.label == "posts.Tag":
+            counts = {"posts": _load_posts(folder, authors), "issues": _load_issues(folder)}
+    counts |= {name: rows[name] for name in ("readers", "mailings")} | {"deliveries": _load_copies(folder)}
+    if counts != folder.facts.get("counts"):
+        raise Damaged(f"it holds {counts}, and should hold {folder.facts.get('counts')}")
+    given = folder.facts.get("numbers")
+    numbers.go_on(numbered(), given if isinstance(given, dict) else {})
+    return counts
+
+
+def _load_settings(folder: Reader) -> None:
+    fields = Publication._meta.concrete_fields
+    told = texts.loaded(folder.text(texts.SETTINGS, texts.FACTS_BYTES), texts.SETTINGS)
+    load(Publication, fields, [texts.values(told, fields, texts.SETTINGS)])
+
+
+def _load_accounts(folder: Reader) -> dict[str, int]:
+    """Make accounts that nobody can log in to yet, but for those that are here; return their numbers by name."""
+    groups = {group.name: group for group in Group.objects.all()}
+    known = dict(User.objects.values_list("username", "pk"))
+    fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
+    for *values, roles in read(folder, ACCOUNTS, [*fields, ROLES]):
+        row = dict(zip((field.attname for field in fields), values, strict=True))
+        if row["username"] not in known:
+            user = User(**row)
+            user.set_unusable_password()
+            user.save()
+            user.groups.set(groups[name] for name in roles.split() if name in groups)
+            known[row["username"]] = user.pk
+    return known
+
+
+def _load_sheet(folder: Reader, sheet: Sheet) -> int:
+    """Load one table; an export of an older version may lack it."""
+    if sheet.file not in folder.files:
+        return 0
+    rows = read(folder, sheet.file, sheet.fields)
+    apart = APART.get(sheet.label)
+    fields = [*sheet.fields, *_named(sheet.model, sheet.apart)]
+    count = load(sheet.model, fields, apart(folder, sheet, rows) if apart else rows)
+    if count != folder.files[sheet.file].get("rows"):
+        raise Damaged(f"{sheet.file} has {count} rows in place of {folder.files[sheet.file].get('rows')}")
+    return count
+
+
+def _with_letters(folder: Reader, sheet: Sheet, rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
+    numbers = dict(Issue.objects.values_list("pk", "number"))
+    columns = [field.attname for field in sheet.fields]
+    issue, kind, number = (columns.index(name) for name in ("issue_id", "kind", "number"))
+
+    def letters(row: list[Any]) -> list[str]:
+        which = numbers.get(row[issue], 0), row[kind], row[number]
+        return [folder.text(texts.letter_file(*which, form), TEXT_BYTES) for form in ("html", "txt")]
+
+    return ([*row, *letters(row)] for row in rows)
+
+
+def _with_mails(folder: Reader, _sheet: Sheet, rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
+    return ([pk, folder.octets(texts.reply_file(pk), MAIL_BYTES)] for (pk,) in rows)
+
+
+APART: dict[str, Callable[[Reader, Sheet, Iterator[list[Any]]], Iterator[list[Any]]]] = {
+    Mailing._meta.label: _with_letters,
+    ReplyMail._meta.label: _with_mails,
+}
+
+
+def _load_posts(folder: Reader, authors: dict[str, int]) -> int:
+    covers = dict(Image.objects.values_list("digest", "pk"))
+    tags = dict(Tag.objects.values_list("name", "pk"))
+    tagged: list[tuple[int, int]] = []
+    fields = [field for field in Post._meta.concrete_fields if field.name != "body"]
+
+    def rows() -> Iterator[list[Any]]:
+        for name in folder.below("posts"):
+            if name.endswith(".md"):
+                told, body = texts.read_post(folder.octets(name, TEXT_BYTES), name)
+                found = ADDRESS.match(str(told.get("cover") or ""))
+                told |= {"cover": covers[found[1]] if found else None, "author": authors.get(str(told.get("author")))}
+                names = told.pop("tags", [])
+                tagged.extend((told["id"], tags[tag]) for tag in names)
+                yield [*texts.values(told, fields, name), body]
+
+    count = load(Post, [*fields, *_named(Post, ("body",))], _known(rows()))
+    load(Post.tags.through, _named(Post.tags.through, ("post", "tag")), tagged)
+    return count
+
+
+def _load_issues(folder: Reader) -> int:
+    items: list[list[Any]] = []
+    fields = [field for field in Issue._meta.concrete_fields if field.name not in texts.PARTS]
+
+    def rows() -> Iterator[list[Any]]:
+        for name in folder.below("issues"):
+            if name.endswith("/issue.yaml"):
+                told = texts.loaded(folder.text(name, texts.FACTS_BYTES), name)
+                items.extend([told["id"], one["post"], one["position"], one["form"]] for one in told.pop("posts", []))
+                parts = [folder.text(f"{name.rpartition('/')[0]}/{part}.md", TEXT_BYTES) for part in texts.PARTS]
+                yield [*texts.values(told, fields, name), *parts]
+
+    count = load(Issue, [*fields, *_named(Issue, texts.PARTS)], _known(rows()))
+    load(IssueItem, _named(IssueItem, ("issue", "post", "position", "form")), items)
+    return count
+
+
+def _named(model: type[models.Model], names: Sequence[str]) -> list[Field]:
+    found = {field.name: field for field in model._meta.concrete_fields}
+    return [found[name] for name in names]
+
+
+def _known(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
+    """Yield rows; raise Damaged where one names what is not there, or has not the form that it should."""
+    try:
+        yield from rows
+    except (KeyError, TypeError) as error:
+        raise Damaged(f"a post or an issue names what is not there: {error}") from None
+
+
+def _load_copies(folder: Reader) -> int:
+    """Load the copies of every mailing, after the mailings and their batches; return how many."""
+    count = 0
+    for mailing_id in Mailing.objects.order_by("pk").values_list("pk", flat=True):
+        if exporting.copies_file(mailing_id) in folder.files:
+            count += _load_copies_of(folder, mailing_id)
+    return count
+
+
+def _load_copies_of(folder: Reader, mailing_id: int) -> int:
+    whole = [field for field in Delivery._meta.concrete_fields if field.name == "mailing"] + exporting.copies_fields()
+    return load(
+        Delivery,
+        whole,
+        ([mailing_id, *row] for row in read(folder, exporting.copies_file(mailing_id), exporting.copies_fields())),
+    )
+
+
+# Here a column that is empty means that the mail is due at once.
+DUE_AT_ONCE = ("welcome_due_at", "Pause", "CourseCopy")
+
+
+def _let_go_of_mails(now: datetime) -> int:
+    """Have every mail that is due by now never be sent; return how many those are."""
+    is_due = Q(due_at=None) | Q(due_at__lte=now)
+    welcomes = Subscriber.objects.filter(Q(welcome_due_at=None) | Q(welcome_due_at__lte=now), welcomed_at=None)
+    welcomes = welcomes.exclude(confirmed_at=None)
+    return sum(
+        [
+            welcomes.update(welcomed_at=now, welcome_due_at=None),
+            Pause.objects.filter(is_due, settled_at=None, until__lte=now).update(settled_at=now, due_at=None),
+            CourseCopy.objects.open().filter(is_due, planned_for__lte=now).update(stopped_at=now, due_at=None),
+            *(_empty_due(sheet.label, now) for sheet in SHEETS),
+        ]
+    )
+
+
+def _empty_due(label: str, now: datetime) -> int:
+    """Empty the columns of a model that say when a mail is due, where that has come."""
+    model = next(sheet.model for sheet in SHEETS if sheet.label == label)
+    columns = [
+        field.attname
+        for field in model._meta.concrete_fields
+        if isinstance(field, DateTimeField) and field.attname.endswith("due_at") and model.__name__ not in DUE_AT_ONCE
+    ]
+    rows = model._base_manager
+    return sum(
+        rows.filter(**{f"{name}__lte": now}).update(**{name: None}) for name in columns if name not in DUE_AT_ONCE
+    )
+
+
+class Refused(Exception):
+    """This export may not be brought in here. Its words say why and what to do."""
+
+
+@dataclass(frozen=True)
+class BroughtIn:
+    """What was brought in. unsent: mails that were due there and are not sent from here.
+
+    has_secret: whether links in letters of the old site open here, or None if its keys are not in the export.
+    """
+
+    exported_at: datetime
+    counts: dict[str, int]
+    pictures: int
+    unsent: int
+    has_secret: bool | None
+
+
+def bring_in(root: Path, now: datetime) -> BroughtIn:
+    """Make an equal site of an export, in one transaction; then nothing is sent until it is decided on the desk.
+
+    A run that was killed has changed nothing in the database, and is run again. Raises Damaged or Refused.
+    """
+    folder = Reader.at(root)
+    _refuse_newer(folder)
+    exported_at = _moment(folder)
+    places.refuse(folder)
+    folder.verify()
+    try:
+        with transaction.atomic():
+            _make_room()
+            counts = fill(folder)
+            unsent = _let_go_of_mails(now)
+            restored.lock(exported_at, now)
+            caches["pages"].clear()  # the publication, as this process knew it
+            index.rebuild(archiving.documents())
+            has_secret = places.bring_in(folder)  # last: what is committed is whole
+    except DatabaseError as error:
+        raise Damaged(f"the database refuses what is in it: {str(error).partition(chr(10))[0]}") from error
+    pictures = len(folder.below(places.PICTURES))
+    return BroughtIn(exported_at, counts, pictures, unsent, has_secret if folder.below(places.KEYS) else None)
+
+
+def _moment(folder: Reader) -> datetime:
+    try:
+        return datetime.fromisoformat(str(folder.facts.get("exported_at")))
+    except ValueError:
+        raise Damaged("its manifest does not say when it was made") from None
+
+
+def _refuse_newer(folder: Reader) -> None:
+    """Raise Refused if the export is of a newer version of the product."""
+    if name := newer(str(name) for name in folder.facts.get("migrations", [])):
+        raise Refused(f"the export is of a newer version of this program, which knows {name}: update first")
+
+
+def _make_room() -> None:
+    """Raise Refused if there is content; remove what an installation has from its beginning."""
+    content: list[type[Model]] = [Post, Issue, *(sheet.model for sheet in SHEETS if not sheet.is_begun)]
+    if found := next((model for model in content if model._base_manager.exists()), None):
+        what = f"it has rows of {found._meta.label}"
+        raise Refused(f"this installation is not empty: {what}. Bring it into a new one, with a DATA_DIR of its own")
+    for sheet in SHEETS:
+        if sheet.is_begun:
+            sheet.model._base_manager.all().delete()
+    Publication.objects.all().delete()

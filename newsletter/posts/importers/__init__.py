@@ -1,1 +1,0 @@
-"""Foreign file formats, one module each; `drafts` is what they all hand over."""

@@ -1,1 +1,0 @@
-"""Files of Markdown in the ways of Hugo, Jekyll, Hexo, MkDocs and Obsidian."""
