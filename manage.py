@@ -27,8 +27,8 @@ def take_env_file(words: list[str]) -> list[str]:
     from newsletter.operation import env_file  # noqa: PLC0415 - whoever names no file does not wait for it
 
     try:
-        variables = env_file.read(Path(path))
-    except env_file.Unreadable as error:
+        variables = env_file.read_env_file(Path(path))
+    except env_file.EnvFileError as error:
         sys.exit(f"{ENV_FILE}: {error}")
     for name, value in variables.items():
         os.environ.setdefault(name, value)
@@ -75,7 +75,7 @@ def run(words: list[str]) -> None:
     except (OperationalError, ProgrammingError):
         from newsletter.operation import preparing  # noqa: PLC0415 - where nothing fails, nobody waits for it
 
-        if reason := preparing.unready():
+        if reason := preparing.missing_tables_hint():
             sys.exit(reason)
         raise
 

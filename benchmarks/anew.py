@@ -152,8 +152,8 @@ def change(name: str = "") -> None:
     from django.core.cache import caches
     from django.db.models import F
 
+    from newsletter.page_cache.site_version import SiteVersion
     from newsletter.posts.models import Post
-    from newsletter.publication.models import SiteVersion
 
     SiteVersion.objects.update(number=F("number") + 1)
     if name == FIRST_LOOK:

@@ -23,7 +23,7 @@ from django.contrib.auth.models import User
 from newsletter.api import tokens
 
 owner = User.objects.create_superuser("gipi")
-answer = tokens.make(owner, "benchmark", ["readers:export", "readers:read"])[1]
+answer = tokens.create_token(owner, "benchmark", ["readers:export", "readers:read"])[1]
 """
 
 

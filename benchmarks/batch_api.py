@@ -2,7 +2,7 @@
 
     uv run --dev python -m benchmarks.batch_api [--readers 4000] [--rounds 3] [--provider Mailgun]
 
-ours     newsletter.delivery.lanes.run as a worker's lane runs it: SQLite, real ledger, every intent committed to
+ours     newsletter.delivery.lane_process.run_lane as a worker runs it: SQLite, real ledger, every intent committed to
          the disk before its call, flight recorder, 200 readers a call (Resend: 100)
 Anymail  a message for each reader, built as ours are, handed to send_messages over one kept connection; no ledger
 

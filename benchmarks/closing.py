@@ -79,7 +79,7 @@ def measure(copies: int) -> None:
     from django.utils import timezone
 
     from newsletter.delivery.ledger import breakdown, uncertain
-    from newsletter.delivery.ledger.uncertain import Evidence, Known
+    from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution
 
     call_command("migrate", verbosity=0)
     mailing = fill(copies)
@@ -89,10 +89,10 @@ def measure(copies: int) -> None:
         timed("count by domain", lambda: breakdown.count_one(now))
     assert sum(map(sum, mailing.breakdown.by_domain.values())) == copies
     print(f"  others waited {others.longest:6.2f} s at the most, {peak():.0f} MB")
-    timed("3 of each batch again", lambda: uncertain.decide_all(mailing, Evidence(Known.AGAIN, now), seen=0))
+    timed("3 of each batch again", lambda: uncertain.decide_all(mailing, DeliveryReport(Resolution.AGAIN, now), seen=0))
     mailing.deliveries.update(state=4)
     mailing.batches.update(state="done", sent=0, failed=0, skipped=0, uncertain=500)
-    seen, all_of_them = uncertain.last_decision(mailing), Evidence(Known.COUNTED, now, "counted")
+    seen, all_of_them = uncertain.last_decision(mailing), DeliveryReport(Resolution.COUNTED, now, "counted")
     with Others() as others:
         timed("count all as sent", lambda: uncertain.decide_all(mailing, all_of_them, seen=seen))
     assert mailing.counts().sent == copies
@@ -117,12 +117,12 @@ class Others:
     def _write(self) -> None:
         from django.db import connection
 
-        from newsletter.delivery.models import Pace
+        from newsletter.delivery.models import RateLimitState
 
-        Pace.objects.get_or_create(key="benchmark")
+        RateLimitState.objects.get_or_create(key="benchmark")
         while not self.is_over.wait(0.01):
             began = time.perf_counter()
-            Pace.objects.filter(key="benchmark").update(free_at=began)
+            RateLimitState.objects.filter(key="benchmark").update(free_at=began)
             self.longest = max(self.longest, time.perf_counter() - began)
         connection.close()
 

@@ -26,8 +26,8 @@ from statistics import quantiles
 from urllib.parse import unquote
 
 from benchmarks.installation import installation
-from newsletter.posts.text.comparison import unshown, words_of
-from tests.support.typed import post as typed_post
+from newsletter.posts.text.missing_text import find_missing_text, visible_text
+from tests.support.typed import random_post as typed_post
 from tests.support.typed import visible
 
 FORMS = ("page", "mail", "text part", "feed")
@@ -60,12 +60,14 @@ def losses(source: str) -> dict[str, list[str]]:
     from newsletter.mail.plaintext import text_from_html
     from newsletter.posts.markdown import render
     from newsletter.posts.proofreading import masking
-    from newsletter.posts.text import comparison
+    from newsletter.posts.text import missing_text
 
     page = render.render(source)
     part = text_from_html(render.render_mail(source, base_url="https://news.example.org"))
     seen = html.unescape(re.sub("<[^>]*>", "", CODE.sub("", page)))
-    told = comparison.unshown(source, comparison.words_of(page)) + comparison.unshown(source, part)
+    told = missing_text.find_missing_text(source, missing_text.visible_text(page)) + missing_text.find_missing_text(
+        source, part
+    )
     source = NEVER_SHOWN.sub("", source)
     typed = masking.without_code(source)
     everything = html.unescape(re.sub("<[^>]*>", "", page) + " ".join(SAID.findall(page)))
@@ -98,7 +100,7 @@ def generated(count: int, first: int, shown: int) -> None:
             missing = [sentence for sentence in typed if sentence not in there]
             lost[form] += len(missing)
             marks += "\x02" in words or "\x03" in words
-            if missing and not unshown(source, words):
+            if missing and not find_missing_text(source, words):
                 unnoticed[form] += len(missing)
                 if unnoticed.total() <= shown:
                     print(f"         seed {seed}, {form}: {missing}")
@@ -114,8 +116,8 @@ def _forms(source: str) -> tuple[str, str, str, str]:
     from newsletter.posts.markdown import render
 
     page, mail = render.render(source), render.render_mail(source, base_url="https://news.example.org")
-    feed = syndication.at_large(page, "https://news.example.org/p/1/")
-    return words_of(page), words_of(mail), text_from_html(mail), words_of(feed)
+    feed = syndication.html_for_feed(page, "https://news.example.org/p/1/")
+    return visible_text(page), visible_text(mail), text_from_html(mail), visible_text(feed)
 
 
 def milliseconds(source: str) -> float:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.processes import answers, free_port
+from tests.support.processes import free_port, is_listening
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +21,7 @@ class EmptySite:
     def __init__(self) -> None:
         self.port = free_port()
         self.process = subprocess.Popen([sys.executable, "-m", "benchmarks.empty_site", str(self.port)], cwd=ROOT)
-        wait_until(lambda: answers(self.port), 20, what=lambda: "the server that does nothing")
+        wait_until(lambda: is_listening(self.port), 20, what=lambda: "the server that does nothing")
 
     def stop(self) -> None:
         self.process.terminate()

@@ -30,7 +30,7 @@ from statistics import median
 from benchmarks import fast_sink, installation
 from benchmarks.installation import PARAGRAPH, PARAGRAPHS, free_port, machine, wait_for
 from tests.support.postgres import Postgres
-from tests.support.processes import with_variable
+from tests.support.processes import pids_with_variable
 from tests.support.product import Product
 
 LINES = 4
@@ -144,7 +144,7 @@ def product(
 
 
 def workers(made: Product) -> list[int]:
-    return [pid for pid in with_variable("DATA_DIR", str(made.data)) if b"worker" in _command(pid)]
+    return [pid for pid in pids_with_variable("DATA_DIR", str(made.data)) if b"worker" in _command(pid)]
 
 
 def database(servers: list[Postgres]) -> list[int]:

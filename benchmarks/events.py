@@ -72,10 +72,10 @@ with open({tokens!r}, "w") as file:
 answer = mailing.pk
 """
 LEFT = """
-from newsletter.delivery.models import Arrival, Delivery, Event
+from newsletter.delivery.models import InboundMessage, Delivery, Event
 answer = {
-    "waiting": Arrival.objects.waiting().count(),
-    "unreadable": Arrival.objects.filter(what="unknown").count(),
+    "waiting": InboundMessage.objects.waiting().count(),
+    "unreadable": InboundMessage.objects.filter(what="unknown").count(),
     "events": Event.objects.count(),
     "uncertain": Delivery.objects.filter(state=4).count(),
 }

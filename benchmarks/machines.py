@@ -34,7 +34,7 @@ from benchmarks.batch_api import LENGTH, said
 from benchmarks.end_to_end import FACTS, ISSUE, READERS, Server
 from benchmarks.installation import PARAGRAPH, PARAGRAPHS, free_port, machine
 from tests.support.postgres import Postgres
-from tests.support.processes import answers
+from tests.support.processes import is_listening
 from tests.support.product import Product
 from tests.support.redis import Redis
 from tests.support.waiting import wait_until
@@ -46,14 +46,14 @@ REPLIES = 4  # of a server to a message: to the dot, and to MAIL, RCPT and DATA 
 SIGN_UPS = """
 import time
 from django.utils import timezone
-from newsletter.publication.wakeups import put
+from newsletter.publication.task_queue import enqueue
 from subscribers import tasks
 from subscribers import signup
-from subscribers.models.consents import Circumstances
+from subscribers.models.consents import ConsentDetails
 
 for number in range(10_000):
-    signup.sign_up(f"newcomer-{round}-{{number}}@example.com", Circumstances("benchmark"), timezone.now())
-    put(tasks.send_confirmations)
+    signup.sign_up(f"newcomer-{round}-{{number}}@example.com", ConsentDetails("benchmark"), timezone.now())
+    enqueue(tasks.send_confirmations)
     time.sleep(1)  # the pace of the sign-ups that are measured
 """
 WAITS = """
@@ -104,7 +104,7 @@ def provider(by: str, ms: float, folder: Path, *, query: str = "?lines=4") -> It
     port = free_port()
     api = multiprocessing.get_context("spawn").Process(target=serve_api, args=(port, ms / 1000), daemon=True)
     api.start()
-    wait_until(lambda: answers(port), 60, what="the API")
+    wait_until(lambda: is_listening(port), 60, what="the API")
     yield f"brevo://key@{query or '?'}&api_url=http://127.0.0.1:{port}/".replace("?&", "?")
     api.terminate()
 
@@ -134,7 +134,7 @@ class Machines:
             lock = one.data / "locks" / "slot-0"
             lock.unlink(missing_ok=True)
             one.start_worker(processes=2)
-            wait_until(lock.exists, 60, what=one.told)
+            wait_until(lock.exists, 60, what=one.log_tails)
         self.first.shell(ISSUE.format(number=self.rounds, body="\n\n".join([PARAGRAPH] * PARAGRAPHS)))
         visitors = self.first.manage_in_background("shell", "--no-imports", "-c", SIGN_UPS.format(round=self.rounds))
         self.first.manage("send_issue", str(self.rounds), "--wait", "--no-hold", seconds=patience)

@@ -134,9 +134,9 @@ def _reader() -> Callable[[bytes], object]:
     with TemporaryDirectory(prefix="newsletter-reading-") as folder:
         os.environ |= {"DJANGO_SETTINGS_MODULE": "newsletter.settings", "DATA_DIR": folder}
         django.setup()
-    from newsletter.delivery.events.reading import mail
+    from newsletter.delivery.events.parsing import mail
 
-    return lambda body: mail.read_mail(body, ["bounces@news.example.org"], AT)
+    return lambda body: mail.parse_mail(body, ["bounces@news.example.org"], AT)
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def measure(readers: int) -> None:
     from django.utils import timezone
 
     from subscribers.models import Subscriber
-    from subscribers.models.tags import Tag
+    from subscribers.models.tags import ReaderTag
     from tests import factories
 
     call_command("migrate", verbosity=0)
@@ -77,7 +77,7 @@ def measure(readers: int) -> None:
     issue = factories.make_issue(factories.make_post())
     timed("count", lambda: Subscriber.objects.mailable(now).count())
     timed("count a tag", lambda: Subscriber.objects.mailable(now).tagged("course").count())
-    timed("tags", Tag.objects.in_use)
+    timed("tags", ReaderTag.objects.in_use)
     timed("rehearse", lambda: rehearsed(issue))
     planned(issue, "plan +course", "+course")
     planned(issue, "plan the rest", "")
@@ -90,12 +90,12 @@ def measure(readers: int) -> None:
 def rehearsed(issue: object) -> None:
     from django.utils import timezone
 
-    from newsletter.delivery.rehearsal import as_if, rehearse
-    from newsletter.desk.rehearsals import about_readers
+    from newsletter.delivery.rehearsal import rehearse, unsaved_mailing
+    from newsletter.desk.auto_rehearsal import audience_remarks
 
     now = timezone.now()
-    rehearse(as_if(issue, "", now), now)
-    list(about_readers(issue, "", now))
+    rehearse(unsaved_mailing(issue, "", now), now)
+    list(audience_remarks(issue, "", now))
 
 
 def planned(issue: object, name: str, segment: str) -> None:
@@ -106,7 +106,7 @@ def planned(issue: object, name: str, segment: str) -> None:
 
     now = timezone.now()
     mailing = approving.approve(issue, send_at=None, now=now, hold=timedelta(), segment=segment)
-    timed(name, lambda: beginning.plan(mailing, now))
+    timed(name, lambda: beginning.plan_mailing(mailing, now))
     Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT)
     mailing.refresh_from_db()
     print(f"    {mailing.total} copies, {mailing.batches.count()} batches")

@@ -53,9 +53,9 @@ def _maker():
     from django.utils import timezone
 
     django.setup()
-    from subscribers.signup import challenge
+    from subscribers.signup import make_challenge
 
-    return lambda: challenge("reader@example.org", timezone.now())
+    return lambda: make_challenge("reader@example.org", timezone.now())
 
 
 def _making_ms(make) -> float:

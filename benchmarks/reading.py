@@ -26,7 +26,7 @@ from benchmarks.end_to_end import children, cpu_seconds
 from benchmarks.installation import PARAGRAPH, machine
 from newsletter import server
 from tests.support.postgres import Postgres
-from tests.support.processes import free_port, start, wait_for_port, with_variable
+from tests.support.processes import free_port, pids_with_variable, start, wait_for_port
 from tests.support.product import ROOT, Product
 from tests.support.redis import Redis
 
@@ -82,7 +82,7 @@ class Site:
         made.running[application] = self.process
 
     def pids(self) -> list[int]:
-        ours = with_variable("DATA_DIR", str(self.made.data))
+        ours = pids_with_variable("DATA_DIR", str(self.made.data))
         return [pid for pid in ours if str(self.port).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()] + [
             child for child in children(self.process.pid) if child in ours
         ]

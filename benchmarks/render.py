@@ -2,7 +2,7 @@
 
     uv run --dev python -m benchmarks.render [--messages 2000]
 
-compiled  newsletter.delivery.sending.couriers.Compiled.envelope: tokens, header values, template.Template.render
+compiled  newsletter.delivery.sending.couriers.CompiledMailing.envelope: tokens, header values, template.Template.render
 template  of that, Template.render alone
 ours      rendering.copy_for and the bytes of newsletter.mail.message.Mail: the e-mail classes, our policy
 Django    EmailMultiAlternatives and its bytes, as Django writes them
@@ -34,19 +34,19 @@ def ways() -> dict[str, tuple[Callable[[], bytes], int]]:
 
     from django.core.mail import EmailMultiAlternatives
 
-    from newsletter.delivery.ledger.claims import Row
+    from newsletter.delivery.ledger.claims import DeliveryRow
     from newsletter.delivery.letter import rendering
-    from newsletter.delivery.letter.compiled import PURPOSES, Compiled
+    from newsletter.delivery.letter.compiled import PURPOSES, CompiledMailing
     from subscribers.models import Subscriber
 
     mailing = make_mailing(1)
     reader = Subscriber.objects.get()
-    row = Row(0, reader.pk, reader.email, "王小明", True, reader.token_salt, reader.address_hash)
-    compiled, values = Compiled(mailing), rendering.reader_values(reader)
+    row = DeliveryRow(0, reader.pk, reader.email, "王小明", True, reader.token_salt, reader.address_hash)
+    compiled, values = CompiledMailing(mailing), rendering.reader_values(reader)
     plain = dict.fromkeys(PURPOSES, b"x" * 20) | {"to": b"x" * 40, "message_id": b"x" * 40, "email": b"x" * 20}
 
     def django() -> bytes:
-        html, text = rendering.parts(mailing)
+        html, text = rendering.html_and_text(mailing)
         html, text = rendering.fill(html, values, escaped=True), rendering.fill(text, values, escaped=False)
         message = EmailMultiAlternatives(mailing.subject, text, mailing.sender_email, [reader.email])
         message.attach_alternative(html, "text/html")

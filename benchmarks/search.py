@@ -54,14 +54,14 @@ def fill(sources: list[str], number: int, dice: random.Random) -> None:
     """Index `number` posts."""
     from django.db import connection, transaction
 
-    from newsletter.posts.search.index import Document, index
+    from newsletter.posts.search.index import Document, index_document
 
     with transaction.atomic():
         for key in range(number):
             paragraphs = sources[key % len(sources)].split("\n\n")
             dice.shuffle(paragraphs)
             at = NOW - timedelta(hours=key)
-            index(Document("post", key, f"/p/{key}/", paragraphs[0][:60], "\n".join(paragraphs), at))
+            index_document(Document("post", key, f"/p/{key}/", paragraphs[0][:60], "\n".join(paragraphs), at))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 

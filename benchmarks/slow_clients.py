@@ -29,16 +29,16 @@ from benchmarks.reading import POSTS, Site, wrk
 from newsletter import server
 from tests.support.processes import end, free_port, start, wait_for_port
 from tests.support.product import ROOT, Product
-from tests.support.sockets import head, many
+from tests.support.sockets import open_connections, request_head
 
 WSGI = "newsletter.wsgi:application"
-FORM = head("POST", "/subscribe/", "Content-Type: application/x-www-form-urlencoded", "Content-Length: 1000")
+FORM = request_head("POST", "/subscribe/", "Content-Type: application/x-www-form-urlencoded", "Content-Length: 1000")
 PICTURE = "/media/abc/picture.png"
 KINDS = {
     "no byte": b"",
     "half a head": b"GET / HTTP/1.1\r\nHo",
     "half a form": FORM + b"email=a",
-    "unread picture": head("GET", PICTURE),
+    "unread picture": request_head("GET", PICTURE),
 }
 
 
@@ -127,7 +127,7 @@ def measure_silence(made: Product, name: str, post: str, connections: int) -> No
     with ExitStack() as stack:
         for kind, sent in {"": None, **KINDS}.items():
             if sent is not None:
-                stack.enter_context(many(connections, one.port, sent, window_bytes=4096))
+                stack.enter_context(open_connections(connections, one.port, sent, window_bytes=4096))
             waits = [one.wait_ms(path) for path in ("/healthz", post)]
             told = "  ".join(f"{wait:6.1f} ms" if wait else "        -" for wait in waits)
             print(f"{name:13}  {kind:15}  {told}  {one.memory_mb():4.0f} MB", flush=True)

@@ -2,7 +2,7 @@
 
     uv run --dev python -m benchmarks.throughput [--messages 2000] [--rounds 3]
 
-ours    newsletter.delivery.lanes.run as a worker's lane runs it: SQLite, real ledger, every intent
+ours    newsletter.delivery.lane_process.run_lane as a worker's lane runs it: SQLite, real ledger, every intent
         committed to the disk before its message leaves, flight recorder, four connections
 Django  an EmailMultiAlternatives for each reader, handed to send_messages over one kept connection; no ledger
 
@@ -62,18 +62,18 @@ def make_mailing(readers: int) -> Any:
         factories.make_subscriber(f"reader{number}@example.org", name="王小明" if number % 2 else "")
     post = factories.make_post(body="\n\n".join([PARAGRAPH] * PARAGRAPHS))
     mailing = approving.approve(factories.make_issue(post), send_at=None, now=now, hold=timedelta())
-    assert beginning.plan(mailing, now)
+    assert beginning.plan_mailing(mailing, now)
     return mailing
 
 
 def send_ours(mailing: Any) -> Cost:
     """Have a lane send the mailing, from the claim to the last recorded answer."""
-    from newsletter.delivery import lanes
+    from newsletter.delivery import lane_process
 
     cost = Cost(mailing.total)
     with cost.measured():
         while mailing.counts().queued:
-            lanes.run(0)
+            lane_process.run_lane(0)
     assert mailing.counts().sent == mailing.total, mailing.counts()
     return cost
 
@@ -82,14 +82,14 @@ def send_django(mailing: Any) -> Cost:
     """Send the same content to the same readers as Django's documentation does."""
     from django.core.mail import EmailMultiAlternatives, mailers
 
-    from newsletter.delivery.letter.rendering import fill, parts, reader_values
+    from newsletter.delivery.letter.rendering import fill, html_and_text, reader_values
     from subscribers.models import Subscriber
 
     readers = list(Subscriber.objects.order_by("pk"))
     cost = Cost(len(readers))
     with cost.measured():
         messages = []
-        html, text = parts(mailing)
+        html, text = html_and_text(mailing)
         for reader in readers:
             values = reader_values(reader)
             message = EmailMultiAlternatives(

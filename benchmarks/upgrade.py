@@ -26,7 +26,7 @@ from pathlib import Path
 
 from benchmarks.installation import ROOT, free_port, machine
 from tests.support.postgres import Postgres
-from tests.support.processes import answers, end, kill, start, wait_for_port, with_variable
+from tests.support.processes import end, is_listening, kill, pids_with_variable, start, wait_for_port
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
@@ -161,10 +161,10 @@ def _send_a_third(version: Version, smtp: Smtp, port: int, how: str, readers: in
         end(process)
     else:
         kill(process)
-        for pid in with_variable("DATA_DIR", version.env["DATA_DIR"]):
+        for pid in pids_with_variable("DATA_DIR", version.env["DATA_DIR"]):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not answers(port), what="the end of the web server")
+    wait_until(lambda: not is_listening(port), what="the end of the web server")
 
 
 def _wrong(smtp: Smtp, status: dict[str, int | str], accepted: int, readers: int, how: str) -> str:

@@ -1,4 +1,4 @@
-"""The Django project: wiring only. Each room of the house is a package of its own."""
+"""The Django project: settings, URLs, Celery and the web server. Each app is a package of its own."""
 
 from newsletter.celery import app as celery_app
 

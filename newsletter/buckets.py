@@ -1,7 +1,7 @@
-"""A bucket on a server that speaks S3: s3://KEY:SECRET@HOST/BUCKET, with a prefix behind it if wished.
+"""A client for S3 buckets: s3://KEY:SECRET@HOST/BUCKET/PREFIX, the prefix optional.
 
-Options of the URL: region=…, and tls=false for a server inside the house. HOST may be left out for Amazon's own.
-Pictures lie in one if MEDIA_STORAGE_URL says so, backups if BACKUP_URL does.
+URL options: region=…, and tls=false for a server in the local network. Without HOST it is Amazon's own.
+Used for pictures (MEDIA_STORAGE_URL) and backups (BACKUP_URL).
 """
 
 import os
@@ -17,35 +17,35 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 OPTIONS = {"region", "tls"}
-CONNECTIONS = 32  # that one process keeps open: each of its threads may read a picture
+CONNECTIONS = 32  # a process; each of its threads may read a picture
 ABSENT = {"404", "NoSuchKey"}
 SERVER_ERROR = 500
 
 
-class BucketFault(OSError):
-    """The server is away or refuses us; its words hold no secret. An OSError, as a disk that fails is one.
+class BucketError(OSError):
+    """The server is unreachable or refuses; no secret in the message. A missing object is a FileNotFoundError.
 
-    An object that is not there is a FileNotFoundError instead. is_refusal: it answered, and does not do it.
+    is_refusal: the server answered with an error below 500.
     """
 
     is_refusal = False
 
 
-class PicturesAway(OSError):
-    """Where the pictures lie does not answer, or refuses us: it may be well again in a moment."""
+class PicturesUnavailable(OSError):
+    """The picture storage does not answer or refuses: a retry may succeed."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a server is waited for: seconds until it is there, and until it says something; how often in all."""
+class S3Timeouts:
+    """Timeouts of the S3 client. tries: in all, the first included."""
 
     connect_seconds: float
     read_seconds: float
     tries: int
 
 
-IN_THE_BACKGROUND = Patience(connect_seconds=10, read_seconds=60, tries=4)
-_making = Lock()  # sessions of boto3 are made one after the other
+BACKGROUND_TIMEOUTS = S3Timeouts(connect_seconds=10, read_seconds=60, tries=4)
+_session_lock = Lock()  # creating a boto3 session is not thread-safe
 
 
 def is_bucket(url: str) -> bool:
@@ -54,63 +54,63 @@ def is_bucket(url: str) -> bool:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Where objects of ours lie. Its methods raise BucketFault, or FileNotFoundError if an object is not there."""
+    """A bucket and a prefix in it. Methods raise BucketError, or FileNotFoundError for a missing object."""
 
     name: str
-    prefix: str = ""  # "" or a folder with a slash at its end
+    prefix: str = ""  # "" or ends with a slash
     endpoint: str = ""
     region: str = ""
     key: str = ""
     secret: str = field(default="", repr=False)
-    patience: Patience = field(default=IN_THE_BACKGROUND, repr=False)
+    timeouts: S3Timeouts = field(default=BACKGROUND_TIMEOUTS, repr=False)
 
     def __str__(self) -> str:
         return f"s3://{urlsplit(self.endpoint).netloc}/{self.name}/{self.prefix}".rstrip("/")
 
     @property
     def _client(self) -> Any:
-        """Return the client of this process: a copy of it must not share its connections."""
-        with _making:
+        """One client a process: connections must not survive a fork."""
+        with _session_lock:
             return _client_of(self, os.getpid())
 
     def names(self, begin: str = "") -> dict[str, int]:
-        """Return the size of each object by its name, without the prefix. begin: how the names begin."""
-        with _told(self):
+        """Object sizes in bytes by name, without the prefix. begin: how the names begin."""
+        with _client_errors(self):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.prefix + begin)
             found = [one for page in pages for one in page.get("Contents", ())]
         return {one["Key"].removeprefix(self.prefix): one["Size"] for one in found}
 
     def upload(self, path: Path, name: str) -> None:
-        """Keep a file of any size, in parts; it is there when it is whole."""
-        with _told(self):
+        """Upload a file of any size (multipart); it becomes visible only when complete."""
+        with _client_errors(self):
             self._client.upload_file(str(path), self.name, self.prefix + name)
 
     def download(self, name: str, path: Path) -> None:
-        with _told(self):
+        with _client_errors(self):
             self._client.download_file(self.name, self.prefix + name, str(path))
 
     def put(self, name: str, octets: bytes, **more: str) -> None:
-        """Keep an object; it is there when it is whole. more: what S3 is told of it, such as ContentType."""
-        with _told(self):
+        """Write an object; visible only when complete. more: arguments of put_object, such as ContentType."""
+        with _client_errors(self):
             self._client.put_object(Bucket=self.name, Key=self.prefix + name, Body=octets, **more)
 
     def read(self, name: str) -> bytes:
-        with _told(self):
+        with _client_errors(self):
             octets: bytes = self._client.get_object(Bucket=self.name, Key=self.prefix + name)["Body"].read()
             return octets
 
     def size(self, name: str) -> int:
-        with _told(self):
+        with _client_errors(self):
             return int(self._client.head_object(Bucket=self.name, Key=self.prefix + name)["ContentLength"])
 
     def rename(self, name: str, new: str) -> None:
-        with _told(self):
+        with _client_errors(self):
             source = {"Bucket": self.name, "Key": self.prefix + name}
             self._client.copy(source, self.name, self.prefix + new)
         self.remove(name)
 
     def remove(self, name: str) -> None:
-        with _told(self):
+        with _client_errors(self):
             self._client.delete_object(Bucket=self.name, Key=self.prefix + name)
 
 
@@ -124,9 +124,9 @@ def _client_of(bucket: Bucket, process: int) -> Any:
             "s3:// needs a package that is not installed: uv sync --extra s3 (docs/deploy.md, Backup)"
         ) from None
     config = Config(
-        connect_timeout=bucket.patience.connect_seconds,
-        read_timeout=bucket.patience.read_seconds,
-        retries={"total_max_attempts": bucket.patience.tries, "mode": "standard"},
+        connect_timeout=bucket.timeouts.connect_seconds,
+        read_timeout=bucket.timeouts.read_seconds,
+        retries={"total_max_attempts": bucket.timeouts.tries, "mode": "standard"},
         max_pool_connections=CONNECTIONS,
     )
     given = {
@@ -139,8 +139,8 @@ def _client_of(bucket: Bucket, process: int) -> Any:
     return boto3.session.Session().client("s3", config=config, **own)
 
 
-def bucket_of(url: str, name: str = "BACKUP_URL") -> Bucket:
-    """Return the bucket of a URL. Raises ImproperlyConfigured, without its secret."""
+def bucket_from_url(url: str, name: str = "BACKUP_URL") -> Bucket:
+    """Raise ImproperlyConfigured, without the secret, for a URL that cannot be read."""
     parts = urlsplit(url)
     bucket, _slash, folder = parts.path.strip("/").partition("/")
     options = dict(parse_qsl(parts.query))
@@ -163,23 +163,23 @@ def bucket_of(url: str, name: str = "BACKUP_URL") -> Bucket:
 
 
 @contextmanager
-def _told(bucket: Bucket) -> Iterator[None]:
-    """Turn what the library raises into one kind of error, on one line."""
-    _ = bucket._client  # says what to install
-    from boto3.exceptions import Boto3Error  # noqa: PLC0415 - it is there: the client was made
+def _client_errors(bucket: Bucket) -> Iterator[None]:
+    """Translate boto3 errors to BucketError and FileNotFoundError."""
+    _ = bucket._client  # raises ImproperlyConfigured if boto3 is missing
+    from boto3.exceptions import Boto3Error  # noqa: PLC0415 - an extra
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
 
     try:
         yield
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") in ABSENT:
-            raise FileNotFoundError(_words(bucket, error)) from error
-        fault = BucketFault(_words(bucket, error))
+            raise FileNotFoundError(_message(bucket, error)) from error
+        fault = BucketError(_message(bucket, error))
         fault.is_refusal = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < SERVER_ERROR
         raise fault from error
     except (Boto3Error, BotoCoreError) as error:
-        raise BucketFault(_words(bucket, error)) from error
+        raise BucketError(_message(bucket, error)) from error
 
 
-def _words(bucket: Bucket, error: Exception) -> str:
+def _message(bucket: Bucket, error: Exception) -> str:
     return f"{bucket}: {' '.join(str(error).split())[:300]}"

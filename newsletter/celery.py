@@ -1,4 +1,4 @@
-"""The Celery application. When something runs by itself stands in settings, not here."""
+"""The Celery application. The beat schedule is in settings."""
 
 import os
 from threading import Lock
@@ -15,20 +15,20 @@ from newsletter.mail import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
 
-TRANSPORT_ALIASES["files"] = "newsletter.queue:Transport"  # the scheme of the embedded queue's URL
+TRANSPORT_ALIASES["files"] = "newsletter.embedded_queue:FolderTransport"  # the scheme of the embedded queue's URL
 
 # Seconds between tries to reach the queue.
 AGAIN: dict[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
 
 _lock = Lock()
-_asked_again: dict[str, bool] = {}  # by the name of each wake-up that this process answers at the moment
+_rerun_requested: dict[str, bool] = {}  # by name of each task that is running in this process
 
 
-class WakeUp(DjangoTask):  # type: ignore[type-arg]  # it takes none when it runs
-    """A task that a process does once at a time: whoever asks meanwhile has it done once more afterwards.
+class CoalescingTask(DjangoTask):  # type: ignore[type-arg]  # it takes none when it runs
+    """A task that runs once at a time in a process: calls that arrive meanwhile are merged into one rerun.
 
-    Else one that waits for a lock or a server would soon have a copy of itself in each thread of its worker. With
-    arguments it is about something else each time, and is done as often as it is asked for.
+    Otherwise a task that waits for a lock or a server would soon occupy every thread of its worker. A call with
+    arguments is never merged.
     """
 
     abstract = True
@@ -37,25 +37,25 @@ class WakeUp(DjangoTask):  # type: ignore[type-arg]  # it takes none when it run
         if args or kwargs:
             return super().__call__(*args, **kwargs)
         with _lock:
-            if self.name in _asked_again:
-                _asked_again[self.name] = True
+            if self.name in _rerun_requested:
+                _rerun_requested[self.name] = True
                 return None
-            _asked_again[self.name] = False
+            _rerun_requested[self.name] = False
         try:
             super().__call__()
-            while self._is_asked_again():
+            while self._take_rerun():
                 super().__call__()
         finally:
             with _lock:
-                _asked_again.pop(self.name, None)
+                _rerun_requested.pop(self.name, None)
         return None
 
-    def _is_asked_again(self) -> bool:
+    def _take_rerun(self) -> bool:
         with _lock:
-            again = _asked_again[self.name]
-            _asked_again[self.name] = False
+            again = _rerun_requested[self.name]
+            _rerun_requested[self.name] = False
             if not again:
-                del _asked_again[self.name]  # who asks from now on begins by himself
+                del _rerun_requested[self.name]  # the next call starts a new run
         return again
 
 
@@ -70,18 +70,18 @@ class Amqp(AMQP):
     Connection = QueueConnection
 
 
-app = Celery("newsletter", task_cls=WakeUp, amqp=Amqp)
+app = Celery("newsletter", task_cls=CoalescingTask, amqp=Amqp)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
 @before_task_publish.connect
-def _hand_on(headers: dict[str, Any], **_: Any) -> None:
-    """Let the log of the work carry the number of the request that asks for it."""
+def _send_request_id(headers: dict[str, Any], **_: Any) -> None:
+    """Log lines of the task carry the id of the request that queued it."""
     if number := logs.request_id.get():
         headers["request_id"] = number
 
 
 @task_prerun.connect
-def _take_up(task: "Task[Any, Any]", **_: Any) -> None:
+def _restore_request_id(task: "Task[Any, Any]", **_: Any) -> None:
     logs.request_id.set(task.request.get("request_id") or "")

@@ -1,7 +1,7 @@
-"""Errors for Sentry, or for whatever speaks its protocol, if SENTRY_DSN names one: what failed, and nothing of whom.
+"""Error reports to Sentry, or a server of its protocol, without personal data. Only with SENTRY_DSN.
 
-Of an event only some parts leave, and of these no variables, headers, cookies, queries or bodies. Mail addresses,
-tokens of links and what stands before an @ in a URL are taken out of every text.
+An event is reduced to an allow-list, without variables, headers, cookies, queries and bodies. Mail addresses, link
+tokens and credentials in URLs are masked in every text.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from newsletter.mail.logs import HIDDEN, masked, request_id
+from newsletter.mail.logs import MASK, mask_tokens, request_id
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 ADDRESS = re.compile(r"[^\s<>\"'(),;:=@/\[\]]{1,64}@[^\s<>\"'(),;:=@/\[\]]{1,255}")
 SECRET_IN_URL = re.compile(r"(?<=://)[^\s/@]{1,300}(?=@)")
 QUERY = re.compile(r"\?\S{0,8000}")
-KEPT = (
+ALLOWED = (
     *("event_id", "timestamp", "platform", "level", "logger", "release", "environment", "sdk"),
     *("exception", "logentry", "request"),
 )
-LEFT_OUT = {"vars", "params", "message", "headers", "cookies", "query_string", "data", "env", "mechanism", "abs_path"}
-WORDS = 1000  # characters of what an error says
+DROPPED = {"vars", "params", "message", "headers", "cookies", "query_string", "data", "env", "mechanism", "abs_path"}
+TEXT_MAX = 1000  # characters
 
 
-def start() -> None:
-    """Begin to send errors of this process. Raises ImproperlyConfigured without the extra `sentry`."""
+def start_sentry() -> None:
+    """Raise ImproperlyConfigured without the extra `sentry`."""
     try:
         import sentry_sdk  # noqa: PLC0415 - an extra, and 10 MB
     except ImportError:
@@ -39,7 +39,7 @@ def start() -> None:
         sentry_sdk.init(
             dsn=settings.SENTRY_DSN,
             release=tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]["version"],
-            before_send=without_people,
+            before_send=without_personal_data,
             send_default_pii=False,
             include_local_variables=False,
             include_source_context=False,
@@ -52,9 +52,9 @@ def start() -> None:
         raise ImproperlyConfigured(f"SENTRY_DSN cannot be read: {error}") from None
 
 
-def without_people(event: "Event", hint: "Hint") -> "Event":
-    """Return what of an event may leave, whatever the library has gathered."""
-    kept = _cleaned({name: value for name, value in event.items() if name in KEPT})
+def without_personal_data(event: "Event", hint: "Hint") -> "Event":
+    """Reduce an event to what may leave this machine (`before_send` of Sentry)."""
+    kept = _without_dropped({name: value for name, value in event.items() if name in ALLOWED})
     if "request" in kept:
         kept["request"]["url"] = QUERY.sub("", kept["request"].get("url", ""))
     if number := request_id.get():
@@ -62,14 +62,14 @@ def without_people(event: "Event", hint: "Hint") -> "Event":
     return kept  # type: ignore[no-any-return]
 
 
-def _cleaned(value: Any) -> Any:
+def _without_dropped(value: Any) -> Any:
     if isinstance(value, str):
-        return clean(value)
+        return redacted(value)
     if isinstance(value, dict):
-        return {name: _cleaned(inner) for name, inner in value.items() if name not in LEFT_OUT}
-    return [_cleaned(inner) for inner in value] if isinstance(value, list) else value
+        return {name: _without_dropped(inner) for name, inner in value.items() if name not in DROPPED}
+    return [_without_dropped(inner) for inner in value] if isinstance(value, list) else value
 
 
-def clean(text: str) -> str:
-    """Return `text` without mail addresses, tokens of links and secrets of URLs."""
-    return ADDRESS.sub(HIDDEN, masked(SECRET_IN_URL.sub(HIDDEN, text[: 4 * WORDS])))[:WORDS]
+def redacted(text: str) -> str:
+    """Mask mail addresses, link tokens and credentials in URLs; at most TEXT_MAX characters."""
+    return ADDRESS.sub(MASK, mask_tokens(SECRET_IN_URL.sub(MASK, text[: 4 * TEXT_MAX])))[:TEXT_MAX]

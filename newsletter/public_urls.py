@@ -1,4 +1,4 @@
-"""The addresses that stand in letters: all but the desk's and the API's. A lane loads these alone."""
+"""URLs that appear in mails: all but the desk and the API. Sending processes load only these."""
 
 from django.urls import include, path
 

@@ -1,8 +1,8 @@
 """The entry point of the web server: `granian --interface rsgi newsletter.rsgi:application`.
 
-No thread is ever held by a client. The event loop waits for bodies, granian's own runtime for those who read slowly;
-Django is called in between, as the WSGI application that it is, with the whole body and for the whole answer.
-Why: docs/decisions/0030. The protocol: RSGI 1.5, granian's docs/spec/RSGI.md.
+No thread ever waits for a client: the event loop reads the whole body, a thread runs Django (as WSGI), granian's
+runtime sends the response, however slowly it is read. Why: docs/decisions/0030. Protocol: RSGI
+1.5, granian's docs/spec/RSGI.md.
 """
 
 import asyncio
@@ -26,67 +26,69 @@ from wsgiref.types import WSGIApplication
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from newsletter.environ import Environ, Headers, SentFile, environ_of
 from newsletter.wsgi import application as django
+from newsletter.wsgi_environ import Environ, FileWrapper, Headers, environ_from_scope
 
-# What has models is loaded after them.
-from newsletter.desk import catching_up  # isort: skip
+# These import models, so they come after django.setup() in newsletter.wsgi.
+from newsletter.desk import departures_thread  # isort: skip
 from newsletter.operation import preparing  # isort: skip
-from newsletter.publication import bodies  # isort: skip
-from newsletter.publication.views import AWAY_SECONDS  # isort: skip
+from newsletter.limits import body_size  # isort: skip
+from newsletter.publication.views import RETRY_AFTER_SECONDS  # isort: skip
 
-LIVENESS = "/healthz"  # answered here while all threads are busy: who asks would end the server for answering late
-BODY_SECONDS = 30.0  # from the head of a request to the end of its body
+LIVENESS = "/healthz"  # answered here while all threads are busy: a late answer would get the server killed
+BODY_SECONDS = 30.0  # to receive a whole body
 DESK_BODY_SECONDS = 300.0  # of a large one: 12 MB from a telephone, at 40 KB/s
-OPENED_SECONDS = 60.0  # after which granian has surely opened a file that it was told to send
-UNREAD_SECONDS = 60.0  # after which a client that takes nothing of its answer is dropped
-WAIT_SECONDS = 10.0  # for a thread; then the answer is 503: all of them may hang, as where the database is silent
-GETS_ON_SECONDS = 5.0  # since the last answer of a busy server, after which it may be one that hangs
-THREADS = 16  # views at a time; four processes of them stay below PostgreSQL's 100 connections
-MOST_FILES = 65_536  # connections and files of one process, where the system allows so many
+OPENED_SECONDS = 60.0  # by then granian has opened the file of a response
+UNREAD_SECONDS = 60.0  # a client that reads nothing for so long is dropped
+THREAD_WAIT_SECONDS = 10.0  # then the response is 503: all threads may hang, as where the database is silent
+PROGRESS_SECONDS = 5.0  # a busy server that finishes no request for so long may hang
+THREADS = 16  # concurrent views; four processes stay below PostgreSQL's 100 connections
+MAX_OPEN_FILES = 65_536  # of one process, connections included, if the system allows it
 
 logger = logging.getLogger(__name__)
 
 
-class NoThread(Exception):
-    """All threads were taken for WAIT_SECONDS."""
+class NoFreeThread(Exception):
+    """All threads were busy for THREAD_WAIT_SECONDS."""
 
 
-class Bridge:
-    """An RSGI application that answers by a WSGI application.
+class RsgiAdapter:
+    """Serve a WSGI application over RSGI.
 
-    on_start: called once, in the process that answers. away: the page that says that no thread can answer.
+    on_start: called once in each worker process. unavailable: the page of a 503.
     """
 
     def __init__(
-        self, wsgi: WSGIApplication, *, on_start: Callable[[], None] | None = None, away: Callable[[], str] = str
+        self, wsgi: WSGIApplication, *, on_start: Callable[[], None] | None = None, unavailable: Callable[[], str] = str
     ) -> None:
-        self.wsgi, self.on_start, self.away = wsgi, on_start, away
-        self.is_asked = False
+        self.wsgi, self.on_start, self.unavailable = wsgi, on_start, unavailable
+        self.has_served = False
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+        wanted = MAX_OPEN_FILES if most == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         self.loop = loop
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="view")
-        self.unfinished, self.finished_at = 0, -math.inf  # calls, and when the last one ended, by the loop's clock
+        self.unfinished, self.finished_at = 0, -math.inf  # running calls; the end of the last one by loop.time()
         if self.on_start:
             self.on_start()
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
-        if not self.is_asked:  # only now does it surely listen
-            self.is_asked = True
-            _limit_unread_answers()
-        environ = environ_of(scope)
-        if _asks_for_life(environ) and self._is_busy():
+        if not self.has_served:  # only now is it certain that it listens
+            self.has_served = True
+            _drop_unread_connections()
+        environ = environ_from_scope(scope)
+        if _is_liveness_probe(environ) and self._is_busy():
             proto.response_str(HTTPStatus.OK, [("Content-Type", "text/plain"), ("Cache-Control", "no-store")], "ok\n")
             return
         try:
             await self._serve(environ, proto)
-        except NoThread:
-            headers = [("Content-Type", "text/html; charset=utf-8"), ("Retry-After", str(AWAY_SECONDS))]
-            proto.response_str(HTTPStatus.SERVICE_UNAVAILABLE, [*headers, ("Cache-Control", "no-store")], self.away())
+        except NoFreeThread:
+            headers = [("Content-Type", "text/html; charset=utf-8"), ("Retry-After", str(RETRY_AFTER_SECONDS))]
+            proto.response_str(
+                HTTPStatus.SERVICE_UNAVAILABLE, [*headers, ("Cache-Control", "no-store")], self.unavailable()
+            )
 
     async def _serve(self, environ: Environ, proto: Any) -> None:
         try:
@@ -98,21 +100,21 @@ class Bridge:
             proto.response_empty(HTTPStatus.BAD_REQUEST, [])
             return
         environ["wsgi.input"] = body
-        await self._in_thread(partial(self._answer, environ, proto))
+        await self._in_thread(partial(self._respond, environ, proto))
 
     def _is_busy(self) -> bool:
-        """Whether all threads are taken, while views still finish."""
-        return self.unfinished >= THREADS and self.loop.time() - self.finished_at < GETS_ON_SECONDS
+        """All threads are taken, and views still finish."""
+        return self.unfinished >= THREADS and self.loop.time() - self.finished_at < PROGRESS_SECONDS
 
     async def _in_thread(self, function: Callable[[], Any]) -> Any:
-        """Return what `function` returns in a thread, or None if it raises, which is logged. Raises NoThread."""
+        """Run `function` in a thread; an exception is logged and gives None. Raises NoFreeThread."""
         self.unfinished += 1
         work = self.threads.submit(_logged, function)
-        limit = self.loop.call_later(WAIT_SECONDS, work.cancel)  # which one that has begun does not notice
+        limit = self.loop.call_later(THREAD_WAIT_SECONDS, work.cancel)  # no effect once it has begun
         try:
             found = await asyncio.wrap_future(work)
         except asyncio.CancelledError:
-            raise NoThread from None
+            raise NoFreeThread from None
         else:
             self.finished_at = self.loop.time()
             return found
@@ -121,31 +123,31 @@ class Bridge:
             limit.cancel()
 
     async def _body(self, environ: Environ, proto: Any) -> IO[bytes] | None:
-        """Return the body, or None if the client went away in the middle of it.
+        """Receive the body; None if the client disconnected before its end.
 
-        One that is too large is thrown away while it comes, as far as a limit of the desk: browsers show an answer
-        only once they have sent all. Its size stays in CONTENT_LENGTH, by which BodiesMiddleware refuses it.
+        A body that is too large is read and discarded up to the desk's limit, because browsers show a response only
+        after they have sent everything. CONTENT_LENGTH keeps its size, by which BodySizeMiddleware refuses it.
         """
-        declared, limit = bodies.length(environ), bodies.PUBLIC
+        declared, limit = body_size.content_length(environ), body_size.PUBLIC_BYTES
         if declared > limit:
-            limit = await self._limit(environ) or limit
-        if declared > max(limit, bodies.DESK):
+            limit = await self._max_body_bytes(environ) or limit
+        if declared > max(limit, body_size.DESK_BYTES):
             return io.BytesIO()
-        async with asyncio.timeout(BODY_SECONDS if limit == bodies.PUBLIC else DESK_BODY_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS if limit == body_size.PUBLIC_BYTES else DESK_BODY_SECONDS):
             size, body = await _received(proto, limit)
         if body is None or size < declared:
             return None
         environ["CONTENT_LENGTH"] = str(size)
         return body
 
-    async def _limit(self, environ: Environ) -> int | None:
-        """Return how much a request may send; None if that cannot be found out."""
-        if not bodies.asks_database(environ):
-            return bodies.limit(environ)
-        asked: int | None = await self._in_thread(partial(bodies.limit, environ))
-        return asked
+    async def _max_body_bytes(self, environ: Environ) -> int | None:
+        """Bytes that the request may send; None if the lookup failed."""
+        if not body_size.asks_database(environ):
+            return body_size.max_body_bytes(environ)
+        limit: int | None = await self._in_thread(partial(body_size.max_body_bytes, environ))
+        return limit
 
-    def _answer(self, environ: Environ, proto: Any) -> None:
+    def _respond(self, environ: Environ, proto: Any) -> None:
         status, headers = 0, []
 
         def start_response(line: str, fields: Headers, exc_info: Any = None) -> Any:
@@ -154,7 +156,7 @@ class Bridge:
 
         body = self.wsgi(environ, start_response)
         try:
-            if isinstance(body, SentFile):
+            if isinstance(body, FileWrapper):
                 body.send(proto, status, headers)
             elif getattr(body, "streaming", False):
                 self._spool(body, proto, status, headers)
@@ -166,7 +168,7 @@ class Bridge:
             environ["wsgi.input"].close()
 
     def _spool(self, body: Iterable[bytes], proto: Any, status: int, headers: Headers) -> None:
-        """Write what is made bit by bit to a file without a name, so that the client's pace does not matter."""
+        """Write a streaming response to an unnamed file, so that a slow client holds no thread."""
         file = tempfile.TemporaryFile()  # noqa: SIM115 - closed later
         file.writelines(body)
         file.seek(0)
@@ -175,7 +177,7 @@ class Bridge:
 
 
 @cache
-def _away_page() -> str:
+def _unavailable_page() -> str:
     return render_to_string("503.html")
 
 
@@ -187,50 +189,50 @@ def _logged(function: Callable[[], Any]) -> Any:
         return None
 
 
-def _limit_unread_answers() -> None:
-    """Have the kernel drop a client that takes nothing for UNREAD_SECONDS; connections inherit it from their listener.
+def _drop_unread_connections() -> None:
+    """Set TCP_USER_TIMEOUT on the listening socket; connections inherit it. Source: tcp(7).
 
-    Granian does not hand its listener out, so it is looked for. No file is duplicated meanwhile: a second descriptor
-    keeps a flock, and closing one ends SQLite's locks on its database. Source: tcp(7), TCP_USER_TIMEOUT.
+    Granian does not expose its listener, so this searches the open descriptors. None is duplicated: closing a duplicate
+    would end SQLite's locks on its database.
     """
     for file in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else []:
-        with suppress(OSError):  # no socket, or closed meanwhile
+        with suppress(OSError):  # not a socket, or closed meanwhile
             found = socket.socket(fileno=int(file.name))
             try:
                 if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
             finally:
-                found.detach()  # it is not ours to close
+                found.detach()  # granian closes it
 
 
 async def _received(proto: Any, limit: int) -> tuple[int, IO[bytes] | None]:
-    """Return the size of a body, and the body: empty if it is larger than `limit`, None if it broke off.
+    """Size and body: empty if larger than `limit`, None if the client disconnected.
 
-    What is larger than a form may be goes to a file without a name: only lists of readers are.
-    A whole body ends with one empty chunk. Where it breaks off, granian 2.8 puts another one before that.
+    Bodies above the desk's limit (imports) are spooled to an unnamed file. A complete body ends with one empty chunk;
+    after a disconnect granian 2.8 sends a second one.
     """
     size, ends = 0, 0
     with ExitStack() as stack:
         kept: IO[bytes] = io.BytesIO()
-        if limit > bodies.DESK:
-            kept = stack.enter_context(tempfile.SpooledTemporaryFile(bodies.DESK))
+        if limit > body_size.DESK_BYTES:
+            kept = stack.enter_context(tempfile.SpooledTemporaryFile(body_size.DESK_BYTES))
         async for chunk in proto:
             size += len(chunk)
             ends += not chunk
             if size <= limit:
                 kept.write(chunk)
-            if size > max(limit, bodies.DESK):
+            if size > max(limit, body_size.DESK_BYTES):
                 break
         if size > limit:
             return size, io.BytesIO()
         if ends > 1:
             return size, None
-        stack.pop_all()  # whoever has answered closes it
+        stack.pop_all()  # closed by _respond
     kept.seek(0)
     return size, kept
 
 
-def _asks_for_life(environ: Environ) -> bool:
+def _is_liveness_probe(environ: Environ) -> bool:
     return environ["PATH_INFO"] == LIVENESS and environ["REQUEST_METHOD"] in {"GET", "HEAD"} and not _has_body(environ)
 
 
@@ -238,10 +240,10 @@ def _has_body(environ: Environ) -> bool:
     return "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
 
 
-def _begin() -> None:
-    dictConfig(settings.LOGGING)  # granian has set its own loggers up in this process, perhaps after Django did
+def _on_start() -> None:
+    dictConfig(settings.LOGGING)  # granian configures its own loggers, possibly after Django did
     preparing.make_folders()
-    catching_up.start()
+    departures_thread.start()
 
 
-application = Bridge(django, on_start=_begin, away=_away_page)
+application = RsgiAdapter(django, on_start=_on_start, unavailable=_unavailable_page)

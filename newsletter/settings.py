@@ -1,8 +1,8 @@
 """Every setting, and the only place that reads the environment.
 
 Each variable is optional; `.env.example` lists them. Differences between a laptop and a
-cluster come from the environment alone: there is one settings module. Reading it changes nothing: folders are made by
-what starts, the secret when it is first needed (newsletter/operation/apps.py). Of ours it imports two pure modules.
+cluster come from the environment alone: there is one settings module. Importing it has no side effects: folders are
+created at start, the secret key on first use (newsletter/operation/apps.py). It imports only two pure modules of ours.
 """
 
 import os
@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from environs import FileAwareEnv
 
-from newsletter.buckets import bucket_of
+from newsletter.buckets import bucket_from_url
 from newsletter.mail.mailers import mailer_from_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -38,27 +38,27 @@ class Environment(FileAwareEnv):
 env = Environment()
 env.read_env(BASE_DIR / ".env", recurse=False)
 
-# --- Where things are kept ---
+# --- Files ---
 
 DATA_DIR: Path = env.path("DATA_DIR", BASE_DIR / "data").resolve()
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
 MEDIA_STORAGE_URL: str = env.str("MEDIA_STORAGE_URL", "")  # s3://… for pictures; else they are files in MEDIA_ROOT
 if MEDIA_STORAGE_URL:
-    bucket_of(MEDIA_STORAGE_URL, "MEDIA_STORAGE_URL")  # or it says now what is wrong
+    bucket_from_url(MEDIA_STORAGE_URL, "MEDIA_STORAGE_URL")  # raises now if it is invalid
 OUTBOX_DIR = DATA_DIR / "outbox"
 QUEUE_DIR = DATA_DIR / "queue"
-DKIM_DIR = DATA_DIR / "dkim"  # private keys that sign mails, where the provider does not: docs/deploy.md
+DKIM_DIR = DATA_DIR / "dkim"  # private keys for DKIM, if the provider does not sign: docs/deploy.md
 LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this machine
 BACKUP_URL: str = env.str("BACKUP_URL", "")  # a folder or s3://… for nightly backups and departures
 BACKUP_AGE_KEY: str = env.str("BACKUP_AGE_KEY", "")  # public key of age (age1…): backups are encrypted for it
 
-# --- Who may ask, and where links lead ---
+# --- Hosts, secrets, cookies ---
 
 DEBUG: bool = env.bool("DEBUG", False)
 SECRET_KEY: str = env.str("SECRET_KEY", "")
 SECRET_KEY_IS_GIVEN = bool(SECRET_KEY)
-SECRET_KEY_PATH = DATA_DIR / "secret_key"  # where it is made and kept when none is given
+SECRET_KEY_PATH = DATA_DIR / "secret_key"  # generated if SECRET_KEY is not set
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 
 # `up` writes the address it listens on, so that a command in another shell builds the same links.
@@ -76,14 +76,14 @@ _https = _site.scheme == "https"
 SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-CSRF_COOKIE_HTTPONLY = True  # scripts of the desk read the field of the form
+CSRF_COOKIE_HTTPONLY = True  # the desk's scripts read the form field
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked by machines inside the network
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # probed inside the network, without TLS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SECURE_CSP = {  # the two hashes are filled in by PolicyMiddleware
+SECURE_CSP = {  # PolicyMiddleware fills in the two hashes
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF, CSP.NONCE, "<INLINE_SCRIPT_HASH>"],
     "style-src": [CSP.SELF, CSP.NONCE, "<SHEET_HASH>"],
@@ -98,19 +98,19 @@ SECURE_CSP = {  # the two hashes are filled in by PolicyMiddleware
     "frame-ancestors": [CSP.NONE],
 }
 SILENCED_SYSTEM_CHECKS = [
-    # HSTS for sub-domains and preload commit hosts that are not this app's: the operator's decision.
+    # HSTS for sub-domains and preload affect other hosts: the operator's decision.
     "security.W005",
     "security.W021",
-    # Without TLS (the newcomer's default) these four cannot be had; an https SITE_URL turns them on.
+    # Need TLS: an https SITE_URL turns them on.
     *([] if _https else ["security.W004", "security.W008", "security.W012", "security.W016"]),
 ]
 
-# --- What the house is made of ---
+# --- Applications and middleware ---
 
 ROOT_URLCONF = "newsletter.urls"
 WSGI_APPLICATION = "newsletter.wsgi.application"
 INSTALLED_APPS = [
-    "newsletter.operation",  # first: it sets the umask and the secret that the others use
+    "newsletter.operation",  # first: sets the umask and the secret key
     *("allauth.account", "allauth.mfa", "allauth.usersessions"),
     "newsletter.api",
     "newsletter.desk.apps.DeskConfig",
@@ -131,15 +131,15 @@ INSTALLED_APPS = [
     "django.contrib.sitemaps",
 ]
 MIDDLEWARE = [
-    "newsletter.requests.RequestMiddleware",
+    "newsletter.request_log.RequestIdMiddleware",
     "newsletter.publication.middleware.PermissionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "newsletter.publication.middleware.StaticFilesMiddleware",
     "newsletter.publication.middleware.CompressedPagesMiddleware",
-    "newsletter.publication.kept.KeptPagesMiddleware",
+    "newsletter.page_cache.pages.PageCacheMiddleware",
     "newsletter.publication.middleware.PolicyMiddleware",
     "newsletter.publication.middleware.PublicationMiddleware",
-    "newsletter.publication.bodies.BodiesMiddleware",
+    "newsletter.limits.body_size.BodySizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -159,7 +159,7 @@ TEMPLATES = [
             "loaders": [
                 (
                     "django.template.loaders.cached.Loader",
-                    ["newsletter.template_loader.Loader", "django.template.loaders.app_directories.Loader"],
+                    ["newsletter.template_loader.TrimmingLoader", "django.template.loaders.app_directories.Loader"],
                 )
             ],
             "context_processors": [
@@ -179,22 +179,22 @@ FORMAT_MODULE_PATH = "newsletter.formats"
 TIME_ZONE = "Asia/Taipei"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
-# A folder into which static files have been collected already, as in the container's image; `up` only reads it.
+# Static files that are collected already, as in the container image; `up` does not write there.
 STATIC_ROOT: Path = env.path("STATIC_ROOT", DATA_DIR / "static").resolve()
 STATIC_ROOT_IS_GIVEN = STATIC_ROOT != DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "newsletter" / "static"]
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 STORAGES = {
     "default": {
-        "BACKEND": f"newsletter.publication.pictures.storages.{'InBucket' if MEDIA_STORAGE_URL else 'Folder'}",
+        "BACKEND": f"newsletter.publication.pictures.storages.{'BucketMedia' if MEDIA_STORAGE_URL else 'FolderMedia'}",
         "OPTIONS": {"url": MEDIA_STORAGE_URL} if MEDIA_STORAGE_URL else {},
     },
-    "staticfiles": {"BACKEND": "newsletter.publication.headers.MinifyingStorage"},
+    "staticfiles": {"BACKEND": "newsletter.publication.response_headers.MinifyingStorage"},
 }
-WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site uses them
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no CORS for static files
 WHITENOISE_USE_FINDERS = False
-WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # half to compress at the first start
-PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that a link to create the author's account lives
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # halves the work of the first start
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds; also of the link that creates the author's account
 AUTHENTICATION_BACKENDS = ["newsletter.desk.passwords.CountingBackend"]
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -202,18 +202,17 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-# django-allauth: of it we use the second factors, the stages of a login and the list of sessions. Its pages are not
-# mounted: the desk has its own, and no address of allauth's public ones (sign-up, password by mail) exists.
+# django-allauth provides second factors, login stages and sessions. Its views are not mounted: the desk has its own.
 ACCOUNT_ADAPTER = "newsletter.desk.accounts.sessions.AccountAdapter"
-ACCOUNT_EMAIL_NOTIFICATIONS = False  # newsletter/desk/accounts/alarms.py mails them, in the look of our mails
+ACCOUNT_EMAIL_NOTIFICATIONS = False  # newsletter/desk/accounts/security_alerts.py mails them
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_TIMEOUT = 10 * 60  # seconds between the password and the second factor
-# It counts in the cache, which may be away: failures are counted in the database by operation/accounts/factors.py.
+# Its limits use the cache, which may be down: operation/accounts/factors.py counts failures in the database.
 ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
 MFA_ADAPTER = "newsletter.desk.accounts.sessions.FactorAdapter"
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-USERSESSIONS_TRACK_ACTIVITY = False  # with every page; newsletter/desk/accounts/sessions.py does, on the desk alone
+USERSESSIONS_TRACK_ACTIVITY = False  # newsletter/desk/accounts/sessions.py does, only on the desk
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024  # bytes of a form; a pasted post is text
 
 # --- Database, cache, queue ---
@@ -232,55 +231,55 @@ DATABASE_URL: str = env.str("DATABASE_URL", "")
 DATABASES: dict[str, Any] = {
     "default": env.dj_db_url("DATABASE_URL", conn_max_age=600, conn_health_checks=True) if DATABASE_URL else _sqlite
 }
-if DATABASE_PASSWORD := env.str("DATABASE_PASSWORD", ""):  # the one file of a password that PostgreSQL reads too
+if DATABASE_PASSWORD := env.str("DATABASE_PASSWORD", ""):  # a password file that PostgreSQL reads too
     DATABASES["default"]["PASSWORD"] = DATABASE_PASSWORD
-if "postgresql" in DATABASES["default"]["ENGINE"]:  # a page says soon that it is away
-    # A server that a cut cable or a dead machine hides never closes its connection: 20 seconds without a sign of life
-    # end it. Else the system would wait for a quarter of an hour, and for hours where nothing was asked.
-    _prompt = {"connect_timeout": 2, "tcp_user_timeout": 20_000}  # seconds, milliseconds
-    _prompt |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
-    DATABASES["default"]["OPTIONS"] = _prompt | DATABASES["default"].get("OPTIONS", {})
+if "postgresql" in DATABASES["default"]["ENGINE"]:  # fail fast while the server is down
+    # A dead machine or a cut cable closes no connection: 20 seconds without a sign of life end it. The system's own
+    # limits are a quarter of an hour, and hours on an idle connection.
+    _timeouts = {"connect_timeout": 2, "tcp_user_timeout": 20_000}  # seconds, milliseconds
+    _timeouts |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+    DATABASES["default"]["OPTIONS"] = _timeouts | DATABASES["default"].get("OPTIONS", {})
     DATABASES["default"]["ENGINE"] = "newsletter.postgresql"
 REDIS_URL: str = env.str("REDIS_URL", "")
 _counters = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 CACHES: dict[str, dict[str, Any]] = {
-    "default": _counters,  # of the public forms: shared by all processes where there is Redis
-    "spare": _counters | {"LOCATION": "spare"},  # what this process knows by itself while Redis does not answer
-    "pages": {  # what can be made anew, never in Redis: docs/decisions/0018. A page has 10 KB.
-        "BACKEND": "newsletter.publication.kept.BoundedMemoryCache",
+    "default": _counters,  # rate limits; shared by all processes with Redis
+    "spare": _counters | {"LOCATION": "spare"},  # of each process, while Redis is down
+    "pages": {  # rebuildable, never in Redis: docs/decisions/0018. A page has 10 KB.
+        "BACKEND": "newsletter.page_cache.memory.BoundedMemoryCache",
         "OPTIONS": {"MAX_ENTRIES": 5_000, "MAX_BYTES": 32 * 1024 * 1024},
     },
 }
 if REDIS_URL:
-    CACHES["default"] = {"BACKEND": "newsletter.publication.limits.PromptRedisCache", "LOCATION": REDIS_URL}
+    CACHES["default"] = {"BACKEND": "newsletter.limits.redis_cache.PromptRedisCache", "LOCATION": REDIS_URL}
 
-# A page waits for a silent queue for a second at most; kombu's own waits for ever, and tries again.
+# A request waits at most a second for the queue; kombu would retry for ever.
 REDIS_QUEUE = {"visibility_timeout": 600, "unacked_restore_throttle": 1, "max_retries": 0}
 REDIS_QUEUE |= {"socket_timeout": 1, "socket_connect_timeout": 1}
 FILES_QUEUE = {"folder": str(QUEUE_DIR)}
 CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
 _IS_ONE_FILE = "sqlite3" in DATABASES["default"]["ENGINE"]
-# Celery closes the connection before and after each task; one to a file cannot break, and opening it anew costs more.
+# Celery reconnects for each task; a connection to a file cannot break, and opening it costs more.
 CELERY_DB_REUSE_MAX = 1_000 if _IS_ONE_FILE else None  # tasks
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = False  # a task is a wake-up; the database is the truth
-CELERY_TASK_PUBLISH_RETRY = False  # a page never waits for a queue that is gone; beat asks again
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1 if REDIS_URL else 4  # times its threads; the folder has no other machine's reader
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # nobody asks a worker: its heartbeat says how it is
+CELERY_TASK_ACKS_LATE = False  # a task only wakes a worker; the work is in the database
+CELERY_TASK_PUBLISH_RETRY = False  # requests never wait for the queue; beat enqueues again
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1 if REDIS_URL else 4  # times its threads; only this machine reads the folder
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # heartbeats show the state of workers
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # we have none; else it warns of a change to come
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # silences a deprecation warning; there are none
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_TIMEZONE = "UTC"
-# When anything runs by itself. Every task here may be lost, doubled or late without harm.
-# Seconds between two, and seconds after which one that no worker took up is thrown away.
+# The beat schedule. Each task may be lost, duplicated or late without harm.
+# Seconds between two runs, and seconds until an unclaimed task expires.
 _BEAT = {
-    # What somebody waits for is woken by the page that asks for it: this is what finds what no wake-up has told of.
-    # Not a multiple of the second after which an idle worker asks Redis anew: of two machines the same one
-    # would be first each time, and the other would not look after its own dead.
+    # Requests enqueue urgent work at once; this finds work whose task was lost.
+    # Not a multiple of the second at which idle workers poll Redis: of two machines the same one would always
+    # be first, and the other would not recover its dead processes.
     "start, recover and close mailings": ("newsletter.delivery.tasks.dispatch", 4.1, 8),
     "send confirmations that are due": ("subscribers.tasks.send_confirmations", 20.0, 20),
     "tell the author": ("newsletter.delivery.tasks.tell_author", 60.0, 60),
@@ -315,32 +314,32 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 MAIL_URL: str = env.str("MAIL_URL", "")
 BULK_MAIL_URL: str = env.str("BULK_MAIL_URL", MAIL_URL)
 SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all workers together
-# Where bounces, complaints, leavings and replies arrive: imaps://user:password@host/INBOX, or "pipe:" for receive_mail.
+# For bounces, complaints, unsubscribes and replies: imaps://user:password@host/INBOX, or "pipe:" for receive_mail.
 MAILBOX_URL: str = env.str("MAILBOX_URL", "")
-# What a provider's webhook carries as basic authentication, user:password; several, by commas, while one is replaced.
+# Basic authentication of provider webhooks, user:password; comma-separated during a rotation.
 WEBHOOK_SECRET: list[str] = env.list("WEBHOOK_SECRET", [])
-# Whether webhooks may go to this machine itself, by http too: for somebody who writes a receiver.
+# Allow webhooks to loopback, also by http: for developing a receiver.
 WEBHOOKS_TO_LOOPBACK: bool = env.bool("WEBHOOKS_TO_LOOPBACK", DEBUG)
-# How long after its end the copies of a mailing are kept; None: for ever.
+# How long deliveries are kept after a mailing; None: for ever.
 KEEP_DELIVERIES_DAYS: int | None = env.int("KEEP_DELIVERIES_DAYS", None)
-# Lanes of one machine, each a process; more machines add more. SQLite has one writer.
+# Sending processes of this machine. SQLite has one writer.
 DELIVERY_LANES: int = 1 if _IS_ONE_FILE else max(1, min(4, (os.cpu_count() or 1) // 4))
 MAILERS = {
     "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),
     "bulk": mailer_from_url(BULK_MAIL_URL, outbox=OUTBOX_DIR),
 }
 if any(mailer["BACKEND"].startswith("anymail.") for mailer in MAILERS.values()):
-    INSTALLED_APPS.append("anymail")  # it checks itself; its HTTP client is 5 MB of each process that loads it
+    INSTALLED_APPS.append("anymail")  # its checks; not always, because its HTTP client takes 5 MB a process
 
 # --- Log ---
 
-SENTRY_DSN: str = env.str("SENTRY_DSN", "")  # where errors are reported, without anything of readers
-METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")  # who reads /metrics; without one only the machine of a trial
-# For each of them: no handler of its own, so that everything is written by the one of the root.
+SENTRY_DSN: str = env.str("SENTRY_DSN", "")  # error reports, without personal data
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")  # of /metrics; without one only loopback during a trial
+# No handlers of their own: the root's writes everything.
 _TO_THE_ROOT: dict[str, Any] = {"handlers": [], "propagate": True}
 LOG_FORMAT: str = env.str("LOG_FORMAT", "") or "line"
 LOG_LEVEL: str = (env.str("LOG_LEVEL", "") or "INFO").upper()
-LOG_REQUESTS: bool = env.bool("LOG_REQUESTS", False)  # one line for each request
+LOG_REQUESTS: bool = env.bool("LOG_REQUESTS", False)  # an access log
 if LOG_FORMAT not in {"line", "json"}:
     raise ImproperlyConfigured(f"LOG_FORMAT must be line or json, got {LOG_FORMAT!r}")
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
@@ -357,7 +356,7 @@ LOGGING: dict[str, Any] = {
         "json": {"()": "newsletter.mail.logs.JsonFormatter"},
     },
     "filters": {
-        "client": {"()": "newsletter.requests.ClientFilter"},
+        "client": {"()": "newsletter.request_log.ClientAddressFilter"},
     },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client"]},
@@ -368,7 +367,7 @@ LOGGING: dict[str, Any] = {
         "django.server": _TO_THE_ROOT | {"level": "WARNING"},
         "_granian": _TO_THE_ROOT,
         "granian.access": _TO_THE_ROOT,
-        "flufl.bounce": _TO_THE_ROOT | {"level": "WARNING"},  # it tells each form that a mail has not
+        "flufl.bounce": _TO_THE_ROOT | {"level": "WARNING"},  # it logs each format that does not match
         # Celery gives it a handler unless it has one.
         "celery.task": {"handlers": ["console"], "propagate": False},
     },

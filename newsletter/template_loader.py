@@ -1,6 +1,7 @@
-"""Templates without the lines that only their tags need, as Jinja's trim_blocks and lstrip_blocks would have it.
+"""A template loader that removes lines which hold only tags, as Jinja's trim_blocks and lstrip_blocks do.
 
-The rule `no-trailing-whitespace` of html-validate asks for it. In a finished page such white space may be an author's.
+html-validate's `no-trailing-whitespace` asks for it. Doing it in the finished page would change an author's white
+space.
 """
 
 import re
@@ -8,7 +9,7 @@ import re
 from django.template import Origin
 from django.template.loaders.filesystem import Loader as FilesystemLoader
 
-# Tags that say nothing themselves, or end their own last line; mails are laid out by hand.
+# Tags without output, or whose output ends its own line; mails are laid out by hand.
 _REST = r"(?:(?!%\})[^\n])*%\}"
 _SILENT = (
     r"\{#(?:(?!#\})[^\n])*#\}"
@@ -20,17 +21,17 @@ _SILENT = (
     r"|\{\{ block\.super \}\}"
 )
 _LONE = re.compile(rf"^[ \t]*((?:{_SILENT})+)[ \t]*\n", re.MULTILINE)
-_INDENTED = re.compile(r"^[ \t]+(?=\{% (?:if|for) )", re.MULTILINE)  # what may show nothing shows no indent either
-_AS_TYPED = "email/"
+_INDENTED = re.compile(r"^[ \t]+(?=\{% (?:if|for) )", re.MULTILINE)  # no indent where the output may be empty
+_UNTRIMMED = "email/"
 
 
-class Loader(FilesystemLoader):
+class TrimmingLoader(FilesystemLoader):
     def get_contents(self, origin: Origin) -> str:
         source: str = super().get_contents(origin)
         name = str(origin.template_name)
-        return source if name.startswith(_AS_TYPED) or not name.endswith(".html") else tidied(source)
+        return source if name.startswith(_UNTRIMMED) or not name.endswith(".html") else trimmed(source)
 
 
-def tidied(source: str) -> str:
-    """Return a template that shows the same without the lines on which only tags stand."""
+def trimmed(source: str) -> str:
+    """The template source without lines on which only tags stand."""
     return _LONE.sub(r"\1", _INDENTED.sub("", source))

@@ -1,4 +1,4 @@
-"""Where the addresses of all rooms come together; each room's own are in its `urls.py`."""
+"""The root URLconf; each app's URLs are in its `urls.py`."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from newsletter.issues import sitemaps
 
-# Where readers' programs and bookmarks look who came with the author from Ghost or Substack, or by a guess.
+# Addresses of Ghost, Substack and WordPress, and those that feed readers guess.
 OLD_ADDRESSES = {
     "rss/": "posts:feed",
     "feed/": "posts:feed",
@@ -24,15 +24,15 @@ OLD_ADDRESSES = {
     "start/": "issues:start_here",
 }
 admin.autodiscover()
-handler403 = "newsletter.desk.rights.refused"
-handler404 = "newsletter.desk.views.missing"
+handler403 = "newsletter.desk.permissions.forbidden_page"
+handler404 = "newsletter.desk.views.page_not_found"
 handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
     path("", include("newsletter.public_urls")),
     path("", include("newsletter.mail.urls")),
     path("", include("newsletter.desk.urls")),
     path("", include("newsletter.api.urls")),
-    path("sitemap.xml", sitemaps.everything, name="sitemap"),
+    path("sitemap.xml", sitemaps.sitemap_xml, name="sitemap"),
     path("admin/", admin.site.urls),
     *(path(old, RedirectView.as_view(pattern_name=name, permanent=True)) for old, name in OLD_ADDRESSES.items()),
 ]

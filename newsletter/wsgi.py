@@ -1,4 +1,4 @@
-"""The WSGI application. rsgi.py serves it; any other server may, behind a proxy that buffers bodies and answers."""
+"""The WSGI application, served by rsgi.py, or by any WSGI server behind a buffering proxy."""
 
 import os
 

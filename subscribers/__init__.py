@@ -1,11 +1,10 @@
-"""Readers: who asked for letters, how they change their mind, and addresses that must not be mailed.
+"""Readers: sign-up, consent, preferences, departures, and suppressed addresses.
 
-The way of a reader: pages/ are the public pages; `signup` and `forms` check what was typed; models/ keeps it, with a
-record of consents that only grows; mails/ sends confirmations and links when they are due. `departures` is a file
-outside the database that a restore replays (`remembering`, which also keeps what readers asked while it was away).
+pages/ has the public pages; `forms` and `signup` check their input; models/ stores readers with an append-only record
+of consents; mails/ sends confirmations and links. `departures` is a file outside the database, which
+`replay_departures` applies after a restore. `pending_unsubscribes` keeps one-click requests while the database is away.
 
-Where to look: what a reader's name may contain: `one_line` in `addresses.py`. Who is mailed: `is_mailable` in
-`models/readers.py`.
+What a reader's name may contain: `one_line` in `addresses.py`. Who is mailed: `is_mailable` in `models/readers.py`.
 
 Begin with `models/readers.py`, then `pages/views.py`.
 """

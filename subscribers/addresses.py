@@ -1,4 +1,4 @@
-"""Addresses of mail as readers type them: one form for each, slips, domains that are thrown away. Pure."""
+"""E-mail addresses as readers type them: normalising, comparing, masking, typos, disposable domains."""
 
 import re
 import unicodedata
@@ -12,8 +12,8 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from newsletter.mail.characters import nfc, nfkc, without_hidden
 
 LENGTH_MAX = 254  # characters; RFC 5321 section 4.5.3.1.3
-LINE_LENGTH_MAX = 500  # characters of a name, a note or tags, before anything looks at them; no field holds more
-# What nearly everybody has; one match instead of a parse makes an import four times as fast.
+LINE_LENGTH_MAX = 500  # characters of a name, note or tags that are read; no field holds more
+# Fast path for nearly all addresses: makes an import four times as fast.
 _ORDINARY = re.compile(r"[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,24}")
 _ORDINARY_LENGTH_MAX = 64  # characters; below every limit of RFC 5321
 
@@ -22,14 +22,11 @@ _IN_TEXT = re.compile(r"[^\s<>@\"'「」（）、，。；：:;,]{1,64}@[^\s<>@\
 
 
 class AddressError(ValueError):
-    """The text is no address that mail can be sent to; the message says why, to its owner."""
+    """Not a mailable address; the message is for the person who typed it."""
 
 
 def normalise(text: str) -> str:
-    """Return the address in its one spelling to be stored and mailed: NFC, domain in lower-case ASCII.
-
-    Raises AddressError with a sentence for the person who typed it.
-    """
+    """The spelling to store and mail: NFC, domain in lower-case ASCII. Raises AddressError."""
     text = text.strip()
     if len(text) > LENGTH_MAX:
         raise AddressError(_("This address is too long. An address has at most 254 characters."))
@@ -37,12 +34,11 @@ def normalise(text: str) -> str:
     if len(text) <= _ORDINARY_LENGTH_MAX and _ORDINARY.fullmatch(text):
         return text
     _refuse_obvious(text)
-    return _examined(text)
+    return _validated(text)
 
 
-def _examined(text: str) -> str:
-    # Reserved names such as mail.test or a company's .local are the operator's own business; the library's
-    # documentation gives this way to say so.
+def _validated(text: str) -> str:
+    # Allow reserved names such as mail.test or a company's .local, in the way that the library documents.
     SPECIAL_USE_DOMAIN_NAMES.clear()
     try:
         found = validate_email(text, check_deliverability=False, globally_deliverable=False)
@@ -65,11 +61,11 @@ def _refuse_obvious(text: str) -> None:
         )
 
 
-def key(address: str) -> str:
-    """Return the same text for every spelling of one address; never raise.
+def comparison_key(address: str) -> str:
+    """The same text for all spellings of an address; never raises.
 
-    Case, full-width forms and the two forms of an international domain are one; dots and
-    +tags are not, because only some providers ignore them. Of what is longer than an address only so much counts.
+    Folds case, full-width forms and both forms of international domains; not dots and +tags, which only some providers
+    ignore. Longer text than an address is cut.
     """
     folded = nfkc(address.strip()[: LENGTH_MAX + 1]).casefold()
     local, at, domain = folded.rpartition("@")
@@ -77,12 +73,12 @@ def key(address: str) -> str:
 
 
 def canonical_mailbox(email: str) -> str:
-    """Return the same text for every address that certainly, or probably, reaches one mailbox; never raise.
+    """The same text for all addresses that probably reach one mailbox; never raises.
 
-    What `key` folds, `+tag` off at every domain (RFC 5233), and dots at Gmail, which takes none of them for a
-    difference (https://support.google.com/mail/answer/7436150). Nobody is written to at it: it may be no address.
+    `comparison_key` without `+tag` (RFC 5233), and without dots at Gmail, which ignores them
+    (https://support.google.com/mail/answer/7436150). For counting only: it may be no valid address.
     """
-    local, _at, domain = key(email).rstrip(".").rpartition("@")
+    local, _at, domain = comparison_key(email).rstrip(".").rpartition("@")
     local = local[:1] + local[1:].partition("+")[0]
     if domain in {"gmail.com", "googlemail.com"}:
         local, domain = local.replace(".", "") or local, "gmail.com"
@@ -90,9 +86,9 @@ def canonical_mailbox(email: str) -> str:
 
 
 def one_line(name: str) -> str:
-    """Return a name, a note or tags as they can stand in a header: no line breaks, nothing that hides or turns others.
+    """A name, note or tags, safe for a header: no line breaks, control or bidirectional characters.
 
-    At most LINE_LENGTH_MAX characters of it.
+    Reads at most LINE_LENGTH_MAX characters.
     """
     text = " ".join(name[:LINE_LENGTH_MAX].split())
     if not text.isprintable():
@@ -101,8 +97,8 @@ def one_line(name: str) -> str:
     return nfc(text)
 
 
-def readable(address: str) -> str:
-    """Return the address as its owner would write it, with an international domain in its own letters."""
+def display_address(address: str) -> str:
+    """The address with an international domain in Unicode."""
     local, at, domain = address.rpartition("@")
     if "xn--" not in domain:
         return address
@@ -112,15 +108,15 @@ def readable(address: str) -> str:
         return address
 
 
-def masked(address: str) -> str:
-    """Return an address that its owner recognises and nobody else learns: r•••@e•••.org."""
-    local, _at, domain = readable(address).rpartition("@")
+def mask_address(address: str) -> str:
+    """r•••@e•••.org: recognisable to the owner alone."""
+    local, _at, domain = display_address(address).rpartition("@")
     name, dot, ending = domain.rpartition(".")
     return f"{_first(local)}•••@{_first(name)}•••{dot}{ending}"
 
 
 def _first(text: str) -> str:
-    """Return its first character; nothing of a text that has no other."""
+    """The first character; "" for shorter texts than two."""
     return text[:1] if len(text) > 1 else ""
 
 
@@ -133,45 +129,42 @@ def _ascii_domain(domain: str) -> str:
 
 
 def without_addresses(text: str) -> str:
-    """Return words of somebody else's, such as a mail server's answer, with every address in them masked."""
+    """Mask all addresses in foreign text, such as a mail server's reply."""
     return _IN_TEXT.sub("•••@•••", text)
 
 
-# Where most readers have their mailbox. A domain that is one slip away from these is asked about.
-OFTEN = (
+# Most readers' mail domains. The sign-up suggests them for domains with one typo.
+COMMON_DOMAINS = (
     *("gmail.com", "yahoo.com", "hotmail.com", "outlook.com", "icloud.com", "googlemail.com"),
     *("protonmail.com", "yahoo.com.tw", "yahoo.com.hk", "pchome.com.tw", "hinet.net", "seed.net.tw"),
 )
-# What looks like a slip of those, or may be taken for one, and is none.
-REAL = {
-    *OFTEN,
+# Existing domains that look like typos of those.
+REAL_DOMAINS = {
+    *COMMON_DOMAINS,
     *("email.com", "fastmail.com", "gmx.at", "gmx.ch", "gmx.com", "gmx.de", "gmx.net", "mail.com", "mail.ru"),
     *("aol.com", "live.com", "mac.com", "me.com", "msn.com", "pm.me", "proton.me", "qq.com", "163.com", "126.com"),
     *("rocketmail.com", "ymail.com", "yeah.net", "foxmail.com", "sina.com", "sohu.com", "hotmail.com.tw"),
-    # Taiwan: telephone companies, portals and their former names, whose mailboxes live on.
+    # Taiwan: telephone companies, portals, and their former names, whose mailboxes still exist.
     *("apol.com.tw", "ethome.net.tw", "giga.net.tw", "kimo.com", "kimo.com.tw", "livemail.tw", "mail2000.com.tw"),
     *("pchome.tw", "so-net.net.tw", "tpts1.seed.net.tw", "url.com.tw", "xuite.net", "yahoo.tw"),
 }
-# Schools and offices have mailboxes below these, providers below their own name: ms1.hinet.net.
-REAL_BELOW = ("edu.tw", "gov.tw", "mil.tw", "edu", "gov", *REAL)
-# No such ending exists (IANA's list of 2026-11), so it is a slip at every domain.
-ENDINGS = {
+# Parents of real domains: schools, offices, and providers' hosts such as ms1.hinet.net.
+REAL_PARENTS = ("edu.tw", "gov.tw", "mil.tw", "edu", "gov", *REAL_DOMAINS)
+# Top-level domains that do not exist (IANA's list of 2026-11).
+MISTYPED_ENDINGS = {
     **dict.fromkeys(("ccom", "cmo", "comm", "con", "coom", "cpm", "ocm", "vom", "xom"), "com"),
     **dict.fromkeys(("ner", "nett", "nte"), "net"),
     **dict.fromkeys(("ogr", "orgg", "prg"), "org"),
 }
-# Further than a slip, and without a mail server of that name.
-MEANT = {
+# More than one typo, and no mail server of that name exists.
+MISTYPED_DOMAINS = {
     **dict.fromkeys(("gmail.com.tw", "gmail.net", "gmail.tw"), "gmail.com"),
     "icloud.com.tw": "icloud.com",
 }
 
 
 def suggested_address(email: str) -> str:
-    """Return the address that its owner probably meant; "" when nothing looks mistyped.
-
-    email: as `normalise` returns it.
-    """
+    """The probably intended address; "" if nothing looks mistyped. email: normalised."""
     local, _at, domain = email.rpartition("@")
     found = _suggested_domain(domain.lower())
     return f"{local}@{found}" if found else ""
@@ -180,47 +173,47 @@ def suggested_address(email: str) -> str:
 def _suggested_domain(typed: str) -> str:
     if _is_real(typed):
         return ""
-    if typed in MEANT:
-        return MEANT[typed]
+    if typed in MISTYPED_DOMAINS:
+        return MISTYPED_DOMAINS[typed]
     name, _dot, ending = typed.rpartition(".")
-    mended = f"{name}.{ENDINGS.get(ending, ending)}"
-    if _is_real(mended):
-        return mended
-    near = (known for known in OFTEN if is_one_slip(mended, known) and not _of_other_country(mended, known))
-    return next(near, mended if mended != typed else "")
+    corrected = f"{name}.{MISTYPED_ENDINGS.get(ending, ending)}"
+    if _is_real(corrected):
+        return corrected
+    near = (known for known in COMMON_DOMAINS if is_one_typo(corrected, known) and _may_replace(corrected, known))
+    return next(near, corrected if corrected != typed else "")
 
 
 def _is_real(domain: str) -> bool:
-    return domain in REAL or domain.endswith(tuple(f".{ending}" for ending in REAL_BELOW))
+    return domain in REAL_DOMAINS or domain.endswith(tuple(f".{ending}" for ending in REAL_PARENTS))
 
 
-def _of_other_country(typed: str, known: str) -> bool:
-    """Return whether both end in a country's two letters, but not in the same: yahoo.com.vn is not Taiwan's."""
+def _may_replace(typed: str, known: str) -> bool:
+    """Not one country's top-level domain by another's: yahoo.com.vn is right as it is."""
     ending, other = typed.rpartition(".")[2], known.rpartition(".")[2]
-    return len(ending) == len(other) == 2 and ending != other
+    return not (len(ending) == len(other) == 2 and ending != other)
 
 
-def is_one_slip(typed: str, suggested_address: str) -> bool:
-    """Return whether one letter too many, too few or wrong, or two that changed places, part the texts.
+def is_one_typo(typed: str, intended: str) -> bool:
+    """Is the Damerau–Levenshtein distance 1: one letter added, missing, wrong, or two swapped?
 
     Source: F. J. Damerau, A technique for computer detection and correction of spelling errors (1964).
     """
-    start = _common(typed, suggested_address)
-    typed, suggested_address = typed[start:], suggested_address[start:]
-    end = _common(typed[::-1], suggested_address[::-1])
-    typed, suggested_address = typed[: len(typed) - end], suggested_address[: len(suggested_address) - end]
-    is_swap = len(typed) == 2 and typed == suggested_address[::-1]
-    return typed != suggested_address and (is_swap or max(len(typed), len(suggested_address)) == 1)
+    start = _common_prefix(typed, intended)
+    typed, intended = typed[start:], intended[start:]
+    end = _common_prefix(typed[::-1], intended[::-1])
+    typed, intended = typed[: len(typed) - end], intended[: len(intended) - end]
+    is_swap = len(typed) == 2 and typed == intended[::-1]
+    return typed != intended and (is_swap or max(len(typed), len(intended)) == 1)
 
 
-def _common(one: str, other: str) -> int:
-    """Return how many characters two texts begin with alike."""
+def _common_prefix(one: str, other: str) -> int:
+    """Length of the common prefix."""
     pairs = zip(one, other, strict=False)
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def is_throwaway(email: str) -> bool:
-    """Return whether an address is at a domain of the list, or below one."""
+def is_disposable(email: str) -> bool:
+    """Is the domain, or a parent of it, on the list of disposable domains?"""
     # 8,000 domains are 1.5 MB of each process that loads them: whoever takes no sign-up does without.
     labels = email.rpartition("@")[2].lower().split(".")
     return any(".".join(labels[first:]) in blocklist for first in range(len(labels) - 1))

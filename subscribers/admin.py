@@ -1,4 +1,4 @@
-"""The author's side of readers. Made for a million rows: nothing here counts them all."""
+"""Admin of readers and suppressions, for a million rows: no page counts them all."""
 
 from typing import Any, cast
 
@@ -14,22 +14,22 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from newsletter.publication import changes
-from newsletter.publication.forms import TypedModelForm
-from subscribers import acting, finding, signup
-from subscribers.acting import Occasion
-from subscribers.finding import FIELDS, FoundList, FoundPaginator, LimitedPaginator
+from newsletter.publication.forms import CleanTextModelForm
+from subscribers import author_actions, reader_lists, signup
+from subscribers.author_actions import ActionContext
 from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
-from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, Tally, kept_tally
-from subscribers.models.consents import Circumstances
-from subscribers.models.tags import Tagging, joined
+from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, Tally, cached_tally
+from subscribers.models.consents import ConsentDetails
+from subscribers.models.tags import Tagging, join_tags
+from subscribers.reader_lists import LIST_FILTERS, LimitedPaginator, SearchChangeList, SearchPaginator
 
 ERASED_AT_ONCE_MAX = 100  # readers
 
 
 class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What readers and suppressed addresses have in common."""
+    """Common base of the admins of readers and suppressed addresses."""
 
-    change_form: type[forms.BaseForm] = TypedModelForm
+    change_form: type[forms.BaseForm] = CleanTextModelForm
     paginator = LimitedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -54,13 +54,13 @@ class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, queryset: QuerySet[Any], term: str
     ) -> tuple[QuerySet[Any], bool]:
         term = term.strip()
-        return (self.found(queryset, term) if term else queryset), False
+        return (self.search(queryset, term) if term else queryset), False
 
-    def found(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        return finding.by_address(queryset, term)
+    def search(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        return reader_lists.by_address(queryset, term)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is not None:  # an address is changed by its owner, who signs up with the new one
+        if obj is not None:  # only its owner changes an address, by signing up with the new one
             kwargs["form"] = self.change_form
         return super().get_form(request, obj, change=change, **kwargs)
 
@@ -70,7 +70,7 @@ class SubscriberAdmin(AddressAdmin):
     form, change_form = ReaderForm, TaggedForm
     nothing_yet = _("No reader yet. Import a list, or add somebody who asked for it.")
     list_display = ("reader", "state_now", "reader_tags", "joined")
-    list_filter = FIELDS
+    list_filter = LIST_FILTERS
     sortable_by = ()
     search_help_text = _("A part of an address or of a name")
     actions = ("erase",)
@@ -84,7 +84,7 @@ class SubscriberAdmin(AddressAdmin):
     # --- The list ---
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
-        """Return the readers, each with its tags and `barred`: why no mail goes to the address, or None."""
+        """Readers with tags, and `barred`: the reason of a suppression, or None."""
         barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).order_by()
         taggings = Prefetch("taggings", Tagging.objects.select_related("tag").order_by("pk"))
         readers = super().get_queryset(request).annotate(barred=Subquery(barred.values("reason")))
@@ -93,34 +93,34 @@ class SubscriberAdmin(AddressAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Narrow the list by a part of an address or name, and leave for its pages how that is read at once."""
+        """Search addresses and names; keeps the querysets for the paginator on the request."""
         if not term.strip():
             return queryset, False
         readers = cast("SubscriberQuerySet", queryset)
-        understood = finding.Term.understood(readers, term.strip())
-        request.found_parts = understood.parts(readers)  # type: ignore[attr-defined]
-        request.is_looked_at_in_part = bool(understood.oldest)  # type: ignore[attr-defined]
-        return understood.narrow(readers), False
+        parsed = reader_lists.SearchTerm.parse(readers, term.strip())
+        request.search_parts = parsed.parts(readers)  # type: ignore[attr-defined]
+        request.is_looked_at_in_part = bool(parsed.oldest)  # type: ignore[attr-defined]
+        return parsed.narrow(readers), False
 
     def get_paginator(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
-        parts = getattr(request, "found_parts", None)
+        parts = getattr(request, "search_parts", None)
         if parts is None:
             return super().get_paginator(request, queryset, *args, **kwargs)
-        pages = FoundPaginator(queryset, *args, **kwargs)
+        pages = SearchPaginator(queryset, *args, **kwargs)
         pages.parts = parts
         return pages
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return FoundList
+        return SearchChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list below how many readers there are, which is counted once a minute at most."""
-        counted = kept_tally(timezone.now())
+        """Add the number of readers by state, counted at most once a minute."""
+        counted = cached_tally(timezone.now())
         shown = {
             "title": _("Readers"),
             "tally": counted,
             "states": states(counted),
-            "looked_at": finding.PART_OF,
+            "looked_at": reader_lists.SEARCHED_MAX,
         }
         return super().changelist_view(request, shown | (extra_context or {}))
 
@@ -146,19 +146,20 @@ class SubscriberAdmin(AddressAdmin):
 
     @admin.display(description=_("Tags"))
     def tag_names(self, subscriber: Subscriber) -> str:
-        """Return the tags for who may look at a reader, and no more."""
-        return joined(subscriber.tag_names)
+        return join_tags(subscriber.tag_names)
 
     def get_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
         return self.fields if obj is None else self.fields_of_known
 
     def save_model(self, request: HttpRequest, obj: Subscriber, form: Any, change: bool) -> None:
-        """Keep how a reader agreed; of one who is known, touch nothing but what was typed."""
+        """Add a reader with their consent; of an existing one, save only the typed fields."""
         if change:
             obj.save(update_fields=["name"])
         else:
-            signup.enrol(obj, Circumstances(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
-        acting.retag(obj, form.cleaned_data["tag_names"], Occasion(timezone.now(), by=changes.current_actor().by))
+            signup.add_by_hand(obj, ConsentDetails(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
+        author_actions.retag(
+            obj, form.cleaned_data["tag_names"], ActionContext(timezone.now(), by=changes.current_actor().by)
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a deleted reader would come back with the next import; see `erase`
@@ -170,7 +171,7 @@ class SubscriberAdmin(AddressAdmin):
 
     @admin.action(description=_("Erase everything about them"), permissions=["erase"])
     def erase(self, request: HttpRequest, queryset: SubscriberQuerySet) -> HttpResponse | None:
-        """Ask once more: what is erased cannot be had back."""
+        """Erase after a confirmation page."""
         readers = list(queryset[: ERASED_AT_ONCE_MAX + 1])
         if len(readers) > ERASED_AT_ONCE_MAX:
             self._report(request, _("Please erase at most 100 readers at once."), messages.ERROR)
@@ -213,30 +214,30 @@ class SuppressionAdmin(AddressAdmin):
         if change:
             super().save_model(request, obj, form, change)
         else:
-            acting.bar(obj)
+            author_actions.add_suppression(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
-        is_by_hand = obj is None or acting.is_ours_to_lift(obj)
+        is_by_hand = obj is None or author_actions.can_lift(obj)
         return is_by_hand and super().has_delete_permission(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
         self.delete_queryset(request, Suppression.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
-        acting.before_lifting(queryset)
+        author_actions.record_lifting(queryset)
         super().delete_queryset(request, queryset)
 
 
 def states(counted: Tally) -> list[tuple[str, Any, int]]:
-    """Return each state with its name in an address line, its label and how many readers are in it."""
+    """(query value, label, number of readers) by state."""
     counts = {
         Subscriber.State.ACTIVE: counted.mailable,
         Subscriber.State.PENDING: counted.pending,
         Subscriber.State.PAUSED: counted.resting,
         Subscriber.State.UNSUBSCRIBED: counted.unsubscribed,
-        finding.SUPPRESSED: counted.suppressed,
+        reader_lists.SUPPRESSED: counted.suppressed,
     }
-    return [(name, finding.STATES[name], count) for name, count in counts.items()]
+    return [(name, reader_lists.STATES[name], count) for name, count in counts.items()]
 
 
 def _sees_readers(request: HttpRequest) -> bool:

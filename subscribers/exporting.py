@@ -1,4 +1,4 @@
-"""CSV that is safe to open in a spreadsheet; of readers with the same columns that the import reads."""
+"""CSV and JSON export of readers, with the columns that the import reads. CSV is safe to open in a spreadsheet."""
 
 import csv
 import json
@@ -11,43 +11,43 @@ from django.db.models import OuterRef, Subquery
 from django.http import StreamingHttpResponse
 
 from subscribers.models import Sentence, Subscriber, SubscriberQuerySet, Suppression
-from subscribers.models.tags import Tagging, joined
+from subscribers.models.tags import Tagging, join_tags
 
 COLUMNS = ["email", "name", "state", "consent_at", "tags", "paused_until", "heard"]
 HEADING = ",".join(COLUMNS) + "\r\n"
-AT_ONCE = 5000  # readers whose tags are read by one query, and by another what they answered
+AT_ONCE = 5000  # readers per query of tags and sentences
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
 
 
 class _Echo:
-    """A file that gives back what is written to it."""
+    """A file for csv.writer whose `write` returns the line."""
 
     def write(self, text: str) -> str:
         return text
 
 
-def download(lines: Iterable[str], name: str) -> StreamingHttpResponse:
-    """Stream lines as a file, as they are made; the mark in front lets Excel read the Chinese."""
+def download_response(lines: Iterable[str], name: str) -> StreamingHttpResponse:
+    """Stream lines as a CSV download, with a byte order mark, so that Excel reads Chinese."""
     response = StreamingHttpResponse(chain(["\ufeff"], lines), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def safe_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield the lines of a table, the heading first; rows are read as they are asked for."""
+def csv_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of a table lazily, the heading first."""
     return _lines(chain([columns], rows))
 
 
-def line(cells: Iterable[str]) -> str:
+def csv_line(cells: Iterable[str]) -> str:
     return next(_lines([list(cells)]))
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield rows as lines. A cell that a spreadsheet would compute gets an apostrophe in front."""
+    """Yield CSV lines. Cells that a spreadsheet would compute get an apostrophe in front."""
     writer = csv.writer(_Echo())
     for row in rows:
-        yield str(writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row]))
+        yield str(writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in row]))
 
 
 def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
@@ -56,23 +56,19 @@ def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
 
 
 def csv_rows(subscribers: SubscriberQuerySet) -> Iterator[str]:
-    """Yield the line of each reader.
-
-    An address that must not be mailed has the reason as its state, so that no other program
-    mails it either.
-    """
+    """Yield a line per reader. The state of a suppressed address is the reason, so that no other program mails it."""
     return _lines(_rows(subscribers))
 
 
 def _rows(subscribers: SubscriberQuerySet) -> Iterator[list[str]]:
     for _pk, names, heard, *row in _readers(subscribers):
-        yield _cells(joined(names), heard, *row)
+        yield _cells(join_tags(names), heard, *row)
 
 
 def _readers(subscribers: SubscriberQuerySet) -> Iterator[tuple[Any, ...]]:
-    """Yield the columns of each reader in the order of their numbers, with tags and what they answered.
+    """Yield the columns of each reader by id, with tags and the sentence of how they heard of us.
 
-    Each turn begins behind the last number of the one before: no cursor stays open while somebody loads slowly.
+    Keyset pagination: no cursor stays open during a slow download.
     """
     barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).values("reason")
     fields = ("pk", "email", "name", "state", "confirmed_at", "paused_until", "barred")
@@ -82,23 +78,23 @@ def _readers(subscribers: SubscriberQuerySet) -> Iterator[tuple[Any, ...]]:
         found = list(rows.filter(pk__gt=last)[: AT_ONCE + 1])
         some, is_last = found[:AT_ONCE], len(found) <= AT_ONCE
         readers = [pk for pk, *_row in some]
-        names_of, heard_of = Tagging.objects.names_of(readers), Sentence.objects.heard(readers)
+        names_of, heard_of = Tagging.objects.names_of(readers), Sentence.objects.how_heard(readers)
         for pk, *row in some:
             yield pk, names_of[pk], heard_of.get(pk, ""), *row
         last = readers[-1] if readers else 0
 
 
 def json_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
-    """Yield each reader as one line of JSON: the columns of the table, with tags as a list and null for nothing."""
+    """Yield a line of JSON per reader: the CSV columns, with tags as a list and null for empty."""
     for pk, names, heard, email, name, state, confirmed_at, paused_until, barred in _readers(subscribers):
         facts = {
             "id": pk,
             "email": email,
             "name": name,
             "state": barred or state,
-            "consent_at": moment(confirmed_at) or None,
+            "consent_at": iso_time(confirmed_at) or None,
             "tags": names,
-            "paused_until": moment(paused_until if state == Subscriber.State.PAUSED else None) or None,
+            "paused_until": iso_time(paused_until if state == Subscriber.State.PAUSED else None) or None,
             "heard": " ".join(heard.split()),
         }
         yield json.dumps(facts, ensure_ascii=False) + "\n"
@@ -107,12 +103,12 @@ def json_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
 def _cells(tags: str, heard: str, email: str, name: str, state: str, *rest: Any) -> list[str]:
     confirmed_at, paused_until, barred = rest
     until = paused_until if state == Subscriber.State.PAUSED else None
-    return [email, name, barred or state, moment(confirmed_at), tags, moment(until), " ".join(heard.split())]
+    return [email, name, barred or state, iso_time(confirmed_at), tags, iso_time(until), " ".join(heard.split())]
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def moment(at: datetime | None) -> str:
+def iso_time(at: datetime | None) -> str:
     return at.isoformat(timespec="seconds") if at else ""

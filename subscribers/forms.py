@@ -1,4 +1,4 @@
-"""What readers type: an address, a name, the end of a pause."""
+"""Forms of readers (sign-up, name, address, pause) and of the author (readers, suppressions)."""
 
 import re
 from calendar import monthrange
@@ -12,45 +12,45 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail import tokens
-from newsletter.publication.forms import TypedModelForm
+from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.models import Publication
 from subscribers import origins
-from subscribers.addresses import LENGTH_MAX, AddressError, is_throwaway, normalise, one_line, suggested_address
+from subscribers.addresses import LENGTH_MAX, AddressError, is_disposable, normalise, one_line, suggested_address
 from subscribers.models import Subscriber, Suppression, address_hash
-from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
+from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
-PERSON_SECONDS = 2  # a person needs longer than this to type an address
-STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
-PASS_SECONDS = 1800  # how long the page with the second button, or with the proof of work, may be open
+PERSON_SECONDS = 2  # least time in which a person types an address
+STAMP_SECONDS = 24 * 3600  # a page may be open, or cached, this long
+PASS_SECONDS = 1800  # the page with the second button, or the proof of work, may be open this long
 PAUSE_DAYS_MAX = 366
 PLACE_MAX = 20  # characters
 NAME_MAX = 80  # characters
 ADVERTISEMENT = re.compile(r"[/@]|www\.|\w\.\w{2}", re.IGNORECASE)
-SIGNED_MAX = 400  # characters of what a form carries signed: an address, a moment and the signature
+SIGNED_MAX = 400  # characters of a signed form field
 
-# Salts of what a form carries signed.
+# Salts of signed form fields.
 STAMP = "subscribers.stamp"
 PERSON = "subscribers.person"
 TICKET = "subscribers.ticket"
 
 
-def stamp(now: datetime) -> str:
-    """Return a signed note of when a form was shown."""
+def sign_timestamp(now: datetime) -> str:
+    """Signed time at which a form was shown."""
     return Signer(salt=STAMP).sign(str(int(now.timestamp())))
 
 
-def person_pass(email: str, now: datetime) -> str:
-    """Return what the second button sends along: the address was asked about, and when."""
+def sign_person_pass(email: str, now: datetime) -> str:
+    """Sent along by the second button."""
     return Signer(salt=PERSON).sign(f"{int(now.timestamp())} {email}")
 
 
-def waiting_ticket(email: str, now: datetime) -> str:
-    """Return what the page of the proof sends along: without a proof the letter may take a place and wait."""
+def sign_waiting_ticket(email: str, now: datetime) -> str:
+    """Sent along by the proof-of-work page: without a proof, the mail may queue instead."""
     return Signer(salt=TICKET).sign(f"{int(now.timestamp())} {email}")
 
 
 class AddressField(forms.CharField):
-    """An address in any spelling; cleaned, it is the one spelling that is stored."""
+    """Accepts any spelling; cleans to the normalised one."""
 
     widget = forms.EmailInput
 
@@ -65,10 +65,10 @@ class AddressField(forms.CharField):
 
 
 class SignupForm(forms.Form):
-    """The form of `{% signup_form %}`: one field for people, three for machines, and what further pages send along."""
+    """The form of `{% signup_form %}`, with the fields that its follow-up pages send along."""
 
     email = AddressField()
-    website = forms.CharField(required=False)  # hidden: only a machine fills it
+    website = forms.CharField(required=False)  # honeypot: hidden
     place = forms.CharField(required=False)
     stamp = forms.CharField(required=False)
     person = forms.CharField(required=False)
@@ -76,12 +76,12 @@ class SignupForm(forms.Form):
     ticket = forms.CharField(required=False)
     came = forms.CharField(required=False)
     name = forms.CharField(required=False)
-    invite = forms.CharField(required=False)  # the token of the letter that brought them
-    sure = forms.CharField(required=False)  # the address was asked about, and this is the answer
+    invite = forms.CharField(required=False)  # token of the inviting reader
+    sure = forms.CharField(required=False)  # the suggested address was declined
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
-        if Publication.objects.current().refuses_throwaway and is_throwaway(email):
+        if Publication.objects.current().refuses_throwaway and is_disposable(email):
             raise ValidationError(_("Mailboxes at this address soon end. Write one that you keep."))
         return email
 
@@ -89,42 +89,40 @@ class SignupForm(forms.Form):
         return "".join(char for char in self.cleaned_data["place"][:PLACE_MAX] if char.isascii() and char.isalnum())
 
     @property
-    def meant(self) -> str:
-        """Return the address that was probably meant, as long as nobody has been asked; "" for a good one."""
+    def suggestion(self) -> str:
+        """The suggested address, until the person was asked; "" if none."""
         return "" if self.cleaned_data["sure"] else suggested_address(self.cleaned_data["email"])
 
     def clean_name(self) -> str:
-        """Return a name, or "" for an advertisement: anybody may type it beside somebody else's address."""
+        """The name, or "" if it looks like an advertisement: anybody can sign up a stranger's address with it."""
         name = one_line(self.cleaned_data["name"])[:NAME_MAX]
         return name if Publication.objects.current().asks_name and not ADVERTISEMENT.search(name) else ""
 
     def clean_invite(self) -> str:
         typed: str = self.cleaned_data["invite"]
-        return typed if tokens.number_of(typed) else ""
+        return typed if tokens.claimed_id(typed) else ""
 
     def clean_came(self) -> str:
-        return origins.joined(self.cleaned_data["came"])
+        return origins.merge_origins(self.cleaned_data["came"])
 
     def is_from_person(self, now: datetime) -> bool:
-        age = _age_seconds(_opened(STAMP, self.cleaned_data["stamp"]), now)
+        age = _age_seconds(_unsigned(STAMP, self.cleaned_data["stamp"]), now)
         return not self.cleaned_data["website"] and age is not None and PERSON_SECONDS <= age <= STAMP_SECONDS
 
     def has_pass(self, now: datetime) -> bool:
-        return self._carries(PERSON, self.cleaned_data["person"], now)
+        return self._has_signed(PERSON, self.cleaned_data["person"], now)
 
     def has_ticket(self, now: datetime) -> bool:
-        """Return whether its sender was asked for a proof of work, and would rather wait."""
-        return self._carries(TICKET, self.cleaned_data["ticket"], now)
+        """Was the sender asked for a proof of work, and chose to wait?"""
+        return self._has_signed(TICKET, self.cleaned_data["ticket"], now)
 
-    def _carries(self, salt: str, text: str, now: datetime) -> bool:
-        shown_at, _space, email = _opened(salt, text).partition(" ")
+    def _has_signed(self, salt: str, text: str, now: datetime) -> bool:
+        shown_at, _space, email = _unsigned(salt, text).partition(" ")
         age = _age_seconds(shown_at, now)
         return email == self.cleaned_data["email"] and age is not None and 0 <= age <= PASS_SECONDS
 
 
-class DoorForm(forms.Form):
-    """The address of whoever asks for a link to their own data."""
-
+class RequestLinkForm(forms.Form):
     email = AddressField(label=_("Your e-mail address"))
 
 
@@ -136,8 +134,6 @@ class NameForm(forms.Form):
 
 
 class AddressForm(forms.Form):
-    """Where a reader's letters shall go from now on."""
-
     email = AddressField(label=_("Your new address"))
 
     def __init__(self, *args: Any, subscriber: Subscriber, **kwargs: Any) -> None:
@@ -151,8 +147,8 @@ class AddressForm(forms.Form):
         return email
 
 
-class TaggedForm(TypedModelForm):
-    """A reader whom the author knows: the name, and the tags in one line."""
+class TaggedForm(CleanTextModelForm):
+    """Name and tags of an existing reader."""
 
     tag_names = forms.CharField(
         label=_("Tags"),
@@ -165,7 +161,7 @@ class TaggedForm(TypedModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.initial["tag_names"] = joined(self.instance.tag_names)
+            self.initial["tag_names"] = join_tags(self.instance.tag_names)
 
     def clean_name(self) -> str:
         return one_line(self.cleaned_data["name"])
@@ -175,7 +171,7 @@ class TaggedForm(TypedModelForm):
 
 
 class ReaderForm(TaggedForm):
-    """A reader whom the author adds by hand; how they agreed is kept as their consent."""
+    """A reader added by hand, with how they agreed."""
 
     email = AddressField(label=_("address"))
     consent = forms.CharField(
@@ -203,9 +199,7 @@ class ReaderForm(TaggedForm):
         return email
 
 
-class SuppressionForm(TypedModelForm):
-    """An address that the author wants never to be mailed."""
-
+class SuppressionForm(CleanTextModelForm):
     email = AddressField(label=_("address"))
 
     class Meta:
@@ -222,8 +216,8 @@ class SuppressionForm(TypedModelForm):
         return one_line(self.cleaned_data["note"])
 
 
-class PauseForm(forms.Form):
-    """When a pause ends: in some months, or on a date."""
+class OwnPauseForm(forms.Form):
+    """In some months, or on a date."""
 
     CHOICES = [("1", _("for a month")), ("2", _("for two months")), ("3", _("for three months")), ("date", _("until"))]
 
@@ -248,7 +242,7 @@ class PauseForm(forms.Form):
         return data
 
     def until(self) -> datetime:
-        """Return the first moment after the pause: the start of the day on which letters come again, here."""
+        """The start of the first day after the pause, in the local zone."""
         return timezone.make_aware(datetime.combine(self.cleaned_data["until_on"], time()))
 
     def _check(self, day: date | None) -> None:
@@ -261,13 +255,13 @@ class PauseForm(forms.Form):
 
 
 def months_later(day: date, months: int) -> date:
-    """Return the same day some months later, or the last day of a shorter month."""
+    """The same day some months later, or the last day of a shorter month."""
     years, month = divmod(day.month - 1 + months, 12)
     last = monthrange(day.year + years, month + 1)[1]
     return date(day.year + years, month + 1, min(day.day, last))
 
 
-def _opened(salt: str, text: str) -> str:
+def _unsigned(salt: str, text: str) -> str:
     try:
         return Signer(salt=salt).unsign(text) if len(text) <= SIGNED_MAX else ""
     except BadSignature:

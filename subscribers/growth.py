@@ -1,4 +1,4 @@
-"""From where readers came and who still reads a quarter later, as pages show it: from the counts of days alone."""
+"""Where readers came from, and how many stay a quarter, computed from the daily counts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from subscribers.models import OriginCount
 
 PERIODS = 12  # weeks, or months
 LATELY = timedelta(days=28)
-LARGEST = 3  # sources of a sentence
+LARGEST = 3  # sources in a sentence
 SOURCES = 20  # rows of a table
 type Key = tuple[str, str]  # kind and name of a source
 
@@ -29,16 +29,13 @@ LABELS: dict[str, Promise] = {
     "api": _("by a program"),
     "other": _("others"),
 }
-TOGETHER = ("/p/", "/issues/")  # pages that a sentence counts as one
+TOGETHER = ("/p/", "/issues/")  # page prefixes that a sentence counts as one
 PAGES: dict[str, Promise] = {"/": _("home page"), "/p/": _("posts"), "/issues/": _("past issues")}
 
 
 @dataclass(frozen=True)
-class Source:
-    """One source. came: in each period, the oldest first.
-
-    settled: how many came a quarter ago or earlier; stayed: how many of those still read after a quarter.
-    """
+class SourceGrowth:
+    """came: by period, oldest first. settled: came a quarter ago or earlier; stayed: of these, after a quarter."""
 
     kind: str
     name: str
@@ -57,10 +54,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Growth:
-    """The last periods. begins: the first day of each. more: sources that are not shown."""
+    """begins: first day of each period. more: number of sources left out."""
 
     begins: tuple[date, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[SourceGrowth, ...]
     more: int
 
     @property
@@ -69,14 +66,13 @@ class Growth:
 
 
 def label(kind: str, name: str) -> str:
-    """Return a source in words, its own name where it has one."""
     if kind == "page" and name in PAGES:
         return str(PAGES[name])
     return name or str(LABELS.get(kind, LABELS["other"]))
 
 
-def begins(today: date, by: str) -> list[date]:
-    """Return the first days of the last twelve weeks or months, the oldest first; by: "week" or "month"."""
+def period_starts(today: date, by: str) -> list[date]:
+    """First days of the last twelve weeks or months, oldest first. by: "week" or "month"."""
     if by == "week":
         monday = today - timedelta(days=today.weekday())
         return [monday - timedelta(weeks=back) for back in reversed(range(PERIODS))]
@@ -84,16 +80,18 @@ def begins(today: date, by: str) -> list[date]:
     return [date(month // 12, month % 12 + 1, 1) for month in months]
 
 
-def growth(today: date, by: str = "week", *, sources: int = SOURCES) -> Growth:
-    """Return the sources of the last twelve weeks or months, the largest first. Those who stayed: of all times."""
-    starts = begins(today, by)
+def load_growth(today: date, by: str = "week", *, sources: int = SOURCES) -> Growth:
+    """Sources of the last twelve weeks or months, largest first; settled and stayed count all times."""
+    starts = period_starts(today, by)
     came: defaultdict[Key, list[int]] = defaultdict(lambda: [0] * PERIODS)
     rows = OriginCount.objects.filter(on__gte=starts[0], on__lte=today).order_by("on")
     for on, kind, name, count in rows.values_list("on", "kind", "name", "came").iterator():
         came[kind, name][_period(on, starts)] += count
     settled = _settled()
     keys = sorted({*came, *settled}, key=lambda key: (-sum(came.get(key, ())), -settled.get(key, (0, 0))[0], key))
-    found = (Source(*key, tuple(came.get(key, [0] * PERIODS)), *settled.get(key, (0, 0))) for key in keys[:sources])
+    found = (
+        SourceGrowth(*key, tuple(came.get(key, [0] * PERIODS)), *settled.get(key, (0, 0))) for key in keys[:sources]
+    )
     return Growth(tuple(starts), tuple(found), max(0, len(keys) - sources))
 
 
@@ -102,14 +100,14 @@ def _period(on: date, starts: list[date]) -> int:
 
 
 def _settled() -> dict[Key, tuple[int, int]]:
-    """Return by source how many came a quarter ago or earlier, and how many of them still read after a quarter."""
+    """(settled, stayed) by source."""
     old = OriginCount.objects.filter(stayed__isnull=False).order_by().values_list("kind", "name")
     sums = old.annotate(readers=Sum("came"), still=Sum("stayed"))
     return {(kind, name): (readers, still) for kind, name, readers, still in sums}
 
 
-def lately(today: date) -> tuple[int, list[tuple[str, int]]]:
-    """Return how many came in the last four weeks, and the sources of most of them."""
+def recent_sources(today: date) -> tuple[int, list[tuple[str, int]]]:
+    """Number of new readers of the last four weeks, and the largest sources."""
     rows = OriginCount.objects.filter(on__gt=today - LATELY, on__lte=today).order_by().values_list("kind", "name")
     came: Counter[Key] = Counter()
     for kind, name, count in rows.annotate(readers=Sum("came")):
@@ -117,9 +115,9 @@ def lately(today: date) -> tuple[int, list[tuple[str, int]]]:
     return came.total(), [(label(*key), count) for key, count in came.most_common(LARGEST)]
 
 
-def sentence(today: date) -> str:
-    """Return from where most new readers of the last four weeks came, in words; "" if nobody has come."""
-    came, largest = lately(today)
+def growth_sentence(today: date) -> str:
+    """New readers of the last four weeks by source, in words; "" if there are none."""
+    came, largest = recent_sources(today)
     if not came:
         return ""
     text = ngettext("%(count)s new in four weeks", "%(count)s new in four weeks", came) % {"count": f"{came:,}"}
@@ -127,9 +125,9 @@ def sentence(today: date) -> str:
     return pgettext("a count, and sources", "%(came)s: %(sources)s") % {"came": text, "sources": named}
 
 
-def table(today: date, by: str) -> Iterator[list[object]]:
-    """Yield what the page shows as rows of a file: one for each source and period in which somebody came."""
-    found = growth(today, by, sources=10_000)
+def growth_table(today: date, by: str) -> Iterator[list[object]]:
+    """Yield a row per source and period with new readers."""
+    found = load_growth(today, by, sources=10_000)
     for place, start in enumerate(found.begins):
         for one in found.sources:
             if one.came[place]:

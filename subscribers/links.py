@@ -1,4 +1,4 @@
-"""The links of one reader: what each token is made for, and what it opens."""
+"""Signed links of a reader, by purpose."""
 
 from datetime import datetime
 
@@ -8,14 +8,13 @@ from django.urls import reverse
 
 from newsletter.mail import tokens
 
-FRESH_MINUTES = 30  # how long a link to one's own data opens
+FRESH_MINUTES = 30  # lifetime of a link to one's own data
 
 
-class Linked(models.Model):
-    """A reader's row as its tokens see it: each is bound to the row's random value and to its address.
+class ReaderLinks(models.Model):
+    """Tokens are bound to the row's random salt and to the address.
 
-    Ids come again after a restore, and mailboxes change hands: a token of a lost row or of a former address
-    opens nothing.
+    After a restore ids are used again, and mailboxes change owners: a token of a lost row or former address is invalid.
     """
 
     token_salt = models.CharField(max_length=tokens.SALT_LENGTH, default=tokens.new_salt, editable=False)
@@ -35,7 +34,7 @@ class Linked(models.Model):
 
     @property
     def unsubscribe_url(self) -> str:
-        """Return an absolute URL of at most 74 characters on an ordinary host: longer ones ruin the header."""
+        """At most 74 characters on an ordinary host: longer ones break the header."""
         return self._url("unsubscribe")
 
     @property
@@ -44,7 +43,7 @@ class Linked(models.Model):
 
     @property
     def invite_url(self) -> str:
-        """Return the link to pass on: a sign-up page, which opens nothing of this reader."""
+        """A sign-up page to pass on; gives no access to this reader's data."""
         return self._url("invite")
 
     @property
@@ -52,7 +51,7 @@ class Linked(models.Model):
         return self._url("undo")
 
     def fresh_url(self, now: datetime) -> str:
-        """Return the link to the reader's own data, which opens for half an hour: for the mailbox alone."""
+        """Link to the reader's own data, valid for FRESH_MINUTES; send it only to the mailbox."""
         return settings.SITE_URL + reverse("subscribers:mine", args=[self.fresh_token(now)])
 
     # --- Tokens ---
@@ -61,28 +60,27 @@ class Linked(models.Model):
         return tokens.sign(purpose, self.pk, self._bound(purpose))
 
     def fresh_token(self, now: datetime) -> str:
-        return tokens.sign("mine", self.pk, self._joined(str(_minute(now))))
+        return tokens.sign("mine", self.pk, self._with_key(str(_minute(now))))
 
-    def is_opened_by(self, token: str, purpose: str) -> bool:
-        """Return whether a token opens `purpose` for this reader now, at the address of now."""
-        return tokens.opens(token, purpose, self._bound(purpose))
+    def accepts_token(self, token: str, purpose: str) -> bool:
+        return tokens.is_valid(token, purpose, self._bound(purpose))
 
-    def is_freshly_opened_by(self, token: str, now: datetime) -> bool:
-        """Return whether a link to the reader's own data was made for today's address, in the last 30 minutes."""
+    def accepts_fresh_token(self, token: str, now: datetime) -> bool:
+        """Was the token made for the current address within FRESH_MINUTES?"""
         minutes = range(_minute(now) - FRESH_MINUTES, _minute(now) + 1)
-        return any(tokens.opens(token, "mine", self._joined(str(minute))) for minute in minutes)
+        return any(tokens.is_valid(token, "mine", self._with_key(str(minute))) for minute in minutes)
 
     def has_spent(self, token: str) -> bool:
-        """Return whether a token once confirmed this reader, or could have."""
+        """Is it a confirmation token of a former round?"""
         rounds = range(1, self.signup_round)[-20:]
-        return any(tokens.opens(token, "confirm", self._joined(str(number))) for number in rounds)
+        return any(tokens.is_valid(token, "confirm", self._with_key(str(number))) for number in rounds)
 
     def _bound(self, purpose: str) -> str:
-        """Return what must not have changed, with the round of a sign-up, or the moment of leaving."""
+        """The state to which a token is bound, with the sign-up round or the time of leaving."""
         left_at = self.unsubscribed_at.isoformat() if self.unsubscribed_at else ""
-        return self._joined({"confirm": str(self.signup_round), "undo": left_at}.get(purpose, ""))
+        return self._with_key({"confirm": str(self.signup_round), "undo": left_at}.get(purpose, ""))
 
-    def _joined(self, condition: str) -> str:
+    def _with_key(self, condition: str) -> str:
         key = self.token_salt + self.address_hash
         return f"{key}.{condition}" if condition else key
 

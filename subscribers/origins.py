@@ -1,6 +1,6 @@
-"""Where a sign-up came from: the page, the link's `utm_*`, the site before. Bounded, without anything personal. Pure.
+"""Origin of a sign-up: page, `utm_*` parameters, referring site. Bounded in length, without personal data.
 
-As a line of words, such as `/p/128/ utm_source=talk from t.co`: so it travels in a form, and so it is kept.
+A line such as `/p/128/ utm_source=talk from t.co`, which forms carry and the consent record stores.
 """
 
 import re
@@ -8,25 +8,25 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
-from newsletter.mail.logs import masked
+from newsletter.mail.logs import mask_tokens
 
-URL_MAX = 2000  # characters of an address that are looked at
-LINE_MAX = 170  # characters; the consent's source has 200, with the place of the form
+URL_MAX = 2000  # characters of a URL that are read
+LINE_MAX = 170  # characters; Consent.source has 200, with the form's place
 VALUE_MAX = 40  # characters of one utm_*
-PAGE_MAX = 100  # of a page that is counted
+PAGE_MAX = 100  # characters of a counted page
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 FROM = "from"
-INVITED = "invited"  # by the link in a reader's letter; by whose is not kept
+INVITED = "invited"  # by a reader's link; whose is not kept
 REST = ("other", "")
 WITHOUT_FORM = {"import": ("import", ""), "by hand": ("hand", ""), "api:": ("api", "")}
 
 _PAGE = re.compile(r"/(?:[\w-]{1,60}/){0,3}")
 _HOST = re.compile(r"(?=[^ ]{1,60}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+")
-_NOT_KEPT = re.compile(r"[^\w.+-]+")  # no sign of an address of mail, none of a page
+_NOT_KEPT = re.compile(r"[^\w.+-]+")  # excludes @ and /
 
 
-def of_link(referer: str, query: Mapping[str, str], own_hosts: Iterable[str]) -> str:
-    """Return the line of a request. referer: its header; query: of its own address; own_hosts: this site's names."""
+def origin_of_request(referer: str, query: Mapping[str, str], own_hosts: Iterable[str]) -> str:
+    """Origin line of a request. query: its own parameters; own_hosts: this site's host names."""
     try:
         before = urlsplit(referer[:URL_MAX])
         host = before.hostname or ""
@@ -41,8 +41,8 @@ def of_link(referer: str, query: Mapping[str, str], own_hosts: Iterable[str]) ->
     return _line(before.path, carried | dict(query), "")
 
 
-def joined(*lines: str) -> str:
-    """Return what several lines say, each only as far as it is well formed; of two pages, or hosts, the first."""
+def merge_origins(*lines: str) -> str:
+    """Merge the well-formed parts of several lines; the first page and host win."""
     page, host = "", ""
     utm: dict[str, str] = {}
     for line in lines:
@@ -53,10 +53,10 @@ def joined(*lines: str) -> str:
     return _line(page, utm, host)
 
 
-def source_of(line: str) -> tuple[str, str]:
-    """Return the one source that counts of what a record says of a sign-up: its kind and its name, both bounded.
+def classify_origin(line: str) -> tuple[str, str]:
+    """(kind, name) of the source to count, from Consent.source.
 
-    A campaign says most, then an invitation, another site, and the page on which the form stood.
+    By precedence: campaign, invitation, other site, page of the form.
     """
     if line.startswith("web:"):
         return _source_of_form(line)
@@ -77,15 +77,15 @@ def _source_of_form(line: str) -> tuple[str, str]:
 
 
 def _line(page: str, query: Mapping[str, str], host: str) -> str:
-    is_shown = _PAGE.fullmatch(page) and page != "/subscribe/" and masked(page) == page
+    is_shown = _PAGE.fullmatch(page) and page != "/subscribe/" and mask_tokens(page) == page
     utm = {name: _NOT_KEPT.sub("-", query.get(name, "")[:VALUE_MAX]).strip("-") for name in UTM}
     parts = [page if is_shown else "", *(f"{name}={value}" for name, value in utm.items() if value)]
     parts.append(f"{FROM} {host.lower()}" if _HOST.fullmatch(host.lower()) else "")
-    return _fitting(part for part in parts if part)
+    return _join_up_to_max(part for part in parts if part)
 
 
-def _fitting(parts: Iterable[str]) -> str:
-    """Return as many of the parts, from the first on, as a line holds."""
+def _join_up_to_max(parts: Iterable[str]) -> str:
+    """Join parts up to LINE_MAX."""
     line = ""
     for part in parts:
         if len(longer := f"{line} {part}".strip()) > LINE_MAX:

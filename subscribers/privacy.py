@@ -1,6 +1,6 @@
-"""What readers are told of their data: the texts around the forms, and the privacy notice, from what is really stored.
+"""The privacy notice, generated from this installation's settings, and the texts of sign-up forms.
 
-A change of the notice is a new version.
+Each wording of the notice is a version.
 Sources: Personal Data Protection Act of Taiwan (個人資料保護法) sections 3, 8 I 1-6; GDPR articles 6, 7, 13, 15-21, 77.
 """
 
@@ -13,39 +13,39 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from newsletter.mail.mailers import way
+from newsletter.mail.mailers import provider_host
 from newsletter.publication.models import Publication
 from subscribers.models import FORGET_AFTER
 
-INVITATIONS = {"posts", "tag", "post", "issue", "about", "starthere", "year", "archive"}  # where _subscribe.html stands
+INVITATIONS = {"posts", "tag", "post", "issue", "about", "starthere", "year", "archive"}  # pages with _subscribe.html
 
 
 @dataclass(frozen=True)
-class Notice:
-    """One piece of information that the law requires."""
+class NoticeSection:
+    """A piece of information that the law requires."""
 
     heading: str
     body: str
 
 
-def server(place: str) -> str:
-    """Return where data is kept. place: where the server stands, if the author has said it."""
+def server_sentence(place: str) -> str:
+    """place: where the server stands, if the author has said so."""
     if not place:
         return _("On the server of this site.")
     return _("On the server of this site, which stands here: %(place)s.") % {"place": place}
 
 
-def notices(*, name: str, author: str, contact: str, place: str = "") -> list[Notice]:
-    """Return what a reader must be able to read before giving an address.
+def signup_notice(*, name: str, author: str, contact: str, place: str = "") -> list[NoticeSection]:
+    """The short notice on the sign-up page.
 
-    name: of the publication. contact: the address that answers requests. place: where the server stands.
+    name: of the publication. contact: e-mail address for requests. place: where the server stands.
 
     Source: Taiwan's Personal Data Protection Act (個人資料保護法) section 8 I 1-6, section 3.
     """
     return [
-        Notice(_("Who keeps it"), _("%(author)s, publisher of %(name)s.") % {"author": author, "name": name}),
-        Notice(_("What for"), _("To send you the newsletter you asked for. For nothing else.")),
-        Notice(
+        NoticeSection(_("Who keeps it"), _("%(author)s, publisher of %(name)s.") % {"author": author, "name": name}),
+        NoticeSection(_("What for"), _("To send you the newsletter you asked for. For nothing else.")),
+        NoticeSection(
             _("What is kept"),
             _(
                 "Your e-mail address; your name, if you give one; when you agreed, from which IP address, on which "
@@ -53,15 +53,15 @@ def notices(*, name: str, author: str, contact: str, place: str = "") -> list[No
                 "answered, and what you said of them."
             ),
         ),
-        Notice(
+        NoticeSection(
             _("How long, where, who sees it"),
             _(
                 "Until you leave and ask for it to be deleted. %(server)s Besides, the mail service that delivers the "
                 "letters gets your address; nobody else does."
             )
-            % {"server": server(place)},
+            % {"server": server_sentence(place)},
         ),
-        Notice(
+        NoticeSection(
             _("Your rights"),
             _(
                 "You may see, copy, correct, stop or delete what is kept about you: by the links in every letter, "
@@ -69,7 +69,7 @@ def notices(*, name: str, author: str, contact: str, place: str = "") -> list[No
             )
             % {"contact": contact},
         ),
-        Notice(
+        NoticeSection(
             _("If you would rather not"),
             _("Without an address no letter can reach you. Everything stays free to read on this site."),
         ),
@@ -77,7 +77,7 @@ def notices(*, name: str, author: str, contact: str, place: str = "") -> list[No
 
 
 def form_words(*, asks_name: bool = False) -> list[str]:
-    """Return what templates/subscribers/_signup_form.html says wherever it stands."""
+    """The texts of templates/subscribers/_signup_form.html."""
     return [
         _("Your e-mail address"),
         *([_("Your name, if you like")] if asks_name else []),
@@ -87,12 +87,8 @@ def form_words(*, asks_name: bool = False) -> list[str]:
     ]
 
 
-def signup_words(place: str, *, name: str, promise: str, notes: list[Notice], asks_name: bool = False) -> str:
-    """Return the words that a sign-up form showed, to be kept as what its reader agreed to.
-
-    place: where the form stood. Of a place that is not ours only the form itself is known.
-    name, promise: of the publication, which asks for the reader's name or does not.
-    """
+def signup_words(place: str, *, name: str, promise: str, notes: list[NoticeSection], asks_name: bool = False) -> str:
+    """The text around a sign-up form, for the consent record. place: page of the form; "embed": another site."""
     form = form_words(asks_name=asks_name)
     if place == "subscribe":
         steps = [
@@ -114,7 +110,7 @@ def signup_words(place: str, *, name: str, promise: str, notes: list[Notice], as
 
 
 def confirm_words(name: str) -> str:
-    """Return the words of the page that confirms, but for the address: what the owner of the mailbox agreed to."""
+    """The text of the confirmation page without the address, for the consent record."""
     return "\n".join(
         [
             _("One click is left"),
@@ -129,16 +125,15 @@ def confirm_words(name: str) -> str:
 
 
 VERSION_LENGTH = 8  # hex characters
-TELLING: list[Callable[[], list[str]]] = []  # what rooms above say of whom they tell the addresses of readers
+RECIPIENTS: list[Callable[[], list[str]]] = []  # hosts to which other apps send readers' addresses
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the notice says of this installation. providers: through whom letters go; none while nothing leaves.
+class NoticeFacts:
+    """This installation, as far as the notice depends on it.
 
-    reads_mail: whether mail that comes back, and what readers write, is taken in.
-    hears_providers: whether the provider reports what became of letters.
-    told: hosts of programs that are told who comes and leaves, by their address. place: where the server stands.
+    providers: mail services. reads_mail: bounces and replies are stored. has_webhooks: the provider reports deliveries.
+    recipients: hosts of webhooks that get addresses of readers. place: where the server stands.
     """
 
     name: str
@@ -149,16 +144,18 @@ class Facts:
     asks: bool = False
     reads_mail: bool = False
     invites: bool = False
-    hears_providers: bool = False
+    has_webhooks: bool = False
     counts_links: bool = False
-    told: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
     place: str = ""
     backs_up: bool = False
 
     @classmethod
-    def now(cls) -> "Facts":
+    def now(cls) -> "NoticeFacts":
         publication = Publication.objects.current()
-        providers = dict.fromkeys(filter(None, map(way, (settings.MAILERS["default"], settings.MAILERS["bulk"]))))
+        providers = dict.fromkeys(
+            filter(None, map(provider_host, (settings.MAILERS["default"], settings.MAILERS["bulk"])))
+        )
         contact = publication.reply_to or publication.sender_email
         return cls(
             publication.name,
@@ -171,45 +168,45 @@ class Facts:
             publication.invites,
             bool(settings.WEBHOOK_SECRET),
             publication.counts_links,
-            tuple(sorted({host for hosts in TELLING for host in hosts()})),
+            tuple(sorted({host for hosts in RECIPIENTS for host in hosts()})),
             publication.data_place,
             bool(settings.BACKUP_URL),
         )
 
 
-def notice(facts: Facts) -> list[Notice]:
-    """Return the sections in the language that is active."""
-    words = vars(facts) | {"days": FORGET_AFTER.days}
+def privacy_notice(facts: NoticeFacts) -> list[NoticeSection]:
+    """The sections in the active language."""
+    facts_by_name = vars(facts) | {"days": FORGET_AFTER.days}
     return [
-        Notice(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % words),
-        Notice(
+        NoticeSection(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % facts_by_name),
+        NoticeSection(
             _("What for, and by what right"),
             _purpose(facts),
         ),
-        Notice(
+        NoticeSection(
             _("What is kept"),
             _kept(facts),
         ),
-        Notice(_("How long"), _time(facts)),
-        Notice(_("Where, and who sees it"), _whereabouts(facts)),
-        Notice(_("What is not done"), _not_done(facts)),
-        Notice(
+        NoticeSection(_("How long"), _time(facts)),
+        NoticeSection(_("Where, and who sees it"), _whereabouts(facts)),
+        NoticeSection(_("What is not done"), _not_done(facts)),
+        NoticeSection(
             _("Your rights"),
             _(
                 "See, copy as a file, correct, stop or delete what is kept: by “Your preferences” at the foot of every "
                 "page and of every letter, or by writing to %(contact)s. You may complain to the Personal Data "
                 "Protection Commission in Taiwan, or to the authority of your country."
             )
-            % words,
+            % facts_by_name,
         ),
-        Notice(
+        NoticeSection(
             _("If you would rather not"),
             _("Without an address no letter can reach you. Everything stays free to read on this site."),
         ),
     ]
 
 
-def _time(facts: Facts) -> str:
+def _time(facts: NoticeFacts) -> str:
     time = _(
         "As long as you read. A sign-up that nobody confirms is deleted after %(days)d days. After you leave, it is "
         "kept that you have left, so that nobody mails you again. The IP address from which you agreed is deleted "
@@ -228,7 +225,7 @@ def _time(facts: Facts) -> str:
     return _more(time, _("Backups of the server still have what was deleted until they are replaced."))
 
 
-def _not_done(facts: Facts) -> str:
+def _not_done(facts: NoticeFacts) -> str:
     if facts.counts_links:
         return _(
             "Public pages set no cookie. No picture in a letter tells whether you have read it, no link tells who has "
@@ -240,7 +237,7 @@ def _not_done(facts: Facts) -> str:
     )
 
 
-def _kept(facts: Facts) -> str:
+def _kept(facts: NoticeFacts) -> str:
     kept = _(
         "Your e-mail address; your name, if you give one; when, by which form and from which IP address you "
         "agreed, and by which page, link or site you came to it; pauses and changes of address; which issues "
@@ -249,7 +246,7 @@ def _kept(facts: Facts) -> str:
     )
     if facts.reads_mail:
         kept = _more(kept, _("Besides, what you write in answer to a letter, and what the author answers."))
-    if facts.hears_providers:
+    if facts.has_webhooks:
         kept = _more(kept, _("Besides, what the mail service reports of a letter: arrived, refused, called unwanted."))
     if facts.counts_links:
         kept = _more(kept, _counted())
@@ -273,7 +270,7 @@ def _more(text: str, more: str) -> str:
     return _("%(purpose)s %(more)s") % {"purpose": text, "more": more}
 
 
-def _purpose(facts: Facts) -> str:
+def _purpose(facts: NoticeFacts) -> str:
     purpose = _(
         "To send you the newsletter that you asked for, and for nothing else. The ground is your consent; you "
         "take it back at any time, with one click in every letter."
@@ -282,32 +279,32 @@ def _purpose(facts: Facts) -> str:
     return _more(purpose, reminded) if facts.reminds else purpose
 
 
-def _whereabouts(facts: Facts) -> str:
+def _whereabouts(facts: NoticeFacts) -> str:
     said = [
-        server(facts.place),
+        server_sentence(facts.place),
         _("Programs there use it to send letters and to answer you; the author and who helps see it at their desk."),
     ]
     if facts.providers:
         handed = _("Letters are handed over to %(providers)s, which sees your address and the letter.")
         said.append(handed % {"providers": _(", ").join(facts.providers)})
-    if facts.told:
+    if facts.recipients:
         told = _("When you confirm, leave, or no letter goes to you any more, %(told)s is told so, with your address.")
-        said.append(told % {"told": _(", ").join(facts.told)})
+        said.append(told % {"told": _(", ").join(facts.recipients)})
     return reduce(_more, [*said, _("Nobody else gets it.")])
 
 
-def telling(hosts: Callable[[], list[str]]) -> None:
-    """Have the notice name those whom a room above tells the addresses of readers."""
-    if hosts not in TELLING:
-        TELLING.append(hosts)
+def add_recipients(hosts: Callable[[], list[str]]) -> None:
+    """Register hosts to which another app sends readers' addresses."""
+    if hosts not in RECIPIENTS:
+        RECIPIENTS.append(hosts)
 
 
-def words() -> str:
-    """Return the notice as one text, in the publication's language: what the record of consent keeps."""
+def notice_text() -> str:
+    """The whole notice in the publication's language, for the consent record."""
     with translation.override(Publication.objects.current().language):
-        return "\n".join(line for part in notice(Facts.now()) for line in (part.heading, part.body))
+        return "\n".join(line for part in privacy_notice(NoticeFacts.now()) for line in (part.heading, part.body))
 
 
-def version(text: str) -> str:
-    """Return the name of this wording."""
+def notice_version(text: str) -> str:
+    """Short digest of the wording."""
     return sha256(text.encode()).hexdigest()[:VERSION_LENGTH]

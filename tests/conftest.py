@@ -34,32 +34,32 @@ from django.utils import timezone, translation
 from hypothesis import HealthCheck
 from hypothesis import settings as cases
 
-from newsletter.mail import due
+from newsletter.mail import queued_mail
 from newsletter.publication import heartbeats
 from newsletter.publication.pictures import uploads
-from tests.support.frames import with_room
+from tests.support.frames import with_large_frame
 
 # No manifest of static files, a queue in memory, http in the test client. Set once: each change tells all of Django.
 project.STORAGES |= {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 project.CELERY_BROKER_URL = "memory://"
 project.SECURE_SSL_REDIRECT = False
 project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-ThreadedWSGIServer.process_request_thread = with_room(ThreadedWSGIServer.process_request_thread)
-due.JITTER = 0  # mails that failed are tried again on the minute
+ThreadedWSGIServer.process_request_thread = with_large_frame(ThreadedWSGIServer.process_request_thread)
+queued_mail.JITTER = 0  # mails that failed are tried again on the minute
 uploads.AVIF_SPEED = 10  # as good as 6 for what a test looks at, in a tenth of the time
 
 pytest_plugins = [
     "tests.support.browser",
     "tests.support.database",
     "tests.support.dns",
-    "tests.support.flushed",
+    "tests.support.fast_flush",
     "tests.support.pictures",
     "tests.support.postfix",
     "tests.support.postgres",
     "tests.support.product",
     "tests.support.migrated",
     "tests.support.redis",
-    "tests.support.restoring",
+    "tests.support.documented_backup",
     "tests.support.s3",
     "tests.support.shared_rows",
     "tests.support.smtp",
@@ -121,7 +121,7 @@ def pytest_runtestloop() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     """Call a test from a large frame: see tests/support/frames.py."""
-    pyfuncitem.obj = with_room(pyfuncitem.obj)
+    pyfuncitem.obj = with_large_frame(pyfuncitem.obj)
 
 
 def pytest_report_header() -> str:
@@ -139,7 +139,7 @@ def _unspoilt():
     """What the test before has left: a language and a zone, heartbeats, counted limits, a publication that is kept."""
     translation.deactivate()
     timezone.deactivate()
-    heartbeats.forget()
+    heartbeats.clear_beats()
     _forget_all()
     yield
     _forget_all()

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.support.missing import missing
+from tests.support.missing_parts import skip_missing
 from tests.support.product import ROOT
 
 pytestmark = pytest.mark.exhaustive
@@ -39,7 +39,7 @@ COMPOSE = command()
 def config(tmp_path):
     """Return what Compose reads of the file for a profile, with the variables of .env."""
     if not COMPOSE:
-        missing("Compose is not installed: apt-get install docker-compose")
+        skip_missing("Compose is not installed: apt-get install docker-compose")
     for name in ("compose.yaml", "Dockerfile"):
         shutil.copy(ROOT / name, tmp_path)
 

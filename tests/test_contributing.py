@@ -9,8 +9,8 @@ TOP = ("newsletter", "subscribers", "templates", "tests", "docs", "benchmarks")
 PATH = re.compile(rf"`((?:{'|'.join(TOP)})/[\w./-]+|pyproject\.toml|README\.md|\.ci/run)`")
 # A name in capitals, or a class, and the file that the sentence says it is in.
 LISTS = (
-    ("TABLE", "tests/desk/test_rights.py"),
-    ("OPENED_BY_TOKEN", "newsletter/mail/logs.py"),
+    ("TABLE", "tests/desk/test_permissions.py"),
+    ("BEFORE_TOKEN", "newsletter/mail/logs.py"),
     ("STRANGERS", "tests/test_strangers.py"),
     ("PostQuerySet", "newsletter/posts/models/posts.py"),
     ("IssueQuerySet", "newsletter/issues/models.py"),
@@ -19,8 +19,8 @@ LISTS = (
     ("CELERY_BEAT_SCHEDULE", "newsletter/settings.py"),
     ("PROVIDERS", "newsletter/mail/mailers.py"),
     ("EXAMPLES", "tests/mail/test_mailers.py"),
-    ("BY_API", "newsletter/mail/replies.py"),
-    ("api_answer", "newsletter/delivery/provider/outcomes.py"),
+    ("BY_API", "newsletter/mail/smtp_replies.py"),
+    ("api_outcome", "newsletter/delivery/provider/outcomes.py"),
     ("PROVIDERS", "newsletter/delivery/sending/api_courier.py"),
     ("Converter", "newsletter/moving/converters/converter.py"),
     ("CONVERTERS", "newsletter/moving/converters/detection.py"),

@@ -10,10 +10,10 @@ import yaml
 from django.core.management import get_commands
 
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.operation.env_file import variables
-from tests.support.missing import missing
+from newsletter.operation.env_file import parse_variables
+from tests.support.documented_backup import back_up, restore
+from tests.support.missing_parts import skip_missing
 from tests.support.product import ROOT
-from tests.support.restoring import back_up, restore
 
 pytestmark = pytest.mark.exhaustive
 
@@ -31,7 +31,7 @@ def unit() -> str:
 def test_the_unit_exposes_little(tmp_path):
     """systemd's own measure, from 0 to 10 (below: times ten); the unit without its lower half has 9.0."""
     if not shutil.which("systemd-analyze"):
-        missing("apt-get install --no-install-recommends systemd")
+        skip_missing("apt-get install --no-install-recommends systemd")
     file = tmp_path / "newsletter.service"
     file.write_text(unit())
 
@@ -75,7 +75,7 @@ def test_the_user_of_the_unit_is_made_and_owns_the_file_of_variables():
 
 
 def test_the_file_of_variables_is_one_and_what_it_names_is_read():
-    found = variables(WRITTEN_FILES["/etc/newsletter.env"])
+    found = parse_variables(WRITTEN_FILES["/etc/newsletter.env"])
     listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
     assert set(found) <= listed
@@ -90,7 +90,7 @@ def test_every_command_has_the_environment_of_the_service(command):
 
 def test_backups_are_made_in_a_folder_that_is_there_and_that_the_unit_may_write_to():
     """ProtectSystem=strict makes every other folder read-only."""
-    folder = variables(WRITTEN_FILES["/etc/newsletter.env"])["BACKUP_URL"]
+    folder = parse_variables(WRITTEN_FILES["/etc/newsletter.env"])["BACKUP_URL"]
 
     assert f"install -d -o newsletter -g newsletter -m 700 {folder}" in TO_PASTE.splitlines()
     assert f"ReadWritePaths=-{folder}" in unit().splitlines()

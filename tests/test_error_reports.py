@@ -9,7 +9,7 @@ from threading import Thread
 import brotli
 import pytest
 
-from newsletter.error_reports import clean
+from newsletter.error_reports import redacted
 from tests.support.processes import run_python
 
 OPENED = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}
@@ -133,4 +133,4 @@ def test_without_the_extra_it_says_what_to_install(tmp_path):
     ],
 )
 def test_what_is_taken_out_of_texts(text, left):
-    assert clean(text) == left
+    assert redacted(text) == left

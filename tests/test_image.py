@@ -76,10 +76,10 @@ import celery.apps.worker, celery.concurrency.thread, granian.cli, newsletter.rs
 app.loader.import_default_modules()
 assert get_resolver().url_patterns
 from newsletter.api import v1
-from newsletter.buckets import bucket_of
+from newsletter.buckets import bucket_from_url
 from newsletter.mail.mailers import PROVIDERS
 import_string("anymail.backends.amazon_ses.EmailBackend")
-assert bucket_of("s3://key:secret@127.0.0.1:1/bucket")._client
+assert bucket_from_url("s3://key:secret@127.0.0.1:1/bucket")._client
 """
 
 

@@ -21,7 +21,7 @@ ANSWERS = {
 PATH = re.compile(r"`((?:newsletter|subscribers|tests|templates)/[\w./-]+)`")
 PROCESSES = {
     *("newsletter/operation/programs.py", "newsletter/operation/supervisor.py", "newsletter/operation/worker.py"),
-    *("newsletter/delivery/lanes.py", "newsletter/publication/heartbeats.py"),
+    *("newsletter/delivery/lane_process.py", "newsletter/publication/heartbeats.py"),
 }
 WORDS_MAX = {
     "docs/sending.md": 5_000,

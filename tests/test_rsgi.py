@@ -20,11 +20,11 @@ from threading import Thread
 import pytest
 
 from newsletter import rsgi
-from newsletter.publication import bodies
-from tests.support.echoing import echoing
+from newsletter.limits import body_size
+from tests.support.echo_server import echo_server
 from tests.support.processes import end
 from tests.support.product import Product
-from tests.support.sockets import connect, exchange, head, many, read
+from tests.support.sockets import connect, exchange, open_connections, read_all, request_head
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
@@ -34,8 +34,8 @@ FORM, LENGTH = "Content-Type: application/x-www-form-urlencoded", "Content-Lengt
 
 @pytest.fixture(scope="module")
 def echo(tmp_path_factory):
-    """Return the port of a server that shows what arrives (tests/support/echo.py)."""
-    with echoing(tmp_path_factory.mktemp("echo")) as (port, _process):
+    """Return the port of a server that shows what arrives (tests/support/echo_app.py)."""
+    with echo_server(tmp_path_factory.mktemp("echo")) as (port, _process):
         yield port
 
 
@@ -50,7 +50,7 @@ def test_to_look_for_the_listener_prolongs_nobodys_lock(tmp_path):
     """A worker waits for such a lock before it sends anything: a web server that never let it go stopped all mail."""
     with (tmp_path / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        rsgi._limit_unread_answers()
+        rsgi._drop_unread_connections()
 
     with (tmp_path / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,7 +61,7 @@ def test_to_look_for_the_listener_ends_no_lock_of_sqlite(tmp_path):
     with closing(sqlite3.connect(tmp_path / "db")) as database:
         database.execute("PRAGMA journal_mode=DELETE")
         database.execute("BEGIN EXCLUSIVE")
-        rsgi._limit_unread_answers()
+        rsgi._drop_unread_connections()
 
         code = f"import sqlite3; sqlite3.connect({str(tmp_path / 'db')!r}, timeout=0).execute('BEGIN EXCLUSIVE')"
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -72,7 +72,7 @@ def test_to_look_for_the_listener_ends_no_lock_of_sqlite(tmp_path):
 @pytest.mark.exhaustive
 def test_the_listener_drops_clients_that_take_nothing():
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        rsgi._limit_unread_answers()
+        rsgi._drop_unread_connections()
 
         assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
 
@@ -81,7 +81,9 @@ def test_the_listener_drops_clients_that_take_nothing():
 
 
 def test_a_request_arrives_as_the_environ_of_wsgi(echo):
-    arrived = shown(echo, head("GET", "/p/%E7%AE%A1%2F?q=%E7%AE%A1&r=1", "Accept: text/html", "Cookie: a=1; b=2"))
+    arrived = shown(
+        echo, request_head("GET", "/p/%E7%AE%A1%2F?q=%E7%AE%A1&r=1", "Accept: text/html", "Cookie: a=1; b=2")
+    )
 
     assert arrived["REQUEST_METHOD"] == "GET"
     assert arrived["PATH_INFO"].encode("latin-1").decode() == "/p/管/"
@@ -105,7 +107,7 @@ def test_a_query_that_is_no_text_at_all_is_no_error_of_ours(site):
 def test_a_body_in_chunks_arrives_whole_and_with_its_length(echo):
     chunked = b"5\r\nemail\r\n3\r\n=ab\r\n0\r\n\r\n"
 
-    arrived = shown(echo, head("POST", "/", FORM, "Transfer-Encoding: chunked") + chunked)
+    arrived = shown(echo, request_head("POST", "/", FORM, "Transfer-Encoding: chunked") + chunked)
 
     assert (arrived["body"], arrived["CONTENT_LENGTH"]) == ("email=ab", "8")
 
@@ -116,23 +118,23 @@ def test_a_body_in_chunks_arrives_whole_and_with_its_length(echo):
     [("Content-Length: 50", b"email=halved"), ("Transfer-Encoding: chunked", b"c\r\nemail=halved\r\n")],
 )
 def test_a_client_that_goes_away_in_the_middle_of_a_form_has_sent_nothing(echo, told, sent):
-    with connect(echo, head("POST", "/halved", FORM, told) + sent) as line:
+    with connect(echo, request_head("POST", "/halved", FORM, told) + sent) as line:
         line.shutdown(socket.SHUT_WR)
-        answer = read(line)
+        answer = read_all(line)
 
     assert answer[:12] in {b"", b"HTTP/1.1 400"}
-    assert "/halved" not in json.loads(exchange(echo, head("GET", "/arrived"))[2])
+    assert "/halved" not in json.loads(exchange(echo, request_head("GET", "/arrived"))[2])
 
 
 def test_a_header_with_an_underscore_does_not_stand_for_another(echo):
-    arrived = shown(echo, head("GET", "/", "X-Forwarded-For: 203.0.113.7", "X_Forwarded_For: 127.0.0.1"))
+    arrived = shown(echo, request_head("GET", "/", "X-Forwarded-For: 203.0.113.7", "X_Forwarded_For: 127.0.0.1"))
 
     assert arrived["HTTP_X_FORWARDED_FOR"] == "203.0.113.7"
 
 
 @pytest.mark.exhaustive
 def test_a_header_that_cannot_be_read_is_not_taken_for_one_that_is_missing(echo):
-    arrived = shown(echo, head("GET", "/", "X-Forwarded-For: \xff, 203.0.113.7"))
+    arrived = shown(echo, request_head("GET", "/", "X-Forwarded-For: \xff, 203.0.113.7"))
 
     assert arrived["HTTP_X_FORWARDED_FOR"] == "?"
 
@@ -141,7 +143,7 @@ def test_a_header_that_cannot_be_read_is_not_taken_for_one_that_is_missing(echo)
 
 
 def test_status_and_headers_leave_as_they_are(echo):
-    status, answer, _ = exchange(echo, head("GET", "/"))
+    status, answer, _ = exchange(echo, request_head("GET", "/"))
 
     assert status == 201
     assert answer.count(b"set-cookie: ") == 2
@@ -167,7 +169,7 @@ def test_a_large_file_arrives_whole(echo):
 def test_a_client_that_takes_nothing_is_dropped(echo):
     """After two seconds here, by the kernel."""
     fetched(echo, "/")  # the first request of a process sets the limit for those that connect later
-    with connect(echo, head("GET", "/huge"), window_bytes=4096) as line:
+    with connect(echo, request_head("GET", "/huge"), window_bytes=4096) as line:
         assert line.recv(1) == b"H"
 
         wait_until(lambda: not is_known(line))
@@ -187,27 +189,27 @@ def test_what_is_made_bit_by_bit_arrives_whole(echo):
 
 def test_requests_that_wait_for_something_do_not_keep_others_waiting(echo):
     """The answer for which they wait is given by the server that they keep busy."""
-    with many(12, echo, head("GET", "/wait")) as lines:
-        assert exchange(echo, head("GET", "/go"))[0] == 201
+    with open_connections(12, echo, request_head("GET", "/wait")) as lines:
+        assert exchange(echo, request_head("GET", "/go"))[0] == 201
 
-        assert all(b"went" in read(line) for line in lines)
+        assert all(b"went" in read_all(line) for line in lines)
 
 
 @pytest.mark.exhaustive
 def test_a_server_that_is_busy_and_gets_on_says_that_it_lives(tmp_path):
     """Its threads would say so late, and whoever asks would end it for being busy."""
-    with echoing(tmp_path) as (port, _process), many(40, port, head("GET", "/nap")) as naps:
+    with echo_server(tmp_path) as (port, _process), open_connections(40, port, request_head("GET", "/nap")) as naps:
         select.select(naps, [], [], 20)  # one has been taken, and the others are longer
 
-        wait_until(lambda: answer_within(1, port, head("GET", "/healthz")).endswith(b"ok\n"), 7)
-        assert not answer_within(0.3, port, head("POST", "/healthz", FORM, "Content-Length: 1") + b"a")
+        wait_until(lambda: answer_within(1, port, request_head("GET", "/healthz")).endswith(b"ok\n"), 7)
+        assert not answer_within(0.3, port, request_head("POST", "/healthz", FORM, "Content-Length: 1") + b"a")
 
 
 def answer_within(seconds: float, port: int, sent: bytes) -> bytes:
     with connect(port, sent) as line:
         line.settimeout(seconds)
         try:
-            return read(line)
+            return read_all(line)
         except TimeoutError:
             return b""
 
@@ -215,9 +217,9 @@ def answer_within(seconds: float, port: int, sent: bytes) -> bytes:
 @pytest.mark.exhaustive
 def test_a_server_in_which_nothing_ends_does_not_say_so(tmp_path):
     with (
-        echoing(tmp_path) as (port, _process),
-        many(20, port, head("GET", "/hang")),
-        connect(port, head("GET", "/healthz")) as line,
+        echo_server(tmp_path) as (port, _process),
+        open_connections(20, port, request_head("GET", "/hang")),
+        connect(port, request_head("GET", "/healthz")) as line,
     ):
         line.settimeout(1)
         with pytest.raises(TimeoutError):
@@ -225,10 +227,13 @@ def test_a_server_in_which_nothing_ends_does_not_say_so(tmp_path):
 
 
 def test_who_finds_no_thread_is_asked_to_come_again(tmp_path):
-    with echoing(tmp_path) as (port, _process), many(rsgi.THREADS, port, head("GET", "/hang")):
-        wait_until(lambda: not answer_within(0.3, port, head("GET", "/")))
-        with connect(port, head("GET", "/")) as page, connect(port, head("POST", "/", FORM, LENGTH) + b"a=b") as form:
-            answers = [read(page), read(form)]
+    with echo_server(tmp_path) as (port, _process), open_connections(rsgi.THREADS, port, request_head("GET", "/hang")):
+        wait_until(lambda: not answer_within(0.3, port, request_head("GET", "/")))
+        with (
+            connect(port, request_head("GET", "/")) as page,
+            connect(port, request_head("POST", "/", FORM, LENGTH) + b"a=b") as form,
+        ):
+            answers = [read_all(page), read_all(form)]
 
     assert [answer.split(b" ")[1] for answer in answers] == [b"503"] * 2
     assert all(b"\r\nretry-after: 120\r\n" in answer for answer in answers)
@@ -281,26 +286,28 @@ def assert_others_get_on(site: Product) -> None:
 
 
 def test_clients_that_send_half_a_head_keep_nobody_waiting(site):
-    with many(SILENT, site.port, b"POST /subscribe/ HTTP/1.1\r\nHost: local"):
+    with open_connections(SILENT, site.port, b"POST /subscribe/ HTTP/1.1\r\nHost: local"):
         assert_others_get_on(site)
 
 
 @pytest.mark.exhaustive
 def test_clients_that_send_half_a_body_keep_nobody_waiting(site):
-    with many(SILENT, site.port, head("POST", "/subscribe/", FORM, "Content-Length: 1000") + b"email=a"):
+    with open_connections(
+        SILENT, site.port, request_head("POST", "/subscribe/", FORM, "Content-Length: 1000") + b"email=a"
+    ):
         assert_others_get_on(site)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("path", ["/admin/login/", "/admin/posts/post/add/"])
 def test_nor_do_those_who_announce_a_picture_to_the_desk(site, path):
-    with many(SILENT, site.port, head("POST", path, FORM, "Content-Length: 9000000") + b"a" * 1000):
+    with open_connections(SILENT, site.port, request_head("POST", path, FORM, "Content-Length: 9000000") + b"a" * 1000):
         assert_others_get_on(site)
 
 
 @pytest.mark.exhaustive
 def test_clients_that_read_a_picture_slowly_keep_nobody_waiting(site):
-    with many(SILENT, site.port, head("GET", "/media/abc/picture.png"), window_bytes=4096) as lines:
+    with open_connections(SILENT, site.port, request_head("GET", "/media/abc/picture.png"), window_bytes=4096) as lines:
         assert all(line.recv(1) == b"H" for line in lines)
         assert_others_get_on(site)
 
@@ -312,11 +319,11 @@ async def chunks(size: int):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(("size", "is_on_disk"), [(bodies.DESK, False), (2 * bodies.DESK, True)])
+@pytest.mark.parametrize(("size", "is_on_disk"), [(body_size.DESK_BYTES, False), (2 * body_size.DESK_BYTES, True)])
 def test_a_list_of_readers_arrives_whole_and_a_large_one_outside_the_memory(size, is_on_disk):
     # In a thread of its own: a browser of another test may have left a loop running in this one.
     with ThreadPoolExecutor(1) as pool:
-        told, body = pool.submit(lambda: asyncio.run(rsgi._received(chunks(size), bodies.READERS))).result()
+        told, body = pool.submit(lambda: asyncio.run(rsgi._received(chunks(size), body_size.IMPORT_BYTES))).result()
 
     with body:
         assert told == size
@@ -330,9 +337,9 @@ def test_a_list_of_readers_arrives_whole_and_a_large_one_outside_the_memory(size
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("path", ["/subscribe/", "/unsubscribe/x/", "/admin/login/", "/healthz"])
 def test_a_large_body_is_refused(site, path):
-    sent = b"a" * (bodies.PUBLIC + 1)
+    sent = b"a" * (body_size.PUBLIC_BYTES + 1)
 
-    status, _, body = exchange(site.port, head("POST", path, FORM, f"Content-Length: {len(sent)}") + sent)
+    status, _, body = exchange(site.port, request_head("POST", path, FORM, f"Content-Length: {len(sent)}") + sent)
 
     assert status == 413
     assert "內容太多".encode() in body
@@ -341,13 +348,15 @@ def test_a_large_body_is_refused(site, path):
 def test_a_large_body_in_chunks_is_refused(site):
     chunked = b"".join(b"%x\r\n%s\r\n" % (4096, b"a" * 4096) for _ in range(5)) + b"0\r\n\r\n"
 
-    assert exchange(site.port, head("POST", "/subscribe/", FORM, "Transfer-Encoding: chunked") + chunked)[0] == 413
+    assert (
+        exchange(site.port, request_head("POST", "/subscribe/", FORM, "Transfer-Encoding: chunked") + chunked)[0] == 413
+    )
 
 
 @pytest.mark.exhaustive
 def test_a_body_without_an_end_is_refused_before_it_ends(site):
     """Not one byte more than the desk's limit is taken, and none of it is kept."""
-    with connect(site.port, head("POST", "/subscribe/", FORM, "Transfer-Encoding: chunked")) as line:
+    with connect(site.port, request_head("POST", "/subscribe/", FORM, "Transfer-Encoding: chunked")) as line:
         sender = Thread(target=send_without_end, args=(line,))
         sender.start()
         answer = line.recv(100)
@@ -358,7 +367,7 @@ def test_a_body_without_an_end_is_refused_before_it_ends(site):
 
 def send_without_end(line) -> None:
     chunk = b"%x\r\n%s\r\n" % (65_536, b"a" * 65_536)
-    for _ in range(bodies.DESK // 65_536 + 1):
+    for _ in range(body_size.DESK_BYTES // 65_536 + 1):
         line.sendall(chunk)
 
 
@@ -366,8 +375,8 @@ def test_only_who_is_logged_in_sends_a_large_form_to_the_desk(site):
     sent = b"a=" + b"a" * 200_000
     fields = (FORM, f"Content-Length: {len(sent)}")
 
-    stranger = exchange(site.port, head("POST", "/admin/", *fields, "Cookie: sessionid=invented") + sent)
-    author = exchange(site.port, head("POST", "/admin/", *fields, f"Cookie: sessionid={site.session}") + sent)
+    stranger = exchange(site.port, request_head("POST", "/admin/", *fields, "Cookie: sessionid=invented") + sent)
+    author = exchange(site.port, request_head("POST", "/admin/", *fields, f"Cookie: sessionid={site.session}") + sent)
 
     assert stranger[0] == 413
     assert author[0] == 403  # the form has no token against forgery
@@ -416,9 +425,12 @@ def test_an_unchanged_page_is_not_sent_again(site):
 
 @pytest.mark.exhaustive
 def test_the_server_stops_in_five_seconds_whoever_is_connected(tmp_path):
-    with echoing(tmp_path) as (port, process):
-        shown(port, head("GET", "/"))
-        with many(20, port, head("POST", "/", FORM, "Content-Length: 1000")), many(5, port, b""):
+    with echo_server(tmp_path) as (port, process):
+        shown(port, request_head("GET", "/"))
+        with (
+            open_connections(20, port, request_head("POST", "/", FORM, "Content-Length: 1000")),
+            open_connections(5, port, b""),
+        ):
             began = time.monotonic()
 
             code = end(process)
@@ -428,7 +440,7 @@ def test_the_server_stops_in_five_seconds_whoever_is_connected(tmp_path):
 
 
 def test_the_server_stops_at_once_when_nobody_waits_for_an_answer(tmp_path):
-    with echoing(tmp_path) as (port, process):
+    with echo_server(tmp_path) as (port, process):
         line = HTTPConnection("127.0.0.1", port, timeout=20)
         line.request("GET", "/")
         line.getresponse().read()

@@ -17,19 +17,19 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from newsletter.delivery.sending import api_courier
+from newsletter.limits import client_ip, public_views
 from newsletter.mail import headers, tokens
 from newsletter.posts.models import tag_names
 from newsletter.posts.search import folding
-from newsletter.posts.search.folding import fold, hits, terms
-from newsletter.posts.urls import AddressConverter
-from newsletter.publication import doors, limits
+from newsletter.posts.search.folding import fold, hit_pattern, parse_query
+from newsletter.posts.urls import PostPathConverter
 from newsletter.publication.pictures.uploads import Picture
-from subscribers.addresses import AddressError, key, normalise, one_line
-from subscribers.forms import AddressField, NameForm, PauseForm, SignupForm, SuppressionForm
+from subscribers.addresses import AddressError, comparison_key, normalise, one_line
+from subscribers.forms import AddressField, NameForm, OwnPauseForm, SignupForm, SuppressionForm
 from subscribers.importers import csv_file
 from subscribers.models.tags import split_tags
 from tests.factories import make_publication, make_subscriber
-from tests.support.cpu import is_read_within, is_within
+from tests.support.cpu import is_parsed_within, is_within
 
 pytestmark = pytest.mark.exhaustive
 
@@ -88,37 +88,37 @@ def csv_table(text: str) -> None:
 
 
 def behind_a_proxy(text: str) -> None:
-    limits.client_address(RequestFactory().get("/", headers={"X-Forwarded-For": f"{text}, {text}"}))
+    client_ip.client_address(RequestFactory().get("/", headers={"X-Forwarded-For": f"{text}, {text}"}))
 
 
 def origin(text: str) -> None:
     request = RequestFactory().post("/subscribe/", headers={"Origin": f"https://{text}", "Sec-Fetch-Site": text})
-    doors.is_own(request)
+    public_views.is_same_origin(request)
 
 
 DOORS: dict[str, Callable[[str], object]] = {
     "an address": refusing(normalise, AddressError),
-    "the key of an address": key,
+    "the key of an address": comparison_key,
     "a field of addresses": refusing(AddressField().clean, ValidationError),
     "the sign-up form": sign_up_form,
     "a reader's name": lambda text: NameForm({"name": text}).is_valid(),
-    "the end of a pause": lambda text: PauseForm(
+    "the end of a pause": lambda text: OwnPauseForm(
         {"length": text, "until_on": text}, today=timezone.localdate()
     ).is_valid(),
     "a suppressed address": lambda text: SuppressionForm({"email": text, "note": text, "reason": text}).errors,
     "one line": one_line,
     "a reader's tags": split_tags,
     "a post's tags": tag_names,
-    "the words of a search": lambda text: hits(tuple(terms(text[:100]))).search(fold(text)),
+    "the words of a search": lambda text: hit_pattern(tuple(parse_query(text[:100]))).search(fold(text)),
     "folding": fold,
     "a table of readers": csv_table,
-    "a token": lambda text: (tokens.opens(text, "confirm"), tokens.number_of(text)),
+    "a token": lambda text: (tokens.is_valid(text, "confirm"), tokens.claimed_id(text)),
     "a proxy's header": behind_a_proxy,
     "an origin": origin,
-    "an IP address": limits.neighbourhood,
-    "a mailbox": headers.parsed,
+    "an IP address": client_ip.client_network,
+    "a mailbox": headers.parse_mailbox,
     "a display name in a header": refusing(
-        lambda text: headers.written_mailboxes("To", [(one_line(text), "a@example.org")], "\r\n"), ValueError
+        lambda text: headers.format_address_header("To", [(one_line(text), "a@example.org")], "\r\n"), ValueError
     ),
     "the name of a file": lambda text: Picture(b"", ".jpg", 1, 1, "").file_name(text),
 }
@@ -226,43 +226,43 @@ STRANGERS = {
     "subscribers.importers.rows.DOTTED": "1.: ,",
     "subscribers.importers.rows.OF_GO": "2-: .+Z",
     "subscribers.importers.rows.SHEET": "2/: 上",
-    "newsletter.publication.headers.WEIGHT": "q=1.0 ",
+    "newsletter.page_cache.compression.WEIGHT": "q=1.0 ",
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
-    "newsletter.delivery.events.finding.OURS": "issue.10a<@",
-    "newsletter.delivery.events.reading.requests.OUR_MESSAGE_ID": "issue.10a@",
+    "newsletter.delivery.events.matching.OUR_MESSAGE_ID": "issue.10a<@",
+    "newsletter.delivery.events.parsing.provider_requests.OUR_MESSAGE_ID": "issue.10a@",
     "newsletter.delivery.events.sns.HOST": "sns.a-1mazoncm",
-    "newsletter.delivery.events.reading.bounces.AWAY": "auto: -",
-    "newsletter.delivery.events.reading.bounces.TYPED": "a-; ",
-    "newsletter.delivery.events.reading.bounces.CODE": "5. ",
-    "newsletter.delivery.events.reading.bounces.ARRIVED": "successfully delivered was been",
-    "newsletter.delivery.events.reading.bounces.NOT_DELIVERED": "could not be delivered",
-    "newsletter.delivery.events.reading.bounces.ADDRESS": "a@.-",
-    "newsletter.delivery.events.reading.bounces.ALONE": "\n<a@.->: ",
-    "newsletter.delivery.events.reading.bounces.ENVELOPE": "\n RCPT TO",
-    "newsletter.delivery.events.reading.bounces.DAEMON": "mail -_",
-    "newsletter.delivery.events.reading.bounces.ANSWER": "re :",
-    "newsletter.delivery.events.reading.bounces.AT_LINE_START": "\n <a@.",
-    "newsletter.delivery.events.reading.bounces.ERROR": "Error:\n",
-    "newsletter.delivery.events.reading.bounces.LATE": "delay ",
-    "newsletter.delivery.events.reading.bounces.GOES_ON": "will be ",
-    "newsletter.delivery.events.reading.bounces.ORIGINAL": "-=\nthe original message",
-    "newsletter.delivery.events.reading.bounces.STRONG": "5 -#<.a",
-    "newsletter.delivery.events.reading.bounces.TITLE": "mail delivery fail",
-    "newsletter.delivery.events.reading.bounces.CERTAIN": "bounces-",
-    "newsletter.delivery.events.reading.bounces.TAGGED": " [a]\n",
-    "newsletter.delivery.events.reading.personal.SILENT": "<!--head/> ",
-    "newsletter.delivery.events.reading.personal.TAG": "<a/ >",
-    "newsletter.delivery.events.reading.personal.HREF": "href= 'http://",
-    "newsletter.delivery.events.reading.personal.FROM_FIELD": "*from: ",
-    "newsletter.delivery.events.reading.personal.INTRODUCED": "on wrote: <@>",
-    "newsletter.delivery.events.reading.personal.OTHER_FIELD": "*to: ",
-    "newsletter.delivery.events.reading.personal.RULED": "- _original message",
-    "newsletter.delivery.events.reading.message.CONTROL": "\x00a",
-    "newsletter.delivery.events.reading.message.PLUS": "+a@",
-    "newsletter.delivery.events.reading.message.QUOTED_ID": "message-id: <\n",
-    "newsletter.delivery.events.reading.message.TOKEN_IN_LINK": "/+a",
-    "newsletter.delivery.events.reading.bounces.ENHANCED": "5.1",
-    "newsletter.delivery.events.reading.bounces.BEFORE_RECIPIENT": "after piped HELO",
+    "newsletter.delivery.events.parsing.bounces.AWAY": "auto: -",
+    "newsletter.delivery.events.parsing.bounces.TYPED": "a-; ",
+    "newsletter.delivery.events.parsing.bounces.CODE": "5. ",
+    "newsletter.delivery.events.parsing.bounces.ARRIVED": "successfully delivered was been",
+    "newsletter.delivery.events.parsing.bounces.NOT_DELIVERED": "could not be delivered",
+    "newsletter.delivery.events.parsing.bounces.ADDRESS": "a@.-",
+    "newsletter.delivery.events.parsing.bounces.ALONE": "\n<a@.->: ",
+    "newsletter.delivery.events.parsing.bounces.ENVELOPE": "\n RCPT TO",
+    "newsletter.delivery.events.parsing.bounces.DAEMON": "mail -_",
+    "newsletter.delivery.events.parsing.bounces.ANSWER": "re :",
+    "newsletter.delivery.events.parsing.bounces.AT_LINE_START": "\n <a@.",
+    "newsletter.delivery.events.parsing.bounces.ERROR": "Error:\n",
+    "newsletter.delivery.events.parsing.bounces.LATE": "delay ",
+    "newsletter.delivery.events.parsing.bounces.GOES_ON": "will be ",
+    "newsletter.delivery.events.parsing.bounces.ORIGINAL": "-=\nthe original message",
+    "newsletter.delivery.events.parsing.bounces.STRONG": "5 -#<.a",
+    "newsletter.delivery.events.parsing.bounces.TITLE": "mail delivery fail",
+    "newsletter.delivery.events.parsing.bounces.CERTAIN": "bounces-",
+    "newsletter.delivery.events.parsing.bounces.TAGGED": " [a]\n",
+    "newsletter.delivery.events.parsing.personal_mail.SILENT": "<!--head/> ",
+    "newsletter.delivery.events.parsing.personal_mail.TAG": "<a/ >",
+    "newsletter.delivery.events.parsing.personal_mail.HREF": "href= 'http://",
+    "newsletter.delivery.events.parsing.personal_mail.FROM_FIELD": "*from: ",
+    "newsletter.delivery.events.parsing.personal_mail.INTRODUCED": "on wrote: <@>",
+    "newsletter.delivery.events.parsing.personal_mail.OTHER_FIELD": "*to: ",
+    "newsletter.delivery.events.parsing.personal_mail.RULED": "- _original message",
+    "newsletter.delivery.events.parsing.mime.CONTROL": "\x00a",
+    "newsletter.delivery.events.parsing.mime.PLUS": "+a@",
+    "newsletter.delivery.events.parsing.mime.QUOTED_ID": "message-id: <\n",
+    "newsletter.delivery.events.parsing.mime.TOKEN_IN_LINK": "/+a",
+    "newsletter.delivery.events.parsing.bounces.ENHANCED": "5.1",
+    "newsletter.delivery.events.parsing.bounces.BEFORE_RECIPIENT": "after piped HELO",
     "newsletter.delivery.letter.compiled.COMMON_ADDRESS": "a@.-!",
     "newsletter.delivery.letter.compiled.COMMON_NAME": "a !'",
     "newsletter.delivery.letter.compiled.PLAIN": "a@. ",
@@ -270,7 +270,7 @@ STRANGERS = {
     "newsletter.mail.characters._BREAKS": "\r\na\x0b",
     "newsletter.mail.characters._CONTROL": "\x02a中",
     "newsletter.mail.characters._LINES": "\r\na ",
-    "newsletter.desk.accounts.attempts.CLAIM": "0.a",
+    "newsletter.desk.accounts.login_attempts.COOKIE_VALUE": "0.a",
     "newsletter.mail.headers.ATOMS": "a !\u0315",
     "newsletter.mail.headers.CONTROL": "a\n\x85",
     "newsletter.mail.headers.LIKE_ENCODED": "=?bq",
@@ -278,12 +278,12 @@ STRANGERS = {
     "newsletter.mail.logs.CONTROLS": "a\n\u202e",
     "newsletter.mail.logs.TOKEN": "/a0 undo",
     "newsletter.mail.outbox.NAME": "0T-",
-    "newsletter.mail.replies.CODE": "5 -",
-    "newsletter.mail.replies.ENHANCED": "5.1 -#(",
-    "newsletter.mail.replies.NO_SUCH_ADDRESS_AT_MICROSOFT": "re ",
-    "newsletter.mail.replies.NEEDLESS": "(in reply to )",
-    "newsletter.mail.replies.QUOTED": "<a@.>:/ ",
-    "newsletter.mail.replies.TOGETHER": "aA_",
+    "newsletter.mail.smtp_replies.CODE": "5 -",
+    "newsletter.mail.smtp_replies.ENHANCED": "5.1 -#(",
+    "newsletter.mail.smtp_replies.NO_SUCH_ADDRESS_AT_MICROSOFT": "re ",
+    "newsletter.mail.smtp_replies.BOILERPLATE": "(in reply to )",
+    "newsletter.mail.smtp_replies.QUOTED": "<a@.>:/ ",
+    "newsletter.mail.smtp_replies.CAMEL_OR_SNAKE": "aA_",
     "newsletter.posts.search.folding.IS_CJK": "中a ",
     "newsletter.posts.search.folding.JOINED": "a.+#",
     "newsletter.posts.search.folding.NEEDLESS": "中a ",
@@ -291,7 +291,7 @@ STRANGERS = {
     "newsletter.posts.search.folding.PHRASE": '"a「」 ',
     "newsletter.posts.search.folding.RUN": "中a.+#",
     "subscribers.addresses._IN_TEXT": "a@. ",
-    "newsletter.publication.kept.NUMBER": "10a",
+    "newsletter.page_cache.pages.NUMBER": "10a",
     "newsletter.mail.salutations.DROPPED": "a<&",
     "subscribers.forms.ADVERTISEMENT": "aw.",
     "subscribers.addresses._ORDINARY": "a@.-_",
@@ -302,7 +302,7 @@ STRANGERS = {
 }
 CUT_BEFORE = {
     "newsletter.posts.search.folding.PHRASE": folding.QUERY_MAX,
-    "newsletter.mail.replies.QUOTED": 500,
+    "newsletter.mail.smtp_replies.QUOTED": 500,
     "newsletter.mail.salutations.DROPPED": 80,
     "subscribers.forms.ADVERTISEMENT": 80,
     "subscribers.origins._HOST": 2000,
@@ -332,7 +332,7 @@ def slow_among(
     parts = {part: list(texts(part)) for part in (length, length // 4, length // 8)}
     for number, text in enumerate(parts[length]):
         is_quick = (
-            is_read_within(SECONDS, ask, lambda part, number=number: parts[part][number], length=length)
+            is_parsed_within(SECONDS, ask, lambda part, number=number: parts[part][number], length=length)
             if length == LENGTH
             else is_within(SECONDS, lambda text=text: ask(text))
         )
@@ -403,7 +403,7 @@ def test_every_route_reads_an_address_in_linear_time():
 
     slow = {
         route: list(slow_among(texts, asked(pattern, "search")))
-        for route, pattern in (*found.items(), ("address", re.compile(AddressConverter.regex)))
+        for route, pattern in (*found.items(), ("address", re.compile(PostPathConverter.regex)))
     }
 
     assert not any(slow.values()), slow

@@ -32,7 +32,7 @@ with transaction.atomic():
     issue = Issue.objects.create(number={number}, subject="Attacked")
     IssueItem.objects.create(issue=issue, post=Post.objects.earliest("pk"), position=0, form="full")
     mailing = approving.approve(issue, send_at=None, now=now, hold=timedelta())
-    beginning.plan(mailing, now)
+    beginning.plan_mailing(mailing, now)
     last = mailing.deliveries.latest("seq")
     mailing.deliveries.exclude(seq=last.seq).update(state=Delivery.State.SENT, sent_at=now, attempts=1)
     mailing.batches.update(not_before=now + timedelta(hours=1))
@@ -42,38 +42,38 @@ answer = mailing.pk
 """
 ARRIVED = """
 from django.utils import timezone
-from newsletter.delivery.models import Arrival
+from newsletter.delivery.models import InboundMessage
 for body in {bodies!r}:
-    Arrival.objects.store(Arrival.MAIL, body, timezone.now())
-answer = Arrival.objects.waiting().count()
+    InboundMessage.objects.store(InboundMessage.MAIL, body, timezone.now())
+answer = InboundMessage.objects.waiting().count()
 """
 # Twenty readers of the attacker's own, each of whom has a copy and its token.
 REFUSED = """
 from django.utils import timezone
 from newsletter.delivery.letter.compiled import return_path_maker
-from newsletter.delivery.models import Arrival, Mailing
+from newsletter.delivery.models import InboundMessage, Mailing
 from tests.delivery.events.mails import BLOCKED, dsn
 mailing = Mailing.objects.get(pk={mailing})
 path = return_path_maker(mailing)
 theirs = mailing.deliveries.filter(subscriber__email__endswith="@evil.example").values_list("seq", flat=True)
 for seq in theirs:
     body = dsn(path(seq), words=BLOCKED, status="5.7.1", name=f"<refused.{{seq}}@evil.example>")
-    Arrival.objects.store(Arrival.MAIL, body, timezone.now())
+    InboundMessage.objects.store(InboundMessage.MAIL, body, timezone.now())
 answer = len(theirs)
 """
 OUTCOME = """
-from newsletter.delivery.models import Arrival, Event, Mailing
+from newsletter.delivery.models import InboundMessage, Event, Mailing
 from subscribers.models import Suppression
 mailing = Mailing.objects.get(pk={mailing})
 answer = {{
     "barred": Suppression.objects.filter(email__in={readers!r}).count(),
-    "shown": Arrival.objects.unproven().count(),
+    "shown": InboundMessage.objects.unproven().count(),
     "refused": Event.objects.filter(mailing_id=mailing.pk, verdict="policy").count(),
     "state": mailing.state,
 }}
 Mailing.objects.filter(pk=mailing.pk).update(state="cancelled")
 """
-WAITING = "from newsletter.delivery.models import Arrival\nanswer = Arrival.objects.waiting().count()"
+WAITING = "from newsletter.delivery.models import InboundMessage\nanswer = InboundMessage.objects.waiting().count()"
 
 
 def newlines(world: World) -> Outcome:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from benchmarks.chaos.world import AuthorAway, World
-from tests.support import restoring
+from tests.support import documented_backup
 from tests.support.product import Product
 from tests.support.waiting import wait_until
 
@@ -29,19 +29,19 @@ answer = not Delivery.objects.filter(state=Delivery.State.UNCERTAIN, reply=recov
 """
 NOTICED = """
 from django.utils import timezone
-from newsletter.operation.diagnosis import for_an_editor
-answer = "database.restored" in [finding.id for finding in for_an_editor(timezone.now())]
+from newsletter.operation.diagnosis import editor_findings
+answer = "database.restored" in [finding.id for finding in editor_findings(timezone.now())]
 """
 DECISION = """
 from django.utils import timezone
 from newsletter.delivery.ledger import restored
-answer = restored.count(timezone.now())
+answer = restored.count_as_sent(timezone.now())
 """
 OPENED = """
 from subscribers.models import Subscriber, address_hash
 name = "other" + {token!r}[-6:] + "@example.org"
 other, _made = Subscriber.objects.get_or_create(email=name, defaults={{"address_hash": address_hash(name)}})
-answer = other.pk == {pk!r} and Subscriber.objects.opened_by({token!r}, "unsubscribe") is not None
+answer = other.pk == {pk!r} and Subscriber.objects.for_token({token!r}, "unsubscribe") is not None
 """
 RESUME = """
 from datetime import timedelta
@@ -59,7 +59,7 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
     for old in folder.iterdir():
         old.unlink()
     _let_testify(world)
-    restoring.back_up(world.first, folder)
+    documented_backup.back_up(world.first, folder)
     gone, lost_pk, lost_token = world.author.ask(DEPARTURES)
     _send_some(world)
     with world.database:  # nobody asks it meanwhile: an open file would be the old one
@@ -69,7 +69,7 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
         before = world.accepted()
         world.gone |= dict.fromkeys(gone, before)
         world.newcomers.clear()  # the backup may not know them
-        restoring.restore(world.first, folder)
+        documented_backup.restore(world.first, folder)
         for machine in world.machines:
             (machine.data / "heartbeats" / "worker").unlink(missing_ok=True)
         world.begin_all()

@@ -189,7 +189,7 @@ class Run:
 
     def _stand(self) -> str:
         """Return how things stand, for a run that does not end."""
-        return f"{self._state()}, {self.world.accepted()} accepted\n{self.world.first.told()}"
+        return f"{self._state()}, {self.world.accepted()} accepted\n{self.world.first.log_tails()}"
 
     def _verdict(self, seconds: float) -> Verdict:
         assert self.world.author

@@ -27,7 +27,7 @@ now = timezone.now()
 found = [one for question in diagnosis.FOUNDATIONS for one in question(now)]
 could = False
 if not found:
-    found = [one for question in diagnosis.OF_MAILINGS for one in question(now)]
+    found = [one for question in diagnosis.MAILING_CHECKS for one in question(now)]
     mailing = Mailing.objects.filter(state="sending").first()
     if mailing and not mailing.is_waiting(now) and not restored.is_undecided():
         leased = mailing.batches.filter(state=Batch.State.LEASED)
@@ -36,11 +36,11 @@ answer = [could, [one.id for one in found]]
 """
 SIGN_UP = """
 from django.utils import timezone
-from newsletter.publication.wakeups import put
+from newsletter.publication.task_queue import enqueue
 from subscribers import signup, tasks
-from subscribers.models.consents import Circumstances
-signup.sign_up({address!r}, Circumstances("chaos"), timezone.now())
-put(tasks.send_confirmations)
+from subscribers.models.consents import ConsentDetails
+signup.sign_up({address!r}, ConsentDetails("chaos"), timezone.now())
+enqueue(tasks.send_confirmations)
 """
 
 

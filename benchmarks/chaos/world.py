@@ -17,12 +17,12 @@ from threading import Lock
 from typing import Any
 
 from tests.flows.seeds import compose_issue_1
-from tests.support.migrated import fill, migrated_file
+from tests.support.documented_backup import name_database
+from tests.support.migrated import migrated_file, restore_migrated
 from tests.support.postgres import Postgres
-from tests.support.processes import LEASH, kill
+from tests.support.processes import PARENT_DEATH, kill
 from tests.support.product import ROOT, Product
 from tests.support.redis import Redis
-from tests.support.restoring import name_database
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 from tests.support.wire import Wire
@@ -60,7 +60,7 @@ class Author:
         self.sit_down()
 
     def sit_down(self) -> None:
-        leashed = [sys.executable, "-S", "-E", str(LEASH), "-"]
+        leashed = [sys.executable, "-S", "-E", str(PARENT_DEATH), "-"]
         command = [*leashed, sys.executable, "manage.py", "shell", "--no-imports", "-v", "0", "-c", SEAT]
         with (self.product.logs / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -272,7 +272,7 @@ class World:
             self.postgres.start()
             self.redis.start()
             urls |= {"database_url": name_database(self.postgres), "redis_url": self.redis.url}
-            fill(self.postgres, urls["database_url"])
+            restore_migrated(self.postgres, urls["database_url"])
         self.machines = [Machine(self.folder / "first", forks=self.forks, **urls)]
         if self.postgres and self.redis:
             self.wires = [self._wire_to(port) for port in (self.postgres.port, self.redis.port)]

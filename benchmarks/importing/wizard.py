@@ -18,7 +18,7 @@ from benchmarks.desk import OWNER, POSTS
 from benchmarks.end_to_end import cpu_seconds, database, memory_mb, workers
 from benchmarks.importing.files import Expected
 from tests.support.postgres import Postgres
-from tests.support.processes import with_variable
+from tests.support.processes import pids_with_variable
 from tests.support.product import Product
 
 PAUSE = 0.5  # seconds between two pages
@@ -193,7 +193,7 @@ def _cpu(made: Product, databases: list[Postgres]) -> tuple[float, float]:
 
 
 def _memory(made: Product) -> str:
-    others = [pid for pid in with_variable("DATA_DIR", str(made.data)) if pid not in workers(made)]
+    others = [pid for pid in pids_with_variable("DATA_DIR", str(made.data)) if pid not in workers(made)]
     told = [Path(f"/proc/{pid}/status").read_text() for pid in others]
     web = max(int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in told)
     return f"worker {memory_mb(made):.0f} MB, other processes at most {web:.0f} MB"

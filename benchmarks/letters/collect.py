@@ -26,7 +26,7 @@ def writer(folder: Path) -> Callable[["Made"], str]:
 
 def sender(stack: ExitStack) -> Callable[["Made"], str]:
     """Return what sends a mail, and answers what went wrong; its connections end with `stack`."""
-    from newsletter.delivery.provider.outcomes import Answer
+    from newsletter.delivery.provider.outcomes import SendStatus
     from newsletter.delivery.provider.transports import transport_for
     from newsletter.mail import outbox
 
@@ -38,7 +38,7 @@ def sender(stack: ExitStack) -> Callable[["Made"], str]:
 
     def send(made: "Made") -> str:
         outcome = transports[made.mailer].send(made.mail)
-        return "" if outcome.answer is Answer.SENT else f"  {outcome.answer.value}: {outcome.reply}"
+        return "" if outcome.status is SendStatus.SENT else f"  {outcome.status.value}: {outcome.reply}"
 
     return send
 

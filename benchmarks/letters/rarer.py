@@ -11,14 +11,14 @@ from newsletter.delivery import results as facts
 from newsletter.delivery.author import result_letters
 from newsletter.delivery.models import Answer, Mailing, Quote, Reply
 from newsletter.delivery.readers import quoting
-from newsletter.delivery.results import Followed
+from newsletter.delivery.results import FollowedLink
 from newsletter.desk import demo
-from newsletter.desk.accounts import alarms
-from newsletter.desk.settings.people import invitation
-from newsletter.desk.settings.sending import test_mail
+from newsletter.desk.accounts import security_alerts
+from newsletter.desk.settings.sender_checks import test_mail
+from newsletter.desk.settings.team import build_invitation
 from newsletter.mail import headers
 from newsletter.mail.message import Mail
-from newsletter.operation import liveness, watching
+from newsletter.operation import hourly_check, liveness
 from newsletter.operation.accounts import roles
 from newsletter.operation.backup import nightly
 from newsletter.operation.findings import ERROR, Finding
@@ -44,38 +44,40 @@ def answered(scene: "Scene") -> Mail:
     domain = Publication.objects.current().sender[1].rpartition("@")[2]
     answer = Answer(pk=scene.number, reply=_reply(scene), text=words, written_at=scene.now)
     answer.message_id = headers.message_id("answer", scene.number, "always-alike", domain=domain)
-    return quoting.answer_message(answer)
+    return quoting.build_answer(answer)
 
 
 def asked_to_quote(scene: "Scene") -> Mail:
     passage = SAID.partition("\n\n")[2]
     quote = Quote(pk=scene.number, subscriber=scene.reader(), passage=passage, salt="always-alike", asked_at=scene.now)
-    return quoting.message(quote, _reply(scene))
+    return quoting.build_question(quote, _reply(scene))
 
 
 def result(scene: "Scene") -> Mail:
     """Tell of one of the last issues of the demo, with every part that the letter can have."""
-    number = demo.SENT - scene.number % len(Publication.Look.values)
+    number = demo.SENT - scene.number % len(Publication.MailLook.values)
     mailing = Mailing.objects.filter(issue__number=number, kind=Mailing.Kind.ISSUE).latest("pk")
-    found = facts.of(mailing, scene.now + timedelta(days=3))
+    found = facts.issue_result(mailing, scene.now + timedelta(days=3))
     if found is None:
         raise ValueError("the demo has sent its issues")
-    followed = Followed("https://example.com/a/long/address/of/a/page", 12), Followed("https://example.org/", 3)
+    followed = FollowedLink("https://example.com/a/long/address/of/a/page", 12), FollowedLink("https://example.org/", 3)
     told = replace(found, sentences=("第二篇可以再長一點。", "謝謝！"), followed=followed)
-    return result_letters.message(told, [scene.to])
+    return result_letters.build_result_letter(told, [scene.to])
 
 
 def backup(scene: "Scene") -> Mail:
     with translation.override("zh-hant"):
         subject = translation.gettext("The nightly backup was not made")
-    return nightly.message(subject, "[Errno 28] No space left on device: '/mnt/backup'", [scene.to], _moment(scene))
+    return nightly.build_backup_mail(
+        subject, "[Errno 28] No space left on device: '/mnt/backup'", [scene.to], _moment(scene)
+    )
 
 
 def silence(scene: "Scene") -> Mail:
     with translation.override("zh-hant"):
         what = translation.gettext("%(what)s, since %(since)s.")
         hint = translation.gettext(HINT)
-        said = [str(each) for each in liveness.WHAT.values()]
+        said = [str(each) for each in liveness.EFFECTS.values()]
     messages = [what % {"what": each, "since": f"{scene.now:%Y-%m-%d %H:%M:%S}"} for each in said]
     findings = [Finding(ERROR, "silent", each, hint) for each in messages]
     return liveness.message(findings, [scene.to], _moment(scene))
@@ -90,7 +92,7 @@ def troubles(scene: "Scene") -> Mail:
             translation.gettext(HINT),
         )
         well = translation.gettext("The queue cannot be used: %s.") % "ConnectionError"
-    return watching.message(watching.News([finding], [well]), [scene.to], _moment(scene))
+    return hourly_check.build_health_mail(hourly_check.HealthChanges([finding], [well]), [scene.to], _moment(scene))
 
 
 def _moment(scene: "Scene") -> datetime:
@@ -101,8 +103,8 @@ def _moment(scene: "Scene") -> datetime:
 def helper_invited(scene: "Scene") -> Mail:
     helper, _is_new = User.objects.get_or_create(username="xiaoming", email=scene.to, is_staff=True)
     helper.set_unusable_password()
-    helper.groups.set(Group.objects.filter(name__in=roles.DUTIES))
-    return invitation(helper, by="Gipi", link=LINK)
+    helper.groups.set(Group.objects.filter(name__in=roles.DESCRIPTIONS))
+    return build_invitation(helper, by="Gipi", link=LINK)
 
 
 def sending_tried(scene: "Scene") -> Mail:
@@ -112,4 +114,6 @@ def sending_tried(scene: "Scene") -> Mail:
 def account_alarm(scene: "Scene") -> Mail:
     browser = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
     who = {"username": "gipi", "addresses": scene.to, "browser": browser, "client": "203.0.113.9"}
-    return alarms.message({"kind": alarms.Kind.NEW_BROWSER.value, "at": scene.now.isoformat()} | who)
+    return security_alerts.build_alert_mail(
+        {"kind": security_alerts.SecurityEvent.NEW_BROWSER.value, "at": scene.now.isoformat()} | who
+    )

@@ -19,24 +19,24 @@ from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, TEXTS, Vari
 from newsletter.delivery import rehearsal
 from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.letter.losses import digest_of, losses
-from newsletter.delivery.models import Batch, CourseCopy, Delivery, Happening, Mailing, Reminder
+from newsletter.delivery.letter.losses import losses, losses_digest
+from newsletter.delivery.models import Alert, Batch, CourseCopy, Delivery, Mailing, Reminder
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.approving import copies
+from newsletter.delivery.planning.approving import copy_count
 from newsletter.delivery.readers import course, missed, welcome
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
-from newsletter.mail.due import MAILER
 from newsletter.mail.message import Mail
-from newsletter.publication.changes import Via, acting
+from newsletter.mail.queued_mail import MAILER
+from newsletter.publication.changes import Via, acting_as
 from newsletter.publication.models import Publication
-from subscribers.mails.sending import about_change, answer, fresh_link, reminder
+from subscribers.mails.sending import change_mail, fresh_link_mail, reminder_mail, signup_mail
 from subscribers.models import Pause, Subscriber
 from subscribers.models.address_changes import AddressChange
-from subscribers.models.mails import FreshLink
+from subscribers.models.mail_queue import FreshLink
 
-Kind = Happening.Kind
+Kind = Alert.Kind
 NOTE = "第二段的數字寫錯了：是 **15%**，不是 51%。謝謝來信指出的讀者。"
 AT_ONCE = timedelta()  # of a hold
 AN_HOUR = timedelta(hours=1)
@@ -84,12 +84,12 @@ def _issue(scene: Scene) -> Mail:
 
 
 def _correction(scene: Scene) -> Mail:
-    if not copies(scene.issue):
+    if not copy_count(scene.issue):
         _finished(scene.issue, scene.now)
         Delivery.objects.filter(mailing__issue=scene.issue).update(state=Delivery.State.SENT, sent_at=scene.now)
     letter = rendering.freeze(scene.issue, NOTE)
-    known = digest_of(losses(scene.issue, letter, NOTE))  # a subject of 200 characters is cut for "Correction"
-    mailing = approving.correct(
+    known = losses_digest(losses(scene.issue, letter, NOTE))  # a subject of 200 characters is cut for "Correction"
+    mailing = approving.schedule_correction(
         scene.issue, note=NOTE, send_at=None, now=scene.now, hold=AT_ONCE, acknowledged=known, letter=letter
     )
     return _copy(mailing, scene)
@@ -103,17 +103,17 @@ def _copy(mailing: Mailing, scene: Scene) -> Mail:
 
 
 def _test_copy(scene: Scene) -> Mail:
-    return rehearsal.rehearsed(scene.issue, scene.to, scene.variant.name)
+    return rehearsal.build_test_copy(scene.issue, scene.to, scene.variant.name)
 
 
 def _welcome(scene: Scene) -> Mail:
-    return welcome.message(scene.reader(), timezone.now())
+    return welcome.build_welcome(scene.reader(), timezone.now())
 
 
 def _first_letter(scene: Scene) -> Mail:
     mailing = approving.approve(scene.issue, send_at=scene.slot_at, now=scene.now, hold=AT_ONCE)
     copy = CourseCopy(mailing=mailing, issue=scene.issue, position=1, subscriber=scene.reader())
-    mail = course.message(copy)
+    mail = course.build_course_mail(copy)
     mailing.cancel(scene.now)
     return mail
 
@@ -121,40 +121,40 @@ def _first_letter(scene: Scene) -> Mail:
 def _missed(scene: Scene) -> Mail:
     issues = list(Issue.objects.archived().order_by("number")[:3])
     pause = Pause(began_at=scene.now - timedelta(days=60), until=scene.now)
-    return missed.message(scene.reader(), issues, pause)
+    return missed.build_missed_mail(scene.reader(), issues, pause)
 
 
 def _first_welcome(scene: Scene) -> Mail:
     """Build the welcome of a publication that has sent nothing yet."""
     with transaction.atomic():
         Issue.objects.update(sent_at=None)
-        mail = welcome.message(scene.reader(), timezone.now())
+        mail = welcome.build_welcome(scene.reader(), timezone.now())
         transaction.set_rollback(True)
     return mail
 
 
 def _confirmation(scene: Scene) -> Mail:
-    return answer(scene.reader(state=Subscriber.State.PENDING, confirmed_at=None, asked_times=1))
+    return signup_mail(scene.reader(state=Subscriber.State.PENDING, confirmed_at=None, asked_times=1))
 
 
 def _confirmation_reminder(scene: Scene) -> Mail:
     stranger = scene.reader(state=Subscriber.State.PENDING, confirmed_at=None, confirmation_sent_at=scene.now)
-    return reminder(stranger, scene.now + timedelta(days=2))
+    return reminder_mail(stranger, scene.now + timedelta(days=2))
 
 
 def _already(scene: Scene) -> Mail:
-    return answer(scene.reader(signup_round=2, asked_times=1))
+    return signup_mail(scene.reader(signup_round=2, asked_times=1))
 
 
 def _new_address(scene: Scene) -> Mail:
     reader = scene.reader(email="former.reader@example.org")
-    return about_change(
+    return change_mail(
         AddressChange(pk=scene.number, subscriber=reader, email=scene.to, asked_at=scene.now, token_salt="always alike")
     )
 
 
 def _fresh_link(scene: Scene) -> Mail:
-    return fresh_link(FreshLink(pk=scene.number, subscriber=scene.reader()), scene.now)
+    return fresh_link_mail(FreshLink(pk=scene.number, subscriber=scene.reader()), scene.now)
 
 
 def _address_changed(scene: Scene) -> Mail:
@@ -162,7 +162,7 @@ def _address_changed(scene: Scene) -> Mail:
     change = AddressChange(pk=scene.number, subscriber=reader, email=reader.email, former=scene.to)
     change.token_salt = "always alike"
     change.asked_at = change.confirmed_at = scene.now
-    return about_change(change)
+    return change_mail(change)
 
 
 # --- To the author ---
@@ -170,7 +170,7 @@ def _address_changed(scene: Scene) -> Mail:
 
 def _planned(issue: Issue, now: datetime) -> Mailing:
     mailing = approving.approve(issue, send_at=now, now=now, hold=AT_ONCE)
-    beginning.plan(mailing, now)
+    beginning.plan_mailing(mailing, now)
     return mailing
 
 
@@ -209,7 +209,7 @@ def _failing(issue: Issue, now: datetime) -> None:
 
 
 def _announced(issue: Issue, now: datetime) -> None:
-    with acting("edith (Obsidian)", Via.API):
+    with acting_as("edith (Obsidian)", Via.API):
         approving.approve(issue, send_at=now + AN_HOUR, now=now, hold=AT_ONCE)
 
 
@@ -218,29 +218,29 @@ def _notice(kind: Kind, happens: Callable[[Issue, datetime], None]) -> Callable[
         """Let it happen once, and let it be told anew in each look."""
         if not scene.issue.mailings.exists():
             happens(scene.issue, scene.now)
-        Happening.objects.update(ended_at=scene.now)
-        alerts.observe_unattended(scene.now)
-        alerts.observe(scene.now)
-        happening = Happening.objects.get(kind=kind, mailing__issue=scene.issue, ended_at=None)
-        return alerts.message(happening, [scene.to])
+        Alert.objects.update(ended_at=scene.now)
+        alerts.record_unattended(scene.now)
+        alerts.record_alerts(scene.now)
+        alert = Alert.objects.get(kind=kind, mailing__issue=scene.issue, ended_at=None)
+        return alerts.build_alert(alert, [scene.to])
 
     return build
 
 
 def _scheduled(scene: Scene) -> Mail:
-    """Announce it once; each look tells it anew, as another happening."""
+    """Announce it once; each look tells it anew, as another alert."""
     if not scene.issue.mailings.exists():
         _announced(scene.issue, scene.now)
-    happening = Happening.objects.filter(kind=Kind.ANNOUNCED, mailing__issue=scene.issue).latest("pk")
-    Happening.objects.update(ended_at=scene.now)
-    happening.pk = None
-    happening.save()
-    return alerts.message(happening, [scene.to])
+    alert = Alert.objects.filter(kind=Kind.ANNOUNCED, mailing__issue=scene.issue).latest("pk")
+    Alert.objects.update(ended_at=scene.now)
+    alert.pk = None
+    alert.save()
+    return alerts.build_alert(alert, [scene.to])
 
 
 def _reminder(scene: Scene, kind: str, issue: Issue | None) -> Mail:
-    reminder = Reminder(pk=scene.number, kind=kind, slot_at=scene.slot_at, issue=issue, at=scene.now)
-    return reminder_mails.message(reminder, [scene.to], scene.now)
+    reminder_mail = Reminder(pk=scene.number, kind=kind, slot_at=scene.slot_at, issue=issue, at=scene.now)
+    return reminder_mails.build_reminder(reminder_mail, [scene.to], scene.now)
 
 
 def _draft_due(scene: Scene) -> Mail:
@@ -320,7 +320,7 @@ def _variants() -> Iterator[tuple[str, str]]:
 
 
 def _names(kind: str, suffix: str) -> Iterator[tuple[str, str]]:
-    for look in Publication.Look.values:
+    for look in Publication.MailLook.values:
         yield look, f"{kind}-{look}-{suffix}".removesuffix("-")
 
 

@@ -1,4 +1,4 @@
-"""Tokens on the desk: each has its own, owners see all. One is made and deleted, and not changed in between."""
+"""API tokens in the admin: users see their own, owners all. They can be created and deleted, not edited."""
 
 from datetime import timedelta
 from ipaddress import ip_network
@@ -23,7 +23,7 @@ from newsletter.api.tokens import SCHEDULE, SCOPES
 from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.operation.accounts import roles
 from newsletter.publication.audit import AuditedAdmin
-from newsletter.publication.forms import TypedModelForm
+from newsletter.publication.forms import CleanTextModelForm
 
 NETWORKS_MAX = 50
 SCOPES_IN_A_ROW = 2  # of the list
@@ -36,7 +36,7 @@ def _ends() -> list[tuple[str, Any]]:
     return [*((str(days), words % {"days": days}) for days, words in each), ("", _("not by itself"))]
 
 
-class TokenForm(TypedModelForm):
+class TokenForm(CleanTextModelForm):
     scopes = forms.MultipleChoiceField(
         label=pgettext_lazy("of a token", "may"), required=False, widget=forms.CheckboxSelectMultiple
     )
@@ -57,7 +57,7 @@ class TokenForm(TypedModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        offered = tokens.offered_to(self.user)
+        offered = tokens.scopes_offered_to(self.user)
         scopes = cast("forms.MultipleChoiceField", self.fields["scopes"])
         scopes.choices = [(one, _label(one)) for one in offered if one != SCHEDULE]
         if SCHEDULE not in offered:
@@ -103,14 +103,14 @@ class TokenAdmin(AuditedAdmin):
         return found if roles.is_owner(request.user) else found.filter(user=request.user.pk)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Token | None:
-        """Refuse a token of somebody else in the same words as one that does not exist."""
+        """Somebody else's token and a missing one get the same 403."""
         token: Token | None = super().get_object(request, object_id, from_field)
         if token is None and not roles.is_owner(request.user):
             raise PermissionDenied("api.view_token")
         return token
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(tokens.offered_to(request.user))
+        return bool(tokens.scopes_offered_to(request.user))
 
     has_add_permission = has_delete_permission = has_module_permission = has_view_permission
 
@@ -118,7 +118,7 @@ class TokenAdmin(AuditedAdmin):
         return False
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Name the account to those who see more than their own."""
+        """Owners also see whose token it is."""
         return (*self.list_display, "owner") if roles.is_owner(request.user) else self.list_display
 
     # --- A new one ---
@@ -139,18 +139,18 @@ class TokenAdmin(AuditedAdmin):
             return (
                 "name", "prefix_shown", "owner", "scopes_shown", "networks", "ends_shown", "made_at", "last_use"
             )  # fmt: skip
-        may_schedule = ("may_schedule",) if SCHEDULE in tokens.offered_to(request.user) else ()
+        may_schedule = ("may_schedule",) if SCHEDULE in tokens.scopes_offered_to(request.user) else ()
         return ("name", "scopes", *may_schedule, "ends", "networks")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
         return ("prefix_shown", "owner", "scopes_shown", "ends_shown", "made_at", "last_use") if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
-        """Make the token; its secret is shown on the next page, and kept nowhere."""
+        """The secret is shown once, on the next page; only its hash is stored."""
         days, chosen = form.cleaned_data["ends"], form.cleaned_data["chosen"]
         obj.ends_at = timezone.now() + timedelta(days=int(days)) if days else None
         obj.user = cast("User", request.user)
-        form.secret = tokens.fill(obj, chosen)
+        form.secret = tokens.set_secret(obj, chosen)
         super().save_model(request, obj, form, change)
         setattr(request, "new_token", form.secret)  # noqa: B010 - for response_add, which has no form
 

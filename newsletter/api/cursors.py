@@ -1,4 +1,4 @@
-"""Pages of a list: each begins behind the last row of the one before it, however many rows come and go meanwhile."""
+"""Cursor pagination: a page begins after the last row of the one before, whatever is added or removed meanwhile."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -12,16 +12,16 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 from ninja import Query, Schema
 
-from newsletter.api.problems import Error, Problem
+from newsletter.api.problems import FieldError, Problem
 from newsletter.mail import tokens
 
 LIMIT, LIMIT_MAX = 20, 100
 CURSOR_MAX = 400  # characters
 PURPOSE = "api cursor"
-SIGNATURE = 16  # characters: our own cursors alone are read, so that nobody asks for a place that no page has named
+SIGNATURE = 16  # characters; signed, so that only cursors from our own pages are accepted
 
 
-class Paging(Schema):
+class PageQuery(Schema):
     """Which page of a list, in the query of its address."""
 
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
@@ -37,26 +37,26 @@ class PageOf[T](Schema):
 
 @dataclass(frozen=True)
 class Page[M: Model]:
-    """The rows of a page, and the cursor of the one behind it; "" if it is the last."""
+    """next: the cursor of the next page; "" on the last."""
 
     rows: list[M]
     next: str
 
 
-def page_of[M: Model](
+def paginate[M: Model](
     rows: QuerySet[M], *, by: Sequence[str] = ("pk",), limit: int = LIMIT, cursor: str = ""
 ) -> Page[M]:
-    """Return a page of `rows`, the highest first.
+    """One page of `rows`, in descending order.
 
-    by: the names of columns that give the order, the last of them unique, none of them null. An index must have them.
-    Raises a Problem for a cursor that is not ours.
+    by: columns of the order, not nullable; the last one is unique. They need an index.
+    Raises Problem for an invalid cursor.
     """
     ordered = rows.order_by(*(f"-{name}" for name in by))
     if cursor:
-        ordered = ordered.filter(_behind(by, read(cursor, len(by))))
+        ordered = ordered.filter(_behind(by, decode_cursor(cursor, len(by))))
     found = list(ordered[: limit + 1])
     is_last = len(found) <= limit
-    return Page(found[:limit], "" if is_last else written([getattr(found[limit - 1], name) for name in by]))
+    return Page(found[:limit], "" if is_last else encode_cursor([getattr(found[limit - 1], name) for name in by]))
 
 
 def _behind(by: Sequence[str], values: Sequence[Any]) -> Q:
@@ -66,18 +66,18 @@ def _behind(by: Sequence[str], values: Sequence[Any]) -> Q:
     return lower
 
 
-def written(values: Sequence[Any]) -> str:
+def encode_cursor(values: Sequence[Any]) -> str:
     plain = [{"at": one.isoformat()} if isinstance(one, datetime) else one for one in values]
     text = urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
     return f"{text}.{tokens.digest(PURPOSE, text)[:SIGNATURE]}"
 
 
-def read(cursor: str, length: int) -> list[Any]:
+def decode_cursor(cursor: str, length: int) -> list[Any]:
     text, _dot, signature = cursor[:CURSOR_MAX].rpartition(".")
     known = [one[:SIGNATURE] for one in tokens.digests(PURPOSE, text)]
     if not signature.isascii() or not any(compare_digest(one, signature) for one in known):
-        raise Problem("invalid", errors=[Error(_("This is no cursor of ours."), parameter="cursor")])
+        raise Problem("invalid", errors=[FieldError(_("This is no cursor of ours."), parameter="cursor")])
     values = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     if len(values) != length:
-        raise Problem("invalid", errors=[Error(_("This cursor belongs to another list."), parameter="cursor")])
+        raise Problem("invalid", errors=[FieldError(_("This cursor belongs to another list."), parameter="cursor")])
     return [datetime.fromisoformat(one["at"]) if isinstance(one, dict) else one for one in values]

@@ -1,14 +1,14 @@
-"""How an endpoint is declared: what it is for, what opens it, what it answers. `Endpoints` does all the rest.
+"""Decorators that declare endpoints. `Endpoints` does the rest.
 
     posts = Endpoints(tags=["posts"])
 
     @posts.reads("/posts/{number:number}", scope="posts:read", needs=("posts.view_post",), returns=PostOut)
-    def read_post(request: ApiRequest, number: Number) -> Answer:
-        return Answer(_told(_post(request, number)))
+    def read_post(request: ApiRequest, number: Number) -> ApiResponse:
+        return ApiResponse(_to_json(_post(request, number)))
 
-reads: GET of one thing, with ETag and If-None-Match, or of a page of them. asks: POST that changes nothing. makes: POST
-with an Idempotency-Key. changes: PATCH or DELETE with If-Match. acts: POST with both. The view itself compares If-Match
-(`conditions.demand`): only it knows the state. What it raises takes back what it did.
+reads: GET of one object, with ETag and If-None-Match, or of a page of them. asks: POST that changes nothing. makes:
+POST with an Idempotency-Key. changes: PATCH or DELETE with If-Match. acts: POST with both. The view itself checks
+If-Match (`check_if_match`), because only it knows the current state. If the view raises, its changes are rolled back.
 """
 
 import json
@@ -28,14 +28,14 @@ from django.utils.http import parse_etags, urlencode
 from ninja import Path, Router
 from pydantic import AfterValidator, AwareDatetime
 
-from newsletter.api import repeats
-from newsletter.api.describing import Demands, parameters_of, responses_of
-from newsletter.api.entrance import JSON, ApiRequest, Entrance
+from newsletter.api import idempotency
+from newsletter.api.auth import JSON, ApiRequest, BearerToken
+from newsletter.api.openapi import EndpointSpec, parameter_specs, response_specs
 from newsletter.api.problems import Problem
-from newsletter.publication.changes import Via, acting
+from newsletter.publication.changes import Via, acting_as
 
 
-def told_time(at: datetime | None) -> str | None:
+def iso_time(at: datetime | None) -> str | None:
     return timezone.localtime(at).isoformat(timespec="seconds") if at else None
 
 
@@ -44,42 +44,42 @@ def etag_of(body: Any) -> str:
     return f'"{sha256(text.encode()).hexdigest()[:24]}"'
 
 
-def is_known(request: HttpRequest, etag: str) -> bool:
-    """Return whether who asks has this state already (If-None-Match compares weakly: section 13.1.2)."""
+def is_not_modified(request: HttpRequest, etag: str) -> bool:
+    """Does If-None-Match name this state? Weak comparison: RFC 9110 section 13.1.2."""
     given = parse_etags(request.headers.get("If-None-Match", ""))
     return "*" in given or etag in {one.removeprefix("W/") for one in given}
 
 
-def demand_match(request: HttpRequest, etag: str) -> None:
-    """Raise a Problem unless who changes something names the state that it has now, or “*” for whatever it is."""
+def check_if_match(request: HttpRequest, etag: str) -> None:
+    """Raise a Problem unless If-Match is the current ETag or “*”."""
     given = parse_etags(request.headers.get("If-Match", ""))
     if not ({"*", etag} & set(given)):
         raise Problem("changed", headers={"ETag": etag})
 
 
-def demand_match_header(request: HttpRequest) -> None:
+def require_if_match(request: HttpRequest) -> None:
     if not request.headers.get("If-Match", "").strip():
         raise Problem("etag-missing")
 
 
-type View = Callable[..., "Answer | HttpResponseBase"]
+type View = Callable[..., "ApiResponse | HttpResponseBase"]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 def _within_the_calendar(at: datetime) -> datetime:
-    """Refuse the outermost years: in another zone they have no form."""
+    """The first and last year overflow when converted to another zone."""
     if not MINYEAR < at.year < MAXYEAR:
         raise ValueError("year out of range")
     return at
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_within_the_calendar)]  # a time with its offset
-LooseMoment = Annotated[datetime, AfterValidator(_within_the_calendar)]  # or without, in the publication's zone
+AwareTime = Annotated[AwareDatetime, AfterValidator(_within_the_calendar)]  # a time with its offset
+AnyTime = Annotated[datetime, AfterValidator(_within_the_calendar)]  # or without, in the publication's zone
 
 
 @dataclass(frozen=True)
-class Answer:
-    """etag: names the state; None is made of the body, "" is none. more: the cursor of the page behind this one."""
+class ApiResponse:
+    """etag: None computes it from the body, "" sends none. more: the cursor of the next page."""
 
     body: Any
     status: int = HTTPStatus.OK
@@ -88,9 +88,9 @@ class Answer:
     more: str = ""
 
 
-def paged(items: Sequence[dict[str, Any]], cursor: str) -> Answer:
-    """Return a page of a list. cursor: of the page behind it, "" if it is the last."""
-    return Answer({"items": list(items), "next": cursor or None}, more=cursor)
+def page_response(items: Sequence[dict[str, Any]], cursor: str) -> ApiResponse:
+    """cursor: of the next page, "" on the last."""
+    return ApiResponse({"items": list(items), "next": cursor or None}, more=cursor)
 
 
 class Endpoints(Router):
@@ -100,35 +100,37 @@ class Endpoints(Router):
     """
 
     def reads(self, path: str, *, scope: str, needs: Sequence[str], returns: Any) -> Callable[[View], View]:
-        return self._registered(path, scope, needs, returns, Demands("GET"))
+        return self._registered(path, scope, needs, returns, EndpointSpec("GET"))
 
     def asks(self, path: str, *, scope: str, needs: Sequence[str], returns: Any) -> Callable[[View], View]:
-        return self._registered(path, scope, needs, returns, Demands("POST"))
+        return self._registered(path, scope, needs, returns, EndpointSpec("POST"))
 
     def makes(
         self, path: str, *, scope: str, needs: Sequence[str], returns: Any, takes: str = JSON, status: int = 201
     ) -> Callable[[View], View]:
-        return self._registered(path, scope, needs, returns, Demands("POST", status=status, has_key=True, takes=takes))
+        return self._registered(
+            path, scope, needs, returns, EndpointSpec("POST", status=status, has_key=True, takes=takes)
+        )
 
     def changes(
         self, path: str, *, scope: str, needs: Sequence[str], returns: Any, method: str = "PATCH", status: int = 200
     ) -> Callable[[View], View]:
-        return self._registered(path, scope, needs, returns, Demands(method, status=status, has_match=True))
+        return self._registered(path, scope, needs, returns, EndpointSpec(method, status=status, has_match=True))
 
     def acts(
         self, path: str, *, scope: str, needs: Sequence[str], returns: Any, status: int = 200
     ) -> Callable[[View], View]:
         return self._registered(
-            path, scope, needs, returns, Demands("POST", status=status, has_key=True, has_match=True)
+            path, scope, needs, returns, EndpointSpec("POST", status=status, has_key=True, has_match=True)
         )
 
     def _registered(
-        self, path: str, scope: str, needs: Sequence[str], returns: Any, demands: Demands
+        self, path: str, scope: str, needs: Sequence[str], returns: Any, demands: EndpointSpec
     ) -> Callable[[View], View]:
         extra = {
             "x-scope": scope,
-            "parameters": parameters_of(demands),
-            "responses": responses_of(demands),
+            "parameters": parameter_specs(demands),
+            "responses": response_specs(demands),
             "x-rights": list(needs),
         }
 
@@ -136,7 +138,7 @@ class Endpoints(Router):
             operation = self.api_operation(
                 [demands.method],
                 path,
-                auth=Entrance(scope, needs, demands.takes),
+                auth=BearerToken(scope, needs, demands.takes),
                 response={demands.status: returns},
                 operation_id=view.__name__,
                 summary=_first_line(view),
@@ -153,26 +155,26 @@ def _first_line(view: View) -> str:
 
 
 def _as_token(request: ApiRequest) -> Any:
-    """Let what is done be written down as done by the token's user, with its name, by the API."""
-    return acting(f"{request.user.get_username()} ({request.auth.name})", Via.API)
+    """Log changes under the user and the name of the token."""
+    return acting_as(f"{request.user.get_username()} ({request.auth.name})", Via.API)
 
 
 def _asking(view: View) -> View:
     @wraps(view)
     def asked(request: HttpRequest, **given: Any) -> HttpResponseBase:
-        return responded(request, view(request, **given))
+        return to_http(request, view(request, **given))
 
     return asked
 
 
-def _changing(view: View, demands: Demands) -> View:
+def _changing(view: View, demands: EndpointSpec) -> View:
     @wraps(view)
     def changed(request: ApiRequest, **given: Any) -> HttpResponse:
         def work() -> HttpResponse:
             if demands.has_match:
-                demand_match_header(request)
+                require_if_match(request)
             with transaction.atomic():
-                return cast("HttpResponse", responded(request, view(request, **given)))  # only what is read streams
+                return cast("HttpResponse", to_http(request, view(request, **given)))  # only what is read streams
 
         with _as_token(request):
             return _done_once(request, work) if demands.has_key else work()
@@ -181,7 +183,7 @@ def _changing(view: View, demands: Demands) -> View:
 
 
 def _done_once(request: ApiRequest, work: Callable[[], HttpResponse]) -> HttpResponse:
-    with repeats.claimed(request, request.auth) as claim:
+    with idempotency.claim_key(request, request.auth) as claim:
         if isinstance(claim, HttpResponse):
             return claim
         with transaction.atomic():
@@ -190,8 +192,8 @@ def _done_once(request: ApiRequest, work: Callable[[], HttpResponse]) -> HttpRes
         return response
 
 
-def responded(request: HttpRequest, answer: Answer | HttpResponseBase) -> HttpResponseBase:
-    """Return an answer as HTTP has it: 304 where who asks has it already."""
+def to_http(request: HttpRequest, answer: ApiResponse | HttpResponseBase) -> HttpResponseBase:
+    """With ETag, Link and Location; 304 if the client has this state."""
     if isinstance(answer, HttpResponseBase):
         return answer
     headers = {"Cache-Control": "private, no-cache"}
@@ -201,7 +203,7 @@ def responded(request: HttpRequest, answer: Answer | HttpResponseBase) -> HttpRe
         headers["Link"] = _next_link(request, answer.more)
     if etag := etag_of(answer.body) if answer.etag is None else answer.etag:
         headers["ETag"] = etag
-        if request.method in {"GET", "HEAD"} and is_known(request, etag):
+        if request.method in {"GET", "HEAD"} and is_not_modified(request, etag):
             return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     text = json.dumps(answer.body, ensure_ascii=False)
     return HttpResponse(text, status=answer.status, content_type=JSON, headers=headers)

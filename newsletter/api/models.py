@@ -1,4 +1,4 @@
-"""What opens the API to a program, and the answers that are given again to a request that comes twice."""
+"""API tokens, and stored responses of idempotent requests."""
 
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -11,31 +11,31 @@ from django.utils.translation import pgettext_lazy
 
 NAME_MAX = 60
 PREFIX_LENGTH = 11  # characters of a token that are shown: "nl_" and 32 of its 192 bits
-NOTED_EACH = timedelta(minutes=1)  # the last use is written at most so often
+NOTED_EACH = timedelta(minutes=1)  # precision of used_at
 KEY_MAX = 200  # characters of an Idempotency-Key
 KEPT_FOR = timedelta(hours=24)
 
 
-def digest_of(secret: str) -> str:
-    """Return what is stored of a token: 192 random bits need no slow hash."""
+def secret_digest(secret: str) -> str:
+    """192 random bits need no slow hash."""
     return sha256(secret.encode()).hexdigest()
 
 
 class TokenQuerySet(models.QuerySet["Token"]):
     def opened_by(self, secret: str, now: datetime) -> "Token | None":
-        """Return the token that this is, with its user, if it opens anything now."""
-        found = self.select_related("user").filter(digest=digest_of(secret)).first()
+        """The valid token with this secret, with its user."""
+        found = self.select_related("user").filter(digest=secret_digest(secret)).first()
         return found if found and found.is_alive(now) else None
 
     def note_use(self, token: "Token", now: datetime) -> None:
-        """Write down that a token was used, unless that was written within the last minute."""
+        """Update `used_at`, at most once a minute."""
         if token.used_at is None or token.used_at <= now - NOTED_EACH:
             not_noted = Q(used_at__isnull=True) | Q(used_at__lte=now - NOTED_EACH)
             self.filter(not_noted, pk=token.pk).update(used_at=now)
 
 
 class Token(models.Model):
-    """What a program shows to act for a user: it may do what its scopes name and its user may, and no more."""
+    """A program's access for a user, limited to its scopes and the user's permissions."""
 
     name = models.CharField(_("name"), max_length=NAME_MAX, help_text=_("What it is for: Obsidian, or a form."))
     user = models.ForeignKey("auth.User", models.CASCADE, verbose_name=_("account"), related_name="api_tokens")
@@ -62,7 +62,7 @@ class Token(models.Model):
         return self.name
 
     def is_alive(self, now: datetime) -> bool:
-        """Return whether it has not ended, and its user may still open the desk."""
+        """Not expired, and its user may still open the desk."""
         has_ended = self.ends_at is not None and self.ends_at <= now
         return not has_ended and self.user.is_active and self.user.is_staff
 
@@ -77,7 +77,7 @@ class Token(models.Model):
 
 
 class KeptAnswer(models.Model):
-    """The answer to a POST with an Idempotency-Key, or the claim of the request that works on it (status is null)."""
+    """The stored response to an Idempotency-Key; without status, the claim of the request in progress."""
 
     token = models.ForeignKey(Token, models.CASCADE, related_name="+")
     key = models.CharField(max_length=KEY_MAX)  # a hash of it

@@ -1,4 +1,4 @@
-"""What a program is told when something does not go: RFC 9457, in the language that it asks for."""
+"""Problem responses (RFC 9457), translated by Accept-Language."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -23,81 +23,83 @@ REALM = "newsletter"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of problem. Its name is its anchor in the documentation, where `type` leads."""
+class ProblemKind:
+    """Its name is an anchor in the documentation, to which `type` links."""
 
     status: int
     title: Promise
     detail: Promise
 
 
-KINDS: dict[str, Kind] = {
-    "malformed": Kind(
+PROBLEM_KINDS: dict[str, ProblemKind] = {
+    "malformed": ProblemKind(
         400, gettext_lazy("The request cannot be read"), gettext_lazy("The body is no JSON in UTF-8, or not whole.")
     ),
-    "key-missing": Kind(
+    "key-missing": ProblemKind(
         400,
         gettext_lazy("There is no Idempotency-Key"),
         gettext_lazy("Send one of your own with each POST, up to 200 characters: asked again, it is done once."),
     ),
-    "unauthorized": Kind(
+    "unauthorized": ProblemKind(
         401,
         gettext_lazy("There is no token that opens this"),
         gettext_lazy("Send “Authorization: Bearer nl_…”. The token may have ended, or its account been closed."),
     ),
-    "forbidden": Kind(
+    "forbidden": ProblemKind(
         403,
         gettext_lazy("The token does not open this"),
         gettext_lazy("The token lacks a scope, or its account a right."),
     ),
-    "not-found": Kind(
+    "not-found": ProblemKind(
         404, gettext_lazy("There is nothing here"), gettext_lazy("Look at the address and at the number.")
     ),
-    "method": Kind(
+    "method": ProblemKind(
         405, gettext_lazy("That is not done here"), gettext_lazy("The header “Allow” says what may be asked.")
     ),
-    "conflict": Kind(
+    "conflict": ProblemKind(
         409, gettext_lazy("This cannot be done now"), gettext_lazy("What was asked does not fit how things stand.")
     ),
-    "changed": Kind(
+    "changed": ProblemKind(
         412,
         gettext_lazy("It was changed meanwhile"),
         gettext_lazy("Nothing was done. Read it again, and send its new ETag in “If-Match”."),
     ),
-    "too-large": Kind(413, gettext_lazy("That is too much at once"), gettext_lazy("The body is larger than is taken.")),
-    "media-type": Kind(
+    "too-large": ProblemKind(
+        413, gettext_lazy("That is too much at once"), gettext_lazy("The body is larger than is taken.")
+    ),
+    "media-type": ProblemKind(
         415, gettext_lazy("The body is of another kind"), gettext_lazy("Send it as the documentation says.")
     ),
-    "invalid": Kind(
+    "invalid": ProblemKind(
         422, gettext_lazy("Something in it is not valid"), gettext_lazy("“errors” says what, and where it stands.")
     ),
-    "key-used": Kind(
+    "key-used": ProblemKind(
         422,
         gettext_lazy("The Idempotency-Key was used for something else"),
         gettext_lazy("It came with another body before. Make a new key for a new request."),
     ),
-    "etag-missing": Kind(
+    "etag-missing": ProblemKind(
         428,
         gettext_lazy("There is no If-Match"),
         gettext_lazy("Read it first and send its ETag in “If-Match”, so that no change of others is lost."),
     ),
-    "too-many": Kind(
+    "too-many": ProblemKind(
         429, gettext_lazy("Too many requests"), gettext_lazy("The header “Retry-After” says when there may be more.")
     ),
-    "failure": Kind(
+    "failure": ProblemKind(
         500,
         gettext_lazy("Something failed here"),
         gettext_lazy("It is in our log under “request”. Ask again with the same Idempotency-Key."),
     ),
-    "unavailable": Kind(
+    "unavailable": ProblemKind(
         503, gettext_lazy("The database does not answer"), gettext_lazy("Nothing was done. Ask again in a moment.")
     ),
 }
 
 
 @dataclass(frozen=True)
-class Error:
-    """One thing that is not valid. pointer: where it stands in the body (RFC 6901), or a parameter's name."""
+class FieldError:
+    """pointer: into the body (RFC 6901); or parameter: of the URL."""
 
     detail: str
     pointer: str = ""
@@ -105,10 +107,15 @@ class Error:
 
 
 class Problem(Exception):
-    """Ends a request with an answer that says what is wrong. detail: in the reader's language; else the kind's own."""
+    """Ends a request with a problem response. detail: translated; default: that of the kind."""
 
     def __init__(
-        self, kind: str, detail: str = "", *, errors: Iterable[Error] = (), headers: Mapping[str, str] | None = None
+        self,
+        kind: str,
+        detail: str = "",
+        *,
+        errors: Iterable[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(kind, detail)
         self.kind, self.detail, self.errors, self.headers = kind, detail, tuple(errors), dict(headers or {})
@@ -120,7 +127,7 @@ class TooLarge(Problem):
 
 
 def language_of(request: HttpRequest) -> str:
-    """Return the language that a request asks for, if we speak it, else the publication's."""
+    """The best supported language of Accept-Language, else the publication's."""
     for wanted, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
         try:
             return get_supported_language_variant(wanted)
@@ -129,11 +136,11 @@ def language_of(request: HttpRequest) -> str:
     return translation.get_language() or settings.LANGUAGE_CODE
 
 
-def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     language = language_of(request)
     with translation.override(language):
         body = _body(request, problem)
-    status = KINDS[problem.kind].status
+    status = PROBLEM_KINDS[problem.kind].status
     response = HttpResponse(json.dumps(body, ensure_ascii=False), content_type=MEDIA_TYPE, status=status)
     headers = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
     if status == HTTPStatus.UNAUTHORIZED:
@@ -144,7 +151,7 @@ def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 def _body(request: HttpRequest, problem: Problem) -> dict[str, Any]:
-    kind = KINDS[problem.kind]
+    kind = PROBLEM_KINDS[problem.kind]
     body: dict[str, Any] = {
         "type": f"{settings.SITE_URL}{DOCS}#problem-{problem.kind}",
         "title": str(kind.title),
@@ -158,15 +165,15 @@ def _body(request: HttpRequest, problem: Problem) -> dict[str, Any]:
     return body
 
 
-def _error(error: Error) -> dict[str, str]:
+def _error(error: FieldError) -> dict[str, str]:
     place = {"pointer": error.pointer} if error.pointer else {"parameter": error.parameter} if error.parameter else {}
     return {"detail": error.detail} | place
 
 
-def problem_of(form: BaseForm, names: Mapping[str, str]) -> Problem:
-    """Return the problem that says what is wrong in a form. names: of its fields, where the API has another."""
+def form_problem(form: BaseForm, names: Mapping[str, str]) -> Problem:
+    """A problem with the form's errors. names: API names of fields that differ."""
     errors = [
-        Error(str(text), pointer="" if name == "__all__" else f"/{names.get(name, name)}")
+        FieldError(str(text), pointer="" if name == "__all__" else f"/{names.get(name, name)}")
         for name, texts in form.errors.items()
         for text in texts
     ]

@@ -1,11 +1,11 @@
-"""Wake-ups of the API."""
+"""Celery tasks of the API."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from newsletter.api import repeats
+from newsletter.api import idempotency
 
 
 @shared_task(ignore_result=True)
 def forget_answers() -> None:
-    repeats.forget(timezone.now())
+    idempotency.delete_old_answers(timezone.now())

@@ -1,4 +1,4 @@
-"""Tokens: what one may be for, how it is made and found in a request, and how much a request with one may send."""
+"""API tokens: scopes, creation, lookup in a request, and body size limits."""
 
 import secrets
 from collections.abc import Iterable, Mapping
@@ -13,16 +13,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.api import problems
-from newsletter.api.models import PREFIX_LENGTH, Token, digest_of
+from newsletter.api.models import PREFIX_LENGTH, Token, secret_digest
+from newsletter.limits import body_size
 from newsletter.operation.accounts import factors
-from newsletter.publication import bodies
 
 SCHEDULE = "issues:schedule"
 
 
 @dataclass(frozen=True)
 class Scope:
-    """needs: the rights of the desk that its user must have; each endpoint asks for those that it needs again."""
+    """needs: permissions for offering the scope; endpoints check theirs again."""
 
     label: Promise
     needs: tuple[str, ...]
@@ -46,51 +46,51 @@ SCOPES: dict[str, Scope] = {
 }
 
 
-MARK = "nl_"  # so that a search for leaked secrets finds it
+SCHEME_MARK = "nl_"  # recognisable for secret scanners
 SECRET_MAX = 200  # characters of a header that are looked at
 
 
-def make(user: User, name: str, scopes: Iterable[str], **fields: Any) -> tuple[Token, str]:
-    """Return a new token and its secret, which is kept nowhere. fields: networks, ends_at."""
+def create_token(user: User, name: str, scopes: Iterable[str], **fields: Any) -> tuple[Token, str]:
+    """A new token and its secret, which is not stored. fields: networks, ends_at."""
     row = Token(user=user, name=name, **fields)
-    secret = fill(row, scopes)
+    secret = set_secret(row, scopes)
     row.save()
     return row, secret
 
 
-def fill(row: Token, scopes: Iterable[str]) -> str:
-    """Give a row its scopes and a new secret, and return that; the row is not saved yet."""
-    secret, chosen = MARK + secrets.token_hex(24), set(scopes)
+def set_secret(row: Token, scopes: Iterable[str]) -> str:
+    """Set scopes and a new secret, and return the secret. Does not save."""
+    secret, chosen = SCHEME_MARK + secrets.token_hex(24), set(scopes)
     row.scopes = [scope for scope in SCOPES if scope in chosen]
-    row.prefix, row.digest = secret[:PREFIX_LENGTH], digest_of(secret)
+    row.prefix, row.digest = secret[:PREFIX_LENGTH], secret_digest(secret)
     return secret
 
 
-def offered_to(user: Any) -> list[str]:
+def scopes_offered_to(user: Any) -> list[str]:
     return [name for name, scope in SCOPES.items() if user.has_perms(scope.needs)]
 
 
-def carried(environ: Mapping[str, Any], now: datetime) -> Token | None:
-    """Return the token that a request carries as RFC 6750 section 2.1 has it, if it opens anything now."""
+def token_of_request(environ: Mapping[str, Any], now: datetime) -> Token | None:
+    """The valid bearer token of a request: RFC 6750 section 2.1."""
     scheme, _space, secret = str(environ.get("HTTP_AUTHORIZATION", ""))[:SECRET_MAX].partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip().startswith(MARK):
+    if scheme.lower() != "bearer" or not secret.strip().startswith(SCHEME_MARK):
         return None
     token = Token.objects.opened_by(secret.strip(), now)
-    return None if token is None or factors.is_missing(token.user) else token
+    return None if token is None or factors.is_factor_missing(token.user) else token
 
 
 PREFIX, IMPORTS = "/api/v1/", "/api/v1/imports"
 
 
 def body_limit(environ: dict[str, Any]) -> int:
-    if carried(environ, timezone.now()) is None:
-        return bodies.PUBLIC
-    return bodies.READERS if environ.get("PATH_INFO") == IMPORTS else bodies.DESK
+    if token_of_request(environ, timezone.now()) is None:
+        return body_size.PUBLIC_BYTES
+    return body_size.IMPORT_BYTES if environ.get("PATH_INFO") == IMPORTS else body_size.DESK_BYTES
 
 
-def refused_body(request: HttpRequest, most: int) -> HttpResponse:
-    return problems.answer(request, problems.TooLarge(most))
+def too_large_response(request: HttpRequest, most: int) -> HttpResponse:
+    return problems.problem_response(request, problems.TooLarge(most))
 
 
 def register_body_limit() -> None:
-    bodies.DOORS[PREFIX] = bodies.Door(body_limit, refused_body)
+    body_size.BODY_LIMITS[PREFIX] = body_size.BodyLimit(body_limit, too_large_response)

@@ -4,8 +4,8 @@ from newsletter.api import views
 
 app_name = "api"
 urlpatterns = [
-    path("api/docs/", views.public, name="docs"),
-    path("api/v1/openapi.json", views.public, name="openapi"),
-    # Whatever it is, a line break too, for which <path:…> does not stand: it is answered as a program reads it.
-    re_path(r"^api/v1/(?P<rest>[\s\S]*)\Z", views.private, name="v1"),
+    path("api/docs/", views.api_page, name="docs"),
+    path("api/v1/openapi.json", views.api_page, name="openapi"),
+    # Any other path, with line breaks too, which <path:…> does not match: a JSON problem instead of an HTML page.
+    re_path(r"^api/v1/(?P<rest>[\s\S]*)\Z", views.api_request, name="v1"),
 ]

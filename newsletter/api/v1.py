@@ -1,4 +1,4 @@
-"""The API: its endpoints, each in a module of endpoints/, its description (OpenAPI 3.1), and its addresses."""
+"""The API: its routers, the OpenAPI document, and URLs."""
 
 import json
 from functools import cache
@@ -12,8 +12,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
 from newsletter import converters  # noqa: F401 - registers <number:…>
-from newsletter.api import handling
-from newsletter.api.describing import ANY_PROBLEM, HEADERS, PROBLEM, Facts
+from newsletter.api import error_handling
 from newsletter.api.endpoints import (
     events,
     health,
@@ -27,8 +26,9 @@ from newsletter.api.endpoints import (
     suppressions,
     tags,
 )
-from newsletter.api.handling import StrictParser
-from newsletter.api.problems import KINDS
+from newsletter.api.error_handling import StrictParser
+from newsletter.api.openapi import ANY_PROBLEM, HEADERS, PROBLEM, JsonObject
+from newsletter.api.problems import PROBLEM_KINDS
 from newsletter.api.tokens import SCOPES
 
 VERSION = "1"
@@ -47,13 +47,13 @@ ROUTERS = (
 )
 
 api = NinjaAPI(title="Newsletter", version=VERSION, openapi_url=None, docs_url=None, parser=StrictParser())
-handling.register(api)
+error_handling.register_handlers(api)
 for router in dict.fromkeys(ROUTERS):  # several modules can share one
     api.add_router("", router)
 
 
 METHODS = ("get", "post", "patch", "put", "delete")
-ABOUT = """\
+INTRODUCTION = """\
 What the desk does, for programs.
 
 Send the token that you made on the desk (Settings, API) as `Authorization: Bearer nl_…`.
@@ -68,10 +68,14 @@ Lists go page by page: `next` is the cursor of the page behind. Times are ISO 86
 
 
 @cache
-def description() -> Facts:
-    """Return the description. Made once in a process: nothing in it changes."""
-    made: Facts = dict(api.get_openapi_schema(path_prefix="api/v1/"))
-    made["info"] |= {"title": "Newsletter", "description": ABOUT, "license": {"name": "MIT", "identifier": "MIT"}}
+def openapi_document() -> JsonObject:
+    """Cached: constant per process."""
+    made: JsonObject = dict(api.get_openapi_schema(path_prefix="api/v1/"))
+    made["info"] |= {
+        "title": "Newsletter",
+        "description": INTRODUCTION,
+        "license": {"name": "MIT", "identifier": "MIT"},
+    }
     made["servers"] = [{"url": settings.SITE_URL}]
     for _path, _method, operation in operations(made):
         _finish(operation)
@@ -83,13 +87,13 @@ def description() -> Facts:
     return made
 
 
-def operations(made: Facts) -> list[tuple[str, str, Facts]]:
-    paths: dict[str, Facts] = made["paths"]
+def operations(made: JsonObject) -> list[tuple[str, str, JsonObject]]:
+    paths: dict[str, JsonObject] = made["paths"]
     return [(path, method, one[method]) for path, one in paths.items() for method in METHODS if method in one]
 
 
-def _finish(operation: Facts) -> None:
-    """Say of an endpoint which scope opens it, and leave out what pydantic cannot know."""
+def _finish(operation: JsonObject) -> None:
+    """Add the scope, and make status codes strings."""
     scope = operation.pop("x-scope", "")
     if scope:
         operation["security"] = [{"token": [scope]}]
@@ -103,24 +107,24 @@ def _token() -> dict[str, Any]:
     return {"type": "http", "scheme": "bearer", "bearerFormat": "nl_ and 48 hexadecimal digits", "description": text}
 
 
-SECONDS = 300  # that proxies may keep the description
+SECONDS = 300  # cache lifetime of the document
 
 
 @require_safe
 def openapi(request: HttpRequest) -> HttpResponse:
-    text = json.dumps(description(), ensure_ascii=False)
+    text = json.dumps(openapi_document(), ensure_ascii=False)
     headers = {"Cache-Control": f"public, max-age={SECONDS}"}
     return HttpResponse(text, content_type="application/json", headers=headers)
 
 
 @require_safe
 def documentation(request: HttpRequest) -> HttpResponse:
-    """What there is, in a line each. The type of a problem leads here, to its name."""
+    """The documentation page. `type` of problems links to its anchors."""
     endpoints = [
         (method.upper(), path, one["summary"], one.get("x-scope", ""))
-        for path, method, one in operations(description())
+        for path, method, one in operations(openapi_document())
     ]
-    context = {"endpoints": endpoints, "scopes": SCOPES.items(), "problems": KINDS.items()}
+    context = {"endpoints": endpoints, "scopes": SCOPES.items(), "problems": PROBLEM_KINDS.items()}
     return render(request, "api/documentation.html", context)
 
 

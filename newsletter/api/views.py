@@ -1,4 +1,4 @@
-"""The addresses of the API. What answers them is imported with the first request."""
+"""URLs of the API. The implementation is imported by the first request."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -11,16 +11,16 @@ from django.views.decorators.csrf import csrf_exempt
 
 from newsletter.api import problems
 from newsletter.api.problems import Problem
-from newsletter.publication.kept import kept
+from newsletter.page_cache.pages import cached_page
 
 if TYPE_CHECKING:
-    from newsletter.api.entrance import ApiRequest
+    from newsletter.api.auth import ApiRequest
 
 ROUTES = "newsletter.api.v1"  # by its name: it imports pydantic, 13 MB
 
 
 @csrf_exempt  # no cookie opens anything here
-def private(request: "ApiRequest", rest: str) -> HttpResponse:
+def api_request(request: "ApiRequest", rest: str) -> HttpResponse:
     with translation.override(problems.language_of(request)):
         response = _routed(request)
         response.headers.setdefault("Content-Language", translation.get_language() or "")
@@ -28,23 +28,23 @@ def private(request: "ApiRequest", rest: str) -> HttpResponse:
     return response
 
 
-@kept()
+@cached_page()
 @csrf_exempt
-def public(request: HttpRequest) -> HttpResponse:
+def api_page(request: HttpRequest) -> HttpResponse:
     return _routed(request)
 
 
 def _routed(request: HttpRequest) -> HttpResponse:
-    """Return what the endpoint of an address answers. HEAD is asked as GET: the server leaves the body out."""
+    """Dispatch to the endpoint. HEAD is handled as GET; the server drops the body."""
     method = request.method
     request.method = "GET" if method == "HEAD" else method
     try:
         match = resolve(request.path_info, urlconf=ROUTES)
         response: HttpResponse = match.func(request, *match.args, **match.kwargs)
-    except Http404:  # of a view that is none of ours: Resolver404 is one
-        return problems.answer(request, Problem("not-found"))
+    except Http404:  # Resolver404 included
+        return problems.problem_response(request, Problem("not-found"))
     finally:
         request.method = method
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return problems.answer(request, Problem("method", headers={"Allow": response.headers["Allow"]}))
+        return problems.problem_response(request, Problem("method", headers={"Allow": response.headers["Allow"]}))
     return response

@@ -1,14 +1,14 @@
-"""Getting an issue to its readers, and what became of each copy.
+"""Sends issues to readers and records the result of each copy.
 
-The way of an issue: planning/ approves it, freezes its letter (letter/) and writes the audience as copies in batches
-(models/). A worker's lane (sending/) claims a batch, commits the intent (ledger/), waits for its turn (rate/), sends
-each message (provider/) and records the results (ledger/). ledger/recovery.py and ledger/uncertain.py settle what a
-dead worker leaves behind. rehearsal/ checks a letter before it goes, author/ writes to the author, readers/ welcomes
-readers and takes their feedback, and events/ decides whom a refusal suppresses.
+An issue's path: planning/ approves it, freezes its letter (letter/) and writes one delivery per reader, in batches
+(models/). A worker's lane (sending/) claims a batch, commits its intent (ledger/), respects rate limits (rate), sends
+each message (provider/) and records the results (ledger/). After a crash, ledger/recovery.py and ledger/uncertain.py
+settle what the worker left behind. rehearsal checks a letter before sending, author/ mails the author, readers/ sends
+single mails and takes feedback, and events/ applies bounces, complaints and replies.
 
-Where to look: the moment a mail is marked as handed over: `hand_over` in `ledger/flight_recorder.py`. Why an issue
-waits: `begin_due` in `planning/beginning.py` and `why_not` in `author/reminders.py` before it begins, later
-`models/mailing.py`. Where a new provider's error codes go: `provider/outcomes.py`.
+Where to look: how a message is marked as handed over: `hand_over` in `ledger/flight_recorder.py`. Why an issue
+waits: `begin_due` in `planning/beginning.py` and `reason_not_to_send` in `author/reminders.py`; once it has begun,
+`models/mailing.py`. Where error codes of a new provider go: `provider/outcomes.py`.
 
-Begin with `planning/approving.py`, then `sending/lane.py`, then `ledger/claims.py`. `tasks.py` only wakes workers.
+Start reading at `planning/approving.py`, then `sending/lane.py`, then `ledger/claims.py`.
 """

@@ -11,16 +11,16 @@ class DeliveryConfig(AppConfig):
     tables_shown: ClassVar = ["delivery_quote", "delivery_step"]  # publication.freshness counts their changes
 
     def ready(self) -> None:
-        from newsletter.delivery.ledger import keeping  # noqa: PLC0415 - its models are not there before
-        from newsletter.delivery.planning import approving  # noqa: PLC0415 - its models are not there before
-        from newsletter.delivery.readers import own_letters, quoting  # noqa: PLC0415 - the same
-        from subscribers import own_data  # noqa: PLC0415 - the same
-        from subscribers.models import consents  # noqa: PLC0415 - the same
+        from newsletter.delivery.ledger import retention  # noqa: PLC0415 - models are not loaded earlier
+        from newsletter.delivery.planning import approving  # noqa: PLC0415 - as above
+        from newsletter.delivery.readers import own_letters, quoting  # noqa: PLC0415 - as above
+        from subscribers import own_data  # noqa: PLC0415 - as above
+        from subscribers.models import consents  # noqa: PLC0415 - as above
 
-        own_data.add(own_letters.letters)
-        own_data.add(own_letters.reports)
-        own_data.add(own_letters.answers)
-        own_data.add(own_letters.replies)
-        consents.before(quoting.leave)
-        consents.before(keeping.leave_no_words)
-        consents.before_taking_over(approving.take_over)
+        own_data.add_chapter(own_letters.letters_chapter)
+        own_data.add_chapter(own_letters.reports_chapter)
+        own_data.add_chapter(own_letters.feedback_chapter)
+        own_data.add_chapter(own_letters.replies_chapter)
+        consents.before_erasing(quoting.withdraw_quotes)
+        consents.before_erasing(retention.redact_replies)
+        consents.before_merging(approving.reassign_copies)

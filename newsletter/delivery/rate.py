@@ -1,13 +1,13 @@
-"""How fast a lane may go: when each message of a window may leave, by all the limits that concern it.
+"""Rate limits: when each message of a window may be sent.
 
-The limits are those of all workers together: of everything (SEND_RATE), of a provider and of a reader's domain (options
-of its URL), of a provider that asked for less, and of a new sender domain's day. Each is a time line, a row of the
-database: who wants to send takes the next free place of the line (the generic cell rate algorithm with a burst of one,
-ITU-T I.371). A message that several limits concern takes a place on all their lines at once.
+Limits are shared by all workers: one for everything (SEND_RATE), one per provider and per reader's domain (options of
+the mail URL), a lower one after a provider has throttled us, and a daily one for a new sender domain. Each limit is a
+row with the time from which it is free: the generic cell rate algorithm with a burst of one (ITU-T I.371). A message
+under several limits reserves time on all of them at once.
 
-Only the database's clock counts, and only differences leave it: the clocks of the machines may disagree. A clock that
-is behind the last time somebody asked was set back; the lines are set back with it, so that nobody ever waits for more
-than what others have taken.
+Only the database's clock is used, and only differences are passed on, because the clocks of machines differ. If the
+clock is behind the last reservation it was set back; the rows are set back with it, so that nobody waits longer than
+others have reserved.
 """
 
 import math
@@ -24,43 +24,43 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.models import Pace
-from newsletter.mail.mailers import Limits
+from newsletter.delivery.models import RateLimitState
+from newsletter.mail.mailers import SendLimits
 
 # --- A new sender domain ---
 
-# Providers of mailboxes judge a domain by its history, and one without a history by how suddenly it begins: Google
-# asks to begin with few mails and to grow slowly ("Email sender guidelines", support.google.com/mail/answer/81126).
-# Nobody publishes numbers. The published plans of e-mail services begin with 50 to 500 a day and grow by a half to
-# twice a day; this is the careful middle.
+# Mailbox providers judge a sender domain by its history, and a new one by how suddenly it starts: Google asks senders
+# to start with few mails and to increase slowly ("Email sender guidelines", support.google.com/mail/answer/81126).
+# Nobody publishes numbers. Published warm-up plans of e-mail services start with 50 to 500 a day and grow by 50 % to
+# 100 % a day; this is in between.
 FIRST_DAY = 200
 GROWTH = 1.5  # a day
 UNLIMITED_FROM = 100_000  # mails a day: a domain that has sent as many is no longer new
-A_BIT = timedelta(minutes=1)  # behind midnight, lest a clock that is a little ahead counts for the day before
+A_BIT = timedelta(minutes=1)  # after midnight, for clocks that are slightly ahead
 
 
-def ceiling(day_number: int) -> int | None:
-    """Return how many mails may leave on a day, 1 being the first; None for as many as there are.
+def daily_limit(day_number: int) -> int | None:
+    """The mails allowed on a day of the warm-up, 1 being the first; None for no limit.
 
-    Days before the first are like the first: a domain does not get older by a date in the future.
+    Days before the first count as the first.
     """
-    days = min(max(day_number, 1), 100) - 1  # 100: far behind the last ceiling, and a power that a float can hold
+    days = min(max(day_number, 1), 100) - 1  # 100: far beyond the last limit, and no float overflow
     mails = int(FIRST_DAY * GROWTH**days)
     return mails if mails < UNLIMITED_FROM else None
 
 
 def days_needed(readers: int, day_number: int = 1) -> int:
-    """Return on how many days an issue leaves that begins on day `day_number`, if nothing else is sent."""
+    """The days that an issue takes from day `day_number` on, if nothing else is sent."""
     days, left = 1, readers
-    while (most := ceiling(day_number + days - 1)) is not None and left > most:
+    while (most := daily_limit(day_number + days - 1)) is not None and left > most:
         left -= most
         days += 1
     return days
 
 
 @dataclass(frozen=True)
-class Spread:
-    """The days on which an issue leaves, if nothing else is sent on them."""
+class WarmUpPlan:
+    """How many days a mailing takes during the warm-up, if nothing else is sent."""
 
     days: int
     most: int  # mails on the first of them
@@ -69,7 +69,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """The warm-up of one sender domain. Its days are those of the publication's time zone."""
+    """The warm-up of one sender domain, in days of the publication's time zone."""
 
     begins_on: date
     zone: ZoneInfo
@@ -81,116 +81,117 @@ class WarmUp:
         return (self.day(now) - self.begins_on).days + 1
 
     def ceiling(self, now: datetime) -> int | None:
-        return ceiling(self.day_number(now))
+        return daily_limit(self.day_number(now))
 
-    def spread(self, readers: int, begins_at: datetime) -> Spread | None:
+    def spread(self, readers: int, begins_at: datetime) -> WarmUpPlan | None:
         days, most = days_needed(readers, self.day_number(begins_at)), self.ceiling(begins_at)
-        return Spread(days, most, self.day(begins_at) + timedelta(days=days - 1)) if days > 1 and most else None
+        return WarmUpPlan(days, most, self.day(begins_at) + timedelta(days=days - 1)) if days > 1 and most else None
 
     def goes_on_at(self, now: datetime) -> datetime:
-        """Return when the next day has begun."""
         midnight = datetime.combine(self.day(now) + timedelta(days=1), datetime.min.time(), self.zone)
         return midnight + A_BIT
 
 
-# --- The lines ---
+# --- The rows of limits ---
 
 MEASURED_SECONDS = 5  # the time constant of the measured rate
-SLOWEST = 1 / 64  # of the rate before the provider asked for less
-LEAST_MEASURED = 10.0  # messages a second: a lane that has just begun has no rate worth halving
-RECOVERY = 0.05 / 60  # of the former rate, a second
-IGNORE_SECONDS = 10  # throttling replies within so long are about the same rate
+SLOWEST = 1 / 64  # of the rate before throttling
+LEAST_MEASURED = 10.0  # messages a second: the rate of a lane that has just begun is not worth halving
+RECOVERY = 0.05 / 60  # of the rate before throttling, per second
+IGNORE_SECONDS = 10  # throttling replies within this time are about the same rate
 WARM_UP = "warm-up"
-LINE = ["free_at", "taken_at", "measured", "slowed_from", "slowed_to", "slowed_at"]
+STATE_FIELDS = ["free_at", "taken_at", "measured", "slowed_from", "slowed_to", "slowed_at"]
 
 
-class Turn(NamedTuple):
-    """The answer to a lane: seconds until its first message may leave, and whether its places are taken."""
+class Reservation(NamedTuple):
+    """wait: seconds until the first message may leave. is_taken: False if that is too far away to reserve."""
 
     wait: float
     is_taken: bool
-    slowed: float | None = None  # messages a second that the provider takes for now
+    slowed: float | None = None  # messages a second after throttling; None without
 
 
-def take(provider: str, ends: Mapping[str, float], messages: int, within_seconds: float) -> Turn:
-    """Take places on all lines of `ends`, from one moment on and each for so many seconds.
+def reserve(provider: str, ends: Mapping[str, float], messages: int, within_seconds: float) -> Reservation:
+    """Reserve time on all limits of `ends` from the same moment on; `ends` has the seconds for each.
 
-    Takes nothing if that moment is more than `within_seconds` seconds away. `messages` are counted to the measured
-    rate of the line `provider`, which is one of them.
+    Reserves nothing if that moment is more than `within_seconds` away. `messages` count towards the measured rate of
+    `provider`, which is one of the limits.
     """
     with transaction.atomic():
-        lines, now = _locked(ends)
-        begins = max(now, *(line.free_at for line in lines.values()))
+        rows, now = _locked(ends)
+        begins = max(now, *(row.free_at for row in rows.values()))
         is_taken = begins - now <= within_seconds
         if is_taken:
-            lines[provider].measured += messages / MEASURED_SECONDS
+            rows[provider].measured += messages / MEASURED_SECONDS
             for key, seconds in ends.items():
-                lines[key].free_at = begins + seconds
-        Pace.objects.bulk_update(lines.values(), LINE)
-    return Turn(begins - now, is_taken, slowed(lines[provider], now))
+                rows[key].free_at = begins + seconds
+        RateLimitState.objects.bulk_update(rows.values(), STATE_FIELDS)
+    return Reservation(begins - now, is_taken, slowed_rate(rows[provider], now))
 
 
 def slow_down(provider: str, limit: float | None) -> float:
-    """Halve the rate of a provider, for all workers; return what it is now, in messages a second."""
+    """Halve the rate of a provider for all workers; return the new one in messages a second."""
     with transaction.atomic():
-        lines, now = _locked([provider])
-        rate = halve(lines[provider], now, limit)
-        lines[provider].save(update_fields=LINE)
+        rows, now = _locked([provider])
+        rate = halve_rate(rows[provider], now, limit)
+        rows[provider].save(update_fields=STATE_FIELDS)
     return rate
 
 
-def _locked(keys: Iterable[str]) -> tuple[dict[str, Pace], float]:
-    """Return the rows, locked in one order for everybody, as they are by the database's clock, and its time."""
+def _locked(keys: Iterable[str]) -> tuple[dict[str, RateLimitState], float]:
+    """The rows by key, locked in sorted order and advanced to the database's time, and that time."""
     wanted = sorted(keys)
-    rows = Pace.objects.select_for_update().order_by("key")
+    rows = RateLimitState.objects.select_for_update().order_by("key")
     found = {row.key: row for row in rows.filter(key__in=wanted)}
     if len(found) < len(wanted):
-        Pace.objects.bulk_create([Pace(key=key) for key in wanted if key not in found], ignore_conflicts=True)
+        RateLimitState.objects.bulk_create(
+            [RateLimitState(key=key) for key in wanted if key not in found], ignore_conflicts=True
+        )
         found = {row.key: row for row in rows.filter(key__in=wanted)}
-    now = _database_clock()  # read after the lock: before it, another's time would be later
+    now = _database_clock()  # after the lock: the last holder's time would be later otherwise
     for row in found.values():
-        _follow_the_clock(row, now)
+        _advance_to(row, now)
     return found, now
 
 
 def _database_clock() -> float:
-    if connection.vendor == "sqlite":  # it has no clock but that of the one machine it is on
+    if connection.vendor == "sqlite":  # one machine, one clock
         return time.time()
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXTRACT(EPOCH FROM clock_timestamp())")
         return float(cursor.fetchone()[0])
 
 
-def _follow_the_clock(line: Pace, now: float) -> None:
-    passed = now - line.taken_at
+def _advance_to(row: RateLimitState, now: float) -> None:
+    passed = now - row.taken_at
     if passed < 0:
-        line.free_at += passed
-        line.slowed_at += passed
+        row.free_at += passed
+        row.slowed_at += passed
     else:
-        line.measured *= math.exp(-passed / MEASURED_SECONDS)
-    line.taken_at = now
+        row.measured *= math.exp(-passed / MEASURED_SECONDS)
+    row.taken_at = now
 
 
-def slowed(line: Pace, now: float) -> float | None:
-    """Return the rate of a provider that asked for less; None once it has recovered."""
-    rate = line.slowed_to + line.slowed_from * RECOVERY * (now - line.slowed_at)
-    return rate if rate < line.slowed_from else None
+def slowed_rate(row: RateLimitState, now: float) -> float | None:
+    """The rate of a throttled provider; None once it has recovered."""
+    rate = row.slowed_to + row.slowed_from * RECOVERY * (now - row.slowed_at)
+    return rate if rate < row.slowed_from else None
 
 
-def halve(line: Pace, now: float, limit: float | None) -> float:
-    """Halve the rate of a line and return it; replies about the former rate change nothing."""
-    current = slowed(line, now)
-    if current is not None and now - line.slowed_at < IGNORE_SECONDS:
+def halve_rate(row: RateLimitState, now: float, limit: float | None) -> float:
+    """Halve the rate and return it. Replies about the rate before the last halving change nothing."""
+    current = slowed_rate(row, now)
+    if current is not None and now - row.slowed_at < IGNORE_SECONDS:
         return current
     if current is None:
-        line.slowed_from = min(limit or math.inf, max(line.measured, LEAST_MEASURED))
-    line.slowed_to = max((current or line.slowed_from) / 2, line.slowed_from * SLOWEST)
-    line.slowed_at = now
-    return line.slowed_to
+        row.slowed_from = min(limit or math.inf, max(row.measured, LEAST_MEASURED))
+    row.slowed_to = max((current or row.slowed_from) / 2, row.slowed_from * SLOWEST)
+    row.slowed_at = now
+    return row.slowed_to
 
 
 def count_today(day: date, messages: int, ceiling: int) -> int:
-    """Count messages to a local day as long as its ceiling allows; return how many it does."""
+    """Count messages of a local day up to its ceiling; return how many were granted."""
     with transaction.atomic():
         row = _day(day)
         granted = max(0, min(messages, ceiling - row.counted))
@@ -199,16 +200,16 @@ def count_today(day: date, messages: int, ceiling: int) -> int:
     return granted
 
 
-def take_back(day: date, messages: int) -> None:
+def uncount(day: date, messages: int) -> None:
     with transaction.atomic():
         row = _day(day)
         row.counted = max(0, row.counted - messages)
         row.save(update_fields=["counted_on", "counted"])
 
 
-def _day(day: date) -> Pace:
-    Pace.objects.bulk_create([Pace(key=WARM_UP)], ignore_conflicts=True)
-    row = Pace.objects.select_for_update().get(key=WARM_UP)
+def _day(day: date) -> RateLimitState:
+    RateLimitState.objects.bulk_create([RateLimitState(key=WARM_UP)], ignore_conflicts=True)
+    row = RateLimitState.objects.select_for_update().get(key=WARM_UP)
     if row.counted_on != day:
         row.counted_on, row.counted = day, 0
     return row
@@ -216,38 +217,38 @@ def _day(day: date) -> Pace:
 
 # --- A lane ---
 
-SLICE_SECONDS = 0.1  # messages of this long are reserved at once
-NEAR_SECONDS = 1.0  # places further away are not taken: a lane that ends would leave them empty
-THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many within so long slow the lanes down
-NAP_SECONDS = 0.2  # how long a waiting lane may overlook that it must stop
-LOOK_SECONDS = 1.0  # between reports of an unlimited lane to the others, and looks at theirs
+SLICE_SECONDS = 0.1  # time reserved at once
+NEAR_SECONDS = 1.0  # time further away is not reserved: a lane that ends would leave it unused
+THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many replies within this time slow the lanes down
+NAP_SECONDS = 0.2  # the longest delay before a waiting lane notices a stop
+LOOK_SECONDS = 1.0  # how often an unlimited lane shares its rate with the others
 THROTTLED = re.compile(r"421\b|45[01][ -]4\.7\.\d|429\b|.*\bresponse 429\b", re.ASCII)
-GREYLISTED = re.compile(r"gr[ea]y-?list", re.IGNORECASE)  # about one reader's first mail, not about the pace
+GREYLISTED = re.compile(r"gr[ea]y-?list", re.IGNORECASE)  # about one reader's first mail, not about our rate
 ALL = "all"
 
 
 @dataclass(frozen=True)
-class Places:
-    """When the messages of a window may leave, by time.monotonic(); fewer than were asked for on a full day."""
+class SendTimes:
+    """When each message may leave, by time.monotonic(); fewer times than messages if the daily limit is reached."""
 
     times: list[float]
-    again_in: float = 0.0  # seconds until it is worth asking again; 0 when the places are ours
+    again_in: float = 0.0  # seconds until the next try; 0 when the times are reserved
 
 
 def is_throttling(words: str) -> bool:
-    """Return whether a provider's reply asks for a slower pace.
+    """Whether a provider's reply asks us to slow down.
 
-    421 is the server that closes (RFC 5321 section 4.2.3), X.7.X a policy (RFC 3463 section 3.8), as in
+    421: the server closes the connection (RFC 5321 section 4.2.3). X.7.X: a policy (RFC 3463 section 3.8), as in
     "450 4.7.1 rate limit exceeded"; 429 is Too Many Requests (RFC 6585 section 4).
     """
     return bool(THROTTLED.match(words)) and not GREYLISTED.search(words)
 
 
 def schedule(messages: Sequence[Mapping[str, float]]) -> tuple[list[float], dict[str, float]]:
-    """Return when each message may leave, and until when each line is taken, in seconds from the first.
+    """When each message may leave, and until when each limit is used, in seconds from the first message.
 
-    messages: for each, in order, the lines that concern it and their rates. A message waits for the latest
-        of its lines, and those behind it wait with it.
+    messages: for each, in order, its limits and their rates. A message waits for all of its limits, and later messages
+        wait with it.
     """
     times: list[float] = []
     ends: dict[str, float] = {}
@@ -259,11 +260,11 @@ def schedule(messages: Sequence[Mapping[str, float]]) -> tuple[list[float], dict
     return times, ends
 
 
-class Pacer:
-    """Reserves places for the messages of a lane.
+class RateLimiter:
+    """Reserves sending times for a lane.
 
-    rate: messages a second, all workers and providers together; None for no limit.
-    limits: those of the provider that `mailer` names.
+    rate: messages a second of all workers and providers together; None for no limit.
+    limits: those of the provider of `mailer`.
     """
 
     def __init__(
@@ -271,46 +272,46 @@ class Pacer:
         rate: float | None,
         *,
         mailer: str = "bulk",
-        limits: Limits = Limits(),  # noqa: B008 - it cannot be changed
+        limits: SendLimits = SendLimits(),  # noqa: B008 - it cannot be changed
         warm_up: WarmUp | None = None,
     ) -> None:
         self.rate, self.limits, self.warm_up = rate, limits, warm_up
         self.provider, self.domain_prefix = f"provider:{mailer}", f"domain:{mailer}:"
         self.slowed: float | None = None
-        self.fits = 1 if limits.domains else 10**6  # rows whose places are within a slice, as far as is known
+        self.fits = 1 if limits.domains else 10**6  # rows that fit into a slice, as last measured
         self.unreported, self.look_at, self.ignore_throttling_until = 0, 0.0, 0.0
-        self.full_at: datetime | None = None  # when the day had fewer places than were asked for
-        self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)  # when each came
+        self.full_at: datetime | None = None  # when the daily limit was reached
+        self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)  # times of the last ones
 
     @property
     def total_rate(self) -> float:
-        """Return the least of the limits that concern every message, in messages a second."""
+        """The lowest limit for all messages, in messages a second."""
         return min(rate or math.inf for rate in (self.rate, self.limits.rate, self.slowed))
 
     def window(self, wished: int) -> int:
-        """Return how many rows to intend at once, so that a wait is short and holds few rows."""
+        """Rows per intent: few enough that a wait is short and concerns few rows."""
         return max(1, int(min(wished, self.fits, self.total_rate * SLICE_SECONDS)))
 
-    def ask(self, emails: Sequence[str]) -> Places:
-        """Reserve a place for each of some messages, if the first of them is near.
+    def ask(self, emails: Sequence[str]) -> SendTimes:
+        """Reserve a time for each message, if the first is near.
 
-        The day's count comes after the places: who dies between the two leaves places empty, and no day too full.
+        The daily count comes last: a crash in between leaves time unused, but never exceeds the daily limit.
         """
         if self.is_free(len(emails)):
-            return Places([time.monotonic()] * len(emails))
-        times, ends = schedule([self._lines(email) for email in emails])
-        turn = take(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
+            return SendTimes([time.monotonic()] * len(emails))
+        times, ends = schedule([self._limit_rates(email) for email in emails])
+        turn = reserve(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
         self.slowed, self.look_at = turn.slowed, time.monotonic() + LOOK_SECONDS
         if not turn.is_taken:
-            return Places([], again_in=max(turn.wait - NEAR_SECONDS, NAP_SECONDS))
+            return SendTimes([], again_in=max(turn.wait - NEAR_SECONDS, NAP_SECONDS))
         self.unreported = 0
         self._fit(len(emails), times[-1])
         begins = time.monotonic() + turn.wait
         granted = self._granted(len(emails), timezone.now())
-        return Places([begins + at for at in times[:granted]])
+        return SendTimes([begins + at for at in times[:granted]])
 
     def is_free(self, messages: int) -> bool:
-        """Return whether nothing limits these messages; unlimited lanes report to the others once a second."""
+        """Whether no limit applies. An unlimited lane still reports its rate once a second."""
         if not messages:
             return True
         has_limit = self.total_rate < math.inf or self.limits.domains or self._ceiling(timezone.now()) is not None
@@ -319,30 +320,30 @@ class Pacer:
         self.unreported += messages
         return True
 
-    def _lines(self, email: str) -> dict[str, float]:
-        """Return the lines that concern a message, and their rates; the provider's counts even without one."""
+    def _limit_rates(self, email: str) -> dict[str, float]:
+        """The limits of a message and their rates; the provider's is always among them, for its measured rate."""
         domain = email.rpartition("@")[2].lower()
-        lines = {self.provider: min(self.limits.rate or math.inf, self.slowed or math.inf)}
+        rates = {self.provider: min(self.limits.rate or math.inf, self.slowed or math.inf)}
         if self.rate is not None:
-            lines[ALL] = self.rate
-        if rate := self.limits.of_domain(domain):
-            lines[self.domain_prefix + domain] = rate
-        return lines
+            rates[ALL] = self.rate
+        if rate := self.limits.rate_of_domain(domain):
+            rates[self.domain_prefix + domain] = rate
+        return rates
 
     def _fit(self, messages: int, seconds: float) -> None:
-        """Let the next window be longer or shorter, as slow domains were many or few in this one."""
+        """Adapt the next window to how many messages to slow domains this one had."""
         if seconds > SLICE_SECONDS:
             self.fits = max(1, int(messages * SLICE_SECONDS / seconds))
         else:
             self.fits = min(self.fits * 2, 10**6)
 
-    # --- A provider that asks for less ---
+    # --- Throttling ---
 
     def slow_down(self, words: str, *, at_once: bool = False) -> None:
-        """Halve the rate of all workers when the provider's words ask for it again; it recovers by itself.
+        """Halve the rate of all workers after several throttling replies; it recovers over time.
 
-        One such reply may be about one connection or one reader; a server that means all of us sends several.
-        at_once: the first one counts, because the provider takes no more at all.
+        One reply may be about one connection or one reader.
+        at_once: the first reply counts, because the provider accepts nothing any more.
         """
         now = time.monotonic()
         if not is_throttling(words) or now < self.ignore_throttling_until:
@@ -371,9 +372,9 @@ class Pacer:
         return granted
 
     def end_of_day(self, now: datetime) -> tuple[datetime, str] | None:
-        """Return when a full day is over, and why the mailing waits for that; None without a ceiling.
+        """When sending continues after the daily limit, and the reason for the author; None without a limit.
 
-        The day is the one that was found full: it may be over before the last answers of its messages are there.
+        The day is the one on which the limit was reached: midnight may pass before its last replies arrive.
         """
         now = self.full_at or now
         most = self._ceiling(now)
@@ -383,7 +384,7 @@ class Pacer:
         return self.warm_up.goes_on_at(now), text
 
     def give_back(self, messages: int) -> None:
-        """Take messages off the day's count that will not leave today by their places."""
+        """Uncount messages that were granted but will not be sent."""
         now = timezone.now()
         if messages and self.warm_up and self._ceiling(now) is not None:
-            take_back(self.warm_up.day(now), messages)
+            uncount(self.warm_up.day(now), messages)

@@ -1,7 +1,7 @@
-"""What an issue has brought: one set of facts for the page, the letter and the JSON, and the words for them.
+"""The result of an issue, for the desk's page, the result letter and the JSON, and its texts.
 
-Few queries, whose number is the same for any newsletter. Each issue before is counted for as long as this one is out,
-so that three days are compared with three days. Whether anybody opened the letter is not known, and not asked.
+A constant number of queries. Earlier issues are counted over the same time since sending as this one, so that three
+days are compared with three days. Opens are not tracked.
 """
 
 from collections import Counter
@@ -29,28 +29,28 @@ from newsletter.delivery.models import (
     MailingQuerySet,
     Reply,
 )
-from newsletter.delivery.models.deliveries import REST
+from newsletter.delivery.models.deliveries import OTHER_DOMAINS
 from newsletter.issues.models import Issue
-from newsletter.mail.replies import Verdict
-from subscribers.models import Sentence, movements
+from newsletter.mail.smtp_replies import RefusalReason
+from subscribers.models import Sentence, count_movements
 
 DOMAINS = 5
-SECONDS = 30  # for which what became of the copies is used again
-# Why a copy that was accepted came back, in the words of those that were refused at once.
+SECONDS = 30  # for which copy_stats is cached
+# Bounces are counted by the same reasons as immediate refusals.
 SAME_AS = {
-    Event.Verdict.HARD: Verdict.DEAD,
-    Event.Verdict.SOFT: Verdict.MAILBOX,
-    Event.Verdict.POLICY: Verdict.POLICY,
+    Event.BounceType.HARD: RefusalReason.DEAD,
+    Event.BounceType.SOFT: RefusalReason.MAILBOX,
+    Event.BounceType.POLICY: RefusalReason.POLICY,
 }
 
 
 @dataclass(frozen=True)
-class Copies:
-    """What became of the copies.
+class CopyStats:
+    """Deliveries of a mailing by result.
 
-    arrived: how many the receivers have confirmed through the provider; None where it reports none.
-    came_back: of those that were sent. by_reason, by_domain: refused at once or sent back later, the most frequent
-    first; the domains are the largest few.
+    arrived: confirmed by the receivers through the provider; None if it does not report that.
+    came_back: bounced after being sent. by_reason, by_domain: refused at once or bounced later, the most frequent
+    first; only the largest domains.
     """
 
     total: int
@@ -61,26 +61,26 @@ class Copies:
     arrived: int | None
     came_back: int
     complaints: int
-    by_reason: tuple[tuple[Verdict, int], ...]
+    by_reason: tuple[tuple[RefusalReason, int], ...]
     by_domain: tuple[tuple[str, int], ...]
 
 
-def copies_of(mailing: Mailing) -> Copies:
-    return cast("Copies", caches["pages"].get_or_set(f"copies:{mailing.pk}", lambda: _copies_of(mailing), SECONDS))
+def copy_stats(mailing: Mailing) -> CopyStats:
+    return cast("CopyStats", caches["pages"].get_or_set(f"copies:{mailing.pk}", lambda: _copies_of(mailing), SECONDS))
 
 
-def _copies_of(mailing: Mailing) -> Copies:
+def _copies_of(mailing: Mailing) -> CopyStats:
     counts, found = mailing.counts(), Breakdown.objects.filter(mailing=mailing).first()
     came_back = _came_back(mailing)
-    by_reason = Counter({Verdict(name): count for name, count in (found.by_verdict if found else {}).items()})
+    by_reason = Counter({RefusalReason(name): count for name, count in (found.by_verdict if found else {}).items()})
     refused = found.by_domain if found else {}
     by_domain = Counter({name: numbers[Delivery.State.FAILED] for name, numbers in refused.items()})
-    told = came_back.order_by().values_list("verdict", "domain").annotate(copies=Count("seq", distinct=True))
-    for verdict, domain, copies in told:
-        by_reason[SAME_AS[Event.Verdict(verdict)]] += copies
+    reported = came_back.order_by().values_list("verdict", "domain").annotate(copies=Count("seq", distinct=True))
+    for verdict, domain, copies in reported:
+        by_reason[SAME_AS[Event.BounceType(verdict)]] += copies
         by_domain[domain] += copies
-    by_domain.pop(REST, None)
-    return Copies(
+    by_domain.pop(OTHER_DOMAINS, None)
+    return CopyStats(
         total=counts.total,
         sent=counts.sent,
         failed=counts.failed,
@@ -95,17 +95,17 @@ def _copies_of(mailing: Mailing) -> Copies:
 
 
 def _came_back(mailing: Mailing) -> QuerySet[Event]:
-    """Return what came back of copies that had been accepted: an uncertain one has failed by it, and is counted so."""
-    told = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False).exclude(verdict="")
+    """Bounces of accepted deliveries; a bounce of an uncertain one has made it failed, and is not included."""
+    reported = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False).exclude(verdict="")
     has_failed = Delivery.objects.filter(mailing_id=mailing.pk, seq=OuterRef("seq"), state=Delivery.State.FAILED)
-    return told.filter(~Exists(has_failed))
+    return reported.filter(~Exists(has_failed))
 
 
 def _arrived(mailing: Mailing) -> int | None:
-    """Return how many copies arrived: the last word counts, so what came back afterwards has not."""
-    told = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False)
-    delivered = told.filter(kind=Event.Kind.DELIVERED)
-    count, came_back = _distinct(delivered), told.exclude(verdict="")
+    """Deliveries that arrived and did not bounce afterwards."""
+    reported = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False)
+    delivered = reported.filter(kind=Event.Kind.DELIVERED)
+    count, came_back = _distinct(delivered), reported.exclude(verdict="")
     if thinned := _thinned(mailing):
         return max(0, count + thinned - _distinct(came_back))
     if not count:
@@ -114,7 +114,7 @@ def _arrived(mailing: Mailing) -> int | None:
 
 
 def _thinned(mailing: Mailing) -> int:
-    """Return how many arrived of those whose events are numbers by now: about, a copy may have been told of twice."""
+    """Arrivals among reduced events: approximate, as a delivery may have several."""
     found = EventCount.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.DELIVERED, verdict="")
     count: int = found.aggregate(all=Sum("count", default=0))["all"]
     return min(mailing.counts().sent, count)
@@ -129,7 +129,7 @@ LAST = 6  # issues
 
 
 def counted() -> MailingQuerySet:
-    """Return the mailings with what became of their copies, as their batches have counted."""
+    """Mailings annotated with sent_copies, failed_copies and uncertain_copies, by their batches."""
     batches = Batch.objects.filter(mailing=OuterRef("pk")).order_by().values("mailing")
     sums = {
         f"{name}_copies": Subquery(batches.annotate(sum=Sum(name)).values("sum"), output_field=IntegerField())
@@ -138,15 +138,15 @@ def counted() -> MailingQuerySet:
     return Mailing.objects.defer("html", "text", "note").select_related("issue").annotate(**sums)
 
 
-def copies(mailing: Mailing, state: str) -> int:
-    """Return how many copies of a mailing of `counted` are `state`: "sent", "failed" or "uncertain"."""
+def copy_count(mailing: Mailing, state: str) -> int:
+    """mailing: from `counted`. state: "sent", "failed" or "uncertain"."""
     return getattr(mailing, f"{state}_copies") or 0
 
 
-def last(before: Mailing | None = None) -> list[Mailing]:
-    """Return the last mailings that were sent, one an issue, the latest first: never one that is only planned.
+def last_mailings(before: Mailing | None = None) -> list[Mailing]:
+    """The last finished mailings, one per issue, latest first.
 
-    before: only those of other issues that were closed before it.
+    before: only those of other issues finished before it.
     """
     over = counted().filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
     if before is not None:
@@ -155,8 +155,8 @@ def last(before: Mailing | None = None) -> list[Mailing]:
     return list({one.issue_id: one for one in reversed(latest)}.values())[::-1][:LAST]
 
 
-def answers(until: Mapping[int, datetime]) -> dict[tuple[int, str], int]:
-    """Return how many readers gave each answer before a moment, by issue and answer. until: by the key of the issue."""
+def feedback_counts(until: Mapping[int, datetime]) -> dict[tuple[int, str], int]:
+    """Feedback by issue key and answer. until: the end of counting by issue key."""
     if not until:
         return {}
     within = Q()
@@ -166,8 +166,8 @@ def answers(until: Mapping[int, datetime]) -> dict[tuple[int, str], int]:
     return {(issue, answer): count for issue, answer, count in given.annotate(Count("pk"))}
 
 
-def replies_counted(until: Mapping[int, datetime]) -> dict[int, int]:
-    """Return how many replies each issue had before a moment; strangers' are none. until: by the key of the issue."""
+def reply_counts(until: Mapping[int, datetime]) -> dict[int, int]:
+    """Readers' replies by issue key. until: the end of counting by issue key."""
     if not until:
         return {}
     within = Q()
@@ -177,14 +177,14 @@ def replies_counted(until: Mapping[int, datetime]) -> dict[int, int]:
     return dict(found.annotate(mails=Count("pk")).values_list("issue_id", "mails"))
 
 
-Answer = Feedback.Answer
+Answer = Feedback.Rating
 SENTENCES = 12
 LINKS = 12
 
 
 @dataclass(frozen=True)
-class Brought:
-    """What one issue has brought. missed: copies that failed or are uncertain. lasted: for how long it was counted."""
+class IssueStats:
+    """Numbers of one issue. missed: failed or uncertain deliveries. lasted: the time of counting."""
 
     number: int
     lasted: timedelta
@@ -198,55 +198,55 @@ class Brought:
 
 
 @dataclass(frozen=True)
-class Followed:
-    """A link of the issue, and by about how many people it was followed."""
+class FollowedLink:
+    """times: clicks by about so many people."""
 
     address: str
     times: int
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known of an issue at one moment.
+class IssueResult:
+    """The result of an issue as of `at`.
 
-    before: the issues that it is compared with, the oldest first. is_over: whether the next issue has left, so that
-    nobody comes or leaves by this one. sentences: what readers said of it, the newest first; said: how many there are.
-    followed: empty while links are not counted.
+    before: the issues it is compared with, oldest first. is_over: the next issue was sent, so that sign-ups and
+    departures no longer count for this one. sentences: of feedback, newest first; said: their total number.
+    followed: empty if links are not counted.
     """
 
     mailing: Mailing
     at: datetime
-    copies: Copies
-    this: Brought
-    before: tuple[Brought, ...]
+    copies: CopyStats
+    this: IssueStats
+    before: tuple[IssueStats, ...]
     is_over: bool
     sentences: tuple[str, ...] = ()
     said: int = 0
-    followed: tuple[Followed, ...] = ()
+    followed: tuple[FollowedLink, ...] = ()
 
     @property
     def issue(self) -> Issue:
         return self.mailing.issue
 
 
-def of(mailing: Mailing, now: datetime) -> Facts | None:
-    """Return the facts of a mailing that is over; None while it is not, and of a correction."""
+def issue_result(mailing: Mailing, now: datetime) -> IssueResult | None:
+    """The result of a finished mailing; None for an unfinished one or a correction."""
     if not mailing.finished_at or not mailing.planned_at or mailing.kind != Mailing.Kind.ISSUE:
         return None
     this = counted().get(pk=mailing.pk)
     following = _next_after(this.issue)
-    brought = _brought([*reversed(last(before=this)), this], following or now)
+    brought = _brought([*reversed(last_mailings(before=this)), this], following or now)
     said = Sentence.objects.filter(kind=Sentence.Kind.FEEDBACK, issue=this.issue.number)
-    return Facts(
+    return IssueResult(
         mailing=this,
         at=now,
-        copies=copies_of(this),
+        copies=copy_stats(this),
         this=brought[-1],
         before=tuple(brought[:-1]),
         is_over=following is not None,
         sentences=tuple(said.order_by("-pk").values_list("text", flat=True)[:SENTENCES]),
         said=said.count(),
-        followed=tuple(Followed(one.url, one.people) for one in counting.followed(this) if one.people)[:LINKS],
+        followed=tuple(FollowedLink(one.url, one.people) for one in counting.link_counts(this) if one.people)[:LINKS],
     )
 
 
@@ -255,53 +255,53 @@ def _next_after(issue: Issue) -> datetime | None:
     return later.values_list("sent_at", flat=True).first()
 
 
-def _brought(compared: Sequence[Mailing], until: datetime) -> list[Brought]:
-    """Return what each mailing has brought, counted from its beginning for as long as the last one was out."""
+def _brought(compared: Sequence[Mailing], until: datetime) -> list[IssueStats]:
+    """The numbers of each mailing, all counted for as long as the last one is out."""
     times = [one.issue.sent_at or one.planned_at or until for one in compared]
     lasted = max(timedelta(), until - times[-1])
     within = [(began, min(began + lasted, ended)) for began, ended in pairwise([*times, until])]
     ends = [end for _began, end in within]
-    given = answers({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
-    answered = replies_counted({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
+    given = feedback_counts({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
+    answered = reply_counts({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
     return [
-        Brought(
+        IssueStats(
             number=one.issue.number,
             lasted=end - began,
-            sent=copies(one, "sent"),
-            missed=copies(one, "failed") + copies(one, "uncertain"),
+            sent=copy_count(one, "sent"),
+            missed=copy_count(one, "failed") + copy_count(one, "uncertain"),
             helpful=given.get((one.issue_id, Answer.HELPFUL.value), 0),
             fair=given.get((one.issue_id, Answer.FAIR.value), 0),
             replies=answered.get(one.issue_id, 0),
             came=readers.came,
             left=readers.left,
         )
-        for one, (began, end), readers in zip(compared, within, movements(within), strict=True)
+        for one, (began, end), readers in zip(compared, within, count_movements(within), strict=True)
     ]
 
 
-# --- The facts in words, in the language that is active ---
+# --- Texts, in the active language ---
 
 
-REASONS: dict[Verdict, tuple[Promise, Promise]] = {
-    Verdict.DEAD: (
+REASONS: dict[RefusalReason, tuple[Promise, Promise]] = {
+    RefusalReason.DEAD: (
         gettext_lazy("The address does not exist"),
         gettext_lazy("Or it was closed. It gets no mail any more; there is nothing to do."),
     ),
-    Verdict.MAILBOX: (
+    RefusalReason.MAILBOX: (
         gettext_lazy("The mailbox is full, or in trouble"),
         gettext_lazy("The next issue tries it again. After three issues in a row it gets no mail any more."),
     ),
-    Verdict.POLICY: (
+    RefusalReason.POLICY: (
         gettext_lazy("The receiver does not want the letter"),
         gettext_lazy(
             "It distrusts the sender or the content. See whether SPF, DKIM and DMARC are right, and what it says."
         ),
     ),
-    Verdict.OURS: (
+    RefusalReason.OURS: (
         gettext_lazy("A fault on our side"),
         gettext_lazy("Sender, login or message were not accepted. See the settings of the sender, and what was said."),
     ),
-    Verdict.UNKNOWN: (
+    RefusalReason.UNKNOWN: (
         gettext_lazy("The receiver does not say why"),
         gettext_lazy("The next issue tries it again. If it goes on, ask the reader for another address."),
     ),
@@ -320,8 +320,8 @@ MEASURES: dict[str, Callable[[], Any]] = {
 
 
 @dataclass(frozen=True)
-class Line:
-    """One number of an issue. before: those of the issues before, the oldest first; "" if there is none."""
+class ResultLine:
+    """A measure as text. before: the numbers of earlier issues, oldest first; "" without any."""
 
     name: str
     label: str
@@ -329,31 +329,34 @@ class Line:
     before: str = ""
 
 
-def lines(facts: Facts) -> list[Line]:
-    """Return the numbers in the order of the page. Replies are left out where none has ever come."""
+def result_lines(facts: IssueResult) -> list[ResultLine]:
+    """The measures in display order, without replies if there never were any."""
     has_replies = any(one.replies for one in (*facts.before, facts.this))
     names = [name for name in MEASURES if name != "replies" or has_replies]
-    return [Line(name, label(name), number(getattr(facts.this, name)), _before(facts, name)) for name in names]
+    return [
+        ResultLine(name, measure_label(name), format_count(getattr(facts.this, name)), _before(facts, name))
+        for name in names
+    ]
 
 
-def _before(facts: Facts, measure: str) -> str:
-    numbers = [number(getattr(one, measure)) for one in facts.before]
+def _before(facts: IssueResult, measure: str) -> str:
+    numbers = [format_count(getattr(one, measure)) for one in facts.before]
     return _("before: %(numbers)s") % {"numbers": _(", ").join(numbers)} if numbers else ""
 
 
-def label(measure: str) -> str:
+def measure_label(measure: str) -> str:
     return str(MEASURES[measure]())
 
 
-def number(count: int) -> str:
+def format_count(count: int) -> str:
     return f"{count:,}"
 
 
-# --- Beside the issues before ---
+# --- Comparison with earlier issues ---
 
 
-def how_compared(facts: Facts) -> str:
-    """Return with what the numbers are compared, and for how long each was counted."""
+def comparison_note(facts: IssueResult) -> str:
+    """What the numbers are compared with, and how long each was counted."""
     if not facts.before:
         return _("This is the first issue; there is nothing to compare it with yet.")
     issues = len(facts.before)
@@ -368,20 +371,20 @@ def how_compared(facts: Facts) -> str:
 # --- The copies ---
 
 
-def about_copies(facts: Facts) -> str:
-    """Return what became of the copies, as sentences: sent, arrived, sent back, uncertain, complained of."""
-    return joined(_about_copies(facts))
+def copies_text(facts: IssueResult) -> str:
+    """The results of deliveries as sentences: sent, arrived, bounced, uncertain, complaints."""
+    return join_sentences(_about_copies(facts))
 
 
-def joined(sentences: Iterable[str]) -> str:
-    """Return sentences as one text: with a space between them, but behind a full stop that is as wide as a letter."""
+def join_sentences(sentences: Iterable[str]) -> str:
+    """Join sentences with spaces, except after a full-width full stop."""
     text = ""
     for sentence in sentences:
         text += sentence if not text or text.endswith("。") else f" {sentence}"
     return text
 
 
-def _about_copies(facts: Facts) -> Iterator[str]:
+def _about_copies(facts: IssueResult) -> Iterator[str]:
     found = facts.copies
     yield _with(found.sent, ngettext("Sent to %(number)s reader.", "Sent to %(number)s readers.", found.sent))
     if found.arrived is None:
@@ -412,19 +415,19 @@ def _about_copies(facts: Facts) -> Iterator[str]:
 
 
 def _with(count: int, text: str) -> str:
-    return text % {"number": number(count)}
+    return text % {"number": format_count(count)}
 
 
-def why_failed(facts: Facts) -> list[tuple[str, str]]:
-    return [(str(REASONS[one][0]), number(count)) for one, count in facts.copies.by_reason]
+def failures_by_reason(facts: IssueResult) -> list[tuple[str, str]]:
+    return [(str(REASONS[one][0]), format_count(count)) for one, count in facts.copies.by_reason]
 
 
-def where_failed(facts: Facts) -> list[tuple[str, str]]:
-    return [(name, number(count)) for name, count in facts.copies.by_domain]
+def failures_by_domain(facts: IssueResult) -> list[tuple[str, str]]:
+    return [(name, format_count(count)) for name, count in facts.copies.by_domain]
 
 
-def document(facts: Facts, *, shows_sentences: bool) -> dict[str, Any]:
-    """Return the result as JSON's types. shows_sentences: whether who asks may read what readers say."""
+def result_json(facts: IssueResult, *, shows_sentences: bool) -> dict[str, Any]:
+    """The result as JSON types. shows_sentences: the caller may see what readers write."""
     found = facts.copies
     written: dict[str, Any] = {
         "issue": facts.issue.number,
@@ -450,5 +453,5 @@ def document(facts: Facts, *, shows_sentences: bool) -> dict[str, Any]:
     return written
 
 
-def _number(facts: Facts, measure: str) -> dict[str, Any]:
+def _number(facts: IssueResult, measure: str) -> dict[str, Any]:
     return {"count": getattr(facts.this, measure), "before": [getattr(one, measure) for one in facts.before]}

@@ -1,8 +1,8 @@
-"""The author's side: screens on top of all rooms.
+"""The author's screens: Django's admin with our own pages in it.
 
-`site.py` is the admin site and knows every screen. issues/ leads from a composed issue to its readers and shows what
-became of it, readers/ shows who they are and what they say, settings/ holds the settings and accounts. jobs/ works in
-the background. accounts/ knows passkeys, sessions and failed attempts, and shows nothing; `login.py` lets people in.
+`site.py` is the admin site and lists every screen. issues/ has the screens of an issue and its mailings, readers/ those
+of subscribers, settings/ the settings and accounts. jobs/ runs long work in the background. accounts/ handles passkeys,
+sessions and failed logins without any screen; `login.py` has the login views.
 
-Begin with `site.py`, then `issues/scheduling.py`. Who may do what is in `rights.py`.
+Begin with `site.py`, then `issues/scheduling.py`. `permissions.py` says who may do what.
 """

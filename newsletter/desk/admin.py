@@ -1,4 +1,4 @@
-"""Issues and mailings in the admin. They are registered here because their screens show both rooms."""
+"""Admin classes of issues and mailings. Here, because their screens need both apps."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -25,28 +25,28 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.delivery.days import free_slots
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning.approving import can_be_corrected, was_sent_to_all
-from newsletter.desk.issues import audit, composer, listing
-from newsletter.desk.issues.audit import AuditedIssueAdmin
-from newsletter.desk.issues.composer import begin_if_needed
-from newsletter.desk.readers.options import ReadersAdmin
-from newsletter.desk.settings.people import AccountAdmin, RoleAdmin
-from newsletter.desk.steps import readers_in_words as in_words
+from newsletter.delivery.sending_days import free_slots
+from newsletter.desk.issues import composer, history, listing
+from newsletter.desk.issues.composer import start_rehearsal_if_needed
+from newsletter.desk.issues.history import AuditedIssueAdmin
+from newsletter.desk.next_step import reader_count_text as in_words
+from newsletter.desk.readers.reader_admin import ReadersAdmin
+from newsletter.desk.settings.team import AccountAdmin, RoleAdmin
 from newsletter.desk.templatetags.calendar_days import short_moment
-from newsletter.desk.today import of_issues
-from newsletter.issues.assembly import next_number, proposals
+from newsletter.desk.today import issues_context
+from newsletter.issues.assembly import next_number, proposed_posts
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.admin import WRITING_SCRIPTS
-from newsletter.posts.saving import REST, InPlaceAdmin
-from newsletter.posts.search.index import remove
+from newsletter.posts.json_saves import AUTOSAVE_DELAY, JsonSaveAdmin
+from newsletter.posts.search.index import remove_document
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
-# The desk has screens of its own for these, which show no secret: newsletter/desk/settings/own_account.py.
+# Replaced by newsletter/desk/settings/own_account.py, which shows no secrets.
 admin.site.unregister([EmailAddress, Authenticator, UserSession])
 admin.site.unregister([User, Group])
 admin.site.register(User, AccountAdmin)
@@ -71,9 +71,9 @@ class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Issue)
-class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
+class IssueAdmin(JsonSaveAdmin, AuditedIssueAdmin):
     form = IssueForm
-    tells_in_words = True
+    summarizes_deletion = True
     inlines = (ItemInline,)
     list_display = ("number", "subject", "state")
     sortable_by = ()
@@ -81,7 +81,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     list_per_page = 52  # two years
     search_fields = ("subject", "introduction", "posts__title")
     ordering = ("-number",)
-    actions = None  # an issue is deleted by its own page, which says what hinders it
+    actions = None  # deleted from its own page, which explains obstacles
     show_full_result_count = False
     fieldsets = (
         (
@@ -108,14 +108,14 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
         return super().get_queryset(request).prefetch_related(Prefetch("mailings", queryset=listing.with_progress()))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show a year of issues below what comes next; a search is answered by the stock list."""
+        """Show one year below the next issues. A search uses the stock change list."""
         context = {"title": pgettext_lazy("desk", "Issues")} | (extra_context or {})
-        if request.method == "POST" or not listing.is_asked_for(request.GET):
+        if request.method == "POST" or not listing.shows_year(request.GET):
             return super().changelist_view(request, context)
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         now = timezone.now()
-        context |= of_issues(request.user, now) | listing.context(request.GET.get(listing.YEAR, ""), now)
+        context |= issues_context(request.user, now) | listing.list_context(request.GET.get(listing.YEAR, ""), now)
         context |= {"has_add_permission": self.has_add_permission(request), "opts": self.opts}
         return TemplateResponse(request, "desk/issues.html", self.admin_site.each_context(request) | context)
 
@@ -127,13 +127,13 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     # --- One issue ---
 
     def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
-        return ("number",) if obj and audit.is_number_fixed(obj) else ()
+        return ("number",) if obj and history.is_number_fixed(obj) else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"number": next_number(), "proposals": _proposals_of(request)}
 
     def get_formset_kwargs(self, request: HttpRequest, obj: Issue, inline: Any, prefix: str) -> dict[str, Any]:
-        """Propose posts to a new issue; not to one that comes back, whose rows would count as unchanged."""
+        """Propose posts for a new issue; not when invalid ones are shown again: initial rows count as unchanged."""
         given: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
         is_new = request.method != "POST" and not obj.pk
         return given | ({"initial": _proposals_of(request)} if is_new else {})
@@ -148,18 +148,18 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             "others_wait": issue and issue.sent_at and not issue.imported_at and not was_sent_to_all(issue),
             "is_frozen_otherwise": issue and mailing and _is_frozen_otherwise(issue, mailing),
             "show_save_and_add_another": False,
-            "rest": int(REST / timedelta(milliseconds=1)) if _saves_itself(issue, mailing) else None,
+            "rest": int(AUTOSAVE_DELAY / timedelta(milliseconds=1)) if _saves_itself(issue, mailing) else None,
         }
         for inline in context["inline_admin_formsets"]:
-            composer.measure(issue or Issue(number=0), inline.formset)
+            composer.add_choices(issue or Issue(number=0), inline.formset)
         if issue:
-            shown |= composer.letter_of(issue, timezone.now())
+            shown |= composer.letter_context(issue, timezone.now())
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
-        """Save what was typed, unless the version that this tab has seen is gone."""
+        """Save the text. Raises StaleText if it was edited elsewhere since this tab loaded it."""
         if change:
-            audit.store_words(obj, form.cleaned_data["seen_version"] or obj.version)
+            history.save_text(obj, form.cleaned_data["seen_version"] or obj.version)
         else:
             super().save_model(request, obj, form, change)
 
@@ -168,10 +168,10 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        audit.store_rest(form)
+        history.save_posts_and_texts(form)
 
     def delete_model(self, request: HttpRequest, obj: Issue) -> None:
-        remove("issue", obj.pk)
+        remove_document("issue", obj.pk)
         super().delete_model(request, obj)
 
     def response_add(self, request: HttpRequest, obj: Issue, post_url_continue: str | None = None) -> HttpResponse:
@@ -181,20 +181,20 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
         return self._next_screen(request, obj, super().response_change(request, obj))
 
     def _next_screen(self, request: HttpRequest, issue: Issue, otherwise: HttpResponse) -> HttpResponse:
-        """Go on to the screen of the button that saved; whoever wants to schedule has the rehearsal begun meanwhile."""
+        """Redirect by the button that saved. For "send", start a rehearsal meanwhile."""
         chosen = next((screen for button, screen in NEXT_SCREENS.items() if button in request.POST), None)
         if chosen == NEXT_SCREENS["_send"] and request.user.has_perm("issues.send_issue") and not issue.sent_at:
-            begin_if_needed(issue, "", freeze(issue).content_hash, timezone.now())
+            start_rehearsal_if_needed(issue, "", freeze(issue).content_hash, timezone.now())
         return redirect(chosen, issue.pk) if chosen else otherwise
 
     def view_on_site(self, issue: Issue) -> str:
-        """Return where readers find it, or the preview while they do not."""
+        """The public page, or the preview before it is sent."""
         return issue.get_absolute_url() if issue.sent_at else reverse("admin:issue_preview", args=[issue.pk])
 
 
 @admin.register(Mailing)
 class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A list; what can be done to a mailing is on its own page."""
+    """Only a list: actions are on the page of each mailing."""
 
     nothing_yet = _("Nothing was sent yet. Once an issue is scheduled, its progress and its result are here.")
     list_display = ("issue", "state_now", "ended", "readers")
@@ -225,7 +225,7 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("readers"))
     def readers(self, mailing: Mailing) -> str:
-        """Return how many get it, which nobody knows before it begins; on a phone, which has no heads, in words."""
+        """How many get it; empty before it begins. On phones with the noun, because there are no column heads."""
         if not mailing.total:
             return ""
         number = number_format(mailing.total, force_grouping=True)
@@ -235,7 +235,7 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponseRedirect:
         if not object_id.isdecimal():
-            raise Http404(object_id)  # the stock admin leads every address below a mailing here
+            raise Http404(object_id)  # the stock admin routes every path below a mailing here
         return redirect("admin:mailing", object_id)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -246,22 +246,22 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def _proposals_of(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the rows that a new issue begins with; asked for several times while one page is made."""
+    """The initial rows of a new issue. Cached on the request: one page needs them several times."""
     cached: list[dict[str, Any]] | None = getattr(request, "_proposals", None)
     if cached is None:
         [slot] = free_slots(Publication.objects.current(), timezone.now(), 1)
-        cached = [asdict(row) for row in proposals(slot)]
+        cached = [asdict(row) for row in proposed_posts(slot)]
         setattr(request, "_proposals", cached)  # noqa: B010
     return cached
 
 
 def _saves_itself(issue: Issue | None, mailing: Mailing | None) -> bool:
-    """Return whether nobody reads the issue yet, nor will before its author presses a button."""
+    """Is autosave on? Only while the issue is neither sent nor approved."""
     is_approved = mailing is not None and mailing.state in Mailing.OPEN_STATES
     return issue is None or (issue.sent_at is None and not is_approved)
 
 
 def _is_frozen_otherwise(issue: Issue, mailing: Mailing) -> bool:
-    """Return whether a mailing that waits carries another text than the issue has now."""
+    """Does a pending mailing carry an older text than the issue has now?"""
     waits = mailing.state in {Mailing.State.SCHEDULED, Mailing.State.PAUSED}
     return waits and freeze(issue, mailing.note).content_hash != mailing.content_hash

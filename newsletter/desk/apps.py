@@ -16,7 +16,7 @@ class DeskConfig(AppConfig):
         from newsletter.desk import checks  # noqa: F401, PLC0415  # importing registers the checks
         from newsletter.operation.accounts import roles  # noqa: PLC0415  # needs the apps
 
-        # Django gives permissions to one app after the other, in the order of INSTALLED_APPS: our rooms, then auth.
+        # Django creates permissions app by app in the order of INSTALLED_APPS: ours, then auth.
         post_migrate.connect(
             roles.make_groups, sender=apps.get_app_config("auth"), dispatch_uid="newsletter.operation.accounts.roles"
         )
@@ -25,12 +25,12 @@ class DeskConfig(AppConfig):
 
 
 def begin_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
-    from newsletter.desk import login  # noqa: PLC0415  # a worker logs nobody in
+    from newsletter.desk import login  # noqa: PLC0415  # workers do without it
 
     login.begin_session(request, user)
 
 
 class DeskAdminConfig(SimpleAdminConfig):
-    """The stock admin, on the author's own site. Its screens are loaded by newsletter/urls.py: a lane needs none."""
+    """Uses our AdminSite. newsletter/urls.py loads its screens: lane processes do without them."""
 
     default_site = "newsletter.desk.site.DeskSite"

@@ -1,4 +1,4 @@
-"""A year on one page: slots, holidays, vacations and what was sent; and the forms that shift the rhythm."""
+"""The calendar of one year: slots, holidays, vacations and sent issues; and the forms that move slots."""
 
 import calendar
 from collections import defaultdict
@@ -20,27 +20,27 @@ from django.utils.translation import get_language, gettext_lazy, ngettext, pgett
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from newsletter.delivery.author import reminders, subscribed
-from newsletter.delivery.days import free_slots
+from newsletter.delivery.author import icalendar_feed, reminders
 from newsletter.delivery.models import Mailing
-from newsletter.desk.templatetags.calendar_days import WEEKDAYS, in_words
-from newsletter.issues import cadence, days_off, rhythm
-from newsletter.issues.cadence import DAY, Fate, Rhythm, Shifts, Slot
+from newsletter.delivery.sending_days import free_slots
+from newsletter.desk.templatetags.calendar_days import WEEKDAYS, day_text
+from newsletter.issues import cadence, public_holidays, schedule
+from newsletter.issues.cadence import DAY, Cadence, Shifts, Slot, SlotStatus
 from newsletter.issues.models import HolidayAnswer, Issue, Shift
-from newsletter.issues.rhythm import NOTE_LENGTH
-from newsletter.publication.audit import who
+from newsletter.issues.schedule import NOTE_LENGTH
+from newsletter.publication.audit import actor_text
 from newsletter.publication.changes import Change
-from newsletter.publication.forms import TypedForm
+from newsletter.publication.forms import CleanTextForm
 from newsletter.publication.models import Publication
 
-AHEAD = 6  # slots that are listed with their forms
-YEARS_AHEAD, YEARS_BACK = 2, 50  # for which there are pages
-AHEAD_DAYS = 120  # at least: a vacation of three months still leaves something to see
+SLOTS_SHOWN = 6  # with their forms
+YEARS_AHEAD, YEARS_BACK = 2, 50  # limits of the calendar
+DAYS_SHOWN = 120  # at least, so that something is left beside a vacation of three months
 
 
 @dataclass(frozen=True)
-class Mark:
-    """What stands on a day. kind: a name for the sheet. word: the state, in one word; about: of what."""
+class DayMark:
+    """An entry on a day. kind: for the CSS class. word: the state. about: its subject."""
 
     kind: str
     word: str
@@ -53,17 +53,17 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Note:
-    """A line under a month. days: "3", or "3–17" of one month."""
+class MonthNote:
+    """A line below a month. days: "3", or "3–17" of one month."""
 
     days: str
-    mark: Mark
+    mark: DayMark
 
 
 @dataclass
-class Day:
+class CalendarDay:
     on: date
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[DayMark] = field(default_factory=list)
     is_today: bool = False
 
     @property
@@ -72,9 +72,9 @@ class Day:
 
     @property
     def words(self) -> str:
-        """Return day and marks as a screen reader says them."""
+        """For screen readers."""
         texts = [_("today")] * self.is_today + [mark.text for mark in self.marks]
-        return _(", ").join([in_words(self.on), *texts])
+        return _(", ").join([day_text(self.on), *texts])
 
     @property
     def url(self) -> str:
@@ -82,10 +82,10 @@ class Day:
 
 
 @dataclass(frozen=True)
-class Month:
+class CalendarMonth:
     number: int
-    weeks: list[list[Day | None]]
-    notes: list[Note]
+    weeks: list[list[CalendarDay | None]]
+    notes: list[MonthNote]
 
     @property
     def name(self) -> str:
@@ -93,8 +93,8 @@ class Month:
 
 
 @dataclass(frozen=True)
-class Ahead:
-    """A slot to come. issue: what is planned for it. mailing: set once that is scheduled."""
+class UpcomingSlot:
+    """issue: planned for this slot. mailing: set once it is scheduled."""
 
     slot: Slot
     at: datetime
@@ -117,20 +117,20 @@ class Ahead:
 # --- The year ---
 
 
-def range_of(publication: Publication, this_year: int) -> tuple[int, int]:
-    """Return the first and the last year that have a page: from the first issue or slot to YEARS_AHEAD from now."""
+def year_range(publication: Publication, this_year: int) -> tuple[int, int]:
+    """First and last year that have a page: from the first issue or slot to YEARS_AHEAD from now."""
     first_sent = Issue.objects.aggregate(at=Min("sent_at"))["at"]
     years = [this_year, publication.cadence_anchor_on.year]
     years += [_local_day(publication, first_sent).year] if first_sent else []
     return max(min(years), this_year - YEARS_BACK), this_year + YEARS_AHEAD
 
 
-def months(publication: Publication, year: int, now: datetime) -> list[Month]:
-    """Return the twelve months. Seven queries, however much happened."""
+def months_of_year(publication: Publication, year: int, now: datetime) -> list[CalendarMonth]:
+    """Seven queries, independent of the amount of data."""
     first_on, last_on = date(year, 1, 1), date(year, 12, 31)
     today = timezone.localtime(now, publication.zone).date()
-    days = {first_on + DAY * step: Day(first_on + DAY * step) for step in range((last_on - first_on).days + 1)}
-    notes: dict[int, list[tuple[date, Note]]] = defaultdict(list)
+    days = {first_on + DAY * step: CalendarDay(first_on + DAY * step) for step in range((last_on - first_on).days + 1)}
+    notes: dict[int, list[tuple[date, MonthNote]]] = defaultdict(list)
     if today in days:
         days[today].is_today = True
     for on, mark in sorted(_marks(publication, year, now), key=lambda one: one[0][0]):
@@ -138,13 +138,15 @@ def months(publication: Publication, year: int, now: datetime) -> list[Month]:
         for day in on:
             if day in days:
                 days[day].marks.append(mark)
-        notes[max(first, first_on).month].append((first, Note(_span(first, last), mark)))
+        notes[max(first, first_on).month].append((first, MonthNote(_span(first, last), mark)))
     return [_month(year, number, days, [note for _on, note in notes[number]]) for number in range(1, 13)]
 
 
-def _month(year: int, number: int, days: dict[date, Day], notes: list[Note]) -> Month:
+def _month(year: int, number: int, days: dict[date, CalendarDay], notes: list[MonthNote]) -> CalendarMonth:
     weeks = calendar.Calendar().monthdatescalendar(year, number)
-    return Month(number, [[days[day] if day.month == number else None for day in week] for week in weeks], notes)
+    return CalendarMonth(
+        number, [[days[day] if day.month == number else None for day in week] for week in weeks], notes
+    )
 
 
 def _span(first: date, last: date) -> str:
@@ -153,39 +155,41 @@ def _span(first: date, last: date) -> str:
     return f"{first.day}–{last.day}" if first.month == last.month else f"{first.day}–{last.month}/{last.day}"
 
 
-def _marks(publication: Publication, year: int, now: datetime) -> Iterator[tuple[list[date], Mark]]:
-    """Yield each mark with its days, in their order: what matters most of a day comes first."""
+def _marks(publication: Publication, year: int, now: datetime) -> Iterator[tuple[list[date], DayMark]]:
+    """Each mark with its days, the most important of a day first."""
     first_on, last_on = date(year, 1, 1), date(year, 12, 31)
-    issues = [*_sent(publication, year), *_scheduled(publication)]
+    issues = [*_sent_issues(publication, year), *_scheduled_issues(publication)]
     yield from (([day], mark) for day, mark in issues if day.year == year)
-    plan = rhythm.plan(publication, first_on, last_on)
-    yield from (([day], mark) for day, mark in _of_slots(publication, plan, {day for day, _mark in issues}, now))
+    plan = schedule.slots_between(publication, first_on, last_on)
+    yield from (([day], mark) for day, mark in _slot_marks(publication, plan, {day for day, _mark in issues}, now))
     for vacation in Shift.objects.vacations().filter(first_on__lte=last_on, last_on__gte=first_on):
         first, last = vacation.days
         on = [first + DAY * step for step in range((last - first).days + 1)]
-        yield on, Mark("away", _("Vacation"), vacation.note)
-    for holiday in days_off.grouped(
-        days_off.of_days(publication.holiday_country, first_on, last_on, get_language() or publication.language)
+        yield on, DayMark("away", _("Vacation"), vacation.note)
+    for holiday in public_holidays.group_days(
+        public_holidays.holidays_between(
+            publication.holiday_country, first_on, last_on, get_language() or publication.language
+        )
     ):
-        yield sorted(holiday.days), Mark("off", _("Holiday"), holiday.name)
+        yield sorted(holiday.days), DayMark("off", _("Holiday"), holiday.name)
 
 
-def _sent(publication: Publication, year: int) -> Iterator[tuple[date, Mark]]:
+def _sent_issues(publication: Publication, year: int) -> Iterator[tuple[date, DayMark]]:
     mailing = Mailing.objects.filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE).order_by("pk").values("pk")[:1]
     issues = Issue.objects.in_year(year).annotate(mailing_id=Subquery(mailing)).only("number", "subject", "sent_at")
     for issue in issues:
         mailing_id: int | None = getattr(issue, "mailing_id")  # noqa: B009 - annotated
         page = ("mailing", mailing_id) if mailing_id else ("issues_issue_change", issue.pk)
         url = reverse(f"admin:{page[0]}", args=[page[1]])
-        yield _local_day(publication, issue.sent_at), Mark("sent", pgettext("an issue", "sent"), str(issue), url)
+        yield _local_day(publication, issue.sent_at), DayMark("sent", pgettext("an issue", "sent"), str(issue), url)
 
 
-def _scheduled(publication: Publication) -> Iterator[tuple[date, Mark]]:
+def _scheduled_issues(publication: Publication) -> Iterator[tuple[date, DayMark]]:
     for mailing in _waiting():
         url = reverse("admin:mailing", args=[mailing.pk])
         yield (
             _local_day(publication, mailing.send_at),
-            Mark("scheduled", pgettext("an issue", "scheduled"), str(mailing.issue), url),
+            DayMark("scheduled", pgettext("an issue", "scheduled"), str(mailing.issue), url),
         )
 
 
@@ -194,27 +198,27 @@ def _waiting() -> Iterable[Mailing]:
     return waiting.select_related("issue").defer("html", "text").order_by("-send_at")
 
 
-def _of_slots(
+def _slot_marks(
     publication: Publication, plan: Iterable[Slot], taken: Iterable[date], now: datetime
-) -> Iterator[tuple[date, Mark]]:
-    """Yield what became of slots: those to come, and those left out or moved away. One that went is an issue."""
+) -> Iterator[tuple[date, DayMark]]:
+    """Marks of upcoming, skipped and moved slots. A slot that was used is shown as its issue."""
     [upcoming] = free_slots(publication, now, 1)
     for slot in plan:
-        if slot.at is None and slot.fate == Fate.SKIPPED:
-            yield slot.day, Mark("left", pgettext("a slot", "skipped"), _("Slot"))
+        if slot.at is None and slot.fate == SlotStatus.SKIPPED:
+            yield slot.day, DayMark("left", pgettext("a slot", "skipped"), _("Slot"))
         elif slot.at is None:
-            yield slot.day, Mark("left", _("left out, vacation"), _("Slot"))
+            yield slot.day, DayMark("left", _("left out, vacation"), _("Slot"))
         else:
             day = _local_day(publication, slot.at)
-            if slot.fate == Fate.MOVED:
-                yield slot.day, Mark("left", _("moved to %(day)s") % {"day": in_words(day)}, _("Slot"))
+            if slot.fate == SlotStatus.MOVED:
+                yield slot.day, DayMark("left", _("moved to %(day)s") % {"day": day_text(day)}, _("Slot"))
             if slot.at > now and day not in taken:
-                yield day, _to_come(slot, is_next=slot.at == upcoming)
+                yield day, _open_slot_mark(slot, is_next=slot.at == upcoming)
 
 
-def _to_come(slot: Slot, *, is_next: bool) -> Mark:
+def _open_slot_mark(slot: Slot, *, is_next: bool) -> DayMark:
     url = reverse("admin:calendar_slot", args=[slot.day.isoformat()])
-    return Mark("next", _("next slot"), url=url) if is_next else Mark("slot", _("slot"), url=url)
+    return DayMark("next", _("next slot"), url=url) if is_next else DayMark("slot", _("slot"), url=url)
 
 
 def _local_day(publication: Publication, at: datetime | None) -> date:
@@ -224,43 +228,47 @@ def _local_day(publication: Publication, at: datetime | None) -> date:
 # --- The slots ahead ---
 
 
-def ahead(publication: Publication, now: datetime) -> list[Ahead]:
-    """Return the next slots, also those that are left out, with the issues for them. Three queries."""
+def upcoming_slots(publication: Publication, now: datetime) -> list[UpcomingSlot]:
+    """The next slots, skipped ones too, with the issues for them. Three queries."""
     today = _local_day(publication, now)
-    reach = timedelta(days=max(AHEAD_DAYS, publication.cadence_days * AHEAD))
-    plan = [slot for slot in rhythm.plan(publication, today, today + reach) if slot.shown_at > now][:AHEAD]
+    reach = timedelta(days=max(DAYS_SHOWN, publication.cadence_days * SLOTS_SHOWN))
+    plan = [slot for slot in schedule.slots_between(publication, today, today + reach) if slot.shown_at > now][
+        :SLOTS_SHOWN
+    ]
     scheduled = {_local_day(publication, mailing.send_at): mailing for mailing in _waiting()}
-    drafts = iter(Issue.objects.unsent().exclude(mailings__state__in=Mailing.OPEN_STATES)[:AHEAD])
-    return [_ahead(publication, slot, scheduled, drafts) for slot in plan]
+    drafts = iter(Issue.objects.unsent().exclude(mailings__state__in=Mailing.OPEN_STATES)[:SLOTS_SHOWN])
+    return [_upcoming_slot(publication, slot, scheduled, drafts) for slot in plan]
 
 
-def _ahead(publication: Publication, slot: Slot, scheduled: dict[date, Mailing], drafts: Iterator[Issue]) -> Ahead:
+def _upcoming_slot(
+    publication: Publication, slot: Slot, scheduled: dict[date, Mailing], drafts: Iterator[Issue]
+) -> UpcomingSlot:
     if slot.at is None:
-        return Ahead(slot, slot.due_at)
+        return UpcomingSlot(slot, slot.due_at)
     mailing = scheduled.get(_local_day(publication, slot.at))
     issue = mailing.issue if mailing else next(drafts, None)
-    return Ahead(slot, slot.at, issue, mailing)
+    return UpcomingSlot(slot, slot.at, issue, mailing)
 
 
 # --- Forms ---
 
 
-FARTHEST = timedelta(days=60)  # from its place: what is farther away is another slot
+FARTHEST = timedelta(days=60)  # from its regular day
 LONGEST = timedelta(days=366)
 
 
 class MoveForm(forms.Form):
-    """When a slot is due instead. One that comes nearer than seven days to another is asked about."""
+    """A new time for a slot. Asks for confirmation if another slot is fewer than seven days away."""
 
     day = forms.DateField(label=gettext_lazy("Day"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
     time = forms.TimeField(label=gettext_lazy("Time"), widget=forms.TimeInput({"type": "time"}, format="%H:%M"))
     anyway = forms.BooleanField(label=gettext_lazy("Move it all the same"), required=False)
 
-    def __init__(self, *args: Any, slot: Slot, rhythm: Rhythm, shifts: Shifts, now: datetime, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, slot: Slot, schedule: Cadence, shifts: Shifts, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        local = timezone.localtime(slot.shown_at, rhythm.zone)
+        local = timezone.localtime(slot.shown_at, schedule.zone)
         self.initial = {"day": local.date(), "time": local.time()}
-        self.slot, self.rhythm, self.shifts, self.now = slot, rhythm, shifts, now
+        self.slot, self.rhythm, self.shifts, self.now = slot, schedule, shifts, now
         self.neighbour: Slot | None = None
 
     def clean_day(self) -> date:
@@ -274,23 +282,23 @@ class MoveForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if "day" in cleaned and "time" in cleaned:
-            self._look_at(cleaned["day"], cleaned)
+            self._check_neighbour(cleaned["day"], cleaned)
         return cleaned
 
-    def _look_at(self, day: date, cleaned: dict[str, Any]) -> None:
-        if cadence.instant(day, cleaned["time"], self.rhythm.zone) <= self.now:
+    def _check_neighbour(self, day: date, cleaned: dict[str, Any]) -> None:
+        if cadence.local_to_utc(day, cleaned["time"], self.rhythm.zone) <= self.now:
             self.add_error("day", gettext_lazy("This time has passed."))
             return
-        self.neighbour = cadence.neighbour(self.rhythm, self.shifts, self.slot.day, day)
+        self.neighbour = cadence.conflicting_slot(self.rhythm, self.shifts, self.slot.day, day)
         if self.neighbour and not cleaned.get("anyway"):
             near = timezone.localtime(self.neighbour.shown_at, self.rhythm.zone).date()
             text = gettext_lazy(
                 "The slot of %(day)s is fewer than seven days away. The later one then waits for your approval."
             )
-            self.add_error(None, ValidationError(text, params={"day": in_words(near)}))
+            self.add_error(None, ValidationError(text, params={"day": day_text(near)}))
 
 
-class VacationForm(TypedForm, forms.Form):
+class VacationForm(CleanTextForm, forms.Form):
     first_on = forms.DateField(label=gettext_lazy("First day"), widget=forms.DateInput({"type": "date"}))
     last_on = forms.DateField(label=gettext_lazy("Last day"), widget=forms.DateInput({"type": "date"}))
     note = forms.CharField(
@@ -319,7 +327,7 @@ class VacationForm(TypedForm, forms.Form):
 # --- Screens ---
 
 
-LINES = 8  # of what was done, the latest first
+LINES = 8  # of the log
 ABOUT = [Shift._meta.label_lower, HolidayAnswer._meta.label_lower]
 ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -337,7 +345,7 @@ def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
     publication, now = Publication.objects.current(), timezone.now()
     this_year = timezone.localtime(now, publication.zone).year
     shown = this_year if year is None else year
-    first, last = range_of(publication, this_year)
+    first, last = year_range(publication, this_year)
     if not first <= shown <= last:
         raise Http404(shown)
     context = {
@@ -346,9 +354,9 @@ def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
         "earlier": shown - 1 if shown > first else None,
         "later": shown + 1 if shown < last else None,
         "weekdays": WEEKDAYS,
-        "months": months(publication, shown, now),
-        "ahead": ahead(publication, now) if shown == this_year else [],
-        "questions": rhythm.questions(publication, now, get_language() or ""),
+        "months": months_of_year(publication, shown, now),
+        "ahead": upcoming_slots(publication, now) if shown == this_year else [],
+        "questions": schedule.open_questions(publication, now, get_language() or ""),
         "vacations": Shift.objects.vacations().filter(last_on__gte=timezone.localtime(now, publication.zone).date()),
         "lines": _lines(),
         "publication": publication,
@@ -358,7 +366,7 @@ def show(request: HttpRequest, year: int | None = None) -> HttpResponse:
 
 def _lines() -> list[tuple[Change, str]]:
     done = Change.objects.filter(about__in=ABOUT).order_by("-pk")[:LINES]
-    return [(change, who(change.by, change.via)) for change in done]
+    return [(change, actor_text(change.by, change.via)) for change in done]
 
 
 # --- A slot ---
@@ -372,11 +380,11 @@ def _day(text: str) -> date:
 
 
 def _slot(publication: Publication, text: str, now: datetime) -> Slot:
-    """Return the slot that an address names by its day in the rhythm. Raise Http404 if it is none, or has passed."""
-    day, used = _day(text), rhythm.of(publication)
+    """Look a slot up by its regular day. Raises Http404 if there is none, or it has passed."""
+    day, used = _day(text), schedule.cadence_of(publication)
     if not used.has(day):
         raise Http404(text)
-    found = cadence.slot_of(used, day, rhythm.shifts_from(publication, now))
+    found = cadence.slot_on(used, day, schedule.shifts_from(publication, now))
     if found.shown_at <= now:
         raise Http404(text)
     return found
@@ -386,15 +394,15 @@ def _slot(publication: Publication, text: str, now: datetime) -> Slot:
 def slot(request: HttpRequest, day: str) -> HttpResponse:
     publication, now = Publication.objects.fresh(), timezone.now()
     found = _slot(publication, day, now)
-    used, shifts = rhythm.of(publication), rhythm.shifts_from(publication, now)
-    form = MoveForm(request.POST or None, slot=found, rhythm=used, shifts=shifts, now=now)
+    used, shifts = schedule.cadence_of(publication), schedule.shifts_from(publication, now)
+    form = MoveForm(request.POST or None, slot=found, schedule=used, shifts=shifts, now=now)
     is_taken = found.at is not None and reminders.is_settled(found.at)
     if not is_taken and form.is_valid():
         chosen = form.cleaned_data
-        rhythm.move(found.day, now, to_on=chosen["day"], to_at=chosen["time"])
-        messages.success(request, _("Moved to %(day)s. The slots behind it stay.") % {"day": in_words(chosen["day"])})
+        schedule.move_slot(found.day, now, to_on=chosen["day"], to_at=chosen["time"])
+        messages.success(request, _("Moved to %(day)s. The slots behind it stay.") % {"day": day_text(chosen["day"])})
         return redirect("admin:calendar")
-    context = {"title": in_words(found.day), "slot": found, "key": day, "form": form, "is_taken": is_taken}
+    context = {"title": day_text(found.day), "slot": found, "key": day, "form": form, "is_taken": is_taken}
     return _page(request, "slot", context, status=409 if is_taken and request.method == "POST" else 200)
 
 
@@ -405,16 +413,16 @@ def skip(request: HttpRequest, day: str) -> HttpResponse:
     if found.at is not None and reminders.is_settled(found.at):
         messages.error(request, _("An issue is scheduled for this slot. Cancel or move it first."))
     else:
-        rhythm.skip(found.day, now)
-        messages.success(request, _("The slot of %(day)s is skipped.") % {"day": in_words(found.day)})
+        schedule.skip_slot(found.day, now)
+        messages.success(request, _("The slot of %(day)s is skipped.") % {"day": day_text(found.day)})
     return redirect("admin:calendar")
 
 
 @require_POST
 def restore(request: HttpRequest, day: str) -> HttpResponse:
     found = _day(day)
-    if rhythm.restore(found, timezone.now()):
-        messages.success(request, _("The slot of %(day)s is where it was.") % {"day": in_words(found)})
+    if schedule.restore_slot(found, timezone.now()):
+        messages.success(request, _("The slot of %(day)s is where it was.") % {"day": day_text(found)})
     return redirect("admin:calendar")
 
 
@@ -427,15 +435,15 @@ def vacation(request: HttpRequest) -> HttpResponse:
     form = VacationForm(request.POST or None, today=timezone.localtime(now, publication.zone).date())
     if not form.is_valid():
         return _page(request, "vacation", {"title": _("Take a vacation"), "form": form})
-    said = form.cleaned_data
-    taken = rhythm.take_vacation(said["first_on"], said["last_on"], now, note=said["note"])
-    _tell(request, publication, taken)
+    cleaned = form.cleaned_data
+    taken = schedule.add_vacation(cleaned["first_on"], cleaned["last_on"], now, note=cleaned["note"])
+    _report_vacation(request, publication, taken)
     return redirect("admin:calendar")
 
 
-def _tell(request: HttpRequest, publication: Publication, taken: Shift) -> None:
+def _report_vacation(request: HttpRequest, publication: Publication, taken: Shift) -> None:
     first_on, last_on = taken.days
-    count = sum(one.fate == cadence.Fate.AWAY for one in rhythm.plan(publication, first_on, last_on))
+    count = sum(one.fate == cadence.SlotStatus.AWAY for one in schedule.slots_between(publication, first_on, last_on))
     words = ngettext("Vacation: %(count)d slot is left out.", "Vacation: %(count)d slots are left out.", count)
     messages.success(request, words % {"count": count})
     for mailing in Mailing.objects.filter(state=Mailing.State.SCHEDULED).select_related("issue"):
@@ -445,8 +453,8 @@ def _tell(request: HttpRequest, publication: Publication, taken: Shift) -> None:
 
 
 @require_POST
-def give_up(request: HttpRequest, pk: int) -> HttpResponse:
-    if rhythm.give_up_vacation(pk, timezone.now()):
+def end_vacation(request: HttpRequest, pk: int) -> HttpResponse:
+    if schedule.cancel_vacation(pk, timezone.now()):
         messages.success(request, _("The vacation is given up; its slots are back."))
     return redirect("admin:calendar")
 
@@ -456,13 +464,13 @@ def give_up(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def holiday(request: HttpRequest, day: str) -> HttpResponse:
-    """Do what the author chose for the slots on a holiday; asked and answered once."""
+    """Apply the author's choice for the slots on a holiday. Each holiday is asked about once."""
     publication, now, first_on = Publication.objects.fresh(), timezone.now(), _day(day)
     choice = request.POST.get("choice", "")
-    asked = rhythm.questions(publication, now, get_language() or "")
+    asked = schedule.open_questions(publication, now, get_language() or "")
     found = next((one for one in asked if one.holiday.first_on == first_on), None)
     if found and choice in HolidayAnswer.Choice.values:
-        rhythm.answer(found, HolidayAnswer.Choice(choice), publication, now)
+        schedule.answer_question(found, HolidayAnswer.Choice(choice), publication, now)
         text = _("%(holiday)s: %(choice)s. You will not be asked again.")
         answer = {"holiday": found.holiday.name, "choice": HolidayAnswer.Choice(choice).label}
         messages.success(request, text % answer)
@@ -474,12 +482,12 @@ def holiday(request: HttpRequest, day: str) -> HttpResponse:
 
 @ask_and_act
 def link(request: HttpRequest) -> HttpResponse:
-    """Show the secret address; a POST renews it, and the old one opens nothing any more."""
+    """Show the secret URL. POST replaces it; the old one stops working."""
     if request.method == "POST":
-        subscribed.renew(Publication.objects.fresh(), timezone.now())
+        icalendar_feed.renew_address(Publication.objects.fresh(), timezone.now())
         messages.success(request, _("There is a new link. The old one opens nothing any more."))
         return redirect("admin:calendar_link")
-    address = subscribed.calendar_url(Publication.objects.fresh())
+    address = icalendar_feed.calendar_url(Publication.objects.fresh())
     return _page(request, "link", {"title": _("Subscribe to the calendar"), "address": address})
 
 
@@ -491,7 +499,7 @@ SCREENS: tuple[tuple[str, View, str], ...] = (
     ("slot/<str:day>/skip/", skip, "calendar_skip"),
     ("slot/<str:day>/restore/", restore, "calendar_restore"),
     ("vacation/", vacation, "calendar_vacation"),
-    ("vacation/<int:pk>/end/", give_up, "calendar_give_up"),
+    ("vacation/<int:pk>/end/", end_vacation, "calendar_give_up"),
     ("holiday/<str:day>/", holiday, "calendar_holiday"),
     ("link/", link, "calendar_link"),
 )

@@ -1,15 +1,15 @@
-"""Small drawings of numbers for the desk's pages, and the table that stands behind them. Pure.
+"""Charts as SVG data, and the tables behind them. Pure.
 
-templates/desk/_chart.html draws a Chart, _chart_numbers.html writes its Numbers. The SVG has 100 × 60 units, which the
-page stretches.
+templates/desk/_chart.html renders a Chart, _chart_numbers.html a ChartTable. The SVG has 100 × 60 units, stretched by
+CSS.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 100.0, 60.0
-BAR = 0.6  # of the room that each has
-MARGIN = 4.0  # so that the line is not cut off at its highest and lowest point
+BAR_SHARE = 0.6  # of the width per bar
+MARGIN = 4.0  # keeps the line's extremes visible
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """A line of `points`, or `bars` of which the last one stands for now; captions: below it, from its left edge on."""
+    """Either a line of `points` or `bars`, the last of which is the current one. captions: below it, left to right."""
 
     points: str = ""
     bars: tuple[Bar, ...] = ()
@@ -30,11 +30,8 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """The numbers of a drawing as a table: a name and a value for each column in every row, ready to be shown.
-
-    title: what opens it; heading: of the names.
-    """
+class ChartTable:
+    """The numbers of a chart as a table, formatted for display. heading: of the first column."""
 
     title: str
     heading: str
@@ -43,15 +40,12 @@ class Numbers:
 
     @property
     def labelled(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Return the rows with the column's name beside each value: a phone shows no heads."""
+        """Rows with the column's name beside each value: phones show no table head."""
         return [(name, list(zip(self.columns, values, strict=True))) for name, values in self.rows]
 
 
-def line(values: Sequence[int], *captions: str) -> Chart | None:
-    """Return a line from the left edge to the right one; None for fewer than two values.
-
-    The smallest value lies at the bottom and the largest at the top: the line shows change, the numbers beside it size.
-    """
+def line_chart(values: Sequence[int], *captions: str) -> Chart | None:
+    """None for fewer than two values. Scaled from the smallest to the largest value: it shows change, not size."""
     if len(values) < 2:
         return None
     least, most = min(values), max(values)
@@ -63,14 +57,14 @@ def line(values: Sequence[int], *captions: str) -> Chart | None:
     return Chart(points=points, captions=captions)
 
 
-def bars(values: Sequence[int], *captions: str) -> Chart:
+def bar_chart(values: Sequence[int], *captions: str) -> Chart:
     most, step = max([1, *values]), WIDTH / max(1, len(values))
     heights = [max(1.0, value / most * HEIGHT) for value in values]
     drawn = tuple(
         Bar(
-            x=f"{place * step + step * (1 - BAR) / 2:.1f}",
+            x=f"{place * step + step * (1 - BAR_SHARE) / 2:.1f}",
             y=f"{HEIGHT - height:.1f}",
-            width=f"{step * BAR:.1f}",
+            width=f"{step * BAR_SHARE:.1f}",
             height=f"{height:.1f}",
         )
         for place, height in enumerate(heights)

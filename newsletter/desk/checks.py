@@ -1,4 +1,4 @@
-"""Settings that cannot work together, refused before the program starts."""
+"""Django system checks of the environment."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  # Django's own name for it
 
-from newsletter.delivery.ledger.keeping import DAYS_MIN
+from newsletter.delivery.ledger.retention import DAYS_MIN
 
 
 @register()

@@ -1,4 +1,4 @@
-"""The sample publication, from the texts and pictures in `demo_data`: loaded once, into an empty installation."""
+"""Loads the sample publication of `demo_data` into an empty installation."""
 
 import tomllib
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 
 from newsletter.delivery.models import Answer, Batch, Delivery, Event, Mailing, Quote, Reply
-from newsletter.delivery.models.mailing import Happening, Step
+from newsletter.delivery.models.mailing import Alert, MailingStep
 from newsletter.delivery.planning import approving, beginning
-from newsletter.issues import cadence, rhythm
+from newsletter.issues import cadence, schedule
 from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.moving.folder import layout
@@ -25,17 +25,17 @@ from newsletter.moving.folder.layout import PostFile
 from newsletter.moving.taking.posts import Folder, steps
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.tasks import finish_pictures
-from newsletter.publication.changes import Via, acting
+from newsletter.publication.changes import Via, acting_as
 from newsletter.publication.models import CACHE_KEY, Publication
-from newsletter.publication.wakeups import wake
+from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.models import DayCount, Subscriber, address_hash
-from subscribers.models.consents import Circumstances, Consent
+from subscribers.models.consents import Consent, ConsentDetails
 
 DATA = Path(__file__).parent / "demo_data"
-SOURCE = "demo:"  # begins the source of every post of the sample
+SOURCE = "demo:"  # prefix of Post.source
 CLOSING = "<!-- closing -->"  # stands between introduction and closing
 SENT = 5  # issues; the next one is composed only
-A_WEEK = timedelta(days=7)  # in which the posts of the next issue appeared, however new its fortnight is
+A_WEEK = timedelta(days=7)  # minimum, even if the current fortnight has just begun
 READERS = 14  # the last one is not confirmed, the one before pauses
 FIRST_READERS = 7  # before the first issue
 A_DAY, SECONDS_10 = timedelta(days=1), timedelta(seconds=10)
@@ -49,7 +49,7 @@ class NotEmptyError(Exception):
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleIssue:
     number: int
     fields: dict[str, Any]
     text: str
@@ -62,15 +62,15 @@ class Sample:
         return [(words, form) for words, form in words_and_forms]
 
     def published_at(self, position: int) -> datetime:
-        """Return when a post appeared: the first of the issue is the newest, two days before a biweekly slot."""
+        """When a post was published: the first of the issue is the newest, two days before a biweekly slot."""
         return self.ends_at - (self.ends_at - self.begins_at) * (1 + 2 * position) / 7
 
 
 @transaction.atomic
 def load(now: datetime) -> bool:
-    """Fill in the sample publication; return False, changing nothing, if it is here already.
+    """Load the sample; return False, changing nothing, if it was loaded before.
 
-    What the author has set in the publication stays. Raises NotEmptyError.
+    Settings that the author has changed stay. Raises NotEmptyError.
     """
     if Post.objects.filter(source__startswith=SOURCE).exists():
         return False
@@ -80,8 +80,8 @@ def load(now: datetime) -> bool:
     _make_tags()
     samples = list(_samples(publication, now))
     _write_posts(samples)
-    has_readers = Subscriber.objects.exists()  # real ones, who stay among themselves and have got nothing
-    with acting("", Via.COMMAND):
+    has_readers = Subscriber.objects.exists()  # real readers must not get sample data
+    with acting_as("", Via.COMMAND):
         for sample in samples:
             issue = _compose(sample)
             if not has_readers:
@@ -90,7 +90,7 @@ def load(now: datetime) -> bool:
                 issue.mark_sent(sample.ends_at)
             elif sample.number <= SENT:
                 _mail(issue, sample.ends_at)
-                answer(issue, sample.ends_at, now)
+                add_replies(issue, sample.ends_at, now)
             index_issue(issue)
     _choose_where_to_start()
     DayCount.objects.keep(now, publication.zone)
@@ -108,7 +108,7 @@ def _parsed(name: str) -> tuple[dict[str, Any], str]:
 
 
 def _introduce() -> Publication:
-    """Fill the fields of the publication that are as they were on the first day."""
+    """Fill those fields of the publication that still have their default."""
     publication, _made = Publication.objects.get_or_create(pk=1)
     untouched = Publication()
     fields, about = _parsed("publication.md")
@@ -121,25 +121,25 @@ def _introduce() -> Publication:
 
 
 def _make_tags() -> None:
-    """Give the tags Latin addresses, which the importer cannot know."""
+    """Create the tags with Latin slugs, which the importer cannot derive."""
     for name, slug in tomllib.loads(_read("tags.toml")).items():
         Tag.objects.get_or_create(name=name, defaults={"slug": slug})
 
 
-def _samples(publication: Publication, now: datetime) -> Iterator[Sample]:
-    """Yield the issues, the last sent one at the last slot before `now`, and the next one, still unsent."""
+def _samples(publication: Publication, now: datetime) -> Iterator[SampleIssue]:
+    """The sent issues, the last one at the last slot before `now`, and an unsent one."""
     moments = [*_slots_before(publication, now), now]
     for number, (begins_at, ends_at) in enumerate(pairwise(moments), 1):
         fields, text = _parsed(f"issues/{number}.md")
-        yield Sample(number, fields, text, min(begins_at, ends_at - A_WEEK), ends_at)
+        yield SampleIssue(number, fields, text, min(begins_at, ends_at - A_WEEK), ends_at)
 
 
 def _slots_before(publication: Publication, now: datetime) -> list[datetime]:
-    """Return the last slots before `now`, one more than were used; an anchor to come counts backwards."""
+    """The last slots before `now`, one more than needed; works too if the anchor is in the future."""
     days = timedelta(days=publication.cadence_days)
-    used = rhythm.of(publication)
+    used = schedule.cadence_of(publication)
     earlier = replace(used, anchor_on=used.anchor_on - 1000 * days)
-    found = cadence.slots(earlier, after=now - (SENT + 2) * days, count=SENT + 3)
+    found = cadence.next_slots(earlier, after=now - (SENT + 2) * days, count=SENT + 3)
     return [slot for slot in found if slot <= now][-SENT - 1 :]
 
 
@@ -159,7 +159,7 @@ def _words_of(name: str) -> str:
     return PurePosixPath(name).stem
 
 
-def _write_posts(samples: list[Sample]) -> None:
+def _write_posts(samples: list[SampleIssue]) -> None:
     dates = {words: sample.published_at(n) for sample in samples for n, (words, _form) in enumerate(sample.posts)}
     read = Folder.at(DATA)
     names = sorted(read.names, key=lambda name: (dates.get(_words_of(name), LAST), name))
@@ -167,7 +167,7 @@ def _write_posts(samples: list[Sample]) -> None:
     for step in steps(texts, set()):
         step.write()
     texts.links().mend(texts.readable())
-    wake(finish_pictures)  # their sizes
+    enqueue_on_commit(finish_pictures)  # their sizes
     _describe_covers()
 
 
@@ -181,7 +181,7 @@ def _choose_where_to_start() -> None:
         StartingPoint.objects.create(post=Post.objects.get(source=SOURCE + words), reason=reason, position=position)
 
 
-def _compose(sample: Sample) -> Issue:
+def _compose(sample: SampleIssue) -> Issue:
     introduction, closing = sample.text.split(CLOSING)
     issue = Issue.objects.create(
         number=sample.number,
@@ -196,14 +196,14 @@ def _compose(sample: Sample) -> Issue:
     return issue
 
 
-def _invite_readers(sample: Sample) -> None:
-    """Let those come who confirmed before an issue: most before the first, then one before each."""
+def _invite_readers(sample: SampleIssue) -> None:
+    """Create the readers who confirmed before an issue: most before the first, then one each."""
     joined_at = sample.begins_at + (sample.ends_at - sample.begins_at) / 2
     first = 1 if sample.number == 1 else FIRST_READERS + sample.number - 1
     numbers = range(first, FIRST_READERS + sample.number) if sample.number <= SENT else range(first, READERS + 1)
     for reader in Subscriber.objects.bulk_create(_reader(number, joined_at) for number in numbers):
         if reader.is_reader:
-            Consent.objects.add(reader, Consent.Kind.IMPORTED, Circumstances("demo"), joined_at)
+            Consent.objects.add(reader, Consent.Kind.IMPORTED, ConsentDetails("demo"), joined_at)
 
 
 def _reader(number: int, at: datetime) -> Subscriber:
@@ -222,23 +222,23 @@ def _reader(number: int, at: datetime) -> Subscriber:
 
 
 def _mail(issue: Issue, slot: datetime) -> None:
-    """Write down that readers got the issue at `slot`, as the ledger would have it; nothing leaves."""
+    """Store the issue as sent at `slot`, without sending anything."""
     mailing = approving.approve(issue, send_at=slot, now=slot - A_DAY, hold=timedelta())
-    beginning.plan(mailing, slot)
+    beginning.plan_mailing(mailing, slot)
     has_full_mailbox = Q(seq=mailing.total - 1) if issue.number % 3 == 0 else Q(pk__in=[])
     failed = mailing.deliveries.filter(has_full_mailbox).update(state=FAILED, reply=MAILBOX_FULL, attempts=1)
     sent = mailing.deliveries.exclude(has_full_mailbox).update(state=SENT_STATE, sent_at=slot + SECONDS_10, attempts=1)
     mailing.batches.update(state=Batch.State.DONE, cursor=F("hi"), sent=sent, failed=failed)
     closed_at = slot + SECONDS_10 * 2
     Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT, finished_at=closed_at)
-    mailing.record(Step.What.FINISHED, at=closed_at)
-    Happening.objects.create(mailing=mailing, kind="finished", at=closed_at, notified_at=closed_at)
+    mailing.record(MailingStep.Kind.FINISHED, at=closed_at)
+    Alert.objects.create(mailing=mailing, kind="finished", at=closed_at, notified_at=closed_at)
     mailing.refresh_from_db()
-    arrive(mailing, slot)
-    rate(mailing, slot)
+    add_delivery_events(mailing, slot)
+    add_feedback(mailing, slot)
 
 
-def contents(now: datetime) -> dict[str, int]:
+def count_contents(now: datetime) -> dict[str, int]:
     posts = Post.objects.aggregate(
         published=Count("pk", filter=Q(published_at__lte=now)), drafts=Count("pk", filter=Q(published_at=None))
     )
@@ -256,7 +256,7 @@ FULL_LATER = "452 4.2.2 Mailbox full"
 A_MOMENT, AN_HOUR = timedelta(seconds=30), timedelta(hours=1)
 
 
-def arrive(mailing: Mailing, slot: datetime) -> None:
+def add_delivery_events(mailing: Mailing, slot: datetime) -> None:
     copies = mailing.deliveries.filter(state=Delivery.State.SENT).order_by("seq").select_related("subscriber")
     Event.objects.bulk_create(_event(copy, mailing, slot) for copy in copies)
 
@@ -267,12 +267,12 @@ def _event(copy: Delivery, mailing: Mailing, slot: datetime) -> Event:
     event.kind, event.at = Event.Kind.DELIVERED, slot + A_MOMENT
     if mailing.issue.number == FULL_AFTERWARDS and copy.seq == mailing.total - 1:
         event.kind, event.at = Event.Kind.BOUNCED, slot + AN_HOUR
-        event.verdict, event.domain, event.words = Event.Verdict.SOFT, "example.com", FULL_LATER
+        event.verdict, event.domain, event.words = Event.BounceType.SOFT, "example.com", FULL_LATER
     event.created_at = event.at
     return event
 
 
-def rate(mailing: Mailing, slot: datetime) -> None:
+def add_feedback(mailing: Mailing, slot: datetime) -> None:
     got_it = mailing.deliveries.filter(state=Delivery.State.SENT).order_by("seq").select_related("subscriber")
     answers = ["helpful"] * (3 + mailing.issue.number % 3) + ["fair"]
     for copy, one in zip(got_it, answers, strict=False):
@@ -280,14 +280,14 @@ def rate(mailing: Mailing, slot: datetime) -> None:
         mailing.issue.feedback.give(copy.subscriber, mailing.issue, one, slot + 6 * AN_HOUR)
 
 
-def answer(issue: Issue, slot: datetime, now: datetime) -> None:
-    for number, said in enumerate(tomllib.loads(REPLIES.read_text(encoding="utf-8"))["reply"]):
-        if said["issue"] == issue.number:
-            _reply(number, said, issue, min(slot + said["hours"] * AN_HOUR, now))
+def add_replies(issue: Issue, slot: datetime, now: datetime) -> None:
+    for number, sample in enumerate(tomllib.loads(REPLIES.read_text(encoding="utf-8"))["reply"]):
+        if sample["issue"] == issue.number:
+            _reply(number, sample, issue, min(slot + sample["hours"] * AN_HOUR, now))
 
 
-def _reply(number: int, said: dict[str, Any], issue: Issue, at: datetime) -> None:
-    reader = Subscriber.objects.get(email=f"reader{said['reader']:02}@example.com")
+def _reply(number: int, sample: dict[str, Any], issue: Issue, at: datetime) -> None:
+    reader = Subscriber.objects.get(email=f"reader{sample['reader']:02}@example.com")
     reply = Reply.objects.create(
         key=f"{REPLY_SOURCE}:{number}",
         subscriber=reader,
@@ -297,19 +297,19 @@ def _reply(number: int, said: dict[str, Any], issue: Issue, at: datetime) -> Non
         sender=reader.email,
         sender_name=reader.name,
         subject=f"Re: {issue.subject}",
-        text=said["text"].strip(),
+        text=sample["text"].strip(),
         received_at=at,
-        answered_at=at if "answer" in said else None,
+        answered_at=at if "answer" in sample else None,
     )
-    reply.tag(said["tags"])
-    if "answer" in said:  # by the author's own mail program: nothing is due
-        Answer.objects.create(reply=reply, text=said["answer"], digest=_digest(said["answer"]), written_at=at)
-    if "quote" in said:
-        _allow(reader, reply, said["quote"], said["name"])
+    reply.tag(sample["tags"])
+    if "answer" in sample:  # by the author's own mail program: nothing is due
+        Answer.objects.create(reply=reply, text=sample["answer"], digest=_digest(sample["answer"]), written_at=at)
+    if "quote" in sample:
+        _allow(reader, reply, sample["quote"], sample["name"])
 
 
 def _allow(reader: Subscriber, reply: Reply, passage: str, name: str) -> None:
-    """Let the reader have been asked, and have said yes: it waits to be put into the next issue."""
+    """Create a quote that its reader has allowed: it is ready for the next issue."""
     at = reply.received_at
     Quote.objects.create(
         subscriber=reader,

@@ -1,4 +1,4 @@
-"""What the author types at the first start, and when they send an issue."""
+"""Forms of the first start, of the login and of sending an issue."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,14 +15,14 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.delivery.letter.losses import Loss, digest_of
+from newsletter.delivery.letter.losses import Loss, losses_digest
 from newsletter.delivery.models import Mailing
-from newsletter.desk.accounts import attempts
-from newsletter.desk.accounts.passkeys import ANSWER_LENGTH_MAX, NAME_LENGTH_MAX
+from newsletter.desk.accounts import login_attempts
+from newsletter.desk.accounts.passkeys import NAME_LENGTH_MAX, RESPONSE_LENGTH_MAX
 from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.issues.models import Issue
 from newsletter.operation.accounts.factors import CODE_LENGTH_MAX
-from newsletter.publication.forms import TypedForm
+from newsletter.publication.forms import CleanTextForm
 from subscribers.addresses import AddressError, normalise
 
 TEST_ADDRESSES_MAX = 5
@@ -54,7 +54,7 @@ class StartForm(SetPasswordMixin, forms.ModelForm):  # type: ignore[type-arg]  #
 
 
 class OldPasswordForm(AdminPasswordChangeForm):
-    """A new password, for whoever knows the old one: an open desk is no place to guess it."""
+    """Change of password. Wrong old passwords count as failed logins, so that an open session cannot guess it."""
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         self.request = request
@@ -63,27 +63,27 @@ class OldPasswordForm(AdminPasswordChangeForm):
     def clean_old_password(self) -> str:
         old: str = self.cleaned_data["old_password"]
         name, check = self.user.get_username(), partial(self.user.check_password, old)
-        if not attempts.guarded(self.request, name, "password-change", check):
+        if not login_attempts.check_limited(self.request, name, "password-change", check):
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
         return old
 
 
-class AnswerField(forms.JSONField):
-    """What a passkey has answered; anybody may send it, so its length is checked before it is parsed."""
+class PasskeyResponseField(forms.JSONField):
+    """The JSON response of a passkey. Untrusted: its length is checked before it is parsed."""
 
     widget = forms.HiddenInput
 
     def to_python(self, value: Any) -> Any:
         try:
-            if len(value or "") <= ANSWER_LENGTH_MAX:
+            if len(value or "") <= RESPONSE_LENGTH_MAX:
                 return super().to_python(value)
-        except RecursionError:  # brackets within brackets
+        except RecursionError:  # deeply nested JSON
             pass
         raise ValidationError(_("This is no passkey."))
 
 
 class CodeForm(forms.Form):
-    """Six digits of an app, or a recovery code; a script may put the answer of a passkey beside it."""
+    """A TOTP or recovery code. A script may send a passkey's response in `credential` instead."""
 
     code = forms.CharField(
         label=_("Code"),
@@ -94,7 +94,7 @@ class CodeForm(forms.Form):
         ),
         help_text=_("The six digits that your app shows now, or one of your recovery codes."),
     )
-    credential = AnswerField(required=False)
+    credential = PasskeyResponseField(required=False)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
@@ -112,7 +112,7 @@ class PasswordForm(forms.Form):
     )
 
 
-class AppForm(forms.Form):
+class AuthenticatorAppForm(forms.Form):
     code = forms.CharField(
         label=_("Six digits that the app shows"),
         max_length=CODE_LENGTH_MAX,
@@ -126,31 +126,31 @@ class PasskeyForm(forms.Form):
         max_length=NAME_LENGTH_MAX,
         help_text=_("By which you know it again, such as “telephone” or “blue key”."),
     )
-    credential = AnswerField(required=False)
+    credential = PasskeyResponseField(required=False)
 
 
-def same_day(issue: Issue, at: datetime) -> Mailing | None:
-    """Return a mailing of another issue that leaves, or left, on the local day of `at`."""
+def mailing_on_same_day(issue: Issue, at: datetime) -> Mailing | None:
+    """A mailing of another issue on the same local day."""
     midnight = localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
     others = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(issue=issue)
     alive = others.exclude(state=Mailing.State.CANCELLED).select_related("issue")
     return alive.filter(send_at__gte=midnight, send_at__lt=midnight + timedelta(days=1)).first()
 
 
-class AcknowledgingForm(forms.Form):
-    """Has a box to say yes to what readers would not get as it was typed; its value stands for what was shown."""
+class AcknowledgeLossesForm(forms.Form):
+    """Has a checkbox for losses that the author accepts. Its value is the digest of the losses that were shown."""
 
     unshown = forms.CharField(label=_("I have read this. Send it all the same."), required=False)
 
-    def knows(self, lost: Sequence[Loss]) -> bool:
-        """Return whether the author has acknowledged exactly these losses; add an error if not."""
-        if digest_of(lost) in {"", self.cleaned_data.get("unshown")}:
+    def has_accepted(self, lost: Sequence[Loss]) -> bool:
+        """Has the author accepted exactly these losses? Adds an error if not."""
+        if losses_digest(lost) in {"", self.cleaned_data.get("unshown")}:
             return True
         self.add_error(None, _("Readers would not get everything as it was typed. Mend it, or tick the box below."))
         return False
 
 
-class WhenForm(AcknowledgingForm):
+class ScheduleForm(AcknowledgeLossesForm):
     when = forms.ChoiceField(
         choices=[("slot", _("At a slot of the rhythm")), ("at", _("At another time")), ("now", _("Now"))],
         widget=forms.RadioSelect,
@@ -170,11 +170,11 @@ class WhenForm(AcknowledgingForm):
     )
 
     def __init__(self, *args: Any, issue: Issue, slots: list[datetime], begins: datetime, **kwargs: Any) -> None:
-        """slots: those to choose from. begins: the first moment after the hold."""
+        """slots: offered. begins: the earliest time after the hold."""
         super().__init__(*args, **kwargs)
         self.issue, self.begins = issue, begins
         self.slots = {slot.isoformat(): slot for slot in slots}
-        taken = {key: same_day(issue, slot) for key, slot in self.slots.items()}
+        taken = {key: mailing_on_same_day(issue, slot) for key, slot in self.slots.items()}
         self.proposed = next((slot for key, slot in self.slots.items() if not taken[key]), slots[0])
         self.initial = {"when": "slot", "slot": self.proposed.isoformat()}
         widget: Any = self.fields["slot"].widget
@@ -190,11 +190,11 @@ class WhenForm(AcknowledgingForm):
         elif cleaned.get("when") == "at":
             self.send_at = self._chosen_time(cleaned)
         if not self.errors:
-            self._refuse_a_second_one_unasked(cleaned)
+            self._refuse_same_day(cleaned)
         return cleaned
 
-    def names_the_issue(self) -> bool:
-        """Return whether the author has typed the number of the issue; add an error if not."""
+    def has_typed_number(self) -> bool:
+        """Has the author typed the number of the issue? Adds an error if not."""
         if self.cleaned_data.get("number") == self.issue.number:
             return True
         text = _("Type %(number)s, the number of this issue.")
@@ -214,18 +214,18 @@ class WhenForm(AcknowledgingForm):
         elif at is not None and at < self.begins:
             text = _("This is too soon: the first mail can leave at %(time)s.")
             self.add_error("at", ValidationError(text, params={"time": _words(self.begins)}))
-            return None  # nothing is asked of the issue at a time at which it cannot leave
+            return None  # no further checks at an impossible time
         return at
 
-    def _refuse_a_second_one_unasked(self, cleaned: dict[str, Any]) -> None:
-        self.neighbour = same_day(self.issue, self.send_at or self.begins)
+    def _refuse_same_day(self, cleaned: dict[str, Any]) -> None:
+        self.neighbour = mailing_on_same_day(self.issue, self.send_at or self.begins)
         if self.neighbour and not cleaned.get("anyway"):
             text = _("%(issue)s leaves on the same day, at %(time)s. Readers would get two issues.")
             facts = {"issue": self.neighbour.issue, "time": _words(self.neighbour.send_at)}
             raise ValidationError(text, params=facts)
 
 
-class CorrectionForm(TypedForm, AcknowledgingForm):
+class CorrectionForm(CleanTextForm, AcknowledgeLossesForm):
     note = forms.CharField(
         label=_("What was wrong?"),
         help_text=_("A sentence or two, in Markdown. Readers see it above the issue."),
@@ -234,7 +234,7 @@ class CorrectionForm(TypedForm, AcknowledgingForm):
     )
 
 
-class ReasonForm(TypedForm, forms.Form):
+class WithholdForm(CleanTextForm, forms.Form):
     wanted = forms.ChoiceField(choices=[("withhold", ""), ("show", "")], widget=forms.HiddenInput)
     reason = forms.CharField(
         label=_("Why?"),

@@ -1,4 +1,4 @@
-"""The way into the desk, and what stands before every screen of it: a second factor, and at times a fresh proof."""
+"""Login, second factor, and re-authentication before sensitive screens."""
 
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
@@ -27,18 +27,18 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from newsletter.desk import rights, tasks
-from newsletter.desk.accounts import alarms, attempts, passkeys, sessions
+from newsletter.desk import permissions, tasks
+from newsletter.desk.accounts import login_attempts, passkeys, security_alerts, sessions
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT, SecondFactorStage
 from newsletter.desk.forms import CodeForm, PasswordForm
+from newsletter.limits import client_ip, rate_limits
 from newsletter.operation.accounts import factors
-from newsletter.publication import limits
 from newsletter.publication.models import Publication
-from newsletter.publication.wakeups import wake
+from newsletter.publication.task_queue import enqueue_on_commit
 
-TRIES_MAX = 5  # wrong proofs in a row, after which the session ends
+TRIES_MAX = 5  # wrong proofs in a row until the session ends
 TRIES = "desk_proof_tries"  # in the session
-PROOF_PREFIX = "_proof"  # of the fields of the proof itself, among those that it carries
+PROOF_PREFIX = "_proof"  # distinguishes the proof's fields from those of the original request
 SENDER = ("sender_name", "sender_email", "reply_to", "bounces_to")
 
 
@@ -46,64 +46,64 @@ SENDER = ("sender_name", "sender_email", "reply_to", "bounces_to")
 
 
 def _always(request: HttpRequest) -> bool:
-    return not is_fresh(request)
+    return not has_fresh_proof(request)
 
 
 def _when_posted(request: HttpRequest) -> bool:
-    return request.method == "POST" and not is_fresh(request)
+    return request.method == "POST" and not has_fresh_proof(request)
 
 
 def _when_sender_changes(request: HttpRequest) -> bool:
-    """Ask when a POST changes from whom mails come, or where what comes back goes: not for the postal address."""
+    """When a POST changes sender or reply addresses; not for the postal address."""
     posted, now = request.POST, Publication.objects.current()
     changes = any(name in posted and posted[name].strip() != getattr(now, name) for name in SENDER)
-    return changes and not is_fresh(request)
+    return changes and not has_fresh_proof(request)
 
 
 def _when_second_factor_changes(request: HttpRequest) -> bool:
     is_needed_now = Publication.objects.current().owners_need_second_factor
     changes = request.method == "POST" and ("owners_need_second_factor" in request.POST) != is_needed_now
-    return changes and not is_fresh(request)
+    return changes and not has_fresh_proof(request)
 
 
 def _when_browser_is_new(request: HttpRequest) -> bool:
-    """Ask a browser that is new to the account and has not proved since who it is, unless it has just logged in."""
-    return request.method == "POST" and bool(request.session.get(IS_NEW)) and not is_fresh(request)
+    """For a browser that is new to the account and has not proved its user since."""
+    return request.method == "POST" and bool(request.session.get(IS_NEW)) and not has_fresh_proof(request)
 
 
-# By the name of the address: what must wait although no right says so. Readers are not among them: see rights.py.
-ASKING: dict[str, Callable[[HttpRequest], bool]] = {
+# By URL name: views that need re-authentication although no permission of theirs does. Readers: permissions.py.
+PROOF_CONDITIONS: dict[str, Callable[[HttpRequest], bool]] = {
     "settings_sender": _when_sender_changes,
     "settings_security": _when_second_factor_changes,
-    "password_change": _always,  # when it is opened: passwords would have to be typed again
+    "password_change": _always,  # already on GET: typed passwords would be lost
     "auth_user_start_link": _when_posted,  # the link opens the account, and removes its second factors
     "auth_user_add": _always,
     "issue_send": _when_browser_is_new,
     "issue_correct": _when_browser_is_new,
     "mailing_at_once": _when_browser_is_new,
 }
-FAMILIES: tuple[tuple[str, str, Callable[[HttpRequest], bool]], ...] = (
+PROOF_CONDITIONS_BY_AFFIX: tuple[tuple[str, str, Callable[[HttpRequest], bool]], ...] = (
     ("", "_delete", _when_posted),
     ("factor_", "", _always),
 )
 
 
-def is_needed(request: HttpRequest) -> bool:
-    if not is_fresh(request) and any(map(rights.needs_proof, rights.used_by(request))):
+def is_proof_needed(request: HttpRequest) -> bool:
+    if not has_fresh_proof(request) and any(map(permissions.needs_proof, permissions.permissions_used_by(request))):
         return True
     name = getattr(request.resolver_match, "url_name", None) or ""
-    if asks := ASKING.get(name):
+    if asks := PROOF_CONDITIONS.get(name):
         return asks(request)
-    family = (asks for begin, end, asks in FAMILIES if name.startswith(begin) and name.endswith(end))
+    family = (asks for begin, end, asks in PROOF_CONDITIONS_BY_AFFIX if name.startswith(begin) and name.endswith(end))
     return any(asks(request) for asks in family)
 
 
-def is_fresh(request: HttpRequest) -> bool:
-    return sessions.is_fresh(request, timezone.now())
+def has_fresh_proof(request: HttpRequest) -> bool:
+    return sessions.has_fresh_proof(request, timezone.now())
 
 
-def accept(request: HttpRequest) -> None:
-    """Count the session as proven from now on, and its browser as no longer new."""
+def mark_proven(request: HttpRequest) -> None:
+    """Mark the session as freshly authenticated, and its browser as known."""
     request.session[PROVEN_AT], request.session[IS_NEW] = timezone.now().timestamp(), False
     request.session.pop(TRIES, None)
 
@@ -111,12 +111,12 @@ def accept(request: HttpRequest) -> None:
 # --- Asking ---
 
 
-def ask(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> HttpResponse:
-    """Show the page that asks; once it is answered, do what the request wanted."""
+def ask_for_proof(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> HttpResponse:
+    """Show the page for re-authentication; after it succeeds, run the original request."""
     user = cast("User", request.user)
-    form = form_for(user, request)
+    form = proof_form(user, request)
     if form.is_valid() and is_proven(request, user, form):
-        accept(request)
+        mark_proven(request)
         return _resume(request, go_on)
     if request.session.get(TRIES, 0) >= TRIES_MAX:
         logout(request)
@@ -125,27 +125,27 @@ def ask(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> HttpResponse
     return _page(request, user, form)
 
 
-def form_for(user: User, request: HttpRequest) -> Form:
+def proof_form(user: User, request: HttpRequest) -> Form:
     kind = CodeForm if factors.has_any(user) else PasswordForm
     is_answer = any(name.startswith(f"{PROOF_PREFIX}-") for name in request.POST)
     return kind(request.POST if is_answer else None, prefix=PROOF_PREFIX)
 
 
 def is_proven(request: HttpRequest, user: User, form: Form) -> bool:
-    """Return whether the answer is right; count a wrong one, and add an error to the form."""
+    """Check the form's proof. A wrong one is counted and adds an error."""
     typed = form.cleaned_data
     if isinstance(form, PasswordForm):
         return _is_password(request, user, form)
     if typed.get("credential"):
         return _is_passkey(request, user, form)
-    return is_code(request, user, form)
+    return is_correct_code(request, user, form)
 
 
-def is_code(request: HttpRequest, user: User, form: Form) -> bool:
-    """Return whether the typed code is accepted; add an error to the form if not."""
-    known = attempts.is_known_browser(request, user)
+def is_correct_code(request: HttpRequest, user: User, form: Form) -> bool:
+    """Check the typed code. Adds an error if it is wrong."""
+    known = login_attempts.is_known_browser(request, user)
     try:
-        factor = factors.accepts(user, form.cleaned_data["code"], timezone.now(), is_known_browser=known)
+        factor = factors.check_code(user, form.cleaned_data["code"], timezone.now(), is_known_browser=known)
     except factors.TooManyFailures:
         form.add_error(None, _("Too many wrong codes. Wait ten minutes, or use a passkey."))
         return False
@@ -163,7 +163,7 @@ def is_code(request: HttpRequest, user: User, form: Form) -> bool:
 def _is_passkey(request: HttpRequest, user: User, form: Form) -> bool:
     try:
         passkeys.authenticate(user, form.cleaned_data["credential"])
-    except passkeys.Refused:
+    except passkeys.PasskeyRejected:
         _refuse(request, user)
         form.add_error(None, _("This passkey does not belong to your account."))
         return False
@@ -179,9 +179,9 @@ def _is_password(request: HttpRequest, user: User, form: Form) -> bool:
 
 
 def _refuse(request: HttpRequest, user: User) -> None:
-    """Count a failure in this session, and among the attempts to get into the desk, which also logs it."""
+    """Count a failure in the session and among failed logins, which are logged."""
     request.session[TRIES] = request.session.get(TRIES, 0) + 1
-    attempts.record_failure(request, user.get_username(), "code")
+    login_attempts.record_failure(request, user.get_username(), "code")
 
 
 # --- What the page carries ---
@@ -195,7 +195,7 @@ def _page(request: HttpRequest, user: User, form: Form) -> HttpResponse:
         "carried": list(_carried(request)),
         "files": list(request.FILES),
         "method": request.POST.get(f"{PROOF_PREFIX}-method", request.method),
-        "has_passkey": factors.has_passkey(user) and passkeys.can_be_used(request),
+        "has_passkey": factors.has_passkey(user) and passkeys.are_supported(request),
     }
     response = render(request, "desk/proof.html", context, status=403)
     response.headers["Cache-Control"] = "no-store"
@@ -203,7 +203,7 @@ def _page(request: HttpRequest, user: User, form: Form) -> HttpResponse:
 
 
 def _carried(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    """Yield what was typed, to be repeated; passwords are typed again."""
+    """Fields of the original request to send again, without passwords."""
     for name, values in request.POST.lists():
         if not name.startswith(PROOF_PREFIX) and name != "csrfmiddlewaretoken" and "password" not in name:
             yield from ((name, str(value)) for value in values)
@@ -219,7 +219,7 @@ def _resume(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> HttpResp
     return go_on()
 
 
-# What an owner may open who must have a second factor first: by the name of the address.
+# URL names that an owner may open before setting up a required second factor.
 OPEN_WITHOUT_FACTOR = {
     "account",
     "factor_app",
@@ -231,28 +231,28 @@ OPEN_WITHOUT_FACTOR = {
 }
 
 
-def guarded[V: Callable[..., HttpResponse]](view: V) -> V:
-    """Let a view of the desk be reached only with the second factor and the proof that it needs."""
+def guard_view[V: Callable[..., HttpResponse]](view: V) -> V:
+    """Require the second factor and any re-authentication before a view of the desk."""
 
     @wraps(view)
     def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         user = cast("User", request.user)
         name = getattr(request.resolver_match, "url_name", None)
-        if name not in OPEN_WITHOUT_FACTOR and factors.is_missing(user):
+        if name not in OPEN_WITHOUT_FACTOR and factors.is_factor_missing(user):
             return redirect("admin:account")
-        sessions.note(request, timezone.now())
+        sessions.record_use(request, timezone.now())
         go_on = partial(view, request, *args, **kwargs)
-        if is_needed(request):
-            return ask(request, go_on)
+        if is_proof_needed(request):
+            return ask_for_proof(request, go_on)
         try:
             return go_on()
-        except rights.ProofNeeded:
-            return ask(request, go_on)
+        except permissions.ProofNeeded:
+            return ask_for_proof(request, go_on)
 
     return cast("V", guard)
 
 
-CHALLENGES_MAX, CHALLENGES_SECONDS = 60, 600  # asked for by one network: each is a row of a session
+CHALLENGES_MAX, CHALLENGES_SECONDS = 60, 600  # per network: each makes a session row
 CHALLENGE_LIVES_SECONDS = 600
 
 
@@ -260,7 +260,7 @@ CHALLENGE_LIVES_SECONDS = 600
 
 
 class DeskLogin(LoginView):
-    """Django's own, which leads through the second factor before it logs in."""
+    """Django's login, with the second factor before the session begins."""
 
     authentication_form = AdminAuthenticationForm
     template_name = "admin/login.html"
@@ -270,7 +270,7 @@ class DeskLogin(LoginView):
         return _enter(self.request, form.get_user(), self.get_success_url(), {})
 
 
-def log_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+def login_view(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
     wanted = _wanted(request)
     if request.method == "GET" and admin.site.has_permission(request):
         return redirect(wanted)
@@ -280,21 +280,21 @@ def log_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) ->
         "app_path": request.get_full_path(),
         "username": request.user.get_username(),
         REDIRECT_FIELD_NAME: wanted,
-        "takes_passkeys": passkeys.can_be_used(request),
+        "takes_passkeys": passkeys.are_supported(request),
         **(extra_context or {}),
     }
     return cast("HttpResponse", DeskLogin.as_view(extra_context=context)(request))
 
 
 def _wanted(request: HttpRequest) -> str:
-    """Return where to go after the login: an address of this site alone."""
+    """Where to go after the login: only within this site."""
     view = LoginView()
     view.setup(request)
     return view.get_redirect_url() or reverse("admin:index")
 
 
 def _enter(request: HttpRequest, user: User, wanted: str, state: dict[str, Any]) -> HttpResponse:
-    """Begin a login, which its stages may interrupt; it is bound to the password of now."""
+    """Start allauth's login stages. Bound to the current password."""
     clear_login(request)
     begun = Login(user=user, redirect_url=wanted, state={"bound_to": user.get_session_auth_hash(), **state})
     return cast("HttpResponse", perform_login(request, begun))
@@ -330,36 +330,36 @@ def _stage(request: HttpRequest) -> Any:
 
 
 def _takes_passkey(request: HttpRequest, user: User) -> bool:
-    return factors.has_passkey(user) and passkeys.can_be_used(request)
+    return factors.has_passkey(user) and passkeys.are_supported(request)
 
 
 def _turn_away(request: HttpRequest, user: User) -> HttpResponse:
-    """End a login with too many wrong codes: whoever tries on has to give the password again."""
+    """Abort a login after too many wrong codes; the password is needed again."""
     request.session.flush()
-    report(request, alarms.Kind.WRONG_CODES, user)
+    report_event(request, security_alerts.SecurityEvent.WRONG_CODES, user)
     messages.error(request, _("Too many wrong codes. Log in again."))
     return redirect("admin:login")
 
 
 def _finish(request: HttpRequest, stage: Any, form: Form) -> HttpResponse:
-    """Log in: two factors were proven, so the browser counts as known from now on."""
+    """Complete the login. The browser counts as known from now on."""
     response: HttpResponse = stage.exit()
-    accept(request)
+    mark_proven(request)
     if form.cleaned_data.get("factor") == Authenticator.Type.RECOVERY_CODES:
-        report(request, alarms.Kind.CODE_USED, stage.login.user)
+        report_event(request, security_alerts.SecurityEvent.CODE_USED, stage.login.user)
     return response
 
 
 def begin_session(request: HttpRequest, user: User) -> None:
-    """Put a login, by whichever way, on the list of sessions; mail the account's owner when the browser is new."""
-    if sessions.begin(request, user, timezone.now()):
-        report(request, alarms.Kind.NEW_BROWSER, user)
+    """Record any login in the list of sessions; alert the owner if the browser is new."""
+    if sessions.record_login(request, user, timezone.now()):
+        report_event(request, security_alerts.SecurityEvent.NEW_BROWSER, user)
 
 
-def report(request: HttpRequest, kind: alarms.Kind, user: User, *, addresses: str = "") -> None:
-    """Log what happened to an account, and have it mailed to its owner."""
-    if facts := alarms.about(kind, user, request, timezone.now(), addresses=addresses):
-        wake(tasks.tell_account, facts)
+def report_event(request: HttpRequest, kind: security_alerts.SecurityEvent, user: User, *, addresses: str = "") -> None:
+    """Log a security event and enqueue the alert to the account's owner."""
+    if facts := security_alerts.record_event(kind, user, request, timezone.now(), addresses=addresses):
+        enqueue_on_commit(tasks.tell_account, facts)
 
 
 # --- A passkey alone ---
@@ -369,26 +369,26 @@ def report(request: HttpRequest, kind: alarms.Kind, user: User, *, addresses: st
 @csrf_protect
 @require_POST
 def passkey_options(request: HttpRequest) -> HttpResponse:
-    """Return what the browser is to sign: for who is logged in, whose password was right, or anybody."""
+    """Passkey options: for the current user, for one whose password was right, or for any account."""
     stage = None if request.user.is_authenticated else _stage(request)
     known = request.user if request.user.is_authenticated else stage and stage.login.user
     if not known:
-        client = limits.neighbourhood(limits.client_address(request))
-        if limits.is_over("passkey", client, limit=CHALLENGES_MAX, seconds=CHALLENGES_SECONDS):
+        client = client_ip.client_network(client_ip.client_address(request))
+        if rate_limits.is_over_limit("passkey", client, limit=CHALLENGES_MAX, seconds=CHALLENGES_SECONDS):
             return JsonResponse({"error": str(_("Too many attempts"))}, status=429)
         request.session.set_expiry(CHALLENGE_LIVES_SECONDS)
-    return JsonResponse(passkeys.asked_to_log_in(known))
+    return JsonResponse(passkeys.login_options(known))
 
 
 @never_cache
 @csrf_protect
 @require_POST
-def by_passkey(request: HttpRequest) -> HttpResponse:
-    """Log in whoever has signed with a passkey that was asked to make sure of its owner: two factors in one."""
+def log_in_by_passkey(request: HttpRequest) -> HttpResponse:
+    """Log in by a passkey with user verification: two factors in one."""
     form = CodeForm(request.POST)
     try:
         passkey = passkeys.authenticate(None, form.cleaned_data.get("credential") if form.is_valid() else None)
-    except passkeys.Refused:
+    except passkeys.PasskeyRejected:
         messages.error(request, _("This passkey does not open the desk."))
         return redirect("admin:login")
     user = passkey.user
@@ -396,5 +396,5 @@ def by_passkey(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("This passkey does not open the desk."))
         return redirect("admin:login")
     response = _enter(request, user, _wanted(request), {"by_passkey": True})
-    accept(request)
+    mark_proven(request)
     return response

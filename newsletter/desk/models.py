@@ -1,4 +1,4 @@
-"""What the desk itself remembers: jobs in the background, failures at the doors."""
+"""Background jobs and failed logins."""
 
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -10,17 +10,17 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.mail.due import CLOCK_SLACK
+from newsletter.mail.queued_mail import CLOCK_SLACK
 from newsletter.publication.changes import NAME_LENGTH, TITLE_MAX, Change
 
 FILES_KEPT = timedelta(days=1)  # files with addresses in them
-EXPORTS_KEPT = timedelta(days=7)  # exports of other programs, from which posts come
+EXPORTS_KEPT = timedelta(days=7)  # uploads with posts
 
 
 class FailureCount(models.Model):
-    """How often a name, a network or a browser has failed at the doors of the desk since its window opened."""
+    """Failed logins of a name, a network or a browser within the current window."""
 
-    who = models.CharField(max_length=32, primary_key=True)  # a digest: accounts/attempts.py
+    who = models.CharField(max_length=32, primary_key=True)  # a digest: accounts/login_attempts.py
     failures = models.PositiveSmallIntegerField()
     closes_at = models.DateTimeField(db_index=True)
 
@@ -34,16 +34,16 @@ class FailureCount(models.Model):
 
 class JobQuerySet(models.QuerySet[Any]):
     def waiting(self, now: datetime) -> Self:
-        """Return those that have something to do and no worker, the first that began first.
+        """Unleased jobs with work to do, oldest first.
 
-        A lease that ends later than any can was written by a clock that was ahead, and holds nobody.
+        A lease that ends later than any can was written by a wrong clock, and is ignored.
         """
         latest = now + self.model.LEASE + CLOCK_SLACK
         is_free = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | Q(lease_until__gt=latest)
         return self.filter(is_free, state__in=self.model.AT_WORK).order_by("begun_at", "pk")
 
     def with_old_files(self, now: datetime) -> Self:
-        """Return those whose files have had their time, and that no worker needs any more."""
+        """Finished jobs whose files have expired."""
         before = now - self.model.KEPT
         old = Q(ended_at__lt=before) | Q(ended_at__isnull=True, created_at__lt=before)
         return self.filter(old).exclude(folder="").exclude(state__in=self.model.AT_WORK)
@@ -54,7 +54,7 @@ class Lost(Exception):
 
 
 class Job(models.Model):
-    """Work in the background, step by step: whose it is, where its files are, and which worker has it."""
+    """A resumable background job: its owner, its files, and the lease of its worker."""
 
     AT_WORK: tuple[str, ...]  # states
     KEPT: timedelta  # its files, after its end
@@ -80,7 +80,7 @@ class Job(models.Model):
         abstract = True
 
     def is_only_tried(self) -> bool:
-        """Return whether nothing is to be written yet."""
+        """Is this a dry run?"""
         raise NotImplementedError
 
     @property
@@ -88,18 +88,18 @@ class Job(models.Model):
         return self.state in self.AT_WORK
 
     def has_files(self, now: datetime) -> bool:
-        """Return whether its files may be had: for some time after its end."""
+        """Files can be downloaded for some time after its end."""
         return bool(self.folder) and (self.ended_at or self.created_at) > now - self.KEPT
 
     def move(self, before: Any, **values: Any) -> bool:
-        """Change it if it is in one of these states; return whether it was."""
+        """Update it if it is in one of the states `before`; return whether it was."""
         moved = type(self).objects.filter(pk=self.pk, state__in=before).update(**values)
         if moved:
             self.refresh_from_db()
         return bool(moved)
 
     def stop(self, now: datetime) -> bool:
-        """End it before the next transaction of its worker; what was done stays."""
+        """Stop it before its worker's next transaction. What is done stays."""
         return self.move(self.AT_WORK, state="stopped", ended_at=now, lease_until=None, worker="")
 
     def hold(self, now: datetime, **values: Any) -> None:
@@ -109,14 +109,14 @@ class Job(models.Model):
             raise Lost
 
     def end(self, now: datetime) -> None:
-        """Let it have ended; what was only tried waits for its author."""
+        """Mark it as done. A dry run waits for its author instead."""
         self.state, self.ended_at = ("tried", None) if self.is_only_tried() else ("done", now)
         self.lease_until, self.worker, self.error = None, "", ""
         self.save(update_fields=["state", "ended_at", "lease_until", "worker", "error"])
 
 
 class Errand(Job):
-    """Work on many readers that is done in the background: how far it is, and what was done."""
+    """A background job on many readers: its progress and result."""
 
     class Kind(models.TextChoices):
         TAG = "tag", _("Give a tag")
@@ -181,14 +181,14 @@ class Errand(Job):
         )
 
     def begin(self, now: datetime, state: "Errand.State", **values: Any) -> bool:
-        """Let a worker begin, from the start of the file: to try it, or, once it was tried, to write it."""
+        """Start a worker from the beginning of the file: a dry run, or after that the import itself."""
         before = [self.State.DRAFT, self.State.TRIED] if state == self.State.TRYING else [self.State.TRIED]
         anew: dict[str, Any] = {"cursor": 0, "position": 0, "size": 0, "counts": {}, "problems": [], "tries": 0}
         return self.move(before, state=state, begun_at=now, **anew, **values)
 
     def forget_words(self) -> None:
-        """Forget which readers were meant. What was searched for, perhaps an address, goes from the record too."""
-        is_of_file = self.kind in {Errand.Kind.IMPORT, Errand.Kind.BAR}  # those were chosen by no search
+        """Remove the selection; a search term, perhaps an address, is redacted in the log too."""
+        is_of_file = self.kind in {Errand.Kind.IMPORT, Errand.Kind.BAR}  # without a search
         if not is_of_file and (term := self.chosen["term"]):
             self.about = self.about.replace(term["text"], "…") if term["text"] in self.about else "…"
             Change.objects.of(self).update(title=str(self)[:TITLE_MAX])
@@ -197,7 +197,7 @@ class Errand(Job):
 
 
 class PostImport(Job):
-    """Posts that come in by a file from another program: first tried, which writes nothing, then done."""
+    """Import of posts from another program's file: first a dry run, then for real."""
 
     class State(models.TextChoices):
         READY = "ready", pgettext_lazy("of an import of posts", "not begun")
@@ -208,11 +208,11 @@ class PostImport(Job):
         FAILED = "failed", pgettext_lazy("of an import of posts", "did not get any further")
 
     AT_WORK = (State.WORKING,)
-    KEPT, LEASE, ROOT = EXPORTS_KEPT, timedelta(minutes=3), "imports"  # a post with many pictures of the web takes long
+    KEPT, LEASE, ROOT = EXPORTS_KEPT, timedelta(minutes=3), "imports"  # fetching many pictures for one post takes long
     MOVES = ("stage", "cursor", "total", "program", "site", "counts", "totals", "links", "issues")
 
     class Stage(models.TextChoices):
-        """What is being done; the numbers of done and to do are those of the stage."""
+        """`cursor` and `total` count within the current stage."""
 
         FOLDER = "folder", _("a folder of Markdown")
         POSTS = "posts", _("posts")
@@ -251,7 +251,7 @@ class PostImport(Job):
 
 
 class PostImportEntry(models.Model):
-    """What becomes of one text of an import: a line of its account."""
+    """The outcome of one text of an import."""
 
     post_import = models.ForeignKey(PostImport, on_delete=models.CASCADE, related_name="entries")
     place = models.PositiveIntegerField(help_text="in the file")

@@ -28,11 +28,11 @@ from newsletter.desk.models import EXPORTS_KEPT, PostImport, PostImportEntry
 from newsletter.desk.readers import importing
 from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
+from newsletter.limits import body_size
 from newsletter.mail.characters import single_line
 from newsletter.moving.counting import THINGS
 from newsletter.moving.taking.account import LABELS, as_data, as_page, in_words, said
-from newsletter.publication import bodies
-from newsletter.publication.wakeups import wake
+from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers.csv_file import FileError
 
@@ -53,7 +53,7 @@ class UploadForm(forms.Form):
 
     def clean_file(self) -> "UploadedFile[Any]":
         file: UploadedFile[Any] = self.cleaned_data["file"]
-        if (file.size or 0) > bodies.READERS:
+        if (file.size or 0) > body_size.IMPORT_BYTES:
             raise ValidationError(_("This file is too large for the browser."))
         return file
 
@@ -274,7 +274,7 @@ def go_on(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _answer(request: HttpRequest, found: PostImport, *, done: bool) -> HttpResponse:
     if done:
-        wake(tasks.take_in_posts)
+        enqueue_on_commit(tasks.take_in_posts)
     else:
         messages.info(request, _("It was begun already, or its file is gone."))
     return redirect("admin:move_in_import", found.pk)
@@ -376,7 +376,7 @@ def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
     now = timezone.now()
     is_stuck = found.state == PostImport.State.FAILED
     if posts.go_on(found, now) if is_stuck else posts.begin(found, now, as_issues=True):
-        wake(tasks.take_in_posts)
+        enqueue_on_commit(tasks.take_in_posts)
     return redirect("admin:move_in_import", found.pk)
 
 

@@ -1,4 +1,4 @@
-"""What a password must be, and how often it may be guessed."""
+"""Password rules, and the limit of guesses."""
 
 from functools import partial
 from typing import Any
@@ -12,13 +12,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from newsletter.desk.accounts import attempts
+from newsletter.desk.accounts import login_attempts
 
-LENGTH_MAX = 1024  # characters; nobody types more, and what is longer is not hashed
+LENGTH_MAX = 1024  # characters; longer ones are not hashed
 
 
 class CountingBackend(ModelBackend):
-    """Django's own, which counts failures: at every door that calls `authenticate`, whoever is logged in there."""
+    """ModelBackend that counts failures wherever `authenticate` is called."""
 
     @sensitive_variables("password")
     def authenticate(
@@ -26,23 +26,25 @@ class CountingBackend(ModelBackend):
     ) -> User | None:
         if not username or password is None:
             return None
-        return attempts.guarded(request, username, "password", partial(self._find, request, username, password))
+        return login_attempts.check_limited(
+            request, username, "password", partial(self._find, request, username, password)
+        )
 
     @sensitive_variables("password")
     def _find(self, request: HttpRequest | None, username: str, password: str) -> User | None:
-        """Return whose password it is; None for a user who is no staff, because nobody else logs in here."""
+        """None for users who are not staff: nobody else logs in here."""
         if len(password) > LENGTH_MAX:
             return None
         found = super().authenticate(request, username, password)
         return found if found and found.is_staff else None
 
     async def aauthenticate(self, request: HttpRequest | None, *args: Any, **credentials: Any) -> User | None:
-        """Ask `authenticate`: Django's own way to do this would not count."""
+        """Delegate to `authenticate`: Django's own version would not count failures."""
         return await sync_to_async(self.authenticate)(request, *args, **credentials)
 
 
 class LengthValidator(MinimumLengthValidator):
-    """Django's own, which refuses too what nobody could log in with."""
+    """Adds a maximum length, beyond which no login is possible."""
 
     def validate(self, password: str, user: User | None = None) -> None:
         super().validate(password, user)

@@ -1,4 +1,4 @@
-"""The author's admin site: the stock one with a frame, a home, a guarded door and room for screens of our own."""
+"""The AdminSite of the desk: own navigation, home page, login and screens."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, update_wrapper
@@ -24,59 +24,65 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import calendar, frame, login, moving_in, rights, views, writing
-from newsletter.desk.accounts.alarms import Kind
+from newsletter.desk import calendar, editor_api, login, moving_in, navigation, permissions, views
+from newsletter.desk.accounts.security_alerts import SecurityEvent
 from newsletter.desk.forms import OldPasswordForm
 from newsletter.desk.issues import actions, composer, copies, listing, mailings, results, scheduling
-from newsletter.desk.readers import acts, choosing, errands, health, importing, replies
-from newsletter.desk.settings import overview, own_account, publication, sending
-from newsletter.desk.today import today
-from newsletter.publication.changes import Via, acting
+from newsletter.desk.readers import bulk_actions, errands, health, importing, reader_actions, replies
+from newsletter.desk.settings import overview, own_account, publication, sender_checks
+from newsletter.desk.today import today_context
+from newsletter.publication.changes import Via, acting_as
 
 type Screen = tuple[str, Callable[..., HttpResponseBase], str]  # route, view, name
 
-LOOK_AT_ISSUES, LOOK_AT_MAILINGS = rights.needs("issues.view_issue"), rights.needs("delivery.view_mailing")
-COMPOSE, SEND = rights.needs("issues.change_issue"), rights.needs("issues.send_issue")
-LOOK_AT_SETTINGS = rights.needs("publication.view_publication")
-CHANGE_SETTINGS = rights.needs("publication.change_publication")
-SEE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers")
-TAKE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers", rights.TAKE_READERS)
+LOOK_AT_ISSUES, LOOK_AT_MAILINGS = (
+    permissions.requires("issues.view_issue"),
+    permissions.requires("delivery.view_mailing"),
+)
+COMPOSE, SEND = permissions.requires("issues.change_issue"), permissions.requires("issues.send_issue")
+LOOK_AT_SETTINGS = permissions.requires("publication.view_publication")
+CHANGE_SETTINGS = permissions.requires("publication.change_publication")
+SEE_COPIES = permissions.requires("delivery.view_mailing", "subscribers.see_readers")
+TAKE_COPIES = permissions.requires("delivery.view_mailing", "subscribers.see_readers", permissions.EXPORT_READERS)
 ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/", LOOK_AT_ISSUES(composer.preview), "issue_preview"),
     ("preview/<str:tab>/", LOOK_AT_ISSUES(composer.preview), "issue_preview_tab"),
     ("frame/web/", LOOK_AT_ISSUES(composer.web_frame), "issue_web_frame"),
     ("frame/mail/", LOOK_AT_ISSUES(composer.mail_frame), "issue_mail_frame"),
-    ("take-in/<int:post_pk>/", COMPOSE(listing.put_in), "issue_take_in"),
+    ("take-in/<int:post_pk>/", COMPOSE(listing.put_post_in), "issue_take_in"),
     ("test/", SEND(composer.test_copy), "issue_test"),
     ("rehearsal/", SEND(composer.rehearse), "issue_rehearsal"),
-    ("rehearsal/dot/", SEND(composer.dot), "issue_rehearsal_dot"),
+    ("rehearsal/dot/", SEND(composer.rehearsal_dot), "issue_rehearsal_dot"),
     ("send/", SEND(scheduling.send), "issue_send"),
     ("correct/", SEND(scheduling.correct), "issue_correct"),
 )
 MAILING_SCREENS: tuple[Screen, ...] = (
     ("", LOOK_AT_MAILINGS(mailings.mailing), "mailing"),
-    ("moving/", LOOK_AT_MAILINGS(mailings.moving), "mailing_moving"),
-    ("move/", SEND(actions.move), "mailing_move"),
-    *((f"{name}/", SEND(partial(actions.act, action=name)), f"mailing_{name}") for name in actions.ALL_ACTIONS),
-    ("public/", SEND(actions.switch), "mailing_public"),
+    ("moving/", LOOK_AT_MAILINGS(mailings.poll_mailing), "mailing_moving"),
+    ("move/", SEND(actions.move_mailing), "mailing_move"),
+    *(
+        (f"{name}/", SEND(partial(actions.perform_action, action=name)), f"mailing_{name}")
+        for name in actions.ALL_ACTIONS
+    ),
+    ("public/", SEND(actions.withhold_text), "mailing_public"),
     ("copies/<str:state>/", SEE_COPIES(copies.deliveries), "mailing_deliveries"),
-    ("copies/<str:which>.csv", TAKE_COPIES(copies.as_csv), "mailing_csv"),
-    ("uncertain/<str:decision>/", SEND(actions.decide), "mailing_decide"),
-    ("refused/<str:judgement>/", SEND(actions.judge), "mailing_judge"),
-    ("result.json", LOOK_AT_MAILINGS(results.as_json), "mailing_result_json"),
+    ("copies/<str:which>.csv", TAKE_COPIES(copies.copies_csv), "mailing_csv"),
+    ("uncertain/<str:decision>/", SEND(actions.decide_uncertain), "mailing_decide"),
+    ("refused/<str:judgement>/", SEND(actions.judge_addresses), "mailing_judge"),
+    ("result.json", LOOK_AT_MAILINGS(results.result_as_json), "mailing_result_json"),
 )
-CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
-BAR = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", rights.BAR)
-BRING = rights.needs(*importing.RIGHTS)
-COMPOSE_QUOTES = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
+CARE = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber")
+BAR = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber", permissions.SUPPRESS)
+BRING = permissions.requires(*importing.RIGHTS)
+COMPOSE_QUOTES = permissions.requires("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
 READER_SCREENS: tuple[Screen, ...] = (
-    ("note/", CARE(acts.write), "reader_note"),
-    ("act/<str:name>/", CARE(acts.do), "reader_act"),
+    ("note/", CARE(reader_actions.write_note), "reader_note"),
+    ("act/<str:name>/", CARE(reader_actions.do), "reader_act"),
 )
 READERS_SCREENS: tuple[Screen, ...] = (
-    ("export/", rights.needs(rights.TAKE_READERS)(errands.export), "subscribers_subscriber_export"),
-    ("bulk/", CARE(choosing.choose), "readers_bulk"),
-    ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
+    ("export/", permissions.requires(permissions.EXPORT_READERS)(errands.export), "subscribers_subscriber_export"),
+    ("bulk/", CARE(bulk_actions.choose), "readers_bulk"),
+    ("bulk/<str:kind>/", CARE(bulk_actions.confirm), "reader_bulk"),
     ("import/", BRING(importing.upload), "reader_import"),
     ("errands/<int:pk>/consent/", BRING(importing.consent), "reader_import_consent"),
     ("errands/<int:pk>/columns/", BRING(importing.columns), "reader_import_columns"),
@@ -84,51 +90,51 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("bar/", BAR(importing.upload_suppressions), "reader_bar"),
     ("errands/<int:pk>/bar/", BAR(partial(importing.start, kind=importing.Kind.BAR)), "reader_bar_start"),
     ("sentences/", CARE(replies.sentences), "reader_sentences"),
-    ("sentences/<int:pk>/answered/", CARE(replies.answered), "reader_sentence_answered"),
+    ("sentences/<int:pk>/answered/", CARE(replies.mark_sentence_answered), "reader_sentence_answered"),
     ("sentences/replies/", CARE(replies.replies), "reader_replies"),
     ("sentences/replies/<int:pk>/", CARE(replies.conversation), "reader_reply"),
     ("sentences/replies/<int:pk>/answer/", CARE(replies.answer), "reader_reply_answer"),
-    ("sentences/replies/<int:pk>/mark/", CARE(replies.mark), "reader_reply_mark"),
-    ("sentences/replies/<int:pk>/files/<int:number>/", CARE(replies.file), "reader_reply_file"),
-    ("sentences/replies/<int:pk>/quote/", CARE(replies.ask), "reader_quote_ask"),
+    ("sentences/replies/<int:pk>/mark/", CARE(replies.mark_reply), "reader_reply_mark"),
+    ("sentences/replies/<int:pk>/files/<int:number>/", CARE(replies.reply_file), "reader_reply_file"),
+    ("sentences/replies/<int:pk>/quote/", CARE(replies.ask_for_quote), "reader_quote_ask"),
     ("sentences/quotes/", CARE(replies.quotes), "reader_quotes"),
-    ("sentences/quotes/<int:pk>/place/", COMPOSE_QUOTES(replies.place), "reader_quote_place"),
-    ("health/", rights.needs("subscribers.see_readers")(health.health), "reader_health"),
+    ("sentences/quotes/<int:pk>/place/", COMPOSE_QUOTES(replies.place_quote), "reader_quote_place"),
+    ("health/", permissions.requires("subscribers.see_readers")(health.health), "reader_health"),
     (
         "health/unproven/<int:pk>/",
-        rights.needs("subscribers.change_subscriber", rights.BAR)(health.believe),
+        permissions.requires("subscribers.change_subscriber", permissions.SUPPRESS)(health.accept_unproven),
         "reader_health_believe",
     ),
     ("health/unproven/dismissed/", CARE(health.dismiss), "reader_health_dismiss"),
-    ("growth/", rights.needs("subscribers.see_readers")(health.growth), "reader_growth"),
-    ("growth.csv", rights.needs("subscribers.see_readers")(health.as_csv), "reader_growth_csv"),
-    ("errands/", CARE(errands.all_of_them), "reader_errands"),
+    ("growth/", permissions.requires("subscribers.see_readers")(health.growth), "reader_growth"),
+    ("growth.csv", permissions.requires("subscribers.see_readers")(health.growth_csv), "reader_growth_csv"),
+    ("errands/", CARE(errands.errand_list), "reader_errands"),
     ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
-    ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),
+    ("errands/<int:pk>/moving/", CARE(errands.poll_errand), "reader_errand_moving"),
     ("errands/<int:pk>/stop/", CARE(errands.stop), "reader_errand_stop"),
     ("errands/<int:pk>/files/<str:name>", CARE(errands.download), "reader_errand_file"),
 )
-REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
-ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: login.py
+REPLACED = {"logout", "view_on_site"}  # stock URL names that check too few or too many permissions
+ACCOUNT_SCREENS: tuple[Screen, ...] = (  # names with the prefix factor_ need re-authentication: login.py
     ("", own_account.account, "account"),
-    ("app/", own_account.app, "factor_app"),
-    ("passkey/", own_account.passkey, "factor_passkey"),
+    ("app/", own_account.add_app, "factor_app"),
+    ("passkey/", own_account.add_passkey, "factor_passkey"),
     ("passkey/options/", own_account.passkey_creation, "passkey_creation"),
     ("codes/", own_account.renew_codes, "factor_codes"),
-    ("remove/<int:pk>/", own_account.remove, "factor_remove"),
+    ("remove/<int:pk>/", own_account.remove_factor, "factor_remove"),
     ("sessions/", own_account.end_session, "end_session"),
 )
 SETTINGS_SCREENS: tuple[Screen, ...] = (
     ("", overview.overview, "settings"),
     *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in publication.SCREENS),
     ("look/preview/<str:kind>/", LOOK_AT_SETTINGS(publication.preview), "settings_look_preview"),
-    ("sender/dns/", LOOK_AT_SETTINGS(sending.records), "settings_dns"),
-    ("sender/test/", CHANGE_SETTINGS(sending.send_test_mail), "settings_test_mail"),
+    ("sender/dns/", LOOK_AT_SETTINGS(sender_checks.dns_page), "settings_dns"),
+    ("sender/test/", CHANGE_SETTINGS(sender_checks.send_test_mail), "settings_test_mail"),
     ("record/", LOOK_AT_SETTINGS(overview.record), "settings_record"),
     ("advanced/", overview.advanced, "settings_advanced"),
 )
-MOVE_IN = rights.needs("posts.add_post", "posts.publish_post")
-MAKE_ISSUES = rights.needs("posts.add_post", "posts.publish_post", "issues.add_issue")
+MOVE_IN = permissions.requires("posts.add_post", "posts.publish_post")
+MAKE_ISSUES = permissions.requires("posts.add_post", "posts.publish_post", "issues.add_issue")
 MOVE_IN_SCREENS: tuple[Screen, ...] = (
     ("", MOVE_IN(moving_in.upload), "move_in"),
     ("<int:pk>/", MOVE_IN(moving_in.show), "move_in_import"),
@@ -148,24 +154,24 @@ class DeskSite(admin.AdminSite):
     site_title = _("Desk")
     index_title = _("Today")
     empty_value_display = "–"
-    enable_nav_sidebar = False  # the six words stand in its place: frame.py
+    enable_nav_sidebar = False  # replaced by navigation.py
     index_template = "desk/today.html"
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        """Return our own screens before the stock ones, whose last pattern catches everything."""
+        """Our screens come first: the last stock pattern matches everything."""
         ours = [
             path("start/<str:uid>/<str:token>/", views.start, name="start"),
             path("logout/", self.logout, name="logout"),
             path("r/<int:content_type_id>/<int:object_id>/", self.admin_view(self.on_site), name="view_on_site"),
             path("login/code/", login.second_factor, name="second_factor"),
-            path("login/passkey/", login.by_passkey, name="by_passkey"),
+            path("login/passkey/", login.log_in_by_passkey, name="by_passkey"),
             path("login/passkey/options/", login.passkey_options, name="passkey_options"),
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
             *self._screens("settings/move-in/", MOVE_IN_SCREENS),
             *self._screens_of_rooms_above(),
             *self._screens("settings/", SETTINGS_SCREENS),
-            path("writing/check/", self.admin_view(writing.check), name="writing_check"),
-            path("writing/posts/", self.admin_view(writing.posts), name="writing_posts"),
+            path("writing/check/", self.admin_view(editor_api.check_text), name="writing_check"),
+            path("writing/posts/", self.admin_view(editor_api.linkable_posts), name="writing_posts"),
             path("restored/", self.admin_view(SEND(actions.decide_restored)), name="restored"),
             *self._screens("calendar/", [(route, SEND(view), name) for route, view, name in calendar.SCREENS]),
             *self._screens("subscribers/subscriber/<int:pk>/", READER_SCREENS),
@@ -176,7 +182,7 @@ class DeskSite(admin.AdminSite):
         return [*ours, *(one for one in super().get_urls() if getattr(one, "name", None) not in REPLACED)]
 
     def _screens_of_rooms_above(self) -> Iterator[URLPattern]:
-        """Yield the screens of rooms that the desk does not know: their AppConfig names a prefix with its screens."""
+        """Screens of apps above the desk: `desk_screens` of their AppConfig names a prefix with screens."""
         for config in apps.get_app_configs():
             for named in getattr(config, "desk_screens", ()):
                 yield from self._screens(*import_string(named))
@@ -185,37 +191,42 @@ class DeskSite(admin.AdminSite):
         return [path(prefix + route, self.admin_view(view), name=name) for route, view, name in screens]
 
     def admin_view[V: Callable[..., Any]](self, view: V, cacheable: bool = False) -> V:
-        """Send strangers to the login page, and refuse a user whose account does not open the desk.
+        """Redirect anonymous users to the login, and refuse users who may not open the desk.
 
-        Every other screen, the stock ones too, lies behind newsletter/desk/login.py.
+        Every other screen, stock ones too, is guarded by `login.guard_view`.
         """
-        opened = super().admin_view(login.guarded(view), cacheable)
+        opened = super().admin_view(login.guard_view(view), cacheable)
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if request.user.is_authenticated and not self.has_permission(request):
-                raise PermissionDenied(rights.OPEN_DESK)
-            with acting(request.user.get_username(), Via.DESK):
+                raise PermissionDenied(permissions.OPEN_DESK)
+            with acting_as(request.user.get_username(), Via.DESK):
                 return opened(request, *args, **kwargs)
 
         return cast("V", update_wrapper(guarded, opened))
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Return the models by room when they are looked at: few of the pages that are given them show them."""
+        """Lazy: few of the pages that get it show it."""
         return cast("list[Any]", SimpleLazyObject(partial(super().get_app_list, request, app_label)))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        frame_of = {name: getattr(frame, name) for name in ("words", "beside", "overview", "above")}
+        parts = {
+            "nav_sections": navigation.section_links,
+            "nav_siblings": navigation.sibling_links,
+            "nav_overview": navigation.overview_link,
+            "nav_parent": navigation.parent_link,
+        }
         opens = self.has_permission(request)
-        shown = {f"frame_{name}": made(request, self) if opens else None for name, made in frame_of.items()}
+        shown = {name: part(request, self) if opens else None for name, part in parts.items()}
         return super().each_context(request) | shown
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {**today(request.user, timezone.now()), **(extra_context or {})})
+        return super().index(request, {**today_context(request.user, timezone.now()), **(extra_context or {})})
 
     def app_index(
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        """Show one room; the stock admin denies that there is one of which a helper may see nothing."""
+        """The models of one app; 403 instead of the stock 404 for users without permissions on it."""
         try:
             return super().app_index(request, app_label, extra_context)
         except Http404:
@@ -236,21 +247,21 @@ class DeskSite(admin.AdminSite):
     @method_decorator(never_cache)
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return views.unless_refused(
-            request, request.POST.get("username", ""), partial(login.log_in, extra_context=extra_context)
+        return views.with_attempt_limit(
+            request, request.POST.get("username", ""), partial(login.login_view, extra_context=extra_context)
         )
 
     def password_change(  # type: ignore[override]  # or the page that refuses
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:
-        """Django's own, with a form that counts wrong passwords; its owner gets a mail, and other sessions end."""
+        """Django's view, with counted failures, an alert to the owner, and the end of other sessions."""
         request.current_app = self.name
         change = PasswordChangeView.as_view(
             form_class=partial(OldPasswordForm, request=request, label_suffix=""),
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
-        response = views.unless_refused(request, request.user.get_username(), change)
+        response = views.with_attempt_limit(request, request.user.get_username(), change)
         if response.status_code == HTTPStatus.FOUND:
-            login.report(request, Kind.PASSWORD_CHANGED, cast("User", request.user))
+            login.report_event(request, SecurityEvent.PASSWORD_CHANGED, cast("User", request.user))
         return response

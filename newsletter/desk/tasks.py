@@ -1,4 +1,4 @@
-"""Wake-ups of the desk: what a page cannot wait for. One that is lost is asked for again by the author."""
+"""Celery tasks of the desk. A lost one is requested again by the author."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from django.utils import timezone, translation
 
 from newsletter.delivery import rehearsal
 from newsletter.delivery.author import reminders
-from newsletter.delivery.models.rehearsals import Rehearsal, Remark
-from newsletter.desk import rehearsals
-from newsletter.desk.accounts import alarms
+from newsletter.delivery.models.rehearsals import Rehearsal, RehearsalRemark
+from newsletter.desk import auto_rehearsal
+from newsletter.desk.accounts import security_alerts
 from newsletter.desk.jobs import files, working
 from newsletter.desk.models import Errand, PostImport
 from newsletter.operation import senders
 from newsletter.publication.models import Publication
-from newsletter.publication.wakeups import wake
+from newsletter.publication.task_queue import enqueue_on_commit
 
 
 @shared_task(ignore_result=True)
@@ -23,59 +23,59 @@ def look_outside(rehearsal_id: int) -> None:
     if not found.begin(timezone.now()):
         return
     with translation.override(Publication.objects.current().language):
-        remarks = [*about_sender(), *rehearsal.ask_others(found)]
+        remarks = [*sender_remarks(), *rehearsal.check_other_sites(found)]
         found.finish(remarks, timezone.now())
 
 
 @shared_task(ignore_result=True)
 def rehearse_by_itself() -> None:
-    """Rehearse a draft that has changed and rested: first what is here, then what is outside."""
+    """Rehearse an idle draft: local checks first, then links."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        found = rehearsals.rehearse_by_itself(timezone.now())
+        found = auto_rehearsal.rehearse_idle_draft(timezone.now())
     if found:
         look_outside(found.pk)
 
 
 @shared_task(ignore_result=True)
 def remind_author() -> None:
-    """Tell the author of the slots ahead, let go what may go without an answer, and note what did not go."""
+    """Send reminders of upcoming slots, send issues that need no answer, and record missed slots."""
     now = timezone.now()
-    reminders.observe(now)
+    reminders.record_due(now)
     reminders.send_due(now)
-    reminders.let_go(now)
-    reminders.observe_missed(now)
+    reminders.send_unanswered(now)
+    reminders.record_missed(now)
 
 
 @shared_task(ignore_result=True)
 def work_on_errands() -> None:
-    """Work on what the author wants done to many readers, for a turn; the next one follows while there is more."""
+    """Run one turn of a bulk job, and enqueue the next while there is more."""
     if working.work(Errand, timezone.now()):
-        wake(work_on_errands)
+        enqueue_on_commit(work_on_errands)
 
 
 @shared_task(ignore_result=True)
 def take_in_posts() -> None:
     if working.work(PostImport, timezone.now()):
-        wake(take_in_posts)
+        enqueue_on_commit(take_in_posts)
 
 
 @shared_task(ignore_result=True)
 def remove_old_files() -> None:
-    """Remove files of readers that are older than a day, with whom they were about, and old exports of posts."""
+    """Delete expired files of bulk jobs with their descriptions, and old uploads of posts."""
     for kind in (Errand, PostImport):
         files.remove_old(kind, timezone.now())
     with translation.override(Publication.objects.current().language):
         files.forget_words(timezone.now())
 
 
-def about_sender() -> list[Remark]:
+def sender_remarks() -> list[RehearsalRemark]:
     now = timezone.now()
-    findings = [*senders.sender(now), *senders.dns_records(now)]
-    return [Remark(Rehearsal.Topic.SENDER, one.level, one.message, one.hint) for one in findings]
+    findings = [*senders.sender_findings(now), *senders.dns_findings(now)]
+    return [RehearsalRemark(Rehearsal.Topic.SENDER, one.level, one.message, one.hint) for one in findings]
 
 
 @shared_task(ignore_result=True)
 def tell_account(facts: dict[str, Any]) -> None:
-    """Mail the owner of an account what happened to it. It is in the log, whatever becomes of the mail."""
-    alarms.send(facts)
+    """Mail a security alert. The event is in the log, whether the mail is sent or not."""
+    security_alerts.send_alert(facts)

@@ -1,4 +1,4 @@
-"""The first page of the desk: the facts, always by the same number of queries, and what it shows of them."""
+"""The first page of the desk. Loads its data with a constant number of queries."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -12,17 +12,17 @@ from django.utils import dateformat
 from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.days import free_slots
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Feedback, Mailing, Reply
-from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing, digest_of
+from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, RehearsalStatus, rehearsal_digest
 from newsletter.delivery.planning import approving
-from newsletter.delivery.results import answers as answers_to
-from newsletter.delivery.results import copies, counted, last
-from newsletter.desk import chart, steps
-from newsletter.desk.issues.mailings import wait_in_words
-from newsletter.desk.next_issue import in_the_making
-from newsletter.desk.steps import (
+from newsletter.delivery.results import copy_count, counted, last_mailings
+from newsletter.delivery.results import feedback_counts as answers_to
+from newsletter.delivery.sending_days import free_slots
+from newsletter.desk import chart, next_step
+from newsletter.desk.issues.mailings import wait_text
+from newsletter.desk.next_issue import unscheduled_issues
+from newsletter.desk.next_step import (
     ADD,
     BEGIN,
     COMPOSE,
@@ -34,18 +34,18 @@ from newsletter.desk.steps import (
     SETTINGS,
     WATCH,
     WRITE,
-    Composed,
-    Draft,
-    Facts,
-    Result,
-    Step,
-    Underway,
+    DeskFacts,
+    DraftPost,
+    LastResult,
+    NextIssue,
+    NextStep,
+    OpenMailing,
     checklist,
-    next_step,
-    next_step_of_issues,
+    choose_issue_step,
+    choose_step,
 )
 from newsletter.desk.templatetags.figures import thousands
-from newsletter.issues import days_off, rhythm
+from newsletter.issues import public_holidays, schedule
 from newsletter.issues.assembly import next_number
 from newsletter.issues.models import Issue, in_no_issue
 from newsletter.operation import diagnosis, senders
@@ -53,20 +53,20 @@ from newsletter.operation.findings import Finding
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers import growth
-from subscribers.models import DayCount, Tally, kept_tally
+from subscribers.models import DayCount, Tally, cached_tally
 
 DRAFTS, OPEN, LEFT_OUT = 4, 10, 4  # rows that are fetched of each
 PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
 
 
 @dataclass(frozen=True)
-class Found:
-    """The facts, and the rows behind them that the page shows. Empty where the user may not look.
+class DeskData:
+    """The facts and the rows that the page shows. Empty where the user lacks the permission.
 
-    sent: the last issues, the latest first; open: mailings, the most pressing first.
+    sent: the last issues, latest first; open: mailings, most pressing first.
     """
 
-    facts: Facts
+    facts: DeskFacts
     drafts: list[Post]
     left_out: list[Post]
     open: list[Mailing]
@@ -74,10 +74,10 @@ class Found:
     tally: Tally | None
 
 
-def gather(user: Any, now: datetime) -> Found:
+def load_desk_data(user: Any, now: datetime) -> DeskData:
     publication, rights = Publication.objects.current(), frozenset(user.get_all_permissions())
-    # What is true is asked for everybody; what a user is shown of it is decided by their rights.
-    open_mailings, sent = _open(), last()
+    # The facts are the same for everybody; permissions decide what is shown.
+    open_mailings, sent = _open(), last_mailings()
     has_sent = bool(sent) or any(one.planned_at for one in open_mailings) or _has_begun()
     issue = _next_issue() if COMPOSE in rights or SEND in rights else None
     drafts = _drafts(user) if "posts.view_post" in rights else []
@@ -85,14 +85,14 @@ def gather(user: Any, now: datetime) -> Found:
     since = _last_saved(issue, sent)
     counts, left_out = _find_left_out(now, since) if "issues.view_issue" in rights else ({}, [])
     may_count = SEND in rights or READERS in rights
-    readers = kept_tally(now) if may_count else None
+    readers = cached_tally(now) if may_count else None
     new_number = next_number()
     slot = free_slots(publication, now, 1)[0]
-    facts = Facts(
+    facts = DeskFacts(
         rights=rights,
         zone=publication.zone,
         slot=slot,
-        hold=approving.hold_of(publication),
+        hold=approving.hold_time(publication),
         next_number=issue.number if issue else new_number,
         new_number=new_number,
         readers=readers.mailable if readers else None,
@@ -101,13 +101,13 @@ def gather(user: Any, now: datetime) -> Found:
         **_posts(user, now),
         **counts,
         newest=left_out[0].title if left_out else "",
-        draft=Draft(may_change[0].pk, may_change[0].title) if may_change and WRITE in rights else None,
+        draft=DraftPost(may_change[0].pk, may_change[0].title) if may_change and WRITE in rights else None,
         issue=_facts_of(issue, publication, now) if issue else None,
         underway=_underway(open_mailings[0]) if open_mailings else None,
         result=_result(sent[0]) if sent else None,
     )
     may_watch = WATCH in rights
-    return Found(facts, drafts, left_out, open_mailings if may_watch else [], sent if may_watch else [], readers)
+    return DeskData(facts, drafts, left_out, open_mailings if may_watch else [], sent if may_watch else [], readers)
 
 
 # --- Mailings ---
@@ -122,8 +122,8 @@ def _has_begun() -> bool:
     return Mailing.objects.filter(planned_at__isnull=False).exists()
 
 
-def _underway(mailing: Mailing) -> Underway:
-    return Underway(
+def _underway(mailing: Mailing) -> OpenMailing:
+    return OpenMailing(
         pk=mailing.pk,
         number=mailing.issue.number,
         state=mailing.state,
@@ -131,23 +131,23 @@ def _underway(mailing: Mailing) -> Underway:
         to_all=mailing.kind == Mailing.Kind.ISSUE and not mailing.segment,
         is_correction=mailing.kind == Mailing.Kind.CORRECTION,
         has_begun=mailing.planned_at is not None,
-        sent=copies(mailing, "sent"),
+        sent=copy_count(mailing, "sent"),
         total=mailing.total,
         cause=mailing.paused_by,
     )
 
 
-def _result(mailing: Mailing) -> Result:
-    missed = copies(mailing, "failed") + copies(mailing, "uncertain")
+def _result(mailing: Mailing) -> LastResult:
+    missed = copy_count(mailing, "failed") + copy_count(mailing, "uncertain")
     at = mailing.finished_at or mailing.send_at
-    return Result(mailing.pk, mailing.issue.number, at, copies(mailing, "sent"), missed)
+    return LastResult(mailing.pk, mailing.issue.number, at, copy_count(mailing, "sent"), missed)
 
 
 # --- The next issue ---
 
 
 def _next_issue() -> Issue | None:
-    counted = in_the_making().annotate(
+    counted = unscheduled_issues().annotate(
         items_count=Count("items"),
         posts_changed_at=Max("items__post__updated_at"),
         subject_length=Length(Trim("subject")),
@@ -155,9 +155,9 @@ def _next_issue() -> Issue | None:
     return counted.first()
 
 
-def _facts_of(issue: Any, publication: Publication, now: datetime) -> Composed:
+def _facts_of(issue: Any, publication: Publication, now: datetime) -> NextIssue:
     latest = Rehearsal.objects.latest_of(issue)
-    return Composed(
+    return NextIssue(
         pk=issue.pk,
         number=issue.number,
         posts=issue.items_count,
@@ -168,15 +168,15 @@ def _facts_of(issue: Any, publication: Publication, now: datetime) -> Composed:
 
 
 def _standing(latest: Rehearsal | None, issue: Any, publication: Publication, now: datetime) -> str:
-    """Return what the last rehearsal is worth, as the pages of the issue say it.
+    """Status of the last rehearsal, as on the pages of the issue.
 
-    The letter itself is compared, as there, but only if something was saved since: that takes some 60 ms.
+    Renders the letter, which takes some 60 ms, only if something was saved since.
     """
     if latest is None:
-        return Standing.NONE
+        return RehearsalStatus.NONE
     changed = (issue.updated_at, issue.posts_changed_at, publication.updated_at)
     was_saved = any(at and at > latest.started_at for at in changed)
-    return latest.standing(digest_of(freeze(issue).content_hash, "") if was_saved else latest.digest, now)
+    return latest.standing(rehearsal_digest(freeze(issue).content_hash, "") if was_saved else latest.digest, now)
 
 
 # --- Posts ---
@@ -193,7 +193,7 @@ def _drafts(user: Any) -> list[Post]:
 
 
 def _last_saved(issue: Issue | None, sent: list[Mailing]) -> datetime | None:
-    """Return since when a published post is news to whoever composes: the last save, or else the last sending."""
+    """Posts published later than this are new: the last save of the issue, or else the last sending."""
     if issue:
         return issue.updated_at
     return sent[0].planned_at if sent else None
@@ -210,19 +210,19 @@ def _find_left_out(now: datetime, since: datetime | None) -> tuple[dict[str, int
 
 
 def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
-    """Return whether mails would come from an address that is nobody's; an outbox that was used needs no other."""
-    return bool(settings.MAIL_URL or not has_sent) and any(True for _finding in senders.sender(now))
+    """Is the sender address a placeholder? Accepted once issues have gone to the outbox."""
+    return bool(settings.MAIL_URL or not has_sent) and any(True for _finding in senders.sender_findings(now))
 
 
 # --- What is wrong ---
 
 
-ABOUT = -1  # the argument of an address is the mailing that the finding is about
+ABOUT = -1  # placeholder for Finding.about in `args`
 
 
 @dataclass(frozen=True)
-class Cure:
-    """Where something is mended, and which right that place asks for."""
+class Remedy:
+    """A link to where a finding can be fixed, and the permission for it."""
 
     words: Any
     right: str
@@ -236,8 +236,8 @@ class Cure:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One finding as the page shows it. words: of the link; empty if nothing on the desk mends it."""
+class VisibleProblem:
+    """words: of the link; empty if the desk cannot fix it."""
 
     level: str
     message: str
@@ -248,53 +248,58 @@ class Trouble:
 
 SENDER = "admin:settings_sender"
 WAITING = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
-CURES: dict[str, Cure] = {
-    "sender.made_up": Cure(gettext_lazy("Set the sender"), SETTINGS, SENDER, tail="#id_sender_email"),
-    "postal_address.empty": Cure(gettext_lazy("Fill in the address"), SETTINGS, SENDER, tail="#id_postal_address"),
-    "data_place.empty": Cure(gettext_lazy("Name the place"), SETTINGS, "admin:settings_letter", tail="#id_data_place"),
-    "mail.outbox": Cure(gettext_lazy("Open the outbox"), "publication.see_mail", "mail:outbox"),
-    "mail.waiting": Cure(gettext_lazy("See who waits"), READERS, *WAITING),
-    "mail.given_up": Cure(gettext_lazy("See who waits"), READERS, *WAITING),
-    "mailing.paused": Cure(gettext_lazy("Go on or cancel"), WATCH, "admin:mailing", (ABOUT,)),
-    "mailing.late": Cure(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
-    "mailing.stands_still": Cure(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
-    "mailing.refused_addresses": Cure(gettext_lazy("Look at the addresses"), WATCH, "admin:mailing", (ABOUT,)),
-    "result_letter.waiting": Cure(gettext_lazy("See the result"), WATCH, "admin:mailing", (ABOUT,)),
-    "mailing.uncertain": Cure(gettext_lazy("Choose the mailing"), WATCH, "admin:delivery_mailing_changelist"),
-    "webhook.off": Cure(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
-    "webhook.failing": Cure(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
-    "database.restored": Cure(gettext_lazy("Read and decide"), SEND, "admin:restored"),
+REMEDIES: dict[str, Remedy] = {
+    "sender.made_up": Remedy(gettext_lazy("Set the sender"), SETTINGS, SENDER, tail="#id_sender_email"),
+    "postal_address.empty": Remedy(gettext_lazy("Fill in the address"), SETTINGS, SENDER, tail="#id_postal_address"),
+    "data_place.empty": Remedy(
+        gettext_lazy("Name the place"), SETTINGS, "admin:settings_letter", tail="#id_data_place"
+    ),
+    "mail.outbox": Remedy(gettext_lazy("Open the outbox"), "publication.see_mail", "mail:outbox"),
+    "mail.waiting": Remedy(gettext_lazy("See who waits"), READERS, *WAITING),
+    "mail.given_up": Remedy(gettext_lazy("See who waits"), READERS, *WAITING),
+    "mailing.paused": Remedy(gettext_lazy("Go on or cancel"), WATCH, "admin:mailing", (ABOUT,)),
+    "mailing.late": Remedy(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
+    "mailing.stands_still": Remedy(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
+    "mailing.refused_addresses": Remedy(gettext_lazy("Look at the addresses"), WATCH, "admin:mailing", (ABOUT,)),
+    "result_letter.waiting": Remedy(gettext_lazy("See the result"), WATCH, "admin:mailing", (ABOUT,)),
+    "mailing.uncertain": Remedy(gettext_lazy("Choose the mailing"), WATCH, "admin:delivery_mailing_changelist"),
+    "webhook.off": Remedy(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
+    "webhook.failing": Remedy(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
+    "database.restored": Remedy(gettext_lazy("Read and decide"), SEND, "admin:restored"),
 }
 
 
-SAID_BY = {"sender.made_up": "sender", "mailing.paused": "paused"}  # by the finding, the key of a step
+COVERED_BY_STEP = {
+    "sender.made_up": "sender",
+    "mailing.paused": "paused",
+}  # by finding: key of the step that says the same
 
 
-def troubles(facts: Facts, step: Step, now: datetime) -> list[Trouble]:
-    """Return what is wrong, as far as the user could mend it; nothing to those who neither send nor run it.
+def visible_problems(facts: DeskFacts, step: NextStep, now: datetime) -> list[VisibleProblem]:
+    """Findings that the user could fix; none for users who neither send nor administrate.
 
-    What the step says already is left out, but for why a mailing is paused; the button of the step leads there.
+    What the next step says already is left out, except why a mailing is paused.
     """
     if facts.may(SETTINGS):
-        found = diagnosis.for_the_author(now)
+        found = diagnosis.author_findings(now)
     else:
-        found = diagnosis.for_an_editor(now) if facts.may(SEND) else []
+        found = diagnosis.editor_findings(now) if facts.may(SEND) else []
     said = [one for one in found if _is_said(one, step)]
-    reasons = [Trouble(one.level, one.message, "", "", "") for one in said if one.about]
+    reasons = [VisibleProblem(one.level, one.message, "", "", "") for one in said if one.about]
     return [*reasons, *(_shown(one, facts) for one in found if one not in said)]
 
 
-def _is_said(finding: Finding, step: Step) -> bool:
-    if SAID_BY.get(finding.id) != step.key:
+def _is_said(finding: Finding, step: NextStep) -> bool:
+    if COVERED_BY_STEP.get(finding.id) != step.key:
         return False
     return not finding.about or finding.about in step.place[1]
 
 
-def _shown(finding: Finding, facts: Facts) -> Trouble:
-    cure = CURES.get(finding.id)
+def _shown(finding: Finding, facts: DeskFacts) -> VisibleProblem:
+    cure = REMEDIES.get(finding.id)
     if cure is None or not facts.may(cure.right) or (ABOUT in cure.args and not finding.about):
-        return Trouble(finding.level, finding.message, finding.hint, "", "")
-    return Trouble(finding.level, finding.message, finding.hint, str(cure.words), cure.url(finding))
+        return VisibleProblem(finding.level, finding.message, finding.hint, "", "")
+    return VisibleProblem(finding.level, finding.message, finding.hint, str(cure.words), cure.url(finding))
 
 
 # --- The page ---
@@ -302,18 +307,18 @@ def _shown(finding: Finding, facts: Facts) -> Trouble:
 
 SLOTS = 3
 SEE, CARE = "subscribers.see_readers", "subscribers.change_subscriber"
-HELPFUL = Feedback.Answer.HELPFUL
+HELPFUL = Feedback.Rating.HELPFUL
 
 
 @dataclass(frozen=True)
-class Figure:
+class DeskFigure:
     label: str
     value: str
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of a list: what it is, more about it, a short word at its end, and where it leads ("": nowhere).
+class DeskRow:
+    """end: a short text at its right. url: "" without a link.
 
     number: of its issue; post: the key of its post.
     """
@@ -326,10 +331,10 @@ class Line:
     post: int = 0
 
 
-def today(user: Any, now: datetime) -> dict[str, Any]:
-    found = gather(user, now)
+def today_context(user: Any, now: datetime) -> dict[str, Any]:
+    found = load_desk_data(user, now)
     facts = found.facts
-    step = next_step(facts, now)
+    step = choose_step(facts, now)
     items = checklist(facts, step, now)
     return {
         "step": step,
@@ -338,7 +343,7 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
         "left": sum(item.standing != DONE for item in items),
         "offers_move": bool(items) and not facts.posts and facts.may(PUBLISH) and facts.may(ADD),
         "offers_new_post": facts.may(ADD) and not items and step.place != NEW_POST,
-        "troubles": troubles(facts, step, now),
+        "troubles": visible_problems(facts, step, now),
         "left_out": _left_out(found, now),
         "left_out_more": thousands(facts.left_out - len(found.left_out)) if found.left_out else "",
         "puts_into": facts.issue if facts.may(COMPOSE) else None,
@@ -353,24 +358,24 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
     }
 
 
-def of_issues(user: Any, now: datetime) -> dict[str, Any]:
-    facts = gather(user, now).facts
-    return {"step": next_step_of_issues(facts, now), "slot": facts.slot, "composed": facts.issue}
+def issues_context(user: Any, now: datetime) -> dict[str, Any]:
+    facts = load_desk_data(user, now).facts
+    return {"step": choose_issue_step(facts, now), "slot": facts.slot, "composed": facts.issue}
 
 
-def _questions(now: datetime) -> list[days_off.Question]:
-    return rhythm.questions(Publication.objects.current(), now, get_language() or settings.LANGUAGE_CODE)
+def _questions(now: datetime) -> list[public_holidays.HolidayQuestion]:
+    return schedule.open_questions(Publication.objects.current(), now, get_language() or settings.LANGUAGE_CODE)
 
 
 # --- Posts ---
 
 
-def _left_out(found: Found, now: datetime) -> list[Line]:
+def _left_out(found: DeskData, now: datetime) -> list[DeskRow]:
     may_open = found.facts.may("posts.view_post")
     return [
-        Line(
+        DeskRow(
             title=post.title,
-            about=_("published %(when)s") % {"when": steps.since(post.published_at, found.facts.zone, now)},
+            about=_("published %(when)s") % {"when": next_step.since(post.published_at, found.facts.zone, now)},
             url=_post_url(post) if may_open else "",
             post=post.pk,
         )
@@ -379,11 +384,11 @@ def _left_out(found: Found, now: datetime) -> list[Line]:
     ]
 
 
-def _draft(post: Any, facts: Facts, now: datetime) -> Line:
+def _draft(post: Any, facts: DeskFacts, now: datetime) -> DeskRow:
     length = ngettext("%(count)s character", "%(count)s characters", post.length)
-    about = [steps.since(post.updated_at, facts.zone, now), length % {"count": thousands(post.length)}]
+    about = [next_step.since(post.updated_at, facts.zone, now), length % {"count": thousands(post.length)}]
     about += [_("in issue %(number)s") % {"number": issue.number} for issue in list(post.issues.all())[:1]]
-    return Line(
+    return DeskRow(
         title=post.title or _("Without a title"),
         about=" · ".join(about),
         url=_post_url(post) if facts.may(WRITE) else "",
@@ -397,7 +402,7 @@ def _post_url(post: Post) -> str:
 # --- Issues ---
 
 
-def _last(found: Found, now: datetime) -> dict[str, Any] | None:
+def _last(found: DeskData, now: datetime) -> dict[str, Any] | None:
     if not found.sent:
         return None
     mailing, zone = found.sent[0], found.facts.zone
@@ -408,8 +413,8 @@ def _last(found: Found, now: datetime) -> dict[str, Any] | None:
         "about": _about_result(mailing, found.facts, now),
         "url": reverse("admin:mailing", args=[mailing.pk]),
         "figures": list(_figures(mailing, answers)),
-        "chart": chart.bars(helpful, _caption(len(helpful))) if len(helpful) > 1 and any(helpful) else None,
-        "numbers": chart.Numbers(
+        "chart": chart.bar_chart(helpful, _caption(len(helpful))) if len(helpful) > 1 and any(helpful) else None,
+        "numbers": chart.ChartTable(
             title=_("The numbers of each issue"),
             heading=_("Issue"),
             columns=(str(HELPFUL.label),),
@@ -418,7 +423,7 @@ def _last(found: Found, now: datetime) -> dict[str, Any] | None:
                 for one, count in zip(reversed(found.sent), helpful, strict=True)
             ),
         ),
-        "day": steps.day(mailing.finished_at or mailing.send_at, zone, now),
+        "day": next_step.day(mailing.finished_at or mailing.send_at, zone, now),
     }
 
 
@@ -427,31 +432,31 @@ def _caption(issues: int) -> str:
     return text % {"answer": HELPFUL.label, "number": issues}
 
 
-def _about_result(mailing: Mailing, facts: Facts, now: datetime) -> str:
+def _about_result(mailing: Mailing, facts: DeskFacts, now: datetime) -> str:
     began, ended = mailing.planned_at or mailing.send_at, mailing.finished_at or mailing.send_at
     values = {
         "number": mailing.issue.number,
-        "when": steps.moment(began, facts.zone, now),
-        "took": wait_in_words(max(timedelta(), ended - began)),
+        "when": next_step.moment(began, facts.zone, now),
+        "took": wait_text(max(timedelta(), ended - began)),
     }
     return _("Issue %(number)s · %(when)s, all sent within %(took)s") % values
 
 
-def _figures(mailing: Mailing, answers: dict[tuple[int, str], int]) -> list[Figure]:
-    missed = copies(mailing, "failed") + copies(mailing, "uncertain")
-    given = [(answer.label, answers.get((mailing.issue_id, answer.value), 0)) for answer in Feedback.Answer]
-    counted = [(_("sent"), copies(mailing, "sent")), (_("did not get it"), missed), *given]
-    return [Figure(str(label).capitalize(), thousands(count)) for label, count in counted]
+def _figures(mailing: Mailing, answers: dict[tuple[int, str], int]) -> list[DeskFigure]:
+    missed = copy_count(mailing, "failed") + copy_count(mailing, "uncertain")
+    given = [(answer.label, answers.get((mailing.issue_id, answer.value), 0)) for answer in Feedback.Rating]
+    counted = [(_("sent"), copy_count(mailing, "sent")), (_("did not get it"), missed), *given]
+    return [DeskFigure(str(label).capitalize(), thousands(count)) for label, count in counted]
 
 
-def _upcoming(found: Found, now: datetime) -> list[Line]:
-    """Return what is on its way, then what waits and the free slots by their days, the next issue in the first one."""
+def _upcoming(found: DeskData, now: datetime) -> list[DeskRow]:
+    """Mailings in progress, then scheduled ones and free slots by day, with the next issue in the first slot."""
     facts = found.facts
     slots = free_slots(Publication.objects.current(), now, SLOTS)
     later = facts.new_number if facts.issue else facts.new_number + 1
     numbers = [facts.next_number, *range(later, later + SLOTS)]
     lines = [
-        Line(number=number, title=steps.day(slot, facts.zone, now), end=steps.wait(slot, facts.zone, now))
+        DeskRow(number=number, title=next_step.day(slot, facts.zone, now), end=next_step.wait(slot, facts.zone, now))
         for number, slot in zip(numbers, slots, strict=False)
     ]
     if facts.issue:
@@ -463,20 +468,20 @@ def _upcoming(found: Found, now: datetime) -> list[Line]:
     return [line for _at, line in [*shown[:pressing], *by_day]]
 
 
-def _composed(facts: Facts) -> str:
+def _composed(facts: DeskFacts) -> str:
     posts = facts.issue.posts if facts.issue else 0
     if not posts:
         return _("No post in it yet")
     return ngettext("%(count)s post, draft", "%(count)s posts, draft", posts) % {"count": thousands(posts)}
 
 
-def _on_its_way(mailing: Mailing, facts: Facts, now: datetime) -> Line:
+def _on_its_way(mailing: Mailing, facts: DeskFacts, now: datetime) -> DeskRow:
     is_scheduled = mailing.state == Mailing.State.SCHEDULED
-    left = steps.wait(mailing.send_at, facts.zone, now)
+    left = next_step.wait(mailing.send_at, facts.zone, now)
     kind = "" if mailing.kind == Mailing.Kind.ISSUE else str(mailing.get_kind_display())
-    return Line(
+    return DeskRow(
         number=mailing.issue.number,
-        title=steps.moment(mailing.send_at, facts.zone, now),
+        title=next_step.moment(mailing.send_at, facts.zone, now),
         about=" · ".join(filter(None, [str(mailing.get_state_display()), kind, mailing.subject])),
         end=left if is_scheduled else "",
         url=reverse("admin:mailing", args=[mailing.pk]) if facts.may(WATCH) else "",
@@ -486,7 +491,7 @@ def _on_its_way(mailing: Mailing, facts: Facts, now: datetime) -> Line:
 # --- Readers ---
 
 
-def _readers(tally: Tally, facts: Facts, now: datetime) -> dict[str, Any]:
+def _readers(tally: Tally, facts: DeskFacts, now: datetime) -> dict[str, Any]:
     weeks = DayCount.objects.weekly(now.astimezone(facts.zone).date(), tally.mailable)
     others = [
         (_("resting"), tally.resting),
@@ -496,8 +501,8 @@ def _readers(tally: Tally, facts: Facts, now: datetime) -> dict[str, Any]:
     ]
     return {
         "figures": _reader_figures(weeks),
-        "chart": chart.line([count for _day, count in weeks], _short(weeks[0][0]), _("today")),
-        "numbers": chart.Numbers(
+        "chart": chart.line_chart([count for _day, count in weeks], _short(weeks[0][0]), _("today")),
+        "numbers": chart.ChartTable(
             title=_("The numbers of each week"),
             heading=_("Day"),
             columns=(_("Readers"),),
@@ -505,14 +510,14 @@ def _readers(tally: Tally, facts: Facts, now: datetime) -> dict[str, Any]:
         ),
         "others": [f"{label} {thousands(count)}" for label, count in others if count],
         "is_empty": not tally.mailable,
-        "came": growth.sentence(now.astimezone(facts.zone).date()),
+        "came": growth.growth_sentence(now.astimezone(facts.zone).date()),
     }
 
 
-def _reader_figures(weeks: list[tuple[date, int]]) -> list[Figure]:
+def _reader_figures(weeks: list[tuple[date, int]]) -> list[DeskFigure]:
     (first, then), (_last_day, count) = weeks[0], weeks[-1]
-    figures = [Figure(_("Today"), thousands(count))]
-    return [*figures, Figure(_short(first), thousands(then))] if len(weeks) > 1 else figures
+    figures = [DeskFigure(_("Today"), thousands(count))]
+    return [*figures, DeskFigure(_short(first), thousands(then))] if len(weeks) > 1 else figures
 
 
 def _short(day: date) -> str:

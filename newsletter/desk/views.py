@@ -1,4 +1,4 @@
-"""The desk's own pages: the first start, too many attempts, what is not there, and what machines ask."""
+"""Pages outside of the admin: the first start, too many attempts, 404, health and metrics."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -17,13 +17,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.desk import login
-from newsletter.desk.accounts import attempts
-from newsletter.desk.accounts.alarms import Kind
+from newsletter.desk.accounts import login_attempts
+from newsletter.desk.accounts.security_alerts import SecurityEvent
 from newsletter.desk.forms import StartForm
 from newsletter.operation import serving
 from newsletter.operation.accounts import author, factors
 from newsletter.operation.metrics import may_read_metrics, metrics_text
-from newsletter.posts import old_addresses
+from newsletter.posts import redirects
 
 # --- What machines ask ---
 
@@ -31,7 +31,7 @@ from newsletter.posts import old_addresses
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Say that the process lives. Asks nothing else: a dead database is no reason to kill it."""
+    """Liveness only: a database failure is no reason to restart the process."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
@@ -39,7 +39,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
     parts = serving.readiness()
-    serving.tell(parts)
+    serving.log_readiness(parts)
     ready = all(answer == "ok" for answer in parts.values())
     return JsonResponse({"ready": ready, **parts}, status=200 if ready else 503)
 
@@ -47,7 +47,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Tell Prometheus how it goes; to anybody else the page does not exist."""
+    """For Prometheus. 404 without permission."""
     if not may_read_metrics(request):
         raise Http404
     text, content_type = metrics_text()
@@ -57,11 +57,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
 # --- What is not there ---
 
 
-def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404: in the frame of the desk to whoever is logged in there; lead others to where a page is now."""
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The 404 page: with the desk's navigation for staff; for others, redirects of old URLs."""
     user = getattr(request, "user", None)
     if not request.path.startswith("/admin/") or user is None or not user.is_staff:
-        return old_addresses.missing(request, exception)
+        return redirects.page_not_found_or_moved(request, exception)
     context = admin.site.each_context(request) | {"title": _("There is no page here")}
     response = render(request, "desk/missing.html", context, status=HTTPStatus.NOT_FOUND)
     add_never_cache_headers(response)
@@ -75,12 +75,12 @@ def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """Let the holder of a one-time link choose name and password; only the POST spends the link."""
-    if seconds := attempts.refused(request, None):
-        return too_many(request, seconds=seconds)
-    user = author.from_link(uid, token)
+    """Set name and password by a one-time link; only the POST spends it."""
+    if seconds := login_attempts.locked_seconds(request, None):
+        return too_many_attempts(request, seconds=seconds)
+    user = author.user_of_link(uid, token)
     if user is None:
-        attempts.record_failure(request, None, "start-link")
+        login_attempts.record_failure(request, None, "start-link")
         return _admin_page(request, "desk/start_spent.html", {"title": _("This link is spent")}, status=410)
     form = StartForm(request.POST or None, instance=user)
     if form.is_valid():
@@ -91,15 +91,15 @@ def start(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 
 def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
     chosen, former = form.cleaned_data, form.initial["email"]
-    if not author.take_over(
+    if not author.claim_account(
         user, username=chosen["username"], email=chosen["email"], password=chosen["password1"]
-    ):  # another request spent the link a moment ago
+    ):  # another request spent the link meanwhile
         return redirect(request.path)
     if user.last_login:
         addresses = ",".join(filter(None, dict.fromkeys([former, chosen["email"]])))
-        login.report(request, Kind.TAKEN_OVER, user, addresses=addresses)
+        login.report_event(request, SecurityEvent.TAKEN_OVER, user, addresses=addresses)
     start_session(request, user)
-    login.accept(request)  # whoever has the link runs the machine, or was given it by who does
+    login.mark_proven(request)  # the link comes from an owner or the server's operator
     messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
     return redirect("admin:index")
 
@@ -107,15 +107,15 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
 # --- Attempts to get in ---
 
 
-def unless_refused[R: HttpResponseBase](
+def with_attempt_limit[R: HttpResponseBase](
     request: HttpRequest, name: str, view: Callable[[HttpRequest], R]
 ) -> R | HttpResponse:
-    seconds = attempts.refused(request, name) if request.method == "POST" else 0
-    return too_many(request, seconds=seconds) if seconds else view(request)
+    seconds = login_attempts.locked_seconds(request, name) if request.method == "POST" else 0
+    return too_many_attempts(request, seconds=seconds) if seconds else view(request)
 
 
-def too_many(request: HttpRequest, *, seconds: int) -> HttpResponse:
-    """Refuse, right or wrong: a guesser must not learn that the eleventh guess was the password."""
+def too_many_attempts(request: HttpRequest, *, seconds: int) -> HttpResponse:
+    """Refuse without checking: a guesser must not learn that the eleventh guess was right."""
     response = _admin_page(request, "desk/too_many.html", {"title": _("Too many attempts")}, status=429)
     response["Retry-After"] = str(seconds)
     return response

@@ -1,4 +1,4 @@
-"""Where the author says what a stranger should read first. Issues themselves are composed at the desk."""
+"""Starting points and kept texts in the admin. Issues are composed at the desk."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import KeptText, StartingPoint
-from newsletter.publication.forms import TypedModelForm
+from newsletter.publication.forms import CleanTextModelForm
 
 COMPOSE = "issues.change_issue"
 
 
-class ListedForm(TypedModelForm):
-    """A row of the list: its fields stand below heads, and say to a screen reader of which post they are."""
+class ListedForm(CleanTextModelForm):
+    """An editable list row: fields get an aria-label that names the post."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            field.help_text = ""  # is not shown in the list, and nothing may point to it
+            field.help_text = ""  # not shown in the list, so aria-describedby must not reference it
             if self.instance.pk:
                 words = {"field": field.label, "post": self.instance}
                 field.widget.attrs["aria-label"] = gettext("“%(post)s”: %(field)s") % words
@@ -27,7 +27,7 @@ class ListedForm(TypedModelForm):
 
 @admin.register(StartingPoint)
 class StartingPointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    form = TypedModelForm
+    form = CleanTextModelForm
     nothing_yet = _(
         "No post is recommended yet. New readers see those that you choose first: on the site, and in their welcome."
     )
@@ -37,7 +37,7 @@ class StartingPointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     autocomplete_fields = ("post",)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Leave a choice of posts without the stock's links beside it: posts are written elsewhere."""
+        """Hide Django's add, change and view links: posts are edited at the desk."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "post" and field:
             field.widget.can_add_related = field.widget.can_change_related = field.widget.can_view_related = False
@@ -49,9 +49,9 @@ class StartingPointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(KeptText)
 class KeptTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the stubs alone
-    """Whoever composes issues keeps texts for them: there is no right of its own."""
+    """Needs the permission to change issues; there is none of its own."""
 
-    form = TypedModelForm
+    form = CleanTextModelForm
     nothing_yet = _("No text is kept yet. Give an introduction or a closing a name where you compose an issue.")
     list_display = ("name", "kind")
     list_filter = ("kind",)
@@ -61,5 +61,5 @@ class KeptTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to t
     def has_view_permission(self, request: HttpRequest, obj: KeptText | None = None) -> bool:
         return request.user.has_perm(COMPOSE)
 
-    has_add_permission = has_change_permission = has_delete_permission = has_view_permission  # one right for all of it
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission  # one permission for all
     has_module_permission = has_view_permission

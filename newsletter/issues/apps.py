@@ -14,4 +14,4 @@ class IssuesConfig(AppConfig):
         "issues_correction",
         "issues_startingpoint",
         "issues_shift",
-    ]  # publication.freshness counts their changes
+    ]  # page_cache counts their changes

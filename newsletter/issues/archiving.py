@@ -14,9 +14,9 @@ from django.db import transaction
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.characters import single_line
 from newsletter.posts.models import Post
-from newsletter.posts.models.renderings import rendered
-from newsletter.posts.search.index import Document, index
-from newsletter.posts.text.measures import plain
+from newsletter.posts.models.renderings import render_cached
+from newsletter.posts.search.index import Document, index_document
+from newsletter.posts.text.measures import plain_text
 
 SUBJECT_MAX, PREHEADER_MAX = 200, 150  # characters, as the columns of Issue
 NUMBER_MAX = 999_999
@@ -30,7 +30,7 @@ class NumberingError(ValueError):
 
 
 @dataclass(frozen=True)
-class Past:
+class PastMail:
     """A mail of the past that becomes an issue. number: None leaves the post without one."""
 
     source: str
@@ -40,14 +40,14 @@ class Past:
     number: int | None = None
 
 
-type Standing = Mapping[int, datetime | None]  # numbers that are in use, each with the day on which it was sent
+type NumbersInUse = Mapping[int, datetime | None]  # numbers that are in use, each with the day on which it was sent
 
 
-def standing() -> dict[int, datetime | None]:
+def numbers_in_use() -> dict[int, datetime | None]:
     return dict(Issue.objects.values_list("number", "sent_at"))
 
 
-def proposed(mails: Iterable[Past], taken: Standing) -> list[Past]:
+def with_numbers(mails: Iterable[PastMail], taken: NumbersInUse) -> list[PastMail]:
     """Return the mails by date, each with a number.
 
     The numbers of the subjects count (“#12”, “第 12 期”) if most have one and they rise with the dates. The others get
@@ -61,14 +61,14 @@ def proposed(mails: Iterable[Past], taken: Standing) -> list[Past]:
     used = {*taken, *(number for number in numbers if number is not None)}
     places = [bisect(line, one.at, key=itemgetter(0)) for one in past]
     for place, run in groupby((i for i, number in enumerate(numbers) if number is None), key=places.__getitem__):
-        waiting = list(run)
-        for at, number in zip(waiting, _free(line, place, used, len(waiting)), strict=True):
+        importable_mails = list(run)
+        for at, number in zip(importable_mails, _free(line, place, used, len(importable_mails)), strict=True):
             numbers[at] = number
             used.add(number)
     return [replace(one, number=number) for one, number in zip(past, numbers, strict=True)]
 
 
-def _trusted(past: Sequence[Past]) -> list[int | None]:
+def _trusted(past: Sequence[PastMail]) -> list[int | None]:
     read = [_number_in(one.subject) for one in past]
     named = [number for number in read if number is not None]
     rises = all(before < after for before, after in pairwise(named))
@@ -91,26 +91,28 @@ def _number_in(subject: str) -> int | None:
     return int(found["number"]) or None if found else None
 
 
-def waiting(mailed: Mapping[str, Past], now: datetime, public: set[str] | None = None) -> tuple[list[Past], list[str]]:
+def importable_mails(
+    mailed: Mapping[str, PastMail], now: datetime, public: set[str] | None = None
+) -> tuple[list[PastMail], list[str]]:
     """Return the mails whose posts are public and in no issue of the archive, and the sources of those not public.
 
     public: the sources of posts that would be public; None asks what is here.
     """
     if public is None:
         public = set(Post.objects.published(now).filter(source__in=mailed).values_list("source", flat=True))
-    done = in_the_archive(mailed)
+    done = archived_sources(mailed)
     ready = [one for own, one in mailed.items() if own in public - done]
     return ready, sorted(set(mailed) - public)
 
 
-def in_the_archive(sources: Iterable[str]) -> set[str]:
+def archived_sources(sources: Iterable[str]) -> set[str]:
     """Return those of `sources` whose posts an issue carried already."""
     sent = IssueItem.objects.filter(post__source__in=list(sources), issue__sent_at__isnull=False)
     return set(sent.values_list("post__source", flat=True))
 
 
 @transaction.atomic
-def archive(past: Sequence[Past], now: datetime) -> int:
+def archive_mails(past: Sequence[PastMail], now: datetime) -> int:
     """Make an issue of each mail; return how many. All of them or none. Raises NumberingError.
 
     An issue that comes so carries `imported_at`: planning (in delivery) never makes a mailing of it.
@@ -128,7 +130,7 @@ def archive(past: Sequence[Past], now: datetime) -> int:
     return len(numbered)
 
 
-def _make(number: int, one: Past, post: Post, now: datetime) -> None:
+def _make(number: int, one: PastMail, post: Post, now: datetime) -> None:
     issue = Issue.objects.create(
         number=number,
         subject=single_line(one.subject).strip()[:SUBJECT_MAX] or post.title,
@@ -140,14 +142,14 @@ def _make(number: int, one: Past, post: Post, now: datetime) -> None:
     index_issue(issue)
 
 
-def document(issue: Issue) -> Document:
+def search_document(issue: Issue) -> Document:
     """Return what is to be found of `issue`; one that was not sent has no date, and is found by nobody."""
     return Document(
         kind="issue",
         key=issue.pk,
         url=issue.get_absolute_url(),
         title=issue.subject,
-        body="\n".join(plain(rendered(part)) for part in (issue.introduction, issue.closing) if part),
+        body="\n".join(plain_text(render_cached(part)) for part in (issue.introduction, issue.closing) if part),
         published_at=issue.sent_at,
         tags=f"第 {issue.number} 期、Issue {issue.number}、#{issue.number}",  # whichever way somebody asks for it
         summary=issue.preheader,
@@ -156,8 +158,8 @@ def document(issue: Issue) -> Document:
 
 def index_issue(issue: Issue) -> None:
     """Put `issue` into the index, in place of what was there; call it in the transaction that changes it."""
-    index(document(issue))
+    index_document(search_document(issue))
 
 
-def documents() -> Iterator[Document]:
-    return map(document, Issue.objects.order_by("number").iterator())
+def search_documents() -> Iterator[Document]:
+    return map(search_document, Issue.objects.order_by("number").iterator())

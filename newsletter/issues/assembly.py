@@ -1,4 +1,4 @@
-"""Putting an issue together: which number and which posts the next one begins with."""
+"""The number and posts that a new issue starts with."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +10,12 @@ from django.utils import timezone
 from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, in_no_issue
 from newsletter.posts.models import Post
 
-PROPOSED_MAX = 10  # of the posts that wait, the newest
+PROPOSED_MAX = 10  # newest posts
 
 
 @dataclass(frozen=True)
-class Proposed:
-    """A post's place in an issue that begins, counted from 1, and how much of it the mail shows."""
+class ProposedPost:
+    """A post in a new issue. position: from 1; form: how much of it the mail shows."""
 
     post: int
     position: int
@@ -27,24 +27,24 @@ def next_number() -> int:
     return (last or 0) + 1
 
 
-def proposals(before: datetime) -> list[Proposed]:
-    """Return the posts that a new issue begins with: in no issue yet and public at `before`, oldest first.
+def proposed_posts(before: datetime) -> list[ProposedPost]:
+    """Posts of no issue that are public at `before`, oldest first, without an imported archive.
 
-    An archive that was imported waits for nothing. The first post is shown in full, the others by an excerpt.
+    The first one in full, the others as excerpts.
     """
     newest = list(in_no_issue(Post.objects.published(before)).values_list("pk", flat=True)[:PROPOSED_MAX])
     forms = [IssueItem.Form.FULL] + [IssueItem.Form.EXCERPT] * len(newest)
     places = enumerate(zip(reversed(newest), forms, strict=False), start=1)
-    return [Proposed(pk, position, form) for position, (pk, form) in places]
+    return [ProposedPost(pk, position, form) for position, (pk, form) in places]
 
 
-def propose(before: datetime) -> Issue | None:
-    """Make the next issue as a draft of the posts that wait; return None when none does, or no number is left.
+def create_proposed_issue(before: datetime) -> Issue | None:
+    """Create the next issue as a draft of the proposed posts; None without posts, or if numbers are used up.
 
-    It has no subject, so that it cannot leave before its author has given it one.
-    Raises IntegrityError when another issue took the number in this moment.
+    Without a subject, so that it cannot be sent before the author has written one.
+    Raises IntegrityError if another issue took the number meanwhile.
     """
-    rows, number = proposals(before), next_number()
+    rows, number = proposed_posts(before), next_number()
     if not rows or number > NUMBER_MAX:
         return None
     with transaction.atomic():
@@ -55,10 +55,10 @@ def propose(before: datetime) -> Issue | None:
     return issue
 
 
-def take_in(issue: Issue, post: Post) -> bool:
-    """Put `post` at the end of `issue`, in full if it is the first, else as an excerpt; False if it is there already.
+def add_post(issue: Issue, post: Post) -> bool:
+    """Append `post`, in full if it is the first, else as an excerpt; False if it is in the issue already.
 
-    The version of the issue goes up: a page that shows it without the post is refused its next save.
+    Raises the issue's version, so that an open editor without the post cannot save.
     """
     with transaction.atomic():
         Issue.objects.select_for_update().get(pk=issue.pk)

@@ -1,4 +1,4 @@
-"""What the author types to compose an issue: its words, its posts, their order."""
+"""Forms to compose an issue: its texts, posts and their order."""
 
 import re
 from functools import cached_property
@@ -14,20 +14,20 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, KeptText, not_yet_mailed
 from newsletter.mail.characters import nfc
 from newsletter.posts.forms import MarkdownTextarea, SeenInput
+from newsletter.posts.json_saves import AUTO, CHANGED_ELSEWHERE
 from newsletter.posts.models import Post, PostQuerySet
-from newsletter.posts.saving import AUTO, ELSEWHERE
-from newsletter.publication.forms import TypedForm
+from newsletter.publication.forms import CleanTextForm
 
-SUBJECT_SHOWN = 18  # Han characters of a subject that a phone shows in its inbox, about
-OFFERED_MAX = 30  # boxes to tick under the list
-SUGGESTED_MAX = 300  # titles that the browser completes
+SUBJECT_SHOWN = 18  # Han characters of a subject in a phone's inbox, about
+OFFERED_MAX = 30  # checkboxes below the list
+SUGGESTED_MAX = 300  # titles in the datalist
 UNLISTED = _("“%(title)s” is unlisted. The archive shows all posts of an issue: list it first.")
 ONLY_ONCE = _("A post can be in an issue only once. Take one of the two out.")
 NUMBER = re.compile(r"(?:.*/p/|#?)(\d{1,9})(?!\d)(?:\s.*|[-/].*)?", re.DOTALL)
 
 
 class PostChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """Posts to tick; any number may be chosen, few enough are shown."""
+    """Checkboxes for OFFERED_MAX posts; any post of the queryset is valid."""
 
     def __init__(self) -> None:
         super().__init__(Post.objects.none(), required=False, widget=forms.CheckboxSelectMultiple)
@@ -44,7 +44,7 @@ class PostChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 
 class KeptSelect(forms.Select):
-    """Kept texts by their names; each has its text with it, for the script that puts it in where the caret is."""
+    """Kept texts by name, with data-text for the script that inserts at the caret."""
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **kwargs)
@@ -72,7 +72,7 @@ def _kept_as() -> forms.CharField:
     )
 
 
-class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
+class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
     added = PostChoices()
     older = forms.CharField(
         label=_("Another post"),
@@ -82,8 +82,8 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     )
     introduction_from, closing_from = _kept(KeptText.Kind.INTRODUCTION), _kept(KeptText.Kind.CLOSING)
     introduction_as, closing_as = _kept_as(), _kept_as()
-    put_in: tuple[Post, ...] = ()  # by `add_posts`
-    seen_version = forms.IntegerField(required=False, widget=SeenInput)  # what this tab was opened with
+    put_in: tuple[Post, ...] = ()  # set by `add_posts`
+    seen_version = forms.IntegerField(required=False, widget=SeenInput)  # the version that this tab loaded
 
     class Meta:
         model = Issue
@@ -99,15 +99,15 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **{"label_suffix": ""} | kwargs)
         if self.instance.pk:
             self.initial["seen_version"] = self.instance.version
-        if "number" in self.fields:  # it is fixed once the issue was approved
+        if "number" in self.fields:  # absent once the issue is approved
             self.fields["number"].validators.append(MaxValueValidator(NUMBER_MAX))
         if AUTO in self.data:
-            self.fields["subject"].required = False  # it saves itself before it has one; nothing leaves without
+            self.fields["subject"].required = False  # autosave works without one; sending does not
         added: Any = self.fields["added"]
         added.offer(self._unmailed().order_by("-published_at", "-pk"))
 
     def is_multipart(self) -> bool:
-        """Return True: a Chinese text would be three times as long in the other encoding of forms."""
+        """URL encoding would triple the size of Chinese text."""
         return True
 
     def _unmailed(self) -> PostQuerySet:
@@ -118,7 +118,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
     @cached_property
     def suggestions(self) -> list[tuple[int, str]]:
-        """Return number and title of the posts that the field for another post completes."""
+        """Number and title of the posts in the datalist of `older`."""
         shown = [value for value, _label in self.fields["added"].choices]  # type: ignore[attr-defined]
         there = self.instance.pk or 0
         others = Post.objects.filter(is_unlisted=False).exclude(pk__in=shown).exclude(items__issue_id=there)
@@ -154,18 +154,18 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
                 "This issue was saved at %(at)s in another tab or by somebody else. Nothing is overwritten: what you "
                 "typed still stands below. Copy it, open the issue again and put it in."
             )
-            raise ValidationError(message, code=ELSEWHERE, params={"at": at})
+            raise ValidationError(message, code=CHANGED_ELSEWHERE, params={"at": at})
         return cleaned
 
     def keep_texts(self) -> None:
-        """Keep what stands in a field by the name that was typed beside it; a known name gets the new text."""
+        """Save a field's text under the typed name, or replace the text of that name."""
         for kind in KeptText.Kind:
             name, text = self.cleaned_data[f"{kind}_as"], self.cleaned_data[kind.value]
             if name and text:
                 KeptText.objects.update_or_create(kind=kind, name=name, defaults={"text": text})
 
     def add_posts(self) -> list[Post]:
-        """Put the posts that were ticked or named behind the others; return those that are new in the issue."""
+        """Append the chosen posts; return those that are new in the issue."""
         chosen = [*reversed(self.cleaned_data["added"]), self.cleaned_data["older"]]
         there = set(self.instance.items.values_list("post", flat=True))
         new = [post for post in dict.fromkeys(chosen) if post and post.pk not in there]
@@ -178,7 +178,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
 
 def _listed(post: Post) -> Post:
-    """Return `post`; raise ValidationError if it is unlisted, because the page of an issue would list it."""
+    """Raise ValidationError for an unlisted post, because the issue's page would list it."""
     if post.is_unlisted:
         raise ValidationError(UNLISTED, params={"title": post.title})
     return post
@@ -194,7 +194,7 @@ def _tidy(source: str) -> str:
 
 
 class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
-    """One post's row. Its place counts from 1; empty means the end."""
+    """The row of one post. position: from 1; empty: the end."""
 
     post = forms.ModelChoiceField(Post.objects.defer("body"), widget=forms.HiddenInput)
     position = forms.IntegerField(
@@ -212,7 +212,7 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
-    """The posts of an issue. A place that was typed is where its post goes; the others close up."""
+    """The posts of an issue. A typed position moves its post; the others are renumbered."""
 
     @cached_property
     def rows(self) -> list[tuple[Any, Post | None]]:
@@ -224,7 +224,7 @@ class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
         if form.instance.pk and index is not None:
-            form.initial["position"] = index + 1  # the rows are in their order; their numbers may have gaps
+            form.initial["position"] = index + 1  # consecutive; stored positions may have gaps
 
     def clean(self) -> None:
         super().clean()
@@ -243,7 +243,7 @@ class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
 
     def save(self, commit: bool = True) -> Any:
         saved = super().save(commit)
-        if commit:  # the rows that closed up were not changed by the author
+        if commit:  # renumbered rows do not count as changed
             moved = [form.instance for form in self._arranged() if form.instance.pk]
             IssueItem.objects.bulk_update(moved, ["position"])
         return saved

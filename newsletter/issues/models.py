@@ -1,4 +1,4 @@
-"""A numbered, dated collection of posts: the unit of the archive and of a mailing."""
+"""Issue, its items and corrections; kept texts and starting points."""
 
 import re
 from collections.abc import Sequence
@@ -23,27 +23,27 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.issues.rhythm import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
-from newsletter.issues.rhythm import Shift as Shift  # noqa: PLC0414
+from newsletter.issues.schedule import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
+from newsletter.issues.schedule import Shift as Shift  # noqa: PLC0414
 from newsletter.posts.models import Image, Post, PostQuerySet, with_covers
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 
-NUMBER_MAX = 2_147_483_647  # of an issue: what PostgreSQL's column holds; SQLite's takes more
+NUMBER_MAX = 2_147_483_647  # PostgreSQL's integer; SQLite has no such limit
 _TAG = re.compile(r"<[a-z][^>]*>")
 _NAME = re.compile(r'(\sid="|\shref="#)')
 
 
 def _public_items(now: datetime) -> Prefetch:  # type: ignore[type-arg]
-    """Return the items with their posts; only those that readers may see."""
+    """Prefetch public items with their posts."""
     return Prefetch("items", queryset=IssueItem.objects.filter(post__published_at__lte=now).select_related("post"))
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):
     def archived(self) -> "IssueQuerySet":
-        """Return the issues that were sent, the last one first: what readers may see.
+        """Sent issues, newest first: what readers may see.
 
-        The day of sending decides, not the number: old mails that move in may have to take high numbers.
+        Ordered by date, not by number: imported old mails may get high numbers.
         """
         return self.filter(sent_at__isnull=False).order_by("-sent_at", "-number")
 
@@ -51,23 +51,23 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         return self.filter(sent_at__isnull=True).order_by("number")
 
     def listed(self, now: datetime) -> "IssueQuerySet":
-        """Fetch what a list of issues shows: their `items` and the titles of the posts, and no text."""
+        """With items and titles of posts, without texts."""
         public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post")
         public = public.only("issue", "form", "post__title", "post__words", "post__updated_at")
         return self.defer("introduction", "closing").prefetch_related(Prefetch("items", queryset=public))
 
     def in_year(self, year: int) -> "IssueQuerySet":
-        """Return those sent in `year` on the local calendar, in the order of their sending."""
-        is_year = MINYEAR < year < MAXYEAR  # the outermost years have no form in another time zone
+        """Sent in `year` on the local calendar, oldest first."""
+        is_year = MINYEAR < year < MAXYEAR  # conversion to UTC would overflow
         return self.filter(sent_at__year=year).order_by("sent_at", "number") if is_year else self.none()
 
     def years(self) -> "models.QuerySet[Issue, tuple[int, int]]":
-        """Return the years of these with how many each has, the latest first."""
+        """(year, number of issues), newest first."""
         by_year = self.order_by().annotate(year=ExtractYear("sent_at")).values("year")
         return by_year.annotate(amount=Count("pk")).order_by("-year").values_list("year", "amount")
 
     def years_beside(self, year: int) -> tuple[int | None, int | None]:
-        """Return the years before and after `year` that have issues among these; None at the ends."""
+        """The nearest years with issues before and after `year`; None at the ends."""
         new_year, next_new_year = (
             datetime(at, 1, 1, tzinfo=timezone.get_current_timezone()) for at in (year, year + 1)
         )
@@ -79,11 +79,11 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         return older, newer
 
     def older(self, at: datetime, number: int) -> "IssueQuerySet":
-        """Return those sent before the issue of this number, which was sent at `at`, the last one first."""
+        """Sent before issue `number`, which was sent at `at`; newest first."""
         return self.filter(Q(sent_at__lt=at) | Q(number__lt=number), sent_at__lte=at).order_by("-sent_at", "-number")
 
     def newer(self, at: datetime, number: int) -> "IssueQuerySet":
-        """Return those sent after the issue of this number, which was sent at `at`, the first one first."""
+        """Sent after issue `number`, which was sent at `at`; oldest first."""
         return self.filter(Q(sent_at__gt=at) | Q(number__gt=number), sent_at__gte=at).order_by("sent_at", "number")
 
 
@@ -101,18 +101,18 @@ class Issue(models.Model):
     introduction = models.TextField(_("introduction"), blank=True, help_text=_("Markdown."))
     closing = models.TextField(_("closing"), blank=True, help_text=_("Markdown."))
     posts = models.ManyToManyField(Post, through="IssueItem", related_name="issues", verbose_name=_("posts"))
-    version = models.PositiveIntegerField(default=1, editable=False)  # two tabs: the second save is refused
+    version = models.PositiveIntegerField(default=1, editable=False)  # optimistic lock between tabs
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False, db_index=True)
-    imported_at = models.DateTimeField(null=True, editable=False)  # another program had mailed it: we never do
+    imported_at = models.DateTimeField(null=True, editable=False)  # mailed by another program, never by this one
 
-    post_count: int  # what readers find in it: set by years.measured
+    post_count: int  # public posts; set by years.with_measures
     reading_minutes: int
-    contents: list[tuple[str, str]]  # addresses and titles of its posts: set by years.measured
-    cover_id: int | None  # of its first post that has a cover: set by years.measured
-    cover: Image | None  # set by posts' with_covers
-    opening: str  # its first sentences: set by years.with_openings
+    contents: list[tuple[str, str]]  # URL and title of its posts; set by years.with_measures
+    cover_id: int | None  # of the first post with a cover; set by years.with_measures
+    cover: Image | None  # set by posts.models.with_covers
+    opening: str  # first sentences; set by years.with_openings
 
     objects = IssueQuerySet.as_manager()
 
@@ -124,7 +124,7 @@ class Issue(models.Model):
 
     def __str__(self) -> str:
         words = {"number": self.number, "subject": self.subject}
-        return str(_("#%(number)s %(subject)s") % words).rstrip()  # a draft that was proposed has no subject yet
+        return str(_("#%(number)s %(subject)s") % words).rstrip()  # a proposed draft has no subject
 
     def get_absolute_url(self) -> str:
         return reverse("issues:issue", args=[self.number])
@@ -139,8 +139,8 @@ class Issue(models.Model):
     def card_url(self) -> str:
         return reverse("issues:card", args=[self.number, self.card.digest])
 
-    def to_read_again(self, publication: Publication) -> list[tuple[Post, int]]:
-        """Return the posts that the format check objects to, and in how many places."""
+    def posts_with_objections(self, publication: Publication) -> list[tuple[Post, int]]:
+        """(post, number of objections of the format check)."""
         posts = (item.post for item in self.items.select_related("post"))
         return [(post, count) for post in posts if (count := post.objections(publication))]
 
@@ -150,12 +150,12 @@ class Issue(models.Model):
         return bool(changed)
 
     def mark_corrected(self, note: str, now: datetime) -> None:
-        """Let the page in the archive say that readers were sent a correction."""
+        """Show on the issue's page that a correction was mailed."""
         Correction.objects.create(issue=self, note=note, made_at=now)
 
 
 class Correction(models.Model):
-    """What was wrong with an issue that was sent already, and since when it is right."""
+    """A note on the page of a sent issue that was corrected."""
 
     issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="corrections")
     note = models.TextField(_("note"))
@@ -171,7 +171,7 @@ class Correction(models.Model):
 
 
 class IssueItem(models.Model):
-    """A post's place in an issue, and how much of it the mail shows."""
+    """A post in an issue. form: how much of it the mail shows."""
 
     class Form(models.TextChoices):
         FULL = "full", _("full text")
@@ -194,12 +194,12 @@ class IssueItem(models.Model):
 
     @property
     def html(self) -> SafeString:
-        """Return the post's HTML with names of its own: every post has a first footnote."""
-        return named_apart(self.post.html, f"p{self.post_id}")
+        """The post's HTML with prefixed ids, because footnote ids repeat between posts."""
+        return prefix_ids(self.post.html, f"p{self.post_id}")
 
 
 class KeptText(models.Model):
-    """Words with which issues begin or end, kept under a name to be used again."""
+    """A reusable introduction or closing."""
 
     class Kind(models.TextChoices):
         INTRODUCTION = "introduction", _("introduction")
@@ -220,7 +220,7 @@ class KeptText(models.Model):
 
 
 def neighbours(issue: Issue) -> tuple[Issue | None, Issue | None]:
-    """Return the issues that were sent before and after `issue`, without their texts; None at the ends."""
+    """The issues sent before and after `issue`, without texts; None at the ends."""
     if issue.sent_at is None:
         return Issue.objects.archived().defer(*_TEXTS).first(), None
     place = issue.sent_at, issue.number
@@ -228,8 +228,8 @@ def neighbours(issue: Issue) -> tuple[Issue | None, Issue | None]:
     return archived.older(*place).first(), archived.newer(*place).first()
 
 
-def in_line(number: int) -> tuple[Issue | None, Issue | None, Issue | None]:
-    """Return the issue of this number, if it was sent, between those sent before and after; None where none is."""
+def sent_with_neighbours(number: int) -> tuple[Issue | None, Issue | None, Issue | None]:
+    """(older, issue, newer) of sent issues; all None if `number` was not sent."""
     found = Issue.objects.archived().filter(number=number).first()
     older, newer = neighbours(found) if found else (None, None)
     return older, found, newer
@@ -240,12 +240,12 @@ _TEXTS = ("introduction", "closing")
 
 class StartingPointQuerySet(models.QuerySet["StartingPoint"]):
     def public(self, now: datetime) -> "StartingPointQuerySet":
-        """Return those whose posts are listed, with the posts; `post__in` would read all that are listed first."""
+        """With listed posts. Exists, because `post__in` would load all listed posts first."""
         return self.filter(Exists(Post.objects.listed(now).filter(pk=OuterRef("post")))).select_related("post")
 
 
 class StartingPoint(models.Model):
-    """A post that the author hands to somebody who is new here, and why."""
+    """A post that the author recommends to new readers."""
 
     post = models.OneToOneField(Post, verbose_name=_("post"), on_delete=models.CASCADE, related_name="+")
     reason = models.CharField(_("why"), max_length=200, help_text=_("One sentence to a stranger: why this one?"))
@@ -262,35 +262,32 @@ class StartingPoint(models.Model):
         return str(self.post)
 
 
-def named_apart(html: str, prefix: str) -> SafeString:
-    """Return sanitised HTML whose names, and the links to them, begin with `prefix`: so texts can share a page."""
+def prefix_ids(html: str, prefix: str) -> SafeString:
+    """Prefix ids, and links to them, so that several texts can share a page."""
     apart = _TAG.sub(lambda tag: _NAME.sub(rf"\g<1>{prefix}-", tag[0]), html)
-    return mark_safe(apart)  # noqa: S308  # nosec B308, B703  # as safe as what came
+    return mark_safe(apart)  # noqa: S308  # nosec B308, B703  # the input is sanitised
 
 
-def fetch_posts(issues: Sequence[Issue], now: datetime) -> None:
-    """Have the items with their posts at hand, and these with their covers: only those that readers may see."""
+def prefetch_posts(issues: Sequence[Issue], now: datetime) -> None:
+    """Prefetch public items, their posts and covers."""
     prefetch_related_objects(issues, _public_items(now))
     with_covers(item.post for issue in issues for item in issue.items.all())
 
 
-def fetch_whole(issues: Sequence[Issue], now: datetime) -> None:
-    """Do what `fetch_posts` does, and have corrections and quotes at hand."""
+def prefetch_whole(issues: Sequence[Issue], now: datetime) -> None:
+    """`prefetch_posts`, with corrections and quotes."""
     prefetch_related_objects(issues, "corrections", "quotes")
-    fetch_posts(issues, now)
+    prefetch_posts(issues, now)
 
 
 def in_no_issue(posts: PostQuerySet) -> PostQuerySet:
-    """Return those of `posts` that no issue has, sent or not, and that wait for one.
-
-    An archive that was published elsewhere waits for none, nor does a post that is for the web alone or unlisted.
-    """
+    """Posts of no issue, sent or not, that may go into one: not imported archives, web-only or unlisted posts."""
     items = IssueItem.objects.filter(post=OuterRef("pk"))
     is_archive = Q(source__gt="", published_at__lt=F("created_at"))
     return posts.filter(~is_archive, ~Exists(items), is_web_only=False, is_unlisted=False)
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:
-    """Return those of `posts` that no sent issue carried, but for those that are for the web alone or unlisted."""
+    """Posts in no sent issue, without web-only and unlisted ones."""
     sent = IssueItem.objects.filter(post=OuterRef("pk"), issue__sent_at__isnull=False)
     return posts.filter(~Exists(sent), is_web_only=False, is_unlisted=False)

@@ -1,4 +1,4 @@
-"""What there is to read here, for programs: the sitemap of search engines, and llms.txt of assistants."""
+"""sitemap.xml and llms.txt."""
 
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,11 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
+from newsletter.page_cache.pages import cached_page
 from newsletter.posts.models import Post, PostQuerySet, Tag, TagQuerySet, with_renderings
-from newsletter.publication.kept import kept
 from newsletter.publication.models import Publication
 
-PAGES = {  # and with what each changes
+PAGES = {  # URL name to what its content depends on
     "issues:home": ("publication", "issue", "post"),
     "issues:archive": ("issue",),
     "posts:index": ("post",),
@@ -32,7 +32,7 @@ PAGES = {  # and with what each changes
 
 
 class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Addresses begin with SITE_URL, whatever host was asked. A file may have 50,000: https://www.sitemaps.org."""
+    """URLs begin with SITE_URL, whatever the request's host. A file may have 50,000: https://www.sitemaps.org."""
 
     def get_protocol(self, protocol: str | None = None) -> str:
         return urlsplit(settings.SITE_URL).scheme
@@ -42,11 +42,11 @@ class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at ru
 
 
 class PageSitemap(_OurSitemap):
-    """The pages that list others change with these."""
+    """Static pages; lastmod is that of the content that they list."""
 
     @cached_property
     def dates(self) -> dict[str, datetime]:
-        """Return when publication, issues and posts changed last."""
+        """Last change of publication, issues and posts."""
         publication = Publication.objects.current().updated_at
         issue = Issue.objects.archived().order_by().aggregate(at=Max("sent_at"))["at"]
         listed = Post.objects.listed(timezone.now()).order_by()
@@ -79,7 +79,7 @@ class PostSitemap(_OurSitemap):
         return Post.objects.listed(timezone.now()).only("words", "updated_at", "published_at")
 
     def lastmod(self, item: Post) -> datetime:
-        """Return when its page changed: one that was scheduled changed when it came out."""
+        """A scheduled post changes when it is published."""
         return max(item.updated_at, item.published_at or item.updated_at)
 
 
@@ -103,17 +103,17 @@ SITEMAPS: dict[str, type[_OurSitemap]] = {
 }
 
 
-@kept(Post.objects.next_change)
-def everything(request: HttpRequest) -> TemplateResponse:
+@cached_page(Post.objects.next_change)
+def sitemap_xml(request: HttpRequest) -> TemplateResponse:
     return sitemap(request, dict(SITEMAPS))
 
 
 NEWEST = 100  # posts, and issues
 
 
-@kept(Post.objects.next_change)
-def llms(request: HttpRequest) -> HttpResponse:
-    """List the newest posts, by the addresses of their Markdown, and the issues; 404 where no assistant is welcome."""
+@cached_page(Post.objects.next_change)
+def llms_txt(request: HttpRequest) -> HttpResponse:
+    """The newest posts (URLs of their Markdown) and issues; 404 if robots.txt refuses all AI crawlers."""
     if Publication.objects.current().crawlers == Publication.Crawlers.NONE:
         raise Http404
     posts = with_renderings(Post.objects.listed(timezone.now())[:NEWEST])

@@ -1,4 +1,4 @@
-"""What lists of issues say of each: its posts, how long reading takes, how it begins; and a year bound as a volume."""
+"""Annotate issues for lists: posts, reading time, first sentences; and all issues of a year."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,17 +9,17 @@ from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.salutations import without_names
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Post, with_renderings
-from newsletter.posts.models.posts import address
+from newsletter.posts.models.posts import post_path
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 
 OPENING_LENGTH = 70  # characters: two lines
 
 
-def measured(issues: Iterable[Issue], now: datetime) -> list[Issue]:
-    """Return `issues` with what readers may see of their posts: how many, the minutes, the contents, the first cover.
+def with_measures(issues: Iterable[Issue], now: datetime) -> list[Issue]:
+    """Set post_count, reading_minutes, contents and cover_id by the public posts.
 
-    Two queries, however many they are, given that the texts are rendered.
+    Two queries for any number of issues, if the posts are rendered already.
     """
     issues = list(issues)
     public = IssueItem.objects.filter(issue__in=issues, post__published_at__lte=now)
@@ -28,13 +28,13 @@ def measured(issues: Iterable[Issue], now: datetime) -> list[Issue]:
     for issue_number, pk, cover, words, title in public.values_list(*names):
         rows[issue_number].append((pk, cover, words, title))
     for issue in issues:
-        issue.contents = [(address(pk, words), title) for pk, _cover, words, title in rows[issue.pk]]
+        issue.contents = [(post_path(pk, words), title) for pk, _cover, words, title in rows[issue.pk]]
         issue.cover_id = next((cover for _pk, cover, *_words in rows[issue.pk] if cover), None)
     return _with_minutes(issues, {issue.pk: [pk for pk, *_rest in rows[issue.pk]] for issue in issues})
 
 
 def with_minutes(issues: Iterable[Issue]) -> list[Issue]:
-    """Return issues that have their items at hand with their `post_count` and `reading_minutes`; one query."""
+    """Set post_count and reading_minutes by prefetched items; one query."""
     issues = list(issues)
     return _with_minutes(issues, {issue.pk: [item.post_id for item in issue.items.all()] for issue in issues})
 
@@ -47,7 +47,7 @@ def _with_minutes(issues: list[Issue], posts: Mapping[int, Sequence[int]]) -> li
     for issue in issues:
         own = [renderings[number] for number in posts[issue.pk] if number in renderings]
         issue.post_count = len(posts[issue.pk])
-        issue.reading_minutes = measures.minutes(
+        issue.reading_minutes = measures.minutes_to_read(
             sum(one.han_count for one in own),
             sum(one.word_count for one in own),
             han_per_minute=publication.han_per_minute,
@@ -58,7 +58,7 @@ def _with_minutes(issues: list[Issue], posts: Mapping[int, Sequence[int]]) -> li
 
 @dataclass(frozen=True)
 class Volume:
-    """The issues of a year in the order of their sending, with their contents and `opening`; never empty."""
+    """All issues of a year, oldest first, with contents and `opening`; never empty."""
 
     year: int
     issues: list[Issue]
@@ -74,21 +74,21 @@ class Volume:
         return sum(issue.reading_minutes for issue in self.issues)
 
 
-def bound(year: int, now: datetime) -> Volume | None:
-    """Return what was sent in `year`; None if that is nothing."""
+def year_volume(year: int, now: datetime) -> Volume | None:
+    """None if nothing was sent in `year`."""
     archived = Issue.objects.archived()
-    issues = with_openings(measured(archived.in_year(year).defer("closing"), now))
+    issues = with_openings(with_measures(archived.in_year(year).defer("closing"), now))
     return Volume(year, issues, *archived.years_beside(year)) if issues else None
 
 
-def opening(introduction: str) -> str:
-    """Return the first whole sentences of an introduction; only what stands before its first empty line is read."""
+def first_sentences(introduction: str) -> str:
+    """The first complete sentences of the first paragraph."""
     return measures.excerpt(without_names(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH)
 
 
 def with_openings(issues: Iterable[Issue]) -> list[Issue]:
-    """Return `issues` with `opening`: the author's own line for inboxes, or how the introduction begins."""
+    """Set `opening`: the preheader, or the first sentences of the introduction."""
     issues = list(issues)
     for issue in issues:
-        issue.opening = issue.preheader or opening(issue.introduction)
+        issue.opening = issue.preheader or first_sentences(issue.introduction)
     return issues

@@ -1,1 +1,1 @@
-"""How one e-mail is built and sent. No model; imports nothing of ours but the buckets. Begin with `message.py`."""
+"""Building and sending one e-mail. No models; imports only the buckets. Start with `message.py`."""

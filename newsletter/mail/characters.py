@@ -1,7 +1,7 @@
-"""Characters that anybody may have typed: normal forms in linear time, and none that hide or turn others. Pure.
+"""Unicode normalization in linear time, and removal of control and format characters. Pure.
 
-The only module that asks Unicode for a normal form of a whole text: Python sorts a run of combining marks by insertion,
-which takes the square of its length and stops every thread (100 KB of two marks: five seconds).
+No other module normalizes a whole text: Python sorts a run of combining marks by insertion, in quadratic time with the
+GIL held (100 KB of two marks: five seconds).
 """
 
 import re
@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Literal
 
 MARKS_MAX = 30  # in a row; no language has half of that: UAX #15 section 13, "Stream-Safe Text Format"
-JOINERS = "\u200c\u200d"  # Persian, Hindi and emoji are wrong without them
-# Ranges without a single mark, so that Latin and Chinese are passed over at the speed of C.
+JOINERS = "\u200c\u200d"  # needed by Persian, Hindi and emoji
+# Ranges without combining marks, so that the regex engine skips Latin and Chinese.
 _WITHOUT_MARKS = (
     r"\x00-\u02ff\u0370-\u0482\u1e00-\u20cf\u2100-\u2cee\u3000-\u3029\u3030-\u3098\u309b-\ua66e"
     r"\uac00-\ufb1d\uff00-\uff9d"
@@ -27,24 +27,24 @@ type Form = Literal["NFC", "NFKC", "NFKD"]
 
 
 def nfc(text: str) -> str:
-    """Return `text` with composed characters, as it is stored; of a longer run of marks MARKS_MAX stay."""
-    return _normalised("NFC", text)
+    """Composed characters, as text is stored. Runs of marks are cut to MARKS_MAX."""
+    return _normalized("NFC", text)
 
 
 def nfkc(text: str) -> str:
-    """Return what `nfc` does, with full-width and other compatible forms made plain: for comparing."""
-    return _normalised("NFKC", text)
+    """Like `nfc`, with full-width and other compatibility forms replaced: for comparing."""
+    return _normalized("NFKC", text)
 
 
 def nfkd(text: str) -> str:
-    """Return `text` with every letter apart from its marks: for what becomes ASCII."""
-    return _normalised("NFKD", text)
+    """Decomposed, for conversion to ASCII."""
+    return _normalized("NFKD", text)
 
 
 def without_hidden(text: str) -> str:
-    """Return `text` without control and format characters, such as U+202E, which shows a line backwards.
+    """Remove control and format characters, such as U+202E, which reverses a line (UAX #9).
 
-    A name goes into other people's sentences: it may not turn them (UAX #9), nor hide a part of itself.
+    For names, which appear inside other people's sentences.
     """
     if text.isprintable():
         return text
@@ -52,19 +52,19 @@ def without_hidden(text: str) -> str:
 
 
 def without_control(text: str) -> str:
-    """Return `text` without control characters but tab and line feed: no reader sees them, and XML 1.0 forbids them.
+    """Remove control characters but tab and line feed: they are invisible, and XML 1.0 forbids them.
 
-    U+2028 and U+2029, which browsers show as nothing, become line feeds; noncharacters and lone surrogates go.
+    U+2028 and U+2029 become line feeds; noncharacters and lone surrogates are removed.
     """
     return text if text.isprintable() else _CONTROL.sub("", _BREAKS.sub("\n", text))
 
 
 def single_line(text: str) -> str:
-    """Return `text` without control characters and line breaks, as a title, a tag or a name is stored."""
+    """Remove control characters and line breaks: for titles, tags and names."""
     return text if text.isprintable() else without_control(_LINES.sub(" ", text))
 
 
-def _normalised(form: Form, text: str) -> str:
+def _normalized(form: Form, text: str) -> str:
     return unicodedata.normalize(form, _PERHAPS_MARKS.sub(lambda run: _shortened(run[0]), text))
 
 
@@ -79,5 +79,5 @@ def _shortened(run: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _is_mark(char: str) -> bool:
-    """Return whether a character is sorted among marks; some, as U+0F73, only once they have been taken apart."""
+    """Decompose first: some characters, such as U+0F73, are marks only then."""
     return unicodedata.combining(unicodedata.normalize("NFKD", char)[0]) > 0

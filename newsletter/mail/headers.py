@@ -1,4 +1,4 @@
-"""Header fields: what they say (RFC 2369, 2919, 3834, 8058) and how they are written (RFC 2047, 5322). Pure."""
+"""Header fields: their content (RFC 2369, 2919, 3834, 8058) and encoding (RFC 2047, 5322). Pure."""
 
 import base64
 import re
@@ -10,33 +10,33 @@ from django.utils.encoding import punycode
 
 from newsletter.mail import tokens
 
-LINE_LENGTH = 76  # octets of a line that holds an encoded word: RFC 2047 section 2
+LINE_LENGTH = 76  # octets of a line with an encoded word: RFC 2047 section 2
 WORD_FRAME = len("=?utf-8?b??=")
-FIELD_LENGTH_MAX = 998  # octets of a line that must not be folded: RFC 5322 section 2.1.1
+FIELD_LENGTH_MAX = 998  # octets of an unfolded line: RFC 5322 section 2.1.1
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-LIKE_ENCODED = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)  # readers may decode it: RFC 2047 section 2
+LIKE_ENCODED = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)  # clients may decode it: RFC 2047 section 2
 LOCAL_PART_MAX = 64  # octets before the @: RFC 5321 section 4.5.3.1.1
 MAILBOX = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<bare>[^"<>]*+))<(?P<address>[^<>]+)>')
 
 
 @dataclass(frozen=True)
 class MailingList:
-    """What the headers of a list say of it, the same in all its mails."""
+    """The List-* headers that are the same in all mails of a list."""
 
-    list_id: str  # a name in the sender's domain, such as issues.news.example.org
+    list_id: str  # in the sender's domain, such as issues.news.example.org
     owner: str  # the address of a person
     help_url: str
     archive_url: str
 
 
 def message_id(kind: str, *ids: int | str, domain: str) -> str:
-    """Return the Message-ID of one mail: the same for every try, and not to be guessed.
+    """The same for every retry of a mail, and not guessable.
 
-    ids: what makes the mail one of its kind, such as mailing and sequence number.
+    ids: what identifies the mail within `kind`, such as mailing and sequence number.
     """
     name = ".".join([kind, *map(str, ids)])
-    return checked("Message-ID", f"<{name}.{tokens.digest('message-id', name)[:16]}@{punycode(domain)}>")
+    return validated("Message-ID", f"<{name}.{tokens.digest('message-id', name)[:16]}@{punycode(domain)}>")
 
 
 def list_headers(
@@ -48,15 +48,15 @@ def list_headers(
     archived_at: str = "",
     feedback: str = "",
 ) -> dict[str, str]:
-    """Return the headers of a mail to the list, with a button to leave in the reader's mail client.
+    """The headers of a mail to the list, with one-click unsubscribe.
 
-    unsubscribe_url: absolute URL. A POST to it must unsubscribe at once. Without https the one-click
-        header is left out, because RFC 8058 allows no other scheme. At most 74 characters, for the
-        sake of relays that fold.
-    by_mail: an address whose mails end the subscription, for clients that know no other way, such as Apple Mail.
-    complaints_to: where receivers report to that somebody called the mail unwanted (RFC 9477).
+    unsubscribe_url: absolute URL. A POST to it must unsubscribe at once. Without https the one-click header is left
+    out,
+        because RFC 8058 allows no other scheme. At most 74 characters, because some relays fold longer lines.
+    by_mail: an address that unsubscribes the sender of a mail, for clients without one-click, such as Apple Mail.
+    complaints_to: the address for complaint feedback (RFC 9477).
     archived_at: absolute URL of this issue on the web (RFC 5064).
-    feedback: what `feedback_id` returns.
+    feedback: see `feedback_id`.
     """
     fields = {
         "Precedence": "list",
@@ -71,17 +71,17 @@ def list_headers(
         "Feedback-ID": feedback,
         "CFBL-Address": f"{complaints_to}; report=arf" if complaints_to else "",
     }
-    return {name: checked(name, value) for name, value in fields.items() if value}
+    return {name: validated(name, value) for name, value in fields.items() if value}
 
 
-def is_within(address: str, other: str) -> bool:
-    """Return whether an address is at the domain of another one, or below it."""
+def is_at_domain_of(address: str, other: str) -> bool:
+    """Whether an address is at the domain of another one, or at a subdomain."""
     domain, of = (punycode(one.rpartition("@")[2]).lower() for one in (address, other))
     return domain == of or domain.endswith(f".{of}")
 
 
 def feedback_id(mailing: int | str, kind: str, *, domain: str) -> str:
-    """Return a Feedback-ID, by which Gmail's Postmaster Tools count complaints: nothing in it is a reader's own.
+    """The Feedback-ID for Gmail's Postmaster Tools, without personal data.
 
     Source: https://support.google.com/mail/answer/6254652 (the last field: 5 to 15 characters).
     """
@@ -90,18 +90,18 @@ def feedback_id(mailing: int | str, kind: str, *, domain: str) -> str:
 
 
 def automatic_headers() -> dict[str, str]:
-    """Return the headers of a mail that answers an action: other machines must not answer it.
+    """The headers that keep autoresponders from answering.
 
-    Source: RFC 3834 section 5; X-Auto-Response-Suppress is Exchange's own word for it.
+    Source: RFC 3834 section 5; X-Auto-Response-Suppress is Exchange's.
     """
     return {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 
 
 def return_path(bounces_to: str, token: str) -> str:
-    """Return the envelope sender by which a returned mail names its copy: bounces+TOKEN@example.org (VERP).
+    """The envelope sender that identifies a bounced copy: bounces+TOKEN@example.org (VERP).
 
-    bounces_to: an address whose mailbox takes what is added after a "+" (RFC 5233).
-    Raise ValueError when the part before the @ would be too long.
+    bounces_to: an address with subaddressing, "+" (RFC 5233).
+    Raise ValueError if the local part would be too long.
     """
     local, _at, domain = ascii_address(bounces_to).rpartition("@")
     if len(local) + 1 + len(token) > LOCAL_PART_MAX:
@@ -110,8 +110,8 @@ def return_path(bounces_to: str, token: str) -> str:
     return f"{local}+{token}@{domain}"
 
 
-def checked(name: str, value: str) -> str:
-    """Return `value`; raise ValueError when it could not be written as it is, on one line."""
+def validated(name: str, value: str) -> str:
+    """Raise ValueError unless the value can be written verbatim on one line."""
     if CONTROL.search(value):
         raise ValueError(f"{name} may not contain line breaks or control characters, got {value!r}")
     if not value.isascii():
@@ -121,16 +121,16 @@ def checked(name: str, value: str) -> str:
     return value
 
 
-def mailbox(name: str, address: str) -> str:
-    """Return `"name" <address>` in Unicode, as Django and Anymail take it; encoding comes last."""
+def format_mailbox(name: str, address: str) -> str:
+    """`"name" <address>` in Unicode, as Django and Anymail expect it; it is encoded later."""
     if not name:
         return address
     escaped = re.sub(r'(["\\])', r"\\\1", name)
     return f'"{escaped}" <{address}>'
 
 
-def parsed(text: str) -> tuple[str, str]:
-    """Return name and address of what `mailbox` wrote; a bare address has no name."""
+def parse_mailbox(text: str) -> tuple[str, str]:
+    """The inverse of `format_mailbox`: name ("" for a bare address) and address."""
     match = MAILBOX.fullmatch(text.strip())
     if match is None:
         return "", text.strip()
@@ -139,10 +139,10 @@ def parsed(text: str) -> tuple[str, str]:
     return name, match["address"].strip()
 
 
-def written(name: str, value: str, linesep: str) -> str:
-    """Return the whole text field `name: value`, folded, with Unicode in encoded words.
+def format_text_header(name: str, value: str, linesep: str) -> str:
+    """A folded header line, Unicode in encoded words.
 
-    Python 3.13's own folding loses spaces between words and splits List-* URLs; this does neither.
+    Python 3.13's folding loses spaces between words and splits List-* URLs.
     """
     if CONTROL.search(value):
         raise ValueError(f"{name} may not contain line breaks or control characters, got {value!r}")
@@ -153,8 +153,8 @@ def written(name: str, value: str, linesep: str) -> str:
     return f"{name}: {(linesep + ' ').join(lines)}{linesep}"
 
 
-def written_mailboxes(name: str, mailboxes: list[tuple[str, str]], linesep: str) -> str:
-    """Return the whole address field, one mailbox a line, names quoted or in encoded words."""
+def format_address_header(name: str, mailboxes: list[tuple[str, str]], linesep: str) -> str:
+    """A header line of mailboxes, one a line, names quoted or in encoded words."""
     lines: list[str] = []
     for display, address in mailboxes:
         used = len(name) + 2 if not lines else 1
@@ -164,9 +164,9 @@ def written_mailboxes(name: str, mailboxes: list[tuple[str, str]], linesep: str)
 
 
 def ascii_address(address: str) -> str:
-    """Return the address with its domain in punycode.
+    """Encode the domain in punycode.
 
-    Raise ValueError for a local part that is not ASCII, which few servers accept, or for what is no address.
+    Raise ValueError for an invalid address, or a local part that is not ASCII, which few servers accept.
     """
     local, at, domain = address.rpartition("@")
     if not at or not local or not domain or not local.isascii() or re.search(r"[\s<>,;]", address):
@@ -175,7 +175,7 @@ def ascii_address(address: str) -> str:
 
 
 def _phrase(display: str, *, used: int) -> list[str]:
-    """Return the lines of a name. To encode without need looks like a disguise (rspamd: TO_EXCESS_BASE64)."""
+    """The lines of a display name, encoded only if needed: rspamd scores it otherwise (TO_EXCESS_BASE64)."""
     if CONTROL.search(display):
         raise ValueError(f"A name may not contain line breaks or control characters, got {display!r}")
     if not display:
@@ -205,7 +205,7 @@ def _filled(words: list[str], *, used: int) -> list[str]:
 
 
 def _encoded_words(text: str, *, used: int) -> Iterator[str]:
-    """Yield base64 words of whole characters, each filling its line: RFC 2047 section 5, rule 3."""
+    """Encode whole characters, as many as fit a line: RFC 2047 section 5, rule 3."""
     taken = b""
     for char in text:
         octets = char.encode()

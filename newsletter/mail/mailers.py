@@ -1,4 +1,4 @@
-"""From a URL such as smtp://user:password@host:587 to an entry of Django's MAILERS. Pure: settings imports it."""
+"""Parse a mail URL such as smtp://user:password@host:587 to an entry of Django's MAILERS. Pure: settings imports it."""
 
 import math
 from collections.abc import Mapping
@@ -13,44 +13,44 @@ from django.core.exceptions import ImproperlyConfigured
 TIMEOUT_SECONDS = 60
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 OUTBOX = "newsletter.mail.outbox.OutboxBackend"
-OUTBOX_NAME = "outbox"  # as the ledger and certificates name it
+OUTBOX_NAME = "outbox"  # as the ledger names it
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 @dataclass(frozen=True)
-class Provider:
-    """Which of Anymail's options the parts of scheme://user:password@host/ fill; "" leaves no place for one."""
+class AnymailProvider:
+    """The Anymail options that user, password and host of a URL set; "" for none."""
 
     module: str
     user: str = "api_key"
     password: str = ""
     host: str = ""
-    api_url: str = ""  # made of the host, for providers that run at an address of one's own
+    api_url: str = ""  # built from the host, for self-hosted providers
 
 
-# A secret alone is written as the user: resend://re_123@. Options that are not here come in the
-# query, by Anymail's names: mailgun://key@mg.example.org?api_url=https://api.eu.mailgun.net/v3
+# A single secret is the user: resend://re_123@. Other options are query parameters by Anymail's names:
+# mailgun://key@mg.example.org?api_url=https://api.eu.mailgun.net/v3
 # Source: the get_anymail_setting calls of anymail/backends/*.py, version 15.
 PROVIDERS = {
-    "brevo": Provider("brevo"),
-    "mailersend": Provider("mailersend", user="api_token"),
-    "mailgun": Provider("mailgun", host="sender_domain"),
-    "mailjet": Provider("mailjet", password="secret_key"),  # noqa: S106 - the name of an option
-    "mailtrap": Provider("mailtrap", user="api_token"),
-    "mandrill": Provider("mandrill"),
-    "postal": Provider("postal", api_url="https://{host}/api/v1"),
-    "postmark": Provider("postmark", user="server_token"),
-    "resend": Provider("resend"),
-    "scaleway": Provider("scaleway", user="project_id", password="secret_key", host="region"),  # noqa: S106
-    "sendgrid": Provider("sendgrid"),
-    "ses": Provider("amazon_ses"),
-    "sparkpost": Provider("sparkpost"),
-    "unisender-go": Provider("unisender_go", api_url="https://{host}/en/transactional/api/v1"),
+    "brevo": AnymailProvider("brevo"),
+    "mailersend": AnymailProvider("mailersend", user="api_token"),
+    "mailgun": AnymailProvider("mailgun", host="sender_domain"),
+    "mailjet": AnymailProvider("mailjet", password="secret_key"),  # noqa: S106 - the name of an option
+    "mailtrap": AnymailProvider("mailtrap", user="api_token"),
+    "mandrill": AnymailProvider("mandrill"),
+    "postal": AnymailProvider("postal", api_url="https://{host}/api/v1"),
+    "postmark": AnymailProvider("postmark", user="server_token"),
+    "resend": AnymailProvider("resend"),
+    "scaleway": AnymailProvider("scaleway", user="project_id", password="secret_key", host="region"),  # noqa: S106
+    "sendgrid": AnymailProvider("sendgrid"),
+    "ses": AnymailProvider("amazon_ses"),
+    "sparkpost": AnymailProvider("sparkpost"),
+    "unisender-go": AnymailProvider("unisender_go", api_url="https://{host}/en/transactional/api/v1"),
 }
 SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps")
-LIMITS = ("rate", "domain_rate", "lines", "per_connection")  # options of every URL; no backend knows them
-# How a provider signs its webhooks, by Anymail's names. On smtp:// with the provider before the name, such as
-# mailgun_webhook_signing_key. "topics" is ours: the ARNs of Amazon's SNS topics that may report here.
+LIMITS = ("rate", "domain_rate", "lines", "per_connection")  # our own query parameters, which backends do not know
+# Signing keys of webhooks, by Anymail's names; on smtp:// prefixed by the provider: mailgun_webhook_signing_key.
+# "topics" is ours: the ARNs of the SNS topics that may post here.
 # Source: the get_anymail_setting calls of anymail/webhooks/*.py, version 15.
 WEBHOOK_OPTIONS = {
     "amazon_ses": ("topics",),
@@ -65,11 +65,11 @@ WEBHOOK_OPTIONS = {
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How many messages a second a provider is sent. domains: to addresses of one domain; "*" is any other one.
+class SendLimits:
+    """Rates in messages a second. domains: by recipient domain, "*" for all others.
 
-    lines: SMTP connections, or calls of an API at once, of a lane at the most; None lets the lane choose.
-    per_connection: messages on each before a fresh one is opened; 0 for any number.
+    lines: maximum SMTP connections, or concurrent API calls, of a lane; None lets the lane choose.
+    per_connection: messages before a connection is replaced; 0 for any number.
     """
 
     rate: float | None = None
@@ -77,12 +77,12 @@ class Limits:
     lines: int | None = None
     per_connection: int = 0
 
-    def of_domain(self, domain: str) -> float | None:
+    def rate_of_domain(self, domain: str) -> float | None:
         return self.domains.get(domain, self.domains.get("*"))
 
 
-def way(entry: Mapping[str, Any]) -> str:
-    """Return through whom a mailer of MAILERS sends, without its secrets: a host, a provider, "" for the outbox."""
+def provider_host(entry: Mapping[str, Any]) -> str:
+    """The host or provider of a MAILERS entry, without secrets; "" for the outbox."""
     if entry["BACKEND"] == OUTBOX:
         return ""
     host = entry.get("OPTIONS", {}).get("host")
@@ -90,17 +90,16 @@ def way(entry: Mapping[str, Any]) -> str:
 
 
 def mailer_from_url(url: str, *, outbox: Path) -> dict[str, Any]:
-    """Return the MAILERS entry for a mail URL; without a URL, the outbox.
+    """The MAILERS entry for a mail URL; the outbox without one.
 
-    smtp:// speaks TLS after STARTTLS on port 587 or with ?tls=true, smtp+tls:// always, smtps:// from the
-    first byte. What LIMITS names is kept beside the options, and what signs webhooks as WEBHOOKS, by provider.
-    Raise ImproperlyConfigured, without the URL's secrets, for what cannot be understood.
+    smtp:// uses STARTTLS on port 587 or with ?tls=true, smtp+tls:// always; smtps:// is implicit TLS. Our own query
+    parameters go to LIMITS, signing keys to WEBHOOKS. Raise ImproperlyConfigured, without secrets, for an invalid URL.
     """
     if not url:
         return {"BACKEND": OUTBOX, "OPTIONS": {"directory": str(outbox)}}
-    parts, limits = _limits_apart(_split(url))
-    parts, webhooks = _webhooks_apart(parts)
-    beside = {"LIMITS": limits if limits != Limits() else None, "WEBHOOKS": webhooks}
+    parts, limits = _split_limits(_split(url))
+    parts, webhooks = _split_webhooks(parts)
+    beside = {"LIMITS": limits if limits != SendLimits() else None, "WEBHOOKS": webhooks}
     return _mailer(parts) | {name: value for name, value in beside.items() if value}
 
 
@@ -116,32 +115,32 @@ def _mailer(parts: SplitResult) -> dict[str, Any]:
 
 
 def mailer_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """Return what a mailer raises when it does not send, and `others`, for an `except`."""
+    """A mailer's exceptions and `others`, for an `except`."""
     return (OSError, AnymailError, *others)  # smtplib's errors are OSErrors
 
 
 def provider_name(entry: dict[str, Any]) -> str:
-    """Return whom a MAILERS entry hands mail to, such as "smtp mail.example.org:587"; no secret is in it."""
+    """For the ledger, such as "smtp mail.example.org:587" or "mailgun mg.example.org"; without secrets."""
     options = entry.get("OPTIONS", {})
     if entry["BACKEND"] == SMTP:
         return f"smtp {options['host']}:{options['port']}"
     if entry["BACKEND"] == OUTBOX:
         return OUTBOX_NAME
-    place = options.get("sender_domain") or urlsplit(options.get("api_url", "")).hostname or options.get("region", "")
-    return f"{entry['BACKEND'].split('.')[-2]} {place}".rstrip()
+    where = options.get("sender_domain") or urlsplit(options.get("api_url", "")).hostname or options.get("region", "")
+    return f"{entry['BACKEND'].split('.')[-2]} {where}".rstrip()
 
 
-def _limits_apart(parts: SplitResult) -> tuple[SplitResult, Limits]:
+def _split_limits(parts: SplitResult) -> tuple[SplitResult, SendLimits]:
     given = dict(parse_qsl(parts.query))
     rate = _rate("rate", given["rate"]) if "rate" in given else None
     domains = dict(_domain_rate(pair) for pair in given.get("domain_rate", "").split(",") if pair.strip())
     rest = [option for option in parts.query.split("&") if option.partition("=")[0] not in LIMITS]
     lines, each = (_count(name, given[name]) if name in given else None for name in ("lines", "per_connection"))
-    return parts._replace(query="&".join(rest)), Limits(rate, domains, lines, each or 0)
+    return parts._replace(query="&".join(rest)), SendLimits(rate, domains, lines, each or 0)
 
 
-def _webhooks_apart(parts: SplitResult) -> tuple[SplitResult, dict[str, dict[str, str]]]:
-    """Return a URL without the keys of webhooks, and these: by provider, as WEBHOOK_OPTIONS names them."""
+def _split_webhooks(parts: SplitResult) -> tuple[SplitResult, dict[str, dict[str, str]]]:
+    """The URL without webhook keys, and these by provider."""
     names = _webhook_names(parts.scheme)
     found: dict[str, dict[str, str]] = {}
     for name, value in parse_qsl(parts.query):
@@ -153,7 +152,7 @@ def _webhooks_apart(parts: SplitResult) -> tuple[SplitResult, dict[str, dict[str
 
 
 def _webhook_names(scheme: str) -> dict[str, tuple[str, str]]:
-    """Return by which names a URL has the keys of webhooks, and whose option each is."""
+    """Query parameter to (provider, option)."""
     if scheme in SMTP_SCHEMES:
         every = ((provider, option) for provider, options in WEBHOOK_OPTIONS.items() for option in options)
         return {f"{provider}_{option}": (provider, option) for provider, option in every}
@@ -187,7 +186,7 @@ def _rate(name: str, given: str) -> float:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # read here, because urllib checks it only when asked
+        _ = parts.port  # urllib validates the port only on access
     except ValueError:
         raise ImproperlyConfigured(
             "MAIL_URL: host or port cannot be read. Percent-encode what is special in user and password"
@@ -215,7 +214,7 @@ def _smtp_options(parts: SplitResult) -> dict[str, Any]:
     return options
 
 
-def _provider_options(parts: SplitResult, provider: Provider) -> dict[str, Any]:
+def _provider_options(parts: SplitResult, provider: AnymailProvider) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     given = {
         provider.user: unquote(parts.username or ""),
@@ -235,7 +234,7 @@ def _provider_options(parts: SplitResult, provider: Provider) -> dict[str, Any]:
 
 
 def _ses_options(parts: SplitResult) -> dict[str, Any]:
-    """Return options for Amazon, whose client finds keys that are not given by itself (role, environment)."""
+    """Without keys in the URL, boto3 finds its own (role, environment)."""
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     client: dict[str, Any] = {"region_name": parts.hostname} if parts.hostname else {}
     if parts.username:

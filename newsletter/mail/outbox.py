@@ -1,4 +1,4 @@
-"""Mail that goes nowhere: one RFC 5322 file a mail in a directory, for the person trying the product."""
+"""A mail backend that writes .eml files to a directory instead of sending, for a trial."""
 
 import email.policy
 import os
@@ -19,31 +19,31 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 BACKEND = f"{__name__}.OutboxBackend"
-HEAD_BYTES = 16_384  # more than any head that we write
+HEAD_BYTES = 16_384  # more than the headers of any of our mails
 NAME = re.compile(r"\d{8}T\d{12}-[0-9a-f]{20}")
 
 
 class OutboxBackend(BaseEmailBackend):
-    """A mailer that keeps mails instead of sending them. OPTIONS: directory."""
+    """OPTIONS: directory."""
 
     def __init__(self, *, directory: str, alias: str | None = None, **kwargs: Any) -> None:
         super().__init__(alias=alias, **kwargs)
         self.directory = Path(directory)
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Keep each message that is for somebody; return how many there were, new or kept before."""
+        """Store each message that has recipients; return their number, duplicates included."""
         mails = [message for message in email_messages if message.recipients()]
         for mail in mails:
             mime = mail.message(policy=email.policy.SMTP)
-            keep(self.directory, mime.as_bytes(), message_id=str(mime["Message-ID"]), now=datetime.now(UTC))
+            store_mail(self.directory, mime.as_bytes(), message_id=str(mime["Message-ID"]), now=datetime.now(UTC))
         return len(mails)
 
 
-def keep(directory: Path, octets: bytes, *, message_id: str, now: datetime) -> str:
-    """Write a mail to the directory and return its name; the same Message-ID never makes a second file.
+def store_mail(directory: Path, octets: bytes, *, message_id: str, now: datetime) -> str:
+    """Write a mail and return its name. Idempotent by Message-ID.
 
-    A symbolic link named by the hash claims the file's name: it is made at once or not at all, so that a
-    process killed at any point leaves either no mail or a whole one, and the next try goes on from there.
+    A symbolic link named by its hash reserves the file name atomically, so a process killed at any point leaves no mail
+    or a complete one.
     """
     claims = directory / ".claims"
     claims.mkdir(parents=True, exist_ok=True)
@@ -62,8 +62,8 @@ def keep(directory: Path, octets: bytes, *, message_id: str, now: datetime) -> s
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What the list of mails shows of one."""
+class MailSummary:
+    """A mail in the outbox list."""
 
     name: str
     sender: str
@@ -73,40 +73,40 @@ class Entry:
 
 
 def directory() -> Path | None:
-    """Return where the outbox keeps its mails; None while every mailer is a real one."""
+    """The outbox directory; None if no mailer uses the outbox."""
     for mailer in settings.MAILERS.values():
         if mailer["BACKEND"] == BACKEND:
             return Path(mailer["OPTIONS"]["directory"])
     return None
 
 
-def names(directory: Path) -> list[str]:
-    """Return the names of all mails, newest first."""
+def mail_names(directory: Path) -> list[str]:
+    """Newest first."""
     return sorted(_names(directory), reverse=True)
 
 
-def entry(directory: Path, name: str) -> Entry:
+def read_summary(directory: Path, name: str) -> MailSummary:
     head = _parsed(_head(directory, name))
-    return Entry(
+    return MailSummary(
         name=name,
-        sender=_people(head, "From"),
-        to=_people(head, "To"),
+        sender=_display_addresses(head, "From"),
+        to=_display_addresses(head, "To"),
         subject=str(head.get("Subject", "")),
         sent_at=_date(head, name),
     )
 
 
-def read(directory: Path, name: str) -> bytes:
+def read_mail(directory: Path, name: str) -> bytes:
     return _path(directory, name).read_bytes()
 
 
-def part(octets: bytes, subtype: str) -> str:
+def body_part(octets: bytes, subtype: str) -> str:
     body = _parsed(octets).get_body(preferencelist=(subtype,))
     return str(body.get_content()).replace("\r\n", "\n") if body else ""
 
 
-def fields(octets: bytes) -> list[tuple[str, str]]:
-    """Return the mail's header fields in their order, as a reader's mail client decodes them."""
+def header_fields(octets: bytes) -> list[tuple[str, str]]:
+    """Header fields in order, decoded as a mail client does."""
     return [(name, str(value)) for name, value in _parsed(octets).items()]
 
 
@@ -135,8 +135,8 @@ def _parsed(octets: bytes) -> ParsedMessage:
     return message_from_bytes(octets, policy=email.policy.default)
 
 
-def _people(head: ParsedMessage, field: str) -> str:
-    """Return names and addresses for the eye, without the quotes and backslashes of RFC 5322."""
+def _display_addresses(head: ParsedMessage, field: str) -> str:
+    """Names and addresses for display, without RFC 5322 quoting."""
     people = getattr(head.get(field), "addresses", ())
     return ", ".join(f"{one.display_name} <{one.addr_spec}>" if one.display_name else one.addr_spec for one in people)
 

@@ -1,4 +1,4 @@
-"""The text part of a mail, read out of its HTML: the same words, the same links, in narrow lines. Pure."""
+"""Convert the HTML of a mail to plain text with the same words and links, wrapped. Pure."""
 
 import re
 import unicodedata
@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 
 from django.utils.translation import gettext as _
 
-COLUMNS = 72  # of a terminal; a Chinese character takes two
+COLUMNS = 72  # a Chinese character takes two
 OPENERS = "（「『【《〈〔［｛“‘"
 CLOSERS = "，。、；：？！）」』】》〉〕］｝…—～·％”’" + ",.;:?!)]}%"
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 COMBINING = r"(?:[\ufe0e\ufe0f\u20e3\u0300-\u036f\U0001f3fb-\U0001f3ff]|\u200d.)*"
-# What a line break never tears: an address, a word, or one character with the punctuation that belongs to it.
+# Never broken: a URL, a word, or one character with its punctuation.
 UNIT = re.compile(
     rf"\s+|(?:https?://|mailto:)[!-~]+(?: ?[{re.escape(CLOSERS)}]+)?|[{re.escape(OPENERS)}]*"
     rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{COMBINING})[{re.escape(CLOSERS)}]*(?:\[\d+\][{re.escape(CLOSERS)}]*)?",
@@ -21,9 +21,9 @@ UNIT = re.compile(
 
 
 def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None = None) -> str:
-    """Return one paragraph in lines of at most `columns`, with a prefix before the first and the other lines.
+    """Wrap one paragraph. first, rest: prefixes of the first and of the other lines.
 
-    No line begins with 。 or ends with 「; an address is never broken, even if its line gets too long.
+    No line begins with 。 or ends with 「. URLs are never broken, even if the line gets too long.
     """
     rest = first if rest is None else rest
     lines, line, taken, started = [], first, width(first), False
@@ -40,7 +40,7 @@ def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None
 
 
 def tidy(text: str) -> str:
-    """Return a text template's output with its long lines wrapped and at most one blank line in a row."""
+    """Wrap long lines and collapse blank lines of a text template's output."""
     lines = [wrap(line) if width(line) > COLUMNS else line.rstrip() for line in text.splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
@@ -53,7 +53,7 @@ def width(text: str) -> int:
 
 
 def table(rows: list[list[str]], *, headed: bool) -> str:
-    """Return a table in columns; one that is too wide as lines of `heading：cell`, a blank line between rows."""
+    """Aligned columns; if too wide, `heading：cell` lines with a blank line between rows."""
     if not rows:
         return ""
     columns = max(map(len, rows))
@@ -81,15 +81,15 @@ def _padded(cell: str, columns: int) -> str:
 
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
 
-LINK, BREAK = "\x00", "\x01"  # marks in a block that is being read: an address stands between two of the first
+LINK, BREAK = "\x00", "\x01"  # internal marks: a URL stands between two LINKs
 
 SILENT = {"head", "style", "script", "title", "template"}
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
-NOTE = re.compile(r"\[(\d+)\]")  # what stands for a footnote; links have such numbers too
+NOTE = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
 BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
 MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
-# Elements within a line whose title is said behind their words.
+# Inline elements whose title attribute is appended to their text.
 TITLED = frozenset(
     {"abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s"}
 ) | {"samp", "small", "span", "strong", "sub", "sup", "u", "var"}
@@ -97,17 +97,15 @@ RULE = "─" * 6
 
 
 def text_from_html(html: str) -> str:
-    """Return an HTML mail as plain text that ends in one line break.
+    """Convert an HTML mail; the text ends in one newline.
 
-    A link that is alone in its block is followed by its address; others get a number, and the
-    addresses stand at the end, each once. Of a link of the class "words-only" the address is said elsewhere. Elements
-    that are hidden from readers are left out, and those of the class "html-only", which say again what a text says
-    anyway.
+    A link that is alone in its block is followed by its URL; others get a number, and the URLs are listed at the end,
+    each once. Omitted: URLs of links with class "words-only", hidden elements, and class "html-only".
     """
-    walker = _Walker()
-    walker.feed(html)
-    walker.close()
-    return walker.text()
+    extractor = _TextExtractor()
+    extractor.feed(html)
+    extractor.close()
+    return extractor.text()
 
 
 @dataclass
@@ -122,31 +120,29 @@ class _Table:
     headed: bool = False
 
 
-class _Walker(HTMLParser):
+class _TextExtractor(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.blocks: list[str] = []
-        self.run: list[str] = []  # the words of the block being read
-        self.hrefs: list[
-            tuple[str, str, int]
-        ] = []  # address, title and beginning (in `run`) of the links that are open
-        self.shown: dict[str, int | None] = {}  # address: number at the end, or None when it stands in the text
-        self.last_link = ""  # words and address of the link that closed last
-        self.titles: list[tuple[str, str]] = []  # of the elements in TITLED that are open
-        self.silent: list[str] = []  # open elements since one that is hidden
+        self.run: list[str] = []  # text of the current block
+        self.hrefs: list[tuple[str, str, int]] = []  # open links: URL, title, start in `run`
+        self.shown: dict[str, int | None] = {}  # URL: its number in the list, None if shown in the text
+        self.last_link = ""  # text and URL of the last closed link
+        self.titles: list[tuple[str, str]] = []  # of open elements in TITLED
+        self.silent: list[str] = []  # open elements, from a hidden one on
         self.lists: list[_List] = []
-        self.raised = 0  # beginning (in `run`) of what stands above the line
+        self.raised = 0  # start of the open <sup> in `run`
         self.quotes = 0
         self.pre = 0
-        self.tables: list[_Table | None] = []  # None: a table that only lays out
+        self.tables: list[_Table | None] = []  # None: a layout table
         self.bullet = ""
         self.apart = True  # a blank line is due before the next block
 
-    # --- what the parser calls ---
+    # --- HTMLParser ---
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if self.silent or tag in SILENT or _hidden(given):
+        if self.silent or tag in SILENT or _is_hidden(given):
             if tag not in VOID:
                 self.silent.append(tag)
             return
@@ -166,7 +162,7 @@ class _Walker(HTMLParser):
                     pass
             return
         if tag in TITLED:
-            self._say_title(tag)
+            self._append_title(tag)
         closer = getattr(self, f"_close_{tag}", None)
         if closer:
             closer()
@@ -180,8 +176,8 @@ class _Walker(HTMLParser):
 
     # --- links and pictures ---
 
-    def _say_title(self, tag: str) -> None:
-        """Say what a pointer over the words would show, as of an abbreviation."""
+    def _append_title(self, tag: str) -> None:
+        """Append the title attribute, as of an abbreviation."""
         while self.titles:
             name, title = self.titles.pop()
             if title and not self.pre:
@@ -190,8 +186,8 @@ class _Walker(HTMLParser):
                 return
 
     def _open_a(self, given: dict[str, str]) -> None:
-        is_said_elsewhere = "words-only" in given.get("class", "").split()
-        href = "" if is_said_elsewhere else given.get("href", "").strip()
+        is_text_only = "words-only" in given.get("class", "").split()
+        href = "" if is_text_only else given.get("href", "").strip()
         self.hrefs.append((href, given.get("title", "").strip(), len(self.run)))
 
     def _close_a(self) -> None:
@@ -199,16 +195,16 @@ class _Walker(HTMLParser):
             return
         href, title, start = self.hrefs.pop()
         words = _collapsed("".join(self.run[start:]))
-        if not href or href.startswith(("#", "mailto:?")):  # without an addressee: an offer to share, for a button
+        if not href or href.startswith(("#", "mailto:?")):  # without an addressee: a share button
             return
         if words in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
-            # A space ends the address: many mail clients take full-width punctuation for a part of it.
+            # A space ends the URL: many clients would include full-width punctuation.
             self.run[start:] = [f"{href} " if "://" in href else words]
             self.shown.setdefault(href, None)
             return
-        said = f"（{title}）" if title else ""  # what a pointer over the link would show
-        self.last_link = f"{words}{said}{LINK}{href}{LINK}"
-        self.run.append(f"{said}{LINK}{href}{LINK}")  # a number or the address, as soon as the block is whole
+        suffix = f"（{title}）" if title else ""
+        self.last_link = f"{words}{suffix}{LINK}{href}{LINK}"
+        self.run.append(f"{suffix}{LINK}{href}{LINK}")  # replaced at the end of the block
 
     def _open_sup(self, given: dict[str, str]) -> None:
         self.raised = len(self.run)
@@ -308,10 +304,10 @@ class _Walker(HTMLParser):
             )
         self.apart = True
 
-    # --- from words to blocks ---
+    # --- output ---
 
     def _words(self) -> str:
-        """Return what was read since the last block, with the numbers of its links."""
+        """Text since the last block, with link numbers."""
         words = _collapsed("".join(self.run))
         self.run.clear()
         return re.sub(f"{LINK}(.*?){LINK}", lambda match: self._number(match[1]), words)
@@ -343,7 +339,7 @@ class _Walker(HTMLParser):
             self._put("\n".join(f"{rest}    {line}".rstrip() for line in code.splitlines()))
 
     def _lone_address(self) -> str:
-        """Return the address of the link that is all of this block, unless it has been shown before."""
+        """The URL if one link is the whole block and the URL was not shown before."""
         whole, href = _collapsed("".join(self.run)), self.last_link.removesuffix(LINK).rpartition(LINK)[2]
         if not href or whole != self.last_link or href in self.shown:
             return ""
@@ -351,7 +347,7 @@ class _Walker(HTMLParser):
         return href
 
     def _prefixes(self) -> tuple[str, str]:
-        """Return what stands before the first and before the other lines of a block, and use up the bullet."""
+        """Prefixes of the first and the other lines of a block; consumes the bullet."""
         outer = "> " * self.quotes + "  " * max(len(self.lists) - 1, 0)
         bullet, self.bullet = self.bullet, ""
         if not self.lists:
@@ -365,7 +361,7 @@ class _Walker(HTMLParser):
         self.apart = False
 
     def text(self) -> str:
-        """Return everything that was read; nothing can be read after it."""
+        """The whole text; call once, at the end."""
         self._flush()
         numbered = [f"[{number}] {href}" for href, number in self.shown.items() if number]
         if numbered:
@@ -375,12 +371,12 @@ class _Walker(HTMLParser):
 
 
 def _collapsed(text: str) -> str:
-    """Return text with white space as a browser shows it, but without a space between two Chinese lines."""
+    """Collapse white space as browsers do, but without a space between two Chinese lines."""
     joined = re.sub(r"[ \t\r\n\f]+", " ", BETWEEN_HAN.sub("", text))
     return joined.replace("\xa0", " ").strip()
 
 
-def _hidden(given: dict[str, str]) -> bool:
+def _is_hidden(given: dict[str, str]) -> bool:
     style = given.get("style", "").replace(" ", "").lower()
-    is_doubled = "html-only" in given.get("class", "").split()
-    return "hidden" in given or is_doubled or given.get("aria-hidden") == "true" or "display:none" in style
+    is_html_only = "html-only" in given.get("class", "").split()
+    return "hidden" in given or is_html_only or given.get("aria-hidden") == "true" or "display:none" in style

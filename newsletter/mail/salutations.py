@@ -1,6 +1,6 @@
-"""`{name|friend}` in an author's text: the reader's name, or the word for those who gave none. Pure.
+"""`{name|friend}` in an author's text: the reader's name, or a fallback word. Pure.
 
-In a frozen letter it is a slot whose name carries that word, so that what was approved is what is sent."""
+A frozen mail has a slot for it, whose name encodes the fallback word."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 
 WORD_MAX: Final = 12  # characters
-# Markdown, HTML or the template language of a mail provider could take one of these for its own.
+# Special characters of Markdown, HTML and providers' template languages.
 UNSAFE: Final = r"{}\[\]<>&\"'`\\%|｜\x00-\x1f\x7f"
 FIELD: Final = re.compile(
     rf"(?<!\{{)\{{ ?(?:name|名字|稱呼) ?[|｜] ?(?P<word>[^\s{UNSAFE}]{{1,{WORD_MAX}}}) ?\}}(?!\}})"
@@ -20,35 +20,35 @@ LETTERS: Final = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 DIGITS: Final = str.maketrans("abcdefghijklmnop", "0123456789abcdef")
 
 
-def slotted(html: str) -> str:
-    """Return rendered HTML with a slot in place of each field; in code it stays as it was typed."""
+def with_name_slots(html: str) -> str:
+    """Replace fields in rendered HTML by slots, but not inside <code> and <pre>."""
     return _replaced(html, lambda found: f"\x02n_{found['word'].encode('utf-16-be').hex().translate(LETTERS)}\x03")
 
 
 def without_names(text: str) -> str:
-    """Return HTML, or Markdown, with the word in place of each field: what everybody may read."""
+    """Replace fields in HTML or Markdown by their fallback word: the public version."""
     return _replaced(text, lambda found: found["word"])
 
 
 def with_name(html: str, name: str) -> str:
-    """Return rendered HTML with a name in place of each field: what a reader of that name is shown in a letter."""
-    return _replaced(html, lambda _found: escape(harmless(name)))
+    """Replace fields in rendered HTML by a name."""
+    return _replaced(html, lambda _found: escape(safe_name(name)))
 
 
-def unslotted(letter: str) -> str:
-    return SLOT.sub(lambda found: word_of(found[1]), letter)
+def without_name_slots(letter: str) -> str:
+    return SLOT.sub(lambda found: fallback_word(found[1]), letter)
 
 
-def word_of(slot: str) -> str:
+def fallback_word(slot: str) -> str:
     return bytes.fromhex(slot.removeprefix("n_").translate(DIGITS)).decode("utf-16-be")
 
 
-def is_for_name(slot: str) -> bool:
+def is_name_slot(slot: str) -> bool:
     return slot.startswith("n_")
 
 
-def harmless(name: str) -> str:
-    """Return a name as it may stand in one value that a provider puts into text and HTML alike."""
+def safe_name(name: str) -> str:
+    """Remove UNSAFE: a provider inserts the same value into text and HTML."""
     return " ".join(DROPPED.sub(" ", name).split())
 
 

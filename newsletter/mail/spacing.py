@@ -1,7 +1,6 @@
-"""The space between Chinese and Latin that the site gets from CSS, as a character for mails. Pure.
+"""Insert spaces between Chinese and Latin in mails, where no client supports CSS `text-autospace`. Pure.
 
-No mail client knows `text-autospace`. Nothing is put into code, addresses, hashtags or names, and a second call changes
-nothing."""
+Not in code, URLs, hashtags or names. Idempotent."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ HAN: Final = (
     "\U00020000-\U0003ffff"
 )
 LATIN: Final = "0-9A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0391-\u03c9"
-# Between the two, and behind the mark of a number or of a language: 50% 的, C++ 的, C# 的.
+# Between the two, and after 50%, C++ and C#.
 GAP: Final = re.compile(rf"(?<=[{HAN}])(?=[{LATIN}])|(?:(?<=[{LATIN}])|(?<=[0-9]%)|(?<=\+\+)|(?<=[A-Z]\#))(?=[{HAN}])")
 ADDRESS: Final = re.compile(
     r"https?://[^\s<>，。；：、！？（）「」『』《》〈〉]+"
@@ -21,7 +20,7 @@ ADDRESS: Final = re.compile(
     r"|(?<![\w&])#[^\W\d]\w*|(?<![\w.])@\w+"
     rf"|(?<=[(（「『“])(?:[A-Za-z][{HAN}]|[{HAN}][A-Za-z])(?=[)）」』”])"  # a nickname: (A小)
 )
-# One word of both scripts: nobody reads a letter of it by itself.
+# Words of both scripts.
 WORDS: Final = ["T恤", "X光", "K歌", "K書", "Q彈", "Q版", "阿Q", "卡拉OK", "PO文", "po文", "V領", "U型", "A片"]
 
 TOKEN: Final = re.compile(r"""<!--.*?-->|<(?:[^<>"']|"[^"]*"|'[^']*')*>|[^<]+|<""", re.DOTALL)
@@ -30,40 +29,37 @@ ALT: Final = re.compile(r'(?<= alt=")[^"]*')
 INLINE: Final = frozenset(
     ("a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "font", "i", "ins", "kbd", "mark", "q", "s")
 ) | {"samp", "small", "span", "strong", "tt", "u", "var", "wbr"}
-CODE: Final = frozenset({"code", "kbd", "samp", "tt", "var"})  # as one word of the line, with nothing put into it
+CODE: Final = frozenset({"code", "kbd", "samp", "tt", "var"})  # one word of the line, left unchanged
 ASIDE: Final = frozenset(
     ("head", "math", "pre", "rp", "rt", "script", "style", "sub", "sup", "svg", "template", "textarea", "title")
 )
 
 
-def spaced(text: str, names: Iterable[str] = ()) -> str:
-    """Return plain text with a space between Chinese and Latin.
-
-    names: what its owner spells without one.
-    """
+def space_text(text: str, names: Iterable[str] = ()) -> str:
+    """Space plain text. names: left unchanged."""
     kept = [found.span() for found in ADDRESS.finditer(text)]
     kept += [found.span() for found in _words(tuple(names)).finditer(text)]
     inside = {place for start, end in kept for place in range(start + 1, end)}
     return GAP.sub(lambda gap: "" if gap.start() in inside else " ", text)
 
 
-def spaced_html(html: str, names: Iterable[str] = ()) -> str:
-    """Return HTML with a space between Chinese and Latin, outside the tags that stand between them."""
-    line = _Line(tuple(names))
+def space_html(html: str, names: Iterable[str] = ()) -> str:
+    """Space HTML; the space goes outside inline tags."""
+    spacer = _HtmlSpacer(tuple(names))
     for token in TOKEN.findall(html):
-        line.read(token)
-    return "".join(line.out)
+        spacer.read(token)
+    return "".join(spacer.out)
 
 
-class _Line:
-    """Reads tokens, and knows what the line ended with before the tags that follow it."""
+class _HtmlSpacer:
+    """Consumes tokens and remembers how the line ended before the current tags."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
         self.out: list[str] = []
         self.end = ""  # the last characters of the line
-        self.place = 0  # where in `out` a space before the next text belongs
-        self.within: list[str] = []  # the open element whose text stays as it is, once for each of its name in it
+        self.place = 0  # index in `out` for a space before the next text
+        self.within: list[str] = []  # the open CODE or ASIDE element, once per nesting
 
     def read(self, token: str) -> None:
         if token.startswith("<") and (tag := NAME.match(token)):
@@ -82,7 +78,7 @@ class _Line:
         if name not in INLINE:
             self.end = ""
         is_first = self.place == len(self.out)
-        self.out.append(ALT.sub(lambda words: spaced(words[0], self.names), token) if name == "img" else token)
+        self.out.append(ALT.sub(lambda words: space_text(words[0], self.names), token) if name == "img" else token)
         if is_end and is_first:
             self.place = len(self.out)
 
@@ -93,19 +89,19 @@ class _Line:
             return
         if self.end and GAP.search(self.end + text[:1], len(self.end), len(self.end) + 1):
             self.out.insert(self.place, " ")
-        self.out.append(text if is_kept else spaced(text, self.names))
+        self.out.append(text if is_kept else space_text(text, self.names))
         self.end, self.place = text[-2:], len(self.out)
 
 
 @lru_cache(maxsize=64)
 def _words(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Return the pattern of the words that stay as they are, the longest first."""
+    """Pattern of the words that stay unchanged, longest first."""
     words = sorted({*WORDS, *filter(None, names)}, key=len, reverse=True)
     return re.compile("|".join(map(_word, words)))
 
 
 def _word(word: str) -> str:
-    """Return the pattern of a word that is no part of a longer Latin one."""
+    """Pattern of a word with Latin word boundaries."""
     left = "(?<![0-9A-Za-z])" if word[0].isascii() else ""
     right = "(?![0-9A-Za-z])" if word[-1].isascii() else ""
     return left + re.escape(word) + right

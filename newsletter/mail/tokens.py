@@ -1,8 +1,7 @@
 """Short signed tokens for links in mails: base62 of an id and 16 characters of HMAC.
 
-A token opens one purpose. It never expires by itself; a purpose that must be spent binds the
-token to something that changes when it is used. Ids are given anew after a restore, so a row that
-tokens name has a random value (`new_salt`) that they are bound to.
+A token is valid for one purpose and does not expire; a one-time token is bound to a value that changes on use. Ids are
+reused after a restore, so tokens are also bound to a random value of the row (`new_salt`).
 """
 
 import hmac
@@ -21,7 +20,7 @@ from django.conf import settings
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SIGNATURE_LENGTH = 16  # base62 characters: 95 bits
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # 3,844
-TOKEN_LENGTH_MAX = 24  # longer ones ruin headers: docs/sending.md
+TOKEN_LENGTH_MAX = 24  # longer ones break headers: docs/sending.md
 SALT_LENGTH = 12  # characters: 72 bits
 
 
@@ -47,7 +46,7 @@ def _signature(secret: str, purpose: str, number: int, bound: str) -> str:
 
 
 def _sixteen(octets: bytes) -> str:
-    """Return the last 16 base62 digits of 96 bits, as eight pairs from small numbers: a mailing writes millions."""
+    """16 base62 digits of 96 bits, by pairs and small integers: a mailing signs millions."""
     high, low = divmod(int.from_bytes(octets[:12]), 62**8)
     high, pairs = high % 62**8, PAIRS
     a, b, c, d = high // 62**4, high % 62**4, low // 62**4, low % 62**4
@@ -56,21 +55,21 @@ def _sixteen(octets: bytes) -> str:
 
 
 def sign(purpose: str, number: int, bound: str = "") -> str:
-    """Return the token that opens `purpose` for the row `number`.
+    """The token of row `number` for `purpose`.
 
-    bound: what must still be the same when the token is read: the row's random value, the round of a sign-up.
+    bound: must be the same when the token is checked, such as the row's salt.
     """
     return _base62(number) + _signature(settings.SECRET_KEY, purpose, number, bound)
 
 
 def signer(purpose: str) -> Callable[[int, str], str]:
-    """Return what signs many rows of one purpose, as `sign` does: each by its id and what it is bound to."""
+    """A faster `sign` for many rows of one purpose: (number, bound) to token."""
     signed = signers([purpose])
     return lambda number, bound: signed(number, bound)[0]
 
 
 def signers(purposes: Sequence[str]) -> Callable[[int, str], list[str]]:
-    """Return what signs each row for all `purposes`, in their order: a copy has several links of one reader."""
+    """Like `signer` for several purposes: (number, bound) to one token a purpose."""
     macs = [_mac(_key(purpose, settings.SECRET_KEY)) for purpose in purposes]
 
     def signed(number: int, bound: str) -> list[str]:
@@ -81,10 +80,7 @@ def signers(purposes: Sequence[str]) -> Callable[[int, str], list[str]]:
 
 
 def _mac(key: bytes) -> Callable[[bytes], bytes]:
-    """Return HMAC-SHA256 with one key, for many texts.
-
-    Its two hashes begin with the key, so that their beginning is computed once: RFC 2104 section 4.
-    """
+    """HMAC-SHA256 for many texts: the key's hash states are computed once (RFC 2104 section 4)."""
     padded = key.ljust(sha256().block_size, b"\0")
     inner, outer = (sha256(bytes(octet ^ pad for octet in padded)) for pad in (0x36, 0x5C))
 
@@ -97,8 +93,8 @@ def _mac(key: bytes) -> Callable[[bytes], bytes]:
     return mac
 
 
-def number_of(token: str) -> int | None:
-    """Return the id that a token claims, unverified; None when it cannot be a token."""
+def claimed_id(token: str) -> int | None:
+    """The id in a token, unverified; None if it is malformed."""
     head = token[:-SIGNATURE_LENGTH]
     if not head or len(token) > TOKEN_LENGTH_MAX or not all(char in ALPHABET for char in token):
         return None
@@ -108,9 +104,9 @@ def number_of(token: str) -> int | None:
     return number if number < 2**63 else None
 
 
-def opens(token: str, purpose: str, bound: str = "") -> bool:
-    """Return whether `token` was signed for `purpose` with this `bound`, now or with a former secret."""
-    number = number_of(token)
+def is_valid(token: str, purpose: str, bound: str = "") -> bool:
+    """Check a token against the current secret and SECRET_KEY_FALLBACKS."""
+    number = claimed_id(token)
     if number is None or token != _base62(number) + token[-SIGNATURE_LENGTH:]:
         return False
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
@@ -133,12 +129,8 @@ def digester(purpose: str) -> Callable[[str], str]:
     return lambda text: mac(text.encode()).hex()[:32]
 
 
-def kept_secret(path: Path, new: str) -> str:
-    """Return what stands in `path`; write `new` there first if there is no file.
-
-    Only its owner may read it. Of several processes that come at once one writes, and all return the same. A kill at
-    any moment leaves no file of this name, or a whole one.
-    """
+def load_or_create_secret(path: Path, new: str) -> str:
+    """Read the file; create it with `new` and mode 600 if it does not exist. Atomic, also between processes."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, unnamed = mkstemp(dir=path.parent)

@@ -1,4 +1,4 @@
-"""The outbox as a small mail client, for the person trying the product. Real mailers have no such pages."""
+"""The outbox as a small mail client, for a trial. Not available with a real mailer."""
 
 import ipaddress
 from collections.abc import Callable
@@ -22,9 +22,9 @@ from newsletter.mail import outbox
 
 MAILS_PER_PAGE = 50
 SEE_MAIL = "publication.see_mail"
-# A request with one of these came through a proxy. Some proxies add none: see `is_on_trial`.
-PROXY_FIELDS = ("X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "FORWARDED", "X_REAL_IP", "VIA")
-# A mail may style itself and show pictures; it may not run, load or send anything.
+# Headers that proxies add. Some add none: see `is_trial_site`.
+PROXY_HEADERS = ("X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "FORWARDED", "X_REAL_IP", "VIA")
+# A mail may have styles and pictures, but no scripts, requests or forms.
 MAIL_CSP: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
     "style-src": [CSP.UNSAFE_INLINE],
@@ -36,19 +36,16 @@ MAIL_CSP: dict[str, list[str]] = {
 }
 
 
-def for_tester[**P](
+def outbox_view[**P](
     view: Callable[Concatenate[HttpRequest, Path, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Answer 404 unless mail goes to the outbox, and the client may see it there.
-
-    That is whoever has the right to see all mail; and on a trial, whoever sits at this machine.
-    """
+    """404 unless mail goes to the outbox, and the client has SEE_MAIL or is on this machine during a trial."""
 
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         directory = outbox.directory()
         if directory is None:
             raise Http404
-        if not (request.user.has_perm(SEE_MAIL) or is_tester(request)):
+        if not (request.user.has_perm(SEE_MAIL) or is_trial_user(request)):
             raise PermissionDenied(SEE_MAIL) if request.user.is_staff else Http404
         return view(request, directory, *args, **kwargs)
 
@@ -56,25 +53,25 @@ def for_tester[**P](
     return never_cache(require_safe(guarded))
 
 
-def is_tester(request: HttpRequest) -> bool:
-    """Return whether it is the person who tries the product on their own machine."""
-    return is_on_trial() and is_local(request)
+def is_trial_user(request: HttpRequest) -> bool:
+    """A local client of a site that only this machine uses."""
+    return is_trial_site() and is_local(request)
 
 
-def is_on_trial() -> bool:
-    """Return whether the site is for this machine alone: else everybody's request may come from a proxy on it."""
+def is_trial_site() -> bool:
+    """Whether SITE_URL is loopback; otherwise every request may come from a local proxy."""
     host = urlsplit(settings.SITE_URL).hostname or ""
     return host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
 
 
 def is_local(request: HttpRequest) -> bool:
-    """Return whether the client is on this machine; a proxy on it that is not trusted does not count."""
+    """Whether the client is on this machine. A request through an untrusted local proxy is not."""
     address = request.META.get("REMOTE_ADDR", "")
     hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     trusted: int = settings.TRUSTED_PROXIES
     if trusted and hops[0]:
         address = hops[-trusted].strip() if len(hops) >= trusted else ""
-    elif any(f"HTTP_{field}" in request.META for field in PROXY_FIELDS):
+    elif any(f"HTTP_{field}" in request.META for field in PROXY_HEADERS):
         return False
     return _is_loopback(address)
 
@@ -86,46 +83,46 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-@for_tester
+@outbox_view
 def mail_list(request: HttpRequest, directory: Path) -> HttpResponse:
-    page = Paginator(outbox.names(directory), MAILS_PER_PAGE).get_page(request.GET.get("page"))
-    entries = [outbox.entry(directory, name) for name in page]
+    page = Paginator(outbox.mail_names(directory), MAILS_PER_PAGE).get_page(request.GET.get("page"))
+    entries = [outbox.read_summary(directory, name) for name in page]
     return render(request, "outbox/list.html", {"entries": entries, "page": page})
 
 
-@for_tester
+@outbox_view
 def mail(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
     return _page(request, directory, name, "html")
 
 
-@for_tester
+@outbox_view
 def mail_text(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _page(request, directory, name, "text", text=outbox.part(_octets(directory, name), "plain"))
+    return _page(request, directory, name, "text", text=outbox.body_part(_octets(directory, name), "plain"))
 
 
-@for_tester
+@outbox_view
 def mail_headers(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return _page(request, directory, name, "headers", fields=outbox.fields(_octets(directory, name)))
+    return _page(request, directory, name, "headers", fields=outbox.header_fields(_octets(directory, name)))
 
 
-@for_tester
+@outbox_view
 def mail_source(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
     return _page(request, directory, name, "source", text=_octets(directory, name).decode("ascii", "replace"))
 
 
 @csp_override(MAIL_CSP)
 @xframe_options_sameorigin
-@for_tester
+@outbox_view
 def mail_frame(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    return framed(outbox.part(_octets(directory, name), "html"))
+    return html_frame(outbox.body_part(_octets(directory, name), "html"))
 
 
-def framed(html: str) -> HttpResponse:
-    """Return a mail's HTML for a frame, under MAIL_CSP; its links open beside the page."""
+def html_frame(html: str) -> HttpResponse:
+    """A mail's HTML for an iframe; links open in a new tab. The caller sets MAIL_CSP."""
     return HttpResponse(html.replace("<head>", '<head><base target="_blank">', 1))
 
 
-@for_tester
+@outbox_view
 def mail_file(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}.eml"'}
     return HttpResponse(_octets(directory, name), content_type="message/rfc822", headers=headers)
@@ -133,12 +130,12 @@ def mail_file(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
 
 def _page(request: HttpRequest, directory: Path, name: str, tab: str, **shown: object) -> HttpResponse:
     _octets(directory, name)
-    context = {"mail": outbox.entry(directory, name), "tab": tab, **shown}
+    context = {"mail": outbox.read_summary(directory, name), "tab": tab, **shown}
     return render(request, f"outbox/mail_{tab}.html", context)
 
 
 def _octets(directory: Path, name: str) -> bytes:
     try:
-        return outbox.read(directory, name)
+        return outbox.read_mail(directory, name)
     except FileNotFoundError:
         raise Http404 from None

@@ -1,4 +1,4 @@
-"""What is wrong with this installation, and how to mend it: small questions in a table."""
+"""The doctor: a table of checks that yield findings."""
 
 import time
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from django.utils.translation import ngettext
 
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
-from newsletter.operation import backups, liveness, questions, serving
+from newsletter.operation import backup_findings, doctor_checks, liveness, serving
 from newsletter.operation.accounts import author
-from newsletter.operation.backups import restoration
-from newsletter.operation.findings import ERROR, INFO, WARNING, Finding, Question
+from newsletter.operation.backup_findings import restore_findings
+from newsletter.operation.findings import ERROR, INFO, WARNING, Check, Finding
 from newsletter.operation.models import Trouble
-from newsletter.operation.senders import dns_records, sender, subjects
+from newsletter.operation.senders import dns_findings, sender_findings, subject_findings
 from newsletter.operation.undelivered import (
     lost_letters,
     mailbox,
@@ -27,11 +27,11 @@ from newsletter.operation.undelivered import (
     waiting_letters,
     webhook,
 )
-from newsletter.publication.heartbeats import Part, silent_seconds
+from newsletter.publication.heartbeats import Component, silent_seconds
 from newsletter.publication.models import Publication
 
-SILENT_SECONDS = 180  # a mailing may keep the worker busy for a minute
-LATE = timedelta(minutes=5)  # beat asks every few seconds: a mailing that waits longer finds no worker
+SILENT_SECONDS = 180  # a task may take a minute
+LATE = timedelta(minutes=5)  # beat runs every few seconds: after this no worker is there
 HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package, and clients show no button
 
 
@@ -39,13 +39,13 @@ HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package
 
 
 def worker(now: datetime) -> Iterator[Finding]:
-    """Look whether a worker, here or elsewhere, has ended a task lately: there are some at all times."""
-    if silent_seconds(Part.WORKER, allowed=SILENT_SECONDS, unknown=True) and not serving.queue_answer():
+    """Has any worker finished a task lately? There are some at all times."""
+    if silent_seconds(Component.WORKER, allowed=SILENT_SECONDS, unknown=True) and not serving.queue_error():
         yield _no_worker()
 
 
 def waiting_tasks(now: datetime) -> Iterator[Finding]:
-    """Look for tasks of the embedded queue that nobody takes."""
+    """Old tasks in the embedded queue."""
     if not settings.REDIS_URL and any(map(_is_old, settings.QUEUE_DIR.glob("*.celery.msg"))):
         yield _no_worker()
 
@@ -63,7 +63,7 @@ def _no_worker() -> Finding:
 
 
 def author_account(now: datetime) -> Iterator[Finding]:
-    if author.is_missing():
+    if author.nobody_can_log_in():
         hint = _("Run manage.py author_link and open what it prints.")
         yield Finding(WARNING, "author.missing", _("Nobody can log in to the desk yet."), hint)
 
@@ -146,7 +146,7 @@ def uncertain(now: datetime) -> Iterator[Finding]:
 
 
 def last_look(now: datetime) -> Iterator[Finding]:
-    """Repeat the errors that the last look by itself has found and that take too long to be asked for by a page."""
+    """Errors of the last hourly check that take too long to check on a page."""
     for trouble in Trouble.objects.filter(level=ERROR):
         if trouble.finding.startswith(TAKES_LONG):
             yield trouble.as_finding()
@@ -159,68 +159,74 @@ TAKES_LONG = (
     *("media.", "locks.", "outbox.", "backups.", "data_dir.", "static.", "cards."),
 )
 
-FOUNDATIONS: tuple[Question, ...] = (questions.disk, serving.database, serving.queue)  # the others need these
-# What these say when the others are not asked.
+FOUNDATIONS: tuple[Check, ...] = (doctor_checks.disk, serving.database, serving.queue)  # prerequisites of all others
+# Findings of these after which the others are not run.
 BROKEN = frozenset(
     {
         *("data_dir.read_only", "data_dir.full", "queue.unreachable"),
         *("database.unreachable", "database.missing", "database.refused", "database.migrations"),
     }
 )
-EVERYTHING: tuple[Question, ...] = (
+ALL_CHECKS: tuple[Check, ...] = (
     *(
-        questions.folders,
-        questions.bucket_of_pictures,
-        questions.journal,
-        questions.clock,
-        questions.static_files,
-        questions.card_font,
+        doctor_checks.folders,
+        doctor_checks.bucket_of_pictures,
+        doctor_checks.journal,
+        doctor_checks.clock,
+        doctor_checks.static_files,
+        doctor_checks.card_font,
     ),
     *(worker, liveness.silence, author_account),
-    *(site_url, proxies, unsubscribe_url, questions.secret_key, questions.changed_key, debug),
+    *(site_url, proxies, unsubscribe_url, doctor_checks.secret_key, doctor_checks.changed_key, debug),
     *(
         mail,
-        questions.greetings,
-        sender,
-        subjects,
-        dns_records,
+        doctor_checks.smtp_logins,
+        sender_findings,
+        subject_findings,
+        dns_findings,
         postal_address,
         data_place,
         mailings,
         liveness.standstill,
         uncertain,
     ),
-    *(restoration, backups.nightly, backups.bucket, backups.none, refused_addresses),
-    *(mailbox, webhook, questions.webhooks, waiting_letters, lost_letters, result_letters),
+    *(
+        restore_findings,
+        backup_findings.nightly_findings,
+        backup_findings.bucket_findings,
+        backup_findings.no_backup_findings,
+        refused_addresses,
+    ),
+    *(mailbox, webhook, doctor_checks.webhooks, waiting_letters, lost_letters, result_letters),
 )
-# What the author can mend, and what costs a page nothing to ask.
-OF_MAILINGS: tuple[Question, ...] = (
-    *(restoration, waiting_tasks, liveness.silence, mailings, liveness.standstill, uncertain, refused_addresses),
+# Cheap checks whose findings an author can fix.
+MAILING_CHECKS: tuple[Check, ...] = (
+    *(restore_findings, waiting_tasks, liveness.silence, mailings, liveness.standstill, uncertain, refused_addresses),
 )
-AT_HOME: tuple[Question, ...] = (
-    *OF_MAILINGS,
-    *(backups.nightly, mailbox, waiting_letters, lost_letters, result_letters),
-    *(mail, sender, postal_address, data_place, questions.webhooks, last_look),
+DESK_CHECKS: tuple[Check, ...] = (
+    *MAILING_CHECKS,
+    *(backup_findings.nightly_findings, mailbox, waiting_letters, lost_letters, result_letters),
+    *(mail, sender_findings, postal_address, data_place, doctor_checks.webhooks, last_look),
 )
 
 
-def examine(now: datetime) -> list[Finding]:
-    """Return everything worth knowing, the gravest first. Takes some seconds when a part does not answer."""
+def run_checks(now: datetime) -> list[Finding]:
+    """All findings, most severe first. Takes seconds if a service does not answer."""
     broken = _ask(FOUNDATIONS, now)
     ends_here = not BROKEN.isdisjoint(finding.id for finding in broken)
-    findings = broken if ends_here else [*broken, *_ask(EVERYTHING, now)]
+    findings = broken if ends_here else [*broken, *_ask(ALL_CHECKS, now)]
     return sorted(findings, key=lambda finding: [ERROR, WARNING, INFO].index(finding.level))
 
 
-def for_the_author(now: datetime) -> list[Finding]:
-    """Return what the desk's home shows; cheap."""
-    return _ask(AT_HOME, now)
+def author_findings(now: datetime) -> list[Finding]:
+    """For the desk's first page; cheap."""
+    return _ask(DESK_CHECKS, now)
 
 
-def for_an_editor(now: datetime) -> list[Finding]:
-    """Return of these what somebody who sends issues can mend."""
-    return _ask(OF_MAILINGS, now)
+def editor_findings(now: datetime) -> list[Finding]:
+    """Those that an editor can fix."""
+    return _ask(MAILING_CHECKS, now)
 
 
-def _ask(questions: tuple[Question, ...], now: datetime) -> list[Finding]:
-    return [finding for question in questions for finding in question(now)]
+def _ask(doctor_checks: tuple[Check, ...], now: datetime) -> list[Finding]:
+    return [finding for question in doctor_checks for finding in question(now)]

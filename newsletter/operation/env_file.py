@@ -1,7 +1,7 @@
-"""Files of variables as systemd reads them: comments, quotes, escapes, and no shell.
+"""Parses environment files as systemd does: comments, quotes, escapes, no shell.
 
-Source: systemd.exec(5), EnvironmentFile=, and src/basic/env-file.c of systemd 257. What systemd passes over with a
-warning is an error here: a line without “=”, and a name that is none.
+Source: systemd.exec(5), EnvironmentFile=, and src/basic/env-file.c of systemd 257. What systemd ignores with a warning
+is an error here: a line without “=”, and an invalid name.
 """
 
 import re
@@ -24,27 +24,27 @@ _LINE = re.compile(
 _PART = re.compile(_QUOTED, re.DOTALL)
 _BARE = re.compile(r"((?:\\.|\S|[ \t]+(?![ \t]|\Z))*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_IN_DOUBLE_QUOTES = '"\\`$'  # the only characters that a backslash there takes its meaning from
+_IN_DOUBLE_QUOTES = '"\\`$'  # the characters that a backslash escapes there
 
 
-class Unreadable(Exception):
-    """A file of variables that cannot be used; the message names file and line, and nothing of its content."""
+class EnvFileError(Exception):
+    """The message names file and line, but no content."""
 
 
-def read(path: Path) -> dict[str, str]:
-    """Return the variables of a file. Raises Unreadable."""
+def read_env_file(path: Path) -> dict[str, str]:
+    """Raises EnvFileError."""
     try:
-        return variables(path.read_text())
+        return parse_variables(path.read_text())
     except UnicodeDecodeError:
-        raise Unreadable(f"{path} is not text in UTF-8.") from None
+        raise EnvFileError(f"{path} is not text in UTF-8.") from None
     except OSError as error:
-        raise Unreadable(f"{path} cannot be read: {error.strerror}.") from None
+        raise EnvFileError(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:
-        raise Unreadable(f"{path}, {error}") from None
+        raise EnvFileError(f"{path}, {error}") from None
 
 
-def variables(text: str) -> dict[str, str]:
-    """Return the variables of such a text, the last one of a name. Raises ValueError, which names the line."""
+def parse_variables(text: str) -> dict[str, str]:
+    """The last value of a name wins. Raises ValueError, which names the line."""
     found, at = {}, 0
     while at < len(text):
         line = _LINE.match(text, at)
@@ -58,7 +58,7 @@ def variables(text: str) -> dict[str, str]:
 
 
 def _unquoted(part: str) -> str:
-    """Return what stands between quotes; a backslash between double ones keeps its own place before most characters."""
+    """The text between quotes; in double quotes a backslash escapes only some characters."""
     inside = part[1:-1]
     return inside if part[0] == "'" else _ESCAPED.sub(_in_double_quotes, inside)
 
@@ -70,6 +70,6 @@ def _in_double_quotes(escape: re.Match[str]) -> str:
 
 
 def _unescaped(bare: str) -> str:
-    """Return a value without quotes: no space at its end, a line goes on after a backslash."""
+    """An unquoted value: trailing blanks removed, backslash-newline joins lines."""
     found = _BARE.match(bare)
     return _ESCAPED.sub(lambda escape: escape[1].strip("\n"), found[1] if found else "")

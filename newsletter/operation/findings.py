@@ -1,4 +1,4 @@
-"""What the doctor says: one thing to know, and what to do about it."""
+"""Findings of the doctor, and the type of its checks."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ ERROR, WARNING, INFO = "error", "warning", "info"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to know: level, a stable id, what is so, what to do, and the key of the mailing that it is about."""
+    """id: stable. about: key of the mailing or webhook that it is about."""
 
     level: str
     id: str
@@ -18,4 +18,4 @@ class Finding:
     about: int = 0
 
 
-type Question = Callable[[datetime], Iterator[Finding]]
+type Check = Callable[[datetime], Iterator[Finding]]

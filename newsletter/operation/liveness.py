@@ -10,19 +10,19 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from newsletter.delivery.author.alerts import who_may_send
+from newsletter.delivery.author.alerts import sender_addresses
 from newsletter.delivery.ledger import recovery
 from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, automatic
+from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.operation.findings import ERROR, Finding
-from newsletter.publication.heartbeats import ALWAYS, Part, silent_seconds
+from newsletter.publication.heartbeats import ALWAYS, Component, silent_seconds
 from newsletter.publication.models import Publication
 
 ALARM_SECONDS = 300.0  # until the author gets a mail
-WHAT = {
-    Part.DISPATCHER: gettext_lazy("Mailings are neither begun nor looked after"),
-    Part.CONFIRMATIONS: gettext_lazy("No confirmations are sent"),
-    Part.CLOCK: gettext_lazy("The clock starts no tasks"),
+EFFECTS = {
+    Component.DISPATCHER: gettext_lazy("Mailings are neither begun nor looked after"),
+    Component.CONFIRMATIONS: gettext_lazy("No confirmations are sent"),
+    Component.CLOCK: gettext_lazy("The clock starts no tasks"),
 }
 
 
@@ -36,14 +36,14 @@ def silence(now: datetime) -> Iterator[Finding]:
     for part in ALWAYS:
         if seconds := silent_seconds(part):
             since = timezone.localtime(now - timedelta(seconds=seconds), Publication.objects.current().zone)
-            message = _("%(what)s, since %(since)s.") % {"what": WHAT[part], "since": f"{since:%Y-%m-%d %H:%M:%S}"}
+            message = _("%(what)s, since %(since)s.") % {"what": EFFECTS[part], "since": f"{since:%Y-%m-%d %H:%M:%S}"}
             hint = _("manage.py up starts the part again by itself. Without it, start the worker and beat again.")
             yield Finding(ERROR, f"{part}.silent", message, hint)
 
 
 def standstill(now: datetime) -> Iterator[Finding]:
     """Look for mailings that could go on and do not."""
-    if silent_seconds(Part.LANES, allowed=recovery.STALLED_AFTER.total_seconds(), unknown=True) == 0:
+    if silent_seconds(Component.LANES, allowed=recovery.STALLED_AFTER.total_seconds(), unknown=True) == 0:
         return
     for mailing in recovery.stalled_mailings(now).select_related("issue"):
         message = _("The mailing of %s has made no progress for 90 seconds, though it could.") % mailing.issue
@@ -51,14 +51,14 @@ def standstill(now: datetime) -> Iterator[Finding]:
         yield Finding(ERROR, "mailing.stands_still", message, hint, mailing.pk)
 
 
-def alarming() -> bool:
+def is_alarm_due() -> bool:
     """Return whether the author must get a mail about it."""
     return any(silent_seconds(part) >= ALARM_SECONDS for part in ALWAYS)
 
 
 def mail_author(now: datetime) -> int:
     """Mail those who may send issues what does not work; return to how many addresses."""
-    addresses = who_may_send()
+    addresses = sender_addresses()
     with translation.override(Publication.objects.current().language):
         findings = list(silence(now))
     if not (addresses and findings):
@@ -76,4 +76,4 @@ def message(findings: Sequence[Finding], addresses: list[str], now: datetime) ->
         context = {"publication": publication, "findings": findings, "url": url}
         letter = letters.render("silence", subject, context, base_url=settings.SITE_URL)
     message_id = headers.message_id("silence", int(now.timestamp()), domain=publication.sender_email.rpartition("@")[2])
-    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)

@@ -1,4 +1,4 @@
-"""The text of /metrics: what the database, the heartbeats and the disk say at this moment, and who may read it."""
+"""Metrics for Prometheus from the database, heartbeats and the disk, and who may read them."""
 
 import shutil
 import time
@@ -16,23 +16,23 @@ from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from newsletter.delivery.models import Arrival, Batch, Breakdown, Delivery, Mailing
+from newsletter.delivery.models import Batch, Breakdown, Delivery, InboundMessage, Mailing
 from newsletter.mail.mailers import provider_name
-from newsletter.mail.replies import Verdict
-from newsletter.mail.views import is_tester
+from newsletter.mail.smtp_replies import RefusalReason
+from newsletter.mail.views import is_trial_user
 from newsletter.operation import serving
 from newsletter.operation.models import Look, NightlyBackup, Trouble
 from newsletter.publication import heartbeats
 from subscribers.models import Subscriber
-from subscribers.models.counts import kept_tally, movements
+from subscribers.models.counts import cached_tally, count_movements
 
 DAY = timedelta(days=1)
 
-type Question = Callable[[datetime], Iterator[Metric]]
+type MetricSource = Callable[[datetime], Iterator[Metric]]
 
 
-class Gatherer:
-    """A collector of prometheus_client. Where the database is away, it tells what can be known without."""
+class MetricsCollector:
+    """A prometheus_client collector. Without the database it yields what it can."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -42,13 +42,13 @@ class Gatherer:
         yield from _disk()
         ready = serving.readiness()
         states = {part: float(answer == "ok") for part, answer in ready.items()}
-        yield gauges("ready", "Whether a part is as /readyz wants it.", "part", states)
+        yield labelled_gauge("ready", "Whether a part is as /readyz wants it.", "part", states)
         seconds = _database_seconds()
         yield gauge("database_up", "Whether the database answers.", int(seconds is not None))
         if seconds is None or ready["migrations"] != "ok":
             return
         yield gauge("database_seconds", "Time of one small query.", seconds)
-        for question in QUESTIONS:
+        for question in METRIC_SOURCES:
             yield from question(self.now)
 
 
@@ -56,8 +56,8 @@ def gauge(name: str, words: str, value: float) -> Metric:
     return GaugeMetricFamily(f"newsletter_{name}", words, value=value)
 
 
-def gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
-    """Return one gauge with a value for each value of its label."""
+def labelled_gauge(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
+    """values: by label value."""
     family = GaugeMetricFamily(f"newsletter_{name}", words, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
@@ -66,11 +66,13 @@ def gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Me
 
 def _parts() -> Iterator[Metric]:
     now, ages = time.monotonic(), {}
-    for part in heartbeats.Part:
-        at = heartbeats.latest(part, anywhere=True)
+    for part in heartbeats.Component:
+        at = heartbeats.last_beat(part, anywhere=True)
         if at is not None:
             ages[part.value] = now - at
-    yield gauges("part_age_seconds", "Since a part last did its work, on this machine or another.", "part", ages)
+    yield labelled_gauge(
+        "part_age_seconds", "Since a part last did its work, on this machine or another.", "part", ages
+    )
 
 
 def _disk() -> Iterator[Metric]:
@@ -107,14 +109,14 @@ def database(now: datetime) -> Iterator[Metric]:
 
 
 def mailings(now: datetime) -> Iterator[Metric]:
-    """Tell of the copies of mailings that are under way, and how many were accepted since the beginning."""
+    """Copies of open mailings, and totals since the beginning."""
     counted = {name: Sum(name, default=0) for name in ("sent", "failed", "uncertain", "skipped", "in_flight")}
     under_way = Batch.objects.filter(mailing__in=Mailing.objects.open())
     totals = under_way.aggregate(**counted, all=Sum(F("hi") - F("lo"), default=0))
     states = {name: totals[name] for name in ("sent", "failed", "uncertain", "skipped")}
     states["sending"] = totals["in_flight"]
     states["queued"] = totals["all"] - sum(states.values())
-    yield gauges("copies", "Copies of the mailings under way, by state.", "state", states)
+    yield labelled_gauge("copies", "Copies of the mailings under way, by state.", "state", states)
 
     ever = Batch.objects.aggregate(**{name: counted[name] for name in ("sent", "failed", "uncertain")})
     ended = CounterMetricFamily("newsletter_copies_ended", "Copies of all mailings.", labels=["state"])
@@ -133,20 +135,20 @@ def mailings(now: datetime) -> Iterator[Metric]:
 
 
 def replies(now: datetime) -> Iterator[Metric]:
-    """Tell what mail servers say: refusals for good (5xx) by what they mean, and copies put off (4xx) by domain."""
-    provider, meant = provider_name(settings.MAILERS["bulk"]), Counter[str]()
+    """Permanent refusals (5xx) by reason, and deferred copies (4xx) by domain."""
+    provider, reasons = provider_name(settings.MAILERS["bulk"]), Counter[str]()
     for said in Breakdown.objects.values_list("by_verdict", flat=True):
-        meant.update(said)
+        reasons.update(said)
     refused = CounterMetricFamily(
         "newsletter_refusals", "Copies refused for good (5xx), by what the reply means.", labels=["provider", "verdict"]
     )
-    for verdict in Verdict:
-        refused.add_metric([provider, verdict], meant[verdict])
+    for verdict in RefusalReason:
+        refused.add_metric([provider, verdict], reasons[verdict])
     yield refused
     put_off = Counter[str]()
     for domains in Breakdown.objects.filter(mailing__in=Mailing.objects.open()).values_list("by_domain", flat=True):
         put_off.update({domain or "others": counts[Delivery.State.DEFERRED] for domain, counts in domains.items()})
-    yield gauges("copies_deferred", "Copies put off (4xx) that are tried again, by domain.", "domain", put_off)
+    yield labelled_gauge("copies_deferred", "Copies put off (4xx) that are tried again, by domain.", "domain", put_off)
 
 
 def lanes(now: datetime) -> Iterator[Metric]:
@@ -155,15 +157,15 @@ def lanes(now: datetime) -> Iterator[Metric]:
     for worker in held:
         machine = worker.partition("/")[0]
         machines[machine] = machines.get(machine, 0) + 1
-    yield gauges("batches_leased", "Batches that a worker holds, by its machine.", "machine", machines)
+    yield labelled_gauge("batches_leased", "Batches that a worker holds, by its machine.", "machine", machines)
     free = Batch.objects.ready(now).filter(mailing__in=Mailing.objects.ready(now)).count()
     yield gauge("batches_free", "Batches that a worker may take now.", free)
 
 
 def readers(now: datetime) -> Iterator[Metric]:
-    counts = {name: float(number) for name, number in vars(kept_tally(now)).items()}
-    yield gauges("readers", "Readers, by whether an issue would go to them.", "state", counts)
-    (moved,) = movements([(now - DAY, now)])
+    counts = {name: float(number) for name, number in vars(cached_tally(now)).items()}
+    yield labelled_gauge("readers", "Readers, by whether an issue would go to them.", "state", counts)
+    (moved,) = count_movements([(now - DAY, now)])
     yield gauge("readers_came_day", "Readers who confirmed within 24 hours.", moved.came)
     yield gauge("readers_left_day", "Readers who left within 24 hours.", moved.left)
     asked = Subscriber.objects.filter(state=Subscriber.State.PENDING, created_at__gte=now - DAY)
@@ -173,20 +175,20 @@ def readers(now: datetime) -> Iterator[Metric]:
 
 
 def arrivals(now: datetime) -> Iterator[Metric]:
-    waiting = Arrival.objects.waiting().aggregate(number=Count("pk"), at=Min("received_at"))
+    waiting = InboundMessage.objects.waiting().aggregate(number=Count("pk"), at=Min("received_at"))
     yield gauge("arrivals_waiting", "Events and mails that were stored and not applied yet.", waiting["number"])
     yield gauge("arrivals_waiting_seconds", "Since the oldest of these arrived.", _age(waiting["at"], now))
 
 
 def webhooks(now: datetime) -> Iterator[Metric]:
-    """Tell of calls to programs of others; their room is above this one."""
+    """Webhook calls. The hooks app is above this one: no import."""
     hooks, calls = (apps.get_model("hooks", name)._default_manager for name in ("Hook", "Call"))
     waiting = calls.filter(state="waiting", hook__off="").aggregate(number=Count("pk"), at=Min("at"))
     yield gauge("webhook_calls_waiting", "Calls of webhooks that nobody has taken yet.", waiting["number"])
     yield gauge("webhook_calls_waiting_seconds", "Since the oldest of these happened.", _age(waiting["at"], now))
     states = {"failing": Q(off="", failures__gt=0), "off": ~Q(off="") & ~Q(off="author")}
     found = hooks.aggregate(**{name: Count("pk", filter=condition) for name, condition in states.items()})
-    yield gauges("webhooks", "Webhooks that take nothing, and those switched off for it.", "state", found)
+    yield labelled_gauge("webhooks", "Webhooks that take nothing, and those switched off for it.", "state", found)
 
 
 def queue(now: datetime) -> Iterator[Metric]:
@@ -202,7 +204,7 @@ def nights(now: datetime) -> Iterator[Metric]:
 
 
 def troubles(now: datetime) -> Iterator[Metric]:
-    """Tell of what the last look has found, a look of the doctor each hour."""
+    """Findings of the last hourly check."""
     family = GaugeMetricFamily("newsletter_trouble", "What the doctor has found wrong.", labels=["id", "level"])
     for name, level in sorted({(one.finding, one.level) for one in Trouble.objects.exclude(level="")}):
         family.add_metric([name, level], 1)
@@ -215,25 +217,25 @@ def _age(since: datetime | None, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
-QUESTIONS: tuple[Question, ...] = (
+METRIC_SOURCES: tuple[MetricSource, ...] = (
     *(database, mailings, replies, lanes, readers, arrivals, webhooks, queue, nights, troubles),
 )
 
 
 def may_read_metrics(request: HttpRequest) -> bool:
-    """Return whether a request carries METRICS_TOKEN (RFC 6750).
+    """Does the request carry METRICS_TOKEN (RFC 6750)?
 
-    Without a token, whoever sits at the machine of a trial reads: behind a proxy on it that names no client, all the
-    world would come from there.
+    Without a token only loopback clients of a trial installation may read: behind a proxy that names no client,
+    everyone would seem local.
     """
     if not settings.METRICS_TOKEN:
-        return is_tester(request)
+        return is_trial_user(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return scheme.lower() == "bearer" and constant_time_compare(token.strip(), settings.METRICS_TOKEN)
 
 
 def metrics_text() -> tuple[bytes, str]:
-    """Return what is to be told now, and its content type."""
+    """The exposition text and its content type."""
     registry = CollectorRegistry()
-    registry.register(Gatherer(datetime.now(UTC)))
+    registry.register(MetricsCollector(datetime.now(UTC)))
     return generate_latest(registry), CONTENT_TYPE_LATEST

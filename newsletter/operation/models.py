@@ -1,4 +1,4 @@
-"""What the operation of the product keeps: the nights' backups and exports, and what was found wrong."""
+"""Nightly backups, and problems found by the doctor."""
 
 from datetime import date, datetime, timedelta
 from typing import Self
@@ -8,11 +8,11 @@ from django.db import IntegrityError, models, transaction
 from newsletter.operation.findings import Finding
 
 LOOK_EVERY = timedelta(hours=1)
-HELD = timedelta(hours=2)  # what was begun so long ago and is not made has died
+HELD = timedelta(hours=2)  # a claim without result expires after this
 
 
 class Nightly(models.Model):
-    """What is made once a night: the row of one day says that a process makes it, that it is made, or why not."""
+    """A nightly job: the row of a day shows that it runs, that it is done, or why it failed."""
 
     day = models.DateField(unique=True, help_text="in the publication's zone")
     begun_at = models.DateTimeField()
@@ -29,12 +29,12 @@ class Nightly(models.Model):
 
     @classmethod
     def held(cls, day: date, now: datetime) -> bool:
-        """Return whether a process does the work of a day, or has; one that is silent for long has died."""
+        """Is the day's job running or done? A claim expires after HELD."""
         return cls._default_manager.filter(day=day).exclude(cls._dead(now)).exists()
 
     @classmethod
     def claim(cls, day: date, now: datetime) -> Self | None:
-        """Return the row of a day if this process is to do its work, or None if another one does, or has."""
+        """Claim the day's job; None if another process has it, or it is done."""
         try:
             with transaction.atomic():
                 return cls._default_manager.create(day=day, begun_at=now)
@@ -44,13 +44,11 @@ class Nightly(models.Model):
 
     @staticmethod
     def _dead(now: datetime) -> models.Q:
-        ahead = models.Q(begun_at__gt=now)  # the clock was
+        ahead = models.Q(begun_at__gt=now)  # a wrong clock
         return (models.Q(begun_at__lt=now - HELD) | ahead) & models.Q(made_at=None)
 
 
 class NightlyBackup(Nightly):
-    """The backup of one day: made, or why not; and whether it was tried."""
-
     tried_at = models.DateTimeField(null=True, help_text="when it was loaded beside the product, to know that it works")
     trial = models.TextField(blank=True, default="", help_text="why it would not bring the product back")
 
@@ -59,7 +57,7 @@ class NightlyBackup(Nightly):
 
 
 class Look(models.Model):
-    """The last time that everything was examined by itself: one row."""
+    """When the hourly check ran last: a single row."""
 
     at = models.DateTimeField()
     key_marks = models.TextField(
@@ -71,12 +69,12 @@ class Look(models.Model):
 
     @classmethod
     def is_due(cls, now: datetime) -> bool:
-        """Return whether an hour has passed since the last look; a look in the future was a clock's."""
+        """Has an hour passed? A time in the future was written by a wrong clock."""
         return not cls.objects.filter(at__gt=now - LOOK_EVERY, at__lte=now).exists()
 
     @classmethod
     def note(cls, now: datetime) -> bool:
-        """Write down that everything is being examined, and hold the row; return whether it was never before."""
+        """Record a run and lock the row; return whether it is the first."""
         return cls.objects.select_for_update().update_or_create(pk=1, defaults={"at": now})[1]
 
     @classmethod
@@ -85,12 +83,12 @@ class Look(models.Model):
 
     @classmethod
     def keep_marks(cls, marks: set[str]) -> None:
-        """Write the marks down, if there was a look yet."""
+        """No effect before the first run."""
         cls.objects.update(key_marks=" ".join(sorted(marks)))
 
 
 class Trouble(models.Model):
-    """What the last look has found wrong, and whether it was told."""
+    """A problem that the hourly check found, and whether it was reported."""
 
     name = models.CharField(max_length=80, unique=True, help_text="the finding's id, and what it is about")
     level = models.CharField(max_length=10, default="", db_default="", help_text="empty once it is over")
@@ -109,7 +107,7 @@ class Trouble(models.Model):
 
     @property
     def finding(self) -> str:
-        """Return the finding's id."""
+        """The id of the Finding."""
         return self.name.partition(":")[0]
 
     def as_finding(self) -> Finding:

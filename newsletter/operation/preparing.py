@@ -1,4 +1,4 @@
-"""What is made before anything starts: folders, the database, the static files."""
+"""Preparation before anything starts: folders, database, static files."""
 
 import fcntl
 import hashlib
@@ -21,53 +21,53 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from newsletter.delivery.ledger import restored
-from newsletter.operation import replaced
+from newsletter.operation import replaced_migrations
 
-PATIENCE_SECONDS = 2  # between tries while the database is away
+PATIENCE_SECONDS = 2  # between retries while the database is unavailable
 log = logging.getLogger(__name__)
 MIGRATING = 0x6E657773  # "news": PostgreSQL's number of the lock
 
 
 def make_folders() -> None:
-    """Make the folders, and the secret if none is given. Raises ImproperlyConfigured where that cannot be."""
+    """Create the folders, and the secret unless it is given. Raises ImproperlyConfigured."""
     media = () if settings.MEDIA_STORAGE_URL else (settings.MEDIA_ROOT,)
     try:
         for folder in (settings.QUEUE_DIR, settings.OUTBOX_DIR, settings.LOCK_DIR, *media):
             folder.mkdir(parents=True, exist_ok=True)
-        # What an older version wrote, everybody on this machine could read. A group that the operator let in stays.
+        # Older versions created world-readable files. Group permissions set by the operator stay.
         settings.DATA_DIR.chmod(settings.DATA_DIR.stat().st_mode & 0o770)
     except OSError as error:
         raise ImproperlyConfigured(f"DATA_DIR={settings.DATA_DIR} cannot be used: {error}") from None
     str(settings.SECRET_KEY)
 
 
-def answer_at(site_url: str) -> None:
-    """Have this process, its copies and what they start know the address of the site: the web server's own."""
+def set_site_url(site_url: str) -> None:
+    """Set SITE_URL for this process, its forks and subprocesses."""
     os.environ["SITE_URL"] = settings.SITE_URL = site_url
     settings.ALLOWED_HOSTS = [urlsplit(site_url).hostname or "", *settings.ALLOWED_HOSTS[1:]]
 
 
-def bring_up_to_date() -> None:
-    """Migrate the database, one machine after the other. Raises CommandError when it does not answer."""
+def migrate_database() -> None:
+    """Migrate under a lock, and replay departures. Raises CommandError if the database does not answer."""
     try:
         with _alone():
             _refuse_another_encoding()
             refuse_newer()
             call_command("migrate", verbosity=0, interactive=False)
-        restored.remember(timezone.now())
+        restored.detect_restore(timezone.now())
     except OperationalError as error:
         raise CommandError(f"The database cannot be used: {error}") from None
 
 
-def remember() -> None:
-    """Have the database know who left before the first mail leaves: it may come from a backup. Wait until it answers.
+def replay_departures() -> None:
+    """Replay departures before the first mail is sent: the database may come from a backup. Waits for the database.
 
     Raises CommandError if a newer version has migrated it.
     """
     while True:
         try:
             refuse_newer()
-            restored.remember(timezone.now())
+            restored.detect_restore(timezone.now())
         except (OperationalError, InterfaceError) as error:
             log.warning("waiting for the database: %s", type(error).__name__, exc_info=error)
             time.sleep(PATIENCE_SECONDS)
@@ -78,39 +78,38 @@ def remember() -> None:
 
 
 def refuse_newer() -> None:
-    """Raise CommandError if a newer version has migrated this database: its pages would fail one by one."""
+    """Raise CommandError if a newer version has migrated this database."""
     applied = MigrationRecorder(connection).applied_migrations()
-    if name := newer(f"{app}.{name}" for app, name in applied):
+    if name := newer_migration(f"{app}.{name}" for app, name in applied):
         raise CommandError(f"The database is of a newer version of this program, which knows {name}: update first.")
 
 
-def newer(names: Iterable[str]) -> str:
-    """Return one of these migrations, of apps of ours, that only a newer version can know, or ""."""
-    ours = replaced.known()
+def newer_migration(names: Iterable[str]) -> str:
+    """One of these migrations of our apps that only a newer version has, or ""."""
+    ours = replaced_migrations.known_migrations()
     apps = {app for app, _ in ours}
     keys = [tuple(name.split(".", 1)) for name in names]
     return max((".".join(key) for key in keys if key[0] in apps and key not in ours), default="")
 
 
-# The stock admin's libraries as their authors write them: without DEBUG a page loads the shrunk copies.
-# They are half of what the first start would have to compress.
-UNSHRUNK = ["jquery.js", "select2.full.js", "xregexp.js"]
+# Unminified libraries of the stock admin: only DEBUG uses them, and they are half of what would be compressed.
+UNMINIFIED = ["jquery.js", "select2.full.js", "xregexp.js"]
 
 NO_TABLES = "The database has not the tables of this version yet: run manage.py migrate, or start manage.py up."
 
 
-def unready() -> str:
-    """Return what is to be done where a command has found other tables than this version has, or ""."""
+def missing_tables_hint() -> str:
+    """A hint if the database is not migrated, else ""."""
     if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
         return NO_TABLES
     executor = MigrationExecutor(connection)
     return NO_TABLES if executor.migration_plan(executor.loader.graph.leaf_nodes()) else ""
 
 
-def other_encoding() -> str:
-    """Return how a PostgreSQL database keeps its text, if that is not UTF-8; else "".
+def non_utf8_encoding() -> str:
+    """The encoding of a PostgreSQL database if it is not UTF-8, else "".
 
-    In SQL_ASCII, which `initdb` takes where no locale is set, a no-break space in JSON is refused:
+    In SQL_ASCII, the default of `initdb` without a locale, a no-break space in JSON is rejected:
     https://www.postgresql.org/docs/current/datatype-json.html
     """
     if connection.vendor != "postgresql":
@@ -122,15 +121,15 @@ def other_encoding() -> str:
 
 
 def _refuse_another_encoding() -> None:
-    """End before the first table is made; a database that has some goes on, and the doctor tells."""
-    encoding = other_encoding()
+    """Refuse an empty database; one with tables goes on, with a finding of the doctor."""
+    encoding = non_utf8_encoding()
     if encoding and not connection.introspection.table_names():
         raise CommandError(f"The database has the encoding {encoding}. Make it with UTF8: createdb --encoding=UTF8")
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Wait until no other process migrates this database, and keep others waiting while the block runs."""
+    """Hold the migration lock."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
@@ -145,7 +144,7 @@ def _alone() -> Iterator[None]:
 
 
 def collect_static_files() -> None:
-    """Collect them if one of their sources has changed. Those of a STATIC_ROOT that is given must be there already."""
+    """Collect static files if a source has changed. A given STATIC_ROOT must be filled already."""
     if settings.STATIC_ROOT_IS_GIVEN:
         if not (settings.STATIC_ROOT / "staticfiles.json").exists():
             raise CommandError(
@@ -154,13 +153,13 @@ def collect_static_files() -> None:
         return
     mark, sources = settings.STATIC_ROOT / ".sources", _static_sources()
     if not mark.exists() or mark.read_text() != sources:
-        unused = [] if settings.DEBUG else UNSHRUNK
+        unused = [] if settings.DEBUG else UNMINIFIED
         call_command("collectstatic", verbosity=0, interactive=False, clear=True, ignore_patterns=unused)
         mark.write_text(sources)
 
 
 def _static_sources() -> str:
-    """Return a hash that changes when any source of a static file does."""
+    """A hash over all sources."""
     stats = [
         (path, stat.st_mtime_ns, stat.st_size)
         for finder in get_finders()

@@ -21,11 +21,11 @@ from django.core.management.base import CommandError
 from django.urls import set_urlconf
 
 from newsletter import server
-from newsletter.delivery import lanes
+from newsletter.delivery import lane_process
 from newsletter.operation import preparing, serving, worker
-from newsletter.operation.supervisor import Child, Taken, only_one
+from newsletter.operation.supervisor import AlreadyInUse, Child, exclusive_lock
 from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import Part
+from newsletter.publication.heartbeats import Component
 
 LETTERS_URLCONF = "newsletter.public_urls"  # of lanes: without the desk and the API they are 12 MB smaller
 IDLE_SECONDS = 20.0  # without a task that has ended, after which it is asked whether one waits
@@ -44,12 +44,12 @@ class Program(StrEnum):
 ALL = tuple(Program)
 BEATS = {  # whose heartbeats each program leaves
     Program.WEB: (),
-    Program.WORKER: (Part.DISPATCHER, Part.CONFIRMATIONS, Part.LANES, Part.WORKER),
-    Program.CLOCK: (Part.CLOCK,),
+    Program.WORKER: (Component.DISPATCHER, Component.CONFIRMATIONS, Component.LANES, Component.WORKER),
+    Program.CLOCK: (Component.CLOCK,),
 }
 
 
-def named(text: str) -> tuple[Program, ...]:
+def parse_programs(text: str) -> tuple[Program, ...]:
     """Return the programs whose names stand in `text`, with commas between them. Raises ValueError."""
     names = [name.strip() for name in text.split(",")]
     if wrong := [name for name in names if name not in ALL]:
@@ -64,7 +64,7 @@ def address(host: str, port: int) -> str:
 
 
 @dataclass(frozen=True)
-class Note:
+class LockNote:
     """What a lock file says about its holder; operation/healthy.py reads it too."""
 
     process: int
@@ -72,7 +72,7 @@ class Note:
     address: str = ""
 
     @classmethod
-    def ours(cls, address: str = "") -> "Note":
+    def ours(cls, address: str = "") -> "LockNote":
         return cls(os.getpid(), socket.gethostname(), address)
 
     def __str__(self) -> str:
@@ -81,20 +81,20 @@ class Note:
 
 
 @contextmanager
-def held(programs: Sequence[Program], note: Note) -> Iterator[None]:
+def hold_locks(programs: Sequence[Program], note: LockNote) -> Iterator[None]:
     """Be the only one in DATA_DIR that runs these programs. Raises Taken with what is to be said of the other one."""
     with ExitStack() as stack:
         for program in programs:
             try:
-                stack.enter_context(only_one(settings.DATA_DIR / f"up-{program}.lock", json.dumps(asdict(note))))
-            except Taken as holder:
-                raise Taken(f"{program}: {Note(**json.loads(str(holder)))}") from None
+                stack.enter_context(exclusive_lock(settings.DATA_DIR / f"up-{program}.lock", json.dumps(asdict(note))))
+            except AlreadyInUse as holder:
+                raise AlreadyInUse(f"{program}: {LockNote(**json.loads(str(holder)))}") from None
         yield
 
 
-def forget_heartbeats(programs: Sequence[Program]) -> None:
+def clear_heartbeats(programs: Sequence[Program]) -> None:
     """Forget the heartbeats of this machine that these programs leave, before they are started."""
-    heartbeats.forget(part for program in programs for part in BEATS[program])
+    heartbeats.clear_beats(part for program in programs for part in BEATS[program])
 
 
 def children(programs: Sequence[Program], host: str, port: int) -> list[Child]:
@@ -104,9 +104,9 @@ def children(programs: Sequence[Program], host: str, port: int) -> list[Child]:
         serve = partial(_serve, host, port, WEB_PROCESSES if settings.REDIS_URL else 1)
         found.append(Child("web", serve, answers=lambda: _answers(host, port)))
     if Program.WORKER in programs:
-        found += workers(worker.HANDS, LOG_LEVEL, has_clock=Program.CLOCK in programs)
+        found += workers(worker.CONCURRENCY, LOG_LEVEL, has_clock=Program.CLOCK in programs)
     elif Program.CLOCK in programs:
-        found.append(Child("clock", worker.run_clock, beats=partial(heartbeats.latest, Part.CLOCK)))
+        found.append(Child("clock", worker.run_clock, beats=partial(heartbeats.last_beat, Component.CLOCK)))
     return found
 
 
@@ -122,10 +122,10 @@ class Worked:
     idle_at: float = 0.0  # when the queue was last seen to be away, or empty
 
     def __call__(self) -> float | None:
-        worked = heartbeats.latest(Part.WORKER) or 0.0
+        worked = heartbeats.last_beat(Component.WORKER) or 0.0
         if time.monotonic() - worked > IDLE_SECONDS and not serving.has_waiting_tasks():
             self.idle_at = time.monotonic()
-        ticked = heartbeats.latest(Part.CLOCK) if self.has_clock else math.inf
+        ticked = heartbeats.last_beat(Component.CLOCK) if self.has_clock else math.inf
         return ticked and min(max(worked, self.idle_at), ticked)
 
 
@@ -135,7 +135,7 @@ def workers(hands: int, log_level: str, *, has_clock: bool, leads: bool = True) 
     found = [Child("worker", work, beats=Worked(has_clock), leads=leads)]
     for slot in range(settings.DELIVERY_LANES):
         name = f"lane-{slot + 1}"
-        beats = partial(heartbeats.latest, name)
+        beats = partial(heartbeats.last_beat, name)
         found.append(Child(name, partial(_send, slot, log_level), beats=beats, leads=leads))
     return found
 
@@ -155,12 +155,12 @@ def _work(hands: int, log_level: str, *, has_clock: bool) -> None:
 def _send(slot: int, log_level: str) -> None:
     set_urlconf(LETTERS_URLCONF)
     _remember()
-    lanes.serve(slot, log_level)
+    lane_process.serve_slot(slot, log_level)
 
 
 def _remember() -> None:
     try:
-        preparing.remember()
+        preparing.replay_departures()
     except CommandError as error:  # another machine was updated meanwhile
         raise SystemExit(str(error)) from None
 

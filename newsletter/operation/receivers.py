@@ -1,6 +1,6 @@
-"""What Gmail, Yahoo and Microsoft ask of those who send much, which of it holds here, and where they can be asked.
+"""Requirements of Gmail, Yahoo and Microsoft for bulk senders, and which of them are met.
 
-Looked up on 2026-11-28. Gmail counts 5,000 mails a day to its mailboxes, once and for all; Microsoft 5,000 a day to
+Looked up on 2026-11-28. Gmail's limit is 5,000 mails on any day to its mailboxes; Microsoft's 5,000 a day to
 outlook.com, hotmail.com and live.com; Yahoo names no number.
 """
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from newsletter.operation.findings import ERROR, WARNING, Finding
-from newsletter.operation.senders import AWAY, MADE_UP_DOMAINS, MAILBOXES, Facts, of_encryption, records
+from newsletter.operation.senders import AWAY, MADE_UP_DOMAINS, MAILBOXES, SenderFacts, dns_rows, encryption_findings
 
 SOURCES = {
     "Gmail": "https://support.google.com/a/answer/81126",
@@ -24,8 +24,8 @@ GMAIL, YAHOO, MICROSOFT = SOURCES
 EVERYBODY = (GMAIL, YAHOO, MICROSOFT)
 
 
-class State(Enum):
-    """Whether something that is asked for holds. UNKNOWN: it cannot be seen from here, or not now."""
+class RequirementState(Enum):
+    """UNKNOWN: cannot be seen from here, or not now."""
 
     MISSING = "missing"
     UNKNOWN = "unknown"
@@ -33,116 +33,132 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether something holds, and a sentence: what is so, or what mends it."""
+class Assessment:
+    """words: the situation, or how to fix it."""
 
-    state: State
+    state: RequirementState
     words: str = ""
 
 
 @dataclass(frozen=True)
-class Answered:
-    """One thing that receivers ask for, by whom, and whether it holds."""
+class Requirement:
+    """A requirement, the receivers that have it, and whether it is met."""
 
     what: str
     by: tuple[str, ...]
-    verdict: Verdict
+    verdict: Assessment
 
 
-def answered(facts: Facts) -> list[Answered]:
-    """Return everything that is asked for, with the verdicts: what is missing comes first."""
-    found = [Answered(str(what), by, judge(facts)) for what, by, judge in TABLE]
-    return sorted(found, key=lambda one: list(State).index(one.verdict.state))
+def requirements(facts: SenderFacts) -> list[Requirement]:
+    """All requirements, unmet ones first."""
+    found = [Requirement(str(what), by, judge(facts)) for what, by, judge in TABLE]
+    return sorted(found, key=lambda one: list(RequirementState).index(one.verdict.state))
 
 
-def _of(found: Iterable[Finding]) -> Verdict:
-    """Return what findings say: the first that warns mends it, and one that is not known leaves it open."""
-    told = list(found)
-    for one in told:
+def _of(found: Iterable[Finding]) -> Assessment:
+    """MISSING for the first warning, UNKNOWN if the DNS did not answer, else HOLDS."""
+    findings = list(found)
+    for one in findings:
         if one.level in {ERROR, WARNING}:
-            return Verdict(State.MISSING, f"{one.message} {one.hint}")
-    unknown = next((one for one in told if one.id in {AWAY, "mail.dkim"}), None)
-    return Verdict(State.UNKNOWN, unknown.message) if unknown else Verdict(State.HOLDS)
+            return Assessment(RequirementState.MISSING, f"{one.message} {one.hint}")
+    unknown = next((one for one in findings if one.id in {AWAY, "mail.dkim"}), None)
+    return Assessment(RequirementState.UNKNOWN, unknown.message) if unknown else Assessment(RequirementState.HOLDS)
 
 
-def _of_rows(facts: Facts, *kinds: str) -> Verdict:
-    return _of(finding for row in records(facts) if row.kind in kinds for finding in row.findings)
+def _of_rows(facts: SenderFacts, *kinds: str) -> Assessment:
+    return _of(finding for row in dns_rows(facts) if row.kind in kinds for finding in row.findings)
 
 
-def _spf(facts: Facts) -> Verdict:
+def _spf(facts: SenderFacts) -> Assessment:
     if facts.bounces is None:
-        return Verdict(State.UNKNOWN, _("The mail service looks after it, for its own domain of bounces."))
-    rows = [row for row in records(facts) if row.where == facts.bounces.domain and row.kind in {"SPF", _("Bounces")}]
+        return Assessment(
+            RequirementState.UNKNOWN, _("The mail service looks after it, for its own domain of bounces.")
+        )
+    rows = [row for row in dns_rows(facts) if row.where == facts.bounces.domain and row.kind in {"SPF", _("Bounces")}]
     return _of(one for row in rows for one in row.findings if one.id == AWAY or one.id.startswith("spf."))
 
 
-def _dkim(facts: Facts) -> Verdict:
+def _dkim(facts: SenderFacts) -> Assessment:
     if not facts.keys and not facts.dkim and facts.way.service:
-        return Verdict(State.UNKNOWN, _("See that its page calls the domain verified: %s") % facts.way.service.page)
+        return Assessment(
+            RequirementState.UNKNOWN, _("See that its page calls the domain verified: %s") % facts.way.service.page
+        )
     return _of_rows(facts, "DKIM")
 
 
-def _alignment(facts: Facts) -> Verdict:
+def _alignment(facts: SenderFacts) -> Assessment:
     policy, signed = _of_rows(facts, "DMARC"), _dkim(facts)
-    if policy.state is not State.HOLDS:
+    if policy.state is not RequirementState.HOLDS:
         return policy
-    if signed.state is State.HOLDS:
-        return Verdict(State.HOLDS, _("DKIM signs for the sender's domain."))
-    if facts.bounces and facts.bounces.is_aligned is True and _spf(facts).state is State.HOLDS:
-        return Verdict(State.HOLDS, _("Bounces go to the sender's domain."))
-    if facts.bounces and facts.bounces.is_aligned is False and signed.state is State.MISSING:
-        return Verdict(State.MISSING, _("Neither DKIM nor the domain of bounces stands for the sender's domain."))
-    return Verdict(State.UNKNOWN, _("Send a test mail to yourself, and look for dmarc=pass in its headers."))
+    if signed.state is RequirementState.HOLDS:
+        return Assessment(RequirementState.HOLDS, _("DKIM signs for the sender's domain."))
+    if facts.bounces and facts.bounces.is_aligned is True and _spf(facts).state is RequirementState.HOLDS:
+        return Assessment(RequirementState.HOLDS, _("Bounces go to the sender's domain."))
+    if facts.bounces and facts.bounces.is_aligned is False and signed.state is RequirementState.MISSING:
+        return Assessment(
+            RequirementState.MISSING, _("Neither DKIM nor the domain of bounces stands for the sender's domain.")
+        )
+    return Assessment(
+        RequirementState.UNKNOWN, _("Send a test mail to yourself, and look for dmarc=pass in its headers.")
+    )
 
 
-def _reverse_names(facts: Facts) -> Verdict:
+def _reverse_names(facts: SenderFacts) -> Assessment:
     if not facts.way.is_own_server:
-        return Verdict(State.UNKNOWN, _("The mail service looks after its servers."))
+        return Assessment(RequirementState.UNKNOWN, _("The mail service looks after its servers."))
     if facts.reverse is None:
-        return Verdict(
-            State.UNKNOWN, _("The mail server is not below the sender's domain; whoever runs it looks after it.")
+        return Assessment(
+            RequirementState.UNKNOWN,
+            _("The mail server is not below the sender's domain; whoever runs it looks after it."),
         )
     if facts.reverse == {}:
-        return Verdict(State.MISSING, _("%s has no address in the DNS.") % facts.way.host)
+        return Assessment(RequirementState.MISSING, _("%s has no address in the DNS.") % facts.way.host)
     return _of_rows(facts, "PTR")
 
 
-def _encryption(facts: Facts) -> Verdict:
-    verdict = _of(of_encryption(facts))
-    if verdict.state is State.HOLDS and facts.way.is_own_server:
-        return Verdict(
-            State.UNKNOWN, _("The way to the mail server is safe; whether it sends on with TLS, only its log tells.")
+def _encryption(facts: SenderFacts) -> Assessment:
+    verdict = _of(encryption_findings(facts))
+    if verdict.state is RequirementState.HOLDS and facts.way.is_own_server:
+        return Assessment(
+            RequirementState.UNKNOWN,
+            _("The way to the mail server is safe; whether it sends on with TLS, only its log tells."),
         )
     return verdict
 
 
-def _one_click(facts: Facts) -> Verdict:
+def _one_click(facts: SenderFacts) -> Assessment:
     if facts.site_is_https:
-        return Verdict(State.HOLDS, _("Each letter has List-Unsubscribe and List-Unsubscribe-Post (RFC 8058)."))
-    return Verdict(State.MISSING, _("It needs https: put a proxy with TLS in front and set SITE_URL=https://…"))
+        return Assessment(
+            RequirementState.HOLDS, _("Each letter has List-Unsubscribe and List-Unsubscribe-Post (RFC 8058).")
+        )
+    return Assessment(
+        RequirementState.MISSING, _("It needs https: put a proxy with TLS in front and set SITE_URL=https://…")
+    )
 
 
-def _dead_addresses(facts: Facts) -> Verdict:
-    if facts.reads_returns or facts.hears_provider:
-        return Verdict(State.HOLDS, _("What comes back is read, and dead addresses are mailed no more."))
+def _dead_addresses(facts: SenderFacts) -> Assessment:
+    if facts.reads_returns or facts.has_provider_reports:
+        return Assessment(RequirementState.HOLDS, _("What comes back is read, and dead addresses are mailed no more."))
     words = _(
         "Refusals during the sending are read, later bounces are not. "
         "Set MAILBOX_URL or WEBHOOK_SECRET: docs/deploy.md."
     )
-    return Verdict(State.MISSING, words)
+    return Assessment(RequirementState.MISSING, words)
 
 
-def _takes_replies(facts: Facts) -> Verdict:
+def _takes_replies(facts: SenderFacts) -> Assessment:
     if facts.domain in MAILBOXES or facts.domain in MADE_UP_DOMAINS:
-        return Verdict(State.MISSING, _("Set the sender address under Publication; it needs a domain of your own."))
+        return Assessment(
+            RequirementState.MISSING, _("Set the sender address under Publication; it needs a domain of your own.")
+        )
     return _of_rows(facts, "MX")
 
 
-def _always(state: State, words: Promise) -> Callable[[Facts], Verdict]:
-    return lambda _facts: Verdict(state, str(words))
+def _always(state: RequirementState, words: Promise) -> Callable[[SenderFacts], Assessment]:
+    return lambda _facts: Assessment(state, str(words))
 
 
-TABLE: tuple[tuple[Promise, tuple[str, ...], Callable[[Facts], Verdict]], ...] = (
+TABLE: tuple[tuple[Promise, tuple[str, ...], Callable[[SenderFacts], Assessment]], ...] = (
     (gettext_lazy("SPF that passes"), EVERYBODY, _spf),
     (gettext_lazy("DKIM, with a key of 1024 bits or better 2048"), EVERYBODY, _dkim),
     (gettext_lazy("A DMARC record, p=none at the least"), EVERYBODY, lambda facts: _of_rows(facts, "DMARC")),
@@ -153,7 +169,7 @@ TABLE: tuple[tuple[Promise, tuple[str, ...], Callable[[Facts], Verdict]], ...] =
     (
         gettext_lazy("A link to leave in the letter, heeded within two days"),
         EVERYBODY,
-        _always(State.HOLDS, gettext_lazy("It stands in every letter, and takes effect at once.")),
+        _always(RequirementState.HOLDS, gettext_lazy("It stands in every letter, and takes effect at once.")),
     ),
     (gettext_lazy("A sender that takes replies"), (MICROSOFT,), _takes_replies),
     (gettext_lazy("Dead addresses are taken off"), (YAHOO, MICROSOFT), _dead_addresses),
@@ -161,21 +177,21 @@ TABLE: tuple[tuple[Promise, tuple[str, ...], Callable[[Facts], Verdict]], ...] =
         gettext_lazy("Fewer than 0.3 % complaints, better 0.1 %"),
         (GMAIL, YAHOO),
         _always(
-            State.UNKNOWN,
+            RequirementState.UNKNOWN,
             gettext_lazy("Only they know: register below. What is known here stands under Readers → List health."),
         ),
     ),
     (
         gettext_lazy("Mails as RFC 5322 wants them"),
         (GMAIL, YAHOO),
-        _always(State.HOLDS, gettext_lazy("Built and checked before they leave: see the rehearsal.")),
+        _always(RequirementState.HOLDS, gettext_lazy("Built and checked before they leave: see the rehearsal.")),
     ),
 )
 
 
 @dataclass(frozen=True)
 class Registration:
-    """Where a receiver tells senders how it sees them."""
+    """A receiver's service that shows senders their reputation."""
 
     name: str
     url: str
@@ -205,6 +221,6 @@ REGISTRATIONS = (
 )
 
 
-def registrations(facts: Facts) -> list[Registration]:
-    """Return where this sender can register: by IP address only who has one."""
+def registrations(facts: SenderFacts) -> list[Registration]:
+    """Services open to this sender: some need an own IP address."""
     return [one for one in REGISTRATIONS if not one.is_for_own_server or facts.way.is_own_server]

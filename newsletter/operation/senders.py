@@ -1,7 +1,7 @@
-"""Whether receivers can believe our mails: what the settings and the DNS say of the sender.
+"""Email authentication of the sender: SPF, DKIM, DMARC, MX and PTR.
 
-`gather` asks once and within a bounded time; everything after it is pure: Facts in, findings out. What no name server
-told is "not known", never wrong. What large receivers ask of senders is in receivers.py.
+`gather_facts` queries once within a bounded time; the rest is pure: SenderFacts in, findings out. An unanswered query
+is "not known", never an error. Requirements of large receivers are in receivers.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,30 +16,30 @@ from django.utils import translation
 from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 
-from newsletter.mail import authentication, mailers, signatures
-from newsletter.mail.authentication import (
+from newsletter.mail import dkim_signing, email_authentication, mailers
+from newsletter.mail.email_authentication import (
     LOOKUPS_MAX,
     RSA_BITS_GOOD,
-    Ask,
     Dmarc,
-    DnsAway,
+    DnsUnavailable,
+    Lookup,
     PublicKey,
     Resolver,
     Spf,
-    addresses,
+    host_addresses,
+    parse_tags,
     reverse_name,
-    tags,
     takes_mail,
 )
-from newsletter.mail.message import shouted
+from newsletter.mail.message import shouting_letters
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.publication.models import Publication
 
 AWAY = "dns.away"
 IN_HOUSE = ("localhost", "127.0.0.1", "::1")
 MADE_UP_DOMAINS = ("example.com", "example.org", "example.net")  # RFC 2606 section 3
-# Mailboxes for everybody: nobody but their provider can publish records there. Gmail sends mails that only look like
-# its own to junk (https://support.google.com/a/answer/81126), Yahoo and AOL ask for "reject".
+# Freemail domains: only their owner can publish DNS records. Gmail marks mails that claim to be from gmail.com
+# as spam (https://support.google.com/a/answer/81126), Yahoo and AOL publish p=reject.
 MAILBOXES = frozenset(
     (
         *("gmail.com", "googlemail.com", "yahoo.com", "yahoo.com.tw", "ymail.com", "aol.com"),
@@ -53,11 +53,11 @@ MAILBOXES = frozenset(
 
 
 @dataclass(frozen=True)
-class Service:
-    """A mail service. page: which records it asks for.
+class MailService:
+    """page: documents the records it needs.
 
-    selectors: of its DKIM keys, where they are the same for everybody. hosts: its SMTP servers. include: its term in
-    the SPF of the sender's domain; "" if it needs none there, because it has bounces sent to a domain of its own.
+    selectors: of its DKIM keys, if all customers share them. hosts: its SMTP servers. include: its term in the SPF of
+    the sender's domain; "" if it needs none, because bounces go to its own domain.
     """
 
     name: str
@@ -67,74 +67,76 @@ class Service:
     include: str = ""
 
 
-# By the scheme of the mail URL: newsletter/mail/mailers.py, PROVIDERS. Looked up on 2026-11-28.
+# By scheme of the mail URL: newsletter/mail/mailers.py, PROVIDERS. Looked up on 2026-11-28.
 SERVICES = {
-    "brevo": Service(
+    "brevo": MailService(
         "Brevo",
         "https://help.brevo.com/hc/en-us/articles/17286219877778",
         ("brevo1", "brevo2", "mail"),
         ("smtp-relay.brevo.com",),
     ),
-    "mailersend": Service(
+    "mailersend": MailService(
         "MailerSend", "https://www.mailersend.com/blog/dns-records", ("mlsend2", "mlsend"), ("smtp.mailersend.net",)
     ),
-    "mailgun": Service(
+    "mailgun": MailService(
         "Mailgun",
         "https://documentation.mailgun.com/docs/mailgun/user-manual/domains/domains-verify",
         ("pdk1", "pdk2", "mx", "k1", "smtp", "pic", "mailo", "krs"),
         ("smtp.mailgun.org", "smtp.eu.mailgun.org"),
     ),
-    "mailjet": Service(
+    "mailjet": MailService(
         "Mailjet",
         "https://www.mailjet.com/blog/deliverability/mailjet-dmarcbis-is-dead-long-live-dmarc/",
         ("mailjet",),
         ("in-v3.mailjet.com",),
     ),
-    "mailtrap": Service(
+    "mailtrap": MailService(
         "Mailtrap",
         "https://docs.mailtrap.io/email-api-smtp/setup/sending-domain",
         ("rwmt1", "rwmt2"),
         ("live.smtp.mailtrap.io", "bulk.smtp.mailtrap.io"),
     ),
-    "mandrill": Service(
+    "mandrill": MailService(
         "Mandrill",
         "https://mailchimp.com/developer/transactional/docs/authentication-delivery/",
         ("mte1", "mte2"),
         ("smtp.mandrillapp.com",),
     ),
-    "postal": Service("Postal", "https://docs.postalserver.io/getting-started/dns-configuration"),
-    "postmark": Service(
+    "postal": MailService("Postal", "https://docs.postalserver.io/getting-started/dns-configuration"),
+    "postmark": MailService(
         "Postmark",
         "https://postmarkapp.com/blog/introducing-full-dmarc-support-with-custom",
         hosts=("smtp.postmarkapp.com", "smtp-broadcasts.postmarkapp.com"),
     ),
-    "resend": Service(
+    "resend": MailService(
         "Resend", "https://resend.com/docs/dashboard/domains/custom-return-path", ("resend",), ("smtp.resend.com",)
     ),
-    "scaleway": Service(
+    "scaleway": MailService(
         "Scaleway",
         "https://www.scaleway.com/en/docs/transactional-email/how-to/authenticate-domain",
         hosts=("smtp.tem.scaleway.com",),
         include="include:_spf.tem.scaleway.com",
     ),
-    "sendgrid": Service(
+    "sendgrid": MailService(
         "SendGrid",
         "https://support.sendgrid.com/hc/en-us/articles/21415314709147",
         ("s1", "s2"),
         ("smtp.sendgrid.net",),
     ),
-    "ses": Service("Amazon SES", "https://docs.aws.amazon.com/ses/latest/dg/mail-from.html", hosts=(".amazonaws.com",)),
-    "sparkpost": Service(
+    "ses": MailService(
+        "Amazon SES", "https://docs.aws.amazon.com/ses/latest/dg/mail-from.html", hosts=(".amazonaws.com",)
+    ),
+    "sparkpost": MailService(
         "SparkPost",
         "https://support.sparkpost.com/docs/tech-resources/custom-bounce-domain",
         hosts=("smtp.sparkpostmail.com", "smtp.eu.sparkpostmail.com"),
     ),
-    "unisender-go": Service("Unisender Go", "https://docs.unione.io/en/", ("us",)),
+    "unisender-go": MailService("Unisender Go", "https://docs.unione.io/en/", ("us",)),
 }
 
 
-def service_of(host: str) -> Service | None:
-    """Return whose SMTP server a host is, None for one's own or one that is not known."""
+def mail_service_of(host: str) -> MailService | None:
+    """The service of an SMTP host, None for an own or unknown server."""
     for service in SERVICES.values():
         if any(host == one or (one.startswith(".") and host.endswith(one)) for one in service.hosts):
             return service
@@ -145,13 +147,13 @@ def service_of(host: str) -> Service | None:
 
 
 @dataclass(frozen=True)
-class Way:
-    """How issues leave. host: of the SMTP server, or what stands in the place of one in the URL of an API."""
+class MailRoute:
+    """How issues are sent. host: of the mail URL."""
 
     scheme: str
     host: str = ""
     is_encrypted: bool = True
-    service: Service | None = None
+    service: MailService | None = None
 
     @property
     def is_smtp(self) -> bool:
@@ -159,12 +161,12 @@ class Way:
 
     @property
     def is_own_server(self) -> bool:
-        """Return whether a server that is not known to be a mail service's takes our mails by SMTP."""
+        """An SMTP server of no known mail service."""
         return self.is_smtp and self.service is None
 
     @property
     def takes_our_signatures(self) -> bool:
-        """Return whether mails leave as we wrote and signed them; most APIs get fields, and write mails themselves."""
+        """Are mails sent with our DKIM signature? Most APIs take fields and build the mail themselves."""
         return self.is_smtp or self.scheme in {"", "ses"}
 
     @property
@@ -173,144 +175,144 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Bounces:
-    """The domain of the envelope sender, whose SPF counts. is_aligned: None without a DMARC record."""
+class BounceDomain:
+    """The envelope sender's domain, which SPF checks. is_aligned: None without a DMARC record."""
 
     domain: str
-    spf: Spf | DnsAway
-    takes_mail: bool | DnsAway
-    is_aligned: bool | DnsAway | None
+    spf: Spf | DnsUnavailable
+    takes_mail: bool | DnsUnavailable
+    is_aligned: bool | DnsUnavailable | None
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Everything that is judged. What no name server told is the DnsAway that says so.
+class SenderFacts:
+    """Everything the checks need. An unanswered query is its DnsUnavailable.
 
-    bounces: None where a mail service has them sent to itself. reverse: of a server of the author's, by address, the
-    names that it leads back to, and whether one of them leads forth again.
+    bounces: None if a mail service uses its own domain. reverse: of our own server, by address: its PTR names, and
+    whether one of them resolves back.
     """
 
     domain: str
     address: str
-    way: Way
+    way: MailRoute
     site_is_https: bool
-    keys: tuple[signatures.Key, ...]
-    reads_returns: bool  # somebody reads what comes back by mail
-    hears_provider: bool  # the service reports by webhooks
-    spf: Spf | DnsAway
-    dkim: tuple[PublicKey | DnsAway, ...]
-    dmarc: Dmarc | DnsAway
-    mx: tuple[str, ...] | DnsAway
-    takes_mail: bool | DnsAway
-    bounces: Bounces | None
-    reverse: dict[str, tuple[list[str], bool]] | DnsAway | None
+    keys: tuple[dkim_signing.DkimKey, ...]
+    reads_returns: bool  # bounces by mail are processed
+    has_provider_reports: bool  # webhooks of the service are processed
+    spf: Spf | DnsUnavailable
+    dkim: tuple[PublicKey | DnsUnavailable, ...]
+    dmarc: Dmarc | DnsUnavailable
+    mx: tuple[str, ...] | DnsUnavailable
+    takes_mail: bool | DnsUnavailable
+    bounces: BounceDomain | None
+    reverse: dict[str, tuple[list[str], bool]] | DnsUnavailable | None
 
 
-def gather(ask: Ask) -> Facts:
-    """Ask for everything. Raises KeyUnusable of mail/signatures.py, and never DnsAway."""
+def gather_facts(ask: Lookup) -> SenderFacts:
+    """Make all queries. Raises InvalidKey, never DnsUnavailable."""
     publication = Publication.objects.current()
-    domain = domain_of(publication.sender_email)
-    way = way_of_issues()
-    keys = signatures.keys() if way.takes_our_signatures else ()
-    policy = _known(partial(authentication.dmarc, ask, domain))
-    return Facts(
+    domain = dns_domain(publication.sender_email)
+    way = bulk_route()
+    keys = dkim_signing.load_keys() if way.takes_our_signatures else ()
+    policy = _known(partial(email_authentication.lookup_dmarc, ask, domain))
+    return SenderFacts(
         domain=domain,
         address=publication.sender_email,
         way=way,
         site_is_https=urlsplit(settings.SITE_URL).scheme == "https",
         keys=keys,
         reads_returns=bool(settings.MAILBOX_URL and publication.bounces_to),
-        hears_provider=bool(settings.WEBHOOK_SECRET),
-        spf=_known(partial(authentication.spf, ask, domain)),
+        has_provider_reports=bool(settings.WEBHOOK_SECRET),
+        spf=_known(partial(email_authentication.lookup_spf, ask, domain)),
         dkim=_keys(ask, domain, way, keys, policy),
         dmarc=policy,
         mx=_known(partial(ask, domain, "MX")),
         takes_mail=_known(partial(takes_mail, ask, domain)),
-        bounces=None if way.service else _bounces(ask, policy, domain_of(publication.bounces_to) or domain),
+        bounces=None if way.service else _bounces(ask, policy, dns_domain(publication.bounces_to) or domain),
         reverse=_known(partial(_reverse_names, ask, way, domain)),
     )
 
 
-def domain_of(address: str) -> str:
-    """Return the domain of an address as the DNS knows it."""
+def dns_domain(address: str) -> str:
+    """The domain of an address, in punycode."""
     return punycode(address.rpartition("@")[2]).lower()
 
 
 def sender_domain() -> str:
-    return domain_of(Publication.objects.current().sender_email)
+    return dns_domain(Publication.objects.current().sender_email)
 
 
-def way_of_issues() -> Way:
+def bulk_route() -> MailRoute:
     parts = urlsplit(settings.BULK_MAIL_URL)
     host = (parts.hostname or "").lower()
     if parts.scheme not in mailers.SMTP_SCHEMES:
-        return Way(parts.scheme, host, service=SERVICES.get(parts.scheme))
+        return MailRoute(parts.scheme, host, service=SERVICES.get(parts.scheme))
     options = mailers.mailer_from_url(settings.BULK_MAIL_URL, outbox=Path())["OPTIONS"]
-    return Way(parts.scheme, host, options["use_ssl"] or options["use_tls"], service_of(host))
+    return MailRoute(parts.scheme, host, options["use_ssl"] or options["use_tls"], mail_service_of(host))
 
 
-def _known[Told](ask_for: Callable[[], Told]) -> Told | DnsAway:
+def _known[T](ask_for: Callable[[], T]) -> T | DnsUnavailable:
     try:
         return ask_for()
-    except DnsAway as away:
-        return away
+    except DnsUnavailable as dns_unanswered:
+        return dns_unanswered
 
 
 def _keys(
-    ask: Ask, domain: str, way: Way, ours: tuple[signatures.Key, ...], policy: Dmarc | DnsAway
-) -> tuple[PublicKey | DnsAway, ...]:
-    """Look for our keys; without any, for those under the names that the mail service gives to everybody."""
+    ask: Lookup, domain: str, way: MailRoute, ours: tuple[dkim_signing.DkimKey, ...], policy: Dmarc | DnsUnavailable
+) -> tuple[PublicKey | DnsUnavailable, ...]:
+    """Look up our keys; without any, those under the service's fixed selectors."""
     places, selectors = [domain], [key.selector for key in ours]
     if not ours and way.service:
         selectors = list(way.service.selectors)
         if isinstance(policy, Dmarc) and policy.organisation != domain:
             places.append(policy.organisation)
     names = [(selector, place) for place in places for selector in selectors]
-    return tuple(_known(partial(authentication.dkim, ask, selector, place)) for selector, place in names)
+    return tuple(_known(partial(email_authentication.lookup_dkim, ask, selector, place)) for selector, place in names)
 
 
-def _bounces(ask: Ask, policy: Dmarc | DnsAway, domain: str) -> Bounces:
-    def is_aligned() -> bool | DnsAway | None:
-        if isinstance(policy, DnsAway):
+def _bounces(ask: Lookup, policy: Dmarc | DnsUnavailable, domain: str) -> BounceDomain:
+    def is_aligned() -> bool | DnsUnavailable | None:
+        if isinstance(policy, DnsUnavailable):
             return policy
-        return authentication.is_aligned(ask, policy, domain) if policy.text else None
+        return email_authentication.is_aligned(ask, policy, domain) if policy.text else None
 
-    return Bounces(
+    return BounceDomain(
         domain,
-        _known(partial(authentication.spf, ask, domain)),
+        _known(partial(email_authentication.lookup_spf, ask, domain)),
         _known(partial(takes_mail, ask, domain)),
         _known(is_aligned),
     )
 
 
-def _reverse_names(ask: Ask, way: Way, domain: str) -> dict[str, tuple[list[str], bool]] | None:
-    """Ask for the names of a server within the sender's domain; others look after their own."""
+def _reverse_names(ask: Lookup, way: MailRoute, domain: str) -> dict[str, tuple[list[str], bool]] | None:
+    """PTR names of a server within the sender's domain; None for other servers."""
     if not way.is_own_server or way.is_in_house or not (way.host == domain or way.host.endswith(f".{domain}")):
         return None
-    names = {one: list(ask(reverse_name(one), "PTR")) for one in addresses(ask, way.host)}
-    return {one: (back, any(one in addresses(ask, name) for name in back)) for one, back in names.items()}
+    names = {one: list(ask(reverse_name(one), "PTR")) for one in host_addresses(ask, way.host)}
+    return {one: (back, any(one in host_addresses(ask, name) for name in back)) for one, back in names.items()}
 
 
 # --- The sender's address itself ---
 
 
-def sender(now: datetime) -> Iterator[Finding]:
+def sender_findings(now: datetime) -> Iterator[Finding]:
     address = Publication.objects.current().sender_email
     level = ERROR if settings.MAIL_URL else WARNING
     hint = _("Set the sender address under Publication; it needs a domain of your own.")
-    if domain_of(address) in MADE_UP_DOMAINS:
+    if dns_domain(address) in MADE_UP_DOMAINS:
         yield Finding(level, "sender.made_up", _("Mail would come from %s, which is nobody's.") % address, hint)
-    elif domain_of(address) in MAILBOXES:
+    elif dns_domain(address) in MAILBOXES:
         message = _("Mail would come from %s, at whose domain only its owner can say who may send.") % address
         yield Finding(level, "sender.mailbox", message, hint)
 
 
-def subjects(now: datetime) -> Iterator[Finding]:
-    """Look at a subject that says the publication's name: that of the first mail that a reader gets."""
+def subject_findings(now: datetime) -> Iterator[Finding]:
+    """Check the subject of the confirmation mail for all capitals."""
     publication = Publication.objects.current()
     with translation.override(publication.language):
         subject = _("Please confirm: %(name)s") % {"name": publication.name}
-    if letters := shouted(subject):
+    if letters := shouting_letters(subject):
         message = _(
             "Some spam filters take “%(subject)s” for shouting: all its Latin letters are capitals (%(letters)s)."
         )
@@ -325,8 +327,8 @@ def subjects(now: datetime) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A kind of DNS record that receivers look for: where, what stands there now, and what is to be said of it."""
+class DnsRecord:
+    """A DNS record with its findings. where: the DNS name. found: its current values."""
 
     kind: str
     where: str  # a DNS name
@@ -338,73 +340,72 @@ class Record:
         return any(one.id == AWAY for one in self.findings)
 
 
-def dns_records(now: datetime) -> Iterator[Finding]:
-    """Ask the DNS about the sender, when mail really leaves. A silent name server is told once."""
+def dns_findings(now: datetime) -> Iterator[Finding]:
+    """DNS findings, if mail is really sent. An unresponsive DNS is reported once."""
     if not settings.MAIL_URL or sender_domain() in MADE_UP_DOMAINS:
         return
     try:
-        facts = gather(Resolver())
-    except signatures.KeyUnusable as error:
-        yield unusable(error)
+        facts = gather_facts(Resolver())
+    except dkim_signing.InvalidKey as error:
+        yield bad_key_finding(error)
         return
-    found = [one for record in records(facts) for one in record.findings]
+    found = [one for record in dns_rows(facts) for one in record.findings]
     yield from [one for one in found if one.id == AWAY][:1]
     yield from (one for one in found if one.id != AWAY)
-    yield from of_encryption(facts)
+    yield from encryption_findings(facts)
     yield from _returns(facts)
 
 
-def records(facts: Facts) -> Iterator[Record]:
-    """Yield the rows of the desk's page."""
-    yield Record("SPF", facts.domain, _texts(facts.spf), tuple(_spf_of_sender(facts)))
+def dns_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
+    """Rows of the desk's DNS page."""
+    yield DnsRecord("SPF", facts.domain, _texts(facts.spf), tuple(_spf_of_sender(facts)))
     yield from _dkim_rows(facts)
     text = (facts.dmarc.text,) if isinstance(facts.dmarc, Dmarc) and facts.dmarc.text else ()
     place = facts.dmarc.place if isinstance(facts.dmarc, Dmarc) and facts.dmarc.text else facts.domain
-    yield Record("DMARC", f"_dmarc.{place}", text, tuple(_dmarc(facts)))
-    yield Record("MX", facts.domain, facts.mx if isinstance(facts.mx, tuple) else (), tuple(_takes_mail(facts)))
+    yield DnsRecord("DMARC", f"_dmarc.{place}", text, tuple(_dmarc(facts)))
+    yield DnsRecord("MX", facts.domain, facts.mx if isinstance(facts.mx, tuple) else (), tuple(_takes_mail(facts)))
     if facts.bounces and facts.bounces.domain != facts.domain:
         bounces = facts.bounces
-        yield Record(_("Bounces"), bounces.domain, _texts(bounces.spf), tuple(_of_bounces(facts, bounces)))
+        yield DnsRecord(_("Bounces"), bounces.domain, _texts(bounces.spf), tuple(_of_bounces(facts, bounces)))
     if facts.reverse is not None:
         names = facts.reverse if isinstance(facts.reverse, dict) else {}
         back = sorted({one for found, _leads_back in names.values() for one in found})
-        yield Record("PTR", facts.way.host, tuple(back), tuple(_ptr(facts)))
+        yield DnsRecord("PTR", facts.way.host, tuple(back), tuple(_ptr(facts)))
 
 
-def unusable(error: signatures.KeyUnusable) -> Finding:
-    """Return what is to be said of a file that should be a key, and is none."""
+def bad_key_finding(error: dkim_signing.InvalidKey) -> Finding:
     hint = _("Put a key there that openssl has made, or take the file away; until then no mail leaves.")
     return Finding(ERROR, "dkim.unusable", _("A file in DATA_DIR/dkim is no key: %s.") % error, hint)
 
 
-def away(error: DnsAway) -> Finding:
+def dns_unanswered(error: DnsUnavailable) -> Finding:
     hint = _("So nothing is known of it now, and nothing need be wrong. Ask again later.")
     return Finding(INFO, AWAY, _("The DNS did not answer (%s).") % error, hint)
 
 
-def _texts(found: Spf | DnsAway) -> tuple[str, ...]:
-    return () if isinstance(found, DnsAway) else tuple(found.records)
+def _texts(found: Spf | DnsUnavailable) -> tuple[str, ...]:
+    return () if isinstance(found, DnsUnavailable) else tuple(found.records)
 
 
 # --- SPF ---
 
 
-def _spf_of_sender(facts: Facts) -> Iterator[Finding]:
+def _spf_of_sender(facts: SenderFacts) -> Iterator[Finding]:
     service = facts.way.service
     if service and not service.include and isinstance(facts.spf, Spf) and not facts.spf.records:
         message = _(
             "%(domain)s has no SPF record. %(service)s needs none there: receivers look at the domain of bounces."
         )
         hint = _("Publish one as soon as anything else sends in the name of the domain.")
-        told = {"domain": facts.domain, "service": service.name}
-        yield Finding(INFO, "spf.not_needed", message % told, hint)
+        values = {"domain": facts.domain, "service": service.name}
+        yield Finding(INFO, "spf.not_needed", message % values, hint)
     else:
         yield from _spf(facts.domain, facts.spf, facts.way)
 
 
-def _spf(name: str, found: Spf | DnsAway, way: Way) -> Iterator[Finding]:
-    if isinstance(found, DnsAway):
-        yield away(found)
+def _spf(name: str, found: Spf | DnsUnavailable, way: MailRoute) -> Iterator[Finding]:
+    if isinstance(found, DnsUnavailable):
+        yield dns_unanswered(found)
     elif not found.records:
         message = _("%s has no SPF record: receivers cannot tell who may send in its name.") % name
         hint = _("Publish, as TXT of %(name)s: v=spf1 %(who)s ~all") % {"name": name, "who": _who(way)}
@@ -426,8 +427,8 @@ def _spf(name: str, found: Spf | DnsAway, way: Way) -> Iterator[Finding]:
         yield Finding(ERROR, "spf.broken", message % {"name": name, "included": found.broken[0]}, hint)
 
 
-def _who(way: Way) -> str:
-    """Return the term of an SPF record for our server; a mail service names its own."""
+def _who(way: MailRoute) -> str:
+    """The SPF term for our mail server or service."""
     if way.service and way.service.include:
         return way.service.include
     is_server = way.is_own_server and not way.is_in_house
@@ -437,24 +438,24 @@ def _who(way: Way) -> str:
 # --- DKIM ---
 
 
-def _dkim_rows(facts: Facts) -> Iterator[Record]:
-    """Yield a row for each of our keys; without any, one for what the mail service or the mail server does."""
+def _dkim_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
+    """One row per own key; without any, one for the service's or server's signature."""
     if facts.keys:
         for key, there in zip(facts.keys, facts.dkim, strict=True):
             text = (there.text,) if isinstance(there, PublicKey) and there.text else ()
             where = f"{key.selector}._domainkey.{facts.domain}"
-            yield Record("DKIM", where, text, (*_dkim(key, there), *_kinds(facts)))
+            yield DnsRecord("DKIM", where, text, (*_dkim(key, there), *_kinds(facts)))
         return
     found = [one for one in facts.dkim if isinstance(one, PublicKey) and one.text]
     findings = [*_strengths(found)] if found else [*_unsigned(facts)]
-    yield Record("DKIM", found[0].name if found else "", tuple(one.text for one in found), tuple(findings))
+    yield DnsRecord("DKIM", found[0].name if found else "", tuple(one.text for one in found), tuple(findings))
 
 
-def _dkim(key: signatures.Key, there: PublicKey | DnsAway) -> Iterator[Finding]:
-    """Judge one of our own keys by what the DNS has under its name."""
-    if isinstance(there, DnsAway):
-        yield away(there)
-    elif there.material == tags(key.record)["p"]:
+def _dkim(key: dkim_signing.DkimKey, there: PublicKey | DnsUnavailable) -> Iterator[Finding]:
+    """Compare an own key with its DNS record."""
+    if isinstance(there, DnsUnavailable):
+        yield dns_unanswered(there)
+    elif there.material == parse_tags(key.record)["p"]:
         yield from _strengths([there])
     else:
         message = (
@@ -466,7 +467,7 @@ def _dkim(key: signatures.Key, there: PublicKey | DnsAway) -> Iterator[Finding]:
         yield Finding(ERROR, "dkim.differs" if there.text else "dkim.missing", message % key.selector, hint)
 
 
-def _kinds(facts: Facts) -> Iterator[Finding]:
+def _kinds(facts: SenderFacts) -> Iterator[Finding]:
     if all(key.kind == "ed25519" for key in facts.keys):
         message = _("All DKIM keys are Ed25519, which not every receiver can check.")
         hint = _("Put an RSA key of 2048 bits beside them: docs/deploy.md.")
@@ -474,7 +475,7 @@ def _kinds(facts: Facts) -> Iterator[Finding]:
 
 
 def _strengths(published: list[PublicKey]) -> Iterator[Finding]:
-    """Judge the length of keys that are published."""
+    """Check the length of published keys."""
     for key in published:
         if key.bits == 0:
             message = _("The DKIM key of %s cannot be read.") % key.name
@@ -482,17 +483,17 @@ def _strengths(published: list[PublicKey]) -> Iterator[Finding]:
             yield Finding(ERROR, "dkim.unreadable", message, hint)
         elif key.kind == "rsa" and key.bits < RSA_BITS_GOOD:
             message = _("The DKIM key of %(name)s has %(bits)d bits; %(good)d are advised.")
-            told = {"name": key.name, "bits": key.bits, "good": RSA_BITS_GOOD}
-            level = ERROR if key.bits < signatures.RSA_BITS_MIN else INFO
+            values = {"name": key.name, "bits": key.bits, "good": RSA_BITS_GOOD}
+            level = ERROR if key.bits < dkim_signing.RSA_BITS_MIN else INFO
             hint = _("Have a longer key made, and publish it beside this one.")
-            yield Finding(level, "dkim.short", message % told, hint)
+            yield Finding(level, "dkim.short", message % values, hint)
 
 
-def _unsigned(facts: Facts) -> Iterator[Finding]:
-    """Say what is known of signatures where none of our keys signs, and none of a mail service was found."""
-    unanswered = [one for one in facts.dkim if isinstance(one, DnsAway)]
+def _unsigned(facts: SenderFacts) -> Iterator[Finding]:
+    """When we do not sign and no key of a service was found."""
+    unanswered = [one for one in facts.dkim if isinstance(one, DnsUnavailable)]
     if unanswered:
-        yield away(unanswered[0])
+        yield dns_unanswered(unanswered[0])
     elif facts.way.is_own_server:
         message = _("This program does not sign mails; whether your mail server does, it cannot know.")
         hint = _(
@@ -508,17 +509,17 @@ def _unsigned(facts: Facts) -> Iterator[Finding]:
             "Publish the records that it asks for (%(page)s). "
             "If it shows other names, and calls the domain verified, all is well."
         )
-        told = {"service": service.name, "names": names, "page": service.page}
-        yield Finding(WARNING, "dkim.service", message % told, hint % told)
+        values = {"service": service.name, "names": names, "page": service.page}
+        yield Finding(WARNING, "dkim.service", message % values, hint % values)
 
 
 # --- DMARC ---
 
 
-def _dmarc(facts: Facts) -> Iterator[Finding]:
+def _dmarc(facts: SenderFacts) -> Iterator[Finding]:
     found = facts.dmarc
-    if isinstance(found, DnsAway):
-        yield away(found)
+    if isinstance(found, DnsUnavailable):
+        yield dns_unanswered(found)
     elif len(found.own) > 1:
         message = _("%(name)s has %(count)d DMARC records; receivers take none of them.")
         hint = _("Leave one of them.")
@@ -540,18 +541,18 @@ def _dmarc(facts: Facts) -> Iterator[Finding]:
 # --- What comes back, and a mail server of one's own ---
 
 
-def _takes_mail(facts: Facts) -> Iterator[Finding]:
-    if isinstance(facts.takes_mail, DnsAway):
-        yield away(facts.takes_mail)
+def _takes_mail(facts: SenderFacts) -> Iterator[Finding]:
+    if isinstance(facts.takes_mail, DnsUnavailable):
+        yield dns_unanswered(facts.takes_mail)
     elif not facts.takes_mail:
         message = _("%s takes no mail: replies of readers and bounces are lost.") % facts.domain
         yield Finding(WARNING, "mx.missing", message, _("Publish an MX record that names a mail server."))
 
 
-def _of_bounces(facts: Facts, bounces: Bounces) -> Iterator[Finding]:
-    """Judge a domain of bounces that is not the sender's, by which receivers check SPF."""
-    if isinstance(bounces.is_aligned, DnsAway):
-        yield away(bounces.is_aligned)
+def _of_bounces(facts: SenderFacts, bounces: BounceDomain) -> Iterator[Finding]:
+    """Check a bounce domain other than the sender's."""
+    if isinstance(bounces.is_aligned, DnsUnavailable):
+        yield dns_unanswered(bounces.is_aligned)
     elif bounces.is_aligned is False and isinstance(facts.dmarc, Dmarc):
         message = _("Bounces go to %(bounces)s, which does not stand for %(domain)s: DMARC rests on DKIM alone.")
         hint = (
@@ -560,17 +561,17 @@ def _of_bounces(facts: Facts, bounces: Bounces) -> Iterator[Finding]:
             else _("Use an address for bounces at %s, or below it.")
         )
         place = facts.domain if facts.dmarc.is_strict else facts.dmarc.organisation
-        told = {"bounces": bounces.domain, "domain": facts.domain}
-        yield Finding(WARNING, "bounces.unaligned", message % told, hint % place)
+        values = {"bounces": bounces.domain, "domain": facts.domain}
+        yield Finding(WARNING, "bounces.unaligned", message % values, hint % place)
     yield from _spf(bounces.domain, bounces.spf, facts.way)
     if bounces.takes_mail is False:
         message = _("%s takes no mail: bounces are lost.") % bounces.domain
         yield Finding(WARNING, "bounces.no_mx", message, _("Publish an MX record that names a mail server."))
 
 
-def _returns(facts: Facts) -> Iterator[Finding]:
-    """Say what is lost while nobody reads what comes back."""
-    if not (facts.reads_returns or facts.hears_provider):
+def _returns(facts: SenderFacts) -> Iterator[Finding]:
+    """Bounces and complaints are not processed."""
+    if not (facts.reads_returns or facts.has_provider_reports):
         message = _("Nobody reads what comes back: addresses that die later, and complaints, stay unknown.")
         hint = _(
             "Set MAILBOX_URL and an address for bounces: docs/deploy.md. Letters then have a second address to leave "
@@ -579,20 +580,20 @@ def _returns(facts: Facts) -> Iterator[Finding]:
         yield Finding(INFO, "returns.unread", message, hint)
 
 
-def _ptr(facts: Facts) -> Iterator[Finding]:
-    """Look at the reverse names of a server that mails by itself: receivers refuse it without one that leads back."""
-    if isinstance(facts.reverse, DnsAway):
-        yield away(facts.reverse)
+def _ptr(facts: SenderFacts) -> Iterator[Finding]:
+    """PTR of our own mail server: receivers reject one without forward-confirmed reverse DNS."""
+    if isinstance(facts.reverse, DnsUnavailable):
+        yield dns_unanswered(facts.reverse)
         return
     for address, (names, leads_back) in (facts.reverse or {}).items():
         if not leads_back:
             message = _("The address %(address)s of %(host)s leads back to %(names)s.")
-            told = {"address": address, "host": facts.way.host, "names": ", ".join(names) or _("no name")}
+            values = {"address": address, "host": facts.way.host, "names": ", ".join(names) or _("no name")}
             hint = _("Have whoever gave you the address set its reverse name (PTR) to %s.") % facts.way.host
-            yield Finding(WARNING, "ptr.differs", message % told, hint)
+            yield Finding(WARNING, "ptr.differs", message % values, hint)
 
 
-def of_encryption(facts: Facts) -> Iterator[Finding]:
+def encryption_findings(facts: SenderFacts) -> Iterator[Finding]:
     way = facts.way
     if way.is_smtp and not way.is_encrypted and not way.is_in_house:
         message = _("Mails travel to %s in the open.") % way.host

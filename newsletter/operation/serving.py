@@ -14,39 +14,39 @@ from django.utils.translation import gettext as _
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from newsletter.operation import liveness, preparing, questions, replaced
+from newsletter.limits.redis_cache import redis_errors
+from newsletter.operation import doctor_checks, liveness, preparing, replaced_migrations
 from newsletter.operation.findings import ERROR, Finding
-from newsletter.publication.limits import redis_errors
 
 AWAY, MISSING, REFUSED = "away", "missing", "refused"
-WORDS = 200  # characters of what a server says
+ERROR_CHARACTERS = 200  # characters of what a server says
 
 log = logging.getLogger(__name__)
-_told: set[str] = set()  # parts that this process has told not to be ready
+_not_ready: set[str] = set()  # parts that this process has told not to be ready
 
 
 def readiness() -> dict[str, str]:
     """Return "ok", or in a word why not, for each part that every page and task needs."""
     database = _database_answer()
     migrations = "unknown" if database else "" if is_migrated() else "pending"
-    needed = {"database": database or "ok", "migrations": migrations or "ok", "queue": queue_answer() or "ok"}
-    return needed | questions.readiness() | liveness.readiness()
+    needed = {"database": database or "ok", "migrations": migrations or "ok", "queue": queue_error() or "ok"}
+    return needed | doctor_checks.readiness() | liveness.readiness()
 
 
-def tell(parts: Mapping[str, str]) -> None:
+def log_readiness(parts: Mapping[str, str]) -> None:
     """Write one line when a part ceases to be ready, and one when it is ready again. Known to one process alone."""
     wrong = {part: answer for part, answer in parts.items() if answer != "ok"}
-    for part in sorted(wrong.keys() - _told):
+    for part in sorted(wrong.keys() - _not_ready):
         log.warning("not ready: %s %s", part, wrong[part])
-    for part in sorted(_told - wrong.keys()):
+    for part in sorted(_not_ready - wrong.keys()):
         log.warning("ready again: %s", part)
-    _told.clear()
-    _told.update(wrong)
+    _not_ready.clear()
+    _not_ready.update(wrong)
 
 
 def is_migrated() -> bool:
     executor = MigrationExecutor(connection)
-    is_too_old = replaced.is_half_way(executor.loader.applied_migrations)
+    is_too_old = replaced_migrations.is_too_old(executor.loader.applied_migrations)
     return not is_too_old and not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
@@ -83,7 +83,7 @@ def database(now: datetime) -> Iterator[Finding]:
     if error is not None:
         yield _unusable(error)
         return
-    if encoding := preparing.other_encoding():
+    if encoding := preparing.non_utf8_encoding():
         message = _("The database keeps text as %s, not as UTF-8: signs that you write cannot be stored.") % encoding
         hint = _("Make a database with the encoding UTF8, and bring a backup back into it.")
         yield Finding(ERROR, "database.encoding", message, hint)
@@ -93,7 +93,7 @@ def database(now: datetime) -> Iterator[Finding]:
 
 
 def _unusable(error: Error) -> Finding:
-    kind, said = _kind(error), " ".join(str(error).split())[:WORDS].rstrip(".")
+    kind, said = _kind(error), " ".join(str(error).split())[:ERROR_CHARACTERS].rstrip(".")
     if kind == MISSING:
         message = _("The database server answers, but it has no such database: %s.") % said
         return Finding(ERROR, "database.missing", message, _("Create it, or mend the name in DATABASE_URL."))
@@ -105,7 +105,7 @@ def _unusable(error: Error) -> Finding:
     return Finding(ERROR, "database.unreachable", _("The database does not answer: %s.") % said, hint)
 
 
-def queue_answer(*, writes: bool = False) -> str:
+def queue_error(*, writes: bool = False) -> str:
     """Return "" if tasks can be put on the queue, else the kind of obstacle.
 
     writes: see that Redis is not full or read-only. Pages need neither, so /readyz does not ask for it.
@@ -130,7 +130,7 @@ def _redis() -> Iterator[Any]:
 
 
 def queue(now: datetime) -> Iterator[Finding]:
-    if answer := queue_answer(writes=True):
+    if answer := queue_error(writes=True):
         hint = _("Look at REDIS_URL; without one, manage.py up makes the folder DATA_DIR/queue.")
         yield Finding(ERROR, "queue.unreachable", _("The queue cannot be used: %s.") % answer, hint)
 

@@ -36,12 +36,12 @@ STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 fork = multiprocessing.get_context("fork")
 
 
-class Taken(Exception):
+class AlreadyInUse(Exception):
     """A port or a folder that something else holds."""
 
 
 @contextmanager
-def only_one(lock: Path, note: str) -> Iterator[None]:
+def exclusive_lock(lock: Path, note: str) -> Iterator[None]:
     """Hold the lock file while the block runs; the kernel lets go of it when the process dies.
 
     note: kept in the file for the next one that tries. Raises Taken with the note of the present holder.
@@ -52,7 +52,7 @@ def only_one(lock: Path, note: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise Taken(file.read()) from None
+            raise AlreadyInUse(file.read()) from None
         file.truncate(0)
         file.write(note)
         file.flush()
@@ -72,7 +72,7 @@ def free_port(host: str, port: int) -> int:
             probe.bind(address)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise Taken(f"{host}:{port}") from None
+                raise AlreadyInUse(f"{host}:{port}") from None
             raise
         return int(probe.getsockname()[1])
 
@@ -134,7 +134,7 @@ class Child:
         with suppress(OSError):
             Path("/proc/self/comm").write_text(self.name)  # what `ps -o comm` and `top` show (Linux)
         Thread(target=_end_with_parent, args=[lifeline], daemon=True).start()
-        heartbeats.take(self.name)
+        heartbeats.set_process_name(self.name)
         self.work()
 
     @property

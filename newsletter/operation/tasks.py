@@ -1,4 +1,4 @@
-"""Wake-ups of the operation: a backup at night, and a look each hour at what has become wrong."""
+"""Celery tasks: the nightly backup, and the hourly check."""
 
 import os
 import subprocess
@@ -12,24 +12,24 @@ from django.utils import timezone
 from newsletter.operation.backup import nightly as backups
 from newsletter.operation.models import Look
 
-# Of this process; asked for their end at the next wake-up.
+# Subprocesses of this process; polled at the next task.
 _begun: list["subprocess.Popen[bytes]"] = []
 _looks: list["subprocess.Popen[bytes]"] = []
 
 
 @shared_task(ignore_result=True)
 def back_up() -> None:
-    """Keep who has left; start what is due of the night, in a process of its own: it may take many minutes."""
+    """Copy departures; start the due backup in a subprocess: it may take many minutes."""
     backups.keep_departures()
     _begun[:] = [process for process in _begun if process.poll() is None]
     now = timezone.now()
-    if not _begun and backups.is_due(now):
+    if not _begun and backups.is_backup_due(now):
         _begun.append(_started("backup", "--nightly"))
 
 
 @shared_task(ignore_result=True)
 def examine() -> None:
-    """Start the look that is due, in a process of its own: servers that are away are waited for."""
+    """Start the due hourly check in a subprocess: it waits for unresponsive servers."""
     _keep_statistics()
     _looks[:] = [process for process in _looks if process.poll() is None]
     if Look.is_due(timezone.now()) and not _looks:
@@ -37,7 +37,7 @@ def examine() -> None:
 
 
 def _keep_statistics() -> None:
-    """Have SQLite count again what has grown: without, it reads all readers to find those to welcome.
+    """Update SQLite's planner statistics: without them, the query for new readers scans the table.
 
     Source: https://www.sqlite.org/lang_analyze.html#automatically_running_analyze
     """

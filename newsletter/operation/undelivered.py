@@ -1,4 +1,4 @@
-"""Mail that does not reach anybody, and of which the author should know: questions of the doctor."""
+"""Checks of the doctor about undelivered mail."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -8,25 +8,25 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.delivery.author.alerts import who_may_send
+from newsletter.delivery.author.alerts import sender_addresses
 from newsletter.delivery.events import rules, webhooks
-from newsletter.delivery.events.mailbox import place
+from newsletter.delivery.events.mailbox import parse_mailbox_url
 from newsletter.delivery.models import MailFetch, Mailing, Refusal, ResultLetter
-from newsletter.mail.mailers import WEBHOOK_OPTIONS, way
+from newsletter.mail.mailers import WEBHOOK_OPTIONS, provider_host
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.publication.models import Publication
 from subscribers.models import AddressChange, Subscriber, Unsent
 
-SILENT = timedelta(minutes=10)  # a mailbox that is away for a moment is nobody's concern
+SILENT = timedelta(minutes=10)  # short outages are ignored
 LATELY = timedelta(days=30)
-WAITED = timedelta(hours=2)  # longer than a sign-up is put off in a rush
+WAITED = timedelta(hours=2)  # longer than throttled sign-ups wait
 
 
 def refused_addresses(now: datetime) -> Iterator[Finding]:
-    """Tell of mailings whose server calls so many addresses dead that the author should look first."""
+    """Mailings with so many "unknown user" replies that the author should decide."""
     waiting = Refusal.objects.waiting().dead().filter(at__gt=now - LATELY).order_by().values("mailing").distinct()
     for mailing in Mailing.objects.filter(pk__in=waiting).select_related("issue").defer("html", "text"):
-        if count := rules.in_question(mailing):
+        if count := rules.undecided_dead(mailing):
             message = _("%(issue)s: the mail server says of %(count)d addresses that they do not exist.")
             hint = _("Decide on the page of the mailing whether it is right; until then none is suppressed.")
             facts = {"issue": mailing.issue, "count": count}
@@ -34,9 +34,9 @@ def refused_addresses(now: datetime) -> Iterator[Finding]:
 
 
 def mailbox(now: datetime) -> Iterator[Finding]:
-    """Tell whether anybody reads what comes back, and what keeps them from it."""
+    """Is the bounce mailbox configured, and can it be read?"""
     try:
-        where = place(settings.MAILBOX_URL)
+        where = parse_mailbox_url(settings.MAILBOX_URL)
     except ImproperlyConfigured as problem:
         yield Finding(ERROR, "mailbox.url", str(problem), _("Until then no returned mail is read."))
         return
@@ -51,8 +51,8 @@ def mailbox(now: datetime) -> Iterator[Finding]:
 
 
 def webhook(now: datetime) -> Iterator[Finding]:
-    """Tell of a provider that could report what becomes of copies, and is not listened to, or not by its signature."""
-    provider = way(settings.MAILERS["bulk"])
+    """A provider whose webhooks are not set up, or not verified by signature."""
+    provider = provider_host(settings.MAILERS["bulk"])
     if provider not in webhooks.VIEWS:
         return
     facts = {"provider": provider, "address": f"{settings.SITE_URL}/webhooks/{provider}/tracking/"}
@@ -64,7 +64,7 @@ def webhook(now: datetime) -> Iterator[Finding]:
             "host."
         )
         yield Finding(WARNING, "webhook.secret", message % facts, hint % facts)
-    elif wanted and not webhooks.keys_of(provider):
+    elif wanted and not webhooks.signing_keys(provider):
         message = _(
             "Reports of %(provider)s are believed by the secret in their address alone, without their signature."
         )
@@ -78,7 +78,7 @@ def webhook(now: datetime) -> Iterator[Finding]:
 
 
 def waiting_letters(now: datetime) -> Iterator[Finding]:
-    """Tell of sign-ups and changes of address whose mail nobody takes, while it is still tried."""
+    """Sign-ups and changes of address whose mail is still being retried."""
     since = now - WAITED
     count = Subscriber.objects.filter(confirmation_due_at__isnull=False, asked_at__lt=since).count()
     count += AddressChange.objects.filter(due_at__isnull=False, asked_at__lt=since).count()
@@ -93,7 +93,7 @@ def waiting_letters(now: datetime) -> Iterator[Finding]:
 
 
 def lost_letters(now: datetime) -> Iterator[Finding]:
-    """Tell of mails to readers that were given up."""
+    """Mails to readers that were given up."""
     lost = Unsent.objects.lately(now)
     if count := lost.count():
         message = ngettext(
@@ -106,13 +106,13 @@ def lost_letters(now: datetime) -> Iterator[Finding]:
 
 
 def result_letters(now: datetime) -> Iterator[Finding]:
-    """Tell of results that could not be mailed to the author; the desk shows them all the same."""
+    """Results that could not be mailed to the author; the desk shows them anyway."""
     if not Publication.objects.current().tells_results:
         return
     late = ResultLetter.objects.unsent().filter(at__lt=now - WAITED, at__gt=now - LATELY).select_related("issue")
     for letter in late.order_by("-at")[:1]:
         message = _("The letter about what %(issue)s has brought could not be sent.") % {"issue": letter.issue}
-        if who_may_send():
+        if sender_addresses():
             hint = _("Look at MAIL_URL and at the worker's log. The page of its mailing shows the same.")
         else:
             hint = _("Nobody who may send issues has an address: enter one in the team.")

@@ -20,11 +20,11 @@ from django.db import connection
 from newsletter.celery import app
 from newsletter.operation import serving
 from newsletter.operation.supervisor import STOP_SIGNALS
-from newsletter.publication.heartbeats import Part, beat
-from newsletter.publication.wakeups import put
+from newsletter.publication.heartbeats import Component, beat
+from newsletter.publication.task_queue import enqueue
 
-HANDS = 6  # tasks done at a time
-CLOCK_HANDS = 4  # the same, of a clock that does them itself
+CONCURRENCY = 6  # tasks done at a time
+CLOCK_CONCURRENCY = 4  # the same, of a clock that does them itself
 FIRST_SECONDS = 600.0  # after a start, at the latest, each task has had its turn: nothing is kept of the last ones
 TICK_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0  # between questions to a queue that refuses
@@ -58,7 +58,7 @@ def run(hands: int, log_level: str, *, has_clock: bool) -> None:
 def _wait_for_queue() -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    while serving.queue_answer(writes=True):
+    while serving.queue_error(writes=True):
         time.sleep(PATIENCE_SECONDS)
 
 
@@ -76,7 +76,7 @@ def _load_tasks() -> None:
 
 
 def _beat(**_event: object) -> None:
-    beat(Part.WORKER)
+    beat(Component.WORKER)
 
 
 def _tick_or_end(over: Event) -> None:
@@ -102,7 +102,7 @@ class Clock:
             for entry in settings.CELERY_BEAT_SCHEDULE.values()
             if entry["schedule"] >= 60
         }
-        self.own = OwnHands()
+        self.own = TaskPool()
 
     def run(self, over: Event) -> None:
         while not over.wait(TICK_SECONDS):
@@ -115,16 +115,16 @@ class Clock:
             if self.due[name] <= now:
                 self.due[name] = now + entry["schedule"]
                 task = app.tasks[name]
-                if not put(task, **entry["options"]):
+                if not enqueue(task, **entry["options"]):
                     self.own.do(task)
-                beat(Part.CLOCK)
+                beat(Component.CLOCK)
 
 
-class OwnHands:
+class TaskPool:
     """Threads that do what cannot be put on the queue."""
 
     def __init__(self) -> None:
-        self.threads = ThreadPoolExecutor(CLOCK_HANDS, "task")
+        self.threads = ThreadPoolExecutor(CLOCK_CONCURRENCY, "task")
         self.under_way: dict[str, Future[None]] = {}
 
     def do(self, task: "Task[..., None]") -> None:

@@ -1,10 +1,10 @@
-"""A post: a text on the web, written in Markdown, read, found.
+"""Posts: written in Markdown, rendered, searched and served.
 
-The way of a post: what the author types is checked (proofreading/), rendered once for each form (markdown/) and
-kept (models/renderings.py); views, feeds and letters read what was kept. search/ keeps the words of posts, and of
-documents that other rooms hand down. text/ measures and compares plain text and needs no database.
+proofreading/ checks the typed text. markdown/ renders it, and models/renderings.py caches the result for pages, feeds
+and letters. search/ indexes posts and the documents of other packages. text/ measures and compares plain text, without
+a database.
 
-Where to look: how the search folds 臺 and 台, and other spellings of one word: `search/folding.py`.
+How the search matches spellings such as 臺 and 台: `search/folding.py`.
 
 Begin with `models/posts.py`, then `markdown/render.py`.
 """

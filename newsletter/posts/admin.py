@@ -1,4 +1,4 @@
-"""The author's side of posts: writing and tags; pictures are in library.py."""
+"""Admin of posts, tags and patterns; pictures are in image_admin.py."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -27,7 +27,18 @@ from django.views.decorators.http import require_POST
 
 from newsletter.mail.salutations import with_name, without_names
 from newsletter.posts.forms import PostForm
-from newsletter.posts.library import ImageAdmin
+from newsletter.posts.image_admin import ImageAdmin
+from newsletter.posts.json_saves import (
+    AUTOSAVE_DELAY,
+    ENTER_BUTTON,
+    PUBLISH,
+    UPDATE,
+    JsonSaveAdmin,
+    StaleText,
+    document_name,
+    is_autosave,
+    wants_json,
+)
 from newsletter.posts.models import (
     BODY_MAX,
     Image,
@@ -39,42 +50,31 @@ from newsletter.posts.models import (
     Tag,
     WorkingCopy,
 )
-from newsletter.posts.models.renderings import rendered_anew
-from newsletter.posts.models.revisions import Text
-from newsletter.posts.old_addresses import RedirectAdmin
-from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
-from newsletter.posts.saving import (
-    ENTER,
-    PUBLISH,
-    REST,
-    UPDATE,
-    InPlaceAdmin,
-    StaleText,
-    document_of,
-    is_auto,
-    is_in_place,
-)
+from newsletter.posts.models.renderings import render_uncached
+from newsletter.posts.models.revisions import PostText
+from newsletter.posts.proofreading.check import HINTS, RULES, apply_fixes, group_findings, house_terms
+from newsletter.posts.redirects import RedirectAdmin
 from newsletter.posts.search.index import index_post
-from newsletter.posts.text.differences import pieces, shortened
-from newsletter.posts.working import (
+from newsletter.posts.storing import (
     MAY_PUBLISH,
-    give_up,
-    put_back,
-    store_rest,
+    discard_working_copy,
+    restore_version,
+    store_relations,
     store_text,
-    take_back,
-    was_logged_lately,
+    was_logged_recently,
+    withdraw_posts,
 )
-from newsletter.publication.audit import AuditedAdmin, PlainDeletionAdmin, who
+from newsletter.posts.text.diff import diff, shorten_unchanged
+from newsletter.publication.audit import AuditedAdmin, PlainDeleteAdmin, actor_text
 from newsletter.publication.changes import Change
-from newsletter.publication.forms import TypedModelForm
+from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.models import Publication
 
-KEEP = "_pattern"  # the button that keeps a post as one
-FROM = "pattern"  # in the address of a new post: which one it begins with
-PATTERNS_OFFERED = 12  # beside the button of a new post; the others stand in their list
-TAGS_OFFERED = 20  # under the field; the most used first
-WRITING_SCRIPTS = (  # of every page with an editor; Turndown as npm has it
+KEEP = "_pattern"  # the button "Keep as a pattern"
+PATTERN_PARAMETER = "pattern"  # of the add form: the pattern to begin with
+PATTERNS_OFFERED = 12  # beside the button of a new post
+TAGS_OFFERED = 20  # below the field, most used first
+WRITING_SCRIPTS = (  # of every page with an editor; Turndown as published on npm
     forms.Script("turndown-7.2.5/turndown.js", defer=True),
     forms.Script("turndown-7.2.5/turndown-plugin-gfm.js", defer=True),
     *(
@@ -88,9 +88,9 @@ ASIDE_SCRIPTS = tuple(
 )
 
 PER_PAGE = 30  # versions
-NOW = "now"  # what a version may be compared with, beside the one before it
-CALLING = {"introduction", "closing"}  # the fields whose letters call readers by their names
-READER = "王小明"
+NOW = "now"  # compare a version with the current text, not with its predecessor
+FIELDS_WITH_NAMES = {"introduction", "closing"}  # fields whose text may address readers by name
+SAMPLE_NAME = "王小明"
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -112,7 +112,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class TagFilter(admin.RelatedOnlyFieldListFilter):
-    """The tags in use, and the posts without one."""
+    """Tags in use, and posts without a tag."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -120,15 +120,13 @@ class TagFilter(admin.RelatedOnlyFieldListFilter):
 
 
 @admin.register(Post)
-class PostAdmin(InPlaceAdmin, AuditedAdmin):
-    """All posts to who may publish, own drafts to the others. A published post is changed in a working copy, and every
-    state that was saved is kept as a version.
-    """
+class PostAdmin(JsonSaveAdmin, AuditedAdmin):
+    """Users who may publish see all posts, others their own drafts."""
 
     form = PostForm
     nothing_yet = _("No post yet. What you write is saved by itself.")
-    tells_in_words = True
-    stays = frozenset({ENTER, UPDATE, PUBLISH, KEEP})
+    summarizes_deletion = True
+    continue_buttons = frozenset({ENTER_BUTTON, UPDATE, PUBLISH, KEEP})
     list_display = ("name", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", TagFilter))
     list_per_page = 50
@@ -175,23 +173,20 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
         return posts.annotate(is_pending=Exists(WorkingCopy.objects.filter(post=OuterRef("pk"))))  # type: ignore[no-any-return]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Post | None:
-        """Return a post with what was changed in it, though readers do not see that yet.
-
-        One of somebody else is refused in the same words as one that does not exist.
-        """
+        """The post with its working copy overlaid. Other people's posts are refused like missing ones."""
         post: Post | None = super().get_object(request, object_id, from_field)
         self.refuse_unless(post is not None or self.has_publish_permission(request), "publish")
         if post is not None:
-            WorkingCopy.objects.lay_over(post)
+            WorkingCopy.objects.overlay(post)
         return post
 
-    def found(self, request: HttpRequest, pk: int) -> Post:
+    def get_post(self, request: HttpRequest, pk: int) -> Post:
         if (post := self.get_object(request, str(pk))) is None:
             raise Http404(pk)
         return post
 
     def has_change_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
-        """Let a post that has a date, past or to come, be changed only by who may publish."""
+        """Scheduled and published posts are changed only by users who may publish."""
         is_open = obj is None or self.has_publish_permission(request) or _is_own_draft(obj, request)
         return is_open and super().has_change_permission(request, obj)
 
@@ -205,7 +200,7 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
     # --- The list ---
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Read the issues of all of them at once: the page that refuses to delete names them."""
+        """Prefetch the issues that the refusal page names."""
         prefetch_related_objects(list(objs), "issues")
         return super().get_deleted_objects(objs, request)
 
@@ -239,18 +234,18 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
         waiting = [post for post in chosen if not post.is_published(now)]
         fresh = [post for post in waiting if post.title and post.body]
         done = Post.objects.filter(pk__in=[post.pk for post in fresh]).publish(now)
-        Change.objects.log(Change.What.PUBLISHED, fresh, at=now)
+        Change.objects.log(Change.Action.PUBLISHED, fresh, at=now)
         Revision.objects.mark(Post.objects.filter(pk__in=[post.pk for post in fresh]), what="published", at=now)
         text = ngettext("%(done)d post is published.", "%(done)d posts are published.", done)
         self._report(request, text % {"done": done}, done=done, left=len(chosen) - len(waiting))
         for post in waiting:
             if not (post.title and post.body):
-                self.message_user(request, _needs_both(post), messages.WARNING)
+                self.message_user(request, _incomplete_text(post), messages.WARNING)
 
     @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
         chosen = list(posts.order_by().defer("body"))
-        done = take_back(chosen, timezone.now())
+        done = withdraw_posts(chosen, timezone.now())
         text = ngettext("%(done)d post is a draft again.", "%(done)d posts are drafts again.", done)
         self._report(request, text % {"done": done}, done=done, left=len(chosen) - done)
 
@@ -264,11 +259,11 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
     # --- One post ---
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        key = request.GET.get(FROM, "")
+        key = request.GET.get(PATTERN_PARAMETER, "")
         pattern = Pattern.objects.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
-        return pattern.beginning() if pattern else super().get_changeform_initial_data(request)
+        return pattern.initial() if pattern else super().get_changeform_initial_data(request)
 
-    def _keep(self, request: HttpRequest, post: Post, tag_names: str) -> None:
+    def _keep_as_pattern(self, request: HttpRequest, post: Post, tag_names: str) -> None:
         pattern, is_new = Pattern.objects.keep(post, tag_names)
         text = _("Kept as the pattern {link}.") if is_new else _("The pattern {link} has this text now.")
         address = reverse("admin:posts_pattern_change", args=[pattern.pk])
@@ -282,11 +277,11 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
             "tags_offered": used,
             "state": post.state(timezone.now()) if post else Post.State.DRAFT,
             "may_publish": request.user.has_perm("posts.publish_post") and IS_POPUP_VAR not in request.GET,
-            "rest": int(REST / timedelta(milliseconds=1)),
+            "rest": int(AUTOSAVE_DELAY / timedelta(milliseconds=1)),
             "show_save_and_add_another": False,
         }
         if post:
-            groups = grouped(post.body, post.findings(Publication.objects.current()))
+            groups = group_findings(post.body, post.findings(Publication.objects.current()))
             shown |= {"groups": groups, "safe_count": sum(group.safe for group in groups if not group.is_hint)}
         return super().render_change_form(request, context | shown, **kwargs)
 
@@ -296,7 +291,7 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
 
     def _log_publishing(self, request: HttpRequest, post: Post) -> None:
         if {PUBLISH, UPDATE} & request.POST.keys():
-            Change.objects.log(Change.What.PUBLISHED, [post])
+            Change.objects.log(Change.Action.PUBLISHED, [post])
 
     def response_add(self, request: HttpRequest, obj: Post, post_url_continue: str | None = None) -> HttpResponse:
         response = super().response_add(request, obj, post_url_continue)
@@ -311,8 +306,8 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
         return response
 
     def _report_state(self, request: HttpRequest, post: Post) -> None:
-        """Say on the next page what readers see of it now."""
-        if is_in_place(request):
+        """Add a message about what readers see now."""
+        if wants_json(request):
             return
         if post.pending:
             self.message_user(request, _("Readers see the former text until you update the post."), messages.INFO)
@@ -333,46 +328,43 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
         return super().get_fieldsets(request, obj) if self.has_publish_permission(request) else self.writer_fieldsets
 
     def save_model(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
-        """Store what was typed, unless somebody else has saved since the form was checked.
-
-        A date is refused from who may not publish, however it came here.
-        """
+        """Store the form. Refuses a publication time from users who may not publish, whatever the form shows."""
         if PUBLISH in request.POST:
             obj.published_at = timezone.now()
         if rule := request.POST.get("_fix"):
             publication = Publication.objects.current()
             rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == "all" else {rule}
             terms = house_terms(publication.name, publication.terms)
-            obj.body, done = fixed(obj.body, terms=terms, rules=rules)
+            obj.body, done = apply_fixes(obj.body, terms=terms, rules=rules)
             form.changed_data.extend({"body"} - set(form.changed_data) if done else ())
             self.message_user(request, _fixed_text(done), messages.SUCCESS)
         self.refuse_unless(obj.published_at is None or self.has_publish_permission(request), "publish")
         if not change:
             obj.created_by_id = request.user.pk
-            obj.document = document_of(request) if is_in_place(request) else ""
+            obj.document = document_name(request) if wants_json(request) else ""
         is_shown = bool({PUBLISH, UPDATE} & request.POST.keys())
         write = partial(super().save_model, request, obj, form, change)
         store_text(obj, form, is_shown=is_shown, write=write, now=timezone.now())
-        Revision.objects.drop_refused(obj.pk, page=document_of(request))
+        Revision.objects.drop_refused(obj.pk, page=document_name(request))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        store_rest(form)
-        if KEEP in request.POST and not is_in_place(request):
-            self._keep(request, form.instance, form.cleaned_data["tag_names_typed"])
+        store_relations(form)
+        if KEEP in request.POST and not wants_json(request):
+            self._keep_as_pattern(request, form.instance, form.cleaned_data["tag_names_typed"])
 
     def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
-        if not (is_auto(request) and was_logged_lately(obj)):
+        if not (is_autosave(request) and was_logged_recently(obj)):
             super().log_change(request, obj, message)
         self._log_publishing(request, obj)
 
-    def keep_refused(self, request: HttpRequest, form: Any) -> str:
-        """Keep what was typed as a version of its own, which what is typed on on the same page replaces."""
+    def store_refused(self, request: HttpRequest, form: Any) -> str:
+        """Store the refused text as a version; the next refused save of the same form replaces it."""
         post = form.instance
-        version = Revision.objects.refuse(post.pk, post, page=document_of(request), at=timezone.now())
+        version = Revision.objects.refuse(post.pk, post, page=document_name(request), at=timezone.now())
         return reverse("admin:posts_post_version", args=[post.pk, version.pk], query={"with": "now"})
 
-    # --- How a script is answered ---
+    # --- JSON for scripts ---
 
     def seen(self, saved: Post) -> dict[str, str]:
         return {"seen_at": (saved.pending or saved).updated_at.isoformat()}
@@ -381,33 +373,33 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
         return {"pending": bool(saved.pending)}
 
     def saved_before(self, request: HttpRequest) -> int | None:
-        """Return the post that the page of a new one has made already."""
-        name = document_of(request)
+        """Primary key made by an earlier first save of the same form."""
+        name = document_name(request)
         return self.get_queryset(request).filter(document=name).values_list("pk", flat=True).first() if name else None
 
-    # --- How readers will see it ---
+    # --- Previews ---
 
     def preview(self, request: HttpRequest) -> HttpResponse:
-        """Show the text in the form as readers will see it, saved or not."""
+        """Render the text of the form, saved or not."""
         self.refuse_unless(self.has_add_permission(request) or self.has_change_permission(request), "change")
         if request.method != "POST":
             return HttpResponseRedirect(reverse("admin:posts_post_changelist"))
         body = request.POST.get("body", "")
         post = Post(title=request.POST.get("title", ""), body=body[:BODY_MAX])
-        html = rendered_anew(post.body)
+        html = render_uncached(post.body)
         context = {"post": post, "html": mark_safe(without_names(html)), "is_cut": len(body) > BODY_MAX}  # noqa: S308  # nosec B308, B703  # sanitised
-        if request.POST.get("field") in CALLING:
-            context |= {"reader": READER, "named": _named(html)}
+        if request.POST.get("field") in FIELDS_WITH_NAMES:
+            context |= {"reader": SAMPLE_NAME, "named": _with_sample_name(html)}
         return render(request, "posts/_preview.html", context)
 
     def read(self, request: HttpRequest, pk: int) -> HttpResponse:
-        post = self.found(request, pk)
+        post = self.get_post(request, pk)
         self.refuse_unless(self.has_view_permission(request, post), "view")
         return render(request, "posts/_preview.html", {"post": post, "html": post.html})
 
     def switch_preview(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Open the preview of a post to whoever has its link, or close it, as the button says."""
-        post = self.found(request, pk)
+        """Open or close the preview link of a post."""
+        post = self.get_post(request, pk)
         self.refuse_unless(self.has_change_permission(request, post), "change")
         if "close" in request.POST:
             post.close_preview()
@@ -417,78 +409,83 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
             messages.success(request, _("The link is on for 30 days."))
         return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]) + "#preview-link")
 
-    # --- Its versions ---
+    # --- Versions ---
 
     def versions(self, request: HttpRequest, pk: int) -> HttpResponse:
-        post = self._changeable(request, pk)
-        all_of_them = Revision.objects.with_refused(pk).defer("title", "summary", "body")
-        page = Paginator(all_of_them, PER_PAGE).get_page(request.GET.get("p"))
-        now = Revision.objects.of(pk).values_list("pk", flat=True).first()
-        rows = [{"version": one, "who": who(one.by, one.via), "is_now": one.pk == now} for one in page.object_list]
-        return self._shown(request, "versions", post, page=page, rows=rows, title=_("Earlier versions"))
+        post = self._post_to_change(request, pk)
+        versions = Revision.objects.with_refused(pk).defer("title", "summary", "body")
+        page = Paginator(versions, PER_PAGE).get_page(request.GET.get("p"))
+        now = Revision.objects.saved_for(pk).values_list("pk", flat=True).first()
+        rows = [
+            {"version": one, "who": actor_text(one.by, one.via), "is_now": one.pk == now} for one in page.object_list
+        ]
+        return self._render_page(request, "versions", post, page=page, rows=rows, title=_("Earlier versions"))
 
     def version(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
-        """Show what has changed in a version: since the one before it, or until now."""
-        post, one = self._changeable(request, pk), _version(pk, number)
+        """Show a version's changes since its predecessor, or its difference to the current text."""
+        post, one = self._post_to_change(request, pk), _get_version(pk, number)
         older = Revision.objects.before(one).first()
         newer = (
-            Revision.objects.of(pk).filter(saved_at__gt=one.saved_at).order_by("saved_at", "pk").defer("body").first()
+            Revision.objects.saved_for(pk)
+            .filter(saved_at__gt=one.saved_at)
+            .order_by("saved_at", "pk")
+            .defer("body")
+            .first()
         )
         is_with_now = request.GET.get("with") == NOW
         before, after = (one, post) if is_with_now else (older, one)
-        return self._shown(
+        return self._render_page(
             request,
             "version",
             post,
             title=_("One version"),
             version=one,
-            who=who(one.by, one.via),
+            who=actor_text(one.by, one.via),
             older=older,
             newer=newer,
             is_with_now=is_with_now,
-            is_current=_is_equal(one, post),
-            parts=_parts(before, after),
+            is_current=_has_same_text(one, post),
+            parts=_changed_parts(before, after),
         )
 
     def restore(self, request: HttpRequest, pk: int, number: int) -> HttpResponse:
-        """Put a version back; what stood in its place is a version too."""
-        post, one = self._changeable(request, pk), _version(pk, number)
+        post, one = self._post_to_change(request, pk), _get_version(pk, number)
         if post.state(timezone.now()) == Post.State.SCHEDULED and not (one.title and one.body):
             messages.error(request, _("This version has no title or no text: a post with a date needs both."))
             return HttpResponseRedirect(reverse("admin:posts_post_version", args=[pk, number]))
-        return self._done(
+        return self._act_and_redirect(
             request,
             post,
-            lambda: put_back(post, one, timezone.now()),
+            lambda: restore_version(post, one, timezone.now()),
             _("The version is back. What stood here before it is a version, too."),
         )
 
     def working_copy(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show what has changed in a published post that readers do not see yet; POST gives it up."""
-        post = self._changeable(request, pk)
+        """Show the unpublished changes of a published post; POST discards them."""
+        post = self._post_to_change(request, pk)
         if post.pending is None:
             return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]))
         if request.method == "POST":
             text = _("The form shows again what readers see. What you had changed stands among the versions.")
-            return self._done(request, post, lambda: give_up(post, timezone.now()), text)
-        parts = _parts(Post.objects.get(pk=pk), post)
-        return self._shown(request, "working_copy", post, title=_("Not published yet"), parts=parts)
+            return self._act_and_redirect(request, post, lambda: discard_working_copy(post, timezone.now()), text)
+        parts = _changed_parts(Post.objects.get(pk=pk), post)
+        return self._render_page(request, "working_copy", post, title=_("Not published yet"), parts=parts)
 
     def back(self, request: HttpRequest) -> HttpResponse:
-        """Let somebody who has logged in again go back to the page with their text."""
+        """Where a new login leads from the editor: back to the tab with the unsaved text."""
         context = self.admin_site.each_context(request) | {"title": _("You are logged in again")}
         return TemplateResponse(request, "admin/posts/back.html", context)
 
-    def _changeable(self, request: HttpRequest, pk: int) -> Post:
-        post = self.found(request, pk)
+    def _post_to_change(self, request: HttpRequest, pk: int) -> Post:
+        post = self.get_post(request, pk)
         self.refuse_unless(self.has_change_permission(request, post), "change")
         return post
 
-    def _shown(self, request: HttpRequest, name: str, post: Post, **context: Any) -> HttpResponse:
+    def _render_page(self, request: HttpRequest, name: str, post: Post, **context: Any) -> HttpResponse:
         common = self.admin_site.each_context(request) | {"opts": self.opts, "post": post}
         return TemplateResponse(request, f"admin/posts/{name}.html", common | context)
 
-    def _done(self, request: HttpRequest, post: Post, act: Callable[[], None], text: Any) -> HttpResponse:
+    def _act_and_redirect(self, request: HttpRequest, post: Post, act: Callable[[], None], text: Any) -> HttpResponse:
         try:
             with transaction.atomic():
                 act()
@@ -499,7 +496,7 @@ class PostAdmin(InPlaceAdmin, AuditedAdmin):
         return HttpResponseRedirect(reverse("admin:posts_post_change", args=[post.pk]))
 
     def view_on_site(self, post: Post) -> str:
-        """Return where readers find it, or for a draft the page that only staff sees."""
+        """The public URL; for a draft, the staff's preview."""
         is_public = post.is_published(timezone.now())
         return post.get_absolute_url() if is_public else reverse("admin:posts_post_read", args=[post.pk])
 
@@ -508,35 +505,35 @@ def _is_own_draft(post: Post, request: HttpRequest) -> bool:
     return post.published_at is None and post.created_by_id == request.user.pk
 
 
-def _named(html: str) -> str:
-    """Return rendered HTML as a reader with a name gets it, to stand beside it; "" where nobody is called."""
-    named = with_name(html, READER)
+def _with_sample_name(html: str) -> str:
+    """The HTML with a sample name, without ids, to show beside the plain one; "" without name slots."""
+    named = with_name(html, SAMPLE_NAME)
     return mark_safe(re.sub(r' id="[^"]*"', "", named)) if named != html else ""  # noqa: S308  # nosec B308, B703  # sanitised
 
 
-def _version(pk: int, number: int) -> Revision:
+def _get_version(pk: int, number: int) -> Revision:
     one = Revision.objects.with_refused(pk).filter(pk=number).first()
     if one is None:
         raise Http404(number)
     return one
 
 
-def _parts(before: Text | None, after: Text) -> list[dict[str, Any]]:
-    """Return what has changed in title, summary and text, and nothing of what is equal."""
+def _changed_parts(before: PostText | None, after: PostText) -> list[dict[str, Any]]:
+    """Diffs of those of title, summary and text that differ."""
     names = {"title": _("Title"), "summary": _("Summary"), "body": _("Text of the post")}
     both = {name: (getattr(before, name) if before else "", getattr(after, name)) for name in names}
     return [
-        {"name": name, "label": names[name], "pieces": list(shortened(pieces(old, new)))}
+        {"name": name, "label": names[name], "pieces": list(shorten_unchanged(diff(old, new)))}
         for name, (old, new) in both.items()
         if old != new
     ]
 
 
-def _is_equal(one: Text, other: Text) -> bool:
+def _has_same_text(one: PostText, other: PostText) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in ("title", "summary", "body"))
 
 
-def _needs_both(post: Post) -> str:
+def _incomplete_text(post: Post) -> str:
     return _("“%(post)s” has no title or no text, and stays a draft.") % {"post": post}
 
 
@@ -547,20 +544,20 @@ def _fixed_text(done: int) -> str:
     return text % {"done": done}
 
 
-def index_again(posts: Iterable[Post]) -> None:
+def reindex(posts: Iterable[Post]) -> None:
     for post in posts:
         index_post(post)
 
 
 @admin.register(Tag)
-class TagAdmin(PlainDeletionAdmin):
-    form = TypedModelForm
+class TagAdmin(PlainDeleteAdmin):
+    form = CleanTextModelForm
     nothing_yet = _("No tag yet. A tag is made where a post is written.")
     list_display = ("name", "slug", "post_count")
     search_fields = ("name", "slug")
 
     def view_on_site(self, tag: Tag) -> str | None:
-        """Return where readers find its posts; None while there are none to be found."""
+        """The public page; None while no listed post has the tag."""
         return tag.get_absolute_url() if Tag.objects.in_use(timezone.now()).contains(tag) else None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
@@ -570,15 +567,15 @@ class TagAdmin(PlainDeletionAdmin):
     def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if "name" in form.changed_data:
-            index_again(obj.posts.all())
+            reindex(obj.posts.all())
 
     def delete_model(self, request: HttpRequest, obj: Tag) -> None:
         self.delete_queryset(request, Tag.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
-        had_it = list(Post.objects.filter(tags__in=queryset).distinct())
+        posts = list(Post.objects.filter(tags__in=queryset).distinct())
         super().delete_queryset(request, queryset)
-        index_again(had_it)
+        reindex(posts)
 
     @admin.display(description=_("posts"), ordering="uses")
     def post_count(self, tag: Any) -> int:
@@ -586,8 +583,8 @@ class TagAdmin(PlainDeletionAdmin):
 
 
 @admin.register(Pattern)
-class PatternAdmin(PlainDeletionAdmin):
-    form = TypedModelForm
+class PatternAdmin(PlainDeleteAdmin):
+    form = CleanTextModelForm
     nothing_yet = _("No pattern yet. “Keep as a pattern” below a post makes one.")
     list_display = ("title", "use")
     search_fields = ("title",)
@@ -604,7 +601,7 @@ class PatternAdmin(PlainDeletionAdmin):
 
     @admin.display(description=_("new post"))
     def use(self, pattern: Pattern) -> SafeString:
-        address = reverse("admin:posts_post_add", query={FROM: pattern.pk})
+        address = reverse("admin:posts_post_add", query={PATTERN_PARAMETER: pattern.pk})
         return format_html('<a href="{}">{}</a>', address, _("Begin a post with it"))
 
 

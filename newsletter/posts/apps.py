@@ -8,5 +8,5 @@ class PostsConfig(AppConfig):
     name = "newsletter.posts"
     label = "posts"
     verbose_name = _("Posts")
-    # publication.freshness counts their changes.
+    # Changes of these tables invalidate cached pages.
     tables_shown: ClassVar = ["posts_post", "posts_tag", "posts_post_tags", "posts_image"]

@@ -1,4 +1,4 @@
-"""What the author types: a post, a picture."""
+"""Forms of posts and pictures."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,29 +14,29 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
+from newsletter.posts.json_saves import AUTO, CHANGED_ELSEWHERE, PUBLISH, UPDATE
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
-from newsletter.posts.saving import AUTO, ELSEWHERE, PUBLISH, UPDATE
-from newsletter.posts.text.measures import words_from_title
-from newsletter.publication.forms import ONE_LINE, TypedForm
+from newsletter.posts.text.measures import slug_from_title
+from newsletter.publication.forms import ONE_LINE, CleanTextForm
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures.storages import sorry
-from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
+from newsletter.publication.pictures.storages import unavailable_message
+from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_picture_with_wide
 
 COVERS_OFFERED = 11  # with the choice of none, three rows of four
-DRAFT, NOW, AT = "draft", "now", "at"  # when readers see a post: not yet, from this save on, from a time on
-NO_TIME = "?"  # what is sent instead of a time when AT was chosen without one
+DRAFT, NOW, AT = "draft", "now", "at"  # choices of the release field
+TIME_MISSING = "?"  # value when AT was chosen without a time
 
 
 class CoverInput(forms.RadioSelect):
-    """The cover, chosen by picture: the present one, those of the text, and the newest of the library.
+    """Radio buttons with pictures: the current cover, those of the text, and the newest uploads.
 
-    The value is the digest that stands in the picture's address: a script finds it in what is typed.
+    The value is the digest in the picture's URL, which scripts can find in the typed text.
     """
 
     text = ""  # of the post
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        """Return the pictures as radio buttons; any other of the library is valid, too."""
+        """Offer some pictures; any other digest is valid too."""
         chosen = Image.objects.filter(digest=value or "").first()
         offered = {one.digest: one for one in (*([chosen] if chosen else []), *Image.objects.within(self.text))}
         for one in Image.objects.all()[: COVERS_OFFERED - min(len(offered), COVERS_OFFERED)]:
@@ -46,7 +46,7 @@ class CoverInput(forms.RadioSelect):
 
 
 class CoverField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic to the stubs alone
-    """A picture of the library, named by its digest."""
+    """An uploaded picture, by its digest."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -55,9 +55,9 @@ class CoverField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic t
 
 
 class ReleaseInput(forms.DateTimeInput):
-    """Not yet, now, or at a time: radio buttons, and one field for date and time in the publication's zone.
+    """Radio buttons (draft, now, at) and a date-time field in the publication's zone.
 
-    Whoever sends the time alone, as a program does, need not choose. A time that is typed into a draft counts, too.
+    A time alone, as the API sends it, needs no choice; nor does one typed into a draft.
     """
 
     use_fieldset = True
@@ -77,7 +77,7 @@ class ReleaseInput(forms.DateTimeInput):
             case "now":
                 return NOW
             case "at":
-                return typed or NO_TIME
+                return typed or TIME_MISSING
         return typed
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
@@ -89,7 +89,7 @@ class ReleaseInput(forms.DateTimeInput):
             "name": name,
             "id": (attrs or {}).get("id"),
             "how": how,
-            "at": self.format_value(value) if how == AT and value != NO_TIME else "",
+            "at": self.format_value(value) if how == AT and value != TIME_MISSING else "",
             "is_published": self.state == Post.State.PUBLISHED,
             "attrs": {key: text for key, text in (attrs or {}).items() if key.startswith("aria-")},
             "zone": Publication.objects.current().time_zone,
@@ -104,44 +104,44 @@ class ReleaseField(forms.DateTimeField):
     def to_python(self, value: Any) -> datetime | None:
         if value == NOW:
             return timezone.now()
-        if value == NO_TIME:
+        if value == TIME_MISSING:
             raise ValidationError(_("Say at what time."))
         return super().to_python(value)
 
 
 TAGS_MAX = 10
-SEARCH_RESULT = 80  # Han characters of a summary that search results show, or twice as many Latin letters
-PLACEHOLDERS = {"title": _("Title"), "body": _("Begin to write…")}  # labels of both are for screen readers
+SEARCH_RESULT = 80  # Han characters of a summary that search engines show, or twice as many Latin letters
+PLACEHOLDERS = {"title": _("Title"), "body": _("Begin to write…")}  # their labels are for screen readers only
 
 
 class MarkdownTextarea(forms.Textarea):
-    """The browser's own text field; editor.js puts its tools around it."""
+    """A plain textarea; editor.js adds its toolbar."""
 
     def __init__(self, rows: int = 24) -> None:
         super().__init__({"rows": rows, "data-editor": "", "spellcheck": "true", "class": "editor-text"})
 
 
 class TitleTextarea(forms.Textarea):
-    """One line of text, however many it takes on a phone. Enter is title.js's; without it a break is a space."""
+    """One line of text that wraps on a phone. title.js handles Enter; without it, a line break becomes a space."""
 
     def __init__(self) -> None:
         super().__init__({"rows": 1, ONE_LINE: "", "enterkeyhint": "done"})
 
 
 class SeenInput(forms.HiddenInput):
-    """The state that a tab has seen; a browser that reloads may not put back an older one."""
+    """The version that a tab shows; browsers must not restore an older value on reload."""
 
     def __init__(self) -> None:
         super().__init__({"autocomplete": "off"})
 
 
-class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
+class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
     tag_names = forms.CharField(
         label=_("Tags"), required=False, help_text=_("Separated by commas. A new name makes a new tag.")
     )
     cover = CoverField()
     published_at = ReleaseField()
-    seen_at = forms.CharField(required=False, widget=SeenInput)  # the state that this tab was opened with
+    seen_at = forms.CharField(required=False, widget=SeenInput)  # version that this tab was opened with
 
     class Meta:
         model = Post
@@ -157,7 +157,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         for name, words in PLACEHOLDERS.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["placeholder"] = words
-        for name in {"is_web_only", "is_unlisted"} & self.fields.keys():  # no browser puts back what they were
+        for name in {"is_web_only", "is_unlisted"} & self.fields.keys():  # no old values restored by the browser
             self.fields[name].widget.attrs["autocomplete"] = "off"
         if "published_at" in self.fields:
             self.fields["published_at"].widget.state = self.instance.state(timezone.now())
@@ -165,19 +165,19 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             pending = self.instance.pending
             tags = pending.tag_names if pending else "、".join(self.instance.tags.values_list("name", flat=True))
             self.initial.update({"tag_names": tags, "seen_at": self.changed_at.isoformat()})
-            self._freeze_address()
+            self._freeze_slug()
             self._show_cover()
         if AUTO in self.data and not {PUBLISH, UPDATE} & self.data.keys():
-            self._ask_for_less()
+            self._relax_for_autosave()
 
     @property
     def changed_at(self) -> datetime:
-        """Return when what the form shows was saved last; of a saved post."""
+        """When the text that the form shows was last saved; for saved posts only."""
         at: datetime = (self.instance.pending or self.instance).updated_at
         return at
 
-    def _ask_for_less(self) -> None:
-        """Take a text that is not finished, and no date: nothing is published unless somebody presses a button."""
+    def _relax_for_autosave(self) -> None:
+        """An autosave may be incomplete, and never changes the publication time."""
         if "published_at" in self.fields:
             self.fields["published_at"].disabled = True
         is_waiting = self.instance.state(timezone.now()) == Post.State.SCHEDULED
@@ -189,14 +189,14 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             self.initial["cover"] = self.instance.cover.digest if self.instance.cover else ""
             self.fields["cover"].widget.text = self.instance.body
 
-    def _freeze_address(self) -> None:
-        """Keep the words of an address that stands in readers' mails."""
+    def _freeze_slug(self) -> None:
+        """Freeze the slug once readers' mails link to it."""
         if self.instance.was_mailed and "words" in self.fields:
             self.fields["words"].disabled = True
             self.fields["words"].help_text = _("Frozen: this post was mailed with this address.")
 
     def is_multipart(self) -> bool:
-        """Return True: a Chinese text would be three times as long in the other encoding of forms."""
+        """Multipart: URL-encoded, a Chinese text is three times as long."""
         return True
 
     def clean_body(self) -> str:
@@ -207,13 +207,13 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         return nfc(body)
 
     def clean_published_at(self) -> datetime | None:
-        """Return the former time if it was not touched: its seconds are not in the field."""
+        """Keep the former time if it was not changed: the field does not show its seconds."""
         chosen: datetime | None = self.cleaned_data["published_at"]
         former: datetime | None = self.instance.published_at
         if chosen is None or former is None:
             return chosen
         if self["published_at"].data == NOW and self.instance.is_published(timezone.now()):
-            return former  # the page was not drawn anew since that choice was saved
+            return former  # the form was not reloaded since "now" was saved
         shown = former.replace(microsecond=0)
         if chosen not in {shown, shown.replace(second=0)}:
             return chosen
@@ -221,7 +221,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         return former
 
     def clean_is_unlisted(self) -> bool:
-        """Refuse it to a post that an issue carries: the page of the issue lists it."""
+        """Refuse to unlist a post of an issue, whose page lists it."""
         is_unlisted: bool = self.cleaned_data["is_unlisted"]
         issue = self.instance.issues.order_by("number").first() if is_unlisted and self.instance.pk else None
         if issue is None:
@@ -230,7 +230,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         raise ValidationError(message, params={"number": issue.number})
 
     def clean_tag_names(self) -> list[str]:
-        """Return the names; how they were typed is kept beside them, as `tag_names_typed`."""
+        """Parse the names; `cleaned_data["tag_names_typed"]` keeps the typed text."""
         self.cleaned_data["tag_names_typed"] = self.cleaned_data["tag_names"]
         names = tag_names(self.cleaned_data["tag_names"])
         longest = max(names, key=len, default="")
@@ -243,17 +243,17 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not cleaned.get("words") and cleaned.get("title") and AUTO not in self.data and self._wants_words():
-            cleaned["words"] = words_from_title(cleaned["title"])
-        self._refuse_what_another_tab_changed(cleaned.get("seen_at", ""))
+        if not cleaned.get("words") and cleaned.get("title") and AUTO not in self.data and self._suggests_slug():
+            cleaned["words"] = slug_from_title(cleaned["title"])
+        self._refuse_stale(cleaned.get("seen_at", ""))
         return cleaned
 
-    def _wants_words(self) -> bool:
-        """Return whether the title may suggest words: not to an author who took them out, nor after it was mailed."""
-        is_taken_out = self.instance.pk and "words" in self.changed_data
-        return not (is_taken_out or self.fields["words"].disabled)
+    def _suggests_slug(self) -> bool:
+        """May the slug come from the title? Not after the author has cleared it, nor once it is frozen."""
+        is_cleared = self.instance.pk and "words" in self.changed_data
+        return not (is_cleared or self.fields["words"].disabled)
 
-    def _refuse_what_another_tab_changed(self, seen_at: str) -> None:
+    def _refuse_stale(self, seen_at: str) -> None:
         if not seen_at or not self.instance.pk or self.changed_at.isoformat() == seen_at:
             return
         at = date_format(timezone.localtime(self.changed_at), "DATETIME_FORMAT")
@@ -261,11 +261,11 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             "This post was saved at %(at)s in another tab or by somebody else. Nothing is overwritten: "
             "what you typed is kept as a version."
         )
-        raise ValidationError(message, code=ELSEWHERE, params={"at": at})
+        raise ValidationError(message, code=CHANGED_ELSEWHERE, params={"at": at})
 
 
-class ImageForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
-    """A new picture; of one that exists, only the alternative text may change."""
+class ImageForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
+    """An upload; one that exists already only gets the new alternative text."""
 
     file = forms.FileField(
         label=_("File"),
@@ -281,23 +281,22 @@ class ImageForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         try:
-            self.picture = prepare_with_wide(file.read(BYTES_MAX + 1))
+            self.picture = prepare_picture_with_wide(file.read(BYTES_MAX + 1))
         except PictureError as error:
             raise ValidationError(str(error)) from error
         return file
 
     def clean(self) -> dict[str, Any]:
-        """Write the file, if nothing else is wrong: an upload that cannot be kept is told beside the form."""
+        """Write the file once all else is valid, so that a storage error becomes a form error."""
         cleaned = super().clean() or {}
         if not self.errors:
             try:
                 Image.objects.write(self.picture, cleaned["file"].name or gettext("picture"))
             except OSError as error:
-                raise ValidationError(sorry()) from error
+                raise ValidationError(unavailable_message()) from error
         return cleaned
 
     def save(self, commit: bool = True) -> Image:
-        """Keep the picture; one that was uploaded before gets the new alternative text."""
         alt, name = self.cleaned_data["alt"], self.cleaned_data["file"].name
         self.instance, self.is_new = Image.objects.keep(self.picture, name or gettext("picture"), alt)
         self.instance.alt = alt

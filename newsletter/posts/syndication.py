@@ -1,4 +1,4 @@
-"""A feed in its two forms, Atom (RFC 4287) and JSON Feed 1.1 (jsonfeed.org/version/1.1), from the same entries."""
+"""Atom (RFC 4287) and JSON Feed 1.1 (jsonfeed.org/version/1.1) from the same entries."""
 
 import mimetypes
 import re
@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.feedgenerator import Atom1Feed, Enclosure
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from newsletter.buckets import PicturesAway
+from newsletter.buckets import PicturesUnavailable
 from newsletter.posts.markdown import typed_tags
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
@@ -25,14 +25,14 @@ _LOCAL_ADDRESS = re.compile(r'(<[a-z][^<>]*?\s(?:href|src|poster)=")(?=/(?!/)|#)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What a feed says of a post or an issue. path: its address; permanent_path: outlives the words in it."""
+class FeedEntry:
+    """A post or an issue in a feed. permanent_path: does not change with the slug."""
 
     path: str
     permanent_path: str
     title: str
     summary: str
-    html: str  # as other programs show it: see at_large
+    html: str  # see html_for_feed
     published_at: datetime
     changed_at: datetime
     tags: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Entry:
 
 
 class AtomFeed(Atom1Feed):
-    """Django's Atom feed takes a summary for HTML and has no room for the text, and our sign."""
+    """Adds icon, plain-text summary and HTML content, which Django's Atom feed lacks."""
 
     def add_root_elements(self, handler: SimplerXMLGenerator) -> None:
         super().add_root_elements(handler)
@@ -52,85 +52,87 @@ class AtomFeed(Atom1Feed):
         handler.addQuickElement("content", item["content"], {"type": "html"})
 
 
-def absolute(path: str) -> str:
+def absolute_url(path: str) -> str:
     return f"{settings.SITE_URL}{path}"
 
 
-def at_large(html: str, url: str) -> str:
-    """Return the HTML of the page at `url` as other programs show it: absolute links, a link to each film.
+def html_for_feed(html: str, url: str) -> str:
+    """HTML with absolute links, and a link instead of each embedded video: feed readers drop iframes.
 
-    A frame from elsewhere is a risk in a reader's program, which leaves it out: the W3C's validator warns of it.
+    url: of the page that the HTML stands on.
     """
 
-    def at_home(match: re.Match[str]) -> str:
+    def make_absolute(match: re.Match[str]) -> str:
         return match[1] + (url if match.string[match.end()] == "#" else settings.SITE_URL)
 
-    html = typed_tags.with_links_for_frames(_PLAYER.sub(r"\1", html), is_mail=True)
-    return _LOCAL_ADDRESS.sub(at_home, html)
+    html = typed_tags.replace_frames(_PLAYER.sub(r"\1", html), is_mail=True)
+    return _LOCAL_ADDRESS.sub(make_absolute, html)
 
 
-def legal[T](value: T) -> T:
-    """Return what goes into a feed without control characters, which XML 1.0 forbids, in lists and dicts too.
+def without_illegal_xml[T](value: T) -> T:
+    """Remove control characters, which XML 1.0 forbids, from strings in lists and dicts too.
 
-    Every door takes them out; a row that was written before they did, or by hand, must not stop the whole feed.
+    Input is cleaned on entry; an old row, or one edited by hand, must not break the whole feed.
     """
     if isinstance(value, str):
         return _ILLEGAL_IN_XML.sub("", value)  # type: ignore[return-value]
     if isinstance(value, list):
-        return [legal(one) for one in value]  # type: ignore[return-value]
+        return [without_illegal_xml(one) for one in value]  # type: ignore[return-value]
     if isinstance(value, dict):
-        return {name: legal(one) for name, one in value.items()}  # type: ignore[return-value]
+        return {name: without_illegal_xml(one) for name, one in value.items()}  # type: ignore[return-value]
     return value
 
 
 def _enclosures(cover: Image | None) -> list[Enclosure]:
-    """Return the cover as a file that belongs to the entry; none if its file is lost.
+    """The cover; none if its file is lost.
 
-    A size that cannot be found out now is 0: https://www.rssboard.org/rss-profile#element-channel-item-enclosure
+    An unknown size is 0: https://www.rssboard.org/rss-profile#element-channel-item-enclosure
     """
     if cover is None:
         return []
     try:
         size = media.size(cover.path("fallback", cover.width))
-    except PicturesAway:
+    except PicturesUnavailable:
         size = 0
     except OSError:
         return []
     kind = mimetypes.guess_type(cover.name)[0] or "application/octet-stream"
-    return [Enclosure(absolute(cover.get_absolute_url()), str(size), kind)]
+    return [Enclosure(absolute_url(cover.get_absolute_url()), str(size), kind)]
 
 
-def atom_entry(entry: Entry) -> dict[str, Any]:
-    said = {
+def atom_entry(entry: FeedEntry) -> dict[str, Any]:
+    fields = {
         "title": entry.title,
-        "link": absolute(entry.path),
-        "description": None,  # what the stubs do not know; it would be HTML
+        "link": absolute_url(entry.path),
+        "description": None,  # the stubs require it
         "summary": entry.summary,
-        "unique_id": absolute(entry.permanent_path),
+        "unique_id": absolute_url(entry.permanent_path),
         "pubdate": entry.published_at,
         "updateddate": entry.changed_at,
         "categories": list(entry.tags),
         "content": entry.html,
         "enclosures": _enclosures(entry.cover),
     }
-    return legal(said)
+    return without_illegal_xml(fields)
 
 
-def atom(request: HttpRequest, entries: Iterable[Entry], *, subject: str = "", link: str = "/") -> HttpResponse:
-    """Return the Atom feed of `entries`. subject: what of the publication it has; link: the page with the same."""
+def atom_response(
+    request: HttpRequest, entries: Iterable[FeedEntry], *, subject: str = "", link: str = "/"
+) -> HttpResponse:
+    """Atom feed of `entries`. subject: title prefix, such as a tag; link: path of the matching HTML page."""
     publication = Publication.objects.current()
     about: dict[str, Any] = {
         "title": _title(publication, subject),
-        "link": absolute(link),
+        "link": absolute_url(link),
         "description": publication.promise,
         "subtitle": publication.promise,
         "language": language_tag(publication),
         "author_name": publication.author,
-        "author_link": absolute("/about/"),
-        "icon": absolute(icon_url(publication, "icon-192.png")),
-        "feed_url": absolute(request.path),
+        "author_link": absolute_url("/about/"),
+        "icon": absolute_url(icon_url(publication, "icon-192.png")),
+        "feed_url": absolute_url(request.path),
     }
-    feed = AtomFeed(**legal(about))
+    feed = AtomFeed(**without_illegal_xml(about))
     for entry in entries:
         feed.add_item(**atom_entry(entry))
     return HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
@@ -140,8 +142,8 @@ def _title(publication: Publication, subject: str) -> str:
     return f"{subject} · {publication.name}" if subject else publication.name
 
 
-def _item(entry: Entry) -> dict[str, Any]:
-    image = {"image": absolute(entry.cover.get_absolute_url())} if entry.cover else {}
+def _item(entry: FeedEntry) -> dict[str, Any]:
+    image = {"image": absolute_url(entry.cover.get_absolute_url())} if entry.cover else {}
     files = [
         {"url": one.url, "mime_type": one.mime_type, "size_in_bytes": int(one.length)}
         for one in _enclosures(entry.cover)
@@ -150,8 +152,8 @@ def _item(entry: Entry) -> dict[str, Any]:
         image
         | ({"attachments": files} if files else {})
         | {
-            "id": absolute(entry.permanent_path),
-            "url": absolute(entry.path),
+            "id": absolute_url(entry.permanent_path),
+            "url": absolute_url(entry.path),
             "title": entry.title,
             "summary": entry.summary,
             "content_html": entry.html,
@@ -162,19 +164,23 @@ def _item(entry: Entry) -> dict[str, Any]:
     )
 
 
-def json(request: HttpRequest, entries: Iterable[Entry], *, subject: str = "", link: str = "/") -> HttpResponse:
+def json_response(
+    request: HttpRequest, entries: Iterable[FeedEntry], *, subject: str = "", link: str = "/"
+) -> HttpResponse:
     publication = Publication.objects.current()
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": _title(publication, subject),
         "description": publication.promise,
-        "home_page_url": absolute(link),
-        "feed_url": absolute(request.path),
+        "home_page_url": absolute_url(link),
+        "feed_url": absolute_url(request.path),
         "language": language_tag(publication),
-        "authors": [{"name": publication.author, "url": absolute("/about/")}],
-        "icon": absolute(icon_url(publication, "icon-512.png")),
-        "favicon": absolute(icon_url(publication, "icon-192.png")),
+        "authors": [{"name": publication.author, "url": absolute_url("/about/")}],
+        "icon": absolute_url(icon_url(publication, "icon-512.png")),
+        "favicon": absolute_url(icon_url(publication, "icon-192.png")),
         "items": [_item(entry) for entry in entries],
     }
     dumps = {"ensure_ascii": False}
-    return JsonResponse(legal(feed), json_dumps_params=dumps, content_type="application/feed+json; charset=utf-8")
+    return JsonResponse(
+        without_illegal_xml(feed), json_dumps_params=dumps, content_type="application/feed+json; charset=utf-8"
+    )

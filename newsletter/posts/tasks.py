@@ -1,4 +1,4 @@
-"""What posts and pictures wait for in the background."""
+"""Background tasks of posts and pictures."""
 
 import time
 
@@ -7,13 +7,13 @@ from django.utils import timezone
 
 from newsletter.posts.models import Image, Revision
 
-TURN_SECONDS = 30  # of a worker that has mails to send too; beat starts the next turn
+RUN_SECONDS = 30  # then the worker is free for mails; beat starts the next run
 
 
 @shared_task(ignore_result=True)
 def finish_pictures() -> None:
-    """Make the sizes that take long, of pictures from before there were sizes too."""
-    ends_at = time.monotonic() + TURN_SECONDS
+    """Make the sizes that were left to the background."""
+    ends_at = time.monotonic() + RUN_SECONDS
     for image in Image.objects.unfinished().iterator(chunk_size=20):
         image.finish(timezone.now())
         if time.monotonic() > ends_at:
@@ -22,8 +22,8 @@ def finish_pictures() -> None:
 
 @shared_task(ignore_result=True)
 def thin_versions() -> None:
-    """Delete the versions of texts that their age has made too many."""
-    ends_at, now = time.monotonic() + TURN_SECONDS, timezone.now()
+    """Delete versions of texts as they get older."""
+    ends_at, now = time.monotonic() + RUN_SECONDS, timezone.now()
     for post in Revision.objects.due(now):
         Revision.objects.thin(post, now)
         if time.monotonic() > ends_at:

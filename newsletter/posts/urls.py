@@ -3,8 +3,8 @@ from django.urls import path, re_path, register_converter
 from newsletter.posts import feeds, views
 
 
-class AddressConverter:
-    """A post's number, and words that only people read: /p/128-leverage/."""
+class PostPathConverter:
+    """A post's id and an optional slug, which is ignored: /p/128-leverage/."""
 
     regex = "[0-9]{1,18}(?:-[^/]*)?"
 
@@ -15,18 +15,18 @@ class AddressConverter:
         return value
 
 
-register_converter(AddressConverter, "address")
+register_converter(PostPathConverter, "address")
 
 app_name = "posts"
 urlpatterns = [
     path("posts/", views.index, name="index"),
     path("p/<address:number>/", views.post, name="post"),
-    re_path(r"^p/(?P<number>[0-9]{1,18})\.md\Z", feeds.source, name="source"),
+    re_path(r"^p/(?P<number>[0-9]{1,18})\.md\Z", feeds.markdown_source, name="source"),
     path("cards/p/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("tags/<slug:slug>/", views.tag, name="tag"),
     path("preview/<str:token>/", views.preview, name="preview"),
     path("search/", views.search, name="search"),
-    path("feed.xml", feeds.atom, name="feed"),
-    path("feed.json", feeds.json, name="json_feed"),
-    path("tags/<slug:slug>/feed.xml", feeds.tag_atom, name="tag_feed"),
+    path("feed.xml", feeds.atom_feed, name="feed"),
+    path("feed.json", feeds.json_feed, name="json_feed"),
+    path("tags/<slug:slug>/feed.xml", feeds.tag_atom_feed, name="tag_feed"),
 ]

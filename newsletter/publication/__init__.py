@@ -1,7 +1,7 @@
-"""Who we are: one row (`models.py`) that everybody may ask, and what every page has in common.
+"""The publication: one row with its settings (`models.py`), and what all pages have in common.
 
-pictures/ turns uploads, logos and cards into pictures. `bodies`, `limits` and `doors` bound what strangers may send,
-how often and from where. `kept` keeps whole pages until something in them has changed. `look` makes the style of pages.
+`look` builds the style sheet, `sharing` cards and icons, `pictures/` prepares and stores images, `changes` and `audit`
+are the history of the desk, `task_queue` and `heartbeats` serve the workers.
 
-Begin with `models.py`, then `kept.py`.
+Start with `models.py`.
 """

@@ -1,4 +1,4 @@
-"""The one Publication in the admin: its rights and its history. Its forms are the settings of the desk."""
+"""The Publication in the admin: permissions and history. Its forms are the settings pages of the desk."""
 
 from typing import Any
 
@@ -17,14 +17,13 @@ class PublicationAdmin(AuditedAdmin):
     form = PublicationForm
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """One installation has one publication."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Publication | None = None) -> bool:
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Lead to the settings: there is one Publication, and its form is cut into their pages."""
+        """Redirect to the settings pages, which have the form's fields."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         return HttpResponseRedirect(reverse("admin:settings"))

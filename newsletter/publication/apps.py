@@ -12,6 +12,6 @@ class PublicationConfig(AppConfig):
     tables_shown: ClassVar = ["publication_publication"]
 
     def ready(self) -> None:
-        from newsletter.publication.kept import count_changes  # noqa: PLC0415 - needs models, which are ready only now
+        from newsletter.page_cache.triggers import install_triggers  # noqa: PLC0415 - needs models, which are ready only now
 
-        post_migrate.connect(count_changes, sender=self)
+        post_migrate.connect(install_triggers, sender=self)

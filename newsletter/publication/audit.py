@@ -1,4 +1,4 @@
-"""The history of a row in the admin, newest first, page by page; and what the admin says of a deletion."""
+"""Admin base classes: a history page, and shorter delete confirmations."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from django.utils.translation import ngettext
 from newsletter.publication import changes
 from newsletter.publication.changes import Change
 
-# What goes with a post or an issue and is worth a word, by model; rooms above are named, not imported.
-IN_WORDS: dict[str, Callable[[int], str]] = {
+# Related rows that a delete confirmation mentions, by model label; apps above are named, not imported.
+CASCADES: dict[str, Callable[[int], str]] = {
     "posts.revision": lambda count: ngettext("%(count)s version of the text", "%(count)s versions of the text", count),
     "posts.redirect": lambda count: ngettext(
         "%(count)s old address that leads here", "%(count)s old addresses that lead here", count
@@ -33,47 +33,47 @@ IN_WORDS: dict[str, Callable[[int], str]] = {
 }
 
 
-class PlainDeletionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Names what is deleted without the tables that Django makes for many-to-many fields.
+class PlainDeleteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Delete confirmations without the join tables of many-to-many fields.
 
-    tells_in_words: name only the rows themselves, and what of IN_WORDS goes with them.
+    summarizes_deletion: list only the rows themselves, and counts of CASCADES.
     """
 
-    tells_in_words = False
+    summarizes_deletion = False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         nested, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        if self.tells_in_words:
+        if self.summarizes_deletion:
             rows = [one for one in nested if not isinstance(one, list)]
-            return rows, dict.fromkeys(_in_words(counts), ""), lacking, protected
+            return rows, dict.fromkeys(_cascade_phrases(counts), ""), lacking, protected
         joining = [model._meta for model in apps.get_models(include_auto_created=True) if model._meta.auto_created]
         plurals = {str(options.verbose_name_plural) for options in joining}
         starts = tuple(f"{capfirst(options.verbose_name)}: " for options in joining)
-        told = {name: count for name, count in counts.items() if str(name) not in plurals}
-        return _without(nested, starts), told, lacking, protected
+        shown = {name: count for name, count in counts.items() if str(name) not in plurals}
+        return _without(nested, starts), shown, lacking, protected
 
 
-def _in_words(counts: dict[Any, int]) -> list[str]:
-    """Return a phrase for each kind of row that an author knows. counts: by the plural name of the model."""
+def _cascade_phrases(counts: dict[Any, int]) -> list[str]:
+    """counts: by the model's plural name."""
     by_name = {str(name): count for name, count in counts.items()}
-    found = {label: by_name.get(str(apps.get_model(label)._meta.verbose_name_plural), 0) for label in IN_WORDS}
-    return [IN_WORDS[label](count) % {"count": f"{count:,}"} for label, count in found.items() if count]
+    found = {label: by_name.get(str(apps.get_model(label)._meta.verbose_name_plural), 0) for label in CASCADES}
+    return [CASCADES[label](count) % {"count": f"{count:,}"} for label, count in found.items() if count]
 
 
 def _without(nested: Iterable[Any], starts: tuple[str, ...]) -> list[Any]:
-    """Return lists within lists without the lines that begin so, and without what is empty then."""
+    """Remove lines with these prefixes from nested lists, and lists that are empty then."""
     kept = [_without(one, starts) if isinstance(one, list) else one for one in nested]
     return [one for one in kept if one != [] and not str(one).startswith(starts)]
 
 
-PER_PAGE = 50  # entries
-CHANGE = "change"  # the source of a line
-What = Change.What
+PER_PAGE = 50
+CHANGE = "change"  # the source of an entry
+Action = Change.Action
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of a history, in the language of the desk. who: who it was, and from where."""
+class HistoryEntry:
+    """A line of the history page, translated. who: see `actor_text`."""
 
     at: datetime
     what: str
@@ -86,37 +86,37 @@ class Entry:
         return timezone.localtime(self.at).date()
 
 
-def who(by: str, via: str) -> str:
-    """Return a user's name and from where they acted, in words; what is not known is left out."""
+def actor_text(by: str, via: str) -> str:
+    """Name and channel of an actor, such as "gipi · on the desk"."""
     return " · ".join(filter(None, [by, str(changes.Via(via).label) if via else ""]))
 
 
-class AuditedAdmin(PlainDeletionAdmin):
-    """Writes down what was changed, by the names of fields, and nothing when nothing was; shows it as one list.
+class AuditedAdmin(PlainDeleteAdmin):
+    """Logs changed fields to Change instead of LogEntry, and shows them on the history page.
 
-    Django's own log names fields by their English labels, logs each save, and dies with the account of its user.
+    Django's LogEntry stores English labels, logs saves without a change, and is deleted with its user.
     """
 
-    # --- What is written down ---
+    # --- Logging ---
 
     def construct_change_message(  # type: ignore[override]
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> dict[str, Any]:
-        """Return the detail of a Change; empty if nothing was changed."""
+        """Change.detail; empty if nothing was changed."""
         shown = [name for name in form.changed_data if not form.fields[name].widget.is_hidden]
         return {} if add or not shown else {"fields": shown}
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
-        Change.objects.log(What.ADDED, [obj], message)
+        Change.objects.log(Action.ADDED, [obj], message)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
         if message:
-            Change.objects.log(What.CHANGED, [obj], message)
+            Change.objects.log(Action.CHANGED, [obj], message)
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]
-        Change.objects.log(What.DELETED, queryset)
+        Change.objects.log(Action.DELETED, queryset)
 
-    # --- How it is shown ---
+    # --- The history page ---
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -138,25 +138,24 @@ class AuditedAdmin(PlainDeletionAdmin):
         return TemplateResponse(request, self.object_history_template or "admin/history.html", context)
 
     def history_of(self, request: HttpRequest, obj: Model) -> QuerySet[Any]:
-        """Return rows of time, source and key, newest first: what `entries` makes lines of."""
+        """(time, source, key) rows, newest first, the input of `entries`."""
         return newest_first(changes_of(obj))
 
-    def entries(self, rows: Iterable[tuple[datetime, str, int]]) -> list[Entry]:
+    def entries(self, rows: Iterable[tuple[datetime, str, int]]) -> list[HistoryEntry]:
         rows = list(rows)
         made = self.entries_of(rows)
         return [made[source, key] for _at, source, key in rows if (source, key) in made]
 
-    def entries_of(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], Entry]:
+    def entries_of(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], HistoryEntry]:
         changes = Change.objects.filter(pk__in=keys_of(rows, CHANGE))
         return {(CHANGE, one.pk): self.entry_of(one) for one in changes}
 
-    def entry_of(self, change: Change) -> Entry:
-        """Return a change as a line, with the names of fields as the forms have them."""
+    def entry_of(self, change: Change) -> HistoryEntry:
+        """Fields are named by their form labels."""
         names = [self._label(name) for name in change.detail.get("fields", [])]
-        return Entry(change.at, _what(change, names), who(change.by, change.via), tuple(_details(change)))
+        return HistoryEntry(change.at, _what(change, names), actor_text(change.by, change.via), tuple(_details(change)))
 
     def _label(self, name: str) -> str:
-        """Return what a field is called in its form, in the language of the desk."""
         field = getattr(self.form, "base_fields", {}).get(name)
         return str(field.label) if field and field.label else _verbose_name(self.model, name)
 
@@ -166,11 +165,11 @@ def keys_of(rows: Iterable[tuple[datetime, str, int]], wanted: str) -> list[int]
 
 
 def changes_of(obj: Model) -> QuerySet[Any]:
-    return keyed(Change.objects.of(obj), "at", CHANGE)
+    return history_rows(Change.objects.of(obj), "at", CHANGE)
 
 
-def keyed(rows: QuerySet[Any], at: str, source: str) -> QuerySet[Any]:
-    """Return time, source and key of rows, so that those of several tables can be one list."""
+def history_rows(rows: QuerySet[Any], at: str, source: str) -> QuerySet[Any]:
+    """(time, source, key) rows, so that several tables can be combined by union()."""
     named = rows.order_by().annotate(happened=F(at), source=Value(source), row=F("pk"))
     keys: QuerySet[Any] = named.values_list("happened", "source", "row")
     return keys
@@ -186,16 +185,16 @@ def quoted(titles: Iterable[str]) -> str:
 
 
 def _what(change: Change, names: list[str]) -> str:
-    if change.what == What.CHANGED and names:
+    if change.what == Action.CHANGED and names:
         return _("Changed: %(fields)s") % {"fields": _(", ").join(names)}
     words = {
-        What.ADDED: _("Created"),
-        What.CHANGED: _("Changed"),
-        What.PUBLISHED: _("Published"),
-        What.WITHDRAWN: _("Made a draft again"),
-        What.DELETED: _("Deleted"),
+        Action.ADDED: _("Created"),
+        Action.CHANGED: _("Changed"),
+        Action.PUBLISHED: _("Published"),
+        Action.WITHDRAWN: _("Made a draft again"),
+        Action.DELETED: _("Deleted"),
     }
-    return words[What(change.what)]
+    return words[Action(change.what)]
 
 
 def _details(change: Change) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""Who acts, and what was done to a post or an issue at the desk: who, when, and which fields.
+"""The audit log of posts, issues and settings, and the current actor.
 
-An actor is named once at each entrance. Whoever names nobody is the engine: tasks, and the threads that a task starts.
+Each entry point sets the actor; without one it is the engine: tasks and their threads.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ NAME_LENGTH = 150  # of a user's name: django.contrib.auth
 
 
 class Via(TextChoices):
-    """From where something was done."""
+    """The channel of an action."""
 
     DESK = "desk", _("on the desk")
     LETTER = "letter", _("by a link in a letter")
@@ -28,7 +28,7 @@ class Via(TextChoices):
 
 
 class Actor(NamedTuple):
-    """by: a user's name, "" if no account was needed. It is kept as text, so that it outlives the account."""
+    """by: a user name, "" without an account; text, so that it outlives the account."""
 
     by: str
     via: Via
@@ -43,8 +43,8 @@ def current_actor() -> Actor:
 
 
 @contextmanager
-def acting(name: str, via: Via) -> Iterator[None]:
-    """Let what is done within be done by `name`, who came by `via`."""
+def acting_as(name: str, via: Via) -> Iterator[None]:
+    """Set the current actor."""
     token = _actor.set(Actor(name[:NAME_LENGTH], via))
     try:
         yield
@@ -58,13 +58,13 @@ TITLE_MAX = 200
 class ChangeManager(models.Manager["Change"]):
     def log(
         self,
-        what: "Change.What",
+        what: "Change.Action",
         rows: Iterable[models.Model],
         detail: Mapping[str, Any] | None = None,
         *,
         at: datetime | None = None,
     ) -> None:
-        """Write down that `what` was done to each of `rows`, by whoever acts now. Nothing else writes changes."""
+        """Log an action of the current actor on each of `rows`. Nothing else writes changes."""
         common = {"what": what, "detail": dict(detail or {}), "at": at or timezone.now(), **current_actor()._asdict()}
         self.bulk_create(
             Change(about=row._meta.label_lower, key=row.pk, title=str(row)[:TITLE_MAX], **common) for row in rows
@@ -75,9 +75,9 @@ class ChangeManager(models.Manager["Change"]):
 
 
 class Change(models.Model):
-    """One thing that somebody did to a post or an issue; it outlives both its object and its author's account."""
+    """One action on a post, an issue or a setting; outlives its object and the actor's account."""
 
-    class What(models.TextChoices):
+    class Action(models.TextChoices):
         ADDED = "added", _("added")
         CHANGED = "changed", _("changed")
         PUBLISHED = "published", _("published")
@@ -90,7 +90,7 @@ class Change(models.Model):
     at = models.DateTimeField()
     by = models.CharField(max_length=NAME_LENGTH, blank=True, help_text="a user's name")
     via = models.CharField(max_length=10, choices=Via)
-    what = models.CharField(max_length=10, choices=What)
+    what = models.CharField(max_length=10, choices=Action)
     detail = models.JSONField(
         default=dict, help_text="fields: names of those that changed; put_in, taken_out, arranged: titles of posts"
     )

@@ -1,4 +1,4 @@
-"""What every template may say of the publication."""
+"""Template context that every page needs."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -10,7 +10,7 @@ from newsletter.publication.models import Publication
 
 def publication(request: HttpRequest) -> dict[str, object]:
     current = Publication.objects.current()
-    request.sheet_hash = look.sheet_hash(current.accent, current.theme)  # type: ignore[attr-defined]  # for the policy
+    request.sheet_hash = look.sheet_hash(current.accent, current.theme)  # type: ignore[attr-defined]  # for ContentSecurityPolicy, in PolicyMiddleware
     return {
         "publication": current,
         "look_url": f"{reverse('publication:look')}?v={look.version(current.accent, current.theme)}",

@@ -1,4 +1,4 @@
-"""security.txt: to whom a security hole is reported (RFC 9116). Pure."""
+"""security.txt (RFC 9116). Pure."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -13,7 +13,7 @@ _is_page = URLValidator(schemes=["https"])
 
 
 def validate_contact(contact: str) -> None:
-    """Raise ValidationError unless `contact` is an e-mail address or the address of a page."""
+    """Raise ValidationError unless `contact` is an e-mail address or an https URL."""
     try:
         (validate_email if "://" not in contact else _is_page)(contact)
     except ValidationError:
@@ -21,7 +21,7 @@ def validate_contact(contact: str) -> None:
 
 
 def security_txt(contact: str, *, languages: Sequence[str], address: str, now: datetime) -> str:
-    """Return the file. contact: see `validate_contact`. address: where the file itself is found."""
+    """contact: see `validate_contact`. address: the URL of the file itself."""
     expires_at = datetime.combine((now + LIFETIME).astimezone(UTC).date(), time(), UTC)
     fields = {
         "Contact": contact if "://" in contact else f"mailto:{quote(contact, safe='@')}",

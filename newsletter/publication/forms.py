@@ -1,4 +1,4 @@
-"""What the author says of the publication."""
+"""Forms of the settings pages, and base classes that clean typed text."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import single_line, without_control
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures.icons import squared, with_halo
-from newsletter.publication.pictures.storages import media, sorry
-from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare
+from newsletter.publication.pictures.icons import square_crop, with_halo
+from newsletter.publication.pictures.storages import media, unavailable_message
+from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_picture
 
 LOGO_WIDTH_MAX = 640  # pixels: sharp at 320 on a dense screen
 HOLD_MINUTES_MAX = 24 * 60
@@ -38,22 +38,22 @@ COUNTRIES = {
 }
 
 
-ONE_LINE = "data-one-line"  # of a textarea that grows, and holds one line all the same
+ONE_LINE = "data-one-line"  # marks a growing textarea that holds one line
 
 
-class TypedForm(forms.BaseForm):
-    """Takes control characters out of every text that a person typed or pasted, before it is cleaned further.
+class CleanTextForm(forms.BaseForm):
+    """Removes control characters from all text fields before validation.
 
-    Word and chat programs leave some behind (U+000B, U+0002): nobody sees them, and no feed may have them. Browsers
-    send lines ended by CR and LF, whatever the text had: a field that nobody touched has not changed.
+    Word and chat programs paste some (U+000B, U+0002), which feeds must not contain. Browsers send CRLF, which does not
+    count as a change.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **({"label_suffix": ""} | kwargs))
         if self.is_bound:
-            self.data = self._legible()
+            self.data = self._clean_data()
 
-    def _legible(self) -> Any:
+    def _clean_data(self) -> Any:
         data: Any = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict, or a dict
         for name, field in self.fields.items():
             key = self.add_prefix(name)
@@ -64,27 +64,27 @@ class TypedForm(forms.BaseForm):
 
     @cached_property
     def changed_data(self) -> list[str]:
-        return [name for name in super().changed_data if not self._is_as_it_was(name)]
+        return [name for name in super().changed_data if not self._is_unchanged(name)]
 
-    def _is_as_it_was(self, name: str) -> bool:
-        """Return whether a text differs from the former one in nothing but what cleaning takes away."""
+    def _is_unchanged(self, name: str) -> bool:
+        """Whether initial and typed text are equal after cleaning."""
         bound = self[name]
         was, typed = bound.initial, bound.data
         return isinstance(was, str) and isinstance(typed, str) and _lines(was).strip() == _lines(typed).strip()
 
 
 def _lines(text: str) -> str:
-    """Return a text of several lines without control characters, its lines ended as they are stored."""
+    """Without control characters, lines end in LF."""
     return without_control(text.replace("\r\n", "\n"))
 
 
-class TypedModelForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
-    """The same, for a row whose fields the admin names."""
+class CleanTextModelForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
+    """The same for model forms."""
 
 
-# --- Time zones: those of most of our authors by the name of their city ---
+# --- Time zones ---
 
-ZONES_OFTEN: dict[str, Promise] = {
+COMMON_ZONES: dict[str, Promise] = {
     "Asia/Taipei": _("Taipei"),
     "Asia/Hong_Kong": _("Hong Kong"),
     "Asia/Macau": _("Macau"),
@@ -101,23 +101,23 @@ ZONES_OFTEN: dict[str, Promise] = {
 
 
 def zone_groups() -> list[tuple[Promise, list[tuple[str, Promise | str]]]]:
-    """Return every zone once, in the form that a select takes; a name without a place is an old one: GB, ROC."""
-    others = sorted(name for name in zoneinfo.available_timezones() - ZONES_OFTEN.keys() if "/" in name)
+    """Choices of all zones; names without a region, such as GB and ROC, are legacy and left out."""
+    others = sorted(name for name in zoneinfo.available_timezones() - COMMON_ZONES.keys() if "/" in name)
     return [
-        (_("Often chosen"), list(ZONES_OFTEN.items())),
+        (_("Often chosen"), list(COMMON_ZONES.items())),
         (_("Others"), [(name, name.replace("_", " ").replace("/", ", ")) for name in others]),
     ]
 
 
-class PublicationForm(TypedModelForm):
-    """Some fields of the one Publication: a page of the settings has those of its subject."""
+class PublicationForm(CleanTextModelForm):
+    """Each settings page has a subclass with its fields."""
 
     class Meta:
         model = Publication
         fields: tuple[str, ...] = ()
 
 
-class LetterForm(PublicationForm):
+class NewsletterForm(PublicationForm):
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=zone_groups)
 
     class Meta(PublicationForm.Meta):
@@ -154,14 +154,14 @@ class LookForm(PublicationForm):
         }
 
     def clean_logo(self) -> Any:
-        """Return the prepared picture, with its halo, under the name of its content: it may be cached for ever."""
+        """Prepare the picture, with a halo; its name is a hash of its content."""
         return _prepared(self.cleaned_data["logo"], "logo", with_halo)
 
     def clean_face(self) -> Any:
-        return _prepared(self.cleaned_data["face"], "face", squared)
+        return _prepared(self.cleaned_data["face"], "face", square_crop)
 
     def clean(self) -> dict[str, Any]:
-        """Write the files, if nothing else is wrong: one that cannot be kept is told beside its field."""
+        """Store the files if all fields are valid; a storage error becomes a field error."""
         cleaned = super().clean() or {}
         new = {name: cleaned.get(name) for name in ("logo", "face")} if not self.errors else {}
         for name, file in new.items():
@@ -169,17 +169,17 @@ class LookForm(PublicationForm):
                 try:
                     media.save(str(file.name), file)
                 except OSError:
-                    self.add_error(name, sorry())
+                    self.add_error(name, unavailable_message())
         return cleaned
 
 
 def _prepared(chosen: Any, name: str, change: Callable[[bytes], bytes]) -> Any:
-    """Return an upload as it is kept, after `change`; what was kept before, or False to clear it, as it is."""
+    """Prepare an upload; the former file, or False to clear it, is returned unchanged."""
     if not isinstance(chosen, UploadedFile):
         return chosen
     try:
-        drawn = prepare(chosen.read(BYTES_MAX + 1), width_max=LOGO_WIDTH_MAX)
-        picture = prepare(change(drawn.data), width_max=LOGO_WIDTH_MAX)
+        drawn = prepare_picture(chosen.read(BYTES_MAX + 1), width_max=LOGO_WIDTH_MAX)
+        picture = prepare_picture(change(drawn.data), width_max=LOGO_WIDTH_MAX)
     except PictureError as error:
         raise ValidationError(str(error)) from error
     return ContentFile(picture.data, name=f"{picture.digest}/{picture.file_name(name)}")
@@ -194,19 +194,19 @@ class SenderForm(PublicationForm):
         widgets = {"warm_up_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 
 
-class WayInForm(PublicationForm):
+class SignupSettingsForm(PublicationForm):
     class Meta(PublicationForm.Meta):
         widgets = {"welcome": forms.Textarea({"rows": 6})}
 
 
 def countries() -> list[tuple[Any, Any]]:
-    """Return the countries whose holidays are known, to choose from: those that the catalogue names first."""
-    known = import_module("holidays.registry").COUNTRIES.values()  # its import takes a while: see issues/days_off.py
+    """Choices of countries that the library `holidays` knows, COUNTRIES first."""
+    known = import_module("holidays.registry").COUNTRIES.values()  # slow import: see issues/public_holidays.py
     others = sorted((code, f"{code} {name}") for name, code, *_more in known if code not in COUNTRIES)
     return [("", _("no holidays")), *COUNTRIES.items(), (_("Others"), others)]
 
 
-class RhythmForm(PublicationForm):
+class CadenceForm(PublicationForm):
     holiday_country = forms.ChoiceField(
         label=_("holidays of"),
         choices=countries,
@@ -238,7 +238,7 @@ class RhythmForm(PublicationForm):
         return minutes
 
 
-class WordsForm(PublicationForm):
+class WritingForm(PublicationForm):
     checks_off = forms.MultipleChoiceField(
         label=_("What the format check keeps quiet about"),
         required=False,

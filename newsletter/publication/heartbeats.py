@@ -1,8 +1,8 @@
-"""Heartbeats: when each part last did its work, for whoever has to see that it no longer does.
+"""Heartbeats of the background components, for supervisor, doctor and /readyz.
 
-A part sets the time of its file in DATA_DIR/heartbeats to the machine's monotonic clock, which all processes share
-and no change of the date moves. Nothing beats in the background: only work that is done does. With Redis a part also
-sets a key that lives for SILENT_SECONDS, so that a machine whose tasks are done by another one knows that they are.
+Each component sets the mtime of its file in DATA_DIR/heartbeats to the machine's monotonic clock, which processes share
+and date changes do not affect. Only finished work counts; no thread beats by itself. With Redis a component also sets
+a key for SILENT_SECONDS, so that other machines see it.
 """
 
 import math
@@ -16,114 +16,119 @@ from pathlib import Path
 from django.conf import settings
 from django.core.cache import cache
 
-from newsletter.publication.limits import begin_outage, is_away, redis_errors
+from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit
+from newsletter.limits.redis_cache import redis_errors
 
-EVERY_SECONDS = 10.0  # at most one heartbeat of a part in this time
+EVERY_SECONDS = 10.0  # minimum interval between two heartbeats
 SILENT_SECONDS = 60.0
-SERVER = "heartbeats"
+SERVER = "heartbeats"  # the name of its circuit breaker
 
 
-class Part(StrEnum):
-    """What has to do its work again and again, on one machine or another."""
+class Component(StrEnum):
+    """A background component that must run on some machine."""
 
-    DISPATCHER = "dispatcher"  # recovers, begins and closes mailings
+    DISPATCHER = "dispatcher"  # recovers, starts and closes mailings
     CONFIRMATIONS = "confirmations"  # single mails
     LANES = "lanes"  # only while a mailing is being sent
     CLOCK = "clock"  # puts tasks on the queue
-    WORKER = "worker"  # ends tasks, whether they succeed or not
+    WORKER = "worker"  # finishes tasks, successful or not
 
 
-ALWAYS = (Part.DISPATCHER, Part.CONFIRMATIONS, Part.CLOCK)  # those that must beat whatever there is to do
+ALWAYS = (
+    Component.DISPATCHER,
+    Component.CONFIRMATIONS,
+    Component.CLOCK,
+)  # must beat even without work
 
 
 class _Own:
-    """What this process has beaten, and the name of its own file: "" where nobody looks at it."""
+    """State of this process. name: its own file, "" without a supervisor."""
 
     name = ""
-    latest: dict[str, float] = {}
+    beats: dict[str, float] = {}
 
 
-def take(name: str) -> None:
-    """Be the process whose supervisor looks at the file `name`."""
-    _Own.name, _Own.latest = name, {}
+def set_process_name(name: str) -> None:
+    """Name the heartbeat file that this process' supervisor watches."""
+    _Own.name, _Own.beats = name, {}
 
 
-def show() -> None:
-    """Note that this process has just done a piece of its work."""
+def beat_process() -> None:
+    """Record a heartbeat of this process, if it is supervised."""
     if _Own.name:
         beat(_Own.name)
 
 
-def beat(part: str) -> None:
-    """Note that a part has just done its work; most calls cost nothing."""
+def beat(component: str) -> None:
+    """Record a heartbeat; a no-op within EVERY_SECONDS."""
     now = time.monotonic()
-    if now - _Own.latest.get(part, -EVERY_SECONDS) < EVERY_SECONDS:
+    if now - _Own.beats.get(component, -EVERY_SECONDS) < EVERY_SECONDS:
         return
-    _Own.latest[part] = now
-    path = _path(part)
-    with suppress(OSError):  # a full disk: the work goes on
+    _Own.beats[component] = now
+    path = _path(component)
+    with suppress(OSError):  # a full disk must not stop the work
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         os.utime(path, (now, now))
-    _share(part)
+    _share(component)
 
 
-def _share(part: str) -> None:
-    if settings.REDIS_URL and part in Part and not is_away(SERVER):
+def _share(component: str) -> None:
+    if settings.REDIS_URL and component in Component and not is_circuit_open(SERVER):
         try:
-            cache.set(_key(part), 1, SILENT_SECONDS)
+            cache.set(_key(component), 1, SILENT_SECONDS)
         except redis_errors() as error:
-            begin_outage(SERVER, error, meanwhile="each machine knows of its own parts alone")
+            open_circuit(SERVER, error, meanwhile="each machine knows only its own components")
 
 
-def latest(part: str, *, anywhere: bool = False) -> float | None:
-    """Return when a part beat last, by the monotonic clock; None if not since the machine was started.
+def last_beat(component: str, *, anywhere: bool = False) -> float | None:
+    """Monotonic time of the last heartbeat; None if there was none since boot.
 
-    anywhere: count another machine's as one of this moment; it is asked for only when this one's is old.
+    anywhere: a recent heartbeat of another machine counts as now; queried only if this machine's is old.
     """
     now = time.monotonic()
     try:
-        at = _path(part).stat().st_mtime
+        at = _path(component).stat().st_mtime
     except OSError:
         at = math.inf
-    if anywhere and not 0 <= now - at <= SILENT_SECONDS and _beats_elsewhere(part):
+    if anywhere and not 0 <= now - at <= SILENT_SECONDS and _beats_elsewhere(component):
         return now
     return at if at <= now else None
 
 
-def silent_seconds(part: str, *, allowed: float = SILENT_SECONDS, unknown: bool = False) -> float:
-    """Return how long a part has not beaten here or anywhere, 0 if that is not longer than `allowed`.
+def silent_seconds(component: str, *, allowed: float = SILENT_SECONDS, unknown: bool = False) -> float:
+    """Seconds since the last heartbeat on any machine; 0 up to `allowed`.
 
-    unknown: whether one that has never run on this machine counts as silent for ever.
+    unknown: count a component that never ran on this machine as infinitely silent.
     """
-    at = latest(part, anywhere=True)
+    at = last_beat(component, anywhere=True)
     if at is None:
         return math.inf if unknown else 0.0
     age = time.monotonic() - at
     return age if age > allowed else 0.0
 
 
-def _beats_elsewhere(part: str) -> bool:
-    if not settings.REDIS_URL or is_away(SERVER):
+def _beats_elsewhere(component: str) -> bool:
+    if not settings.REDIS_URL or is_circuit_open(SERVER):
         return False
     try:
-        return cache.get(_key(part)) is not None
+        return cache.get(_key(component)) is not None
     except redis_errors() as error:
-        begin_outage(SERVER, error, meanwhile="each machine knows of its own parts alone")
+        open_circuit(SERVER, error, meanwhile="each machine knows only its own components")
         return False
 
 
-def forget(parts: Iterable[str] = Part) -> None:
-    """Forget these heartbeats of this machine, before what leaves them is started."""
-    for part in parts:
-        _Own.latest.pop(part, None)
-        _path(part).unlink(missing_ok=True)
+def clear_beats(components: Iterable[str] = Component) -> None:
+    """Delete heartbeats of this machine, before its components start."""
+    for component in components:
+        _Own.beats.pop(component, None)
+        _path(component).unlink(missing_ok=True)
 
 
-def _path(part: str) -> Path:
+def _path(component: str) -> Path:
     folder: Path = settings.DATA_DIR / "heartbeats"
-    return folder / part
+    return folder / component
 
 
-def _key(part: str) -> str:
-    return f"heartbeat:{part}"
+def _key(component: str) -> str:
+    return f"heartbeat:{component}"

@@ -1,6 +1,6 @@
-"""What a page is, in the words of schema.org, for search engines and archives. Pure.
+"""JSON-LD of schema.org, for search engines and archives. Pure.
 
-One thing a page, with what belongs to it inside: https://developers.google.com/search/docs/appearance/structured-data
+One object a page, others nested: https://developers.google.com/search/docs/appearance/structured-data
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ type Thing = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Site:
-    """The publication and where it lives. url: without a slash at its end; logo: an absolute address."""
+class SchemaSite:
+    """The publication. url: without a trailing slash; logo: an absolute URL."""
 
     url: str
     name: str
@@ -39,35 +39,34 @@ class Site:
         }
 
     def website(self) -> Thing:
-        """Return the home page: a site that can be searched, and the periodical that lives there."""
+        """The home page, with its search and the periodical."""
         entry = {"@type": "EntryPoint", "urlTemplate": f"{self.url}/search/?q={{search_term_string}}"}
         search = {"@type": "SearchAction", "target": entry, "query": "{search_term_string}"}
-        return _whole(
+        return _with_context(
             self._short() | {"description": self.promise, "potentialAction": search, "hasPart": self.periodical}
         )
 
     def page(self, kind: str, *, path: str, title: str, trail: list[tuple[str, str]]) -> Thing:
-        """Return a page that is no article. kind: WebPage or what schema.org knows as one; trail: paths and names."""
-        return _whole(
+        """A page that is no article. kind: WebPage or a subtype; trail: (path, name) pairs."""
+        return _with_context(
             {"@type": kind, "@id": self.url + path, "url": self.url + path, "name": title}
             | {"isPartOf": self._short(), "breadcrumb": self.breadcrumb([*trail, (path, title)])}
             | ({"mainEntity": self.person} if kind == "ProfilePage" else {})
         )
 
     def article(self, article: "Article") -> Thing:
-        """Return an article, its author, what carried it, and the way to it from the home page."""
         page = {"@type": "WebPage", "@id": self.url + article.path}
         breadcrumb = self.breadcrumb([*article.trail, (article.path, article.title)])
-        carriers = [self.issue(*carrier) for carrier in article.issues]
-        return _whole(
+        in_issues = [self.issue(*one) for one in article.issues]
+        return _with_context(
             {"@type": "NewsArticle", "headline": article.title, "description": article.description}
             | {"url": self.url + article.path, "mainEntityOfPage": page | {"breadcrumb": breadcrumb}}
-            | {"datePublished": _moment(article.published_at), "dateModified": _moment(article.changed_at)}
+            | {"datePublished": _iso(article.published_at), "dateModified": _iso(article.changed_at)}
             | {"image": [self.url + article.image], "author": self.person, "publisher": self.publisher}
             | {"inLanguage": self.language, "isAccessibleForFree": True}
             | ({"keywords": article.keywords} if article.keywords else {})
             | ({"wordCount": article.length} if article.length else {})
-            | ({"isPartOf": carriers} if carriers else {})
+            | ({"isPartOf": in_issues} if in_issues else {})
         )
 
     def issue(self, number: int, sent_at: datetime) -> Thing:
@@ -75,12 +74,12 @@ class Site:
             "@type": "PublicationIssue",
             "@id": f"{self.url}/issues/{number}/#issue",
             "issueNumber": number,
-            "datePublished": _moment(sent_at),
+            "datePublished": _iso(sent_at),
             "isPartOf": self.periodical,
         }
 
     def breadcrumb(self, trail: list[tuple[str, str]]) -> Thing:
-        """Return the way from the home page. trail: paths and names, without the home page."""
+        """trail: (path, name) pairs without the home page."""
         steps = [
             {"@type": "ListItem", "position": place, "name": name, "item": self.url + path}
             for place, (path, name) in enumerate([("/", self.name), *trail], 1)
@@ -96,7 +95,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Article:
-    """A post, or an issue as a whole. NewsArticle is the Article of what comes out in numbers and dates."""
+    """A post or a whole issue; a NewsArticle, because it appears in dated issues."""
 
     path: str
     title: str
@@ -105,14 +104,14 @@ class Article:
     published_at: datetime
     changed_at: datetime
     trail: list[tuple[str, str]]
-    issues: list[tuple[int, datetime]]  # that carried it
+    issues: list[tuple[int, datetime]]  # that contained it
     keywords: list[str]
     length: int = 0  # in words, or characters of Chinese
 
 
-def _moment(at: datetime) -> str:
+def _iso(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
 
 
-def _whole(thing: Thing) -> Thing:
+def _with_context(thing: Thing) -> Thing:
     return {"@context": "https://schema.org"} | thing

@@ -1,4 +1,4 @@
-"""The look that the author chose as one style sheet: a theme, and a colour that can be read on light and dark paper."""
+"""The site's style sheet: theme and accent colour, readable in the light and the dark scheme."""
 
 from base64 import b64encode
 from functools import cache, lru_cache
@@ -7,19 +7,30 @@ from pathlib import Path
 
 from rcssmin import cssmin
 
-from newsletter.mail.colours import Colour, Pair, code, given, inked, luminance, named, palette, parsed, readable
+from newsletter.mail.colours import (
+    Colour,
+    ColourPair,
+    accent_pair,
+    ink_on,
+    luminance,
+    palette,
+    parse_hex,
+    parse_sheet,
+    readable,
+    to_hex,
+)
 
 
 def _hash_source(inline: str) -> str:
-    """Return how a Content-Security-Policy names a script or a sheet within the page (CSP Level 3, section 2.3.1)."""
+    """The CSP source of an inline script or style sheet (CSP Level 3, section 2.3.1)."""
     return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
 
 
 DEFAULT_THEME = "letter"
 STATIC = Path(__file__).parent.parent / "static"
-SURFACES = ("paper", "raised", "code")  # on which the accent stands
-# Stands in the head of every page. The scheme chosen by site.js does not flash, for a file would be waited for; and
-# site.js itself comes when the page is there, for what it adds is nothing that a reader waits for.
+SURFACES = ("paper", "raised", "code")  # backgrounds of the accent
+# In the head of every page: applies the stored colour scheme without a flash, and loads site.js after the page, which
+# does not depend on it.
 INLINE_SCRIPT = (
     'try{const s=JSON.parse(localStorage.getItem("scheme"));'
     'if(["light","dark"].includes(s))document.documentElement.dataset.scheme=s}catch{}'
@@ -27,61 +38,61 @@ INLINE_SCRIPT = (
     'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
 INLINE_SCRIPT_HASH = _hash_source(INLINE_SCRIPT)
-# In SECURE_CSP of the settings, for INLINE_SCRIPT_HASH, and for `sheet_hash` of the publication as it is then.
+# Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the current `sheet_hash`.
 SCRIPT_HASH, SHEET_HASH = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 
 @cache
-def palette_of(theme: str) -> dict[str, Pair]:
-    return palette() if theme == DEFAULT_THEME else palette() | named(STATIC / f"themes/{theme}.css")
+def theme_palette(theme: str) -> dict[str, ColourPair]:
+    return palette() if theme == DEFAULT_THEME else palette() | parse_sheet(STATIC / f"themes/{theme}.css")
 
 
 @lru_cache(maxsize=8)
-def badge(accent: str) -> tuple[str, str]:
-    """Return the colours of a small sign, ground and ink, with enough contrast."""
+def badge_colours(accent: str) -> tuple[str, str]:
+    """Background and ink of the icon, with enough contrast."""
     day, _night = _shades(accent, DEFAULT_THEME)
-    return code(day), code(inked(day))
+    return to_hex(day), to_hex(ink_on(day))
 
 
 def _shades(accent: str, theme: str) -> tuple[Colour, Colour]:
-    """Return the accent by day and by night, as it can be read on each surface of the theme."""
-    surfaces = [palette_of(theme)[name] for name in SURFACES]
-    darkest = min((parsed(surface.day) for surface in surfaces), key=luminance)
-    lightest = max((parsed(surface.night) for surface in surfaces), key=luminance)
-    by_day, by_night = given(accent)
-    return readable(parsed(by_day), darkest), readable(parsed(by_night), lightest)
+    """The accent in both schemes, readable on each surface of the theme."""
+    surfaces = [theme_palette(theme)[name] for name in SURFACES]
+    darkest = min((parse_hex(surface.day) for surface in surfaces), key=luminance)
+    lightest = max((parse_hex(surface.night) for surface in surfaces), key=luminance)
+    by_day, by_night = accent_pair(accent)
+    return readable(parse_hex(by_day), darkest), readable(parse_hex(by_night), lightest)
 
 
 def colours(accent: str, theme: str) -> str:
-    """Return the custom properties that stand for the palette's accent; accent is like #9a3412."""
+    """CSS custom properties of the accent, which is like #9a3412."""
     day, night = _shades(accent, theme)
-    pairs = {"accent": (day, night), "on-accent": (inked(day), inked(night))}
-    rules = (f"--{name}:light-dark({code(light)},{code(dark)})" for name, (light, dark) in pairs.items())
+    pairs = {"accent": (day, night), "on-accent": (ink_on(day), ink_on(night))}
+    rules = (f"--{name}:light-dark({to_hex(light)},{to_hex(dark)})" for name, (light, dark) in pairs.items())
     return f":root:root{{{';'.join(rules)}}}"
 
 
 @lru_cache(maxsize=8)
 def css(accent: str, theme: str = DEFAULT_THEME) -> str:
-    """Return all that a page is laid out by: palette.css, site.css, the theme, the accent, and the colours of code.
+    """The whole style sheet: palette.css, site.css, theme, accent and code.css.
 
-    One sheet, which stands in the page itself: a page waits for one answer only. The default theme is site.css itself.
+    It is inlined, so that a page needs one request. The default theme is site.css itself.
     """
-    own = "" if theme == DEFAULT_THEME else _read(f"themes/{theme}.css")
-    return _read("palette.css") + _read("site.css") + own + colours(accent, theme) + _read("code.css")
+    own = "" if theme == DEFAULT_THEME else _minified(f"themes/{theme}.css")
+    return _minified("palette.css") + _minified("site.css") + own + colours(accent, theme) + _minified("code.css")
 
 
-def _read(name: str) -> str:
-    """Return a sheet without what only its authors need: it is of the 20 KB that a page may load."""
+def _minified(name: str) -> str:
+    """Minified: it counts toward the 20 KB of a page."""
     return str(cssmin((STATIC / name).read_text(encoding="utf-8")))
 
 
 @lru_cache(maxsize=8)
 def version(accent: str, theme: str = DEFAULT_THEME) -> str:
-    """Return what changes when the look does: 8 hex characters for its address."""
+    """8 hex characters for the URL of the style sheet."""
     return sha256(css(accent, theme).encode()).hexdigest()[:8]
 
 
 @lru_cache(maxsize=8)
 def sheet_hash(accent: str, theme: str = DEFAULT_THEME) -> str:
-    """Return what a Content-Security-Policy must say of this sheet, for it to apply within a page."""
+    """The CSP source of the inlined style sheet."""
     return _hash_source(css(accent, theme))

@@ -1,4 +1,4 @@
-"""Language, time zone and style sheet of every request are the publication's."""
+"""Middleware: language and time zone of the publication, content security policy, static files, compression."""
 
 from collections.abc import Callable
 from wsgiref.headers import Headers
@@ -13,13 +13,15 @@ from django.utils.cache import patch_vary_headers
 from django.utils.csp import CSP
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from newsletter.publication import bodies, look
-from newsletter.publication.headers import PERMISSIONS, guard, takes_gzip
+from newsletter.limits import body_size
+from newsletter.page_cache.compression import accepts_gzip
+from newsletter.publication import look
 from newsletter.publication.models import Publication
+from newsletter.publication.response_headers import PERMISSIONS, add_static_headers
 
 
 class PermissionsMiddleware:
-    """Tell the browser what no page here asks of it, with every answer: the first in the row sees them all."""
+    """Add Permissions-Policy to every response; the outermost middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -31,19 +33,19 @@ class PermissionsMiddleware:
 
 
 class PublicationMiddleware:
-    """Speak the publication's language at the publication's local time, whatever the browser asks."""
+    """Activate the publication's language and time zone; Accept-Language is ignored."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # The first two and links of letters must answer without a database; to the others nobody listens in a language.
-        if request.path in {"/healthz", "/readyz", "/metrics"} or request.path.startswith((bodies.WEBHOOKS, "/r/")):
+        # /healthz, /readyz and /r/ must work without a database; the others have no language.
+        if request.path in {"/healthz", "/readyz", "/metrics"} or request.path.startswith((body_size.WEBHOOKS, "/r/")):
             return self.get_response(request)
         version: int | None = getattr(request, "site_version", None)
         try:
             publication = Publication.objects.fresh() if version is None else Publication.objects.at(version)
-        except (OperationalError, InterfaceError):  # a wish to leave is kept without a database; other pages say so
+        except (OperationalError, InterfaceError):  # unsubscribing works without a database; other pages answer 503
             return self.get_response(request)
         language, zone = translation.override(publication.language), timezone.override(publication.zone)
         with Publication.objects.used(publication), language, zone:
@@ -53,7 +55,7 @@ class PublicationMiddleware:
 
 
 class PolicyMiddleware(ContentSecurityPolicyMiddleware):
-    """Django's own, whose policy lets the script and the sheet apply that the page carries."""
+    """Django's, with the hashes of the page's inline script and style sheet."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         answer: HttpResponse = super().process_response(request, response)
@@ -66,23 +68,23 @@ class PolicyMiddleware(ContentSecurityPolicyMiddleware):
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it has no types
-    """WhiteNoise's own; each file carries what keeps it from being used as a page."""
+    """WhiteNoise's, with STATIC_HEADERS."""
 
     def add_mime_headers(self, headers: Headers, path: str, url: str) -> None:
         super().add_mime_headers(headers, path, url)
-        guard(headers)
+        add_static_headers(headers)
 
 
 class CompressedPagesMiddleware(GZipMiddleware):
-    """Django's own, for pages: each carries its sheet. Pictures would only grow, and a kept page is compressed already.
+    """Django's, only for HTML: pictures would grow, and cached pages are compressed already.
 
-    It adds some bytes by chance, so that nobody can guess what a page keeps secret by its length (BREACH).
+    Django adds random bytes against BREACH.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if not response.headers.get("Content-Type", "").startswith("text/html"):
             return response
-        if not takes_gzip(request.headers.get("Accept-Encoding", "")):  # Django's own does not read q=0
+        if not accepts_gzip(request.headers.get("Accept-Encoding", "")):  # Django ignores q=0
             patch_vary_headers(response, ["Accept-Encoding"])
             return response
         answer: HttpResponseBase = super().process_response(request, response)

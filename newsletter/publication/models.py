@@ -1,4 +1,4 @@
-"""Who we are: one row that everybody may ask."""
+"""The Publication: one row with the settings of the newsletter."""
 
 import re
 import secrets
@@ -13,17 +13,18 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import connection, models
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import headers, tokens
+from newsletter.page_cache.site_version import SiteVersion as SiteVersion  # noqa: PLC0414 - registered by being imported
 from newsletter.publication import disclosure
-from newsletter.publication.changes import Change as Change  # noqa: PLC0414 - registered by being imported
+from newsletter.publication.changes import Change as Change  # noqa: PLC0414
 
 CACHE_KEY = "publication"
-AT_SECONDS = 3600
-CACHE_SECONDS = 2  # every process sees a change this soon; a page costs no query for it
+VERSION_SECONDS = 3600
+CACHE_SECONDS = 2  # outside of requests a change may be seen this late
 
 
 def _salt() -> str:
@@ -31,21 +32,20 @@ def _salt() -> str:
 
 
 def validate_time_zone(name: str) -> None:
-    """Raise ValidationError unless `name` is an IANA time zone."""
     if name not in zoneinfo.available_timezones():
         raise ValidationError(_("%(name)s is not a time zone. Write it like Asia/Taipei."), params={"name": name})
 
 
 def validate_country(code: str) -> None:
-    """Raise ValidationError unless `code` is a country whose holidays are known, by two letters (ISO 3166-1)."""
-    known = import_module("holidays").list_supported_countries(include_aliases=False)  # see issues/days_off.py
+    """code: ISO 3166-1 alpha-2, of a country that the library `holidays` knows."""
+    known = import_module("holidays").list_supported_countries(include_aliases=False)  # see issues/public_holidays.py
     if code not in known:
         message = _("The holidays of %(code)s are not known. Write two letters, such as TW, JP or DE.")
         raise ValidationError(message, params={"code": code})
 
 
 def validate_bounces_to(address: str) -> None:
-    """Raise ValidationError unless a token has room in `address`: RFC 5321 allows 64 characters before the @."""
+    """A token must fit: RFC 5321 allows 64 characters before the @."""
     try:
         headers.return_path(address, "x" * tokens.TOKEN_LENGTH_MAX)
     except ValueError:
@@ -59,28 +59,28 @@ _used: "ContextVar[Publication | None]" = ContextVar("publication", default=None
 
 class PublicationManager(models.Manager["Publication"]):
     def current(self) -> "Publication":
-        """Return the one Publication: that of the request, else as it was at most CACHE_SECONDS ago."""
+        """The request's Publication, else one at most CACHE_SECONDS old."""
         publication: Publication | None = _used.get() or caches["pages"].get(CACHE_KEY)
         return publication or self.fresh()
 
     def fresh(self) -> "Publication":
-        """Return the one Publication as it is; make it with its defaults the first time."""
+        """From the database; created with defaults the first time."""
         publication = self.filter(pk=1).first() or self.get_or_create(pk=1)[0]
         caches["pages"].set(CACHE_KEY, publication, CACHE_SECONDS)
         return publication
 
     def at(self, version: int) -> "Publication":
-        """Return the one Publication as it is at this version of the site, or later."""
+        """As of this site version or later."""
         key = f"{CACHE_KEY}:{version}"
         publication: Publication | None = caches["pages"].get(key)
         if publication is None:
             publication = self.fresh()
-            caches["pages"].set(key, publication, AT_SECONDS)
+            caches["pages"].set(key, publication, VERSION_SECONDS)
         return publication
 
     @contextmanager
     def used(self, publication: "Publication") -> Iterator[None]:
-        """Make this the current one while inside: a page that is kept must be of one piece."""
+        """Make `publication` the current one, so that a cached page is consistent."""
         token = _used.set(publication)
         try:
             yield
@@ -91,7 +91,7 @@ class PublicationManager(models.Manager["Publication"]):
 class Publication(models.Model):
     """The newsletter as a whole: its name, author, sender, rhythm and look."""
 
-    class Look(models.TextChoices):
+    class MailLook(models.TextChoices):
         LETTER = "letter", _("plain letter")
         MAGAZINE = "magazine", _("magazine")
         DIGEST = "digest", _("digest")
@@ -102,13 +102,13 @@ class Publication(models.Model):
         PLAIN = "plain", pgettext_lazy("theme", "plain")
 
     class Unapproved(models.TextChoices):
-        """What becomes of an issue that nobody has approved when its slot comes."""
+        """What happens to an unapproved issue at its slot."""
 
         WAIT = "wait", _("waits for its author")
         GO = "go", _("goes out as it was mailed to its author the day before")
 
-    class Numbered(models.TextChoices):
-        """Where the subject of a mail says the number of its issue."""
+    class NumberPosition(models.TextChoices):
+        """Where a mail's subject has the issue number."""
 
         LAST = "last", _("after the words: Subject (No. 42)")
         FIRST = "first", _("before the words: No. 42: Subject")
@@ -119,14 +119,14 @@ class Publication(models.Model):
         SERIF = "serif", _("with serifs (明體)")
 
     class Crawlers(models.TextChoices):
-        """What robots.txt says to programs that gather texts for artificial intelligence."""
+        """What robots.txt asks of AI crawlers."""
 
         READ = "read", _("nothing: they may read what everybody may read")
         NO_TRAINING = "no-training", _("not for training; assistants and search engines may read")
         NONE = "none", _("no artificial intelligence at all")
 
     class Check(models.TextChoices):
-        """What the format check looks for in a post, in the order in which it is shown."""
+        """Rules of the format check, in display order."""
 
         STARS = "stars", _("Asterisks that readers would see")
         BRACKETS = "brackets", _("Brackets and quotation marks without a partner")
@@ -362,15 +362,15 @@ class Publication(models.Model):
         db_default="",
         help_text=_("For who cannot see it. Empty: your name."),
     )
-    look = models.CharField(_("look of the mails"), max_length=10, choices=Look, default=Look.LETTER)
+    look = models.CharField(_("look of the mails"), max_length=10, choices=MailLook, default=MailLook.LETTER)
     heading_font = models.CharField(
         _("headings"), max_length=10, choices=HeadingFont, default=HeadingFont.SERIF, help_text=_("In the mails.")
     )
     numbered = models.CharField(
         _("number in the subject"),
         max_length=5,
-        choices=Numbered,
-        default=Numbered.NOT,
+        choices=NumberPosition,
+        default=NumberPosition.NOT,
         help_text=_("By it a reader finds an issue again, and mail programs keep two of one subject apart."),
     )
     footer = models.CharField(
@@ -419,24 +419,7 @@ class Publication(models.Model):
     def sender(self) -> tuple[str, str]:
         return self.sender_name or self.name, self.sender_email
 
-    def spelled(self) -> tuple[str, ...]:
-        """Return the names that stay as they are written: our own, and those on the right of the terms."""
+    def unspaced_names(self) -> tuple[str, ...]:
+        """Names that get no space between Chinese and Latin: our own, and the right side of the terms."""
         terms = (re.split("→|⇒|->|=>", line)[-1].strip() for line in self.terms.splitlines())
         return tuple(filter(None, (self.name, self.author, self.sender_name, *terms)))
-
-
-class SiteVersion(models.Model):
-    """How often something that readers are shown has changed: one row, counted by the database (kept.py)."""
-
-    number = models.BigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return str(self.number)
-
-    @classmethod
-    def current(cls) -> int:
-        """Return the version now. Asked by every page: to build this query anew would double what a kept page costs."""
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT number FROM {cls._meta.db_table} WHERE id = 1")  # noqa: S608  # nosec B608  # our own table
-            row = cursor.fetchone()
-        return row[0] if row else 0

@@ -1,4 +1,4 @@
-"""What stands for us elsewhere: the picture beside a link, the icon of a tab, and their addresses."""
+"""Sharing cards and icons: their URLs, and files that are drawn once."""
 
 import fcntl
 import logging
@@ -35,72 +35,71 @@ def publication_card_url(publication: Publication) -> str:
 
 
 def language_tag(publication: Publication) -> str:
-    """Return the language of the pages as BCP 47 has it: Traditional Chinese as written in Taiwan."""
+    """The BCP 47 tag of the pages' language."""
     return "zh-Hant-TW" if publication.language == "zh-hant" else publication.language
 
 
 def icon_version(publication: Publication) -> str:
-    """Return what changes when the icons do: 8 hex characters for their addresses."""
-    return icons.digest(*look.badge(publication.accent), publication.logo.name or "")
+    """8 hex characters for the URLs of the icons."""
+    return icons.digest(*look.badge_colours(publication.accent), publication.logo.name or "")
 
 
 def icon_url(publication: Publication, name: str) -> str:
     return f"/{name}?v={icon_version(publication)}"
 
 
-def show(card: Card, *, asked: str, address: str) -> HttpResponseBase:
-    """Answer with a card's picture for ever; send whoever asks for a former one to `address`.
+def card_response(card: Card, *, asked: str, address: str) -> HttpResponseBase:
+    """Serve a card, immutable; redirect a former digest to `address`, and to the icon if the font is missing.
 
-    asked: the digest in the address that was called. Without a font to draw it, the icon stands in for the picture.
+    asked: the digest in the requested URL.
     """
     if asked != card.digest:
-        return for_now(address)
+        return temporary_redirect(address)
     try:
-        file = drawn(address.removeprefix("/"), card.png)
+        file = draw_once(address.removeprefix("/"), card.png)
     except FontUnusable as error:
         logger.error("The picture beside a link cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
-        return for_now(icon_url(Publication.objects.current(), "icon-512.png"))
+        return temporary_redirect(icon_url(Publication.objects.current(), "icon-512.png"))
     shown = FileResponse(file, content_type="image/png")
     patch_cache_control(shown, public=True, max_age=YEAR, immutable=True)
     return shown
 
 
-def for_now(address: str) -> HttpResponseRedirect:
+def temporary_redirect(address: str) -> HttpResponseRedirect:
     response = HttpResponseRedirect(address)
     patch_cache_control(response, public=True, max_age=60)
     return response
 
 
-# --- What is drawn once ---
+# --- Files that are created once ---
 
 
-def drawn(name: str, draw: Callable[[], bytes]) -> IO[bytes]:
-    """Return what `media` has by this name, which is small enough to be drawn in memory: see `made`."""
-    return made(name, lambda file: file.write(draw()), turn="drawing")
+def draw_once(name: str, draw: Callable[[], bytes]) -> IO[bytes]:
+    """`make_once` for a file that is small enough for memory."""
+    return make_once(name, lambda file: file.write(draw()), turn="drawing")
 
 
-def made(name: str, write: Callable[[IO[bytes]], object], *, turn: str) -> IO[bytes]:
-    """Return what `media` has by this name, open; `write` fills it once, and it is never seen half written.
+def make_once(name: str, write: Callable[[IO[bytes]], object], *, turn: str) -> IO[bytes]:
+    """Open the file `name` in `media`; if it is missing, `write` creates it once, atomically.
 
-    name: a folder, what it shows, "-" and a version: of one thing only the latest version is kept, so that the folder
-        does not grow with each change.
-    turn: what processes make of one kind they make one after the other: a stranger may ask for many at once.
+    name: folder/subject-version. Other versions of the subject are deleted.
+    turn: name of the lock that serializes creation, because strangers may request many files at once.
     """
     with suppress(FileNotFoundError):
         return media.open(name)
-    with _alone(turn):
-        with suppress(FileNotFoundError):  # another request may have made it while this one waited
+    with _locked(turn):
+        with suppress(FileNotFoundError):  # created while this request waited
             return media.open(name)
         with tempfile.TemporaryFile(dir=settings.DATA_DIR) as file:
             write(file)
             file.seek(0)
             media.put(name, file)
-        _forget_former(name)
+        _delete_former(name)
     return media.open(name)
 
 
-def _forget_former(name: str) -> None:
-    """Delete the other versions of a file: of "p/12-abc.png" all "12-*.png"; without a number, all of its folder."""
+def _delete_former(name: str) -> None:
+    """Delete other versions: for "p/12-abc.png" all "12-*.png"; without a "-", all in the folder."""
     path = PurePosixPath(name)
     what, dash, _version = path.name.rpartition("-")
     for other in media.beginning(f"{path.parent}/{what}{dash}"):
@@ -109,8 +108,8 @@ def _forget_former(name: str) -> None:
 
 
 @contextmanager
-def _alone(turn: str) -> Iterator[None]:
-    """Keep other threads and processes of this machine from the same; the kernel lets go when one of them dies."""
+def _locked(turn: str) -> Iterator[None]:
+    """A lock between threads and processes; the kernel releases it if its owner dies."""
     with (settings.DATA_DIR / f"{turn}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""The look, the pictures, the icons, and the files that robots and browsers ask for."""
+"""Style sheet, pictures, icons, robots.txt and security.txt."""
 
 import logging
 import sys
@@ -17,20 +17,20 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_control
 
-from newsletter.buckets import PicturesAway
+from newsletter.buckets import PicturesUnavailable
 from newsletter.mail import logs
+from newsletter.page_cache.pages import cached_page
 from newsletter.publication import disclosure, sharing
 from newsletter.publication import look as colours
-from newsletter.publication.headers import GUARDS
-from newsletter.publication.kept import kept
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import icons, storages
+from newsletter.publication.response_headers import STATIC_HEADERS
 from newsletter.publication.sharing import YEAR
 
 logger = logging.getLogger(__name__)
 
-AWAY_SECONDS = 120  # after which a browser or a robot may ask again
-# Only what a browser shows as a picture, and nothing that can hold a script (SVG can).
+RETRY_AFTER_SECONDS = 120
+# No SVG, which may contain scripts.
 PICTURE_TYPES = {
     ".avif": "image/avif",
     ".gif": "image/gif",
@@ -41,12 +41,12 @@ PICTURE_TYPES = {
 }
 
 
-@kept(parameters=["v"])
+@cached_page(parameters=["v"])
 def look(request: HttpRequest) -> HttpResponse:
     publication = Publication.objects.current()
     version = colours.version(publication.accent, publication.theme)
     if request.GET.get("v", version) != version:
-        return sharing.for_now(f"{request.path}?v={version}")
+        return sharing.temporary_redirect(f"{request.path}?v={version}")
     response = HttpResponse(colours.css(publication.accent, publication.theme), content_type="text/css; charset=utf-8")
     if "v" in request.GET:
         patch_cache_control(response, public=True, max_age=YEAR, immutable=True)
@@ -54,20 +54,20 @@ def look(request: HttpRequest) -> HttpResponse:
 
 
 def card(request: HttpRequest, digest: str) -> HttpResponseBase:
-    """Serve the picture that other sites show beside links to pages that have none of their own."""
+    """The sharing picture (og:image) of pages without their own."""
     publication = Publication.objects.current()
     address = sharing.publication_card_url(publication)
-    return sharing.show(sharing.publication_card(publication), asked=digest, address=address)
+    return sharing.card_response(sharing.publication_card(publication), asked=digest, address=address)
 
 
 def _icon(request: HttpRequest, content_type: str, draw: Callable[[bytes], bytes]) -> HttpResponse:
-    """Serve an icon, for ever when the address names this version of it; send whoever asks for another one to this.
+    """Serve an icon, immutable under its version; redirect other versions to the current one.
 
     draw: takes the logo, b"" for none.
     """
     version = sharing.icon_version(Publication.objects.current())
     if request.GET.get("v", version) != version:
-        return sharing.for_now(f"{request.path}?v={version}")
+        return sharing.temporary_redirect(f"{request.path}?v={version}")
     path = PurePath(request.path)
     octets = _drawn(f"icons/{path.stem}-{version}{path.suffix}", draw)
     response = HttpResponse(octets, content_type=content_type)
@@ -77,12 +77,12 @@ def _icon(request: HttpRequest, content_type: str, draw: Callable[[bytes], bytes
 
 
 def _drawn(name: str, draw: Callable[[bytes], bytes]) -> bytes:
-    """Return an icon, drawn once; without the logo, and not for good, when its file is lost or the disk is full."""
+    """An icon, cached; without the logo and uncached if the logo's file is missing or the disk full."""
     try:
-        with sharing.drawn(name, lambda: draw(_logo())) as file:
+        with sharing.draw_once(name, lambda: draw(_logo())) as file:
             octets: bytes = file.read()
             return octets
-    except PicturesAway:
+    except PicturesUnavailable:
         raise
     except OSError as error:
         logger.warning("The icon %s cannot be kept: %s", name, error)
@@ -90,7 +90,7 @@ def _drawn(name: str, draw: Callable[[bytes], bytes]) -> bytes:
 
 
 def _logo() -> bytes:
-    """Return the author's own sign, b"" if there is none. Raise OSError if its file is lost."""
+    """The logo, b"" without one. Raise OSError if its file is missing."""
     logo = Publication.objects.current().logo
     if not logo:
         return b""
@@ -100,31 +100,31 @@ def _logo() -> bytes:
 
 
 def _colours() -> dict[str, str]:
-    accent, ink = colours.badge(Publication.objects.current().accent)
+    accent, ink = colours.badge_colours(Publication.objects.current().accent)
     return {"accent": accent, "ink": ink}
 
 
-@kept(parameters=["v"])
+@cached_page(parameters=["v"])
 def favicon(request: HttpRequest) -> HttpResponse:
     return _icon(request, "image/x-icon", lambda logo: icons.ico(**_colours(), logo=logo))
 
 
-@kept(parameters=["v"])
+@cached_page(parameters=["v"])
 def icon_svg(request: HttpRequest) -> HttpResponse:
-    """Serve the built-in icon; a logo is a picture, and has no drawing."""
+    """The built-in icon; 404 if there is a logo, which is a bitmap."""
     if Publication.objects.current().logo:
         raise Http404
     return _icon(request, "image/svg+xml", lambda _logo: icons.svg(**_colours()).encode())
 
 
-@kept(parameters=["v"])
+@cached_page(parameters=["v"])
 def icon(request: HttpRequest, size: int, is_whole: bool = False) -> HttpResponse:
     return _icon(request, "image/png", lambda logo: icons.png(size, **_colours(), logo=logo, is_whole=is_whole))
 
 
 @cache_control(public=True, max_age=YEAR, immutable=True)
 def media(request: HttpRequest, digest: str, name: str) -> FileResponse:
-    """Serve a picture for ever: its address is made of its content, and mails of years ago ask for it."""
+    """Immutable: the URL holds a hash of the content, and old mails still request it."""
     content_type = PICTURE_TYPES.get(PurePath(name).suffix.lower())
     if content_type is None:
         raise Http404
@@ -132,7 +132,7 @@ def media(request: HttpRequest, digest: str, name: str) -> FileResponse:
         response = FileResponse(storages.media.open(f"{digest}/{name}"), content_type=content_type)
     except FileNotFoundError:
         raise Http404 from None
-    for header, value in GUARDS.items():  # shorter than those of a page: each picture of a list carries them
+    for header, value in STATIC_HEADERS.items():  # shorter than a page's policy
         response.headers[header] = value
     return response
 
@@ -155,15 +155,12 @@ def security(request: HttpRequest) -> HttpResponse:
 
 
 def failure(request: HttpRequest) -> HttpResponseBase:
-    """Answer when something broke: "back in a moment" while the database is away, or is being migrated.
-
-    The same for a picture while the bucket is away that it lies in.
-    """
-    if not isinstance(sys.exc_info()[1], (OperationalError, PicturesAway)):
+    """handler500: a 503 page while the database or the picture storage is down or being migrated, else 500."""
+    if not isinstance(sys.exc_info()[1], (OperationalError, PicturesUnavailable)):
         return HttpResponseServerError(render_to_string("500.html", {"number": logs.request_id.get()}))
     page = render_to_string("503.html")
     return HttpResponse(
         page,
         status=HTTPStatus.SERVICE_UNAVAILABLE,
-        headers={"Retry-After": str(AWAY_SECONDS), "Cache-Control": "no-store"},
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"},
     )

@@ -282,10 +282,10 @@ class Table:
     def refused_line(self, cells: Sequence[str], why: str) -> str:
         """Return a refused row for the file of those; one that is too long keeps all of its cells behind the reason."""
         given = [cells[place] if place < len(cells) else "" for place in self._kept_places()]
-        return exporting.line([*given, why, *cells[self._width :]])
+        return exporting.csv_line([*given, why, *cells[self._width :]])
 
     def refused_heading(self) -> str:
-        return exporting.line([*(self.names[place] for place in self._kept_places()), REFUSED_BECAUSE])
+        return exporting.csv_line([*(self.names[place] for place in self._kept_places()), REFUSED_BECAUSE])
 
     def _kept_places(self) -> list[int]:
         return [place for place, name in enumerate(self.names) if plain(name) != plain(REFUSED_BECAUSE)]

@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from newsletter.publication.changes import NAME_LENGTH
 from newsletter.publication.models import Publication
 from subscribers import departures
-from subscribers.departures import Why
+from subscribers.departures import DepartureKind
 from subscribers.importers.rows import MUST_NOT_BE_MAILED, Row, Unreadable
 from subscribers.models import Note, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Consent
 from subscribers.models.notes import LENGTH_MAX as NOTE_LENGTH_MAX
-from subscribers.models.suppressions import departure
+from subscribers.models.suppressions import make_departure
 from subscribers.models.tags import Tagging
 
 COUNTED: Final = ("rows", "created", "updated", "unchanged", "rejected")  # `rows` is the sum of the others
@@ -174,7 +174,7 @@ class Merge:
         self._write_tags()
         self._write_notes(source)
         self._write_suppressions()
-        Subscriber.objects.let_go([one.pk for one in self.changed.values() if one.state == UNSUBSCRIBED])
+        Subscriber.objects.delete_pending([one.pk for one in self.changed.values() if one.state == UNSUBSCRIBED])
         written = made | self.changed.keys()
         joined = self.joined | {one.address_hash for one in self.new.values() if one.confirmed_at}
         Consent.objects.add_imported(joined & written, Consent.Kind.IMPORTED, source)
@@ -209,8 +209,8 @@ class Merge:
             for known_as, row in self.barred.items()
         ]
         Suppression.objects.bulk_create(barred, ignore_conflicts=True)
-        gone = [departure(Why(one.reason), one.address_hash) for one in barred]
-        departures.write([*gone, *(departure(Why.LEFT, known_as) for known_as in self.left)])
+        gone = [make_departure(DepartureKind(one.reason), one.address_hash) for one in barred]
+        departures.write_departures([*gone, *(make_departure(DepartureKind.LEFT, known_as) for known_as in self.left)])
 
 
 def _apply(reader: Subscriber, row: Row, now: datetime) -> bool:

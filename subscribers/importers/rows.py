@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import COLUMNS, Columns, Program, plain
-from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
+from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
 # “2024/5/1 下午 3:14:15”: Google Forms and Excel in Taiwan, Hong Kong and Japan.
 SHEET: Final = re.compile(
@@ -295,7 +295,9 @@ def _cell(text: str) -> str:
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _tags(text: str) -> tuple[str, ...]:
     """Return the tags of a cell; Mailchimp quotes each, and whole tags are left out where they are too many."""
-    tags = joined(filter(None, dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text.replace("|", ","))))))
+    tags = join_tags(
+        filter(None, dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text.replace("|", ",")))))
+    )
     if len(tags) > TAGS_LENGTH_MAX:
         tags = tags[: TAGS_LENGTH_MAX + 1].rpartition(",")[0]
     return tuple(split_tags(tags))

@@ -10,11 +10,11 @@ from django.db import transaction
 from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.addresses import one_line
-from subscribers.departures import Why
+from subscribers.departures import DepartureKind
 from subscribers.importers.merging import Rejected
 from subscribers.importers.rows import MUST_NOT_BE_MAILED, Row, Unreadable
 from subscribers.models import Subscriber, Suppression, address_hash
-from subscribers.models.suppressions import departure
+from subscribers.models.suppressions import make_departure
 
 # `rows` is the sum of the next four. readers: of `suppressed`, who was a reader here.
 COUNTED: Final = ("rows", "suppressed", "known", "mailed", "rejected", "readers")
@@ -34,7 +34,9 @@ def suppress(
         hashes = [one.address_hash for one in new]
         counts["readers"] = Subscriber.objects.filter(address_hash__in=hashes, state__in=READING).count()
         if not dry_run:
-            departures.write(departure(Why(one.reason), one.address_hash, at=now) for one in new)
+            departures.write_departures(
+                make_departure(DepartureKind(one.reason), one.address_hash, at=now) for one in new
+            )
             Suppression.objects.bulk_create(new, ignore_conflicts=True)
     return counts + Counter(known=len(known), suppressed=len(new))
 

@@ -1,1 +1,1 @@
-"""The mails that answer a reader: confirmation, a change of address, a fresh link."""
+"""Mails to single readers: confirmation, change of address, link to their own data."""

@@ -1,7 +1,4 @@
-"""Mails to one reader: what they say, and a queue of them in the database.
-
-A link to one's own data is asked for by whoever has a letter, and sent to the reader's mailbox alone.
-"""
+"""Mails to one reader, and their queue in the database."""
 
 import logging
 from abc import abstractmethod
@@ -15,11 +12,11 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.mail import headers, letters
-from newsletter.mail.due import BACK_OFF, BACK_OFF_MAX, DueMail, MarkedMail, Retry, doubled
-from newsletter.mail.message import Letter, Mail, build
-from newsletter.mail.replies import Trouble, is_unwritable, reason, trouble
+from newsletter.mail.message import Letter, Mail, build_mail
+from newsletter.mail.queued_mail import BACK_OFF, BACK_OFF_MAX, AtMostOnceMail, QueuedMail, Retry, backoff
+from newsletter.mail.smtp_replies import SendFailure, classify_error, error_summary, is_unwritable
 from newsletter.publication.models import Publication
-from subscribers.addresses import masked, readable
+from subscribers.addresses import display_address, mask_address
 from subscribers.links import FRESH_MINUTES
 from subscribers.models import (
     CONFIRM_WITHIN,
@@ -28,17 +25,17 @@ from subscribers.models import (
     Subscriber,
     SubscriberQuerySet,
     Suppression,
-    mails,
+    mail_queue,
 )
 from subscribers.models.address_changes import CHANGE_WITHIN, UNDO_MOVE_WITHIN, AddressChange
-from subscribers.models.mails import FreshLink, Unsent
+from subscribers.models.mail_queue import FreshLink, Unsent
 
-# Whoever types a name may type an advertisement: it goes to nobody who has not confirmed that the address is theirs.
+# A typed name may be an advertisement: never sent to an unconfirmed address.
 UNCONFIRMED = ""
 
 
-def answer(subscriber: Subscriber) -> Mail:
-    """Return the mail that a sign-up of this address is answered with, in the publication's language."""
+def signup_mail(subscriber: Subscriber) -> Mail:
+    """The answer to a sign-up, in the publication's language."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         letter = _letter(subscriber, publication)
@@ -47,8 +44,8 @@ def answer(subscriber: Subscriber) -> Mail:
     return _mail(letter, publication, to=(name, subscriber.email), ids=("signup", *asked))
 
 
-def reminder(subscriber: Subscriber, now: datetime) -> Mail:
-    """Return the one mail that reminds of a sign-up which waits to be confirmed, with the same link."""
+def reminder_mail(subscriber: Subscriber, now: datetime) -> Mail:
+    """The reminder of an unconfirmed sign-up, with the same link."""
     publication = Publication.objects.current()
     asked_at = subscriber.confirmation_sent_at or now
     context = {"subscriber": subscriber, "publication": publication, "days": (asked_at + CONFIRM_WITHIN - now).days}
@@ -59,8 +56,8 @@ def reminder(subscriber: Subscriber, now: datetime) -> Mail:
     return _mail(letter, publication, to=(UNCONFIRMED, subscriber.email), ids=ids)
 
 
-def about_change(change: AddressChange) -> Mail:
-    """Return the mail of a change that is due: to the new address to confirm it, then to the former one."""
+def change_mail(change: AddressChange) -> Mail:
+    """To the new address to confirm it, then to the former one."""
     publication = Publication.objects.current()
     kind = "address_changed" if change.confirmed_at else "address_change"
     context = {
@@ -68,7 +65,7 @@ def about_change(change: AddressChange) -> Mail:
         "subscriber": change.subscriber,
         "publication": publication,
         "days": (UNDO_MOVE_WITHIN if change.confirmed_at else CHANGE_WITHIN).days,
-        "new_address": masked(change.email) if change.confirmed_at else readable(change.email),
+        "new_address": mask_address(change.email) if change.confirmed_at else display_address(change.email),
     }
     with translation.override(publication.language), timezone.override(publication.zone):
         subject = _("Your new address for %(name)s") if kind == "address_change" else _("%(name)s has moved")
@@ -77,8 +74,8 @@ def about_change(change: AddressChange) -> Mail:
     return _mail(letter, publication, to=(name, change.mailed_address), ids=(kind, change.pk))
 
 
-def fresh_link(link: FreshLink, now: datetime) -> Mail:
-    """Return the mail with a link to the reader's own data, which opens from now on for half an hour."""
+def fresh_link_mail(link: FreshLink, now: datetime) -> Mail:
+    """A link to the reader's own data, valid from `now`."""
     publication, subscriber = Publication.objects.current(), link.subscriber
     context = {"publication": publication, "url": subscriber.fresh_url(now), "minutes": FRESH_MINUTES}
     with translation.override(publication.language), timezone.override(publication.zone):
@@ -88,11 +85,11 @@ def fresh_link(link: FreshLink, now: datetime) -> Mail:
 
 
 def _mail(letter: Letter, publication: Publication, *, to: tuple[str, str], ids: tuple[str | int, ...]) -> Mail:
-    """Return a mail that a machine writes. ids: its kind, and what makes it one of its kind."""
+    """An automatic mail. ids: kind and numbers that make the Message-ID unique."""
     kind, *numbers = ids
     domain = publication.sender_email.rpartition("@")[2]
     own = {"Message-ID": headers.message_id(str(kind), *numbers, domain=domain)}
-    return build(
+    return build_mail(
         letter,
         sender=publication.sender,
         to=to,
@@ -110,62 +107,58 @@ def _letter(subscriber: Subscriber, publication: Publication) -> Letter:
     return letters.render(name, subject % {"name": publication.name}, context, base_url=settings.SITE_URL)
 
 
-TRIES_MAX = 8  # at an address that is refused for now; the last about two hours after the first
-AWAY_MAX = timedelta(days=3)  # that a server which takes nothing is asked again, from when the mail was asked for
+TRIES_MAX = 8  # at a temporarily refused address; the last about two hours after the first
+AWAY_MAX = timedelta(days=3)  # retries of an unreachable server, from when the mail was requested
 
 
-class ReaderMail[Row: Model](DueMail[Row]):
-    """A mail that a reader, or somebody who wants to be one, has asked for; the author is told when it is given up.
+class ReaderMail[Row: Model](QueuedMail[Row]):
+    """A requested mail. The author sees failures, except of addresses that do not exist: people mistype."""
 
-    An address that does not exist is no news: people mistype.
-    """
-
-    what: Unsent.What
-    unwritable: ClassVar[str]  # what the log says, with the row's number and a reason
-    failed: ClassVar[str]  # the same, with the number of the try before them
+    what: Unsent.MailKind
+    unwritable: ClassVar[str]  # log message, with the row's id and a reason
+    failed: ClassVar[str]  # the same, with the number of the try first
 
     @abstractmethod
     def since(self, row: Row, now: datetime) -> datetime:
-        """Return when the mail was asked for."""
+        """When the mail was requested."""
 
-    def retry(self, row: Row, whose: Trouble, now: datetime) -> Retry:
-        """Return when the mail is tried again.
+    def retry(self, row: Row, whose: SendFailure, now: datetime) -> Retry:
+        """An unreachable server is retried after as long as the mail has waited already, not counted as a try.
 
-        A server that is away is asked after as long as the mail has waited already, and that is no try at the
-        address. An address that is refused for now is tried after twice as long each time.
+        A temporarily refused address is retried with exponential backoff.
         """
         tries, waited = getattr(row, self.tries), now - self.since(row, now)
         match whose:
-            case Trouble.AWAY if waited < AWAY_MAX:
+            case SendFailure.AWAY if waited < AWAY_MAX:
                 return Retry(now + min(max(waited, BACK_OFF), BACK_OFF_MAX), tries - 1)
-            case Trouble.LATER if tries < TRIES_MAX:
-                return Retry(now + doubled(tries), tries)
+            case SendFailure.LATER if tries < TRIES_MAX:
+                return Retry(now + backoff(tries), tries)
         return Retry(None, tries)
 
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         log = logging.getLogger(type(self).__module__)
         if is_unwritable(error):
-            log.warning(self.unwritable, row.pk, reason(error))
+            log.warning(self.unwritable, row.pk, error_summary(error))
         else:
-            log.warning(self.failed, getattr(row, self.tries), row.pk, reason(error))
+            log.warning(self.failed, getattr(row, self.tries), row.pk, error_summary(error))
 
     def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
         is_over = super().give_up(row, error, now)
-        if is_over and trouble(error) is not Trouble.NEVER:
-            Unsent.objects.create(what=self.what, at=now, reason=reason(error))
+        if is_over and classify_error(error) is not SendFailure.NEVER:
+            Unsent.objects.create(what=self.what, at=now, reason=error_summary(error))
         return is_over
 
 
 class SignUpMail(ReaderMail[Subscriber]):
-    """The answer to a sign-up: the link that confirms, or that this address is a reader's already."""
+    """The answer to a sign-up: a confirmation link, or a notice that the address is subscribed."""
 
-    model, what = Subscriber, Unsent.What.SIGN_UP
+    model, what = Subscriber, Unsent.MailKind.SIGN_UP
     due_at = guard = "confirmation_due_at"
     tries = "confirmation_tries"
     unwritable, failed = "Sign-up %d cannot be answered: %s", "Try %d to answer sign-up %d failed: %s"
 
     def write(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
-        return answer(row), {"confirmation_sent_at": now}
+        return signup_mail(row), {"confirmation_sent_at": now}
 
     def since(self, row: Subscriber, now: datetime) -> datetime:
         return row.asked_at or now
@@ -175,49 +168,47 @@ SIGN_UP_MAIL = SignUpMail()
 send_next = SIGN_UP_MAIL.send_next
 
 
-WISHES = 500  # wishes of one run
+REQUESTS_PER_RUN = 500
 
 
-def grant_links(now: datetime) -> None:
-    """Look whose the addresses are that somebody typed on the site; a reader's gets a mail, any other one nothing."""
-    for wish in LinkWish.objects.order_by("pk")[:WISHES]:
+def create_due_links(now: datetime) -> None:
+    """Queue links for requested addresses that are readers'; drop the other requests."""
+    for request in LinkWish.objects.order_by("pk")[:REQUESTS_PER_RUN]:
         with transaction.atomic():
-            if not LinkWish.objects.filter(pk=wish.pk).delete()[0]:
+            if not LinkWish.objects.filter(pk=request.pk).delete()[0]:
                 continue  # another worker has it
-            if reader := Subscriber.objects.filter(address_hash=wish.address_hash).first():
-                ask_for_link(reader, now)
+            if reader := Subscriber.objects.filter(address_hash=request.address_hash).first():
+                request_link(reader, now)
 
 
-def ask_for_link(subscriber: Subscriber, now: datetime) -> bool:
-    """Let one mail be sent to a reader; return whether one is due now.
+def request_link(subscriber: Subscriber, now: datetime) -> bool:
+    """Queue a link to the reader's own data; return whether one was queued.
 
-    None is for who never confirmed, if one waits already, if the address must not be mailed, or has had its mails
-    of today.
+    Not for unconfirmed or suppressed readers, while one is queued, or over the mailbox's daily limit.
     """
     barred = Suppression.objects.filter(address_hash=subscriber.address_hash).exists()
     if barred or not subscriber.has_data or FreshLink.objects.filter(subscriber=subscriber).exists():
         return False
     with transaction.atomic():
-        if is_free := mails.take_from_budget(subscriber.email, now):
+        if is_free := mail_queue.take_from_budget(subscriber.email, now):
             FreshLink.objects.get_or_create(subscriber=subscriber, defaults={"asked_at": now, "due_at": now})
     return is_free
 
 
 class LinkMail(ReaderMail[FreshLink]):
-    """The mail with the link. Each try makes the link anew, because it opens for so short a time."""
+    """Each try signs a new link, because it expires so soon."""
 
-    model, what = FreshLink, Unsent.What.LINK
+    model, what = FreshLink, Unsent.MailKind.LINK
     unwritable = "The link of wish %d cannot be sent: %s"
     failed = "Try %d to send the link of wish %d failed: %s"
 
     def write(self, row: FreshLink, now: datetime) -> tuple[Mail, dict[str, object]]:
-        return fresh_link(row, now), {}
+        return fresh_link_mail(row, now), {}
 
     def since(self, row: FreshLink, now: datetime) -> datetime:
         return row.asked_at
 
     def end(self, row: FreshLink, values: dict[str, object]) -> bool:
-        """Delete the row: as long as there is one, no other link can be asked for."""
         return bool(self.as_read(row).delete()[0])
 
 
@@ -225,39 +216,36 @@ LINK_MAIL = LinkMail()
 send_next_link = LINK_MAIL.send_next
 
 
-AFTER = timedelta(days=2)
-LEFT_AT_LEAST = timedelta(days=1)  # of the link in it
-REMINDERS = 200  # sign-ups of one run
+REMIND_AFTER = timedelta(days=2)
+LEFT_AT_LEAST = timedelta(days=1)  # remaining lifetime of the link
+REMINDERS_PER_RUN = 200
 
 
-def grant_reminders(now: datetime) -> None:
-    """Make a reminder due for each sign-up whose time has come; nothing while the author does not want it.
-
-    A mailbox that has had its three mails of the day is asked for again later.
-    """
+def create_due_reminders(now: datetime) -> None:
+    """Queue due reminders, if the author wants them. Mailboxes over their daily limit are tried again later."""
     if not Publication.objects.current().reminds_unconfirmed:
         return
-    told = ConfirmationReminder.objects.filter(subscriber=OuterRef("pk"))
-    waiting = _unconfirmed(now).filter(~Exists(told), confirmation_sent_at__lte=now - AFTER)
-    for subscriber in waiting.order_by("confirmation_sent_at")[:REMINDERS]:
+    reminded = ConfirmationReminder.objects.filter(subscriber=OuterRef("pk"))
+    waiting = _unconfirmed(now).filter(~Exists(reminded), confirmation_sent_at__lte=now - REMIND_AFTER)
+    for subscriber in waiting.order_by("confirmation_sent_at")[:REMINDERS_PER_RUN]:
         with transaction.atomic():
             row = {"made_at": now, "due_at": now}
             _row, is_new = ConfirmationReminder.objects.get_or_create(subscriber=subscriber, defaults=row)
-            if is_new and not mails.take_from_budget(subscriber.email, now):
+            if is_new and not mail_queue.take_from_budget(subscriber.email, now):
                 transaction.set_rollback(True)
 
 
 def _unconfirmed(now: datetime) -> SubscriberQuerySet:
-    """Return who may be reminded: asked, never confirmed, not suppressed, and the link still opens for a day."""
-    barred = Suppression.objects.standing().filter(address_hash=OuterRef("address_hash"))
+    """Pending, not suppressed, and the link stays valid for a day."""
+    barred = Suppression.objects.blocking_signup().filter(address_hash=OuterRef("address_hash"))
     opens = {"confirmation_sent_at__gt": now - CONFIRM_WITHIN + LEFT_AT_LEAST}
     return Subscriber.objects.filter(~Exists(barred), state=Subscriber.State.PENDING, **opens)
 
 
-class ReminderMail(MarkedMail[ConfirmationReminder], ReaderMail[ConfirmationReminder]):
-    """The reminder: there is one, or none."""
+class ConfirmationReminderMail(AtMostOnceMail[ConfirmationReminder], ReaderMail[ConfirmationReminder]):
+    """At most one per sign-up."""
 
-    model, mark, what = ConfirmationReminder, "sent_at", Unsent.What.SIGN_UP
+    model, mark, what = ConfirmationReminder, "sent_at", Unsent.MailKind.SIGN_UP
     unwritable = "Reminder %d cannot be sent: %s"
     failed = "Try %d to send reminder %d failed: %s"
 
@@ -267,10 +255,10 @@ class ReminderMail(MarkedMail[ConfirmationReminder], ReaderMail[ConfirmationRemi
         return super().waiting(now).filter(subscriber__in=_unconfirmed(now)).select_related("subscriber")
 
     def write(self, row: ConfirmationReminder, now: datetime) -> tuple[Mail, dict[str, object]]:
-        return reminder(row.subscriber, now), {}
+        return reminder_mail(row.subscriber, now), {}
 
     def since(self, row: ConfirmationReminder, now: datetime) -> datetime:
         return row.made_at
 
 
-REMINDER_MAIL = ReminderMail()
+REMINDER_MAIL = ConfirmationReminderMail()

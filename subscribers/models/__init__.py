@@ -1,27 +1,27 @@
-"""The tables of readers: who asked for letters, what each agreed to, and addresses that must not be mailed."""
+"""Readers, consents, suppressions, tags, notes, mail queues and counts."""
 
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Act, Consent, ConsentText, Forgotten
-from subscribers.models.counts import DayCount, Movement, OriginCount, Tally, kept_tally, movements, tally
-from subscribers.models.mails import ConfirmationReminder, FreshLink, LinkWish, MailBudget, Unsent
+from subscribers.models.counts import DayCount, Movement, OriginCount, Tally, cached_tally, count_movements, count_tally
+from subscribers.models.mail_queue import ConfirmationReminder, FreshLink, LinkWish, MailBudget, Unsent
 from subscribers.models.notes import Invitation, Invited, Note, Pause, Sentence
 from subscribers.models.readers import (
     CONFIRM_WITHIN,
     FORGET_AFTER,
-    NOT_SAID,
+    NO_DETAILS,
     UNDO_WITHIN,
     Subscriber,
     SubscriberQuerySet,
-    barred,
+    barred_suppressions,
     is_mailable,
 )
 from subscribers.models.suppressions import Suppression, address_hash
-from subscribers.models.tags import Tag, Tagging
+from subscribers.models.tags import ReaderTag, Tagging
 
 __all__ = [
     "CONFIRM_WITHIN",
     "FORGET_AFTER",
-    "NOT_SAID",
+    "NO_DETAILS",
     "UNDO_WITHIN",
     "Act",
     "AddressChange",
@@ -39,18 +39,18 @@ __all__ = [
     "Note",
     "OriginCount",
     "Pause",
+    "ReaderTag",
     "Sentence",
     "Subscriber",
     "SubscriberQuerySet",
     "Suppression",
-    "Tag",
     "Tagging",
     "Tally",
     "Unsent",
     "address_hash",
-    "barred",
+    "barred_suppressions",
+    "cached_tally",
+    "count_movements",
+    "count_tally",
     "is_mailable",
-    "kept_tally",
-    "movements",
-    "tally",
 ]

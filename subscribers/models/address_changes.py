@@ -1,4 +1,4 @@
-"""A reader's way to another address: the row that waits for the new address to confirm."""
+"""Changes of a reader's address, which the new address confirms and the former one can undo."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail import tokens
-from subscribers.addresses import masked
+from subscribers.addresses import mask_address
 
 CHANGE_WITHIN = timedelta(days=7)
 UNDO_MOVE_WITHIN = timedelta(days=14)
@@ -20,22 +20,22 @@ class AddressChangeQuerySet(models.QuerySet["AddressChange"]):
     def waiting(self, now: datetime) -> "AddressChangeQuerySet":
         return self.filter(confirmed_at=None, asked_at__gt=now - CHANGE_WITHIN)
 
-    def opened_by(self, token: str) -> "AddressChange | None":
-        """Return the change whose link was followed, confirmed or not; None when the token opens nothing."""
-        found = self._named_in(token)
-        return found if found and tokens.opens(token, PURPOSE, found.bound(PURPOSE)) else None
+    def for_token(self, token: str) -> "AddressChange | None":
+        """The change of a confirmation link, also if already confirmed."""
+        found = self._claimed_by(token)
+        return found if found and tokens.is_valid(token, PURPOSE, found.bound(PURPOSE)) else None
 
-    def undone_by(self, token: str) -> "AddressChange | None":
-        """Return the change that the link in the former mailbox takes back; None when the token opens nothing."""
-        found = self._named_in(token)
-        return found if found and found.confirmed_at and tokens.opens(token, UNDO, found.bound(UNDO)) else None
+    def for_undo_token(self, token: str) -> "AddressChange | None":
+        """The confirmed change of an undo link."""
+        found = self._claimed_by(token)
+        return found if found and found.confirmed_at and tokens.is_valid(token, UNDO, found.bound(UNDO)) else None
 
-    def _named_in(self, token: str) -> "AddressChange | None":
-        return self.filter(pk=tokens.number_of(token) or 0).select_related("subscriber").first()
+    def _claimed_by(self, token: str) -> "AddressChange | None":
+        return self.filter(pk=tokens.claimed_id(token) or 0).select_related("subscriber").first()
 
 
 class AddressChange(models.Model):
-    """A reader's wish to get the letters at another address."""
+    """A requested or done change of address."""
 
     subscriber = models.ForeignKey("subscribers.Subscriber", on_delete=models.CASCADE, related_name="address_changes")
     email = models.EmailField(_("new address"))
@@ -65,37 +65,34 @@ class AddressChange(models.Model):
 
     @property
     def confirm_url(self) -> str:
-        """Return the link that only the owner of the new address is sent."""
         token = tokens.sign(PURPOSE, self.pk, self.bound(PURPOSE))
         return settings.SITE_URL + reverse("subscribers:move", args=[token])
 
     @property
     def undo_url(self) -> str:
-        """Return the link that only the owner of the former address is sent."""
         token = tokens.sign(UNDO, self.pk, self.bound(UNDO))
         return settings.SITE_URL + reverse("subscribers:undo-move", args=[token])
 
     def bound(self, purpose: str) -> str:
-        """Return what must not have changed since a token was made: the mailbox it went to, and the row itself."""
+        """What a token is bound to: the mailbox it was sent to, and the row."""
         return {PURPOSE: self.email, UNDO: self.former}[purpose] + self.token_salt
 
     @property
     def masked(self) -> str:
-        return masked(self.email)
+        return mask_address(self.email)
 
     @property
     def former_masked(self) -> str:
-        return masked(self.former)
+        return mask_address(self.former)
 
     @property
     def mailed_address(self) -> str:
-        """Return who is mailed next: the new address to confirm it, then the former one."""
+        """The new address until it is confirmed, then the former one."""
         return self.former if self.confirmed_at else self.email
 
     def can_confirm(self, now: datetime) -> bool:
         return self.confirmed_at is None and self.asked_at > now - CHANGE_WITHIN and self.subscriber.is_reader
 
     def can_undo(self, now: datetime) -> bool:
-        """Return whether the former address may still have its letters back."""
         is_done = self.confirmed_at is not None and self.undone_at is None
         return is_done and self.confirmed_at is not None and self.confirmed_at > now - UNDO_MOVE_WITHIN

@@ -1,4 +1,4 @@
-"""What each reader agreed to, and who changed what about them: records that only grow."""
+"""The append-only records of readers' consents and of the author's acts."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,17 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.publication.changes import NAME_LENGTH
-from subscribers.links import Linked
+from subscribers.links import ReaderLinks
 
-IP_KEPT = timedelta(days=365)  # the privacy notice says so
+IP_LIFETIME = timedelta(days=365)  # as the privacy notice says
 
 
 @dataclass(frozen=True)
-class Circumstances:
-    """How a reader said something: through what, the words that the form showed, from which IP address.
-
-    notice: the privacy notice as it was then.
-    """
+class ConsentDetails:
+    """source: such as "web:home". text, notice: the form and the privacy notice as shown."""
 
     source: str = ""
     text: str = ""
@@ -30,7 +27,7 @@ class Circumstances:
 
 
 class ConsentText(models.Model):
-    """Words that a form showed, kept once however many readers agreed to them."""
+    """A text that readers agreed to; each wording is stored once."""
 
     digest = models.CharField(max_length=64, unique=True)
     words = models.TextField()
@@ -39,42 +36,43 @@ class ConsentText(models.Model):
         return self.words
 
     @classmethod
-    def of(cls, words: str) -> "ConsentText | None":
-        """Return the row of these words, made if they are new; None for no words."""
+    def for_words(cls, words: str) -> "ConsentText | None":
+        """Get or create; None for an empty text."""
         if not words:
             return None
         return cls.objects.get_or_create(digest=sha256(words.encode()).hexdigest(), defaults={"words": words})[0]
 
 
 class ConsentQuerySet(models.QuerySet["Consent"]):
-    def add(self, subscriber: Linked, kind: str, how: Circumstances, now: datetime) -> "Consent":
-        """Append a line about a reader, with the address they have at this moment."""
+    def add(self, subscriber: ReaderLinks, kind: str, how: ConsentDetails, now: datetime) -> "Consent":
+        """Append a line with the reader's current address."""
         return self.add_all([(subscriber.pk, subscriber.address_hash)], kind, how, now)[0]
 
     def add_all(
-        self, readers: Iterable[tuple[int, str]], kind: str, how: Circumstances, now: datetime
+        self, readers: Iterable[tuple[int, str]], kind: str, how: ConsentDetails, now: datetime
     ) -> "list[Consent]":
-        """Append a line about each reader. readers: their numbers, and the hashes of their addresses."""
-        common: dict[str, Any] = {"text": ConsentText.of(how.text), "notice": ConsentText.of(how.notice), "ip": how.ip}
+        """readers: (id, address hash)."""
+        common: dict[str, Any] = {
+            "text": ConsentText.for_words(how.text),
+            "notice": ConsentText.for_words(how.notice),
+            "ip": how.ip,
+        }
         common |= {"kind": kind, "at": now, "source": how.source[:200]}
         return self.bulk_create(Consent(subscriber_id=pk, address_hash=who, **common) for pk, who in readers)
 
-    def forget_networks(self, now: datetime) -> int:
-        """Delete the IP addresses that have been kept for IP_KEPT; of nothing else does the record lose anything."""
-        return self.filter(at__lte=now - IP_KEPT, ip__isnull=False).update(ip=None)
+    def delete_old_ips(self, now: datetime) -> int:
+        """Delete IP addresses older than IP_LIFETIME."""
+        return self.filter(at__lte=now - IP_LIFETIME, ip__isnull=False).update(ip=None)
 
-    def take_over(self, heir: Linked, other: Linked) -> None:
-        """Append the lines of a row that is about to be deleted to the one that goes on instead."""
+    def take_over(self, heir: ReaderLinks, other: ReaderLinks) -> None:
+        """Copy the lines of a row that is about to be deleted to the reader who replaces it."""
         lines = list(self.filter(subscriber_id=other.pk))
         for line in lines:
             line.pk, line.subscriber_id = None, heir.pk
         self.bulk_create(lines)
 
     def add_imported(self, hashes: Iterable[str], kind: "Consent.Kind", source: str) -> None:
-        """Append a line for each reader whom an import made one, or ended, by one statement.
-
-        Its moment is the one that the file knows, which stands in the reader's row by now.
-        """
+        """Append a line per imported reader by one statement, with the time that the import has stored in the row."""
         hashes = list(hashes)
         if not hashes:
             return
@@ -91,7 +89,7 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
 
 
 class Consent(models.Model):
-    """One line of the record of a subscription; the database refuses to change it.
+    """A line of the record of a subscription; the database refuses updates.
 
     Source: GDPR articles 5 (2) and 7; Taiwan's Personal Data Protection Act section 7. Erasing a reader
     deletes their lines with them.
@@ -115,7 +113,7 @@ class Consent(models.Model):
     notice = models.ForeignKey(
         ConsentText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("notice")
     )
-    # Not protected by the database: it goes with age, as the law asks of what is no longer needed.
+    # May be updated: old IP addresses are deleted, as data protection law requires.
     ip = models.GenericIPAddressField(_("from address"), null=True)
     address_hash = models.CharField(max_length=32, help_text="of the address at that time; of a move, the one left")
 
@@ -135,12 +133,9 @@ REASON_LENGTH = 200  # characters; a reason may stand in a million rows
 
 
 class Act(models.Model):
-    """One thing that the author did to a reader: a line of the reader's story. It is erased with the reader.
+    """An action of the author on a reader; erased with the reader. Unsubscribing is in the consent record instead."""
 
-    That somebody was unsubscribed stands in the record of the subscription instead.
-    """
-
-    class What(models.TextChoices):
+    class Action(models.TextChoices):
         TAGGED = "tagged", _("tag given")
         UNTAGGED = "untagged", _("tag taken")
         PAUSED = "paused", pgettext_lazy("of an act", "paused")
@@ -151,7 +146,7 @@ class Act(models.Model):
         REOPENED = "reopened", pgettext_lazy("of an act", "may sign up again")
 
     subscriber = models.ForeignKey("subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="acts")
-    what = models.CharField(_("what happened"), max_length=10, choices=What)
+    what = models.CharField(_("what happened"), max_length=10, choices=Action)
     detail = models.CharField(max_length=200, blank=True, help_text="the tag; of a pause, its end as ISO 8601")
     reason = models.CharField(_("reason"), max_length=REASON_LENGTH, blank=True)
     at = models.DateTimeField(_("when"))
@@ -167,24 +162,24 @@ class Act(models.Model):
         return f"{self.what} {self.detail}".strip()
 
 
-BEFORE: list[Callable[[Any], None]] = []  # what rooms above do about a reader (Subscriber) who is being erased
-TAKEN_OVER: list[Callable[[Any, Any], None]] = []  # what they do about two who become one
+ERASING_CALLBACKS: list[Callable[[Any], None]] = []  # of other apps, called with a Subscriber
+MERGING_CALLBACKS: list[Callable[[Any, Any], None]] = []  # called with the Subscriber that stays, and the other
 
 
-def before(act: Callable[[Any], None]) -> None:
-    """Have something done before a reader is erased, in the same transaction."""
-    if act not in BEFORE:
-        BEFORE.append(act)
+def before_erasing(act: Callable[[Any], None]) -> None:
+    """Register a callback that runs before a reader is erased, in the same transaction."""
+    if act not in ERASING_CALLBACKS:
+        ERASING_CALLBACKS.append(act)
 
 
-def before_taking_over(act: Callable[[Any, Any], None]) -> None:
-    """Have `act(reader, other)` done before a reader gets the address of another, whose row is forgotten then."""
-    if act not in TAKEN_OVER:
-        TAKEN_OVER.append(act)
+def before_merging(act: Callable[[Any, Any], None]) -> None:
+    """Register `act(reader, other)`, called before `reader` takes over the address of `other`, who is deleted."""
+    if act not in MERGING_CALLBACKS:
+        MERGING_CALLBACKS.append(act)
 
 
 class Forgotten(models.Model):
-    """The number of a reader who was erased. Whoever has struck it out everywhere deletes the row."""
+    """The id of an erased reader, until it is removed from rows that no foreign key covers."""
 
     number = models.BigIntegerField(primary_key=True)
 

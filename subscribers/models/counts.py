@@ -1,4 +1,4 @@
-"""How many readers there are, came and left, and from where they came, by day."""
+"""Daily counts of readers, of those who came and left, and of their sources."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,18 +14,18 @@ from django.utils.translation import gettext_lazy as _
 
 from subscribers import origins
 from subscribers.models.consents import Consent
-from subscribers.models.readers import Subscriber, barred
+from subscribers.models.readers import Subscriber, barred_suppressions
 from subscribers.models.suppressions import Suppression
 
 TALLY_KEY, TALLY_SECONDS = "readers:tally", 60
-MANY = 50_000  # readers; counting fewer takes no time
+MANY = 50_000  # readers from which on counts are cached
 WEEKS = 12
-A_WEEK = timedelta(days=7)
+WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many would get an issue now, and the others by why they would not."""
+    """Readers who would get an issue now, and the others by reason."""
 
     mailable: int
     pending: int
@@ -34,12 +34,12 @@ class Tally:
     suppressed: int
 
 
-def tally(now: datetime) -> Tally:
-    """Count the readers from the index of states, and the suppressions: three queries, none of which reads a reader."""
+def count_tally(now: datetime) -> Tally:
+    """Three queries on indexes alone."""
     states = dict(Subscriber.objects.order_by().values_list("state").annotate(Count("pk")))
     resting = Subscriber.objects.filter(state=Subscriber.State.PAUSED, paused_until__gt=now).count()
     awake = states.get(Subscriber.State.ACTIVE, 0) + states.get(Subscriber.State.PAUSED, 0) - resting
-    suppressed = barred(now).count()
+    suppressed = barred_suppressions(now).count()
     return Tally(
         mailable=awake - suppressed,
         pending=states.get(Subscriber.State.PENDING, 0),
@@ -49,11 +49,11 @@ def tally(now: datetime) -> Tally:
     )
 
 
-def kept_tally(now: datetime) -> Tally:
-    """Count the readers; where that takes some hundred milliseconds, the answer is used for a minute."""
+def cached_tally(now: datetime) -> Tally:
+    """The tally, cached for a minute if counting takes long."""
     kept: Tally | None = caches["pages"].get(TALLY_KEY)
     if kept is None:
-        kept = tally(now)
+        kept = count_tally(now)
         if kept.mailable + kept.unsubscribed > MANY:
             caches["pages"].set(TALLY_KEY, kept, TALLY_SECONDS)
     return kept
@@ -61,10 +61,10 @@ def kept_tally(now: datetime) -> Tally:
 
 class DayCountManager(models.Manager["DayCount"]):
     def keep(self, now: datetime, zone: ZoneInfo) -> None:
-        """Write how many readers there are on this day of the calendar of `zone`; the last count of a day stays.
+        """Store the count of the current day in `zone`; later counts of a day replace earlier ones.
 
-        The first time, the weeks before are counted from when readers came and left: without those who were erased
-        since, and with those who were suppressed at that time.
+        The first call estimates the weeks before from confirmations and departures: without readers erased since, and
+        with those suppressed at the time.
         """
         today = now.astimezone(zone).date()
         oldest = self.order_by("on").values_list("on", flat=True).first() or today
@@ -74,13 +74,13 @@ class DayCountManager(models.Manager["DayCount"]):
             were = Subscriber.objects.aggregate(**{name: Count("pk", filter=_was(at)) for name, at in moments.items()})
             found = (DayCount(on=day, readers=were[f"d{day:%Y%m%d}"]) for day in missing)
             self.bulk_create(found, ignore_conflicts=True)
-        readers = tally(now).mailable
-        if not self.filter(on=today, readers=readers).exists():  # a write wakes the clock of an installation at rest
+        readers = count_tally(now).mailable
+        if not self.filter(on=today, readers=readers).exists():  # avoid needless writes on an idle installation
             self.update_or_create(on=today, defaults={"readers": readers})
 
     def weekly(self, today: date, readers: int) -> list[tuple[date, int]]:
-        """Return the last twelve weeks, oldest first, and `readers` for today; from the first week that had any."""
-        first = today - WEEKS * A_WEEK
+        """Counts of the last twelve weeks, oldest first, from the first with readers; `readers` is today's."""
+        first = today - WEEKS * WEEK
         kept = list(self.filter(on__gte=first, on__lt=today).order_by("on").values_list("on", "readers"))
         found = [(day, _last_until(day, kept)) for day in reversed(_weeks_before(today))]
         begun = next((place for place, (_day, count) in enumerate(found) if count), len(found))
@@ -88,7 +88,7 @@ class DayCountManager(models.Manager["DayCount"]):
 
 
 class DayCount(models.Model):
-    """How many readers would have got an issue at the end of one day."""
+    """Mailable readers at the end of a day."""
 
     on = models.DateField(_("day"), primary_key=True)
     readers = models.PositiveIntegerField(_("readers"))
@@ -105,8 +105,8 @@ class DayCount(models.Model):
 
 
 def _weeks_before(today: date) -> list[date]:
-    """Return the same weekday of the weeks before, the latest first; with today they are twelve."""
-    return [today - week * A_WEEK for week in range(1, WEEKS)]
+    """The same weekday of the weeks before, latest first; twelve with today."""
+    return [today - week * WEEK for week in range(1, WEEKS)]
 
 
 def _was(at: datetime) -> Q:
@@ -120,20 +120,20 @@ def _last_until(day: date, kept: Iterable[tuple[date, int]]) -> int | None:
 
 @dataclass(frozen=True)
 class Movement:
-    """How many readers confirmed and how many left within a time. Who was erased since is in neither."""
+    """Readers who confirmed and who left within a period, without those erased since."""
 
     came: int
     left: int
 
 
-def movements(times: Sequence[tuple[datetime, datetime]]) -> list[Movement]:
-    """Return who came and left from each moment on and before the other: two queries, of an index alone."""
+def count_movements(times: Sequence[tuple[datetime, datetime]]) -> list[Movement]:
+    """Movements per half-open period [start, end): two index-only queries."""
     came, left = (_counted_within(name, times) for name in ("confirmed_at", "unsubscribed_at"))
     return [Movement(*pair) for pair in zip(came, left, strict=True)]
 
 
 def _counted_within(name: str, times: Sequence[tuple[datetime, datetime]]) -> list[int]:
-    """Return how many rows have their moment within each of `times`; each entry of the index is read once for each."""
+    """Rows whose time lies in each period; each reads only its own range of the index."""
     if not times:
         return []
     table = Subscriber._meta.db_table
@@ -146,12 +146,12 @@ def _counted_within(name: str, times: Sequence[tuple[datetime, datetime]]) -> li
 
 QUARTER = timedelta(days=91)
 A_DAY = timedelta(days=1)
-SOURCES_A_DAY = 20  # the others of a day are one: whoever signs up can make as many as they like
+SOURCES_A_DAY = 20  # the rest of a day is summed: anybody can invent sources
 
 
 class OriginCountManager(models.Manager["OriginCount"]):
     def keep(self, now: datetime, zone: ZoneInfo) -> None:
-        """Count the days on which more readers have come than are counted, and those who came a quarter ago."""
+        """Count days with new arrivals, and who stayed of those who came a quarter ago."""
         counted = dict(self.order_by().values_list("on").annotate(readers=Sum("came")))
         for day, readers in _came_by_day(zone):
             if readers > counted.get(day, 0):
@@ -161,7 +161,7 @@ class OriginCountManager(models.Manager["OriginCount"]):
             self._count_stayed(day, zone)
 
     def _count(self, day: date, zone: ZoneInfo) -> None:
-        """Write from where the readers of a day came; who was erased since does not lessen what was counted."""
+        """Store the sources of a day; later erasures do not reduce former counts."""
         found = _sources(_readers_of(day, zone))
         with transaction.atomic():
             for kind, name, came in self.filter(on=day).values_list("kind", "name", "came"):
@@ -170,11 +170,11 @@ class OriginCountManager(models.Manager["OriginCount"]):
             self.bulk_create(self.model(on=day, kind=key[0], name=key[1], came=came) for key, came in found.items())
 
     def _count_stayed(self, day: date, zone: ZoneInfo) -> None:
-        """Write how many of each source of a day still read when a quarter had passed."""
+        """Store how many readers of each source of a day stayed a quarter."""
         end = datetime.combine(day + A_DAY + QUARTER, time(), zone)
-        barred = Suppression.objects.filter(address_hash=OuterRef("address_hash"), created_at__lt=end)
+        suppressed = Suppression.objects.filter(address_hash=OuterRef("address_hash"), created_at__lt=end)
         still = Q(unsubscribed_at__isnull=True) | Q(unsubscribed_at__gte=end)
-        stayed = _by_source(_readers_of(day, zone).filter(still, ~Exists(barred)))
+        stayed = _by_source(_readers_of(day, zone).filter(still, ~Exists(suppressed)))
         rows = list(self.filter(on=day))
         named = {(row.kind, row.name) for row in rows}
         for (kind, name), readers in list(stayed.items()):
@@ -186,7 +186,7 @@ class OriginCountManager(models.Manager["OriginCount"]):
 
 
 class OriginCount(models.Model):
-    """How many readers came from one source on one day. stayed: of them, who still read a quarter later."""
+    """Readers who came from a source on a day. stayed: of these, still there a quarter later."""
 
     on = models.DateField(_("day"))
     kind = models.CharField(_("kind of source"), max_length=10)
@@ -206,7 +206,7 @@ class OriginCount(models.Model):
 
 
 def _came_by_day(zone: ZoneInfo) -> Iterator[tuple[date, int]]:
-    """Return on how many readers of today each day has, by when they confirmed: from an index alone."""
+    """Yield the number of existing readers by day of confirmation: an index-only query."""
     came = Subscriber.objects.filter(confirmed_at__isnull=False).order_by()
     by_day = came.annotate(day=TruncDate("confirmed_at", tzinfo=zone)).values_list("day")
     yield from by_day.annotate(readers=Count("pk")).order_by("day").values_list("day", "readers")
@@ -218,18 +218,18 @@ def _readers_of(day: date, zone: ZoneInfo) -> models.QuerySet[Subscriber]:
 
 
 def _by_source(readers: models.QuerySet[Subscriber]) -> Counter[tuple[str, str]]:
-    """Return how many of these readers came from each source, as the last line says by which they asked to come."""
+    """Readers by source of their last sign-up or import before the confirmation."""
     asked = Consent.objects.filter(subscriber=OuterRef("pk"), at__lte=OuterRef("confirmed_at"))
     asked = asked.filter(kind__in=[Consent.Kind.ASKED, Consent.Kind.IMPORTED]).order_by("-pk")
     lines = readers.order_by().annotate(line=Subquery(asked.values("source")[:1])).values_list("line")
     found: Counter[tuple[str, str]] = Counter()
     for line, count in lines.annotate(count=Count("pk")).values_list("line", "count").iterator():
-        found[origins.source_of(line or "")] += count
+        found[origins.classify_origin(line or "")] += count
     return found
 
 
 def _sources(readers: models.QuerySet[Subscriber]) -> Counter[tuple[str, str]]:
-    """Return the sources of one day, of which only the largest have a row of their own."""
+    """Sources of a day; all but the largest are summed as REST."""
     found = _by_source(readers)
     kept = Counter(dict(found.most_common(SOURCES_A_DAY)))
     if rest := found.total() - kept.total():

@@ -1,4 +1,4 @@
-"""What is noted about a reader: by the author, by themselves, their last pause, and whom they brought."""
+"""Notes, readers' sentences, last pauses and invitations."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ LENGTH_MAX = 2000  # characters
 
 
 class Note(models.Model):
-    """A note of the author about a reader. It is erased with the reader, by the database."""
+    """A note of the author about a reader."""
 
     subscriber = models.ForeignKey("subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="notes")
     at = models.DateTimeField(_("when"))
@@ -37,11 +37,8 @@ SENTENCE_LENGTH_MAX = 500  # characters
 
 
 class SentenceManager(models.Manager["Sentence"]):
-    def say(self, reader: Any, kind: str, text: str, now: datetime, *, issue: int | None = None) -> bool:
-        """Keep a sentence instead of an earlier one about the same thing; return False if there are no words.
-
-        What the author has answered already stays; then a new one stands beside it.
-        """
+    def store(self, reader: Any, kind: str, text: str, now: datetime, *, issue: int | None = None) -> bool:
+        """Store a sentence, replacing an unanswered one of the same kind and issue; return False if it is empty."""
         words = "\n".join(filter(None, map(one_line, text[:SENTENCE_LENGTH_MAX].splitlines()))).strip()
         if not words:
             return False
@@ -50,14 +47,14 @@ class SentenceManager(models.Manager["Sentence"]):
             self.create(subscriber_id=reader.pk, kind=kind, issue=issue, text=words, at=now)
         return True
 
-    def heard(self, readers: Iterable[int]) -> dict[int, str]:
-        """Return how each of some thousand readers heard of the newsletter, the last they said; one query."""
+    def how_heard(self, readers: Iterable[int]) -> dict[int, str]:
+        """The last HEARD sentence by reader; one query."""
         said = self.filter(subscriber__in=list(readers), kind=Sentence.Kind.HEARD).order_by("pk")
         return dict(said.values_list("subscriber_id", "text"))
 
 
 class Sentence(models.Model):
-    """A sentence of one reader; erased with them by the database. issue: its number, if it is about one."""
+    """A sentence of a reader. issue: its number, if it is about one."""
 
     class Kind(models.TextChoices):
         FEEDBACK = "feedback", pgettext_lazy("a sentence", "about an issue")
@@ -92,7 +89,7 @@ IS_OPEN = Q(settled_at__isnull=True)
 
 class PauseManager(models.Manager["Pause"]):
     def begin(self, readers: Collection[int], until: datetime, now: datetime) -> None:
-        """Write that readers pause from now on. One that is not told of yet goes on; an earlier one is forgotten."""
+        """Start pauses, or extend open ones; settled ones are replaced."""
         of_these = self.filter(subscriber__in=readers)
         fresh = {"until": until, "due_at": None, "tries": 0}
         of_these.filter(IS_OPEN).update(**fresh)
@@ -101,16 +98,16 @@ class PauseManager(models.Manager["Pause"]):
         self.bulk_create(new, ignore_conflicts=True)
 
     def end(self, readers: Collection[int], now: datetime) -> None:
-        """Write that readers came back before the day that they had chosen."""
+        """End running pauses early."""
         self.filter(IS_OPEN, subscriber__in=readers, until__gt=now).update(until=now)
 
     def forget(self, readers: Collection[int]) -> None:
-        """Let go what is known of the pauses of those who leave: there is nothing that they miss."""
+        """Delete the pauses of readers who leave."""
         self.filter(subscriber__in=readers).delete()
 
 
 class Pause(models.Model):
-    """The last pause of a reader; erased with them by the database."""
+    """The last pause of a reader; open until the mail about missed issues is settled."""
 
     subscriber = models.OneToOneField("subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="last_pause")
     began_at = models.DateTimeField(_("paused"))
@@ -135,11 +132,11 @@ class Pause(models.Model):
 
 class InvitationManager(models.Manager["Invitation"]):
     def note(self, newcomer: int, by: int) -> None:
-        """Remember until the confirmation by whose link somebody signed up; the first link stands."""
+        """Store who invited a new sign-up; the first link counts."""
         self.get_or_create(newcomer_id=newcomer, defaults={"by_id": by})
 
     def settle(self, newcomer: int, *, is_new: bool) -> None:
-        """Forget by whose link somebody came; count one for that reader if a new reader has confirmed."""
+        """Delete the invitation, and count it for the inviter if the reader is new."""
         found = self.filter(newcomer=newcomer).values_list("pk", "by").first()
         if found is None:
             return
@@ -150,7 +147,7 @@ class InvitationManager(models.Manager["Invitation"]):
 
 
 class Invitation(models.Model):
-    """By whose link a sign-up came that waits to be confirmed. Deleted by the confirmation, or with the sign-up."""
+    """The inviter of an unconfirmed sign-up; deleted on confirmation, or with the sign-up."""
 
     newcomer = models.OneToOneField(
         "subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="invitation_waiting"
@@ -169,7 +166,7 @@ class Invitation(models.Model):
 
 
 class Invited(models.Model):
-    """How many confirmed readers came by one reader's link. Only who has invited somebody has a row."""
+    """The number of confirmed readers who came by a reader's link."""
 
     subscriber = models.OneToOneField(
         "subscribers.Subscriber", on_delete=models.DB_CASCADE, primary_key=True, related_name="invited"

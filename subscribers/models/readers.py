@@ -1,4 +1,4 @@
-"""Readers' wishes to receive, and addresses that must not be mailed."""
+"""The subscription of a reader, its transitions, and who is mailable."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -11,25 +11,25 @@ from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import tokens
 from subscribers import departures
-from subscribers.addresses import masked, readable
-from subscribers.departures import Why
-from subscribers.links import Linked
+from subscribers.addresses import display_address, mask_address
+from subscribers.departures import DepartureKind
+from subscribers.links import ReaderLinks
 from subscribers.models import consents
-from subscribers.models.consents import Circumstances, Consent, Forgotten
-from subscribers.models.mails import ConfirmationReminder
+from subscribers.models.consents import Consent, ConsentDetails, Forgotten
+from subscribers.models.mail_queue import ConfirmationReminder
 from subscribers.models.notes import Invitation, Pause
-from subscribers.models.suppressions import Suppression, departure
-from subscribers.models.tags import Tag, Tagging
+from subscribers.models.suppressions import Suppression, make_departure
+from subscribers.models.tags import ReaderTag, Tagging
 
 CONFIRM_WITHIN = timedelta(days=7)
-UNDO_WITHIN = timedelta(hours=1)  # in the browser that has left; later, by a mail
+UNDO_WITHIN = timedelta(hours=1)  # in the same browser; later, by a mail
 FORGET_AFTER = timedelta(days=30)
-FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam folder: ask once more soon
+FIRST_COOL_DOWN = timedelta(minutes=10)  # the first mail may be in a spam folder
 COOL_DOWN = timedelta(hours=24)
 HAS_MAIL_DUE = Q(confirmation_due_at__isnull=False)
 WAITS_FOR_ITS_OWNER = Q(state="pending", confirmation_sent_at__isnull=False)
 IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
-NOT_SAID = Circumstances()
+NO_DETAILS = ConsentDetails()
 
 
 def _awake(now: datetime, reader: str = "") -> Q:
@@ -38,53 +38,53 @@ def _awake(now: datetime, reader: str = "") -> Q:
 
 
 def is_mailable(now: datetime, reader: str) -> Q:
-    """Return the condition of `SubscriberQuerySet.mailable` for rows that lead to a reader by `reader`: "subscriber__".
+    """The condition of `SubscriberQuerySet.mailable` for related rows. reader: lookup prefix, such as "subscriber__".
 
-    For few rows at a time: each suppression is looked up by itself, where PostgreSQL would read all of them for
-    an EXISTS, and so read millions to send a hundred mails.
+    For few rows at a time: a scalar subquery per row, because PostgreSQL would hash all suppressions for an EXISTS, and
+    read millions to send a hundred mails.
     """
     suppressions = Suppression.objects.filter(address_hash=OuterRef(f"{reader}address_hash")).order_by()
     return _awake(now, reader) & Q(IsNull(Subquery(suppressions.values("pk")[:1]), True))
 
 
-def barred(now: datetime) -> "models.QuerySet[Suppression]":
-    """Return the suppressions without which a reader would be mailed: few rows are looked at, not all readers."""
+def barred_suppressions(now: datetime) -> "models.QuerySet[Suppression]":
+    """Suppressions of otherwise mailable readers; reads the suppressions, not all readers."""
     readers = Subscriber.objects.filter(_awake(now), address_hash=OuterRef("address_hash"))
     return Suppression.objects.filter(Exists(readers)).order_by()
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def mailable(self, now: datetime) -> "SubscriberQuerySet":
-        """Return who gets an issue: active, or paused until a time that has passed, and not suppressed."""
+        """Who gets an issue: active, or paused until a past time, and not suppressed."""
         suppressed = Suppression.objects.filter(address_hash=OuterRef("address_hash"))
         return self.filter(_awake(now), ~Exists(suppressed))
 
     def tagged(self, tag: str) -> "SubscriberQuerySet":
-        """Return who has `tag`, letter by letter: neither a part of a longer one nor in another case."""
-        return self.filter(pk__in=Tagging.objects.of(tag).values("subscriber"))
+        """Readers with exactly this tag."""
+        return self.filter(pk__in=Tagging.objects.with_tag(tag).values("subscriber"))
 
     def untagged(self, tag: str) -> "SubscriberQuerySet":
-        """Return who has not `tag`: together with `tagged`, everybody once."""
-        return self.filter(~Exists(Tagging.objects.of(tag).filter(subscriber=OuterRef("pk"))))
+        """The complement of `tagged`."""
+        return self.filter(~Exists(Tagging.objects.with_tag(tag).filter(subscriber=OuterRef("pk"))))
 
-    def opened_by(self, token: str, purpose: str) -> "Subscriber | None":
-        """Return the reader whom a token for `purpose` belongs to; None when it opens nothing now."""
-        found = self.filter(pk=tokens.number_of(token) or 0).first()
-        return found if found and found.is_opened_by(token, purpose) else None
+    def for_token(self, token: str, purpose: str) -> "Subscriber | None":
+        """The reader of a token that is valid for `purpose` now."""
+        found = self.filter(pk=tokens.claimed_id(token) or 0).first()
+        return found if found and found.accepts_token(token, purpose) else None
 
-    def freshly_opened_by(self, token: str, now: datetime) -> "Subscriber | None":
-        """Return the reader to whose mailbox this link to their own data was sent within the last half hour."""
-        found = self.filter(pk=tokens.number_of(token) or 0).first()
-        return found if found and found.is_freshly_opened_by(token, now) else None
+    def for_fresh_token(self, token: str, now: datetime) -> "Subscriber | None":
+        """The reader of a fresh link to their own data."""
+        found = self.filter(pk=tokens.claimed_id(token) or 0).first()
+        return found if found and found.accepts_fresh_token(token, now) else None
 
     def has_moved_away(self, token: str, purpose: str) -> bool:
-        """Return whether a token was made for an address that a reader has left since: it opens nothing any more."""
-        moves = Consent.objects.filter(subscriber=tokens.number_of(token) or 0, kind=Consent.Kind.MOVED)
+        """Was a token signed for a former address of its reader?"""
+        moves = Consent.objects.filter(subscriber=tokens.claimed_id(token) or 0, kind=Consent.Kind.MOVED)
         former = moves.order_by().values_list("subscriber__token_salt", "address_hash").distinct()
-        return any(tokens.opens(token, purpose, salt + known_as) for salt, known_as in former)
+        return any(tokens.is_valid(token, purpose, salt + known_as) for salt, known_as in former)
 
-    def leave(self, at: datetime, how: Circumstances) -> list[int]:
-        """Let those leave who have not left, in the caller's transaction; return their numbers. Each has a record."""
+    def leave(self, at: datetime, how: ConsentDetails) -> list[int]:
+        """Unsubscribe with consent records; return the ids of those who had not left. Call it in a transaction."""
         here = self.exclude(state=Subscriber.State.UNSUBSCRIBED).order_by("pk").select_for_update(no_key=True)
         rows = list(here.values_list("pk", "address_hash"))
         left = [pk for pk, _known_as in rows]
@@ -95,26 +95,26 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
             confirmation_due_at=None,
             signup_round=F("signup_round") + 1,
         )
-        self.let_go(left)
+        self.delete_pending(left)
         Consent.objects.add_all(rows, Consent.Kind.WITHDREW, how, at)
-        departures.write(departure(Why.LEFT, known_as, at=at) for _pk, known_as in rows)
+        departures.write_departures(make_departure(DepartureKind.LEFT, known_as, at=at) for _pk, known_as in rows)
         return left
 
-    def let_go(self, left: Collection[int]) -> None:
-        """Forget what only somebody who reads, or is about to, needs: an asking, a pause, by whose link they came."""
+    def delete_pending(self, left: Collection[int]) -> None:
+        """Delete pending requests, pauses and invitations of readers who leave."""
         Subscriber.objects.filter(pk__in=left).update(asked_at=None, asked_times=0)
         Pause.objects.forget(left)
         Invitation.objects.filter(newcomer__in=left).delete()
 
     def forgettable(self, now: datetime) -> "SubscriberQuerySet":
-        """Return sign-ups that were never confirmed and have had their time."""
+        """Expired sign-ups that were never confirmed."""
         old = Q(created_at__lte=now - FORGET_AFTER)
         asked_since = Q(asked_at__gt=now - FORGET_AFTER)
         return self.filter(old, state=Subscriber.State.PENDING).exclude(asked_since)
 
 
-class Subscriber(Linked):
-    """Somebody's wish to receive the newsletter."""
+class Subscriber(ReaderLinks):
+    """A subscription: somebody's wish to receive the newsletter."""
 
     class State(models.TextChoices):
         PENDING = "pending", _("not confirmed")
@@ -127,11 +127,13 @@ class Subscriber(Linked):
     name = models.CharField(pgettext_lazy("of a person", "name"), max_length=80, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.PENDING)
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
-    tags = models.ManyToManyField(Tag, through=Tagging, related_name="subscribers", blank=True, verbose_name=_("tags"))
+    tags = models.ManyToManyField(
+        ReaderTag, through=Tagging, related_name="subscribers", blank=True, verbose_name=_("tags")
+    )
 
     unsubscribed_at = models.DateTimeField(_("left"), null=True, blank=True)
 
-    # Double opt-in. A confirmation that is used, or made worthless by leaving, ends the round.
+    # Double opt-in. A used confirmation, or leaving, ends the round.
     signup_round = models.PositiveIntegerField(default=1, editable=False)
     asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     asked_times = models.PositiveIntegerField(default=0, editable=False)
@@ -139,7 +141,7 @@ class Subscriber(Linked):
     confirmation_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
     confirmation_tries = models.PositiveSmallIntegerField(default=0, editable=False)
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
-    # Filled by `delivery`, which knows the issues that a welcome quotes.
+    # Set by `delivery`.
     welcomed_at = models.DateTimeField(null=True, blank=True, editable=False)
     welcome_due_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="when a welcome that was put off is tried again"
@@ -155,10 +157,10 @@ class Subscriber(Linked):
         permissions = [("see_readers", "Can see readers' addresses"), ("export_readers", "Can export all readers")]
         indexes = [
             models.Index(fields=["state", "id"], name="readers_by_state"),
-            # Beat asks every ten seconds; nearly every row has nothing due.
+            # Queried every ten seconds, and nearly no row is due.
             models.Index("confirmation_due_at", name="confirmations_due", condition=HAS_MAIL_DUE),
             models.Index("confirmation_sent_at", name="sign_ups_to_remind_of", condition=WAITS_FOR_ITS_OWNER),
-            # Who came and left within some weeks is counted from these alone.
+            # For index-only counts of who came and left.
             models.Index("confirmed_at", name="readers_who_came"),
             models.Index("unsubscribed_at", name="readers_who_left", condition=Q(unsubscribed_at__isnull=False)),
             models.Index("confirmed_at", name="readers_to_welcome", condition=IS_NOT_WELCOMED),
@@ -177,14 +179,14 @@ class Subscriber(Linked):
         ]
 
     def __str__(self) -> str:
-        return readable(self.email)
+        return display_address(self.email)
 
-    # --- What is true of it ---
+    # --- Properties ---
 
     @property
     def masked(self) -> str:
-        """Return the address as the pages of letters show it: its owner knows it, a stranger does not learn it."""
-        return masked(self.email)
+        """The masked address, for pages that a forwarded letter opens."""
+        return mask_address(self.email)
 
     @property
     def is_reader(self) -> bool:
@@ -192,7 +194,7 @@ class Subscriber(Linked):
 
     @property
     def has_data(self) -> bool:
-        """Return whether there is somebody to whom what is kept can be shown: who has confirmed, or left since."""
+        """May they see their data: confirmed, or unsubscribed?"""
         return self.is_reader or self.state == self.State.UNSUBSCRIBED
 
     @property
@@ -201,21 +203,20 @@ class Subscriber(Linked):
 
     @property
     def is_asked_back(self) -> bool:
-        """Return whether this is a reader to whom nothing goes until they confirm anew."""
-        barred = Suppression.objects.filter(address_hash=self.address_hash, reopened_at__isnull=False)
-        return self.is_reader and barred.exists()
+        """A reader whose suppression ends by a new confirmation; gets nothing else until then."""
+        suppressions = Suppression.objects.filter(address_hash=self.address_hash, reopened_at__isnull=False)
+        return self.is_reader and suppressions.exists()
 
     def is_paused(self, now: datetime) -> bool:
         return self.state == self.State.PAUSED and self.paused_until is not None and self.paused_until > now
 
-    def has_come_since(self, at: datetime) -> bool:
-        """Return whether this reader asked to be one, or was made one, later than `at`."""
+    def has_joined_since(self, at: datetime) -> bool:
+        """Has the reader signed up, confirmed, come back or been imported after `at`?"""
         asked = self.asked_at is not None and self.asked_at > at
         joined = [Consent.Kind.CONFIRMED, Consent.Kind.CAME_BACK, Consent.Kind.IMPORTED]
         return asked or self.created_at > at or self.consents.filter(kind__in=joined, at__gt=at).exists()
 
     def can_undo(self, now: datetime) -> bool:
-        """Return whether a reader who has left may come back without a new confirmation."""
         left_at = self.unsubscribed_at
         has_left = self.state == self.State.UNSUBSCRIBED and self.confirmed_at is not None
         return has_left and left_at is not None and left_at > now - UNDO_WITHIN
@@ -223,12 +224,12 @@ class Subscriber(Linked):
     def can_confirm(self, now: datetime) -> bool:
         return self.confirmation_sent_at is None or self.confirmation_sent_at > now - CONFIRM_WITHIN
 
-    # --- Its transitions: each asks the database, and returns whether it was this call that moved the row ---
+    # --- Transitions: conditional UPDATEs that return whether this call changed the row ---
 
-    def ask(self, how: Circumstances, now: datetime) -> bool:
-        """Let one mail answer a sign-up, unless one has been asked for not long ago.
+    def ask(self, how: ConsentDetails, now: datetime) -> bool:
+        """Queue the mail that answers a sign-up, unless one was requested recently.
 
-        A reader who has confirmed gets a mail about it at most once a day; nothing new is asked of them, nor recorded.
+        Current readers get a notice at most once a day, and no consent record.
         """
         rested = Q(asked_at__isnull=True) | Q(asked_at__lte=now - COOL_DOWN)
         readers = [self.State.ACTIVE, self.State.PAUSED]
@@ -245,8 +246,8 @@ class Subscriber(Linked):
                 self._record(Consent.Kind.ASKED, how, now)
         return asked
 
-    def confirm(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
-        """Become active, if the round is still the one that was read; end a suppression that new consent ends."""
+    def confirm(self, now: datetime, how: ConsentDetails = NO_DETAILS) -> bool:
+        """Activate, if the round has not changed since it was read; lifts suppressions that consent ends."""
         waiting = Q(signup_round=self.signup_round)
         if not self.is_asked_back:
             waiting &= Q(state__in=[self.State.PENDING, self.State.UNSUBSCRIBED])
@@ -267,22 +268,22 @@ class Subscriber(Linked):
                 ConfirmationReminder.objects.filter(subscriber=self.pk).delete()
                 Pause.objects.end([self.pk], now)
                 self._record(Consent.Kind.CONFIRMED, how, now)
-                lifted, _models = Suppression.objects.endable().filter(address_hash=self.address_hash).delete()
+                lifted, _models = Suppression.objects.ended_by_consent().filter(address_hash=self.address_hash).delete()
                 if lifted:
-                    departures.write([departure(Why.LIFTED, self.address_hash, at=now)])
+                    departures.write_departures([make_departure(DepartureKind.LIFTED, self.address_hash, at=now)])
                 Invitation.objects.settle(self.pk, is_new=not was_reader and not lifted)
         return confirmed
 
-    def unsubscribe(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
-        """Leave; a confirmation that is still on its way becomes worthless."""
+    def unsubscribe(self, now: datetime, how: ConsentDetails = NO_DETAILS) -> bool:
+        """Also invalidates confirmations that are on their way."""
         with transaction.atomic():
             left = bool(Subscriber.objects.filter(pk=self.pk).leave(now, how))
         if left:
             self.refresh_from_db()
         return left
 
-    def undo(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
-        """Take back the leaving that was read, however old it is; the record keeps both."""
+    def undo(self, now: datetime, how: ConsentDetails = NO_DETAILS) -> bool:
+        """Undo the unsubscribe that was read, however old."""
         left = Q(state=self.State.UNSUBSCRIBED, confirmed_at__isnull=False, unsubscribed_at=self.unsubscribed_at)
         with transaction.atomic():
             is_back = self._move(left, state=self.State.ACTIVE, unsubscribed_at=None, confirmation_due_at=None)
@@ -306,8 +307,8 @@ class Subscriber(Linked):
         return resumed
 
     def suppress(self, reason: str, note: str = "") -> bool:
-        """Never mail this address again. An earlier reason stands."""
-        departures.write([departure(Why(reason), self.address_hash)])
+        """Suppress the address; an earlier reason stays."""
+        departures.write_departures([make_departure(DepartureKind(reason), self.address_hash)])
         _barred, is_new = Suppression.objects.get_or_create(
             address_hash=self.address_hash, defaults={"email": self.email, "reason": reason, "note": note}
         )
@@ -319,8 +320,8 @@ class Subscriber(Linked):
             Tagging.objects.give({self.pk: names})
 
     def erase(self) -> None:
-        """Forget this reader and their record; only a salted hash stays, so that no import brings them back."""
-        departures.write([departure(Why.ERASED, self.address_hash)])
+        """Delete the reader with all records; a suppression by hash stays, so that no import brings them back."""
+        departures.write_departures([make_departure(DepartureKind.ERASED, self.address_hash)])
         with transaction.atomic():
             Suppression.objects.update_or_create(
                 address_hash=self.address_hash,
@@ -329,8 +330,8 @@ class Subscriber(Linked):
             self.forget()
 
     def forget(self) -> None:
-        """Delete this row, in the caller's transaction; its number is struck out later where no key holds it."""
-        for act in consents.BEFORE:
+        """Delete the row, in the caller's transaction; the id is removed from rows without foreign keys later."""
+        for act in consents.ERASING_CALLBACKS:
             act(self)
         Forgotten.objects.get_or_create(number=self.pk)
         self.delete()
@@ -341,8 +342,8 @@ class Subscriber(Linked):
             self.refresh_from_db()
         return bool(moved)
 
-    def _record(self, kind: Consent.Kind, how: Circumstances, now: datetime) -> None:
-        """Write a line of the record, and one into the departures, which outlives a restore, before the commit."""
+    def _record(self, kind: Consent.Kind, how: ConsentDetails, now: datetime) -> None:
+        """Append to the consent record, and before the commit to the departures file."""
         Consent.objects.add(self, kind, how, now)
         if kind in {Consent.Kind.CONFIRMED, Consent.Kind.CAME_BACK}:
-            departures.write([departure(Why.RETURNED, self.address_hash, at=now)])
+            departures.write_departures([make_departure(DepartureKind.RETURNED, self.address_hash, at=now)])

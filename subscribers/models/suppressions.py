@@ -1,4 +1,4 @@
-"""Addresses that must not be mailed, and the hash by which an address is known when nobody may know it."""
+"""Suppressed addresses, and the salted hash that identifies an address."""
 
 import hmac
 from datetime import datetime
@@ -10,32 +10,31 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.publication.models import Publication
-from subscribers.addresses import key
-from subscribers.departures import Departure, Why
+from subscribers.addresses import comparison_key
+from subscribers.departures import Departure, DepartureKind
 
 
 def address_hash(email: str, salt: str | None = None) -> str:
-    """Return what stands for an address in any spelling: a salted hash, 32 hex characters.
+    """Salted hash of an address in any spelling: 32 hex characters.
 
-    The salt is the installation's own, so that a leaked table reveals nobody's address; pass it
-    when hashing many addresses.
+    The salt is the installation's, so that a leaked table reveals no address; pass it when hashing many.
     """
     salt = salt or Publication.objects.current().salt
-    return hmac.digest(salt.encode(), key(email).encode(), sha256).hex()[:32]
+    return hmac.digest(salt.encode(), comparison_key(email).encode(), sha256).hex()[:32]
 
 
-def departure(why: Why, who: str, *, at: datetime | None = None, heir: str = "") -> Departure:
-    """Return the line that keeps a departure for a restore; at: now, unless given. who and heir: address hashes."""
+def make_departure(why: DepartureKind, who: str, *, at: datetime | None = None, heir: str = "") -> Departure:
+    """A line for the departures file. who, heir: address hashes; at: now by default."""
     return Departure(at or timezone.now(), why, who, Publication.objects.current().salt, heir)
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
-    def endable(self) -> "SuppressionQuerySet":
-        """Return those that a new confirmation by the owner of the address ends."""
+    def ended_by_consent(self) -> "SuppressionQuerySet":
+        """Suppressions that end when the address's owner confirms."""
         return self.filter(Q(reason=Suppression.Reason.ERASED) | Q(reopened_at__isnull=False))
 
-    def standing(self) -> "SuppressionQuerySet":
-        """Return those for which no sign-up is answered."""
+    def blocking_signup(self) -> "SuppressionQuerySet":
+        """Suppressions for which sign-ups are ignored."""
         return self.filter(reopened_at__isnull=True).exclude(reason=Suppression.Reason.ERASED)
 
 

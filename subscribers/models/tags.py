@@ -1,4 +1,4 @@
-"""Tags that the author gives to readers, which segments of a mailing are made of."""
+"""Tags of readers, by which mailings are segmented."""
 
 import re
 from collections import defaultdict
@@ -8,35 +8,30 @@ from django.db import connection, models
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
-SEPARATOR = re.compile("[,，、]")  # between tags where they are typed; a plain comma where they are written
-TAGS_LENGTH_MAX = 200  # characters of all tags of a reader with their commas; a segment holds a sign and any of them
+SEPARATOR = re.compile("[,，、]")  # in typed tags; exports use a plain comma
+TAGS_LENGTH_MAX = 200  # characters of all tags of a reader with commas
 
 
 def split_tags(text: str) -> list[str]:
-    """Return the tags in what was typed, in order, each once."""
     parts = (" ".join(part.split()) for part in SEPARATOR.split(text))
     return list(dict.fromkeys(filter(None, parts)))
 
 
-def joined(names: Iterable[str]) -> str:
-    """Return tags as forms and exports write them."""
+def join_tags(names: Iterable[str]) -> str:
     return ",".join(names)
 
 
-class ReaderTagQuerySet(models.QuerySet["Tag"]):
+class ReaderTagQuerySet(models.QuerySet["ReaderTag"]):
     def in_use(self) -> list[str]:
-        """Return the names of those that a reader has, sorted; one look into an index for each tag."""
+        """Names of tags that any reader has, sorted; one index lookup per tag."""
         used = self.filter(Exists(Tagging.objects.filter(tag=OuterRef("pk"))))
         return sorted(used.values_list("name", flat=True))
 
     def named(self, names: Collection[str]) -> dict[str, int]:
-        """Return the key of each of these tags; those that are new are made.
-
-        Sorted, so that two transactions that make the same tags wait for each other in one order.
-        """
+        """Get or create tags; return primary keys by name. Created in sorted order, against deadlocks."""
         keys = self._keys(names)
         if new := sorted(set(names) - keys.keys()):
-            self.bulk_create([Tag(name=name) for name in new], ignore_conflicts=True)
+            self.bulk_create([ReaderTag(name=name) for name in new], ignore_conflicts=True)
             keys |= self._keys(new)
         return keys
 
@@ -44,14 +39,15 @@ class ReaderTagQuerySet(models.QuerySet["Tag"]):
         return dict(self.filter(name__in=names).values_list("name", "pk"))
 
 
-class Tag(models.Model):
-    """A word that the author has for some of the readers; two spellings are two tags."""
+class ReaderTag(models.Model):
+    """A tag of readers, case-sensitive."""
 
     name = models.CharField(_("name"), max_length=TAGS_LENGTH_MAX, unique=True)
 
     objects = ReaderTagQuerySet.as_manager()
 
     class Meta:
+        db_table = "subscribers_tag"
         default_permissions = ()  # whoever may change a reader may change the reader's tags
         ordering = ["name"]
         verbose_name = _("tag")
@@ -62,12 +58,12 @@ class Tag(models.Model):
 
 
 class TaggingQuerySet(models.QuerySet["Tagging"]):
-    def of(self, tag: str) -> "TaggingQuerySet":
-        """Return the rows of a tag; its key is looked up once, where a join would look at the name for each row."""
-        return self.filter(tag=Tag.objects.filter(name=tag).order_by().values("pk")[:1])
+    def with_tag(self, tag: str) -> "TaggingQuerySet":
+        """A subquery, because a join would compare the name on each row."""
+        return self.filter(tag=ReaderTag.objects.filter(name=tag).order_by().values("pk")[:1])
 
     def names_of(self, subscribers: Iterable[int]) -> defaultdict[int, list[str]]:
-        """Return the tags of each of some thousand readers, in the order in which they were given; one query."""
+        """Tags by reader in order; one query for some thousand readers."""
         found = defaultdict(list)
         rows = self.filter(subscriber__in=list(subscribers)).order_by("pk")
         for subscriber, name in rows.values_list("subscriber_id", "tag__name"):
@@ -75,11 +71,8 @@ class TaggingQuerySet(models.QuerySet["Tagging"]):
         return found
 
     def give(self, names_of: dict[int, list[str]]) -> None:
-        """Give each of these readers these tags, which are made if they are new; call it in a transaction.
-
-        Rows are written as bare values, by one statement: an import writes millions.
-        """
-        keys = Tag.objects.named({name for names in names_of.values() for name in names})
+        """Add tags by reader, creating new ones; call it in a transaction. One statement: imports write millions."""
+        keys = ReaderTag.objects.named({name for names in names_of.values() for name in names})
         rows = [(subscriber, keys[name]) for subscriber, names in names_of.items() for name in names]
         # The name of our own table; every value is a parameter.
         into = f"INSERT INTO {Tagging._meta.db_table} (subscriber_id, tag_id)"  # nosec B608
@@ -93,15 +86,15 @@ class TaggingQuerySet(models.QuerySet["Tagging"]):
 
 
 class Tagging(models.Model):
-    """That a reader has a tag; the order of a reader's rows is the order in which the tags were typed.
+    """A tag of a reader; a reader's rows are in the typed order.
 
-    The database deletes them with the reader: an import that writes tags at that moment stops no erasing.
+    The database cascades: an import that writes tags meanwhile does not block an erasure.
     """
 
     subscriber = models.ForeignKey(
         "subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="taggings", db_index=False
     )
-    tag = models.ForeignKey(Tag, on_delete=models.DB_CASCADE, related_name="taggings", db_index=False)
+    tag = models.ForeignKey(ReaderTag, on_delete=models.DB_CASCADE, related_name="taggings", db_index=False)
 
     objects = TaggingQuerySet.as_manager()
 

@@ -1,1 +1,1 @@
-"""The doors of readers: sign up, confirm, preferences, leave. GET changes nothing."""
+"""Public pages of readers: sign-up, confirmation, preferences, unsubscribe. GET changes nothing."""

@@ -1,4 +1,4 @@
-"""The sign-up form, for any page."""
+"""The sign-up form as a template tag."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django import template
 from django.utils import timezone
 
 from newsletter.publication.models import Publication
-from subscribers.forms import stamp
+from subscribers.forms import sign_timestamp
 
 register = template.Library()
 
@@ -15,14 +15,12 @@ register = template.Library()
 def signup_form(
     place: str = "page", email: str = "", error: str = "", origin: str = "", **carried: str
 ) -> dict[str, Any]:
-    """Show one field and a button, or that the publication takes no new readers.
+    """The form, or a notice that sign-up is closed.
 
-    place: where on the site the form stands, in letters; kept with the reader's consent, and
-        makes the field's id unique when a page shows two forms.
-    error: why the address was not taken. origin: the place of the form that was sent first, if this one comes after it.
-    carried: where the reader came from (`came`), the token of the letter that brought them (`invite`), and their
-        `name`, on a page that is made for one.
+    place: page of the form, stored with the consent; also makes the field's id unique on the page.
+        error: why the address was refused. origin: place of the first form, on follow-up pages.
+    carried: hidden fields: origin of the reader (`came`), invitation token (`invite`), `name`.
     """
     publication = Publication.objects.current()
     fields = {"place": place, "origin": origin or place, "email": email, "error": error, **carried}
-    return fields | {"stamp": stamp(timezone.now()), "publication": publication}
+    return fields | {"stamp": sign_timestamp(timezone.now()), "publication": publication}

@@ -1,4 +1,4 @@
-"""A program with a token, and what it is told."""
+"""API clients and helpers."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ class Program:
 
     def __init__(self, user: Any, *scopes: str, **fields: Any) -> None:
         self.user = user
-        self.token, self.secret = tokens.make(user, "Obsidian", scopes or SCOPES, **fields)
+        self.token, self.secret = tokens.create_token(user, "Obsidian", scopes or SCOPES, **fields)
         self.client, self.count = Client(), 0
 
     def ask(
@@ -61,7 +61,7 @@ def editor(db):
 
 
 def queries(ask: Any) -> list[str]:
-    """Return the queries of a request, but for those that look now and then whether what is kept is still fresh."""
+    """The queries of a request, but for those that look now and then whether what is kept is still fresh."""
     with CaptureQueriesContext(connection) as captured:
         assert ask().status_code == 200
     kept = ("publication_siteversion", '"publication_publication"."id"')

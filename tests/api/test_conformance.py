@@ -13,7 +13,7 @@ from django.core import signals
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 
-from newsletter.api import entrance, v1
+from newsletter.api import auth, v1
 from newsletter.issues.models import Issue
 from newsletter.operation.accounts.roles import OWNER
 from newsletter.posts.models import Image
@@ -23,11 +23,11 @@ from tests.factories import make_findable_post, make_helper, make_issue, make_pu
 
 # One process reads the description, and what it takes to think of values for it.
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("conformance")]
-OPERATIONS = [f"{method.upper()} {path}" for path, method, _one in v1.operations(v1.description())]
+OPERATIONS = [f"{method.upper()} {path}" for path, method, _one in v1.operations(v1.openapi_document())]
 # One that takes nothing cannot be asked in a wrong way.
 TAKING = [
     f"{method.upper()} {path}"
-    for path, method, one in v1.operations(v1.description())
+    for path, method, one in v1.operations(v1.openapi_document())
     if one["parameters"] or "requestBody" in one
 ]
 ASKED = [
@@ -46,9 +46,9 @@ NAMES = (
 
 @pytest.fixture
 def world(settings, tmp_path, monkeypatch):
-    """Something of each kind, under the numbers that are asked for most: one, and what a program sees first."""
+    """Rows of each kind, with the ids that schemathesis tries most: 1, and those in lists."""
     settings.MEDIA_ROOT = tmp_path
-    monkeypatch.setattr(entrance, "REQUESTS", 10**9)
+    monkeypatch.setattr(auth, "REQUESTS", 10**9)
     make_publication()
     post = make_findable_post("管理槓桿", body="第一段。", tags=("lever",))
     make_issue(post, number=1, sent_at=post.published_at)
@@ -63,7 +63,7 @@ def world(settings, tmp_path, monkeypatch):
 
 @cache  # a second for each: it also looks for constants in all of our modules
 def described() -> Any:
-    """Return the description as schemathesis reads it, which imports more than all of our own modules together."""
+    """The schema as loaded by schemathesis, whose import is slow."""
     from schemathesis import openapi
 
     return openapi.from_wsgi("/api/v1/openapi.json", application)

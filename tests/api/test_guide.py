@@ -24,8 +24,8 @@ from subscribers.models import Subscriber
 from tests.api.conftest import Program
 from tests.delivery.results.issues import LONG_AGO, NOW, come, sent
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
-from tests.support.missing import missing
-from tests.support.pictures import telling_png
+from tests.support.missing_parts import skip_missing
+from tests.support.pictures import png_with_metadata
 from tests.support.product import ROOT
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True), pytest.mark.exhaustive]
@@ -51,13 +51,13 @@ def server(settings):
 
 @pytest.fixture
 def run(server, settings, tmp_path):
-    """Return a function that runs a job in a folder of its own, and returns what it prints."""
+    """A function that runs an example in its own folder and returns its output."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.DATA_DIR = tmp_path
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "box")}
     make_publication(sender_email="news@news.example.org")
     program = Program(make_helper(OWNER, email="gipi@example.org"))
-    (tmp_path / "picture.png").write_bytes(telling_png())
+    (tmp_path / "picture.png").write_bytes(png_with_metadata())
     env = {"PATH": os.environ["PATH"], "NEWSLETTER": server.url, "TOKEN": program.secret, "LANG": "C.UTF-8"}
 
     def ran(job, language):
@@ -75,7 +75,7 @@ def run(server, settings, tmp_path):
 
 @pytest.fixture
 def at_once(monkeypatch):
-    """Let each task be done by who puts it on the queue, and no other site be asked."""
+    """Run tasks eagerly, without checking external links."""
     written = composer.rehearse_letter
     monkeypatch.setattr(composer, "rehearse_letter", lambda *args: written(*args)._replace(links=[]))
     for task in (tasks.look_outside, tasks.work_on_errands, delivery_tasks.tell_author):
@@ -83,7 +83,7 @@ def at_once(monkeypatch):
 
 
 def _node() -> str:
-    return shutil.which("node") or missing("apt-get install nodejs")
+    return shutil.which("node") or skip_missing("apt-get install nodejs")
 
 
 def test_each_job_is_printed_in_three_languages():

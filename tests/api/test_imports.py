@@ -23,7 +23,7 @@ TABLE = "電子郵件,姓名,電話\na@example.org,小明,x\nb@example.org,小�
 
 
 def packed(*names):
-    """Return a ZIP with tables of these names."""
+    """A ZIP with tables of these names."""
     octets = io.BytesIO()
     with zipfile.ZipFile(octets, "w") as file:
         for name in names:
@@ -32,7 +32,7 @@ def packed(*names):
 
 
 def broken():
-    """Return a ZIP with a table whose compressed octets are no longer what they were."""
+    """A ZIP with a table whose compressed octets are no longer what they were."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("a.csv", "email\n" + "".join(f"r{one * 7919 % 104729}@example.org\n" for one in range(999)))

@@ -7,7 +7,7 @@ import time_machine
 from django.utils import timezone
 
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.mailing import Happening
+from newsletter.delivery.models.mailing import Alert
 from newsletter.delivery.planning import approving
 from newsletter.operation.accounts.roles import EDITOR
 from subscribers.models import Sentence, Subscriber
@@ -74,7 +74,7 @@ def test_a_pause_says_who_it_was_and_a_resume_gives_the_hold_again_and_tells_the
 
     assert (paused.json()["status"], paused.json()["reason"]) == ("paused", "Paused by edith (Obsidian).")
     assert (resumed.json()["status"], resumed.json()["send_at"]) == ("scheduled", "2026-11-25T10:54:00+08:00")
-    assert Happening.objects.get().kind == "announced"
+    assert Alert.objects.get().kind == "announced"
 
 
 def test_a_resume_of_what_has_begun_goes_on_at_once_and_announces_nothing(program, mailing):
@@ -84,7 +84,7 @@ def test_a_resume_of_what_has_begun_goes_on_at_once_and_announces_nothing(progra
     resumed = act(program, "resume")
 
     assert resumed.json()["status"] == "sending"
-    assert not Happening.objects.exists()
+    assert not Alert.objects.exists()
 
 
 def test_a_resume_is_refused_where_nobody_could_be_told(program, mailing):

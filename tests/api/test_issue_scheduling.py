@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from newsletter.delivery import tasks as delivery_tasks
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.mailing import Happening
+from newsletter.delivery.models.mailing import Alert
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.desk import tasks
 from newsletter.desk.issues import composer
@@ -31,7 +31,7 @@ def clock():
 
 
 def ask_nobody(patch: pytest.MonkeyPatch) -> None:
-    """Look for no link: no test asks other sites."""
+    """Do not check external links."""
     written = composer.rehearse_letter
     patch.setattr(composer, "rehearse_letter", lambda *args: written(*args)._replace(links=[]))
 
@@ -195,7 +195,7 @@ def test_without_anybody_who_could_be_told_nothing_is_scheduled(program):
     User.objects.update(email="")
 
     assert "nobody could be told" in detail(schedule(program))
-    assert not Happening.objects.exists()
+    assert not Alert.objects.exists()
 
 
 def test_an_issue_that_was_not_rehearsed_as_it_is_now_is_not_scheduled(unrehearsed):
@@ -276,7 +276,7 @@ def test_the_same_request_twice_schedules_once(program):
 
     assert (first.status_code, again.status_code, again.headers["Idempotency-Replayed"]) == (200, 200, "true")
     assert first.json() == again.json()
-    assert Happening.objects.count() == 1
+    assert Alert.objects.count() == 1
 
 
 @pytest.mark.parametrize(("match", "status"), [('"old"', 412), ("*", 200)])

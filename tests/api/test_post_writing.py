@@ -57,7 +57,7 @@ def test_what_a_program_does_stands_in_the_record_with_the_name_of_its_token(edi
         (*who, "published", {}),
         (*who, "withdrawn", {}),
     ]
-    assert {(one.by, one.via) for one in Revision.objects.of(post.pk)} == {who}
+    assert {(one.by, one.via) for one in Revision.objects.saved_for(post.pk)} == {who}
 
 
 def test_the_desk_shows_who_it_was(editor):
@@ -81,7 +81,7 @@ def test_a_change_of_a_published_post_is_seen_by_readers_when_it_is_published_ag
     assert published.json()["is_changed"] is False
     assert "新文。" in Client().get(post.get_absolute_url()).text
     assert [tag.name for tag in Post.objects.get().tags.all()] == ["new"]
-    assert [one.body for one in Revision.objects.of(post.pk)] == ["新文。", "舊文。"]
+    assert [one.body for one in Revision.objects.saved_for(post.pk)] == ["新文。", "舊文。"]
     assert not WorkingCopy.objects.exists()
 
 

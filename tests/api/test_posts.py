@@ -12,7 +12,7 @@ from newsletter.posts.models import Image, Post, Tag, WorkingCopy
 from newsletter.posts.search.index import index_post, search
 from tests.api.conftest import Program
 from tests.factories import make_findable_post, make_helper, make_post
-from tests.support.pictures import telling_png
+from tests.support.pictures import png_with_metadata
 
 pytestmark = pytest.mark.django_db
 
@@ -206,7 +206,7 @@ def _upload(program, data, alt="一張圖", key="a", name="a.png"):
 
 
 def test_a_picture_is_uploaded_and_shown(editor):
-    answer = _upload(editor, telling_png())
+    answer = _upload(editor, png_with_metadata())
 
     image = Image.objects.get()
     told = answer.json()
@@ -221,7 +221,7 @@ def test_a_picture_is_uploaded_and_shown(editor):
 
 
 def test_the_same_upload_again_is_done_once(editor):
-    first, second = _upload(editor, telling_png()), _upload(editor, telling_png())
+    first, second = _upload(editor, png_with_metadata()), _upload(editor, png_with_metadata())
 
     assert second.headers["Idempotency-Replayed"] == "true"
     assert second.json() == first.json()
@@ -231,7 +231,7 @@ def test_the_same_upload_again_is_done_once(editor):
     ("data", "alt", "pointer"), [(b"no picture", "x", "/file"), (None, "", "/alt"), (None, " ", "/alt")]
 )
 def test_a_picture_needs_words_and_must_be_one(editor, data, alt, pointer):
-    answer = _upload(editor, data or telling_png(), alt)
+    answer = _upload(editor, data or png_with_metadata(), alt)
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
@@ -252,7 +252,7 @@ def test_a_program_may_send_more_than_a_stranger(editor):
 
 
 def test_the_words_of_a_picture_are_changed(editor):
-    _upload(editor, telling_png())
+    _upload(editor, png_with_metadata())
     path = f"/pictures/{Image.objects.get().digest}"
     etag = editor.get(path).headers["ETag"]
 

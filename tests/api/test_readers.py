@@ -15,9 +15,9 @@ from newsletter.delivery.models import Delivery, Event
 from newsletter.delivery.planning import approving, beginning
 from newsletter.operation.accounts.roles import READER_CARE
 from newsletter.publication.models import Publication
-from subscribers import exporting, finding, privacy, remembering, signup
+from subscribers import exporting, privacy, reader_lists, replay_departures, signup
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
-from subscribers.models.consents import Circumstances
+from subscribers.models.consents import ConsentDetails
 from tests.api.conftest import Program, queries
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
@@ -50,8 +50,8 @@ def suppress(email, reason="manual", **fields):
 
 def test_a_reader_is_told_with_the_record_of_their_consent(carer):
     reader = make_subscriber("ming@example.org", name="王小明", tags="taipei, 2026")
-    Consent.objects.add(reader, "asked", Circumstances("web:page", "I want it."), timezone.now())
-    Consent.objects.add(reader, "confirmed", Circumstances("mail"), timezone.now())
+    Consent.objects.add(reader, "asked", ConsentDetails("web:page", "I want it."), timezone.now())
+    Consent.objects.add(reader, "confirmed", ConsentDetails("mail"), timezone.now())
 
     told = carer.get(f"/readers/{reader.pk}").json()
 
@@ -100,14 +100,16 @@ def test_readers_are_found_as_on_the_desk(carer, query, found):
     make_subscriber("barred@example.org")
     suppress("barred@example.org")
     late = make_subscriber("late@example.org", confirmed_at=datetime(2026, 11, 2, tzinfo=UTC))
-    Consent.objects.add(late, "asked", Circumstances("api:form"), timezone.now())
+    Consent.objects.add(late, "asked", ConsentDetails("api:form"), timezone.now())
 
     assert emails(carer.get(f"/readers?{query}")) == found
 
 
 @pytest.mark.parametrize("query", ["", "q=example", "q=reader"])
 def test_a_list_goes_page_by_page_and_nobody_comes_twice(carer, query, monkeypatch):
-    monkeypatch.setattr(finding, "PART_OF", 5)  # older ones are looked at by the beginning of their address alone
+    monkeypatch.setattr(
+        reader_lists, "SEARCHED_MAX", 5
+    )  # older ones are looked at by the beginning of their address alone
     for number in range(9):
         make_subscriber(f"reader{number}x@example.org" if number % 2 else f"other{number}@reader.example.org")
     expected = emails(carer.get(f"/readers?limit=100&{query}"))
@@ -408,7 +410,7 @@ def test_what_a_server_or_a_reader_said_no_program_takes_back(owner, reason):
 
 
 def begun():
-    """Return a mailing of issue 7 whose copies wait."""
+    """A mailing of issue 7 whose copies wait."""
     now = timezone.now()
     make_subscriber()
     mailing = approving.approve(make_issue(make_post(), number=7), send_at=None, now=now, hold=timedelta())
@@ -490,7 +492,7 @@ def test_the_record_of_who_was_added_keeps_the_privacy_notice_of_that_day(carer)
     add(carer)
 
     [line] = Consent.objects.all()
-    assert line.notice.words == privacy.words()
+    assert line.notice.words == privacy.notice_text()
 
 
 def test_a_restore_brings_no_suppression_back_that_a_program_has_lifted(owner, settings, tmp_path):
@@ -499,5 +501,5 @@ def test_a_restore_brings_no_suppression_back_that_a_program_has_lifted(owner, s
     answer = owner.ask("DELETE", f"/suppressions/{made.json()['id']}", match="*")
 
     assert answer.status_code == 204
-    assert remembering.replay() == 0
+    assert replay_departures.replay() == 0
     assert not Suppression.objects.exists()

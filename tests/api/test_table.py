@@ -1,6 +1,6 @@
-"""Who may ask what: every endpoint, with the scope that opens it and the roles that may, tried by all of them.
+"""Authorization: every endpoint, with its scope and the roles that may use it, tried by all roles.
 
-The table is held against the description of the API: an endpoint that is not in it fails.
+The table is compared with the OpenAPI document, so that a new endpoint needs a row.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ CARERS = ("reader-care", "owner")
 
 @dataclass(frozen=True)
 class Row:
-    """scope: that opens an endpoint. roles: whose users may. body: that it takes."""
+    """scope, roles: needed for an endpoint. body: of the request."""
 
     scope: str
     roles: tuple[str, ...]
@@ -112,7 +112,7 @@ GOOD = {200, 201, 202, 204}
 
 
 def _operations():
-    return {f"{method.upper()} {path}": one for path, method, one in v1.operations(v1.description())}
+    return {f"{method.upper()} {path}": one for path, method, one in v1.operations(v1.openapi_document())}
 
 
 def make_suppression(email):
@@ -121,7 +121,7 @@ def make_suppression(email):
 
 @pytest.fixture
 def make_world():
-    """Return a function that makes what a user's program asks about, and returns addresses by their patterns."""
+    """A factory of rows for the endpoints; returns URLs by their patterns."""
     make_publication()
 
     def made(user):

@@ -11,8 +11,8 @@ from django.utils import translation
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.provider.interruptible import StopDeadline
-from newsletter.delivery.provider.outcomes import Answer, Outcome
+from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
+from newsletter.delivery.provider.stoppable_wait import StopDeadline
 from newsletter.delivery.sending.lane import Lane
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import mailer_from_url
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 3, 0, 0, tzinfo=UTC)
 QUEUED, SENT, FAILED, DEFERRED, UNCERTAIN, SKIPPED = (
     Delivery.State[name] for name in ("QUEUED", "SENT", "FAILED", "DEFERRED", "UNCERTAIN", "SKIPPED")
 )
-ACCEPTED = Outcome(Answer.SENT, "250 ok")
+ACCEPTED = SendOutcome(SendStatus.SENT, "250 ok")
 
 
 class InTurn(Executor):
@@ -57,7 +57,7 @@ class Provider:
                 raise answer
             on_hand_over(row.seq)
             self.on_send(row)
-            if answer.answer in {Answer.SENT, Answer.UNCERTAIN}:
+            if answer.status in {SendStatus.SENT, SendStatus.UNCERTAIN}:
                 self.accepted.append(row.email)
             yield row.seq, answer
 
@@ -118,7 +118,7 @@ def begin_mailing(issue: Issue, names: Iterable[str] = "abc", *, planned: bool =
         make_subscriber(f"{name}@example.org")
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
     if planned:
-        assert beginning.plan(mailing, NOW)
+        assert beginning.plan_mailing(mailing, NOW)
     return mailing
 
 

@@ -9,13 +9,13 @@ import pytest
 from django.core.mail import mailers
 
 from newsletter.delivery.ledger import flight_recorder, recovery
-from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
+from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.provider import smtp_pool
-from newsletter.delivery.provider.interruptible import StopDeadline
-from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden
+from newsletter.delivery.provider.outcomes import HandOverForbidden, SendStatus
 from newsletter.delivery.provider.smtp_connection import Envelope
-from newsletter.delivery.provider.smtp_pool import Load, Switchboard
+from newsletter.delivery.provider.smtp_pool import ConnectionLimits, SmtpSender
+from newsletter.delivery.provider.stoppable_wait import StopDeadline
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
 from newsletter.mail.mailers import mailer_from_url
 from tests.support.exhaustive import first_of
@@ -47,7 +47,7 @@ class Standing(Recorder):
 
     def mark(self, seq, mark):
         super().mark(seq, mark)
-        if mark == Mark.HANDED_OVER:
+        if mark == RowMark.HANDED_OVER:
             self.at("between mark and look")
 
     def at(self, moment):
@@ -62,12 +62,12 @@ class Lane:
         self.flight, self.is_revoked = flight, False
         stop_deadline = StopDeadline()
         stop_deadline.is_stopping = lambda: self.is_revoked
-        self.board = Switchboard(
+        self.board = SmtpSender(
             lambda: mailers["bulk"],
             sender="news@example.org",
-            load=Load(LINES),
+            limits=ConnectionLimits(LINES),
             on_dot=self.hand_over,
-            on_answer=self.heard,
+            on_reply=self.heard,
             stop_deadline=stop_deadline,
         )
 
@@ -76,7 +76,7 @@ class Lane:
         return not self.is_revoked
 
     def heard(self, seq, outcome):
-        self.flight.mark(seq, Mark.SENT if outcome.answer is Answer.SENT else Mark.UNCERTAIN)
+        self.flight.mark(seq, RowMark.SENT if outcome.status is SendStatus.SENT else RowMark.UNCERTAIN)
 
     def send(self, rows):
         with suppress(HandOverForbidden):
@@ -127,14 +127,14 @@ def go_on_elsewhere(record, tmp_path):
     """Send what waits in the record, as the next holder of the batch does."""
     with Recorder(tmp_path / "next") as flight:
         flight.begin(HOLDING[0], HOLDING[1] + 2, lo=0, hi=ROWS)
-        Lane(flight).send([seq for seq in range(ROWS) if record.mark(seq) == Mark.WAITING])
+        Lane(flight).send([seq for seq in range(ROWS) if record.mark(seq) == RowMark.WAITING])
 
 
 def check(record, smtp):
     """Nobody has two copies, and who has none is one of the few on the wire when the record was read."""
     numbers = [int(copy.rcpt.removeprefix("reader").removesuffix("@example.org")) for copy in smtp.received()]
     assert len(numbers) == len(set(numbers))
-    uncertain = {seq for seq in range(ROWS) if record.mark(seq) == Mark.HANDED_OVER}
+    uncertain = {seq for seq in range(ROWS) if record.mark(seq) == RowMark.HANDED_OVER}
     assert len(uncertain) <= LINES
     assert set(range(ROWS)) - set(numbers) <= uncertain
 
@@ -148,7 +148,7 @@ def test_a_lane_that_stood_still_while_it_was_given_up_sends_nothing_that_anothe
         os.kill(lane, signal.SIGCONT)
         go_on_elsewhere(record, tmp_path)
 
-    assert any(record.mark(seq) == Mark.WAITING for seq in range(ROWS))
+    assert any(record.mark(seq) == RowMark.WAITING for seq in range(ROWS))
     check(record, server)
 
 
@@ -156,11 +156,11 @@ def test_a_lane_that_wakes_hears_the_answers_to_what_was_on_the_wire(path, serve
     with lane_elsewhere(Standing(path, "between look and dot")) as lane:
         os.waitpid(lane, os.WUNTRACED)
         record = flight_recorder.revoke(path, *HOLDING)
-        assert record.mark(FROZEN_AT) == Mark.HANDED_OVER
+        assert record.mark(FROZEN_AT) == RowMark.HANDED_OVER
 
-    known = flight_recorder.read(path)
-    assert all(known.mark(seq) == Mark.SENT for seq in range(ROWS) if record.mark(seq) != Mark.WAITING)
-    assert len(server.received()) == ROWS - known.marks.count(Mark.WAITING)
+    known = flight_recorder.read_record(path)
+    assert all(known.mark(seq) == RowMark.SENT for seq in range(ROWS) if record.mark(seq) != RowMark.WAITING)
+    assert len(server.received()) == ROWS - known.marks.count(RowMark.WAITING)
 
 
 @pytest.mark.parametrize("seed", first_of(*range(8)))
@@ -177,8 +177,8 @@ def test_a_lane_that_never_stood_still_may_be_given_up_at_any_moment(path, tmp_p
 
 
 def _handed_over(path):
-    record = flight_recorder.read(path)
-    return ROWS - record.marks.count(Mark.WAITING) if record else 0
+    record = flight_recorder.read_record(path)
+    return ROWS - record.marks.count(RowMark.WAITING) if record else 0
 
 
 # --- A whole lane, with its ledger ---
@@ -192,7 +192,7 @@ def met_by_its_machine(path, server):
     def is_stopping():
         if not given_up and len(server.received()) >= 4:
             batch = Batch.objects.get(state=Batch.State.LEASED)
-            given_up.append(recovery.recover(batch, flight_recorder.revoke(path, batch.pk, batch.token)))
+            given_up.append(recovery.recover_batch(batch, flight_recorder.revoke(path, batch.pk, batch.token)))
         return False
 
     yield is_stopping

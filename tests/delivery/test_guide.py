@@ -7,7 +7,7 @@ from newsletter.delivery.author import alerts, reminders
 from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.provider import interruptible, outcomes
+from newsletter.delivery.provider import outcomes, stoppable_wait
 from newsletter.delivery.sending import api_courier, couriers
 from newsletter.operation import supervisor, worker
 from newsletter.publication.heartbeats import SILENT_SECONDS
@@ -26,7 +26,7 @@ def numbers() -> dict[str, str]:
     """Return sentences of the guide, each with its numbers from the code."""
     minutes = [int(delta.total_seconds() // 60) for delta in RETRY_AFTER]
     first, later = minutes[:3], [one // 60 for one in minutes[3:]]
-    silent = claims.LEASE + recovery.AWAY
+    silent = claims.LEASE + recovery.DEAD_MACHINE
     days = WORDS[rate.days_needed(10_000)], WORDS[rate.days_needed(1_000_000)]
     return {
         "batch": f"cuts them into batches of up to {beginning.BATCH:,}",
@@ -39,16 +39,16 @@ def numbers() -> dict[str, str]:
         "letter": f"{hours(reminders.LETTER_BEFORE)} hours before it: the letter",
         "refusals": f"refuses {outcomes.REFUSALS} readers in a row",
         "retries": "after {}, {} and {} minutes, then {}, {}, {}, {}, {} and {} hours".format(*first, *later),
-        "revoked": f"{recovery.STILL.seconds} seconds after its lease ended",
-        "revoked on SQLite": f"after {recovery.HUNG.seconds // 60} minutes",
+        "revoked": f"{recovery.STALLED_LEASE.seconds} seconds after its lease ended",
+        "revoked on SQLite": f"after {recovery.HUNG_LEASE.seconds // 60} minutes",
         "another machine": f"silent for {silent.seconds} seconds",
-        "stop": f"{interruptible.STOP_SECONDS} seconds in all",
+        "stop": f"{stoppable_wait.STOP_SECONDS} seconds in all",
         "connections": f"starts with {WORDS[couriers.FIRST_LINES]} connections",
         "most connections": f"up to {couriers.MOST_LINES} (",
-        "warm-up": f"allows {rate.ceiling(1)}, {rate.ceiling(2)}, {rate.ceiling(3)} … {rate.ceiling(16):,} mails",
+        "warm-up": "allows {}, {}, {} … {:,} mails".format(*map(rate.daily_limit, (1, 2, 3, 16))),
         "days of a warm-up": "10,000 readers take {} days, a million {}".format(*days),
         "failing": f"over {alerts.FAILING_SHARE * 100:g} %, at least {alerts.FAILING_AT_LEAST} copies",
-        "threads": f"Celery on {WORDS[worker.HANDS]} threads",
+        "threads": f"Celery on {WORDS[worker.CONCURRENCY]} threads",
         "silent": f"silent for {SILENT_SECONDS:g} seconds",
         "restart": "after {}, {}, {}, {} and at most {} seconds".format(*supervisor.PAUSE_SECONDS),
         "kill": f"after {WORDS[supervisor.STOP_SECONDS]} seconds SIGKILL",

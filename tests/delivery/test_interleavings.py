@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, uncertain
-from newsletter.delivery.ledger.claims import LaneEnds, Result
-from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
-from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
+from newsletter.delivery.ledger.claims import DeliveryResult, LaneEnds
+from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
+from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import beginning
-from newsletter.delivery.rate import Pacer
-from newsletter.delivery.sending.lane import Holding
+from newsletter.delivery.rate import RateLimiter
+from newsletter.delivery.sending.lane import HeldBatch
 from subscribers.models import Subscriber
 from tests.delivery.conftest import InTurn
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.exhaustive
 State = Delivery.State
 READERS = "abcdefghi"
 IN_FLIGHT = 2  # messages on the wire of one worker, at the most
-MARKS = {State.SENT: Mark.SENT, State.FAILED: Mark.FAILED, State.DEFERRED: Mark.DEFERRED}
+MARKS = {State.SENT: RowMark.SENT, State.FAILED: RowMark.FAILED, State.DEFERRED: RowMark.DEFERRED}
 
 
 class Wire:
@@ -43,7 +43,7 @@ class Wire:
         if answer in {State.SENT, State.UNCERTAIN}:
             self.accepted[seq] += 1
         self.saw_trouble |= answer == State.UNCERTAIN
-        return Result(seq, answer)
+        return DeliveryResult(seq, answer)
 
 
 class Worker:
@@ -71,15 +71,15 @@ class Worker:
         if self.holding is not None:
             return
         for batch in Batch.objects.filter(worker=self.name, state=Batch.State.LEASED):
-            recovery.recover(batch, flight_recorder.read(self.path))
+            recovery.recover_batch(batch, flight_recorder.read_record(self.path))
 
     def claim(self, now):
         self.recover()
-        batch = claims.claim(self.mailing, self.name, now)
+        batch = claims.claim_batch(self.mailing, self.name, now)
         if batch is None:
             return
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        self.holding = Holding(batch, 1, InTurn(), Pacer(None))
+        self.holding = HeldBatch(batch, 1, InTurn(), RateLimiter(None))
         self.rows = self.holding.rows(lambda: self.is_through)
         self.fetched, self.unheard, self.is_through = [], [], False
 
@@ -93,12 +93,12 @@ class Worker:
 
     def hand_over(self, answer):
         row = self.fetched.pop(0)
-        self.recorder.mark(row.seq, Mark.HANDED_OVER)
+        self.recorder.mark(row.seq, RowMark.HANDED_OVER)
         self.unheard.append(self.wire.hand_over(row.seq, answer))
 
     def hear(self):
         result = self.unheard.pop()
-        self.recorder.mark(result.seq, MARKS.get(result.state, Mark.UNCERTAIN))
+        self.recorder.mark(result.seq, MARKS.get(result.state, RowMark.UNCERTAIN))
         self.holding.answer(result)
 
     def settle(self):
@@ -141,7 +141,7 @@ class World:
         """Take its batch from an owner who may be alive, and go on."""
         for batch in Batch.objects.filter(worker=worker.name, state=Batch.State.LEASED):
             self.wire.saw_trouble = True
-            recovery.recover(batch, None)
+            recovery.recover_batch(batch, None)
 
     def time_passes(self, _worker=None):
         self.now += timedelta(days=2)
@@ -163,26 +163,26 @@ class World:
         """Have the provider report late what it did with the copies that are uncertain, and wait to go again."""
         for row in self.mailing.deliveries.exclude(state=State.DEFERRED):
             if self.wire.accepted[row.seq]:
-                uncertain.resolve(row, Evidence(Known.ACCEPTED, self.now))
+                uncertain.resolve(row, DeliveryReport(Resolution.ACCEPTED, self.now))
 
     def author_looks(self, _worker):
         rows = self.mailing.deliveries.filter(state=State.UNCERTAIN).values_list("seq", "attempts")
-        self.page, self.decisions = [Seen(*row) for row in rows], uncertain.last_decision(self.mailing)
+        self.page, self.decisions = [SeenRow(*row) for row in rows], uncertain.last_decision(self.mailing)
 
     def author_counts_one(self, worker):
-        self._decide(self.page[self.workers.index(worker) :][:1], Known.COUNTED)
+        self._decide(self.page[self.workers.index(worker) :][:1], Resolution.COUNTED)
 
     def author_sends_one_again(self, worker):
-        self._decide(self.page[self.workers.index(worker) :][:1], Known.AGAIN)
+        self._decide(self.page[self.workers.index(worker) :][:1], Resolution.AGAIN)
 
     def author_sends_all_again(self, _worker):
         before = self.rows()
-        uncertain.decide_all(self.mailing, Evidence(Known.AGAIN, self.now), seen=self.decisions)
-        self._note(before, Known.AGAIN)
+        uncertain.decide_all(self.mailing, DeliveryReport(Resolution.AGAIN, self.now), seen=self.decisions)
+        self._note(before, Resolution.AGAIN)
 
     def _decide(self, rows, known):
         before = self.rows()
-        uncertain.decide(self.mailing, rows, Evidence(known, self.now))
+        uncertain.decide(self.mailing, rows, DeliveryReport(known, self.now))
         self._note(before, known)
         assert {seq for seq, state in self.rows().items() if state != before[seq]} <= {row.seq for row in rows}
 
@@ -191,7 +191,7 @@ class World:
         self.mailing.refresh_from_db()
         changed = [seq for seq, state in self.rows().items() if state != before[seq]]
         assert all(before[seq] == State.UNCERTAIN for seq in changed)
-        if known is Known.AGAIN:
+        if known is Resolution.AGAIN:
             self.again.update(changed)
         else:
             self.counted.update(changed)

@@ -7,16 +7,16 @@ import pytest
 from django.db import connection
 
 from newsletter.delivery.ledger import recovery
-from newsletter.delivery.ledger.claims import claim, intend
-from newsletter.delivery.letter.losses import digest_of, losses
+from newsletter.delivery.ledger.claims import claim_batch, commit_intent
+from newsletter.delivery.letter.losses import losses, losses_digest
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError, obstacles
-from newsletter.delivery.planning.beginning import sizes
+from newsletter.delivery.planning.beginning import batch_sizes
 from newsletter.posts.models import SearchDocument
 from newsletter.posts.search.index import search
-from subscribers.mails import changing
+from subscribers.mails import address_change
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import FAILED, NOW, SENT, SKIPPED, Provider
 from tests.factories import finish_batches, make_issue, make_post, make_subscriber
@@ -153,7 +153,7 @@ def test_a_cancelled_mailing_is_never_planned(make_mailing):
     mailing = make_mailing("ab", planned=False)
     mailing.cancel(NOW)
 
-    assert beginning.plan(mailing, NOW) is False
+    assert beginning.plan_mailing(mailing, NOW) is False
     assert not Delivery.objects.exists()
 
 
@@ -170,7 +170,7 @@ def test_batches_are_numbered_cover_everybody_once_and_only_the_last_is_shorter(
 
 
 def test_an_issue_is_found_from_the_moment_it_is_planned(make_mailing, issue):
-    beginning.plan(make_mailing(), NOW)
+    beginning.plan_mailing(make_mailing(), NOW)
 
     (result,) = search(issue.subject, now=NOW).results
     assert (result.kind, result.key, result.published_at) == ("issue", issue.pk, NOW)
@@ -184,7 +184,7 @@ def test_a_second_mailing_reaches_only_those_without_a_copy(make_mailing, issue)
     make_subscriber("c@example.org")
 
     second = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    beginning.plan(second, NOW)
+    beginning.plan_mailing(second, NOW)
 
     assert second.number == 2
     assert readers_of(second) == ["b@example.org", "c@example.org"]
@@ -238,20 +238,20 @@ def test_100_000_readers_are_planned_by_a_handful_of_statements(make_mailing, dj
     mailing = make_mailing("abc", planned=False)
 
     with django_assert_max_num_queries(24):
-        beginning.plan(mailing, NOW)
+        beginning.plan_mailing(mailing, NOW)
 
     assert Batch.objects.count() == 1
 
 
 def test_a_second_mailing_waits_until_the_cancelled_one_is_settled(make_mailing, issue):
     first = make_mailing("ab")
-    batch = claim(first, "another/0/x", NOW)
-    intend(batch, [], 1, NOW)
+    batch = claim_batch(first, "another/0/x", NOW)
+    commit_intent(batch, [], 1, NOW)
     first.cancel(NOW)
     second = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
     assert beginning.begin_due(NOW) == []
 
-    recovery.recover(batch, None)
+    recovery.recover_batch(batch, None)
     recovery.settle_cancelled()
 
     assert beginning.begin_due(NOW) == [second]
@@ -264,7 +264,7 @@ def test_a_second_mailing_waits_until_the_cancelled_one_is_settled(make_mailing,
 def to(issue, segment, *, sent=True):
     """Plan a mailing to a segment and, if asked, let everybody have it."""
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
-    assert beginning.plan(mailing, NOW)
+    assert beginning.plan_mailing(mailing, NOW)
     if sent:
         mailing.deliveries.update(state=Delivery.State.SENT)
         finish_batches(mailing)
@@ -326,7 +326,7 @@ def test_a_copy_that_failed_is_not_tried_by_the_next_mailing(tagged, issue):
 
 
 def corrected(issue, note="第二段寫錯了。", **options):
-    return approving.correct(issue, note=note, send_at=None, now=NOW, hold=timedelta(), **options)
+    return approving.schedule_correction(issue, note=note, send_at=None, now=NOW, hold=timedelta(), **options)
 
 
 @pytest.fixture
@@ -346,7 +346,7 @@ def test_a_correction_reaches_those_who_have_a_copy_or_may_have_one(had, issue):
     make_subscriber("new@example.org")
 
     correction = corrected(issue)
-    beginning.plan(correction, NOW)
+    beginning.plan_mailing(correction, NOW)
 
     assert (correction.kind, correction.number) == ("correction", 1)
     assert names_of(correction) == "ab"
@@ -356,7 +356,7 @@ def test_the_subject_of_a_correction_is_cut_where_a_subject_ends(had, issue):
     issue.subject = "長" * 200
     issue.save()
 
-    said = digest_of(losses(issue, freeze(issue, "寫錯了。"), "寫錯了。"))
+    said = losses_digest(losses(issue, freeze(issue, "寫錯了。"), "寫錯了。"))
     subject = corrected(issue, "寫錯了。", acknowledged=said).subject
 
     assert len(subject) == 200
@@ -388,13 +388,13 @@ def test_a_correction_that_is_refrozen_keeps_its_note(had, issue):
 
 def test_a_second_correction_reaches_them_all_again_under_its_own_number(had, issue):
     first = corrected(issue)
-    beginning.plan(first, NOW)
+    beginning.plan_mailing(first, NOW)
     first.deliveries.update(state=Delivery.State.SENT)
     finish_batches(first)
     first.finish(NOW)
 
     second = corrected(issue, "還有一處。")
-    beginning.plan(second, NOW)
+    beginning.plan_mailing(second, NOW)
 
     assert second.number == 2
     assert names_of(second) == "ab"
@@ -408,7 +408,7 @@ def test_an_issue_that_was_cancelled_midway_can_be_corrected(make_mailing, issue
     recovery.settle_cancelled()
 
     correction = corrected(issue)
-    beginning.plan(correction, NOW)
+    beginning.plan_mailing(correction, NOW)
 
     assert names_of(correction) == "a"
 
@@ -431,7 +431,7 @@ def test_a_correction_says_what_was_wrong(had, issue):
 
 
 def test_the_page_in_the_archive_says_what_was_corrected(had, issue, client):
-    beginning.plan(corrected(issue, "數字寫錯了。"), NOW)
+    beginning.plan_mailing(corrected(issue, "數字寫錯了。"), NOW)
 
     page = client.get(issue.get_absolute_url()).text
 
@@ -462,7 +462,7 @@ def test_a_search_in_trouble_stops_no_mailing(make_mailing, monkeypatch):
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE {SearchDocument._meta.db_table}")
 
-    assert beginning.plan(mailing, NOW)
+    assert beginning.plan_mailing(mailing, NOW)
 
     assert mailing.total == 2
 
@@ -475,7 +475,7 @@ def test_the_next_mailing_is_the_one_that_goes_out_or_begins_first(issue):
     assert Mailing.objects.seconds_until_next(NOW) == 7200
     assert Mailing.objects.seconds_until_next(NOW + timedelta(hours=3)) == 0
 
-    assert beginning.plan(mailing, NOW + timedelta(hours=2))
+    assert beginning.plan_mailing(mailing, NOW + timedelta(hours=2))
     assert Mailing.objects.seconds_until_next(NOW) == 0
 
     Mailing.objects.get().pause()
@@ -541,7 +541,7 @@ def speed_up(batches, lanes):
 @pytest.mark.parametrize("total", [0, 1, 399, 400, 401, 20_000, 123_457, 1_000_000])
 @pytest.mark.parametrize("lanes", [1, 8])
 def test_the_batches_are_all_rows_and_none_is_too_large(total, lanes):
-    batches = list(sizes(total, lanes, MOST))
+    batches = list(batch_sizes(total, lanes, MOST))
 
     assert sum(batches) == total
     assert all(0 < size <= MOST for size in batches)
@@ -550,18 +550,18 @@ def test_the_batches_are_all_rows_and_none_is_too_large(total, lanes):
 @pytest.mark.parametrize(("lanes", "least"), [(2, 1.95), (4, 3.8), (8, 7)])
 @pytest.mark.parametrize("total", [20_000, 50_000, 1_000_000])
 def test_twenty_thousand_readers_are_shared_by_all_lanes(total, lanes, least):
-    assert speed_up(list(sizes(total, 8, MOST)), lanes) >= least
+    assert speed_up(list(batch_sizes(total, 8, MOST)), lanes) >= least
 
 
 def test_a_million_readers_are_in_large_batches():
-    batches = list(sizes(1_000_000, 8, MOST))
+    batches = list(batch_sizes(1_000_000, 8, MOST))
 
     assert batches[:230] == [MOST] * 230
     assert len(batches) < 280
 
 
 def test_where_one_lane_is_alone_all_batches_are_large():
-    assert list(sizes(10_000, 1, MOST)) == [4000, 4000, 2000]
+    assert list(batch_sizes(10_000, 1, MOST)) == [4000, 4000, 2000]
 
 
 # --- A reader who moves to the mailbox of another ---
@@ -572,8 +572,8 @@ LATER = NOW + timedelta(hours=1)
 
 def move(email: str, to: str) -> None:
     reader = Subscriber.objects.get(email=email)
-    changing.ask(reader, to, LATER)
-    assert changing.confirm(reader.address_changes.get(), LATER)
+    address_change.request_change(reader, to, LATER)
+    assert address_change.confirm_change(reader.address_changes.get(), LATER)
 
 
 def leave(email: str) -> None:
@@ -635,7 +635,7 @@ def test_a_second_mailing_of_the_issue_knows_it_too(half_sent, run, issue):
     move(SECOND, FIRST)
 
     again = approving.approve(issue, send_at=None, now=LATER, hold=timedelta())
-    beginning.plan(again, LATER)
+    beginning.plan_mailing(again, LATER)
 
     assert owners(again) == []
 

@@ -45,7 +45,7 @@ FILES = {  # in two parts of about the same length, for two processes: each load
         "subscribers/models/test_consents",
         "subscribers/models/test_mail_budget",
         "subscribers/test_merging",
-        "subscribers/test_remembering",
+        "subscribers/test_replay_departures",
         "subscribers/models/test_tags",
         "subscribers/test_wishes",
     ),

@@ -17,26 +17,26 @@ from hypothesis import strategies as st
 
 from newsletter.delivery import rate
 from newsletter.delivery.ledger import claims
-from newsletter.delivery.models import Batch, Delivery, Mailing, Pace
-from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway
+from newsletter.delivery.models import Batch, Delivery, Mailing, RateLimitState
+from newsletter.delivery.provider.outcomes import ProviderUnavailable, SendOutcome, SendStatus
 from newsletter.delivery.rate import (
     THROTTLING_REPLIES,
-    Pacer,
-    Spread,
+    RateLimiter,
     WarmUp,
-    ceiling,
+    WarmUpPlan,
     count_today,
+    daily_limit,
     days_needed,
     is_throttling,
+    reserve,
     schedule,
     slow_down,
-    slowed,
-    take,
-    take_back,
+    slowed_rate,
+    uncount,
 )
 from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import SmtpCourier
-from newsletter.mail.mailers import Limits
+from newsletter.mail.mailers import SendLimits
 from tests.delivery.conftest import Provider
 
 READER = "a@example.org"
@@ -49,39 +49,39 @@ P = "provider:bulk"
 
 
 def shift(key, seconds, *fields):
-    Pace.objects.filter(key=key).update(**{field: F(field) + seconds for field in fields})
+    RateLimitState.objects.filter(key=key).update(**{field: F(field) + seconds for field in fields})
 
 
 def test_places_stand_one_behind_the_other(db):
-    waits = [take(P, {P: HOUR}, 1, FOREVER).wait for _ in range(4)]
+    waits = [reserve(P, {P: HOUR}, 1, FOREVER).wait for _ in range(4)]
 
     assert waits == pytest.approx([0, HOUR, 2 * HOUR, 3 * HOUR], abs=LATE)
 
 
 def test_a_message_of_two_lines_waits_for_the_later_one_and_takes_the_same_place_on_both(db):
-    take(P, {P: 0, "domain:a": 5 * HOUR}, 1, FOREVER)
+    reserve(P, {P: 0, "domain:a": 5 * HOUR}, 1, FOREVER)
 
-    both = take(P, {P: HOUR, "domain:a": HOUR}, 1, FOREVER)
-    behind = take(P, {P: HOUR}, 1, FOREVER)
+    both = reserve(P, {P: HOUR, "domain:a": HOUR}, 1, FOREVER)
+    behind = reserve(P, {P: HOUR}, 1, FOREVER)
 
     assert both.wait == pytest.approx(5 * HOUR, abs=LATE)
     assert behind.wait == pytest.approx(6 * HOUR, abs=LATE)
 
 
 def test_time_that_nobody_used_is_not_saved_up(db):
-    take(P, {P: HOUR}, 1, FOREVER)
+    reserve(P, {P: HOUR}, 1, FOREVER)
     shift(P, -10 * HOUR, "free_at", "taken_at")
 
-    waits = [take(P, {P: HOUR}, 1, FOREVER).wait for _ in range(2)]
+    waits = [reserve(P, {P: HOUR}, 1, FOREVER).wait for _ in range(2)]
 
     assert waits == pytest.approx([0, HOUR], abs=LATE)
 
 
 def test_a_place_too_far_away_is_not_taken_on_any_line(db):
-    take(P, {P: 0, "domain:a": HOUR}, 1, FOREVER)
+    reserve(P, {P: 0, "domain:a": HOUR}, 1, FOREVER)
 
-    refused = take(P, {P: HOUR, "domain:a": HOUR}, 1, 1)
-    others = take(P, {P: HOUR}, 1, 1)
+    refused = reserve(P, {P: HOUR, "domain:a": HOUR}, 1, 1)
+    others = reserve(P, {P: HOUR}, 1, 1)
 
     assert refused.is_taken is False
     assert refused.wait == pytest.approx(HOUR, abs=LATE)
@@ -89,24 +89,24 @@ def test_a_place_too_far_away_is_not_taken_on_any_line(db):
 
 
 def test_a_clock_set_back_by_a_day_makes_nobody_wait_for_more_than_what_is_taken(db):
-    take(P, {P: HOUR}, 1, FOREVER)
+    reserve(P, {P: HOUR}, 1, FOREVER)
     shift(P, 24 * HOUR, "free_at", "taken_at")  # as the line looks to a clock that was set back
 
-    refused = take(P, {P: HOUR}, 1, 1)
+    refused = reserve(P, {P: HOUR}, 1, 1)
     shift(P, -HOUR, "free_at", "taken_at")  # an hour passes
-    taken = take(P, {P: HOUR}, 1, 1)
+    taken = reserve(P, {P: HOUR}, 1, 1)
 
     assert refused.wait == pytest.approx(HOUR, abs=LATE)
     assert taken.is_taken is True
 
 
 def test_a_provider_without_a_limit_is_slowed_to_half_of_what_it_was_sent(db):
-    take(P, {P: 0}, 100_000, FOREVER)
+    reserve(P, {P: 0}, 100_000, FOREVER)
 
     pace = slow_down(P, None)
 
     assert pace <= 10_000  # 100,000 within five seconds, and less with each second since
-    assert take(P, {P: 0}, 0, FOREVER).slowed == pytest.approx(pace, abs=pace * 0.1)
+    assert reserve(P, {P: 0}, 0, FOREVER).slowed == pytest.approx(pace, abs=pace * 0.1)
 
 
 def test_a_provider_that_was_sent_nothing_worth_measuring_is_slowed_to_five_a_second(db):
@@ -114,7 +114,7 @@ def test_a_provider_that_was_sent_nothing_worth_measuring_is_slowed_to_five_a_se
 
 
 def test_a_provider_with_a_limit_is_slowed_to_half_of_it(db):
-    take(P, {P: 0}, 10**9, FOREVER)
+    reserve(P, {P: 0}, 10**9, FOREVER)
 
     assert slow_down(P, 200) == pytest.approx(100)
 
@@ -142,7 +142,7 @@ def test_a_slowed_provider_recovers_by_a_twentieth_a_minute_until_nothing_is_lef
     slow_down(P, 8)
     rates = []
     for _ in range(3):
-        rates.append(take(P, {P: 0}, 0, FOREVER).slowed)
+        rates.append(reserve(P, {P: 0}, 0, FOREVER).slowed)
         shift(P, -300, "slowed_at")
 
     assert rates[:2] == pytest.approx([4, 6], abs=0.5)
@@ -152,10 +152,10 @@ def test_a_slowed_provider_recovers_by_a_twentieth_a_minute_until_nothing_is_lef
 def test_a_clock_set_back_does_not_keep_a_provider_slowed(db):
     slow_down(P, 8)
     shift(P, HOUR, "slowed_at", "taken_at")
-    take(P, {P: 0}, 0, FOREVER)
+    reserve(P, {P: 0}, 0, FOREVER)
     shift(P, -600, "slowed_at")
 
-    assert take(P, {P: 0}, 0, FOREVER).slowed is None
+    assert reserve(P, {P: 0}, 0, FOREVER).slowed is None
 
 
 # --- Any order of any requests ---
@@ -173,7 +173,7 @@ def test_messages_of_a_line_are_never_closer_than_its_rate_allows(monkeypatch, s
     monkeypatch.setattr(rate, "_database_clock", lambda: clock[0])
     for passed, messages, is_patient in steps:
         clock[0] += abs(passed)
-        turn = take(key, {key: messages / 2.0}, messages, FOREVER if is_patient else 1)
+        turn = reserve(key, {key: messages / 2.0}, messages, FOREVER if is_patient else 1)
         if turn.is_taken:
             left += [clock[0] + turn.wait + number / 2.0 for number in range(messages)]
 
@@ -188,16 +188,16 @@ def test_whatever_the_clock_does_nobody_waits_for_more_than_the_others_have_take
     monkeypatch.setattr(rate, "_database_clock", lambda: clock[0])
     for passed, messages, _is_patient in steps:
         clock[0] += passed * 1000
-        assert take(key, {key: messages}, messages, FOREVER).wait <= taken + 0.001
+        assert reserve(key, {key: messages}, messages, FOREVER).wait <= taken + 0.001
         taken += messages
 
 
 @given(st.floats(0.5, 1000), st.floats(0, 7200))
 def test_a_slowed_rate_is_between_its_half_and_no_limit(former, seconds):
-    line = Pace(key="p")
-    rate.halve(line, 1e6, former)
+    line = RateLimitState(key="p")
+    rate.halve_rate(line, 1e6, former)
 
-    now = slowed(line, 1e6 + seconds)
+    now = slowed_rate(line, 1e6 + seconds)
 
     assert (now is None) == (seconds >= 600) or seconds == pytest.approx(600)
     assert now is None or line.slowed_from / 2 <= now < line.slowed_from
@@ -225,7 +225,7 @@ def test_what_did_not_leave_is_free_again():
     day = date(2026, 11, 3)
     count_today(day, 200, 200)
 
-    take_back(day, 30)
+    uncount(day, 30)
 
     assert count_today(day, 80, 200) == 30
 
@@ -234,17 +234,17 @@ def test_what_did_not_leave_is_free_again():
 
 
 def test_the_first_days_begin_with_two_hundred_and_grow_by_a_half():
-    assert [ceiling(day) for day in (1, 2, 3, 4, 5)] == [200, 300, 450, 675, 1012]
+    assert [daily_limit(day) for day in (1, 2, 3, 4, 5)] == [200, 300, 450, 675, 1012]
 
 
 def test_a_day_before_the_first_is_like_the_first():
-    assert [ceiling(0), ceiling(-400)] == [200, 200]
+    assert [daily_limit(0), daily_limit(-400)] == [200, 200]
 
 
 def test_sixteen_days_are_enough_for_a_domain_to_be_known():
-    assert ceiling(16) == 87578
-    assert ceiling(17) is None
-    assert ceiling(10**9) is None
+    assert daily_limit(16) == 87578
+    assert daily_limit(17) is None
+    assert daily_limit(10**9) is None
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_an_issue_takes_as_many_days_as_its_readers_need(readers, day, days):
 @given(st.integers(1, 400_000), st.integers(-3, 30))
 def test_the_days_are_enough_and_not_one_too_many(readers, first):
     days = days_needed(readers, first)
-    ceilings = [ceiling(first + number) for number in range(days)]
+    ceilings = [daily_limit(first + number) for number in range(days)]
 
     assert None in ceilings or sum(ceilings) >= readers
     assert None not in ceilings[:-1]
@@ -282,10 +282,10 @@ def test_it_goes_on_when_the_local_day_has_begun():
 @pytest.mark.parametrize(
     ("readers", "since", "spread"),
     [
-        (10_000, date(2026, 11, 3), Spread(9, 200, date(2026, 11, 11))),
-        (501, date(2026, 11, 3), Spread(3, 200, date(2026, 11, 5))),
-        (500, date(2026, 11, 3), Spread(2, 200, date(2026, 11, 4))),
-        (500, date(2026, 11, 2), Spread(2, 300, date(2026, 11, 4))),
+        (10_000, date(2026, 11, 3), WarmUpPlan(9, 200, date(2026, 11, 11))),
+        (501, date(2026, 11, 3), WarmUpPlan(3, 200, date(2026, 11, 5))),
+        (500, date(2026, 11, 3), WarmUpPlan(2, 200, date(2026, 11, 4))),
+        (500, date(2026, 11, 2), WarmUpPlan(2, 300, date(2026, 11, 4))),
         (200, date(2026, 11, 3), None),
         (0, date(2026, 11, 3), None),
         (10_000, date(2026, 1, 1), None),
@@ -367,17 +367,17 @@ def test_no_line_is_ever_faster_than_its_rate(messages):
 
 @pytest.mark.parametrize(("a_second", "window"), [(None, 100), (5000, 100), (500, 50), (14, 1), (0.5, 1)])
 def test_a_window_is_a_tenth_of_a_second(a_second, window):
-    assert Pacer(a_second).window(100) == window
+    assert RateLimiter(a_second).window(100) == window
 
 
 def test_the_least_of_the_limits_counts():
-    assert Pacer(500, limits=Limits(rate=200)).window(100) == 20
-    assert Pacer(100, limits=Limits(rate=200)).window(100) == 10
+    assert RateLimiter(500, limits=SendLimits(rate=200)).window(100) == 20
+    assert RateLimiter(100, limits=SendLimits(rate=200)).window(100) == 10
 
 
 @pytest.mark.django_db
 def test_slow_domains_make_windows_small_and_fast_ones_let_them_grow(clock):
-    pacer = Pacer(None, limits=Limits(domains={"slow.org": 1.0}))
+    pacer = RateLimiter(None, limits=SendLimits(domains={"slow.org": 1.0}))
     windows = []
     for _ in range(6):
         windows.append(pacer.window(100))
@@ -395,7 +395,7 @@ def test_a_lane_keeps_the_rate(make_mailing, run, clock):
     provider = Provider()
     left = sent_at(clock, provider)
 
-    run(make_mailing("abcdef"), provider, pacer=Pacer(2))
+    run(make_mailing("abcdef"), provider, pacer=RateLimiter(2))
 
     assert [at for _email, at in left] == [0, 0.5, 1.0, 1.5, 2.0, 2.5]
 
@@ -408,15 +408,15 @@ def test_two_domains_have_a_line_each(make_mailing, run, clock):
     provider = Provider()
     left = sent_at(clock, provider)
 
-    run(mailing, provider, pacer=Pacer(None, limits=Limits(domains={"gmail.com": 1.0, "*": 10.0})))
+    run(mailing, provider, pacer=RateLimiter(None, limits=SendLimits(domains={"gmail.com": 1.0, "*": 10.0})))
 
     assert [at for _email, at in left] == pytest.approx([0, 0, 0.1, 1.0])
 
 
 @pytest.mark.django_db
 def test_a_lane_without_a_limit_asks_once_a_second(clock, monkeypatch):
-    pacer, asked = Pacer(None), []
-    monkeypatch.setattr(rate, "take", lambda *request: asked.append(request[2]) or take(*request))
+    pacer, asked = RateLimiter(None), []
+    monkeypatch.setattr(rate, "reserve", lambda *request: asked.append(request[2]) or reserve(*request))
     for _ in range(10):
         assert pacer.ask([READER] * 10).times == [clock.now] * 10
         clock.now += 0.25
@@ -430,7 +430,7 @@ def test_a_reader_who_left_takes_no_place(make_mailing, run, clock):
     provider = Provider()
     left = sent_at(clock, provider)
 
-    run(mailing, provider, pacer=Pacer(2))
+    run(mailing, provider, pacer=RateLimiter(2))
 
     assert [at for _email, at in left] == [0, 0.5]
 
@@ -440,7 +440,7 @@ def test_a_pause_ends_a_wait_within_two_seconds(make_mailing, run, clock):
     provider = Provider()
     provider.on_send = lambda _row: (mailing.pause(), begun.append(clock.now))
 
-    run(mailing, provider, pacer=Pacer(0.05))  # the second mail is twenty seconds away
+    run(mailing, provider, pacer=RateLimiter(0.05))  # the second mail is twenty seconds away
 
     assert provider.accepted == ["a@example.org"]
     assert clock.now - begun[0] <= 2
@@ -452,7 +452,7 @@ def test_a_worker_that_stops_does_not_wait_for_its_turn(make_mailing, run, clock
     provider = Provider()
     provider.on_send = stopping.append
 
-    run(mailing, provider, pacer=Pacer(0.05), is_stopping=lambda: bool(stopping))
+    run(mailing, provider, pacer=RateLimiter(0.05), is_stopping=lambda: bool(stopping))
 
     assert clock.waits == []
     assert mailing.deliveries.filter(state=Delivery.State.QUEUED).count() == 1
@@ -466,17 +466,17 @@ def test_a_lane_whose_life_is_shorter_than_the_distance_of_two_mails_gets_on_all
     left = sent_at(clock, provider)
 
     for _ in range(8):  # of sixty seconds each
-        run(mailing, provider, pacer=Pacer(0.01))
+        run(mailing, provider, pacer=RateLimiter(0.01))
 
     assert [at for _email, at in left] == pytest.approx([0, 100, 200])
 
 
 def test_a_window_that_waits_keeps_its_lease(make_mailing, run, clock, monkeypatch):
     renewed = []
-    renew = claims.renew
-    monkeypatch.setattr(claims, "renew", lambda *about: renewed.append(clock.now) or renew(*about))
+    renew = claims.renew_lease
+    monkeypatch.setattr(claims, "renew_lease", lambda *about: renewed.append(clock.now) or renew(*about))
 
-    run(make_mailing("ab"), Provider(), pacer=Pacer(0.04))
+    run(make_mailing("ab"), Provider(), pacer=RateLimiter(0.04))
 
     assert len(renewed) >= 2  # in twenty-five seconds
     assert max(later - earlier for earlier, later in itertools.pairwise(renewed)) < 11
@@ -486,7 +486,7 @@ def test_a_window_that_waits_ends_when_its_batch_was_taken_over(make_mailing, ru
     mailing, provider = make_mailing("ab"), Provider()
     provider.on_send = lambda _row: Batch.objects.update(token=99)
 
-    run(mailing, provider, pacer=Pacer(0.02))
+    run(mailing, provider, pacer=RateLimiter(0.02))
 
     assert provider.accepted == ["a@example.org"]
 
@@ -531,7 +531,7 @@ def plead(pacer, words):
 
 @pytest.mark.django_db
 def test_a_plea_now_and_then_slows_nobody_down(clock):
-    pacer = Pacer(100)
+    pacer = RateLimiter(100)
     for _ in range(3 * THROTTLING_REPLIES):
         pacer.slow_down("421 too many messages on this connection")
         clock.now += 6
@@ -541,25 +541,25 @@ def test_a_plea_now_and_then_slows_nobody_down(clock):
 
 @pytest.mark.django_db
 def test_a_complaint_slows_every_worker_down_and_passes_by_itself(clock):
-    here, there = Pacer(100), Pacer(100)
+    here, there = RateLimiter(100), RateLimiter(100)
     for pacer in (here, there):
         pacer.ask([READER])
-    take("provider:bulk", {"provider:bulk": 0}, 10_000, 1)
+    reserve("provider:bulk", {"provider:bulk": 0}, 10_000, 1)
 
     plead(here, "421 4.7.0 slow down")
     clock.now += 1
     there.ask([READER])
-    slowed = (here.total_rate, there.total_rate)
+    slowed_rate = (here.total_rate, there.total_rate)
     clock.now += 600
     there.ask([READER])
 
-    assert slowed == pytest.approx((50, 50), rel=0.01)
+    assert slowed_rate == pytest.approx((50, 50), rel=0.01)
     assert there.total_rate == 100
 
 
 @pytest.mark.django_db
 def test_an_unlimited_provider_is_unlimited_again_in_the_end(clock):
-    pacer = Pacer(None)
+    pacer = RateLimiter(None)
     pacer.ask([READER])
     plead(pacer, "421 slow down")
     rates = [pacer.total_rate]
@@ -574,34 +574,34 @@ def test_an_unlimited_provider_is_unlimited_again_in_the_end(clock):
 
 @pytest.mark.django_db
 def test_other_words_slow_nobody_down(clock):
-    pacer = Pacer(None)
+    pacer = RateLimiter(None)
 
     plead(pacer, "450 4.2.2 mailbox full")
 
-    assert (pacer.slowed, Pace.objects.count()) == (None, 0)
+    assert (pacer.slowed, RateLimitState.objects.count()) == (None, 0)
 
 
 @pytest.mark.parametrize(
     "answer",
-    [ProviderAway("421 4.7.0 too fast"), Outcome(Answer.DEFERRED, "450 4.7.1 rate limit exceeded")],
+    [ProviderUnavailable("421 4.7.0 too fast"), SendOutcome(SendStatus.DEFERRED, "450 4.7.1 rate limit exceeded")],
     ids=["the provider goes away", "a reader is deferred"],
 )
 def test_a_lane_slows_down_when_it_is_asked_to(answer, make_mailing, run):
-    pacer = Pacer(None)
+    pacer = RateLimiter(None)
 
     run(make_mailing("abc"), Provider(a=answer, b=answer, c=answer), pacer=pacer)
 
     assert pacer.slowed == pytest.approx(5)
-    assert Pace.objects.get(key="provider:bulk").slowed_to == pytest.approx(5)
+    assert RateLimitState.objects.get(key="provider:bulk").slowed_to == pytest.approx(5)
 
 
 def test_a_server_that_ends_a_line_slows_the_lane_down_though_other_lines_are_left(make_mailing, run, bulk_smtp):
-    mailing, pacer = make_mailing("a"), Pacer(None)
+    mailing, pacer = make_mailing("a"), RateLimiter(None)
     courier = SmtpCourier("bulk", mailing)
     run(mailing, courier, pacer=pacer)
 
     for _ in range(THROTTLING_REPLIES):
-        courier.board.on_throttling("421 4.7.0 too many messages on this line")
+        courier.smtp.on_throttling("421 4.7.0 too many messages on this line")
 
     assert bulk_smtp.copies() == {"a@example.org": 1}
     assert pacer.slowed == pytest.approx(5, rel=0.01)
@@ -627,7 +627,7 @@ def small_days(monkeypatch):
 
 
 def warming(**options):
-    return Pacer(None, warm_up=WarmUp(date(2026, 11, 3), TAIPEI), **options)
+    return RateLimiter(None, warm_up=WarmUp(date(2026, 11, 3), TAIPEI), **options)
 
 
 @pytest.mark.usefixtures("small_days")
@@ -690,17 +690,17 @@ def test_a_place_that_was_not_used_counts_for_nobody(make_mailing, run, clock):
 
     run(make_mailing("abc"), provider, pacer=warming(), is_stopping=lambda: bool(stopping))
 
-    assert Pace.objects.get(key="warm-up").counted == 1
+    assert RateLimitState.objects.get(key="warm-up").counted == 1
 
 
 # --- Real processes ---
 
 SENDER = """
 import sys, time
-from newsletter.delivery.rate import Pacer
+from newsletter.delivery.rate import RateLimiter
 
 log, left = sys.argv[1], int(sys.argv[2])
-pacer = Pacer(50)
+pacer = RateLimiter(50)
 while left:
     emails = ["a@example.org"] * min(left, pacer.window(100))
     places = pacer.ask(emails)
@@ -728,9 +728,9 @@ def test_four_processes_together_never_exceed_the_rate(server, tmp_path, make_pr
     try:
         codes = [process.wait(120) for process in processes]
     except subprocess.TimeoutExpired:
-        pytest.fail(product.told())
+        pytest.fail(product.log_tails())
 
-    assert codes == [0] * PROCESSES, product.told()
+    assert codes == [0] * PROCESSES, product.log_tails()
     places, left = zip(*([float(at) for at in line.split()] for line in log.read_text().splitlines()), strict=True)
     assert len(left) == EACH * PROCESSES
     assert max(places) - min(places) >= (len(places) - 1) / RATE - JITTER_SECONDS

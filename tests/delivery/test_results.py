@@ -11,7 +11,7 @@ from newsletter.delivery import results
 from newsletter.delivery.events import thinning
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing, Reply
-from newsletter.mail.replies import Verdict
+from newsletter.mail.smtp_replies import RefusalReason
 from subscribers.models import Sentence, Subscriber
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent, told
 from tests.factories import make_publication
@@ -34,10 +34,10 @@ def reply(mailing: Mailing, at, key: str) -> None:
 
 
 def test_without_reports_sent_means_accepted():
-    found = results.of(sent(1, NOW), NOW + DAYS_3)
+    found = results.issue_result(sent(1, NOW), NOW + DAYS_3)
 
     assert found.copies.arrived is None
-    assert results.about_copies(found) == (
+    assert results.copies_text(found) == (
         "Sent to 10 readers. That means the mail server has accepted them; whether each arrived, it does not say."
     )
 
@@ -50,10 +50,10 @@ def test_what_a_provider_reports_is_told_and_the_last_word_counts():
     told(mailing, "complained", 3)
     told(mailing, "complained", 3, source="twice")
 
-    found = results.of(mailing, NOW + DAYS_3)
+    found = results.issue_result(mailing, NOW + DAYS_3)
 
     assert (found.copies.arrived, found.copies.came_back, found.copies.complaints) == (7, 1, 1)
-    assert results.about_copies(found) == (
+    assert results.copies_text(found) == (
         "Sent to 10 readers. 7 have arrived, their receivers report. 1 was sent back later. Of 2 nothing was heard. "
         "1 reader called it unwanted."
     )
@@ -65,26 +65,26 @@ def test_what_arrived_is_known_when_its_events_are_numbers():
     told(mailing, "bounced", 7, verdict="hard", domain="gone.example")
     Mailing.objects.filter(pk=mailing.pk).update(planned_at=NOW - thinning.ARRIVED_KEPT - DAYS_3)
 
-    assert thinning.thin_some(NOW, 10) == 8
+    assert thinning.thin_old_events(NOW, 10) == 8
 
-    found = results.of(Mailing.objects.get(pk=mailing.pk), NOW + DAYS_3)
+    found = results.issue_result(Mailing.objects.get(pk=mailing.pk), NOW + DAYS_3)
     assert (found.copies.arrived, found.copies.came_back) == (7, 1)
 
 
 def test_what_became_of_the_copies_is_counted_once_in_half_a_minute():
     mailing = sent(1, NOW)
     told(mailing, "delivered", 0)
-    kept = results.of(mailing, NOW).copies.arrived
+    kept = results.issue_result(mailing, NOW).copies.arrived
     told(mailing, "delivered", 1)
 
-    assert (kept, results.of(mailing, NOW).copies.arrived) == (1, 1)
+    assert (kept, results.issue_result(mailing, NOW).copies.arrived) == (1, 1)
     caches["pages"].clear()
-    assert results.of(mailing, NOW).copies.arrived == 2
+    assert results.issue_result(mailing, NOW).copies.arrived == 2
 
 
 def test_sentences_in_chinese_have_no_space_between_them():
     with translation.override("zh-hant"):
-        assert results.about_copies(results.of(sent(1, NOW), NOW)).startswith("寄給了 10 位讀者。意思是")
+        assert results.copies_text(results.issue_result(sent(1, NOW), NOW)).startswith("寄給了 10 位讀者。意思是")
 
 
 def test_what_was_refused_at_once_and_what_came_back_are_one_list_of_reasons():
@@ -93,11 +93,11 @@ def test_what_was_refused_at_once_and_what_came_back_are_one_list_of_reasons():
     told(mailing, "bounced", 5, 6, 7, verdict="soft", domain="full.example")
     told(mailing, "bounced", 8, verdict="hard", domain="full.example")
 
-    found = results.of(mailing, NOW + DAYS_3)
+    found = results.issue_result(mailing, NOW + DAYS_3)
 
-    assert dict(found.copies.by_reason) == {Verdict.DEAD: 3, Verdict.MAILBOX: 3}
-    assert results.where_failed(found)[0] == ("full.example", "4")
-    assert ("The mailbox is full, or in trouble", "3") in results.why_failed(found)
+    assert dict(found.copies.by_reason) == {RefusalReason.DEAD: 3, RefusalReason.MAILBOX: 3}
+    assert results.failures_by_domain(found)[0] == ("full.example", "4")
+    assert ("The mailbox is full, or in trouble", "3") in results.failures_by_reason(found)
 
 
 def test_a_copy_that_failed_by_its_bounce_is_counted_once():
@@ -105,7 +105,7 @@ def test_a_copy_that_failed_by_its_bounce_is_counted_once():
     failed = mailing.deliveries.get(state=Delivery.State.FAILED).seq
     told(mailing, "bounced", failed, verdict="hard")
 
-    found = results.of(mailing, NOW + DAYS_3)
+    found = results.issue_result(mailing, NOW + DAYS_3)
 
     assert (found.copies.failed, found.copies.came_back) == (1, 0)
 
@@ -122,11 +122,11 @@ def test_three_days_are_compared_with_three_days():
     last = sent(7, NOW)
     come(40, NOW + HOUR)
 
-    found = results.of(last, NOW + DAYS_3)
+    found = results.issue_result(last, NOW + DAYS_3)
 
     assert [one.came for one in found.before] == [10] * 6
     assert [one.lasted for one in (*found.before, found.this)] == [DAYS_3] * 7
-    assert {one.name: one.before for one in results.lines(found)}["came"] == "before: 10, 10, 10, 10, 10, 10"
+    assert {one.name: one.before for one in results.result_lines(found)}["came"] == "before: 10, 10, 10, 10, 10, 10"
 
 
 def test_an_issue_that_was_followed_soon_is_counted_for_that_time_alone():
@@ -135,31 +135,31 @@ def test_an_issue_that_was_followed_soon_is_counted_for_that_time_alone():
         sent(number, at + timedelta(days=days))
     last = sent(7, NOW)
 
-    found = results.of(last, NOW + DAYS_3)
+    found = results.issue_result(last, NOW + DAYS_3)
 
     assert [one.lasted.days for one in found.before] == [3, 3, 3, 3, 1, 3]
 
 
 def test_replies_are_counted_for_the_same_time_and_told_once_somebody_writes():
     before, last = sent(1, NOW - FORTNIGHT), sent(2, NOW)
-    none = [one.name for one in results.lines(results.of(last, NOW + DAYS_3))]
+    none = [one.name for one in results.result_lines(results.issue_result(last, NOW + DAYS_3))]
     reply(before, NOW - FORTNIGHT + HOUR, "a")
     reply(before, NOW - FORTNIGHT + timedelta(days=9), "late")
     reply(last, NOW + HOUR, "b")
     reply(last, NOW + 2 * HOUR, "c")
 
-    found = results.of(last, NOW + DAYS_3)
+    found = results.issue_result(last, NOW + DAYS_3)
 
     assert "replies" not in none
-    assert "replies" in [one.name for one in results.lines(found)]
+    assert "replies" in [one.name for one in results.result_lines(found)]
     assert ([one.replies for one in found.before], found.this.replies) == ([1], 2)
 
 
 def test_the_first_issue_is_compared_with_nothing():
-    first = results.of(sent(1, NOW - FORTNIGHT), NOW)
+    first = results.issue_result(sent(1, NOW - FORTNIGHT), NOW)
 
-    assert {one.before for one in results.lines(first)} == {""}
-    assert results.how_compared(first) == "This is the first issue; there is nothing to compare it with yet."
+    assert {one.before for one in results.result_lines(first)} == {""}
+    assert results.comparison_note(first) == "This is the first issue; there is nothing to compare it with yet."
 
 
 # --- For programs ---
@@ -173,16 +173,16 @@ def test_the_json_has_the_numbers():
     last = sent(7, NOW)
     come(60, NOW + HOUR)
     reader = last.deliveries.first().subscriber
-    Sentence.objects.say(reader, "feedback", "很受用。", NOW, issue=7)
-    found = results.of(last, NOW + DAYS_3)
+    Sentence.objects.store(reader, "feedback", "很受用。", NOW, issue=7)
+    found = results.issue_result(last, NOW + DAYS_3)
 
-    written = json.loads(json.dumps(results.document(found, shows_sentences=True)))
+    written = json.loads(json.dumps(results.result_json(found, shows_sentences=True)))
 
     assert (written["issue"], written["counted_for_seconds"], written["copies"]["sent"]) == (7, 3 * 86400, 130)
     assert written["arrived"] is None
     assert written["numbers"]["came"] == {"count": 60, "before": [20] * 6}
     assert (written["sentences_count"], written["sentences"]) == (1, ["很受用。"])
-    assert "sentences" not in results.document(found, shows_sentences=False)
+    assert "sentences" not in results.result_json(found, shows_sentences=False)
     assert "links" not in written
 
 
@@ -191,4 +191,4 @@ def test_a_mailing_on_its_way_and_a_correction_have_no_facts(change):
     mailing = sent(1, NOW)
     Mailing.objects.filter(pk=mailing.pk).update(**change)
 
-    assert results.of(Mailing.objects.get(), NOW) is None
+    assert results.issue_result(Mailing.objects.get(), NOW) is None

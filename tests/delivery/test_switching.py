@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.delivery import lanes, tasks
+from newsletter.delivery import lane_process, tasks
 from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving, beginning
@@ -25,7 +25,7 @@ READERS = 60
 @pytest.fixture(autouse=True)
 def _alone(settings, tmp_path, monkeypatch):
     settings.LOCK_DIR = tmp_path / "locks"
-    monkeypatch.setattr(lanes.Stopping, "is_asked", False)
+    monkeypatch.setattr(lane_process.StopRequest, "is_asked", False)
     monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
 
 
@@ -48,7 +48,7 @@ def mailing(settings, issue, slow, smtp, tmp_path):
     for number in range(READERS):
         make_subscriber(f"reader{number}@example.org")
     begun = approving.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
-    assert beginning.plan(begun, timezone.now())
+    assert beginning.plan_mailing(begun, timezone.now())
     return begun
 
 
@@ -64,7 +64,7 @@ def stop_on_the_way(mailing, server, *, after=4):
 
     hand = threading.Thread(target=author)
     hand.start()
-    lanes.run(0)
+    lane_process.run_lane(0)
     ended = time.monotonic()
     hand.join(30)
     mailing.refresh_from_db()
@@ -80,7 +80,7 @@ def test_a_pause_holds_and_the_rest_goes_by_the_other_provider_nobody_twice(mail
 
     assert mailing.switch("default", provider_name(settings.MAILERS["default"]))
     mailing.resume(timezone.now(), timedelta())
-    lanes.run(0)
+    lane_process.run_lane(0)
 
     assert slow.copies() == by_the_first
     assert slow.readers() | smtp.readers() == {f"reader{number}@example.org" for number in range(READERS)}
@@ -105,8 +105,8 @@ def test_a_lane_of_the_former_provider_does_not_go_on_after_the_switch(mailing, 
     mailing.switch("default", "smtp")
     mailing.resume(timezone.now(), timedelta())
 
-    with recovery.slot(0) as worker:
-        lanes.send(former, f"{worker}x", 0, lanes.is_stopping, None)
+    with recovery.hold_slot(0) as worker:
+        lane_process.send_batches(former, f"{worker}x", 0, lane_process.is_stopping, None)
 
     assert slow.received() == []
     assert mailing.counts().queued == READERS

@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from newsletter.delivery import lanes, tasks
+from newsletter.delivery import lane_process, tasks
 from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import Restoration
@@ -62,7 +62,7 @@ def test_two_beats_begin_one_mailing(due, wakes):
 
 def test_without_a_batch_that_is_free_nobody_is_woken(due, wakes):
     tasks.dispatch()
-    claims.claim(due, "another/0/x", timezone.now())
+    claims.claim_batch(due, "another/0/x", timezone.now())
     wakes.clear()
 
     tasks.dispatch()
@@ -84,7 +84,7 @@ def test_a_lane_sends_and_beat_closes(due, bulk_smtp, monkeypatch):
     monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
     other = approve(make_issue(make_post(), number=8), send_at=None, now=timezone.now(), hold=timedelta())
     tasks.dispatch()
-    lanes.run(0, after=lanes.run(0))
+    lane_process.run_lane(0, after=lane_process.run_lane(0))
 
     tasks.dispatch()
 
@@ -103,7 +103,7 @@ def test_what_fails_for_one_mailing_stops_no_other(due, wakes, caplog, first):
         Mailing.objects.filter(pk=due.pk).update(mailer="gone")
     else:
         tasks.dispatch()
-        claims.claim(due, f"{recovery.machine()}/x/x", timezone.now())
+        claims.claim_batch(due, f"{recovery.machine_id()}/x/x", timezone.now())
         Batch.objects.filter(mailing=due).update(lease_until=timezone.now() - timedelta(hours=1))
         Mailing.objects.filter(pk=other.pk).update(state=State.SCHEDULED, planned_at=None)
         other.batches.all().delete()

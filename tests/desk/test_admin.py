@@ -19,7 +19,7 @@ from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 from newsletter.posts.search.index import search
-from newsletter.publication.forms import TypedForm
+from newsletter.publication.forms import CleanTextForm
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 
 ADD, LIST = "/admin/issues/issue/add/", "/admin/issues/issue/"
@@ -38,7 +38,7 @@ def change(issue: Issue) -> str:
 
 
 def as_shown(client: Client, url: str, **typed: str) -> dict[str, str]:
-    """Return what the browser would send back of a form as it is shown, with `typed` in it."""
+    """What the browser would send back of a form as it is shown, with `typed` in it."""
     page = client.get(url).context
     formset = page["inline_admin_formsets"][0].formset
     shown = [page["adminform"].form, formset.management_form, *formset.forms]
@@ -202,7 +202,7 @@ def test_a_mailing_protects_its_issue_and_says_why(desk):
 
 def test_an_issue_that_was_never_approved_can_be_deleted(desk):
     issue = make_issue(make_post(), make_post(), sent_at=timezone.now())
-    Feedback.objects.create(issue=issue, answer=Feedback.Answer.HELPFUL, given_at=timezone.now())
+    Feedback.objects.create(issue=issue, answer=Feedback.Rating.HELPFUL, given_at=timezone.now())
     Rehearsal.objects.create(issue=issue, digest="", started_at=timezone.now(), told_at=timezone.now())
 
     page = desk.get(reverse("admin:issues_issue_delete", args=[issue.pk])).text
@@ -274,7 +274,7 @@ def test_control_characters_pass_no_door_of_the_desk(rf, admin_user):
         made += [its_admin.get_changelist_form(request)] if its_admin.list_editable else []
         for form in made:
             takes_words = any(type(field) is forms.CharField for field in form.base_fields.values())
-            if takes_words and not issubclass(form, TypedForm):
+            if takes_words and not issubclass(form, CleanTextForm):
                 unguarded.append(form)
 
     assert unguarded == []

@@ -12,7 +12,7 @@ from playwright.sync_api import Error, Page
 
 from newsletter.posts.models import Post, Revision, WorkingCopy
 from tests.factories import make_post
-from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 ADD = "/admin/posts/post/add/"
@@ -21,7 +21,7 @@ PARAGRAPHS = "第一段。\n\n第二段，有兩句。第二句。\n\n第三段�
 
 @pytest.fixture(autouse=True)
 def _short_rest(monkeypatch):
-    monkeypatch.setattr("newsletter.posts.admin.REST", timedelta(milliseconds=400))
+    monkeypatch.setattr("newsletter.posts.admin.AUTOSAVE_DELAY", timedelta(milliseconds=400))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def place(page: Page) -> list:
 
 
 def composing(page: Page):
-    """Return what types as an input method does: by the browser's own protocol."""
+    """What types as an input method does: by the browser's own protocol."""
     session = page.context.new_cdp_session(page)
 
     def compose(text: str) -> None:
@@ -204,7 +204,7 @@ def test_what_a_tab_types_after_another_has_saved_is_kept_on_the_server_and_seen
     assert_accessible_in_both_schemes(both)
     both.get_by_role("button", name="Bring this version back").click()
     until(both, lambda: Post.objects.get().body == PARAGRAPHS + "乙丙")
-    assert Revision.objects.of(post.pk)[1].body == PARAGRAPHS + "甲"  # the other text stays a version, too
+    assert Revision.objects.saved_for(post.pk)[1].body == PARAGRAPHS + "甲"  # the other text stays a version, too
 
 
 def test_an_auto_save_whose_answer_is_lost_is_no_save_of_somebody_else(editor):

@@ -73,7 +73,7 @@ def test_nothing_was_answered_before_it_was_sent_or_after_now(since_slot):
     for number in (4, 7):
         make_subscriber(f"reader{number:02}@example.com")
 
-    demo.answer(issue, NOW, NOW + since_slot)
+    demo.add_replies(issue, NOW, NOW + since_slot)
 
     assert Reply.objects.count() == 2
     assert all(NOW <= reply.received_at <= NOW + since_slot for reply in Reply.objects.all())

@@ -9,10 +9,10 @@ import subprocess
 import pytest
 from django.conf import settings
 
-from newsletter.desk.accounts import attempts
+from newsletter.desk.accounts import login_attempts
 from newsletter.mail.logs import LineFormatter
-from tests.desk.accounts.test_attempts import caller, fail
-from tests.support.missing import missing
+from tests.desk.accounts.test_login_attempts import caller, fail
+from tests.support.missing_parts import skip_missing
 from tests.support.product import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -48,8 +48,8 @@ def found(failregex, lines: list[str], *, before: str = "") -> list[str]:
 @pytest.mark.parametrize("before", ["", "news python[123]: ", "news.example.org newsletter[1]: "])
 def test_a_failure_is_found_in_a_file_and_in_the_journal(failregex, lines, address, before):
     fail(10, address=address)
-    attempts.refused(caller(address), "gipi")
-    attempts.record_failure(caller(address), None, "start-link")
+    login_attempts.locked_seconds(caller(address), "gipi")
+    login_attempts.record_failure(caller(address), None, "start-link")
 
     assert found(failregex, lines(), before=before) == [address] * 12
 
@@ -77,7 +77,7 @@ FORGED = [
 def test_nobody_has_another_banned(failregex, lines, forged, before):
     logging.getLogger("django.request").warning("Not Found: %s", forged)
     logging.getLogger("subscribers").warning("%s", forged)
-    attempts.record_failure(caller(), forged, "password")
+    login_attempts.record_failure(caller(), forged, "password")
     try:
         raise ValueError(forged)  # noqa: TRY301
     except ValueError:
@@ -88,7 +88,7 @@ def test_nobody_has_another_banned(failregex, lines, forged, before):
 
 def test_fail2ban_finds_the_same(lines, tmp_path):
     if not shutil.which("fail2ban-regex"):
-        missing("apt-get install --no-install-recommends fail2ban")
+        skip_missing("apt-get install --no-install-recommends fail2ban")
     fail(3)
     fail(1, address="2001:db8::5")
     for forged in FORGED:

@@ -3,7 +3,7 @@
 import pytest
 from django.utils.translation import override
 
-from newsletter.desk.templatetags.figures import octets, thousands
+from newsletter.desk.templatetags.figures import file_size, thousands
 
 
 def test_a_number_has_a_comma_after_each_thousand():
@@ -15,4 +15,4 @@ def test_a_number_has_a_comma_after_each_thousand():
 )
 def test_a_size_below_a_kilobyte_has_its_comma_too(size, shown):
     with override("en"):
-        assert octets(size).replace("\xa0", " ") == shown
+        assert file_size(size).replace("\xa0", " ") == shown

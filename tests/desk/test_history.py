@@ -12,7 +12,7 @@ from django.urls import reverse
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.approving import copies as copies_of
+from newsletter.delivery.planning.approving import copy_count as copies_of
 from subscribers.models import Subscriber
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
@@ -30,7 +30,7 @@ def _clock():
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
     monkeypatch.setattr(
-        beginning, "sizes", lambda total, *_rest: [40] * (total // 40) + [total % 40] * bool(total % 40)
+        beginning, "batch_sizes", lambda total, *_rest: [40] * (total // 40) + [total % 40] * bool(total % 40)
     )
 
 
@@ -52,7 +52,7 @@ def sent(issue, readers, segment="", **others):
     for _ in range(readers):
         make_subscriber()
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
-    assert beginning.plan(mailing, NOW)
+    assert beginning.plan_mailing(mailing, NOW)
     mailing.deliveries.update(state=STATE.SENT, attempts=1, sent_at=NOW, reply="250 2.0.0 Ok: queued as 4F")
     for state, numbers in others.items():
         words = {"state": STATE[state.upper()], "reply": f"why {state}", "sent_at": None}
@@ -153,8 +153,8 @@ def test_who_left_before_is_not_counted_as_one_who_had_it(desk, issue):
 
 def test_the_mailing_of_a_correction_counts_for_nobody(desk, issue):
     mailing = sent(issue, 2)
-    correction = approving.correct(issue, note="錯了。", send_at=None, now=NOW, hold=timedelta())
-    beginning.plan(correction, NOW)
+    correction = approving.schedule_correction(issue, note="錯了。", send_at=None, now=NOW, hold=timedelta())
+    beginning.plan_mailing(correction, NOW)
     Mailing.objects.filter(pk=correction.pk).update(state=Mailing.State.SENT)
 
     assert copies_of(issue) == mailing.total

@@ -11,7 +11,7 @@ from django.urls import Resolver404, resolve
 from newsletter.desk.models import FailureCount
 from newsletter.operation.accounts import author, factors
 from tests.factories import make_publication
-from tests.support.second_factor import code, give_app
+from tests.support.second_factor import add_totp_app, totp_code
 
 RIGHT = {"username": "gipi", "password": "leverage-2026"}
 CODE = "/admin/login/code/"
@@ -25,7 +25,7 @@ def gipi(db) -> User:
 
 @pytest.fixture
 def codes(gipi) -> list[str]:
-    return give_app(gipi)
+    return add_totp_app(gipi)
 
 
 def log_in(client, path: str = "/admin/", **headers):
@@ -49,7 +49,7 @@ def test_a_password_alone_leads_to_the_question_for_a_code(client, codes):
 def test_the_code_leads_where_the_author_was_going(client, codes):
     log_in(client, "/admin/posts/post/")
 
-    response = client.post(CODE, {"code": code()})
+    response = client.post(CODE, {"code": totp_code()})
 
     assert (response.status_code, response["Location"]) == (302, "/admin/posts/post/")
     assert is_in(client)
@@ -61,7 +61,7 @@ def test_the_code_leads_where_the_author_was_going(client, codes):
 def test_no_login_leads_to_another_site(client, codes, wanted):
     log_in(client, wanted)
 
-    response = client.post(CODE, {"code": code()})
+    response = client.post(CODE, {"code": totp_code()})
 
     assert response["Location"] == "/admin/"
 
@@ -78,7 +78,7 @@ def test_a_wrong_code_is_told_and_does_not_log_in(client, codes):
 
 def test_without_the_password_there_is_no_question_for_a_code(client, codes):
     asked = client.get(CODE)
-    answered = client.post(CODE, {"code": code()})
+    answered = client.post(CODE, {"code": totp_code()})
 
     assert asked["Location"] == answered["Location"] == "/admin/login/"
     assert not is_in(client)
@@ -90,7 +90,7 @@ def test_the_question_waits_for_ten_minutes(client, codes):
     session["account_login"] = session["account_login"] | {"initiated_at": time.time() - 601}
     session.save()
 
-    response = client.post(CODE, {"code": code()})
+    response = client.post(CODE, {"code": totp_code()})
 
     assert response["Location"] == "/admin/login/"
     assert not is_in(client)
@@ -101,7 +101,7 @@ def test_a_password_changed_meanwhile_ends_a_login_that_waits_for_its_code(clien
     gipi.set_password("another-leverage")
     gipi.save()
 
-    client.post(CODE, {"code": code()})
+    client.post(CODE, {"code": totp_code()})
 
     assert not is_in(client)
 
@@ -110,7 +110,7 @@ def test_a_second_factor_that_is_gone_does_not_open_the_desk(client, gipi, codes
     log_in(client)
     factors.remove_all(gipi)
 
-    response = client.post(CODE, {"code": code()})
+    response = client.post(CODE, {"code": totp_code()})
 
     assert response["Location"] == "/admin/login/"
     assert not is_in(client)
@@ -120,7 +120,7 @@ def test_an_account_that_is_switched_off_meanwhile_stays_out(client, gipi, codes
     log_in(client)
     User.objects.update(is_active=False)
 
-    client.post(CODE, {"code": code()})
+    client.post(CODE, {"code": totp_code()})
 
     assert not is_in(client)
 
@@ -129,7 +129,7 @@ def test_after_five_wrong_codes_the_password_is_asked_again(client, codes):
     log_in(client)
 
     answers = [client.post(CODE, {"code": "no code"}).status_code for _ in range(5)]
-    afterwards = client.post(CODE, {"code": code()})
+    afterwards = client.post(CODE, {"code": totp_code()})
 
     assert answers == [200, 200, 200, 200, 302]
     assert afterwards["Location"] == "/admin/login/"
@@ -145,7 +145,7 @@ def test_a_guesser_with_the_password_gets_ten_codes_in_ten_minutes_from_wherever
         for _ in range(5):
             guesser.post(CODE, {"code": "no code"})
 
-    response = guessers[2].post(CODE, {"code": code()})
+    response = guessers[2].post(CODE, {"code": totp_code()})
     fourth = log_in(Client(REMOTE_ADDR="198.51.100.1"))
 
     assert "Too many wrong codes. Wait ten minutes" in response.text
@@ -166,7 +166,7 @@ def test_a_login_has_a_session_that_nobody_knew_before(client, codes):
     log_in(client)
     before = client.session.session_key
 
-    client.post(CODE, {"code": code()})
+    client.post(CODE, {"code": totp_code()})
 
     assert client.session.session_key != before
 
@@ -175,7 +175,7 @@ def test_codes_are_asked_for_accepted_once_and_counted_while_redis_is_away(clien
     away = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
     settings.CACHES = settings.CACHES | {"default": away}
     log_in(client)
-    shown = code()
+    shown = totp_code()
 
     wrong = [client.post(CODE, {"code": "no code"}).status_code for _ in range(4)]
     right = client.post(CODE, {"code": shown})
@@ -234,7 +234,7 @@ def take_over(client, user: User, **fields):
     user.refresh_from_db()
     passwords = dict.fromkeys(["password1", "password2"], "leverage-2027-new")
     typed = {"username": "gipi", "email": "gipi@example.org"} | passwords | fields
-    return client.post(author.link(user, base_url=""), typed)
+    return client.post(author.start_link(user, base_url=""), typed)
 
 
 def test_the_one_time_link_removes_the_second_factor_and_logs_in(client, gipi, codes):
@@ -248,7 +248,7 @@ def test_the_one_time_link_removes_the_second_factor_and_logs_in(client, gipi, c
 def test_the_link_ends_the_sessions_that_a_thief_has(client, gipi, codes):
     thief = Client()
     log_in(thief)
-    thief.post(CODE, {"code": code()})
+    thief.post(CODE, {"code": totp_code()})
     waiting = Client()
     log_in(waiting)
 

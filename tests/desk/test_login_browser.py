@@ -8,8 +8,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from newsletter.operation.accounts import factors
 from tests.factories import make_post, make_publication
-from tests.support.pages import assert_accessible_in_both_schemes
-from tests.support.second_factor import code, give_app
+from tests.support.page_checks import assert_accessible_in_both_schemes
+from tests.support.second_factor import add_totp_app, totp_code
 
 pytestmark = pytest.mark.browser
 PASSWORD = "leverage-2026"
@@ -85,7 +85,7 @@ def test_an_app_is_added_and_asked_for_at_the_next_login(page, server, gipi):
     open_account(page)
     page.get_by_role("link", name="Add an app").click()
     secret = page.locator(".secret").inner_text().replace(" ", "")
-    page.fill("#id_code", code(0, secret))
+    page.fill("#id_code", totp_code(0, secret))
     press(page, "[value='Add it']")
     codes = page.locator(".codes code").all_inner_texts()
     with page.expect_download() as download:
@@ -95,7 +95,7 @@ def test_an_app_is_added_and_asked_for_at_the_next_login(page, server, gipi):
     log_out(page)
     log_in(page, server, "/admin/posts/post/")
     asked = page.url
-    page.fill("#id_code", code(1, secret))
+    page.fill("#id_code", totp_code(1, secret))
     page.keyboard.press("Enter")
     page.wait_for_url("**/admin/posts/post/")
 
@@ -131,7 +131,7 @@ def test_a_passkey_is_a_second_factor_behind_the_password(page, server, gipi, se
 
 @pytest.mark.exhaustive
 def test_a_recovery_code_opens_the_desk_without_javascript(browser, server, gipi):
-    codes = give_app(gipi)
+    codes = add_totp_app(gipi)
     profile = browser.new_context(java_script_enabled=False)
     page = profile.new_page()
     log_in(page, server)
@@ -164,10 +164,10 @@ def test_no_screen_of_the_account_has_a_barrier_or_is_wider_than_a_small_phone(p
     look(page)
     log_in(page, server, "/admin/account/app/")
     look(page)
-    page.fill("#id_code", code(0, page.locator(".secret").inner_text().replace(" ", "")))
+    page.fill("#id_code", totp_code(0, page.locator(".secret").inner_text().replace(" ", "")))
     press(page, "[value='Add it']")
     look(page)
-    for path in ("", "passkey/", "codes/", f"remove/{factors.of(gipi).app.pk}/"):
+    for path in ("", "passkey/", "codes/", f"remove/{factors.factors_of(gipi).app.pk}/"):
         page.goto(f"{server.url}/admin/account/{path}")
         look(page)
     let_proofs_grow_old()
@@ -192,7 +192,7 @@ def look(page) -> None:
 
 @pytest.mark.exhaustive
 def test_everything_but_the_passkey_is_done_by_keys_alone(page, server, gipi):
-    codes = give_app(gipi)
+    codes = add_totp_app(gipi)
     page.goto(f"{server.url}/admin/login/?next=/admin/account/")
     page.keyboard.type("gipi")
     page.keyboard.press("Tab")

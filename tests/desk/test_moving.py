@@ -9,7 +9,7 @@ from django.utils import timezone
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from tests.factories import make_issue, make_post, make_subscriber
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 
 pytestmark = pytest.mark.browser
 HOUR = timedelta(hours=1)
@@ -20,7 +20,7 @@ def sending(desk) -> Mailing:
     for _ in range(4):
         make_subscriber()
     mailing = approving.approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
-    beginning.plan(mailing, timezone.now())
+    beginning.plan_mailing(mailing, timezone.now())
     answered(mailing, 1)
     return mailing
 
@@ -123,7 +123,7 @@ def test_the_hold_counts_down_to_the_second_and_then_it_is_sent(desk, server):
 
     shows(desk, "[data-countdown]", "1 min 0 s")
     shows(desk, "[data-countdown]", "59 s")
-    approving.bring_forward(mailing, send_at=timezone.now(), now=timezone.now(), hold=timedelta(seconds=2))
+    approving.reschedule(mailing, send_at=timezone.now(), now=timezone.now(), hold=timedelta(seconds=2))
     shows(desk, ".lead", "Its time has come")
     beginning.begin_due(timezone.now())
 

@@ -4,7 +4,7 @@ import pytest
 
 from newsletter.posts.models import Image, Tag
 from tests.factories import make_helper, make_post, make_publication
-from tests.support.pages import assert_valid
+from tests.support.page_checks import assert_valid
 
 pytestmark = pytest.mark.django_db
 

@@ -1,4 +1,4 @@
-"""What is Django's own on the desk, in our words: its log, its question before a deletion, its refusal of a form."""
+"""Django's own admin pages in our wording: its log, delete confirmation, and form errors."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -7,7 +7,7 @@ from django.test import Client
 from newsletter.posts.models import Image, Tag
 from newsletter.publication.models import Publication
 from tests.factories import make_publication
-from tests.support.pages import assert_valid
+from tests.support.page_checks import assert_valid
 
 pytestmark = pytest.mark.django_db
 

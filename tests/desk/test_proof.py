@@ -14,7 +14,7 @@ from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.second_factor import code, give_app, let_proof_grow_old
+from tests.support.second_factor import add_totp_app, expire_proof, totp_code
 
 PASSWORD = "leverage-2026"
 ASKED = "Please prove that it is you"
@@ -30,7 +30,7 @@ def gipi(db) -> User:
 def desk(client, gipi):
     """A session in which the author has proved nothing for an hour."""
     client.force_login(gipi)
-    let_proof_grow_old(client)
+    expire_proof(client)
     return client
 
 
@@ -39,7 +39,7 @@ def is_asked(response) -> bool:
 
 
 def fields_of(response) -> dict[str, list[str]]:
-    """Return the hidden fields of a page."""
+    """The hidden fields of a page."""
     found: dict[str, list[str]] = {}
     for name, value in re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', response.text):
         found.setdefault(unescape(name), []).append(unescape(value))
@@ -178,7 +178,7 @@ def test_a_form_for_a_password_or_an_account_asks_when_it_is_opened(desk, path):
 
 
 def test_every_way_to_delete_and_every_screen_of_accounts_asks(rf):
-    """Whatever is registered later is asked for too: by the ending of its name."""
+    """Models registered later are covered too: by the suffix of the URL name."""
     found = set(_names(get_resolver("newsletter.urls").url_patterns))
     deleting = {name for name in found if name.endswith("_delete")}
     accounts = {f"auth_{model}_{verb}" for model in ("user", "group") for verb in ("add", "change", "delete")}
@@ -202,19 +202,19 @@ def _names(patterns) -> list[str]:
 
 def _asks(request, name: str) -> bool:
     request.resolver_match = type("Match", (), {"url_name": name})()
-    return login.is_needed(request)
+    return login.is_proof_needed(request)
 
 
 # --- What it takes ---
 
 
 def test_who_has_an_app_proves_it_by_a_code_not_by_the_password(desk, gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
     post = make_post()
     asked = desk.post(f"/admin/posts/post/{post.pk}/delete/", {"post": "yes"})
 
     by_password = answer(desk, asked, **{"_proof-password": PASSWORD})
-    by_code = answer(desk, asked, **{"_proof-code": code()})
+    by_code = answer(desk, asked, **{"_proof-code": totp_code()})
 
     assert "_proof-code" in asked.text
     assert "_proof-password" not in asked.text
@@ -253,7 +253,7 @@ def test_the_proof_itself_does_not_reach_the_view(rf, gipi):
 
     request = rf.post("/", {"word": "x", "_proof-password": PASSWORD, "_proof-method": "POST"})
     request.user, request.session = gipi, {}
-    response = login.ask(request, view)
+    response = login.ask_for_proof(request, view)
 
     assert response.content == b"done"
     assert seen == {"word": "x"}
@@ -268,7 +268,7 @@ def new_browser(client, gipi):
     gipi.last_login = "2026-11-01T00:00Z"
     gipi.save()
     client.force_login(gipi)
-    let_proof_grow_old(client)
+    expire_proof(client)
     return client
 
 
@@ -295,6 +295,6 @@ def test_a_browser_that_proved_it_is_known_from_then_on_also_after_another_login
     new_browser.post("/admin/logout/")
 
     new_browser.post("/admin/login/", {"username": "gipi", "password": PASSWORD})
-    let_proof_grow_old(new_browser)
+    expire_proof(new_browser)
 
     assert new_browser.post(path, {"when": "now"}).status_code == 200

@@ -15,9 +15,9 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import composer
 from newsletter.issues.models import Issue
-from newsletter.publication.changes import Via, acting
+from newsletter.publication.changes import Via, acting_as
 from tests.factories import make_issue, make_post, make_subscriber
-from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ def sent(subject: str, days_ago: int) -> Mailing:
     mailing = approving.approve(
         make_issue(make_post(published_at=at), subject=subject), send_at=at, now=at, hold=timedelta()
     )
-    beginning.plan(mailing, at)
+    beginning.plan_mailing(mailing, at)
     mailing.deliveries.update(state=Delivery.State.SENT)
     mailing.deliveries.filter(seq=0).update(state=Delivery.State.FAILED, reply="554 5.7.1 blocked")
     mailing.batches.update(state="done", failed=1, sent=mailing.total - 1)
@@ -54,15 +54,15 @@ def screens(issue) -> list[str]:
     results = [sent("上一期", 14), sent("這一期", 1)]
     other = make_issue(make_post(), subject="寄送中的一期")
     mailing = approving.approve(other, send_at=None, now=now, hold=timedelta())
-    beginning.plan(mailing, now)
+    beginning.plan_mailing(mailing, now)
     mailing.deliveries.filter(seq=0).update(state=Delivery.State.FAILED, reply="550 " + "x" * 60)
     mailing.batches.update(failed=1, uncertain=1)
     mailing.pause("535 authentication failed")
     later = make_issue(make_post())
-    with acting("edith (Obsidian)", Via.API):
+    with acting_as("edith (Obsidian)", Via.API):
         scheduled = approving.approve(later, send_at=now + timedelta(days=9), now=now, hold=timedelta())
     Issue.objects.filter(pk=later.pk).update(subject="改過的主旨")
-    composer.start(issue, "", now)
+    composer.start_rehearsal(issue, "", now)
     of_issue = [f"issue_{name}" for name in ("preview", "test", "rehearsal", "send")]
     letter = {"kind": "letter", "slot_at": now + timedelta(days=3), "issue": issue, "at": now, "due_at": now}
     reminder = Reminder.objects.create(text="別的內容", content_hash="another", **letter)
@@ -74,8 +74,8 @@ def screens(issue) -> list[str]:
         reverse("admin:issues_issue_history", args=[other.pk]),
         *(reverse(f"admin:{name}", args=[issue.pk]) for name in of_issue),
         *(reverse("admin:issue_preview_tab", args=[issue.pk, tab]) for tab in ("mail", "text", "headers")),
-        reverse("delivery:approve", args=[reminder_mails.token_of(reminder)]),
-        reverse("delivery:cancel", args=[alerts.token_of(scheduled)]),
+        reverse("delivery:approve", args=[reminder_mails.approve_token(reminder)]),
+        reverse("delivery:cancel", args=[alerts.cancel_token(scheduled)]),
         reverse("admin:delivery_mailing_changelist"),
         reverse("admin:reader_growth"),
         *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled, *results)),

@@ -22,7 +22,7 @@ CHOSEN = {
 @pytest.fixture
 def link(db) -> str:
     make_publication()
-    return author.link(author.get_or_create(), base_url="")
+    return author.start_link(author.get_or_create_author(), base_url="")
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_opening_the_link_changes_nothing(client, link):
     pages = [client.get(link), client.get(link)]
 
     assert [page.status_code for page in pages] == [200, 200]
-    assert author.is_missing()
+    assert author.nobody_can_log_in()
 
 
 def test_the_link_makes_the_account_and_opens_the_desk(client, link):

@@ -38,7 +38,7 @@ ADDRESS = re.compile(r"\S+@\S+|https?://\S+|/[\w./<>-]+|\b[0-9a-f]{12,}\b")  # a
 
 
 def words_of(html: str) -> str:
-    """Return what a page says: its text, and what its attributes tell those who do not see it."""
+    """The text of a page, including alternative texts and labels."""
     shown = IGNORED.sub(" ", html).replace("<wbr>", "")
     buttons = re.findall(r'<input[^>]*type="submit"[^>]*value="([^"]*)"', shown)
     text = re.sub(r"<[^>]*>", "\n", shown)
@@ -120,7 +120,7 @@ UNGROUPED = re.compile(r"(?<![\d.,:/#-])\d{4,}(?![\d:/年-])")  # no year, no ti
 
 def test_numbers_have_their_thousands_in_chinese_too(admin_client, monkeypatch):
     make_publication(name="Gipi", author="Gipi", language="zh-hant")
-    monkeypatch.setattr("subscribers.admin.kept_tally", lambda now: Tally(3211, 1002, 0, 1234, 0))
+    monkeypatch.setattr("subscribers.admin.cached_tally", lambda now: Tally(3211, 1002, 0, 1234, 0))
     now = timezone.now()
     make_subscriber("someone@example.org")
     mailing = approving.approve(make_issue(make_post("甲"), number=6), send_at=now, now=now, hold=timedelta())

@@ -78,7 +78,10 @@ def work_to_its_end(product) -> dict[str, int]:
     product.shell(MINUTE_LATER)
     product.start_worker()
     found = wait_until(
-        lambda: state if (state := product.shell(STATE))[0] != "running" else None, 60, what=product.told, every=0.2
+        lambda: state if (state := product.shell(STATE))[0] != "running" else None,
+        60,
+        what=product.log_tails,
+        every=0.2,
     )
     assert found[:2] == ["done", READERS]
     return found[2]
@@ -91,7 +94,7 @@ def test_a_worker_killed_inside_a_step_tags_nobody_twice_and_forgets_nobody(prod
     with psycopg.connect(migrated_postgres_url) as other:  # holds up the second step, whose first rows are written
         other.execute("SELECT 1 FROM subscribers_subscriber WHERE id = %s FOR UPDATE", [readers[BATCH + 700]])
         product.start_worker()
-        wait_until(lambda: other.execute(WAITING).fetchone() == (True,), 60, what=product.told, every=0.1)
+        wait_until(lambda: other.execute(WAITING).fetchone() == (True,), 60, what=product.log_tails, every=0.1)
         product.kill_worker()
 
     assert product.shell(STATE)[:2] == ["running", BATCH], "the kill came too late to prove anything"
@@ -104,7 +107,7 @@ def test_a_worker_killed_while_it_writes_leaves_a_file_with_each_reader_once(pro
     product.start_beat()
     product.start_worker()
 
-    assert product.shell(WRITES), product.told()
+    assert product.shell(WRITES), product.log_tails()
     product.kill_worker()
 
     assert product.shell(STATE)[0] == "running", "the kill came too late to prove anything"

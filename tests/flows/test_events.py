@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.events import COPIES
 from tests.delivery.events.mails import dsn
-from tests.support.imap import Mailbox, running
+from tests.support.imap import Mailbox, imap_server
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
@@ -29,10 +29,10 @@ answer = True
 # One process that looks often takes a tenth of what a process for each look would take.
 APPLIES = """
 import time
-from newsletter.delivery.models import Arrival, Event
+from newsletter.delivery.models import InboundMessage, Event
 
 until = time.monotonic() + 120
-while Event.objects.count() <= {before} and Arrival.objects.waiting().exists() and time.monotonic() < until:
+while Event.objects.count() <= {before} and InboundMessage.objects.waiting().exists() and time.monotonic() < until:
     time.sleep(0.02)  # between two looks at a table that another process fills: nothing tells of it
 answer = time.monotonic() < until
 """
@@ -50,11 +50,11 @@ for number in range({dead}):
 Subscriber.objects.update(created_at=timezone.now() - timedelta(days=90))
 """
 COUNTED = """
-from newsletter.delivery.models import Arrival, Delivery, Event
+from newsletter.delivery.models import InboundMessage, Delivery, Event
 from subscribers.models import Suppression
 answer = {
-    "arrivals": Arrival.objects.count(),
-    "waiting": Arrival.objects.waiting().count(),
+    "arrivals": InboundMessage.objects.count(),
+    "waiting": InboundMessage.objects.waiting().count(),
     "events": Event.objects.count(),
     "uncertain": Delivery.objects.filter(state=4).count(),
     "suppressed": sorted(Suppression.objects.values_list("email", flat=True)),
@@ -97,14 +97,14 @@ def test_a_worker_killed_between_storing_and_applying_loses_no_event_and_applies
     assert {post(product, body) for body in some[:half] + some[:half]} == {200}
     for _ in range(KILLS):
         before = product.shell(COUNTED)["events"]
-        assert product.shell(APPLIES.format(before=before)), f"no events were applied:\n{product.told()}"
+        assert product.shell(APPLIES.format(before=before)), f"no events were applied:\n{product.log_tails()}"
         product.kill_worker()
         assert {post(product, body) for body in some[half:][::-1]} == {200}
         product.start_worker()
     left = wait_until(
         lambda: found if not (found := product.shell(COUNTED))["waiting"] else None,
         120,
-        what=lambda: f"all events to be applied:\n{product.told()}",
+        what=lambda: f"all events to be applied:\n{product.log_tails()}",
         every=0.5,
     )
 
@@ -131,7 +131,7 @@ def returned(tokens):
 
 def test_a_mailbox_that_breaks_off_and_a_worker_that_is_killed_lose_no_mail_and_apply_none_twice(product, tmp_path):
     tokens, mailbox = tmp_path / "tokens", Mailbox()
-    with running(mailbox) as product.env["MAILBOX_URL"]:
+    with imap_server(mailbox) as product.env["MAILBOX_URL"]:
         mailing = product.shell(COPIES.format(copies=MAILS, number=1, tokens=str(tokens)))
         product.shell(READERS.format(dead=DEAD, mailing=mailing))
         mailbox.deliver(*returned(tokens.read_text().split()))
@@ -144,7 +144,7 @@ def test_a_mailbox_that_breaks_off_and_a_worker_that_is_killed_lose_no_mail_and_
             wait_until(
                 lambda left=left: len(mailbox.held()) < left or (product.shell(FETCH) and None),
                 60,
-                what=lambda: f"a mail to be moved:\n{product.told()}",
+                what=lambda: f"a mail to be moved:\n{product.log_tails()}",
                 every=0.3,
             )
             product.kill_worker()
@@ -153,13 +153,13 @@ def test_a_mailbox_that_breaks_off_and_a_worker_that_is_killed_lose_no_mail_and_
         wait_until(
             lambda: not mailbox.held() or (product.shell(FETCH) and None),
             120,
-            what=lambda: f"the mailbox to be read, {len(mailbox.held())} are left:\n{product.told()}",
+            what=lambda: f"the mailbox to be read, {len(mailbox.held())} are left:\n{product.log_tails()}",
             every=1,
         )
         left = wait_until(
             lambda: found if not (found := product.shell(COUNTED))["waiting"] else None,
             120,
-            what=lambda: f"all mails to be applied:\n{product.told()}",
+            what=lambda: f"all mails to be applied:\n{product.log_tails()}",
             every=0.5,
         )
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.flows.seeds import speak_english
 from tests.support.letters import link_to, links_in_html, links_in_text
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.servers]

@@ -8,7 +8,7 @@ from subscribers import tasks
 from subscribers.models import Subscriber
 from tests.factories import make_publication, make_subscriber
 from tests.support.letters import link_to
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 
 pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.flows.seeds import compose_issue_1
 from tests.flows.test_life import sign_up
-from tests.support.missing import missing
+from tests.support.missing_parts import skip_missing
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
@@ -55,15 +55,15 @@ def issue_mails(smtp):
 def goes_on(product, smtp, names):
     """Wait until a reader's sign-up is answered, and until the mailing has gone on."""
     address, before = next(names), len(issue_mails(smtp))
-    wait_until(lambda: sign_up(product, address), ALLOWED_SECONDS, what=product.told, every=0.5)
-    wait_until(lambda: smtp.to(address), ALLOWED_SECONDS, what=product.told)
+    wait_until(lambda: sign_up(product, address), ALLOWED_SECONDS, what=product.log_tails, every=0.5)
+    wait_until(lambda: smtp.to(address), ALLOWED_SECONDS, what=product.log_tails)
     if 0 < before < READERS:
-        wait_until(lambda: len(issue_mails(smtp)) >= min(before + 20, READERS), ALLOWED_SECONDS, what=product.told)
+        wait_until(lambda: len(issue_mails(smtp)) >= min(before + 20, READERS), ALLOWED_SECONDS, what=product.log_tails)
 
 
 def test_a_clock_that_jumps_stops_neither_a_mailing_nor_a_confirmation(make_product, smtp, tmp_path):
     if FAKETIME is None:
-        missing("faketime is missing: apt-get install --no-install-recommends faketime")
+        skip_missing("faketime is missing: apt-get install --no-install-recommends faketime")
     product = make_product(mail_url=smtp.url)
     clock = Clock(tmp_path / "clock", product)
     compose_issue_1(product, {f"reader{number}@example.org" for number in range(READERS)})
@@ -76,12 +76,12 @@ def test_a_clock_that_jumps_stops_neither_a_mailing_nor_a_confirmation(make_prod
     goes_on(product, smtp, names)
 
     product.manage("send_issue", "1", "--no-hold")
-    wait_until(lambda: issue_mails(smtp), ALLOWED_SECONDS, what=product.told)
+    wait_until(lambda: issue_mails(smtp), ALLOWED_SECONDS, what=product.log_tails)
     for seconds in (*JUMPS.values(), *(-seconds for seconds in JUMPS.values())):
         clock.ahead(seconds)
         goes_on(product, smtp, names)
         clock.ahead(0)
-    wait_until(lambda: len(issue_mails(smtp)) == READERS, 60, what=product.told)
+    wait_until(lambda: len(issue_mails(smtp)) == READERS, 60, what=product.log_tails)
 
     mailed = issue_mails(smtp)
     assert len(mailed) == len(set(mailed))

@@ -47,7 +47,7 @@ def wait_for_mails(product, smtp, count):
     return wait_until(
         lambda: n if (n := len(smtp.received())) >= count else 0,
         PATIENCE_SECONDS,
-        what=lambda: f"{count} mails:\n{product.told()}",
+        what=lambda: f"{count} mails:\n{product.log_tails()}",
     )
 
 
@@ -57,7 +57,7 @@ def wait_until_sent(product, smtp, count):
     return wait_until(
         lambda: status if (status := product.status(1))["status"] == "sent" else None,
         PATIENCE_SECONDS,
-        what=lambda: f"the mailing to be sent, it is {product.status(1)}:\n{product.told()}",
+        what=lambda: f"the mailing to be sent, it is {product.status(1)}:\n{product.log_tails()}",
         every=0.5,
     )
 

@@ -16,7 +16,7 @@ from newsletter.publication.models import Publication
 from tests.support.letters import links_in_html, links_in_text
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
-LOOKS = Publication.Look.values
+LOOKS = Publication.MailLook.values
 ONLY = [  # a quarter of all, for the time it takes: every kind in every look, and issues that are hard to write
     *(f"*-{look}" for look in LOOKS),
     *(f"issue-{look}-3-mixed" for look in LOOKS),

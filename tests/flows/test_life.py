@@ -73,7 +73,7 @@ def kill_each(product, smtp, names):
             os.kill(pid, signal.SIGKILL)
         killed_at = time.monotonic()
         address = f"newcomer{next(names)}@example.com"
-        told = lambda what=what: f"a confirmation after a kill of {what!r}:\n{product.told()}"  # noqa: E731
+        told = lambda what=what: f"a confirmation after a kill of {what!r}:\n{product.log_tails()}"  # noqa: E731
         wait_until(lambda address=address: sign_up(product, address), ALLOWED_SECONDS, what=told, every=0.5)
         left = ALLOWED_SECONDS - (time.monotonic() - killed_at)
         wait_until(lambda address=address: smtp.to(address), left, what=told)
@@ -86,9 +86,11 @@ def test_whatever_process_is_killed_idle_or_busy_a_confirmation_leaves_within_ha
 
     kill_each(product, smtp, names)
     send_issue_1(product)
-    begun = wait_until(lambda: sum(mail.rcpt.startswith("reader") for mail in smtp.received()), 60, what=product.told)
+    begun = wait_until(
+        lambda: sum(mail.rcpt.startswith("reader") for mail in smtp.received()), 60, what=product.log_tails
+    )
     kill_each(product, smtp, names)
 
-    wait_until(lambda: len(smtp.readers()) > begun + 40, ALLOWED_SECONDS, what=product.told)
+    wait_until(lambda: len(smtp.readers()) > begun + 40, ALLOWED_SECONDS, what=product.log_tails)
     mailed = [mail.rcpt for mail in smtp.received() if mail.rcpt.startswith("reader")]
     assert len(mailed) == len(set(mailed)) < READERS

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from newsletter.delivery.ledger import flight_recorder
-from newsletter.delivery.ledger.flight_recorder import Mark
+from newsletter.delivery.ledger.flight_recorder import RowMark
 from tests.flows.seeds import compose_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
@@ -15,13 +15,13 @@ READERS = 800
 REPLY_SECONDS = 0.1  # four connections of each machine: forty messages a second
 SIGN_UP = """
 from django.utils import timezone
-from newsletter.publication.wakeups import put
+from newsletter.publication.task_queue import enqueue
 from subscribers import tasks
 from subscribers import signup
-from subscribers.models.consents import Circumstances
+from subscribers.models.consents import ConsentDetails
 
-signup.sign_up("newcomer@example.com", Circumstances("test"), timezone.now())
-put(tasks.send_confirmations)
+signup.sign_up("newcomer@example.com", ConsentDetails("test"), timezone.now())
+enqueue(tasks.send_confirmations)
 """
 
 
@@ -46,8 +46,8 @@ def machines(make_product, smtp, slow, migrated_postgres_url, redis_url):
 
 def sent(product):
     """Return the readers whose copies left from this machine, as its recorders know."""
-    records = flight_recorder.known(product.data / "locks")
-    return {seq for record in records for seq, mark in record.rows() if mark == Mark.SENT}
+    records = flight_recorder.all_records(product.data / "locks")
+    return {seq for record in records for seq, mark in record.rows() if mark == RowMark.SENT}
 
 
 def test_two_machines_share_a_mailing_and_nobody_waits_for_a_confirmation(machines, smtp, slow):
@@ -57,16 +57,18 @@ def test_two_machines_share_a_mailing_and_nobody_waits_for_a_confirmation(machin
     for one in machines:
         one.start_worker()
     for one in machines:
-        wait_until((one.data / "locks" / "slot-0").exists, 60, what=one.told)
+        wait_until((one.data / "locks" / "slot-0").exists, 60, what=one.log_tails)
 
     slow.hold_at(READERS - 100)  # so that it is not over, on a busy machine too, before the newcomer has signed up
     first.command("send_issue", "1", "--no-hold")
-    wait_until(slow.received, 60, what=first.told)
+    wait_until(slow.received, 60, what=first.log_tails)
     first.shell(SIGN_UP)
     smtp.wait_for("newcomer@example.com")
     on_the_way = len(slow.received())
     slow.let_go()
-    wait_until(lambda: len(slow.received()) == READERS, 240, what=lambda: first.told() + second.told(), every=0.5)
+    wait_until(
+        lambda: len(slow.received()) == READERS, 240, what=lambda: first.log_tails() + second.log_tails(), every=0.5
+    )
 
     assert on_the_way < READERS
     assert set(slow.copies().values()) == {1}

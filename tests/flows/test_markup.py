@@ -9,7 +9,7 @@ from newsletter.posts.models import Image
 from newsletter.posts.search.index import index_post
 from subscribers.models import Subscriber
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_valid
+from tests.support.page_checks import assert_valid
 
 pytestmark = pytest.mark.django_db
 BODY = """前言*重點*，[連結](https://e.x/)與`code`。註[^1]

@@ -96,7 +96,7 @@ def houses(make_product, migrated_postgres_url):
 def kill_when(product: Product, words, has_begun, seconds: float) -> None:
     """Begin a command and kill it some time after it has begun its work, in the middle of it."""
     process = product.manage_in_background(*words)
-    wait_until(has_begun, 60, what=product.told)
+    wait_until(has_begun, 60, what=product.log_tails)
     time.sleep(seconds)
     assert process.poll() is None, "it was over before it was killed"
     kill(process)

@@ -87,7 +87,7 @@ def test_an_import_that_was_killed_ends_like_one_that_was_not(product, make_prod
         other.kill()
 
     process = product.manage_in_background("import_subscribers", str(file))
-    killed_at = wait_until(lambda: count(product), 60, what=product.told, every=0.005)
+    killed_at = wait_until(lambda: count(product), 60, what=product.log_tails, every=0.005)
     kill(process)
     left = count(product)
     assert killed_at <= left < ROWS * 0.8, "the kill came too late to prove anything"

@@ -65,8 +65,8 @@ def _answer(request):
 
 def wait_until_sent(product, smtp):
     """Wait for the end of the mailing; it is not asked for before all mails have arrived: that takes a process."""
-    wait_until(lambda: len(smtp.received()) >= READERS, PATIENCE_SECONDS, what=product.told)
-    told = lambda: f"the mailing, it is {product.status(1)}:\n{product.told()}"  # noqa: E731
+    wait_until(lambda: len(smtp.received()) >= READERS, PATIENCE_SECONDS, what=product.log_tails)
+    told = lambda: f"the mailing, it is {product.status(1)}:\n{product.log_tails()}"  # noqa: E731
     wait_until(lambda: product.status(1)["status"] == "sent", PATIENCE_SECONDS, what=told, every=0.5)
 
 
@@ -101,7 +101,7 @@ def test_a_mailing_under_way_goes_on_while_redis_takes_no_writes(product, smtp, 
     compose_issue_1(product, readers)
     product.start()
     send_issue_1(product)
-    wait_until(lambda: len(smtp.received()) >= 5, PATIENCE_SECONDS, what=product.told)
+    wait_until(lambda: len(smtp.received()) >= 5, PATIENCE_SECONDS, what=product.log_tails)
 
     redis.make_read_only()
     wait_until_sent(product, smtp)
@@ -117,7 +117,7 @@ def test_redis_away_for_minutes_ends_no_process_and_its_tasks_are_done_as_soon_a
 ):
     product = make_product(redis_url=redis_url)
     product._start("worker", [sys.executable, "manage.py", "run_worker", *words])
-    wait_until(lambda: "ready." in product.output("worker"), 60, what=product.told)
+    wait_until(lambda: "ready." in product.output("worker"), 60, what=product.log_tails)
     before = product.pids()
 
     redis.kill()
@@ -128,7 +128,7 @@ def test_redis_away_for_minutes_ends_no_process_and_its_tasks_are_done_as_soon_a
     redis.start()
     back = time.monotonic()
     done = f"[{product.shell(WAKE_UP)}] succeeded"
-    wait_until(lambda: done in product.output("worker"), BACK_SECONDS, what=product.told)
+    wait_until(lambda: done in product.output("worker"), BACK_SECONDS, what=product.log_tails)
 
     assert time.monotonic() - back < BACK_SECONDS
     assert set(before) <= set(product.pids())
@@ -168,7 +168,7 @@ def test_a_silent_postgresql_is_asked_for_no_more_than_it_has_and_pages_say_that
     wire.cut()
     answers, most = asked_by_many(product, wire)
     wire.mend()
-    wait_until(lambda: page(product, 0) == (404, ""), what=product.told)
+    wait_until(lambda: page(product, 0) == (404, ""), what=product.log_tails)
 
     assert answers == {(503, "120")}
     assert most < MOST_CONNECTIONS

@@ -10,7 +10,7 @@ from django.core import mail
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from newsletter.delivery import lanes
+from newsletter.delivery import lane_process
 from newsletter.delivery.ledger import recovery, restored
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
@@ -19,7 +19,7 @@ from subscribers.models import Consent, Subscriber, Suppression
 from subscribers.tasks import send_confirmations
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.letters import link_to, links_in_html, links_in_text
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -91,7 +91,7 @@ def send_issue(number, clock, at, *, is_for_nobody=False):
     issue = make_issue(make_post(f"文章{number}"), number=number, subject=f"第{number}課", preheader=f"第{number}句。")
     approving.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
     (begun,) = beginning.begin_due(timezone.now())
-    taken = lanes.run(0)
+    taken = lane_process.run_lane(0)
     assert taken == (None if is_for_nobody else begun.pk), _why_nothing_was_sent(begun)
     begun.refresh_from_db()
     assert begun.finish(timezone.now()), (begun.state, begun.reason, begun.counts())
@@ -101,8 +101,8 @@ def _why_nothing_was_sent(mailing) -> str:
     """Return all that a lane looks at: once in a hundred runs one finds nothing to do here, and nobody knows why."""
     state = Mailing.objects.filter(pk=mailing.pk).values_list("state", "retry_at").get()
     batches = list(Batch.objects.filter(mailing=mailing).values_list("state", "worker", "not_before", "cursor", "hi"))
-    with recovery.slot(0) as worker:
-        asked = (lanes.is_stopping(), restored.is_undecided(), worker)
+    with recovery.hold_slot(0) as worker:
+        asked = (lane_process.is_stopping(), restored.is_undecided(), worker)
     return f"mailing {state}, batches {batches}, stopping, undecided and slot {asked}, threads {threading.enumerate()}"
 
 

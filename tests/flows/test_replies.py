@@ -14,8 +14,8 @@ from django.utils import timezone, translation
 from newsletter.delivery import tasks
 from newsletter.delivery.author import alerts
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.models import Answer, Arrival, Delivery, Quote, Reply, ReplyMail
-from newsletter.delivery.models.mailing import Happening
+from newsletter.delivery.models import Answer, Delivery, InboundMessage, Quote, Reply, ReplyMail
+from newsletter.delivery.models.mailing import Alert
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import quoting
 from subscribers.models import Subscriber
@@ -45,7 +45,7 @@ def letter(reader):
     mailing = approving.approve(
         make_issue(make_post("管理槓桿"), number=7, subject="第七期"), send_at=None, now=now, hold=timedelta()
     )
-    beginning.plan(mailing, now)
+    beginning.plan_mailing(mailing, now)
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=now, attempts=1)
     return rendering.copy_for(mailing, reader, ids=(mailing.pk, mailing.deliveries.get().seq)).message()
 
@@ -61,7 +61,7 @@ def pipe(monkeypatch):
     def hand_over(octets):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(octets)))
         call_command("receive_mail")
-        while Arrival.objects.waiting().exists():
+        while InboundMessage.objects.waiting().exists():
             tasks.apply_events()
 
     return hand_over
@@ -253,7 +253,7 @@ def test_what_was_taken_back_goes_on_only_with_a_text_that_lacks_it(author, clie
     mailing.refresh_from_db()
     assert (mailing.state, mailing.paused_by) == ("paused", "quote")
     assert "Replace the text by the current one" in refused.text
-    assert [kind for kind, _words in alerts._facts(mailing, now)] == [Happening.Kind.STOPPED]
+    assert [kind for kind, _words in alerts._facts(mailing, now)] == [Alert.Kind.STOPPED]
     assert not mailing.resume(now, timedelta())
 
     assert approving.refreeze(mailing, now=now)
@@ -284,7 +284,7 @@ def test_a_no_that_meets_an_approval_leaves_the_letter_too(quote):
     now = timezone.now()
     mailing = approving.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
 
-    assert quoting.decline(read_before, now)
+    assert quoting.decline_quote(read_before, now)
 
     mailing.refresh_from_db()
     assert "留白的例子" not in mailing.html + mailing.text
@@ -298,12 +298,12 @@ def test_a_no_that_meets_the_first_copy_stops_no_mailing(quote, monkeypatch):
     refreeze = approving.refreeze
 
     def begin_first(*args, **options):
-        beginning.plan(type(mailing).objects.get(), now)
+        beginning.plan_mailing(type(mailing).objects.get(), now)
         return refreeze(*args, **options)
 
     monkeypatch.setattr(approving, "refreeze", begin_first)
 
-    assert not quoting.decline(quote, now)
+    assert not quoting.decline_quote(quote, now)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 
 from newsletter.delivery.sending.couriers import FIRST_LINES as LINES
 from tests.flows.test_kill import begin_mailing, wait_for_mails, wait_until_sent
+from tests.support.documented_backup import back_up, environment, restore
 from tests.support.product import Product
-from tests.support.restoring import back_up, environment, restore
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
@@ -27,20 +27,20 @@ erased.erase()
 """
 FINDINGS = """
 from django.utils import timezone
-from newsletter.operation.diagnosis import for_an_editor
-answer = [finding.id for finding in for_an_editor(timezone.now())]
+from newsletter.operation.diagnosis import editor_findings
+answer = [finding.id for finding in editor_findings(timezone.now())]
 """
 DECISION = """
 from django.utils import timezone
 from newsletter.delivery.ledger import restored
-restored.count(timezone.now())
+restored.count_as_sent(timezone.now())
 """
 END = """
 from subscribers.models import Subscriber, address_hash
 from newsletter.delivery.models import Delivery
 uncertain = Delivery.objects.filter(state=Delivery.State.UNCERTAIN)
 other = Subscriber.objects.create(email="other@example.org", address_hash=address_hash("other@example.org"))
-opens = Subscriber.objects.opened_by({token!r}, "unsubscribe")
+opens = Subscriber.objects.for_token({token!r}, "unsubscribe")
 answer = [list(uncertain.values_list("subscriber__email", flat=True)), other.pk, opens is not None]
 """
 
@@ -95,7 +95,7 @@ def test_after_a_restore_nobody_who_left_gets_mail_and_nobody_gets_it_twice(
     restore(product, tmp_path)
     product.start_worker(processes=2)
     product.start_beat()
-    wait_until(lambda: "comes from a backup" in product.output("worker"), 60, what=product.told)
+    wait_until(lambda: "comes from a backup" in product.output("worker"), 60, what=product.log_tails)
     assert "database.restored" in product.shell(FINDINGS)
     assert len(smtp.received()) == before  # the clock has ticked meanwhile
     product.shell(DECISION)

@@ -20,7 +20,7 @@ User.objects.create_superuser("gipi", "gipi@example.org", "pw")
 mailing, back = Mailing.objects.get(), timedelta(hours=72, minutes=1)
 reader = Subscriber.objects.get(email="a@example.org")
 mailing.issue.feedback.give(reader, mailing.issue, "helpful", mailing.finished_at)
-Sentence.objects.say(reader, "feedback", "很受用。", mailing.finished_at, issue=1)
+Sentence.objects.store(reader, "feedback", "很受用。", mailing.finished_at, issue=1)
 Subscriber.objects.get(email="b@example.org").unsubscribe(mailing.finished_at)
 Mailing.objects.update(planned_at=mailing.planned_at - back, finished_at=mailing.finished_at - back)
 Issue.objects.update(sent_at=mailing.issue.sent_at - back)
@@ -49,7 +49,7 @@ def test_three_days_after_an_issue_its_author_has_one_letter_about_it(make_produ
 
     pk = product.shell(THREE_DAYS_PASS)
     letter = smtp.wait_for(AUTHOR, subject=SUBJECT, seconds=90)
-    wait_until(lambda: product.shell(LETTERS) == [[1, 1, None]], 30, what=product.told)
+    wait_until(lambda: product.shell(LETTERS) == [[1, 1, None]], 30, what=product.log_tails)
 
     assert "Sent to 3 readers. That means the mail server has accepted them" in letter.text
     assert "Said “helpful”: 1" in letter.text

@@ -25,15 +25,15 @@ facts = {"sender_email": "news@news.example.org", "bounces_to": "bounces@news.ex
 Publication.objects.update_or_create(pk=Publication.objects.current().pk, defaults=facts)
 """
 STATES = """
-from newsletter.delivery.models import Arrival, Delivery, Event
+from newsletter.delivery.models import InboundMessage, Delivery, Event
 from subscribers.models import Subscriber, Suppression
 names = dict(Delivery.objects.values_list("seq", "subscriber__email"))
 answer = {
-    "waiting": Arrival.objects.waiting().count(),
+    "waiting": InboundMessage.objects.waiting().count(),
     "events": sorted([names[one.seq], one.kind, one.verdict] for one in Event.objects.all()),
     "suppressed": sorted(Suppression.objects.values_list("email", "reason")),
     "left": sorted(Subscriber.objects.filter(state="unsubscribed").values_list("email", flat=True)),
-    "arrivals": sorted(Arrival.objects.values_list("what", flat=True)),
+    "arrivals": sorted(InboundMessage.objects.values_list("what", flat=True)),
 }
 """
 
@@ -96,7 +96,7 @@ def test_what_comes_back_of_an_issue_ends_in_the_right_states(product, postfix, 
     states = wait_until(
         lambda: found if not (found := product.shell(STATES))["waiting"] else None,
         60,
-        what=lambda: f"everything to be applied:\n{product.told()}",
+        what=lambda: f"everything to be applied:\n{product.log_tails()}",
         every=0.5,
     )
 

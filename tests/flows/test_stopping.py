@@ -50,7 +50,7 @@ def stop_in_the_middle(product, server, *, reply_seconds, mails):
     server.start(reply_seconds)
     begun = len(server.smtp.received())
     product.start_worker()
-    wait_until(lambda: len(server.smtp.received()) >= begun + mails, 60, what=product.told)
+    wait_until(lambda: len(server.smtp.received()) >= begun + mails, 60, what=product.log_tails)
 
     asked_at = time.monotonic()
     product.stop_worker()

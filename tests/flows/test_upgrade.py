@@ -43,7 +43,7 @@ def test_a_half_sent_mailing_of_a_release_is_ended_by_this_version(release, make
 
     product.manage("migrate", "-v", "0", seconds=300)  # `up` would do it, in the 60 s that a test waits for its port
     product.start()
-    told = lambda: f"{product.status(NUMBER)}\n{product.told()}"  # noqa: E731
+    told = lambda: f"{product.status(NUMBER)}\n{product.log_tails()}"  # noqa: E731
     wait_until(lambda: product.status(NUMBER)["status"] == "sent", PATIENCE_SECONDS, what=told, every=1)
 
     status, (copies, states) = product.status(NUMBER), product.shell(READERS)

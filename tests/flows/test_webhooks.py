@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tests.support.hook_receiver import receiving, verified
+from tests.support.hook_receiver import has_valid_signature, hook_receiver
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
@@ -41,7 +41,7 @@ answer = Hook.objects.filter(lease_until__isnull=False).update(lease_until=timez
 
 
 def test_a_worker_killed_in_a_call_loses_none_and_repeats_one_with_its_id(make_product):
-    with receiving() as receiver:
+    with hook_receiver() as receiver:
         receiver.hold, receiver.held_after = threading.Event(), 2
         product = make_product()
         product.env["WEBHOOKS_TO_LOOPBACK"] = "1"
@@ -51,16 +51,16 @@ def test_a_worker_killed_in_a_call_loses_none_and_repeats_one_with_its_id(make_p
         )
         product.start_beat()
         product.start_worker()
-        wait_until(lambda: receiver.arrived == 3, 60, what=product.told)
+        wait_until(lambda: receiver.arrived == 3, 60, what=product.log_tails)
         product.kill_worker()
         receiver.hold.set()
         assert product.shell(STATE) == ["sent"] * 2 + ["waiting"] * 4
         assert product.shell(MINUTE_LATER) == 1, "the kill came too late to prove anything"
         product.start_worker()
-        wait_until(lambda: product.shell(STATE) == ["sent"] * READERS, 60, what=product.told, every=0.2)
+        wait_until(lambda: product.shell(STATE) == ["sent"] * READERS, 60, what=product.log_tails, every=0.2)
 
     said = [call.said["data"]["id"] for call in receiver.took()]
     assert said == [*made["readers"][:3], *made["readers"][2:]]
     assert receiver.calls[2].id == receiver.calls[3].id
     assert len({call.id for call in receiver.calls}) == READERS
-    assert all(verified(made["secret"], call) for call in receiver.calls)
+    assert all(has_valid_signature(made["secret"], call) for call in receiver.calls)

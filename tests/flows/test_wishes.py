@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from tests.support.migrated import fill
+from tests.support.migrated import restore_migrated
 from tests.support.postgres import Postgres
 from tests.support.waiting import wait_until
 
@@ -49,7 +49,7 @@ def leave_by_one_click(link):
 
 def test_one_click_is_heard_while_postgresql_is_away(make_product, postgres_of_its_own):
     url = postgres_of_its_own.new_database()
-    fill(postgres_of_its_own, url)
+    restore_migrated(postgres_of_its_own, url)
     product = make_product(database_url=url)
     link = product.shell(READER)
     product.start_web()
@@ -60,7 +60,7 @@ def test_one_click_is_heard_while_postgresql_is_away(make_product, postgres_of_i
     assert time.monotonic() - began < 4
     postgres_of_its_own.serve()
 
-    wait_until(lambda: product.shell(STATE) == ["unsubscribed", 0], 30, what=product.told)
+    wait_until(lambda: product.shell(STATE) == ["unsubscribed", 0], 30, what=product.log_tails)
     assert (product.data / "wishes").read_bytes() == b""
 
 
@@ -74,4 +74,4 @@ def test_what_a_machine_without_a_worker_knows_of_departures_is_done_again_after
     product.shell(RESTORED)
     product.serve_web()
 
-    wait_until(lambda: product.shell(STATE) == ["unsubscribed", 1], 30, what=product.told)
+    wait_until(lambda: product.shell(STATE) == ["unsubscribed", 1], 30, what=product.log_tails)

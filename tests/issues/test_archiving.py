@@ -14,7 +14,7 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.approving import PlanningError
 from newsletter.delivery.readers import missed
-from newsletter.issues.archiving import NumberingError, Past, archive, proposed
+from newsletter.issues.archiving import NumberingError, PastMail, archive_mails, with_numbers
 from newsletter.issues.models import Issue
 from subscribers.models.notes import Pause
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -24,12 +24,14 @@ DAY = datetime(2024, 5, 6, 8, tzinfo=UTC)
 
 
 def past(*subjects):
-    return [Past(f"x:{n}", subject, DAY + timedelta(days=14 * n)) for n, subject in enumerate(subjects)]
+    return [PastMail(f"x:{n}", subject, DAY + timedelta(days=14 * n)) for n, subject in enumerate(subjects)]
 
 
 def numbers(*subjects, taken=()):
     """Return the numbers that are proposed. taken: numbers of drafts, or with the days on which they were sent."""
-    return [one.number for one in proposed(past(*subjects), taken if isinstance(taken, dict) else dict.fromkeys(taken))]
+    return [
+        one.number for one in with_numbers(past(*subjects), taken if isinstance(taken, dict) else dict.fromkeys(taken))
+    ]
 
 
 # --- Numbers ---
@@ -91,14 +93,14 @@ def test_a_number_that_is_used_or_stands_twice_makes_no_issue_at_all(site, given
         make_post(source=f"x:{n}")
 
     with pytest.raises(NumberingError, match="in use, or stand twice"):
-        archive([Past(f"x:{n}", "題", DAY, number=number) for n, number in enumerate(given)], NOW)
+        archive_mails([PastMail(f"x:{n}", "題", DAY, number=number) for n, number in enumerate(given)], NOW)
     assert Issue.objects.count() == 1
 
 
 @pytest.fixture
 def archived(site):
     post = make_post("舊文", source="x:0", published_at=DAY)
-    archive([Past("x:0", "第 12 期：舊文", DAY, "預覽", 12)], NOW)
+    archive_mails([PastMail("x:0", "第 12 期：舊文", DAY, "預覽", 12)], NOW)
     make_subscriber()
     return Issue.objects.get(posts=post)
 
@@ -126,7 +128,7 @@ def by_approval(issue, client):
 
 
 def by_correction(issue, client):
-    approving.correct(issue, note="錯字", send_at=None, now=timezone.now(), hold=timedelta())
+    approving.schedule_correction(issue, note="錯字", send_at=None, now=timezone.now(), hold=timedelta())
 
 
 def by_command(issue, client):
@@ -185,7 +187,7 @@ def test_who_comes_back_from_a_pause_is_not_told_of_it(archived):
     reader = make_subscriber()
     pause = Pause(subscriber=reader, began_at=DAY - timedelta(days=1), until=DAY + timedelta(days=30))
 
-    assert missed.missed(pause) == []
+    assert missed.missed_issues(pause) == []
 
 
 # --- By the command ---

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.issues import cadence, days_off
-from newsletter.issues.cadence import DAYS_BETWEEN, NO_SHIFTS, Fate, Rhythm, Shifts
+from newsletter.issues import cadence, public_holidays
+from newsletter.issues.cadence import DAYS_BETWEEN, NO_SHIFTS, Cadence, Shifts, SlotStatus
 from tests.support.exhaustive import first_of
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -29,11 +29,11 @@ YEARS_20 = 522  # slots of 14 days in 20 years
 
 
 def slots(anchor_on, at, *, zone, days, after, count):
-    return cadence.slots(Rhythm(anchor_on, at, zone, days), after=after, count=count)
+    return cadence.next_slots(Cadence(anchor_on, at, zone, days), after=after, count=count)
 
 
 def next_slot(anchor_on, at, *, zone, days, after):
-    return cadence.next_slot(Rhythm(anchor_on, at, zone, days), after=after)
+    return cadence.next_slot(Cadence(anchor_on, at, zone, days), after=after)
 
 
 def at(*parts: int, zone: ZoneInfo = TAIPEI) -> datetime:
@@ -113,7 +113,7 @@ def test_a_day_that_an_island_left_out_is_mailed_on_the_next():
 
 def test_a_slot_that_the_clock_skips_into_the_next_day_is_found_by_its_moment():
     nuuk = ZoneInfo("America/Nuuk")  # there is no hour behind 2026-03-28 23:00
-    rhythm = Rhythm(date(2026, 3, 28), time(23, 30), nuuk, 14)
+    rhythm = Cadence(date(2026, 3, 28), time(23, 30), nuuk, 14)
 
     found = cadence.next_slot(rhythm, after=datetime(2026, 3, 28, tzinfo=UTC))
 
@@ -126,7 +126,7 @@ def test_a_slot_that_the_clock_skips_into_the_next_day_is_found_by_its_moment():
 
 FEW_ZONES = [ZoneInfo(name) for name in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Taipei")]
 ANCHOR = date(2026, 11, 5)  # a Thursday
-FORTNIGHTLY = Rhythm(ANCHOR, time(8), TAIPEI, 14)
+FORTNIGHTLY = Cadence(ANCHOR, time(8), TAIPEI, 14)
 FIRST, LAST = date(2026, 1, 1), date(2055, 12, 31)  # thirty years
 NOW = datetime(2026, 11, 26, 4, 0, tzinfo=UTC)
 
@@ -134,7 +134,7 @@ days = st.dates(FIRST, LAST)
 moments = st.builds(datetime.combine, days, st.times(), st.just(UTC))
 times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
 rhythms = st.builds(
-    Rhythm,
+    Cadence,
     anchor_on=st.dates(FIRST, date(2027, 12, 31)),
     at=times | st.sampled_from([time(0), time(1, 30), time(2), time(2, 30), time(23, 59)]),
     zone=st.sampled_from(FEW_ZONES),
@@ -166,7 +166,7 @@ def local(at, rhythm):
 def thirty_years(rhythm, shifts=NO_SHIFTS):
     """Return all that is due within the thirty years, asked for as a page asks: the next ones behind a moment."""
     count = (LAST - rhythm.anchor_on).days // rhythm.days + 1
-    return cadence.slots(rhythm, shifts, after=datetime(2020, 1, 1, tzinfo=UTC), count=count)
+    return cadence.next_slots(rhythm, shifts, after=datetime(2020, 1, 1, tzinfo=UTC), count=count)
 
 
 # --- Properties ---
@@ -182,7 +182,7 @@ def test_without_shifts_no_two_issues_are_within_seven_days(rhythm):
 @given(shifted())
 def test_two_are_nearer_only_where_the_author_moved_one(case):
     rhythm, shifts = case
-    due = [slot for slot in cadence.between(rhythm, shifts, rhythm.anchor_on, LAST) if slot.at]
+    due = [slot for slot in cadence.slots_between(rhythm, shifts, rhythm.anchor_on, LAST) if slot.at]
 
     near = [
         {before.fate, after.fate}
@@ -190,7 +190,7 @@ def test_two_are_nearer_only_where_the_author_moved_one(case):
         if (local(after.at, rhythm).date() - local(before.at, rhythm).date()).days < DAYS_BETWEEN
     ]
 
-    assert all(Fate.MOVED in fates for fates in near)
+    assert all(SlotStatus.MOVED in fates for fates in near)
 
 
 @given(shifted())
@@ -198,7 +198,7 @@ def test_what_is_not_shifted_stays_exactly_where_it_was(case):
     rhythm, shifts = case
     untouched = [
         slot.at
-        for slot in cadence.between(rhythm, shifts, rhythm.anchor_on, LAST)
+        for slot in cadence.slots_between(rhythm, shifts, rhythm.anchor_on, LAST)
         if slot.day not in shifts.moved and slot.day not in shifts.skipped and not shifts.is_away(slot.day)
     ]
 
@@ -209,11 +209,11 @@ def test_what_is_not_shifted_stays_exactly_where_it_was(case):
 def test_a_skipped_slot_and_a_day_of_vacation_have_no_issue(case):
     rhythm, shifts = case
 
-    due = cadence.slots(rhythm, shifts, after=datetime(2020, 1, 1, tzinfo=UTC), count=300)
+    due = cadence.next_slots(rhythm, shifts, after=datetime(2020, 1, 1, tzinfo=UTC), count=300)
 
-    here = [slot for slot in cadence.between(rhythm, shifts, FIRST, LAST) if slot.day in shifts.skipped]
+    here = [slot for slot in cadence.slots_between(rhythm, shifts, FIRST, LAST) if slot.day in shifts.skipped]
     assert [local(at, rhythm) for at in due if shifts.is_away(local(at, rhythm).date())] == []
-    assert [slot.at for slot in here if slot.at and slot.fate != Fate.MOVED] == []
+    assert [slot.at for slot in here if slot.at and slot.fate != SlotStatus.MOVED] == []
 
 
 @given(shifted())
@@ -221,7 +221,9 @@ def test_the_clock_on_the_wall_shows_the_time_of_the_rhythm_whatever_the_season(
     rhythm, shifts = case
     skipped_by_the_clock = {time(2), time(2, 30)} | {time(hour, minute) for hour in (2, 3) for minute in range(60)}
 
-    clocks = {local(slot.due_at, rhythm).time() for slot in cadence.between(rhythm, shifts, rhythm.anchor_on, LAST)}
+    clocks = {
+        local(slot.due_at, rhythm).time() for slot in cadence.slots_between(rhythm, shifts, rhythm.anchor_on, LAST)
+    }
 
     assert clocks == {rhythm.at} or rhythm.at in skipped_by_the_clock
 
@@ -230,7 +232,7 @@ def test_the_clock_on_the_wall_shows_the_time_of_the_rhythm_whatever_the_season(
 def test_the_next_slot_is_the_first_of_all_that_lie_behind_a_moment(case, moment):
     rhythm, shifts = case
     first_on, last_on = moment.date() - timedelta(days=60), moment.date() + timedelta(days=800)
-    all_due = sorted(slot.at for slot in cadence.between(rhythm, shifts, first_on, last_on) if slot.at)
+    all_due = sorted(slot.at for slot in cadence.slots_between(rhythm, shifts, first_on, last_on) if slot.at)
 
     found = cadence.next_slot(rhythm, shifts, after=moment)
 
@@ -242,7 +244,7 @@ def test_the_next_slot_is_the_first_of_all_that_lie_behind_a_moment(case, moment
 def test_a_proposed_day_is_seven_days_or_more_from_every_other_slot(rhythm, day):
     slot_on = rhythm.first_from(day)
 
-    proposed = days_off.proposal(rhythm, NO_SHIFTS, slot_on, lambda _day: False)
+    proposed = public_holidays.proposed_day(rhythm, NO_SHIFTS, slot_on, lambda _day: False)
 
     others = [rhythm.first_from(slot_on + timedelta(days=1))]
     others += [slot_on - timedelta(days=rhythm.days)] if slot_on > rhythm.anchor_on else []
@@ -255,7 +257,7 @@ def test_a_proposed_day_is_seven_days_or_more_from_every_other_slot(rhythm, day)
 def test_a_moved_slot_leaves_the_ones_behind_it_where_they_were():
     shifts = Shifts(moved={date(2026, 12, 31): (date(2026, 12, 30), time(8))})
 
-    found = cadence.slots(FORTNIGHTLY, shifts, after=datetime(2026, 12, 4, tzinfo=UTC), count=3)
+    found = cadence.next_slots(FORTNIGHTLY, shifts, after=datetime(2026, 12, 4, tzinfo=UTC), count=3)
 
     assert [at.astimezone(TAIPEI).date() for at in found] == [date(2026, 12, 17), date(2026, 12, 30), date(2027, 1, 14)]
 
@@ -266,13 +268,13 @@ def test_what_was_moved_out_of_a_vacation_stays_and_what_was_moved_into_it_goes(
         vacations=((date(2026, 12, 14), date(2026, 12, 20)),),
     )
 
-    found = cadence.slots(FORTNIGHTLY, shifts, after=NOW, count=2)
+    found = cadence.next_slots(FORTNIGHTLY, shifts, after=NOW, count=2)
 
     assert [at.astimezone(TAIPEI).date() for at in found] == [date(2026, 12, 27), date(2026, 12, 31)]
 
 
 def test_a_move_into_the_hour_that_spring_skips_comes_an_hour_later():
-    berlin = Rhythm(date(2026, 3, 24), time(2, 30), ZoneInfo("Europe/Berlin"), 14)
+    berlin = Cadence(date(2026, 3, 24), time(2, 30), ZoneInfo("Europe/Berlin"), 14)
     shifts = Shifts(moved={date(2026, 3, 24): (date(2026, 3, 29), time(2, 30))})
 
     found = cadence.next_slot(berlin, shifts, after=datetime(2026, 3, 1, tzinfo=UTC))
@@ -290,7 +292,7 @@ def test_a_move_into_the_hour_that_spring_skips_comes_an_hour_later():
     ],
 )
 def test_a_neighbour_is_a_slot_fewer_than_seven_days_away(to_on, near):
-    found = cadence.neighbour(FORTNIGHTLY, NO_SHIFTS, date(2026, 12, 3), to_on)
+    found = cadence.conflicting_slot(FORTNIGHTLY, NO_SHIFTS, date(2026, 12, 3), to_on)
 
     assert (found and found.day) == near
 
@@ -300,10 +302,10 @@ def test_a_neighbour_is_a_slot_fewer_than_seven_days_away(to_on, near):
 
 @pytest.mark.parametrize("country", ["TW", "JP", "DE", "US", "AU"])
 def test_over_thirty_years_a_proposed_day_is_never_a_holiday_and_holidays_do_not_overlap(country):
-    holidays = days_off.of_days(country, FIRST, LAST, "zh-hant")
+    holidays = public_holidays.holidays_between(country, FIRST, LAST, "zh-hant")
     asked = list(
-        days_off.questions(
-            FORTNIGHTLY, NO_SHIFTS, cadence.between(FORTNIGHTLY, NO_SHIFTS, ANCHOR, LAST), holidays, [], ANCHOR
+        public_holidays.holiday_questions(
+            FORTNIGHTLY, NO_SHIFTS, cadence.slots_between(FORTNIGHTLY, NO_SHIFTS, ANCHOR, LAST), holidays, [], ANCHOR
         )
     )
 
@@ -317,7 +319,9 @@ def test_over_thirty_years_a_proposed_day_is_never_a_holiday_and_holidays_do_not
 
 @pytest.mark.parametrize("year", first_of(*range(2027, 2056)))
 def test_the_lunar_new_year_is_one_holiday_in_every_year(year):
-    found = days_off.grouped(days_off.of_days("TW", date(year, 1, 1), date(year, 12, 31), "zh-hant"))
+    found = public_holidays.group_days(
+        public_holidays.holidays_between("TW", date(year, 1, 1), date(year, 12, 31), "zh-hant")
+    )
 
     new_years = [one for one in found if "春節" in one.name]
     assert len(new_years) == 1
@@ -331,19 +335,21 @@ def test_the_days_off_of_taiwan_are_those_that_its_government_announced_for_2026
         *("09-25", "09-28", "10-09", "10-26", "12-25"),
     ]
 
-    found = days_off.of_days("TW", date(2026, 1, 1), date(2026, 12, 31), "zh-hant")
+    found = public_holidays.holidays_between("TW", date(2026, 1, 1), date(2026, 12, 31), "zh-hant")
 
     assert [f"{day:%m-%d}" for day in found if day.weekday() < 5] == announced
     assert found[date(2026, 10, 9)] == "國慶日（補假）"
 
 
 def test_a_holiday_that_was_answered_for_is_not_asked_about_again():
-    holidays = days_off.of_days("TW", date(2027, 1, 1), date(2027, 3, 31), "zh-hant")
-    weekly = Rhythm(ANCHOR, time(8), TAIPEI, 7)
-    slots = cadence.between(weekly, NO_SHIFTS, date(2027, 1, 1), date(2027, 3, 31))
+    holidays = public_holidays.holidays_between("TW", date(2027, 1, 1), date(2027, 3, 31), "zh-hant")
+    weekly = Cadence(ANCHOR, time(8), TAIPEI, 7)
+    slots = cadence.slots_between(weekly, NO_SHIFTS, date(2027, 1, 1), date(2027, 3, 31))
 
-    [new_year] = days_off.questions(weekly, NO_SHIFTS, slots, holidays, [], ANCHOR)
-    again = days_off.questions(weekly, NO_SHIFTS, slots, holidays, [(date(2027, 2, 6), date(2027, 2, 10))], ANCHOR)
+    [new_year] = public_holidays.holiday_questions(weekly, NO_SHIFTS, slots, holidays, [], ANCHOR)
+    again = public_holidays.holiday_questions(
+        weekly, NO_SHIFTS, slots, holidays, [(date(2027, 2, 6), date(2027, 2, 10))], ANCHOR
+    )
 
     assert (new_year.holiday.first_on, new_year.holiday.last_on) == (date(2027, 2, 4), date(2027, 2, 10))
     assert new_year.holiday.name == "農曆除夕、春節"
@@ -353,4 +359,4 @@ def test_a_holiday_that_was_answered_for_is_not_asked_about_again():
 
 
 def test_without_a_country_there_is_no_holiday():
-    assert days_off.of_days("", FIRST, LAST, "zh-hant") == {}
+    assert public_holidays.holidays_between("", FIRST, LAST, "zh-hant") == {}

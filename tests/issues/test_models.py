@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.issues.models import Issue, StartingPoint, in_line, in_no_issue, neighbours, not_yet_mailed
+from newsletter.issues.models import Issue, StartingPoint, in_no_issue, neighbours, not_yet_mailed, sent_with_neighbours
 from newsletter.posts.models import Post
 from tests.factories import PUBLISHED_AT, make_issue, make_post
 
@@ -33,12 +33,12 @@ def test_the_archive_is_in_the_order_of_sending_and_numbers_decide_only_within_a
     assert [issue.number for issue in Issue.objects.archived()] == [3, 2, 1, 9]
     for place in ([None, 9, 1], [9, 1, 2], [1, 2, 3], [2, 3, None]):
         with django_assert_num_queries(3):
-            line = in_line(place[1])
+            line = sent_with_neighbours(place[1])
         assert [one and one.number for one in line] == place
         with django_assert_num_queries(0):  # nothing that a link needs is read later
             assert [one and (str(one), one.get_absolute_url()) for one in line]
         assert neighbours(issues[place[1]]) == (line[0], line[2])
-    assert in_line(7) == (None, None, None)
+    assert sent_with_neighbours(7) == (None, None, None)
 
 
 def test_a_post_is_mailed_when_an_issue_that_carries_it_was_sent():

@@ -11,7 +11,7 @@ from newsletter.posts.models import Image
 from newsletter.posts.search.index import index_post
 from subscribers.models import Subscriber
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from newsletter.posts.models import Post
-from newsletter.publication.templatetags.findable import mapped
+from newsletter.publication.templatetags.structured_data import mapped
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 
 pytestmark = pytest.mark.django_db

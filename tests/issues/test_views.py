@@ -11,7 +11,7 @@ from newsletter.issues.models import IssueItem, StartingPoint
 from newsletter.issues.views import home
 from newsletter.posts.models import Image
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
-from tests.support.pages import markup, queries_anew
+from tests.support.page_checks import markup, uncached_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -179,12 +179,12 @@ def test_a_page_asks_the_database_as_often_for_thirty_as_for_three_and_five_time
     issue = make_issue(*posts, number=7, introduction=image.markdown, sent_at=PUBLISHED_AT)
     issue.mark_corrected("更正。", PUBLISHED_AT)
     StartingPoint.objects.create(post=posts[0], reason="先讀這篇。")
-    few = queries_anew(client, path)
+    few = uncached_queries(client, path)
     for number in range(8, 37):
         make_issue(make_post(tags=("ai",)), number=number, sent_at=PUBLISHED_AT)
     for position in range(27):
         IssueItem.objects.create(issue=issue, post=make_post(), position=position + 3)
-    many = queries_anew(client, path)
+    many = uncached_queries(client, path)
 
     assert len(few) == len(many) <= 5, "\n".join(many)
 
@@ -193,11 +193,11 @@ def test_home_is_kept_until_the_next_slot_or_post(monkeypatch):
     make_publication(cadence_anchor_on=date(2025, 1, 9), cadence_at=time(8))
     slot = datetime(2025, 1, 9, 0, tzinfo=UTC)  # 8:00 in Taipei
     monkeypatch.setattr(timezone, "now", lambda: slot - timedelta(minutes=40))
-    assert home(RequestFactory().get("/")).keep_until == slot
+    assert home(RequestFactory().get("/")).cache_until == slot
 
     make_post(published_at=slot - timedelta(minutes=20))
 
-    assert home(RequestFactory().get("/")).keep_until == slot - timedelta(minutes=20)
+    assert home(RequestFactory().get("/")).cache_until == slot - timedelta(minutes=20)
 
 
 def test_years_of_the_archive_lead_to_their_contents(client):

@@ -5,10 +5,10 @@ import pytest
 from django.utils import timezone
 
 from newsletter.issues.models import Issue
-from newsletter.issues.years import bound, measured, opening, with_minutes
+from newsletter.issues.years import first_sentences, with_measures, with_minutes, year_volume
 from newsletter.posts.models import Image
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
-from tests.support.pages import assert_valid
+from tests.support.page_checks import assert_valid
 
 pytestmark = pytest.mark.django_db
 
@@ -22,12 +22,12 @@ def test_a_volume_holds_the_issues_of_its_year_and_what_they_take():
     )
     make_issue(number=4)
 
-    volume = bound(2025, timezone.now())
+    volume = year_volume(2025, timezone.now())
 
     assert [issue.number for issue in volume.issues] == [2, 3]
     assert (volume.post_count, volume.minutes) == (3, 6)
     assert (volume.older_year, volume.newer_year) == (2024, None)
-    assert bound(2023, timezone.now()) is None
+    assert year_volume(2023, timezone.now()) is None
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_volume_holds_the_issues_of_its_year_and_what_they_take():
     ],
 )
 def test_an_issue_begins_with_the_first_sentences_of_its_introduction(introduction, begins):
-    assert opening(introduction) == begins
+    assert first_sentences(introduction) == begins
 
 
 def cover_named(letter, **fields):
@@ -89,10 +89,10 @@ def test_a_list_shows_only_what_readers_see_by_three_queries(django_assert_num_q
     second, first = make_post("後", words="after", body="字" * 300), make_post("先", body="字" * 200)
     issue = make_issue(first, second, make_post("藏", published_at=None), sent_at=PUBLISHED_AT)
     make_issue(sent_at=PUBLISHED_AT)
-    measured([issue], PUBLISHED_AT)  # the texts are rendered once
+    with_measures([issue], PUBLISHED_AT)  # the texts are rendered once
 
     with django_assert_num_queries(3):  # issues, their items, the texts
-        empty, full = measured(Issue.objects.archived(), PUBLISHED_AT)
+        empty, full = with_measures(Issue.objects.archived(), PUBLISHED_AT)
 
     assert full.contents == [(first.get_absolute_url(), "先"), (second.get_absolute_url(), "後")]
     assert (full.post_count, full.reading_minutes) == (2, 5)

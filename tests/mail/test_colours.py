@@ -8,29 +8,29 @@ from django.conf import settings
 
 from newsletter.mail import colours
 from newsletter.mail.colours import (
-    NAMES,
+    PALETTE_NAMES,
     PaletteError,
     contrast,
-    inked,
-    legible,
-    mixed,
-    of_mail,
+    ink_on,
+    mail_palette,
+    mix,
     palette,
-    parsed,
+    parse_hex,
+    readable_hex,
 )
 
 
 @pytest.mark.parametrize("colour", ["#9a3412", "#ffff00", "#000000", "#ffffff", "#1e1c1a", "#808080", "#0000ff"])
 @pytest.mark.parametrize("paper", ["#fffdfa", "#1e1c1a"])
 def test_any_accent_can_be_read_on_both_papers(colour, paper):
-    shade = parsed(legible(colour, on=paper))
+    shade = parse_hex(readable_hex(colour, on=paper))
 
-    assert contrast(shade, parsed(paper)) >= 4.5
-    assert contrast(shade, inked(shade)) >= 4.5
+    assert contrast(shade, parse_hex(paper)) >= 4.5
+    assert contrast(shade, ink_on(shade)) >= 4.5
 
 
 def test_a_colour_that_can_be_read_is_not_touched():
-    assert legible("#9a3412", on="#fffdfa") == "#9a3412"
+    assert readable_hex("#9a3412", on="#fffdfa") == "#9a3412"
 
 
 STATIC = settings.BASE_DIR / "newsletter" / "static"
@@ -40,7 +40,7 @@ A_COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgba?|hsla?|hwb|lab|lch|oklab|o
 
 
 def shade(name, scheme):
-    return parsed(palette()[name][scheme])
+    return parse_hex(palette()[name][scheme])
 
 
 def contrasts(*names):
@@ -58,7 +58,7 @@ def test_words_can_be_read_on_every_ground():
 @pytest.mark.parametrize("scheme", [0, 1])
 @pytest.mark.parametrize("name", ["good", "warn", "bad"])
 def test_a_state_can_be_read_on_a_tint_of_its_own_and_under_words(name, scheme):
-    tint = mixed(shade(name, scheme), shade("paper", scheme), 0.10)  # --good-ground and its like in desk.css
+    tint = mix(shade(name, scheme), shade("paper", scheme), 0.10)  # --good-ground and its like in desk.css
 
     assert contrast(shade(name, scheme), tint) >= 4.5
     assert contrast(shade("ink", scheme), tint) >= 4.5
@@ -72,10 +72,10 @@ def test_borders_of_fields_and_rings_of_focus_can_be_seen_on_every_ground():
 @pytest.mark.parametrize("accent", ["", *ACCENTS])
 @pytest.mark.parametrize("scheme", ["by_day", "by_night"])
 def test_a_mail_can_be_read_with_any_accent(accent, scheme):
-    shades = of_mail(accent)[scheme]
+    shades = mail_palette(accent)[scheme]
 
     def between(one, other):
-        return contrast(parsed(shades[one]), parsed(shades[other]))
+        return contrast(parse_hex(shades[one]), parse_hex(shades[other]))
 
     assert min(between(name, ground) for name in ("ink", "quiet", "accent") for ground in ("paper", "raised")) >= 4.5
     assert between("paper", "accent") >= 4.5  # the words of a button
@@ -108,7 +108,7 @@ def test_a_palette_that_is_not_whole_is_refused(tmp_path, monkeypatch, sheet, co
 def test_the_sheet_names_each_colour_once():
     declared = re.findall(r"^ +--([a-z-]+):", colours.SHEET.read_text(), re.MULTILINE)
 
-    assert sorted(declared) == sorted(NAMES)
+    assert sorted(declared) == sorted(PALETTE_NAMES)
 
 
 def test_no_other_sheet_and_no_mail_has_a_colour_of_its_own():

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from newsletter.mail import html
-from newsletter.mail.html import stacked
+from newsletter.mail.html import stack_wide_tables
 from newsletter.mail.plaintext import text_from_html
 from newsletter.posts.markdown import render
-from newsletter.posts.text.comparison import unshown, words_of
+from newsletter.posts.text.missing_text import find_missing_text, visible_text
 
 PAGE = """<!doctype html>
 <html lang="zh-Hant-TW">
@@ -44,9 +44,9 @@ def test_nothing_is_loaded_from_anywhere():
 
 
 def test_a_picture_is_shown_as_it_is_or_as_wide_as_the_column():
-    assert html.fitted(300, 200) == (300, 200)
-    assert html.fitted(1280, 640) == (544, 272)
-    assert html.fitted(10_000, 1) == (544, 1)
+    assert html.fit_column(300, 200) == (300, 200)
+    assert html.fit_column(1280, 640) == (544, 272)
+    assert html.fit_column(10_000, 1) == (544, 1)
 
 
 def test_only_pictures_whose_size_is_known_and_not_said_get_one():
@@ -54,7 +54,7 @@ def test_only_pictures_whose_size_is_known_and_not_said_get_one():
     said = '<img src="https://a/1.png" width="20" height="10">'
     foreign = '<img src="https://b/2.png">'
 
-    sized = html.sized(known + said + foreign, {"https://a/1.png": (1088, 100)})
+    sized = html.with_picture_sizes(known + said + foreign, {"https://a/1.png": (1088, 100)})
 
     style = "width: 100%; max-width: 544px;"
     assert sized == f'<img src="https://a/1.png" alt="x" width="544" style="{style}">{said}{foreign}'
@@ -82,16 +82,16 @@ def test_a_long_run_of_letters_gets_places_to_break_and_an_address_is_left_alone
 
 def test_a_colour_has_a_name_that_dark_mode_can_call():
     assert (
-        html.named_colours('<span style="color: #8F2D56">x</span>')
+        html.with_colour_classes('<span style="color: #8F2D56">x</span>')
         == '<span class="c-8f2d56" style="color: #8F2D56">x</span>'
     )
-    assert html.named_colours("<span>x</span>") == "<span>x</span>"
+    assert html.with_colour_classes("<span>x</span>") == "<span>x</span>"
 
 
 def test_headings_go_below_a_title():
     source = "<h1>a</h1><h2 class='x'>b</h2><h3>c</h3><h6>d</h6><hr>"
 
-    assert html.demoted(source) == "<h3>a</h3><h3 class='x'>b</h3><h4>c</h4><h6>d</h6><hr>"
+    assert html.demote_headings(source) == "<h3>a</h3><h3 class='x'>b</h3><h4>c</h4><h6>d</h6><hr>"
 
 
 def test_a_token_that_is_shown_begins_a_line_and_can_be_copied_whole():
@@ -147,7 +147,7 @@ WIDE = (
 
 
 def mailed(source):
-    return stacked(render.render_mail(source, base_url="https://news.example.org"))
+    return stack_wide_tables(render.render_mail(source, base_url="https://news.example.org"))
 
 
 def table(*rows, tag="<table>"):
@@ -174,8 +174,8 @@ def test_the_text_part_says_the_same_in_the_same_lines():
 def test_nothing_of_a_stacked_table_counts_as_lost():
     html = mailed(WIDE)
 
-    assert unshown(WIDE, words_of(html)) == []
-    assert unshown(WIDE, text_from_html(html)) == []
+    assert find_missing_text(WIDE, visible_text(html)) == []
+    assert find_missing_text(WIDE, text_from_html(html)) == []
 
 
 HEADS, CELLS = "<th>頭</th>" * 5, "<td>格</td>" * 5
@@ -195,4 +195,4 @@ HEADS, CELLS = "<th>頭</th>" * 5, "<td>格</td>" * 5
     ids=["no rows", "no heads", "a head is empty", "a cell is missing", "merged cells", "a list in a cell", "a layout"],
 )
 def test_a_table_that_lines_cannot_say_stays_one(kept):
-    assert stacked(kept) == kept
+    assert stack_wide_tables(kept) == kept

@@ -6,7 +6,7 @@ import pytest
 from django.utils.safestring import mark_safe
 
 from newsletter.mail import html, letters
-from newsletter.mail.colours import legible, palette
+from newsletter.mail.colours import palette, readable_hex
 from newsletter.publication.models import Publication
 
 PUBLICATION = SimpleNamespace(
@@ -14,7 +14,7 @@ PUBLICATION = SimpleNamespace(
     accent="#ffee00",
     language="zh-hant",
     postal_address="10491 台北市中山區某某路 12 號",
-    spelled=lambda: ("Gipi電子報",),
+    unspaced_names=lambda: ("Gipi電子報",),
 )
 
 
@@ -75,7 +75,7 @@ def test_emphasis_of_chinese_is_never_slanted(language, is_upright):
 def test_an_accent_that_cannot_be_read_is_made_darker_by_day_and_softer_by_night():
     html = render().html
 
-    assert f"{legible('#ffee00', on=palette()['raised'].night)} !important" in html
+    assert f"{readable_hex('#ffee00', on=palette()['raised'].night)} !important" in html
     assert not re.search(r'style="[^"]*color: #ffee00', html)
 
 
@@ -106,7 +106,7 @@ def test_a_logo_whose_file_is_lost_stops_no_mail():
     assert 'class="logo' not in render(publication=publication).html
 
 
-@pytest.mark.parametrize("look", Publication.Look.values)
+@pytest.mark.parametrize("look", Publication.MailLook.values)
 def test_every_look_has_its_styles_and_reads_in_the_dark(look):
     publication = SimpleNamespace(**vars(PUBLICATION), look=look)
 
@@ -135,7 +135,7 @@ def test_nothing_is_written_that_outlook_or_yahoo_do_not_know(unknown):
 
 
 def test_a_letter_without_its_pictures_is_no_wider_than_the_narrowest_phone(page):
-    picture = f'<img src="https://news.example.org/a.png" alt="一座橋" {html.attributes(1200, 600)}>'
+    picture = f'<img src="https://news.example.org/a.png" alt="一座橋" {html.size_attributes(1200, 600)}>'
     page.set_viewport_size({"width": 320, "height": 600})
     page.route("**/*", lambda route: route.abort())
 

@@ -8,7 +8,7 @@ from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend
 from django.test import override_settings
 
-from newsletter.mail.mailers import PROVIDERS, Limits, mailer_from_url
+from newsletter.mail.mailers import PROVIDERS, SendLimits, mailer_from_url
 
 OUTBOX = Path("/nowhere/outbox")
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
@@ -163,7 +163,7 @@ def test_every_url_may_say_how_fast_and_no_backend_hears_of_it(url, tmp_path):
 
     limited = mailer_from_url(f"{url}?rate=14&domain_rate=Gmail.com:20,yahoo.com.tw:0.5,*:50", outbox=tmp_path)
 
-    limits = Limits(14, {"gmail.com": 20, "yahoo.com.tw": 0.5, "*": 50})
+    limits = SendLimits(14, {"gmail.com": 20, "yahoo.com.tw": 0.5, "*": 50})
     assert limited == plain | {"LIMITS": limits}
     assert "LIMITS" not in plain
 

@@ -7,7 +7,7 @@ import pytest
 from anymail.backends.test import EmailBackend as AnymailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
-from newsletter.mail.message import Letter, build, shortened
+from newsletter.mail.message import Letter, build_mail, shorten_subject
 
 LONG_URL = "https://news.example.org/" + "unsubscribe/" * 12
 LETTER = Letter("第 42 期：管理槓桿", "<p>你好，<a href='https://e.x/'>看</a></p>", "你好，看 https://e.x/\n")
@@ -20,7 +20,7 @@ def make_mail(letter=LETTER, **changes):
         "reply_to": "gipi@example.org",
         "headers": {},
     }
-    return build(letter, **(given | changes))
+    return build_mail(letter, **(given | changes))
 
 
 def octets_of(mail):
@@ -194,5 +194,5 @@ def test_a_header_for_machines_is_refused_rather_than_encoded(name):
 
 
 def test_a_subject_is_cut_where_filters_take_it_for_too_long():
-    assert shortened("題" * 200) == "題" * 200
-    assert shortened("題" * 201) == "題" * 199 + "…"
+    assert shorten_subject("題" * 200) == "題" * 200
+    assert shorten_subject("題" * 201) == "題" * 199 + "…"

@@ -6,7 +6,7 @@ import pytest
 from django.core.mail import EmailMessage, mailers
 
 from newsletter.mail import outbox
-from newsletter.mail.message import Letter, build
+from newsletter.mail.message import Letter, build_mail
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, 456, tzinfo=UTC)
 
@@ -14,13 +14,13 @@ NOW = datetime(2026, 11, 24, 1, 2, 3, 456, tzinfo=UTC)
 def make_mail(number=1, *, to=("王「小」明", "reader@example.com"), **headers):
     letter = Letter(f"第 {number} 期", f"<p>{number}</p>", f"{number}\n")
     given = {"Message-ID": f"<issue.{number}@example.org>", "Date": "Tue, 24 Nov 2026 08:00:00 +0800"} | headers
-    return build(letter, sender=("Gipi電子報", "news@example.org"), to=to, reply_to="", headers=given)
+    return build_mail(letter, sender=("Gipi電子報", "news@example.org"), to=to, reply_to="", headers=given)
 
 
 def keep(directory, number, *, to=("王「小」明", "reader@example.com")):
     octets = make_mail(number, to=to).message(policy=email.policy.SMTP).as_bytes()
     now = NOW + timedelta(seconds=number)
-    return outbox.keep(directory, octets, message_id=f"<issue.{number}@example.org>", now=now)
+    return outbox.store_mail(directory, octets, message_id=f"<issue.{number}@example.org>", now=now)
 
 
 @pytest.fixture
@@ -58,12 +58,12 @@ def test_the_same_message_id_never_makes_a_second_file(mailer):
 def test_django_s_own_messages_are_kept_too(mailer):
     mailer.send_messages([EmailMessage("x", "y", "a@example.org", ["b@example.org"])])
 
-    assert len(outbox.names(mailer.directory)) == 1
+    assert len(outbox.mail_names(mailer.directory)) == 1
 
 
 def test_a_mail_to_nobody_is_not_kept(mailer):
     assert mailer.send_messages([EmailMessage("x", "y", "a@example.org", [])]) == 0
-    assert outbox.names(mailer.directory) == []
+    assert outbox.mail_names(mailer.directory) == []
 
 
 def test_a_process_that_died_before_the_file_was_whole_left_no_mail_and_the_next_try_makes_it(tmp_path):
@@ -71,9 +71,9 @@ def test_a_process_that_died_before_the_file_was_whole_left_no_mail_and_the_next
     (tmp_path / f"{name}.eml").unlink()  # killed between the claim and the rename
     (tmp_path / ".claims" / "new-half").write_bytes(b"Subject: ha")
 
-    assert outbox.names(tmp_path) == []
+    assert outbox.mail_names(tmp_path) == []
     assert keep(tmp_path, 1) == name
-    assert outbox.names(tmp_path) == [name]
+    assert outbox.mail_names(tmp_path) == [name]
 
 
 # --- what the pages ask ---
@@ -95,13 +95,13 @@ def test_names_come_newest_first_and_other_files_are_left_alone(tmp_path):
     (tmp_path / "notes.eml").write_text("mine")
     (tmp_path / ".DS_Store").write_text("")
 
-    assert outbox.names(tmp_path) == sorted(kept, reverse=True)
+    assert outbox.mail_names(tmp_path) == sorted(kept, reverse=True)
 
 
 def test_an_entry_shows_names_in_unicode_and_the_date_in_utc(tmp_path):
     name = keep(tmp_path, 1)
 
-    assert outbox.entry(tmp_path, name) == outbox.Entry(
+    assert outbox.read_summary(tmp_path, name) == outbox.MailSummary(
         name=name,
         sender="Gipi電子報 <news@example.org>",
         to="王「小」明 <reader@example.com>",

@@ -11,7 +11,7 @@ import re
 import pytest
 
 from newsletter.mail import headers
-from newsletter.mail.message import Letter, build
+from newsletter.mail.message import Letter, build_mail
 
 URL = "https://news.example.org/unsubscribe/1abcdefghijklmnop/"
 LETTER = Letter("管理槓桿：讓管理變省力的四個技巧「𠮷」🎉", "<p>好</p>", "好\n")
@@ -52,7 +52,7 @@ def octets_of(kind):
     feedback = headers.feedback_id(42, "issue", domain="news.example.org")
     archived_at = "https://news.example.org/issues/42/"
     listed = headers.list_headers(LIST, URL, archived_at=archived_at, feedback=feedback)
-    mail = build(
+    mail = build_mail(
         LETTER,
         sender=("Gipi電子報，「第一名」", "news@news.example.org"),
         to=('王「小」明, "𠮷"', "reader@example.net"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.mail.salutations import FIELD, SLOT, harmless, slotted, unslotted, without_names
+from newsletter.mail.salutations import FIELD, SLOT, safe_name, with_name_slots, without_name_slots, without_names
 
 
 @pytest.mark.parametrize(
@@ -26,26 +26,26 @@ def test_everybody_reads_the_word_and_code_stays_as_it_was_typed(typed, read):
     read = read or "<p>x</p><pre><code>{name|x} <b>{name|y}</b></code></pre>"
 
     assert without_names(typed) == read
-    assert unslotted(slotted(typed)) == read
+    assert without_name_slots(with_name_slots(typed)) == read
 
 
 @given(st.text(max_size=60))
 def test_a_slot_is_letters_alone_and_gives_the_word_back(text):
     found = FIELD.search(f"{{name|{text}}}")
-    letter = slotted(f"{{name|{text}}}")
+    letter = with_name_slots(f"{{name|{text}}}")
 
     assert bool(found) == bool(SLOT.search(letter))
-    assert unslotted(letter) == without_names(f"{{name|{text}}}")
+    assert without_name_slots(letter) == without_names(f"{{name|{text}}}")
 
 
 @given(st.text(max_size=80))
 def test_a_harmless_name_means_the_same_in_text_html_json_and_any_template(name):
-    kept = harmless(name)
+    kept = safe_name(name)
 
     assert not set("{}[]<>&\"'`\\%|\x00\n\r\t") & set(kept)
     assert kept == kept.strip()
 
 
 def test_a_harmless_name_keeps_its_letters():
-    assert harmless('<b>王"小明"</b> & Co.') == "b 王 小明 /b Co."
-    assert harmless("Ann-Marie O’Neill") == "Ann-Marie O’Neill"
+    assert safe_name('<b>王"小明"</b> & Co.') == "b 王 小明 /b Co."
+    assert safe_name("Ann-Marie O’Neill") == "Ann-Marie O’Neill"

@@ -12,43 +12,43 @@ import pytest
 from django.conf import settings
 
 from newsletter.mail import tokens
-from newsletter.mail.tokens import kept_secret
+from newsletter.mail.tokens import load_or_create_secret
 from tests.support.product import ROOT
 
 
 def test_a_token_opens_the_purpose_it_was_signed_for():
     token = tokens.sign("unsubscribe", 4711)
 
-    assert tokens.opens(token, "unsubscribe")
-    assert tokens.number_of(token) == 4711
+    assert tokens.is_valid(token, "unsubscribe")
+    assert tokens.claimed_id(token) == 4711
 
 
 def test_a_token_that_is_bound_opens_only_while_the_bound_is_the_same():
     token = tokens.sign("confirm", 7, "round 1")
 
-    assert tokens.opens(token, "confirm", "round 1")
-    assert not tokens.opens(token, "confirm", "round 2")
-    assert not tokens.opens(token, "confirm")
+    assert tokens.is_valid(token, "confirm", "round 1")
+    assert not tokens.is_valid(token, "confirm", "round 2")
+    assert not tokens.is_valid(token, "confirm")
 
 
 def test_a_token_with_one_other_character_opens_nothing():
     token = tokens.sign("unsubscribe", 4711)
     others = [token[:at] + ("B" if letter == "A" else "A") + token[at + 1 :] for at, letter in enumerate(token)]
 
-    assert [other for other in others if tokens.opens(other, "unsubscribe")] == []
+    assert [other for other in others if tokens.is_valid(other, "unsubscribe")] == []
 
 
 @pytest.mark.parametrize(
     "token", ["", "a", "x" * 16, "x" * 25, "中" * 20, "../../etc/passwd-----", "0" + "A" * 16 + "\n"]
 )
 def test_what_is_no_token_opens_nothing(token):
-    assert not tokens.opens(token, "unsubscribe")
+    assert not tokens.is_valid(token, "unsubscribe")
 
 
 def test_a_leading_zero_is_another_token_and_opens_nothing():
     token = tokens.sign("unsubscribe", 4711)
 
-    assert not tokens.opens("0" + token, "unsubscribe")
+    assert not tokens.is_valid("0" + token, "unsubscribe")
 
 
 def test_links_in_old_mails_live_on_after_the_secret_has_changed(settings):
@@ -56,7 +56,7 @@ def test_links_in_old_mails_live_on_after_the_secret_has_changed(settings):
 
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
 
-    assert tokens.opens(token, "unsubscribe")
+    assert tokens.is_valid(token, "unsubscribe")
     assert tokens.sign("unsubscribe", 4711) != token
 
 
@@ -65,7 +65,7 @@ def test_a_secret_that_is_forgotten_opens_nothing(settings):
 
     settings.SECRET_KEY = "another"
 
-    assert not tokens.opens(token, "unsubscribe")
+    assert not tokens.is_valid(token, "unsubscribe")
 
 
 @pytest.mark.parametrize("number", [0, 1, 61, 62, 10**6, 62**8 - 1])
@@ -75,12 +75,12 @@ def test_a_token_is_at_most_24_characters_of_base62_and_keeps_the_number(number)
     assert len(token) <= tokens.TOKEN_LENGTH_MAX
     assert token.isascii()
     assert token.isalnum()
-    assert tokens.number_of(token) == number
+    assert tokens.claimed_id(token) == number
 
 
 def test_a_number_that_no_database_holds_is_no_number():
-    assert tokens.number_of("z" * 8 + "A" * 16) == 62**8 - 1
-    assert tokens.number_of("z" * 9 + "A" * 16) is None
+    assert tokens.claimed_id("z" * 8 + "A" * 16) == 62**8 - 1
+    assert tokens.claimed_id("z" * 9 + "A" * 16) is None
 
 
 def test_the_digest_stands_for_a_text_by_purpose_and_tells_nothing():
@@ -127,13 +127,13 @@ def test_a_token_ends_in_sixteen_base62_digits_of_hmac_as_those_in_old_mails_do(
 
 MAKE = """
 import sys, pathlib
-from newsletter.mail.tokens import kept_secret
+from newsletter.mail.tokens import load_or_create_secret
 sys.stdin.readline()
-print(kept_secret(pathlib.Path(sys.argv[1]), sys.argv[2]))
+print(load_or_create_secret(pathlib.Path(sys.argv[1]), sys.argv[2]))
 """
 DIE = """
 import os, signal, sys, pathlib
-from newsletter.mail.tokens import kept_secret
+from newsletter.mail.tokens import load_or_create_secret
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 target = sys.argv[2]
 if target == "named":
@@ -142,20 +142,20 @@ elif target == "written":
     os.fsync = die
 elif target == "opened":
     os.fdopen = die
-kept_secret(pathlib.Path(sys.argv[1]), "x" * 50)
+load_or_create_secret(pathlib.Path(sys.argv[1]), "x" * 50)
 """
 
 
 def test_a_secret_is_made_once(tmp_path):
     path = tmp_path / "data" / "secret_key"
 
-    assert [kept_secret(path, "first"), kept_secret(path, "second")] == ["first", "first"]
+    assert [load_or_create_secret(path, "first"), load_or_create_secret(path, "second")] == ["first", "first"]
 
 
 def test_only_its_owner_may_read_it(tmp_path):
     before = os.umask(0)
     try:
-        kept_secret(tmp_path / "data" / "secret_key", "first")
+        load_or_create_secret(tmp_path / "data" / "secret_key", "first")
     finally:
         os.umask(before)
 
@@ -167,7 +167,7 @@ def test_a_secret_that_somebody_wrote_is_kept_as_it_is(tmp_path):
     path = tmp_path / "secret_key"
     path.write_text("by hand\n")
 
-    assert kept_secret(path, "other") == "by hand"
+    assert load_or_create_secret(path, "other") == "by hand"
     assert path.read_text() == "by hand\n"
 
 
@@ -179,7 +179,7 @@ def test_a_kill_at_any_moment_leaves_no_broken_file(tmp_path, moment):
 
     assert done.returncode == -signal.SIGKILL
     assert not path.exists()
-    assert kept_secret(path, "first") == "first"
+    assert load_or_create_secret(path, "first") == "first"
 
 
 def test_of_many_processes_at_once_all_have_the_same(tmp_path):

@@ -6,9 +6,9 @@ from django.core.mail import mailers
 from django.urls import reverse
 
 from newsletter.mail import outbox
-from newsletter.mail.message import Letter, build
+from newsletter.mail.message import Letter, build_mail
 from tests.factories import make_helper, make_publication
-from tests.support.pages import markup
+from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.django_db
 HTML = "<!DOCTYPE html><html><head><title>x</title></head><body><a href='https://e.x/'>看</a></body></html>"
@@ -27,9 +27,9 @@ def directory(settings, tmp_path):
 def send(number=1, to="reader@example.com", subject="第 <42> 期"):
     letter = Letter(subject, HTML, "你好 https://e.x/ <b>\n")
     headers = {"Message-ID": f"<{number}@example.org>", "Date": "Tue, 24 Nov 2026 08:00:00 +0800"}
-    mail = build(letter, sender=("Gipi", "news@example.org"), to=("", to), reply_to="", headers=headers)
+    mail = build_mail(letter, sender=("Gipi", "news@example.org"), to=("", to), reply_to="", headers=headers)
     mailers["default"].send_messages([mail])
-    return outbox.names(outbox.directory())[0]
+    return outbox.mail_names(outbox.directory())[0]
 
 
 def page(client, view, name=None, **headers):

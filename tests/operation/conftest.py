@@ -9,7 +9,7 @@ from tests.factories import make_publication
 
 @pytest.fixture
 def in_order(db, settings, tmp_path, name_server):
-    """An installation without a fault, told in English."""
+    """A healthy installation, in English."""
     settings.DATA_DIR = tmp_path
     settings.QUEUE_DIR = tmp_path / "queue"
     settings.QUEUE_DIR.mkdir()

@@ -13,7 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.operation import diagnosis, questions, serving
+from newsletter.operation import diagnosis, doctor_checks, serving
 from newsletter.operation.models import Trouble
 from newsletter.publication import heartbeats
 from newsletter.publication.pictures import cards
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_order")]
 @pytest.fixture
 def worker():
     """A worker that has just ended a task; there is no real one in these tests."""
-    heartbeats.beat(heartbeats.Part.WORKER)
+    heartbeats.beat(heartbeats.Component.WORKER)
 
 
 def ids(findings) -> list[str]:
@@ -40,14 +40,14 @@ def make_mailing(**fields) -> Mailing:
 
 
 def test_nothing_is_wrong_with_an_installation_in_order(worker):
-    assert diagnosis.examine(timezone.now()) == []
+    assert diagnosis.run_checks(timezone.now()) == []
 
 
 def test_the_gravest_comes_first(worker, settings):
     (settings.STATIC_ROOT / "staticfiles.json").unlink()
     settings.SITE_URL = "http://a-very-long-host-name.news.example.org"
 
-    found = diagnosis.examine(timezone.now())
+    found = diagnosis.run_checks(timezone.now())
 
     assert [finding.level for finding in found] == ["error", "warning", "info"]
     assert ids(found) == ["static.missing", "site_url.http", "unsubscribe_url.long"]
@@ -67,7 +67,7 @@ def test_the_gravest_comes_first(worker, settings):
 def test_a_setting_with_a_price_is_named(worker, settings, name, value, expected):
     setattr(settings, name, value)
 
-    assert ids(diagnosis.examine(timezone.now())) == expected
+    assert ids(diagnosis.run_checks(timezone.now())) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_a_setting_with_a_price_is_named(worker, settings, name, value, expected
 def test_a_publication_that_is_not_filled_in_is_named(worker, field, value, message):
     make_publication(**{field: value})
 
-    assert [finding.message for finding in diagnosis.examine(timezone.now())] == [message]
+    assert [finding.message for finding in diagnosis.run_checks(timezone.now())] == [message]
 
 
 def test_a_made_up_sender_is_an_error_once_mail_really_leaves(settings):
     make_publication(sender_email="newsletter@example.com")
-    with_a_server = list(diagnosis.sender(timezone.now()))
+    with_a_server = list(diagnosis.sender_findings(timezone.now()))
     settings.MAIL_URL = ""
 
-    with_the_outbox = list(diagnosis.sender(timezone.now()))
+    with_the_outbox = list(diagnosis.sender_findings(timezone.now()))
 
     assert [with_a_server[0].level, with_the_outbox[0].level] == ["error", "warning"]
 
@@ -97,32 +97,32 @@ def test_a_made_up_sender_is_an_error_once_mail_really_leaves(settings):
 def test_a_generated_secret_is_named_so_that_it_is_kept(settings):
     (settings.DATA_DIR / "secret_key").write_text("from the environment\n")
 
-    assert ids(questions.secret_key(timezone.now())) == ["secret.generated"]
+    assert ids(doctor_checks.secret_key(timezone.now())) == ["secret.generated"]
 
 
 def test_a_secret_from_elsewhere_makes_the_file_unimportant(settings):
     (settings.DATA_DIR / "secret_key").write_text("an older one\n")
 
-    assert ids(questions.secret_key(timezone.now())) == []
+    assert ids(doctor_checks.secret_key(timezone.now())) == []
 
 
 def test_a_folder_that_is_nearly_full_is_named(monkeypatch):
-    monkeypatch.setattr(questions, "FREE_BYTES", 2**63)
+    monkeypatch.setattr(doctor_checks, "FREE_BYTES", 2**63)
 
-    assert ids(questions.disk(timezone.now())) == ["data_dir.space"]
+    assert ids(doctor_checks.disk(timezone.now())) == ["data_dir.space"]
 
 
 def test_a_folder_that_is_not_there_cannot_be_written_to(settings):
     settings.DATA_DIR = settings.DATA_DIR / "nowhere"
 
-    assert ids(questions.disk(timezone.now())) == ["data_dir.read_only"]
+    assert ids(doctor_checks.disk(timezone.now())) == ["data_dir.read_only"]
 
 
 def test_pending_migrations_silence_questions_that_need_them():
     (latest,) = MigrationLoader(connection).graph.leaf_nodes("hooks")
     MigrationRecorder(connection).record_unapplied(*latest)
 
-    assert ids(diagnosis.examine(timezone.now())) == ["database.migrations"]
+    assert ids(diagnosis.run_checks(timezone.now())) == ["database.migrations"]
 
 
 def test_a_queue_without_a_folder_is_an_error(settings):
@@ -219,7 +219,7 @@ def test_every_finding_says_what_to_do(settings):
     make_publication(sender_email="newsletter@example.com", postal_address="", data_place="")
     cache.clear()
 
-    assert all(finding.hint for finding in diagnosis.for_the_author(timezone.now()))
+    assert all(finding.hint for finding in diagnosis.author_findings(timezone.now()))
 
 
 def test_the_desks_home_repeats_the_errors_of_the_last_look_that_take_long_to_ask_for():
@@ -232,7 +232,7 @@ def test_the_desks_home_repeats_the_errors_of_the_last_look_that_take_long_to_as
     ]:
         Trouble.objects.create(name=name, level=level, **facts)
 
-    (found,) = diagnosis.for_the_author(timezone.now())
+    (found,) = diagnosis.author_findings(timezone.now())
 
     assert (found.id, found.level, found.message, found.hint) == (
         "mail.login",
@@ -255,12 +255,12 @@ def broken_font(monkeypatch, tmp_path):
 
 
 def test_a_font_that_cannot_be_read_is_an_error(worker, broken_font):
-    (finding,) = questions.card_font(timezone.now())
+    (finding,) = doctor_checks.card_font(timezone.now())
 
     assert (finding.level, finding.id) == ("error", "cards.font")
     assert str(broken_font) in finding.message
-    assert "cards.font" in ids(diagnosis.examine(timezone.now()))
+    assert "cards.font" in ids(diagnosis.run_checks(timezone.now()))
 
 
 def test_the_font_of_the_house_is_in_order():
-    assert ids(questions.card_font(timezone.now())) == []
+    assert ids(doctor_checks.card_font(timezone.now())) == []

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone, translation
 
-from newsletter.operation import diagnosis, questions, watching
+from newsletter.operation import diagnosis, doctor_checks, hourly_check
 from newsletter.operation.diagnosis import Finding
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 def findings(monkeypatch) -> list[Finding]:
     """What the doctor will find."""
     found: list[Finding] = []
-    monkeypatch.setattr(diagnosis, "examine", lambda now: found)
+    monkeypatch.setattr(diagnosis, "run_checks", lambda now: found)
     with translation.override("en"):
         yield found
 
@@ -45,22 +45,22 @@ def test_a_script_may_ask_for_a_failure_on_a_warning(findings):
 
 
 def test_a_secret_key_that_is_lost_for_good_is_forgotten_on_demand(findings, settings):
-    watching.look(timezone.now())
+    hourly_check.check_and_mail(timezone.now())
     settings.SECRET_KEY = "another one"
-    watching.look(timezone.now())
-    assert [one.id for one in questions.changed_key(timezone.now())] == ["secret.changed"]
+    hourly_check.check_and_mail(timezone.now())
+    assert [one.id for one in doctor_checks.changed_key(timezone.now())] == ["secret.changed"]
 
     call_command("doctor", "--forget-keys")
 
-    assert list(questions.changed_key(timezone.now())) == []
+    assert list(doctor_checks.changed_key(timezone.now())) == []
 
 
 def test_a_former_secret_key_that_is_still_known_is_no_matter(findings, settings):
-    watching.look(timezone.now())
+    hourly_check.check_and_mail(timezone.now())
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another one"
 
-    assert list(questions.changed_key(timezone.now())) == []
+    assert list(doctor_checks.changed_key(timezone.now())) == []
 
 
 def test_an_error_is_a_failure(findings):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.operation.env_file import Unreadable, read, variables
-from tests.support.missing import missing
+from newsletter.operation.env_file import EnvFileError, parse_variables, read_env_file
+from tests.support.missing_parts import skip_missing
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/systemd/libsystemd-shared-*.so"))
 
@@ -39,7 +39,7 @@ def test_a_value_is_read(tmp_path, text, value):
     file = tmp_path / "newsletter.env"
     file.write_bytes(text.encode())
 
-    assert read(file) == {"A": value}
+    assert read_env_file(file) == {"A": value}
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_a_line_that_is_none_is_named_by_its_number_alone(tmp_path, line):
     file = tmp_path / "newsletter.env"
     file.write_text(f"# first\nB=1\n{line}")
 
-    with pytest.raises(Unreadable) as refusal:
-        read(file)
+    with pytest.raises(EnvFileError) as refusal:
+        read_env_file(file)
 
     assert str(refusal.value) == f"{file}, line 3: this is no NAME=value, or its quotes do not end."
 
@@ -58,18 +58,18 @@ def test_a_line_that_is_none_is_named_by_its_number_alone(tmp_path, line):
 def test_what_is_no_file_or_no_text_is_said_so(tmp_path):
     (tmp_path / "binary").write_bytes(b"A=\xff\xfe")
 
-    with pytest.raises(Unreadable, match=r"none cannot be read: No such file or directory\.$"):
-        read(tmp_path / "none")
-    with pytest.raises(Unreadable, match=r"cannot be read: Is a directory\.$"):
-        read(tmp_path)
-    with pytest.raises(Unreadable, match=r"binary is not text in UTF-8\.$"):
-        read(tmp_path / "binary")
+    with pytest.raises(EnvFileError, match=r"none cannot be read: No such file or directory\.$"):
+        read_env_file(tmp_path / "none")
+    with pytest.raises(EnvFileError, match=r"cannot be read: Is a directory\.$"):
+        read_env_file(tmp_path)
+    with pytest.raises(EnvFileError, match=r"binary is not text in UTF-8\.$"):
+        read_env_file(tmp_path / "binary")
 
 
 def of_systemd(path: Path) -> dict[str, str]:
-    """Return what systemd's own function reads; it is not part of a public interface."""
+    """What systemd's own function reads; it is not part of a public interface."""
     if not LIBRARIES:
-        missing("apt-get install --no-install-recommends systemd")
+        skip_missing("apt-get install --no-install-recommends systemd")
     load = ctypes.CDLL(str(LIBRARIES[0])).load_env_file
     load.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
     found = ctypes.POINTER(ctypes.c_char_p)()
@@ -87,7 +87,7 @@ def test_systemd_reads_the_same(tmp_path_factory, value):
     file.write_text(text)
 
     try:
-        ours = variables(text)
+        ours = parse_variables(text)
     except ValueError:  # it passes over what is an error here
         return
 

@@ -15,7 +15,7 @@ import pytest
 from newsletter.operation import healthy, programs
 from newsletter.operation.liveness import readiness
 from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import Part
+from newsletter.publication.heartbeats import Component
 from tests.support.product import ROOT
 
 WELL = {"ready": True, "database": "ok", "migrations": "ok", "queue": "ok"}
@@ -139,10 +139,10 @@ def test_the_note_of_a_process_that_died_counts_as_none(tmp_path):
 def test_it_reads_what_the_others_write(settings, tmp_path):
     """It imports nothing of ours, so names are written twice."""
     settings.DATA_DIR = tmp_path
-    for part in (Part.WORKER, Part.CLOCK):
+    for part in (Component.WORKER, Component.CLOCK):
         heartbeats.beat(part)
 
-    with programs.held(programs.ALL[1:], programs.Note.ours()):
+    with programs.hold_locks(programs.ALL[1:], programs.LockNote.ours()):
         assert healthy.health(tmp_path) == {"worker": "ok", "clock": "ok"}
 
     assert tuple(programs.ALL) == healthy.PROGRAMS

@@ -12,11 +12,11 @@ from django.utils import timezone, translation
 
 from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.models.mailing import Step
+from newsletter.delivery.models.mailing import MailingStep
 from newsletter.operation import diagnosis, liveness
 from newsletter.operation.management.commands.up import Alarm
 from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import Part
+from newsletter.publication.heartbeats import Component
 from tests.factories import make_issue, make_post, make_publication
 
 pytestmark = pytest.mark.django_db
@@ -66,12 +66,12 @@ def heartbeats_zone():
 
 
 def test_the_doctor_and_the_desks_home_tell_of_it(settings):
-    silence(settings, Part.CLOCK, 61)
+    silence(settings, Component.CLOCK, 61)
     now = timezone.now()
 
-    assert "clock.silent" in ids(diagnosis.for_the_author(now))
-    assert "clock.silent" in ids(diagnosis.for_an_editor(now))
-    assert liveness.silence in diagnosis.EVERYTHING
+    assert "clock.silent" in ids(diagnosis.author_findings(now))
+    assert "clock.silent" in ids(diagnosis.editor_findings(now))
+    assert liveness.silence in diagnosis.ALL_CHECKS
 
 
 def test_parts_that_work_are_ready():
@@ -91,13 +91,13 @@ def test_the_author_gets_one_mail_after_five_minutes_by_a_process_of_its_own(set
     alarm = Alarm()
 
     for seconds in (61, 299, 301, 400):
-        silence(settings, Part.DISPATCHER, seconds)
+        silence(settings, Component.DISPATCHER, seconds)
         alarm.look()
     told = list(started)
-    heartbeats.take("")
-    heartbeats.beat(Part.DISPATCHER)
+    heartbeats.set_process_name("")
+    heartbeats.beat(Component.DISPATCHER)
     alarm.look()
-    silence(settings, Part.DISPATCHER, 301)
+    silence(settings, Component.DISPATCHER, 301)
     alarm.look()
 
     assert told == ["report_silence"]
@@ -106,7 +106,7 @@ def test_the_author_gets_one_mail_after_five_minutes_by_a_process_of_its_own(set
 
 def test_the_mail_says_what_does_not_work(settings, mailoutbox):
     User.objects.create_superuser("gipi", email="gipi@example.org", password="leverage-2026-x")
-    silence(settings, Part.CONFIRMATIONS, 301)
+    silence(settings, Component.CONFIRMATIONS, 301)
 
     call_command("report_silence", stdout=StringIO())
 
@@ -135,7 +135,7 @@ def sending():
     mailing = Mailing.objects.create(
         issue=issue, approved_at=now, send_at=now, planned_at=now, state=Mailing.State.SENDING, **frozen
     )
-    mailing.record(Step.What.BEGUN, at=now)
+    mailing.record(MailingStep.Kind.BEGUN, at=now)
     mailing.batches.create(no=1, lo=1, hi=3, cursor=1)
     return mailing
 
@@ -145,19 +145,19 @@ def test_a_mailing_that_could_go_on_and_does_not_is_found_after_ninety_seconds(s
 
     assert ids(liveness.standstill(now + timedelta(seconds=89))) == []
     assert ids(liveness.standstill(now + LATER)) == ["mailing.stands_still"]
-    assert liveness.standstill in diagnosis.OF_MAILINGS
-    assert liveness.standstill in diagnosis.EVERYTHING
+    assert liveness.standstill in diagnosis.MAILING_CHECKS
+    assert liveness.standstill in diagnosis.ALL_CHECKS
 
 
 def test_a_mailing_with_a_lane_that_goes_on_is_no_finding(sending):
-    heartbeats.beat(Part.LANES)
+    heartbeats.beat(Component.LANES)
 
     assert ids(liveness.standstill(timezone.now() + LATER)) == []
 
 
 def test_a_leased_batch_without_progress_is_a_standstill(sending, settings):
     sending.batches.update(state=Batch.State.LEASED)
-    silence(settings, Part.LANES, 91)
+    silence(settings, Component.LANES, 91)
 
     assert ids(liveness.standstill(timezone.now() + LATER)) == ["mailing.stands_still"]
 
@@ -182,7 +182,7 @@ def test_a_mailing_that_waits_for_its_provider_or_for_the_next_try_may_stand_sti
 
 def test_a_mailing_that_was_resumed_has_ninety_seconds_from_then(sending):
     now = timezone.now() + LATER
-    sending.record(Step.What.RESUMED, at=now)
+    sending.record(MailingStep.Kind.RESUMED, at=now)
 
     assert list(recovery.stalled_mailings(now)) == []
     assert list(recovery.stalled_mailings(now + LATER)) == [sending]

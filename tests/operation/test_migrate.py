@@ -30,7 +30,7 @@ def bring_up_to_date_by_migrate():
     call_command("migrate", verbosity=0)
 
 
-@pytest.mark.parametrize("act", [bring_up_to_date_by_migrate, preparing.bring_up_to_date])
+@pytest.mark.parametrize("act", [bring_up_to_date_by_migrate, preparing.migrate_database])
 @pytest.mark.parametrize("ran", ["all but the last", "the first alone"])
 def test_a_database_that_a_former_version_left_half_way_is_refused(act, ran):
     forget(*([("delivery", "0039_announced")] if ran == "all but the last" else former_of("delivery")))

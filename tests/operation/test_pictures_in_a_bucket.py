@@ -8,16 +8,16 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
-from newsletter.buckets import Bucket, Patience
+from newsletter.buckets import Bucket, S3Timeouts
 from newsletter.moving.folder import exporting
 from newsletter.moving.taking import site
-from newsletter.operation import diagnosis, questions
+from newsletter.operation import diagnosis, doctor_checks
 from newsletter.posts.models import Image
-from newsletter.publication.pictures.storages import Folder, InBucket, media
+from newsletter.publication.pictures.storages import BucketMedia, FolderMedia, media
 from tests.factories import make_post, make_publication
 from tests.moving.site import house
 from tests.support.processes import free_port
-from tests.support.s3 import keep_pictures_in
+from tests.support.s3 import store_pictures_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers, pytest.mark.exhaustive]
 NOW = datetime(2026, 11, 28, 20, tzinfo=UTC)  # four in the morning of the 29th, in Taipei
@@ -36,7 +36,7 @@ def moved(settings, tmp_path):
 
     def move(name, url):
         house.move(settings, tmp_path / name)
-        keep_pictures_in(settings, url)
+        store_pictures_in(settings, url)
         return tmp_path / name
 
     return move
@@ -68,11 +68,11 @@ def test_pictures_are_copied_into_the_bucket_and_back(s3, settings, moved):
 
     assert copy().startswith("30 pictures were copied; all 30 are in s3://127.0.0.1")
     assert copy().startswith("0 pictures were copied; all 30 are in")
-    assert all_of(InBucket(s3.pictures_url)) == all_of(Folder()) == PICTURES
+    assert all_of(BucketMedia(s3.pictures_url)) == all_of(FolderMedia()) == PICTURES
 
     moved("two", s3.pictures_url)
     assert copy("--back") == f"30 pictures were copied; all 30 are in {settings.MEDIA_ROOT}.\n"
-    assert all_of(Folder()) == PICTURES
+    assert all_of(FolderMedia()) == PICTURES
     assert (folder / "media" / "cards" / "a-b.png").exists(), "nothing is removed"
 
 
@@ -80,7 +80,7 @@ def test_a_copy_that_broke_off_is_run_again(s3, settings, moved, monkeypatch):
     moved("one", "")
     fill()
     settings.MEDIA_STORAGE_URL = s3.pictures_url
-    real, count = InBucket.put, []
+    real, count = BucketMedia.put, []
 
     def put(self, name, source):
         count.append(name)
@@ -88,7 +88,7 @@ def test_a_copy_that_broke_off_is_run_again(s3, settings, moved, monkeypatch):
             raise OSError("the line is cut")
         real(self, name, source)
 
-    monkeypatch.setattr(InBucket, "put", put)
+    monkeypatch.setattr(BucketMedia, "put", put)
     with pytest.raises(CommandError, match=r"the line is cut\. Run it again: what is there stays"):
         copy()
     there = len(s3.names("pictures"))
@@ -96,7 +96,7 @@ def test_a_copy_that_broke_off_is_run_again(s3, settings, moved, monkeypatch):
 
     monkeypatch.undo()
     assert copy().startswith(f"{30 - there} pictures were copied; all 30 are")
-    assert all_of(InBucket(s3.pictures_url)) == PICTURES
+    assert all_of(BucketMedia(s3.pictures_url)) == PICTURES
 
 
 def test_without_a_bucket_there_is_nothing_to_copy(settings):
@@ -143,15 +143,15 @@ def test_the_doctor_names_a_bucket_that_is_away_or_refuses(s3, settings):
         "": None,
     }
     for url, why in urls.items():
-        keep_pictures_in(settings, url)
+        store_pictures_in(settings, url)
 
-        found = list(questions.bucket_of_pictures(NOW))
+        found = list(doctor_checks.bucket_of_pictures(NOW))
 
         assert [one.id for one in found] == (["media.away"] if why else [])
         assert all(why in one.message and "cret" not in one.message for one in found)
     assert s3.names("pictures") == [], "the doctor leaves nothing there"
-    assert questions.bucket_of_pictures in diagnosis.EVERYTHING
-    assert "media" not in questions.readiness()
+    assert doctor_checks.bucket_of_pictures in diagnosis.ALL_CHECKS
+    assert "media" not in doctor_checks.readiness()
 
 
 # --- Backups ---
@@ -159,7 +159,7 @@ def test_the_doctor_names_a_bucket_that_is_away_or_refuses(s3, settings):
 
 @pytest.mark.parametrize("words", [["backup", "x.tar"], ["export_site", "x"]])
 def test_nothing_is_written_without_the_pictures_and_it_is_said_why(settings, moved, tmp_path, monkeypatch, words):
-    monkeypatch.setattr(Bucket, "patience", Patience(connect_seconds=1, read_seconds=1, tries=1))
+    monkeypatch.setattr(Bucket, "patience", S3Timeouts(connect_seconds=1, read_seconds=1, tries=1))
     moved("old", f"s3://key:secret@127.0.0.1:{free_port()}/pictures?tls=false")
     make_publication()
 

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from newsletter.operation import programs
-from newsletter.operation.programs import ALL, Note, Program
-from newsletter.operation.supervisor import Taken
+from newsletter.operation.programs import ALL, LockNote, Program
+from newsletter.operation.supervisor import AlreadyInUse
 from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import Part
+from newsletter.publication.heartbeats import Component
 from tests.support.processes import run_python
 
 
@@ -21,7 +21,7 @@ from tests.support.processes import run_python
     ],
 )
 def test_programs_are_named(text, found):
-    assert list(programs.named(text)) == found
+    assert list(programs.parse_programs(text)) == found
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_programs_are_named(text, found):
 )
 def test_a_name_that_is_none_is_said_with_those_there_are(text, wrong):
     with pytest.raises(ValueError, match=f"^“{wrong}” is none of web, worker, clock$"):
-        programs.named(text)
+        programs.parse_programs(text)
 
 
 @pytest.mark.parametrize(
@@ -48,34 +48,37 @@ def test_a_web_server_is_found_where_it_listens(host, address):
 
 def test_two_of_different_kinds_share_a_folder_and_two_of_one_kind_do_not(settings, tmp_path):
     settings.DATA_DIR = tmp_path
-    first = Note(7, "a-machine", "http://127.0.0.1:8000")
+    first = LockNote(7, "a-machine", "http://127.0.0.1:8000")
 
-    with programs.held([Program.WEB], first), programs.held([Program.WORKER, Program.CLOCK], Note(8, "a-machine")):
-        with pytest.raises(Taken, match="web: process 7 on a-machine, http"):
-            programs.held(ALL, Note.ours()).__enter__()
-        with pytest.raises(Taken, match="clock: process 8 on a-machine"):
-            programs.held([Program.CLOCK], Note.ours()).__enter__()
+    with (
+        programs.hold_locks([Program.WEB], first),
+        programs.hold_locks([Program.WORKER, Program.CLOCK], LockNote(8, "a-machine")),
+    ):
+        with pytest.raises(AlreadyInUse, match="web: process 7 on a-machine, http"):
+            programs.hold_locks(ALL, LockNote.ours()).__enter__()
+        with pytest.raises(AlreadyInUse, match="clock: process 8 on a-machine"):
+            programs.hold_locks([Program.CLOCK], LockNote.ours()).__enter__()
 
-    with programs.held(ALL, Note.ours()):
+    with programs.hold_locks(ALL, LockNote.ours()):
         pass
 
 
 def test_starting_one_forgets_no_heartbeat_of_another(settings, tmp_path):
     settings.DATA_DIR = tmp_path
-    heartbeats.take("")
-    for part in Part:
+    heartbeats.set_process_name("")
+    for part in Component:
         heartbeats.beat(part)
 
-    programs.forget_heartbeats([Program.WEB])
-    assert {path.name for path in (tmp_path / "heartbeats").iterdir()} == set(Part)
-    programs.forget_heartbeats([Program.CLOCK])
-    assert {path.name for path in (tmp_path / "heartbeats").iterdir()} == set(Part) - {Part.CLOCK}
-    programs.forget_heartbeats([Program.WORKER])
+    programs.clear_heartbeats([Program.WEB])
+    assert {path.name for path in (tmp_path / "heartbeats").iterdir()} == set(Component)
+    programs.clear_heartbeats([Program.CLOCK])
+    assert {path.name for path in (tmp_path / "heartbeats").iterdir()} == set(Component) - {Component.CLOCK}
+    programs.clear_heartbeats([Program.WORKER])
     assert list((tmp_path / "heartbeats").iterdir()) == []
 
 
 def test_every_heartbeat_is_of_one_program():
-    assert sorted(part for parts in programs.BEATS.values() for part in parts) == sorted(Part)
+    assert sorted(part for parts in programs.BEATS.values() for part in parts) == sorted(Component)
 
 
 def test_only_those_asked_for_are_started():

@@ -3,10 +3,10 @@
 import pytest
 from django.utils import translation
 
-from newsletter.mail import signatures
-from newsletter.mail.authentication import Resolver
+from newsletter.mail import dkim_signing
+from newsletter.mail.email_authentication import Resolver
 from newsletter.operation import receivers, senders
-from newsletter.operation.receivers import State
+from newsletter.operation.receivers import RequirementState
 from tests.factories import make_publication
 from tests.support.dns import quoted
 from tests.support.rsa_keys import private_key
@@ -21,7 +21,7 @@ GOOD = {
 }
 DKIM, ALIGNED = "DKIM, with a key of 1024 bits or better 2048", "SPF or DKIM for the domain of the sender"
 PTR, TLS = "A server with a reverse name that leads back to it", "TLS"
-HOLDS, MISSING, UNKNOWN = State.HOLDS, State.MISSING, State.UNKNOWN
+HOLDS, MISSING, UNKNOWN = RequirementState.HOLDS, RequirementState.MISSING, RequirementState.UNKNOWN
 
 
 @pytest.fixture(autouse=True)
@@ -33,13 +33,13 @@ def _installation(settings, tmp_path, name_server):
     settings.DKIM_DIR.mkdir()
     make_publication(sender_email="hello@gipi.tw", bounces_to="bounces@gipi.tw")
     (settings.DKIM_DIR / "s1.pem").write_bytes(private_key())
-    name_server.records |= GOOD | {("s1._domainkey.gipi.tw", "TXT"): [quoted(signatures.keys()[0].record)]}
+    name_server.records |= GOOD | {("s1._domainkey.gipi.tw", "TXT"): [quoted(dkim_signing.load_keys()[0].record)]}
     with translation.override("en"):
         yield
 
 
 def verdicts():
-    return {one.what: one.verdict for one in receivers.answered(senders.gather(Resolver(seconds=3)))}
+    return {one.what: one.verdict for one in receivers.requirements(senders.gather_facts(Resolver(seconds=3)))}
 
 
 def states():
@@ -125,7 +125,7 @@ def test_bounces_stand_for_the_sender_where_nobody_is_known_to_sign(settings):
     told = verdicts()
 
     assert told[DKIM].state is UNKNOWN
-    assert told[ALIGNED] == receivers.Verdict(HOLDS, "Bounces go to the sender's domain.")
+    assert told[ALIGNED] == receivers.Assessment(HOLDS, "Bounces go to the sender's domain.")
 
 
 def test_it_is_not_known_whether_a_server_signs_where_bounces_go_elsewhere(settings, name_server):
@@ -140,7 +140,7 @@ def test_neither_stands_for_the_sender(settings, name_server):
     (settings.DKIM_DIR / "s1.pem").rename(settings.DKIM_DIR / "s2.pem")  # whose record is not published
     make_publication(bounces_to="b@other.example")
 
-    assert verdicts()[ALIGNED] == receivers.Verdict(
+    assert verdicts()[ALIGNED] == receivers.Assessment(
         MISSING, "Neither DKIM nor the domain of bounces stands for the sender's domain."
     )
 
@@ -210,7 +210,7 @@ def test_each_thing_is_asked_by_somebody_with_a_source():
 def test_by_ip_address_registers_only_who_has_one(settings, url, names):
     settings.BULK_MAIL_URL = url
 
-    found = receivers.registrations(senders.gather(Resolver()))
+    found = receivers.registrations(senders.gather_facts(Resolver()))
 
     assert [one.name for one in found] == names
     assert all(one.url.startswith("https://") for one in found)

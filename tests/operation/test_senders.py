@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from django.utils import timezone, translation
 
-from newsletter.mail import authentication, mailers, signatures
-from newsletter.mail.message import shouted
+from newsletter.mail import dkim_signing, email_authentication, mailers
+from newsletter.mail.message import shouting_letters
 from newsletter.operation import senders
 from newsletter.operation.receivers import REGISTRATIONS, SOURCES
-from newsletter.operation.senders import SERVICES, service_of
-from subscribers.mails.sending import answer
+from newsletter.operation.senders import SERVICES, mail_service_of
+from subscribers.mails.sending import signup_mail
 from subscribers.models import Subscriber
 from tests.factories import make_publication
 from tests.support.dns import quoted
@@ -46,11 +46,11 @@ def _installation(settings, tmp_path, name_server):
 @pytest.fixture
 def key(settings):
     (settings.DKIM_DIR / "s1.pem").write_bytes(private_key())
-    return signatures.keys()[0]
+    return dkim_signing.load_keys()[0]
 
 
 def found():
-    return {finding.id: finding for finding in senders.dns_records(timezone.now())}
+    return {finding.id: finding for finding in senders.dns_findings(timezone.now())}
 
 
 def test_with_a_published_key_there_is_nothing_to_say(key, name_server):
@@ -165,7 +165,7 @@ def test_a_sender_of_a_chinese_domain_is_looked_up_in_ascii(name_server):
 def test_a_domain_that_does_not_answer_is_not_known_and_nothing_of_it_is_wrong(name_server, key):
     name_server.fails = {*{name for name, _kind in GOOD}, "s1._domainkey.gipi.tw", "_dmarc.tw"}
 
-    [finding] = senders.dns_records(timezone.now())
+    [finding] = senders.dns_findings(timezone.now())
 
     assert (finding.level, finding.id) == ("info", "dns.away")
     assert finding.hint == "So nothing is known of it now, and nothing need be wrong. Ask again later."
@@ -315,7 +315,7 @@ def test_amazon_gets_mails_as_they_were_signed(settings, key):
 
 def test_keys_of_one_kind_that_few_can_check_are_told(settings, name_server):
     (settings.DKIM_DIR / "e1.ed25519").write_bytes(base64.b64encode(b"x" * 32))
-    [only] = signatures.keys()
+    [only] = dkim_signing.load_keys()
     name_server.records["e1._domainkey.gipi.tw", "TXT"] = [quoted(only.record)]
 
     assert list(found()) == ["dkim.ed25519_only"]
@@ -370,7 +370,7 @@ def test_it_ends_though_nobody_answers(name_server):
     name_server.silent = {name for name, _kind in GOOD} | {"_dmarc.tw"}
     begun = time.monotonic()
 
-    list(senders.records(senders.gather(authentication.Resolver(0.5))))
+    list(senders.dns_rows(senders.gather_facts(email_authentication.Resolver(0.5))))
 
     assert time.monotonic() - begun < 3
 
@@ -394,7 +394,7 @@ def test_a_domain_that_is_not_ones_own_is_told(settings, sender, expected, mail_
     settings.MAIL_URL = mail_url
     make_publication(sender_email=sender)
 
-    told = [(one.id, one.level) for one in senders.sender(timezone.now())]
+    told = [(one.id, one.level) for one in senders.sender_findings(timezone.now())]
 
     assert told == ([(expected, level)] if expected else [])
 
@@ -403,7 +403,7 @@ def test_a_mailbox_for_everybody_is_told_with_what_to_do(settings):
     settings.MAIL_URL = "smtp://mail.gipi.tw"
     make_publication(sender_email="gipi@gmail.com")
 
-    [told] = senders.sender(timezone.now())
+    [told] = senders.sender_findings(timezone.now())
 
     assert told.message == "Mail would come from gipi@gmail.com, at whose domain only its owner can say who may send."
     assert told.hint == "Set the sender address under Publication; it needs a domain of your own."
@@ -416,10 +416,10 @@ def test_a_mailbox_for_everybody_is_told_with_what_to_do(settings):
 def test_a_name_that_makes_a_subject_look_like_shouting_is_told(name, letters):
     make_publication(name=name, language="zh-hant")
 
-    told = [finding.message for finding in senders.subjects(timezone.now())]
+    told = [finding.message for finding in senders.subject_findings(timezone.now())]
 
-    subject = answer(Subscriber(pk=1, email="reader@example.net")).subject
-    assert shouted(subject) == letters
+    subject = signup_mail(Subscriber(pk=1, email="reader@example.net")).subject
+    assert shouting_letters(subject) == letters
     expected = f"Some spam filters take “{subject}” for shouting: all its Latin letters are capitals ({letters})."
     assert told == ([expected] if letters else [])
 
@@ -443,7 +443,7 @@ def test_each_service_that_mails_can_leave_by_is_known_with_its_page():
     ],
 )
 def test_a_service_is_known_by_its_smtp_server(host, name):
-    service = service_of(host)
+    service = mail_service_of(host)
 
     assert (service.name if service else None) == name
 

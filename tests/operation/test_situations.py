@@ -1,6 +1,6 @@
-"""Broken installations: each is named rightly by the doctor, by /readyz, by /metrics and by a line in the log.
+"""Broken installations are identified by the doctor, /readyz, /metrics and the log.
 
-Each situation is made for real: servers that are killed, folders that cannot be written to, disks that are full.
+Each situation is real: servers are killed, disks are full, folders are read-only.
 """
 
 import json
@@ -21,16 +21,16 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from newsletter.delivery.models.mailing import Step
+from newsletter.delivery.models.mailing import MailingStep
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.operation import diagnosis, serving, watching
+from newsletter.operation import diagnosis, hourly_check, serving
 from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
 from tests.factories import make_publication
 from tests.operation.test_diagnosis import make_mailing
 from tests.support.processes import free_port, run_python
 from tests.support.product import ROOT
-from tests.support.s3 import keep_pictures_in
+from tests.support.s3 import store_pictures_in
 
 pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 
@@ -70,11 +70,11 @@ def house(in_order, settings, name_server, smtp, redis, tmp_path):
     (smtp.folder / "accept-login").touch()
     settings.MAILERS = {"default": mailer, "bulk": mailer}
     make_publication(language="en")
-    serving.tell({})
+    serving.log_readiness({})
     made = House(settings, name_server, smtp, redis, tmp_path)
     yield made
     [undo() for undo in made.restore]
-    serving.tell({})
+    serving.log_readiness({})
     redis.mend()
 
 
@@ -82,19 +82,19 @@ def house(in_order, settings, name_server, smtp, redis, tmp_path):
 
 
 def stop_clock(house):
-    _silence(house, heartbeats.Part.CLOCK)
+    _silence(house, heartbeats.Component.CLOCK)
 
 
 def stop_lane(house):
-    _silence(house, heartbeats.Part.LANES)
+    _silence(house, heartbeats.Component.LANES)
     begun = timezone.now() - timedelta(hours=1)
     mailing = make_mailing(state="sending", send_at=begun, planned_at=begun, total=2)
-    mailing.record(Step.What.BEGUN, at=begun)
+    mailing.record(MailingStep.Kind.BEGUN, at=begun)
     mailing.batches.create(no=1, lo=1, hi=3, cursor=1)
 
 
 def stop_worker(house):
-    _silence(house, heartbeats.Part.WORKER)
+    _silence(house, heartbeats.Component.WORKER)
 
 
 def _silence(house, part):
@@ -123,7 +123,7 @@ def block_media(house):
 
 
 def lose_bucket(house):
-    keep_pictures_in(house.settings, f"s3://key:secret@127.0.0.1:{free_port()}/pictures?tls=false")
+    store_pictures_in(house.settings, f"s3://key:secret@127.0.0.1:{free_port()}/pictures?tls=false")
 
 
 def block_locks(house):
@@ -141,7 +141,7 @@ def forget_migration(house):
 
 
 def lose_secret(house):
-    watching.look(timezone.now())
+    hourly_check.check_and_mail(timezone.now())
     house.settings.SECRET_KEY = "another one"
 
 
@@ -259,8 +259,8 @@ def _token(settings):
 def test_each_is_named_by_the_doctor_by_readyz_by_metrics_and_by_the_log(situation, house, client, caplog):
     situation.make(house)
 
-    findings = diagnosis.examine(timezone.now())
-    watching.look(timezone.now())
+    findings = diagnosis.run_checks(timezone.now())
+    hourly_check.check_and_mail(timezone.now())
     readyz = client.get("/readyz")
     metrics = samples(client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).text)
 
@@ -280,8 +280,8 @@ def test_each_is_named_by_the_doctor_by_readyz_by_metrics_and_by_the_log(situati
 
 
 def test_in_order_nothing_of_it_is_said(house, client, caplog):
-    findings = {one.id for one in diagnosis.examine(timezone.now())}
-    watching.look(timezone.now())
+    findings = {one.id for one in diagnosis.run_checks(timezone.now())}
+    hourly_check.check_and_mail(timezone.now())
     metrics = samples(client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).text)
 
     assert findings == {"worker.silent"}
@@ -321,7 +321,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from newsletter.operation import diagnosis
 with translation.override("en"):
-    found = [[one.level, one.id, one.message] for one in diagnosis.examine(timezone.now())]
+    found = [[one.level, one.id, one.message] for one in diagnosis.run_checks(timezone.now())]
 here = {"headers": {"Host": "localhost", "Authorization": "Bearer let-me-see"}}
 pages = {name: Client().get(f"/{name}", **here).content.decode() for name in ("readyz", "metrics")}
 print(json.dumps({"found": found} | pages))

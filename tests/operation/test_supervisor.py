@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.operation import supervisor
-from newsletter.operation.supervisor import Child, Supervisor, Taken, free_port, only_one
+from newsletter.operation.supervisor import AlreadyInUse, Child, Supervisor, exclusive_lock, free_port
 from newsletter.publication import heartbeats
 from tests.support.waiting import wait_until
 
@@ -387,20 +387,24 @@ def test_port_0_takes_any_free_one():
 
 
 def test_a_port_that_somebody_listens_on_is_taken():
-    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(Taken):
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(AlreadyInUse):
         free_port("127.0.0.1", server.getsockname()[1])
 
 
 def test_a_lock_tells_the_second_about_the_first(tmp_path):
     lock = tmp_path / "new folder" / "up.lock"
 
-    with only_one(lock, "process 1"), pytest.raises(Taken, match="process 1"), only_one(lock, "process 2"):
+    with (
+        exclusive_lock(lock, "process 1"),
+        pytest.raises(AlreadyInUse, match="process 1"),
+        exclusive_lock(lock, "process 2"),
+    ):
         pass
 
 
 def test_a_lock_is_free_again_afterwards(tmp_path):
     for note in ("process 1", "process 2"):
-        with only_one(tmp_path / "up.lock", note):
+        with exclusive_lock(tmp_path / "up.lock", note):
             assert (tmp_path / "up.lock").read_text() == note
 
 
@@ -419,7 +423,7 @@ def test_a_child_ends_as_its_work_does(work, status):
 
 def test_a_child_that_does_not_end_holds_none_of_its_parents_locks(tmp_path):
     child = Child("child", lambda: time.sleep(600))
-    with only_one(tmp_path / "lock", "the first"):
+    with exclusive_lock(tmp_path / "lock", "the first"):
         child.start()
 
     wait_until(lambda: _can_lock(tmp_path / "lock"))
@@ -429,7 +433,7 @@ def test_a_child_that_does_not_end_holds_none_of_its_parents_locks(tmp_path):
 
 
 def _can_lock(lock: Path) -> bool:
-    with suppress(Taken), only_one(lock, "the second"):
+    with suppress(AlreadyInUse), exclusive_lock(lock, "the second"):
         return True
     return False
 
@@ -437,6 +441,6 @@ def _can_lock(lock: Path) -> bool:
 def test_the_work_of_a_child_is_shown_by_the_file_of_its_name(settings, tmp_path):
     settings.DATA_DIR, settings.REDIS_URL = tmp_path, ""
 
-    Child("lane-1", heartbeats.show).run()
+    Child("lane-1", heartbeats.beat_process).run()
 
-    assert heartbeats.latest("lane-1") == pytest.approx(time.monotonic(), abs=30)
+    assert heartbeats.last_beat("lane-1") == pytest.approx(time.monotonic(), abs=30)

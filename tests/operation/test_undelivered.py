@@ -9,7 +9,7 @@ from django.utils import translation
 from newsletter.delivery.models import MailFetch, ResultLetter
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation import undelivered
-from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
+from newsletter.operation.diagnosis import ALL_CHECKS, DESK_CHECKS
 from subscribers.models import AddressChange, Unsent
 from tests.delivery.results.issues import sent
 from tests.factories import make_publication, make_subscriber
@@ -33,8 +33,8 @@ def found(question):
     ],
 )
 def test_it_is_asked_by_the_doctor_and_at_home_and_without_news_says_nothing(question):
-    assert question in EVERYTHING
-    assert question in AT_HOME
+    assert question in ALL_CHECKS
+    assert question in DESK_CHECKS
     assert found(question) == []
 
 
@@ -71,8 +71,8 @@ def test_without_a_mailbox_nothing_is_said(settings):
     MailFetch.failed("ConnectionRefusedError", LONG_AGO)
 
     assert found(undelivered.mailbox) == []
-    assert undelivered.mailbox in EVERYTHING
-    assert undelivered.mailbox in AT_HOME
+    assert undelivered.mailbox in ALL_CHECKS
+    assert undelivered.mailbox in DESK_CHECKS
 
 
 def test_a_mailbox_that_cannot_be_read_for_minutes_is_told_until_it_can(mailbox):
@@ -128,7 +128,7 @@ def sends_by(settings, tmp_path):
 def test_of_a_provider_that_reports_or_cannot_nothing_is_said(sends_by, url, secret):
     sends_by(url, secret)
 
-    assert undelivered.webhook in EVERYTHING
+    assert undelivered.webhook in ALL_CHECKS
     assert found(undelivered.webhook) == []
 
 
@@ -163,7 +163,7 @@ def test_a_missing_key_is_told_with_its_option(sends_by, url, level, option):
 
 @pytest.fixture
 def unsent():
-    """A result that should have been told three hours ago."""
+    """A result that was due three hours ago."""
     make_publication()
     mailing = sent(7, NOW - timedelta(days=4))
     return ResultLetter.objects.create(issue=mailing.issue, mailing=mailing, at=LONG_AGO, due_at=LONG_AGO)

@@ -12,7 +12,7 @@ import pytest
 
 from newsletter import server
 from newsletter.operation import programs
-from tests.support.processes import name_of, with_variable
+from tests.support.processes import name_of, pids_with_variable
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
@@ -77,7 +77,7 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     started = time.monotonic()
     assert product.stop() == {"up": 0}
     assert time.monotonic() - started < 10
-    assert with_variable("DATA_DIR", str(product.data)) == []
+    assert pids_with_variable("DATA_DIR", str(product.data)) == []
 
     # The second start reuses what the first has made, the secret above all.
     secret = (product.data / "secret_key").read_text()
@@ -179,12 +179,12 @@ def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(
     for name, more in words.items():
         product._execute(name, [sys.executable, "manage.py", "up", "--only", name, *more])
     wait_until(
-        lambda: product.command("healthy", check=False).returncode == 0, seconds=90, what=product.told, every=0.5
+        lambda: product.command("healthy", check=False).returncode == 0, seconds=90, what=product.log_tails, every=0.5
     )
 
     said = product.command("healthy").stdout
     assert said == "web: ok\nworker: ok\nclock: ok\n"
-    wait_until(lambda: f"Site     {product.url}/" in product.output("web"), 60, what=product.told)
+    wait_until(lambda: f"Site     {product.url}/" in product.output("web"), 60, what=product.log_tails)
     assert "Worker: running." in product.output("worker")
     assert {*words, "lane-1"} <= {name_of(pid) for pid in product.pids()}, "ps says which is which"
     kept = [path for path in product.data.rglob("*") if path.exists()]

@@ -11,7 +11,7 @@ from newsletter.operation import programs, worker
 from newsletter.operation.supervisor import Child
 from newsletter.operation.worker import Clock
 from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import Part
+from newsletter.publication.heartbeats import Component
 from tests.support.waiting import wait_until
 
 DISPATCH = "newsletter.delivery.tasks.dispatch"
@@ -22,16 +22,16 @@ DAILY = "subscribers.tasks.forget_unconfirmed"
 def _alone(settings, tmp_path):
     settings.DATA_DIR, settings.QUEUE_DIR, settings.REDIS_URL = tmp_path, tmp_path / "queue", ""
     settings.QUEUE_DIR.mkdir()
-    heartbeats.take("")
+    heartbeats.set_process_name("")
     yield
-    heartbeats.take("")
+    heartbeats.set_process_name("")
 
 
 @pytest.fixture
 def sent(monkeypatch):
     """The names of the tasks that the clock puts on the queue."""
     found = []
-    monkeypatch.setattr(worker, "put", lambda task, **_options: found.append(task.name) or True)
+    monkeypatch.setattr(worker, "enqueue", lambda task, **_options: found.append(task.name) or True)
     return found
 
 
@@ -60,7 +60,7 @@ def test_the_rare_ones_have_their_first_turn_soon_after_a_start(sent, settings):
 def test_a_clock_that_has_put_a_task_shows_it(sent):
     Clock().tick(time.monotonic())
 
-    assert heartbeats.latest(Part.CLOCK) is not None
+    assert heartbeats.last_beat(Component.CLOCK) is not None
 
 
 def test_while_the_queue_is_away_the_clock_does_its_tasks_itself_and_none_beside_itself():
@@ -71,7 +71,7 @@ def test_while_the_queue_is_away_the_clock_does_its_tasks_itself_and_none_beside
         begun.append(1)
         goes_on.wait(60)
 
-    hands = worker.OwnHands()
+    hands = worker.TaskPool()
 
     for _tick in range(5):
         hands.do(task)
@@ -88,7 +88,7 @@ def test_while_the_queue_is_away_the_clock_does_its_tasks_itself_and_none_beside
 
 def test_a_clock_without_a_queue_has_everything_done(monkeypatch):
     done = []
-    monkeypatch.setattr(worker, "put", lambda _task, **_options: False)
+    monkeypatch.setattr(worker, "enqueue", lambda _task, **_options: False)
     clock = Clock()
     monkeypatch.setattr(clock.own, "do", lambda task: done.append(task.name))
 
@@ -121,17 +121,17 @@ def is_silent(*, has_clock=False):
 
 
 def test_a_worker_that_ends_no_task_though_some_wait_does_not_work(settings):
-    age(Part.WORKER, 61)
+    age(Component.WORKER, 61)
     nothing_waits = is_silent()
     (settings.QUEUE_DIR / "one.celery.msg").touch()
     something_waits = is_silent()
-    age(Part.WORKER, 59)
+    age(Component.WORKER, 59)
 
     assert (nothing_waits, something_waits, is_silent()) == (False, True, False)
 
 
 def test_a_worker_has_time_for_the_first_task_after_a_long_rest(settings):
-    age(Part.WORKER, 300)
+    age(Component.WORKER, 300)
     worked, before = programs.Worked(has_clock=False), time.monotonic()
     worked()
     (settings.QUEUE_DIR / "one.celery.msg").touch()
@@ -141,14 +141,14 @@ def test_a_worker_has_time_for_the_first_task_after_a_long_rest(settings):
 
 def test_a_worker_whose_redis_is_away_has_nothing_to_do(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    age(Part.WORKER, 600)
+    age(Component.WORKER, 600)
 
     assert not is_silent()
 
 
 def test_a_worker_whose_clock_stands_still_does_not_work():
-    age(Part.WORKER, 1)
-    age(Part.CLOCK, 61)
+    age(Component.WORKER, 1)
+    age(Component.CLOCK, 61)
 
     assert is_silent(has_clock=True)
     assert not is_silent()

@@ -18,7 +18,7 @@ from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
 from tests.factories import PUBLISHED_AT, make_findable_post, make_issue, make_post, make_publication
 from tests.publication.pictures.test_uploads import picture
-from tests.support.pages import assert_valid
+from tests.support.page_checks import assert_valid
 
 ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
 PREVIEW, UPLOAD, ADD_PICTURE = "/admin/posts/post/preview/", "/admin/posts/image/upload/", "/admin/posts/image/add/"
@@ -52,7 +52,7 @@ def fields_of(post: Post, **changed: str) -> dict[str, str]:
     } | changed
 
 
-def told(response) -> list[str]:
+def messages_of(response) -> list[str]:
     return [str(message) for message in get_messages(response.wsgi_request)]
 
 
@@ -73,7 +73,7 @@ def test_a_new_post_is_a_draft_with_words_from_its_title(author):
     post = Post.objects.get()
     assert (post.published_at, post.words) == (None, "gpt-4")
     assert response.url == change(post)
-    assert told(response)[1] == "It is a draft: only you see it."
+    assert messages_of(response)[1] == "It is a draft: only you see it."
 
 
 def test_publish_now_publishes_now_and_shows_where(author):
@@ -82,14 +82,14 @@ def test_publish_now_publishes_now_and_shows_where(author):
     post = Post.objects.get()
     assert timedelta(0) <= timezone.now() - post.published_at < timedelta(minutes=1)
     address = post.get_absolute_url()
-    assert told(response)[1] == f'Readers see it at <a href="{address}">{address}</a>.'
+    assert messages_of(response)[1] == f'Readers see it at <a href="{address}">{address}</a>.'
 
 
 def test_a_later_time_is_the_publications_local_time(author):
     response = author.post(ADD, DRAFT | {"published_at": "2099-01-07T08:00"})
 
     assert Post.objects.get().published_at == datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
-    assert told(response)[1] == "On Jan. 7, 2099, 08:00 it will be published by itself."
+    assert messages_of(response)[1] == "On Jan. 7, 2099, 08:00 it will be published by itself."
 
 
 def test_tags_are_typed_and_made_when_new(author):
@@ -199,7 +199,7 @@ def test_publishing_many_says_how_many(author):
     chosen = {"action": "publish_now", "_selected_action": [post.pk for post in posts]}
     response = author.post(LIST, chosen)
 
-    assert told(response) == ["2 posts are published.", "1 was so already."]
+    assert messages_of(response) == ["2 posts are published.", "1 was so already."]
     assert Post.objects.published(timezone.now()).count() == 3
     assert Post.objects.get(pk=posts[2].pk).published_at == old
 
@@ -212,7 +212,7 @@ def test_a_post_without_title_or_text_is_published_by_no_list(author, lacking):
     response = author.post(LIST, chosen)
 
     assert not Post.objects.published(timezone.now()).exists()
-    assert told(response) == [f"“{post}” has no title or no text, and stays a draft."]
+    assert messages_of(response) == [f"“{post}” has no title or no text, and stays a draft."]
 
 
 def test_a_save_by_itself_that_publishes_still_asks_for_title_and_text(author):
@@ -229,7 +229,7 @@ def test_back_to_draft_hides_them_again(author):
     chosen = {"action": "back_to_draft", "_selected_action": [post.pk for post in posts]}
     response = author.post(LIST, chosen)
 
-    assert told(response) == ["1 post is a draft again.", "1 was so already."]
+    assert messages_of(response) == ["1 post is a draft again.", "1 was so already."]
     assert Post.objects.drafts().count() == 2
 
 

@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 from newsletter.posts.models import Image
 from tests.factories import make_publication
 from tests.publication.pictures.test_uploads import picture
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ def server(settings, transactional_db):
 @pytest.fixture
 def editor(server, page, settings, tmp_path, monkeypatch):
     """The form of a new post, with the author logged in. It does not save itself."""
-    monkeypatch.setattr("newsletter.posts.admin.REST", timedelta())
+    monkeypatch.setattr("newsletter.posts.admin.AUTOSAVE_DELAY", timedelta())
     settings.MEDIA_ROOT = tmp_path / "media"
     make_publication()
     client = Client()

@@ -6,10 +6,10 @@ import pytest
 
 from newsletter.posts.markdown import figures
 from newsletter.posts.markdown.render import render, render_mail
-from newsletter.posts.proofreading.check import findings
+from newsletter.posts.proofreading.check import check_text
 from newsletter.posts.proofreading.masking import merge_fields
-from newsletter.posts.text.comparison import unshown
-from tests.support.cpu import is_read_within, is_within
+from newsletter.posts.text.missing_text import find_missing_text
+from tests.support.cpu import is_parsed_within, is_within
 
 pytestmark = pytest.mark.exhaustive
 
@@ -46,7 +46,7 @@ def reads_in_no_time(read: Callable[[str], object], unit: str) -> bool:
 
     Its parts say enough: no rule minds how long a text is, and the limits of the renderer leave more as it was typed.
     """
-    return is_read_within(SECONDS, read, lambda length: unit * (length // len(unit)), length=LENGTH)
+    return is_parsed_within(SECONDS, read, lambda length: unit * (length // len(unit)), length=LENGTH)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -61,19 +61,19 @@ def test_a_text_that_is_long_in_its_own_way_is_rendered_in_no_time(name):
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_long_text_is_checked_in_no_time(unit):
-    assert reads_in_no_time(lambda text: findings(text, terms={}), unit)
+    assert reads_in_no_time(lambda text: check_text(text, terms={}), unit)
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_text_that_is_long_in_its_own_way_is_checked_in_no_time(name):
-    assert is_within(SECONDS, lambda: findings(WHOLE[name], terms={}))
+    assert is_within(SECONDS, lambda: check_text(WHOLE[name], terms={}))
 
 
 @pytest.mark.parametrize(
     "unit", ["](", "](a(", "](甲(b)", "[a]: <", "<b title='", "`<!--", "[^a", "*|a", "%%a", "{{ a"]
 )
 def test_a_long_text_is_compared_in_no_time(unit):
-    assert reads_in_no_time(lambda text: (unshown(text, "x"), merge_fields(text)), unit)
+    assert reads_in_no_time(lambda text: (find_missing_text(text, "x"), merge_fields(text)), unit)
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -131,5 +131,5 @@ def test_an_address_ends_before_what_belongs_to_the_sentence(typed, address):
 
 
 def test_a_film_is_an_address_and_no_essay():
-    assert figures.film("https://youtu.be/dQw4w9WgXcQ")
-    assert figures.film("https://youtu.be/dQw4w9WgXcQ?" + "a" * 2000) is None
+    assert figures.parse_video("https://youtu.be/dQw4w9WgXcQ")
+    assert figures.parse_video("https://youtu.be/dQw4w9WgXcQ?" + "a" * 2000) is None

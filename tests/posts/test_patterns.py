@@ -9,7 +9,7 @@ from django.utils import translation
 
 from newsletter.posts.models import Pattern, Post
 from tests.factories import make_helper, make_post, make_publication
-from tests.support.pages import form_of
+from tests.support.page_checks import form_data
 
 ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
 
@@ -28,7 +28,7 @@ def author(client, db) -> Client:
 
 
 def form(author: Client, address: str) -> dict[str, str]:
-    return form_of(author.get(address).text, "post_form")
+    return form_data(author.get(address).text, "post_form")
 
 
 def test_a_post_is_kept_with_what_stands_in_the_form_and_a_new_one_begins_with_it(author):

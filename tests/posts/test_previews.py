@@ -10,7 +10,7 @@ from html5lib import HTMLParser
 
 from newsletter.posts.models import Post
 from tests.factories import make_post, make_publication
-from tests.support.pages import HTML, markup
+from tests.support.page_checks import HTML, markup
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

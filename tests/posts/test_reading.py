@@ -2,7 +2,7 @@ import pytest
 from django.template import engines
 
 from newsletter.posts.markdown.render import render
-from newsletter.posts.search.snippets import Piece
+from newsletter.posts.search.snippets import SnippetPart
 from newsletter.posts.templatetags.reading import highlighted, outline, phrases
 
 
@@ -24,11 +24,11 @@ def test_a_title_breaks_behind_its_punctuation_only_where_its_phrases_fit_a_line
 
 def written(source, **context):
     """Return what a template makes of its own variables."""
-    return engines["django"].from_string("{% load findable reading %}" + source).render(context)
+    return engines["django"].from_string("{% load structured_data reading %}" + source).render(context)
 
 
 def test_hits_are_marked_and_nothing_in_a_text_is_markup():
-    pieces = [Piece("<i>"), Piece("A & B", is_hit=True), Piece("'\"")]
+    pieces = [SnippetPart("<i>"), SnippetPart("A & B", is_hit=True), SnippetPart("'\"")]
     shown = "{% if piece.is_hit %}<mark>{{ piece.text }}</mark>{% else %}{{ piece.text }}{% endif %}"
     loop = f"{{% for piece in pieces %}}{shown}{{% endfor %}}"
 

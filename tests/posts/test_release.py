@@ -13,7 +13,7 @@ from newsletter.issues import assembly
 from newsletter.issues.models import in_no_issue, not_yet_mailed
 from newsletter.posts.models import Post
 from tests.factories import make_post, make_publication
-from tests.support.pages import HTML, form_of
+from tests.support.page_checks import HTML, form_data
 
 LATER = datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def change(post: Post) -> str:
 
 def saved(author: Client, post: Post, *without: str, **changed: str) -> Post:
     """Save the form as a browser shows it, but for some fields; return what is stored then."""
-    sent = form_of(author.get(change(post)).text, "post_form") | changed
+    sent = form_data(author.get(change(post)).text, "post_form") | changed
     sent = {name: text for name, text in sent.items() if name not in without}
     response = author.post(change(post), sent)
     assert response.status_code == 302, response.context["adminform"].form.errors
@@ -87,7 +87,7 @@ def test_the_zone_stands_beside_the_field_and_a_refused_form_keeps_what_was_chos
     sent = {"title": "", "body": "文", "published_at_how": "at", "published_at": "2099-01-07T08:00"}
 
     page = author.post("/admin/posts/post/add/", sent).text
-    assert form_of(page, "post_form") | {"published_at_how": "at", "published_at": "2099-01-07T08:00"} == form_of(
+    assert form_data(page, "post_form") | {"published_at_how": "at", "published_at": "2099-01-07T08:00"} == form_data(
         page, "post_form"
     )
     assert "Europe/Berlin" in page
@@ -103,7 +103,7 @@ def test_a_post_for_the_web_alone_waits_for_no_issue_and_is_proposed_for_none(au
     assert post.is_web_only
     for waiting in (in_no_issue(Post.objects.all()), not_yet_mailed(Post.objects.all())):
         assert list(waiting) == [other]
-    assert [one.post for one in assembly.proposals(timezone.now() + timedelta(days=1))] == [other.pk]
+    assert [one.post for one in assembly.proposed_posts(timezone.now() + timedelta(days=1))] == [other.pk]
     assert "Begin an issue" not in author.get(change(post)).text
     assert "Begin an issue" in author.get(change(other)).text
 

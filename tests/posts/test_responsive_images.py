@@ -5,7 +5,7 @@ import re
 import pytest
 
 from newsletter.posts.models import Image
-from newsletter.posts.responsive_images import with_sizes
+from newsletter.posts.responsive_images import add_picture_sizes
 from tests.factories import make_post, make_publication
 
 SIZES = {"fallback": [640, 2000], "webp": [640, 1280, 2000], "avif": [640, 1280]}
@@ -21,7 +21,7 @@ def an_image(**fields):
 
 def shown(html=TAG, **fields):
     image = an_image(**fields)
-    return with_sizes(html, {image.get_absolute_url(): image})
+    return add_picture_sizes(html, {image.get_absolute_url(): image})
 
 
 def test_the_best_form_comes_first_and_the_plain_picture_last():
@@ -44,7 +44,7 @@ def test_each_form_names_its_sizes_and_how_wide_the_text_is():
 
 def test_a_picture_without_sizes_or_without_a_row_stays_as_it_is():
     assert shown(sizes={}) == TAG
-    assert with_sizes(TAG, {}) == TAG
+    assert add_picture_sizes(TAG, {}) == TAG
 
 
 def test_what_stands_just_behind_the_title_does_not_wait():

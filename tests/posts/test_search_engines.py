@@ -53,7 +53,7 @@ PROGRAM = """
 import json
 from datetime import datetime, timedelta, UTC
 from django.db import connection, transaction
-from newsletter.posts.search.folding import fold, tokens
+from newsletter.posts.search.folding import fold
 from newsletter.posts.models import Post, SearchDocument
 from newsletter.posts.search.index import index_post, search
 given, now = json.loads(GIVEN), datetime(2026, 11, 1, tzinfo=UTC)
@@ -61,9 +61,9 @@ for number, (title, body) in enumerate(given["posts"]):
     at = None if number % 10 == 9 else now - timedelta(hours=number)
     post = Post.objects.create(title=title, body=body, published_at=at, is_unlisted=number % 10 == 4)
     index_post(post)
-told = {query: [r.key for r in search(query, now=now, limit=999).results] for query in given["queries"]}
+hits = {query: [r.key for r in search(query, now=now, limit=999).results] for query in given["queries"]}
 for post in Post.objects.filter(pk__in=(1, 2, 3, 10)):
-    told[f"related {post.pk}"] = [one.pk for one in Post.objects.listed(now).related(post, 3)]
+    hits[f"related {post.pk}"] = [one.pk for one in Post.objects.listed(now).related(post, 3)]
 found = {}
 for query in given["exact"]:
     like = SearchDocument.objects.filter(folded__contains=fold(query), post__in=Post.objects.listed(now))
@@ -72,13 +72,13 @@ try:
     with transaction.atomic():
         post = Post.objects.create(title="未竟之事", body="未竟", published_at=now - timedelta(days=1))
         index_post(post)
-        told["inside"] = search("未竟", now=now).total
+        hits["inside"] = search("未竟", now=now).total
         raise RuntimeError
 except RuntimeError:
-    told["outside"] = search("未竟", now=now).total
+    hits["outside"] = search("未竟", now=now).total
 hidden = Post.objects.filter(is_unlisted=True).values_list("pk", flat=True)
-told["unlisted"] = [len(hidden), sum(key in hidden for keys in told.values() if isinstance(keys, list) for key in keys)]
-answer = {"vendor": connection.vendor, "told": told, "exact": found}
+hits["unlisted"] = [len(hidden), sum(key in hidden for keys in hits.values() if isinstance(keys, list) for key in keys)]
+answer = {"vendor": connection.vendor, "hits": hits, "exact": found}
 """
 
 
@@ -121,8 +121,8 @@ def by_engine(migrated_sqlite, migrated_postgres, tmp_path_factory):
 
 def test_both_engines_answer_alike(by_engine):
     assert {engine: answer["vendor"] for engine, answer in by_engine.items()} == {name: name for name in by_engine}
-    assert by_engine["sqlite"]["told"] == by_engine["postgresql"]["told"]
-    assert sum(bool(keys) for keys in by_engine["sqlite"]["told"].values()) > len(WORDS)
+    assert by_engine["sqlite"]["hits"] == by_engine["postgresql"]["hits"]
+    assert sum(bool(keys) for keys in by_engine["sqlite"]["hits"].values()) > len(WORDS)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
@@ -135,20 +135,20 @@ def test_words_of_two_and_three_characters_are_found_exactly_where_they_stand(by
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_no_answer_holds_an_unlisted_post(by_engine, engine):
-    assert by_engine[engine]["told"]["unlisted"] == [6, 0]
+    assert by_engine[engine]["hits"]["unlisted"] == [6, 0]
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_the_index_lives_and_dies_with_the_transaction(by_engine, engine):
-    told = by_engine[engine]["told"]
+    hits = by_engine[engine]["hits"]
 
-    assert (told["inside"], told["outside"]) == (1, 0)
+    assert (hits["inside"], hits["outside"]) == (1, 0)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_related_posts_are_neither_the_post_itself_nor_drafts(by_engine, engine):
     drafts = set(range(10, 61, 10))
     for key in (1, 2, 3, 10):
-        found = by_engine[engine]["told"][f"related {key}"]
+        found = by_engine[engine]["hits"][f"related {key}"]
         assert len(found) == 3
         assert not {key, *drafts} & set(found)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.posts.models.revisions import kept_times
+from newsletter.posts.models.revisions import times_to_keep
 
 NOW = datetime(2026, 11, 26, 9, 24, 18, tzinfo=UTC)
 YEARS = timedelta(days=3 * 365)
@@ -31,8 +31,8 @@ def aged(kept: set[datetime], start: timedelta, end: timedelta) -> int:
 def test_each_age_has_its_own_density():
     hour, day = timedelta(hours=1), timedelta(days=1)
 
-    evening = kept_times(every(timedelta(seconds=10), since=2 * day), NOW)
-    years = kept_times(every(timedelta(hours=2), since=4 * 365 * day), NOW)
+    evening = times_to_keep(every(timedelta(seconds=10), since=2 * day), NOW)
+    years = times_to_keep(every(timedelta(hours=2), since=4 * 365 * day), NOW)
 
     assert aged(evening, timedelta(), hour) == 360
     assert 23 * 60 - 1 <= aged(evening, hour, day) <= 23 * 60 + 1
@@ -43,7 +43,7 @@ def test_each_age_has_its_own_density():
 
 @given(TIMES)
 def test_the_last_of_each_month_is_there_for_ever(times):
-    kept = kept_times(times, NOW + YEARS)
+    kept = times_to_keep(times, NOW + YEARS)
 
     assert {f"{time:%Y-%m}": time for time in sorted(times)} == {f"{time:%Y-%m}": time for time in sorted(kept)}
 
@@ -52,6 +52,6 @@ def test_the_last_of_each_month_is_there_for_ever(times):
 def test_to_thin_often_keeps_the_same_as_to_thin_once(times, delays):
     kept, end = set(times), NOW + max(delays, default=timedelta())
     for delay in sorted(delays):
-        kept = kept_times(kept, NOW + delay)
+        kept = times_to_keep(kept, NOW + delay)
 
-    assert kept_times(kept, end) == kept_times(times, end)
+    assert times_to_keep(kept, end) == times_to_keep(times, end)

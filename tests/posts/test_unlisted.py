@@ -13,7 +13,7 @@ from newsletter.issues.models import IssueItem, StartingPoint
 from newsletter.posts.models import Post, Tag
 from newsletter.posts.search.index import index_post, search
 from tests.factories import PUBLISHED_AT, make_findable_post, make_issue, make_post, make_publication
-from tests.support.pages import form_of
+from tests.support.page_checks import form_data
 
 pytestmark = pytest.mark.django_db
 TITLE = "只給有網址的人看"
@@ -66,12 +66,12 @@ def addresses(post: Post) -> list[str]:
     """Return every address that a stranger can ask for without being told a secret."""
     others = Post.objects.exclude(pk=post.pk)
     tags = [address for tag in Tag.objects.all() for address in (tag.get_absolute_url(), f"/tags/{tag.slug}/feed.xml")]
-    told = ["/issues/1/", f"/issues/{PUBLISHED_AT.year}/", "/search/?q=網址"]
+    paths = ["/issues/1/", f"/issues/{PUBLISHED_AT.year}/", "/search/?q=網址"]
     return [
         *(route for route in routes(get_resolver().url_patterns) if not set("<()\\") & set(route)),
         *(other.get_absolute_url() for other in others),
         *tags,
-        *told,
+        *paths,
     ]
 
 
@@ -154,7 +154,7 @@ def author(client) -> Client:
 
 def save(author: Client, post: Post, **changed: str):
     address = reverse("admin:posts_post_change", args=[post.pk])
-    return author.post(address, form_of(author.get(address).text, "post_form") | changed)
+    return author.post(address, form_data(author.get(address).text, "post_form") | changed)
 
 
 def test_a_published_post_is_unlisted_with_the_next_save_and_the_list_says_so(author, post):
@@ -181,7 +181,7 @@ def test_an_issue_takes_no_unlisted_post_by_any_way(author):
     page = author.get(reverse("admin:issues_issue_change", args=[issue.pk]))
     assert TITLE not in page.text
 
-    sent = form_of(page.text, "issue_form")
+    sent = form_data(page.text, "issue_form")
     typed = author.post(reverse("admin:issues_issue_change", args=[issue.pk]), sent | {"older": str(post.pk)})
     put = author.post(reverse("admin:issue_take_in", args=[issue.pk, post.pk]), follow=True)
 

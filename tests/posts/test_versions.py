@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 
 from newsletter.posts.models import Post, Revision, WorkingCopy
 from tests.factories import make_findable_post, make_helper, make_post, make_publication
-from tests.support.pages import markup
+from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -41,7 +41,7 @@ def write(post: Post, *bodies: str) -> list[Revision]:
         post.body = body
         post.save()
         Revision.objects.record(post.pk, post, at=NOW - timedelta(minutes=len(bodies) - minutes))
-    return list(reversed(Revision.objects.of(post.pk)))
+    return list(reversed(Revision.objects.saved_for(post.pk)))
 
 
 def test_the_list_has_each_version_with_time_author_and_size(author, draft):
@@ -77,8 +77,8 @@ def test_bringing_one_back_is_a_new_version_and_loses_nothing(author, draft):
 
     draft.refresh_from_db()
     assert draft.body == "一"
-    assert [one.body for one in Revision.objects.of(draft.pk)] == ["一", "二", "一"]
-    assert Revision.objects.of(draft.pk)[0].by == "gipi"
+    assert [one.body for one in Revision.objects.saved_for(draft.pk)] == ["一", "二", "一"]
+    assert Revision.objects.saved_for(draft.pk)[0].by == "gipi"
 
 
 def test_a_text_that_was_changed_behind_the_back_of_the_desk_is_kept_too(author, draft):
@@ -87,7 +87,7 @@ def test_a_text_that_was_changed_behind_the_back_of_the_desk_is_kept_too(author,
 
     author.post(address(draft, first.pk, "restore"))
 
-    assert {one.body for one in Revision.objects.of(draft.pk)} == {"一", "別的程式寫的"}
+    assert {one.body for one in Revision.objects.saved_for(draft.pk)} == {"一", "別的程式寫的"}
 
 
 def test_an_old_version_of_a_published_post_becomes_its_working_copy(author):
@@ -159,7 +159,7 @@ def test_bringing_a_refused_version_back_makes_it_the_text_and_keeps_the_other(a
 
     draft.refresh_from_db()
     assert draft.body == "這裡的。"
-    assert [one.body for one in Revision.objects.of(draft.pk)] == ["這裡的。", "會議少了四成。"]
+    assert [one.body for one in Revision.objects.saved_for(draft.pk)] == ["這裡的。", "會議少了四成。"]
 
 
 def test_refused_versions_are_never_thinned(author, draft):

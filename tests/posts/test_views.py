@@ -15,7 +15,7 @@ from newsletter.posts.markdown import render
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search.index import index_post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
-from tests.support.pages import markup, queries_anew
+from tests.support.page_checks import markup, uncached_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -244,11 +244,11 @@ def test_a_page_asks_the_database_as_often_for_many_posts_as_for_five_and_five_t
     make_issue(*posts, sent_at=PUBLISHED_AT)
     addresses = {path: posts[2].get_absolute_url() if path == "/p/1/" else path for path in PAGES}
 
-    few = {path: queries_anew(client, address) for path, address in addresses.items()}
+    few = {path: uncached_queries(client, address) for path, address in addresses.items()}
     more = [findable(f"第{n}篇", body=image.markdown, tags=("ai", f"tag{n}")) for n in range(20)]
     for post in more[:9]:
         make_issue(post, posts[2], sent_at=PUBLISHED_AT)
-    many = {path: queries_anew(client, address) for path, address in addresses.items()}
+    many = {path: uncached_queries(client, address) for path, address in addresses.items()}
 
     wrong = {path: many[path] for path in PAGES if not len(few[path]) == len(many[path]) <= 5}
     assert wrong == {}

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from newsletter.posts.models import Post
 from tests.factories import make_helper, make_post, make_publication
-from tests.support.pages import markup
+from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/posts/post/add/"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from newsletter.publication.linked_data import Article, Site
+from newsletter.publication.linked_data import Article, SchemaSite
 
 URL = "https://news.example.org"
 AT = datetime(2026, 10, 1, 8, 0, 0, 123456, tzinfo=UTC)
@@ -12,7 +12,7 @@ AT = datetime(2026, 10, 1, 8, 0, 0, 123456, tzinfo=UTC)
 
 @pytest.fixture
 def site():
-    return Site(
+    return SchemaSite(
         url=URL, name="Gipi電子報", promise="兩週一封信。", author="Gipi", language="zh-Hant-TW", logo=f"{URL}/i.png"
     )
 

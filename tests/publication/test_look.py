@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.mail.colours import contrast, of_mail, palette, parsed
+from newsletter.mail.colours import contrast, mail_palette, palette, parse_hex
 from newsletter.publication import look
 from newsletter.publication.models import Publication
 
@@ -21,7 +21,7 @@ def colour(css, name, scheme):
 
 
 def surface(theme, name, scheme):
-    return parsed(look.palette_of(theme)[name][scheme])
+    return parse_hex(look.theme_palette(theme)[name][scheme])
 
 
 @pytest.mark.parametrize("accent", COLOURS)
@@ -39,8 +39,8 @@ def test_any_accent_can_be_read_on_every_surface(accent, theme, scheme):
 def test_site_and_mails_show_the_accent_of_the_desk_by_day_and_by_night(theme, scheme):
     own = palette()["accent"]
 
-    assert colour(look.css(own.day.upper(), theme), "accent", scheme) == parsed(own[scheme])
-    assert of_mail(own.day)[("by_day", "by_night")[scheme]]["accent"] == own[scheme]
+    assert colour(look.css(own.day.upper(), theme), "accent", scheme) == parse_hex(own[scheme])
+    assert mail_palette(own.day)[("by_day", "by_night")[scheme]]["accent"] == own[scheme]
 
 
 @pytest.mark.parametrize("accent", COLOURS)
@@ -68,7 +68,7 @@ def test_every_theme_can_be_read_in_both_schemes(theme, scheme):
 
 @pytest.mark.parametrize("theme", Publication.Theme.values)
 def test_a_theme_gives_values_to_names_of_the_palette_alone(theme):
-    assert look.palette_of(theme).keys() == palette().keys()
+    assert look.theme_palette(theme).keys() == palette().keys()
 
 
 def test_a_page_that_is_one_readers_own_links_the_sheet_that_no_page_of_reading_carries():

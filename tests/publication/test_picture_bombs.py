@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pictures import drawn, png_chunk
+from tests.support.pictures import draw_picture, png_chunk
 
 pytestmark = pytest.mark.exhaustive
 
@@ -22,8 +22,8 @@ MEASURE = """
 import json, resource, sys, time, warnings
 import django
 django.setup()
-from newsletter.publication.pictures.uploads import PictureError, prepare
-prepare(open(sys.argv[1], "rb").read())
+from newsletter.publication.pictures.uploads import PictureError, prepare_picture
+prepare_picture(open(sys.argv[1], "rb").read())
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 warnings.simplefilter("ignore")
@@ -31,7 +31,7 @@ found, before = {}, peak()
 for path in sys.argv[2:]:
     data, began = open(path, "rb").read(), time.process_time()
     try:
-        prepare(data)
+        prepare_picture(data)
         said = ""
     except PictureError as error:
         said = str(error)
@@ -61,14 +61,14 @@ def zeros(octets: int) -> bytes:
 
 def jpeg_of(width: int, height: int) -> bytes:
     """Return a JPEG whose head says another size than it has."""
-    data = drawn("JPEG")
+    data = draw_picture("JPEG")
     frame = data.index(b"\xff\xc0") + 5
     return data[:frame] + struct.pack(">HH", height, width) + data[frame + 4 :]
 
 
 def jpeg_of_many_scans() -> bytes:
     """Return a progressive JPEG with its last scan two thousand times: each goes over all of its pixels."""
-    data = drawn("JPEG", progressive=True)
+    data = draw_picture("JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + scan * 2000 + data[-2:]
 
@@ -84,7 +84,7 @@ def gif_with_a_large_second_frame() -> bytes:
 
 def webp_of(width: int, height: int) -> bytes:
     size = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
-    small = drawn("WEBP")
+    small = draw_picture("WEBP")
     body = b"VP8X" + struct.pack("<I", 10) + b"\x02\0\0\0" + size + small[12:]
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 
@@ -111,7 +111,7 @@ BOMBS = {
 def measured(tmp_path_factory) -> dict[str, tuple[float, float, str]]:
     folder = tmp_path_factory.mktemp("bombs")
     paths = []
-    for name, made in [("fine", lambda: drawn("PNG")), *BOMBS.items()]:
+    for name, made in [("fine", lambda: draw_picture("PNG")), *BOMBS.items()]:
         paths.append(folder / name)
         paths[-1].write_bytes(made())
     root = Path(__file__).parents[2]

@@ -10,14 +10,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from PIL import Image as Drawing
 
-from newsletter.buckets import PicturesAway
+from newsletter.buckets import PicturesUnavailable
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.mail import letters
 from newsletter.posts.models import Image, Post
 from newsletter.posts.tasks import finish_pictures
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pictures import prepared_once
-from tests.support.s3 import keep_pictures_in
+from tests.support.s3 import store_pictures_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
 NAME = "0123456789abcdef/bridge.png"
@@ -80,7 +80,7 @@ def test_many_are_read_ahead_and_come_in_their_order(either_media):
 def test_a_picture_and_its_sizes_are_served_for_ever(either_media, client):
     image = kept()
 
-    for address, kind in ((image.get_absolute_url(), "image/jpeg"), (image.address("webp", 640), "image/webp")):
+    for address, kind in ((image.get_absolute_url(), "image/jpeg"), (image.url_for("webp", 640), "image/webp")):
         served = client.get(address)
         assert served.getvalue() == either_media.read(address.removeprefix("/media/"))
         assert served.headers["Content-Length"] == str(either_media.size(address.removeprefix("/media/")))
@@ -160,7 +160,7 @@ def test_no_book_is_bound_without_its_pictures(either_media, settings, client):
     make_publication()
     make_issue(make_post(cover=kept()), number=7, sent_at=PUBLISHED_AT)
     where, address = settings.STORAGES, f"/issues/{PUBLISHED_AT.year}.epub"
-    keep_pictures_in(settings, "s3://key:secret@127.0.0.1:9/pictures?tls=false")
+    store_pictures_in(settings, "s3://key:secret@127.0.0.1:9/pictures?tls=false")
 
     assert client.get(address).status_code == 503
 
@@ -181,8 +181,8 @@ def test_an_upload_that_cannot_be_kept_is_told_and_nothing_is_there(lost_bucket,
 def test_sizes_are_made_later_and_never_given_up(either_media, settings, monkeypatch):
     image = kept(later=True)
     where = settings.STORAGES
-    keep_pictures_in(settings, "s3://key:secret@127.0.0.1:9/pictures?tls=false")
-    with pytest.raises(PicturesAway):
+    store_pictures_in(settings, "s3://key:secret@127.0.0.1:9/pictures?tls=false")
+    with pytest.raises(PicturesUnavailable):
         finish_pictures()
     with pytest.raises(Exception, match=r"127\.0\.0\.1:9"):
         call_command("make_picture_sizes", stdout=StringIO())
@@ -202,7 +202,7 @@ def test_a_letter_is_not_frozen_without_its_logo_but_a_confirmation_leaves(lost_
     publication.save()
     issue = make_issue(make_post(), number=7)
 
-    with pytest.raises(PicturesAway):
+    with pytest.raises(PicturesUnavailable):
         freeze(issue)
 
     publication.logo = ""

@@ -11,7 +11,7 @@ from django.db.models import Field, Model
 from django.utils import translation
 
 from subscribers import tasks
-from subscribers.forms import stamp
+from subscribers.forms import sign_timestamp
 from subscribers.models import Subscriber, address_hash
 from tests.factories import make_publication
 
@@ -38,7 +38,7 @@ def sign_up(client):
 
     def post(email: str, **fields: str):
         shown_at = datetime.now(UTC).timestamp() - 5
-        data = {"email": email, "place": "home", "stamp": stamp(datetime.fromtimestamp(shown_at, UTC))}
+        data = {"email": email, "place": "home", "stamp": sign_timestamp(datetime.fromtimestamp(shown_at, UTC))}
         where = {name: fields.pop(name) for name in ("REMOTE_ADDR", "HTTP_REFERER") if name in fields}
         return client.post("/subscribe/", data | fields, **where)
 

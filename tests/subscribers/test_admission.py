@@ -10,11 +10,11 @@ from django.core import mail
 from django.utils import timezone
 
 from subscribers import signup, tasks
-from subscribers.forms import stamp, waiting_ticket
+from subscribers.forms import sign_timestamp, sign_waiting_ticket
 from subscribers.models import Subscriber
 from tests.factories import make_publication
 from tests.subscribers.conftest import NOW
-from tests.support.pages import assert_valid
+from tests.support.page_checks import assert_valid
 
 BUTTON, PROOF, WAIT = "I am a person, subscribe me", "A moment of work for your browser", "I can wait, subscribe me"
 DONE = "Look into your mailbox"
@@ -41,7 +41,7 @@ def person(client):
 
 
 def form(email: str, place: str = "home") -> dict[str, str]:
-    return {"email": email, "place": place, "stamp": stamp(timezone.now() - timedelta(seconds=5))}
+    return {"email": email, "place": place, "stamp": sign_timestamp(timezone.now() - timedelta(seconds=5))}
 
 
 def what_is_asked(page) -> str:
@@ -118,7 +118,7 @@ def test_the_page_says_when_the_letter_leaves(client, monkeypatch):
     make_publication(time_zone="Asia/Taipei")
     monkeypatch.setattr(signup, "BUTTONS", 0)
     page = client.post(
-        "/subscribe/", form("reader@example.org") | {"ticket": waiting_ticket("reader@example.org", NOW)}
+        "/subscribe/", form("reader@example.org") | {"ticket": sign_waiting_ticket("reader@example.org", NOW)}
     )
 
     assert "waits its turn and leaves at 16:02" in page.text
@@ -222,7 +222,7 @@ def test_every_page_is_valid_and_sends_no_foreign_request(client, monkeypatch, l
 
     page = client.post("/subscribe/", form("reader@example.org"))
     waiting = client.post(
-        "/subscribe/", form("other@example.org") | {"ticket": waiting_ticket("other@example.org", NOW)}
+        "/subscribe/", form("other@example.org") | {"ticket": sign_waiting_ticket("other@example.org", NOW)}
     )
 
     assert_valid(page.text)
@@ -259,7 +259,9 @@ def test_a_ticket_is_for_its_own_address(client, monkeypatch):
     monkeypatch.setattr(signup, "BUTTONS", 0)
     monkeypatch.setattr(signup, "FREE", 0)
 
-    page = client.post("/subscribe/", form("x@example.org") | {"ticket": waiting_ticket("reader@example.org", NOW)})
+    page = client.post(
+        "/subscribe/", form("x@example.org") | {"ticket": sign_waiting_ticket("reader@example.org", NOW)}
+    )
 
     assert what_is_asked(page) == "proof"
 
@@ -280,7 +282,7 @@ def test_a_ticket_that_is_sent_many_times_takes_one_place(client, person, monkey
 
 
 def test_the_places_of_an_hour_are_all_there_are(monkeypatch):
-    found = [signup.queue("203.0.113.7", f"ticket {number}", NOW) for number in range(62)]
+    found = [signup.admit_later("203.0.113.7", f"ticket {number}", NOW) for number in range(62)]
 
     assert [admitted.is_open for admitted in found] == [True] * 60 + [False] * 2
     assert found[0].send_at == NOW + timedelta(minutes=2)

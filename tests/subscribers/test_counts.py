@@ -8,7 +8,7 @@ import time_machine
 from django.db import connection
 
 from subscribers import tasks
-from subscribers.models import DayCount, Movement, Subscriber, movements, tally
+from subscribers.models import DayCount, Movement, Subscriber, count_movements, count_tally
 from tests.factories import make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def test_the_tally_agrees_with_who_would_be_mailed():
     make_subscriber(state=Subscriber.State.UNSUBSCRIBED)
     make_subscriber().suppress("bounced")
 
-    counted = tally(NOW)
+    counted = count_tally(NOW)
 
     assert counted.mailable == Subscriber.objects.mailable(NOW).count() == 2
     assert (counted.pending, counted.resting, counted.unsubscribed, counted.suppressed) == (1, 1, 1, 1)
@@ -84,8 +84,8 @@ def test_who_came_and_left_is_counted_from_each_moment_on_and_before_the_next():
     make_subscriber(confirmed_at=NOW - timedelta(days=9), state="unsubscribed", unsubscribed_at=NOW)
     times = [(NOW, NOW + timedelta(hours=1)), (NOW + timedelta(hours=1), NOW + timedelta(hours=9))]
 
-    assert movements(times) == [Movement(came=1, left=1), Movement(came=2, left=0)]
-    assert movements([]) == []
+    assert count_movements(times) == [Movement(came=1, left=1), Movement(came=2, left=0)]
+    assert count_movements([]) == []
 
 
 def _plan(sql: str) -> str:

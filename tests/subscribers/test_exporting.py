@@ -37,10 +37,10 @@ def test_a_pause_keeps_its_end():
 
 def test_how_a_reader_heard_of_it_is_one_line_and_the_last_one():
     one, other = make_subscriber(), make_subscriber()
-    Sentence.objects.say(one, Sentence.Kind.HEARD, "朋友說的", NOW)
+    Sentence.objects.store(one, Sentence.Kind.HEARD, "朋友說的", NOW)
     Sentence.objects.update(answered_at=NOW)
-    Sentence.objects.say(one, Sentence.Kind.HEARD, "=SUM(A1)\n演講", NOW)
-    Sentence.objects.say(other, Sentence.Kind.LEFT, "太多了", NOW)
+    Sentence.objects.store(one, Sentence.Kind.HEARD, "=SUM(A1)\n演講", NOW)
+    Sentence.objects.store(other, Sentence.Kind.LEFT, "太多了", NOW)
 
     assert [row["heard"] for row in exported()] == ["'=SUM(A1) 演講", ""]
 

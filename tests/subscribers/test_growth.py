@@ -9,7 +9,7 @@ from django.utils import translation
 
 from subscribers import growth, origins
 from subscribers.models import Consent, OriginCount, Subscriber, Suppression
-from subscribers.models.consents import Circumstances
+from subscribers.models.consents import ConsentDetails
 from tests.factories import make_publication, make_subscriber
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -42,8 +42,8 @@ def come(line: str, at: datetime = NOW, **fields) -> Subscriber:
     """A reader who asked by a form, and confirmed an hour later."""
     reader = make_subscriber(confirmed_at=at, **fields)
     kind = Consent.Kind.IMPORTED if line.startswith("import") else Consent.Kind.ASKED
-    Consent.objects.add(reader, kind, Circumstances(line), at - timedelta(hours=1))
-    Consent.objects.add(reader, Consent.Kind.CONFIRMED, Circumstances("link"), at)
+    Consent.objects.add(reader, kind, ConsentDetails(line), at - timedelta(hours=1))
+    Consent.objects.add(reader, Consent.Kind.CONFIRMED, ConsentDetails("link"), at)
     return reader
 
 
@@ -57,7 +57,7 @@ def counted() -> dict[tuple[str, str], tuple[int, int | None]]:
 
 @pytest.mark.parametrize("line", LINES)
 def test_each_record_says_one_source(line):
-    assert origins.source_of(line) == LINES[line]
+    assert origins.classify_origin(line) == LINES[line]
 
 
 # --- Counting ---
@@ -114,7 +114,7 @@ def test_readers_who_were_brought_in_count_on_the_day_that_their_file_says():
 
 def test_of_somebody_who_came_twice_the_last_way_counts():
     reader = come("web:page from t.co", NOW - 10 * DAY)
-    Consent.objects.add(reader, Consent.Kind.ASKED, Circumstances("web:page utm_source=talk"), NOW - DAY)
+    Consent.objects.add(reader, Consent.Kind.ASKED, ConsentDetails("web:page utm_source=talk"), NOW - DAY)
     Subscriber.objects.filter(pk=reader.pk).update(confirmed_at=NOW)
 
     keep()
@@ -173,7 +173,7 @@ def test_what_was_counted_after_a_quarter_stays():
 
 
 def test_weeks_begin_on_monday_and_months_on_their_first_day():
-    weeks, months = growth.begins(TODAY, "week"), growth.begins(TODAY, "month")
+    weeks, months = growth.period_starts(TODAY, "week"), growth.period_starts(TODAY, "month")
 
     assert (weeks[0], weeks[-1]) == (date(2026, 9, 7), date(2026, 11, 23))
     assert (months[0], months[-1]) == (date(2025, 12, 1), date(2026, 11, 1))
@@ -186,7 +186,7 @@ def test_the_largest_source_is_first_with_its_weeks_and_with_who_stayed():
     come("web:page /", NOW - QUARTER - 9 * DAY)
     keep()
 
-    found = growth.growth(TODAY)
+    found = growth.load_growth(TODAY)
 
     assert [(one.label, one.in_all, one.settled, one.stayed) for one in found.sources] == [
         ("t.co", 4, 0, 0),

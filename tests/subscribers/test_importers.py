@@ -87,7 +87,7 @@ def test_a_rehearsal_lets_nobody_leave_at_the_next_restore(bring, settings, tmp_
     summary, _said = bring("email,state\nr@example.org,unsubscribed\nb@example.org,bounced\n", "--dry-run")
 
     assert summary == counts(rows=2, updated=1, rejected=1)
-    assert departures.read() == []
+    assert departures.read_departures() == []
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ import pytest
 from newsletter.mail import tokens
 from subscribers.models import Subscriber
 from subscribers.models.address_changes import AddressChange
-from subscribers.models.consents import Circumstances
+from subscribers.models.consents import ConsentDetails
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import ONE_CLICK, body
 
 State = Subscriber.State
 PURPOSES = ["confirm", "unsubscribe", "preferences", "undo", "feedback"]
-OF_NOW = Circumstances("web:home")
+OF_NOW = ConsentDetails("web:home")
 
 
 def token_of(url: str) -> str:
@@ -37,9 +37,9 @@ def test_after_a_restore_the_links_of_a_lost_reader_open_nothing_of_the_next_one
 
     anew = like(lost, "next@example.org")
 
-    assert Subscriber.objects.opened_by(token, purpose) is None
-    assert Subscriber.objects.opened_by(old, purpose) is None
-    assert Subscriber.objects.opened_by(anew.token(purpose), purpose) == anew
+    assert Subscriber.objects.for_token(token, purpose) is None
+    assert Subscriber.objects.for_token(old, purpose) is None
+    assert Subscriber.objects.for_token(anew.token(purpose), purpose) == anew
 
 
 def test_after_a_restore_the_same_address_with_the_same_id_is_another_row():
@@ -49,8 +49,8 @@ def test_after_a_restore_the_same_address_with_the_same_id_is_another_row():
 
     like(lost, "reader@example.org")
 
-    assert Subscriber.objects.opened_by(token, "preferences") is None
-    assert Subscriber.objects.freshly_opened_by(fresh, NOW) is None
+    assert Subscriber.objects.for_token(token, "preferences") is None
+    assert Subscriber.objects.for_fresh_token(fresh, NOW) is None
 
 
 def test_after_a_restore_the_confirmation_of_a_lost_sign_up_changes_nobody(client, sign_up, letters):
@@ -77,9 +77,9 @@ def test_after_a_restore_a_lost_change_of_address_confirms_no_other_one():
 
     anew = AddressChange.objects.create(pk=lost.pk, subscriber=make_subscriber(), email="new@example.net", asked_at=NOW)
 
-    assert AddressChange.objects.opened_by(token_of(url)) is None
-    assert AddressChange.objects.opened_by(old) is None
-    assert AddressChange.objects.opened_by(token_of(anew.confirm_url)) == anew
+    assert AddressChange.objects.for_token(token_of(url)) is None
+    assert AddressChange.objects.for_token(old) is None
+    assert AddressChange.objects.for_token(token_of(anew.confirm_url)) == anew
 
 
 # --- The values ---
@@ -117,7 +117,7 @@ def test_a_former_address_is_not_asked_of_the_database_more_often_for_an_id_that
             token = tokens.sign("preferences", number, "guessed")
             counted.append(
                 (
-                    Subscriber.objects.opened_by(token, "preferences"),
+                    Subscriber.objects.for_token(token, "preferences"),
                     Subscriber.objects.has_moved_away(token, "preferences"),
                 )
             )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subscribers import growth, origins
-from subscribers.origins import LINE_MAX, joined, of_link
+from subscribers.origins import LINE_MAX, merge_origins, origin_of_request
 
 OWN = ["news.example.org"]
 SITE = "https://news.example.org"
@@ -14,15 +14,15 @@ SITE = "https://news.example.org"
 def test_a_page_of_ours_is_kept_by_its_path_and_the_marks_of_its_link():
     referer = f"{SITE}/p/128/?utm_source=talk&utm_campaign=%E6%BC%94%E8%AC%9B&email=gipi@example.org&fbclid=abc"
 
-    assert of_link(referer, {}, OWN) == "/p/128/ utm_source=talk utm_campaign=演講"
+    assert origin_of_request(referer, {}, OWN) == "/p/128/ utm_source=talk utm_campaign=演講"
 
 
 def test_another_site_is_kept_by_its_host_alone():
-    assert of_link("https://Mail.Example.com/inbox/secret?to=gipi", {}, OWN) == "from mail.example.com"
+    assert origin_of_request("https://Mail.Example.com/inbox/secret?to=gipi", {}, OWN) == "from mail.example.com"
 
 
 def test_the_marks_of_the_own_address_count_before_those_of_the_page_before():
-    line = of_link(f"{SITE}/p/5/?utm_source=old&utm_medium=post", {"utm_source": "new"}, OWN)
+    line = origin_of_request(f"{SITE}/p/5/?utm_source=old&utm_medium=post", {"utm_source": "new"}, OWN)
 
     assert line == "/p/5/ utm_source=new utm_medium=post"
 
@@ -38,13 +38,13 @@ def test_the_marks_of_the_own_address_count_before_those_of_the_page_before():
     ],
 )
 def test_what_says_nothing_or_opens_something_is_not_kept(referer):
-    assert of_link(referer, {}, OWN) in {"", "/"}
+    assert origin_of_request(referer, {}, OWN) in {"", "/"}
 
 
 def test_a_mark_holds_no_address_no_page_and_no_words_of_markup():
     query = {"utm_source": "gipi@example.org", "utm_medium": "<b>x y</b>", "utm_term": "a/../b", "utm_content": "  "}
 
-    assert of_link("", query, OWN) == "utm_source=gipi-example.org utm_medium=b-x-y-b utm_term=a-..-b"
+    assert origin_of_request("", query, OWN) == "utm_source=gipi-example.org utm_medium=b-x-y-b utm_term=a-..-b"
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_a_mark_holds_no_address_no_page_and_no_words_of_markup():
     ],
 )
 def test_every_way_in_is_counted_as_itself_and_has_a_name(line, source):
-    assert origins.source_of(line) == source
+    assert origins.classify_origin(line) == source
     assert source[0] in growth.LABELS
 
 
 def test_lines_are_joined_and_the_first_page_and_host_stay():
-    assert joined("/p/1/ utm_source=a", "/p/2/ utm_source=b utm_medium=c from t.co") == (
+    assert merge_origins("/p/1/ utm_source=a", "/p/2/ utm_source=b utm_medium=c from t.co") == (
         "/p/1/ utm_source=a utm_medium=c from t.co"
     )
 
@@ -71,7 +71,7 @@ def test_lines_are_joined_and_the_first_page_and_host_stay():
 def test_too_much_is_cut_between_its_parts():
     query = {f"utm_{name}": "x" * 100 for name in ("source", "medium", "campaign", "content", "term")}
 
-    line = of_link("https://t.co/", query, OWN)
+    line = origin_of_request("https://t.co/", query, OWN)
 
     assert len(line) <= LINE_MAX
     assert [len(part) for part in line.split()] == [51, 51, 53]
@@ -79,7 +79,7 @@ def test_too_much_is_cut_between_its_parts():
 
 @given(st.text(), st.dictionaries(st.sampled_from(["utm_source", "utm_term", "email"]), st.text()), st.text())
 def test_whatever_is_sent_the_line_is_bounded_and_reads_back_as_itself(referer, query, line):
-    for found in (of_link(referer, query, OWN), joined(line), joined(line, referer)):
+    for found in (origin_of_request(referer, query, OWN), merge_origins(line), merge_origins(line, referer)):
         assert len(found) <= LINE_MAX
         assert "@" not in found
-        assert joined(found) == found
+        assert merge_origins(found) == found

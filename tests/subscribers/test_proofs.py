@@ -31,31 +31,31 @@ def changed(payload: str, **parameters: object) -> str:
 
 
 def test_a_solved_sum_is_a_proof_once():
-    payload = solved(signup.challenge(READER, NOW))
+    payload = solved(signup.make_challenge(READER, NOW))
 
-    assert [signup.is_solved(payload, READER) for _time in range(3)] == [True, False, False]
+    assert [signup.is_proof_valid(payload, READER) for _time in range(3)] == [True, False, False]
 
 
 def test_any_spelling_of_the_address_may_have_it():
-    payload = solved(signup.challenge(READER, NOW))
+    payload = solved(signup.make_challenge(READER, NOW))
 
-    assert signup.is_solved(payload, "Reader@Example.ORG")
+    assert signup.is_proof_valid(payload, "Reader@Example.ORG")
 
 
 def test_a_sum_is_for_its_own_address():
-    payload = solved(signup.challenge(READER, NOW))
+    payload = solved(signup.make_challenge(READER, NOW))
 
-    assert not signup.is_solved(payload, "other@example.org")
-    assert signup.is_solved(payload, READER)  # not spent by the wrong one
+    assert not signup.is_proof_valid(payload, "other@example.org")
+    assert signup.is_proof_valid(payload, READER)  # not spent by the wrong one
 
 
 def test_a_sum_is_good_for_twenty_minutes(clock):
-    payloads = [solved(signup.challenge(READER, NOW)) for _sum in range(2)]
+    payloads = [solved(signup.make_challenge(READER, NOW)) for _sum in range(2)]
 
     clock.shift(timedelta(minutes=20))
-    assert signup.is_solved(payloads[0], READER)
+    assert signup.is_proof_valid(payloads[0], READER)
     clock.shift(timedelta(seconds=1))
-    assert not signup.is_solved(payloads[1], READER)
+    assert not signup.is_proof_valid(payloads[1], READER)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_a_sum_is_good_for_twenty_minutes(clock):
     [{"cost": 1}, {"expiresAt": 99_999_999_999}, {"keySignature": None}, {"keyPrefix": "0"}, {"data": None}],
 )
 def test_a_sum_that_was_made_easier_is_none_of_ours(parameters):
-    assert not signup.is_solved(changed(solved(signup.challenge(READER, NOW)), **parameters), READER)
+    assert not signup.is_proof_valid(changed(solved(signup.make_challenge(READER, NOW)), **parameters), READER)
 
 
 def test_a_guess_is_no_solution():
-    found = json.loads(base64.b64decode(solved(signup.challenge(READER, NOW))))
+    found = json.loads(base64.b64decode(solved(signup.make_challenge(READER, NOW))))
     found["solution"] = {"counter": 0, "derivedKey": "00" * 32}
 
-    assert not signup.is_solved(base64.b64encode(json.dumps(found).encode()).decode(), READER)
+    assert not signup.is_proof_valid(base64.b64encode(json.dumps(found).encode()).decode(), READER)
 
 
 @pytest.mark.parametrize(
@@ -87,30 +87,30 @@ def test_a_guess_is_no_solution():
     ],
 )
 def test_what_is_no_answer_is_no_proof(text):
-    assert not signup.is_solved(text, READER)
+    assert not signup.is_proof_valid(text, READER)
 
 
 def test_a_true_answer_fits():
-    made = signup.challenge("x" * 64 + "@" + "y" * 180 + ".example", NOW)
+    made = signup.make_challenge("x" * 64 + "@" + "y" * 180 + ".example", NOW)
 
     assert len(solved(made)) < signup.PAYLOAD_LENGTH_MAX
 
 
 def test_an_old_secret_opens_nothing(settings):
-    payload = solved(signup.challenge(READER, NOW))
+    payload = solved(signup.make_challenge(READER, NOW))
     settings.SECRET_KEY = "another"
 
-    assert not signup.is_solved(payload, READER)
+    assert not signup.is_proof_valid(payload, READER)
 
 
 def test_the_sum_tells_no_address():
-    assert "reader" not in json.dumps(signup.challenge(READER, NOW))
+    assert "reader" not in json.dumps(signup.make_challenge(READER, NOW))
 
 
 def test_a_server_that_forgot_lets_an_answer_pass_once_more_for_its_own_address_alone():
-    payload = solved(signup.challenge(READER, NOW))
-    signup.is_solved(payload, READER)
+    payload = solved(signup.make_challenge(READER, NOW))
+    signup.is_proof_valid(payload, READER)
     cache.clear()
 
-    assert not signup.is_solved(payload, "other@example.org")
-    assert signup.is_solved(payload, READER)
+    assert not signup.is_proof_valid(payload, "other@example.org")
+    assert signup.is_proof_valid(payload, READER)

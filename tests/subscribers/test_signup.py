@@ -5,12 +5,12 @@ import pytest
 from django.db import connection
 
 from subscribers.models import Invitation, Subscriber, Suppression, address_hash
-from subscribers.models.consents import Circumstances, Consent
-from subscribers.signup import Newcomer, enrol, sign_up
+from subscribers.models.consents import Consent, ConsentDetails
+from subscribers.signup import Newcomer, add_by_hand, sign_up
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 
-FORM = Circumstances("web:home", text="the words shown", ip="203.0.113.7")
+FORM = ConsentDetails("web:home", text="the words shown", ip="203.0.113.7")
 
 
 def test_a_new_address_waits_for_its_owner():
@@ -73,7 +73,7 @@ def test_a_reader_who_left_and_is_signed_up_by_another_stays_away():
 def test_a_reader_who_is_added_by_hand_is_active_at_once():
     reader = Subscriber(email="reader@example.org")
 
-    enrol(reader, Circumstances("by hand: at the fair"), NOW)
+    add_by_hand(reader, ConsentDetails("by hand: at the fair"), NOW)
 
     assert list(Subscriber.objects.mailable(NOW)) == [reader]
     (line,) = reader.consents.all()

@@ -3,9 +3,9 @@
 import pytest
 from django.utils import timezone
 
-from subscribers import finding
+from subscribers import reader_lists
 from subscribers.models import Consent, Subscriber
-from subscribers.models.consents import Circumstances
+from subscribers.models.consents import ConsentDetails
 from tests.factories import make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -13,12 +13,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("few", [0, 100])
 def test_who_came_by_a_source_is_found(monkeypatch, few):
-    monkeypatch.setattr(finding, "FEW", few)
+    monkeypatch.setattr(reader_lists, "FEW", few)
     for kind, source in (("asked", "web:page"), ("imported", "import on 2026-01-01"), ("withdrew", "web:page")):
         reader = make_subscriber(f"{kind}@example.org")
-        Consent.objects.add(reader, kind, Circumstances(source), timezone.now())
+        Consent.objects.add(reader, kind, ConsentDetails(source), timezone.now())
 
-    found = finding.from_source(Subscriber.objects.all(), "web")
+    found = reader_lists.from_source(Subscriber.objects.all(), "web")
 
     assert [str(reader) for reader in found] == ["asked@example.org"]
-    assert not finding.from_source(Subscriber.objects.all(), "hand").exists()
+    assert not reader_lists.from_source(Subscriber.objects.all(), "hand").exists()

@@ -195,13 +195,13 @@ def test_refused_rows_of_a_list_are_a_file(bring, tmp_path):
 
 def test_the_same_file_twice_changes_nothing(bring):
     bring(POSTMARK)
-    before, lines = list(Suppression.objects.values()), departures.read()
+    before, lines = list(Suppression.objects.values()), departures.read_departures()
 
     summary, _said = bring(POSTMARK)
 
     assert summary == counts(rows=3, known=3)
     assert list(Suppression.objects.values()) == before
-    assert departures.read() == lines
+    assert departures.read_departures() == lines
 
 
 def test_an_earlier_reason_stands_and_nobody_is_brought_back(bring):
@@ -217,7 +217,7 @@ def test_an_earlier_reason_stands_and_nobody_is_brought_back(bring):
 def test_a_restored_database_is_told_again(bring):
     bring(SES)
 
-    assert {(one.why.value, one.who) for one in departures.read()} == {
+    assert {(one.why.value, one.who) for one in departures.read_departures()} == {
         ("bounced", address_hash("a@example.org")),
         ("complained", address_hash("b@example.org")),
     }
@@ -235,7 +235,7 @@ def test_a_dry_run_writes_nothing(bring):
 
     assert summary == counts(rows=2, suppressed=2)
     assert not Suppression.objects.exists()
-    assert departures.read() == []
+    assert departures.read_departures() == []
 
 
 @pytest.mark.parametrize("content", ["", "name,city\nA,Taipei\n", b"\xff\xfe\xfd\xfc\xff" * 9])

@@ -1,1 +1,1 @@
-"""Real servers, a real browser and the real product, for tests that want the outside."""
+"""Fixtures: real servers, a real browser, and the real product."""

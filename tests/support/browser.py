@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.missing import missing
+from tests.support.missing_parts import skip_missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -27,17 +27,15 @@ ARGUMENTS = [
 
 
 def chromium() -> str:
-    """Return the path of the browser."""
     asked = os.environ.get("CHROMIUM", "")
     path = asked or next((found for name in NAMES if (found := shutil.which(name))), None)
     if not path:
-        missing(f"a browser is missing: apt-get install {PACKAGES} (or set CHROMIUM to a browser's path)")
+        skip_missing(f"a browser is missing: apt-get install {PACKAGES} (or set CHROMIUM to a browser's path)")
     return path
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """A running browser."""
     from playwright.sync_api import sync_playwright
 
     path = chromium()
@@ -51,7 +49,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def context(browser: "Browser") -> Iterator["BrowserContext"]:
-    """A browser profile with nothing in it."""
+    """A fresh browser profile."""
     profile = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en", timezone_id="Asia/Taipei")
     profile.set_default_timeout(30_000)  # ms
     yield profile
@@ -71,7 +69,7 @@ def page(context: "BrowserContext") -> Iterator["Page"]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Show where the pages of a test stood when it failed."""
+    """Add the text of open pages to the report of a failed test."""
     report = yield
     if report.when == "call" and report.failed and (shown := getattr(item, "funcargs", {}).get("browser")):
         report.sections += [(f"page {tab.url}", _text_of(tab)) for profile in shown.contexts for tab in profile.pages]
@@ -79,7 +77,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 def _text_of(tab: "Page") -> str:
-    """Return what a page says; one that answers nothing must not end the whole run."""
+    """The text of a page; an unresponsive one must not end the run."""
     from playwright.sync_api import Error
 
     try:

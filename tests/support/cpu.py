@@ -1,4 +1,4 @@
-"""How long something takes, measured so that a busy machine does not matter."""
+"""CPU time measurements that do not depend on the machine's load."""
 
 import gc
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from time import process_time
 
 
 def cpu_seconds(act: Callable[[], object], *, tries: int = 3) -> float:
-    """Return the CPU time of this process that `act` takes: the least of `tries`."""
+    """CPU seconds of `act`, the least of `tries`."""
     return min(_once(act) for _try in range(tries))
 
 
@@ -23,7 +23,7 @@ def _once(act: Callable[[], object]) -> float:
 def is_within(
     seconds: float, act: Callable[[], object], *, beyond: Callable[[], object] | None = None, tries: int = 3
 ) -> bool:
-    """Return whether `act` takes no more CPU time, in one of `tries`; `beyond`: no more than that and `seconds`."""
+    """Does `act` take at most `seconds`, in one of `tries`? beyond: what it may take in addition."""
     return any(_is_within(seconds, act, beyond) for _try in range(tries))
 
 
@@ -32,14 +32,14 @@ def _is_within(seconds: float, act: Callable[[], object], beyond: Callable[[], o
     return taken <= seconds or (beyond is not None and taken <= seconds + _once(beyond))
 
 
-def is_read_within(
+def is_parsed_within(
     seconds: float, read: Callable[[str], object], text_of: Callable[[int], str], *, length: int
 ) -> bool:
-    """Return whether a text of that length is read in no more CPU time, by what takes at most the cube of a length.
+    """Is a text of `length` parsed within `seconds`? Extrapolated from shorter texts, for at most cubic parsers.
 
-    An eighth of the text says enough where it is read in a 512th of `seconds`. Where it is not, a quarter beside it
-    tells how the time grows: nearly no long text is read as a whole, which takes five times as much. What has a limit
-    for texts must not take longer beyond it.
+    An eighth of the text suffices if it takes less than a 512th of `seconds`; otherwise a quarter shows the growth.
+    Nearly no text is parsed as a whole, which would take five times as long. A parser with a length limit must not get
+    slower beyond it.
     """
     eighth = _once(lambda: read(text_of(length // 8)))
     if eighth * 8**3 <= seconds:
@@ -52,6 +52,6 @@ def is_read_within(
 
 
 def _of_the_whole(eighth: float, quarter: float) -> float:
-    """Return the time that the whole takes at most, where it is a * length + b * length ** 3: solved for a and b."""
+    """The whole's time if it is a * length + b * length ** 3."""
     of_the_cube = min(max((quarter - 2 * eighth) * 4 / 3, 0), quarter)
     return 4 * (quarter - of_the_cube) + 4**3 * of_the_cube

@@ -1,4 +1,4 @@
-"""A name server on loopback that knows what a test tells it, and is the only one that is asked."""
+"""A DNS server on loopback with records set by a test; the only one that is queried."""
 
 import socketserver
 import threading
@@ -14,14 +14,14 @@ import pytest
 
 
 def quoted(text: str) -> str:
-    """Return a text as a TXT record has it: in pieces of 255 octets at the most."""
+    """As in a TXT record: strings of at most 255 bytes."""
     return " ".join(f'"{text[at : at + 255]}"' for at in range(0, len(text), 255))
 
 
 class NameServer:
     """Records by name and type: records["gipi.tw", "TXT"] = ['"v=spf1 -all"']. Nothing else exists.
 
-    fails: names of which it says only "SERVFAIL". silent: names of which it says nothing at all.
+    fails: names answered by SERVFAIL. silent: names without any response.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class NameServer:
         return response
 
     def _fill(self, response: dns.message.Message, name: str, kind: str) -> None:
-        """Answer with the records of a name, and with those that its CNAME leads to."""
+        """Add the records of a name, following a CNAME."""
         if texts := self.records.get((name, kind)):
             response.answer.append(dns.rrset.from_text(f"{name}.", 60, "IN", kind, *texts))
         elif alias := self.records.get((name, "CNAME")):
@@ -84,7 +84,7 @@ class NameServer:
 
 @pytest.fixture
 def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
-    """A running name server, asked by everything in this process."""
+    """A running DNS server, used by everything in this process."""
     server = NameServer()
     server.start()
     resolver = server.resolver

@@ -1,4 +1,4 @@
-"""Cases of a test of which the first is enough, and the others are left to CI."""
+"""Parametrized cases of which only the first runs outside of CI."""
 
 from typing import Any
 
@@ -6,6 +6,6 @@ import pytest
 
 
 def first_of(*cases: Any) -> list[Any]:
-    """Return the cases to parametrize by: all but the first are exhaustive."""
+    """All but the first are marked `exhaustive`."""
     first, *others = cases
     return [first, *(pytest.param(case, marks=pytest.mark.exhaustive) for case in others)]

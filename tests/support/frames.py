@@ -1,4 +1,4 @@
-"""Calls with room for the frames below them: a tenth of what the tests of pages take."""
+"""Works around the cost of CPython's stack chunks: a tenth of the time of page tests."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,12 +6,11 @@ from functools import wraps
 STACK_WORDS = 70_000  # of eight octets: more than half of a megabyte
 
 
-def with_room[**Asked, Given](function: Callable[Asked, Given]) -> Callable[Asked, Given]:
-    """Return a function that calls `function` from a large frame.
+def with_large_frame[**Asked, Given](function: Callable[Asked, Given]) -> Callable[Asked, Given]:
+    """Wrap `function` in a call with a large frame.
 
-    CPython 3.13 keeps the frames of a thread in chunks of 16 KB. A loop of calls that begins at the end of a chunk has
-    the kernel map another one and unmap it, each time. A frame larger than a chunk gets one of the next power of two
-    octets, and what it calls uses the rest.
+    CPython 3.13 allocates frames in chunks of 16 KB. A loop of calls at the end of a chunk maps and unmaps the next one
+    each time. A frame larger than a chunk gets a chunk of the next power of two, whose rest is used by its callees.
     """
 
     def roomy(*args: Asked.args, **kwargs: Asked.kwargs) -> Given:

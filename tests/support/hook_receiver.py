@@ -1,4 +1,4 @@
-"""Somebody else's program that takes webhooks: a real HTTP server on loopback, which has bad days on demand."""
+"""A webhook receiver: a real HTTP server on loopback, with failures on demand."""
 
 import base64
 import hashlib
@@ -13,8 +13,8 @@ from typing import Any
 
 
 @dataclass
-class Taken:
-    """One call as it came. status: what it was answered."""
+class ReceivedCall:
+    """status: of the response."""
 
     path: str
     headers: dict[str, str]
@@ -32,8 +32,9 @@ class Taken:
 
 @dataclass
 class Receiver:
-    """statuses: what the next calls are answered, in order; then `status`. hold: answers nothing until it is set,
-    after the first `held_after` calls."""
+    """statuses: of the next responses, then `status`. hold: responses wait for this event, after the first
+    `held_after` calls.
+    """
 
     url: str = ""
     status: int = 200
@@ -42,16 +43,16 @@ class Receiver:
     location: str = ""
     hold: threading.Event | None = None
     held_after: int = 0
-    calls: list[Taken] = field(default_factory=list)
+    calls: list[ReceivedCall] = field(default_factory=list)
     arrived: int = 0  # calls, those that it has not answered yet too
 
-    def took(self) -> list[Taken]:
-        """Return the calls that it has said yes to."""
+    def took(self) -> list[ReceivedCall]:
+        """Successful calls."""
         return [call for call in self.calls if 200 <= call.status < 300]
 
 
-def verified(secret: str, taken: Taken) -> bool:
-    """Return whether one of the signatures is right: written from the specification, without our code."""
+def has_valid_signature(secret: str, taken: ReceivedCall) -> bool:
+    """Independent check of the signatures, from the specification."""
     marked, key = secret[:6], base64.b64decode(secret[6:])
     assert marked == "whsec_"
     assert 24 <= len(key) <= 64
@@ -62,7 +63,7 @@ def verified(secret: str, taken: Taken) -> bool:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def hook_receiver() -> Iterator[Receiver]:
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -73,7 +74,7 @@ def receiving() -> Iterator[Receiver]:
                 receiver.hold.wait(120)
             status = receiver.statuses.pop(0) if receiver.statuses else receiver.status
             headers = {name.lower(): value for name, value in self.headers.items()}
-            receiver.calls.append(Taken(self.path, headers, body, status))
+            receiver.calls.append(ReceivedCall(self.path, headers, body, status))
             self.send_response(status)
             if receiver.location:
                 self.send_header("Location", receiver.location)

@@ -23,9 +23,7 @@ from urllib.parse import parse_qs
 
 
 @dataclass
-class Copy:
-    """One message as its reader gets it."""
-
+class ProviderCopy:
     to: str
     headers: dict[str, str]
     text: str
@@ -41,22 +39,22 @@ class Copy:
 
 @dataclass
 class Provider:
-    """What the API remembers."""
+    """State of the API."""
 
     kind: str
     url: str = ""
-    copies: list[Copy] = field(default_factory=list)
+    copies: list[ProviderCopy] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)  # readers in each, the refused ones too
     keys: list[str] = field(default_factory=list)
     schedule: list[int | str] = field(default_factory=list)
     answered: dict[str, tuple[str, Any]] = field(default_factory=dict)
-    on_call: Callable[[list[Copy]], None] = lambda copies: None
+    on_call: Callable[[list[ProviderCopy]], None] = lambda copies: None
 
     def addresses(self) -> list[str]:
         return sorted(copy.address for copy in self.copies)
 
     def answer(self, headers: Any, body: str) -> tuple[int, Any] | None:
-        """Return status and JSON for a call; None to hang up."""
+        """Status and JSON; None closes the connection."""
         copies, key = READ[self.kind](headers, body)
         self.calls.append(len(copies))
         self.keys.append(key)
@@ -76,7 +74,7 @@ class Provider:
             self.answered[key] = body, said
         return {"taken, 500": (500, {}), "taken, silent": None}.get(str(today), (200, said))
 
-    def _take(self, copies: list[Copy]) -> Any:
+    def _take(self, copies: list[ProviderCopy]) -> Any:
         taken = [copy for copy in copies if not copy.address.startswith("bad")]
         for copy in taken:
             copy.number = len(self.copies) + 1
@@ -92,7 +90,7 @@ class Provider:
         return {}
 
 
-def _postmark(copy: Copy) -> dict[str, Any]:
+def _postmark(copy: ProviderCopy) -> dict[str, Any]:
     if copy.number:
         return {"ErrorCode": 0, "Message": "OK", "To": copy.to, "MessageID": f"m-{copy.number}", "SubmittedAt": ""}
     if copy.address.startswith("bad-account"):
@@ -101,24 +99,24 @@ def _postmark(copy: Copy) -> dict[str, Any]:
     return {"ErrorCode": 406, "Message": words}
 
 
-def _read_mailgun(headers: Any, body: str) -> tuple[list[Copy], str]:
+def _read_mailgun(headers: Any, body: str) -> tuple[list[ProviderCopy], str]:
     found = parse_qs(body, keep_blank_values=True)
     fields = {name: ", ".join(values) for name, values in found.items()}  # only "to" comes more than once
     recipients = json.loads(fields["recipient-variables"])
     copies = []
     for to in re.findall(r'(?:"[^"]*" )?[^", ]+@[^",]+', fields["to"]):
-        own = recipients[Copy(to, {}, "", "").address]
+        own = recipients[ProviderCopy(to, {}, "", "").address]
 
         def filled(text: str, own: dict[str, str] = own) -> str:
             return re.sub(r"%recipient\.([\w:-]+)%", lambda found: own.get(found[1], found[0]), text)
 
         named = {name[2:]: filled(value) for name, value in fields.items() if name.startswith("h:")}
         delivery = filled(fields["v:delivery"])
-        copies.append(Copy(to, named, filled(fields["text"]), filled(fields["html"]), delivery))
+        copies.append(ProviderCopy(to, named, filled(fields["text"]), filled(fields["html"]), delivery))
     return copies, ""
 
 
-def _read_brevo(headers: Any, body: str) -> tuple[list[Copy], str]:
+def _read_brevo(headers: Any, body: str) -> tuple[list[ProviderCopy], str]:
     data = json.loads(body)
     copies = []
     for version in data["messageVersions"]:
@@ -129,11 +127,13 @@ def _read_brevo(headers: Any, body: str) -> tuple[list[Copy], str]:
         named = dict(version["headers"])
         delivery = json.loads(named.pop("X-Mailin-custom"))["delivery"]
         (to,) = version["to"]
-        copies.append(Copy(to["email"], named, filled(data["textContent"]), filled(data["htmlContent"]), delivery))
+        copies.append(
+            ProviderCopy(to["email"], named, filled(data["textContent"]), filled(data["htmlContent"]), delivery)
+        )
     return copies, data["headers"]["idempotencyKey"]
 
 
-def _read_sendgrid(headers: Any, body: str) -> tuple[list[Copy], str]:
+def _read_sendgrid(headers: Any, body: str) -> tuple[list[ProviderCopy], str]:
     data = json.loads(body)
     text, html = (part["value"] for part in data["content"])
     copies = []
@@ -145,24 +145,26 @@ def _read_sendgrid(headers: Any, body: str) -> tuple[list[Copy], str]:
             return text
 
         (to,) = one["to"]
-        copies.append(Copy(to["email"], one["headers"], filled(text), filled(html), one["custom_args"]["delivery"]))
+        copies.append(
+            ProviderCopy(to["email"], one["headers"], filled(text), filled(html), one["custom_args"]["delivery"])
+        )
     return copies, ""
 
 
-def _read_postmark(headers: Any, body: str) -> tuple[list[Copy], str]:
+def _read_postmark(headers: Any, body: str) -> tuple[list[ProviderCopy], str]:
     copies = []
     for one in json.loads(body):
         named = {header["Name"]: header["Value"] for header in one["Headers"]}
-        copies.append(Copy(one["To"], named, one["TextBody"], one["HtmlBody"], one["Metadata"]["delivery"]))
+        copies.append(ProviderCopy(one["To"], named, one["TextBody"], one["HtmlBody"], one["Metadata"]["delivery"]))
     return copies, ""
 
 
-def _read_resend(headers: Any, body: str) -> tuple[list[Copy], str]:
+def _read_resend(headers: Any, body: str) -> tuple[list[ProviderCopy], str]:
     copies = []
     for one in json.loads(body):
         named = dict(one["headers"])
         delivery = json.loads(named.pop("X-Metadata"))["delivery"]
-        copies.append(Copy(one["to"][0], named, one["text"], one["html"], delivery))
+        copies.append(ProviderCopy(one["to"][0], named, one["text"], one["html"], delivery))
     return copies, headers["Idempotency-Key"]
 
 
@@ -183,7 +185,7 @@ OPTIONS = {
 
 
 def mailer(provider: Provider, **options: Any) -> dict[str, Any]:
-    """Return the entry of MAILERS for a provider."""
+    """An entry of MAILERS."""
     return {
         "BACKEND": f"anymail.backends.{provider.kind.lower()}.EmailBackend",
         "OPTIONS": OPTIONS[provider.kind] | {"api_url": provider.url, "requests_timeout": 5} | options,

@@ -28,7 +28,7 @@ class Mailbox:
         self.pause = 0.0
 
     def is_cut(self, where: str) -> bool:
-        """Return whether the connection ends here, and let it be the last time."""
+        """Does the connection end here? Each entry applies once."""
         is_asked = where in self.cut
         if is_asked:
             self.cut.remove(where)
@@ -43,8 +43,8 @@ class Mailbox:
         return list(self.folders.get(folder, {}).values())
 
 
-class Session(socketserver.StreamRequestHandler):
-    server: "Server"
+class ImapSession(socketserver.StreamRequestHandler):
+    server: "ImapServer"
     is_over = False  # the connection ends in the middle of an answer
 
     def handle(self) -> None:
@@ -143,18 +143,18 @@ class Session(socketserver.StreamRequestHandler):
             del self.mails[uid]
 
 
-class Server(socketserver.ThreadingTCPServer):
+class ImapServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
 
     def __init__(self, mailbox: Mailbox) -> None:
-        super().__init__(("127.0.0.1", 0), Session)
+        super().__init__(("127.0.0.1", 0), ImapSession)
         self.mailbox = mailbox
 
 
 @contextmanager
-def running(mailbox: Mailbox) -> Iterator[str]:
+def imap_server(mailbox: Mailbox) -> Iterator[str]:
     """Serve a mailbox while the block runs; yield its MAILBOX_URL."""
-    with Server(mailbox) as server:
+    with ImapServer(mailbox) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
@@ -168,5 +168,5 @@ def running(mailbox: Mailbox) -> Iterator[str]:
 def mailbox(settings) -> Iterator[Mailbox]:
     """The mailbox that MAILBOX_URL leads to: a real IMAP server."""
     found = Mailbox()
-    with running(found) as settings.MAILBOX_URL:
+    with imap_server(found) as settings.MAILBOX_URL:
         yield found

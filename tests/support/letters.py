@@ -1,4 +1,4 @@
-"""Read a mail as its reader's program does."""
+"""Links of a mail, as a mail program finds them."""
 
 import re
 from html.parser import HTMLParser
@@ -17,7 +17,7 @@ class _Links(HTMLParser):
 
 
 def links_in_html(html: str) -> set[str]:
-    """Return where the links of an HTML part lead; addresses to write to are left out."""
+    """Without mailto links."""
     parser = _Links()
     parser.feed(html)
     return {url for url in parser.urls if not url.startswith("mailto:")}
@@ -28,7 +28,7 @@ def links_in_text(text: str) -> set[str]:
 
 
 def link_to(door: str, text: str) -> str:
-    """Return the one link of a text part that leads to `door`, such as /confirm/."""
+    """The only link whose path begins with `door`, such as /confirm/."""
     found = {url for url in links_in_text(text) if door in url}
     assert len(found) == 1, f"not one link to {door}, but {sorted(found)} in:\n{text}"
     return found.pop()

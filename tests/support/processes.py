@@ -1,4 +1,4 @@
-"""Start a program on a leash, and end what was started: by pid, never by name."""
+"""Start programs that die with the tests, and end them by pid."""
 
 import atexit
 import fcntl
@@ -17,15 +17,15 @@ from typing import Any, Protocol, TextIO
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-LEASH = Path(__file__).with_name("leash.py")
+PARENT_DEATH = Path(__file__).with_name("parent_death.py")
 PORTS = range(15_000, 32_000)  # below those that Linux gives to clients: /proc/sys/net/ipv4/ip_local_port_range
 _locked: list[TextIO] = []
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, and that no other test on this machine is given while this process lives.
+    """A free port, reserved for this process.
 
-    The kernel's own choice would be free only until it gives it to a client that connects somewhere.
+    A port chosen by the kernel could be given to a client meanwhile.
     """
     folder = Path(tempfile.gettempdir(), f"newsletter-ports-{os.getuid()}")
     folder.mkdir(exist_ok=True)
@@ -41,8 +41,7 @@ def free_port() -> int:
         lock.close()
 
 
-def answers(port: int) -> bool:
-    """Return whether something listens on a port of this machine."""
+def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -52,7 +51,7 @@ def start(
     command: Sequence[str | Path], *, log: Path, user: str = "-", env: Mapping[str, str] | None = None, cwd: Path
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a process group of its own; it dies when the tests do. Output is added to `log`."""
-    argv = [sys.executable, "-S", "-E", str(LEASH), user, *map(str, command)]
+    argv = [sys.executable, "-S", "-E", str(PARENT_DEATH), user, *map(str, command)]
     with log.open("ab") as output:
         return subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, cwd=cwd, start_new_session=True
@@ -60,7 +59,7 @@ def start(
 
 
 def run_python(*words: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Return how `python WORDS` ended in the folder of the project, and what it printed."""
+    """Run `python WORDS` in the project's folder."""
     return subprocess.run(
         [sys.executable, *words], cwd=ROOT, env=dict(env), capture_output=True, text=True, timeout=120, check=False
     )
@@ -99,8 +98,8 @@ def end(process: Process, *, seconds: float = 15, by: signal.Signals = signal.SI
     return code
 
 
-def with_variable(name: str, value: str) -> list[int]:
-    """Return the pids of the processes, ourselves not among them, that run with NAME=value (Linux)."""
+def pids_with_variable(name: str, value: str) -> list[int]:
+    """Pids of other processes with NAME=value in their environment (Linux)."""
     wanted = f"{name}={value}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -118,8 +117,8 @@ def name_of(pid: int) -> str:
         return ""
 
 
-def of_sessions(leaders: Collection[int]) -> list[int]:
-    """Return the living processes in the sessions of these processes (Linux)."""
+def pids_of_sessions(leaders: Collection[int]) -> list[int]:
+    """Pids of living processes in these sessions (Linux)."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile
@@ -135,11 +134,10 @@ def wait_for_port(port: int, process: Process, *, log: Path, seconds: float = 30
     def listens() -> bool:
         if process.poll() is not None:
             raise AssertionError(f"exit code {process.returncode} before it listened:\n{tail(log)}")
-        return answers(port)
+        return is_listening(port)
 
     wait_until(listens, seconds, what=lambda: f"port {port}:\n{tail(log)}")
 
 
 def tail(log: Path, lines: int = 60) -> str:
-    """Return the last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""

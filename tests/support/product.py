@@ -1,4 +1,4 @@
-"""The product as its operator runs it: real processes, a data folder and an environment of their own."""
+"""The product as an operator runs it: real processes with their own data folder and environment."""
 
 import os
 import shutil
@@ -19,11 +19,11 @@ from tests.support.processes import (
     free_port,
     kill,
     name_of,
-    of_sessions,
+    pids_of_sessions,
+    pids_with_variable,
     start,
     tail,
     wait_for_port,
-    with_variable,
 )
 from tests.support.shell import Shell
 
@@ -83,7 +83,7 @@ class Product:
     # --- Commands ---
 
     def manage(self, *words: str, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-        """Run a management command to its end. Raises AssertionError, with what it said, when it fails."""
+        """Run a management command. Raises AssertionError, with its output, if it fails."""
         done = subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=ROOT,
@@ -96,10 +96,7 @@ class Product:
         return self._checked(done, words, check=check)
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Do what `manage` does in a fork of a process that has loaded Django, for a test of what the command does.
-
-        That takes a tenth of the processor's time.
-        """
+        """Like `manage`, in a fork of a process that has loaded Django: a tenth of the CPU time."""
         return self._checked(self._loaded_now().run("manage.py", *words), words, check=check)
 
     def _checked(
@@ -130,14 +127,14 @@ class Product:
         return self._shells[-1]
 
     def _loaded_now(self) -> Shell:
-        """Return a shell with the variables of now, of which the settings are made; another keeps what it runs."""
+        """A shell with the current environment; the former one stays alive for what it has started."""
         if self._shells and self._shells[-1].env != self.env:
             former, self._shells = self._shells, []
             self._shells = [*former, self._loaded()]
         return self._loaded()
 
     def status(self, number: int) -> dict[str, Any]:
-        """Return the answer of `mailing_status NUMBER --json`."""
+        """The answer of `mailing_status NUMBER --json`."""
         answer: dict[str, Any] = self.shell(STATUS.format(number=number))
         return answer
 
@@ -209,22 +206,22 @@ class Product:
                 os.kill(pid, signal.SIGKILL)
 
     def pids(self) -> list[int]:
-        """Return every living process of this installation, whoever is its parent."""
-        return sorted({*with_variable("DATA_DIR", str(self.data)), *of_sessions(self._sessions)})
+        """All living processes of this installation."""
+        return sorted({*pids_with_variable("DATA_DIR", str(self.data)), *pids_of_sessions(self._sessions)})
 
     def pid_of(self, name: str) -> int:
         """Return a living process of this installation by the name that `ps -o comm` shows, 0 if there is none."""
         return next((pid for pid in self.pids() if name_of(pid) == name), 0)
 
     def output(self, name: str) -> str:
-        """Return everything that a process has said: "up", "web", "worker", "beat" or a command."""
+        """Output of "up", "web", "worker", "beat" or a command."""
         return self._log(name).read_text(errors="replace")
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
-    def told(self) -> str:
-        """Return the last lines of every log."""
+    def log_tails(self) -> str:
+        """The ends of all logs."""
         return "\n".join(f"--- {log.name}\n{tail(log)}" for log in sorted(self.logs.iterdir()))
 
 
@@ -268,5 +265,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = yield
     product = getattr(item, "funcargs", {}).get("product")
     if report.when == "call" and report.failed and isinstance(product, Product):
-        report.sections.append(("processes of the product", product.told()))
+        report.sections.append(("processes of the product", product.log_tails()))
     return report

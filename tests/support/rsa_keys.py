@@ -1,4 +1,4 @@
-"""Private keys as their owner makes them, one of each length in a process: to make one takes a tenth of a second."""
+"""RSA keys, cached by length: making one takes a tenth of a second."""
 
 import base64
 import subprocess
@@ -7,13 +7,13 @@ from functools import cache
 
 @cache
 def private_key(bits: int = 2048) -> bytes:
-    """Return the key as PEM, always the same: a test that needs two of them makes the other one itself."""
+    """PEM; the same on each call."""
     return subprocess.run(["openssl", "genrsa", str(bits)], check=True, capture_output=True).stdout
 
 
 @cache
 def public_key(bits: int = 2048) -> str:
-    """Return what a DNS record says of it after `p=`."""
+    """As after `p=` in a DNS record."""
     public = ["openssl", "pkey", "-pubout", "-outform", "DER"]
     done = subprocess.run(public, input=private_key(bits), check=True, capture_output=True)
     return base64.b64encode(done.stdout).decode()

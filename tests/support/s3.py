@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from newsletter.publication.pictures.storages import Media, media
+from newsletter.publication.pictures.storages import MediaStore, media
 from tests.support.processes import free_port, kill, start, wait_for_port
 
 
@@ -62,18 +62,18 @@ def s3(s3_port: int) -> S3:
     return server
 
 
-def keep_pictures_in(settings: Any, url: str) -> None:
-    """Have this process keep its pictures in a bucket; in files, if there is none."""
+def store_pictures_in(settings: Any, url: str) -> None:
+    """Set the picture storage to a bucket, or to files for ""."""
     settings.MEDIA_STORAGE_URL = url
-    own = {"BACKEND": f"newsletter.publication.pictures.storages.{'InBucket' if url else 'Folder'}"}
+    own = {"BACKEND": f"newsletter.publication.pictures.storages.{'BucketMedia' if url else 'FolderMedia'}"}
     settings.STORAGES = settings.STORAGES | {"default": own | {"OPTIONS": {"url": url} if url else {}}}
 
 
 @pytest.fixture(params=["files", pytest.param("bucket", marks=[pytest.mark.servers, pytest.mark.exhaustive])])
-def either_media(request: pytest.FixtureRequest, settings: Any, tmp_path: Any) -> Media:
+def either_media(request: pytest.FixtureRequest, settings: Any, tmp_path: Any) -> MediaStore:
     """Where pictures lie: once files, once a bucket."""
     settings.MEDIA_ROOT = tmp_path / "media"
-    keep_pictures_in(settings, request.getfixturevalue("s3").pictures_url if request.param == "bucket" else "")
+    store_pictures_in(settings, request.getfixturevalue("s3").pictures_url if request.param == "bucket" else "")
     return media
 
 
@@ -81,5 +81,5 @@ def either_media(request: pytest.FixtureRequest, settings: Any, tmp_path: Any) -
 def lost_bucket(settings: Any, tmp_path: Any) -> str:
     """A bucket whose server is away; its address."""
     settings.MEDIA_ROOT = tmp_path / "media"
-    keep_pictures_in(settings, f"s3://key:se%2Fcret@127.0.0.1:{free_port()}/pictures?tls=false")
+    store_pictures_in(settings, f"s3://key:se%2Fcret@127.0.0.1:{free_port()}/pictures?tls=false")
     return str(settings.MEDIA_STORAGE_URL)

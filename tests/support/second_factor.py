@@ -1,4 +1,4 @@
-"""What an author has beside a password: an app that shows codes, a passkey."""
+"""Second factors for tests: TOTP codes and a software passkey."""
 
 import json
 import secrets
@@ -20,25 +20,25 @@ from newsletter.operation.accounts import factors
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
-def code(off: int = 0, secret: str = SECRET) -> str:
-    """Return what the app shows now, or `off` steps of 30 seconds from now."""
+def totp_code(off: int = 0, secret: str = SECRET) -> str:
+    """The current TOTP code, or `off` steps of 30 seconds later."""
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + off))
 
 
-def give_app(user: User) -> list[str]:
+def add_totp_app(user: User) -> list[str]:
     """Add the app to the account; return its recovery codes."""
     return factors.add_app(user, SECRET, 0)
 
 
-def let_proof_grow_old(client: Client) -> None:
-    """Make the last proof of a session one of an hour ago."""
+def expire_proof(client: Client) -> None:
+    """Set the session's last authentication to an hour ago."""
     session = client.session
     session["desk_proven_at"] = time.time() - 3600
     session.save()
 
 
 class Passkey:
-    """A passkey in software, which answers as a browser does: what it is asked to say falsely, it says."""
+    """A software passkey that responds like a browser, also with wrong values."""
 
     def __init__(self, *, rp: str = "localhost", origin: str = "http://localhost") -> None:
         self.rp, self.origin = rp, origin
@@ -47,7 +47,7 @@ class Passkey:
         self.user_handle = ""
 
     def create(self, options: dict[str, Any], *, is_verified: bool = True) -> str:
-        """Return the answer to what the page of a new passkey asks, as JSON."""
+        """The JSON response to registration options."""
         asked = options["publicKey"]
         self.user_handle = asked["user"]["id"]
         public = ES256.from_cryptography_key(self.key.public_key())
@@ -57,7 +57,7 @@ class Passkey:
         return self._answer({"clientDataJSON": client, "attestationObject": bytes(made)})
 
     def get(self, options: dict[str, Any], *, is_verified: bool = True, user_handle: str = "") -> str:
-        """Return the answer to what a login or a proof asks, as JSON."""
+        """The JSON response to authentication options."""
         client, data = self._client("webauthn.get", options["publicKey"]["challenge"]), self._data(is_verified)
         signature = self.key.sign(data + sha256(client).digest(), ec.ECDSA(hashes.SHA256()))
         parts = {"clientDataJSON": client, "authenticatorData": data, "signature": signature}

@@ -1,4 +1,4 @@
-"""Rows that the tests of a module share: written once, and before each test as they were written."""
+"""Rows shared by the tests of a module, restored before each test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,10 +13,9 @@ type Sharing[Made] = Callable[[Callable[[], Made]], AbstractContextManager[Made]
 
 @pytest.fixture(scope="session")
 def shared_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Sharing:
-    """Return a context for a fixture of a module: it gives what `make` returns, and in the end undoes what it wrote.
+    """A context manager for module fixtures: yields what `make` returns, and rolls back at the end.
 
-    Each test is a savepoint within, which pytest-django undoes. Not beside tests with `transaction=True`: they would
-    commit to nothing that another connection sees.
+    Each test is a savepoint within. Not for tests with `transaction=True`: other connections do not see the rows.
     """
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Python inside an installation, for what a test prepares and looks up there, and for programs of it."""
+"""Runs Python and programs inside an installation, by fork_server.py."""
 
 import json
 import os
@@ -14,20 +14,20 @@ from typing import Any
 
 from tests.support.processes import kill, tail
 
-FORKING = Path(__file__).with_name("forking.py")
+FORK_SERVER = Path(__file__).with_name("fork_server.py")
 
 
 class Shell:
-    """A process that has loaded Django with the variables `env`, and forks for each thing that it is asked.
+    """A process with the environment `env` that has loaded Django, and forks for each request.
 
-    bare: the variables that are seen in the list of processes.
+    bare: variables visible in the list of processes.
     """
 
     def __init__(self, env: Mapping[str, str], *, bare: Mapping[str, str], log: Path, cwd: Path) -> None:
         self.log, self.env = log, dict(env)
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, FORKING],
+                [sys.executable, FORK_SERVER],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -47,7 +47,7 @@ class Shell:
             self._asks.flush()
 
     def ask(self, code: str) -> Any:
-        """Return what the variable `answer` holds after `code`, through JSON; raise AssertionError if it fails."""
+        """What the variable `answer` holds after `code`, through JSON; raise AssertionError if it fails."""
         return self._ask(code, code[:300])
 
     def run(self, *program: str) -> subprocess.CompletedProcess[str]:
@@ -61,24 +61,24 @@ class Shell:
             code = self._ask({"program": program} | where, " ".join(program))
             return subprocess.CompletedProcess(program, code, out.read_text(), err.read_text())
 
-    def begin(self, *program: str, log: Path) -> "Forked":
+    def begin(self, *program: str, log: Path) -> "ForkedProcess":
         """Run a program of Python in a fork, with its output at the end of a file, and return at once."""
         where = {"stdout": str(log), "stderr": str(log), "is_waited_for": False}
-        return Forked(self, self._ask({"program": program} | where, " ".join(program)), program)
+        return ForkedProcess(self, self._ask({"program": program} | where, " ".join(program)), program)
 
     def exit_code(self, pid: int) -> int:
-        """Return that of a program that has ended; one that the shell's own end has killed has that of a kill."""
+        """The exit code of an ended program; that of SIGKILL if the shell itself has ended."""
         if self.process.poll() is not None:
             return -signal.SIGKILL
         code: int = self._ask({"ended": pid}, str(pid))
         return code
 
-    def _ask(self, wish: Any, told: str) -> Any:
-        self._write(wish)
+    def _ask(self, request: Any, label: str) -> Any:
+        self._write(request)
         line = self._answers.readline()
         assert line, f"the shell has ended:\n{tail(self.log)}"
         said = json.loads(line)
-        assert "error" not in said, f"{told}\n{said['error']}\n{tail(self.log)}"
+        assert "error" not in said, f"{label}\n{said['error']}\n{tail(self.log)}"
         return said["answer"]
 
     def end(self) -> None:
@@ -88,7 +88,7 @@ class Shell:
                 stream.close()
 
 
-class Forked:
+class ForkedProcess:
     """A program that was forked and leads a session of its own; asked and ended like a subprocess.Popen."""
 
     def __init__(self, parent: Shell, pid: int, program: Sequence[str]) -> None:

@@ -42,7 +42,7 @@ WISH = re.compile(rf"({'|'.join(BAD_DAYS)})(?:-(\d+))?(?:-|$)")
 
 
 def wish(address: str) -> tuple[str, int]:
-    """Return which bad day a recipient asks for, and its number."""
+    """The failure that a recipient's address requests, and its number."""
     asked = WISH.match(address.partition("@")[0])
     return (asked[1], int(asked[2] or 1)) if asked else ("", 0)
 
@@ -81,7 +81,7 @@ class Gate:
         self.file = file
 
     def is_shut(self, count: int) -> bool:
-        """Return whether answers wait now that so many copies were accepted."""
+        """Whether answers wait now that so many copies were accepted."""
         try:
             return count >= int(self.file.read_text())
         except FileNotFoundError:

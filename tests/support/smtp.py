@@ -85,8 +85,8 @@ class Smtp:
 
     def stop(self) -> None:
         end(self.process)
-        told = tail(self.output)
-        assert "Traceback" not in told, told
+        output = tail(self.output)
+        assert "Traceback" not in output, output
 
     def hold_at(self, count: int) -> None:
         """Have the answers wait once so many copies were accepted: see `sink.py`. A later number lets them go on."""
@@ -99,7 +99,7 @@ class Smtp:
         (self.folder / "gate").unlink(missing_ok=True)
 
     def received(self) -> list[Received]:
-        """Return every accepted copy, oldest first."""
+        """Every accepted copy, oldest first."""
         log = self.folder / "log"
         lines = log.read_text().splitlines() if log.exists() else []
         return [Received(**json.loads(line), folder=self.folder) for line in lines]
@@ -111,15 +111,15 @@ class Smtp:
         return {copy.rcpt for copy in self.received()}
 
     def copies(self) -> Counter[str]:
-        """Return how many copies each recipient got."""
+        """How many copies each recipient got."""
         return Counter(copy.rcpt for copy in self.received())
 
     def copies_per_reader(self) -> set[int]:
-        """Return {1} when everybody who got something got it once."""
+        """{1} when everybody who got something got it once."""
         return set(self.copies().values())
 
     def wait_for(self, rcpt: str, *, subject: str = "", seconds: float = 30) -> Received:
-        """Return the latest copy for a recipient, as soon as there is one whose subject contains `subject`."""
+        """The latest copy for a recipient, as soon as there is one whose subject contains `subject`."""
         found = wait_until(
             lambda: [copy for copy in self.to(rcpt) if subject in str(copy.message["Subject"])],
             seconds,

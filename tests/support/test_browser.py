@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 GOOD = "<!doctype html><html lang=en><title>T</title><main><h1>Good</h1><p>Text.</p></main>"
@@ -34,9 +34,9 @@ def test_colours_are_asked_for_when_they_have_arrived(page):
 
 
 def test_in_ci_nothing_may_be_missing(monkeypatch):
-    from tests.support.missing import missing
+    from tests.support.missing_parts import skip_missing
 
     monkeypatch.setenv("CI", "true")
 
     with pytest.raises(pytest.fail.Exception, match="in CI nothing may be missing: a part"):
-        missing("a part")
+        skip_missing("a part")

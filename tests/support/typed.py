@@ -1,4 +1,4 @@
-"""Posts that nobody wrote: sentences of Chinese and Latin among the marks, tags and leavings that texts have."""
+"""Random posts: Chinese and Latin sentences among Markdown, HTML and garbage."""
 
 import unicodedata
 from collections.abc import Callable
@@ -72,7 +72,7 @@ type Sentence = Callable[[], str]
 
 
 class Seen(dict[int, int | None]):
-    """Which characters readers see, for `translate`, which asks once for each: there are millions to look at."""
+    """A lazy table for str.translate that keeps visible characters."""
 
     def __missing__(self, code: int) -> int | None:
         char = chr(code)
@@ -85,12 +85,12 @@ SEEN = Seen()
 
 
 def visible(text: str) -> str:
-    """Return what readers see of `text`, but for white space and ASCII's own punctuation: a judge's rule, not ours."""
+    """The visible characters of `text`, without whitespace and ASCII punctuation. An independent rule, not ours."""
     return unicodedata.normalize("NFC", text).translate(SEEN)
 
 
-def sentence(random: Random, number: int) -> str:
-    """Return characters that stand nowhere else: they begin with their own number."""
+def random_sentence(random: Random, number: int) -> str:
+    """A sentence that is unique by its number."""
     words = f"句{number}號" + "".join(random.choices(HAN, k=random.randint(2, 8))) + random.choice([*LATIN, "", ""])
     if random.random() < 0.05:
         place = random.randrange(len(words))
@@ -98,12 +98,12 @@ def sentence(random: Random, number: int) -> str:
     return words + random.choice(ENDS)
 
 
-def post(random: Random) -> tuple[str, list[str]]:
-    """Return a post, and what is `visible` of each of its sentences."""
+def random_post(random: Random) -> tuple[str, list[str]]:
+    """A post, and `visible` of each of its sentences."""
     sentences: list[str] = []
 
     def typed() -> str:
-        sentences.append(sentence(random, len(sentences)))
+        sentences.append(random_sentence(random, len(sentences)))
         return sentences[-1]
 
     blocks = [random.choice(EVERY)(random, typed) for _block in range(random.randint(1, 8))]
@@ -114,7 +114,7 @@ def post(random: Random) -> tuple[str, list[str]]:
 
 
 def _words(random: Random, typed: Sentence) -> str:
-    """Return sentences with anything between them."""
+    """Sentences with anything between them."""
     pieces = []
     for _piece in range(random.randint(1, 4)):
         opening, closing = random.choice(PAIRS) if random.random() < 0.4 else ("", "")
@@ -133,7 +133,7 @@ def _plain(random: Random, typed: Sentence) -> str:
 
 
 def _nested(random: Random, typed: Sentence) -> str:
-    """Return blocks inside quotes and lists inside each other."""
+    """Blocks inside quotes and lists inside each other."""
     inner = "\n".join(random.choice(BLOCKS)(random, typed) for _block in range(random.randint(1, 2)))
     first, rest = random.choice(
         [
@@ -150,7 +150,7 @@ def _nested(random: Random, typed: Sentence) -> str:
 
 
 def _table(random: Random, typed: Sentence) -> str:
-    """Return a table, often one whose rows are longer or shorter than its head."""
+    """A table, often one whose rows are longer or shorter than its head."""
     width = random.randint(1, 4)
     head = "|".join(["", *(typed() for _cell in range(width)), ""])
     rule = "|".join(["", *(random.choice(["---", ":-:", "--:"]) for _cell in range(width)), ""])
@@ -168,7 +168,7 @@ def _cell(random: Random, typed: Sentence) -> str:
 
 
 def _fence(random: Random, typed: Sentence) -> str:
-    """Return code, sometimes never closed, or closed by another fence than it was opened by."""
+    """Code, sometimes never closed, or closed by another fence than it was opened by."""
     fence = random.choice(["```", "````", "~~~"])
     info = random.choice(["", "python", "js {1,3}", "html", 'text title="a"', "c++", "中文"])
     inside = "\n".join(random.choice(["", "    ", "# ", "<b>", "```", "> ", "\t"]) + typed() for _line in range(3))
@@ -176,7 +176,7 @@ def _fence(random: Random, typed: Sentence) -> str:
 
 
 def _notes(random: Random, typed: Sentence) -> str:
-    """Return a footnote, sometimes twice, never or before its mark, with lines of its own."""
+    """A footnote, sometimes twice, never or before its mark, with lines of its own."""
     name = random.choice(["1", "2", "note", "甲", "a b"])
     more = random.choice(["", "\n    {}", "\n\n    {}", "\n{}", "\n    - {}"])
     mark, note = f"{{}}[^{name}]{{}}", f"[^{name}]: {{}}{more}"
@@ -190,7 +190,7 @@ def _filled(shape: str, typed: Sentence) -> str:
 
 
 def _html(random: Random, typed: Sentence) -> str:
-    """Return a block of HTML, whole or not."""
+    """A block of HTML, whole or not."""
     shapes = (
         "<div class='a'>\n\n{}\n\n</div>",
         "<details><summary>{}</summary>\n\n{}\n\n</details>",
@@ -213,18 +213,18 @@ def _html(random: Random, typed: Sentence) -> str:
 
 
 def _references(random: Random, typed: Sentence) -> str:
-    """Return links whose addresses stand elsewhere, with and without titles."""
+    """Links whose addresses stand elsewhere, with and without titles."""
     definition = random.choice(["[r]: https://a.tw", '[r]: https://a.tw "{}"', "[r]: {}", "[r]: <{}>"])
     return _filled(f"[{{}}][r] {{}} [r] [{{}}]\n\n{definition}\n{{}}", typed)
 
 
 def _under(random: Random, typed: Sentence) -> str:
-    """Return what a line below makes a heading, a table or a rule."""
+    """What a line below makes a heading, a table or a rule."""
     return f"{_words(random, typed)}\n{random.choice(['===', '---', '***', '- - -', '|---|', ':---', '~~~~', '+++'])}"
 
 
 def _long(random: Random, typed: Sentence) -> str:
-    """Return a line that no person types: pasted from a program, without a break."""
+    """A line that no person types: pasted from a program, without a break."""
     size = random.choice([20, 60, 200])
     return "".join(
         typed() + random.choice(["", "，", "**", " ", "`", "<b>", "[", "](/a)", "_"]) for _each in range(size)

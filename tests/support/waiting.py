@@ -1,4 +1,4 @@
-"""Wait for other processes. Nothing else in the tests waits: their time is a number they set."""
+"""Polling for other processes. No other test waits: time is set by tests."""
 
 import os
 import time
@@ -10,20 +10,20 @@ BUSIEST = 4.0  # times as long, at the most: the timeout of a test comes soon af
 def wait_until[T](
     predicate: Callable[[], T], seconds: float = 20, *, what: str | Callable[[], str] = "", every: float = 0.05
 ) -> T:
-    """Return the first true answer of `predicate`, asked again every few moments.
+    """Poll `predicate` and return its first true value.
 
-    what: what was waited for, or a function that says how things stand at the end.
-    Raises AssertionError when `seconds` have passed, on a busy machine as many times more as it is busy.
+    what: description for the error, or a function that returns one.
+    Raises AssertionError after `seconds`, or later on a busy machine.
     """
     begun = time.monotonic()
     while not (answer := predicate()):
         if (waited := time.monotonic() - begun) > seconds * busyness():
-            told = what() if callable(what) else what
-            raise AssertionError(f"waited {waited:.0f} s for {told or predicate!r}")
+            text = what() if callable(what) else what
+            raise AssertionError(f"waited {waited:.0f} s for {text or predicate!r}")
         time.sleep(every)
     return answer
 
 
 def busyness() -> float:
-    """Return how many processes share a processor now, from 1 to BUSIEST."""
+    """Processes per CPU, from 1 to BUSIEST."""
     return min(max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0), BUSIEST)

@@ -1,1 +1,1 @@
-"""The endpoints, a module for each subject: what they take and tell, and which rule of the house they call."""
+"""The endpoints, a module for each subject."""

@@ -1,19 +1,19 @@
-"""What providers, mail servers and readers reported of copies. There are millions: a page looks at so many, no more."""
+"""Delivery events. There are millions: one page scans a limited number of rows."""
 
 from datetime import datetime
 from typing import Any, Literal
 
 from ninja import Query, Schema
 
-from newsletter.api.cursors import PageOf, Paging, read, written
-from newsletter.api.endpoint import Answer, Endpoints, Moment, paged, told_time
+from newsletter.api.auth import ApiRequest
+from newsletter.api.cursors import PageOf, PageQuery, decode_cursor, encode_cursor
+from newsletter.api.endpoint import ApiResponse, AwareTime, Endpoints, iso_time, page_response
 from newsletter.api.endpoints.readers import SEE
-from newsletter.api.entrance import ApiRequest
 from newsletter.delivery.models import Event, Mailing
 from subscribers.models import Subscriber
 
 events = Endpoints(tags=["events"])
-LOOKED_AT = 50_000  # rows behind a cursor
+LOOKED_AT = 50_000  # rows scanned per page
 Kind = Literal[
     "sent",
     "delivered",
@@ -49,23 +49,23 @@ class EventOut(Schema):
     told_at: datetime
 
 
-class Wanted(Paging):
+class EventQuery(PageQuery):
     """since: what we were told from then on. A page that has fewer than `limit` may be followed by others."""
 
     kind: Kind | None = None
-    since: Moment | None = None
+    since: AwareTime | None = None
 
 
 @events.reads("/events", scope="events:read", needs=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut])
-def list_events(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
     """A page of events, those that we were told last first."""
     rows, following = _page(wanted)
-    return paged(_told(rows), following)
+    return page_response(_to_json(rows), following)
 
 
-def _page(wanted: Wanted) -> tuple[list[Event], str]:
-    """Return the events of one page, and the cursor of the next; "" if none can follow."""
-    top = int(read(wanted.cursor, 1)[0]) if wanted.cursor else _newest() + 1
+def _page(wanted: EventQuery) -> tuple[list[Event], str]:
+    """One page, and the next cursor; "" if nothing can follow."""
+    top = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else _newest() + 1
     bottom = max(top - LOOKED_AT, 0)
     among = Event.objects.filter(pk__lt=top, pk__gte=bottom)
     if wanted.since:
@@ -74,8 +74,8 @@ def _page(wanted: Wanted) -> tuple[list[Event], str]:
         among = among.filter(kind=wanted.kind)
     rows = list(among.order_by("-pk")[: wanted.limit + 1])
     if len(rows) > wanted.limit:
-        return rows[: wanted.limit], written([rows[wanted.limit - 1].pk])
-    return rows, written([bottom]) if _goes_on(bottom, wanted.since) else ""
+        return rows[: wanted.limit], encode_cursor([rows[wanted.limit - 1].pk])
+    return rows, encode_cursor([bottom]) if _goes_on(bottom, wanted.since) else ""
 
 
 def _newest() -> int:
@@ -83,12 +83,12 @@ def _newest() -> int:
 
 
 def _goes_on(bottom: int, since: datetime | None) -> bool:
-    """Return whether anything below a number can be asked for."""
+    """Is there any event below this key?"""
     below = Event.objects.filter(pk__lt=bottom).order_by("-pk").values_list("created_at", flat=True).first()
     return below is not None and (since is None or below >= since)
 
 
-def _told(rows: list[Event]) -> list[dict[str, Any]]:
+def _to_json(rows: list[Event]) -> list[dict[str, Any]]:
     hashes = {one.address_hash for one in rows if one.address_hash}
     readers = dict(Subscriber.objects.filter(address_hash__in=hashes).values_list("address_hash", "pk"))
     mailings = {one.mailing_id for one in rows if one.mailing_id}
@@ -103,8 +103,8 @@ def _told(rows: list[Event]) -> list[dict[str, Any]]:
             "source": one.source,
             "domain": one.domain,
             "words": one.words,
-            "at": told_time(one.at),
-            "told_at": told_time(one.created_at),
+            "at": iso_time(one.at),
+            "told_at": iso_time(one.created_at),
         }
         for one in rows
     ]

@@ -1,11 +1,11 @@
-"""Whether the installation is well: what /readyz says, and what the last look of the doctor has found."""
+"""Health of the installation: /readyz, and the findings of the last hourly check."""
 
 from datetime import datetime
 
 from ninja import Schema
 
-from newsletter.api.endpoint import Answer, Endpoints, told_time
-from newsletter.api.entrance import ApiRequest
+from newsletter.api.auth import ApiRequest
+from newsletter.api.endpoint import ApiResponse, Endpoints, iso_time
 from newsletter.operation import serving
 from newsletter.operation.models import Trouble
 
@@ -27,7 +27,7 @@ class HealthOut(Schema):
 
 
 @health.reads("/health", scope="health:read", needs=("publication.view_publication",), returns=HealthOut)
-def read_health(request: ApiRequest) -> Answer:
+def read_health(request: ApiRequest) -> ApiResponse:
     """Whether it is ready, part by part, and what is wrong with it."""
     parts = serving.readiness()
     found = Trouble.objects.exclude(level="")
@@ -37,9 +37,9 @@ def read_health(request: ApiRequest) -> Answer:
             "level": one.level,
             "message": one.message,
             "hint": one.hint,
-            "since": told_time(one.since),
+            "since": iso_time(one.since),
         }
         for one in found
     ]
     ready = all(answer == "ok" for answer in parts.values())
-    return Answer({"ready": ready, "parts": parts, "troubles": troubles})
+    return ApiResponse({"ready": ready, "parts": parts, "troubles": troubles})

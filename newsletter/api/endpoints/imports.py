@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, paged, told_time
-from newsletter.api.entrance import FORM, ApiRequest
-from newsletter.api.problems import Error, Problem, problem_of
+from newsletter.api.auth import FORM, ApiRequest
+from newsletter.api.cursors import PageOf, PageQuery, paginate
+from newsletter.api.endpoint import ApiResponse, Endpoints, Number, iso_time, page_response
+from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.desk.jobs import files
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands, importing
@@ -79,11 +79,11 @@ class ColumnsIn(Schema):
 
 
 @imports.reads("/imports", scope=SCOPE, needs=BRING, returns=PageOf[ImportOut])
-def list_imports(request: ApiRequest, wanted: Query[Paging]) -> Answer:
+def list_imports(request: ApiRequest, wanted: Query[PageQuery]) -> ApiResponse:
     """A page of your own imports, the newest first."""
     own = Errand.objects.filter(kind=Errand.Kind.IMPORT, user=request.user)
-    page = page_of(own, limit=wanted.limit, cursor=wanted.cursor)
-    return paged([_numbers(errand) for errand in page.rows], page.next)
+    page = paginate(own, limit=wanted.limit, cursor=wanted.cursor)
+    return page_response([_numbers(errand) for errand in page.rows], page.next)
 
 
 @imports.makes("/imports", scope=SCOPE, needs=BRING, returns=OneImportOut, takes=FORM)
@@ -91,7 +91,7 @@ def send_file(
     request: ApiRequest,
     file: File[UploadedFile],
     consent: Form[Annotated[str, Field(min_length=1, max_length=importing.CONSENT_LENGTH)]],
-) -> Answer:
+) -> ApiResponse:
     """Send a CSV, TSV or Excel file, or a ZIP with one; at most 64 MB.
 
     consent: how its readers agreed; it stands in the record of each.
@@ -99,47 +99,47 @@ def send_file(
     form = importing.UploadForm({"consent": consent}, MultiValueDict({"file": [file]}))
     errand = importing.kept(form, request.user)
     if errand is None:
-        raise problem_of(form, {})
-    return Answer(_import_out(errand), status=201, location=f"/api/v1/imports/{errand.pk}")
+        raise form_problem(form, {})
+    return ApiResponse(_import_out(errand), status=201, location=f"/api/v1/imports/{errand.pk}")
 
 
 @imports.reads(PATH, scope=SCOPE, needs=BRING, returns=OneImportOut)
-def read_import(request: ApiRequest, number: Number) -> Answer:
+def read_import(request: ApiRequest, number: Number) -> ApiResponse:
     """How far an import is, and what it has done or would do."""
-    return Answer(_import_out(importing.own(request, number)))
+    return ApiResponse(_import_out(importing.own(request, number)))
 
 
 @imports.makes(f"{PATH}/try", scope=SCOPE, needs=BRING, returns=OneImportOut, status=202)
-def try_import(request: ApiRequest, number: Number, wanted: ColumnsIn) -> Answer:
+def try_import(request: ApiRequest, number: Number, wanted: ColumnsIn) -> ApiResponse:
     """Try an import: nothing is written but which lines would be refused."""
     errand = importing.own(request, number)
     found = _columns(errand, wanted.columns)
     _refuse_unknown(wanted.columns, found)
     if problem := importing.problem_with(found):
-        raise Problem("invalid", errors=[Error(problem, pointer="/columns")])
+        raise Problem("invalid", errors=[FieldError(problem, pointer="/columns")])
     if not errand.has_files(timezone.now()) or not importing.try_import(errand, found):
         raise _begun_already()
-    return Answer(_import_out(errand), status=202)
+    return ApiResponse(_import_out(errand), status=202)
 
 
 @imports.makes(f"{PATH}/start", scope=SCOPE, needs=BRING, returns=OneImportOut, status=202)
-def start_import(request: ApiRequest, number: Number) -> Answer:
+def start_import(request: ApiRequest, number: Number) -> ApiResponse:
     """Write what was tried. Nobody is mailed."""
     errand = importing.own(request, number)
     if errand.state in {State.DRAFT, State.TRYING}:
         raise Problem("conflict", _("Try the import first: it says which lines would be refused."))
     if not importing.start_import(errand):
         raise _begun_already()
-    return Answer(_import_out(errand), status=202)
+    return ApiResponse(_import_out(errand), status=202)
 
 
 @imports.makes(f"{PATH}/stop", scope=SCOPE, needs=BRING, returns=OneImportOut, status=200)
-def stop_import(request: ApiRequest, number: Number) -> Answer:
+def stop_import(request: ApiRequest, number: Number) -> ApiResponse:
     """Stop before the next readers; what was done stays done."""
     errand = importing.own(request, number)
     if not errand.stop(timezone.now()):
         raise Problem("conflict", _("It is not at work."))
-    return Answer(_import_out(errand))
+    return ApiResponse(_import_out(errand))
 
 
 @imports.reads(f"{PATH}/refused", scope=SCOPE, needs=BRING, returns=None)
@@ -148,7 +148,7 @@ def read_refused(request: ApiRequest, number: Number) -> FileResponse:
     errand = importing.own(request, number)
     if files.REFUSED not in errands.file_names(errand):
         raise Http404
-    return cast("FileResponse", errands.file_of(errand, files.REFUSED))
+    return cast("FileResponse", errands.file_response(errand, files.REFUSED))
 
 
 def _begun_already() -> Problem:
@@ -172,7 +172,7 @@ def _refuse_unknown(wanted: dict[str, str], found: list[importing.Column]) -> No
     if wrong := [name for name, field in wanted.items() if name not in names or field not in fields]:
         text = _("This is no column of the file, or no meaning: choose of %(meanings)s.")
         detail = text % {"meanings": ", ".join(importing.FIELDS)}
-        raise Problem("invalid", errors=[Error(detail, pointer=f"/columns/{name}") for name in wrong])
+        raise Problem("invalid", errors=[FieldError(detail, pointer=f"/columns/{name}") for name in wrong])
 
 
 def _import_out(errand: Errand) -> dict[str, Any]:
@@ -190,6 +190,6 @@ def _numbers(errand: Errand) -> dict[str, Any]:
         "bytes_read": errand.position,
         "problems": [{"line": line, "detail": why} for line, why in errand.problems],
         "error": errand.error,
-        "begun_at": told_time(errand.begun_at),
-        "ended_at": told_time(errand.ended_at),
+        "begun_at": iso_time(errand.begun_at),
+        "ended_at": iso_time(errand.ended_at),
     }

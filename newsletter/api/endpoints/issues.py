@@ -1,4 +1,4 @@
-"""Issues: their list, one of them, composed and changed as their form on the desk does it."""
+"""Issues: list, read, create and change, by the form of the desk."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,18 +14,18 @@ from django.utils.translation import gettext as _
 from ninja import Path, Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, demand_match, etag_of, paged, told_time
-from newsletter.api.entrance import ApiRequest
-from newsletter.api.problems import Error, Problem, problem_of
-from newsletter.delivery.days import free_slots
+from newsletter.api.auth import ApiRequest
+from newsletter.api.cursors import PageOf, PageQuery, paginate
+from newsletter.api.endpoint import ApiResponse, Endpoints, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.delivery.models import Mailing
-from newsletter.desk.issues.audit import detail_of, is_number_fixed, store_rest, store_words
-from newsletter.issues.assembly import next_number, proposals
+from newsletter.delivery.sending_days import free_slots
+from newsletter.desk.issues.history import change_detail, is_number_fixed, save_posts_and_texts, save_text
+from newsletter.issues.assembly import next_number, proposed_posts
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, IssueQuerySet
+from newsletter.posts.json_saves import CHANGED_ELSEWHERE, StaleText
 from newsletter.posts.models import BODY_MAX
-from newsletter.posts.saving import ELSEWHERE, StaleText
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
@@ -63,20 +63,20 @@ class IssueOut(Schema):
     changed_at: datetime
 
 
-def tellable(issues: IssueQuerySet) -> IssueQuerySet:
-    """Return issues with what `told` needs of them."""
+def with_json_fields(issues: IssueQuerySet) -> IssueQuerySet:
+    """Prefetch what `issues_json` needs."""
     under_way = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
     under_way_state = Subquery(under_way.order_by("-pk").values("state")[:1])
     items = IssueItem.objects.select_related("post").only("issue", "position", "form", "post__title")
     return issues.annotate(under_way=under_way_state).prefetch_related(Prefetch("items", queryset=items))
 
 
-def told(issues: Iterable[Issue]) -> list[dict[str, Any]]:
-    """Return issues as they are told: of `tellable`."""
-    return [_told(issue) for issue in issues]
+def issues_json(issues: Iterable[Issue]) -> list[dict[str, Any]]:
+    """issues: of `with_json_fields`."""
+    return [_to_json(issue) for issue in issues]
 
 
-def _told(issue: Any) -> dict[str, Any]:
+def _to_json(issue: Any) -> dict[str, Any]:
     return {
         "number": issue.number,
         "state": issue.under_way or ("sent" if issue.sent_at else "draft"),
@@ -85,10 +85,10 @@ def _told(issue: Any) -> dict[str, Any]:
         "introduction": issue.introduction,
         "closing": issue.closing,
         "posts": [{"post": one.post_id, "title": one.post.title, "form": one.form} for one in issue.items.all()],
-        "sent_at": told_time(issue.sent_at),
+        "sent_at": iso_time(issue.sent_at),
         "url": f"{settings.SITE_URL}{issue.get_absolute_url()}",
-        "created_at": told_time(issue.created_at),
-        "changed_at": told_time(issue.updated_at),
+        "created_at": iso_time(issue.created_at),
+        "changed_at": iso_time(issue.updated_at),
     }
 
 
@@ -97,7 +97,7 @@ READ = ("issues.view_issue",)
 IssueNumber = Annotated[int, Path(ge=1, le=NUMBER_MAX)]
 
 
-class Wanted(Paging):
+class IssueQuery(PageQuery):
     """Which issues. state: open is scheduled, being sent or paused. year: on the local calendar, of those sent."""
 
     state: Literal["draft", "open", "sent"] | None = None
@@ -116,37 +116,36 @@ class Wanted(Paging):
 
 
 @issues.reads("/issues", scope="issues:read", needs=READ, returns=PageOf[IssueOut])
-def list_issues(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+def list_issues(request: ApiRequest, wanted: Query[IssueQuery]) -> ApiResponse:
     """A page of issues, the highest number first."""
-    found = tellable(wanted.among(Issue.objects.all()))
-    page = page_of(found, by=("number",), limit=wanted.limit, cursor=wanted.cursor)
-    return paged(told(page.rows), page.next)
+    found = with_json_fields(wanted.among(Issue.objects.all()))
+    page = paginate(found, by=("number",), limit=wanted.limit, cursor=wanted.cursor)
+    return page_response(issues_json(page.rows), page.next)
 
 
 @issues.reads("/issues/{number:number}", scope="issues:read", needs=READ, returns=IssueOut)
-def read_issue(request: ApiRequest, number: IssueNumber) -> Answer:
+def read_issue(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """One issue, with its words and the places of its posts."""
-    return Answer(_told_of(number))
+    return ApiResponse(_issue_json(number))
 
 
-def _told_of(number: int) -> dict[str, Any]:
-    """Return an issue as it is told. Raises Http404."""
-    return _told(get_object_or_404(tellable(Issue.objects.all()), number=number))
+def _issue_json(number: int) -> dict[str, Any]:
+    """Raises Http404."""
+    return _to_json(get_object_or_404(with_json_fields(Issue.objects.all()), number=number))
 
 
-def issue_of(number: int) -> Issue:
+def get_issue(number: int) -> Issue:
     return get_object_or_404(Issue, number=number)
 
 
-def seen_issue(request: ApiRequest, number: int) -> Issue:
-    """Return an issue if the request names the state that it has now. Raises a Problem."""
-    demand_match(request, etag_of(_told_of(number)))
-    return issue_of(number)
+def matched_issue(request: ApiRequest, number: int) -> Issue:
+    """The issue, if If-Match names its current state. Raises Problem."""
+    check_if_match(request, etag_of(_issue_json(number)))
+    return get_issue(number)
 
 
-def answer(number: int, *, status: int = 200) -> Answer:
-    """Return an issue as it is now."""
-    return Answer(_told_of(number), status=status, location=f"/api/v1/issues/{number}" if status == 201 else "")
+def issue_response(number: int, *, status: int = 200) -> ApiResponse:
+    return ApiResponse(_issue_json(number), status=status, location=f"/api/v1/issues/{number}" if status == 201 else "")
 
 
 Items = inlineformset_factory(Issue, IssueItem, form=ItemForm, formset=ItemFormSet, extra=0)
@@ -154,12 +153,12 @@ WORDS = ("number", "subject", "preheader", "introduction", "closing")
 POSTS = "posts"
 
 
-def save(issue: Issue, changes: Mapping[str, Any]) -> Issue:
-    """Store what is to change of an issue, new or not, and return it. Raises a Problem."""
+def save_issue(issue: Issue, changes: Mapping[str, Any]) -> Issue:
+    """Save a new or existing issue. Raises Problem."""
     is_new = issue.pk is None
     form = _form(issue, changes)
     if not form.is_valid():
-        raise Problem("changed") if form.has_error("__all__", ELSEWHERE) else problem_of(form, {})
+        raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, {})
     formset = _formset(issue, changes.get(POSTS))
     _refuse_faults(formset, changes.get(POSTS) or ())
     if is_new or form.changed_data or formset.has_changed():
@@ -168,13 +167,13 @@ def save(issue: Issue, changes: Mapping[str, Any]) -> Issue:
 
 
 def _form(issue: Issue, changes: Mapping[str, Any]) -> IssueForm:
-    """Return the form of an issue, filled in with what it has, and `changes` over that."""
+    """The form of an issue with its current values, overridden by `changes`."""
     words = {name: getattr(issue, name) for name in WORDS} | {"seen_version": issue.version}
     return IssueForm(words | {name: changes[name] for name in WORDS if name in changes}, instance=issue)
 
 
 def _formset(issue: Issue, wanted: Sequence[Mapping[str, Any]] | None) -> Any:
-    """Return the rows of an issue's posts as they are to be; None leaves them as they are."""
+    """The formset of an issue's posts as wanted; None keeps them."""
     there = list(issue.items.all()) if issue.pk else []
     if wanted is None:
         wanted = [{"post": item.post_id, "form": item.form} for item in there]
@@ -197,16 +196,16 @@ def _row(row: Mapping[str, Any], place: int, form: str = IssueItem.Form.EXCERPT)
 
 
 def _refuse_faults(formset: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
-    """Raise a Problem for what the rows of posts object to, each at its place."""
+    """Raise a Problem with the formset's errors, each with its JSON pointer."""
     if formset.is_valid():
         return
     posts = [row["post"] for row in wanted]
-    errors = [Error(str(text), pointer=f"/{POSTS}") for text in formset.non_form_errors()]
+    errors = [FieldError(str(text), pointer=f"/{POSTS}") for text in formset.non_form_errors()]
     for form in (one for one in formset.forms if one.errors):
         place = posts.index(int(form["post"].value()))
         for name, texts in form.errors.items():
             pointer = f"/{POSTS}/{place}" + ("" if name == "__all__" else f"/{name}")
-            errors += [Error(str(text), pointer=pointer) for text in texts]
+            errors += [FieldError(str(text), pointer=pointer) for text in texts]
     raise Problem("invalid", errors=errors)
 
 
@@ -217,13 +216,13 @@ def _store(form: IssueForm, formset: Any, *, is_new: bool) -> None:
         formset.instance = issue
     else:
         try:
-            store_words(issue, form.cleaned_data["seen_version"])
+            save_text(issue, form.cleaned_data["seen_version"])
         except StaleText as error:
             raise Problem("changed") from error
     formset.save()
-    store_rest(form)
-    what = Change.What.ADDED if is_new else Change.What.CHANGED
-    if (detail := detail_of(form.changed_data, form, [formset], is_new=is_new)) or is_new:
+    save_posts_and_texts(form)
+    what = Change.Action.ADDED if is_new else Change.Action.CHANGED
+    if (detail := change_detail(form.changed_data, form, [formset], is_new=is_new)) or is_new:
         Change.objects.log(what, [issue], detail)
 
 
@@ -255,22 +254,22 @@ class IssueIn(IssueChanges):
 
 
 @issues.makes("/issues", scope="issues:write", needs=ADD, returns=IssueOut)
-def create_issue(request: ApiRequest, new: IssueIn) -> Answer:
+def create_issue(request: ApiRequest, new: IssueIn) -> ApiResponse:
     """Begin an issue."""
     asked: dict[str, Any] = new.model_dump(exclude_unset=True)
     [slot] = free_slots(Publication.objects.current(), timezone.now(), 1)
-    waiting = [asdict(row) for row in proposals(slot)] if "posts" not in asked else []
+    waiting = [asdict(row) for row in proposed_posts(slot)] if "posts" not in asked else []
     found = {"number": next_number(), "posts": [{"post": row["post"], "form": row["form"]} for row in waiting]}
-    issue = save(Issue(), found | asked)
-    return answer(issue.number, status=201)
+    issue = save_issue(Issue(), found | asked)
+    return issue_response(issue.number, status=201)
 
 
 @issues.changes("/issues/{number:number}", scope="issues:write", needs=CHANGE, returns=IssueOut)
-def change_issue(request: ApiRequest, number: IssueNumber, change: IssueChanges) -> Answer:
+def change_issue(request: ApiRequest, number: IssueNumber, change: IssueChanges) -> ApiResponse:
     """Change an issue. A mailing that waits carries what was scheduled: what is changed now, its readers do not get."""
-    issue = seen_issue(request, number)
+    issue = matched_issue(request, number)
     asked: dict[str, Any] = change.model_dump(exclude_unset=True)
     if asked.get("number", number) != number and is_number_fixed(issue):
         text = _("The number of an issue that was scheduled stands in mails and links, and stays.")
-        raise Problem("invalid", errors=[Error(text, pointer="/number")])
-    return answer(save(issue, asked).number)
+        raise Problem("invalid", errors=[FieldError(text, pointer="/number")])
+    return issue_response(save_issue(issue, asked).number)

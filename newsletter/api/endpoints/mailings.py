@@ -1,7 +1,7 @@
-"""From a rehearsed issue to its result: rehearsed, scheduled, paused, cancelled.
+"""Rehearse, schedule, pause and cancel issues, and read results.
 
-Scheduling asks what the desk asks of a person, with no box that a program could tick to skip it. The hold stays, and
-the author gets a mail whose link cancels (docs/decisions/0025).
+Scheduling has the same checks as the desk, without checkboxes that a program could tick to skip them. The hold stays,
+and the author gets a mail with a link to cancel (docs/decisions/0025).
 """
 
 from datetime import datetime
@@ -14,34 +14,34 @@ from django.utils.translation import gettext as _
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.endpoint import Answer, LooseMoment, told_time
-from newsletter.api.endpoints.issues import IssueNumber, issue_of, issues, seen_issue
-from newsletter.api.entrance import ApiRequest
-from newsletter.api.problems import Error, Problem, problem_of
+from newsletter.api.auth import ApiRequest
+from newsletter.api.endpoint import AnyTime, ApiResponse, iso_time
+from newsletter.api.endpoints.issues import IssueNumber, get_issue, issues, matched_issue
+from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.api.tokens import SCHEDULE
 from newsletter.delivery import results, tasks
-from newsletter.delivery.author.alerts import who_may_send
+from newsletter.delivery.author.alerts import sender_addresses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.management.commands.mailing_status import status_of
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.rehearsals import Rehearsal, Standing
+from newsletter.delivery.models.rehearsals import Rehearsal, RehearsalStatus
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError, obstacles
 from newsletter.desk.audiences import audience_of, segments
-from newsletter.desk.forms import WhenForm
+from newsletter.desk.forms import ScheduleForm
 from newsletter.desk.issues.actions import ALL_ACTIONS
-from newsletter.desk.issues.composer import start, wake_up
+from newsletter.desk.issues.composer import start_rehearsal, wake_workers
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication
-from newsletter.publication.wakeups import wake
+from newsletter.publication.task_queue import enqueue_on_commit
 
 REHEARSE = ("issues.change_issue", "issues.send_issue")
 SEGMENT_MAX = 201
 Segment = Annotated[str, Field(max_length=SEGMENT_MAX)]
 
 
-class For(Schema):
+class SegmentIn(Schema):
     """segment: “+tag” its readers alone, “-tag” all others; empty: everybody."""
 
     model_config = ConfigDict(extra="forbid")
@@ -75,36 +75,36 @@ class RehearsalOut(Schema):
 @issues.reads("/issues/{number:number}/rehearsal", scope="issues:read", needs=REHEARSE[1:], returns=RehearsalOut)
 def read_rehearsal(
     request: ApiRequest, number: IssueNumber, segment: Annotated[str, Query(max_length=201)] = ""
-) -> Answer:
+) -> ApiResponse:
     """The last rehearsal of an issue, and what it is worth now."""
-    return Answer(_rehearsal_told(issue_of(number), checked(segment, parameter="segment")))
+    return ApiResponse(_rehearsal_json(get_issue(number), valid_segment(segment, parameter="segment")))
 
 
 @issues.makes(
     "/issues/{number:number}/rehearsal", scope="issues:write", needs=REHEARSE, returns=RehearsalOut, status=202
 )
-def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: For) -> Answer:
+def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: SegmentIn) -> ApiResponse:
     """Rehearse an issue as it is now. One that runs already is not begun again."""
-    issue, segment, now = issue_of(number), checked(audience.segment, pointer="/segment"), timezone.now()
-    if Rehearsal.objects.standing(issue, segment, freeze(issue).content_hash, now) != Standing.RUNNING:
-        start(issue, segment, now)
-    return Answer(_rehearsal_told(issue, segment), status=202)
+    issue, segment, now = get_issue(number), valid_segment(audience.segment, pointer="/segment"), timezone.now()
+    if Rehearsal.objects.standing(issue, segment, freeze(issue).content_hash, now) != RehearsalStatus.RUNNING:
+        start_rehearsal(issue, segment, now)
+    return ApiResponse(_rehearsal_json(issue, segment), status=202)
 
 
-def checked(segment: str, **place: str) -> str:
-    """Return a segment that there is. Raises a Problem."""
+def valid_segment(segment: str, **place: str) -> str:
+    """Raise a Problem for an unknown segment."""
     if segment not in segments():
-        raise Problem("invalid", errors=[Error(_("There is no such tag."), **place)])
+        raise Problem("invalid", errors=[FieldError(_("There is no such tag."), **place)])
     return segment
 
 
-def _rehearsal_told(issue: Issue, segment: str) -> dict[str, Any]:
+def _rehearsal_json(issue: Issue, segment: str) -> dict[str, Any]:
     latest = Rehearsal.objects.latest_of(issue, segment)
     standing = Rehearsal.objects.standing(issue, segment, freeze(issue).content_hash, timezone.now())
     return {
         "standing": str(standing),
-        "started_at": told_time(latest.started_at if latest else None),
-        "finished_at": told_time(latest.finished_at if latest else None),
+        "started_at": iso_time(latest.started_at if latest else None),
+        "finished_at": iso_time(latest.finished_at if latest else None),
         "links": len(latest.links) if latest else 0,
         "asked": latest.asked if latest else 0,
         "remarks": latest.remarks if latest else [],
@@ -138,68 +138,68 @@ class MailingOut(Schema):
 
 
 @issues.reads(PATH, scope="issues:read", needs=LOOK, returns=MailingOut)
-def read_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
+def read_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """How far the mailing of an issue is."""
-    return Answer(mailing_told(issue_of(number)))
+    return ApiResponse(mailing_json(get_issue(number)))
 
 
 @issues.reads("/issues/{number:number}/result", scope="issues:read", needs=LOOK, returns=dict[str, Any])
-def read_result(request: ApiRequest, number: IssueNumber) -> Answer:
+def read_result(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """What an issue has brought: the fields of result.json, in the language of the publication."""
-    mailing = _mailings(issue_of(number)).last()
-    found = results.of(mailing, timezone.now()) if mailing else None
+    mailing = _mailings(get_issue(number)).last()
+    found = results.issue_result(mailing, timezone.now()) if mailing else None
     if found is None:
         raise Problem("not-found", _("There is no result before the mailing is over."))
     may_read = "readers:read" in request.auth.scopes and request.user.has_perm("subscribers.see_readers")
     with translation.override(Publication.objects.current().language):
-        written = results.document(found, shows_sentences=may_read)
-    return Answer(written, etag="")
+        written = results.result_json(found, shows_sentences=may_read)
+    return ApiResponse(written, etag="")
 
 
 @issues.makes(f"{PATH}/cancel", scope=SCHEDULE, needs=SEND, returns=MailingOut, status=200)
-def cancel_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
+def cancel_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Send nothing more of an issue, ever: before its time that reaches nobody."""
     return _act(number, "cancel")
 
 
 @issues.makes(f"{PATH}/pause", scope=SCHEDULE, needs=SEND, returns=MailingOut, status=200)
-def pause_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
+def pause_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Stop before the next message leaves."""
     return _act(number, "pause")
 
 
 @issues.makes(f"{PATH}/resume", scope=SCHEDULE, needs=SEND, returns=MailingOut, status=200)
-def resume_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
+def resume_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Go on where it stopped. What has not begun gets its hold again, and is announced to the author again."""
     issue, mailing = _open(number)
     if mailing.paused_by == Mailing.Cause.QUOTE:
         raise Problem("conflict", mailing.why_paused)
     if not mailing.planned_at:
-        demand_somebody_who_is_told()
+        require_alert_recipient()
     if not mailing.resume(timezone.now(), approving.hold_for_programs(Publication.objects.current())):
         raise _too_late(mailing)
-    return set_going(issue)
+    return wake_and_respond(issue)
 
 
-def set_going(issue: Issue) -> Answer:
-    """Tell the author and the workers, and return how far the mailing is."""
-    wake(tasks.tell_author)
-    wake_up()
-    return Answer(mailing_told(issue))
+def wake_and_respond(issue: Issue) -> ApiResponse:
+    """Wake workers and the author's alerts; respond with the mailing's status."""
+    enqueue_on_commit(tasks.tell_author)
+    wake_workers()
+    return ApiResponse(mailing_json(issue))
 
 
-def demand_somebody_who_is_told() -> None:
-    """Raise a Problem if nobody would get the mail that announces a mailing."""
-    if not who_may_send():
+def require_alert_recipient() -> None:
+    """Raise a Problem if nobody would get the alert about a mailing."""
+    if not sender_addresses():
         text = _("Nobody who may send issues has an e-mail address, so nobody could be told and cancel it.")
         raise Problem("conflict", text)
 
 
-def mailing_told(issue: Issue) -> dict[str, Any]:
+def mailing_json(issue: Issue) -> dict[str, Any]:
     last = _mailings(issue).last()
     return status_of(issue) | {
-        "send_at": told_time(last.send_at if last else None),
-        "finished_at": told_time(last.finished_at if last else None),
+        "send_at": iso_time(last.send_at if last else None),
+        "finished_at": iso_time(last.finished_at if last else None),
         "segment": last.segment if last else "",
         "reason": (last.why_paused or last.reason) if last else "",
     }
@@ -211,21 +211,21 @@ def _mailings(issue: Issue) -> QuerySet[Mailing]:
 
 
 def _open(number: int) -> tuple[Issue, Mailing]:
-    """Return an issue with its mailing that is not over."""
-    issue = issue_of(number)
+    """An issue with its last mailing. Raises Http404 without one."""
+    issue = get_issue(number)
     mailing = _mailings(issue).last()
     if mailing is None:
         raise Http404
     return issue, mailing
 
 
-def _act(number: int, name: str) -> Answer:
-    """Do what a button of the desk does."""
+def _act(number: int, name: str) -> ApiResponse:
+    """Run the desk's action."""
     issue, mailing = _open(number)
     if not ALL_ACTIONS[name].do(mailing, timezone.now(), {}):
         raise _too_late(mailing)
-    wake_up()
-    return Answer(mailing_told(issue))
+    wake_workers()
+    return ApiResponse(mailing_json(issue))
 
 
 def _too_late(mailing: Mailing) -> Problem:
@@ -236,61 +236,61 @@ def _too_late(mailing: Mailing) -> Problem:
 
 __all__ = ["issues"]
 
-SLOTS = 6  # that are looked at: the first on whose day no other issue leaves
+SLOTS = 6  # candidates; the first on a day without another issue is used
 NAMES = {"slot": "at", "when": "at"}
 
 
-class When(Schema):
+class ScheduleIn(Schema):
     """at: a time, or the next slot of the rhythm. segment: as for the rehearsal.
 
     readers: how many would get it, as the rehearsal says; needed above the number that the publication names.
     """
 
     model_config = ConfigDict(extra="forbid")
-    at: LooseMoment | Literal["next-slot"]
+    at: AnyTime | Literal["next-slot"]
     readers: Annotated[int | None, Field(ge=0)] = None
     segment: Segment = ""
 
 
 @issues.acts("/issues/{number:number}/schedule", scope=SCHEDULE, needs=("issues.send_issue",), returns=MailingOut)
-def schedule_issue(request: ApiRequest, number: IssueNumber, when: When) -> Answer:
+def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -> ApiResponse:
     """Schedule an issue that was rehearsed. Its author is mailed when it goes out, with a link that cancels."""
-    issue, now = seen_issue(request, number), timezone.now()
+    issue, now = matched_issue(request, number), timezone.now()
     if issue.mailings.open().exists():
         raise Problem("conflict", _("A mailing of this issue is under way already."))
-    demand_somebody_who_is_told()
-    segment = checked(when.segment, pointer="/segment")
+    require_alert_recipient()
+    segment = valid_segment(when.segment, pointer="/segment")
     letter, form = freeze(issue), _form(issue, when, now)
     if not form.is_valid():
-        raise problem_of(form, NAMES)
+        raise form_problem(form, NAMES)
     _refuse_obstacles(issue, letter, form)
     _refuse_unless_rehearsed(issue, segment, letter, now)
     _refuse_another_number(issue, segment, when.readers, now)
     _approve(issue, letter, form, segment, now)
-    return set_going(issue)
+    return wake_and_respond(issue)
 
 
-def _form(issue: Issue, when: When, now: datetime) -> WhenForm:
+def _form(issue: Issue, when: ScheduleIn, now: datetime) -> ScheduleForm:
     publication = Publication.objects.current()
     begins = now + approving.hold_for_programs(publication)
     slots = next_slots(publication, SLOTS)
-    proposed = WhenForm(issue=issue, slots=slots, begins=begins).proposed.isoformat()
+    proposed = ScheduleForm(issue=issue, slots=slots, begins=begins).proposed.isoformat()
     data = {"when": "slot", "slot": proposed}
     if isinstance(when.at, datetime):
         data = {"when": "at", "at": when.at.isoformat()}
-    return WhenForm(data, issue=issue, slots=slots, begins=begins)
+    return ScheduleForm(data, issue=issue, slots=slots, begins=begins)
 
 
-def _refuse_obstacles(issue: Issue, letter: FrozenLetter, form: WhenForm) -> None:
+def _refuse_obstacles(issue: Issue, letter: FrozenLetter, form: ScheduleForm) -> None:
     if reasons := obstacles(issue, form.send_at or form.begins, letter=letter):
         raise Problem("conflict", " ".join(reasons))
 
 
 def _refuse_unless_rehearsed(issue: Issue, segment: str, letter: FrozenLetter, now: datetime) -> None:
     standing = Rehearsal.objects.standing(issue, segment, letter.content_hash, now)
-    if standing == Standing.RUNNING:
+    if standing == RehearsalStatus.RUNNING:
         raise Problem("conflict", _("The rehearsal is still under way."), headers={"Retry-After": "5"})
-    if standing != Standing.VALID:
+    if standing != RehearsalStatus.VALID:
         text = _(
             "This issue has no valid rehearsal (%(standing)s). Rehearse it, mend what it finds, or send it on the desk."
         )
@@ -298,15 +298,15 @@ def _refuse_unless_rehearsed(issue: Issue, segment: str, letter: FrozenLetter, n
 
 
 def _refuse_another_number(issue: Issue, segment: str, readers: int | None, now: datetime) -> None:
-    """Raise a Problem unless a program names how many readers it means, where these are many."""
+    """Raise a Problem unless a large number of readers is confirmed by `readers`."""
     found, limit = audience_of(issue, now, segment).readers, Publication.objects.current().number_typed_above
     if readers == found or (readers is None and found <= limit):
         return
     text = _("%(count)s readers would get it now. Send this number in “readers” if that is meant.")
-    raise Problem("invalid", errors=[Error(text % {"count": found}, pointer="/readers")])
+    raise Problem("invalid", errors=[FieldError(text % {"count": found}, pointer="/readers")])
 
 
-def _approve(issue: Issue, letter: FrozenLetter, form: WhenForm, segment: str, now: datetime) -> Mailing:
+def _approve(issue: Issue, letter: FrozenLetter, form: ScheduleForm, segment: str, now: datetime) -> Mailing:
     hold = approving.hold_for_programs(Publication.objects.current())
     try:
         return approving.approve(issue, send_at=form.send_at, now=now, hold=hold, segment=segment, letter=letter)

@@ -1,4 +1,4 @@
-"""The library of pictures: uploaded once, served for ever at an address made of the content."""
+"""Pictures: uploaded once, served at a content hash."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,19 +10,19 @@ from django.shortcuts import get_object_or_404
 from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, demand_match, etag_of, paged, told_time
-from newsletter.api.entrance import FORM, ApiRequest
-from newsletter.api.problems import problem_of
+from newsletter.api.auth import FORM, ApiRequest
+from newsletter.api.cursors import PageOf, PageQuery, paginate
+from newsletter.api.endpoint import ApiResponse, Endpoints, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.problems import form_problem
 from newsletter.posts.forms import ImageForm
 from newsletter.posts.models import Image
 from newsletter.posts.tasks import finish_pictures
-from newsletter.publication.forms import TypedModelForm
-from newsletter.publication.wakeups import wake
+from newsletter.publication.forms import CleanTextModelForm
+from newsletter.publication.task_queue import enqueue_on_commit
 
 pictures = Endpoints(tags=["pictures"])
 ALT_MAX = 200
-AltForm = modelform_factory(Image, form=TypedModelForm, fields=("alt",))
+AltForm = modelform_factory(Image, form=CleanTextModelForm, fields=("alt",))
 Alt = Annotated[str, Field(min_length=1, max_length=ALT_MAX)]
 
 
@@ -47,55 +47,55 @@ class AltIn(Schema):
     alt: Alt
 
 
-class Wanted(Paging):
+class PictureQuery(PageQuery):
     """q: words of the picture, or of its file name."""
 
     q: Annotated[str, Query(max_length=100)] = ""
 
 
 @pictures.reads("/pictures", scope="posts:read", needs=("posts.view_image",), returns=PageOf[PictureOut])
-def list_pictures(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+def list_pictures(request: ApiRequest, wanted: Query[PictureQuery]) -> ApiResponse:
     """A page of pictures, the newest first."""
     words = [Q(alt__icontains=word) | Q(name__icontains=word) for word in wanted.q.split()]
-    page = page_of(Image.objects.with_uses().filter(*words), limit=wanted.limit, cursor=wanted.cursor)
-    return paged([_told(image) for image in page.rows], page.next)
+    page = paginate(Image.objects.with_uses().filter(*words), limit=wanted.limit, cursor=wanted.cursor)
+    return page_response([_to_json(image) for image in page.rows], page.next)
 
 
 @pictures.reads("/pictures/{id}", scope="posts:read", needs=("posts.view_image",), returns=PictureOut)
-def read_picture(request: ApiRequest, id: str) -> Answer:  # noqa: A002 - the name of the parameter, as it is described
+def read_picture(request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002 - the name of the parameter, as it is described
     """One picture."""
-    return Answer(_told(_picture(id)))
+    return ApiResponse(_to_json(_picture(id)))
 
 
 @pictures.makes("/pictures", scope="posts:write", needs=("posts.add_image",), returns=PictureOut, takes=FORM)
-def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]) -> Answer:
+def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]) -> ApiResponse:
     """Upload a picture, at most 10 MB. The same content again is the same picture, with the new words."""
     form = ImageForm({"alt": alt}, {"file": file})
     if not form.is_valid():
-        raise problem_of(form, {})
+        raise form_problem(form, {})
     image = form.save()
-    wake(finish_pictures)
-    return Answer(_told(_picture(image.digest)), status=201, location=f"/api/v1/pictures/{image.digest}")
+    enqueue_on_commit(finish_pictures)
+    return ApiResponse(_to_json(_picture(image.digest)), status=201, location=f"/api/v1/pictures/{image.digest}")
 
 
 @pictures.changes("/pictures/{id}", scope="posts:write", needs=("posts.change_image",), returns=PictureOut)
-def change_picture(request: ApiRequest, id: str, change: AltIn) -> Answer:  # noqa: A002 - see read_picture
+def change_picture(request: ApiRequest, id: str, change: AltIn) -> ApiResponse:  # noqa: A002 - see read_picture
     """Change what a picture says."""
     Image.objects.select_for_update().filter(digest=id).first()  # as a tag
     image = _picture(id)
-    demand_match(request, etag_of(_told(image)))
+    check_if_match(request, etag_of(_to_json(image)))
     form = AltForm({"alt": change.alt}, instance=image)
     if not form.is_valid():
-        raise problem_of(form, {})
+        raise form_problem(form, {})
     form.save()
-    return Answer(_told(_picture(id)))
+    return ApiResponse(_to_json(_picture(id)))
 
 
 def _picture(digest: str) -> Any:
     return get_object_or_404(Image.objects.with_uses(), digest=digest)
 
 
-def _told(image: Any) -> dict[str, Any]:
+def _to_json(image: Any) -> dict[str, Any]:
     return {
         "id": image.digest,
         "name": image.name,
@@ -105,5 +105,5 @@ def _told(image: Any) -> dict[str, Any]:
         "url": f"{settings.SITE_URL}{image.get_absolute_url()}",
         "markdown": image.markdown,
         "uses": image.use_count or 0,
-        "uploaded_at": told_time(image.created_at),
+        "uploaded_at": iso_time(image.created_at),
     }

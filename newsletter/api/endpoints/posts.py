@@ -1,6 +1,4 @@
-"""Posts as a program reads them: the text that its author sees, with what was changed and is not published yet;
-how readers will see a text, and what the format check says of it.
-"""
+"""Read posts, including unpublished changes; previews and the format check."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,13 +11,13 @@ from django.utils import timezone
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Moment, Number, paged, told_time
-from newsletter.api.entrance import ApiRequest
-from newsletter.desk.writing import ALL, checked, fixed_text
+from newsletter.api.auth import ApiRequest
+from newsletter.api.cursors import PageOf, PageQuery, paginate
+from newsletter.api.endpoint import ApiResponse, AwareTime, Endpoints, Number, iso_time, page_response
+from newsletter.desk.editor_api import ALL, check_result, fixed_text
 from newsletter.mail.salutations import without_names
 from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, WorkingCopy, tag_names
-from newsletter.posts.models.renderings import rendered, rendered_anew
+from newsletter.posts.models.renderings import render_cached, render_uncached
 from newsletter.posts.proofreading.check import RULES
 from newsletter.publication.models import Publication
 
@@ -47,15 +45,15 @@ class PostOut(Schema):
     body: str
 
 
-def told(posts: Sequence[Post]) -> list[dict[str, Any]]:
-    """Return posts as they are told; their tags and authors must be at hand. Two queries for all."""
-    WorkingCopy.objects.lay_over_all(posts)
+def posts_json(posts: Sequence[Post]) -> list[dict[str, Any]]:
+    """Two queries, if tags and authors are prefetched."""
+    WorkingCopy.objects.overlay_all(posts)
     covers = dict(Image.objects.filter(pk__in={post.cover_id for post in posts}).values_list("pk", "digest"))
     now = timezone.now()
-    return [_told(post, covers, now) for post in posts]
+    return [_to_json(post, covers, now) for post in posts]
 
 
-def _told(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any]:
+def _to_json(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any]:
     pending = post.pending
     return {
         "id": post.pk,
@@ -65,14 +63,14 @@ def _told(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any]:
         "words": post.words,
         "tags": tag_names(pending.tag_names) if pending else [tag.name for tag in post.tags.all()],
         "cover": covers.get(post.cover_id or 0),
-        "published_at": told_time(post.published_at),
+        "published_at": iso_time(post.published_at),
         "is_web_only": post.is_web_only,
         "is_unlisted": post.is_unlisted,
         "is_changed": pending is not None,
         "author": post.created_by.get_username() if post.created_by else "",
         "url": f"{settings.SITE_URL}{post.get_absolute_url()}",
-        "created_at": told_time(post.created_at),
-        "changed_at": told_time((pending or post).updated_at),
+        "created_at": iso_time(post.created_at),
+        "changed_at": iso_time((pending or post).updated_at),
         "body": post.body,
     }
 
@@ -81,12 +79,12 @@ posts = Endpoints(tags=["posts"])
 READ = ("posts.view_post",)
 
 
-class Wanted(Paging):
+class PostQuery(PageQuery):
     """Which posts. tag: the end of its address. changed_since: also a text that is not published yet counts."""
 
     state: State | None = None
     tag: Annotated[str, Query(max_length=60)] = ""
-    changed_since: Moment | None = None
+    changed_since: AwareTime | None = None
 
     def among(self, found: PostQuerySet, now: datetime) -> PostQuerySet:
         match self.state:
@@ -104,21 +102,21 @@ class Wanted(Paging):
 
 
 @posts.reads("/posts", scope="posts:read", needs=READ, returns=PageOf[PostOut])
-def list_posts(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+def list_posts(request: ApiRequest, wanted: Query[PostQuery]) -> ApiResponse:
     """A page of posts, the newest first: all of them, or your own if you may not publish."""
     found = Post.objects.open_to(request.user).select_related("created_by").prefetch_related("tags")
-    page = page_of(wanted.among(found, timezone.now()), limit=wanted.limit, cursor=wanted.cursor)
-    return paged(told(page.rows), page.next)
+    page = paginate(wanted.among(found, timezone.now()), limit=wanted.limit, cursor=wanted.cursor)
+    return page_response(posts_json(page.rows), page.next)
 
 
 @posts.reads("/posts/{number:number}", scope="posts:read", needs=READ, returns=PostOut)
-def read_post(request: ApiRequest, number: Number) -> Answer:
+def read_post(request: ApiRequest, number: Number) -> ApiResponse:
     """One post, with its Markdown."""
-    return Answer(told([post_of(request, number)])[0])
+    return ApiResponse(posts_json([get_post(request, number)])[0])
 
 
-def post_of(request: ApiRequest, number: int) -> Post:
-    """Return a post that the user may look at. Raises Http404, in the same way for one of somebody else."""
+def get_post(request: ApiRequest, number: int) -> Post:
+    """A post that the user may see. Raises Http404 for others."""
     found = Post.objects.open_to(request.user).select_related("created_by").prefetch_related("tags")
     return get_object_or_404(found, pk=number)
 
@@ -187,34 +185,34 @@ class FixOut(Schema):
 
 
 @checks.reads("/posts/{number:number}/preview", scope="posts:read", needs=READ, returns=PreviewOut)
-def preview_post(request: ApiRequest, number: Number) -> Answer:
+def preview_post(request: ApiRequest, number: Number) -> ApiResponse:
     """A post as HTML, a draft too."""
-    return Answer({"html": str(rendered(_body(request, number)))})
+    return ApiResponse({"html": str(render_cached(_body(request, number)))})
 
 
 @checks.reads("/posts/{number:number}/check", scope="posts:read", needs=READ, returns=CheckOut)
-def check_post(request: ApiRequest, number: Number) -> Answer:
+def check_post(request: ApiRequest, number: Number) -> ApiResponse:
     """What the format check says about a post."""
-    return Answer(checked(_body(request, number), Publication.objects.current()))
+    return ApiResponse(check_result(_body(request, number), Publication.objects.current()))
 
 
 @checks.asks("/texts/preview", scope="posts:write", needs=WRITE, returns=PreviewOut)
-def preview_text(request: ApiRequest, text: TextIn) -> Answer:
+def preview_text(request: ApiRequest, text: TextIn) -> ApiResponse:
     """A text as HTML, as readers would see it."""
-    return Answer({"html": without_names(rendered_anew(text.body))}, etag="")
+    return ApiResponse({"html": without_names(render_uncached(text.body))}, etag="")
 
 
 @checks.asks("/texts/check", scope="posts:write", needs=WRITE, returns=CheckOut)
-def check_text(request: ApiRequest, text: TextIn) -> Answer:
+def check_text(request: ApiRequest, text: TextIn) -> ApiResponse:
     """What the format check says about a text."""
-    return Answer(checked(text.body, Publication.objects.current()), etag="")
+    return ApiResponse(check_result(text.body, Publication.objects.current()), etag="")
 
 
 @checks.asks("/texts/fix", scope="posts:write", needs=WRITE, returns=FixOut)
-def fix_text(request: ApiRequest, text: FixIn) -> Answer:
+def fix_text(request: ApiRequest, text: FixIn) -> ApiResponse:
     """A text with the safe fixes of the format check."""
-    return Answer({"body": fixed_text(text.body, text.rule, Publication.objects.current())}, etag="")
+    return ApiResponse({"body": fixed_text(text.body, text.rule, Publication.objects.current())}, etag="")
 
 
 def _body(request: ApiRequest, number: int) -> str:
-    return str(told([post_of(request, number)])[0]["body"])
+    return str(posts_json([get_post(request, number)])[0]["body"])

@@ -1,4 +1,4 @@
-"""Readers as the desk searches them: found, added as asked, cared for, taken away as a list."""
+"""Readers: search, sign-up, actions, deliveries and export."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -12,28 +12,28 @@ from django.utils.translation import gettext as _
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import Page, PageOf, Paging, page_of, read, written
-from newsletter.api.endpoint import Answer, Endpoints, Number, demand_match, etag_of, paged, told_time
-from newsletter.api.entrance import ApiRequest
-from newsletter.api.problems import Problem, problem_of
+from newsletter.api.auth import ApiRequest
+from newsletter.api.cursors import Page, PageOf, PageQuery, decode_cursor, encode_cursor, paginate
+from newsletter.api.endpoint import ApiResponse, Endpoints, Number, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.problems import Problem, form_problem
 from newsletter.delivery.models import Delivery, Mailing
-from newsletter.desk.readers.acts import ACTS, NOT_DONE, done
-from newsletter.desk.readers.story import copies_of
-from newsletter.publication.limits import closed_seconds
+from newsletter.desk.readers.reader_actions import NOT_DONE, READER_ACTIONS, done
+from newsletter.desk.readers.timeline import copies_below
+from newsletter.limits.rate_limits import retry_after_seconds
 from newsletter.publication.models import Publication
-from newsletter.publication.wakeups import wake
+from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import privacy, signup, tasks
-from subscribers.acting import End
 from subscribers.addresses import LENGTH_MAX
-from subscribers.exporting import csv_lines, download, json_lines
-from subscribers.finding import NARROWINGS, Term
+from subscribers.author_actions import ActionResult
+from subscribers.exporting import csv_lines, download_response, json_lines
 from subscribers.forms import NAME_MAX, SignupForm
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
-from subscribers.models.consents import REASON_LENGTH, Circumstances, Consent
+from subscribers.models.consents import REASON_LENGTH, Consent, ConsentDetails
 from subscribers.models.tags import TAGS_LENGTH_MAX, Tagging
+from subscribers.reader_lists import READER_FILTERS, SearchTerm
 from subscribers.signup import HOUR, PER_HOUR
 
-CONSENTS_MAX = 300  # lines of a record, the newest
+CONSENTS_MAX = 300  # newest lines
 State = Literal["pending", "active", "paused", "unsubscribed", "suppressed"]
 
 
@@ -67,19 +67,19 @@ class OneReaderOut(ReaderOut):
     consents: list[ConsentOut]
 
 
-def tellable(readers: SubscriberQuerySet) -> SubscriberQuerySet:
-    """Return readers with what `told` needs of them."""
+def with_json_fields(readers: SubscriberQuerySet) -> SubscriberQuerySet:
+    """Prefetch what `readers_json` needs."""
     barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).order_by()
     taggings = Prefetch("taggings", Tagging.objects.select_related("tag").order_by("pk"))
     return readers.annotate(barred=Subquery(barred.values("reason"))).prefetch_related(taggings)
 
 
-def told(readers: Iterable[Subscriber]) -> list[dict[str, Any]]:
-    """Return readers as they are told, without their records: of `tellable`."""
-    return [_told(reader) for reader in readers]
+def readers_json(readers: Iterable[Subscriber]) -> list[dict[str, Any]]:
+    """Without consents. readers: of `with_json_fields`."""
+    return [_to_json(reader) for reader in readers]
 
 
-def _told(reader: Any) -> dict[str, Any]:
+def _to_json(reader: Any) -> dict[str, Any]:
     is_paused = reader.state == Subscriber.State.PAUSED
     return {
         "id": reader.pk,
@@ -88,21 +88,21 @@ def _told(reader: Any) -> dict[str, Any]:
         "state": "suppressed" if reader.barred else reader.state,
         "suppressed": reader.barred,
         "tags": [one.tag.name for one in reader.taggings.all()],
-        "created_at": told_time(reader.created_at),
-        "asked_at": told_time(reader.asked_at),
-        "confirmed_at": told_time(reader.confirmed_at),
-        "paused_until": told_time(reader.paused_until if is_paused else None),
-        "unsubscribed_at": told_time(reader.unsubscribed_at),
+        "created_at": iso_time(reader.created_at),
+        "asked_at": iso_time(reader.asked_at),
+        "confirmed_at": iso_time(reader.confirmed_at),
+        "paused_until": iso_time(reader.paused_until if is_paused else None),
+        "unsubscribed_at": iso_time(reader.unsubscribed_at),
     }
 
 
-def consents_of(reader: Subscriber) -> list[dict[str, Any]]:
-    """Return the record of a reader, the newest line first."""
+def consents_json(reader: Subscriber) -> list[dict[str, Any]]:
+    """Newest first."""
     lines = Consent.objects.filter(subscriber=reader).select_related("text").order_by("-pk")[:CONSENTS_MAX]
     return [
         {
             "kind": line.kind,
-            "at": told_time(line.at),
+            "at": iso_time(line.at),
             "source": line.source,
             "text": line.text.words if line.text else "",
             "ip": line.ip,
@@ -115,7 +115,7 @@ readers = Endpoints(tags=["readers"])
 SEE = ("subscribers.see_readers",)
 
 
-class Wanted(Paging):
+class ReaderQuery(PageQuery):
     """Which readers. q: a part of an address or a name, or a whole address in any spelling.
 
     source: how they came. joined_from, joined_to: local days of their confirmation.
@@ -129,48 +129,48 @@ class Wanted(Paging):
     joined_to: date | None = None
 
     def among(self, found: SubscriberQuerySet) -> SubscriberQuerySet:
-        for name, narrow in NARROWINGS.items():
+        for name, narrow in READER_FILTERS.items():
             if value := getattr(self, name):
                 found = narrow(found, str(value))
         return found
 
 
 @readers.reads("/readers", scope="readers:read", needs=SEE, returns=PageOf[ReaderOut])
-def list_readers(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+def list_readers(request: ApiRequest, wanted: Query[ReaderQuery]) -> ApiResponse:
     """A page of readers, the newest first. Nobody counts them."""
     found, term = wanted.among(Subscriber.objects.all()), wanted.q.strip()
     if term:
         page = _page_of_found(found, term, wanted)
     else:
-        page = page_of(tellable(found), limit=wanted.limit, cursor=wanted.cursor)
-    return paged(told(page.rows), page.next)
+        page = paginate(with_json_fields(found), limit=wanted.limit, cursor=wanted.cursor)
+    return page_response(readers_json(page.rows), page.next)
 
 
-def _page_of_found(found: SubscriberQuerySet, text: str, wanted: Wanted) -> Page[Subscriber]:
-    """Return a page of what is looked for by a text: part by part, each bounded by an index, the newest first."""
+def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) -> Page[Subscriber]:
+    """One page of a text search: the parts of the term one after the other, each by an index, newest first."""
     keys: list[int] = []
-    behind, term = {}, Term.understood(found, text)
-    if wanted.cursor:  # on each page the text means what it meant on the first
-        below, oldest = read(wanted.cursor, 2)
-        behind, term = {"pk__lt": below}, Term(text, oldest=oldest)
+    behind, term = {}, SearchTerm.parse(found, text)
+    if wanted.cursor:  # every page uses the interpretation of the first
+        below, oldest = decode_cursor(wanted.cursor, 2)
+        behind, term = {"pk__lt": below}, SearchTerm(text, oldest=oldest)
     for part in term.parts(found):
         keys += part.filter(**behind).order_by("-pk").values_list("pk", flat=True)[: wanted.limit + 1 - len(keys)]
         if len(keys) > wanted.limit:
             break
-    rows = list(tellable(Subscriber.objects.filter(pk__in=keys[: wanted.limit])).order_by("-pk"))
-    return Page(rows, written([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
+    rows = list(with_json_fields(Subscriber.objects.filter(pk__in=keys[: wanted.limit])).order_by("-pk"))
+    return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
 
 
 @readers.reads("/readers/{number:number}", scope="readers:read", needs=SEE, returns=OneReaderOut)
-def read_reader(request: ApiRequest, number: Number) -> Answer:
+def read_reader(request: ApiRequest, number: Number) -> ApiResponse:
     """One reader, with the record of what they agreed to and took back."""
-    item = told_reader(number)
-    return Answer(item | {"consents": consents_of(get_object_or_404(Subscriber, pk=number))}, etag=etag_of(item))
+    item = reader_json(number)
+    return ApiResponse(item | {"consents": consents_json(get_object_or_404(Subscriber, pk=number))}, etag=etag_of(item))
 
 
-def told_reader(number: int) -> dict[str, Any]:
-    """Return a reader as they are told. Raises Http404."""
-    return _told(get_object_or_404(tellable(Subscriber.objects.all()), pk=number))
+def reader_json(number: int) -> dict[str, Any]:
+    """Raises Http404."""
+    return _to_json(get_object_or_404(with_json_fields(Subscriber.objects.all()), pk=number))
 
 
 CARE = ("subscribers.see_readers", "subscribers.change_subscriber")
@@ -194,72 +194,72 @@ class AskedOut(Schema):
 
 
 @readers.makes("/readers", scope="readers:write", needs=CARE, returns=AskedOut, status=202)
-def add_reader(request: ApiRequest, new: ReaderIn) -> Answer:
+def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     """Have somebody asked by mail whether they want the newsletter."""
     now = timezone.now()
     if not Publication.objects.current().takes_readers:
         raise Problem("conflict", _("New readers are not taken at the moment."))
     form = SignupForm({"email": new.email, "name": new.name, "sure": "1"})
     if not form.is_valid():
-        raise problem_of(form, {})
-    if seconds := closed_seconds("signup-api", str(request.auth.pk), limit=PER_HOUR, seconds=HOUR, now=now):
+        raise form_problem(form, {})
+    if seconds := retry_after_seconds("signup-api", str(request.auth.pk), limit=PER_HOUR, seconds=HOUR, now=now):
         raise Problem("too-many", headers={"Retry-After": str(seconds)})
-    how = Circumstances(f"api:{request.auth.name}", new.consent, notice=privacy.words())
+    how = ConsentDetails(f"api:{request.auth.name}", new.consent, notice=privacy.notice_text())
     email = form.cleaned_data["email"]
     if signup.sign_up(email, how, now, who=signup.Newcomer(form.cleaned_data["name"])):
-        wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
-    return Answer({"email": email, "status": "asked"}, status=202, etag="")
+        enqueue_on_commit(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+    return ApiResponse({"email": email, "status": "asked"}, status=202, etag="")
 
 
 WRITE = "readers:write"
-AS_WISHED = {End.DONE, End.ALREADY}
+SUCCESS_ENDS = {ActionResult.DONE, ActionResult.ALREADY}
 
 
-class Why(Schema):
+class ReasonIn(Schema):
     """reason: it stands in the story of the reader, with your account and token."""
 
     model_config = ConfigDict(extra="forbid")
     reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
 
 
-class OneTag(Why):
+class TagReaderIn(ReasonIn):
     tag: Annotated[str, Field(min_length=1, max_length=TAGS_LENGTH_MAX)]
 
 
-class Until(Why):
+class PauseReaderIn(ReasonIn):
     """until_on: the day on which letters come again, in the zone of the publication."""
 
     until_on: date
 
 
 @readers.makes("/readers/{number:number}/tag", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def tag_reader(request: ApiRequest, number: Number, wish: OneTag) -> Answer:
+def tag_reader(request: ApiRequest, number: Number, options: TagReaderIn) -> ApiResponse:
     """Give a tag to a reader."""
-    return _act(number, "tag", wish)
+    return _act(number, "tag", options)
 
 
 @readers.makes("/readers/{number:number}/untag", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def untag_reader(request: ApiRequest, number: Number, wish: OneTag) -> Answer:
+def untag_reader(request: ApiRequest, number: Number, options: TagReaderIn) -> ApiResponse:
     """Take a tag from a reader."""
-    return _act(number, "untag", wish)
+    return _act(number, "untag", options)
 
 
 @readers.makes("/readers/{number:number}/pause", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def pause_reader(request: ApiRequest, number: Number, wish: Until) -> Answer:
+def pause_reader(request: ApiRequest, number: Number, options: PauseReaderIn) -> ApiResponse:
     """Let no issue go to a reader until a day. A longer pause of their own stands."""
-    return _act(number, "pause", wish)
+    return _act(number, "pause", options)
 
 
 @readers.makes("/readers/{number:number}/resume", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def resume_reader(request: ApiRequest, number: Number, wish: Why) -> Answer:
+def resume_reader(request: ApiRequest, number: Number, options: ReasonIn) -> ApiResponse:
     """End the pause of a reader."""
-    return _act(number, "resume", wish)
+    return _act(number, "resume", options)
 
 
 @readers.makes("/readers/{number:number}/unsubscribe", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def unsubscribe_reader(request: ApiRequest, number: Number, wish: Why) -> Answer:
+def unsubscribe_reader(request: ApiRequest, number: Number, options: ReasonIn) -> ApiResponse:
     """Let a reader leave. They come back by signing up and confirming again."""
-    return _act(number, "unsubscribe", wish)
+    return _act(number, "unsubscribe", options)
 
 
 @readers.changes(
@@ -273,22 +273,22 @@ def unsubscribe_reader(request: ApiRequest, number: Number, wish: Why) -> Answer
 def erase_reader(request: ApiRequest, number: Number) -> HttpResponse:
     """Erase everything about a reader. A salted hash of the address stays, so that no import brings them back."""
     reader = get_object_or_404(Subscriber, pk=number)
-    demand_match(request, etag_of(told_reader(number)))
+    check_if_match(request, etag_of(reader_json(number)))
     reader.erase()
     return HttpResponse(status=204)
 
 
-def _act(number: int, name: str, wish: Why) -> Answer:
-    """Do what a button of the desk does. Raises a Problem if it came to another end."""
-    reader, act = get_object_or_404(Subscriber, pk=number), ACTS[name]
-    typed: dict[str, Any] = wish.model_dump(mode="json")
+def _act(number: int, name: str, options: ReasonIn) -> ApiResponse:
+    """Run the desk's action. Raises Problem unless it succeeded."""
+    reader, act = get_object_or_404(Subscriber, pk=number), READER_ACTIONS[name]
+    typed: dict[str, Any] = options.model_dump(mode="json")
     form = act.form(typed)
     if not form.is_valid():
-        raise problem_of(form, {})
-    if other := set(done(reader, act, form)) - AS_WISHED:
+        raise form_problem(form, {})
+    if other := set(done(reader, act, form)) - SUCCESS_ENDS:
         raise Problem("conflict", str(NOT_DONE[other.pop()]))
-    item = told_reader(number)
-    return Answer(item)
+    item = reader_json(number)
+    return ApiResponse(item)
 
 
 class DeliveryOut(Schema):
@@ -307,7 +307,7 @@ class DeliveryOut(Schema):
     words: str
 
 
-class WantedDeliveries(Schema):
+class DeliveryQuery(Schema):
     cursor: Annotated[str, Query(max_length=400)] = ""
 
 
@@ -317,22 +317,22 @@ class WantedDeliveries(Schema):
     needs=(*SEE, "delivery.view_mailing"),
     returns=PageOf[DeliveryOut],
 )
-def list_deliveries(request: ApiRequest, number: Number, wanted: Query[WantedDeliveries]) -> Answer:
+def list_deliveries(request: ApiRequest, number: Number, wanted: Query[DeliveryQuery]) -> ApiResponse:
     """A page of the copies of a reader, those of the latest mailing first."""
-    before = int(read(wanted.cursor, 1)[0]) if wanted.cursor else None
-    found, floor = copies_of(get_object_or_404(Subscriber, pk=number), before)
-    items = [_delivery_told(mailing, copy) for mailing, copy in sorted(found, key=lambda one: -one[0].pk)]
-    return paged(items, written([floor]) if floor else "")
+    before = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else None
+    found, floor = copies_below(get_object_or_404(Subscriber, pk=number), before)
+    items = [_delivery_json(mailing, copy) for mailing, copy in sorted(found, key=lambda one: -one[0].pk)]
+    return page_response(items, encode_cursor([floor]) if floor else "")
 
 
-def _delivery_told(mailing: Mailing, copy: Any) -> dict[str, Any]:
+def _delivery_json(mailing: Mailing, copy: Any) -> dict[str, Any]:
     return {
         "issue": mailing.issue.number,
         "subject": mailing.issue.subject,
         "mailing": mailing.pk,
         "kind": mailing.kind,
         "state": Delivery.State(copy.state).name.lower(),
-        "at": told_time(copy.sent_at),
+        "at": iso_time(copy.sent_at),
         "tries": copy.attempts,
         "words": copy.reply,
     }
@@ -342,18 +342,18 @@ NDJSON = "application/x-ndjson"
 EXPORT = ("subscribers.see_readers", "subscribers.export_readers")
 
 
-class As(Schema):
+class ExportQuery(Schema):
     """format: ndjson, one reader a line, or csv, which the import reads again."""
 
     format: Literal["ndjson", "csv"] = "ndjson"
 
 
 @readers.reads("/readers/export", scope="readers:export", needs=EXPORT, returns=None)
-def export_readers(request: ApiRequest, wanted: Query[As]) -> Answer | StreamingHttpResponse:
+def export_readers(request: ApiRequest, wanted: Query[ExportQuery]) -> ApiResponse | StreamingHttpResponse:
     """Take the list of readers away, the first who came first. A suppressed address has the reason as its state."""
     everybody = Subscriber.objects.all()
     if wanted.format == "csv":
-        return download(csv_lines(everybody), f"readers-{timezone.localdate()}.csv")
+        return download_response(csv_lines(everybody), f"readers-{timezone.localdate()}.csv")
     response = StreamingHttpResponse(json_lines(everybody), content_type=NDJSON)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -9,16 +9,16 @@ from django.utils.translation import gettext as _
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, demand_match, etag_of, paged, told_time
+from newsletter.api.auth import ApiRequest
+from newsletter.api.cursors import PageOf, PageQuery, paginate
+from newsletter.api.endpoint import ApiResponse, Endpoints, Number, check_if_match, etag_of, iso_time, page_response
 from newsletter.api.endpoints.readers import SEE
-from newsletter.api.entrance import ApiRequest
-from newsletter.api.problems import Problem, problem_of
-from subscribers import acting
+from newsletter.api.problems import Problem, form_problem
+from subscribers import author_actions
 from subscribers.addresses import LENGTH_MAX
-from subscribers.finding import by_address
 from subscribers.forms import SuppressionForm
 from subscribers.models import Suppression
+from subscribers.reader_lists import by_address
 
 suppressions = Endpoints(tags=["suppressions"])
 Reason = Literal["bounced", "complained", "manual", "erased"]
@@ -34,7 +34,7 @@ class SuppressionOut(Schema):
     since: datetime
 
 
-class Wanted(Paging):
+class SuppressionQuery(PageQuery):
     """q: a whole address in any spelling, or the beginning of one."""
 
     q: Annotated[str, Query(max_length=LENGTH_MAX)] = ""
@@ -48,34 +48,34 @@ class SuppressionIn(Schema):
 
 
 @suppressions.reads("/suppressions", scope="readers:read", needs=SEE, returns=PageOf[SuppressionOut])
-def list_suppressions(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+def list_suppressions(request: ApiRequest, wanted: Query[SuppressionQuery]) -> ApiResponse:
     """A page of suppressed addresses, the newest first."""
     found = Suppression.objects.all()
     if term := wanted.q.strip():
         found = by_address(found, term)
     if wanted.reason:
         found = found.filter(reason=wanted.reason)
-    page = page_of(found, limit=wanted.limit, cursor=wanted.cursor)
-    return paged([_told(one) for one in page.rows], page.next)
+    page = paginate(found, limit=wanted.limit, cursor=wanted.cursor)
+    return page_response([_to_json(one) for one in page.rows], page.next)
 
 
 @suppressions.reads("/suppressions/{number:number}", scope="readers:read", needs=SEE, returns=SuppressionOut)
-def read_suppression(request: ApiRequest, number: Number) -> Answer:
+def read_suppression(request: ApiRequest, number: Number) -> ApiResponse:
     """One suppressed address."""
-    return Answer(_told(get_object_or_404(Suppression, pk=number)))
+    return ApiResponse(_to_json(get_object_or_404(Suppression, pk=number)))
 
 
 @suppressions.makes(
     "/suppressions", scope="readers:write", needs=(*SEE, "subscribers.add_suppression"), returns=SuppressionOut
 )
-def suppress_address(request: ApiRequest, new: SuppressionIn) -> Answer:
+def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
     """Let no mail go to an address any more, whoever it belongs to."""
     manual = Suppression.Reason.MANUAL
     form = SuppressionForm({"email": new.email, "note": new.note, "reason": manual}, instance=Suppression())
     if not form.is_valid():
-        raise problem_of(form, {})
-    acting.bar(form.instance)
-    return Answer(_told(form.instance), status=201, location=f"/api/v1/suppressions/{form.instance.pk}")
+        raise form_problem(form, {})
+    author_actions.add_suppression(form.instance)
+    return ApiResponse(_to_json(form.instance), status=201, location=f"/api/v1/suppressions/{form.instance.pk}")
 
 
 @suppressions.changes(
@@ -87,21 +87,21 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> Answer:
     status=204,
 )
 def lift_suppression(request: ApiRequest, number: Number) -> HttpResponse:
-    """Let an address be mailed again that was suppressed by hand. What it says of its reader's wish stands."""
+    """Let an address be mailed again that was suppressed by hand. What it says of its reader's options stands."""
     found = get_object_or_404(Suppression, pk=number)
-    demand_match(request, etag_of(_told(found)))
-    if not acting.is_ours_to_lift(found):
+    check_if_match(request, etag_of(_to_json(found)))
+    if not author_actions.can_lift(found):
         raise Problem("conflict", _("This ends by a new confirmation of the reader alone."))
-    acting.before_lifting([found])
+    author_actions.record_lifting([found])
     found.delete()
     return HttpResponse(status=204)
 
 
-def _told(one: Suppression) -> dict[str, Any]:
+def _to_json(one: Suppression) -> dict[str, Any]:
     return {
         "id": one.pk,
         "email": one.email,
         "reason": str(one.reason),
         "note": one.note,
-        "since": told_time(one.created_at),
+        "since": iso_time(one.created_at),
     }

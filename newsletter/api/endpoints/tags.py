@@ -9,16 +9,16 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.cursors import PageOf, Paging, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, demand_match, etag_of, paged
-from newsletter.api.entrance import ApiRequest
-from newsletter.api.problems import problem_of
-from newsletter.posts.admin import index_again
+from newsletter.api.auth import ApiRequest
+from newsletter.api.cursors import PageOf, PageQuery, paginate
+from newsletter.api.endpoint import ApiResponse, Endpoints, Number, check_if_match, etag_of, page_response
+from newsletter.api.problems import form_problem
+from newsletter.posts.admin import reindex
 from newsletter.posts.models import TAG_NAME_MAX, Tag
-from newsletter.publication.forms import TypedModelForm
+from newsletter.publication.forms import CleanTextModelForm
 
 tags = Endpoints(tags=["tags"])
-TagForm = modelform_factory(Tag, form=TypedModelForm, fields=("name", "slug"))
+TagForm = modelform_factory(Tag, form=CleanTextModelForm, fields=("name", "slug"))
 
 
 class TagOut(Schema):
@@ -40,38 +40,38 @@ class TagChanges(Schema):
 
 
 @tags.reads("/tags", scope="posts:read", needs=("posts.view_post",), returns=PageOf[TagOut])
-def list_tags(request: ApiRequest, wanted: Query[Paging]) -> Answer:
+def list_tags(request: ApiRequest, wanted: Query[PageQuery]) -> ApiResponse:
     """A page of tags, the newest first."""
-    page = page_of(Tag.objects.annotate(uses=Count("posts")), limit=wanted.limit, cursor=wanted.cursor)
-    return paged([_told(tag) for tag in page.rows], page.next)
+    page = paginate(Tag.objects.annotate(uses=Count("posts")), limit=wanted.limit, cursor=wanted.cursor)
+    return page_response([_to_json(tag) for tag in page.rows], page.next)
 
 
 @tags.reads("/tags/{number:number}", scope="posts:read", needs=("posts.view_post",), returns=TagOut)
-def read_tag(request: ApiRequest, number: Number) -> Answer:
+def read_tag(request: ApiRequest, number: Number) -> ApiResponse:
     """One tag."""
-    return Answer(_told(_tag(number)))
+    return ApiResponse(_to_json(_tag(number)))
 
 
 @tags.changes("/tags/{number:number}", scope="posts:write", needs=("posts.change_tag",), returns=TagOut)
-def change_tag(request: ApiRequest, number: Number, change: TagChanges) -> Answer:
+def change_tag(request: ApiRequest, number: Number, change: TagChanges) -> ApiResponse:
     """Change the name of a tag or the end of its address."""
-    Tag.objects.select_for_update().filter(pk=number).first()  # who else changes it now waits until this is compared
+    Tag.objects.select_for_update().filter(pk=number).first()  # lock it until If-Match is checked
     tag = _tag(number)
-    demand_match(request, etag_of(_told(tag)))
+    check_if_match(request, etag_of(_to_json(tag)))
     form = TagForm({"name": tag.name, "slug": tag.slug} | change.model_dump(exclude_unset=True), instance=tag)
     if not form.is_valid():
-        raise problem_of(form, {})
+        raise form_problem(form, {})
     form.save()
     if "name" in form.changed_data:
-        index_again(tag.posts.all())
-    return Answer(_told(_tag(number)))
+        reindex(tag.posts.all())
+    return ApiResponse(_to_json(_tag(number)))
 
 
 def _tag(number: int) -> Any:
     return get_object_or_404(Tag.objects.annotate(uses=Count("posts")), pk=number)
 
 
-def _told(tag: Any) -> dict[str, Any]:
+def _to_json(tag: Any) -> dict[str, Any]:
     return {
         "id": tag.pk,
         "name": tag.name,

@@ -1,8 +1,8 @@
-"""Webhooks: programs of others are told what happened here, in order, and again until they have it.
+"""Webhooks: other programs are called when something happens here, in order, with retries.
 
-A row of `Hook` is an address that is told. The database itself writes a `Call` for each fact that a hook wants
-(recording.py), in the transaction of the fact; of a post, whose time may come without a write, turns.py looks. A worker
-then makes the calls of each hook one after the other.
+A `Hook` is a receiver's URL. Database triggers write a `Call` for each event that a hook subscribes to (triggers.py),
+in the transaction of the event; publication of a post, which may need no write, is found by worker.py. The worker makes
+the calls of each hook one after the other.
 
-Begin with recording.py, then turns.py. Why it is so: docs/decisions/0116.
+Begin with triggers.py, then worker.py. Why it is so: docs/decisions/0116.
 """

@@ -9,17 +9,17 @@ class HooksConfig(AppConfig):
     name = "newsletter.api.hooks"
     label = "hooks"
     verbose_name = _("Webhooks")
-    # publication.freshness counts its changes: the privacy notice names hosts. Each call changes hooks_hook instead.
+    # Invalidates cached pages: the privacy notice names hosts. hooks_hook changes with each call, and does not.
     tables_shown: ClassVar = ["hooks_hookevent"]
     desk_screens: ClassVar = ["newsletter.api.hooks.screens.SCREENS"]  # desk/site.py
 
     def ready(self) -> None:
-        from newsletter.api.hooks import of_reader, recording  # noqa: PLC0415 - their models are not there before
+        from newsletter.api.hooks import erasure, triggers  # noqa: PLC0415 - their models are not there before
         from subscribers import own_data, privacy  # noqa: PLC0415 - the same
         from subscribers.models import consents  # noqa: PLC0415 - the same
 
-        pre_migrate.connect(recording.forget, sender=self)
-        post_migrate.connect(recording.install, sender=self)
-        own_data.add(of_reader.calls)
-        privacy.telling(of_reader.hosts)
-        consents.before(of_reader.forget)
+        pre_migrate.connect(triggers.drop_triggers, sender=self)
+        post_migrate.connect(triggers.install_triggers, sender=self)
+        own_data.add_chapter(erasure.calls_chapter)
+        privacy.add_recipients(erasure.hosts_with_addresses)
+        consents.before_erasing(erasure.redact_reader)

@@ -1,4 +1,4 @@
-"""Addresses that are told what happens, and the calls to them."""
+"""Webhooks and their calls."""
 
 import secrets
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 from newsletter.api.hooks import signing
 
 
-class Event(models.TextChoices):
+class HookEventType(models.TextChoices):
     CONFIRMED = "reader.confirmed", _("A reader has confirmed, or come back")
     LEFT = "reader.left", _("A reader has left")
     SUPPRESSED = "reader.suppressed", _("No mail goes to a reader any more")
@@ -26,19 +26,21 @@ class Event(models.TextChoices):
     TEST = "webhook.test", _("A test")
 
 
-OF_READERS = (Event.CONFIRMED, Event.LEFT, Event.SUPPRESSED)
-OF_MAILINGS = (Event.SCHEDULED, Event.BEGUN, Event.PAUSED, Event.SENT)
-CHOSEN = [(event.value, event.label) for event in Event if event != Event.TEST]  # what an author ticks
+READER_EVENTS = (HookEventType.CONFIRMED, HookEventType.LEFT, HookEventType.SUPPRESSED)
+MAILING_EVENTS = (HookEventType.SCHEDULED, HookEventType.BEGUN, HookEventType.PAUSED, HookEventType.SENT)
+EVENT_CHOICES = [
+    (event.value, event.label) for event in HookEventType if event != HookEventType.TEST
+]  # offered to authors
 
 
 HOOKS_MAX = 10
-KEPT_FOR = timedelta(days=45)  # that a call can be looked up and made again
+KEPT_FOR = timedelta(days=45)  # how long calls can be seen and replayed
 ANSWER_MAX = 1024  # characters
 
 
 class HookQuerySet(models.QuerySet["Hook"]):
     def ready(self, now: datetime) -> "HookQuerySet":
-        """Return those that have a call to make now, and that no worker has."""
+        """Unleased hooks with a call to make now."""
         waiting = Call.objects.filter(hook=OuterRef("pk"), state=Call.State.WAITING)
         is_free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
         is_due = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
@@ -49,7 +51,7 @@ class HookQuerySet(models.QuerySet["Hook"]):
 
 
 class Hook(models.Model):
-    """A program of somebody else that is told what happens here."""
+    """The URL of another program that is called on events."""
 
     class Off(models.TextChoices):
         AUTHOR = "author", _("switched off at the desk")
@@ -64,7 +66,7 @@ class Hook(models.Model):
     old_secret_until = models.DateTimeField(null=True)
     off = models.CharField(max_length=10, choices=Off, blank=True, db_default="", help_text="why; empty: it is on")
 
-    # How the calls go.
+    # Delivery state.
     failures = models.PositiveSmallIntegerField(default=0, help_text="in a row")
     failing_since = models.DateTimeField(null=True)
     retry_at = models.DateTimeField(null=True)
@@ -94,27 +96,27 @@ class Hook(models.Model):
         return [self.secret, self.old_secret] if is_replaced else [self.secret]
 
     def rotate(self, now: datetime) -> None:
-        """Sign with a new secret, and with the former one too for a day."""
+        """Replace the secret; the former one also signs for a day."""
         self.old_secret, self.old_secret_until = self.secret, now + signing.OLD_SECRET_FOR
         self.secret = signing.new_secret()
         self.save(update_fields=["secret", "old_secret", "old_secret_until"])
 
     def listen(self, events: Iterable[str], now: datetime) -> None:
-        """Be told of these events and no others; of what is new among them, from now on."""
+        """Subscribe to exactly these events; to new ones from now on."""
         chosen = set(events)
         self.events.exclude(event__in=chosen).delete()
         known = set(self.events.values_list("event", flat=True))
         HookEvent.objects.bulk_create(
-            HookEvent(hook=self, event=event, since=now) for event in Event.values if event in chosen - known
+            HookEvent(hook=self, event=event, since=now) for event in HookEventType.values if event in chosen - known
         )
-        self.events.update(event=F("event"))  # pages that name the host are made anew: see apps.py
+        self.events.update(event=F("event"))  # invalidates cached pages that name the host: see apps.py
 
 
 class HookEvent(models.Model):
-    """One event that a hook is told of, and since when."""
+    """A subscription of a hook to an event, and since when."""
 
     hook = models.ForeignKey(Hook, on_delete=models.CASCADE, related_name="events")
-    event = models.CharField(max_length=20, choices=Event)
+    event = models.CharField(max_length=20, choices=HookEventType)
     since = models.DateTimeField(help_text="what happened before is not told")
 
     class Meta:
@@ -135,31 +137,31 @@ class CallQuerySet(models.QuerySet["Call"]):
         return self.filter(state=Call.State.WAITING)
 
     def about_reader(self, number: int) -> "CallQuerySet":
-        return self.filter(event__in=OF_READERS, about=number)
+        return self.filter(event__in=READER_EVENTS, about=number)
 
     def next_of(self, hook: Hook) -> "Call | None":
-        """Return what a hook is told next: a test at once, else what happened first."""
+        """The next call: a test first, else the oldest."""
         mine = self.waiting().filter(hook=hook).order_by("pk")
         return mine.filter(pk=Subquery(Hook.objects.filter(pk=hook.pk).values("test")[:1])).first() or mine.first()
 
 
 class Call(models.Model):
-    """One thing that one hook is told. The database writes it together with what happened; see recording.py.
+    """One event for one hook. Written by a trigger in the event's transaction; see triggers.py.
 
-    Of a reader it keeps a number alone: the address, where it is sent, is read when the call is made.
+    Of a reader only the key is stored: the address, if it is sent, is read when the call is made.
     """
 
     class State(models.TextChoices):
         WAITING = "waiting", pgettext_lazy("of a call", "waits")
         SENT = "sent", pgettext_lazy("of a call", "taken")
-        FAILED = "failed", pgettext_lazy("of a call", "not taken")  # a test: it is not tried again
+        FAILED = "failed", pgettext_lazy("of a call", "not taken")  # tests only: not retried
         HELD = "held", pgettext_lazy("of a call", "held back")  # from before a restore
         VOID = "void", pgettext_lazy("of a call", "not sent: it is about nothing that is there")
 
-    AGAIN = (State.SENT, State.FAILED, State.HELD)  # what can be sent once more
+    AGAIN = (State.SENT, State.FAILED, State.HELD)  # can be replayed
 
     hook = models.ForeignKey(Hook, on_delete=models.DB_CASCADE, related_name="calls", db_index=False)
-    event = models.CharField(max_length=20, choices=Event)
+    event = models.CharField(max_length=20, choices=HookEventType)
     about = models.BigIntegerField(null=True, help_text="number of the reader, post, step of a mailing, or issue")
     detail = models.CharField(max_length=20, db_default="", blank=True, help_text="the reason of a suppression")
     at = models.DateTimeField(help_text="when it happened")
@@ -184,14 +186,14 @@ class Call(models.Model):
         indexes = [
             models.Index(fields=["hook", "state", "id"], name="calls_of_a_hook"),
             models.Index(fields=["settled_at"], name="calls_to_forget", condition=Q(settled_at__isnull=False)),
-            models.Index(fields=["about"], name="calls_by_reader", condition=Q(event__in=[*OF_READERS])),
+            models.Index(fields=["about"], name="calls_by_reader", condition=Q(event__in=[*READER_EVENTS])),
         ]
 
     def __str__(self) -> str:
         return f"{self.message_id}: {self.event}"
 
     def settle(self, state: "Call.State", now: datetime) -> None:
-        """End it; its number of a reader who is no more goes with `strike`."""
+        """Mark as settled. The key of an erased reader is removed by `redact_call`."""
         self.state, self.settled_at = state, now
         self.save(update_fields=["state", "settled_at"])
 

@@ -1,4 +1,4 @@
-"""Programs of others that are told what happens: which, of what, what they answered, and what is sent once more."""
+"""Screens of webhooks: subscriptions, calls and their responses, and replays."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,19 +15,19 @@ from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from newsletter.api.hooks import acting, calling, tasks
-from newsletter.api.hooks.models import CHOSEN, HOOKS_MAX, KEPT_FOR, Call, Hook
+from newsletter.api.hooks import hook_actions, http_calls, tasks
+from newsletter.api.hooks.models import EVENT_CHOICES, HOOKS_MAX, KEPT_FOR, Call, Hook
 from newsletter.api.hooks.signing import OLD_SECRET_FOR
-from newsletter.desk import rights
+from newsletter.desk import permissions
 from newsletter.publication.changes import Change
-from newsletter.publication.forms import TypedForm
+from newsletter.publication.forms import CleanTextForm
 from newsletter.publication.models import Publication
-from newsletter.publication.wakeups import wake
+from newsletter.publication.task_queue import enqueue_on_commit
 
 
-class HookForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
+class HookForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
     events = forms.MultipleChoiceField(
-        label=_("Told of"), choices=CHOSEN, widget=forms.CheckboxSelectMultiple, help_text=_("From now on.")
+        label=_("Told of"), choices=EVENT_CHOICES, widget=forms.CheckboxSelectMultiple, help_text=_("From now on.")
     )
 
     class Meta:
@@ -57,14 +57,14 @@ class HookForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]  # generic
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
-        if not calling.is_allowed(url):
+        if not http_calls.is_allowed_url(url):
             raise ValidationError(
                 _("Write an address that begins with https://, without a password, at port 443 or 8443.")
             )
         return url
 
 
-class SinceForm(TypedForm, forms.Form):
+class SinceForm(CleanTextForm, forms.Form):
     since = forms.DateTimeField(
         label=_("Since"), widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
     )
@@ -79,7 +79,7 @@ class SinceForm(TypedForm, forms.Form):
 
 
 SHOWN = 50  # calls
-TOLD = "webhook_secret"  # in the session: whose secret is shown once
+JUST_CREATED = "webhook_secret"  # session key: the hook whose secret is shown once
 DOTS = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HELD: "warn"}
 
 
@@ -99,15 +99,15 @@ def state_of(hook: Hook) -> tuple[str, str]:
 
 
 def _last(hook: Hook) -> Call | None:
-    """Return the call that was tried last, of those that are the newest in their state."""
+    """The call that was tried last."""
     return max(_newest(hook, 1), key=lambda call: call.tried_at or call.at, default=None)
 
 
 def _newest(hook: Hook, most: int) -> list[Call]:
-    """Return the newest calls that were tried or held back; each state is read by itself, by its index."""
+    """The newest settled or held calls; each state is read by an index."""
     states = [state for state in Call.State if state not in {Call.State.WAITING, Call.State.VOID}]
     found = [call for state in states for call in hook.calls.filter(state=state).order_by("-pk")[:most]]
-    tried = hook.calls.waiting().order_by("pk").first()  # the one that holds the others
+    tried = hook.calls.waiting().order_by("pk").first()  # the one that blocks the others
     return [*found, tried] if tried and tried.tried_at else found
 
 
@@ -127,21 +127,21 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
     if request.method == "POST":
-        rights.prove(request)  # it tells somebody else who leaves, perhaps with their address
+        permissions.require_fresh_proof(request)  # it sends data about readers elsewhere
     is_new, had_addresses = hook.pk is None, hook.shows_addresses
     form = HookForm(request.POST if request.method == "POST" else None, instance=hook)
     if form.is_valid():
         if form.cleaned_data["shows_addresses"] and not had_addresses:
-            rights.require(request, rights.TAKE_READERS)
+            permissions.check_permissions(request, permissions.EXPORT_READERS)
         hook = form.save()
         hook.listen(form.cleaned_data["events"], now)
         Change.objects.log(
-            Change.What.ADDED if is_new else Change.What.CHANGED,
+            Change.Action.ADDED if is_new else Change.Action.CHANGED,
             [hook],
             {"fields": [] if is_new else form.changed_data},
         )
         if is_new:
-            request.session[TOLD] = hook.pk
+            request.session[JUST_CREATED] = hook.pk
         return redirect("admin:webhook", hook.pk)
     title = gettext("New webhook") if is_new else gettext("Change %s") % hook.host
     context = {"form": form, "hook": None if is_new else hook}
@@ -153,16 +153,16 @@ def webhook(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     now = timezone.now()
     calls = sorted(_newest(hook, SHOWN), key=lambda call: call.pk, reverse=True)[:SHOWN]
-    is_told = request.session.get(TOLD) == hook.pk
-    if is_told:
-        del request.session[TOLD]
+    is_new = request.session.get(JUST_CREATED) == hook.pk
+    if is_new:
+        del request.session[JUST_CREATED]
     context = {
         "hook": hook,
         "state": state_of(hook),
         "events": [event.get_event_display() for event in hook.events.all()],
         "calls": [(call, DOTS.get(Call.State(call.state), "warn")) for call in calls],
         "waiting": hook.calls.waiting().count(),
-        "secret": hook.secret if is_told else "",
+        "secret": hook.secret if is_new else "",
         "is_replaced": len(hook.keys(now)) > 1,
         "old_for": OLD_SECRET_FOR.days * 24,
         "since": SinceForm(initial={"since": timezone.localtime(now - timedelta(days=1), _zone())}),
@@ -180,7 +180,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     if request.method != "POST":
         return _page(request, "delete", gettext("Delete %s?") % hook.host, {"hook": hook})
-    acting.delete(hook)
+    hook_actions.delete_hook(hook)
     messages.success(request, gettext("%s is told nothing any more.") % hook.host)
     return redirect("admin:webhooks")
 
@@ -188,19 +188,19 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def rotate(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
-    rights.prove(request)
-    acting.rotate(hook, timezone.now())
-    request.session[TOLD] = hook.pk
+    permissions.require_fresh_proof(request)
+    hook_actions.rotate_secret(hook, timezone.now())
+    request.session[JUST_CREATED] = hook.pk
     return redirect("admin:webhook", pk)
 
 
 @require_POST
-def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+def perform_action(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
-    if (do := ACTS.get(name)) is None:
+    if (do := ACTIONS.get(name)) is None:
         raise Http404(name)
     do(request, hook, timezone.now())
-    wake(tasks.call_hooks)
+    enqueue_on_commit(tasks.call_hooks)
     return redirect("admin:webhook", pk)
 
 
@@ -208,17 +208,17 @@ def _test(request: HttpRequest, hook: Hook, now: datetime) -> None:
     if hook.off:
         messages.error(request, gettext("It is switched off: nothing is sent. Switch it on first."))
         return
-    acting.test(hook, now)
+    hook_actions.send_test(hook, now)
     messages.success(request, gettext("A test is on its way. Load this page again in some seconds for the answer."))
 
 
 def _on(request: HttpRequest, hook: Hook, now: datetime) -> None:
-    acting.switch_on(hook, now)
+    hook_actions.switch_on(hook, now)
     messages.success(request, gettext("It is on: what waits is sent now. What happened while it was off is not told."))
 
 
 def _off(request: HttpRequest, hook: Hook, now: datetime) -> None:
-    acting.switch_off(hook)
+    hook_actions.switch_off(hook)
     messages.success(request, gettext("It is off: what waits stays, and what happens meanwhile is not kept for it."))
 
 
@@ -227,12 +227,12 @@ def _replay(request: HttpRequest, hook: Hook, now: datetime) -> None:
     if not form.is_valid():
         messages.error(request, gettext("Nothing is sent again: write a day and a time."))
         return
-    number = acting.replay_since(hook, form.cleaned_data["since"])
+    number = hook_actions.replay_since(hook, form.cleaned_data["since"])
     words = ngettext("%s call is made once more.", "%s calls are made once more.", number)
     messages.success(request, words % number)
 
 
-ACTS: dict[str, Callable[[HttpRequest, Hook, datetime], None]] = {
+ACTIONS: dict[str, Callable[[HttpRequest, Hook, datetime], None]] = {
     "test": _test,
     "on": _on,
     "off": _off,
@@ -241,12 +241,12 @@ ACTS: dict[str, Callable[[HttpRequest, Hook, datetime], None]] = {
 
 
 @require_POST
-def again(request: HttpRequest, pk: int, number: int) -> HttpResponse:
-    """Have one call made once more, with the id that it had."""
+def replay(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """Repeat one call, with the same id."""
     call = get_object_or_404(Call, pk=number, hook=pk)
-    if acting.replay(call):
+    if hook_actions.replay_call(call):
         messages.success(request, gettext("It is made once more, with the same id."))
-        wake(tasks.call_hooks)
+        enqueue_on_commit(tasks.call_hooks)
     else:
         messages.info(request, gettext("It waits already, or is about nothing that is there."))
     return redirect("admin:webhook", pk)
@@ -257,7 +257,7 @@ def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any], 
     return render(request, f"desk/settings/webhooks/{name}.html", context, status=status)
 
 
-CHANGE_SETTINGS = rights.needs("publication.change_publication")
+CHANGE_SETTINGS = permissions.requires("publication.change_publication")
 SCREENS = (  # of the desk: route, view, name
     "settings/webhooks/",
     [
@@ -269,8 +269,8 @@ SCREENS = (  # of the desk: route, view, name
             ("<int:pk>/change/", change, "webhook_change"),
             ("<int:pk>/delete/", delete, "webhook_delete"),
             ("<int:pk>/secret/", rotate, "webhook_rotate"),
-            ("<int:pk>/do/<str:name>/", act, "webhook_act"),
-            ("<int:pk>/calls/<int:number>/again/", again, "webhook_again"),
+            ("<int:pk>/do/<str:name>/", perform_action, "webhook_act"),
+            ("<int:pk>/calls/<int:number>/again/", replay, "webhook_again"),
         )
     ],
 )

@@ -1,4 +1,4 @@
-"""Signatures as Standard Webhooks wants them, so that receivers need no code of ours.
+"""Signatures by Standard Webhooks, for which receivers have libraries.
 
 Source: Standard Webhooks 1.0.0, “Signature scheme” (standardwebhooks.com).
 """
@@ -12,7 +12,7 @@ from hashlib import sha256
 
 PREFIX = "whsec_"
 SECRET_OCTETS = 32  # between 24 and 64
-OLD_SECRET_FOR = timedelta(days=1)  # that the secret before signs too
+OLD_SECRET_FOR = timedelta(days=1)  # while the former secret also signs
 
 
 def new_secret() -> str:
@@ -20,7 +20,7 @@ def new_secret() -> str:
 
 
 def headers(message_id: str, body: bytes, keys: Iterable[str], now: datetime) -> dict[str, str]:
-    """Return what a call carries. keys: the secret, and the one before while it is being replaced."""
+    """keys: the secret, and the former one while it is being replaced."""
     timestamp = str(int(now.timestamp()))
     signed = f"{message_id}.{timestamp}.".encode() + body
     signatures = (_signature(key, signed) for key in keys)

@@ -1,18 +1,18 @@
-"""Wake-ups. The database is the truth: a task that is lost, doubled or late changes nothing."""
+"""Celery tasks of webhooks. All state is in the database: a lost, doubled or late task does no harm."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from newsletter.api.hooks import turns
+from newsletter.api.hooks import worker
 from newsletter.api.hooks.models import Hook
 from newsletter.delivery.ledger import restored
-from newsletter.publication.wakeups import put
+from newsletter.publication.task_queue import enqueue
 
 
 @shared_task(ignore_result=True)
 def call_hooks() -> None:
-    """Tell programs of others what happened; nothing while it is not decided what a restored database has forgotten."""
+    """Make due calls; none until the author has decided what a restored database lacks."""
     if not Hook.objects.exists() or restored.is_undecided():
         return
-    if turns.work(timezone.now()):
-        put(call_hooks, expires=10)
+    if worker.run_turn(timezone.now()):
+        enqueue(call_hooks, expires=10)

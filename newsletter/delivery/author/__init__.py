@@ -1,1 +1,1 @@
-"""Mails to the author, and what they answer: alerts, reminders before a slot, the pages to approve and to cancel."""
+"""Mails to the author (alerts, reminders, results), and the pages they link to: approve, cancel, calendar."""

@@ -1,4 +1,4 @@
-"""The mails that remind the author: of a draft, and the letter itself with links to answer. Sends nothing."""
+"""Builds reminder mails: a draft is due, the letter to approve with links, or a slot was missed. Sends nothing."""
 
 import html
 import re
@@ -12,47 +12,49 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.author.subscribed import calendar_url
-from newsletter.delivery.letter.rendering import FrozenLetter, fill, freeze, parts, reader_values
+from newsletter.delivery.author.icalendar_feed import calendar_url
+from newsletter.delivery.letter.rendering import FrozenLetter, fill, freeze, html_and_text, reader_values
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
-from newsletter.issues import rhythm
+from newsletter.issues import schedule
 from newsletter.issues.models import not_yet_mailed
 from newsletter.mail import headers, letters, plaintext, spacing, tokens
 from newsletter.mail import html as mail_html
-from newsletter.mail.colours import of_mail
-from newsletter.mail.message import Letter, Mail, automatic, shortened
+from newsletter.mail.colours import mail_palette
+from newsletter.mail.message import Letter, Mail, build_automatic_mail, shorten_subject
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
 PURPOSE = "approve"
 POSTS_SHOWN = 12
-# In templates/email/base.html. Not by a parser: html.parser needs 13 ms for a mail of 49 KB instead of 0.1, and knows
-# only the cell's line and column; one that writes the mail anew would change what is to be approved.
+# In templates/email/base.html. Not by a parser: html.parser needs 13 ms for a mail of 49 KB instead of 0.1, and a
+# parser that serializes the mail again would change what is to be approved.
 BODY = re.compile(r'<td class="body"[^>]*>')
 
 
-def token_of(reminder: Reminder) -> str:
+def approve_token(reminder: Reminder) -> str:
     return tokens.sign(PURPOSE, reminder.pk, _bound(reminder))
 
 
-def opened_by(token: str) -> Reminder | None:
-    """Return the letter that a link answers; None for what was never given out."""
+def reminder_by_token(token: str) -> Reminder | None:
+    """The reminder of a link; None for an invalid token."""
     letters_told = Reminder.objects.filter(kind=Reminder.Kind.LETTER).select_related("issue")
-    found = letters_told.filter(pk=tokens.number_of(token) or 0).first()
-    return found if found and tokens.opens(token, PURPOSE, _bound(found)) else None
+    found = letters_told.filter(pk=tokens.claimed_id(token) or 0).first()
+    return found if found and tokens.is_valid(token, PURPOSE, _bound(found)) else None
 
 
 def _bound(reminder: Reminder) -> str:
     return f"{reminder.slot_at.timestamp():.0f}{reminder.token_salt}"
 
 
-def message(reminder: Reminder, addresses: list[str], now: datetime, *, frozen: FrozenLetter | None = None) -> Mail:
-    """Build the one mail of a reminder, in the publication's language and zone.
+def build_reminder(
+    reminder: Reminder, addresses: list[str], now: datetime, *, frozen: FrozenLetter | None = None
+) -> Mail:
+    """Build the mail of a reminder, in the publication's language and time zone.
 
-    frozen: of a letter, the issue that it shows; None to freeze it here.
+    frozen: the letter to show; None to freeze it here.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
@@ -62,7 +64,7 @@ def message(reminder: Reminder, addresses: list[str], now: datetime, *, frozen: 
             letter = WRITERS[reminder.kind](reminder, publication, now)
     domain = publication.sender_email.rpartition("@")[2]
     message_id = headers.message_id("reminder", reminder.pk, domain=domain)
-    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
 
 
 def _draft(reminder: Reminder, publication: Publication, now: datetime) -> Letter:
@@ -96,7 +98,7 @@ def _missed(reminder: Reminder, publication: Publication, now: datetime) -> Lett
         "slot": reminder.slot_at,
         "reason": reminder.get_reason_display(),
         "detail": reminder.detail,
-        "next_slot": rhythm.next_slot(publication, now),
+        "next_slot": schedule.next_slot(publication, now),
         "url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),
     }
     subject = _("Not sent: %(issue)s") % {"issue": reminder.issue}
@@ -104,33 +106,33 @@ def _missed(reminder: Reminder, publication: Publication, now: datetime) -> Lett
 
 
 def _letter(reminder: Reminder, publication: Publication, frozen: FrozenLetter | None) -> Letter:
-    """Return the issue as it would leave at the slot, with what the author can do on top."""
+    """The issue as it would be sent at the slot, below a panel with the author's choices."""
     issue = reminder.issue
     assert issue is not None  # noqa: S101 - a letter is of an issue
     frozen = frozen or freeze(issue)
     mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **frozen.columns())
     values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
-    whole_html, whole_text = parts(mailing)
-    context = _answers(reminder, publication) | {"unshown": approving.unshown(issue, letter=frozen)}
-    names = letters.spelled(publication)
-    panel = spacing.spaced_html(render_to_string("email/_approve.html", context), names)
-    note = spacing.spaced(html.unescape(render_to_string("email/_approve.txt", context).strip()), names)
+    whole_html, whole_text = html_and_text(mailing)
+    context = _answers(reminder, publication) | {"unshown": approving.losses_of_issue(issue, letter=frozen)}
+    names = letters.unspaced_names(publication)
+    panel = spacing.space_html(render_to_string("email/_approve.html", context), names)
+    note = spacing.space_text(html.unescape(render_to_string("email/_approve.txt", context).strip()), names)
     page = BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
     text = f"{note}\n\n{plaintext.RULE}\n\n{fill(whole_text, values, escaped=False)}"
     page = mail_html.for_old_clients(page)
     return Letter(
-        subject=shortened(_("[To approve] %(subject)s") % {"subject": mailing.subject}),
+        subject=shorten_subject(_("[To approve] %(subject)s") % {"subject": mailing.subject}),
         html=page,
         text=text,
     )
 
 
 def _answers(reminder: Reminder, publication: Publication) -> dict[str, object]:
-    page = settings.SITE_URL + reverse("delivery:approve", args=[token_of(reminder)])
+    page = settings.SITE_URL + reverse("delivery:approve", args=[approve_token(reminder)])
     return {
         "slot": reminder.slot_at,
         "goes": publication.unapproved == Publication.Unapproved.GO,
-        **of_mail(publication.accent),
+        **mail_palette(publication.accent),
         "approve_url": page,
         "move_url": f"{page}?do=move",
         "skip_url": f"{page}?do=skip",

@@ -1,8 +1,8 @@
-"""Reminding the author before a slot: of a draft, and a day before by the letter itself, to be approved by a link.
+"""Reminders before a slot: of a draft, and a day before the letter itself, to be approved by a link.
 
-`observe` writes down what is due, `send_due` mails it, `let_go` sends what may go without an answer, and
-`observe_missed` writes down what should have gone and did not. Each may run twice, late or not at all.
-What the author answers is in `approve`, `move` and `skip`.
+`record_due` records due reminders, `send_due` mails them, `send_unanswered` schedules issues that need no answer, and
+`record_missed` records missed slots. All are idempotent and may run late. The author's answers are `approve`, `move`
+and `skip`.
 """
 
 from collections.abc import Iterator
@@ -15,49 +15,49 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from newsletter.delivery.author import reminder_mails
-from newsletter.delivery.author.alerts import AuthorMail, who_may_send
+from newsletter.delivery.author.alerts import AuthorMail, sender_addresses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_FOR, Reminder
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.approving import PlanningError, obstacles, too_large, unready
-from newsletter.issues import assembly, cadence, rhythm
-from newsletter.issues.cadence import DAYS_BETWEEN, Rhythm, Shifts, Slot
+from newsletter.delivery.planning.approving import PlanningError, obstacles, obstacles_without_letter, size_obstacles
+from newsletter.issues import assembly, cadence, schedule
+from newsletter.issues.cadence import DAYS_BETWEEN, Cadence, Shifts, Slot
 from newsletter.issues.models import Issue
 from newsletter.mail.message import Mail
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
-Kind, Answer = Reminder.Kind, Reminder.Answer
+Kind, Answer = Reminder.Kind, Reminder.Response
 DRAFT_BEFORE, LETTER_BEFORE = timedelta(hours=72), timedelta(hours=24)
-AHEAD = timedelta(minutes=2)  # a little more than from one look to the next, so that the slot itself is met
+AHEAD = timedelta(minutes=2)  # a little more than the interval of the task
 
 
-class Changed(Exception):
-    """The issue is not what the reminder showed any more."""
+class IssueChanged(Exception):
+    """The issue differs from what the reminder showed."""
 
 
 class OffRhythm(Exception):
-    """The time that a letter names is no slot any more: the rhythm or the time zone was moved."""
+    """The time is no longer a slot: the rhythm or the time zone was changed."""
 
 
 # --- What is due ---
 
 
-def observe(now: datetime) -> int:
-    """Write down which reminders of the slots ahead are due; return how many are new."""
+def record_due(now: datetime) -> int:
+    """Record due reminders for the slots ahead; return how many are new."""
     ahead = slots_ahead(Publication.objects.fresh(), now, DRAFT_BEFORE)
     due = [(kind, slot_at) for slot_at in ahead if (kind := _kind(slot_at - now)) and not is_settled(slot_at)]
     return sum(_note(kind, slot_at, now) for kind, slot_at in due)
 
 
-def observe_missed(now: datetime) -> int:
-    """Write down each slot at which an issue should have gone and did not, with the reason; return how many these are.
+def record_missed(now: datetime) -> int:
+    """Record each missed slot with its reason; return how many are new.
 
-    To be called after `let_go`, which may still send what is late.
+    Call it after `send_unanswered`, which may still send a late issue.
     """
-    found = list(missed(now))
-    if not found:  # as nearly always: nothing is counted
+    found = list(missed_slots(now))
+    if not found:  # the usual case, without a count
         return 0
     before = Reminder.objects.count()
     Reminder.objects.bulk_create(found, ignore_conflicts=True)
@@ -71,14 +71,18 @@ def _kind(left: timedelta) -> Reminder.Kind | None:
 
 
 def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
-    """Keep one reminder for a slot; a letter waits until the issue can be sent at all. Return whether it is new."""
-    if Reminder.objects.filter(kind=kind, slot_at=slot_at).exists():  # else each minute would render the issue in vain
+    """Record a reminder for a slot; a letter waits until the issue can be sent. Returns whether it is new."""
+    if Reminder.objects.filter(
+        kind=kind, slot_at=slot_at
+    ).exists():  # otherwise the issue would be rendered every minute
         return False
     issue = proposed_issue()
-    if kind == Kind.LETTER and (issue is None or unready(issue, slot_at) or too_large(issue, freeze(issue))):
+    if kind == Kind.LETTER and (
+        issue is None or obstacles_without_letter(issue, slot_at) or size_obstacles(issue, freeze(issue))
+    ):
         return False
     row = Reminder(kind=kind, slot_at=slot_at, issue=issue, at=now, due_at=now)
-    with suppress(IntegrityError), transaction.atomic():  # another task was first, or an author with the same number
+    with suppress(IntegrityError), transaction.atomic():  # another task was first, or the author took the issue number
         row.save(force_insert=True)
         if kind == Kind.DRAFT and issue is None:
             _propose(row, now)
@@ -87,24 +91,24 @@ def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
 
 
 def _propose(reminder: Reminder, now: datetime) -> None:
-    """Make a draft for the slot of `reminder`, if posts wait: once for a slot, even if its author deletes it."""
-    issue = assembly.propose(reminder.slot_at)
+    """Create a draft issue for the slot if posts wait: once per slot, even if the author deletes it."""
+    issue = assembly.create_proposed_issue(reminder.slot_at)
     if issue is None:
         return
     reminder.issue = issue
     reminder.save(update_fields=["issue"])
     Change.objects.log(
-        Change.What.ADDED, [issue], {"put_in": [str(item) for item in issue.items.select_related("post")]}, at=now
+        Change.Action.ADDED, [issue], {"put_in": [str(item) for item in issue.items.select_related("post")]}, at=now
     )
 
 
 # --- Who is mailed ---
 
 
-class ReminderMail(AuthorMail[Reminder]):
-    """The mail of a reminder, for as long as its slot may still be met."""
+class SlotReminderMail(AuthorMail[Reminder]):
+    """The mail of a reminder, as long as its slot can be met."""
 
-    model, failed = Reminder, "the author is not reminded of %s yet: %s"
+    model, failed = Reminder, "reminder %s is not mailed yet: %s"
 
     def waiting(self, now: datetime) -> QuerySet[Reminder]:
         return super().waiting(now).filter(pk__in=Reminder.objects.of_use(now).values("pk"))
@@ -114,15 +118,15 @@ class ReminderMail(AuthorMail[Reminder]):
         return not is_over and super().is_wanted(row, now)
 
     def write(self, row: Reminder, now: datetime) -> tuple[Mail, dict[str, object]]:
-        """Return the mail, and what a letter shows, for which alone its approval will be."""
+        """The mail, and for a letter its content, for which alone an approval is valid."""
         if row.kind != Kind.LETTER or row.issue is None:
-            return reminder_mails.message(row, who_may_send(), now), {"notified_at": now}
+            return reminder_mails.build_reminder(row, sender_addresses(), now), {"notified_at": now}
         frozen = freeze(row.issue)
         shown = {"notified_at": now, "content_hash": frozen.content_hash, "text": frozen.text}
-        return reminder_mails.message(row, who_may_send(), now, frozen=frozen), shown
+        return reminder_mails.build_reminder(row, sender_addresses(), now, frozen=frozen), shown
 
 
-MAIL = ReminderMail()
+MAIL = SlotReminderMail()
 send_due = MAIL.send_due
 
 
@@ -130,10 +134,9 @@ send_due = MAIL.send_due
 
 
 def approve(reminder: Reminder, now: datetime) -> Mailing | None:
-    """Schedule what the letter showed for its slot; return None if there was an answer already.
+    """Schedule the letter's content for its slot; return None if there was an answer already.
 
-    Raises OffRhythm when its slot is none any more, Changed when the issue was edited since, PlanningError when it
-    cannot be sent as it is.
+    Raises OffRhythm, IssueChanged if the issue was edited since, or PlanningError if it cannot be sent as it is.
     """
     if not is_slot(reminder.slot_at):
         raise OffRhythm
@@ -145,22 +148,22 @@ def approve(reminder: Reminder, now: datetime) -> Mailing | None:
 
 
 def _schedule(reminder: Reminder, issue: Issue, now: datetime) -> Mailing:
-    """Approve within the caller's transaction; what was frozen is compared, for an edit may come between."""
-    hold = approving.hold_of(Publication.objects.current())
+    """Approve within the caller's transaction; raises IssueChanged if an edit came in between."""
+    hold = approving.hold_time(Publication.objects.current())
     mailing = approving.approve(issue, send_at=reminder.slot_at, now=now, hold=hold)
     if mailing.content_hash != reminder.content_hash:
-        raise Changed
+        raise IssueChanged
     return mailing
 
 
 def move(reminder: Reminder, now: datetime) -> bool:
-    """Put the slot off by a week, to the same time by the clock; its author is reminded again before that."""
+    """Move the slot by a week, to the same local time; the author gets reminders for the new slot."""
     to = a_week_later(reminder.slot_at)
     with transaction.atomic():
         given = reminder.give(Answer.MOVED, now, moved_to=to)
         if given and (slot := _slot_of(reminder)):
             local = timezone.localtime(to, Publication.objects.fresh().zone)
-            rhythm.move(slot.day, now, to_on=local.date(), to_at=local.time())
+            schedule.move_slot(slot.day, now, to_on=local.date(), to_at=local.time())
     return given
 
 
@@ -168,71 +171,71 @@ def skip(reminder: Reminder, now: datetime) -> bool:
     with transaction.atomic():
         given = reminder.give(Answer.SKIPPED, now)
         if given and (slot := _slot_of(reminder)):
-            rhythm.skip(slot.day, now)
+            schedule.skip_slot(slot.day, now)
     return given
 
 
 def _slot_of(reminder: Reminder) -> Slot | None:
-    return rhythm.slot_at(Publication.objects.fresh(), reminder.slot_at)
+    return schedule.slot_at(Publication.objects.fresh(), reminder.slot_at)
 
 
 def a_week_later(slot_at: datetime) -> datetime:
-    """Return the same time by the clock a week later, or as many weeks as the author is on vacation, in UTC."""
+    """The same local time a week later, or the first such time after a vacation, in UTC."""
     publication = Publication.objects.current()
     local = timezone.localtime(slot_at, publication.zone)
-    weekly = Rhythm(local.date(), local.time(), publication.zone, days=7)
-    vacations = Shifts(vacations=rhythm.shifts_from(publication, slot_at).vacations)
+    weekly = Cadence(local.date(), local.time(), publication.zone, days=7)
+    vacations = Shifts(vacations=schedule.shifts_from(publication, slot_at).vacations)
     return cadence.next_slot(weekly, vacations, after=slot_at)
 
 
 # --- Without an answer ---
 
 
-def let_go(now: datetime) -> int:
-    """Approve what nobody has answered when its slot comes, unless `why_not` has a reason; return how many.
+def send_unanswered(now: datetime) -> int:
+    """Approve unanswered letters at their slot, unless there is a `reason_not_to_send`; return how many.
 
-    Only what the letter showed is sent. A slot that the author got a mail about as missed no longer goes by itself.
+    Only the letter's content is sent. A slot recorded as missed is not sent any more.
     """
     publication = Publication.objects.fresh()
     if publication.unapproved != Publication.Unapproved.GO:
         return 0
-    soon = now + approving.hold_of(publication) + AHEAD
+    soon = now + approving.hold_time(publication) + AHEAD
     due = Reminder.objects.unanswered().filter(slot_at__lte=soon, slot_at__gt=now - beginning.LATE)
     return sum(_let_go(one, now) for one in due.select_related("issue"))
 
 
 def _let_go(reminder: Reminder, now: datetime) -> bool:
     issue = reminder.issue
-    if issue is None or was_decided(reminder) or why_not(reminder, now):
+    if issue is None or was_decided(reminder) or reason_not_to_send(reminder, now):
         return False
     try:
         with transaction.atomic():
             _schedule(reminder, issue, now)
-    except (Changed, PlanningError):  # edited in this moment: `observe_missed` says so
+    except (IssueChanged, PlanningError):  # edited at this moment: `record_missed` reports it
         return False
     return True
 
 
-# --- Slots: which times are, what is settled for one, and the reasons not to send at it ---
+# --- Slots ---
 
 Reason = Reminder.Reason
-NEAR = 3  # slots looked at: of the days for which the author is reminded, a moved one and its neighbours
-LOOK_BACK = timedelta(days=3)  # for slots that nobody was reminded of, because nothing was running
-SETTLED_BEFORE = timedelta(hours=24)  # a rhythm that was changed later made slots that nobody could meet
+NEAR = 3  # slots ahead to check: a moved slot may be close to its neighbours
+LOOK_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
+SETTLED_BEFORE = timedelta(hours=24)  # a later change of the rhythm creates slots that nobody could meet
 
 
 def slots_ahead(publication: Publication, now: datetime, within: timedelta) -> list[datetime]:
-    """Return the slots until `within` from now: two can be near each other, because one was moved."""
-    return [at for at in rhythm.slots(publication, after=now, count=NEAR) if at <= now + within]
+    """The slots until `within` from now; two can be close together, because one was moved."""
+    return [at for at in schedule.next_slots(publication, after=now, count=NEAR) if at <= now + within]
 
 
 def is_slot(at: datetime) -> bool:
-    """Return whether `at` is a slot as the rhythm and its shifts are now."""
-    return rhythm.slot_at(Publication.objects.fresh(), at) is not None
+    """Whether `at` is a slot by the current rhythm and shifts."""
+    return schedule.slot_at(Publication.objects.fresh(), at) is not None
 
 
 def is_settled(slot_at: datetime) -> bool:
-    """Return whether an issue leaves, or left, on the day of this slot."""
+    """Whether an issue is scheduled or was sent on the day of this slot."""
     zone = Publication.objects.current().zone
     midnight = timezone.localtime(slot_at, zone).replace(hour=0, minute=0, second=0, microsecond=0)
     alive = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(state=Mailing.State.CANCELLED)
@@ -243,19 +246,19 @@ def proposed_issue() -> Issue | None:
     return Issue.objects.unsent().exclude(mailings__state__in=Mailing.OPEN_STATES).first()
 
 
-# --- Reasons not to send by itself ---
+# --- Reasons not to send automatically ---
 
 
 def was_decided(reminder: Reminder) -> bool:
-    """Return whether the author has approved the issue of a letter since, even if they cancelled it again."""
+    """Whether the author has approved the issue after the letter, even if it was cancelled again."""
     assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
     mailings = reminder.issue.mailings.filter(kind=Mailing.Kind.ISSUE)
     alive = ~Q(state=Mailing.State.CANCELLED)
     return mailings.filter(alive | Q(approved_at__gte=reminder.at)).exists()
 
 
-def why_not(letter: Reminder, now: datetime) -> tuple[Reminder.Reason, str] | None:
-    """Return why a letter's issue must not go by itself, and details in sentences; None if it may."""
+def reason_not_to_send(letter: Reminder, now: datetime) -> tuple[Reminder.Reason, str] | None:
+    """Why a letter's issue must not be sent automatically, with details as sentences; None if it may."""
     assert letter.issue is not None  # noqa: S101 - a letter is of an issue
     if not is_slot(letter.slot_at):
         return Reason.OFF_RHYTHM, ""
@@ -292,11 +295,11 @@ def _obstacles(issue: Issue, send_at: datetime, frozen: FrozenLetter) -> str:
 
 def _unshown(issue: Issue, frozen: FrozenLetter) -> str:
     with translation.override(Publication.objects.current().language):
-        return approving.unshown(issue, letter=frozen)
+        return approving.losses_of_issue(issue, letter=frozen)
 
 
 def _neighbour(slot_at: datetime) -> str:
-    """Return the time of an issue that leaves, or left, too near to a slot, as text; "" if there is none."""
+    """The time of another issue too close to the slot, as text; "" if there is none."""
     publication = Publication.objects.current()
     day, reach = slot_at.astimezone(publication.zone).date(), timedelta(days=DAYS_BETWEEN)
     alive = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(state=Mailing.State.CANCELLED)
@@ -307,17 +310,17 @@ def _neighbour(slot_at: datetime) -> str:
         return date_format(first, "DATETIME_FORMAT") if first else ""
 
 
-# --- What should have gone and did not ---
+# --- Missed slots ---
 
 
-def missed(now: datetime) -> Iterator[Reminder]:
-    """Yield a row for each slot of the last days at which an issue should have gone and did not, if it has none yet."""
+def missed_slots(now: datetime) -> Iterator[Reminder]:
+    """Yield an unsaved row for each recently missed slot that is not recorded yet."""
     publication = Publication.objects.fresh()
     passed = Reminder.objects.unanswered().filter(slot_at__lte=now, slot_at__gt=now - MISSED_FOR)
-    told = Reminder.objects.filter(kind=Reminder.Kind.MISSED).values("slot_at")
-    for letter in passed.exclude(slot_at__in=told).select_related("issue"):
-        is_missed = not was_decided(letter) and not rhythm.was_given_up(publication, letter.slot_at)
-        if is_missed and (why := why_not(letter, now)):
+    recorded = Reminder.objects.filter(kind=Reminder.Kind.MISSED).values("slot_at")
+    for letter in passed.exclude(slot_at__in=recorded).select_related("issue"):
+        is_missed = not was_decided(letter) and not schedule.is_slot_removed(publication, letter.slot_at)
+        if is_missed and (why := reason_not_to_send(letter, now)):
             yield _missed(letter.slot_at, letter.issue, why, now)
     if (slot_at := _unreminded(publication, now)) and (issue := proposed_issue()) and issue.created_at < slot_at:
         sentences = _obstacles(issue, slot_at, freeze(issue))
@@ -332,8 +335,8 @@ def _missed(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, 
 
 
 def _unreminded(publication: Publication, now: datetime) -> datetime | None:
-    """Return a slot that has passed without a letter and without an issue; None if there is none."""
-    slot_at = rhythm.next_slot(publication, now - LOOK_BACK)
+    """A past slot without a letter and without an issue; None if there is none."""
+    slot_at = schedule.next_slot(publication, now - LOOK_BACK)
     if slot_at > now:
         return None
     reminded = Reminder.objects.filter(slot_at=slot_at)

@@ -1,6 +1,6 @@
-"""The result of an issue as a letter to the author, once for each issue, three days after the last copy left.
+"""Mails the author the result of each issue, once, three days after the mailing was finished.
 
-`observe` writes down for which issues it is time, `send_due` mails them. Both may run twice, late or not at all.
+`record_due` records which issues are due, `send_due` mails them. Both are idempotent and may run late.
 """
 
 from datetime import datetime, timedelta
@@ -13,23 +13,23 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import results
-from newsletter.delivery.author.alerts import AuthorMail, who_may_send
+from newsletter.delivery.author.alerts import AuthorMail, sender_addresses
 from newsletter.delivery.models import Mailing, ResultLetter
 from newsletter.delivery.models.reminders import TRIED_FOR
-from newsletter.delivery.results import Facts
+from newsletter.delivery.results import IssueResult
 from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, automatic
+from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.publication.models import Publication
 
 AFTER = timedelta(hours=72)
 
 
-def observe(now: datetime) -> int:
-    """Write down whose result is to be told; return how many are new. Those of which none is wanted are settled."""
+def record_due(now: datetime) -> int:
+    """Record due results; return how many are new. If results are off, they are recorded without a mail."""
     over = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
     over = over.filter(finished_at__lte=now - AFTER, finished_at__gt=now - AFTER - TRIED_FOR)
-    told = ResultLetter.objects.values("issue")
-    found = list(over.exclude(issue__in=told).order_by("pk").values_list("issue", "pk"))
+    recorded = ResultLetter.objects.values("issue")
+    found = list(over.exclude(issue__in=recorded).order_by("pk").values_list("issue", "pk"))
     if not found:
         return 0
     due_at = now if Publication.objects.fresh().tells_results else None
@@ -40,30 +40,28 @@ def observe(now: datetime) -> int:
 
 
 class ResultMail(AuthorMail[ResultLetter]):
-    """The one mail about what an issue has brought; the desk shows it all the same."""
-
-    model, failed = ResultLetter, "the author is not told of the %s yet: %s"
+    model, failed = ResultLetter, "the %s is not mailed yet: %s"
 
     def waiting(self, now: datetime) -> QuerySet[ResultLetter]:
         due = super().waiting(now).filter(pk__in=ResultLetter.objects.of_use(now).values("pk"))
         return due.select_related("mailing__issue").defer("mailing__html", "mailing__text")
 
     def is_wanted(self, row: ResultLetter, now: datetime) -> bool:
-        is_over = row.mailing.state == Mailing.State.SENT  # not while copies are sent again that were uncertain
+        is_over = row.mailing.state == Mailing.State.SENT  # not while uncertain deliveries are sent again
         return is_over and Publication.objects.fresh().tells_results and super().is_wanted(row, now)
 
     def write(self, row: ResultLetter, now: datetime) -> tuple[Mail, dict[str, object]]:
-        found = results.of(row.mailing, now)
+        found = results.issue_result(row.mailing, now)
         if found is None:
             raise ValueError("the mailing is not over")
-        return message(found, who_may_send()), {"notified_at": now}
+        return build_result_letter(found, sender_addresses()), {"notified_at": now}
 
 
 MAIL = ResultMail()
 send_due = MAIL.send_due
 
 
-def message(found: Facts, addresses: list[str]) -> Mail:
+def build_result_letter(found: IssueResult, addresses: list[str]) -> Mail:
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         subject = _("Three days later: %(issue)s") % {"issue": found.issue}
@@ -71,18 +69,18 @@ def message(found: Facts, addresses: list[str]) -> Mail:
         letter = letters.render("result", subject, context, base_url=settings.SITE_URL)
     domain = publication.sender_email.rpartition("@")[2]
     message_id = headers.message_id("result", found.issue.pk, domain=domain)
-    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
 
 
-def _context(found: Facts, publication: Publication, addresses: list[str]) -> dict[str, object]:
+def _context(found: IssueResult, publication: Publication, addresses: list[str]) -> dict[str, object]:
     may_read = _may_all_read_sentences(addresses)
     return {
         "publication": publication,
-        "about": results.about_copies(found),
-        "reasons": results.why_failed(found),
-        "domains": results.where_failed(found),
-        "lines": [one for one in results.lines(found) if one.name not in {"sent", "missed"}],
-        "how_compared": results.how_compared(found),
+        "about": results.copies_text(found),
+        "reasons": results.failures_by_reason(found),
+        "domains": results.failures_by_domain(found),
+        "lines": [one for one in results.result_lines(found) if one.name not in {"sent", "missed"}],
+        "how_compared": results.comparison_note(found),
         "sentences": found.sentences if may_read else (),
         "followed": found.followed,
         "url": settings.SITE_URL + reverse("admin:mailing", args=[found.mailing.pk]),
@@ -91,7 +89,7 @@ def _context(found: Facts, publication: Publication, addresses: list[str]) -> di
 
 
 def _may_all_read_sentences(addresses: list[str]) -> bool:
-    """Return whether everybody who gets the one mail may see readers: an editor knows only how many there are."""
+    """Whether all recipients of the mail may see what readers write; editors may not."""
     readers_of = User.objects.with_perm(
         "subscribers.see_readers", backend="django.contrib.auth.backends.ModelBackend"
     ).filter(is_staff=True)

@@ -1,4 +1,4 @@
-"""The doors in letters to the author: approve, move or skip, cancel, and the calendar. GET changes nothing."""
+"""Pages linked in mails to the author: approve, move or skip, cancel, and the calendar. GET changes nothing."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -15,25 +15,25 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery.author import reminders, subscribed
-from newsletter.delivery.author.alerts import cancelled_by
-from newsletter.delivery.author.reminder_mails import opened_by
+from newsletter.delivery.author import icalendar_feed, reminders
+from newsletter.delivery.author.alerts import mailing_by_token
+from newsletter.delivery.author.reminder_mails import reminder_by_token
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning.approving import PlanningError
-from newsletter.issues import rhythm
+from newsletter.issues import schedule
 from newsletter.issues.models import Issue
+from newsletter.limits.public_views import same_origin, secret_url
 from newsletter.mail import outbox
-from newsletter.mail.views import is_tester
-from newsletter.publication.changes import Via, acting
-from newsletter.publication.doors import capability, same_origin
+from newsletter.mail.views import is_trial_user
+from newsletter.publication.changes import Via, acting_as
 from newsletter.publication.models import Publication
-from subscribers.models import kept_tally
-from subscribers.pages.views import lost
+from subscribers.models import cached_tally
+from subscribers.pages.views import invalid_link
 
-LINES_MAX = 60  # of what has changed
+LINES_MAX = 60  # changed lines shown
 
 SEND = "issues.send_issue"
 ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
@@ -43,8 +43,8 @@ ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
 }
 
 
-class Current:
-    """The issue of a letter as it is now: frozen once, and only if something asks for it."""
+class CurrentIssue:
+    """The issue of a letter as it is now, frozen lazily and once."""
 
     def __init__(self, reminder: Reminder) -> None:
         self.reminder = reminder
@@ -60,29 +60,29 @@ class Current:
 
     @cached_property
     def lost(self) -> Sequence[object]:
-        """What must be acknowledged at the desk: the page shows the letter to nobody."""
+        """Losses, which must be acknowledged at the desk."""
         return losses(self.issue, self.letter)[:LOSSES_SHOWN]
 
 
-@capability
+@secret_url
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
 def approve(request: HttpRequest, token: str) -> HttpResponse:
-    """Show what can be answered to a letter; a POST answers, once."""
-    reminder = opened_by(token)
+    """Show the possible answers to a letter; POST answers, once."""
+    reminder = reminder_by_token(token)
     if reminder is None:
-        return lost(request)
+        return invalid_link(request)
     if not came_by_mail(request):
         return asked_who_it_is(request)
-    now, problem, current = timezone.now(), "", Current(reminder)
+    now, problem, current = timezone.now(), "", CurrentIssue(reminder)
     act = ACTIONS.get(request.POST.get("do", ""))
     limit = Publication.objects.current().number_typed_above
-    asks_number = kept_tally(now).mailable > limit
+    asks_number = cached_tally(now).mailable > limit
     if act is reminders.approve and asks_number and not _names_the_issue(request, current.issue):
         problem = _("Type %(number)s, the number of this issue.") % {"number": current.issue.number}
     elif act and _standing(current, now) in {"open", "unshown", "changed"}:
         problem = _answer(request, act, reminder, now)
-        current = Current(reminder)  # an edit in this moment may be why it was not done
+        current = CurrentIssue(reminder)  # a concurrent edit may be the reason
     standing = _standing(current, now)
     context = {
         "reminder": reminder,
@@ -93,7 +93,7 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         "number_typed_above": f"{limit:,}",
         "wish": request.GET.get("do", ""),
         "week_later": reminders.a_week_later(reminder.slot_at),
-        "next_slot": rhythm.next_slot(Publication.objects.current(), now),
+        "next_slot": schedule.next_slot(Publication.objects.current(), now),
         "changes": _changes(current) if standing == "changed" else [],
         "lost": current.lost if standing == "unshown" else [],
     }
@@ -101,13 +101,13 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _names_the_issue(request: HttpRequest, issue: Issue) -> bool:
-    """Return whether its number was typed: what goes to many readers leaves by no slip of a thumb."""
+    """Whether the issue's number was typed, which prevents accidental taps on large lists."""
     return request.POST.get("number", "").strip() == str(issue.number)
 
 
 def came_by_mail(request: HttpRequest) -> bool:
-    """Return whether the link proves who has it: in the outbox, it is read by others than its receiver too."""
-    is_kept_here = outbox.directory() is not None and not is_tester(request)
+    """Whether the link authenticates its holder. While mail goes to the outbox, others can read it too."""
+    is_kept_here = outbox.directory() is not None and not is_trial_user(request)
     return not is_kept_here or request.user.has_perm(SEND)
 
 
@@ -120,11 +120,11 @@ def asked_who_it_is(request: HttpRequest) -> HttpResponse:
 def _answer(
     request: HttpRequest, act: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime
 ) -> str:
-    """Do what the author wishes; return why it cannot be, "" if it is done."""
+    """Apply the author's answer; return why it is impossible, "" on success."""
     try:
-        with acting(request.user.get_username(), Via.LETTER), transaction.atomic():
+        with acting_as(request.user.get_username(), Via.LETTER), transaction.atomic():
             act(reminder, now)
-    except (reminders.Changed, reminders.OffRhythm):
+    except (reminders.IssueChanged, reminders.OffRhythm):
         reminder.refresh_from_db()
     except PlanningError as error:
         reminder.refresh_from_db()
@@ -132,8 +132,8 @@ def _answer(
     return ""
 
 
-def _standing(current: Current, now: datetime) -> str:
-    """Return what can still be done: "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open"."""
+def _standing(current: CurrentIssue, now: datetime) -> str:
+    """The state of a letter: "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open"."""
     reminder = current.reminder
     if reminder.answer:
         return "answered"
@@ -152,37 +152,37 @@ def _is_under_way(reminder: Reminder) -> bool:
     return reminder.issue is not None and reminder.issue.mailings.open().exists()
 
 
-def _changes(current: Current) -> list[tuple[str, str]]:
-    """Return what was taken out and put in since the letter: ("out" or "in", a line); [] if only its look changed."""
+def _changes(current: CurrentIssue) -> list[tuple[str, str]]:
+    """The diff since the letter: ("out" or "in", a line); [] if only its look changed."""
     now = current.letter.text.splitlines()
     lines = list(unified_diff(current.reminder.text.splitlines(), now, lineterm="", n=0))[2:]
     names = {"-": "out", "+": "in"}
     return [(names[line[0]], line[1:]) for line in lines if line[0] in names and line[1:].strip()][:LINES_MAX]
 
 
-@capability
+@secret_url
 @require_safe
 def calendar(request: HttpRequest, token: str) -> HttpResponse:
     publication = Publication.objects.fresh()
-    if not subscribed.opens_calendar(token, publication):
-        return lost(request)
-    octets = subscribed.calendar(publication, timezone.now())
+    if not icalendar_feed.is_calendar_token(token, publication):
+        return invalid_link(request)
+    octets = icalendar_feed.calendar(publication, timezone.now())
     return HttpResponse(octets, content_type="text/calendar; charset=utf-8")
 
 
-@capability
+@secret_url
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
 def cancel(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask whether a mailing is to be cancelled; a POST cancels it, also one that has begun."""
-    mailing = cancelled_by(token)
+    """Ask for confirmation; POST cancels the mailing, even if it has begun."""
+    mailing = mailing_by_token(token)
     if mailing is None:
-        return lost(request)
+        return invalid_link(request)
     if not came_by_mail(request):
         return asked_who_it_is(request)
     is_late = False
     if request.method == "POST":
-        with acting(request.user.get_username(), Via.LETTER):
+        with acting_as(request.user.get_username(), Via.LETTER):
             is_late = not mailing.cancel(timezone.now()) and mailing.state != Mailing.State.CANCELLED
     counts = mailing.counts()
     context = {

@@ -1,1 +1,1 @@
-"""What is reported of a copy after it was handed over, and what follows from it (docs/sending.md)."""
+"""Reports about deliveries after hand-over (bounces, complaints, replies), and their consequences (docs/sending.md)."""

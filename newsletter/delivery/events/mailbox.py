@@ -1,6 +1,6 @@
-"""The mailbox where bounces, complaints, leavings and replies arrive: each mail is stored, then moved, never deleted.
+"""Fetches the IMAP mailbox for bounces, complaints, unsubscribes and replies: stores each mail, then moves it.
 
-Between the two a worker may die: the mail is then stored once more, which changes nothing, and moved.
+Nothing is deleted. If a worker dies in between, the mail is stored again, which is a no-op, and moved.
 """
 
 import contextlib
@@ -15,24 +15,24 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailBoxStartTls, MailBoxUnencrypted
 
-from newsletter.delivery.models import Arrival, MailFetch
+from newsletter.delivery.models import InboundMessage, MailFetch
 
-AT_ONCE = 200  # mails of one look
-REFUSED_MAX = 20  # mails of one look that cannot be moved; a mailbox that moves nothing is not read as a whole
+AT_ONCE = 200  # mails per fetch
+REFUSED_MAX = 20  # mails that cannot be moved before the fetch stops
 TIMEOUT_SECONDS = 20
-PIPE = "pipe:"  # there is no mailbox: a mail server hands each mail to receive_mail
+PIPE = "pipe:"  # no mailbox: a mail server pipes each mail to receive_mail
 DONE = "Processed"
 PORTS = {"imaps": 993, "imap": 143, "imap+starttls": 143}
 AWAY = (OSError, imaplib.IMAP4.error, ImapToolsError, ssl.SSLError)
 
 
-class MailboxAway(Exception):
-    """The mailbox cannot be read now; the message says why, without the password."""
+class MailboxUnavailable(Exception):
+    """The mailbox cannot be read now. The message says why, without the password."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a mailbox is. done: the folder that mails are moved to once they are stored."""
+class MailboxConfig:
+    """done: the folder that stored mails are moved to."""
 
     scheme: str
     host: str
@@ -43,7 +43,6 @@ class Place:
     done: str
 
     def open(self) -> BaseMailBox:
-        """Return a connection that nobody has logged in to."""
         if self.scheme == "imaps":
             return MailBox(self.host, self.port, timeout=TIMEOUT_SECONDS)
         if self.scheme == "imap+starttls":
@@ -51,14 +50,14 @@ class Place:
         return MailBoxUnencrypted(self.host, self.port, timeout=TIMEOUT_SECONDS)
 
 
-def place(url: str) -> Place | None:
-    """Return where MAILBOX_URL leads: imaps://user:password@host/FOLDER?done=FOLDER; None for none, and for a pipe."""
+def parse_mailbox_url(url: str) -> MailboxConfig | None:
+    """Parse MAILBOX_URL: imaps://user:password@host/FOLDER?done=FOLDER. None if it is empty or a pipe."""
     if not url or url == PIPE:
         return None
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname or not parts.username:
         raise ImproperlyConfigured("MAILBOX_URL must be like imaps://user:password@host/INBOX")
-    return Place(
+    return MailboxConfig(
         scheme=parts.scheme,
         host=parts.hostname,
         port=parts.port or PORTS[parts.scheme],
@@ -69,12 +68,12 @@ def place(url: str) -> Place | None:
     )
 
 
-def fetch(now: datetime) -> int:
-    """Store what has arrived in the mailbox, and move it away; return how many mails are new here.
+def fetch_mails(now: datetime) -> int:
+    """Store new mails and move them away; return how many were not stored before.
 
-    Raise MailboxAway when it cannot be read; what was stored until then stays stored.
+    Raises MailboxUnavailable; mails stored until then stay stored.
     """
-    where = place(settings.MAILBOX_URL)
+    where = parse_mailbox_url(settings.MAILBOX_URL)
     if where is None:
         return 0
     try:
@@ -82,13 +81,13 @@ def fetch(now: datetime) -> int:
     except AWAY as problem:
         why = f"{type(problem).__name__}: {problem}".replace(where.password or "\0", "•••")
         MailFetch.failed(why, now)
-        raise MailboxAway(why) from problem
+        raise MailboxUnavailable(why) from problem
     MailFetch.succeeded(now)
     return new
 
 
-def _take(where: Place, now: datetime) -> Iterator[bool]:
-    """Store and move mails, yield whether each is new; one that cannot be moved is passed, and raised at the end."""
+def _take(where: MailboxConfig, now: datetime) -> Iterator[bool]:
+    """Store and move mails; yield whether each is new. Errors of single mails are raised at the end."""
     with _opened(where) as box:
         box.login(where.user, where.password, initial_folder=where.folder)
         uids = box.uids()
@@ -98,7 +97,7 @@ def _take(where: Place, now: datetime) -> Iterator[bool]:
         for uid in uids[: AT_ONCE + REFUSED_MAX]:
             try:
                 if body := _octets(box, uid):
-                    yield Arrival.objects.store(Arrival.MAIL, body, now)
+                    yield InboundMessage.objects.store(InboundMessage.MAIL, body, now)
                     box.move(uid, where.done)
             except imaplib.IMAP4.abort:  # the connection has ended
                 raise
@@ -111,8 +110,8 @@ def _take(where: Place, now: datetime) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def _opened(where: Place) -> Iterator[BaseMailBox]:
-    """Open a connection for the block, and close its socket also where the server left without a word."""
+def _opened(where: MailboxConfig) -> Iterator[BaseMailBox]:
+    """A connection whose socket is closed even if the server hangs up."""
     box = where.open()
     try:
         with box:
@@ -123,12 +122,12 @@ def _opened(where: Place) -> Iterator[BaseMailBox]:
 
 
 def _make_folder(box: BaseMailBox, name: str) -> None:
-    with contextlib.suppress(ImapToolsError):  # it is there; if it cannot be made, moving says so
+    with contextlib.suppress(ImapToolsError):  # it exists already; otherwise moving fails
         if not box.folder.exists(name):
             box.folder.create(name)
 
 
 def _octets(box: BaseMailBox, uid: str) -> bytes:
-    """Return a mail as it is, and leave it unread; b"" if somebody has taken it away meanwhile."""
+    """The raw mail, left unread; b"" if it is gone."""
     _status, found = box.client.uid("FETCH", uid, "(BODY.PEEK[])")
     return next((bytes(part[1]) for part in found if isinstance(part, tuple)), b"")

@@ -1,10 +1,10 @@
-"""What follows from refusals and events: copies are settled, addresses barred, and what is too much stops a mailing.
+"""Consequences of refusals and events: settles deliveries, suppresses addresses, and pauses mailings.
 
-A dead address and a complaint bar at once, any other refusal when a reader's last issues all came back. Two questions
-are asked before anybody is blamed, each of at least AT_LEAST copies and more than SHARE of them. Does the server call
-so many dead that it must be out of order? Then nobody is suppressed, the mailing is paused, and the author says which
-it is: `believe` or `doubt`. Does a receiver refuse so much for reasons of its own that what goes on is refused too?
-Then no reader is to blame: a mailing of which it has a real share is paused, of a smaller one the author is told.
+A dead address or a complaint suppresses at once, any other refusal once a reader's last ISSUES issues all bounced.
+Two checks come first, each with at least AT_LEAST deliveries and more than SHARE of them. If the server calls too many
+addresses dead, it may be broken: nobody is suppressed, the mailing is paused, and the author decides by `confirm_dead`
+or `retry_dead`. If a domain refuses too much by policy, no reader is to blame: the mailing is paused if the domain has
+a real share of it, otherwise the author gets an alert.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,38 +17,38 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.apart import apart
-from newsletter.delivery.events.facts import Kind, Verdict
-from newsletter.delivery.events.finding import Found
+from newsletter.delivery.error_logging import log_errors
+from newsletter.delivery.events.matching import CopyMatch
+from newsletter.delivery.events.parsed import BounceType, EventKind
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.ledger.uncertain import Evidence, Known
+from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Event, Mailing, Refusal
-from newsletter.delivery.models.deliveries import WAITS_AGAIN
-from newsletter.delivery.models.mailing import Step
-from newsletter.mail import replies
+from newsletter.delivery.models.deliveries import IS_REQUEUED
+from newsletter.delivery.models.mailing import MailingStep
+from newsletter.mail import smtp_replies
 from newsletter.publication.models import Publication
 from subscribers import departures
-from subscribers.departures import Why
+from subscribers.departures import DepartureKind
 from subscribers.models import Subscriber, Suppression
-from subscribers.models.consents import Circumstances
-from subscribers.models.suppressions import departure
+from subscribers.models.consents import ConsentDetails
+from subscribers.models.suppressions import make_departure
 
-AT_LEAST, SHARE = 20, 0.1  # copies, and of those answered: large providers stop at 10 % of dead addresses
-STOPS_AT = 0.05  # of all copies a receiver's: anybody can have twenty mailboxes at a domain of their own
-ISSUES = 3  # that came back one after the other, in WITHIN: then an address that nobody called dead is barred
+AT_LEAST, SHARE = 20, 0.1  # deliveries, and share of those with a result: large providers stop at 10 % dead addresses
+STOPS_AT = 0.05  # a domain's share of all deliveries: anybody can have twenty mailboxes at a domain of their own
+ISSUES = 3  # bounced in a row, in WITHIN: then an address is suppressed though no server called it dead
 WITHIN = timedelta(days=90)
-AGAIN_WITHIN = timedelta(days=3)  # of its end a mailing is opened again for refusals that are not believed
+AGAIN_WITHIN = timedelta(days=3)  # after its end a mailing is still reopened by `retry_dead`
 SLICE = 200  # refusals judged in one transaction
-AT_ONCE = 1_000  # copies of one statement
+AT_ONCE = 1_000  # deliveries per statement
 SENT, FAILED = Delivery.State.SENT, Delivery.State.FAILED
 
 
-# --- A receiver that refuses us ---
+# --- A domain that refuses us ---
 
 
 @dataclass(frozen=True)
-class Refusing:
-    """A receiver that refuses too much of a mailing, how many copies, and its last words."""
+class RefusingDomain:
+    """count: refused deliveries. words: the last reply."""
 
     domain: str
     count: int
@@ -60,36 +60,36 @@ class Refusing:
         return f"{message % {'domain': self.domain, 'count': self.count, 'words': self.words[:200]}} {advice}"
 
 
-def stop(events: Iterable[Event]) -> None:
-    """Pause the mailings of which one of these events says that a large receiver refuses too much of them."""
-    told = {(one.mailing_id, one.domain) for one in events if one.verdict == Verdict.POLICY and one.domain}
-    sending = Mailing.objects.filter(pk__in=[pk for pk, _domain in told if pk], state=Mailing.State.SENDING)
+def pause_refused(events: Iterable[Event]) -> None:
+    """Pause mailings for which one of these events shows that a large domain refuses too much."""
+    reported = {(one.mailing_id, one.domain) for one in events if one.verdict == BounceType.POLICY and one.domain}
+    sending = Mailing.objects.filter(pk__in=[pk for pk, _domain in reported if pk], state=Mailing.State.SENDING)
     for mailing in sending.defer("html", "text"):
-        mine = [domain for pk, domain in told if pk == mailing.pk]
-        for found in refusing(mailing, mine):
+        mine = [domain for pk, domain in reported if pk == mailing.pk]
+        for found in refusing_domains(mailing, mine):
             if _has_real_share(mailing, found.domain):
                 with translation.override(Publication.objects.current().language):
                     mailing.pause(str(found), Mailing.Cause.RECEIVER)
 
 
-def refusing(mailing: Mailing, domains: Collection[str] = ()) -> Iterator[Refusing]:
-    """Yield which receivers refuse too much of a mailing since it last went on. domains: of these alone, or of all."""
-    since = mailing.steps.filter(what=Step.What.RESUMED).order_by("pk").values_list("at", flat=True).last()
-    told = Event.objects.filter(mailing_id=mailing.pk, verdict=Verdict.POLICY).exclude(domain="")
-    told = told.filter(created_at__gt=since) if since else told
-    told = told.filter(domain__in=domains) if domains else told
-    counted = told.order_by("domain").values_list("domain").annotate(count=Count("seq", distinct=True))
+def refusing_domains(mailing: Mailing, domains: Collection[str] = ()) -> Iterator[RefusingDomain]:
+    """Yield domains that refuse too much of a mailing since it last resumed. domains: only these; empty: all."""
+    since = mailing.steps.filter(what=MailingStep.Kind.RESUMED).order_by("pk").values_list("at", flat=True).last()
+    reported = Event.objects.filter(mailing_id=mailing.pk, verdict=BounceType.POLICY).exclude(domain="")
+    reported = reported.filter(created_at__gt=since) if since else reported
+    reported = reported.filter(domain__in=domains) if domains else reported
+    counted = reported.order_by("domain").values_list("domain").annotate(count=Count("seq", distinct=True))
     for domain, count in counted.filter(count__gte=AT_LEAST):
         if count > SHARE * _sent_to(mailing, domain):
-            yield Refusing(domain, count, _last_words(told, domain))
+            yield RefusingDomain(domain, count, _last_words(reported, domain))
 
 
-def _last_words(told: QuerySet[Event], domain: str) -> str:
-    return told.filter(domain=domain).order_by("pk").values_list("words", flat=True).last() or ""
+def _last_words(reported: QuerySet[Event], domain: str) -> str:
+    return reported.filter(domain=domain).order_by("pk").values_list("words", flat=True).last() or ""
 
 
 def _sent_to(mailing: Mailing, domain: str) -> int:
-    """Return how many copies went to a receiver; of one that is not counted by itself, how many at most."""
+    """Deliveries sent to a domain; an upper bound if the domain is not counted separately."""
     counted = Breakdown.objects.filter(pk=mailing.pk).first()
     largest = {name: counted.by_domain.get(name) for name in counted.domains} if counted else {}
     sent = {name: int(numbers[Delivery.State.SENT]) for name, numbers in largest.items() if numbers}
@@ -97,58 +97,60 @@ def _sent_to(mailing: Mailing, domain: str) -> int:
 
 
 def _has_real_share(mailing: Mailing, domain: str) -> bool:
-    """Return whether a receiver has a real share of a mailing's readers; asked only where much was refused."""
+    """Whether a domain has at least STOPS_AT of a mailing. Slow: ask only if much was refused."""
     theirs = mailing.deliveries.filter(subscriber__email__iendswith=f"@{domain}")
     return theirs.count() >= STOPS_AT * mailing.total
 
 
 # --- Events ---
 
-KNOWN_OF = {
-    Kind.SENT: Known.ACCEPTED,
-    Kind.DELIVERED: Known.ACCEPTED,
-    Kind.DEFERRED: Known.ACCEPTED,  # the provider has it, and tries again
-    Kind.OPENED: Known.ACCEPTED,
-    Kind.CLICKED: Known.ACCEPTED,
-    Kind.COMPLAINED: Known.ACCEPTED,
-    Kind.UNSUBSCRIBED: Known.ACCEPTED,
-    Kind.AUTORESPONDED: Known.ACCEPTED,
-    Kind.BOUNCED: Known.REFUSED,
-    Kind.REJECTED: Known.REFUSED,
-    Kind.FAILED: Known.REFUSED,
+RESOLUTION_OF = {
+    EventKind.SENT: Resolution.ACCEPTED,
+    EventKind.DELIVERED: Resolution.ACCEPTED,
+    EventKind.DEFERRED: Resolution.ACCEPTED,  # the provider has it, and tries again
+    EventKind.OPENED: Resolution.ACCEPTED,
+    EventKind.CLICKED: Resolution.ACCEPTED,
+    EventKind.COMPLAINED: Resolution.ACCEPTED,
+    EventKind.UNSUBSCRIBED: Resolution.ACCEPTED,
+    EventKind.AUTORESPONDED: Resolution.ACCEPTED,
+    EventKind.BOUNCED: Resolution.REFUSED,
+    EventKind.REJECTED: Resolution.REFUSED,
+    EventKind.FAILED: Resolution.REFUSED,
 }
 REASON_OF = {
-    Kind.COMPLAINED: Suppression.Reason.COMPLAINED,
-    Kind.BOUNCED: Suppression.Reason.BOUNCED,
-    Kind.REJECTED: Suppression.Reason.BOUNCED,  # for it is on a list of the provider's: nothing would reach it
+    EventKind.COMPLAINED: Suppression.Reason.COMPLAINED,
+    EventKind.BOUNCED: Suppression.Reason.BOUNCED,
+    EventKind.REJECTED: Suppression.Reason.BOUNCED,  # for it is on a list of the provider's: nothing would reach it
 }
 
 
 @dataclass(frozen=True)
-class News:
-    """An event that was not known before, what it is about, and the words as they came, with addresses."""
+class NewEvent:
+    """A new event and its match. words: the reply including addresses."""
 
     event: Event
-    found: Found
+    found: CopyMatch
     words: str = ""
 
 
-def apply(news: Sequence[News]) -> None:
+def apply_new_events(news: Sequence[NewEvent]) -> None:
     events = [one.event for one in news]
     settle_copies(events)
-    stop(events)
+    pause_refused(events)
     for one in news:
         if one.found.reader is not None:
             _apply_to_reader(one, one.found.reader)
 
 
 def settle_copies(events: Iterable[Event]) -> int:
-    """Let events settle the uncertain copies among those that they are about; return how many."""
-    told = [one for one in events if one.mailing_id is not None and one.seq is not None and one.kind in KNOWN_OF]
-    told.sort(key=lambda one: (one.mailing_id or 0, one.seq or 0, one.at))
+    """Settle uncertain deliveries by events; return how many."""
+    reported = [
+        one for one in events if one.mailing_id is not None and one.seq is not None and one.kind in RESOLUTION_OF
+    ]
+    reported.sort(key=lambda one: (one.mailing_id or 0, one.seq or 0, one.at))
     moved = 0
-    for mailing_id, some in groupby(told, key=lambda one: one.mailing_id):
-        # The last word counts: it was delivered to a mailbox that sent it back.
+    for mailing_id, some in groupby(reported, key=lambda one: one.mailing_id):
+        # The last event counts: a delivered message may bounce later.
         last = {one.seq or 0: one for one in some}
         for seqs in batched(last, AT_ONCE, strict=False):
             for copy in _unsettled(mailing_id or 0, list(seqs)):
@@ -156,58 +158,62 @@ def settle_copies(events: Iterable[Event]) -> int:
     return moved
 
 
-def _evidence(event: Event) -> Evidence:
-    return Evidence(KNOWN_OF[Kind(event.kind)], event.at, event.words or f"{event.source}: {event.kind}")
+def _evidence(event: Event) -> DeliveryReport:
+    return DeliveryReport(
+        RESOLUTION_OF[EventKind(event.kind)], event.at, event.words or f"{event.source}: {event.kind}"
+    )
 
 
 def _unsettled(mailing_id: int, seqs: list[int]) -> list[Delivery]:
-    """Return which of these copies evidence may move: few of a mailing, if any."""
+    """The deliveries that an event can settle: few of a mailing, if any."""
     rows = Delivery.objects.filter(mailing_id=mailing_id, seq__in=seqs)
-    return list(rows.filter(Q(state=Delivery.State.UNCERTAIN) | WAITS_AGAIN).select_related("mailing"))
+    return list(rows.filter(Q(state=Delivery.State.UNCERTAIN) | IS_REQUEUED).select_related("mailing"))
 
 
 # --- Readers ---
 
 
-def _apply_to_reader(news: News, reader: Subscriber) -> None:
+def _apply_to_reader(news: NewEvent, reader: Subscriber) -> None:
     event = news.event
-    if event.kind == Kind.UNSUBSCRIBED:
-        if not reader.has_come_since(event.at):
-            reader.unsubscribe(event.at, Circumstances(f"{event.source}: unsubscribed"))
-    elif event.kind in REASON_OF and _is_told_of_now(event, reader) and _is_enough(event, reader):
-        reader.suppress(REASON_OF[Kind(event.kind)], news.words[:500])
+    if event.kind == EventKind.UNSUBSCRIBED:
+        if not reader.has_joined_since(event.at):
+            reader.unsubscribe(event.at, ConsentDetails(f"{event.source}: unsubscribed"))
+    elif event.kind in REASON_OF and _is_current(event, reader) and _is_enough(event, reader):
+        reader.suppress(REASON_OF[EventKind(event.kind)], news.words[:500])
 
 
-def _is_told_of_now(event: Event, reader: Subscriber) -> bool:
-    """Return whether a reader has not come, or come back, since: old news says nothing of a new wish."""
-    return event.address_hash == reader.address_hash and not reader.has_come_since(event.at)
+def _is_current(event: Event, reader: Subscriber) -> bool:
+    """Whether the event is about the reader's present address and is newer than their last sign-up."""
+    return event.address_hash == reader.address_hash and not reader.has_joined_since(event.at)
 
 
 def _is_enough(event: Event, reader: Subscriber) -> bool:
-    if event.kind == Kind.COMPLAINED or event.verdict == Verdict.HARD:
+    if event.kind == EventKind.COMPLAINED or event.verdict == BounceType.HARD:
         return True
-    return event.verdict == Verdict.SOFT and has_come_back(reader, event.mailing_id or 0, event.at)
+    return event.verdict == BounceType.SOFT and has_bounced_repeatedly(reader, event.mailing_id or 0, event.at)
 
 
-def has_come_back(reader: Subscriber, mailing_id: int, at: datetime) -> bool:
-    """Return whether a reader's last issues up to this one all came back, at once or later, and none for policy."""
+def has_bounced_repeatedly(reader: Subscriber, mailing_id: int, at: datetime) -> bool:
+    """Whether a reader's last ISSUES issues up to this one all bounced, at once or later, and none by policy."""
     since = _has_address_since(reader, at)
     issues = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=since, pk__lte=mailing_id)
     copies = Delivery.objects.filter(mailing__in=issues, subscriber=reader, state__in=[SENT, FAILED])
-    told = Event.objects.filter(address_hash=reader.address_hash, mailing_id__lte=mailing_id, at__gt=since, at__lte=at)
+    reported = Event.objects.filter(
+        address_hash=reader.address_hash, mailing_id__lte=mailing_id, at__gt=since, at__lte=at
+    )
     became = {
-        pk: state == FAILED and replies.verdict(words) in replies.BLAMES_THE_READER
+        pk: state == FAILED and smtp_replies.classify_refusal(words) in smtp_replies.RECIPIENT_REASONS
         for pk, state, words in copies.values_list("mailing_id", "state", "reply")
     }
-    for pk, kind, verdict in told.values_list("mailing_id", "kind", "verdict"):
-        if pk is not None and kind in {Kind.BOUNCED, Kind.DELIVERED}:
-            became[pk] = became.get(pk, False) or (kind == Kind.BOUNCED and verdict != Verdict.POLICY)
+    for pk, kind, verdict in reported.values_list("mailing_id", "kind", "verdict"):
+        if pk is not None and kind in {EventKind.BOUNCED, EventKind.DELIVERED}:
+            became[pk] = became.get(pk, False) or (kind == EventKind.BOUNCED and verdict != BounceType.POLICY)
     last = sorted(became, reverse=True)[:ISSUES]
     return len(last) == ISSUES and all(became[pk] for pk in last)
 
 
 def _has_address_since(reader: Subscriber, now: datetime) -> datetime:
-    """Return from when on what was said counts: for some months, and not longer than the reader has the address."""
+    """Reports count from this time on: at most WITHIN, and not before the reader had this address."""
     moved = reader.address_changes.aggregate(there=Max("confirmed_at"), back=Max("undone_at"))
     times: list[datetime] = [at for at in moved.values() if at]
     return max([now - WITHIN, *times])
@@ -216,21 +222,21 @@ def _has_address_since(reader: Subscriber, now: datetime) -> datetime:
 # --- Refusals while an issue is sent ---
 
 
-def settle(now: datetime) -> int:
-    """Judge the refusals that wait, of all mailings that are not paused; return how many addresses were suppressed."""
+def judge_refusals(now: datetime) -> int:
+    """Judge waiting refusals of all mailings that are not paused; return how many addresses were suppressed."""
     waiting = Refusal.objects.waiting().order_by().values("mailing").distinct()
     mailings = Mailing.objects.filter(pk__in=waiting).exclude(state=Mailing.State.PAUSED)
     suppressed = 0
     for mailing in mailings.defer("html", "text"):
-        with apart(f"judging refusals of mailing {mailing.pk}"):
+        with log_errors(f"judging refusals of mailing {mailing.pk}"):
             suppressed += _settle(mailing, now)
     return suppressed
 
 
 def _settle(mailing: Mailing, now: datetime) -> int:
-    """Judge one mailing's refusals; those of a batch in doubt wait for more answers, or for the author.
+    """Judge one mailing's refusals; those of a doubtful batch wait for more results, or for the author.
 
-    Where nobody's copy was accepted, nothing is known about anybody.
+    While no message was accepted at all, nothing can be said about any address.
     """
     batches = list(_with_refusals(mailing))
     if mailing.believes_refusals:
@@ -252,9 +258,9 @@ def _with_refusals(mailing: Mailing) -> Iterator[Batch]:
 
 
 def _doubtful(batch: Batch) -> int:
-    """Return how many of the last refusals of a batch call an address dead; 0 while that is no more than SHARE.
+    """How many of a batch's last refusals call an address dead; 0 if that is at most SHARE.
 
-    Counted are AT_LEAST at the most, and the copies that were answered since the first of these.
+    Counts AT_LEAST refusals at most, against the deliveries with a result since the first of them.
     """
     dead = Refusal.objects.of_batch(batch).waiting().dead().order_by("-seq")
     last = list(dead.values_list("seq", flat=True)[:AT_LEAST])
@@ -267,7 +273,7 @@ def _is_through(batch: Batch) -> bool:
 
 
 def _alarm(mailing: Mailing) -> None:
-    """Stop a mailing whose server calls too many dead; one that has nothing left to send waits as it is."""
+    """Pause a mailing whose server calls too many addresses dead, if there is anything left to send."""
     if mailing.batches.exclude(state=Batch.State.DONE).exists():
         with translation.override(Publication.objects.current().language):
             reason = _(
@@ -278,7 +284,7 @@ def _alarm(mailing: Mailing) -> None:
 
 
 def _judge(batch: Batch, now: datetime) -> int:
-    """Judge the refusals of a batch, slice by slice; return how many addresses were suppressed."""
+    """Judge a batch's refusals, slice by slice; return how many addresses were suppressed."""
     suppressed = 0
     while True:
         with transaction.atomic():
@@ -297,18 +303,18 @@ def _judge(batch: Batch, now: datetime) -> int:
 
 
 def _suppress(refusal: Refusal, batch: Batch, words: str, now: datetime) -> bool:
-    """Suppress the address of a refusal if it comes to that; return whether this did it."""
+    """Suppress the address of a refusal if the rules say so; return whether this call did."""
     reader, planned_at = refusal.subscriber, batch.mailing.planned_at
-    if planned_at is None or planned_at < _has_address_since(reader, now):  # it was said of another address
+    if planned_at is None or planned_at < _has_address_since(reader, now):  # it was about the former address
         return False
-    is_dead = refusal.verdict == replies.Verdict.DEAD
-    if not is_dead and (_refuses_everybody(reader, batch) or not has_come_back(reader, batch.mailing_id, now)):
+    is_dead = refusal.verdict == smtp_replies.RefusalReason.DEAD
+    if not is_dead and (_refuses_everybody(reader, batch) or not has_bounced_repeatedly(reader, batch.mailing_id, now)):
         return False
     return reader.suppress(Suppression.Reason.BOUNCED, words)
 
 
 def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
-    """Return whether several readers at this domain were refused, and none accepted: a block list without the word."""
+    """Whether several readers at this domain were refused and none accepted: a policy that the reply does not name."""
     domain = reader.email.rpartition("@")[2]
     theirs = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     theirs = theirs.filter(subscriber__email__iendswith=f"@{domain}")
@@ -318,8 +324,8 @@ def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
 # --- What the author decides ---
 
 
-def in_question(mailing: Mailing) -> int:
-    """Return how many addresses were called dead and are not suppressed until the author says so."""
+def undecided_dead(mailing: Mailing) -> int:
+    """Addresses called dead that are not suppressed until the author decides."""
     waiting = mailing.refusals.waiting().dead().count()
     if not waiting or mailing.state == Mailing.State.SENDING or mailing.believes_refusals:
         return 0
@@ -327,28 +333,28 @@ def in_question(mailing: Mailing) -> int:
     return waiting if is_held else 0
 
 
-def called_dead(mailing: Mailing) -> int:
-    """Return how many addresses the server of this mailing called dead, suppressed for it or not yet."""
+def count_dead(mailing: Mailing) -> int:
+    """Addresses called dead, suppressed already or not yet."""
     return mailing.refusals.dead().exclude(state=Refusal.State.COUNTED).count()
 
 
-def believe(mailing: Mailing, now: datetime) -> int:
-    """Suppress the addresses that were called dead, and those that will be; return how many wait for it."""
+def confirm_dead(mailing: Mailing, now: datetime) -> int:
+    """The author confirms: suppress addresses called dead, now and later; return how many were waiting."""
     with transaction.atomic():
         mailing.lock()
         waiting = mailing.refusals.waiting().dead().count()
         if waiting:
-            mailing.record(Step.What.BELIEVED, str(waiting), now)
+            mailing.record(MailingStep.Kind.BELIEVED, str(waiting), now)
     for batch in list(_with_refusals(mailing)):
         _judge(batch, now)
     return waiting
 
 
-def doubt(mailing: Mailing, now: datetime) -> int:
-    """Take back that addresses are dead: none stays suppressed for it, and their copies are tried again.
+def retry_dead(mailing: Mailing, now: datetime) -> int:
+    """The author disagrees: lift these suppressions and retry the deliveries; return how many.
 
-    Returns how many these are. Such a copy was refused, so nobody gets two. A mailing that ended days ago, was
-    cancelled or has a successor tries nobody again.
+    They were refused, so nobody gets two. Nothing is retried if the mailing ended long ago, was cancelled or has a
+    successor.
     """
     with transaction.atomic():
         mailing.lock()
@@ -359,14 +365,16 @@ def doubt(mailing: Mailing, now: datetime) -> int:
             uncertain.retry_refused(mailing, [one.seq for one in dead])
         mailing.refusals.filter(pk__in=[one.pk for one in dead]).delete()
         if dead:
-            mailing.record(Step.What.DOUBTED, str(len(dead)), now)
+            mailing.record(MailingStep.Kind.DOUBTED, str(len(dead)), now)
     return len(dead)
 
 
 def _lift(readers: list[Subscriber]) -> None:
     hashes = [reader.address_hash for reader in readers]
     lifted = Suppression.objects.filter(reason=Suppression.Reason.BOUNCED, address_hash__in=hashes)
-    departures.write([departure(Why.LIFTED, who) for who in lifted.values_list("address_hash", flat=True)])
+    departures.write_departures(
+        [make_departure(DepartureKind.LIFTED, who) for who in lifted.values_list("address_hash", flat=True)]
+    )
     lifted.delete()
 
 

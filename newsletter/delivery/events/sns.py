@@ -1,8 +1,8 @@
-"""Amazon's requests: each is signed by a certificate of Amazon's, and topics that are ours are subscribed to.
+"""Parses Amazon SNS requests: verifies the signature, and confirms subscriptions to our own topics.
 
-Amazon SES reports through SNS, its messages to topics. Anybody may have a topic and point it here, so a subscription
-is confirmed only for the topics that the mail URL names. The certificate and the confirmation are asked of SNS's own
-hosts alone, never of another that a request names (CWE-918), outside any transaction, and not while Amazon waits.
+Amazon SES reports through SNS topics. Anybody may point a topic here, so a subscription is confirmed only for topics
+named in the mail URL. Certificate and confirmation are fetched only from SNS's own hosts, never from another that a
+request names (CWE-918), outside any transaction, and not while Amazon waits for our response.
 
 Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
@@ -26,9 +26,9 @@ from cryptography.x509 import load_pem_x509_certificate
 from django.core.cache import caches
 
 from newsletter.delivery.events import webhooks
-from newsletter.delivery.events.facts import NotYet, Reading, Unreadable, What
-from newsletter.delivery.events.reading import requests
-from newsletter.delivery.models.events import Arrival
+from newsletter.delivery.events.parsed import MessageKind, ParsedMessage, ParseError, TryLater
+from newsletter.delivery.events.parsing import provider_requests
+from newsletter.delivery.models.events import InboundMessage
 
 log = logging.getLogger(__name__)
 
@@ -51,62 +51,62 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 def _fetch(url: str) -> bytes:
-    """Return what an address of SNS answers. Raises OSError or HTTPException."""
+    """Raises OSError or HTTPException."""
     with build_opener(_NoRedirects).open(url, timeout=SECONDS) as answer:
         return cast("bytes", answer.read(BYTES_MAX))
 
 
-def read(arrival: Arrival, fetch: Fetch = _fetch) -> Reading:
-    """Return the facts in a request of Amazon's whose signature is right; confirm a subscription to a topic of ours.
+def parse_sns_request(inbound: InboundMessage, fetch: Fetch = _fetch) -> ParsedMessage:
+    """Parse a request with a valid signature; confirm a subscription to a topic of ours.
 
-    Raises Unreadable, or NotYet while the certificate cannot be fetched or the subscription not be confirmed.
+    Raises ParseError, or TryLater if the certificate cannot be fetched or the subscription not be confirmed now.
     """
-    message = _message(bytes(arrival.body))
-    check(message, arrival.received_at, fetch)
+    message = _message(bytes(inbound.body))
+    check_signature(message, inbound.received_at, fetch)
     topic, topics = message["TopicArn"], _topics()
     if message["Type"] == "Notification":
         if topics and topic not in topics:
-            raise Unreadable(f"{topic} is no topic of ours")
-        return requests.read(arrival)
+            raise ParseError(f"{topic} is no topic of ours")
+        return provider_requests.parse_stored_request(inbound)
     if message["Type"] == "UnsubscribeConfirmation":
-        return Reading(What.UNKNOWN, note=f"Amazon says that {topic} no longer reports here")
+        return ParsedMessage(MessageKind.UNKNOWN, note=f"Amazon says that {topic} no longer reports here")
     if topic not in topics:
-        raise Unreadable(f"{topic} is not among the topics of the mail URL: it was not subscribed to")
+        raise ParseError(f"{topic} is not among the topics of the mail URL: it was not subscribed to")
     _confirm(message, fetch)
-    return Reading(What.REQUEST, note=f"subscribed to {topic}")
+    return ParsedMessage(MessageKind.REQUEST, note=f"subscribed to {topic}")
 
 
 def _topics() -> set[str]:
-    return set(filter(None, webhooks.keys_of(webhooks.AMAZON).get("topics", "").split(",")))
+    return set(filter(None, webhooks.signing_keys(webhooks.AMAZON).get("topics", "").split(",")))
 
 
 def _message(body: bytes) -> dict[str, str]:
     try:
         found = json.loads(body)
     except ValueError:
-        raise Unreadable("no JSON") from None
+        raise ParseError("no JSON") from None
     if not isinstance(found, dict) or found.get("Type") not in SIGNED or not isinstance(found.get("TopicArn"), str):
-        raise Unreadable("no message of Amazon's SNS")
+        raise ParseError("no message of Amazon's SNS")
     return found
 
 
 # --- The signature ---
 
 
-def check(message: Mapping[str, str], at: datetime, fetch: Fetch = _fetch) -> None:
-    """Raise Unreadable unless Amazon signed a message, NotYet if that cannot be known now."""
+def check_signature(message: Mapping[str, str], at: datetime, fetch: Fetch = _fetch) -> None:
+    """Raise ParseError unless Amazon signed the message, TryLater if the certificate is not available now."""
     url, version = message.get("SigningCertURL"), message.get("SignatureVersion")
     if not _is_of_sns(url) or not urlsplit(str(url)).path.endswith(".pem") or version not in HASH_OF:
-        raise Unreadable("not signed by Amazon")
+        raise ParseError("not signed by Amazon")
     key = _public_key(_certificate(str(url), fetch), at)
     try:
         key.verify(b64decode(str(message.get("Signature"))), _signed_text(message), PKCS1v15(), HASH_OF[str(version)]())
     except (InvalidSignature, ValueError):
-        raise Unreadable("its signature is not Amazon's") from None
+        raise ParseError("its signature is not Amazon's") from None
 
 
 def _is_of_sns(url: Any) -> bool:
-    """Return whether an address is one of SNS's own, by https at the usual port: nothing else is ever asked."""
+    """Whether a URL is of SNS itself, by https on the default port: nothing else is ever fetched."""
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
     except ValueError:
@@ -120,8 +120,8 @@ def _signed_text(message: Mapping[str, str]) -> bytes:
 
 
 def _certificate(url: str, fetch: Fetch) -> bytes:
-    """Return a certificate, asked for once a day; after a failure nobody is asked for a minute."""
-    cache = caches["spare"]  # of this process: what Redis holds, others may have written
+    """The certificate, cached for a day; after a failure there is no fetch for a minute."""
+    cache = caches["spare"]  # of this process: others could write to Redis
     kept = cache.get(f"sns:{url}")
     if kept is None:
         try:
@@ -131,7 +131,7 @@ def _certificate(url: str, fetch: Fetch) -> bytes:
             kept, seconds = b"", AWAY_SECONDS
         cache.set(f"sns:{url}", kept, seconds)
     if not kept:
-        raise NotYet
+        raise TryLater
     return cast("bytes", kept)
 
 
@@ -140,10 +140,10 @@ def _public_key(pem: bytes, at: datetime) -> RSAPublicKey:
         certificate = load_pem_x509_certificate(pem)
         key = certificate.public_key()
     except ValueError:
-        raise Unreadable("Amazon's certificate cannot be read") from None
+        raise ParseError("Amazon's certificate cannot be read") from None
     is_valid = certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
     if not is_valid or not isinstance(key, RSAPublicKey):
-        raise Unreadable("Amazon's certificate was not valid when this came")
+        raise ParseError("Amazon's certificate was not valid when this came")
     return key
 
 
@@ -153,9 +153,9 @@ def _public_key(pem: bytes, at: datetime) -> RSAPublicKey:
 def _confirm(message: Mapping[str, str], fetch: Fetch) -> None:
     url = message.get("SubscribeURL")
     if not _is_of_sns(url):
-        raise Unreadable("the subscription is to be confirmed at a host that is not Amazon's")
+        raise ParseError("the subscription is to be confirmed at a host that is not Amazon's")
     try:
         fetch(str(url))
     except (OSError, HTTPException) as error:
         log.warning("The subscription to %s cannot be confirmed yet: %s", message["TopicArn"], error)
-        raise NotYet from error
+        raise TryLater from error

@@ -1,9 +1,8 @@
-"""Events that nothing rests on any more: they become numbers, in small bites, each of them one transaction.
+"""Reduces old events to counts, in small chunks, each of them one transaction.
 
-A mailing to a million has two million events that say that it arrived. Within WITHIN they tell whether an address
-takes mail again; after ARRIVED_KEPT nobody asks for one of them. What came back, complaints and leavings are kept for
-LONGEST. Why an address is suppressed stands beside the suppression, and stays. Of a reader who was erased nothing is
-kept, however young.
+A mailing to a million has two million events of arrival. Within rules.WITHIN they show whether an address takes mail
+again; after ARRIVED_KEPT they are not needed. Bounces, complaints and unsubscribes are kept for LONGEST. The reason of
+a suppression is stored with the suppression, and stays. Events of erased readers are deleted at once.
 """
 
 import time
@@ -14,39 +13,39 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
-from newsletter.delivery.events.facts import Kind
+from newsletter.delivery.events.parsed import EventKind
 from newsletter.delivery.models import Event, EventCount, Mailing
 from subscribers.models import Suppression
 
 ARRIVED_KEPT = timedelta(days=90)  # not less than rules.WITHIN
 LONGEST = timedelta(days=730)
 COLUMNS = ("pk", "mailing_id", "kind", "verdict")
-BITE = 1_000  # events of one transaction
-SAYS_MORE = Q(kind__in=[Kind.COMPLAINED, Kind.UNSUBSCRIBED]) | ~Q(verdict="")
+CHUNK = 1_000  # events per transaction
+IS_KEPT_LONGER = Q(kind__in=[EventKind.COMPLAINED, EventKind.UNSUBSCRIBED]) | ~Q(verdict="")
 
 
-def thin_some(now: datetime, seconds: float, goes_on: Callable[[], bool] = lambda: True) -> int:
-    """Make numbers of old events for `seconds`; return of how many. Waits while a mailing is being sent."""
+def thin_old_events(now: datetime, seconds: float, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """Reduce old events for `seconds`; return how many. Does nothing while a mailing is being sent."""
     if Mailing.objects.filter(state=Mailing.State.SENDING).exists():
         return 0
     until, thinned = time.monotonic() + seconds, 0
-    for bite in _bites(now):
-        thinned += bite
+    for count in _chunks(now):
+        thinned += count
         if time.monotonic() >= until or not goes_on():
             break
     return thinned
 
 
-def _bites(now: datetime) -> Iterator[int]:
-    yield from _eaten(_of_erased())
+def _chunks(now: datetime) -> Iterator[int]:
+    yield from _reduce(_of_erased())
     for mailing in _due(now):
-        yield from _eaten(Event.objects.filter(mailing_id=mailing).exclude(SAYS_MORE))
+        yield from _reduce(Event.objects.filter(mailing_id=mailing).exclude(IS_KEPT_LONGER))
         Mailing.objects.filter(pk=mailing).update(thinned_at=now)
     old = Mailing.objects.filter(planned_at__lt=now - LONGEST).values("pk")
-    yield from _eaten(Event.objects.filter(mailing_id__in=old))
-    nobodys = Event.objects.filter(mailing_id__isnull=True)
-    yield from _eaten(nobodys.filter(at__lt=now - ARRIVED_KEPT).exclude(SAYS_MORE))
-    yield from _eaten(nobodys.filter(at__lt=now - LONGEST))
+    yield from _reduce(Event.objects.filter(mailing_id__in=old))
+    unmatched = Event.objects.filter(mailing_id__isnull=True)
+    yield from _reduce(unmatched.filter(at__lt=now - ARRIVED_KEPT).exclude(IS_KEPT_LONGER))
+    yield from _reduce(unmatched.filter(at__lt=now - LONGEST))
 
 
 def _of_erased() -> QuerySet[Event]:
@@ -55,21 +54,21 @@ def _of_erased() -> QuerySet[Event]:
 
 
 def _due(now: datetime) -> list[int]:
-    """Return the mailings whose events may be thinned, the oldest first; none whose copies are still in question."""
+    """Closed mailings whose events may be reduced, oldest first."""
     old = Mailing.objects.filter(planned_at__lt=now - ARRIVED_KEPT, thinned_at__isnull=True)
     return list(old.exclude(state__in=Mailing.OPEN_STATES).order_by("pk").values_list("pk", flat=True))
 
 
-def _eaten(events: QuerySet[Event]) -> Iterator[int]:
-    while events.exists() and (count := _bite(events)):  # else each look would open a transaction
+def _reduce(events: QuerySet[Event]) -> Iterator[int]:
+    while events.exists() and (count := _reduce_chunk(events)):  # otherwise each check would open a transaction
         yield count
 
 
 @transaction.atomic
-def _bite(events: QuerySet[Event]) -> int:
-    """Count some events and delete them; return how many. Another worker that takes the same counts none of them."""
+def _reduce_chunk(events: QuerySet[Event]) -> int:
+    """Count a chunk of events and delete them; return how many. Locked rows are skipped, so none is counted twice."""
     skip = connection.features.has_select_for_update_skip_locked
-    rows = list(events.order_by().select_for_update(skip_locked=skip, of=("self",)).values_list(*COLUMNS)[:BITE])
+    rows = list(events.order_by().select_for_update(skip_locked=skip, of=("self",)).values_list(*COLUMNS)[:CHUNK])
     for (mailing, kind, verdict), count in Counter(row[1:] for row in rows if row[1] is not None).items():
         row, _is_new = EventCount.objects.get_or_create(mailing_id=mailing, kind=kind, verdict=verdict)
         EventCount.objects.filter(pk=row.pk).update(count=F("count") + count)

@@ -1,7 +1,7 @@
-"""Whose webhooks are taken, and how their requests are checked and taken apart: by Anymail's views, without its URLs.
+"""Provider webhooks: checked and parsed by Anymail's views, without its URLs.
 
-A request is checked at the door, and read much later from what was stored. So no view of Anymail's ever handles one:
-here its checks are asked of a live request, and its parser of one that is made of stored octets.
+A request is authenticated on arrival, stored, and parsed later. So no Anymail view ever handles a request: its checks
+run on the live request, its parser on one that is rebuilt from the stored bytes.
 """
 
 import json
@@ -24,11 +24,11 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
 
-from newsletter.delivery.models import Arrival
-from newsletter.publication import limits
-from newsletter.publication.bodies import carries_secret
+from newsletter.delivery.models import InboundMessage
+from newsletter.limits import client_ip, rate_limits
+from newsletter.limits.body_size import has_basic_auth
 
-# By the name in the address, which is Anymail's. Loaded when the first request comes: Anymail brings an HTTP client.
+# By the name in the URL, which is Anymail's. Imported at the first request: Anymail imports an HTTP client.
 VIEWS = {
     "amazon_ses": "anymail.webhooks.amazon_ses.AmazonSESTrackingWebhookView",
     "brevo": "anymail.webhooks.brevo.BrevoTrackingWebhookView",
@@ -45,39 +45,39 @@ VIEWS = {
     "unisender_go": "anymail.webhooks.unisender_go.UnisenderGoTrackingWebhookView",
 }
 AMAZON, RESEND, UNISENDER = "amazon_ses", "resend", "unisender_go"
-KEPT_HEADERS = {"svix-id": "HTTP_SVIX_ID"}  # what Anymail's parsers ask for beside the body
+KEPT_HEADERS = {"svix-id": "HTTP_SVIX_ID"}  # what Anymail's parsers need besides the body
 SVIX_TOLERANCE_SECONDS = 5 * 60
 
 
-def keys_of(provider: str) -> dict[str, str]:
-    """Return by what a provider signs, from the URLs of the mailers: newsletter/mail/mailers.py, WEBHOOK_OPTIONS."""
+def signing_keys(provider: str) -> dict[str, str]:
+    """Keys from the mail URLs (newsletter/mail/mailers.py, WEBHOOK_OPTIONS), as keyword arguments of Anymail's view."""
     found = (entry.get("WEBHOOKS", {}).get(provider, {}) for entry in settings.MAILERS.values())
     return next(filter(None, found), {}) or _api_key(provider)
 
 
 def _api_key(provider: str) -> dict[str, str]:
-    """Return the key of the API itself, by which Unisender Go signs."""
+    """Unisender Go signs by its API key."""
     backend = f"anymail.backends.{UNISENDER}.EmailBackend"
     ours = [one["OPTIONS"] for one in settings.MAILERS.values() if one["BACKEND"] == backend]
     return {"api_key": ours[0]["api_key"]} if ours and provider == UNISENDER else {}
 
 
-# --- At the door ---
+# --- On arrival ---
 
 
 def is_genuine(provider: str, request: HttpRequest) -> bool:
-    """Return whether a request carries the provider's signature; True where there is no key to check one by.
+    """Whether the provider's signature is valid; True if no key is configured.
 
-    Amazon's signature is checked later (sns.py): its certificate has to be fetched.
+    Amazon's signature is checked later (sns.py), as its certificate has to be fetched.
     """
-    keys = keys_of(provider)
+    keys = signing_keys(provider)
     if provider == AMAZON or not keys:
         return True
     if provider == RESEND:
         return _is_signed_by_svix(request, keys["signing_secret"])
     try:
         _checker(provider, tuple(sorted(keys.items()))).run_validators(request)
-    except (SuspiciousOperation, ValueError, LookupError, TypeError, AttributeError):  # Anymail's, and odd bodies
+    except (SuspiciousOperation, ValueError, LookupError, TypeError, AttributeError):  # by Anymail, on malformed bodies
         return False
     return True
 
@@ -88,15 +88,15 @@ def _checker(provider: str, keys: tuple[tuple[str, str], ...]) -> Any:
 
 
 def _is_signed_by_svix(request: HttpRequest, secret: str) -> bool:
-    """Return whether Resend signed a request: an HMAC of id, time and body.
+    """Whether Resend's signature is valid: an HMAC of id, time and body.
 
-    Anymail needs another package for it. Source: https://docs.svix.com/receiving/verifying-payloads/how-manual
+    Anymail would need one more package. Source: https://docs.svix.com/receiving/verifying-payloads/how-manual
     """
     name, at, signatures = (request.headers.get(f"svix-{one}", "") for one in ("id", "timestamp", "signature"))
     if not at.isdecimal() or abs(time() - int(at)) > SVIX_TOLERANCE_SECONDS:
         return False
     key = _decoded(secret.removeprefix("whsec_"))
-    if not key:  # mistyped in its URL: anybody could sign by nothing
+    if not key:  # mistyped in the mail URL: anybody could sign with an empty key
         return False
     expected = digest(key, f"{name}.{at}.".encode() + request.body, "sha256")
     given = [one.partition(",")[2] for one in signatures.split() if one.startswith("v1,")]
@@ -111,7 +111,6 @@ def _decoded(written: str) -> bytes:
 
 
 def kept_headers(request: HttpRequest) -> dict[str, str]:
-    """Return what has to be stored beside the body of a request, to read it later."""
     kept = {name: request.META[key][:200] for name, key in KEPT_HEADERS.items() if key in request.META}
     return kept | {"content-type": request.META.get("CONTENT_TYPE", "")[:200]}
 
@@ -119,19 +118,19 @@ def kept_headers(request: HttpRequest) -> dict[str, str]:
 # --- Later ---
 
 
-def events_in(provider: str, body: bytes, kept: Mapping[str, Any]) -> list[Any]:
-    """Return Anymail's events of a request that was stored; `kept` is what kept_headers gave.
+def parse_events(provider: str, body: bytes, kept: Mapping[str, Any]) -> list[Any]:
+    """Anymail's events of a stored request. kept: as returned by kept_headers.
 
-    Raises whatever Anymail does with a body that it does not expect.
+    Raises whatever Anymail raises for an unexpected body.
     """
     view = import_string(VIEWS[provider])
-    # Its parsers need nothing that __init__ makes, which would ask for keys: the request was checked at the door.
+    # Without __init__, which would require keys: the request was authenticated on arrival.
     events: list[Any] = view.__new__(view).parse_events(_request(body, kept))
     return events
 
 
-def pieces_of(body: bytes) -> Iterator[bytes]:
-    """Yield the entries of a list of events each as a list of its own; nothing where the body is no list."""
+def split_events(body: bytes) -> Iterator[bytes]:
+    """Yield each entry of a list of events as a list of its own; nothing if the body is no list."""
     try:
         entries = json.loads(body)
     except ValueError:
@@ -153,20 +152,20 @@ def hash_of(parts: Sequence[str]) -> str:
 
 log = logging.getLogger(__name__)
 
-# Of one network, that did not carry the secret or were not signed. Genuine ones are never counted, let alone refused.
+# Per network, without the secret or a valid signature. Genuine requests are never counted.
 REFUSED_MAX, REFUSED_SECONDS = 60, 600
 
 
 @csrf_exempt
 def tracking(request: HttpRequest, provider: str) -> HttpResponse:
-    """Store what a provider reports of copies; answer 404 while WEBHOOK_SECRET is not set."""
+    """Store a provider's request; 404 while WEBHOOK_SECRET is not set."""
     if not settings.WEBHOOK_SECRET or provider not in VIEWS:
         raise Http404
-    if request.method in {"GET", "HEAD"}:  # Mandrill and Unisender Go look whether somebody is here
+    if request.method in {"GET", "HEAD"}:  # Mandrill and Unisender Go check the URL first
         return HttpResponse()
     if request.method != "POST":
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    if not carries_secret(request.META, settings.WEBHOOK_SECRET):
+    if not has_basic_auth(request.META, settings.WEBHOOK_SECRET):
         return _refused(request, provider, 401, "the secret")
     if not is_genuine(provider, request):
         return _refused(request, provider, 400, "the signature")
@@ -175,7 +174,7 @@ def tracking(request: HttpRequest, provider: str) -> HttpResponse:
 
 def _stored(request: HttpRequest, provider: str) -> HttpResponse:
     try:
-        Arrival.objects.store(provider, request.body, timezone.now(), about=kept_headers(request))
+        InboundMessage.objects.store(provider, request.body, timezone.now(), about=kept_headers(request))
     except Error as error:
         log.warning("A request of %s is not stored, it will come again: %s", provider, error)
         return HttpResponse("Please send this again later.\n", status=503, content_type="text/plain")
@@ -183,9 +182,9 @@ def _stored(request: HttpRequest, provider: str) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, provider: str, status: int, what: str) -> HttpResponse:
-    """Answer who does not prove who it is, with the challenge that Amazon waits for before it sends a password."""
-    who = limits.neighbourhood(limits.client_address(request))
-    if limits.is_over("webhooks", who, limit=REFUSED_MAX, seconds=REFUSED_SECONDS):
+    """Reject an unauthenticated request. 401 includes the challenge that Amazon needs before it sends a password."""
+    who = client_ip.client_network(client_ip.client_address(request))
+    if rate_limits.is_over_limit("webhooks", who, limit=REFUSED_MAX, seconds=REFUSED_SECONDS):
         status = 429
     else:
         log.warning("A request to the webhook of %s did not have %s.", provider, what)

@@ -1,1 +1,1 @@
-"""What is recorded of each copy while a mailing goes out, and how it is completed after a crash."""
+"""The ledger: records each delivery's state while a mailing is sent, and recovers it after a crash."""

@@ -1,4 +1,4 @@
-"""Counting how the copies of a mailing divide: by receiving domain, and by why they failed."""
+"""Counts a mailing's deliveries by receiving domain, and failed ones by reason."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -7,21 +7,21 @@ from django.db import transaction
 from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Lower, StrIndex, Substr
 
-from newsletter.delivery.models import Batch, Breakdown, Counts, Delivery, Mailing, MailingQuerySet
-from newsletter.delivery.models.deliveries import COUNTER_OF, REST
-from newsletter.mail.replies import verdict
+from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing, MailingCounts, MailingQuerySet
+from newsletter.delivery.models.deliveries import COUNTER_OF, OTHER_DOMAINS
+from newsletter.mail.smtp_replies import classify_refusal
 
-DOMAINS = 6  # counted by themselves; the others together
+DOMAINS = 6  # counted separately; the rest together
 DOMAIN = Lower(Substr("subscriber__email", StrIndex("subscriber__email", Value("@")) + 1))
-FIRST_LOOK = timedelta(minutes=1)  # most mailings are over by then
+FIRST_LOOK = timedelta(minutes=1)  # most mailings are finished by then
 EVERY = timedelta(seconds=30)
 UNDER_WAY = [Mailing.State.SENDING, Mailing.State.PAUSED]
 CLOSED = [Mailing.State.SENT, Mailing.State.CANCELLED]
 type ByDomain = dict[str, list[int]]
 
 
-def due(now: datetime) -> MailingQuerySet:
-    """Return the mailings that are to be counted: under way first, then the last ones closed."""
+def mailings_to_count(now: datetime) -> MailingQuerySet:
+    """Mailings to count: those under way first, then the most recently closed."""
     old = Q(counted_at__isnull=True) | Q(counted_at__lte=now - EVERY)
     under_way = old & Q(state__in=UNDER_WAY, planned_at__lte=now - FIRST_LOOK)
     unsettled = Batch.objects.filter(mailing=OuterRef("pk")).exclude(state=Batch.State.DONE)
@@ -31,8 +31,8 @@ def due(now: datetime) -> MailingQuerySet:
 
 
 def count_one(now: datetime) -> bool:
-    """Count the mailing that is due first; return whether there was one."""
-    mailing = due(now).only("pk", "state", "counted_at", "total").first()
+    """Count the first mailing that is due; return whether there was one."""
+    mailing = mailings_to_count(now).only("pk", "state", "counted_at", "total").first()
     if mailing is None:
         return False
     before = mailing.counts()
@@ -50,8 +50,8 @@ def count_one(now: datetime) -> bool:
     return True
 
 
-def _is_as_it_was(mailing: Mailing, counts: Counts) -> bool:
-    """Return whether as many copies have an end as were counted: all are read only if one has moved."""
+def _is_as_it_was(mailing: Mailing, counts: MailingCounts) -> bool:
+    """Whether the numbers of final states equal those of the last count: rows are read only if one has changed."""
     found = Breakdown.objects.filter(pk=mailing.pk).first()
     if found is None:
         return False
@@ -60,24 +60,24 @@ def _is_as_it_was(mailing: Mailing, counts: Counts) -> bool:
 
 
 def _by_domain(mailing: Mailing) -> ByDomain:
-    """Return how many copies of each domain are in each state; those of erased readers are of no domain."""
+    """By domain, the deliveries in each state, in the order of Delivery.State; erased readers have no domain."""
     found: ByDomain = {}
     groups = mailing.deliveries.order_by().values_list(DOMAIN, "state").annotate(rows=Count("seq"))
     for domain, state, count in groups.iterator():
-        found.setdefault(domain or REST, [0] * len(Delivery.State))[state] += count
+        found.setdefault(domain or OTHER_DOMAINS, [0] * len(Delivery.State))[state] += count
     return found
 
 
 def _by_verdict(mailing: Mailing) -> dict[str, int]:
     failed = mailing.deliveries.filter(state=Delivery.State.FAILED).values_list("reply", flat=True)
-    return dict(Counter(str(verdict(reply)) for reply in failed.iterator()))
+    return dict(Counter(str(classify_refusal(reply)) for reply in failed.iterator()))
 
 
 def _write(mailing: Mailing, counted: ByDomain, verdicts: dict[str, int]) -> None:
-    """Write the largest domains, the largest first, and the sum of the others."""
-    largest = sorted(counted.keys() - {REST}, key=lambda name: (-sum(counted[name]), name))[:DOMAINS]
+    """Store the largest domains, largest first, and the sum of the others."""
+    largest = sorted(counted.keys() - {OTHER_DOMAINS}, key=lambda name: (-sum(counted[name]), name))[:DOMAINS]
     others = [numbers for name, numbers in counted.items() if name not in largest]
     rest = [sum(numbers) for numbers in zip(*others, strict=True)] or [0] * len(Delivery.State)
-    by_domain = {name: counted[name] for name in largest} | {REST: rest}
+    by_domain = {name: counted[name] for name in largest} | {OTHER_DOMAINS: rest}
     values = {"domains": largest, "by_domain": by_domain, "by_verdict": verdicts}
     Breakdown.objects.update_or_create(mailing=mailing, defaults=values)

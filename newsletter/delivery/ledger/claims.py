@@ -1,8 +1,7 @@
-"""What is written into the ledger while a mailing is being sent: each function one transaction.
+"""Ledger writes of a lane: claims, intents and results. Each function is one transaction.
 
-Results are applied by row, never by range: into the rows that wait for them, and what no row waits for goes on to
-`uncertain` as evidence. A holder whose token is no longer the batch's changes nothing but the rows it knows the answer
-for. Whoever writes rows of a batch holds the batch's own row first.
+Results are applied by row, never by range, and only to rows that wait; other results go to `uncertain` as late reports.
+A holder with an outdated token changes nothing but rows whose result it knows. Lock order: the batch before its rows.
 """
 
 import json
@@ -19,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.ledger.uncertain import KNOWN_OF, Evidence, Known
+from newsletter.delivery.ledger.uncertain import RESOLUTION_OF, DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, deliveries
 from newsletter.delivery.models.deliveries import COUNTER_OF
 from subscribers.models import Subscriber, is_mailable
@@ -27,77 +26,75 @@ from subscribers.models import Subscriber, is_mailable
 WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
 _WAITING = ", ".join(str(int(state)) for state in WAITING)
 _QUEUED, _SENT, _UNCERTAIN = map(int, (Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN))
-STEP = 50  # rows: SQLite keeps its statements, of which each number of rows needs one
+STEP = 50  # rows: SQLite caches prepared statements, one for each number of rows
 
 
-class Result(NamedTuple):
-    """What became of one row."""
-
+class DeliveryResult(NamedTuple):
     seq: int
     state: Delivery.State
     reply: str = ""
     provider_id: str = ""
 
 
-NOBODY = Result(-1, Delivery.State.SENT)  # no row has this number
+NOBODY = DeliveryResult(-1, Delivery.State.SENT)  # no row has this number
 
 
-def write_results(batch: Batch, results: Sequence[Result]) -> None:
-    """Write the results of some rows and count them; doing it twice counts once.
+def write_results(batch: Batch, results: Sequence[DeliveryResult]) -> None:
+    """Store results and count them. Idempotent.
 
-    A row that recovery has called uncertain meanwhile hears its late answer as evidence; one that the author wants
-    sent again since then is settled by a yes alone.
+    A row that recovery has made uncertain meanwhile is settled by the late result; a row that the author wants sent
+    again since then only if the result is SENT.
     """
     if results:
         with transaction.atomic():
             batch.count(write_uncounted(batch, results))
 
 
-def write_uncounted(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
-    """Lock the batch and write the results of some rows; return what is added to its counters.
+def write_uncounted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[Delivery.State]:
+    """Lock the batch and store results; return what to add to its counters.
 
-    A row that waits may be in another's hands when the token is no longer ours: it is that one's to answer for.
+    With an outdated token waiting rows are not touched: they belong to the new holder.
     """
-    state, token = lock(batch) or ("", None)
+    state, token = lock_batch(batch) or ("", None)
     if not results:
         return Counter()
     if state == Batch.State.DONE and batch.is_in_last_pass:
         results = [_final(result) for result in results]
-    settled = write(batch, results) if token == batch.token else set()
+    settled = update_waiting(batch, results) if token == batch.token else set()
     if len(settled) == len(results):
         return _counted(batch, results)
-    late = [one for one in results if one.seq not in settled and one.state in KNOWN_OF]
-    uncertain.settle_late(batch, {one.seq: _evidence(batch, one) for one in late})
+    late = [one for one in results if one.seq not in settled and one.state in RESOLUTION_OF]
+    uncertain.settle_late(batch, {one.seq: _late_report(batch, one) for one in late})
     return _counted(batch, [result for result in results if result.seq in settled])
 
 
-def _counted(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
-    """Count results that were written, and note what may be about their readers."""
+def _counted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[Delivery.State]:
+    """Count stored results, and record refusals that may be due to the reader's address."""
     added = Counter(result.state for result in results)
     if added[Delivery.State.FAILED]:
         failed = {result.seq: result.reply for result in results if result.state == Delivery.State.FAILED}
-        deliveries.note_refusals(batch, failed, timezone.now())
+        deliveries.record_refusals(batch, failed, timezone.now())
     return added
 
 
-def _evidence(batch: Batch, result: Result) -> Evidence:
-    """Return what an answer says of a row that no longer waits for it."""
-    return Evidence(
-        KNOWN_OF[result.state], timezone.now(), result.reply, provider_id=result.provider_id, attempt=batch.pass_no
+def _late_report(batch: Batch, result: DeliveryResult) -> DeliveryReport:
+    """The report for a row that no longer waits for its result."""
+    return DeliveryReport(
+        RESOLUTION_OF[result.state], timezone.now(), result.reply, provider_id=result.provider_id, attempt=batch.pass_no
     )
 
 
-def _final(result: Result) -> Result:
+def _final(result: DeliveryResult) -> DeliveryResult:
     return result._replace(state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
 
 
-def lock(batch: Batch) -> tuple[str, int] | None:
-    """Keep everybody else from the batch until the transaction ends; return its state and token, None if it is gone.
+def lock_batch(batch: Batch) -> tuple[str, int] | None:
+    """Lock the batch's row until the transaction ends; return its state and token, None if it does not exist.
 
-    PostgreSQL checks a condition that joins another table only against the rows as they were before it
-    waited: without this lock an intent could move the cursor of a batch that was taken over meanwhile.
+    After a lock wait PostgreSQL does not evaluate conditions on a joined table again: without this lock an intent
+    could move the cursor of a batch that was taken over meanwhile.
     """
-    # Our own table's name and a constant are put into the statement; the id is a parameter.
+    # The table name and a constant are interpolated; the id is a parameter.
     waits = "FOR UPDATE" if connection.features.has_select_for_update else ""
     with connection.cursor() as db:
         db.execute(f"SELECT state, token FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608  # nosec B608 - our own
@@ -105,17 +102,16 @@ def lock(batch: Batch) -> tuple[str, int] | None:
     return found
 
 
-# --- One statement, in the form that each database reads fastest ---
+# --- One statement, in the fastest form for each database ---
 
 
-def write(batch: Batch, results: Sequence[Result]) -> set[int]:
-    """Update the rows that wait; return which.
+def update_waiting(batch: Batch, results: Sequence[DeliveryResult]) -> set[int]:
+    """Update the rows that wait; return their seqs.
 
-    A row that was deferred in this very pass has had its answer. If it is to be sent again, only the news that it had
-    been accepted before still counts.
+    A row deferred in this pass already has its result. A row that is to be sent again only accepts that it was sent.
     """
     given, values = _as_rows(results)
-    # PostgreSQL would read the whole mailing, SQLite the batch for each row if it knew.
+    # Without it PostgreSQL would read the whole mailing; with it SQLite would read the batch once per row.
     near = f"d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}" if connection.vendor == "postgresql" else "TRUE"
     sql = f"""
         UPDATE {Delivery._meta.db_table} AS d
@@ -124,7 +120,7 @@ def write(batch: Batch, results: Sequence[Result]) -> set[int]:
           FROM ({given}) AS given
          WHERE d.mailing_id = %s AND d.seq = given.row_seq AND {near}
            AND d.state IN ({_WAITING}) AND (d.attempts < %s OR d.state = {_QUEUED} AND given.state = {_SENT})
-    """  # noqa: S608  # nosec B608  # names and numbers of our own; every value is a parameter
+    """  # noqa: S608  # nosec B608  # our own names and numbers; every value is a parameter
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     params = [batch.pass_no, now, *values, batch.mailing_id, batch.pass_no]
     if connection.vendor == "sqlite" and _updates(sql, params, len(results)):
@@ -135,11 +131,11 @@ def write(batch: Batch, results: Sequence[Result]) -> set[int]:
 
 
 def _updates(sql: str, params: Sequence[Any], rows: int) -> bool:
-    """Execute a statement; return whether it updated so many rows, else take it back.
+    """Execute a statement; return whether it updated exactly `rows` rows, otherwise roll it back.
 
-    For SQLite, to which each row that it returns is a step of its own, between which this thread waits for its turn.
-    Its client counts the rows of a statement that begins with UPDATE, and of no other. It is given the statement past
-    Django's cursor, which looks for the places of parameters by a regular expression: 2 % of a lane's CPU.
+    For SQLite, where every row of RETURNING is a step of its own, with a wait for the GIL in between. Its client has a
+    row count only for statements that begin with UPDATE. The statement bypasses Django's cursor, whose regular
+    expression for placeholders takes 2 % of a lane's CPU.
     """
     with transaction.atomic(), connection.cursor() as cursor, connection.wrap_database_errors:
         updated: int = cursor.connection.execute(sql.replace("%s", "?"), params).rowcount
@@ -147,35 +143,34 @@ def _updates(sql: str, params: Sequence[Any], rows: int) -> bool:
     return updated == rows
 
 
-def _as_rows(results: Sequence[Result]) -> tuple[str, list[Any]]:
-    """Return SQL for results as rows, and its parameters.
+def _as_rows(results: Sequence[DeliveryResult]) -> tuple[str, list[Any]]:
+    """SQL that selects the results as rows, and its parameters.
 
-    PostgreSQL reads one JSON text faster than many values; SQLite would read the table anew for each row of one.
+    PostgreSQL is faster with one JSON parameter than with many values; SQLite would scan the table for each JSON row.
     """
-    # Only names of our own and places for parameters are put into the statements.
     if connection.vendor == "postgresql":
         row = (
             "(one ->> 0)::int AS row_seq, (one ->> 1)::smallint AS state, one ->> 2 AS reply, one ->> 3 AS provider_id"
         )
-        # Columns and places of our own; every value is a parameter.
+        # Only our own columns are interpolated; every value is a parameter.
         return f"SELECT {row} FROM jsonb_array_elements(%s::jsonb) AS one", [json.dumps(results)]  # noqa: S608  # nosec B608
     rows = [*results, *[NOBODY] * (-len(results) % STEP if len(results) > STEP else 0)]
     columns = "column1 AS row_seq, column2 AS state, column3 AS reply, column4 AS provider_id"
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
-    # Columns and places of our own; every value is a parameter.
+    # Only our own columns are interpolated; every value is a parameter.
     return f"SELECT {columns} FROM (VALUES {values})", [value for row in rows for value in row]  # noqa: S608  # nosec B608
 
 
-LEASE = timedelta(seconds=30)  # renewed with every window; while it lasts, others take its owner for alive
-LEASE_END = Now() + LEASE  # by the database's clock, which all machines share
+LEASE = timedelta(seconds=30)  # renewed with every window; until it ends, its owner counts as alive
+LEASE_END = Now() + LEASE  # by the database's clock
 
 
 class LaneEnds(Exception):
-    """The batch is another's now, the mailing was stopped, or the provider is away."""
+    """The batch was taken over, the mailing was stopped, or the provider is unavailable."""
 
 
-class Row(NamedTuple):
-    """One row that may be handed over, as little of it as a message needs."""
+class DeliveryRow(NamedTuple):
+    """A delivery to hand over, with what a message needs of its reader."""
 
     seq: int
     subscriber_id: int | None
@@ -187,18 +182,18 @@ class Row(NamedTuple):
 
     @property
     def reader(self) -> Subscriber:
-        """Return the reader, for the e-mail classes; without what no message needs."""
+        """The reader, unsaved and partial, for the e-mail classes."""
         own = {"token_salt": self.token_salt, "address_hash": self.address_hash}
         return Subscriber(pk=self.subscriber_id, email=self.email, name=self.name, **own)
 
 
-# Of rows that lead to a reader by `subscriber__`: the fields of a Row after the first two.
-OF_READER = ("subscriber__email", "subscriber__name")
-OF_LINKS = ("subscriber__token_salt", "subscriber__address_hash")
+# The fields of a DeliveryRow after the first two, as lookups of Delivery.
+READER_FIELDS = ("subscriber__email", "subscriber__name")
+LINK_FIELDS = ("subscriber__token_salt", "subscriber__address_hash")
 
 
-def claim(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
-    """Take the first ready batch of `mailing` for `worker`, with a token of its own; None if there is none."""
+def claim_batch(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
+    """Lease the first ready batch of `mailing` to `worker`, with a new token; None if there is none."""
     skip = connection.features.has_select_for_update_skip_locked
     with transaction.atomic():
         ready = Batch.objects.ready(now).filter(mailing=mailing).order_by("no")
@@ -214,15 +209,15 @@ def claim(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
     return batch
 
 
-def held(batch: Batch) -> BatchQuerySet:
+def held_batches(batch: Batch) -> BatchQuerySet:
     return Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
 
 
-def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) -> list[Row]:
-    """Record `results` and move the cursor over the next `window` rows that wait, in one transaction.
+def commit_intent(batch: Batch, results: Sequence[DeliveryResult], window: int, now: datetime) -> list[DeliveryRow]:
+    """Store `results` and move the cursor over the next `window` waiting rows, in one transaction.
 
-    Returns the rows that may be handed over once this is committed; fewer at the end of the batch.
-    Raises LaneEnds, with the results recorded, when the batch is not ours, or its mailing stopped, has a new text or
+    Returns the rows, which may be handed over after the commit; fewer at the end of the batch.
+    Raises LaneEnds, with the results stored, if the batch is not ours or the mailing was stopped, has a new text or
     another mailer.
     """
     with transaction.atomic():
@@ -233,7 +228,7 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
         is_ours = _advance(batch, added, cursor, in_flight)
         if not is_ours:
             batch.count(added)
-            held(batch).update(in_flight=batch.in_flight - len(results))
+            held_batches(batch).update(in_flight=batch.in_flight - len(results))
     if not is_ours:
         raise LaneEnds("the batch was taken over, or the mailing stopped")
     batch.cursor, batch.in_flight = cursor, in_flight
@@ -241,7 +236,7 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
 
 
 def _advance(batch: Batch, added: Counter[Delivery.State], cursor: int, in_flight: int) -> bool:
-    """Move the cursor, count, and renew the lease, if the batch is ours and its mailing goes on as it was."""
+    """Move the cursor, count, and renew the lease, if the batch is ours and its mailing is unchanged."""
     lease_end, seconds = _lease_sql(connection.vendor)
     sql = f"""
         UPDATE {Batch._meta.db_table}
@@ -250,7 +245,7 @@ def _advance(batch: Batch, added: Counter[Delivery.State], cursor: int, in_fligh
          WHERE id = %s AND token = %s AND state = %s
            AND EXISTS (SELECT 1 FROM {Mailing._meta.db_table} WHERE id = %s AND state = %s
                           AND content_hash = %s AND mailer = %s)
-    """  # noqa: S608  # nosec B608  # names of our own tables; every value is a parameter
+    """  # noqa: S608  # nosec B608  # our own table names; every value is a parameter
     holder = (batch.pk, batch.token, Batch.State.LEASED.value)
     mailing = (batch.mailing_id, Mailing.State.SENDING.value, batch.mailing.content_hash, batch.mailing.mailer)
     with connection.cursor() as db:
@@ -265,7 +260,7 @@ def _lease_sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
     return sql, tuple(seconds)
 
 
-def _next(batch: Batch, window: int, now: datetime) -> list[Row]:
+def _next(batch: Batch, window: int, now: datetime) -> list[DeliveryRow]:
     known: dict[Any, Any] = {
         _MAILING: batch.mailing_id,
         _CURSOR: batch.cursor,
@@ -277,21 +272,21 @@ def _next(batch: Batch, window: int, now: datetime) -> list[Row]:
     with connection.cursor() as db:
         db.execute(sql, [known.get(holder, holder) for holder in holders])
         found = db.fetchall()
-    return list(starmap(Row, sorted(json.loads(found[0][0])) if connection.vendor == "sqlite" else found))
+    return list(starmap(DeliveryRow, sorted(json.loads(found[0][0])) if connection.vendor == "sqlite" else found))
 
 
-# Values that hold a place in a statement until its own are known; no row has them.
+# Placeholder values in a cached statement, replaced before it is executed; no row has them.
 _MAILING, _CURSOR, _HI, _PASS = -101, -102, -103, -104
 _NOW = datetime(1, 2, 3, tzinfo=UTC)
 
 
 @cache
 def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
-    """Return the statement for the next rows that wait, and what holds the places of its values.
+    """The SQL for the next waiting rows, with placeholder values.
 
-    Who is mailable stays defined in one place, and is written by Django once for each size of window. Written anew for
-    every window, this statement and `_advance` cost a lane 4.3 instead of 1.4 ms of CPU for 200 rows on SQLite, of the
-    40 ms that such a window lasts: 7 %.
+    `is_mailable` stays defined in one place, and Django compiles it once for each window size. Compiled for every
+    window, this statement and `_advance` would cost 4.3 instead of 1.4 ms of CPU for 200 rows on SQLite, of the 40 ms
+    that such a window lasts.
     """
     mailable = ExpressionWrapper(is_mailable(_NOW, "subscriber__"), BooleanField())
     rows = (
@@ -299,40 +294,42 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
         .filter(state__in=WAITING, attempts__lt=_PASS)
         .annotate(mailable=mailable)
         .order_by("seq")
-        .values_list("seq", "subscriber_id", *OF_READER, "mailable", *OF_LINKS)
+        .values_list("seq", "subscriber_id", *READER_FIELDS, "mailable", *LINK_FIELDS)
     )
     sql, holders = rows[:window].query.sql_with_params()
-    if vendor == "sqlite":  # as one value, for each row is a step, between which this thread waits for its turn
-        columns = ", ".join(["seq", "subscriber_id", *OF_READER, "mailable", *OF_LINKS])
-        sql = f"SELECT json_group_array(json_array({columns})) FROM ({sql})"  # noqa: S608  # nosec B608  # its own names
+    if vendor == "sqlite":  # as one value: each row would be a step with a wait for the GIL
+        columns = ", ".join(["seq", "subscriber_id", *READER_FIELDS, "mailable", *LINK_FIELDS])
+        sql = f"SELECT json_group_array(json_array({columns})) FROM ({sql})"  # noqa: S608  # nosec B608  # our own names
     return sql, tuple(holders)
 
 
-def renew(batch: Batch) -> None:
-    """Keep the lease of a batch whose window waits for its turn; raise LaneEnds when the batch is another's."""
-    if not held(batch).update(lease_until=LEASE_END):
+def renew_lease(batch: Batch) -> None:
+    """Renew the lease while a window waits for its rate limit; raise LaneEnds if the batch was taken over."""
+    if not held_batches(batch).update(lease_until=LEASE_END):
         raise LaneEnds("the batch was taken over")
 
 
-def is_lost(batch: Batch) -> bool:
-    """Return whether the batch was given up, and so is another's."""
-    return not held(batch).exists()
+def has_lost_batch(batch: Batch) -> bool:
+    """Whether recovery has taken the batch from its holder."""
+    return not held_batches(batch).exists()
 
 
-def take_back(batch: Batch, rows: Sequence[int]) -> None:
-    """Queue rows again that became uncertain when the batch was given up, and that its holder never handed over.
+def requeue_never_left(batch: Batch, rows: Sequence[int]) -> None:
+    """Queue rows again that recovery made uncertain though their holder never handed them over.
 
-    Only for a batch that `is_lost`, whose recovery did not read the holder's record: where it did, the rows may have
-    been another lane's since, and uncertain by that lane.
+    Only for a batch that `has_lost_batch` and whose recovery did not read the holder's record: otherwise the rows may
+    have become uncertain in another lane since.
     """
     if rows:
         with transaction.atomic():
             now = Batch.objects.select_for_update().get(pk=batch.pk)
-            uncertain.take_back(now, rows, Evidence(Known.NEVER_LEFT, timezone.now(), attempt=batch.pass_no))
+            uncertain.requeue_never_left(
+                now, rows, DeliveryReport(Resolution.NEVER_LEFT, timezone.now(), attempt=batch.pass_no)
+            )
 
 
-def release(batch: Batch, results: Sequence[Result], *, cursor: int | None) -> None:
-    """Record `results` and give a batch back.
+def release_batch(batch: Batch, results: Sequence[DeliveryResult], *, cursor: int | None) -> None:
+    """Store `results` and give the batch back.
 
     cursor: the first row of the open windows that was certainly not handed over; None if there is none.
     """
@@ -341,28 +338,28 @@ def release(batch: Batch, results: Sequence[Result], *, cursor: int | None) -> N
         values["cursor"] = cursor
     with transaction.atomic():
         write_results(batch, results)
-        held(batch).update(**values)
+        held_batches(batch).update(**values)
 
 
-def close(batch: Batch, results: Sequence[Result], now: datetime) -> None:
-    """Record `results` and end a pass: done, or open again later for the rows that were deferred or wait again.
+def close_pass(batch: Batch, results: Sequence[DeliveryResult], now: datetime) -> None:
+    """Store `results` and end a pass: the batch is done, or opens again later for rows that still wait.
 
-    After the last pass the deferred rows have failed, with the provider's last words as the reason.
+    After the last pass, deferred rows fail, with the last reply as the reason.
     """
     values: dict[str, object] = {"worker": "", "lease_until": None, "in_flight": 0, "state": Batch.State.DONE}
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     with transaction.atomic():
-        lock(batch)
+        lock_batch(batch)
         write_results(batch, results)
-        if batch.is_in_last_pass and held(batch).exists():
+        if batch.is_in_last_pass and held_batches(batch).exists():
             _give_up(batch, rows.filter(state=Delivery.State.DEFERRED), now)
         if rows.filter(state__in=WAITING).exists():
             values |= {"state": Batch.State.OPEN, "cursor": batch.lo, "pass_no": batch.pass_no + 1}
             values |= {"not_before": now + batch.distance}
-        held(batch).update(**values)
+        held_batches(batch).update(**values)
 
 
 def _give_up(batch: Batch, deferred: QuerySet[Delivery], now: datetime) -> None:
-    deliveries.note_refusals(batch, dict(deferred.values_list("seq", "reply")), now)
+    deliveries.record_refusals(batch, dict(deferred.values_list("seq", "reply")), now)
     failed = deferred.update(state=Delivery.State.FAILED)
     batch.count(Counter({Delivery.State.FAILED: failed}))

@@ -1,12 +1,12 @@
-"""The flight recorder: what happened to each row of a batch, in a file that outlives the process. No database.
+"""The flight recorder: one byte per row of a batch, in a file that survives the process. No database.
 
-The last thing a lane does before it hands over the final dot is to store one byte. A page of a mapped
-file belongs to the kernel the moment it is written, so `kill -9` cannot take it back; a power cut can,
-which is why a record counts only within the same boot of the same machine.
+The last thing a lane does before it sends the final dot is to store one byte. A page of a mapped file belongs to
+the kernel as soon as it is written, so it survives `kill -9`. It may not survive a power cut, so a record is valid
+only within the same boot of the same machine.
 
-    0 waiting   1 handed over   2 sent   3 failed   4 deferred      (5 uncertain: known to be so)
+    0 waiting   1 handed over   2 sent   3 failed   4 deferred   5 uncertain
 
-`revoke` takes the record from a lane that lives but stands still, by another byte of the same page.
+`revoke` stops a lane that is alive but stalled, by another byte of the same page.
 """
 
 import base64
@@ -23,14 +23,14 @@ from pathlib import Path
 from typing import Self
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-HEADER = 128  # bytes: boot, batch, token, first row, behind the last; the last byte is REVOKED
+HEADER = 128  # bytes: boot, batch, token, first row, last row + 1; the last byte is REVOKED
 REVOKED = HEADER - 1
 ROWS = 4096  # bytes for rows at the most; a batch has 4,000
-# What a processor has stored is everybody's within nanoseconds, and at the latest when it turns to another process.
+# A store is visible to other processors within nanoseconds, at the latest after a context switch.
 VISIBLE_SECONDS = 0.05
 
 
-class Mark(IntEnum):
+class RowMark(IntEnum):
     WAITING = 0
     HANDED_OVER = 1
     SENT = 2
@@ -39,14 +39,14 @@ class Mark(IntEnum):
     UNCERTAIN = 5
 
 
-def boot() -> str:
-    """Return what names this boot of this machine; "" where the system has none, so that no record counts."""
+def boot_id() -> str:
+    """The kernel's id of this boot; "" if the system has none, so that no record is valid."""
     return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
 
 
 @dataclass(frozen=True)
-class Record:
-    """What a recorder's file says about the batch that its owner held last."""
+class FlightRecord:
+    """The content of a recorder's file: a holding (batch and token) and the marks of its rows."""
 
     batch_id: int
     token: int
@@ -61,32 +61,31 @@ class Record:
     def found(self) -> set[int]:
         return set(self.marks)
 
-    def rows(self) -> Iterator[tuple[int, Mark]]:
-        """Yield each row that is marked."""
-        return ((self.lo + at, Mark(mark)) for at, mark in enumerate(self.marks) if mark)
+    def rows(self) -> Iterator[tuple[int, RowMark]]:
+        return ((self.lo + at, RowMark(mark)) for at, mark in enumerate(self.marks) if mark)
 
     def packed(self) -> list[int | str]:
-        """Return it as JSON can hold it: batch, token, first row, marks."""
+        """For JSON: batch, token, first row, marks."""
         return [self.batch_id, self.token, self.lo, base64.b64encode(zlib.compress(self.marks)).decode()]
 
     @classmethod
-    def unpacked(cls, packed: Sequence[int | str]) -> "Record":
-        """Return what `packed` gave. Raises ValueError or zlib.error for what it did not."""
+    def unpacked(cls, packed: Sequence[int | str]) -> "FlightRecord":
+        """The inverse of `packed`. Raises ValueError or zlib.error."""
         batch_id, token, lo, marks = packed
         return cls(int(batch_id), int(token), int(lo), zlib.decompress(base64.b64decode(str(marks))))
 
-    def mark(self, seq: int) -> Mark:
-        return Mark(self.marks[seq - self.lo]) if 0 <= seq - self.lo < len(self.marks) else Mark.WAITING
+    def mark(self, seq: int) -> RowMark:
+        return RowMark(self.marks[seq - self.lo]) if 0 <= seq - self.lo < len(self.marks) else RowMark.WAITING
 
-    def tells_of(self, batch_id: int, token: int) -> bool:
+    def is_of(self, batch_id: int, token: int) -> bool:
         return (self.batch_id, self.token) == (batch_id, token)
 
 
 class Recorder:
-    """One lane's recorder. Only the holder of the lane's slot may open it.
+    """A lane's recorder. Only the holder of the lane's slot may open it.
 
-    The file is always a new one, put in the place of the former: a lane that was revoked because its lock file had
-    been deleted may live on, and must not find its own flag and marks wiped out.
+    Always creates a new file that replaces the former one: a lane that was revoked because its lock file was deleted
+    may live on, and its flag and marks must not be reset.
     """
 
     def __init__(self, path: Path) -> None:
@@ -103,46 +102,46 @@ class Recorder:
     def _make(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            # Written, not only sized: on a full disk this raises, where a store into a hole would kill by SIGBUS.
-            if os.pwrite(descriptor, bytes(HEADER + ROWS), 0) < HEADER + ROWS:  # some of it may fit
+            # Written, not only truncated to size: on a full disk a store into a hole would raise SIGBUS.
+            if os.pwrite(descriptor, bytes(HEADER + ROWS), 0) < HEADER + ROWS:  # a partial write
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             self.memory = mmap.mmap(descriptor, HEADER + ROWS)
         finally:
             os.close(descriptor)
 
     def begin(self, batch_id: int, token: int, *, lo: int, hi: int) -> None:
-        """Record for another batch from here on; call it before the first intent of a claim is committed."""
+        """Record another batch from here on. Call it before the first intent of a claim is committed."""
         if hi - lo > ROWS:
             raise ValueError(f"a batch of {hi - lo} rows is larger than the recorder's {ROWS}")
         if self.is_begun:
             _keep(self.path, _parsed(self.memory[:]))
         self.is_begun = True
-        self.memory[:HEADER] = bytes(HEADER)  # not valid while it is being changed
+        self.memory[:HEADER] = bytes(HEADER)  # invalid while it changes
         self.memory[HEADER:] = bytes(ROWS)
         self.lo = lo
-        header = f"{boot()} {batch_id} {token} {lo} {hi} .".encode()
+        header = f"{boot_id()} {batch_id} {token} {lo} {hi} .".encode()
         self.memory[: len(header)] = header
 
     def hand_over(self, seq: int) -> bool:
-        """Mark a row as handed over; return False, with the mark taken back, if the record was revoked.
+        """Mark a row as handed over; return False, with the mark removed, if the record was revoked.
 
-        After a False the message must not leave. This lane stores its mark and then loads the flag; `revoke`
-        stores the flag, waits, and then loads the marks. As in Dekker's algorithm at least one of the two sees
-        what the other has stored, whoever is stopped where: a row that leaves is never one that waits in the
-        record. The wait stands for the barrier that Python cannot ask for: without it a processor could load the
-        flag while its own mark is on the way to memory.
+        After False the message must not be sent. This lane stores its mark and then loads the flag; `revoke` stores
+        the flag, waits, and then loads the marks. As in Dekker's algorithm at least one of the two sees the other's
+        store, wherever either is interrupted: a message that is sent is never waiting in the record that `revoke`
+        reads. The wait replaces a memory barrier, which Python does not offer: a processor could load the flag before
+        its own store is visible.
         """
-        self.mark(seq, Mark.HANDED_OVER)
+        self.mark(seq, RowMark.HANDED_OVER)
         if self.memory[REVOKED]:
-            self.mark(seq, Mark.WAITING)
+            self.mark(seq, RowMark.WAITING)
             return False
         return True
 
-    def mark(self, seq: int, mark: Mark) -> None:
+    def mark(self, seq: int, mark: RowMark) -> None:
         self.memory[HEADER + seq - self.lo] = mark
 
     def never_left(self, rows: Iterable[int]) -> list[int]:
-        """Return which of these rows certainly never left; none once recovery has revoked and read it."""
+        """Those rows that were certainly not handed over; none once recovery has revoked the record."""
         return [] if self.memory[REVOKED] else [seq for seq in rows if not self.memory[HEADER + seq - self.lo]]
 
     def close(self) -> None:
@@ -155,32 +154,39 @@ class Recorder:
         self.close()
 
 
-def read(path: Path) -> Record | None:
-    """Return what the owner of a recorder left; None if there is nothing that counts."""
-    return _parsed(path.read_bytes(), boot()) if path.exists() and boot() else None
+def read_record(path: Path) -> FlightRecord | None:
+    """The record of this boot; None if there is no valid one."""
+    return _parsed(path.read_bytes(), boot_id()) if path.exists() and boot_id() else None
 
 
-def _any_boots(path: Path) -> Record | None:
-    """Return what a recorder's file says, also of a boot that has ended: some marks may be missing."""
+def _any_boots(path: Path) -> FlightRecord | None:
+    """The record of any boot: after a power cut some marks may be missing."""
     return _parsed(path.read_bytes()) if path.exists() else None
 
 
-def _parsed(octets: bytes, of_boot: str = "") -> Record | None:
+def _parsed(octets: bytes, of_boot: str = "") -> FlightRecord | None:
     fields = octets[:REVOKED].rstrip(b"\0").decode("ascii", "replace").split(" ")
     if len(fields) != 6 or fields[5] != "." or not fields[0] or (of_boot and fields[0] != of_boot):
         return None
     batch_id, token, lo, hi = map(int, fields[1:5])
-    return Record(batch_id, token, lo, octets[HEADER : HEADER + hi - lo])
+    return FlightRecord(batch_id, token, lo, octets[HEADER : HEADER + hi - lo])
 
 
-# --- What former holdings did, for a ledger that has forgotten it ---
+# --- The history of former holdings, for a restored ledger ---
 
-WEIGHT = (Mark.SENT, Mark.HANDED_OVER, Mark.UNCERTAIN, Mark.FAILED, Mark.DEFERRED, Mark.WAITING)  # of several marks
-KEPT_MAX = 8 * 1024**2  # octets: some 60,000 batches, which is more than anybody sends between two backups
+PRECEDENCE = (
+    RowMark.SENT,
+    RowMark.HANDED_OVER,
+    RowMark.UNCERTAIN,
+    RowMark.FAILED,
+    RowMark.DEFERRED,
+    RowMark.WAITING,
+)  # of several marks
+KEPT_MAX = 8 * 1024**2  # bytes: some 60,000 batches, more than anybody sends between two backups
 
 
-def _keep(path: Path, record: Record | None) -> None:
-    """Append a record that ends to the history of its slot. A full disk stops no mailing."""
+def _keep(path: Path, record: FlightRecord | None) -> None:
+    """Append a finished record to its slot's history. A full disk does not stop the mailing."""
     if record is None or not any(record.marks):
         return
     history = path.with_suffix(".history")
@@ -191,47 +197,47 @@ def _keep(path: Path, record: Record | None) -> None:
             file.write("\n" + " ".join(map(str, record.packed())))
 
 
-def known(folder: Path) -> list[Record]:
-    """Return everything that the recorders in a folder know: what each did last, and before."""
+def all_records(folder: Path) -> list[FlightRecord]:
+    """The histories and last records of all recorders in a folder."""
     last = [record for path in sorted(folder.glob("slot-*.flight")) if (record := _any_boots(path))]
     return [*(record for path in sorted(folder.glob("slot-*.history*")) for record in _kept(path)), *last]
 
 
-def remembered(path: Path, batch_id: int, token: int) -> Record | None:
-    """Return what the history of a recorder has of a holding that has ended.
+def past_record(path: Path, batch_id: int, token: int) -> FlightRecord | None:
+    """The record of a former holding, from the history; None if there is none.
 
-    A ledger that was restored gives the same token again: then all holdings are read, and what left in one has left.
+    A restored ledger issues the same token again: then the marks of all such holdings are merged by PRECEDENCE.
     """
     histories = sorted(path.parent.glob(f"{path.stem}.history*"))
-    found = [record for history in histories for record in _kept(history) if record.tells_of(batch_id, token)]
+    found = [record for history in histories for record in _kept(history) if record.is_of(batch_id, token)]
     if not found:
         return None
     lo, hi = found[-1].lo, found[-1].hi
     rows = zip(*(record.marks for record in found if (record.lo, record.hi) == (lo, hi)), strict=True)
-    return Record(batch_id, token, lo, bytes(min(marks, key=WEIGHT.index) for marks in rows))
+    return FlightRecord(batch_id, token, lo, bytes(min(marks, key=PRECEDENCE.index) for marks in rows))
 
 
-def _kept(history: Path) -> Iterator[Record]:
+def _kept(history: Path) -> Iterator[FlightRecord]:
     return (record for line in history.read_text().splitlines() if (record := _unpacked(line)))
 
 
-def _unpacked(line: str) -> Record | None:
+def _unpacked(line: str) -> FlightRecord | None:
     with suppress(ValueError, zlib.error):
-        return Record.unpacked(line.split(" "))
+        return FlightRecord.unpacked(line.split(" "))
     return None
 
 
-def revoke(path: Path, batch_id: int, token: int) -> Record | None:
-    """Forbid the owner of a recorder, who may live, to hand over another row of a batch; return what it did.
+def revoke(path: Path, batch_id: int, token: int) -> FlightRecord | None:
+    """Forbid a recorder's owner, which may be alive, to hand over more rows of a batch; return its record.
 
-    None, with nothing changed, if the file is of another holding. If the owner turns to another batch in this
-    very moment, that one may be revoked in its place: it is then given back, which costs nothing but time.
+    Returns None, and changes nothing, if the file is of another holding. If the owner switches to another batch at
+    this moment, that one may be revoked instead: it is given back, which only costs time.
     """
-    record = read(path)
-    if record is None or not record.tells_of(batch_id, token):
+    record = read_record(path)
+    if record is None or not record.is_of(batch_id, token):
         return None
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), HEADER) as memory:  # a store needs no room on the disk
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), HEADER) as memory:  # a store needs no disk space
         memory[REVOKED] = 1
-    time.sleep(VISIBLE_SECONDS)  # until every mark is visible whose lane did not see the flag
-    record = read(path)
-    return record if record and record.tells_of(batch_id, token) else None
+    time.sleep(VISIBLE_SECONDS)  # until the marks of a lane that missed the flag are visible
+    record = read_record(path)
+    return record if record and record.is_of(batch_id, token) else None

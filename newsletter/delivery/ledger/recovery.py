@@ -1,9 +1,9 @@
-"""Recovery: batches of lanes that died or stand still are opened again, and their rows settled.
+"""Recovery: reopens batches of lanes that died or stalled, and settles their rows.
 
-On this machine a lane holds a lock file (flock) for as long as its process lives, however it dies, and its
-flight recorder has, row by row, what it did. One that lives but has not renewed its lease is revoked: its recorder
-is read in the same way, and it sends nothing more. A machine whose lease ran out longer ago is taken for dead, and
-nobody here knows which rows of its open windows were sent.
+On this machine a lane holds a lock file (flock) until its process ends, however it ends, and its flight recorder has
+the state of each row. A lane that is alive but has not renewed its lease is revoked: its recorder is read in the same
+way, and it sends nothing more. A machine whose leases ended longer ago counts as dead; which rows of its open windows
+were sent is not known here.
 """
 
 import fcntl
@@ -23,29 +23,29 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
-from newsletter.delivery.apart import apart
+from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.ledger import flight_recorder, uncertain
-from newsletter.delivery.ledger.claims import LEASE, LEASE_END, WAITING, Result, write_results
-from newsletter.delivery.ledger.flight_recorder import Mark, Record
-from newsletter.delivery.ledger.uncertain import KNOWN_OF, Evidence, Known
+from newsletter.delivery.ledger.claims import LEASE, LEASE_END, WAITING, DeliveryResult, write_results
+from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
+from newsletter.delivery.ledger.uncertain import RESOLUTION_OF, DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet
-from newsletter.delivery.models.deliveries import WAITS_AGAIN
-from newsletter.delivery.models.mailing import Step
-from newsletter.mail.due import CLOCK_SLACK
+from newsletter.delivery.models.deliveries import IS_REQUEUED
+from newsletter.delivery.models.mailing import MailingStep
+from newsletter.mail.queued_mail import CLOCK_SLACK
 
 log = logging.getLogger(__name__)
 
-# How long a lease has been over, by the database's clock, when its holder is given up: by its own machine, which can
-# read its recorder, and by others, which leave that machine time for many sweeps.
-STILL = timedelta(seconds=15)
-AWAY = timedelta(seconds=45)
-# Without a record that counts, or with no other lane to go on: longer than the ten minutes that a final reply may
-# take (RFC 5321 section 4.5.3.2.6).
-HUNG = timedelta(minutes=11)
+# How long after the end of its lease a holder is given up, by the database's clock: by its own machine, which can read
+# its recorder, and by other machines, which leave time for many sweeps.
+STALLED_LEASE = timedelta(seconds=15)
+DEAD_MACHINE = timedelta(seconds=45)
+# Without a valid record, or without another lane to take over: longer than the ten minutes that a final reply may take
+# (RFC 5321 section 4.5.3.2.6).
+HUNG_LEASE = timedelta(minutes=11)
 
 
-def machine() -> str:
-    """Return this machine's name in the ledger, kept beside its lock files."""
+def machine_id() -> str:
+    """This machine's id in the ledger, stored next to its lock files."""
     path: Path = settings.LOCK_DIR / "machine"
     if not path.exists():
         settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
@@ -61,11 +61,11 @@ def machine() -> str:
 
 
 @contextmanager
-def slot(number: int) -> Iterator[str | None]:
-    """Hold slot `number` of this machine while inside; yield the worker's name, or None if another holds it.
+def hold_slot(number: int) -> Iterator[str | None]:
+    """Hold slot `number` of this machine; yields the worker's name, or None if another process holds it.
 
-    The kernel lets go of the lock when the process ends, even by SIGKILL. Whoever gets it knows that all
-    that was leased under this slot belongs to the dead, or to a lane whose lock file somebody has deleted.
+    The kernel releases the lock when the process ends, even by SIGKILL. So all batches leased under this slot belong
+    to dead processes, or to a lane whose lock file was deleted.
     """
     settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
     with _lock(number).open("a") as lock:
@@ -74,8 +74,8 @@ def slot(number: int) -> Iterator[str | None]:
         except BlockingIOError:
             yield None
             return
-        is_there = os.fstat(lock.fileno()).st_ino == lock_file(number)
-        yield f"{machine()}/{number}/" if is_there else None
+        is_there = os.fstat(lock.fileno()).st_ino == lock_file_inode(number)
+        yield f"{machine_id()}/{number}/" if is_there else None
 
 
 def _lock(number: int) -> Path:
@@ -83,43 +83,43 @@ def _lock(number: int) -> Path:
     return path
 
 
-def lock_file(number: int) -> int | None:
-    """Return the inode of a slot's lock file; None if it is gone. A lane whose lock is another file's holds nothing."""
+def lock_file_inode(number: int) -> int | None:
+    """The inode of a slot's lock file; None if it is gone. A lane that has locked another inode holds nothing."""
     try:
         return _lock(number).stat().st_ino
     except FileNotFoundError:
         return None
 
 
-def flight(number: int) -> Path:
+def flight_path(number: int) -> Path:
     path: Path = settings.LOCK_DIR / f"slot-{number}.flight"
     return path
 
 
 def sweep(slots: int) -> int:
-    """Recover the batches of owners who are dead or stand still; return how many. Slots: how many this machine has."""
-    if not Batch.objects.filter(state=Batch.State.LEASED).exists():  # as at rest: no lock is tried, no lane woken
+    """Recover the batches of dead and stalled owners; return how many. slots: the number of slots of this machine."""
+    if not Batch.objects.filter(state=Batch.State.LEASED).exists():  # idle: no lock is tried, no lane woken
         return 0
     _shorten_leases()
     recovered = 0
     for number in range(slots):
-        with slot(number) as worker:
+        with hold_slot(number) as worker:
             if worker:
-                with apart(f"recovering slot {number}"):
+                with log_errors(f"recovering slot {number}"):
                     recovered += recover_slot(worker, number)
-    here = Q(worker__startswith=f"{machine()}/")
-    still = HUNG if connection.vendor == "sqlite" else STILL  # there nobody else could go on in its place
+    here = Q(worker__startswith=f"{machine_id()}/")
+    still = HUNG_LEASE if connection.vendor == "sqlite" else STALLED_LEASE  # there is no other machine to take over
     for batch in _leased(here & _over_for(still)):
-        with apart(f"recovering {batch}"):
+        with log_errors(f"recovering {batch}"):
             recovered += _revoke(batch)
-    for batch in _leased(~here & _over_for(AWAY) | _over_for(HUNG)):
-        with apart(f"recovering {batch}"):
+    for batch in _leased(~here & _over_for(DEAD_MACHINE) | _over_for(HUNG_LEASE)):
+        with log_errors(f"recovering {batch}"):
             recovered += _give_up(batch, None)
     return recovered
 
 
 def _shorten_leases() -> None:
-    """Let a lease end in time that the database's clock wrote while it was ahead; a living owner renews it."""
+    """Shorten leases written while the database's clock was ahead; a living owner renews them."""
     too_far = Batch.objects.filter(state=Batch.State.LEASED, lease_until__gt=Now() + LEASE + CLOCK_SLACK)
     if too_far.exists():
         too_far.update(lease_until=LEASE_END)
@@ -130,36 +130,36 @@ def _over_for(time: timedelta) -> Q:
 
 
 def _revoke(batch: Batch) -> bool:
-    """Take a batch from an owner on this machine that stands still, if its recorder is of this batch."""
+    """Take a batch from a stalled owner on this machine, if its recorder is of this batch."""
     number = batch.worker.split("/")[1]
-    record = flight_recorder.revoke(flight(int(number)), batch.pk, batch.token)
+    record = flight_recorder.revoke(flight_path(int(number)), batch.pk, batch.token)
     return record is not None and _give_up(batch, record)
 
 
-def _give_up(batch: Batch, record: Record | None) -> bool:
-    """Recover a batch whose owner may live, unless it stands still in the middle of a transaction.
+def _give_up(batch: Batch, record: FlightRecord | None) -> bool:
+    """Recover a batch whose owner may be alive, unless it is stopped within a transaction.
 
     Locked rows are skipped: a stopped owner may still hold them, and waiting would block this sweep.
     """
     skip = connection.features.has_select_for_update_skip_locked
     with transaction.atomic():
         is_free = Batch.objects.filter(pk=batch.pk).select_for_update(skip_locked=skip).first()
-        return bool(is_free) and recover(batch, record)
+        return bool(is_free) and recover_batch(batch, record)
 
 
 def recover_slot(worker: str, number: int) -> int:
-    """Recover what a predecessor left leased. Only the holder of the slot may call this.
+    """Recover batches that former holders of the slot left leased. Only the holder of the slot may call this.
 
-    It is dead, unless its lock file was deleted: so its record is revoked before it is read. What our recorder has no
-    record of may be sent by a machine that was made as a copy of this one, with its name: its lease tells.
+    A former holder is dead, unless its lock file was deleted; so its record is revoked before it is read. A batch
+    without a record may belong to a clone of this machine with the same id: then its lease decides.
     """
     ours = Q(worker__startswith=worker)
     over = {batch.pk for batch in _leased(ours & Q(lease_until__lt=Now()))}
     recovered = 0
     for batch in _leased(ours):
-        record = flight_recorder.revoke(flight(number), batch.pk, batch.token)
+        record = flight_recorder.revoke(flight_path(number), batch.pk, batch.token)
         if record or batch.pk in over:
-            recovered += recover(batch, record)
+            recovered += recover_batch(batch, record)
     return recovered
 
 
@@ -167,19 +167,18 @@ def _leased(owners: Q) -> list[Batch]:
     return list(Batch.objects.filter(owners, state=Batch.State.LEASED).order_by("pk"))
 
 
-def recover(batch: Batch, record: Record | None) -> bool:
-    """Open the batch of an owner who was given up again, each row of its open windows settled by its recorder.
+def recover_batch(batch: Batch, record: FlightRecord | None) -> bool:
+    """Reopen the batch of an owner who was given up, with the rows of its open windows settled by its recorder.
 
-    Without a record of this very holding, all rows behind the cursor that have no answer are uncertain, but for those
-    that the history of the recorder knows: the ledger may come from a backup of the moment when they were on their way.
-    Rows before it stay in the queue. The new token makes a late intent of the old owner fail.
-    Return False if another was first.
+    Without a record of this holding, all rows before the cursor without a result become uncertain, except those in the
+    recorder's history: the ledger may come from a backup taken while they were sent. Rows behind the cursor stay
+    queued. The new token makes a late intent of the old owner fail. Returns False if another process was first.
     """
-    knows = record is not None and record.tells_of(batch.pk, batch.token)
+    knows = record is not None and record.is_of(batch.pk, batch.token)
     former = None if knows else _remembered(batch)
     with transaction.atomic():
         mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
-        held = mine.select_for_update().first()  # an owner that lives may have moved its cursor since
+        held = mine.select_for_update().first()  # a living owner may have moved its cursor
         values = {"cursor": F("lo")} if knows else {}
         if held is None or not mine.update(
             state=Batch.State.OPEN, token=F("token") + 1, worker="", lease_until=None, in_flight=0, **values
@@ -194,32 +193,34 @@ def recover(batch: Batch, record: Record | None) -> bool:
 
 RECORDED = "the worker died before the answer was written down"
 UNRECORDED = "the worker died, and nothing tells whether this copy had left"
-TOLD_LATE = "the worker's machine was cut off, and has told this of the copy since"
-HOLDING_OF = "#"  # in the place of a provider's id, between the worker and the number of whose holding a row was
+REPORTED_LATE = "the worker's machine was cut off, and has told this of the copy since"
+HOLDING_OF = "#"  # in provider_id of an uncertain row, between the worker and the token of its holding
 RESTORED = "on its way when the backup was made, and nothing tells whether this copy has left since"
 STATE_OF = {
-    Mark.HANDED_OVER: Delivery.State.UNCERTAIN,
-    Mark.UNCERTAIN: Delivery.State.UNCERTAIN,
-    Mark.SENT: Delivery.State.SENT,
-    Mark.FAILED: Delivery.State.FAILED,
-    Mark.DEFERRED: Delivery.State.DEFERRED,
+    RowMark.HANDED_OVER: Delivery.State.UNCERTAIN,
+    RowMark.UNCERTAIN: Delivery.State.UNCERTAIN,
+    RowMark.SENT: Delivery.State.SENT,
+    RowMark.FAILED: Delivery.State.FAILED,
+    RowMark.DEFERRED: Delivery.State.DEFERRED,
 }
 
 
-def _remembered(batch: Batch) -> Record | None:
-    """Return what the history of a slot of this machine has of a holding that has ended there."""
+def _remembered(batch: Batch) -> FlightRecord | None:
+    """The record of a former holding from the history of its slot on this machine."""
     name, _, rest = batch.worker.partition("/")
     number = rest.partition("/")[0]
     return (
-        flight_recorder.remembered(flight(int(number)), batch.pk, batch.token) if name == machine() and number else None
+        flight_recorder.past_record(flight_path(int(number)), batch.pk, batch.token)
+        if name == machine_id() and number
+        else None
     )
 
 
-def _known(batch: Batch, record: Record | None, former: Record | None) -> Iterator[Result]:
-    """Yield what is known of the rows of the open windows; a row that certainly never left yields nothing.
+def _known(batch: Batch, record: FlightRecord | None, former: FlightRecord | None) -> Iterator[DeliveryResult]:
+    """Yield the results of rows of the open windows; nothing for a row that was certainly not handed over.
 
-    A record counts for all rows: marks beyond the cursor are of a ledger that was restored, and have left. What has no
-    mark in a former record may have left since.
+    A record is valid for all rows: marks beyond the cursor come from before a restore, and were handed over. Rows
+    without a mark in a former record may have been handed over since.
     """
     known = record or former
     end = batch.hi if known else batch.cursor
@@ -227,18 +228,18 @@ def _known(batch: Batch, record: Record | None, former: Record | None) -> Iterat
         mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=end, attempts__lt=batch.pass_no
     )
     for seq in window.filter(state__in=WAITING).values_list("seq", flat=True):
-        mark = known.mark(seq) if known else Mark.WAITING
+        mark = known.mark(seq) if known else RowMark.WAITING
         if mark in STATE_OF:
-            yield Result(seq, STATE_OF[mark], RECORDED)
+            yield DeliveryResult(seq, STATE_OF[mark], RECORDED)
         elif not record and seq < batch.cursor:
             words, holding = (RESTORED, "") if former else (UNRECORDED, f"{batch.worker}{HOLDING_OF}{batch.token}")
-            yield Result(seq, Delivery.State.UNCERTAIN, words, holding)
+            yield DeliveryResult(seq, Delivery.State.UNCERTAIN, words, holding)
 
 
 def settle_unrecorded(worker: str, number: int, now: datetime) -> int:
     """Settle rows that another machine gave up without our record, by that record; return how many.
 
-    worker: as of `slot`; only its holder may call this. What was handed over and has no answer stays uncertain, for
+    worker: as by `hold_slot`; only its holder may call this. Rows handed over without a result stay uncertain, for
     that reason.
     """
     settled = 0
@@ -250,74 +251,80 @@ def settle_unrecorded(worker: str, number: int, now: datetime) -> int:
         holdings = groupby(ours.values_list("provider_id", "attempts", "seq"), key=itemgetter(0, 1))
         for (holding, attempt), found in holdings:
             token = holding.rpartition(HOLDING_OF)[2]
-            record = flight_recorder.revoke(flight(number), batch.pk, int(token)) if token.isdigit() else None
+            record = flight_recorder.revoke(flight_path(number), batch.pk, int(token)) if token.isdigit() else None
             if record:
                 settled += _settle_by(record, batch, [seq for _holding, _attempt, seq in found], attempt, now)
     return settled
 
 
-def _settle_by(record: Record, batch: Batch, rows: Sequence[int], attempt: int, now: datetime) -> int:
-    """Let a record settle uncertain rows of a holding that was given up without it."""
+def _settle_by(record: FlightRecord, batch: Batch, rows: Sequence[int], attempt: int, now: datetime) -> int:
+    """Settle uncertain rows of a holding that was given up without this record."""
     marks = {seq: record.mark(seq) for seq in rows}
-    never_left = [seq for seq, mark in marks.items() if mark is Mark.WAITING]
+    never_left = [seq for seq, mark in marks.items() if mark is RowMark.WAITING]
     on_the_wire = [seq for seq, mark in marks.items() if STATE_OF.get(mark) == Delivery.State.UNCERTAIN]
     known = {
-        seq: Evidence(KNOWN_OF[STATE_OF[mark]], now, TOLD_LATE, attempt=attempt)
+        seq: DeliveryReport(RESOLUTION_OF[STATE_OF[mark]], now, REPORTED_LATE, attempt=attempt)
         for seq, mark in marks.items()
-        if STATE_OF.get(mark) in KNOWN_OF
+        if STATE_OF.get(mark) in RESOLUTION_OF
     }
     with transaction.atomic():
         held = Batch.objects.select_for_update().get(pk=batch.pk)
         settled = uncertain.settle_late(held, known)
-        settled += uncertain.take_back(held, never_left, Evidence(Known.NEVER_LEFT, now, attempt=attempt))
+        settled += uncertain.requeue_never_left(
+            held, never_left, DeliveryReport(Resolution.NEVER_LEFT, now, attempt=attempt)
+        )
         left = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=on_the_wire, attempts=attempt)
-        left.filter(state=Delivery.State.UNCERTAIN).update(reply=RECORDED, provider_id="")  # it is asked no more
+        left.filter(state=Delivery.State.UNCERTAIN).update(reply=RECORDED, provider_id="")  # it is settled
     log.warning("batch %s: a machine that was cut off has told of %d of its copies", batch, settled)
     return settled
 
 
-def reopen(now: datetime) -> None:
-    """Go on with a closed mailing one of whose copies was, by a late answer, not accepted for now.
+def reopen_mailings(now: datetime) -> None:
+    """Reopen closed mailings with a delivery that a late reply has deferred.
 
-    Not beside another open mailing of its issue: then its turn comes when that one is closed.
+    Not while another mailing of the issue is open: then it is reopened after that one.
     """
     for mailing in Mailing.objects.filter(state=Mailing.State.SENT, batches__state=Batch.State.OPEN).distinct():
         beside = Mailing.objects.open().filter(issue_id=mailing.issue_id, kind=mailing.kind)
         values = {"state": Mailing.State.SENDING, "finished_at": None, "counted_at": None}
-        with suppress(IntegrityError), transaction.atomic():  # another one may be opened in this very moment
+        with suppress(IntegrityError), transaction.atomic():  # another one may be opened at the same time
             mailing.lock()
             if Mailing.objects.filter(~Exists(beside), pk=mailing.pk, state=Mailing.State.SENT).update(**values):
-                mailing.record(Step.What.RESUMED, at=now)
+                mailing.record(MailingStep.Kind.RESUMED, at=now)
 
 
 def settle_cancelled() -> None:
-    """Skip what a cancelled mailing did not send, batch by batch, once no worker holds the batch."""
+    """Skip the unsent deliveries of cancelled mailings, batch by batch, once no worker holds the batch."""
     left = Batch.objects.filter(mailing__state=Mailing.State.CANCELLED, state=Batch.State.OPEN)
     for batch in left.order_by("pk"):
-        with apart(f"settling {batch}"), transaction.atomic():
+        with log_errors(f"settling {batch}"), transaction.atomic():
             mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.OPEN)
             if mine.update(state=Batch.State.DONE, token=F("token") + 1):
                 batch.count(_cancelled(batch))
 
 
 def _cancelled(batch: Batch) -> Counter[Delivery.State]:
-    """Give the rows that wait their end; one that waited to be sent again is what it was: uncertain."""
+    """Skip waiting rows; a row that was queued again becomes uncertain again."""
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
-    uncertain = rows.filter(WAITS_AGAIN).update(state=Delivery.State.UNCERTAIN)
+    uncertain = rows.filter(IS_REQUEUED).update(state=Delivery.State.UNCERTAIN)
     waiting = rows.filter(state__in=WAITING)
     skipped = waiting.update(state=Delivery.State.SKIPPED, reply="the mailing was cancelled")
     return Counter({Delivery.State.SKIPPED: skipped, Delivery.State.UNCERTAIN: uncertain})
 
 
 STALLED_AFTER = timedelta(seconds=90)
-MOVES = (Step.What.BEGUN, Step.What.RESUMED, Step.What.AGAIN)  # a lane has this long after each of these
+MOVES = (
+    MailingStep.Kind.BEGUN,
+    MailingStep.Kind.RESUMED,
+    MailingStep.Kind.AGAIN,
+)  # each gives a lane STALLED_AFTER to start
 
 
 def stalled_mailings(now: datetime) -> MailingQuerySet:
-    """Return those that a lane could have gone on with for STILL; ask only when none has done anything for so long."""
+    """Mailings that a lane could have worked on for STALLED_AFTER. Call only if no lane was active for so long."""
     before = now - STALLED_AFTER
     waits = Q(retry_at__gt=before)
     rows = Batch.objects.filter(mailing=OuterRef("pk"))
     could = rows.filter(Q(state=Batch.State.LEASED) | Q(pk__in=Batch.objects.ready(before).values("pk")))
-    moved = Step.objects.filter(mailing=OuterRef("pk"), what__in=MOVES, at__gt=before, at__lte=now)
+    moved = MailingStep.objects.filter(mailing=OuterRef("pk"), what__in=MOVES, at__gt=before, at__lte=now)
     return Mailing.objects.filter(Exists(could), ~Exists(moved), state=Mailing.State.SENDING).exclude(waits)

@@ -1,8 +1,8 @@
-"""Whether the ledger is older than what the recorders of this machine know, and what is done about it.
+"""Detects that the database was restored from a backup, and applies the author's decision about it.
 
-A restored ledger has forgotten which copies have left since its backup. Recorders have not: a claim is committed before
-it is recorded, and an intent before its row is marked, so a record with a younger token, of a batch that does
-not exist, or with sent rows beyond the cursor cannot be of this ledger. Power cuts take nothing back but marks.
+A restored ledger does not know which deliveries were sent since its backup; the flight recorders do. A claim is
+committed before it is recorded, and an intent before its row is marked, so a record with a newer token, of a missing
+batch, or with sent rows beyond the cursor proves a restore. A power cut only loses marks.
 """
 
 import fcntl
@@ -19,29 +19,29 @@ from django.utils.translation import gettext as _
 
 from newsletter.delivery.ledger import flight_recorder
 from newsletter.delivery.ledger.claims import WAITING
-from newsletter.delivery.ledger.flight_recorder import Mark, Record
+from newsletter.delivery.ledger.flight_recorder import FlightRecord, RowMark
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.deliveries import Restoration
-from subscribers import remembering
+from subscribers import replay_departures
 
 log = logging.getLogger(__name__)
 
-WORDS = "sent, as the recorder knows, before the database was restored"
+REPLY = "sent, as the recorder knows, before the database was restored"
 STATE_OF = {
-    Mark.SENT: Delivery.State.SENT,
-    Mark.HANDED_OVER: Delivery.State.UNCERTAIN,
-    Mark.UNCERTAIN: Delivery.State.UNCERTAIN,
+    RowMark.SENT: Delivery.State.SENT,
+    RowMark.HANDED_OVER: Delivery.State.UNCERTAIN,
+    RowMark.UNCERTAIN: Delivery.State.UNCERTAIN,
 }
 
 
-def remember(now: datetime) -> bool:
-    """Do forgotten departures again; if the database proves to be restored, let nothing be sent. Return whether it did.
+def detect_restore(now: datetime) -> bool:
+    """Replay forgotten departures; if the database was restored, block sending. Returns whether it was.
 
-    Called at each start, before anything is sent; of several processes of a machine, by one at a time.
+    Called at each start, before anything is sent, by one process of a machine at a time.
     """
     with _alone():
-        forgotten = remembering.replay()
-        proofs = _proofs(flight_recorder.known(settings.LOCK_DIR))
+        forgotten = replay_departures.replay()
+        proofs = _proofs(flight_recorder.all_records(settings.LOCK_DIR))
         if not forgotten and not proofs:
             return False
         records = [record.packed() for record in proofs]
@@ -50,16 +50,16 @@ def remember(now: datetime) -> bool:
     return True
 
 
-def lock(made_at: datetime, now: datetime) -> None:
-    """Let nothing be sent: the database comes from a backup of `made_at`, as `manage.py restore` knows."""
+def block_sending(made_at: datetime, now: datetime) -> None:
+    """Block sending after `manage.py restore`. made_at: of the backup."""
     Restoration.objects.create(noticed_at=now, made_at=made_at)
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
     settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
-    with (settings.LOCK_DIR / "restored").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (settings.LOCK_DIR / "restored").open("a") as block_sending:
+        fcntl.flock(block_sending, fcntl.LOCK_EX)
         yield
 
 
@@ -67,23 +67,23 @@ def is_undecided() -> bool:
     return Restoration.undecided().exists()
 
 
-def _proofs(records: Iterable[Record]) -> list[Record]:
-    """Return the records that the ledger is too old for, but for those that the author was shown before.
+def _proofs(records: Iterable[FlightRecord]) -> list[FlightRecord]:
+    """The records that are newer than the ledger, without those of an earlier decision.
 
-    A record is known by its marks as well: a ledger that was restored twice gives a token for the second time.
+    Records are compared with their marks: a ledger that was restored twice issues a token twice.
     """
     packed = Restoration.objects.values_list("records", flat=True)
     known = {tuple(record) for found in packed for record in found}
     new = [record for record in records if tuple(record.packed()) not in known]
-    batches = Batch.objects.in_bulk([record.batch_id for record in new])  # asked after the records were read
+    batches = Batch.objects.in_bulk([record.batch_id for record in new])  # queried after the records were read
     return [record for record in new if _is_younger(record, batches.get(record.batch_id))]
 
 
-def _is_younger(record: Record, batch: Batch | None) -> bool:
+def _is_younger(record: FlightRecord, batch: Batch | None) -> bool:
     has_left = any(mark in STATE_OF for mark in record.found)
     if batch is None or (batch.lo, batch.hi) != (record.lo, record.hi) or batch.token < record.token:
         return has_left
-    sent = [seq for seq, mark in record.rows() if mark == Mark.SENT and seq >= batch.cursor]
+    sent = [seq for seq, mark in record.rows() if mark == RowMark.SENT and seq >= batch.cursor]
     return batch.token == record.token and bool(sent) and _waiting(batch, sent).exists()
 
 
@@ -91,54 +91,54 @@ def _waiting(batch: Batch, rows: list[int]) -> "QuerySet[Delivery]":
     return Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=rows, state__in=WAITING)
 
 
-def known_copies() -> int:
-    """Return how many copies wait in the ledger that have left, as the recorders know."""
+def count_forgotten() -> int:
+    """Deliveries that wait in the ledger though a recorder knows that they were handed over."""
     return len({(batch.pk, seq) for batch, record in _undecided() for seq in _forgotten(batch, record)})
 
 
-def count(now: datetime) -> int:
-    """Count what the recorders know as sent, or uncertain where the answer is missing; then go on. Return how many."""
+def count_as_sent(now: datetime) -> int:
+    """Settle what the recorders know, as sent or uncertain, and allow sending; return how many deliveries."""
     with transaction.atomic():
         counted = sum(_count(batch, found, now) for batch, found in _undecided())
-        Restoration.decide(Restoration.Decision.COUNTED, now)
+        Restoration.decide(Restoration.Handling.COUNTED, now)
     return counted
 
 
-def go_on(now: datetime) -> None:
-    """Send what the ledger says is to be sent, though some readers may have it."""
-    Restoration.decide(Restoration.Decision.WENT_ON, now)
+def resume_sending(now: datetime) -> None:
+    """Allow sending by the ledger as it is, though some readers may get a second copy."""
+    Restoration.decide(Restoration.Handling.WENT_ON, now)
 
 
-def cancel(now: datetime) -> None:
-    """Send nothing of what was open at the time of the backup."""
+def cancel_open_mailings(now: datetime) -> None:
+    """Cancel everything that was open at the time of the backup."""
     with transaction.atomic():
         for mailing in Mailing.objects.open():
             mailing.cancel(now, _("The database was restored."))
-        Restoration.decide(Restoration.Decision.CANCELLED, now)
+        Restoration.decide(Restoration.Handling.CANCELLED, now)
 
 
-def _undecided() -> list[tuple[Batch, Record]]:
-    """Return the records of undecided restores, each with its batch, if the ledger has it."""
+def _undecided() -> list[tuple[Batch, FlightRecord]]:
+    """The records of undecided restores, with their batches, if these exist."""
     packed = Restoration.undecided().values_list("records", flat=True)
-    records = [Record.unpacked(one) for found in packed for one in found]
+    records = [FlightRecord.unpacked(one) for found in packed for one in found]
     batches = Batch.objects.in_bulk([record.batch_id for record in records])
     found = [(batches[one.batch_id], one) for one in records if one.batch_id in batches]
     return [(batch, record) for batch, record in found if (batch.lo, batch.hi) == (record.lo, record.hi)]
 
 
-def _forgotten(batch: Batch, record: Record) -> dict[int, Mark]:
-    """Return the rows that have left, by their marks, and that the ledger has waiting."""
+def _forgotten(batch: Batch, record: FlightRecord) -> dict[int, RowMark]:
+    """Rows that were handed over by their marks, but wait in the ledger."""
     left = {seq: mark for seq, mark in record.rows() if mark in STATE_OF}
     waiting = set(_waiting(batch, list(left)).values_list("seq", flat=True))
     return {seq: mark for seq, mark in left.items() if seq in waiting}
 
 
-def _count(batch: Batch, record: Record, now: datetime) -> int:
+def _count(batch: Batch, record: FlightRecord, now: datetime) -> int:
     batch.mailing.lock()
     Batch.objects.select_for_update().get(pk=batch.pk)
     found = _forgotten(batch, record)
     for state in (Delivery.State.SENT, Delivery.State.UNCERTAIN):
         rows = [seq for seq, mark in found.items() if STATE_OF[mark] == state]
-        values = {"state": state, "reply": WORDS, "sent_at": now, "attempts": batch.pass_no}
+        values = {"state": state, "reply": REPLY, "sent_at": now, "attempts": batch.pass_no}
         batch.count(Counter({state: _waiting(batch, rows).update(**values)}))
     return len(found)

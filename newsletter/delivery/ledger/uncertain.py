@@ -1,12 +1,12 @@
-"""The one door by which an uncertain copy finds an end: what is known of it, and what that changes.
+"""Resolves deliveries whose outcome is unknown. Every such transition goes through here.
 
-Late answers of a lane, reports of the provider and the author's decisions all come through here.
-Only uncertain rows move, and a row that waits to be sent again moves by the news that it had arrived before.
-Each function is one transaction, or one a slice; doing it twice changes nothing.
+Sources are late results of a lane, reports of the provider, and the author's decisions.
+Only uncertain rows change, and rows queued again if the first copy turns out to be accepted.
+Each function is one transaction, or one per slice, and idempotent.
 
-"Send again" makes a row queued and keeps the number of its tries. A row is tried at most once a pass, so the
-batch must begin another one: at once if it is done, after its present pass otherwise. All other rows of a batch
-that is done have a final state: they stay.
+"Send again" queues a row and keeps its number of attempts. A row is tried at most once per pass, so the batch needs
+another pass: at once if it is done, otherwise after the present one. All other rows of a done batch have a final
+state, and stay.
 """
 
 from collections import Counter
@@ -22,92 +22,92 @@ from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, deliveries
-from newsletter.delivery.models.deliveries import WAITS_AGAIN
-from newsletter.delivery.models.mailing import Step
+from newsletter.delivery.models.deliveries import IS_REQUEUED
+from newsletter.delivery.models.mailing import MailingStep
 
-SLICE = 100  # batches whose rows are decided in one transaction
+SLICE = 100  # batches per transaction
 QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN
 
 
-class Known(Enum):
-    ACCEPTED = "accepted"  # the provider has it: accepted, delivered, opened, clicked
-    REFUSED = "refused"  # the provider says that it went nowhere: bounced, rejected
-    PUT_OFF = "put off"  # the provider said "not now", and the reply came too late
-    LEFT = "left"  # its reader had left, and the lane that was taken for dead did not hand it over
-    NEVER_LEFT = "never left"  # the lane that was taken for dead woke, and by its recorder did not send it
+class Resolution(Enum):
+    ACCEPTED = "accepted"  # by the provider: accepted, delivered, opened, clicked
+    REFUSED = "refused"  # by the provider: bounced, rejected
+    PUT_OFF = "put off"  # deferred by the provider, in a late reply
+    LEFT = "left"  # skipped by a lane that recovery had given up: the reader had left
+    NEVER_LEFT = "never left"  # by the recorder of a lane that recovery had given up: not sent
     COUNTED = "sent"  # the author counts it as sent
-    AGAIN = "again"  # the author wants it sent again, whatever became of the first copy
+    AGAIN = "again"  # the author wants it sent again
 
 
-STEP_OF = {Known.COUNTED: Step.What.COUNTED, Known.AGAIN: Step.What.AGAIN}
+STEP_OF = {Resolution.COUNTED: MailingStep.Kind.COUNTED, Resolution.AGAIN: MailingStep.Kind.AGAIN}
 STATE_OF = {
-    Known.ACCEPTED: Delivery.State.SENT,
-    Known.REFUSED: Delivery.State.FAILED,
-    Known.PUT_OFF: Delivery.State.DEFERRED,
-    Known.LEFT: Delivery.State.SKIPPED,
-    Known.NEVER_LEFT: Delivery.State.QUEUED,
-    Known.COUNTED: Delivery.State.SENT,
-    Known.AGAIN: Delivery.State.QUEUED,
+    Resolution.ACCEPTED: Delivery.State.SENT,
+    Resolution.REFUSED: Delivery.State.FAILED,
+    Resolution.PUT_OFF: Delivery.State.DEFERRED,
+    Resolution.LEFT: Delivery.State.SKIPPED,
+    Resolution.NEVER_LEFT: Delivery.State.QUEUED,
+    Resolution.COUNTED: Delivery.State.SENT,
+    Resolution.AGAIN: Delivery.State.QUEUED,
 }
-KNOWN_OF = {  # by the answer of a lane
-    Delivery.State.SENT: Known.ACCEPTED,
-    Delivery.State.FAILED: Known.REFUSED,
-    Delivery.State.DEFERRED: Known.PUT_OFF,
-    Delivery.State.SKIPPED: Known.LEFT,
+RESOLUTION_OF = {  # by a lane's result
+    Delivery.State.SENT: Resolution.ACCEPTED,
+    Delivery.State.FAILED: Resolution.REFUSED,
+    Delivery.State.DEFERRED: Resolution.PUT_OFF,
+    Delivery.State.SKIPPED: Resolution.LEFT,
 }
-COUNTED_WORDS = "counted as sent by the author"
+COUNTED_REPLY = "counted as sent by the author"
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What is known of a copy, since when, and the words for it.
+class DeliveryReport:
+    """What became of a delivery, and when.
 
-    attempt: the try that it is about, None for the last one. That the provider has the copy counts whichever it was.
+    attempt: the one it is about, None for the last one; ignored for ACCEPTED, which counts for any attempt.
     """
 
-    known: Known
+    resolution: Resolution
     at: datetime
     words: str = ""
     provider_id: str = ""
     attempt: int | None = None
 
 
-class Seen(NamedTuple):
-    """An uncertain row as the author saw it: after one more try it is another question."""
+class SeenRow(NamedTuple):
+    """An uncertain row as the author saw it: after another attempt the decision does not apply."""
 
     seq: int
     attempts: int
 
 
-def resolve(delivery: Delivery, evidence: Evidence) -> bool:
-    """Let `evidence` settle a copy; return whether it changed anything."""
+def resolve(delivery: Delivery, report: DeliveryReport) -> bool:
+    """Settle a delivery; return whether it changed."""
     with transaction.atomic():
         delivery.mailing.lock()
         own = delivery.mailing.batches.filter(lo__lte=delivery.seq, hi__gt=delivery.seq)
-        return bool(_move(delivery.mailing, list(own), Q(seq=delivery.seq), evidence))
+        return bool(_move(delivery.mailing, list(own), Q(seq=delivery.seq), report))
 
 
-def settle_late(batch: Batch, known: Mapping[int, Evidence]) -> int:
-    """Let late answers settle rows of `batch`, by seq, in the transaction that has locked it; return how many moved.
+def settle_late(batch: Batch, known: Mapping[int, DeliveryReport]) -> int:
+    """Settle rows of `batch` by late results, by seq; return how many changed. The caller has locked the batch.
 
-    The mailing's row is changed after the commit: who locks a mailing and a batch begins with the mailing.
+    The mailing's row is updated after the commit, because a mailing must be locked before its batches.
     """
-    moved = sum(_move_in(batch, Q(seq=seq), evidence) for seq, evidence in known.items())
+    moved = sum(_move_in(batch, Q(seq=seq), report) for seq, report in known.items())
     if moved:
-        transaction.on_commit(partial(_outdate, batch.mailing_id))
+        transaction.on_commit(partial(_recount, batch.mailing_id))
     return moved
 
 
-def take_back(batch: Batch, rows: Sequence[int], evidence: Evidence) -> int:
-    """Queue `rows` of a batch that never left, in the transaction that has locked it; return how many there were."""
-    moved = _move_in(batch, Q(seq__in=rows), evidence)
+def requeue_never_left(batch: Batch, rows: Sequence[int], report: DeliveryReport) -> int:
+    """Queue rows again that were never handed over; return how many. The caller has locked the batch."""
+    moved = _move_in(batch, Q(seq__in=rows), report)
     if moved:
-        transaction.on_commit(partial(_outdate, batch.mailing_id))
+        transaction.on_commit(partial(_recount, batch.mailing_id))
     return moved
 
 
-def decide(mailing: Mailing, rows: Sequence[Seen], evidence: Evidence) -> int:
-    """Let the author decide `rows`; return how many were still as the author saw them."""
+def decide(mailing: Mailing, rows: Sequence[SeenRow], report: DeliveryReport) -> int:
+    """Apply the author's decision to `rows`; return how many were still as the author saw them."""
     wanted = Q(pk__in=[])
     for row in rows:
         wanted |= Q(seq=row.seq, attempts=row.attempts)
@@ -117,13 +117,13 @@ def decide(mailing: Mailing, rows: Sequence[Seen], evidence: Evidence) -> int:
     with transaction.atomic():
         mailing.lock()
         batches = list(mailing.batches.filter(within))
-        return _decided(mailing, evidence, lambda: _move(mailing, batches, wanted, evidence))
+        return _decided(mailing, report, lambda: _move(mailing, batches, wanted, report))
 
 
-def decide_all(mailing: Mailing, evidence: Evidence, *, seen: int) -> int:
-    """Let the author decide all uncertain rows of `mailing`, slice by slice; return how many there were.
+def decide_all(mailing: Mailing, report: DeliveryReport, *, seen: int) -> int:
+    """Apply the author's decision to all uncertain rows, slice by slice; return how many.
 
-    seen: `last_decision` of the page on which they did: what was decided after it is not decided again.
+    seen: `last_decision` when the page was rendered; does nothing if there was another decision since.
     """
     total, after = 0, 0
     while True:
@@ -134,32 +134,32 @@ def decide_all(mailing: Mailing, evidence: Evidence, *, seen: int) -> int:
             batches = list(mailing.batches.filter(uncertain__gt=0, pk__gt=after).order_by("pk")[:SLICE])
             if not batches:
                 return total
-            total += _decided(mailing, evidence, partial(_move, mailing, batches, Q(), evidence))
+            total += _decided(mailing, report, partial(_move, mailing, batches, Q(), report))
         after = batches[-1].pk
 
 
 def last_decision(mailing: Mailing) -> int:
-    """Return the number of the author's last decision about uncertain rows, 0 if there is none."""
+    """The key of the step of the author's last decision about uncertain rows, 0 if there is none."""
     decisions = mailing.steps.filter(what__in=STEP_OF.values())
     return decisions.order_by("pk").values_list("pk", flat=True).last() or 0
 
 
 def can_be_sent_again(mailing: Mailing) -> bool:
-    """Return whether a copy of this mailing may leave once more: not after a cancel, nor beside its successor."""
+    """Whether deliveries may be sent again: not after a cancel, nor while a successor is open."""
     if mailing.state == Mailing.State.SENT:
         siblings = Mailing.objects.open().filter(issue_id=mailing.issue_id, kind=mailing.kind)
         return not siblings.exists()
     return mailing.state in {Mailing.State.SENDING, Mailing.State.PAUSED}
 
 
-def _decided(mailing: Mailing, evidence: Evidence, move: Callable[[], int]) -> int:
+def _decided(mailing: Mailing, report: DeliveryReport, move: Callable[[], int]) -> int:
     mailing.refresh_from_db(fields=["state"])
-    if evidence.known is Known.AGAIN and not can_be_sent_again(mailing):
+    if report.resolution is Resolution.AGAIN and not can_be_sent_again(mailing):
         return 0
     moved = move()
     if moved:
-        mailing.record(STEP_OF[evidence.known], str(moved), evidence.at)
-    if moved and evidence.known is Known.AGAIN:
+        mailing.record(STEP_OF[report.resolution], str(moved), report.at)
+    if moved and report.resolution is Resolution.AGAIN:
         _reopen(mailing)
     return moved
 
@@ -170,9 +170,9 @@ def _reopen(mailing: Mailing) -> None:
 
 
 def retry_refused(mailing: Mailing, seqs: Sequence[int]) -> int:
-    """Try copies again that were refused for no reason of their readers; return how many. The mailing is locked.
+    """Retry deliveries that were wrongly refused; return how many. The caller has locked the mailing.
 
-    None of them was accepted, so nobody gets two. They are deferred: should the mailing be cancelled, they are skipped.
+    None was accepted, so nobody gets two. Their state is deferred, so that a cancel skips them.
     """
     tried = 0
     for batch in mailing.batches.select_for_update().filter(failed__gt=0).order_by("pk"):
@@ -184,53 +184,52 @@ def retry_refused(mailing: Mailing, seqs: Sequence[int]) -> int:
             _only(batch).open_again()
         tried += deferred
     if tried:
-        _outdate(mailing.pk)
+        _recount(mailing.pk)
         _reopen(mailing)
     return tried
 
 
-def _move(mailing: Mailing, batches: list[Batch], rows: Q, evidence: Evidence) -> int:
-    """Move the `rows` of `batches` that may move, and their counters; the mailing is locked."""
+def _move(mailing: Mailing, batches: list[Batch], rows: Q, report: DeliveryReport) -> int:
+    """Apply the report to `rows` of `batches` and their counters. The caller has locked the mailing."""
     locked = Batch.objects.select_for_update().filter(pk__in=[batch.pk for batch in batches])
-    moved = sum(_move_in(batch, rows, evidence) for batch in locked.order_by("pk"))
+    moved = sum(_move_in(batch, rows, report) for batch in locked.order_by("pk"))
     if moved:
-        _outdate(mailing.pk)
+        _recount(mailing.pk)
     return moved
 
 
-def _outdate(mailing_id: int) -> None:
-    """Have its copies counted again."""
+def _recount(mailing_id: int) -> None:
     Mailing.objects.filter(pk=mailing_id).update(counted_at=None)
 
 
-def _move_in(batch: Batch, rows: Q, evidence: Evidence) -> int:
+def _move_in(batch: Batch, rows: Q, report: DeliveryReport) -> int:
     mine = Delivery.objects.filter(rows, mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     uncertain = mine.filter(state=UNCERTAIN)
-    if evidence.known is Known.AGAIN:
+    if report.resolution is Resolution.AGAIN:
         return _queue_again(batch, uncertain)
-    state, values = STATE_OF[evidence.known], _values(evidence)
-    if evidence.attempt is not None and evidence.known is not Known.ACCEPTED:
-        uncertain = uncertain.filter(attempts=evidence.attempt)
-    if evidence.known is Known.NEVER_LEFT:
+    state, values = STATE_OF[report.resolution], _values(report)
+    if report.attempt is not None and report.resolution is not Resolution.ACCEPTED:
+        uncertain = uncertain.filter(attempts=report.attempt)
+    if report.resolution is Resolution.NEVER_LEFT:
         return _queue_again(batch, uncertain)
-    if evidence.known is Known.REFUSED:
-        deliveries.note_refusals(
-            batch, dict.fromkeys(uncertain.values_list("seq", flat=True), evidence.words), evidence.at
+    if report.resolution is Resolution.REFUSED:
+        deliveries.record_refusals(
+            batch, dict.fromkeys(uncertain.values_list("seq", flat=True), report.words), report.at
         )
     settled = uncertain.update(**values)
-    spared = mine.filter(WAITS_AGAIN).update(**values) if evidence.known is Known.ACCEPTED else 0
+    spared = mine.filter(IS_REQUEUED).update(**values) if report.resolution is Resolution.ACCEPTED else 0
     batch.count(Counter({UNCERTAIN: -settled, state: settled + spared}))
-    if settled and evidence.known is Known.PUT_OFF:
-        _only(batch).open_again(evidence.at + batch.distance)
+    if settled and report.resolution is Resolution.PUT_OFF:
+        _only(batch).open_again(report.at + batch.distance)
     return settled + spared
 
 
-def _values(evidence: Evidence) -> dict[str, object]:
-    values: dict[str, object] = {"state": STATE_OF[evidence.known], "reply": evidence.words[:500]}
-    if STATE_OF[evidence.known] == SENT:
-        values["sent_at"] = Coalesce(F("sent_at"), Value(evidence.at))
-    if evidence.provider_id:
-        values["provider_id"] = evidence.provider_id
+def _values(report: DeliveryReport) -> dict[str, object]:
+    values: dict[str, object] = {"state": STATE_OF[report.resolution], "reply": report.words[:500]}
+    if STATE_OF[report.resolution] == SENT:
+        values["sent_at"] = Coalesce(F("sent_at"), Value(report.at))
+    if report.provider_id:
+        values["provider_id"] = report.provider_id
     return values
 
 
@@ -247,9 +246,9 @@ def _only(batch: Batch) -> BatchQuerySet:
 
 
 def _next_try(batch: Batch) -> dict[str, int]:
-    """Return what a row must say to wait for the next pass.
+    """The attempts with which a row waits for the next pass.
 
-    Behind the cursor of a pass under way lie only answered rows: these must not look as if theirs were missing.
+    Rows before the cursor of a running pass must not look as if their result were missing.
     """
     is_begun = batch.state == Batch.State.LEASED or (batch.state == Batch.State.OPEN and batch.cursor != batch.lo)
     return {"attempts": batch.pass_no} if is_begun else {}

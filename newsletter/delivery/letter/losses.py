@@ -1,4 +1,4 @@
-"""What readers of an issue are not shown of what its author typed: each text beside the four forms it is read in."""
+"""Losses: characters of an issue that some of its forms (mail, plain text, web, feed) do not show. Also its size."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from django.utils.translation import ngettext, pgettext
 from newsletter.delivery.letter.rendering import FrozenLetter, html_with
 from newsletter.delivery.links import rewriting
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, Remark
+from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, RehearsalRemark
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.message import Mail
-from newsletter.mail.salutations import unslotted, without_names
-from newsletter.posts.feeds import entry_of
+from newsletter.mail.salutations import without_name_slots, without_names
+from newsletter.posts.feeds import feed_entry
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Post
 from newsletter.posts.proofreading.masking import merge_fields
 from newsletter.posts.syndication import atom_entry
-from newsletter.posts.text.comparison import SHOWN_MAX, characters_of, unshown, words_of
+from newsletter.posts.text.missing_text import SHOWN_MAX, compared_characters, find_missing_text, visible_text
 from newsletter.publication.models import Publication
 
-LOSSES_SHOWN = 20  # of an issue; more of them is one mistake, made at the first
+LOSSES_SHOWN = 20  # of an issue; further ones follow from the first mistake
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Characters that some readers are not shown: of which text, in which line of it, and in which forms.
+    """Characters in a line of a text that some forms do not show.
 
-    Without a form: a merge field of another program, which every reader would see as it is typed.
+    Without forms: a merge field of another program, which readers would see as typed.
     """
 
     title: str
@@ -45,8 +45,8 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Text:
-    """What the author typed, and the words of each form in which readers get it."""
+class TypedText:
+    """A text as typed, and what each form shows of it."""
 
     title: str
     typed: str
@@ -66,88 +66,92 @@ class Text:
 
     def _missing(self, words: str) -> list[tuple[int, str]]:
         if self.is_markdown:
-            return [(one.line, one.text) for one in unshown(self.typed, words)]
-        is_there = characters_of(self.typed) in characters_of(words)
+            return [(one.line, one.text) for one in find_missing_text(self.typed, words)]
+        is_there = compared_characters(self.typed) in compared_characters(words)
         return [] if is_there else [(1, f"…{self.typed[-SHOWN_MAX:]}" if len(self.typed) > SHOWN_MAX else self.typed)]
 
 
 def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequence[Loss]:
-    """Return what `issue` says and its readers would not get as it is meant.
+    """The losses of `issue`, and its merge fields of other programs.
 
-    letter: its letter, as it is frozen. note: of a correction, in Markdown.
+    letter: frozen. note: of a correction, in Markdown.
     """
-    mail = {_("Mail"): words_of(unslotted(letter.html)), _("Plain text"): unslotted(letter.text)}
+    mail = {_("Mail"): visible_text(without_name_slots(letter.html)), _("Plain text"): without_name_slots(letter.text)}
     texts = [*_words_around(issue, {_("Subject"): letter.subject}, mail, note), *_posts(issue, mail)]
     lost = [loss for text in texts for loss in text.losses()]
     return [*lost, *(one for text in texts for one in text.unfilled())]
 
 
-def losses_of(title: str, typed: str, mail: Mail) -> list[Loss]:
-    """Return what a mail does not show as it is meant of a text in Markdown that stands in it."""
+def losses_in_mail(title: str, typed: str, mail: Mail) -> list[Loss]:
+    """The losses of a Markdown text in a mail that contains it."""
     html = next(str(part[0]) for part in mail.alternatives)
     typed = without_names(typed)
-    text = Text(title, typed, {_("Mail"): words_of(html), _("Plain text"): str(mail.body)})
+    text = TypedText(title, typed, {_("Mail"): visible_text(html), _("Plain text"): str(mail.body)})
     return [*text.losses(), *text.unfilled()]
 
 
-def digest_of(lost: Sequence[Loss]) -> str:
-    """Return what stands for exactly these losses, which the author acknowledges; "" if there are none."""
+def losses_digest(lost: Sequence[Loss]) -> str:
+    """The hash by which the author acknowledges exactly these losses; "" if there are none."""
     return sha256("\x00".join(map(repr, lost)).encode(errors="surrogatepass")).hexdigest() if lost else ""
 
 
-def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], note: str) -> Iterator[Text]:
-    yield Text(_("Subject"), issue.subject, subject | mail, is_markdown=False)
-    yield Text(_("Preheader"), issue.preheader, {_("Mail"): mail[_("Mail")]}, is_markdown=False)
+def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], note: str) -> Iterator[TypedText]:
+    yield TypedText(_("Subject"), issue.subject, subject | mail, is_markdown=False)
+    yield TypedText(_("Preheader"), issue.preheader, {_("Mail"): mail[_("Mail")]}, is_markdown=False)
     for title, source in (
         (_("Correction"), note),
         (_("Introduction"), without_names(issue.introduction)),
         (_("Closing"), without_names(issue.closing)),
     ):
-        yield Text(title, source, mail | {_page(): words_of(render.render(source))})
-    yield Text(_("Signature"), Publication.objects.current().signature, mail)
+        yield TypedText(title, source, mail | {_page(): visible_text(render.render(source))})
+    yield TypedText(_("Signature"), Publication.objects.current().signature, mail)
 
 
-def _posts(issue: Issue, mail: dict[str, str]) -> Iterator[Text]:
+def _posts(issue: Issue, mail: dict[str, str]) -> Iterator[TypedText]:
     for item in issue.items.select_related("post__cover").prefetch_related("post__tags"):
-        post, feed = item.post, atom_entry(entry_of(item.post))
-        yield Text(post.title, post.title, mail | {_("Feed"): feed["title"]}, is_markdown=False)
+        post, feed = item.post, atom_entry(feed_entry(item.post))
+        yield TypedText(post.title, post.title, mail | {_("Feed"): feed["title"]}, is_markdown=False)
         in_short = mail if item.form == IssueItem.Form.EXCERPT else {}
-        yield Text(post.title, post.summary, in_short | {_("Feed"): feed["summary"]}, is_markdown=False)
+        yield TypedText(post.title, post.summary, in_short | {_("Feed"): feed["summary"]}, is_markdown=False)
         in_full = mail if item.form == IssueItem.Form.FULL else {}
-        elsewhere = {_page(): words_of(post.html), _("Feed"): words_of(feed["content"])}
-        yield Text(post.title, post.body, in_full | elsewhere)
+        elsewhere = {_page(): visible_text(post.html), _("Feed"): visible_text(feed["content"])}
+        yield TypedText(post.title, post.body, in_full | elsewhere)
         if post.cover:
-            yield Text(_("Cover of “%(title)s”") % {"title": post.title}, post.cover.alt, in_short, is_markdown=False)
+            yield TypedText(
+                _("Cover of “%(title)s”") % {"title": post.title}, post.cover.alt, in_short, is_markdown=False
+            )
 
 
 def _page() -> str:
     return pgettext("form of a text", "Web page")
 
 
-def check_losses(issue: Issue, letter: FrozenLetter | Mailing) -> Iterable[Remark]:
-    """Yield an error for each loss; it must be mended, or acknowledged before sending."""
+def check_losses(issue: Issue, letter: FrozenLetter | Mailing) -> Iterable[RehearsalRemark]:
+    """Yield an error for each loss, which must be fixed or acknowledged before sending."""
     found = losses(issue, letter)
     name = _("For the reader's name write {name|friend}: the second word is for those who gave none.")
     hint = _("Put a program or a tag between backquotes, and readers see it as typed.")
     for one in found[:LOSSES_SHOWN]:
-        yield Remark(Rehearsal.Topic.FORMAT, ERROR, str(one), hint if one.forms else name)
+        yield RehearsalRemark(Rehearsal.Topic.FORMAT, ERROR, str(one), hint if one.forms else name)
     if not found:
-        yield Remark(Rehearsal.Topic.FORMAT, OK, _("Every letter and digit of the texts is shown in all their forms."))
+        yield RehearsalRemark(
+            Rehearsal.Topic.FORMAT, OK, _("Every letter and digit of the texts is shown in all their forms.")
+        )
 
 
-HTML_BYTES_MAX = 74_800  # 102,400 in base64, where Gmail cuts a mail off
+HTML_BYTES_MAX = 74_800  # 102,400 in base64, where Gmail clips a mail
 HTML_BYTES_WARN = HTML_BYTES_MAX * 8 // 10
 PART_BYTES_MAX = 102_400  # the same limit, as Gmail counts it
-READER_BYTES = 600  # for a reader's long address and links
-# In templates/email/issue.html. Looked for as texts: 0.1 ms for a mail of 49 KB, 13 ms by html.parser, and what is
-# weighed is the octets between them. An author who types such a tag makes the advice name another post, no more.
+READER_BYTES = 600  # allowance for a reader's address and links
+# In templates/email/issue.html. Searched as strings: 0.1 ms for a mail of 49 KB, against 13 ms by html.parser, and the
+# size is that of the bytes between them. If an author types such a tag, the advice names another post, no more.
 POST, AFTER_POST = '<div class="post"', '<hr class="between"'
-EXCERPT_BYTES = 1_200  # about what an excerpt with its picture takes
+EXCERPT_BYTES = 1_200  # about the size of an excerpt with its picture
 
 
 @dataclass(frozen=True)
 class Weight:
-    """The size of a mail's HTML in bytes, with a reader's fields, and the posts to shorten, by their place."""
+    """size: of a mail's HTML in bytes, with a reader's fields. to_shorten: positions of posts, from 1."""
 
     size: int
     to_shorten: tuple[int, ...] = ()
@@ -162,15 +166,14 @@ class Weight:
 
     @property
     def encoded(self) -> int:
-        """Return the bytes that the mail has on its way, of which Gmail shows PART_BYTES_MAX."""
-        return encoded(self.size)
+        """Bytes in base64, of which Gmail shows PART_BYTES_MAX."""
+        return encoded_size(self.size)
 
     @property
     def share(self) -> int:
         return self.size * 100 // HTML_BYTES_MAX
 
     def advice(self) -> str:
-        """Return what the author can do, in a sentence."""
         if not self.to_shorten:
             return _("Shorten the introduction and the closing.")
         places = _(" and ").join(str(place) for place in self.to_shorten)
@@ -178,22 +181,22 @@ class Weight:
         return words % {"places": places}
 
     def refusal(self) -> str:
-        """Return why the mail cannot be sent as it is; empty if it can."""
+        """Why the mail cannot be sent as it is; "" if it can."""
         if not self.is_too_large:
             return ""
         words = _("The mail is too large: Gmail would show only its first %(share)d %%. %(advice)s")
         return words % {"share": 100 * HTML_BYTES_MAX // self.size, "advice": self.advice()}
 
 
-def encoded(size: int) -> int:
-    """Return the bytes that `size` bytes of HTML have in the mail: base64 in lines."""
+def encoded_size(size: int) -> int:
+    """The size of `size` bytes in base64 with line ends."""
     return size * PART_BYTES_MAX // HTML_BYTES_MAX
 
 
 def weights_by_form(issue: Issue, posts: Iterable[Post]) -> dict[int, dict[str, int]]:
-    """Return for the key of each post how many bytes of HTML it takes in the mail of `issue`, in each form.
+    """Bytes of HTML in the mail of `issue`, by post key and form.
 
-    Measured on one letter that has each post in every form. issue: may be one that is not saved.
+    Measured on one letter with each post in every form. issue: may be unsaved.
     """
     forms = list(IssueItem.Form)
     items = [IssueItem(post=post, form=form) for post in posts for form in forms]
@@ -207,16 +210,16 @@ def weights_by_form(issue: Issue, posts: Iterable[Post]) -> dict[int, dict[str, 
 
 
 def weight_of_text(source: str) -> int:
-    """Return about how many bytes of HTML a text takes in a mail, whether or not it is of a saved post.
+    """The approximate bytes of HTML of a Markdown text in a mail.
 
-    Measured on two letters, one with it and one without: within 1.5 KB of `weights_by_form`.
+    The difference of two letters, with and without it; within 1.5 KB of `weights_by_form`.
     """
     with_it, without = (html_with(Issue(number=1, introduction=text), []) for text in (source, ""))
     return len(with_it.encode()) - len(without.encode())
 
 
-def weigh(issue: Issue, letter: FrozenLetter | Mailing) -> Weight:
-    """Weigh the letter of `issue` as it is frozen; where links are counted, with the addresses that it then has."""
+def weigh_letter(issue: Issue, letter: FrozenLetter | Mailing) -> Weight:
+    """Weigh a frozen letter; if links are counted, with the rewritten URLs."""
     is_counted = getattr(letter, "counts_links", False) or Publication.objects.current().counts_links
     html = rewriting.with_longest(letter.html, issue) if is_counted else letter.html
     size = len(html.encode()) + READER_BYTES
@@ -224,7 +227,7 @@ def weigh(issue: Issue, letter: FrozenLetter | Mailing) -> Weight:
 
 
 def _to_shorten(issue: Issue, html: str, excess: int) -> tuple[int, ...]:
-    """Return the places, from 1, of the fewest posts whose excerpts would make the mail fit."""
+    """The positions, from 1, of the fewest posts whose excerpts would make the mail fit."""
     chosen: list[int] = []
     for size, place in sorted(_in_full(issue, html), reverse=True):
         if excess <= 0 or size <= EXCERPT_BYTES:
@@ -235,12 +238,12 @@ def _to_shorten(issue: Issue, html: str, excess: int) -> tuple[int, ...]:
 
 
 def _in_full(issue: Issue, html: str) -> list[tuple[int, int]]:
-    """Return size in the mail and place of the posts that are shown in full."""
-    # An edit since the freeze may have put posts in, or out.
+    """Size and position of the posts that are shown in full."""
+    # An edit since the freeze may have added or removed posts.
     pairs = enumerate(zip(issue.items.all(), _shown(html), strict=False), start=1)
     return [(size, place) for place, (item, size) in pairs if item.form == IssueItem.Form.FULL]
 
 
 def _shown(html: str) -> list[int]:
-    """Return the bytes of each post that a letter shows, in their order."""
+    """Bytes of each post in a letter's HTML, in order."""
     return [len(piece.partition(AFTER_POST)[0].encode()) for piece in html.split(POST)[1:]]

@@ -1,4 +1,4 @@
-"""From an issue to a letter with slots, and from a letter to one reader's message. Sends nothing."""
+"""Renders an issue as a letter with placeholders, and a letter as one reader's message. Sends nothing."""
 
 import html
 import re
@@ -15,46 +15,47 @@ from django.utils.encoding import punycode
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
-from newsletter.delivery.days import free_slots
 from newsletter.delivery.links import rewriting
 from newsletter.delivery.models import Mailing, Quote
+from newsletter.delivery.sending_days import free_slots
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail import headers, letters, salutations
 from newsletter.mail import html as mail_html
 from newsletter.mail.characters import single_line
-from newsletter.mail.html import stacked
-from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
+from newsletter.mail.html import stack_wide_tables
+from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build_mail, shorten_subject
 from newsletter.mail.salutations import without_names
-from newsletter.mail.spacing import spaced
-from newsletter.posts.markdown import highlighting, render
+from newsletter.mail.spacing import space_text
+from newsletter.posts.markdown import code_highlighting, render
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
-# A slot is a name between two control characters, which no author can type: content cannot collide with it.
-SLOT = re.compile("\x02([a-z_]+)\x03")
+# A placeholder is a name between two control characters, which no author can type.
+PLACEHOLDER = re.compile("\x02([a-z_]+)\x03")
 
 
-def slot(name: str) -> str:
+def placeholder(name: str) -> str:
     return f"\x02{name}\x03"
 
 
 MEDIA = re.compile("/media/([0-9a-f]{16})/")
-BRIEF = 800  # characters: a shorter letter shows its addresses
+BRIEF = 800  # characters: a shorter letter shows its URLs
 TWO_LINES = 60  # characters
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
 
-SLOTS = {
-    name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "invite_url", "day")
+PLACEHOLDERS = {
+    name: placeholder(name)
+    for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "invite_url", "day")
 }
 
 
 @dataclass(frozen=True)
 class FrozenLetter:
-    """An issue as every reader gets it, with slots for the reader's own fields.
+    """A rendered issue with placeholders for the reader's own fields.
 
-    quotes: the keys of those in it. Their readers may take them back until the letter is kept.
+    quotes: keys of the quotes in it, which their readers may withdraw until the letter is saved.
     """
 
     sender_name: str
@@ -67,11 +68,11 @@ class FrozenLetter:
 
     @property
     def content_hash(self) -> str:
-        """Return the hash of what readers get; two letters with one hash are the same."""
+        """The SHA-256 of everything but `quotes`."""
         return sha256("\x00".join(self._shown().values()).encode()).hexdigest()
 
     def columns(self) -> dict[str, str]:
-        """Return the columns of Mailing that keep it, with their hash."""
+        """Values for the columns of Mailing, with the hash."""
         return self._shown() | {"content_hash": self.content_hash}
 
     def _shown(self) -> dict[str, str]:
@@ -79,9 +80,9 @@ class FrozenLetter:
 
 
 def issue_context(issue: Issue, publication: Publication, items: list[IssueItem] | None = None) -> dict[str, object]:
-    """Return what templates/email/issue.html shows.
+    """The context of templates/email/issue.html.
 
-    items: what stands in the letter instead of the issue's own.
+    items: instead of the issue's own.
     """
     issue = _legible(issue)
     if items is None:
@@ -90,7 +91,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "issue": issue,
         "publication": publication,
         "items": [_entry(item, publication) for item in items],
-        "is_digest": publication.look == Publication.Look.DIGEST,
+        "is_digest": publication.look == Publication.MailLook.DIGEST,
         "preheader": _preheader(issue, items),
         "is_brief": _is_brief(issue, items),
         "introduction": greeting_html(issue.introduction),
@@ -99,15 +100,15 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
-        "code_colours": highlighting.colours_at_night(),
-        "reader": format_html('<span class="reader">{}</span>', SLOTS["email"]),
-        **SLOTS,
+        "code_colours": code_highlighting.dark_colours(),
+        "reader": format_html('<span class="reader">{}</span>', PLACEHOLDERS["email"]),
+        **PLACEHOLDERS,
     }
 
 
 def _entry(item: IssueItem, publication: Publication) -> dict[str, object]:
-    """Return what the mail shows of a post; its day is the author's, wherever the worker stands."""
-    post, cover = item.post, item.post.cover  # read for this letter alone
+    """The context of one post; its day is in the publication's time zone."""
+    post, cover = item.post, item.post.cover  # loaded for this letter alone
     post.title = single_line(post.title)
     if cover:
         cover.alt = single_line(cover.alt)
@@ -117,14 +118,14 @@ def _entry(item: IssueItem, publication: Publication) -> dict[str, object]:
         "url": settings.SITE_URL + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
         "html": without_names(author_html(post.body)) if item.form == IssueItem.Form.FULL else "",
-        "cover": mail_html.attributes(cover.width, cover.height) if cover else "",
-        "lines": _lines(item, is_digest=publication.look == Publication.Look.DIGEST),
-        "thumbnail": settings.SITE_URL + cover.address("fallback", cover.widths("fallback")[0]) if cover else "",
+        "cover": mail_html.size_attributes(cover.width, cover.height) if cover else "",
+        "lines": _lines(item, is_digest=publication.look == Publication.MailLook.DIGEST),
+        "thumbnail": settings.SITE_URL + cover.url_for("fallback", cover.widths("fallback")[0]) if cover else "",
     }
 
 
 def _lines(item: IssueItem, *, is_digest: bool) -> str:
-    """Return what a post that is not shown in full says of itself. What its author wrote for that is never cut."""
+    """The text of a post that is not shown in full. A summary by the author is never cut."""
     if item.form == IssueItem.Form.LINK:
         return measures.first_sentence(item.post.excerpt)
     if is_digest and not item.post.summary:
@@ -133,9 +134,9 @@ def _lines(item: IssueItem, *, is_digest: bool) -> str:
 
 
 def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
-    """Return whether the addresses in the text part would take more room than what the letter says.
+    """Whether the letter is so short that the URLs in its text part would outweigh the rest.
 
-    Filters take that for a sign of spam, unless the HTML shows them too.
+    Spam filters object to that unless the HTML shows the URLs too.
     """
     said = [issue.subject, issue.introduction, issue.closing, *(item.post.title for item in items)]
     said += [item.post.body for item in items if item.form == IssueItem.Form.FULL]
@@ -144,7 +145,7 @@ def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
 
 
 def _preheader(issue: Issue, items: list[IssueItem]) -> str:
-    """Return the author's preheader or the beginning; a short one goes on with the titles, not with the masthead."""
+    """The author's preheader or the beginning; a short one is extended by titles, so that no masthead follows."""
     found = issue.preheader or _beginning(issue, items)
     for item in items:
         if len(found) < PREHEADER_MIN and item.post.title not in found:
@@ -153,32 +154,33 @@ def _preheader(issue: Issue, items: list[IssueItem]) -> str:
 
 
 def _beginning(issue: Issue, items: list[IssueItem]) -> str:
-    """Return the first sentences that an inbox may show after the subject."""
     if issue.introduction.strip():
         return measures.excerpt(without_names(render.render(issue.introduction)), PREHEADER_LENGTH)
     return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
 
 
 def author_html(source: str) -> str:
-    """Return an author's text as a part of the mail: below the titles, its pictures no wider than the column."""
+    """Markdown as HTML for the mail: headings demoted, pictures no wider than the column."""
     if not source.strip():
         return ""
     pictures = Image.objects.filter(digest__in=MEDIA.findall(source))
     sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
     rendered = render.render_mail(source, base_url=settings.SITE_URL)
-    return stacked(mail_html.named_colours(mail_html.sized(mail_html.demoted(rendered), sizes)))
+    return stack_wide_tables(
+        mail_html.with_colour_classes(mail_html.with_picture_sizes(mail_html.demote_headings(rendered), sizes))
+    )
 
 
 def greeting_html(source: str) -> str:
-    """Return what `author_html` does, with a slot where the author wrote `{name|friend}`."""
-    return salutations.slotted(author_html(source))
+    """As `author_html`, with a placeholder for each `{name|friend}`."""
+    return salutations.with_name_slots(author_html(source))
 
 
 def freeze(issue: Issue, note: str = "") -> FrozenLetter:
-    """Render `issue` once, as it is now, for all its readers.
+    """Render `issue` once for all readers.
 
-    note: what was wrong, in Markdown, on top of a correction; "" for the issue itself.
-    Raises PicturesAway: without the logo it would be another letter. What is frozen needs no picture any more.
+    note: of a correction, in Markdown; "" for the issue itself.
+    Raises PicturesAway, because the logo must be loaded. A frozen letter needs no picture any more.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
@@ -198,9 +200,9 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
 
 
 def html_with(issue: Issue, items: list[IssueItem]) -> str:
-    """Return the HTML of a letter of `issue` in which `items` stand instead of its own, to read or to weigh it.
+    """The HTML of a letter of `issue` with other `items`, to show or to weigh it.
 
-    Raises PicturesAway, as `freeze` does. The text part, which is not made, takes two fifths of the time.
+    Raises PicturesAway. Omits the text part, which takes two fifths of the time.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
@@ -210,9 +212,9 @@ def html_with(issue: Issue, items: list[IssueItem]) -> str:
 
 
 def _legible(issue: Issue) -> Issue:
-    """Return a copy of `issue` without control characters in its lines: one of them could pass for a slot.
+    """A copy of `issue` without control characters in its lines, which could pass for a placeholder.
 
-    Every form takes them out; a row that was written before they did, or by hand, must reach nobody with them.
+    Forms remove them; this is for rows written otherwise.
     """
     issue = copy(issue)
     issue.subject, issue.preheader = single_line(issue.subject), single_line(issue.preheader)
@@ -220,30 +222,34 @@ def _legible(issue: Issue) -> Issue:
 
 
 def subject_line(issue: Issue, publication: Publication, *, is_correction: bool) -> str:
-    """Return the words of the author, with the number where there is room: their words are not cut for it."""
+    """The author's subject, with the issue's number if there is room for it."""
     corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
     typed = corrected % {"subject": single_line(issue.subject)}
-    words = shortened(letters.spaced_subject(typed, publication.spelled()))
+    words = shorten_subject(letters.spaced_subject(typed, publication.unspaced_names()))
     numbered = NUMBERED[publication.numbered]() % {"subject": words, "number": issue.number}
-    numbered = letters.spaced_subject(numbered, publication.spelled())
+    numbered = letters.spaced_subject(numbered, publication.unspaced_names())
     return numbered if len(numbered) <= SUBJECT_LENGTH else words
 
 
 NUMBERED: dict[str, Callable[[], str]] = {
-    Publication.Numbered.LAST: lambda: translation.pgettext("subject of a mail", "%(subject)s (No. %(number)d)"),
-    Publication.Numbered.FIRST: lambda: translation.pgettext("subject of a mail", "No. %(number)d: %(subject)s"),
-    Publication.Numbered.NOT: lambda: "%(subject)s",
+    Publication.NumberPosition.LAST: lambda: translation.pgettext("subject of a mail", "%(subject)s (No. %(number)d)"),
+    Publication.NumberPosition.FIRST: lambda: translation.pgettext("subject of a mail", "No. %(number)d: %(subject)s"),
+    Publication.NumberPosition.NOT: lambda: "%(subject)s",
 }
 
 
 def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
-    """Put a reader's values into the slots, escaped for HTML or as they are for text."""
-    found = {name: _value(name, values) for name in SLOT.findall(template)}
-    return SLOT.sub(lambda match: html.escape(found[match[1]]) if escaped else found[match[1]], template)
+    """Replace the placeholders by a reader's values, escaped for HTML if `escaped`."""
+    found = {name: _value(name, values) for name in PLACEHOLDER.findall(template)}
+    return PLACEHOLDER.sub(lambda match: html.escape(found[match[1]]) if escaped else found[match[1]], template)
 
 
-def _value(slot: str, values: Mapping[str, str]) -> str:
-    return values["name"] or salutations.word_of(slot) if salutations.is_for_name(slot) else values[slot]
+def _value(placeholder: str, values: Mapping[str, str]) -> str:
+    return (
+        values["name"] or salutations.fallback_word(placeholder)
+        if salutations.is_name_slot(placeholder)
+        else values[placeholder]
+    )
 
 
 def reader_values(subscriber: Subscriber) -> dict[str, str]:
@@ -258,59 +264,66 @@ def reader_values(subscriber: Subscriber) -> dict[str, str]:
     }
 
 
-def leaving_address(token: str) -> str:
-    """Return the address at which a mail ends a subscription; "" where nobody reads what comes to it."""
+def unsubscribe_address(token: str) -> str:
+    """The mail address for unsubscribing; "" without a mailbox."""
     bounces_to = Publication.objects.current().bounces_to
     return headers.return_path(bounces_to, token) if bounces_to and settings.MAILBOX_URL else ""
 
 
 def complaints_to(mailing: Mailing) -> str:
-    """Return where receivers may report complaints to; "" where nobody reads them, or the header would not count.
+    """The address for complaints (RFC 9477); "" without a mailbox, or if the header would be ignored.
 
-    RFC 9477 section 3.1: at another domain than the sender's it needs a second signature. The copy is named by its
-    Message-ID, which a report must have.
+    Section 3.1: at another domain than the sender's it needs a second signature. Reports identify the delivery by its
+    Message-ID.
     """
     bounces_to = Publication.objects.current().bounces_to
     is_read = bounces_to and settings.MAILBOX_URL
-    return headers.ascii_address(bounces_to) if is_read and headers.is_within(bounces_to, mailing.sender_email) else ""
+    return (
+        headers.ascii_address(bounces_to)
+        if is_read and headers.is_at_domain_of(bounces_to, mailing.sender_email)
+        else ""
+    )
 
 
-def parts(mailing: Mailing) -> tuple[str, str]:
-    """Return HTML and text of a mailing with its day filled in: what is left are the reader's own slots.
+def html_and_text(mailing: Mailing) -> tuple[str, str]:
+    """HTML and text of a mailing with its date; the reader's own placeholders remain.
 
-    The day is not frozen, because a mailing may be moved to another one after its approval. Where links are counted,
-    they lead over this site: to where they led in the letter that was approved.
+    The date is not frozen, because a mailing may be moved after its approval. If links are counted, they lead over
+    this site to the approved targets.
     """
     day = _day(mailing)
-    whole, text = mailing.html.replace(SLOTS["day"], html.escape(day)), mailing.text.replace(SLOTS["day"], day)
+    whole, text = (
+        mailing.html.replace(PLACEHOLDERS["day"], html.escape(day)),
+        mailing.text.replace(PLACEHOLDERS["day"], day),
+    )
     if not (mailing.pk and mailing.counts_links):
         return whole, text
-    return rewriting.rewritten(whole, text, rewriting.addresses(mailing))
+    return rewriting.rewrite_links(whole, text, rewriting.counted_addresses(mailing))
 
 
 def _day(mailing: Mailing) -> str:
-    """Return the day of the issue, where the author lives; that of the next free slot for one that has no time yet."""
+    """The local date of the issue; that of the next free slot if it is not scheduled."""
     publication = Publication.objects.current()
     at = mailing.send_at if mailing.kind == Mailing.Kind.ISSUE else mailing.issue.sent_at
     at = at or mailing.issue.sent_at or free_slots(publication, timezone.now(), 1, issue=mailing.issue)[0]
     with translation.override(publication.language):
-        return spaced(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
+        return space_text(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
 
 
 def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_mark: str = "") -> Mail:
     """Build a reader's copy of a mailing.
 
-    ids: what the Message-ID is made of.
-    subject_mark: put before the subject, for test copies.
+    ids: for the Message-ID.
+    subject_mark: a prefix of the subject.
     """
     values = reader_values(subscriber)
-    html_part, text_part = parts(mailing)
+    html_part, text_part = html_and_text(mailing)
     letter = Letter(
-        subject=shortened(subject_mark + mailing.subject),
+        subject=shorten_subject(subject_mark + mailing.subject),
         html=fill(html_part, values, escaped=True),
         text=fill(text_part, values, escaped=False),
     )
-    return build(
+    return build_mail(
         letter,
         sender=(mailing.sender_name, mailing.sender_email),
         to=(subscriber.name, subscriber.email),
@@ -331,7 +344,7 @@ def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) 
         mailing_list,
         values["unsubscribe_url"],
         archived_at=settings.SITE_URL + mailing.issue.get_absolute_url(),
-        by_mail=leaving_address(values["unsubscribe_token"]),
+        by_mail=unsubscribe_address(values["unsubscribe_token"]),
         complaints_to=complaints_to(mailing),
         feedback=headers.feedback_id(mailing.issue.number, mailing.kind, domain=domain),
     ) | {"Message-ID": headers.message_id("issue", *ids, domain=domain)}

@@ -1,1 +1,1 @@
-"""Links of an issue, counted for its author: how many people about followed each, and never who."""
+"""Counts clicks on the links of an issue: about how many people, never who."""

@@ -1,4 +1,4 @@
-"""Visits of links: led on, counted by day, machines apart from people; and nothing of them the next day."""
+"""Redirects clicks and counts them by day, machines apart from people. Single clicks are deleted the next day."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +16,14 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 
 from newsletter.delivery.links.rewriting import LONGEST
-from newsletter.delivery.models import DayCount, DaySalt, Link, Mailing, Visit
+from newsletter.delivery.models import DaySalt, Link, LinkDayCount, Mailing, Visit
 from newsletter.delivery.models.links import HASH_LENGTH
+from newsletter.limits import circuit_breaker, client_ip, rate_limits
+from newsletter.limits.public_views import secret_url, too_many_requests
 from newsletter.mail import tokens
-from newsletter.publication import limits
-from newsletter.publication.doors import capability, too_many
 from newsletter.publication.models import Publication
 
-# Programs that look at links of mails before, or instead of, their readers, by a part of their names. Sources:
+# Programs that open links of mails before, or instead of, their readers, by substrings of User-Agent. Sources:
 # 1 https://check.live-direct-marketing.online/blog/bot-clicks-security-scanners-detect
 # 2 https://university.act-on.com/Product_Features/Reports/Sent_Email_Reports/Identifying_False_Positives_in_Email_Clicks
 # 3 https://developers.facebook.com/docs/sharing/webmasters/web-crawlers and https://api.slack.com/robots
@@ -33,17 +33,17 @@ SCANNERS = (
     *("trend micro", "trendmicro", "fortimail", "symantec", "mcafee", "forcepoint", "fireeye", "kaspersky"),
     *("sonicwall", "zscaler"),
     *("facebookexternalhit", "whatsapp/", "slack-imgproxy", "googleimageproxy", "preview"),  # of links passed on (3)
-    # Programs that say that they are one
+    # Programs that identify themselves
     *("bot", "crawl", "spider", "scanner", "monitor", "headless", "curl/", "wget/", "python", "java/", "okhttp"),
     *("go-http-client", "libwww", "axios/", "node-fetch", "apache-httpclient", "phantomjs", "puppeteer"),
 )
-BROWSERS = ("mozilla/", "opera/")  # how the program of a person begins
-NO_BOT = "cubot"  # makes telephones
+BROWSERS = ("mozilla/", "opera/")  # prefixes of browsers
+NO_BOT = "cubot"  # a phone brand
 PREFETCHES = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 
 
 def is_machine(headers: Mapping[str, str]) -> bool:
-    """Return whether a request says that no person has made it: its program does, or it comes before a click."""
+    """Whether a request is by a program or a prefetch, judged by its headers."""
     program = headers.get("User-Agent", "").lower().replace(NO_BOT, "")
     if any(_is_prefetch(headers.get(name, "")) for name in PREFETCHES):
         return True
@@ -55,28 +55,28 @@ def _is_prefetch(purpose: str) -> bool:
 
 
 def asks_not_to_be_tracked(headers: Mapping[str, str]) -> bool:
-    """Return whether a browser carries Global Privacy Control or Do Not Track.
+    """Whether a browser sends Global Privacy Control or Do Not Track.
 
     Source: https://www.w3.org/TR/gpc/ section 3, https://www.w3.org/TR/tracking-dnt/ section 5.
     """
     return "1" in {headers.get("Sec-GPC", "").strip(), headers.get("DNT", "").strip()}
 
 
-DAYS = 3  # that are shown one by one
-PATIENCE_MS = 200  # what a visit may wait for a locked database; then it is not counted
-COUNTED_MAX, COUNTED_SECONDS = 300, 600  # visits from one network
+DAYS = 3  # shown one by one
+PATIENCE_MS = 200  # how long a click waits for a locked database; then it is not counted
+COUNTED_MAX, COUNTED_SECONDS = 300, 600  # clicks from one network
 SALT_SECONDS = 3600
 STORE = """INSERT INTO delivery_visit (link_id, day, who, network, at, is_machine)
     VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (link_id, day, who) DO NOTHING"""
 
-# --- What only shows beside others ---
+# --- Machines that are recognized by several clicks ---
 AT_ONCE = timedelta(seconds=60)  # all links of a letter, from one network
-AT_LEAST = 3  # links that a letter must have for that
+AT_LEAST = 3  # links a letter must have for that
 
 
 @dataclass(frozen=True)
 class LinkCount:
-    """A link of a letter, by about how many people and how many machines it was followed; days: the first ones."""
+    """Approximate clicks of a link. days: people on each of the first DAYS days."""
 
     url: str
     words: str
@@ -89,12 +89,12 @@ class LinkCount:
         return urlsplit(self.url).netloc.removeprefix("www.")
 
 
-def followed(mailing: Mailing) -> tuple[LinkCount, ...]:
-    """Return how often each link of a mailing was followed, the most followed first; () where nothing is counted."""
+def link_counts(mailing: Mailing) -> tuple[LinkCount, ...]:
+    """Clicks per link of a mailing, the most clicked first; () if links are not counted."""
     days = {link: dict[date, tuple[int, int]]() for link in mailing.links.values_list("pk", flat=True)}
     if not days:
         return ()
-    over = DayCount.objects.filter(link__mailing=mailing).values_list("link", "day", "people", "machines")
+    over = LinkDayCount.objects.filter(link__mailing=mailing).values_list("link", "day", "people", "machines")
     for link, day, people, others in [*over, *_today(mailing)]:
         before = days[link].get(day, (0, 0))
         days[link][day] = (before[0] + people, before[1] + others)
@@ -125,16 +125,16 @@ def _day(at: datetime) -> date:
 # --- A visit ---
 
 
-def note(link: int, request: HttpRequest, now: datetime) -> None:
-    """Count that somebody follows a link, unless counting is off, or they ask not to be tracked. Never raises."""
-    address = limits.client_address(request)
-    if asks_not_to_be_tracked(request.headers) or limits.is_away("link-counts"):
+def count_visit(link: int, request: HttpRequest, now: datetime) -> None:
+    """Count a click, unless counting is off or the browser asks not to be tracked. Never raises database errors."""
+    address = client_ip.client_address(request)
+    if asks_not_to_be_tracked(request.headers) or circuit_breaker.is_circuit_open("link-counts"):
         return
-    network, program = limits.neighbourhood(address), request.headers.get("User-Agent", "")
+    network, program = client_ip.client_network(address), request.headers.get("User-Agent", "")
     try:
         if not Publication.objects.current().counts_links:
             return
-        if limits.is_over("followed", network, limit=COUNTED_MAX, seconds=COUNTED_SECONDS):
+        if rate_limits.is_over_limit("followed", network, limit=COUNTED_MAX, seconds=COUNTED_SECONDS):
             return
         day = _day(now)
         who, place = (_hash(day, text) for text in (f"{network} {program}", network))
@@ -142,7 +142,7 @@ def note(link: int, request: HttpRequest, now: datetime) -> None:
         with _briefly(), connection.cursor() as cursor:
             cursor.execute(STORE, [link, day, who, place, at, is_machine(request.headers)])
     except (DatabaseError, InterfaceError) as error:
-        limits.begin_outage("link-counts", error, meanwhile="who follows a link is led on, and not counted")
+        circuit_breaker.open_circuit("link-counts", error, meanwhile="who follows a link is led on, and not counted")
 
 
 def _hash(day: date, text: str) -> str:
@@ -156,7 +156,7 @@ def _hash(day: date, text: str) -> str:
 
 @contextmanager
 def _briefly() -> Iterator[None]:
-    """Let SQLite wait for a lock no longer than a reader would; in PostgreSQL nothing holds a new row back."""
+    """Limit SQLite's wait for a lock to PATIENCE_MS. PostgreSQL never waits for this insert."""
     if connection.vendor != "sqlite":
         yield
         return
@@ -176,13 +176,13 @@ def _wait(milliseconds: int) -> None:
 # --- By the clock ---
 
 
-def settle(now: datetime) -> None:
-    """Tell machines of today from people, and make numbers of the days that are over."""
+def count_days(now: datetime) -> None:
+    """Mark machines among today's clicks, and reduce past days to counts."""
     today = _day(now)
     open_days = Visit.objects.order_by().values_list("link__mailing_id", "day").distinct()
     for number, day in list(open_days):
         mailing = Mailing.objects.defer("html", "text").get(pk=number)
-        tell_machines(mailing, day)
+        mark_machines(mailing, day)
         if day < today:
             _close(mailing, day)
     former = DaySalt.objects.filter(day__lt=today)
@@ -190,8 +190,8 @@ def settle(now: datetime) -> None:
         former.delete()
 
 
-def tell_machines(mailing: Mailing, day: date) -> None:
-    """Mark the visits of a day that no person made, and drop those of test copies, before the mailing began."""
+def mark_machines(mailing: Mailing, day: date) -> None:
+    """Mark a day's clicks by machines, and delete those of test copies, from before the mailing began."""
     visits = Visit.objects.filter(link__mailing=mailing, day=day)
     if mailing.planned_at is None:
         visits.delete()
@@ -206,26 +206,26 @@ def tell_machines(mailing: Mailing, day: date) -> None:
 
 
 def _close(mailing: Mailing, day: date) -> None:
-    """Make a number of the visits of each link: one transaction a link, so that each counts once."""
+    """Reduce a day's clicks to counts, in one transaction per link, so that each counts once."""
     for link in mailing.links.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
-            Link.objects.select_for_update().filter(pk=link).first()  # one at a time
+            Link.objects.select_for_update().filter(pk=link).first()  # serializes workers
             visits = Visit.objects.filter(link=link, day=day)
             counted = visits.aggregate(people=Count("pk", filter=Q(is_machine=False)), machines=_machines())
             if counted["people"] or counted["machines"]:
-                row, _is_new = DayCount.objects.get_or_create(link_id=link, day=day)
+                row, _is_new = LinkDayCount.objects.get_or_create(link_id=link, day=day)
                 added = {name: F(name) + count for name, count in counted.items()}
-                DayCount.objects.filter(pk=row.pk).update(**added)
+                LinkDayCount.objects.filter(pk=row.pk).update(**added)
                 visits.delete()
 
 
-ENCODED = 12  # octets that a character of an address has at most: four, each percent-encoded
-UNKNOWN_MAX, UNKNOWN_SECONDS = 60, 600  # tokens of one network that open nothing
+ENCODED = 12  # bytes of a percent-encoded character at most
+UNKNOWN_MAX, UNKNOWN_SECONDS = 60, 600  # invalid tokens from one network
 
 
-@capability
+@secret_url
 def follow(request: HttpRequest, token: str) -> HttpResponse:
-    """Lead to where the link of this token leads; 404 for a token that is none."""
+    """Redirect to the link's target; 404 for an unknown token."""
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
     found = _found(token)
@@ -233,19 +233,19 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
         return _unknown(request)
     number, url = found
     if request.method == "GET":
-        note(number, request, timezone.now())
+        count_visit(number, request, timezone.now())
     return HttpResponseRedirect(url, max_length=LONGEST * ENCODED)
 
 
 def _found(token: str) -> tuple[int, str] | None:
-    if tokens.number_of(token) is None:
+    if tokens.claimed_id(token) is None:
         return None
     known: tuple[int, str] | None = caches["pages"].get(_key(token))
     return known or _learned(token)
 
 
 def _learned(token: str) -> tuple[int, str] | None:
-    """Remember all links of the mailing that a token is of: a letter's links are followed one after the other."""
+    """Look a link up, and cache all links of its mailing, as they are often clicked together."""
     mailing = Link.objects.filter(token=token).values_list("mailing_id", flat=True).first()
     if mailing is None:
         return None
@@ -260,8 +260,8 @@ def _key(token: str) -> str:
 
 
 def _unknown(request: HttpRequest) -> HttpResponse:
-    who, publication = limits.neighbourhood(limits.client_address(request)), Publication.objects.current()
+    who, publication = client_ip.client_network(client_ip.client_address(request)), Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        if limits.is_over("links", who, limit=UNKNOWN_MAX, seconds=UNKNOWN_SECONDS):
-            return too_many(request, seconds=UNKNOWN_SECONDS)
+        if rate_limits.is_over_limit("links", who, limit=UNKNOWN_MAX, seconds=UNKNOWN_SECONDS):
+            return too_many_requests(request, seconds=UNKNOWN_SECONDS)
         return render(request, "404.html", status=404)

@@ -1,4 +1,4 @@
-"""Which links of a letter are counted, and the letter with addresses that lead over this site. Pure."""
+"""Chooses the links of a letter to count, and rewrites them to lead over this site."""
 
 import html
 import re
@@ -12,22 +12,22 @@ from newsletter.issues.models import Issue
 from newsletter.mail.logs import TOKEN
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 
-# Of what the mail's own templates write: attributes in double quotes.
+# For HTML by our own templates: attributes in double quotes.
 LINK = re.compile(r'(<a\b[^>]*?\bhref=")([^"]*)("[^>]*>)(.*?)(?=</a>)', re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
-SHOWN = re.compile(r"(?:https?://|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$))\S*")  # words that are an address
+SHOWN = re.compile(r"(?:https?://|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$))\S*")  # link text that is a URL
 WEB = ("http://", "https://")
-SLOT = "\x02"  # begins what is each reader's own
-LONGEST = 2_000  # characters of an address; browsers and Django cut off at about as many
-GOES_ON = r"(?![\w/?=&%#~+-])"  # an address that only begins like one is another
+PLACEHOLDER_START = "\x02"
+LONGEST = 2_000  # characters of a URL; browsers and Django limit it to about as many
+GOES_ON = r"(?![\w/?=&%#~+-])"  # the URL must end here
 
 
 def countable(part: str, *, site_url: str, own_pages: Collection[str]) -> dict[str, str]:
-    """Return the addresses of a letter's HTML whose followers are counted, in their order, each with its words.
+    """The URLs of a letter's HTML to count, in order, with their link texts.
 
-    own_pages: pages of the frame, which say nothing of what the letter is about.
-    Not counted is what is a reader's own, what a token opens, and where another site's address is what the link shows:
-    a mail program warns of an address that leads elsewhere than it says.
+    own_pages: linked by the template, and not counted.
+    Also not counted: a reader's own links, links with a token, and links whose text is a URL of another site, because
+    mail programs warn if a link leads elsewhere than its text says.
     """
     found, shown = dict[str, str](), set[str]()
     for url, words in _links(part):
@@ -39,21 +39,23 @@ def countable(part: str, *, site_url: str, own_pages: Collection[str]) -> dict[s
     return {url: words for url, words in found.items() if url not in shown}
 
 
-def rewritten(html_part: str, text_part: str, addresses: Mapping[str, str]) -> tuple[str, str]:
-    """Return both parts of a letter with other addresses in place of those that `addresses` names."""
-    if not addresses:
+def rewrite_links(html_part: str, text_part: str, counted_addresses: Mapping[str, str]) -> tuple[str, str]:
+    """Both parts of a letter with URLs replaced by `counted_addresses`."""
+    if not counted_addresses:
         return html_part, text_part
-    known = {url for url, _words in _links(html_part)} | {*addresses}
+    known = {url for url, _words in _links(html_part)} | {*counted_addresses}
     longest_first = sorted(filter(None, known), key=lambda url: (-len(url), url))
     pattern = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))}){GOES_ON}")
-    return html_with(html_part, addresses), pattern.sub(lambda found: addresses.get(found[0], found[0]), text_part)
+    return html_with(html_part, counted_addresses), pattern.sub(
+        lambda found: counted_addresses.get(found[0], found[0]), text_part
+    )
 
 
-def html_with(part: str, addresses: Mapping[str, str]) -> str:
+def html_with(part: str, counted_addresses: Mapping[str, str]) -> str:
 
     def link(found: "re.Match[str]") -> str:
         before, written, after, words = found.groups()
-        address = addresses.get(html.unescape(written))
+        address = counted_addresses.get(html.unescape(written))
         return f"{before}{html.escape(address) if address else written}{after}{words}"
 
     return LINK.sub(link, part)
@@ -61,7 +63,12 @@ def html_with(part: str, addresses: Mapping[str, str]) -> str:
 
 def _leads_to_a_page(url: str) -> bool:
     try:
-        return url.startswith(WEB) and SLOT not in url and len(url) <= LONGEST and bool(urlsplit(url).hostname)
+        return (
+            url.startswith(WEB)
+            and PLACEHOLDER_START not in url
+            and len(url) <= LONGEST
+            and bool(urlsplit(url).hostname)
+        )
     except ValueError:  # broken brackets
         return False
 
@@ -71,18 +78,18 @@ def _links(part: str) -> Iterator[tuple[str, str]]:
         yield html.unescape(written), " ".join(html.unescape(TAG.sub("", words)).split())
 
 
-def keep(mailing: Mailing) -> None:
-    """Keep the links of the letter that was just frozen, if they are to be counted."""
+def store_links(mailing: Mailing) -> None:
+    """Store the links of a letter that was just frozen, if they are to be counted."""
     if mailing.counts_links:
         Link.objects.keep(mailing, _countable(mailing.html, mailing.issue))
 
 
-def addresses(mailing: Mailing) -> dict[str, str]:
+def counted_addresses(mailing: Mailing) -> dict[str, str]:
     return {link.url: link.address for link in mailing.links.all()}
 
 
 def with_longest(html: str, issue: Issue) -> str:
-    """Return the HTML of a letter with addresses as long as they can become, to weigh it."""
+    """The HTML with rewritten URLs of maximal length, to weigh it."""
     longest = Link(token="0" * TOKEN_LENGTH_MAX).address
     return html_with(html, dict.fromkeys(_countable(html, issue), longest))
 

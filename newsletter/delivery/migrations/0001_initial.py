@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
             name='Breakdown',
             fields=[
                 ('by_domain', models.JSONField(default=dict)),
-                ('by_verdict', models.JSONField(default=dict, help_text='failed copies by what newsletter.mail.replies says of them')),
+                ('by_verdict', models.JSONField(default=dict, help_text='failed copies by what newsletter.mail.smtp_replies says of them')),
                 ('mailing', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='breakdown', serialize=False, to='delivery.mailing')),
                 ('domains', models.JSONField(default=list, help_text='those counted by themselves, the largest first')),
                 ('settled_at', models.DateTimeField(help_text='when everything was counted of a mailing that was closed; a later certificate outdates it', null=True)),
@@ -191,7 +191,7 @@ class Migration(migrations.Migration):
             name='BatchBreakdown',
             fields=[
                 ('by_domain', models.JSONField(default=dict)),
-                ('by_verdict', models.JSONField(default=dict, help_text='failed copies by what newsletter.mail.replies says of them')),
+                ('by_verdict', models.JSONField(default=dict, help_text='failed copies by what newsletter.mail.smtp_replies says of them')),
                 ('batch', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='breakdown', serialize=False, to='delivery.batch')),
                 ('seen', models.CharField(help_text="what the batch's own row said then", max_length=120)),
             ],

@@ -1,36 +1,44 @@
-"""The tables of deliveries: a mailing, its copies, and what is written down about them."""
+"""Tables: mailings, deliveries, and the records about them."""
 
 from newsletter.delivery.models.course import CourseCopy, OnceMore
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Breakdown, Delivery, Refusal, Restoration
-from newsletter.delivery.models.events import Arrival, Event, EventCount, MailFetch
-from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
-from newsletter.delivery.models.mailing import Counts, Happening, Mailing, MailingQuerySet, Pace, Step
+from newsletter.delivery.models.events import Event, EventCount, InboundMessage, MailFetch
+from newsletter.delivery.models.links import DaySalt, Link, LinkDayCount, Visit
+from newsletter.delivery.models.mailing import (
+    Alert,
+    Mailing,
+    MailingCounts,
+    MailingQuerySet,
+    MailingStep,
+    RateLimitState,
+)
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.models.reminders import Reminder, ResultLetter
-from newsletter.delivery.models.replies import Answer, Feedback, Quote, Reply, ReplyMail, ReplyTag, are_read_here
+from newsletter.delivery.models.replies import Answer, Feedback, Quote, Reply, ReplyMail, ReplyTag, accepts_replies
 
 __all__ = [
+    "Alert",
     "Answer",
-    "Arrival",
     "Batch",
     "BatchQuerySet",
     "Breakdown",
-    "Counts",
     "CourseCopy",
-    "DayCount",
     "DaySalt",
     "Delivery",
     "Event",
     "EventCount",
     "Feedback",
-    "Happening",
+    "InboundMessage",
     "Link",
+    "LinkDayCount",
     "MailFetch",
     "Mailing",
+    "MailingCounts",
     "MailingQuerySet",
+    "MailingStep",
     "OnceMore",
-    "Pace",
     "Quote",
+    "RateLimitState",
     "Refusal",
     "Rehearsal",
     "Reminder",
@@ -39,7 +47,6 @@ __all__ = [
     "ReplyTag",
     "Restoration",
     "ResultLetter",
-    "Step",
     "Visit",
-    "are_read_here",
+    "accepts_replies",
 ]

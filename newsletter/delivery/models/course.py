@@ -1,4 +1,4 @@
-"""The first letters: past issues that a new reader gets some days apart. The rows are the queue."""
+"""Past issues that a new reader gets some days apart ("first letters"), and issues sent again. Rows are the queue."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,13 +16,12 @@ IS_OPEN = Q(sent_at__isnull=True, stopped_at__isnull=True)
 
 class CourseQuerySet(models.QuerySet["CourseCopy"]):
     def open(self) -> "CourseQuerySet":
-        """Return those that may still be sent."""
         return self.filter(IS_OPEN)
 
     def begin(self, reader: Subscriber, mailings: Sequence[Mailing], every: timedelta, now: datetime) -> None:
-        """Plan a copy of each mailing, the first one after `every`; nothing for who has begun a course before.
+        """Plan a copy of each mailing, the first one after `every`; does nothing if the reader ever had a course.
 
-        What the reader has a copy of already is left out.
+        Leaves out issues of which the reader has a copy.
         """
         if self.filter(subscriber=reader).exists():
             return
@@ -43,7 +42,7 @@ class CourseQuerySet(models.QuerySet["CourseCopy"]):
 
 
 class CourseCopy(models.Model):
-    """One reader's copy of one of the first letters. There is never a second one."""
+    """One reader's copy of one of the first letters; at most one per issue."""
 
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="course_copies")
     issue = models.ForeignKey("issues.Issue", on_delete=models.CASCADE, related_name="+")
@@ -79,9 +78,9 @@ PER_DAY = 5  # issues that one reader may ask for once more
 
 class OnceMoreManager(models.Manager["OnceMore"]):
     def ask(self, reader: Subscriber, mailing: Mailing, now: datetime) -> bool:
-        """Have a copy of a mailing sent once more; return False if it was already, or five others within a day."""
+        """Enqueue one more copy of a mailing; return False if there was one already, or PER_DAY others within a day."""
         with transaction.atomic():
-            Subscriber.objects.select_for_update().filter(pk=reader.pk).first()  # of two requests one waits
+            Subscriber.objects.select_for_update().filter(pk=reader.pk).first()  # serializes concurrent requests
             if self.filter(subscriber=reader, asked_at__gt=now - A_DAY).count() >= PER_DAY:
                 return False
             row = {"mailing": mailing, "asked_at": now, "due_at": now}
@@ -90,7 +89,7 @@ class OnceMoreManager(models.Manager["OnceMore"]):
 
 
 class OnceMore(models.Model):
-    """One reader's wish for one issue, and what came of it. There is never a second one."""
+    """A reader's request for one more copy of an issue, at most one per issue, and its result."""
 
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="once_more")
     issue = models.ForeignKey("issues.Issue", on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""The rows of a mailing: each reader's copy, and the batches that workers hold. ledger/ moves them.
+"""The rows of a mailing: one delivery per reader, and the batches that workers lease. ledger/ changes their states.
 
 Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
 Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open
@@ -13,13 +13,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.mail.due import CLOCK_SLACK
-from newsletter.mail.replies import BLAMES_THE_READER, Verdict, verdict
+from newsletter.mail.queued_mail import CLOCK_SLACK
+from newsletter.mail.smtp_replies import RECIPIENT_REASONS, RefusalReason, classify_refusal
 from subscribers.models import Subscriber
 
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440)]  # 70 h
 
-SEQ_BITS = 24  # of a copy's number in the token of its return path, which has 24 characters at most
+SEQ_BITS = 24  # for `seq` in the token of a return path, which is limited to 24 characters
 
 
 class Delivery(models.Model):
@@ -34,7 +34,7 @@ class Delivery(models.Model):
         SKIPPED = 5, _("skipped")
 
     pk = models.CompositePrimaryKey("mailing_id", "seq")
-    # No foreign key may be checked by the database: two looks a row make planning six times as slow.
+    # No foreign key constraints: two checks per row make planning six times as slow.
     mailing = models.ForeignKey(
         "delivery.Mailing", on_delete=models.CASCADE, db_index=False, db_constraint=False, related_name="deliveries"
     )
@@ -63,7 +63,7 @@ class Delivery(models.Model):
         return f"{self.mailing_id}/{self.seq}"
 
 
-WAITS_AGAIN = Q(state=Delivery.State.QUEUED, attempts__gt=0)  # was uncertain; the author wants it sent again
+IS_REQUEUED = Q(state=Delivery.State.QUEUED, attempts__gt=0)  # uncertain before; the author wants it sent again
 COUNTER_OF = {
     Delivery.State.SENT: "sent",
     Delivery.State.FAILED: "failed",
@@ -74,19 +74,19 @@ COUNTER_OF = {
 
 class BatchQuerySet(models.QuerySet["Batch"]):
     def ready(self, now: datetime) -> "BatchQuerySet":
-        too_late = now + max(RETRY_AFTER) + CLOCK_SLACK  # written by a clock that was ahead
+        too_late = now + max(RETRY_AFTER) + CLOCK_SLACK  # written while the clock was ahead
         may_go = Q(not_before__isnull=True) | Q(not_before__lte=now) | Q(not_before__gt=too_late)
         return self.filter(may_go, state=Batch.State.OPEN)
 
     def open_again(self, not_before: datetime | None = None) -> int:
-        """Begin another pass of those that are done. All their other rows have final states, which no pass touches."""
+        """Start another pass of batches that are done. Rows with a final state are not touched by it."""
         opened = {"state": Batch.State.OPEN, "cursor": F("lo"), "not_before": not_before}
         done = self.filter(state=Batch.State.DONE)
         return done.update(**opened, pass_no=F("pass_no") + 1, token=F("token") + 1)
 
 
 class Batch(models.Model):
-    """Up to 4,000 deliveries that one worker holds at a time; all queueing happens here."""
+    """Up to 4,000 deliveries that one worker leases at a time: the unit of queueing."""
 
     class State(models.TextChoices):
         OPEN = "open", _("open")
@@ -96,11 +96,11 @@ class Batch(models.Model):
     mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="batches")
     no = models.PositiveIntegerField()
     lo = models.PositiveIntegerField()  # first seq
-    hi = models.PositiveIntegerField()  # behind the last seq
+    hi = models.PositiveIntegerField()  # last seq + 1
     cursor = models.PositiveIntegerField()  # rows from here on were certainly not handed over in this pass
     pass_no = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(max_length=6, choices=State, default=State.OPEN)
-    token = models.PositiveIntegerField(default=0)  # grows with every claim: an older holder is refused
+    token = models.PositiveIntegerField(default=0)  # fencing token: grows with every claim
     worker = models.CharField(max_length=80, default="")
     lease_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
@@ -126,7 +126,7 @@ class Batch(models.Model):
 
     @property
     def distance(self) -> timedelta:
-        """Return how long a row that was deferred in this pass waits for the next one."""
+        """The delay of the next pass, for rows deferred in this one."""
         return RETRY_AFTER[min(self.pass_no, len(RETRY_AFTER)) - 1]
 
     @property
@@ -134,37 +134,37 @@ class Batch(models.Model):
         return self.pass_no > len(RETRY_AFTER)
 
     def count(self, added: "Counter[Delivery.State]") -> None:
-        """Add to the counters of final states; queued and deferred rows are what remains."""
+        """Add to the counters of final states; queued and deferred rows are not counted."""
         changes = {COUNTER_OF[one]: F(COUNTER_OF[one]) + n for one, n in added.items() if n and one in COUNTER_OF}
         if changes:
             Batch.objects.filter(pk=self.pk).update(**changes)
 
 
-STEP = 500  # rows written at once
+STEP = 500  # rows per INSERT
 
 
 class RefusalQuerySet(models.QuerySet["Refusal"]):
     def waiting(self) -> "RefusalQuerySet":
-        """Return those of which it is not settled yet what they mean for their readers."""
+        """Those not judged yet: see events/rules.py."""
         return self.filter(state=Refusal.State.WAITING)
 
     def dead(self) -> "RefusalQuerySet":
-        """Return those that say that there is no such address."""
-        return self.filter(verdict=Verdict.DEAD)
+        """Those with the reply that the address does not exist."""
+        return self.filter(verdict=RefusalReason.DEAD)
 
     def of_batch(self, batch: Batch) -> "RefusalQuerySet":
         return self.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
 
 
 class Refusal(models.Model):
-    """A copy that was refused for good, for a reason that may be its reader's address. The words are the copy's."""
+    """A permanently refused delivery whose reader's address may be the reason. The reply is stored on the delivery."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("not judged yet")
         SUPPRESSED = "suppressed", _("its address was suppressed")
         COUNTED = "counted", _("counted, and nothing more")
 
-    # As for deliveries, no foreign key is checked: a reader who is erased meanwhile must not void other results.
+    # No foreign key constraint: a reader who is erased meanwhile must not roll back the results of others.
     mailing = models.ForeignKey(
         "delivery.Mailing", on_delete=models.CASCADE, db_index=False, db_constraint=False, related_name="refusals"
     )
@@ -184,12 +184,12 @@ class Refusal(models.Model):
         return f"{self.mailing_id}/{self.seq}: {self.verdict}"
 
 
-def note_refusals(batch: Batch, replies: Mapping[int, str], now: datetime) -> None:
-    """Write down which of these refusals, by seq, may be about their readers; twice writes them once.
+def record_refusals(batch: Batch, replies: Mapping[int, str], now: datetime) -> None:
+    """Store those refusals, by seq, that may be due to the reader's address. Idempotent.
 
-    In the transaction that writes the results, so that none is forgotten.
+    Call it in the transaction that writes the results, so that none is lost.
     """
-    verdicts = {seq: found for seq, words in replies.items() if (found := verdict(words)) in BLAMES_THE_READER}
+    verdicts = {seq: found for seq, words in replies.items() if (found := classify_refusal(words)) in RECIPIENT_REASONS}
     for some in batched(verdicts, STEP, strict=False):
         rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=some, subscriber__isnull=False)
         Refusal.objects.bulk_create(
@@ -201,27 +201,29 @@ def note_refusals(batch: Batch, replies: Mapping[int, str], now: datetime) -> No
         )
 
 
-REST = ""  # the domains that are not counted by themselves
+OTHER_DOMAINS = ""  # key for the domains that are not counted separately
 
 
 class Breakdown(models.Model):
-    """How the copies of one mailing divided when they were counted last."""
+    """The last count of a mailing's deliveries, by domain and by reason of failure."""
 
     mailing = models.OneToOneField(
         "delivery.Mailing", on_delete=models.CASCADE, primary_key=True, related_name="breakdown"
     )
     domains = models.JSONField(default=list, help_text="those counted by themselves, the largest first")
     by_domain = models.JSONField(default=dict, help_text="of each name the numbers in the order of Delivery.State")
-    by_verdict = models.JSONField(default=dict, help_text="failed copies by what newsletter.mail.replies says of them")
+    by_verdict = models.JSONField(
+        default=dict, help_text="failed copies by what newsletter.mail.smtp_replies says of them"
+    )
 
     def __str__(self) -> str:
         return f"{self.mailing_id}"
 
 
 class Restoration(models.Model):
-    """A restore that was noticed, or made by `manage.py restore`; what proves it, and what the author decided."""
+    """A restore of the database, detected or made by `manage.py restore`: its evidence and the author's decision."""
 
-    class Decision(models.TextChoices):
+    class Handling(models.TextChoices):
         COUNTED = "counted", "what the recorders know counts as sent"
         WENT_ON = "went on", "all goes on as the database has it"
         CANCELLED = "cancelled", "every open mailing was cancelled"
@@ -231,7 +233,7 @@ class Restoration(models.Model):
     departures = models.PositiveIntegerField(default=0, help_text="departures that the database had forgotten")
     records = models.JSONField(default=list, help_text="of recorders that know more: batch, token, first row, marks")
     decided_at = models.DateTimeField(null=True)
-    decision = models.CharField(max_length=10, choices=Decision, blank=True)
+    decision = models.CharField(max_length=10, choices=Handling, blank=True)
 
     class Meta:
         indexes = [
@@ -246,6 +248,6 @@ class Restoration(models.Model):
         return cls.objects.filter(decided_at=None)
 
     @classmethod
-    def decide(cls, decision: "Restoration.Decision", now: datetime) -> int:
-        """Have sending go on; return how many restores were decided by this call."""
+    def decide(cls, decision: "Restoration.Handling", now: datetime) -> int:
+        """Allow sending again; return how many restores this call decided."""
         return cls.undecided().update(decided_at=now, decision=decision)

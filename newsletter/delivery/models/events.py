@@ -1,4 +1,4 @@
-"""What became of copies after their hand-over: facts, which only grow, and the mails and requests that told them."""
+"""Events after hand-over, append-only, and the inbound mails and requests that reported them."""
 
 import json
 from collections.abc import Mapping
@@ -11,36 +11,38 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-KEPT_FOR = timedelta(days=30)  # what was applied; mails have addresses in them
-REQUESTS_KEPT_FOR = timedelta(days=2)  # of a provider, once they are understood: a mailing has millions
-READ_WITHIN = timedelta(minutes=1)  # whoever began to read and is not through by then has died
-TRIES = 2  # to read one
+KEPT_FOR = timedelta(days=30)  # messages that were applied: mails contain addresses
+REQUESTS_KEPT_FOR = timedelta(days=2)  # requests of a provider, once parsed: a mailing has millions
+READ_WITHIN = timedelta(minutes=1)  # a parse that takes longer has died
+TRIES = 2  # to parse one
 FORGOTTEN_AT_ONCE = 2_000
 STORE = """INSERT INTO delivery_arrival (source, key, body, about, received_at, state, what, note)
     VALUES (%s, %s, %s, %s, %s, %s, '', '') ON CONFLICT (source, key) DO NOTHING"""
 
 
 def _abandoned(now: datetime) -> Q:
-    """Match what nobody is reading any more; a clock that was ahead has begun in the future."""
+    """Messages whose parse has died; a start in the future was written while the clock was ahead."""
     return Q(begun_at__lt=now - READ_WITHIN) | Q(begun_at__gt=now + READ_WITHIN)
 
 
-class ArrivalQuerySet(models.QuerySet["Arrival"]):
-    def waiting(self) -> "ArrivalQuerySet":
-        """Return those that are not read yet, oldest first."""
-        return self.filter(state=Arrival.State.WAITING).order_by("pk")
+class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
+    def waiting(self) -> "InboundMessageQuerySet":
+        """Those not parsed yet, oldest first."""
+        return self.filter(state=InboundMessage.State.WAITING).order_by("pk")
 
-    def unproven(self) -> "ArrivalQuerySet":
-        """Return those that say something of readers and prove nothing, the newest first."""
-        return self.filter(state=Arrival.State.UNPROVEN).order_by("-pk")
+    def unproven(self) -> "InboundMessageQuerySet":
+        """Those that name a reader without proof, newest first."""
+        return self.filter(state=InboundMessage.State.UNPROVEN).order_by("-pk")
 
-    def begin(self, keys: list[int], now: datetime) -> list["Arrival"]:
-        """Return those of these that wait and that nobody else is reading, as begun."""
+    def begin(self, keys: list[int], now: datetime) -> list["InboundMessage"]:
+        """Claim waiting messages among `keys` that no other worker is parsing; return them."""
         with transaction.atomic():
             skip = connection.features.has_select_for_update_skip_locked
             free = self.waiting().filter(Q(begun_at=None) | _abandoned(now), pk__in=keys)
             mine = list(free.filter(begun__lt=TRIES).select_for_update(skip_locked=skip))
-            mails = [one for one in mine if one.source == Arrival.MAIL]  # a provider's request ends no worker
+            mails = [
+                one for one in mine if one.source == InboundMessage.MAIL
+            ]  # a provider's request cannot crash a worker
             if mails:
                 self.filter(pk__in=[one.pk for one in mails]).update(begun=F("begun") + 1, begun_at=now)
         for one in mails:
@@ -48,29 +50,33 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
         return mine
 
     def give_back(self, keys: list[int]) -> None:
-        """Let these wait as if nobody had begun to read them."""
         if keys:
             self.waiting().filter(pk__in=keys).update(begun=0, begun_at=None)
 
     def give_up(self, now: datetime) -> int:
-        """Set aside those whose reading was begun twice and never ended; return how many."""
+        """Mark messages as unreadable whose parse has died TRIES times; return how many."""
         dead = self.waiting().filter(_abandoned(now), begun__gte=TRIES)
         note = "its reading was begun twice and never ended"
-        values = {"state": Arrival.State.UNREADABLE, "what": Arrival.What.UNKNOWN, "note": note, "applied_at": now}
-        return dead.update(**values) if dead.exists() else 0  # an UPDATE of nothing would lock a database in one file
+        values = {
+            "state": InboundMessage.State.UNREADABLE,
+            "what": InboundMessage.Kind.UNKNOWN,
+            "note": note,
+            "applied_at": now,
+        }
+        return dead.update(**values) if dead.exists() else 0  # an UPDATE without rows would still lock SQLite
 
     def take_as_proven(self) -> int:
-        """Let what these say be applied as if they had proven it; return how many."""
-        return self.unproven().update(state=Arrival.State.WAITING, is_believed=True, begun=0, begun_at=None)
+        """Enqueue unproven messages again, to be applied as proven; return how many."""
+        return self.unproven().update(state=InboundMessage.State.WAITING, is_believed=True, begun=0, begun_at=None)
 
     def dismiss(self) -> int:
-        """Keep these as mails of which nothing follows; return how many."""
-        return self.unproven().update(state=Arrival.State.APPLIED, note="dismissed: it proves nothing")
+        """Mark unproven messages as applied without effect; return how many."""
+        return self.unproven().update(state=InboundMessage.State.APPLIED, note="dismissed: it proves nothing")
 
     def forget(self, before: datetime) -> int:
-        """Delete what was applied before that moment; return how many. Of a reply nothing is here any more."""
+        """Delete messages applied before that moment; return how many. The text of replies is stored elsewhere."""
         old = self.filter(applied_at__lt=before)
-        requests = self.filter(applied_at__lt=before + KEPT_FOR - REQUESTS_KEPT_FOR, what=Arrival.What.REQUEST)
+        requests = self.filter(applied_at__lt=before + KEPT_FOR - REQUESTS_KEPT_FOR, what=InboundMessage.Kind.REQUEST)
         keys = [*old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]]
         keys += requests.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]
         return self.filter(pk__in=keys).delete()[0] if keys else 0
@@ -78,20 +84,20 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
     def store(
         self, source: str, body: bytes, now: datetime, *, key: str = "", about: Mapping[str, object] | None = None
     ) -> bool:
-        """Keep what came in until it is applied; return False if it is here already.
+        """Store a message until it is applied; return False if it is stored already.
 
-        key: the sender's own id of it, at most 64 characters; without one, its hash.
+        key: the sender's id of the message, at most 64 characters; without one the hash of the body.
         """
         at = connection.ops.adapt_datetimefield_value(now)
         key = key or sha256(body).hexdigest()
-        values = [source, key, body, json.dumps(dict(about or {})), at, Arrival.State.WAITING]
-        with connection.cursor() as cursor:  # one statement, a fifth of what a row made by Django costs: storms come
+        values = [source, key, body, json.dumps(dict(about or {})), at, InboundMessage.State.WAITING]
+        with connection.cursor() as cursor:  # a fifth of the ORM's cost: they arrive in storms
             cursor.execute(STORE, values)
             return bool(cursor.rowcount)
 
 
-class Arrival(models.Model):
-    """A mail or a provider's request as it came in: stored first, read and applied later (events/applying.py)."""
+class InboundMessage(models.Model):
+    """An inbound mail or a provider's request: stored raw at first, parsed and applied later (events/applying.py)."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("not read yet")
@@ -99,18 +105,18 @@ class Arrival(models.Model):
         UNREADABLE = "unreadable", _("not understood")
         UNPROVEN = "unproven", _("reported by a mail that proves nothing")
 
-    class What(models.TextChoices):
+    class Kind(models.TextChoices):
         BOUNCE = "bounce", _("returned mail")
         COMPLAINT = "complaint", _("complaint")
         LEAVING = "leaving", _("leaving by mail")
         AUTO_REPLY = "auto-reply", _("automatic reply")
         CHALLENGE = "challenge", _("asks us to prove that we are a person")
         REPLY = "reply", _("reply by a person")
-        NOTICE = "notice", _("notice of a mail server")  # nothing has failed: delayed, relayed, delivered
+        NOTICE = "notice", _("notice of a mail server")  # no failure: delayed, relayed, delivered
         REQUEST = "request", _("request of a provider")
         UNKNOWN = "unknown", _("not understood, or not all of it")
 
-    MAIL: ClassVar = "mail"  # the source of every mail; a request has its provider's name
+    MAIL: ClassVar = "mail"  # the source of mails; that of requests is the provider's name
 
     source = models.CharField(max_length=30)
     key = models.CharField(max_length=64, help_text="the provider's own id, or a hash: nothing is stored twice")
@@ -119,7 +125,7 @@ class Arrival(models.Model):
     received_at = models.DateTimeField()
 
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
-    what = models.CharField(max_length=10, choices=What, blank=True)
+    what = models.CharField(max_length=10, choices=Kind, blank=True)
     note = models.CharField(max_length=500, blank=True, help_text="why it was not understood, or changed nothing")
     begun = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="how often somebody began to read it")
     begun_at = models.DateTimeField(null=True)
@@ -128,9 +134,10 @@ class Arrival(models.Model):
     mailing_id = models.BigIntegerField(null=True, help_text="of the copy that it is about, where that is certain")
     seq = models.IntegerField(null=True)
 
-    objects = ArrivalQuerySet.as_manager()
+    objects = InboundMessageQuerySet.as_manager()
 
     class Meta:
+        db_table = "delivery_arrival"
         constraints = [models.UniqueConstraint(fields=["source", "key"], name="nothing_arrives_twice")]
         indexes = [
             models.Index(fields=["id"], name="arrivals_to_apply", condition=Q(state="waiting")),
@@ -144,7 +151,7 @@ class Arrival(models.Model):
 
 
 class Event(models.Model):
-    """A fact about a copy that its provider, a mail server or its reader reported. Rows are only ever added."""
+    """A report about a delivery by its provider, a mail server or its reader. Append-only."""
 
     class Kind(models.TextChoices):
         """Anymail's names."""
@@ -162,8 +169,8 @@ class Event(models.Model):
         CLICKED = "clicked", _("a link was followed")
         UNKNOWN = "unknown", _("unknown to this program")
 
-    class Verdict(models.TextChoices):
-        """What one that came back says of its address."""
+    class BounceType(models.TextChoices):
+        """What a bounce means for the address."""
 
         HARD = "hard", _("there is no such address")
         SOFT = "soft", _("the address takes no mail at the moment")
@@ -172,8 +179,8 @@ class Event(models.Model):
     source = models.CharField(max_length=30, help_text="“mail”, or the name of a provider")
     source_id = models.CharField(max_length=128, help_text="the provider's own id of it, or a hash")
     kind = models.CharField(max_length=14, choices=Kind)
-    verdict = models.CharField(max_length=6, choices=Verdict, blank=True)
-    # No key to the copy: it has a composite one, and is packed when it is old.
+    verdict = models.CharField(max_length=6, choices=BounceType, blank=True)
+    # No foreign key to the delivery, whose primary key is composite.
     mailing_id = models.BigIntegerField(null=True)
     seq = models.IntegerField(null=True)
     address_hash = models.CharField(max_length=32, blank=True, help_text="of the address that it is about")
@@ -198,11 +205,11 @@ class Event(models.Model):
 
 
 class EventCount(models.Model):
-    """How many events of a kind a mailing had that are no rows any more (events/thinning.py)."""
+    """The number of a mailing's events of a kind whose rows were deleted (events/thinning.py)."""
 
     mailing_id = models.BigIntegerField()
     kind = models.CharField(max_length=14, choices=Event.Kind)
-    verdict = models.CharField(max_length=6, choices=Event.Verdict, blank=True)
+    verdict = models.CharField(max_length=6, choices=Event.BounceType, blank=True)
     count = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -215,7 +222,7 @@ class EventCount(models.Model):
 
 
 class MailFetch(models.Model):
-    """How the last look into the mailbox ended; one row."""
+    """The result of the last fetch from the mailbox; one row."""
 
     looked_at = models.DateTimeField(null=True, help_text="when it answered last")
     failing_since = models.DateTimeField(null=True)
@@ -230,7 +237,7 @@ class MailFetch(models.Model):
 
     @classmethod
     def failed(cls, problem: str, now: datetime) -> None:
-        """Keep why the mailbox could not be read, and since when."""
+        """Store the problem, and the time of the first failure in a row."""
         row, _is_new = cls.objects.get_or_create(pk=1)
         row.failing_since, row.problem = row.failing_since or now, problem[:200]
         row.save(update_fields=["failing_since", "problem"])

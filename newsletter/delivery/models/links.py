@@ -1,4 +1,4 @@
-"""Links of letters, and how often they were followed: numbers, and for one day hashes that stand for nobody later."""
+"""Links of letters and their clicks: counts, and for one day salted hashes that cannot be traced back later."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -16,9 +16,9 @@ WORDS_LENGTH = 200
 
 class LinkQuerySet(models.QuerySet["Link"]):
     def keep(self, mailing: Mailing, found: Mapping[str, str]) -> None:
-        """Keep where the links of a mailing lead, for ever: a letter that was replaced is still in some mailboxes.
+        """Store the targets of a mailing's links, for ever: a letter that was replaced is still in some mailboxes.
 
-        found: the words of each link, by its address.
+        found: link text by URL.
         """
         rows = [
             Link(
@@ -33,7 +33,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
 
 
 class Link(models.Model):
-    """A link of a mailing's letter. Its token is the same for all readers."""
+    """A counted link of a mailing's letter. Its token is the same for all readers."""
 
     mailing = models.ForeignKey(Mailing, on_delete=models.CASCADE, related_name="links")
     token = models.CharField(max_length=tokens.TOKEN_LENGTH_MAX, unique=True)
@@ -53,8 +53,8 @@ class Link(models.Model):
         return settings.SITE_URL + reverse("delivery:follow", args=[self.token])
 
 
-class DayCount(models.Model):
-    """How often a link was followed on one day: about how many people, and how many machines."""
+class LinkDayCount(models.Model):
+    """The clicks of a link on one day: about how many people, and how many machines."""
 
     link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="days")
     day = models.DateField()
@@ -62,6 +62,7 @@ class DayCount(models.Model):
     machines = models.PositiveIntegerField(default=0)
 
     class Meta:
+        db_table = "delivery_daycount"
         constraints = [models.UniqueConstraint(fields=["link", "day"], name="a_day_of_a_link_is_counted_once")]
 
     def __str__(self) -> str:
@@ -69,7 +70,7 @@ class DayCount(models.Model):
 
 
 class Visit(models.Model):
-    """Somebody followed a link today. Deleted in the night, with the salt that its hashes were made with."""
+    """A click today. Deleted at night, together with the salt of its hashes."""
 
     link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="visits")
     day = models.DateField()
@@ -87,7 +88,7 @@ class Visit(models.Model):
 
 
 class DaySalt(models.Model):
-    """What the hashes of one day are made with."""
+    """The salt of one day's hashes."""
 
     day = models.DateField(primary_key=True)
     salt = models.CharField(max_length=tokens.SALT_LENGTH)
@@ -97,7 +98,7 @@ class DaySalt(models.Model):
 
     @staticmethod
     def of(day: date) -> str:
-        """Return the salt of a day, the same in every process."""
+        """The salt of a day, created on first use; the same in every process."""
         DaySalt.objects.bulk_create([DaySalt(day=day, salt=tokens.new_salt())], ignore_conflicts=True)
         salt: str = DaySalt.objects.values_list("salt", flat=True).get(pk=day)
         return salt

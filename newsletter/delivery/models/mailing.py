@@ -1,4 +1,4 @@
-"""What happened to a mailing: its steps. Rows here are only ever added."""
+"""Mailings with their history, alerts for the author, and the state of rate limits."""
 
 import logging
 import math
@@ -15,14 +15,14 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.delivery.models.deliveries import Batch
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
-from newsletter.mail.due import CLOCK_SLACK
+from newsletter.mail.queued_mail import CLOCK_SLACK
 from newsletter.publication import changes
 
 
-class Step(models.Model):
-    """One thing that happened to a mailing; written in the transaction in which it happened."""
+class MailingStep(models.Model):
+    """An entry of a mailing's history, written in the transaction of the change. Append-only."""
 
-    class What(models.TextChoices):
+    class Kind(models.TextChoices):
         APPROVED = "approved", _("approved")
         MOVED = "moved", _("moved to another time")
         AT_ONCE = "at once", _("hold ended")
@@ -42,28 +42,29 @@ class Step(models.Model):
 
     mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="steps")
     at = models.DateTimeField()
-    what = models.CharField(max_length=10, choices=What)
+    what = models.CharField(max_length=10, choices=Kind)
     detail = models.CharField(max_length=500, blank=True, help_text="a reason, a hash, a provider or a number of rows")
     send_at = models.DateTimeField(null=True, help_text="when the mailing is to begin, where the step says so")
     by = models.CharField(max_length=changes.NAME_LENGTH, blank=True, help_text="a user's name, where an account acted")
     via = models.CharField(max_length=10, choices=changes.Via, blank=True, help_text="empty in rows older than this")
 
     class Meta:
+        db_table = "delivery_step"
         ordering = ["pk"]
 
     def __str__(self) -> str:
         return f"{self.mailing_id}: {self.what} {self.detail}".rstrip()
 
 
-class HappeningQuerySet(models.QuerySet["Happening"]):
+class AlertQuerySet(models.QuerySet["Alert"]):
     def announce(self, mailing: Any, at: datetime) -> None:
-        """Have the author mailed when a mailing leaves; what was announced before and not mailed yet is not."""
-        former = self.filter(mailing=mailing, kind=Happening.Kind.ANNOUNCED, ended_at__isnull=True)
+        """Enqueue the mail that says when a mailing leaves; replaces an announcement that was not mailed yet."""
+        former = self.filter(mailing=mailing, kind=Alert.Kind.ANNOUNCED, ended_at__isnull=True)
         former.update(ended_at=at, due_at=None)
-        self.create(mailing=mailing, kind=Happening.Kind.ANNOUNCED, at=at, due_at=at)
+        self.create(mailing=mailing, kind=Alert.Kind.ANNOUNCED, at=at, due_at=at)
 
 
-class Happening(models.Model):
+class Alert(models.Model):
     """Something about a mailing that its author gets one mail about."""
 
     class Kind(models.TextChoices):
@@ -76,7 +77,7 @@ class Happening(models.Model):
         FINISHED = "finished", _("finished")
         ANNOUNCED = "announced", _("a program has scheduled it")
 
-    mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="happenings")
+    mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="alerts")
     kind = models.CharField(max_length=10, choices=Kind)
     detail = models.CharField(max_length=500, blank=True, help_text="the provider's words")
     at = models.DateTimeField()
@@ -86,9 +87,10 @@ class Happening(models.Model):
     due_at = models.DateTimeField(null=True, help_text="when the mail about it is due")
     tries = models.PositiveSmallIntegerField(default=0)
 
-    objects = HappeningQuerySet.as_manager()
+    objects = AlertQuerySet.as_manager()
 
     class Meta:
+        db_table = "delivery_happening"
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
@@ -102,21 +104,21 @@ class Happening(models.Model):
 
 log = logging.getLogger(__name__)
 
-# To the next local midnight, of a day with an hour more; what waits longer was written by a clock that was ahead.
+# Until the next local midnight, on a day of 25 hours; a longer wait was written while the clock was ahead.
 WAIT_MAX = timedelta(hours=25) + CLOCK_SLACK
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How many copies of a mailing are where; the six always add up to the total."""
+class MailingCounts:
+    """Deliveries of a mailing by state; the six numbers add up to the total."""
 
-    queued: int = 0  # the deferred ones too
-    sending: int = 0  # handed over, no answer yet
+    queued: int = 0  # including deferred
+    sending: int = 0  # handed over, no reply yet
     sent: int = 0
     failed: int = 0
     uncertain: int = 0
     skipped: int = 0
-    deferred: int = field(default=0, compare=False)  # of the queued, how many were tried and wait for another try
+    deferred: int = field(default=0, compare=False)  # among the queued
 
     @property
     def total(self) -> int:
@@ -127,9 +129,9 @@ class Counts:
         return self.total - self.queued - self.sending
 
 
-# The one statement that an open page asks again and again: built by Django it costs six times as much as it takes.
-# Tried and waiting are all that are left of a batch after its first pass, and in the first pass those before the cursor
-# that have no answer; when a lane has died, some behind the cursor have one.
+# Polled by open pages: the ORM would take six times as long to build this statement as it takes to run.
+# Deferred are all remaining rows of a batch after its first pass, and in the first pass those before the cursor without
+# a result; after a crash, some rows behind the cursor have one.
 _COUNTS = f"""
     SELECT COALESCE(SUM(sent), 0), COALESCE(SUM(failed), 0), COALESCE(SUM(uncertain), 0), COALESCE(SUM(skipped), 0),
            COALESCE(SUM(in_flight), 0),
@@ -137,26 +139,26 @@ _COUNTS = f"""
                              WHEN cursor - lo > sent + failed + uncertain + skipped + in_flight
                              THEN cursor - lo - sent - failed - uncertain - skipped - in_flight ELSE 0 END), 0)
       FROM {Batch._meta.db_table} WHERE mailing_id = %s
-"""  # noqa: S608  # nosec B608  # a name of our own; the id is a parameter
+"""  # noqa: S608  # nosec B608  # our own table name; the id is a parameter
 
 
 class MailingQuerySet(models.QuerySet["Mailing"]):
     def open(self) -> "MailingQuerySet":
-        """Return those that may still send something."""
+        """Those that may still send something."""
         return self.filter(state__in=Mailing.OPEN_STATES)
 
     def due(self, now: datetime) -> "MailingQuerySet":
         return self.filter(state=Mailing.State.SCHEDULED, send_at__lte=now).order_by("send_at", "pk")
 
     def seconds_until_next(self, now: datetime) -> float:
-        """Return 0 while one is being sent, else how long until the next one begins: inf if none is scheduled."""
+        """0 while a mailing is being sent, otherwise until the next one begins; inf if none is scheduled."""
         if self.filter(state=Mailing.State.SENDING).exists():
             return 0.0
         first = self.filter(state=Mailing.State.SCHEDULED).order_by("send_at").values_list("send_at", flat=True).first()
         return max(0.0, (first - now).total_seconds()) if first else math.inf
 
     def ready(self, now: datetime) -> "MailingQuerySet":
-        """Return those that a lane could go on with at once, oldest first."""
+        """Those that a lane could work on now, oldest first."""
         may_ask = Q(retry_at__isnull=True) | Q(retry_at__lte=now) | Q(retry_at__gt=now + WAIT_MAX)
         batches = Batch.objects.ready(now).filter(mailing=OuterRef("pk"))
         return self.filter(may_ask, Exists(batches), state=Mailing.State.SENDING).order_by("pk")
@@ -199,11 +201,11 @@ class Mailing(models.Model):
     planned_at = models.DateTimeField(_("audience fixed"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
-    # When the provider itself fails, no reader is to blame: the whole mailing waits.
+    # When the provider fails, the whole mailing waits.
     retry_at = models.DateTimeField(null=True, blank=True)
     provider_failures = models.PositiveSmallIntegerField(default=0)
 
-    # Frozen when the author approves: what was previewed is what is sent.
+    # Frozen at approval: what was previewed is what is sent.
     sender_name = models.CharField(max_length=80)
     sender_email = models.EmailField()
     reply_to = models.EmailField(blank=True)
@@ -248,23 +250,23 @@ class Mailing(models.Model):
         return str(_("%(issue)s (%(state)s)") % {"issue": self.issue, "state": self.get_state_display()})
 
     def record(
-        self, what: Step.What, detail: str = "", at: datetime | None = None, *, send_at: datetime | None = None
+        self, what: MailingStep.Kind, detail: str = "", at: datetime | None = None, *, send_at: datetime | None = None
     ) -> None:
-        """Add a step to what happened, with who acts now; call it in the transaction in which it happens.
+        """Add a step with the current actor; call it in the transaction of the change.
 
-        A time that a program has set is announced to the author, with a link that cancels.
+        If a program has set `send_at`, the author gets a mail with a link that cancels the mailing.
         """
         actor = changes.current_actor()
         step = self.steps.create(
             what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **actor._asdict()
         )
         if send_at and actor.via == changes.Via.API:
-            Happening.objects.announce(self, step.at)
+            Alert.objects.announce(self, step.at)
         number = self.issue.number
         transaction.on_commit(lambda: log.info("issue %d, mailing %s", number, step), robust=True)
 
-    def _move(self, what: Step.What, among: "list[Mailing.State]", **values: Any) -> bool:
-        """Change to values that only one of the states `among` allows, and add a step; return False otherwise."""
+    def _move(self, what: MailingStep.Kind, among: "list[Mailing.State]", **values: Any) -> bool:
+        """Update the row if its state is in `among`, and add a step; return False otherwise."""
         with transaction.atomic():
             if moved := bool(Mailing.objects.filter(pk=self.pk, state__in=among).update(**values)):
                 self.record(what, str(values.get("reason", "")), send_at=values.get("send_at"))
@@ -272,75 +274,74 @@ class Mailing(models.Model):
         return moved
 
     def pause(self, reason: str = "", cause: Cause = Cause.PROVIDER) -> bool:
-        """Stop before the next message leaves; return False if there is nothing to stop."""
+        """Stop before the next message; return False if it is neither scheduled nor being sent."""
         among = [self.State.SCHEDULED, self.State.SENDING]
-        return self._move(Step.What.PAUSED, among, state=self.State.PAUSED, reason=reason, paused_by=cause)
+        return self._move(MailingStep.Kind.PAUSED, among, state=self.State.PAUSED, reason=reason, paused_by=cause)
 
     def resume(self, now: datetime, hold: timedelta) -> bool:
-        """Go on where it stopped; one that has not begun gets its hold again.
+        """Continue. A mailing that has not begun gets its hold again.
 
-        Return False if it is not paused, or carries a quote that was taken back: the text must be replaced first.
+        Returns False if it is not paused, or if it contains a quote that was withdrawn: replace the text first.
         """
         if Mailing.objects.filter(pk=self.pk, paused_by=self.Cause.QUOTE).exists():
             return False
         values = {"state": self.State.SCHEDULED, "send_at": max(self.send_at, now + hold)}
         if self.planned_at:
             values = {"state": self.State.SENDING, "retry_at": None, "provider_failures": 0}
-        return self._move(Step.What.RESUMED, [self.State.PAUSED], reason="", paused_by="", **values)
+        return self._move(MailingStep.Kind.RESUMED, [self.State.PAUSED], reason="", paused_by="", **values)
 
     def cancel(self, now: datetime, reason: str = "") -> bool:
-        """Send nothing more, ever; what has left has left. Return False if it was over already."""
+        """Send nothing more, ever. Returns False if it was already over."""
         values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "counted_at": None}
-        return self._move(Step.What.CANCELLED, self.OPEN_STATES, paused_by="", **values)
+        return self._move(MailingStep.Kind.CANCELLED, self.OPEN_STATES, paused_by="", **values)
 
     def answers_click(self, at: datetime) -> bool:
-        """Return whether a click of that moment means this mailing: it is open, or was cancelled since."""
+        """Whether a click at that time referred to this mailing: it is open, or was cancelled after the click."""
         was_cancelled = self.state == self.State.CANCELLED and self.finished_at is not None and self.finished_at > at
         return self.state in self.OPEN_STATES or was_cancelled
 
     def switch(self, mailer: str, provider: str) -> bool:
-        """Let another mailer carry what has not left, while it is paused; provider: its name for the author."""
+        """Use another mailer for the rest of a paused mailing. provider: its name for the author."""
         paused = Mailing.objects.filter(pk=self.pk, state=self.State.PAUSED).exclude(mailer=mailer)
         with transaction.atomic():
             if switched := bool(paused.update(mailer=mailer)):
-                self.record(Step.What.SWITCHED, provider)
+                self.record(MailingStep.Kind.SWITCHED, provider)
         return switched
 
     def finish(self, now: datetime) -> bool:
-        """Close the mailing when every batch is done."""
         undone = self.batches.exclude(state=Batch.State.DONE)
         if undone.exists():
             return False
         with transaction.atomic():
             self.lock()
-            if undone.all().exists():  # the author has opened one again meanwhile
+            if undone.all().exists():  # the author has reopened one meanwhile
                 return False
             values = {"state": self.State.SENT, "finished_at": now, "reason": "", "counted_at": None}
-            return self._move(Step.What.FINISHED, [self.State.SENDING], **values)
+            return self._move(MailingStep.Kind.FINISHED, [self.State.SENDING], **values)
 
     def lock(self) -> None:
-        """Keep the mailing from being closed, reopened or counted by others until the transaction ends.
+        """Lock the row until the transaction ends: nobody else closes, reopens or counts the mailing.
 
-        Whoever also locks batches locks them after this.
+        Lock order: the mailing before its batches.
         """
         Mailing.objects.select_for_update(no_key=True).filter(pk=self.pk).values_list("pk").first()
 
     @property
     def why_paused(self) -> str:
-        """Return who or what paused it, as a sentence; "" if it is not paused."""
+        """The reason of a pause as a sentence; "" if it is not paused."""
         if self.paused_by != self.Cause.AUTHOR:
             return self.reason if self.paused_by else ""
-        name = self.steps.filter(what=Step.What.PAUSED).order_by("pk").values_list("by", flat=True).last()
+        name = self.steps.filter(what=MailingStep.Kind.PAUSED).order_by("pk").values_list("by", flat=True).last()
         return gettext("Paused by %(name)s.") % {"name": name} if name else gettext("Paused on the desk.")
 
     @property
     def believes_refusals(self) -> bool:
-        """Return whether the author has looked at its refused addresses, and said that they do not exist indeed."""
-        said = self.steps.filter(what__in=[Step.What.BELIEVED, Step.What.DOUBTED]).last()
-        return said is not None and said.what == Step.What.BELIEVED
+        """Whether the author has confirmed that the refused addresses do not exist."""
+        said = self.steps.filter(what__in=[MailingStep.Kind.BELIEVED, MailingStep.Kind.DOUBTED]).last()
+        return said is not None and said.what == MailingStep.Kind.BELIEVED
 
     def wait_for_provider(self, now: datetime, reason: str) -> None:
-        """Leave the provider alone for a while: 5 seconds, doubled by each failure in a row, at most 5 minutes."""
+        """Back off: 5 seconds, doubled by each failure in a row, at most 5 minutes."""
         seconds = min(5 * 2 ** min(self.provider_failures, 10), 300)
         self._note_provider(
             retry_at=now + timedelta(seconds=seconds),
@@ -349,37 +350,36 @@ class Mailing(models.Model):
         )
 
     def wait_until(self, at: datetime, reason: str) -> None:
-        """Send nothing before `at`, though no provider has failed."""
+        """Send nothing before `at`; not a provider failure."""
         self._note_provider(retry_at=at, provider_failures=0, reason=reason[:500])
 
     def provider_answers(self) -> None:
-        """Forget the failures: a message was answered."""
+        """Reset the backoff: a message was accepted or refused."""
         if self.provider_failures or self.retry_at:
             self._note_provider(retry_at=None, provider_failures=0, reason="")
 
     def is_waiting(self, now: datetime) -> bool:
-        """Return whether the provider is still to be left alone."""
         return self.retry_at is not None and now < self.retry_at <= now + WAIT_MAX
 
     def _note_provider(self, **values: object) -> None:
-        """Write about the provider while the mailing is being sent: a pause has a reason of its own.
+        """Update the backoff while the mailing is being sent: a pause has a reason of its own.
 
-        The content is not read again: a lane compares what it has compiled with what is to be sent now.
+        Does not reload the content: a lane compares what it has compiled with the current hash.
         """
         Mailing.objects.filter(pk=self.pk, state=self.State.SENDING).update(**values)
         self.refresh_from_db(fields=["state", "reason", "retry_at", "provider_failures"])
 
-    def counts(self) -> Counts:
-        """Count from the batches, a few thousand rows at most, never from the deliveries."""
+    def counts(self) -> MailingCounts:
+        """Counts from the batches, a few thousand rows at most, never from the deliveries."""
         with connection.cursor() as cursor:
             cursor.execute(_COUNTS, [self.pk])
             sent, failed, uncertain, skipped, sending, deferred = map(int, cursor.fetchone())
         queued = self.total - sending - sent - failed - uncertain - skipped
-        return Counts(queued, sending, sent, failed, uncertain, skipped, deferred)
+        return MailingCounts(queued, sending, sent, failed, uncertain, skipped, deferred)
 
 
-class Pace(models.Model):
-    """The time line of one rate limit, over all workers. Times are Unix times by the database's clock."""
+class RateLimitState(models.Model):
+    """The state of one rate limit, shared by all workers. Times are Unix times by the database's clock."""
 
     key = models.CharField(max_length=300, primary_key=True)
     free_at = models.FloatField(default=0, help_text="until when the line is taken")
@@ -392,6 +392,9 @@ class Pace(models.Model):
     slowed_at = models.FloatField(default=0)
     counted_on = models.DateField(null=True, help_text="the local day of a daily ceiling")
     counted = models.PositiveIntegerField(default=0, help_text="messages of that day")
+
+    class Meta:
+        db_table = "delivery_pace"
 
     def __str__(self) -> str:
         return self.key

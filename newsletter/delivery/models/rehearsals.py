@@ -1,4 +1,4 @@
-"""What a rehearsal found: kept with a hash of what was rehearsed, so that any edit voids it."""
+"""Results of rehearsals, stored with a hash of what was rehearsed, so that any edit invalidates them."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.models import Issue
 
 OK, INFO, WARNING, ERROR = "ok", "info", "warning", "error"
-PATIENCE = timedelta(minutes=3)  # a worker that has written nothing for so long is dead, or there is none
+PATIENCE = timedelta(minutes=3)  # without progress for so long, its worker is dead
 
 
 @dataclass(frozen=True)
-class Remark:
-    """One thing that a rehearsal found: what it is about, how grave, what is so, and what to do."""
+class RehearsalRemark:
+    """One finding of a rehearsal. level: OK, INFO, WARNING or ERROR. hint: what to do."""
 
     topic: str
     level: str
@@ -25,38 +25,38 @@ class Remark:
     hint: str = ""
 
 
-class Standing(StrEnum):
-    """What a rehearsal is worth now; only VALID lets an issue be scheduled without a question."""
+class RehearsalStatus(StrEnum):
+    """Only VALID lets an issue be scheduled without a question."""
 
     NONE = "none"
     RUNNING = "running"
-    STUCK = "stuck"  # no worker goes on with it
+    STUCK = "stuck"  # no worker continues it
     OUTDATED = "outdated"  # something was edited since
     FAULTY = "faulty"  # it found an error
     VALID = "valid"
 
 
-def digest_of(content_hash: str, segment: str) -> str:
-    """Return what stands for a letter (subject, content, sender: FrozenLetter) and the rule of its audience."""
+def rehearsal_digest(content_hash: str, segment: str) -> str:
+    """The hash of a letter (FrozenLetter.content_hash) and its segment."""
     return sha256(f"{content_hash}\x00{segment}".encode()).hexdigest()
 
 
 class RehearsalQuerySet(models.QuerySet["Rehearsal"]):
     def latest_of(self, issue: Issue, segment: str = "") -> "Rehearsal | None":
-        """Return the last rehearsal for this audience, valid or not."""
+        """The last rehearsal for this segment, valid or not."""
         return self.filter(issue=issue, segment=segment).order_by("-pk").first()
 
-    def standing(self, issue: Issue, segment: str, content_hash: str, now: datetime) -> Standing:
-        """Return what the last rehearsal for this audience is worth for the letter as it is now."""
+    def standing(self, issue: Issue, segment: str, content_hash: str, now: datetime) -> RehearsalStatus:
+        """The status of the last rehearsal for this segment and letter."""
         latest = self.latest_of(issue, segment)
-        return latest.standing(digest_of(content_hash, segment), now) if latest else Standing.NONE
+        return latest.standing(rehearsal_digest(content_hash, segment), now) if latest else RehearsalStatus.NONE
 
 
 class Rehearsal(models.Model):
-    """One rehearsal of an issue: everything but the sending."""
+    """One rehearsal of an issue: everything but sending it."""
 
     class Topic(models.TextChoices):
-        """What a remark is about, in the order in which they are shown."""
+        """In display order."""
 
         AUDIENCE = "audience", _("Readers")
         SIZE = "size", _("Size")
@@ -95,35 +95,34 @@ class Rehearsal(models.Model):
         found = {remark["level"] for remark in self.remarks}
         return next((level for level in (ERROR, WARNING, INFO) if level in found), OK)
 
-    def standing(self, digest: str, now: datetime) -> Standing:
-        """Return what it is worth for a letter and audience with this digest."""
+    def standing(self, digest: str, now: datetime) -> RehearsalStatus:
         if self.digest != digest:
-            return Standing.OUTDATED
+            return RehearsalStatus.OUTDATED
         if self.finished_at is None:
-            return Standing.STUCK if now - self.told_at > PATIENCE else Standing.RUNNING
-        return Standing.FAULTY if self.worst == ERROR else Standing.VALID
+            return RehearsalStatus.STUCK if now - self.told_at > PATIENCE else RehearsalStatus.RUNNING
+        return RehearsalStatus.FAULTY if self.worst == ERROR else RehearsalStatus.VALID
 
     def begin(self, now: datetime) -> bool:
-        """Take it for one worker; return False if another was first, or if it is over."""
+        """Claim it for one worker; return False if another was first, or if it is finished."""
         waiting = Rehearsal.objects.filter(pk=self.pk, begun_at__isnull=True, finished_at__isnull=True)
         return bool(waiting.update(begun_at=now, told_at=now))
 
     def progress(self, asked: int, now: datetime) -> None:
         Rehearsal.objects.filter(pk=self.pk).update(asked=asked, told_at=now)
 
-    def finish(self, remarks: list[Remark], now: datetime) -> None:
-        """Add what was found outside, and close it."""
+    def finish(self, remarks: list[RehearsalRemark], now: datetime) -> None:
+        """Add the remarks about other sites, and close it."""
         self.remarks = [*self.remarks, *map(asdict, remarks)]
         self.asked, self.finished_at, self.told_at = len(self.links), now, now
         self.save(update_fields=["remarks", "asked", "finished_at", "told_at"])
 
     def by_topic(self) -> list[tuple[Any, list[dict[str, str]]]]:
-        """Return the remarks under the label of their topic: topics with an error first, then those with a warning."""
+        """Remarks by topic label: topics with an error first, then those with a warning."""
         grouped = [(topic.label, [one for one in self.remarks if one["topic"] == topic]) for topic in self.Topic]
-        return sorted(((label, found) for label, found in grouped if found), key=lambda topic: _calm(topic[1]))
+        return sorted(((label, found) for label, found in grouped if found), key=lambda topic: _severity_rank(topic[1]))
 
 
-def _calm(remarks: list[dict[str, str]]) -> int:
-    """Return 0 if one of these is an error, 1 if one is a warning, otherwise 2."""
+def _severity_rank(remarks: list[dict[str, str]]) -> int:
+    """Sort key: 0 with an error, 1 with a warning, otherwise 2."""
     levels = {one["level"] for one in remarks}
     return next((place for place, level in enumerate((ERROR, WARNING)) if level in levels), 2)

@@ -1,4 +1,4 @@
-"""What the author was reminded of before a slot, and the answer: facts first, the mails later (author/reminders.py)."""
+"""Reminders to the author before a slot, with the author's answer, and result letters. author/ sends the mails."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
 
-MISSED_FOR = timedelta(days=14)  # by then the next slot says more
+MISSED_FOR = timedelta(days=14)  # later the next slot matters more
 
 
 def keep_drafts(collector: Any, field: Any, reminders: "ReminderQuerySet", using: str) -> None:
-    """Keep the reminders of a draft whose issue is deleted: they say for which slots one was proposed already."""
+    """on_delete: keep draft reminders of a deleted issue, which record for which slots a draft was proposed."""
     drafts = reminders.filter(kind=Reminder.Kind.DRAFT)
     models.SET_NULL(collector, field, drafts, using)
     models.CASCADE(collector, field, reminders.exclude(kind=Reminder.Kind.DRAFT), using)
@@ -22,11 +22,11 @@ def keep_drafts(collector: Any, field: Any, reminders: "ReminderQuerySet", using
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
     def of_use(self, now: datetime) -> "ReminderQuerySet":
-        """Return those whose mail would still say something: before the slot, or not long after one that was missed."""
+        """Those still worth mailing: before their slot, or up to MISSED_FOR after a missed one."""
         return self.filter(Q(slot_at__gt=now) | Q(kind=Reminder.Kind.MISSED, slot_at__gt=now - MISSED_FOR))
 
     def unanswered(self) -> "ReminderQuerySet":
-        """Return the letters that nobody has answered, and whose slot was not noted as missed."""
+        """Letters without an answer whose slot is not recorded as missed."""
         missed = Reminder.objects.filter(kind=Reminder.Kind.MISSED).values("slot_at")
         return self.filter(kind=Reminder.Kind.LETTER, answer="").exclude(slot_at__in=missed)
 
@@ -35,14 +35,14 @@ class ReminderQuerySet(models.QuerySet["Reminder"]):
 
 
 class Reminder(models.Model):
-    """A word to the author about a slot: a draft is due, the letter itself to be approved, or nothing was sent."""
+    """A mail to the author about a slot: a draft is due, the letter is to be approved, or nothing was sent."""
 
     class Kind(models.TextChoices):
         DRAFT = "draft", _("a draft is due")
         LETTER = "letter", _("the letter, to be approved")
         MISSED = "missed", _("nothing was sent at the slot")
 
-    class Answer(models.TextChoices):
+    class Response(models.TextChoices):
         APPROVED = "approved", _("approved")
         MOVED = "moved", _("moved by a week")
         SKIPPED = "skipped", _("skipped")
@@ -61,11 +61,11 @@ class Reminder(models.Model):
     slot_at = models.DateTimeField()
     issue = models.ForeignKey(Issue, null=True, on_delete=keep_drafts, related_name="reminders")
 
-    # What the letter said: an approval is for this and nothing else.
+    # What the letter showed: an approval is valid for this content only.
     content_hash = models.CharField(max_length=64, blank=True)
     text = models.TextField(blank=True)
 
-    answer = models.CharField(max_length=10, choices=Answer, blank=True)
+    answer = models.CharField(max_length=10, choices=Response, blank=True)
     answered_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=10, choices=Reason, blank=True)
     detail = models.TextField(blank=True, help_text="sentences for the author, in the publication's language")
@@ -95,29 +95,29 @@ class Reminder(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.slot_at:%Y-%m-%d %H:%M}"
 
-    def give(self, answer: "Reminder.Answer", now: datetime, *, moved_to: datetime | None = None) -> bool:
-        """Keep the author's answer; return False when there was one already: each is given once."""
+    def give(self, answer: "Reminder.Response", now: datetime, *, moved_to: datetime | None = None) -> bool:
+        """Store the author's answer; return False if there was one already."""
         open_now = Reminder.objects.filter(pk=self.pk, answer="")
         given = bool(open_now.update(answer=answer, answered_at=now, moved_to=moved_to))
         self.refresh_from_db(fields=["answer", "answered_at", "moved_to"])
         return given
 
 
-TRIED_FOR = timedelta(days=14)  # by then the next issue says more
+TRIED_FOR = timedelta(days=14)  # later the next issue matters more
 
 
 class ResultLetterQuerySet(models.QuerySet["ResultLetter"]):
     def of_use(self, now: datetime) -> "ResultLetterQuerySet":
-        """Return those that would still say something new."""
+        """Those still worth mailing."""
         return self.filter(at__gt=now - TRIED_FOR)
 
     def unsent(self) -> "ResultLetterQuerySet":
-        """Return those that are to be sent, or were given up."""
+        """Those still to be sent, and those given up."""
         return self.filter(notified_at__isnull=True, due_at__isnull=False)
 
 
 class ResultLetter(models.Model):
-    """That an issue's result is told, or will never be: it was sent before there were letters, or they are off."""
+    """The mail with an issue's result. Without `due_at` none is sent: it is older than this feature, or it is off."""
 
     issue = models.OneToOneField(Issue, on_delete=models.CASCADE, primary_key=True, related_name="result_letter")
     mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="+")

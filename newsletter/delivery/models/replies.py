@@ -1,4 +1,4 @@
-"""What readers wrote in answer to an issue, and what the author answered."""
+"""Replies of readers, the author's answers, quotes, and feedback."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -18,20 +18,20 @@ from newsletter.publication.models import Publication
 from subscribers.addresses import one_line
 from subscribers.models import Subscriber
 
-KEPT_FOR = timedelta(days=730)  # what a reader wrote; it is erased with them before
-STRANGERS_KEPT_FOR = RAW_KEPT_FOR = timedelta(days=90)  # a mail of nobody we know; a mail as it came, with its files
+KEPT_FOR = timedelta(days=730)  # replies; erased earlier with their reader
+STRANGERS_KEPT_FOR = RAW_KEPT_FOR = timedelta(days=90)  # mails of unknown senders; raw mails with attachments
 FORGOTTEN_AT_ONCE = 500
 ANSWER_MAX = 10_000  # characters
 TAG_MAX, TAGS_MAX = 40, 10
-BEGINNING = 240  # characters that a list shows
+BEGINNING = 240  # characters shown in lists
 
 
-def are_read_here() -> bool:
-    """Return whether readers can write to us: there is a mailbox, or a mail server has handed a mail over."""
+def accepts_replies() -> bool:
+    """Whether replies arrive here: there is a mailbox, or a mail server has delivered at least one reply."""
     return bool(settings.MAILBOX_URL) or Reply.objects.exists()
 
 
-PLACES = ("text", "subject", "sender", "sender_name")  # in which words are looked for
+SEARCHED_FIELDS = ("text", "subject", "sender", "sender_name")
 
 
 class ReplyQuerySet(models.QuerySet["Reply"]):
@@ -39,7 +39,7 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         return self.filter(subscriber__isnull=False)
 
     def by_strangers(self) -> "ReplyQuerySet":
-        """Return the mails that belong to no reader: nobody waits for an answer to advertisements."""
+        """Mails of unknown senders, mostly advertisements."""
         return self.filter(subscriber__isnull=True)
 
     def to_answer(self) -> "ReplyQuerySet":
@@ -49,39 +49,39 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         return self.filter(Exists(ReplyTag.objects.filter(reply=OuterRef("pk"), name=name)))
 
     def listed(self) -> "ReplyQuerySet":
-        """Fetch what a list shows of each: no more of a text than its beginning, and no octet of a mail."""
-        beginning = {"beginning": Left("text", BEGINNING)}  # by a name that the model declares already
+        """Load only what lists show: the beginning of the text, and no raw mail."""
+        beginning = {"beginning": Left("text", BEGINNING)}  # typed on the model
         found = self.defer("text", "quoted", "files").annotate(**beginning)
         return found.select_related("subscriber", "issue").prefetch_related("tags")
 
     def saying(self, words: str) -> "ReplyQuerySet":
-        """Return those in which all of some words stand, in the text, the subject or the sender."""
+        """Those that contain all of these words, in text, subject or sender."""
         found = self
         for word in words.split()[:5]:
-            found = found.filter(Q.create([(f"{place}__icontains", word) for place in PLACES], Q.OR))
+            found = found.filter(Q.create([(f"{place}__icontains", word) for place in SEARCHED_FIELDS], Q.OR))
         return found
 
     def thread(self, reply: "Reply") -> "ReplyQuerySet":
-        """Return the replies that belong together with one, oldest first."""
+        """The replies of the same conversation, oldest first."""
         root = reply.thread_id or reply.pk
         return self.filter(Q(pk=root) | Q(thread=root)).order_by("received_at", "pk")
 
     def forget(self, now: datetime) -> int:
-        """Delete what was kept long enough; return how many rows."""
+        """Delete expired replies and raw mails; return the number of deleted rows."""
         old = Q(received_at__lt=now - KEPT_FOR) | Q(subscriber=None, received_at__lt=now - STRANGERS_KEPT_FOR)
         keys = list(self.filter(old).values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
         raw = ReplyMail.objects.filter(reply__received_at__lt=now - RAW_KEPT_FOR)
         raw_keys = list(raw.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
-        if raw_keys:  # Django opens a transaction even to delete nothing
+        if raw_keys:  # Django opens a transaction even for an empty delete
             ReplyMail.objects.filter(pk__in=raw_keys).delete()
         return self.filter(pk__in=keys).delete()[0] if keys else 0
 
 
 class Reply(models.Model):
-    """A mail that a person wrote to us; erased with its reader by the database.
+    """A mail by a person; the database deletes it together with its reader.
 
-    is_certain: it answers a copy of ours, from the address of the reader whose copy that was. Otherwise the reader is
-    only who it may be: by the address in From, which anybody can write, or by a copy that somebody passed on.
+    is_certain: it answers a delivery, from the address of that delivery's reader. Otherwise the reader is a guess: by
+    the From address, which can be forged, or by a delivery that may have been forwarded.
     """
 
     subscriber = models.ForeignKey(Subscriber, on_delete=models.DB_CASCADE, null=True, related_name="replies")
@@ -106,7 +106,7 @@ class Reply(models.Model):
     objects = ReplyQuerySet.as_manager()
 
     class Meta:
-        default_permissions = ()  # whoever may see readers may read what they write
+        default_permissions = ()  # the permission to see readers covers their replies
         ordering = ["-pk"]
         indexes = [
             models.Index("id", name="replies_to_answer", condition=Q(answered_at=None, subscriber__isnull=False)),
@@ -133,7 +133,7 @@ class Reply(models.Model):
 
 
 class ReplyMail(models.Model):
-    """A reply as it came, octet by octet: for the files that hang on it, for some time."""
+    """The raw mail of a reply, kept for some time for its attachments."""
 
     reply = models.OneToOneField(Reply, on_delete=models.DB_CASCADE, primary_key=True, related_name="mail")
     body = models.BinaryField()
@@ -143,7 +143,7 @@ class ReplyMail(models.Model):
 
 
 class ReplyTag(models.Model):
-    """A word of the author's, by which replies are found again."""
+    """The author's tag on a reply."""
 
     reply = models.ForeignKey(Reply, on_delete=models.DB_CASCADE, related_name="tags")
     name = models.CharField(max_length=TAG_MAX)
@@ -158,9 +158,9 @@ class ReplyTag(models.Model):
 
 class AnswerManager(models.Manager["Answer"]):
     def write(self, reply: Reply, text: str, now: datetime, by: str) -> bool:
-        """Have an answer sent, and mark what it answers; return False if this reply had the same answer before.
+        """Enqueue an answer and mark the conversation as answered; return False if the same answer exists.
 
-        So a form that is sent twice is one mail.
+        So a form that is submitted twice sends one mail.
         """
         digest = sha256(" ".join(text.split()).encode()).hexdigest()[:32]
         row: dict[str, Any] = {"text": text, "by": by, "written_at": now, "due_at": now}
@@ -175,7 +175,7 @@ class AnswerManager(models.Manager["Answer"]):
 
 
 class Answer(models.Model):
-    """The author's answer to a reply: written on the desk, or in their own mail program with our mailbox in copy."""
+    """The author's answer to a reply: written on the desk, or in a mail program with our mailbox in Cc."""
 
     class State(models.TextChoices):
         SENT = "sent", pgettext_lazy("an answer", "sent")
@@ -217,7 +217,7 @@ class Answer(models.Model):
 
 
 PASSAGE_MAX, NAME_MAX = 1_500, 40  # characters
-ASKED_FOR = timedelta(days=60)  # how long a reader may say yes
+ASKED_FOR = timedelta(days=60)  # how long a reader may agree
 PURPOSE = "quote"
 
 
@@ -226,11 +226,11 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
         return self.filter(state=Quote.State.ALLOWED)
 
     def opened_by(self, token: str) -> "Quote | None":
-        found = self.filter(pk=tokens.number_of(token) or 0).select_related("issue").first()
-        return found if found and tokens.opens(token, PURPOSE, found.salt) else None
+        found = self.filter(pk=tokens.claimed_id(token) or 0).select_related("issue").first()
+        return found if found and tokens.is_valid(token, PURPOSE, found.salt) else None
 
     def ask(self, reply: Reply, passage: str, now: datetime, by: str) -> bool:
-        """Have the reader asked; return False if they were asked about the same words before."""
+        """Enqueue the question; return False if the reader was asked about the same words before."""
         digest = sha256(" ".join(passage.split()).encode()).hexdigest()[:32]
         row: dict[str, Any] = {"passage": passage, "asked_at": now, "due_at": now, "by": by, "reply": reply}
         _row, is_new = self.get_or_create(subscriber=reply.subscriber, digest=digest, defaults=row)
@@ -238,7 +238,7 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
 
 
 class Quote(models.Model):
-    """A passage that its reader is asked about. It is erased with them, from the page of the issue as well."""
+    """A passage of a reply that the author asks to quote. Deleted with its reader, also from the issue's page."""
 
     class State(models.TextChoices):
         ASKED = "asked", pgettext_lazy("a quote", "asked")
@@ -299,22 +299,22 @@ class FeedbackQuerySet(models.QuerySet["Feedback"]):
         self.update_or_create(subscriber=reader, issue=issue, defaults={"answer": answer, "given_at": now})
 
     def tally(self) -> list[tuple[Any, int]]:
-        """Return how many gave each answer, the ones that nobody gave too."""
+        """Label and count of each answer, including those that nobody gave."""
         given = dict(self.order_by().values_list("answer").annotate(Count("pk")))
-        return [(answer.label, given.get(answer.value, 0)) for answer in Feedback.Answer]
+        return [(answer.label, given.get(answer.value, 0)) for answer in Feedback.Rating]
 
 
 class Feedback(models.Model):
     """One reader's answer to the question at the end of an issue."""
 
-    class Answer(models.TextChoices):
+    class Rating(models.TextChoices):
         HELPFUL = "helpful", _("helpful")
         FAIR = "fair", _("so-so")
 
     issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="feedback")
-    # An erased reader's answer is still counted, and nobody's.
+    # The answer of an erased reader still counts, anonymously.
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="feedback")
-    answer = models.CharField(max_length=10, choices=Answer)
+    answer = models.CharField(max_length=10, choices=Rating)
     given_at = models.DateTimeField()
 
     objects = FeedbackQuerySet.as_manager()

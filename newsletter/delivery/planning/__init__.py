@@ -1,1 +1,1 @@
-"""From the author's click (`approving`) to a fixed audience, cut into batches when its time has come (`beginning`)."""
+"""Schedules a mailing with a frozen letter (approving.py), and fixes its audience when it is due (beginning.py)."""

@@ -1,4 +1,4 @@
-"""From a scheduled mailing whose time has come to copies in batches, for a fixed audience."""
+"""Plans mailings that are due: fixes the audience and writes deliveries and batches."""
 
 import logging
 from collections.abc import Iterator
@@ -13,10 +13,16 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.apart import apart
+from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.models.mailing import Step
-from newsletter.delivery.planning.approving import audience, copies_are_gone, from_elsewhere, is_deleted, is_unsettled
+from newsletter.delivery.models.mailing import MailingStep
+from newsletter.delivery.planning.approving import (
+    are_copies_deleted,
+    audience,
+    deleted_copies_obstacles,
+    imported_obstacle,
+    is_unsettled,
+)
 from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import provider_name
@@ -24,21 +30,21 @@ from newsletter.publication.models import Publication
 
 log = logging.getLogger(__name__)
 
-BATCH = 4000  # deliveries that one worker holds, at the most
-MACHINES = 8  # that batches are cut for, where there may be more than one: a few small ones more cost little
-LATE = timedelta(hours=6)  # an issue that missed its slot by more waits for its author
+BATCH = 4000  # deliveries that one worker leases, at most
+MACHINES = 8  # assumed for the size of batches, where there may be more than one: small batches cost little
+LATE = timedelta(hours=6)  # an issue that missed its slot by more is paused
 
 
 def begin_due(now: datetime) -> list[Mailing]:
-    """Plan every mailing whose time has come; return those that began.
+    """Plan every mailing that is due; return those that began.
 
-    One that is later than LATE, or late on a day that had an issue, is paused and says why:
-    after a long night nothing goes out by surprise.
+    One later than LATE, or late on a day that already had an issue, is paused with a reason: after a long outage
+    nothing is sent by surprise.
     """
     begun = []
     publication = Publication.objects.current()
     for mailing in Mailing.objects.due(now).select_related("issue"):
-        with apart(f"beginning mailing {mailing.pk}"):
+        with log_errors(f"beginning mailing {mailing.pk}"):
             if not is_unsettled(mailing.issue) and _begin(mailing, publication, now):
                 begun.append(mailing)
     return begun
@@ -46,17 +52,17 @@ def begin_due(now: datetime) -> list[Mailing]:
 
 def _begin(mailing: Mailing, publication: Publication, now: datetime) -> bool:
     with translation.override(publication.language), timezone.override(publication.zone):
-        reason = _why_it_waits(mailing, now)
+        reason = _reason_to_pause(mailing, now)
     if reason:
         mailing.pause(reason, Mailing.Cause.LATE)
         return False
-    return plan(mailing, now)
+    return plan_mailing(mailing, now)
 
 
-def _why_it_waits(mailing: Mailing, now: datetime) -> str:
+def _reason_to_pause(mailing: Mailing, now: datetime) -> str:
     if mailing.issue.imported_at:
-        return from_elsewhere(mailing.issue)
-    if gone := copies_are_gone(mailing.issue):
+        return imported_obstacle(mailing.issue)
+    if gone := deleted_copies_obstacles(mailing.issue):
         return gone[0]
     late = now - mailing.send_at
     was_due = date_format(localtime(mailing.send_at), "Y-m-d H:i")
@@ -72,31 +78,31 @@ def _why_it_waits(mailing: Mailing, now: datetime) -> str:
     return ""
 
 
-def plan(mailing: Mailing, now: datetime) -> bool:
-    """Fix the audience and cut it into batches, in one transaction.
+def plan_mailing(mailing: Mailing, now: datetime) -> bool:
+    """Fix the audience and divide it into batches, in one transaction.
 
-    Returns False if another was first, or if copies of the issue were deleted: nobody knows who has one.
+    Returns False if another process was first, or if deliveries of the issue were deleted.
     """
     with transaction.atomic():
-        if is_deleted(mailing.issue):
+        if are_copies_deleted(mailing.issue):
             return False
         due = Q(state=Mailing.State.SCHEDULED, planned_at__isnull=True)
         if not Mailing.objects.filter(due, pk=mailing.pk).update(state=Mailing.State.SENDING, planned_at=now):
             return False
         total = _write_deliveries(mailing, now)
-        _cut(mailing, total)
+        _create_batches(mailing, total)
         Mailing.objects.filter(pk=mailing.pk).update(total=total)
-        mailing.record(Step.What.BEGUN, provider_name(settings.MAILERS[mailing.mailer]), now)
+        mailing.record(MailingStep.Kind.BEGUN, provider_name(settings.MAILERS[mailing.mailer]), now)
         mailing.issue.mark_sent(now)
         if mailing.kind == Mailing.Kind.CORRECTION:
             mailing.issue.mark_corrected(mailing.note, now)
     mailing.refresh_from_db()
-    _make_found(mailing.issue)
+    _index(mailing.issue)
     return True
 
 
-def _make_found(issue: Issue) -> None:
-    """Put the issue into the search; a search in trouble stops no mailing."""
+def _index(issue: Issue) -> None:
+    """Add the issue to the search index; an error there does not stop the mailing."""
     try:
         with transaction.atomic():
             index_issue(issue)
@@ -104,20 +110,20 @@ def _make_found(issue: Issue) -> None:
         log.exception("issue %s is not found by the search yet; saving it once more mends that", issue.number)
 
 
-def _cut(mailing: Mailing, total: int) -> None:
-    """Cut the rows of a mailing into batches, by one statement whatever their number; SQLite has one machine."""
+def _create_batches(mailing: Mailing, total: int) -> None:
+    """Create the batches of a mailing's rows, with one statement."""
     machines = 1 if connection.vendor == "sqlite" else MACHINES
-    ends = list(accumulate(sizes(total, machines * settings.DELIVERY_LANES, BATCH), initial=0))
+    ends = list(accumulate(batch_sizes(total, machines * settings.DELIVERY_LANES, BATCH), initial=0))
     Batch.objects.bulk_create(
         Batch(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo) for no, (lo, hi) in enumerate(pairwise(ends))
     )
 
 
 def _write_deliveries(mailing: Mailing, now: datetime) -> int:
-    """Write one queued row a reader by a single INSERT … SELECT; return how many."""
+    """Insert one queued row per reader by a single INSERT … SELECT; return how many."""
     readers, params = audience(mailing, now).order_by().values("id").query.sql_with_params()
     table = connection.ops.quote_name(Delivery._meta.db_table)
-    # The table's name is ours and the query is Django's; every value is a parameter.
+    # Our own table name and Django's SQL; every value is a parameter.
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} (mailing_id, seq, subscriber_id, state, attempts, provider_id, reply)"  # noqa: S608  # nosec B608
@@ -128,11 +134,11 @@ def _write_deliveries(mailing: Mailing, now: datetime) -> int:
     return written
 
 
-STEP = 400  # rows: two calls of an e-mail API, which are made at once
+STEP = 400  # rows: two concurrent calls of an e-mail API
 
 
-def sizes(total: int, lanes: int, most: int) -> Iterator[int]:
-    """Yield the sizes of the batches of `total` rows. lanes: how many there may be. most: rows of a batch."""
+def batch_sizes(total: int, lanes: int, most: int) -> Iterator[int]:
+    """Yield sizes that add up to `total`, of at most `most`; smaller at the end, so that all lanes finish together."""
     while total:
         share = -(-total // (lanes * STEP)) * STEP
         size = min(most, total, share)

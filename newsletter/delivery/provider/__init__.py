@@ -1,1 +1,1 @@
-"""How messages are handed to a mail server or an e-mail API, and what its answers mean."""
+"""Hands messages to a mail server or an e-mail API, and classifies its replies."""

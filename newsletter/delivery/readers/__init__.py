@@ -1,1 +1,1 @@
-"""What single readers get and answer: the welcome, what was missed in a pause, an issue once more, and feedback."""
+"""Mails to single readers (welcome, course, missed issues, answers), and pages for feedback, quotes and changes."""

@@ -1,4 +1,4 @@
-"""What became of the text of an issue after it was sent: each text that readers have, and what the next one changed."""
+"""The versions of a sent issue's text, and their word diffs."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -11,25 +11,25 @@ from django.db import transaction
 from django.db.models import F, Sum
 
 from newsletter.delivery.letter.rendering import html_with
-from newsletter.delivery.models import Batch, Mailing, Step
+from newsletter.delivery.models import Batch, Mailing, MailingStep
 from newsletter.issues.models import Issue
-from newsletter.mail.salutations import unslotted
+from newsletter.mail.salutations import without_name_slots
 from newsletter.posts.models import Post
-from newsletter.posts.text.differences import Kind, Piece, pieces
-from newsletter.posts.text.measures import BLOCK, EMPTY, WIDE
+from newsletter.posts.text.diff import DiffPart, PartKind, diff
+from newsletter.posts.text.measures import BLOCK, VOID_TAGS, WIDE
 
 POST: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
-# Of templates/email/issue.html: what stands beside the author's words, and what repeats them.
+# CSS classes in templates/email/issue.html for what is not the author's text, or repeats it.
 BESIDE: Final = frozenset({"panel", "quiet", "onward", "callout"})
-END: Final = "ask"  # the question behind the closing
+END: Final = "ask"  # the class of the question after the closing
 TASTE: Final = re.compile(rf"(?<=[{WIDE}])[ \u00a0](?=[!-~])|(?<=[!-~])[ \u00a0](?=[{WIDE}])")
 
 
 @dataclass(frozen=True)
-class Words:
-    """The text of a part, a line for each block, and the addresses that it leads to, with the words that do."""
+class LetterPart:
+    """The text of a post or of the issue around it, one line per block, and its links (text, URL)."""
 
-    post: int  # 0: the issue's own words
+    post: int  # key; 0: the issue's own text
     text: str
     links: tuple[tuple[str, str], ...]
 
@@ -41,16 +41,16 @@ class _Part:
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
-class _Reader(HTMLParser):
-    """Reads from the title to the question at the end; a post is a part of its own, and so is what is around them."""
+class _LetterParser(HTMLParser):
+    """Reads a letter from its title to the question at the end, one part per post."""
 
     def __init__(self) -> None:
         super().__init__()
         self.parts = [_Part()]
-        self.open: list[tuple[str, bool, bool]] = []  # tag, whether it is beside, whether it is prose
+        self.open: list[tuple[str, bool, bool]] = []  # tag, is skipped, is prose
         self.is_begun = self.is_over = False
         self.href = ""
-        self.post_depth = 0  # how many elements are open within a post; 0 outside
+        self.post_depth = 0  # nesting depth within a post; 0 outside
 
     @property
     def is_read(self) -> bool:
@@ -62,7 +62,7 @@ class _Reader(HTMLParser):
         in_prose = any(prose for _tag, _beside, prose in self.open)
         self.is_begun = self.is_begun or tag == "h1"
         self.is_over = self.is_over or (self.is_begun and not in_prose and END in kinds)
-        if tag not in EMPTY:
+        if tag not in VOID_TAGS:
             self.open.append((tag, not in_prose and bool(kinds & BESIDE), "prose" in kinds))
         if not self.is_read:
             return
@@ -97,12 +97,12 @@ class _Reader(HTMLParser):
             self.parts[-1].links.append((data.strip(), self.href))
 
 
-def words_of_letter(html: str) -> list[Words]:
-    """Return the parts of a letter in their order. Spaces between Chinese and Latin are the mail's own: left out."""
-    reader = _Reader()
-    reader.feed(html)
-    reader.close()
-    return [Words(part.post, text, tuple(part.links)) for part in reader.parts if (text := _text(part.lines))]
+def parse_letter(html: str) -> list[LetterPart]:
+    """The parts of a letter in order, without the spaces that mails add between Chinese and Latin."""
+    parser = _LetterParser()
+    parser.feed(html)
+    parser.close()
+    return [LetterPart(part.post, text, tuple(part.links)) for part in parser.parts if (text := _text(part.lines))]
 
 
 def _text(lines: Iterable[str]) -> str:
@@ -110,20 +110,20 @@ def _text(lines: Iterable[str]) -> str:
     return "\n".join(filter(None, joined))
 
 
-def in_public(parts: Iterable[Words], posts: Collection[int]) -> list[Words]:
-    """Return the parts that readers may still see: of posts those in `posts`."""
+def public_parts(parts: Iterable[LetterPart], posts: Collection[int]) -> list[LetterPart]:
+    """The parts that may be shown: posts must be in `posts`."""
     return [part for part in parts if not part.post or part.post in posts]
 
 
-VERBS = (Step.What.WITHHELD, Step.What.SHOWN)
+VERBS = (MailingStep.Kind.WITHHELD, MailingStep.Kind.SHOWN)
 
 
-def withheld(issue: Issue) -> dict[str, datetime]:
-    """Return the texts that are not shown, by the hash of their contents, with when each was taken out."""
-    steps = Step.objects.filter(mailing__issue=issue, what__in=VERBS).order_by("pk")
+def withheld_texts(issue: Issue) -> dict[str, datetime]:
+    """Content hashes of texts that are not shown, with the time each was withheld."""
+    steps = MailingStep.objects.filter(mailing__issue=issue, what__in=VERBS).order_by("pk")
     found: dict[str, datetime] = {}
     for content_hash, what, at in steps.values_list("mailing__content_hash", "what", "at"):
-        if what == Step.What.WITHHELD:
+        if what == MailingStep.Kind.WITHHELD:
             found[content_hash] = at
         else:
             found.pop(content_hash, None)
@@ -131,64 +131,64 @@ def withheld(issue: Issue) -> dict[str, datetime]:
 
 
 def can_be_withheld(mailing: Mailing) -> bool:
-    """Return whether the text of a mailing is in the list, or would be: some reader has it, and it changes no more."""
+    """Whether readers have the mailing's text and it cannot change any more."""
     return bool(mailing.planned_at) and mailing.state not in Mailing.OPEN_STATES
 
 
 def withhold(mailing: Mailing, reason: str, now: datetime) -> bool:
-    """Take the text of a mailing out of the list; return False if it is out already, or cannot be."""
-    return _switch(mailing, Step.What.WITHHELD, reason, now)
+    """Remove the text of a mailing from the public list; return False if it is not there."""
+    return _switch(mailing, MailingStep.Kind.WITHHELD, reason, now)
 
 
 def show_again(mailing: Mailing, reason: str, now: datetime) -> bool:
-    """Put the text of a mailing back into the list; return False if it is there."""
-    return _switch(mailing, Step.What.SHOWN, reason, now)
+    """Put the text of a mailing back into the public list; return False if it is there."""
+    return _switch(mailing, MailingStep.Kind.SHOWN, reason, now)
 
 
-def _switch(mailing: Mailing, what: Step.What, reason: str, now: datetime) -> bool:
+def _switch(mailing: Mailing, what: MailingStep.Kind, reason: str, now: datetime) -> bool:
     with transaction.atomic():
         mailing.lock()
-        is_withheld = mailing.content_hash in withheld(mailing.issue)
-        if not can_be_withheld(mailing) or is_withheld == (what == Step.What.WITHHELD):
+        is_withheld = mailing.content_hash in withheld_texts(mailing.issue)
+        if not can_be_withheld(mailing) or is_withheld == (what == MailingStep.Kind.WITHHELD):
             return False
         mailing.record(what, reason, now)
     return True
 
 
-NEAR = 60  # characters of what is unchanged, at most, that are shown on each side of a change
+NEAR = 60  # characters of context on each side of a change
 
 
 @dataclass(frozen=True)
 class Version:
-    """A text of an issue. note: why it is another one, in Markdown; is_mailed: false for what only the web has.
+    """A text of an issue. note: of a correction, in Markdown. is_mailed: False for the current web page.
 
-    readers: who got this text and no correction of it, so that each is counted once.
-    withheld_at: when its author took it out of the list; nothing of what it says is here then.
+    readers: who got this text and no correction of it, so that each counts once.
+    withheld_at: when the author withheld it; `parts` are not shown then.
     """
 
     at: datetime
-    parts: Sequence[Words]
+    parts: Sequence[LetterPart]
     readers: int = 0
     note: str = ""
     is_mailed: bool = False
     is_correction: bool = False
-    is_later: bool = False  # copies left with an earlier text, which was replaced while the mailing was stopped
+    is_later: bool = False  # replaced an earlier text while the mailing was paused
     withheld_at: datetime | None = None
-    changes: Sequence[Piece] = ()  # to the one before that is shown
-    is_compared: bool = False  # with one before it that is shown
+    changes: Sequence[DiffPart] = ()  # since the previous shown version
+    is_compared: bool = False  # there is a previous shown version
 
 
 def _with_the_latest(texts: Sequence[Version]) -> Iterator[Version]:
-    """Yield the texts, each with the readers who got no correction of it: those of a correction all had the issue."""
+    """Subtract from each text the readers who got a correction of it."""
     for place, text in enumerate(texts):
         corrected = max((later.readers for later in texts[place + 1 :] if later.is_correction), default=0)
         yield replace(text, readers=max(0, text.readers - corrected))
 
 
 def versions(issue: Issue, now: datetime) -> list[Version]:
-    """Return the texts of a sent issue in their order; [] if no letter of it left from here.
+    """The texts of a sent issue in order; [] if it was not mailed from here.
 
-    Of a post that readers may not see any more nothing is told: its author has taken it back.
+    Posts that are no longer public are omitted.
     """
     texts = [*_mailed(issue)]
     if not texts:
@@ -197,19 +197,19 @@ def versions(issue: Issue, now: datetime) -> list[Version]:
         texts.append(web)
     posts = {part.post for text in texts for part in text.parts if part.post}
     public = set(Post.objects.published(now).filter(pk__in=posts).values_list("pk", flat=True))
-    return list(_compared([replace(text, parts=in_public(text.parts, public)) for text in texts]))
+    return list(_compared([replace(text, parts=public_parts(text.parts, public)) for text in texts]))
 
 
 def _mailed(issue: Issue) -> Iterator[Version]:
-    """Yield the text of each mailing that has reached somebody; of several to segments with one text only the first."""
+    """Yield the text of each mailing with recipients; mailings of the same text are merged."""
     planned = list(issue.mailings.filter(planned_at__isnull=False).order_by("planned_at", "pk"))
-    if not planned:  # another program had mailed it
+    if not planned:  # mailed by another program
         return
     has_it = Batch.objects.filter(mailing__issue=issue).values_list("mailing_id")
     counts = dict(has_it.annotate(copies=Sum(F("sent") + F("uncertain"))))
-    replaced = Step.objects.filter(mailing__issue=issue, what=Step.What.REPLACED)
+    replaced = MailingStep.objects.filter(mailing__issue=issue, what=MailingStep.Kind.REPLACED)
     late = set(replaced.filter(at__gt=F("mailing__planned_at")).values_list("mailing_id", flat=True))
-    hidden = withheld(issue)
+    hidden = withheld_texts(issue)
     seen: dict[str, Version] = {}
     for mailing in planned:
         readers = counts.get(mailing.pk) or 0
@@ -223,29 +223,29 @@ def _mailed(issue: Issue) -> Iterator[Version]:
                 is_later=mailing.pk in late,
                 is_correction=mailing.kind == Mailing.Kind.CORRECTION,
                 withheld_at=hidden.get(mailing.content_hash),
-                parts=known.parts if known else words_of_letter(unslotted(mailing.html)),
+                parts=known.parts if known else parse_letter(without_name_slots(mailing.html)),
             )
     yield from _with_the_latest([*seen.values()])
 
 
 def _web(issue: Issue, since: datetime, now: datetime) -> Version | None:
-    """Return what the web has now if anything was changed `since`."""
+    """The current web page's text, if anything was changed after `since`."""
     public = Post.objects.published(now).values("pk")
     items = issue.items.filter(post__in=public).select_related("post__cover").prefetch_related("post__tags")
     found = list(items)
     at = max([issue.updated_at, *(item.post.updated_at for item in found)])
     if at <= since:
         return None
-    return Version(at, words_of_letter(unslotted(html_with(issue, found))))
+    return Version(at, parse_letter(without_name_slots(html_with(issue, found))))
 
 
 def _compared(texts: Iterable[Version]) -> Iterator[Version]:
-    """Yield each text with what it changes; what only the web has counts if it differs.
+    """Yield each text with its diff; the web page's only if it differs.
 
-    A text that was taken out is compared with nothing that is shown, nor is the next one compared with it.
+    A withheld text is compared with nothing, and the next one is compared with the last shown.
     """
-    shown: Sequence[Words] | None = None
-    last: Sequence[Words] | None = None
+    shown: Sequence[LetterPart] | None = None
+    last: Sequence[LetterPart] | None = None
     for text in texts:
         former = None if text.withheld_at else shown
         changes = _changes(former, text.parts)
@@ -256,30 +256,29 @@ def _compared(texts: Iterable[Version]) -> Iterator[Version]:
         shown = shown if text.withheld_at else text.parts
 
 
-def _changes(former: Sequence[Words] | None, parts: Sequence[Words]) -> list[Piece]:
-    """Return what is changed, with what stands beside it; [] for no change, or without a former text."""
+def _changes(former: Sequence[LetterPart] | None, parts: Sequence[LetterPart]) -> list[DiffPart]:
+    """The diff with context; [] without changes, or without a former text."""
     if former is None:
         return []
-    found = _near(pieces(_words(former, parts), _words(parts, former)))
-    return found if any(one.kind is not Kind.SAME for one in found) else []
+    found = _near(diff(_words(former, parts), _words(parts, former)))
+    return found if any(one.kind is not PartKind.SAME for one in found) else []
 
 
-def _near(found: Sequence[Piece]) -> list[Piece]:
-    """Return the changes with what stands beside them in their own lines: whoever wants all of it reads the issue."""
+def _near(found: Sequence[DiffPart]) -> list[DiffPart]:
     shown, last = [], len(found) - 1
     for place, one in enumerate(found):
-        if one.kind is not Kind.SAME:
+        if one.kind is not PartKind.SAME:
             shown.append(one)
             continue
         head = one.text.partition("\n")[0][:NEAR] if place else ""
         tail = one.text.rpartition("\n")[2][-NEAR:] if place < last else ""
         hidden = len(one.text) - len(head) - len(tail)
-        shown.append(one if hidden <= 0 else Piece(Kind.SAME, head, tail, hidden))
+        shown.append(one if hidden <= 0 else DiffPart(PartKind.SAME, head, tail, hidden))
     return shown
 
 
-def _words(parts: Sequence[Words], others: Sequence[Words]) -> str:
-    """Return all words, with the address of each link that `others` do not have: a mended link shows no other way."""
+def _words(parts: Sequence[LetterPart], others: Sequence[LetterPart]) -> str:
+    """The whole text, followed by links that `others` do not have, so that a changed URL shows in the diff."""
     known = {link for part in others for link in part.links}
     texts = [part.text for part in parts]
     links = [f"{words}：{url}" for part in parts for words, url in part.links if (words, url) not in known]

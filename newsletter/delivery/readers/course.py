@@ -1,4 +1,4 @@
-"""The first letters: up to three past issues that a new reader gets, days apart, never on the day of an issue."""
+"""The course: up to three past issues that a new reader gets, days apart, never on the day of an issue."""
 
 from datetime import datetime, timedelta
 
@@ -6,43 +6,43 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from newsletter.delivery import days
+from newsletter.delivery import sending_days
 from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.readers.single_mails import SingleMail
-from newsletter.mail.due import MarkedMail, Result, is_due
 from newsletter.mail.message import Mail
+from newsletter.mail.queued_mail import AtMostOnceMail, SendResult, is_due
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber
 from subscribers.models.consents import Consent
 
-SAME_HOUR = timedelta(hours=12)  # a letter that waited for the morning does not move the next one by a day
+SAME_HOUR = timedelta(hours=12)  # a letter delayed until the morning does not delay the next one by a day
 
 
-def mailings(publication: Publication) -> list[Mailing]:
-    """Return the mailings of the issues that the author chose, in the order of their numbers; none while it is off."""
+def course_mailings(publication: Publication) -> list[Mailing]:
+    """The mailings of the chosen issues, by issue number; [] while the course is off."""
     sent = Mailing.objects.filter(issue__number__in=publication.course, state=Mailing.State.SENT)
     newest = {mailing.issue_id: mailing for mailing in sent.order_by("pk").select_related("issue")}
     return sorted(newest.values(), key=lambda mailing: mailing.issue.number)
 
 
-def begin(reader: Subscriber, now: datetime) -> None:
-    """Plan the course of a reader who is being welcomed; nothing while it is off, or if they had it before."""
+def begin_course(reader: Subscriber, now: datetime) -> None:
+    """Plan a new reader's course; does nothing while it is off, or if they had one before."""
     publication = Publication.objects.current()
     if publication.course:
         every = timedelta(days=publication.course_days)
-        CourseCopy.objects.begin(reader, mailings(publication), every, now)
+        CourseCopy.objects.begin(reader, course_mailings(publication), every, now)
 
 
-class CourseMail(MarkedMail[CourseCopy], SingleMail[CourseCopy]):
-    """One of the first letters: the issue as it was sent, with a word before its subject."""
+class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
+    """A letter of the course: the issue as it was sent, with a prefix of its subject."""
 
     model, mark, what = CourseCopy, "sent_at", "first letters"
 
     def waiting(self, now: datetime) -> QuerySet[CourseCopy]:
         publication = Publication.objects.current()
-        if not publication.course or not days.is_quiet(publication, now):
+        if not publication.course or not sending_days.may_send_single_mails(publication, now):
             return CourseCopy.objects.none()
         may_go = Q(due_at__isnull=True) | is_due("due_at", now)
         lately = now - timedelta(days=publication.course_days) + SAME_HOUR
@@ -51,17 +51,17 @@ class CourseMail(MarkedMail[CourseCopy], SingleMail[CourseCopy]):
         found = CourseCopy.objects.open().filter(may_go, ~Exists(before), planned_for__lte=now)
         return found.select_related("subscriber", "mailing__issue").order_by("planned_for", "pk")
 
-    def send(self, row: CourseCopy, now: datetime) -> Result:
+    def send(self, row: CourseCopy, now: datetime) -> SendResult:
         if is_over(row, now):
             CourseCopy.objects.open().filter(subscriber=row.subscriber_id).update(stopped_at=now, due_at=None)
-            return Result.NOT_TAKEN
+            return SendResult.NOT_TAKEN
         return super().send(row, now)
 
     def as_read(self, row: CourseCopy) -> QuerySet[CourseCopy]:
         return super().as_read(row).filter(stopped_at=None)
 
     def write(self, row: CourseCopy, now: datetime) -> tuple[Mail, dict[str, object]]:
-        return message(row), {}
+        return build_course_mail(row), {}
 
     def end(self, row: CourseCopy, values: dict[str, object]) -> bool:
         return super().end(row, {"reply": self.answer} | values)
@@ -71,7 +71,7 @@ class CourseMail(MarkedMail[CourseCopy], SingleMail[CourseCopy]):
 
 
 def is_over(row: CourseCopy, now: datetime) -> bool:
-    """Return whether the reader has left, paused or been suppressed since the course began."""
+    """Whether the reader has left, paused or been suppressed since the course began."""
     if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
         return True
     left = {"kind": Consent.Kind.WITHDREW, "at__gte": row.begun_at}
@@ -79,7 +79,7 @@ def is_over(row: CourseCopy, now: datetime) -> bool:
     return paused.exists() or Consent.objects.filter(subscriber=row.subscriber_id, **left).exists()
 
 
-def message(row: CourseCopy) -> Mail:
+def build_course_mail(row: CourseCopy) -> Mail:
     with translation.override(Publication.objects.current().language):
         before = _("First letters %(position)d: ") % {"position": row.position}
     return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, 0, row.subscriber_id), subject_mark=before)

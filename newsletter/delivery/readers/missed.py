@@ -1,4 +1,4 @@
-"""What went out while a reader paused: one mail on their return, with each issue in a sentence; else none."""
+"""One mail after a reader's pause, with a sentence about each issue they missed; none if they missed nothing."""
 
 from datetime import datetime, timedelta
 
@@ -6,56 +6,56 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone, translation
 
-from newsletter.delivery import days
+from newsletter.delivery import sending_days
 from newsletter.delivery.letter.rendering import reader_values
 from newsletter.delivery.models import CourseCopy, Delivery
 from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.issues.models import Issue
 from newsletter.issues.years import with_openings
 from newsletter.mail import headers, letters
-from newsletter.mail.due import MarkedMail, Result, is_due
-from newsletter.mail.message import Mail, build
+from newsletter.mail.message import Mail, build_mail
+from newsletter.mail.queued_mail import AtMostOnceMail, SendResult, is_due
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber, is_mailable
 
-STALE = timedelta(days=14)  # after the end of a pause: then the archive is the better place
-UNDER_WAY = timedelta(days=3)  # that an issue may take to reach everybody: a pause may begin in the middle of it
+STALE = timedelta(days=14)  # after the end of a pause; later the archive is enough
+UNDER_WAY = timedelta(days=3)  # duration of a mailing: a pause may begin within it
 WENT = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Delivery.State.UNCERTAIN}
 
 
-class MissedMail(MarkedMail[Pause], SingleMail[Pause]):
-    """The mail of a pause that is over, whether its day has come or its reader has ended it."""
+class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
+    """The mail of a pause that has ended, by date or by the reader."""
 
     model, mark, what = Pause, "settled_at", "mails about what was missed"
 
     def waiting(self, now: datetime) -> QuerySet[Pause]:
-        if not days.is_quiet(Publication.objects.current(), now):
+        if not sending_days.may_send_single_mails(Publication.objects.current(), now):
             return Pause.objects.none()
         may_go = Q(due_at__isnull=True) | is_due("due_at", now)
         over = Pause.objects.filter(may_go, settled_at=None, until__lte=now, until__gt=now - STALE)
         return over.filter(is_mailable(now, "subscriber__")).select_related("subscriber").order_by("until", "pk")
 
     def as_read(self, row: Pause) -> QuerySet[Pause]:
-        return super().as_read(row).filter(until=row.until)  # who has paused anew since is not mailed
+        return super().as_read(row).filter(until=row.until)  # not if the reader has paused again
 
-    def send(self, row: Pause, now: datetime) -> Result:
-        if not missed(row):
+    def send(self, row: Pause, now: datetime) -> SendResult:
+        if not missed_issues(row):
             self._move(row, {"settled_at": now, "due_at": None})
-            return Result.NOT_TAKEN
+            return SendResult.NOT_TAKEN
         return super().send(row, now)
 
     def write(self, row: Pause, now: datetime) -> tuple[Mail, dict[str, object]]:
-        return message(row.subscriber, missed(row), row), {}
+        return build_missed_mail(row.subscriber, missed_issues(row), row), {}
 
     def give_up(self, row: Pause, error: Exception, now: datetime) -> bool:
         return self.end(row, {"settled_at": now})
 
 
-def missed(pause: Pause) -> list[Issue]:
-    """Return the issues that went out in a pause and never to its reader, the first one first.
+def missed_issues(pause: Pause) -> list[Issue]:
+    """The issues sent during a pause that the reader never got, oldest first.
 
-    One that was on its way when the pause began was missed by who was in its audience and got no copy.
+    An issue being sent when the pause began counts if the reader had a delivery that was not sent.
     """
     since = pause.began_at - UNDER_WAY
     issues = Issue.objects.archived().filter(imported_at__isnull=True, sent_at__gte=since, sent_at__lt=pause.until)
@@ -66,10 +66,10 @@ def missed(pause: Pause) -> list[Issue]:
     return list(found.order_by("number"))
 
 
-def message(reader: Subscriber, issues: list[Issue], pause: Pause) -> Mail:
+def build_missed_mail(reader: Subscriber, issues: list[Issue], pause: Pause) -> Mail:
     publication = Publication.objects.current()
     context: dict[str, object] = {"publication": publication, "site_url": settings.SITE_URL, "name": reader.name}
-    context |= reader_values(reader) | {"issues": [_told(issue) for issue in with_openings(issues)]}
+    context |= reader_values(reader) | {"issues": [_issue_context(issue) for issue in with_openings(issues)]}
     with translation.override(publication.language), timezone.override(publication.zone):
         context["since"] = pause.began_at
         subject = translation.ngettext(
@@ -84,7 +84,7 @@ def message(reader: Subscriber, issues: list[Issue], pause: Pause) -> Mail:
         "Message-ID": headers.message_id("missed", reader.pk, number, domain=domain),
         "List-Unsubscribe": f"<{reader.unsubscribe_url}>",
     }
-    return build(
+    return build_mail(
         letter,
         sender=publication.sender,
         to=(reader.name, reader.email),
@@ -93,8 +93,8 @@ def message(reader: Subscriber, issues: list[Issue], pause: Pause) -> Mail:
     )
 
 
-def _told(issue: Issue) -> dict[str, object]:
-    """Return what the mail says of an issue; its sentence is the author's own line for inboxes, or how it begins."""
+def _issue_context(issue: Issue) -> dict[str, object]:
+    """The context of an issue; its sentence is the preheader, or the first sentence."""
     sentence = issue.preheader or measures.first_sentence(issue.opening)
     url = settings.SITE_URL + issue.get_absolute_url()
     return {

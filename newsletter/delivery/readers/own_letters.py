@@ -1,4 +1,4 @@
-"""What became of a reader's copies, and what they answered: chapters of their own data; and an issue once more."""
+"""A reader's deliveries, feedback, replies and reports, as chapters of their own data; and the request of an issue."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -14,12 +14,12 @@ from django.views.decorators.http import require_POST
 
 from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, OnceMore, Quote, Reply
 from newsletter.delivery.models.replies import Feedback
-from newsletter.publication.doors import capability, same_origin
+from newsletter.limits.public_views import same_origin, secret_url
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
-from subscribers.own_data import LINES_MAX, Button, Chapter, Line
-from subscribers.pages.preferences import done
-from subscribers.pages.views import lost
+from subscribers.own_data import LINES_MAX, DataButton, DataChapter, DataLine
+from subscribers.pages.preferences import redirect_done
+from subscribers.pages.views import invalid_link
 
 WORDS: dict[int, Promise] = {
     Delivery.State.SENT: gettext_lazy("%(issue)s: sent"),
@@ -32,46 +32,45 @@ WORDS: dict[int, Promise] = {
 CAN_COME_AGAIN = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
 
 
-def letters(reader: Subscriber, token: str) -> Chapter:
-    """Return the copies of a reader, newest first. token: has opened the page; without one there are no buttons."""
+def letters_chapter(reader: Subscriber, token: str) -> DataChapter:
+    """A reader's deliveries, newest first. token: of the page; "" for no buttons."""
     copies = _copies(reader)
     numbers = [copy.mailing_id for copy in copies]
     mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk(numbers)
     asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
-    told: set[int] = set()  # issues: a correction of one is a copy of it, too
+    listed: set[int] = set()  # keys of issues: a correction is a delivery of the same issue
     lines = []
     for copy in copies:
         if mailing := mailings.get(copy.mailing_id):
-            row = None if mailing.issue_id in told else asked.get(mailing.issue_id)
-            can_ask = token and reader.is_reader and not {mailing.issue_id} & (told | asked.keys())
+            row = None if mailing.issue_id in listed else asked.get(mailing.issue_id)
+            can_ask = token and reader.is_reader and not {mailing.issue_id} & (listed | asked.keys())
             button = _button(token, mailing) if can_ask and copy.state in CAN_COME_AGAIN else None
-            told.add(mailing.issue_id)
+            listed.add(mailing.issue_id)
             lines.append(_line(mailing, copy, row, button))
     where = _("Look in the spam folder and in folders that a filter fills, or search for %(sender)s.")
     intro = where % {"sender": Publication.objects.current().sender_email}
-    return Chapter("letters", _("Where is my letter?"), (*lines, *_first_letters(reader)), intro=intro)
+    return DataChapter("letters", _("Where is my letter?"), (*lines, *_first_letters(reader)), intro=intro)
 
 
 def _copies(reader: Subscriber) -> list[Delivery]:
     return list(Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX])
 
 
-def _line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: Button | None) -> Line:
+def _line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: DataButton | None) -> DataLine:
     said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
     words = str(WORDS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
-    return Line(moment, words, tuple(filter(None, (said, *_of_again(again)))), button=button)
+    return DataLine(moment, words, tuple(filter(None, (said, *_of_again(again)))), button=button)
 
 
-def _first_letters(reader: Subscriber) -> Iterable[Line]:
-    """Yield the past issues that came after the welcome, or will."""
+def _first_letters(reader: Subscriber) -> Iterable[DataLine]:
     for copy in CourseCopy.objects.filter(subscriber=reader).select_related("issue").order_by("-position"):
         said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
         if copy.sent_at:
             words = _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}
-            yield Line(copy.sent_at, words, tuple(filter(None, [said])))
+            yield DataLine(copy.sent_at, words, tuple(filter(None, [said])))
         elif not copy.stopped_at:
-            yield Line(copy.planned_for, _("%(issue)s: comes to you as a first letter") % {"issue": copy.issue})
+            yield DataLine(copy.planned_for, _("%(issue)s: comes to you as a first letter") % {"issue": copy.issue})
 
 
 def _of_again(row: OnceMore | None) -> Iterable[str]:
@@ -89,56 +88,54 @@ def _local(moment: datetime) -> str:
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
 
 
-def _button(token: str, mailing: Mailing) -> Button:
-    return Button(_("Send me this issue again"), reverse("delivery:again", args=[token, mailing.issue.number]))
+def _button(token: str, mailing: Mailing) -> DataButton:
+    return DataButton(_("Send me this issue again"), reverse("delivery:again", args=[token, mailing.issue.number]))
 
 
-def answers(reader: Subscriber, token: str) -> Chapter:
-    """Return what a reader thought of issues."""
+def feedback_chapter(reader: Subscriber, token: str) -> DataChapter:
     given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
-    lines = (Line(one.given_at, f"{one.issue}: {one.get_answer_display()}") for one in given)
-    return Chapter("feedback", _("What you said of issues"), tuple(lines))
+    lines = (DataLine(one.given_at, f"{one.issue}: {one.get_answer_display()}") for one in given)
+    return DataChapter("feedback", _("What you said of issues"), tuple(lines))
 
 
-def replies(reader: Subscriber, token: str) -> Chapter:
-    """Return what a reader wrote in answer to issues, and what the author answered."""
+def replies_chapter(reader: Subscriber, token: str) -> DataChapter:
     found = Reply.objects.filter(subscriber=reader).select_related("issue").prefetch_related("answers")
-    return Chapter("replies", _("Your replies to issues"), (*_of_replies(found[:LINES_MAX]), *_of_quotes(reader)))
+    return DataChapter("replies", _("Your replies to issues"), (*_of_replies(found[:LINES_MAX]), *_of_quotes(reader)))
 
 
-def _of_replies(found: Iterable[Reply]) -> Iterator[Line]:
+def _of_replies(found: Iterable[Reply]) -> Iterator[DataLine]:
     for one in found:
         files = tuple(_("attached: %s") % file["name"] for file in one.files)
-        yield Line(one.received_at, one.text, (one.subject, *([str(one.issue)] if one.issue else ()), *files))
+        yield DataLine(one.received_at, one.text, (one.subject, *([str(one.issue)] if one.issue else ()), *files))
         for answer in one.answers.all():
-            yield Line(answer.written_at, _("The author answered: %s") % answer.text)
+            yield DataLine(answer.written_at, _("The author answered: %s") % answer.text)
 
 
-def _of_quotes(reader: Subscriber) -> Iterator[Line]:
+def _of_quotes(reader: Subscriber) -> Iterator[DataLine]:
     for one in Quote.objects.filter(subscriber=reader).select_related("issue")[:LINES_MAX]:
         what = _("Asked whether it may be quoted: %s") % one.passage
-        yield Line(one.asked_at, what, (one.get_state_display(), *([str(one.issue)] if one.issue else ())))
+        yield DataLine(one.asked_at, what, (one.get_state_display(), *([str(one.issue)] if one.issue else ())))
 
 
-def reports(reader: Subscriber, token: str) -> Chapter:
-    """Return what mail servers and providers reported of a reader's letters: kept by the address alone."""
-    told = Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]
-    lines = (Line(one.at, one.get_kind_display(), tuple(filter(None, [one.words]))) for one in told)
-    return Chapter("reports", _("What was reported of your letters"), tuple(lines))
+def reports_chapter(reader: Subscriber, token: str) -> DataChapter:
+    """Events by the reader's address hash."""
+    listed = Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]
+    lines = (DataLine(one.at, one.get_kind_display(), tuple(filter(None, [one.words]))) for one in listed)
+    return DataChapter("reports", _("What was reported of your letters"), tuple(lines))
 
 
-@capability
+@secret_url
 @require_POST
 @same_origin
 def again(request: HttpRequest, token: str, number: int) -> HttpResponse:
-    """Have an issue sent once more to the reader whose page this is, if there was a copy for them.
+    """Enqueue an issue once more for the reader, if they had a delivery of it.
 
-    Nobody is woken: beat sends what is due within ten seconds.
+    No task is enqueued: beat sends due mails within seconds.
     """
-    reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
+    reader = Subscriber.objects.for_fresh_token(token, timezone.now())
     if reader is None:
-        return lost(request, token, "mine")
+        return invalid_link(request, token, "mine")
     copies = {copy.mailing_id for copy in _copies(reader) if copy.state in CAN_COME_AGAIN}
     mailing = get_object_or_404(Mailing.objects.filter(pk__in=copies, issue__number=number).order_by("-pk")[:1])
     is_new = reader.is_reader and OnceMore.objects.ask(reader, mailing, timezone.now())
-    return done("mine", token, "again" if is_new else "not-again")
+    return redirect_done("mine", token, "again" if is_new else "not-again")

@@ -1,4 +1,4 @@
-"""The author's answer to a reply, and the question whether a passage of it may be quoted, with what follows."""
+"""Mails the author's answer to a reply, and the question whether a passage may be quoted; handles the answer."""
 
 from datetime import datetime
 
@@ -17,20 +17,20 @@ from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.issues.models import Issue
 from newsletter.mail import headers, letters
 from newsletter.mail.characters import single_line
-from newsletter.mail.due import MarkedMail
-from newsletter.mail.message import SUBJECT_LENGTH, Mail, build
-from newsletter.mail.replies import NotSent, Trouble
+from newsletter.mail.message import SUBJECT_LENGTH, Mail, build_mail
+from newsletter.mail.queued_mail import AtMostOnceMail
+from newsletter.mail.smtp_replies import NotSent, SendFailure
 from newsletter.publication.models import Publication
 from subscribers.addresses import one_line
 from subscribers.models import Subscriber, Suppression, address_hash
 
-REFERENCES_MAX = 12  # a header of some hundred octets
+REFERENCES_MAX = 12  # keeps the header to some hundred bytes
 QUOTED_MAX = 3_000  # characters of the reply that the answer quotes
 AGAIN = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", "sv:")
 
 
-class _Mail[Row: Answer | Quote](MarkedMail[Row], SingleMail[Row]):
-    """A mail whose row keeps what the server answered."""
+class _Mail[Row: Answer | Quote](AtMostOnceMail[Row], SingleMail[Row]):
+    """A mail whose row stores the server's reply."""
 
     mark = "sent_at"
 
@@ -42,7 +42,7 @@ class _Mail[Row: Answer | Quote](MarkedMail[Row], SingleMail[Row]):
 
 
 class AnswerMail(_Mail[Answer]):
-    """One answer: marked before it leaves, so that a worker that dies sends nobody the same words twice."""
+    """An answer, marked as sent before it is handed over: a crash never sends it twice."""
 
     model, what = Answer, "answers to readers"
 
@@ -50,27 +50,27 @@ class AnswerMail(_Mail[Answer]):
         return super().waiting(now).select_related("reply")
 
     def write(self, row: Answer, now: datetime) -> tuple[Mail, dict[str, object]]:
-        if barred := why_not(row.reply):
-            raise NotSent(Trouble.NEVER, barred)
-        return answer_message(row), {}
+        if barred := obstacle_to_answering(row.reply):
+            raise NotSent(SendFailure.NEVER, barred)
+        return build_answer(row), {}
 
 
-def why_not(reply: Reply) -> str:
-    """Return why no answer can go to who wrote a reply; "" if one can."""
+def obstacle_to_answering(reply: Reply) -> str:
+    """Why a reply cannot be answered; "" if it can."""
     if "@" not in reply.sender:
         return translation.gettext("The mail names no address.")
     found = Suppression.objects.filter(address_hash=address_hash(reply.sender)).first()
     return translation.gettext("No mail goes to this address: %s") % found.get_reason_display() if found else ""
 
 
-def answer_message(answer: Answer) -> Mail:
-    """Build the mail of an answer; each try builds the same one."""
+def build_answer(answer: Answer) -> Mail:
+    """Build the mail of an answer, the same for each try."""
     reply, publication = answer.reply, Publication.objects.current()
     with translation.override(publication.language):
         quoted = reply.text if len(reply.text) <= QUOTED_MAX else f"{reply.text[:QUOTED_MAX]}…"
         context = {"publication": publication, "text": answer.text, "quoted": quoted, "reply": reply}
-        letter = letters.render("answer", subject_of(reply, publication), context, base_url=settings.SITE_URL)
-    return build(
+        letter = letters.render("answer", answer_subject(reply, publication), context, base_url=settings.SITE_URL)
+    return build_mail(
         letter,
         sender=publication.sender,
         to=(single_line(reply.sender_name), reply.sender),
@@ -79,15 +79,14 @@ def answer_message(answer: Answer) -> Mail:
     )
 
 
-def subject_of(reply: Reply, publication: Publication) -> str:
-    """Return the subject of an answer: what the reply had, with one Re: before it."""
+def answer_subject(reply: Reply, publication: Publication) -> str:
+    """The reply's subject with a single Re:."""
     words = single_line(reply.subject) or publication.name
     subject = words if words.lower().startswith(AGAIN) else f"Re: {words}"
     return subject[:SUBJECT_LENGTH]
 
 
 def _thread(answer: Answer) -> dict[str, str]:
-    """Return the headers by which programs put an answer under what it answers."""
     reply = answer.reply
     if not reply.message_id:
         return {}
@@ -109,13 +108,12 @@ class QuoteMail(_Mail[Quote]):
         return super().waiting(now).select_related("subscriber", "reply")
 
     def write(self, row: Quote, now: datetime) -> tuple[Mail, dict[str, object]]:
-        if row.reply is None or why_not(row.reply) or row.state != State.ASKED:
-            raise NotSent(Trouble.NEVER, "no mail goes there any more")
-        return message(row, row.reply), {}
+        if row.reply is None or obstacle_to_answering(row.reply) or row.state != State.ASKED:
+            raise NotSent(SendFailure.NEVER, "no mail goes there any more")
+        return build_question(row, row.reply), {}
 
 
-def message(quote: Quote, reply: Reply) -> Mail:
-    """Build the question, in the conversation that it belongs to."""
+def build_question(quote: Quote, reply: Reply) -> Mail:
     publication = Publication.objects.current()
     with translation.override(publication.language):
         url = settings.SITE_URL + reverse("delivery:quote", args=[quote.token])
@@ -124,7 +122,7 @@ def message(quote: Quote, reply: Reply) -> Mail:
         letter = letters.render("quote", subject, context, base_url=settings.SITE_URL)
     domain = publication.sender[1].rpartition("@")[2]
     thread = {"In-Reply-To": reply.message_id, "References": reply.message_id} if reply.message_id else {}
-    return build(
+    return build_mail(
         letter,
         sender=publication.sender,
         to=(quote.subscriber.name, reply.sender),
@@ -133,34 +131,34 @@ def message(quote: Quote, reply: Reply) -> Mail:
     )
 
 
-# --- What the author may do ---
+# --- By the author ---
 
 
-def obstacle(reply: Reply, passage: str) -> str:
-    """Return why a reader cannot be asked about a passage; "" if they can.
+def obstacle_to_quoting(reply: Reply, passage: str) -> str:
+    """Why a reader cannot be asked about a passage; "" if they can.
 
-    Only the owner of the address that wrote can allow it: who wrote from elsewhere is perhaps somebody else.
+    The reply must come from the reader's own address; otherwise it may be by somebody else.
     """
     if reply.subscriber is None or address_hash(reply.sender) != reply.subscriber.address_hash:
         return _("Only a reader who wrote from their own address can be asked.")
     if " ".join(passage.split()) not in " ".join(reply.text.split()):
         return _("These words do not stand in the reply. Copy the passage as it is.")
-    return why_not(reply)
+    return obstacle_to_answering(reply)
 
 
-def place(quote: Quote, issue: Issue, now: datetime) -> bool:
-    """Put an allowed quote into an issue that was not approved yet; return False if that cannot be."""
+def place_quote(quote: Quote, issue: Issue, now: datetime) -> bool:
+    """Add an allowed quote to an issue that is not approved; return False if that is impossible."""
     if issue.sent_at or issue.mailings.open().exists():
         return False
     free = Quote.objects.allowed().filter(pk=quote.pk).exclude(issue__sent_at__isnull=False)
     with transaction.atomic():
         moved = free.update(issue=issue, placed_at=now)
-        Issue.objects.filter(pk=issue.pk).update(updated_at=now)  # so its rehearsal is looked at again
+        Issue.objects.filter(pk=issue.pk).update(updated_at=now)  # outdates its rehearsal
     return bool(moved)
 
 
-def take_out(quote: Quote, now: datetime) -> bool:
-    """Take a quote out of an issue that was not approved yet; return False if it was."""
+def remove_quote(quote: Quote, now: datetime) -> bool:
+    """Remove a quote from an issue; return False if the issue is approved."""
     issue = quote.issue
     if issue is None or issue.sent_at or issue.mailings.open().exists():
         return False
@@ -170,11 +168,11 @@ def take_out(quote: Quote, now: datetime) -> bool:
     return True
 
 
-# --- What the reader says ---
+# --- By the reader ---
 
 
-def allow(quote: Quote, name: str, now: datetime) -> bool:
-    """Keep that a passage may be quoted, under a name; "": as a reader. Return False if it is too late for that."""
+def allow_quote(quote: Quote, name: str, now: datetime) -> bool:
+    """Allow a passage to be quoted. name: "" for "a reader". Returns False if it is too late."""
     values = {"state": State.ALLOWED, "name": one_line(name), "answered_at": now}
     if quote.state == State.ALLOWED and quote.issue_id is None:  # another name
         return bool(Quote.objects.filter(pk=quote.pk, state=State.ALLOWED, issue=None).update(**values))
@@ -183,17 +181,17 @@ def allow(quote: Quote, name: str, now: datetime) -> bool:
     return bool(Quote.objects.filter(pk=quote.pk, state=quote.state).update(**values))
 
 
-def decline(quote: Quote, now: datetime) -> bool:
-    """Keep that it may not be quoted, or not any more; return False if readers have it already.
+def decline_quote(quote: Quote, now: datetime) -> bool:
+    """Decline a quote or withdraw it; return False if readers have it already.
 
-    An issue that is approved is frozen again without it. If the author has changed more since, or it could not be
-    approved so, it is paused instead: nothing goes out that nobody has seen.
+    An approved issue is frozen again without it. If the author has edited it since, or it could not be approved as it
+    is, its mailing is paused instead: nothing is sent unseen.
 
-    The locks: of the quote, then of the mailing. An approval that was first is waited for, and its mailing found; two
-    readers of one issue take their quotes out of it one after the other.
+    Lock order: the quote, then the mailing. An approval that was first is waited for, and its mailing is found; two
+    readers who withdraw quotes of one issue are serialized.
     """
     with transaction.atomic():
-        # As it is now: it may have been put into an issue since it was read, and the issue approved.
+        # Reloaded: it may have been added to an issue since, and the issue approved.
         current = Quote.objects.select_for_update(of=("self",)).select_related("issue").filter(pk=quote.pk).first()
         if current is None or current.is_out:
             return False
@@ -211,10 +209,10 @@ def _locked(issue: Issue) -> list[Mailing]:
     return [*waiting.select_for_update(of=("self",), no_key=True)]
 
 
-def leave(reader: Subscriber) -> None:
-    """Take the quotes of a reader who is erased out of what was not sent yet."""
+def withdraw_quotes(reader: Subscriber) -> None:
+    """Withdraw the quotes of a reader who is erased from issues not sent yet."""
     for quote in Quote.objects.filter(subscriber=reader, issue__isnull=False).order_by("issue", "pk"):
-        decline(quote, timezone.now())
+        decline_quote(quote, timezone.now())
 
 
 def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
@@ -230,6 +228,6 @@ def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
 
 
 def _undo() -> bool:
-    """Roll back: the mailing has begun in this moment, so readers have it."""
+    """Roll back: the mailing has just begun, so readers have it."""
     transaction.set_rollback(True)
     return False

@@ -1,4 +1,4 @@
-"""What the mails to single readers have in common: they leave one by one, by the transport of test copies."""
+"""Base class of queued mails to single readers, sent one by one by the bulk mailer."""
 
 import logging
 from collections.abc import Callable
@@ -9,41 +9,41 @@ from django.db.models import Model, QuerySet
 
 from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models.course import OnceMore
-from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
-from newsletter.delivery.provider.transports import Transport, transport_for
-from newsletter.mail.due import MAILER, DueMail, MarkedMail, Retry
+from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendStatus
+from newsletter.delivery.provider.transports import MailTransport, transport_for
 from newsletter.mail.message import Mail
-from newsletter.mail.replies import NotSent, Trouble, is_unreachable
+from newsletter.mail.queued_mail import MAILER, AtMostOnceMail, QueuedMail, Retry
+from newsletter.mail.smtp_replies import NotSent, SendFailure, is_unreachable
 from subscribers.models import Subscriber
 
-REST = timedelta(minutes=10)  # after a "not now": greylisting servers want about five
+REST = timedelta(minutes=10)  # after a temporary refusal: greylisting needs about five
 TRIES_MAX = 8
 
 
-class SingleMail[Row: Model](DueMail[Row]):
-    """A mail to one reader. The transport knows whether it was handed over when a connection breaks."""
+class SingleMail[Row: Model](QueuedMail[Row]):
+    """A mail to one reader. If a connection breaks, the transport knows whether it was handed over."""
 
-    what: ClassVar[str]  # the mails, as the log names them
+    what: ClassVar[str]  # their name in the log
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: MailTransport) -> None:
         self.transport, self.answer = transport, ""
 
     def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
         before_leaving()
         try:
             outcome = self.transport.send(message)
-        except (ProviderAway, ProviderRefuses) as problem:
-            raise NotSent(Trouble.AWAY, str(problem)) from problem
+        except (ProviderUnavailable, ProviderRejection) as problem:
+            raise NotSent(SendFailure.AWAY, str(problem)) from problem
         self.answer = (outcome.reply or outcome.provider_id)[:200]
-        if outcome.answer is not Answer.SENT:
-            whose = Trouble.LATER if outcome.answer is Answer.DEFERRED else Trouble.NEVER
-            raise NotSent(whose, f"{outcome.answer.value} {outcome.reply}")
+        if outcome.status is not SendStatus.SENT:
+            whose = SendFailure.LATER if outcome.status is SendStatus.DEFERRED else SendFailure.NEVER
+            raise NotSent(whose, f"{outcome.status.value} {outcome.reply}")
 
-    def retry(self, row: Row, whose: Trouble, now: datetime) -> Retry:
+    def retry(self, row: Row, whose: SendFailure, now: datetime) -> Retry:
         tries = getattr(row, self.tries)
-        if whose is Trouble.AWAY:
+        if whose is SendFailure.AWAY:
             return Retry(now, tries - 1)
-        return Retry(now + REST if whose is Trouble.LATER and tries < TRIES_MAX else None, tries)
+        return Retry(now + REST if whose is SendFailure.LATER and tries < TRIES_MAX else None, tries)
 
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         log = logging.getLogger(type(self).__module__)
@@ -54,7 +54,7 @@ class SingleMail[Row: Model](DueMail[Row]):
 
 
 def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
-    """Send what is due of a kind, over one connection that is opened only if there is something; return how many."""
+    """Send due mails of a kind over one connection, opened on demand; return how many."""
     transport = transport_for(MAILER)
     try:
         return kind(transport).send_due(now)
@@ -62,8 +62,8 @@ def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
         transport.close()
 
 
-class OnceMoreMail(MarkedMail[OnceMore], SingleMail[OnceMore]):
-    """One more copy, with a Message-ID of its own: a mailbox that has the first would hide a second of the same."""
+class OnceMoreMail(AtMostOnceMail[OnceMore], SingleMail[OnceMore]):
+    """One more copy, with a new Message-ID: mailboxes hide a second mail with the same one."""
 
     model, mark, what = OnceMore, "sent_at", "issues that are asked for once more"
 
@@ -72,7 +72,7 @@ class OnceMoreMail(MarkedMail[OnceMore], SingleMail[OnceMore]):
 
     def write(self, row: OnceMore, now: datetime) -> tuple[Mail, dict[str, object]]:
         if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
-            raise NotSent(Trouble.NEVER, "left, paused or suppressed meanwhile")
+            raise NotSent(SendFailure.NEVER, "left, paused or suppressed meanwhile")
         mail = copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk))
         return mail, {}
 

@@ -1,4 +1,4 @@
-"""The mail that greets a new reader and brings the latest issue along."""
+"""The welcome mail of a new reader, with the latest issue."""
 
 import logging
 from dataclasses import replace
@@ -9,30 +9,30 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
-from newsletter.delivery.letter.losses import Loss, losses_of
+from newsletter.delivery.letter.losses import Loss, losses_in_mail
 from newsletter.delivery.letter.rendering import fill, greeting_html, issue_context, reader_values
 from newsletter.delivery.readers import course
 from newsletter.delivery.readers.single_mails import REST, SingleMail
-from newsletter.issues import rhythm
+from newsletter.issues import schedule
 from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import headers, letters
-from newsletter.mail.due import Retry, is_due
-from newsletter.mail.message import Mail, build
-from newsletter.mail.replies import Trouble, is_unreachable, is_unwritable
+from newsletter.mail.message import Mail, build_mail
+from newsletter.mail.queued_mail import Retry, is_due
+from newsletter.mail.smtp_replies import SendFailure, is_unreachable, is_unwritable
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
 
-POINTS = 3  # posts that a new reader is handed
+POINTS = 3  # starting points shown
 GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
 
 
 class WelcomeMail(SingleMail[Subscriber]):
-    """The welcome of a reader who has confirmed: at most one, whatever happens.
+    """The welcome mail after confirmation, sent at most once.
 
-    The claim itself marks the reader as welcomed. A definite "not now" takes the mark back for some days, and a server
-    that takes nothing does so always; a worker that died, or a silence after the final dot, does not.
+    The claim marks the reader as welcomed. A temporary refusal resets the mark, within GIVE_UP_AFTER, and so does an
+    unavailable server; a crash, or a missing final reply, does not.
     """
 
     model, due_at, tries, guard = Subscriber, "welcome_due_at", "", "welcomed_at"
@@ -49,14 +49,14 @@ class WelcomeMail(SingleMail[Subscriber]):
         return {"welcomed_at": None, "welcome_due_at": at}
 
     def write(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
-        course.begin(row, now)  # before it leaves: a worker that dies then costs no course
-        return message(row, now), {}
+        course.begin_course(row, now)  # before sending: a crash must not lose the course
+        return build_welcome(row, now), {}
 
-    def retry(self, row: Subscriber, whose: Trouble, now: datetime) -> Retry:
-        if whose is Trouble.AWAY:
+    def retry(self, row: Subscriber, whose: SendFailure, now: datetime) -> Retry:
+        if whose is SendFailure.AWAY:
             return Retry(now, 0)
         is_new = row.confirmed_at is not None and row.confirmed_at > now - GIVE_UP_AFTER
-        return Retry(now + REST if whose is Trouble.LATER and is_new else None, 0)
+        return Retry(now + REST if whose is SendFailure.LATER and is_new else None, 0)
 
     def log(self, row: Subscriber, error: Exception, retry: Retry) -> None:
         if is_unwritable(error):
@@ -67,7 +67,7 @@ class WelcomeMail(SingleMail[Subscriber]):
             log.warning("welcome of reader %s: %s", row.pk, error)
 
 
-def message(subscriber: Subscriber, now: datetime) -> Mail:
+def build_welcome(subscriber: Subscriber, now: datetime) -> Mail:
     """Build the welcome mail of one reader, with the latest issue if there is one."""
     publication = Publication.objects.current()
     issue = Issue.objects.archived().first()
@@ -84,7 +84,7 @@ def message(subscriber: Subscriber, now: datetime) -> Mail:
     )
     name, address = publication.sender
     domain = address.rpartition("@")[2]
-    return build(
+    return build_mail(
         letter,
         sender=(name, address),
         to=(subscriber.name, subscriber.email),
@@ -97,21 +97,20 @@ def message(subscriber: Subscriber, now: datetime) -> Mail:
     )
 
 
-def losses(subscriber: Subscriber, now: datetime) -> list[Loss]:
-    """Return what the author typed into the welcome and its readers would not get as it is meant."""
+def welcome_losses(subscriber: Subscriber, now: datetime) -> list[Loss]:
     publication = Publication.objects.current()
     title = translation.gettext("Welcome")
-    return losses_of(title, publication.welcome, message(subscriber, now))
+    return losses_in_mail(title, publication.welcome, build_welcome(subscriber, now))
 
 
 def _of_the_author(publication: Publication, now: datetime) -> dict[str, object]:
-    """Return what the author has to say to somebody new, and when the next issue is due, in the language of now."""
+    """The context by the author and the date of the next issue, in the active language."""
     points = StartingPoint.objects.public(now)[:POINTS]
-    slot = timezone.localtime(rhythm.next_slot(publication, now), publication.zone)
+    slot = timezone.localtime(schedule.next_slot(publication, now), publication.zone)
     return {
         "words": greeting_html(publication.welcome),
         "question": publication.welcome_question,
         "points": [(point, settings.SITE_URL + point.post.get_absolute_url()) for point in points],
-        "letters": len(course.mailings(publication)),
+        "letters": len(course.course_mailings(publication)),
         "next_on": date_format(slot, "DATE_FORMAT"),
     }

@@ -1,1 +1,1 @@
-"""A worker's lane: claim a batch, hand its messages over, record the results."""
+"""A worker's lane: claims a batch, hands its messages over, records the results."""

@@ -1,9 +1,8 @@
-"""The courier to an e-mail API that takes a batch: one call for up to 200 readers, through Anymail.
+"""The courier for e-mail APIs with batch calls: one call for up to 200 readers, through Anymail.
 
-A call is all or nothing as long as the provider answers: a refusal of the call (4xx) means that no message
-of it left, so it is halved until the reader who spoils it stands alone. A silence makes the whole call
-uncertain, unless the provider takes an idempotency key: then the same call is made again with the same
-key, and after a silence only a yes counts. Some calls may be under way at once, each in a thread of its own.
+A refused call (4xx) means that none of its messages was sent, so it is halved until the reader who causes the refusal
+is alone. A call without a response makes all its deliveries uncertain, unless the provider supports idempotency keys:
+then it is repeated with the same key, and only a success counts. Calls may run concurrently, each in a thread.
 """
 
 import logging
@@ -22,36 +21,36 @@ from anymail.backends.resend import ResendPayload
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
 from django.core.mail import mailers
 
-from newsletter.delivery.ledger.claims import Row
+from newsletter.delivery.ledger.claims import DeliveryRow
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.letter.compiled import around, copy_token_maker, message_id_maker
+from newsletter.delivery.letter.compiled import copy_token_maker, link_around_token, message_id_maker
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.provider.growth import Connections
-from newsletter.delivery.provider.interruptible import STOPPED, StopDeadline, begun
+from newsletter.delivery.provider.connection_scaling import ConnectionScaler
 from newsletter.delivery.provider.outcomes import (
-    Answer,
     HandOverForbidden,
-    Outcome,
-    ProviderAway,
-    ProviderRefuses,
-    api_answer,
+    ProviderRejection,
+    ProviderUnavailable,
+    SendOutcome,
+    SendStatus,
+    api_outcome,
     one_line,
-    postmark_answer,
-    status_answer,
+    postmark_outcome,
+    status_outcome,
 )
+from newsletter.delivery.provider.stoppable_wait import STOPPED, StopDeadline, run_in_thread
 from newsletter.delivery.provider.transports import DjangoTransport
 from newsletter.delivery.rate import is_throttling
 from newsletter.mail import headers, salutations, tokens
 from newsletter.mail.message import Mail
 from subscribers.models import Subscriber
 
-Said = Outcome | ProviderRefuses  # about one reader
+ReaderReply = SendOutcome | ProviderRejection  # for one reader
 
 
-class Whole:
-    """A payload that carries each reader's body whole, because the provider fills in nothing without a stored template.
+class WholeBodyPayload:
+    """A payload with a complete body per reader, for providers without merge fields in ad-hoc bodies.
 
-    message.bodies: for each reader in order, the fields of the provider's message that hold the body.
+    message.bodies: for each reader, the provider's body fields.
     """
 
     message: Any
@@ -63,47 +62,49 @@ class Whole:
         return written
 
 
-class Postmark(Whole, PostmarkPayload):  # type: ignore[misc]  # Anymail has no types
+class PostmarkBatch(WholeBodyPayload, PostmarkPayload):  # type: ignore[misc]  # Anymail has no types
     pass
 
 
-class Resend(Whole, ResendPayload):  # type: ignore[misc]  # as above
+class ResendBatch(WholeBodyPayload, ResendPayload):  # type: ignore[misc]  # as above
     def __init__(self, message: Any, defaults: Any, backend: Any) -> None:
         super().__init__(message, defaults, backend, headers={"Idempotency-Key": message.idempotency_key})
 
 
 def usual_payload(message: Any, defaults: Any, backend: Any) -> Any:
-    """Return what Anymail makes of a message with merge_data and merge_headers."""
+    """Anymail's payload of a message with merge_data and merge_headers."""
     return backend.build_message_payload(message, defaults)
 
 
-def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[Said]:
-    """Return what Anymail reads in an answer, reader by reader."""
+def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[ReaderReply]:
+    """The replies by Anymail's statuses, reader by reader."""
     statuses = backend.parse_recipient_status(response, payload, message)
-    said = {status: status_answer(status) for status in {None, *statuses.values()}}  # Mailgun says one thing of all
+    said = {
+        status: status_outcome(status) for status in {None, *statuses.values()}
+    }  # Mailgun returns one status for all
     return [said[statuses.get(address)] for address in message.addresses]
 
 
-def read_postmark(backend: Any, response: Any, payload: Any, message: Any) -> list[Said]:
-    """Return what Postmark says of each message: Anymail gives up on all of them for one that it does not know."""
+def read_postmark(backend: Any, response: Any, payload: Any, message: Any) -> list[ReaderReply]:
+    """The replies by Postmark's entries: Anymail raises for the whole batch if it does not know one."""
     entries = backend.deserialize_json_response(response, payload, message)
     if not isinstance(entries, list) or len(entries) != len(message.to):
-        return [Outcome(Answer.UNCERTAIN, "Postmark's answer cannot be read")] * len(message.to)
-    return [postmark_answer(entry) for entry in entries]
+        return [SendOutcome(SendStatus.UNCERTAIN, "Postmark's answer cannot be read")] * len(message.to)
+    return [postmark_outcome(entry) for entry in entries]
 
 
 @dataclass(frozen=True)
-class Provider:
-    """What one provider can do.
+class ApiProvider:
+    """The batch features of one provider.
 
-    limit: messages a call, by the provider.
-    slot: how a reader's value is named in the body; "" when each reader's body travels whole.
-    bodies: the fields that hold the text and the HTML of one that travels whole.
-    collides: what in an author's own text the provider would take for such a name.
-    by_header: headers are given for each reader; otherwise the common ones hold slots.
-    keeps_message_id: whether the provider leaves our Message-ID as it is.
-    headers, extra: what else a message needs, as headers and as Anymail's esp_extra.
-    key: where the idempotency key goes: "http" or "mail" header; "" if the provider takes none.
+    limit: messages per call.
+    slot: the format of a merge field; "" if each reader gets a complete body.
+    bodies: the fields for text and HTML of a complete body.
+    collides: text of an author that the provider would interpret.
+    by_header: headers are set per reader; otherwise common headers contain merge fields.
+    keeps_message_id: the provider does not replace our Message-ID.
+    headers, extra: further headers and Anymail's esp_extra.
+    key: where the idempotency key goes: "http" or "mail" header; "" if not supported.
     """
 
     limit: int
@@ -116,19 +117,19 @@ class Provider:
     key: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
-    read: Callable[[Any, Any, Any, Any], Sequence[Said]] = read_statuses
+    read: Callable[[Any, Any, Any, Any], Sequence[ReaderReply]] = read_statuses
 
 
-# Keyed by Anymail's esp_name. A provider is here only if it takes a List-Unsubscribe for each reader: without one there
-# is no one-click unsubscribe (RFC 8058), and the mail goes message by message. That leaves out MailerSend (one set of
+# By Anymail's esp_name. Only providers with a List-Unsubscribe header per reader: without it there is no one-click
+# unsubscribe (RFC 8058), and mails are sent one by one. That excludes MailerSend (one set of
 # headers for all, and it may show readers each other's addresses), Mandrill, Scaleway and Postal (no headers by reader
 # in Anymail), and Amazon SES (its bulk call needs a template stored at Amazon). Mailjet, Mailtrap, SparkPost and
-# Unisender Go could, and are not here because their template language runs over every text: see Anymail's
+# Unisender Go are excluded because their template language applies to every text: see Anymail's
 # "merge_headers" and https://anymail.dev/en/stable/esps/#supported-esps.
 PROVIDERS = {
     # %recipient.x% works in body and headers alike, and so do a few variables of Mailgun's own.
     # https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending (1,000 a call)
-    "Mailgun": Provider(
+    "Mailgun": ApiProvider(
         limit=1000,
         slot="%recipient.{}%",
         collides=re.compile(r"%(recipient|unsubscribe|tag_|mailing_list)", re.IGNORECASE),
@@ -137,11 +138,11 @@ PROVIDERS = {
     # A version's headers replace the common ones. Its template language is near to Django's.
     # https://developers.brevo.com/docs/batch-send-transactional-emails (2,000 messages a call)
     # https://developers.brevo.com/docs/heterogenous-versions-batch-emails (idempotencyKey: a UUID, 30 minutes)
-    "Brevo": Provider(limit=1000, slot="{{{{ params.{} }}}}", collides=re.compile(r"\{\{|\{%|\{#"), key="mail"),
+    "Brevo": ApiProvider(limit=1000, slot="{{{{ params.{} }}}}", collides=re.compile(r"\{\{|\{%|\{#"), key="mail"),
     # Substitutions are plain search and replace; ours begin with what no author writes, and it is looked for.
     # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations (1,000 personalizations)
     # Anymail gave up its support in 2025, and warns: https://github.com/anymail/django-anymail/issues/432
-    "SendGrid": Provider(
+    "SendGrid": ApiProvider(
         limit=1000,
         slot="[%nl.{}%]",
         collides=re.compile(r"\[%nl\.|<%|\[unsubscribe\]"),
@@ -150,9 +151,9 @@ PROVIDERS = {
     ),
     # https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails (500 a call, 50 MB)
     # https://postmarkapp.com/support/article/1232-can-i-use-a-custom-message-id (X-PM-KeepID)
-    "Postmark": Provider(
+    "Postmark": ApiProvider(
         limit=500,
-        payload=Postmark,
+        payload=PostmarkBatch,
         bodies=("TextBody", "HtmlBody"),
         keeps_message_id=True,
         headers={"X-PM-KeepID": "true"},
@@ -160,28 +161,30 @@ PROVIDERS = {
     ),
     # https://resend.com/docs/api-reference/emails/send-batch-emails (100 a call)
     # https://resend.com/docs/dashboard/emails/idempotency-keys (24 hours, any string up to 256 characters)
-    "Resend": Provider(limit=100, payload=Resend, keeps_message_id=True, key="http"),
+    "Resend": ApiProvider(limit=100, payload=ResendBatch, keeps_message_id=True, key="http"),
 }
 
 
-READERS = 200  # a call: a larger one saves little, and is what a crash leaves uncertain
-CALL_BYTES = 20_000_000  # of bodies that travel whole
+READERS = 200  # per call: larger calls save little, and a crash leaves a whole call uncertain
+CALL_BYTES = 20_000_000  # of complete bodies
 KEYS = UUID("b8f4a0d1-6f0e-4f0c-9c53-3d8a2f7e61aa")
 
 
-class Copies:
+class BatchMessage:
     """A mailing as one message for many readers."""
 
-    def __init__(self, mailing: Mailing, provider: Provider) -> None:
+    def __init__(self, mailing: Mailing, provider: ApiProvider) -> None:
         self.mailing, self.provider = mailing, provider
         specimen = rendering.copy_for(mailing, Subscriber(pk=1, email="reader@example.org"), ids=(mailing.pk, 0))
         own = {"List-Unsubscribe", "Message-ID"}
         self.headers = {name: value for name, value in specimen.extra_headers.items() if name not in own}
         self.headers |= provider.headers
         self.envelope: dict[str, Any] = {"from_email": specimen.from_email, "reply_to": specimen.reply_to}
-        self.bodies = dict(zip(("html", "text"), rendering.parts(mailing), strict=True))
-        used = {name for body in self.bodies.values() for name in rendering.SLOT.findall(body)} | {"unsubscribe_url"}
-        self.words = {slot: salutations.word_of(slot) for slot in sorted(used) if salutations.is_for_name(slot)}
+        self.bodies = dict(zip(("html", "text"), rendering.html_and_text(mailing), strict=True))
+        used = {name for body in self.bodies.values() for name in rendering.PLACEHOLDER.findall(body)} | {
+            "unsubscribe_url"
+        }
+        self.words = {slot: salutations.fallback_word(slot) for slot in sorted(used) if salutations.is_name_slot(slot)}
         self.links = {name: _link_writer(name) for name in sorted(used - {"email"} - self.words.keys())}
         self.message_id = message_id_maker(mailing)
         self.token = copy_token_maker(mailing)
@@ -195,23 +198,23 @@ class Copies:
             1, min(limit, CALL_BYTES // (2 * octets))
         )  # a Chinese character is 3 octets, and 6 as JSON writes it
 
-    def values(self, row: Row) -> dict[str, str]:
+    def values(self, row: DeliveryRow) -> dict[str, str]:
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         number, bound = row.subscriber_id, row.token_salt + row.address_hash
         values = {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
         if self.words:
-            name = salutations.harmless(row.name)
+            name = salutations.safe_name(row.name)
             values |= {slot: name or word for slot, word in self.words.items()}
         return values
 
-    def message(self, rows: Sequence[Row]) -> Any:
-        """Return one message to all of them, with Anymail's attributes for what differs."""
+    def message(self, rows: Sequence[DeliveryRow]) -> Any:
+        """One message to all readers, with Anymail's merge attributes."""
         values = {row.email: self.values(row) for row in rows}
         message: Any = Mail(
             subject=self.mailing.subject, body=self._body("text"), headers=self._common(), **self.envelope
         )
         message.attach_alternative(self._body("html"), "text/html")
-        message.to = [headers.mailbox(row.name, row.email) for row in rows]
+        message.to = [headers.format_mailbox(row.name, row.email) for row in rows]
         message.addresses = list(values)
         message.esp_extra = dict(self.provider.extra)
         if self.provider.slot:
@@ -227,35 +230,35 @@ class Copies:
         self._give_key(message, rows)
         return message
 
-    def named(self, row: Row) -> dict[str, str]:
-        """Return the metadata by which a report of the provider finds the copy: events/reading/requests.py."""
+    def named(self, row: DeliveryRow) -> dict[str, str]:
+        """The metadata that identifies the delivery in reports: events/parsing/provider_requests.py."""
         return {"delivery": self.token(row.seq)}
 
     def _body(self, name: str) -> str:
         if not self.provider.slot:
-            return name  # each reader's own stands in its place
-        return rendering.SLOT.sub(lambda found: self.provider.slot.format(found[1]), self.bodies[name])
+            return name  # replaced by each reader's own body
+        return rendering.PLACEHOLDER.sub(lambda found: self.provider.slot.format(found[1]), self.bodies[name])
 
     def _common(self) -> dict[str, str]:
-        """Return the headers of the message itself: none where those of a reader would replace them."""
+        """Common headers: none if readers have their own, which would replace them."""
         if self.provider.by_header:
             return {}
         return self.headers | {"List-Unsubscribe": f"<{self.provider.slot.format('unsubscribe_url')}>"}
 
-    def _own_headers(self, row: Row, values: Mapping[str, str]) -> dict[str, str]:
+    def _own_headers(self, row: DeliveryRow, values: Mapping[str, str]) -> dict[str, str]:
         own = {**self.headers, "List-Unsubscribe": f"<{values['unsubscribe_url']}>"}
         if self.provider.keeps_message_id:
             own["Message-ID"] = self.message_id(row.seq).decode()
         return own
 
     def _filled(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Return both bodies of one reader, by the provider's fields."""
+        """A reader's complete bodies, by the provider's fields."""
         bodies = (self.bodies["text"], self.bodies["html"])
-        filled = [rendering.SLOT.sub(lambda found: values[found[1]], body) for body in bodies]
+        filled = [rendering.PLACEHOLDER.sub(lambda found: values[found[1]], body) for body in bodies]
         return dict(zip(self.provider.bodies, filled, strict=True))
 
-    def _give_key(self, message: Any, rows: Sequence[Row]) -> None:
-        """Name the call by what is in it: the same readers and text have the same key, whoever makes the call."""
+    def _give_key(self, message: Any, rows: Sequence[DeliveryRow]) -> None:
+        """Derive the idempotency key from content and readers, so that every worker computes the same one."""
         if self.provider.key:
             readers = [(row.seq, row.email, row.name) for row in rows]
             message.idempotency_key = str(uuid5(KEYS, f"{self.mailing.pk} {self.mailing.content_hash} {readers}"))
@@ -264,25 +267,25 @@ class Copies:
 
 
 def _link_writer(name: str) -> Callable[[int, str], str]:
-    """Return what writes a reader's link from the reader's id and what the link is bound to. name: of its slot."""
+    """A function from reader's id and salt to the link. name: of its placeholder."""
     purpose = name.removesuffix("_url")
-    sign, (before, after) = tokens.signer(purpose), around(purpose)
+    sign, (before, after) = tokens.signer(purpose), link_around_token(purpose)
     return lambda number, bound: f"{before}{sign(number, bound)}{after}"
 
 
 log = logging.getLogger(__name__)
 
-GATHER_SECONDS = 1  # under a rate limit a call leaves with the readers that came until then
-PAUSES = (1, 3, 9)  # seconds before the same call again with the same key; far below any key's lifetime
-HOPELESS = 31  # refusals of one call's parts, none taken: down to its sixteenths, so it is not the readers
-FIRST_CALLS, MOST_CALLS = 1, 4  # at once: to begin with, and where the provider keeps pace; a crash leaves so many
-# What can stand in a body of any provider, in text and HTML alike, without being escaped or read as syntax.
+GATHER_SECONDS = 1  # under a rate limit a call is made with the readers collected until then
+PAUSES = (1, 3, 9)  # seconds before retries with the same key; far below any key's lifetime
+HOPELESS = 31  # refusals of parts of one call, down to sixteenths, with none accepted: the reason is not a reader
+FIRST_CALLS, MOST_CALLS = 1, 4  # concurrent calls: at the start, and at most; a crash leaves so many uncertain
+# Safe in text and HTML of any provider, without escaping.
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+=-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
 PLAIN_LINK = re.compile(r"[A-Za-z0-9:/._~-]+")
 
 
-def hindrance(backend: Any, mailing: Mailing) -> str:
-    """Return why a mailing cannot go through this backend in batches; "" if it can."""
+def why_not_batched(backend: Any, mailing: Mailing) -> str:
+    """Why a mailing cannot use batch calls of this backend; "" if it can."""
     name = getattr(backend, "esp_name", None)
     if name not in PROVIDERS:
         return "this mailer takes no batches"
@@ -295,58 +298,58 @@ def hindrance(backend: Any, mailing: Mailing) -> str:
 
 
 @dataclass
-class Call:
-    """What is known of a call and its parts."""
+class ApiCall:
+    """Shared by the parts of one call."""
 
     refusals: int = 0
     is_taken: bool = False
 
 
 @dataclass
-class Part:
-    """Readers who are asked for together: a call, a part of one that was refused, or one reader alone."""
+class CallPart:
+    """Readers in one request: a call, a part of a refused one, or a single reader."""
 
-    rows: Sequence[Row]
-    call: Call = field(default_factory=Call)
+    rows: Sequence[DeliveryRow]
+    call: ApiCall = field(default_factory=ApiCall)
     is_alone: bool = False
 
 
-type Asked = Sequence[Said] | Outcome  # what was answered of each row, or one outcome for all
+type CallReply = Sequence[ReaderReply] | SendOutcome  # a reply for each row, or one outcome for all
 
 
 class ApiCourier:
-    """Calls for many readers each; a reader whose address needs care gets a call of their own.
+    """Sends batch calls; readers with unusual names or addresses get single calls.
 
-    connections: how many calls may be under way at once, and what is known of more and fewer.
+    scaler: limits concurrent calls.
     """
 
     def __init__(
         self,
         alias: str,
         mailing: Mailing,
-        connections: Connections | None = None,
+        scaler: ConnectionScaler | None = None,
         *,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
         self.alias, self.mailing = alias, mailing
-        self.backends: list[Any] = [mailers[alias]]  # that make no call at the moment
+        self.backends: list[Any] = [mailers[alias]]  # idle
         self.provider = PROVIDERS[self.backends[0].esp_name]
-        self.copies = Copies(mailing, self.provider)
+        self.copies = BatchMessage(mailing, self.provider)
         self.window = self.copies.size()
         self.single = DjangoTransport(mailers[alias])
-        self.connections = connections or Connections(FIRST_CALLS, MOST_CALLS)
+        self.scaler = scaler or ConnectionScaler(FIRST_CALLS, MOST_CALLS)
         self.pauses, self.stop_deadline = pauses if self.provider.key else (), StopDeadline()
-        self.waiting: deque[Part] = deque()
-        self.running: dict[Future[Asked], tuple[Part, Any]] = {}  # with the backend of each
-        self.known: list[tuple[int, Outcome]] = []  # and not yielded yet
-        self.problem: Exception | None = None  # raised when no call is under way any more
+        self.waiting: deque[CallPart] = deque()
+        self.running: dict[Future[CallReply], tuple[CallPart, Any]] = {}  # with their backends
+        self.known: list[tuple[int, SendOutcome]] = []  # and not yielded yet
+        self.problem: Exception | None = None  # raised once no call is running
         self.is_silent = False
 
     def deliver(
-        self, rows: Iterator[Row], on_hand_over: Callable[[int], bool], _reports: object = None, /
-    ) -> Iterator[tuple[int, Outcome]]:
-        self.connections.begin()
-        calls = gathered(rows, self.window)
+        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], _reports: object = None, /
+    ) -> Iterator[tuple[int, SendOutcome]]:
+        self.scaler.begin()
+        calls = group_rows(rows, self.window)
         while True:
             self._begin(calls, on_hand_over)
             if not self.running and not self.known:
@@ -363,13 +366,13 @@ class ApiCourier:
             backend.close()
         self.single.close()
 
-    # --- Asking ---
+    # --- Requests ---
 
     def _is_over(self) -> bool:
         return bool(self.problem) or self.is_silent
 
-    def _begin(self, calls: Iterator[list[Row]], on_hand_over: Callable[[int], bool]) -> None:
-        while not self._is_over() and len(self.running) < self.connections.wanted:
+    def _begin(self, calls: Iterator[list[DeliveryRow]], on_hand_over: Callable[[int], bool]) -> None:
+        while not self._is_over() and len(self.running) < self.scaler.wanted:
             part = None if self.stop_deadline.is_stopping() else self._next(calls)
             if part is None:
                 return
@@ -378,10 +381,10 @@ class ApiCourier:
                 if not all(on_hand_over(row.seq) for row in part.rows):
                     self.problem = HandOverForbidden()
                     return
-                self.running[begun(step)] = part, backend
+                self.running[run_in_thread(step)] = part, backend
 
-    def _next(self, calls: Iterator[list[Row]]) -> Part | None:
-        """Return what to ask for next, None if there is nothing at the moment. Readers alone go one at a time."""
+    def _next(self, calls: Iterator[list[DeliveryRow]]) -> CallPart | None:
+        """The next part, None if there is nothing at the moment. Single readers are sent one at a time."""
         is_one_alone = any(part.is_alone for part, _backend in self.running.values())
         for part in self.waiting:
             if not (part.is_alone and is_one_alone):
@@ -389,64 +392,64 @@ class ApiCourier:
                 return part
         try:
             call = next(calls, None)
-        except Exception as problem:  # noqa: BLE001 - raised after the replies to the calls under way
+        except Exception as problem:  # noqa: BLE001 - raised after the replies to running calls
             self.problem = problem
             return None
         if call is None:
             return None
         together, apart = _sorted(call)
-        self.waiting += [Part([row], is_alone=True) for row in apart]
-        return Part(together) if together else self._next(calls)
+        self.waiting += [CallPart([row], is_alone=True) for row in apart]
+        return CallPart(together) if together else self._next(calls)
 
-    def _step(self, part: Part, backend: Any) -> Callable[[], Asked] | None:
-        """Return what asks for a part; None if its reader can be in no message, which is then known."""
+    def _step(self, part: CallPart, backend: Any) -> Callable[[], CallReply] | None:
+        """The request of a part; None, with the outcome recorded, if its reader's address cannot be written."""
         if not part.is_alone:
             return partial(self._ask, part.rows, backend)
         row = part.rows[0]
         try:
             message: Any = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
         except ValueError as problem:
-            self.known.append((row.seq, Outcome(Answer.FAILED, str(problem)[:500])))
+            self.known.append((row.seq, SendOutcome(SendStatus.FAILED, str(problem)[:500])))
             return None
         message.metadata = self.copies.named(row)
         return partial(self.single.send, message)
 
-    def _ask(self, rows: Sequence[Row], backend: Any) -> Asked:
-        """Return what was answered of each row, or one outcome for all: FAILED (none of them left) or UNCERTAIN."""
+    def _ask(self, rows: Sequence[DeliveryRow], backend: Any) -> CallReply:
+        """Replies by row, or one outcome for all: FAILED (nothing was sent) or UNCERTAIN."""
         message = self.copies.message(rows)
         reply = self._post(message, backend)
-        if not isinstance(reply, Outcome) or reply.answer is not Answer.UNCERTAIN:
+        if not isinstance(reply, SendOutcome) or reply.status is not SendStatus.UNCERTAIN:
             return reply
         for seconds in self.pauses:
-            self.stop_deadline.rest(seconds)  # a provider that fell silent is given time
+            self.stop_deadline.rest(seconds)  # give the provider time
             if self.stop_deadline.is_stopping():
                 return reply
             try:
                 again = self._post(message, backend)
-            except (ProviderAway, ProviderRefuses) as reason:  # says nothing of the first call
+            except (ProviderUnavailable, ProviderRejection) as reason:  # proves nothing about the first call
                 log.info("mailing %s: the same call again: %s", self.mailing.pk, reason)
                 continue
-            if not isinstance(again, Outcome):
+            if not isinstance(again, SendOutcome):
                 return again
         return reply
 
-    def _post(self, message: Any, backend: Any) -> Asked:
+    def _post(self, message: Any, backend: Any) -> CallReply:
         backend.open()
         try:
             payload = self.provider.payload(message, backend.send_defaults, backend)
             response = backend.post_to_esp(payload, message)
             return self.provider.read(backend, response, payload, message)
         except AnymailAPIError as error:
-            return api_answer(error)
+            return api_outcome(error)
         except AnymailUnsupportedFeature as error:
-            raise ProviderRefuses(one_line(error)) from error
-        except AnymailError as error:  # before anything was sent: an address that Anymail cannot write
-            return Outcome(Answer.FAILED, one_line(error))
+            raise ProviderRejection(one_line(error)) from error
+        except AnymailError as error:  # before the request: an address that Anymail cannot write
+            return SendOutcome(SendStatus.FAILED, one_line(error))
 
     # --- Replies ---
 
     def _collect(self) -> None:
-        """Wait for a reply; after a stop, calls without one in time are uncertain."""
+        """Wait for replies; calls without one at the stop deadline are uncertain."""
         ended = self.stop_deadline.first(self.running)
         for one in ended or self.running.copy():
             part, backend = self.running.pop(one)
@@ -454,44 +457,45 @@ class ApiCourier:
                 self.backends += [backend] if backend else []
                 self._end(part, one)
             else:
-                self._know(part, Outcome(Answer.UNCERTAIN, STOPPED))
+                self._know(part, SendOutcome(SendStatus.UNCERTAIN, STOPPED))
 
-    def _end(self, part: Part, ended: Future[Asked]) -> None:
+    def _end(self, part: CallPart, ended: Future[CallReply]) -> None:
         now = time.monotonic()
         try:
             reply = ended.result()
-        except Exception as problem:  # noqa: BLE001 - raised after the replies to the other calls
+        except Exception as problem:  # noqa: BLE001 - raised after the other replies
             self.problem = self.problem or problem
             if is_throttling(str(problem)):
-                self.connections.throttled(now)
+                self.scaler.throttled(now)
             return
-        if isinstance(reply, Outcome) and reply.answer is Answer.FAILED and len(part.rows) > 1:
+        if isinstance(reply, SendOutcome) and reply.status is SendStatus.FAILED and len(part.rows) > 1:
             self._halve(part, reply)
         else:
-            self.connections.answered(now, len(self.running) + 1)
-            part.call.is_taken = part.call.is_taken or not isinstance(reply, Outcome)
+            self.scaler.answered(now, len(self.running) + 1)
+            part.call.is_taken = part.call.is_taken or not isinstance(reply, SendOutcome)
             self._know(part, reply)
 
-    def _halve(self, part: Part, reply: Outcome) -> None:
-        """Ask for the halves of what was refused, breadth first, until the reader who spoils it stands alone."""
+    def _halve(self, part: CallPart, reply: SendOutcome) -> None:
         part.call.refusals += 1
         if part.call.refusals == HOPELESS and not part.call.is_taken:
-            self.problem = self.problem or ProviderRefuses(reply.reply)
+            self.problem = self.problem or ProviderRejection(reply.reply)
         half = len(part.rows) // 2
-        self.waiting += [Part(part.rows[:half], part.call), Part(part.rows[half:], part.call)]
+        self.waiting += [CallPart(part.rows[:half], part.call), CallPart(part.rows[half:], part.call)]
 
-    def _know(self, part: Part, reply: Asked) -> None:
-        self.is_silent = self.is_silent or (isinstance(reply, Outcome) and reply.answer is Answer.UNCERTAIN)
-        for row, one in zip(part.rows, [reply] * len(part.rows) if isinstance(reply, Outcome) else reply, strict=True):
-            if isinstance(one, ProviderRefuses):  # because of us
+    def _know(self, part: CallPart, reply: CallReply) -> None:
+        self.is_silent = self.is_silent or (isinstance(reply, SendOutcome) and reply.status is SendStatus.UNCERTAIN)
+        for row, one in zip(
+            part.rows, [reply] * len(part.rows) if isinstance(reply, SendOutcome) else reply, strict=True
+        ):
+            if isinstance(one, ProviderRejection):  # not about the reader
                 self.problem = self.problem or one
             else:
                 self.known.append((row.seq, one))
 
 
-def gathered(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    """Yield calls of `size` rows; smaller ones when the rows come slowly, or end."""
-    call: list[Row] = []
+def group_rows(rows: Iterator[DeliveryRow], size: int) -> Iterator[list[DeliveryRow]]:
+    """Group rows into lists of `size`; smaller ones if rows come slowly, and at the end."""
+    call: list[DeliveryRow] = []
     since = 0.0
     for row in rows:
         since = since if call else time.monotonic()
@@ -503,9 +507,9 @@ def gathered(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
         yield call
 
 
-def _sorted(call: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """Return the rows that can be in one call, and those that cannot: an odd address or name, an address twice."""
-    together, apart = dict[str, Row](), list[Row]()
+def _sorted(call: Sequence[DeliveryRow]) -> tuple[list[DeliveryRow], list[DeliveryRow]]:
+    """Rows for one call, and rows for single calls: unusual address or name, or a repeated address."""
+    together, apart = dict[str, DeliveryRow](), list[DeliveryRow]()
     for row in call:
         key = row.email.lower()
         if key in together or not PLAIN_ADDRESS.fullmatch(row.email) or headers.CONTROL.search(row.name):

@@ -1,4 +1,4 @@
-"""Whether the page of an issue leads to what was changed in it."""
+"""Whether the page of an issue links to its changes."""
 
 from django import template
 from django.utils import timezone
@@ -11,9 +11,9 @@ register = template.Library()
 
 @register.simple_tag
 def was_changed(issue: Issue) -> bool:
-    """Return whether a sent issue, with its `items` at hand, says something else than the letter that left from here.
+    """Whether the text of a sent issue differs from the letter that was mailed. Needs prefetched `items`.
 
-    An issue whose rows were not touched since then, as nearly all, costs no query.
+    Costs no query for an issue whose rows were not touched since, as nearly all.
     """
     touched_at = max([issue.updated_at, *(item.post.updated_at for item in issue.items.all())])
     if issue.sent_at is None or touched_at <= issue.sent_at:

@@ -1,1 +1,1 @@
-"""How accounts are used at the desk: passkeys, sessions, known browsers, failed attempts."""
+"""Passkeys, sessions, known browsers and failed login attempts."""

@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn): what a browser is asked, and whether its answer is good. The challenge waits in the session."""
+"""Passkeys (WebAuthn): options for the browser, and verification of its response. The challenge is in the session."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ from django.http import HttpRequest
 
 from newsletter.operation.accounts import factors
 
-ANSWER_LENGTH_MAX = 16_000  # characters of JSON; a registration with an attestation is below 8,000
+RESPONSE_LENGTH_MAX = 16_000  # characters of JSON; a registration with an attestation is below 8,000
 NAME_LENGTH_MAX = 60
 
 
-class Refused(Exception):
-    """The answer is not that of a passkey that belongs here, or not to this challenge."""
+class PasskeyRejected(Exception):
+    """The response is of an unknown passkey, or for another challenge."""
 
 
-def can_be_used(request: HttpRequest) -> bool:
-    """Return whether browsers offer passkeys at this address: to https and localhost, not to a bare IP address.
+def are_supported(request: HttpRequest) -> bool:
+    """Do browsers support passkeys here? Only on https or localhost, not on a bare IP address.
 
     Source: W3C Web Authentication Level 3, "relying party identifier"; Secure Contexts section 3.1.
     """
@@ -29,34 +29,34 @@ def can_be_used(request: HttpRequest) -> bool:
     return not is_number and (request.is_secure() or host == "localhost")
 
 
-def asked_to_register(user: User) -> dict[str, Any]:
-    """Return what the browser is to make a passkey from: one that can log in without name and password."""
+def registration_options(user: User) -> dict[str, Any]:
+    """Options for a discoverable passkey: it logs in without a user name."""
     return _plain(_webauthn().begin_registration(user, passwordless=True))
 
 
-def asked_to_log_in(user: User | None) -> dict[str, Any]:
-    """Return what the browser is to sign; None asks for whichever account the person has a passkey of."""
+def login_options(user: User | None) -> dict[str, Any]:
+    """Options for a login; None accepts a passkey of any account."""
     return _plain(_webauthn().begin_authentication(user))
 
 
 @transaction.atomic
 def register(user: User, name: str, answer: Any) -> list[str]:
-    """Add the passkey; return new recovery codes, [] if the account has some. Raise Refused."""
+    """Add the passkey; return new recovery codes, [] if the account has some. Raises PasskeyRejected."""
     webauthn = _webauthn()
     try:
         webauthn.parse_registration_response(answer)
         if not webauthn.complete_registration(answer).is_user_verified():
-            raise Refused
+            raise PasskeyRejected
     except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Refused from error
+        raise PasskeyRejected from error
     webauthn.WebAuthn.add(user, name[:NAME_LENGTH_MAX], answer)
-    return factors.first_codes(user)
+    return factors.create_first_codes(user)
 
 
 def authenticate(user: User | None, answer: Any) -> Authenticator:
-    """Return the passkey that signed, of `user` or, for None, of the account that it names. Raise Refused.
+    """Verify the response; return the passkey of `user` or, for None, of the account that it names.
 
-    For None it must have checked its owner, whatever the challenge asked: nothing else stands for the second factor.
+    For None, user verification is required: there is no other second factor. Raises PasskeyRejected.
     """
     webauthn = _webauthn()
     try:
@@ -64,9 +64,9 @@ def authenticate(user: User | None, answer: Any) -> Authenticator:
         owner = user or webauthn.extract_user_from_response(answer)
         passkey: Authenticator = webauthn.complete_authentication(owner, answer)
     except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Refused from error
+        raise PasskeyRejected from error
     if user is None and not signed.is_user_verified():
-        raise Refused
+        raise PasskeyRejected
     passkey.record_usage()
     return passkey
 
@@ -76,5 +76,5 @@ def _webauthn() -> Any:
 
 
 def _plain(options: Any) -> dict[str, Any]:
-    """Return the options as JSON has them: fido2's own mappings are no dictionaries."""
+    """Convert fido2's own mappings, which are not dictionaries, for JSON."""
     return {name: _plain(part) if hasattr(part, "items") else part for name, part in options.items()}

@@ -1,4 +1,4 @@
-"""Where an account is logged in, since when, and when it last proved who it is; and how django-allauth is fitted in."""
+"""Sessions of an account, when it last proved its identity, and the adapters for django-allauth."""
 
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from newsletter.desk.accounts import attempts
+from newsletter.desk.accounts import login_attempts
+from newsletter.limits import client_ip
 from newsletter.operation.accounts import factors
-from newsletter.publication import limits
 from newsletter.publication.models import Publication
 
 if TYPE_CHECKING:
@@ -31,22 +31,21 @@ if TYPE_CHECKING:
 
 
 class SecondFactorStage(LoginStage):  # type: ignore[misc]  # allauth has no types
-    """Asks for a code or a passkey, unless the account has neither, or the login was a passkey's."""
+    """Asks for a second factor, unless the account has none or the login was by passkey."""
 
     key = "second_factor"
     urlname = "admin:second_factor"
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
-        """Return a redirect, or None to go on; the login is kept in both cases."""
         is_done = self.login.state.get("by_passkey") or not factors.has_any(self.login.user)
         return (None if is_done else redirect(self.urlname)), True
 
 
-UNKNOWN_ADDRESS = "::"  # a Unix socket has none, and a row of the list of sessions must have one
+UNKNOWN_ADDRESS = "::"  # of a Unix socket; the column is not nullable
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """A login has one stage of ours behind the password; whatever allauth would say, the desk's pages say."""
+    """Adds SecondFactorStage behind the password, and silences allauth's own messages."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -58,20 +57,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return reverse("admin:index")
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return limits.client_address(request) or UNKNOWN_ADDRESS
+        return client_ip.client_address(request) or UNKNOWN_ADDRESS
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
-        """Say nothing: each view of the desk has its own words."""
+        """Do nothing: the desk's views show their own messages."""
 
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
-    """Secrets are encrypted with a key of SECRET_KEY; apps and keys show the name of the publication."""
+    """Encrypts TOTP secrets with SECRET_KEY; authenticator apps show the name of the publication."""
 
     def encrypt(self, text: str) -> str:
         return _cipher().encrypt(text.encode()).decode("ascii")
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Return the secret. Raise ValidationError when it was encrypted under a SECRET_KEY that is gone."""
+        """Raises ValidationError if the SECRET_KEY that encrypted it is gone."""
         try:
             return _cipher().decrypt(encrypted_text.encode()).decode()
         except InvalidToken:
@@ -94,11 +93,11 @@ def _cipher() -> "MultiFernet":
     return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
 
 
-FRESH_SECONDS = 10 * 60  # that a login or a proof of identity counts
+FRESH_SECONDS = 10 * 60  # after a login or re-authentication
 PROVEN_AT, IS_NEW = "desk_proven_at", "desk_is_new_browser"  # in the session
-SEEN_EVERY = timedelta(minutes=5)  # how exact "last seen" is: not every page of the desk writes
+SEEN_EVERY = timedelta(minutes=5)  # precision of "last seen", to save writes
 AGENT_LENGTH_MAX = 200  # characters, as in allauth's table
-# What a User-Agent says, in the order of asking: Edge and Opera also claim to be Chrome, and Chrome to be Safari.
+# By substring of the User-Agent; order matters: Edge and Opera also claim to be Chrome, and Chrome to be Safari.
 PROGRAMS = {
     "Edg": "Edge",
     "OPR/": "Opera",
@@ -121,7 +120,7 @@ SYSTEMS = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class ActiveSession:
     pk: int
     browser: str
     address: str
@@ -133,23 +132,23 @@ class Seen:
 # --- Written while the account is used ---
 
 
-def begin(request: HttpRequest, user: User, now: datetime) -> bool:
-    """Write down a session that has just logged in; return whether its browser is new to the account.
+def record_login(request: HttpRequest, user: User, now: datetime) -> bool:
+    """Record a login; return whether its browser is new to the account.
 
-    The first browser of an account is not new: there is none before it that it could differ from.
+    The first browser of an account does not count as new: there is none to compare it with.
     """
-    is_new = user.last_login is not None and not attempts.is_known_browser(request, user)
+    is_new = user.last_login is not None and not login_attempts.is_known_browser(request, user)
     request.session[PROVEN_AT], request.session[IS_NEW] = now.timestamp(), is_new
-    request.session.set_expiry(None)  # one that only waited for a passkey ended sooner
+    request.session.set_expiry(None)  # undo the shorter expiry of a passkey challenge
     if not request.session.session_key:
         request.session.save()
     _store(request, user, now, created_at=now)
-    Session.objects.filter(expire_date__lt=now).delete()  # those of strangers who asked for a passkey, too
+    Session.objects.filter(expire_date__lt=now).delete()  # including those made for anonymous passkey challenges
     return is_new
 
 
-def note(request: HttpRequest, now: datetime) -> None:
-    """Write down that the session was used, at most once in SEEN_EVERY; also one that is older than the list."""
+def record_use(request: HttpRequest, now: datetime) -> None:
+    """Update "last seen", at most once in SEEN_EVERY; adds sessions that are not in the list yet."""
     row = UserSession.objects.filter(session_key=request.session.session_key).first()
     if row is None or row.last_seen_at < now - SEEN_EVERY:
         _store(request, request.user, now, created_at=row.created_at if row else _since(request, now))
@@ -171,7 +170,7 @@ def _store(request: HttpRequest, user: Any, now: datetime, *, created_at: dateti
     UserSession.objects.update_or_create(session_key=request.session.session_key, defaults=seen)
 
 
-def is_fresh(request: HttpRequest, now: datetime) -> bool:
+def has_fresh_proof(request: HttpRequest, now: datetime) -> bool:
     proven_at: float = request.session.get(PROVEN_AT, 0)
     return 0 <= now.timestamp() - proven_at < FRESH_SECONDS
 
@@ -179,17 +178,17 @@ def is_fresh(request: HttpRequest, now: datetime) -> bool:
 # --- The list ---
 
 
-def of(user: User, current_key: str | None) -> list[Seen]:
-    """Return the sessions that are alive, the present one first, then the one used last."""
+def active_sessions(user: User, current_key: str | None) -> list[ActiveSession]:
+    """Live sessions: the current one first, then by last use."""
     rows = UserSession.objects.purge_and_list(user)
     rows.sort(key=lambda row: (row.session_key != current_key, -row.last_seen_at.timestamp()))
     return [_seen(row, current_key) for row in rows]
 
 
-def _seen(row: UserSession, current_key: str | None) -> Seen:
-    return Seen(
+def _seen(row: UserSession, current_key: str | None) -> ActiveSession:
+    return ActiveSession(
         pk=row.pk,
-        browser=browser_of(row.user_agent),
+        browser=browser_name(row.user_agent),
         address="" if row.ip == UNKNOWN_ADDRESS else row.ip,
         since=row.created_at,
         last_seen_at=row.last_seen_at,
@@ -197,8 +196,8 @@ def _seen(row: UserSession, current_key: str | None) -> Seen:
     )
 
 
-def browser_of(agent: str) -> str:
-    """Return browser and system of a User-Agent for people, such as "Firefox, Windows"."""
+def browser_name(agent: str) -> str:
+    """Browser and system for display, such as "Firefox, Windows"."""
     program = next((name for sign, name in PROGRAMS.items() if sign in agent), _("another browser"))
     system = next((name for sign, name in SYSTEMS.items() if sign in agent), "")
     return _("%(browser)s, %(system)s") % {"browser": program, "system": system} if system else program
@@ -207,8 +206,7 @@ def browser_of(agent: str) -> str:
 # --- Ending ---
 
 
-def end(user: User, pk: int) -> bool:
-    """End one session; return whether there was such a one."""
+def end_session(user: User, pk: int) -> bool:
     row = UserSession.objects.filter(user=user, pk=pk).first()
     if row:
         row.end()
@@ -216,7 +214,7 @@ def end(user: User, pk: int) -> bool:
 
 
 def end_others(user: User, current_key: str | None) -> int:
-    """End all sessions of `user` but one, those that are on no list too; return how many."""
+    """End all other sessions of `user`, also those missing from the list; return how many."""
     UserSession.objects.filter(user=user).exclude(session_key=current_key).delete()
     stored = Session.objects.exclude(session_key=current_key or "")
     ended = [one.pk for one in stored.iterator() if one.get_decoded().get(SESSION_KEY) == str(user.pk)]

@@ -1,4 +1,4 @@
-"""What the author can do to a mailing, and decide about its copies: GET asks whether it is meant, POST acts."""
+"""Actions on a mailing and decisions about its copies: GET asks for confirmation, POST acts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,29 +18,29 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.events import rules
 from newsletter.delivery.ledger import restored
 from newsletter.delivery.ledger import uncertain as evidence
-from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
+from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.planning import approving
-from newsletter.delivery.planning.approving import PlanningError, obstacles_of
+from newsletter.delivery.planning.approving import PlanningError, mailing_obstacles
 from newsletter.delivery.readers import changes
-from newsletter.desk.forms import ReasonForm
-from newsletter.desk.issues import audit
-from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
-from newsletter.desk.issues.scheduling import when_form
+from newsletter.desk.forms import WithholdForm
+from newsletter.desk.issues import history
+from newsletter.desk.issues.composer import issue_page, losses_context, moment_text, wake_workers
+from newsletter.desk.issues.scheduling import schedule_form
 from newsletter.mail import headers
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
-from subscribers.models import kept_tally
+from subscribers.models import cached_tally
 
 
 @dataclass(frozen=True)
 class Action:
     title: Any
     states: tuple[str, ...]
-    do: Callable[[Mailing, datetime, Mapping[str, str]], bool]  # the last: what was sent with the press
+    do: Callable[[Mailing, datetime, Mapping[str, str]], bool]  # the last: POST data
     report: Callable[[Mailing], Any]
     makes_sense: Callable[[], bool] = lambda: True
 
@@ -49,59 +49,59 @@ class Action:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
-    """Ask whether it is meant; on POST do it, or say why it is too late."""
+def perform_action(request: HttpRequest, pk: int, action: str) -> HttpResponse:
+    """Confirm on GET. POST acts, or reports that it is too late."""
     found = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk)
-    wish = ALL_ACTIONS[action]
-    if request.method != "POST" and wish.is_open_to(found):
+    chosen = ALL_ACTIONS[action]
+    if request.method != "POST" and chosen.is_open_to(found):
         return _ask(request, found, action)
     try:
-        is_done = request.method == "POST" and wish.makes_sense() and wish.do(found, timezone.now(), request.POST)
+        is_done = request.method == "POST" and chosen.makes_sense() and chosen.do(found, timezone.now(), request.POST)
     except PlanningError as problem:
         messages.error(request, str(problem))
         return _ask(request, found, action)
     found.refresh_from_db()
     if is_done:
-        messages.success(request, wish.report(found))
-        wake_up()
+        messages.success(request, chosen.report(found))
+        wake_workers()
     else:
         messages.warning(request, _too_late(found))
     return redirect("admin:mailing", pk)
 
 
 def _ask(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
-    """Ask whether it is meant, and what readers would miss of a text that replaces the approved one."""
+    """The confirmation page. For "refreeze" it lists what readers would not get of the new text."""
     context = {"title": ALL_ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
-    context["readers"] = readers(found, timezone.now())
-    context |= {"provider": provider(found.mailer), "other_provider": provider(_other(found))}
+    context["readers"] = reader_count(found, timezone.now())
+    context |= {"provider": provider_label(found.mailer), "other_provider": provider_label(_other(found))}
     if action == "refreeze":
-        context |= in_question(losses(found.issue, freeze(found.issue, found.note), found.note))
-    return page(request, "desk/mailing_ask.html", found.issue, context)
+        context |= losses_context(losses(found.issue, freeze(found.issue, found.note), found.note))
+    return issue_page(request, "desk/mailing_ask.html", found.issue, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def move(request: HttpRequest, pk: int) -> HttpResponse:
+def move_mailing(request: HttpRequest, pk: int) -> HttpResponse:
     found, now = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk), timezone.now()
-    form = when_form(request, found.issue, now)
+    form = schedule_form(request, found.issue, now)
     if found.state != Mailing.State.SCHEDULED:
         messages.warning(request, _too_late(found))
         return redirect("admin:mailing", pk)
-    if form.is_valid() and not (reasons := obstacles_of(found, form.send_at or form.begins)):
+    if form.is_valid() and not (reasons := mailing_obstacles(found, form.send_at or form.begins)):
         _move(request, found, form.send_at or now)
         return redirect("admin:mailing", pk)
     for reason in reasons if form.is_bound and form.is_valid() else []:
         form.add_error(None, reason)
     context = {"title": _("Another time"), "mailing": found, "form": form, "now": now}
-    return page(request, "desk/mailing_move.html", found.issue, context)
+    return issue_page(request, "desk/mailing_move.html", found.issue, context)
 
 
 def _move(request: HttpRequest, found: Mailing, send_at: datetime) -> None:
     now = timezone.now()
-    moved = approving.bring_forward(found, send_at=send_at, now=now, hold=_hold())
+    moved = approving.reschedule(found, send_at=send_at, now=now, hold=_hold())
     found.refresh_from_db()
     if moved:
         text = _("Moved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
-        messages.success(request, text % {"time": in_words(found.send_at)})
+        messages.success(request, text % {"time": moment_text(found.send_at)})
     else:
         messages.warning(request, _too_late(found))
 
@@ -111,22 +111,22 @@ def _too_late(found: Mailing) -> str:
     return text % {"state": found.get_state_display()}
 
 
-def readers(found: Mailing, now: datetime) -> int:
-    """Return to how many readers a scheduled issue would go now; 0 where that is not all of them."""
+def reader_count(found: Mailing, now: datetime) -> int:
+    """How many readers a scheduled issue would go to now; 0 if it does not go to all."""
     is_to_all = found.kind == Mailing.Kind.ISSUE and not found.segment and found.state == Mailing.State.SCHEDULED
     if not is_to_all or found.issue.mailings.filter(planned_at__isnull=False).exists():
         return 0
-    return kept_tally(now).mailable
+    return cached_tally(now).mailable
 
 
 def _hold() -> timedelta:
-    return approving.hold_of(Publication.objects.current())
+    return approving.hold_time(Publication.objects.current())
 
 
 def _after_resuming(found: Mailing) -> str:
     if found.planned_at:
         return _("It goes on where it stopped. Nobody gets it twice.")
-    return _("It is scheduled again. The first mail leaves on %(time)s.") % {"time": in_words(found.send_at)}
+    return _("It is scheduled again. The first mail leaves on %(time)s.") % {"time": moment_text(found.send_at)}
 
 
 def _after_cancelling(found: Mailing) -> str:
@@ -152,8 +152,8 @@ def _other(found: Mailing) -> str:
     return "default" if found.mailer == "bulk" else "bulk"
 
 
-def provider(alias: str) -> str:
-    return audit.provider_in_words(provider_name(settings.MAILERS[alias]))
+def provider_label(alias: str) -> str:
+    return history.provider_text(provider_name(settings.MAILERS[alias]))
 
 
 def _has_two_providers() -> bool:
@@ -165,11 +165,11 @@ def _switch(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
 
 
 def _after_switching(found: Mailing) -> str:
-    return _("What has not left goes by %(provider)s once you resume.") % {"provider": provider(found.mailer)}
+    return _("What has not left goes by %(provider)s once you resume.") % {"provider": provider_label(found.mailer)}
 
 
 _State = Mailing.State
-ACTIONS = {  # in the order of their places: none ever takes the place of another
+ACTIONS = {  # in the order of the buttons, whose positions never change
     "pause": Action(
         gettext_lazy("Pause"),
         (_State.SCHEDULED, _State.SENDING),
@@ -194,25 +194,25 @@ ACTIONS = {  # in the order of their places: none ever takes the place of anothe
     ),
 }
 AT_ONCE = "at_once"
-WITHOUT_WAITING = Action(
+SEND_AT_ONCE = Action(
     gettext_lazy("Don’t wait, send it now"),
     (_State.SCHEDULED,),
     lambda found, now, _typed: approving.end_hold(found, now=now),
     lambda _found: _("It is being sent. The first mail leaves within seconds."),
 )
-ALL_ACTIONS = ACTIONS | {AT_ONCE: WITHOUT_WAITING}
+ALL_ACTIONS = ACTIONS | {AT_ONCE: SEND_AT_ONCE}
 
 
 # --- Uncertain copies ---
 
 
 CHOICES_MAX = 50  # rows of one page
-DECISIONS = {"sent": Known.COUNTED, "again": Known.AGAIN}
+DECISIONS = {"sent": Resolution.COUNTED, "again": Resolution.AGAIN}
 TITLES = {"sent": gettext_lazy("Count as sent?"), "again": gettext_lazy("Send again?")}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def decide(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
+def decide_uncertain(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     if decision not in DECISIONS:
         raise Http404(decision)
     found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
@@ -224,11 +224,11 @@ def decide(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
         messages.warning(request, _("Choose at least one copy that is uncertain."))
         sees_list = request.user.has_perm("subscribers.see_readers")
         return redirect("admin:mailing_deliveries", pk, "uncertain") if sees_list else redirect("admin:mailing", pk)
-    return page(request, "desk/decide.html", found.issue, context)
+    return issue_page(request, "desk/decide.html", found.issue, context)
 
 
 def message_id_of(mailing: Mailing, seq: int) -> str:
-    """Return what the provider's log calls a copy, whichever try it was."""
+    """The Message-ID of a copy in the provider's log, the same at each try."""
     return headers.message_id("issue", mailing.pk, seq, domain=mailing.sender_email.rpartition("@")[2])
 
 
@@ -244,17 +244,17 @@ def _question(request: HttpRequest, found: Mailing, decision: str) -> dict[str, 
     }
 
 
-def _chosen(values: list[str]) -> list[Seen]:
-    """Read the rows of a form, each as number:tries; what cannot be read was not chosen."""
+def _chosen(values: list[str]) -> list[SeenRow]:
+    """Parse the rows of the form, each as number:tries. Invalid ones are ignored."""
     pairs = (value.partition(":")[::2] for value in values[:CHOICES_MAX])
-    return [Seen(int(seq), int(tries)) for seq, tries in pairs if _is_number(seq) and _is_number(tries)]
+    return [SeenRow(int(seq), int(tries)) for seq, tries in pairs if _is_number(seq) and _is_number(tries)]
 
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 10
 
 
-def _as_seen(found: Mailing, chosen: list[Seen]) -> list[Delivery]:
+def _as_seen(found: Mailing, chosen: list[SeenRow]) -> list[Delivery]:
     wanted = Q(pk__in=[])
     for row in chosen:
         wanted |= Q(seq=row.seq, attempts=row.attempts)
@@ -264,7 +264,7 @@ def _as_seen(found: Mailing, chosen: list[Seen]) -> list[Delivery]:
 
 def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
     known = DECISIONS[decision]
-    news = Evidence(known, timezone.now(), evidence.COUNTED_WORDS if known is Known.COUNTED else "")
+    news = DeliveryReport(known, timezone.now(), evidence.COUNTED_REPLY if known is Resolution.COUNTED else "")
     seen = request.POST.get("seen", "")
     if _is_number(seen):
         moved = evidence.decide_all(found, news, seen=int(seen))
@@ -273,12 +273,12 @@ def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
     if not moved:
         messages.warning(request, _("Nothing was changed: these copies were decided before. Perhaps by another tab."))
         return
-    wake_up()
+    wake_workers()
     messages.success(request, _message(known, moved) % {"count": moved})
 
 
-def _message(known: Known, moved: int) -> str:
-    if known is Known.COUNTED:
+def _message(known: Resolution, moved: int) -> str:
+    if known is Resolution.COUNTED:
         return ngettext("%(count)d copy is counted as sent.", "%(count)d copies are counted as sent.", moved)
     return ngettext("%(count)d copy will be sent once more.", "%(count)d copies will be sent once more.", moved)
 
@@ -287,7 +287,7 @@ def _message(known: Known, moved: int) -> str:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class AddressDecision:
     title: Any
     count: Callable[[Mailing], int]
     do: Callable[[Mailing, datetime], int]
@@ -295,18 +295,18 @@ class Judgement:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def judge(request: HttpRequest, pk: int, judgement: str) -> HttpResponse:
-    if judgement not in JUDGEMENTS:
+def judge_addresses(request: HttpRequest, pk: int, judgement: str) -> HttpResponse:
+    if judgement not in ADDRESS_DECISIONS:
         raise Http404(judgement)
-    found, wish = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk), JUDGEMENTS[judgement]
-    if request.method == "POST" and (count := wish.do(found, timezone.now())):
-        wake_up()
-        messages.success(request, wish.report(count) % {"count": count})
-    elif request.method == "POST" or not (count := wish.count(found)):
+    found, chosen = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk), ADDRESS_DECISIONS[judgement]
+    if request.method == "POST" and (count := chosen.do(found, timezone.now())):
+        wake_workers()
+        messages.success(request, chosen.report(count) % {"count": count})
+    elif request.method == "POST" or not (count := chosen.count(found)):
         messages.warning(request, _("Nothing was changed: this was decided before. Perhaps by another tab."))
     else:
-        context = {"title": wish.title, "mailing": found, "judgement": judgement, "count": count}
-        return page(request, "desk/judge.html", found.issue, context)
+        context = {"title": chosen.title, "mailing": found, "judgement": judgement, "count": count}
+        return issue_page(request, "desk/judge.html", found.issue, context)
     return redirect("admin:mailing", pk)
 
 
@@ -318,9 +318,13 @@ def _tried_again(count: int) -> str:
     return ngettext("%(count)d address counts as good again.", "%(count)d addresses count as good again.", count)
 
 
-JUDGEMENTS = {
-    "believed": Judgement(gettext_lazy("Do these addresses not exist?"), rules.in_question, rules.believe, _suppressed),
-    "doubted": Judgement(gettext_lazy("Was the mail server wrong?"), rules.called_dead, rules.doubt, _tried_again),
+ADDRESS_DECISIONS = {
+    "believed": AddressDecision(
+        gettext_lazy("Do these addresses not exist?"), rules.undecided_dead, rules.confirm_dead, _suppressed
+    ),
+    "doubted": AddressDecision(
+        gettext_lazy("Was the mail server wrong?"), rules.count_dead, rules.retry_dead, _tried_again
+    ),
 }
 
 
@@ -328,25 +332,25 @@ JUDGEMENTS = {
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def switch(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask for a reason; on POST take the text out of the list, or put it back, and write that down."""
+def withhold_text(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for a reason; POST hides the text from the public changes, or shows it again, and logs that."""
     found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
     if not changes.can_be_withheld(found):
         messages.warning(request, _("What is not sent yet is not in the public list."))
         return redirect("admin:mailing", pk)
-    is_out = found.content_hash in changes.withheld(found.issue)
-    form = ReasonForm(request.POST or None, initial={"wanted": "show" if is_out else "withhold"})
+    is_out = found.content_hash in changes.withheld_texts(found.issue)
+    form = WithholdForm(request.POST or None, initial={"wanted": "show" if is_out else "withhold"})
     if form.is_valid():
         _switch_text(request, found, form.cleaned_data["wanted"], form.cleaned_data["reason"])
         return redirect("admin:mailing", pk)
     title = _("Show this text again") if is_out else _("Take this text out")
     context = {"title": title, "mailing": found, "form": form, "is_out": is_out}
-    return page(request, "desk/public_text.html", found.issue, context)
+    return issue_page(request, "desk/public_text.html", found.issue, context)
 
 
 def _switch_text(request: HttpRequest, found: Mailing, wanted: str, reason: str) -> None:
-    act = changes.withhold if wanted == "withhold" else changes.show_again
-    if not act(found, reason, timezone.now()):
+    set_visibility = changes.withhold if wanted == "withhold" else changes.show_again
+    if not set_visibility(found, reason, timezone.now()):
         messages.warning(request, _("Nothing was changed: it was done before, perhaps in another tab."))
     elif wanted == "withhold":
         messages.success(request, _("Readers are not shown this text any more, only that and when it was taken out."))
@@ -358,18 +362,18 @@ def _switch_text(request: HttpRequest, found: Mailing, wanted: str, reason: str)
 
 
 RESTORED: dict[str, Callable[[datetime], object]] = {
-    "count": restored.count,
-    "go_on": restored.go_on,
-    "cancel": restored.cancel,
+    "count": restored.count_as_sent,
+    "go_on": restored.resume_sending,
+    "cancel": restored.cancel_open_mailings,
 }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def decide_restored(request: HttpRequest) -> HttpResponse:
-    """Show what is missing; one POST decides, and sending goes on."""
+    """Show what the restored database lacks. POST decides, and sending resumes."""
     if request.method == "POST" and (choice := RESTORED.get(request.POST.get("choice", ""))):
         choice(timezone.now())
-        wake_up()
+        wake_workers()
         messages.success(request, _("Sending goes on as you have decided."))
         return redirect("admin:index")
     found = Restoration.undecided()
@@ -377,7 +381,7 @@ def decide_restored(request: HttpRequest) -> HttpResponse:
         "title": _("After a restore"),
         "restorations": found,
         **found.aggregate(departures=Sum("departures", default=0), made_at=Max("made_at")),
-        "copies": restored.known_copies(),
+        "copies": restored.count_forgotten(),
         "mailings": Mailing.objects.open().select_related("issue").defer("html", "text"),
     }
     return render(request, "desk/restored.html", context)

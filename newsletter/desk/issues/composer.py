@@ -1,4 +1,4 @@
-"""An issue before it is sent: the frame of its screens, its page, the preview, the rehearsal, test copies."""
+"""Screens of an issue before it is sent: preview, rehearsal, test copies."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -22,37 +22,36 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import tasks
-from newsletter.delivery.days import free_slots
 from newsletter.delivery.letter.losses import (
     HTML_BYTES_MAX,
     HTML_BYTES_WARN,
     LOSSES_SHOWN,
     PART_BYTES_MAX,
     Loss,
-    digest_of,
-    encoded,
-    weigh,
+    encoded_size,
+    losses_digest,
+    weigh_letter,
     weights_by_form,
 )
 from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, Standing
-from newsletter.delivery.models.rehearsals import digest_of as rehearsal_digest
-from newsletter.delivery.rehearsal import MADE_UP, as_if, example_reader, rehearsed
+from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, RehearsalStatus, rehearsal_digest
+from newsletter.delivery.rehearsal import EXAMPLE_READERS, build_test_copy, example_reader, unsaved_mailing
 from newsletter.delivery.rehearsal import rehearse as rehearse_letter
-from newsletter.desk.audiences import segments, words_for
+from newsletter.delivery.sending_days import free_slots
+from newsletter.desk.audiences import segment_label, segments
+from newsletter.desk.auto_rehearsal import audience_remarks
 from newsletter.desk.forms import TestCopyForm
-from newsletter.desk.rehearsals import about_readers
-from newsletter.desk.settings.sending import send_now
+from newsletter.desk.settings.sender_checks import send_mail_now
 from newsletter.desk.tasks import look_outside
-from newsletter.issues.models import Issue, IssueItem, fetch_posts, neighbours
+from newsletter.issues.models import Issue, IssueItem, neighbours, prefetch_posts
 from newsletter.issues.years import with_minutes
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
-from newsletter.mail.views import MAIL_CSP, framed
+from newsletter.mail.views import MAIL_CSP, html_frame
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
-from newsletter.publication.wakeups import wake
+from newsletter.publication.task_queue import enqueue_on_commit
 
 TABS = {
     "web": gettext_lazy("Web page"),
@@ -60,13 +59,13 @@ TABS = {
     "text": gettext_lazy("Plain text"),
     "headers": gettext_lazy("Headers"),
 }
-# Whose copy the preview shows: name and address.
+# Recipients of the preview: label, name and address.
 READERS = {
     "": (gettext_lazy("a reader without a name"), "", "reader@example.org"),
     "named": (gettext_lazy("a reader with a name"), "王小明", "ming.wang@example.org"),
-    "long": (gettext_lazy("a reader with a long name"), *MADE_UP[1]),
-    "odd": (gettext_lazy("a reader with odd characters"), *MADE_UP[2]),
-    "rare": (gettext_lazy("a reader with rare characters"), *MADE_UP[3]),
+    "long": (gettext_lazy("a reader with a long name"), *EXAMPLE_READERS[1]),
+    "odd": (gettext_lazy("a reader with odd characters"), *EXAMPLE_READERS[2]),
+    "rare": (gettext_lazy("a reader with rare characters"), *EXAMPLE_READERS[3]),
 }
 WIDTHS = {"": gettext_lazy("full width"), "700": "700 px", "375": "375 px"}
 SCHEMES = {
@@ -79,23 +78,23 @@ NEVER_DARK, ALWAYS_DARK = "@media (max-width: 0)", "@media (min-width: 0)"
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
 
-def wake_up() -> None:
-    """Tell the workers at once; if the queue is gone, beat does so in a moment."""
-    wake(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)
+def wake_workers() -> None:
+    """Enqueue the dispatcher. Without a queue, beat does so within seconds."""
+    enqueue_on_commit(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)
 
 
-def in_words(at: datetime) -> str:
+def moment_text(at: datetime) -> str:
     return date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
-def page(request: HttpRequest, template: str, issue: Issue, context: dict[str, Any]) -> HttpResponse:
+def issue_page(request: HttpRequest, template: str, issue: Issue, context: dict[str, Any]) -> HttpResponse:
     shared = {"issue": issue, "mailing": issue.mailings.defer("html", "text").order_by("pk").last()}
     return render(request, template, {**admin.site.each_context(request), **shared, **context})
 
 
-def in_question(lost: Sequence[Loss]) -> dict[str, Any]:
-    """Return what desk/_lost.html and desk/_lost_box.html show: what the author must mend or acknowledge."""
-    return {"lost": lost[:LOSSES_SHOWN], "lost_digest": digest_of(lost), "lost_more": len(lost[LOSSES_SHOWN:])}
+def losses_context(lost: Sequence[Loss]) -> dict[str, Any]:
+    """Context of desk/_lost.html and desk/_lost_box.html: losses to mend or accept."""
+    return {"lost": lost[:LOSSES_SHOWN], "lost_digest": losses_digest(lost), "lost_more": len(lost[LOSSES_SHOWN:])}
 
 
 # --- Preview ---
@@ -116,18 +115,18 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
         "widths": WIDTHS,
         "schemes": SCHEMES,
         "choice": {name: request.GET.get(name, "") for name in ("reader", "width", "scheme", "of")},
-        "text": outbox.part(octets, "plain") if tab == "text" else "",
-        "fields": outbox.fields(octets) if tab == "headers" else [],
+        "text": outbox.body_part(octets, "plain") if tab == "text" else "",
+        "fields": outbox.header_fields(octets) if tab == "headers" else [],
         "page_url": settings.SITE_URL + issue.get_absolute_url(),
-        "weight": weigh(issue, shown),
+        "weight": weigh_letter(issue, shown),
         "size_max": HTML_BYTES_MAX,
         "size_warn": HTML_BYTES_WARN,
     }
-    return page(request, "desk/preview.html", issue, context)
+    return issue_page(request, "desk/preview.html", issue, context)
 
 
 def _preview_of(request: HttpRequest, issue: Issue) -> Mailing:
-    """Return what the preview shows: the issue as it is now, or as it was approved."""
+    """The issue as it is now, or as it was approved."""
     approved = issue.mailings.order_by("pk").last() if request.GET.get("of") == "approved" else None
     return approved or Mailing(issue=issue, **freeze(issue).columns())
 
@@ -142,10 +141,10 @@ def _copy_for(request: HttpRequest, shown: Mailing) -> Mail:
 @require_safe
 def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
     mail = _copy_for(request, _preview_of(request, get_object_or_404(Issue, pk=pk)))
-    html = outbox.part(mail.message().as_bytes(), "html")
+    html = outbox.body_part(mail.message().as_bytes(), "html")
     if media := {"light": NEVER_DARK, "dark": ALWAYS_DARK}.get(request.GET.get("scheme", "")):
-        html = html.replace(IS_DARK, media)  # no page can tell a sandboxed frame its colours
-    return framed(html)
+        html = html.replace(IS_DARK, media)  # a sandboxed frame has no other way to get a colour scheme
+    return html_frame(html)
 
 
 @csp_override(PAGE_CSP)
@@ -156,7 +155,7 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     mailing = issue.mailings.open().first()
     [slot] = free_slots(Publication.objects.current(), timezone.now(), 1, issue=issue)
     issue.sent_at = issue.sent_at or (mailing.send_at if mailing else slot)
-    fetch_posts([issue], issue.sent_at)
+    prefetch_posts([issue], issue.sent_at)
     with_minutes([issue])
     older, newer = neighbours(issue)
     around = {"older": older, "newer": newer}
@@ -167,19 +166,23 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
 # --- What the page of an issue shows beside its fields ---
 
 
-UNSETTLED = {Standing.NONE, Standing.OUTDATED, Standing.RUNNING}  # until the rehearsal that runs by itself is over
+UNSETTLED = {
+    RehearsalStatus.NONE,
+    RehearsalStatus.OUTDATED,
+    RehearsalStatus.RUNNING,
+}  # an automatic rehearsal will follow
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One form that a post can have in the mail. radio: of the form's field; size: bytes on their way, 0 if unknown."""
+class PostFormChoice:
+    """One way to show a post in the mail. radio: the form's widget. size: encoded bytes, 0 if unknown."""
 
     radio: Any
     size: int = 0
     minutes: int = 0
 
 
-def measure(issue: Issue, formset: Any) -> None:
+def add_choices(issue: Issue, formset: Any) -> None:
     publication = Publication.objects.current()
     sizes = weights_by_form(issue, _posts_of(formset.rows))
     for row, post in formset.rows:
@@ -191,32 +194,34 @@ def _posts_of(rows: Iterable[tuple[Any, Post | None]]) -> list[Post]:
     return list(Post.objects.select_related("cover").prefetch_related("tags").filter(pk__in=keys))
 
 
-def _choice(radio: Any, post: Post | None, sizes: dict[int, dict[str, int]], publication: Publication) -> Choice:
+def _choice(
+    radio: Any, post: Post | None, sizes: dict[int, dict[str, int]], publication: Publication
+) -> PostFormChoice:
     if post is None or post.pk not in sizes:
-        return Choice(radio)
+        return PostFormChoice(radio)
     form = radio.data["value"]
     minutes = post.reading_minutes(publication) if form == IssueItem.Form.FULL else 0
-    return Choice(radio, encoded(sizes[post.pk][form]), minutes)
+    return PostFormChoice(radio, encoded_size(sizes[post.pk][form]), minutes)
 
 
-def letter_of(issue: Issue, now: datetime) -> dict[str, Any]:
+def letter_context(issue: Issue, now: datetime) -> dict[str, Any]:
     letter = freeze(issue)
     publication = Publication.objects.current()
     in_full = issue.items.filter(form=IssueItem.Form.FULL).select_related("post").defer("post__body")
-    return rehearsal_of(issue, now, letter) | {
+    return rehearsal_context(issue, now, letter) | {
         "letter": letter,
-        "weight": weigh(issue, letter),
+        "weight": weigh_letter(issue, letter),
         "part_max": PART_BYTES_MAX,
         "minutes": sum(item.post.reading_minutes(publication) for item in in_full),
     }
 
 
-def rehearsal_of(issue: Issue, now: datetime, letter: FrozenLetter | None = None) -> dict[str, Any]:
-    """Return what the page says of the rehearsal; letter: the issue as it is frozen already."""
+def rehearsal_context(issue: Issue, now: datetime, letter: FrozenLetter | None = None) -> dict[str, Any]:
+    """letter: the frozen issue, if it is at hand."""
     content_hash = (letter or freeze(issue)).content_hash
     latest = Rehearsal.objects.latest_of(issue)
-    standing = latest.standing(rehearsal_digest(content_hash, ""), now) if latest else Standing.NONE
-    remarks = latest.remarks if latest and standing in {Standing.VALID, Standing.FAULTY} else []
+    standing = latest.standing(rehearsal_digest(content_hash, ""), now) if latest else RehearsalStatus.NONE
+    remarks = latest.remarks if latest and standing in {RehearsalStatus.VALID, RehearsalStatus.FAULTY} else []
     grave = [one for one in remarks if one["level"] in {ERROR, WARNING}]
     is_draft = issue.sent_at is None and not issue.mailings.open().exists()
     return {
@@ -231,8 +236,12 @@ def rehearsal_of(issue: Issue, now: datetime, letter: FrozenLetter | None = None
 # --- The rehearsal ---
 
 
-UNBEGUN = {Standing.NONE, Standing.OUTDATED, Standing.STUCK}  # nothing works at a rehearsal of the letter as it is
-FRESH_SECONDS = 2  # until the page asks again while a worker looks outside
+NEEDS_REHEARSAL = {
+    RehearsalStatus.NONE,
+    RehearsalStatus.OUTDATED,
+    RehearsalStatus.STUCK,
+}  # no valid or running rehearsal of the current letter
+FRESH_SECONDS = 2  # between reloads while a worker checks links
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -241,43 +250,45 @@ def rehearse(request: HttpRequest, pk: int) -> HttpResponse:
     asked = request.POST.get("segment") or request.GET.get("segment", "")
     segment = asked if asked in segments() else ""
     if request.method == "POST":
-        start(issue, segment, now)
+        start_rehearsal(issue, segment, now)
         query = f"?{urlencode({'segment': segment})}" if segment else ""
         return redirect(reverse("admin:issue_rehearsal", args=[pk]) + query)
     latest = Rehearsal.objects.latest_of(issue, segment)
-    standing = Rehearsal.objects.standing(issue, segment, as_if(issue, segment, now).content_hash, now)
+    standing = Rehearsal.objects.standing(issue, segment, unsaved_mailing(issue, segment, now).content_hash, now)
     context = {
         "title": _("Rehearsal"),
         "rehearsal": latest,
         "standing": standing,
         "segment": segment,
-        "segment_in_words": words_for(segment),
+        "segment_in_words": segment_label(segment),
         "segments": segments(),
     }
-    response = page(request, "desk/rehearsal.html", issue, context)
-    if standing == Standing.RUNNING:  # a header, as on the page of a mailing
+    response = issue_page(request, "desk/rehearsal.html", issue, context)
+    if standing == RehearsalStatus.RUNNING:  # works without a script
         response.headers["Refresh"] = str(FRESH_SECONDS)
     return response
 
 
 @require_safe
-def dot(request: HttpRequest, pk: int) -> HttpResponse:
+def rehearsal_dot(request: HttpRequest, pk: int) -> HttpResponse:
     issue = get_object_or_404(Issue, pk=pk)
-    return render(request, "admin/issues/issue/_rehearsal.html", rehearsal_of(issue, timezone.now()) | {"issue": issue})
+    return render(
+        request, "admin/issues/issue/_rehearsal.html", rehearsal_context(issue, timezone.now()) | {"issue": issue}
+    )
 
 
-def begin_if_needed(issue: Issue, segment: str, content_hash: str, now: datetime) -> Standing:
-    """Begin a rehearsal unless one stands for the letter as it is, or is under way; return what it is worth now."""
+def start_rehearsal_if_needed(issue: Issue, segment: str, content_hash: str, now: datetime) -> RehearsalStatus:
+    """Start a rehearsal unless a valid or running one exists for this content; return its status."""
     standing = Rehearsal.objects.standing(issue, segment, content_hash, now)
-    if standing not in UNBEGUN:
+    if standing not in NEEDS_REHEARSAL:
         return standing
-    start(issue, segment, now)
-    return Standing.RUNNING
+    start_rehearsal(issue, segment, now)
+    return RehearsalStatus.RUNNING
 
 
-def start(issue: Issue, segment: str, now: datetime) -> Rehearsal:
-    """Look at everything that is here at once, keep it, and let a worker look outside."""
-    mailing = as_if(issue, segment, now)
+def start_rehearsal(issue: Issue, segment: str, now: datetime) -> Rehearsal:
+    """Run the local checks now and store them; a worker then checks links."""
+    mailing = unsaved_mailing(issue, segment, now)
     report = rehearse_letter(mailing, now)
     found = Rehearsal.objects.create(
         issue=issue,
@@ -285,11 +296,11 @@ def start(issue: Issue, segment: str, now: datetime) -> Rehearsal:
         digest=rehearsal_digest(mailing.content_hash, segment),
         started_at=now,
         told_at=now,
-        remarks=[asdict(one) for one in (*about_readers(issue, segment, now), *report.remarks)],
+        remarks=[asdict(one) for one in (*audience_remarks(issue, segment, now), *report.remarks)],
         copies=report.copies,
         links=report.links,
     )
-    wake(look_outside, found.pk)
+    enqueue_on_commit(look_outside, found.pk)
     return found
 
 
@@ -298,16 +309,16 @@ def start(issue: Issue, segment: str, now: datetime) -> Rehearsal:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def test_copy(request: HttpRequest, pk: int) -> HttpResponse:
-    """Send the issue, as it is now, to the author's own addresses, and say what the provider answered."""
+    """Send the current issue to the author's own addresses, and show the provider's reply."""
     issue = get_object_or_404(Issue, pk=pk)
     own = getattr(request.user, "email", "") or Publication.objects.current().sender_email
     form = TestCopyForm(request.POST or None, initial={"addresses": own})
     if form.is_valid():
         for address in form.cleaned_data["addresses"]:
-            level, text = send_now(rehearsed(issue, address), "bulk")
+            level, text = send_mail_now(build_test_copy(issue, address), "bulk")
             messages.add_message(request, level, _with_a_way_to_the_outbox(text, request.user))
         return redirect("admin:issue_test", pk)
-    return page(request, "desk/test_copy.html", issue, {"title": _("Test copy"), "form": form})
+    return issue_page(request, "desk/test_copy.html", issue, {"title": _("Test copy"), "form": form})
 
 
 def _with_a_way_to_the_outbox(text: str, user: Any) -> str:

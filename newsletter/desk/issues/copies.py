@@ -1,4 +1,4 @@
-"""What became of the copies of a mailing: a list for each state, a CSV file, and how they divide."""
+"""Copies of a mailing: a list by state, a CSV file, and numbers by domain."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from newsletter.delivery.ledger import keeping, uncertain
+from newsletter.delivery.ledger import retention, uncertain
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
-from newsletter.delivery.models.deliveries import REST
+from newsletter.delivery.models.deliveries import OTHER_DOMAINS
 from newsletter.delivery.results import REASONS
 from newsletter.desk.issues.actions import message_id_of
-from newsletter.desk.issues.composer import page
-from newsletter.mail.replies import Verdict
-from subscribers.exporting import download, moment, safe_lines
+from newsletter.desk.issues.composer import issue_page
+from newsletter.mail.smtp_replies import RefusalReason
+from subscribers.exporting import csv_table, download_response, iso_time
 
 State = Delivery.State
 COLUMNS: dict[State, tuple[str, Any]] = {
@@ -31,8 +31,8 @@ COLUMNS: dict[State, tuple[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One number of a domain; name: by which a script finds it."""
+class DomainCell:
+    """name: for the script that updates it."""
 
     name: str
     label: Any
@@ -44,39 +44,39 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Domain:
+class DomainRow:
     name: str
-    cells: tuple[Cell, ...]
+    cells: tuple[DomainCell, ...]
 
 
 def breakdown_of(mailing: Mailing) -> Breakdown | None:
-    """Return what was counted of a mailing; None before the first count. One of `progress.followed` has it at hand."""
+    """None before the first count. `mailings_to_poll` has it joined."""
     try:
         return mailing.breakdown
     except Breakdown.DoesNotExist:
         return None
 
 
-def domains(found: Breakdown | None) -> list[Domain]:
-    """Return the largest domains, and the others as one; [] if nothing was counted, or there is only one."""
+def domain_rows(found: Breakdown | None) -> list[DomainRow]:
+    """The largest domains, and the rest as one; [] if nothing was counted, or there is only one."""
     if found is None:
         return []
     sizes = {name: sum(numbers) for name, numbers in found.by_domain.items()}
-    names = [name for name in [*found.domains, REST] if sizes.get(name)]
+    names = [name for name in [*found.domains, OTHER_DOMAINS] if sizes.get(name)]
     return [_domain(place, name, found.by_domain[name]) for place, name in enumerate(names)] if len(names) > 1 else []
 
 
-def _domain(place: int, name: str, numbers: list[int]) -> Domain:
-    cells = (Cell(f"domain-{place}-{key}", label, numbers[state]) for state, (key, label) in COLUMNS.items())
-    return Domain(name or _("all others"), tuple(cells))
+def _domain(place: int, name: str, numbers: list[int]) -> DomainRow:
+    cells = (DomainCell(f"domain-{place}-{key}", label, numbers[state]) for state, (key, label) in COLUMNS.items())
+    return DomainRow(name or _("all others"), tuple(cells))
 
 
 # --- Why copies failed ---
 
 
 @dataclass(frozen=True)
-class Reason:
-    """Why some copies failed, and what can be done. leads_to: the name of the desk's page for it, if there is one."""
+class FailureReason:
+    """leads_to: URL name of the page where it can be mended."""
 
     title: str
     advice: str
@@ -84,22 +84,22 @@ class Reason:
     leads_to: str = ""
 
 
-LEADS_TO = {Verdict.POLICY: "admin:settings_sender", Verdict.OURS: "admin:settings_sender"}
+LEADS_TO = {RefusalReason.POLICY: "admin:settings_sender", RefusalReason.OURS: "admin:settings_sender"}
 
 
-def reasons(found: Breakdown | None) -> list[Reason]:
+def failure_reasons(found: Breakdown | None) -> list[FailureReason]:
     counts: Mapping[str, int] = found.by_verdict if found else {}
-    known = ((Verdict(name), count) for name, count in counts.items() if count)
+    known = ((RefusalReason(name), count) for name, count in counts.items() if count)
     return [_reason(one, count) for one, count in sorted(known, key=lambda pair: -pair[1])]
 
 
-def _reason(one: Verdict, count: int) -> Reason:
+def _reason(one: RefusalReason, count: int) -> FailureReason:
     title, advice = REASONS[one]
-    return Reason(str(title), str(advice), count, LEADS_TO.get(one, ""))
+    return FailureReason(str(title), str(advice), count, LEADS_TO.get(one, ""))
 
 
-def figures(found: Breakdown | None) -> Iterator[tuple[str, str]]:
-    for domain in domains(found):
+def domain_figures(found: Breakdown | None) -> Iterator[tuple[str, str]]:
+    for domain in domain_rows(found):
         yield from ((cell.name, cell.shown) for cell in domain.cells)
 
 
@@ -112,7 +112,7 @@ PER_PAGE = 50  # deliveries
 @require_safe
 def deliveries(request: HttpRequest, pk: int, state: str) -> HttpResponse:
     found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
-    if state not in WHERE:
+    if state not in BATCHES_WITH:
         raise Http404(state)
     after = request.GET.get("after", "")
     rows, following = _rows_in(found, state, int(after) if after.isdecimal() and len(after) < 10 else -1)
@@ -120,7 +120,7 @@ def deliveries(request: HttpRequest, pk: int, state: str) -> HttpResponse:
         "title": Delivery.State[state.upper()].label,
         "mailing": found,
         "state": state,
-        "states": [(name, Delivery.State[name.upper()].label) for name in WHERE],
+        "states": [(name, Delivery.State[name.upper()].label) for name in BATCHES_WITH],
         "rows": rows,
         "choices": [(row, message_id_of(found, row.seq)) for row in rows] if state == "uncertain" else [],
         "count": found.counts().uncertain,
@@ -128,11 +128,11 @@ def deliveries(request: HttpRequest, pk: int, state: str) -> HttpResponse:
         "following": following,
         "is_first": not after,
     }
-    return page(request, "desk/deliveries.html", found.issue, context)
+    return issue_page(request, "desk/deliveries.html", found.issue, context)
 
 
-# Which batches can hold a copy in a state. No index holds a delivery's state; these few rows take its place.
-WHERE = {
+# Batches that may contain copies in a state: deliveries have no index on it.
+BATCHES_WITH = {
     "failed": Q(failed__gt=0),
     "uncertain": Q(uncertain__gt=0),
     "deferred": ~Q(state=Batch.State.DONE) & (Q(pass_no__gt=1) | Q(cursor__gt=F("lo")) | Q(not_before__isnull=False)),
@@ -143,7 +143,7 @@ WHERE = {
 
 
 def _rows_in(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int | None]:
-    may_hold = found.batches.filter(WHERE[state], hi__gt=after + 1).order_by("no")
+    may_hold = found.batches.filter(BATCHES_WITH[state], hi__gt=after + 1).order_by("no")
     batches = list(may_hold.values_list("lo", "hi")[:PER_PAGE])
     if not batches:
         return [], None
@@ -168,16 +168,16 @@ STATES: dict[str, tuple[Q, frozenset[int]]] = {
 
 
 @require_safe
-def as_csv(request: HttpRequest, pk: int, which: str) -> StreamingHttpResponse:
+def copies_csv(request: HttpRequest, pk: int, which: str) -> StreamingHttpResponse:
     if which not in STATES:
         raise Http404(which)
     found = get_object_or_404(Mailing.objects.select_related("issue").only("issue__number"), pk=pk)
     name = f"issue-{found.issue.number}-mailing-{pk}-{which}.csv"
-    return download(safe_lines(CSV_COLUMNS, _csv_rows(found, which)), name)
+    return download_response(csv_table(CSV_COLUMNS, _csv_rows(found, which)), name)
 
 
 def _csv_rows(mailing: Mailing, which: str) -> Iterator[list[object]]:
     batches, states = STATES[which]
-    for copy in keeping.copies_of(mailing, batches=batches, states=states):
+    for copy in retention.iterate_copies(mailing, batches=batches, states=states):
         state = Delivery.State(copy.state).name.lower()
-        yield [copy.seq, copy.email, state, copy.attempts, moment(copy.sent_at), copy.reply]
+        yield [copy.seq, copy.email, state, copy.attempts, iso_time(copy.sent_at), copy.reply]

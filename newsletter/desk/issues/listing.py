@@ -1,6 +1,6 @@
-"""The list of issues: those that are put together or on their way, and a year of those that were sent.
+"""The list of issues: unsent and open ones, and one year of sent ones.
 
-Always the same number of queries, however many issues there are. What became of copies is read from the batches.
+A constant number of queries. Counts of copies come from the batches.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from newsletter.delivery.models import Batch, Feedback, Mailing
-from newsletter.desk.next_issue import in_the_making
-from newsletter.issues.assembly import take_in
+from newsletter.desk.next_issue import unscheduled_issues
+from newsletter.issues.assembly import add_post
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.posts.models import Post
 from newsletter.publication.changes import Change
-from subscribers.models import Movement, movements
+from subscribers.models import Movement, count_movements
 
 OPEN_MAX = 20  # rows above the year
 YEAR = "year"  # parameter of the address
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of an issue that was sent. sent, missed: copies; mailing: its key."""
+class SentCounts:
+    """sent, missed: copies. mailing: its key."""
 
     mailing: int
     sent: int
@@ -38,26 +38,26 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of the list. mailing: the last one; result: None if no mailing of ours carried the issue.
+class IssueRow:
+    """mailing: the last one. result: None if no mailing of ours carried the issue.
 
-    readers: who came and left by it: from its sending on, until the next issue was sent.
+    readers: subscriptions and unsubscriptions from its sending until the next issue was sent.
     """
 
     issue: Issue
     mailing: Mailing | None = None
-    result: Result | None = None
+    result: SentCounts | None = None
     helpful: int = 0
     readers: Movement | None = None
 
 
-def is_asked_for(parameters: QueryDict) -> bool:
-    """Return whether an address asks for a year, and not for a search, which the stock list answers."""
+def shows_year(parameters: QueryDict) -> bool:
+    """Is a year requested? A search is left to the stock change list."""
     return not parameters.keys() - {YEAR}
 
 
-def context(asked: str, now: datetime) -> dict[str, Any]:
-    """Return what templates/desk/issues.html shows; asked: a year as it stands in the address, "" for the latest."""
+def list_context(asked: str, now: datetime) -> dict[str, Any]:
+    """Context of templates/desk/issues.html. asked: the year in the query string, "" for the latest."""
     years = list(Issue.objects.archived().years())
     known = [year for year, _amount in years]
     year = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) == 4 else 0
@@ -68,33 +68,34 @@ def context(asked: str, now: datetime) -> dict[str, Any]:
         "years": years,
         "year": shown,
         "rows_sent": _rows_sent(shown, now, but={row.issue.pk for row in rows_open}) if shown else [],
-        "helpful_label": Feedback.Answer.HELPFUL.label,
+        "helpful_label": Feedback.Rating.HELPFUL.label,
     }
 
 
 def with_progress() -> QuerySet[Mailing]:
-    """Return the mailings, oldest first, with `finished`: the copies that were answered for."""
+    """Mailings, oldest first, with `finished`: the number of settled copies."""
     answered = F("sent") + F("failed") + F("uncertain") + F("skipped")
     sums = Batch.objects.filter(mailing=OuterRef("pk")).values("mailing").annotate(sum=Sum(answered))
     finished = Subquery(sums.values("sum"), output_field=IntegerField())
     return Mailing.objects.defer("html", "text").annotate(finished=finished).order_by("pk")
 
 
-def _rows_open() -> list[Row]:
-    """Return the issues that were not sent, or that are still being sent, the lowest number first."""
+def _rows_open() -> list[IssueRow]:
+    """Unsent issues and those being sent, the lowest number first."""
     open_mailings = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
     issues = Issue.objects.filter(Q(sent_at__isnull=True) | Q(Exists(open_mailings)))
     counted = _without_texts(issues).annotate(items_count=Count("items"))
     found = list(counted.order_by("number")[:OPEN_MAX])
     latest = {mailing.issue_id: mailing for mailing in with_progress().filter(issue__in=found)}
-    return [Row(issue, latest.get(issue.pk)) for issue in found]
+    return [IssueRow(issue, latest.get(issue.pk)) for issue in found]
 
 
-def _rows_sent(year: int, now: datetime, *, but: set[int]) -> list[Row]:
+def _rows_sent(year: int, now: datetime, *, but: set[int]) -> list[IssueRow]:
     issues = list(_without_texts(Issue.objects.archived().in_year(year)).exclude(pk__in=but).reverse())
     results, helpful, readers = _results(issues), _helpful(issues), _readers(issues, now)
     return [
-        Row(one, result=results.get(one.pk), helpful=helpful.get(one.pk, 0), readers=readers[one.pk]) for one in issues
+        IssueRow(one, result=results.get(one.pk), helpful=helpful.get(one.pk, 0), readers=readers[one.pk])
+        for one in issues
     ]
 
 
@@ -102,7 +103,7 @@ def _without_texts(issues: IssueQuerySet) -> IssueQuerySet:
     return issues.defer("introduction", "closing")
 
 
-def _results(issues: list[Issue]) -> dict[int, Result]:
+def _results(issues: list[Issue]) -> dict[int, SentCounts]:
     planned = Mailing.objects.filter(issue__in=issues, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
     sums = (
         planned.order_by("pk")
@@ -111,10 +112,10 @@ def _results(issues: list[Issue]) -> dict[int, Result]:
             Sum("batches__sent", default=0), Sum("batches__failed", default=0), Sum("batches__uncertain", default=0)
         )
     )
-    found: dict[int, Result] = {}
+    found: dict[int, SentCounts] = {}
     for issue, mailing, sent, failed, uncertain in sums:
-        former = found.get(issue, Result(mailing, 0, 0))
-        found[issue] = Result(mailing, former.sent + sent, former.missed + failed + uncertain)
+        former = found.get(issue, SentCounts(mailing, 0, 0))
+        found[issue] = SentCounts(mailing, former.sent + sent, former.missed + failed + uncertain)
     return found
 
 
@@ -125,11 +126,11 @@ def _readers(issues: list[Issue], now: datetime) -> dict[int, Movement]:
     times = Issue.objects.filter(sent_at__gt=min(sent.values())).order_by("sent_at").values_list("sent_at", flat=True)
     ends = [at for at in times if at] + [now]
     within = [(at, next((end for end in ends if end > at), now)) for at in sent.values()]
-    return dict(zip(sent, movements(within), strict=True))
+    return dict(zip(sent, count_movements(within), strict=True))
 
 
 def _helpful(issues: list[Issue]) -> dict[int, int]:
-    given = Feedback.objects.filter(issue__in=issues, answer=Feedback.Answer.HELPFUL).order_by()
+    given = Feedback.objects.filter(issue__in=issues, answer=Feedback.Rating.HELPFUL).order_by()
     return dict(given.values_list("issue").annotate(Count("pk")))
 
 
@@ -137,8 +138,8 @@ def _helpful(issues: list[Issue]) -> dict[int, int]:
 
 
 @require_POST
-def put_in(request: HttpRequest, pk: int, post_pk: int) -> HttpResponse:
-    """Put a post that has a date at the end of an issue; say where it is if it is in one already."""
+def put_post_in(request: HttpRequest, pk: int, post_pk: int) -> HttpResponse:
+    """Append a dated post to an issue. If it is in one already, say in which."""
     issue = get_object_or_404(Issue, pk=pk)
     post = get_object_or_404(Post.objects.filter(published_at__isnull=False), pk=post_pk)
     back = redirect("admin:index") if "today" in request.POST else redirect("admin:posts_post_change", post.pk)
@@ -147,18 +148,18 @@ def put_in(request: HttpRequest, pk: int, post_pk: int) -> HttpResponse:
     elif post.is_unlisted:
         text = _("Nothing was changed: “{post}” is unlisted, and the archive shows all posts of {issue}.")
         _say(request, messages.WARNING, text, post, issue)
-    elif not in_the_making().filter(pk=issue.pk).exists():
+    elif not unscheduled_issues().filter(pk=issue.pk).exists():
         _say(request, messages.WARNING, _("Nothing was changed: {issue} is scheduled or sent by now."), post, issue)
-    elif take_in(issue, post):
-        Change.objects.log(Change.What.CHANGED, [issue], {"put_in": [str(post)]})
+    elif add_post(issue, post):
+        Change.objects.log(Change.Action.CHANGED, [issue], {"put_in": [str(post)]})
         _say(request, messages.SUCCESS, _("“{post}” is in {issue} now."), post, issue)
-        if "today" not in request.POST:  # its author goes on with the issue
+        if "today" not in request.POST:  # continue with the issue
             return redirect("admin:issues_issue_change", issue.pk)
     return back
 
 
 def _say(request: HttpRequest, level: int, text: str, post: Post, issue: Issue) -> None:
-    """Leave a message in which the number of the issue leads to its page."""
+    """Add a message that links to the issue."""
     number = _("issue %(number)s") % {"number": issue.number}
     link = format_html('<a href="{}">{}</a>', reverse("admin:issues_issue_change", args=[issue.pk]), number)
     messages.add_message(request, level, format_html(text, post=post, issue=link))

@@ -1,4 +1,4 @@
-"""One mailing on its way: how far it is in words and figures, with what the author can do about it."""
+"""The page of one mailing: its progress, polled by a script, and its actions."""
 
 import json
 from collections.abc import Iterator
@@ -21,20 +21,20 @@ from django.views.decorators.http import require_safe
 
 from newsletter.delivery.events import rules
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.links.counting import followed as followed_links
-from newsletter.delivery.models import Breakdown, Counts, Mailing
-from newsletter.delivery.models.mailing import Step
-from newsletter.delivery.planning.approving import can_be_corrected, copies_are_gone, obstacles_of
+from newsletter.delivery.links.counting import link_counts as followed_links
+from newsletter.delivery.models import Breakdown, Mailing, MailingCounts
+from newsletter.delivery.models.mailing import MailingStep
+from newsletter.delivery.planning.approving import can_be_corrected, deleted_copies_obstacles, mailing_obstacles
 from newsletter.delivery.readers import changes
-from newsletter.desk.issues import audit, copies, results
-from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, WITHOUT_WAITING, provider, readers
-from newsletter.desk.issues.composer import page
+from newsletter.desk.issues import copies, history, results
+from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, SEND_AT_ONCE, provider_label, reader_count
+from newsletter.desk.issues.composer import issue_page
 from newsletter.desk.templatetags.calendar_days import days_until
 from newsletter.desk.templatetags.figures import thousands
 
-LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds until the page asks again
+LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds between polls
 State = Mailing.State
-WAITS = {  # what a wait is called, by its largest unit; a script counts on with the same words
+WAITS = {  # formats by largest unit; the script uses the same
     "days": gettext_lazy("{d} days"),
     "hours": gettext_lazy("{h} h {m} min"),
     "minutes": gettext_lazy("{m} min {s} s"),
@@ -43,8 +43,8 @@ WAITS = {  # what a wait is called, by its largest unit; a script counts on with
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One number of a mailing: of which name in Counts, and where its copies are listed."""
+class MailingFigure:
+    """name: the field of Counts. listed: the state under which its copies are listed."""
 
     name: str
     label: Any
@@ -57,20 +57,20 @@ class Figure:
         return thousands(self.count)
 
 
-def figures(counts: Counts) -> list[Figure]:
+def mailing_figures(counts: MailingCounts) -> list[MailingFigure]:
     return [
-        Figure("queued", _("waiting"), counts.queued - counts.deferred, "queued"),
-        Figure("sending", _("being handed over"), counts.sending),
-        Figure("sent", _("sent"), counts.sent, "sent"),
-        Figure("deferred", _("deferred"), counts.deferred, "deferred"),
-        Figure("failed", _("failed"), counts.failed, "failed", is_bad=counts.failed > 0),
-        Figure("uncertain", _("uncertain"), counts.uncertain, "uncertain", is_bad=counts.uncertain > 0),
-        Figure("skipped", _("skipped"), counts.skipped, "skipped"),
+        MailingFigure("queued", _("waiting"), counts.queued - counts.deferred, "queued"),
+        MailingFigure("sending", _("being handed over"), counts.sending),
+        MailingFigure("sent", _("sent"), counts.sent, "sent"),
+        MailingFigure("deferred", _("deferred"), counts.deferred, "deferred"),
+        MailingFigure("failed", _("failed"), counts.failed, "failed", is_bad=counts.failed > 0),
+        MailingFigure("uncertain", _("uncertain"), counts.uncertain, "uncertain", is_bad=counts.uncertain > 0),
+        MailingFigure("skipped", _("skipped"), counts.skipped, "skipped"),
     ]
 
 
-def wait_in_words(left: timedelta) -> str:
-    """Return how long that is: to the second below an hour, and never nothing."""
+def wait_text(left: timedelta) -> str:
+    """A duration as text: with seconds below an hour, at least one second."""
     seconds = max(1, round(left.total_seconds()))
     minutes, hours = seconds // 60, seconds // 3600
     unit = "days" if hours >= 48 else "hours" if hours else "minutes" if minutes else "seconds"
@@ -78,33 +78,33 @@ def wait_in_words(left: timedelta) -> str:
 
 
 def wait_until(at: datetime, now: datetime) -> str:
-    """Return how long it is until `at`: from 48 hours on in days of the calendar, as today's page counts them."""
+    """Time until `at`: from 48 hours on in calendar days, as on the first page."""
     left = at - now
     days = str(WAITS["days"]).format(d=_days_until(at, now))
-    return days if left >= timedelta(hours=48) else wait_in_words(left)
+    return days if left >= timedelta(hours=48) else wait_text(left)
 
 
 def _days_until(at: datetime, now: datetime) -> int:
     return days_until(at, ZoneInfo(timezone.get_current_timezone_name()), now)
 
 
-def followed() -> QuerySet[Mailing]:
-    """Return the mailings with what `answer` has to know of them, by one query: it is asked each second or two."""
-    last = Subquery(Step.objects.filter(mailing=OuterRef("pk")).order_by("-pk").values("pk")[:1])
+def mailings_to_poll() -> QuerySet[Mailing]:
+    """Mailings with everything that `poll_data` needs, in one query: pages poll every second or two."""
+    last = Subquery(MailingStep.objects.filter(mailing=OuterRef("pk")).order_by("-pk").values("pk")[:1])
     return Mailing.objects.select_related("breakdown").defer("html", "text").annotate(last_step=last)
 
 
-def shape(mailing: Any, breakdown: Breakdown | None, now: datetime) -> str:
-    """Return what changes when the page has to say something else than other numbers. mailing: of `followed`."""
+def page_signature(mailing: Any, breakdown: Breakdown | None, now: datetime) -> str:
+    """A value that changes whenever more than the numbers of the page must change. mailing: of `mailings_to_poll`."""
     times = (at.timestamp() if at else 0 for at in (mailing.send_at, mailing.retry_at))
     last = (mailing.state, mailing.last_step, mailing.counted_at is not None)
     parts = (*last, *times, mailing.content_hash[:8], len(mailing.reason))
-    domains = len(copies.domains(breakdown))
+    domains = len(copies.domain_rows(breakdown))
     return ".".join(map(str, (*parts, int(mailing.send_at <= now), domains)))
 
 
-def again_in(mailing: Mailing, now: datetime) -> float:
-    """Return after how many seconds to ask again; 0 when nothing is to come."""
+def seconds_to_next_poll(mailing: Mailing, now: datetime) -> float:
+    """0 when nothing will change any more."""
     if mailing.state == State.SENDING:
         return LIVELY
     if mailing.state == State.SCHEDULED:
@@ -114,33 +114,33 @@ def again_in(mailing: Mailing, now: datetime) -> float:
     return 0 if mailing.state != State.PAUSED and is_settled else SOON
 
 
-def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
-    """Return what a page that is open has to know: figures, and its shape. mailing: of `followed`."""
+def poll_data(mailing: Mailing, counts: MailingCounts, now: datetime) -> dict[str, Any]:
+    """JSON for an open page: figures and page signature. mailing: of `mailings_to_poll`."""
     breakdown = copies.breakdown_of(mailing)
-    shown = {one.name: one.shown for one in figures(counts)} | {"total": thousands(counts.total)}
+    shown = {one.name: one.shown for one in mailing_figures(counts)} | {"total": thousands(counts.total)}
     return {
-        "shape": shape(mailing, breakdown, now),
+        "shape": page_signature(mailing, breakdown, now),
         "state": mailing.get_state_display(),
         "is_sending": mailing.state == State.SENDING,
-        "figures": shown | dict(copies.figures(breakdown)),
-        "bad": [one.name for one in figures(counts) if one.is_bad],
+        "figures": shown | dict(copies.domain_figures(breakdown)),
+        "bad": [one.name for one in mailing_figures(counts) if one.is_bad],
         "finished": counts.finished,
         "total": counts.total,
         "starts_in": (mailing.send_at - now).total_seconds() if mailing.state == State.SCHEDULED else None,
         "starts_in_days": _days_until(mailing.send_at, now),
-        "again_in": again_in(mailing, now),
+        "again_in": seconds_to_next_poll(mailing, now),
     }
 
 
 # --- The sentence on top ---
 
 
-def lead(mailing: Mailing, counts: Counts, now: datetime, readers: int = 0) -> SafeString:
-    """Return in one sentence what is so now; a script keeps its numbers up to date.
+def lead_sentence(mailing: Mailing, counts: MailingCounts, now: datetime, readers: int = 0) -> SafeString:
+    """The current state in one sentence; a script updates its numbers.
 
-    readers: who would get it if it left now; 0 if that is not known.
+    readers: who would get it now; 0 if unknown.
     """
-    what = named(mailing.issue.number, is_correction=mailing.kind == Mailing.Kind.CORRECTION)
+    what = mailing_title(mailing.issue.number, is_correction=mailing.kind == Mailing.Kind.CORRECTION)
     if mailing.state == State.SCHEDULED:
         return _scheduled(mailing, what, now, readers)
     if mailing.state == State.PAUSED:
@@ -156,8 +156,8 @@ def lead(mailing: Mailing, counts: Counts, now: datetime, readers: int = 0) -> S
     return format_html(sentences[State(mailing.state)], what=what, sent=sent, total=total)
 
 
-def named(number: int, *, is_correction: bool) -> str:
-    """Return what a mailing carries, as the beginning of a sentence."""
+def mailing_title(number: int, *, is_correction: bool) -> str:
+    """The beginning of a sentence about a mailing."""
     words = _("The correction of issue %(number)s") if is_correction else _("Issue %(number)s")
     return words % {"number": number}
 
@@ -187,8 +187,8 @@ def _paused(mailing: Mailing, what: str) -> str:
     return _("%(what)s is stopped: %(cause)s.") % facts if facts["cause"] else _("%(what)s is paused.") % facts
 
 
-def words_for_script() -> Iterator[tuple[str, str]]:
-    """Yield what the script says, by name: it has no words of its own."""
+def script_messages() -> Iterator[tuple[str, str]]:
+    """Translated messages for the script, by name."""
     yield from ((unit, str(words)) for unit, words in WAITS.items())
     yield "due", _("a moment")
     yield "rate", _("{n} a second")
@@ -206,22 +206,22 @@ def words_for_script() -> Iterator[tuple[str, str]]:
 NEXT: dict[str, str] = {
     Mailing.State.SCHEDULED: "cancel",
     Mailing.State.PAUSED: "resume",
-}  # the filled button, by state
+}  # the primary button
 
 
 @require_safe
 def mailing(request: HttpRequest, pk: int) -> HttpResponse:
     found, now = _found(pk), timezone.now()
-    context = _shown(request, found, now) | {"title": _("Mailing"), "words": list(words_for_script())}
+    context = _shown(request, found, now) | {"title": _("Mailing"), "words": list(script_messages())}
     context["answer_for_script"] = json.dumps(context["answer"])
-    return page(request, "desk/mailing.html", found.issue, context)
+    return issue_page(request, "desk/mailing.html", found.issue, context)
 
 
 @require_safe
-def moving(request: HttpRequest, pk: int) -> JsonResponse:
-    """Return the figures, for a page that is open; and its parts, if they say something else by now."""
-    found, now = get_object_or_404(followed(), pk=pk), timezone.now()
-    news = answer(found, found.counts(), now)
+def poll_mailing(request: HttpRequest, pk: int) -> JsonResponse:
+    """Current figures for an open page; with the rendered parts if they have changed."""
+    found, now = get_object_or_404(mailings_to_poll(), pk=pk), timezone.now()
+    news = poll_data(found, found.counts(), now)
     if request.GET.get("shape") != news["shape"]:
         context = _shown(request, found, now) | {"issue": found.issue}
         news["html"] = render_to_string("desk/_mailing.html", context, request)
@@ -229,7 +229,7 @@ def moving(request: HttpRequest, pk: int) -> JsonResponse:
 
 
 def _found(pk: int) -> Mailing:
-    return get_object_or_404(followed().select_related("issue"), pk=pk)
+    return get_object_or_404(mailings_to_poll().select_related("issue"), pk=pk)
 
 
 def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
@@ -238,44 +238,44 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
     return {
         "mailing": found,
         "counts": counts,
-        "figures": figures(counts),
-        "lead": lead(found, counts, now, readers(found, now)),
-        "answer": answer(found, counts, now),
-        "result": results.of(found, now),
+        "figures": mailing_figures(counts),
+        "lead": lead_sentence(found, counts, now, reader_count(found, now)),
+        "answer": poll_data(found, counts, now),
+        "result": results.result_page(found, now),
         "links": followed_links(found) if found.counts_links and found.planned_at else (),
         "reasons": _reasons(found, breakdown),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and can_be_corrected(found.issue),
-        "domains": copies.domains(breakdown),
+        "domains": copies.domain_rows(breakdown),
         "domain_columns": [label for _name, label in copies.COLUMNS.values()],
         "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
-        "obstacles": obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
+        "obstacles": mailing_obstacles(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
-        "entries": audit.entries_of(found),
-        "provider": provider(found.mailer),
+        "entries": history.entries_of(found),
+        "provider": provider_label(found.mailer),
         "is_in_public_list": may_send and changes.can_be_withheld(found),
         "withheld_at": _withheld_at(found),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": uncertain.can_be_sent_again(found),
-        "in_question": rules.in_question(found),
-        "called_dead": rules.called_dead(found),
+        "in_question": rules.undecided_dead(found),
+        "called_dead": rules.count_dead(found),
     }
 
 
-def _reasons(found: Mailing, breakdown: Breakdown | None) -> list[copies.Reason]:
-    """Return why copies failed, once nothing moves: an open page is told numbers, not this."""
-    return [] if found.state == Mailing.State.SENDING else copies.reasons(breakdown)
+def _reasons(found: Mailing, breakdown: Breakdown | None) -> list[copies.FailureReason]:
+    """Empty while it is being sent: polling updates numbers only."""
+    return [] if found.state == Mailing.State.SENDING else copies.failure_reasons(breakdown)
 
 
 def _withheld_at(found: Mailing) -> datetime | None:
-    """Return when the author took the text out of the public list of changes; None while it is there."""
-    return changes.withheld(found.issue).get(found.content_hash) if changes.can_be_withheld(found) else None
+    """When the author hid the text from the public changes; None if it is visible."""
+    return changes.withheld_texts(found.issue).get(found.content_hash) if changes.can_be_withheld(found) else None
 
 
 def _actions(found: Mailing) -> list[dict[str, Any]]:
     ours = [(name, one.title, one.is_open_to(found)) for name, one in ACTIONS.items() if one.makes_sense()]
-    if not found.planned_at:  # the last places: when they go, no other moves
+    if not found.planned_at:  # last, so that no other button moves when they disappear
         is_scheduled = found.state == Mailing.State.SCHEDULED
-        ours += [("move", _("Another time"), is_scheduled), (AT_ONCE, WITHOUT_WAITING.title, is_scheduled)]
+        ours += [("move", _("Another time"), is_scheduled), (AT_ONCE, SEND_AT_ONCE.title, is_scheduled)]
     return [
         {
             "name": name,
@@ -290,4 +290,4 @@ def _actions(found: Mailing) -> list[dict[str, Any]]:
 
 def _can_send_the_rest(found: Mailing) -> bool:
     is_cancelled = found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists()
-    return is_cancelled and not copies_are_gone(found.issue)
+    return is_cancelled and not deleted_copies_obstacles(found.issue)

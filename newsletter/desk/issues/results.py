@@ -1,4 +1,4 @@
-"""What an issue has brought, as its page shows it: the facts in words, and drawn beside the six issues before."""
+"""The result of an issue for its page: numbers, text, and charts against the six issues before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from django.views.decorators.http import require_safe
 
 from newsletter.delivery import results
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.results import Brought, Facts
-from newsletter.desk.chart import Chart, Numbers, bars
+from newsletter.delivery.results import IssueResult, IssueStats
+from newsletter.desk.chart import Chart, ChartTable, bar_chart
 from newsletter.publication.models import Publication
 
 
 @dataclass(frozen=True)
-class Line:
-    """One number of an issue, beside what it was on the average of those before; without them there is no drawing."""
+class ComparedNumber:
+    """One number of an issue and its average over the issues before. No chart without these."""
 
     label: str
     now: str
@@ -29,11 +29,11 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What the page shows. is_over: whether the next issue has left, so that nobody comes or leaves by this one."""
+class IssueResultPage:
+    """is_over: the next issue was sent, so the numbers of this one are final."""
 
-    lines: tuple[Line, ...]
-    numbers: Numbers | None
+    lines: tuple[ComparedNumber, ...]
+    numbers: ChartTable | None
     before: int
     is_over: bool
     about: str
@@ -43,62 +43,64 @@ class Result:
     more_said: int
 
 
-def of(mailing: Mailing, now: datetime) -> Result | None:
-    """Return the result of a mailing that is over; None while it is not, and of a correction."""
-    found = results.of(mailing, now)
+def result_page(mailing: Mailing, now: datetime) -> IssueResultPage | None:
+    """None while it is being sent, and for a correction."""
+    found = results.issue_result(mailing, now)
     if found is None:
         return None
-    return Result(
-        lines=tuple(_line(one, found) for one in results.lines(found)),
+    return IssueResultPage(
+        lines=tuple(_line(one, found) for one in results.result_lines(found)),
         numbers=_numbers(found) if found.before else None,
         before=len(found.before),
         is_over=found.is_over,
-        about=results.about_copies(found),
-        domains=tuple(results.where_failed(found)),
-        how_compared=results.how_compared(found),
+        about=results.copies_text(found),
+        domains=tuple(results.failures_by_domain(found)),
+        how_compared=results.comparison_note(found),
         sentences=found.sentences,
         more_said=found.said - len(found.sentences),
     )
 
 
 @require_safe
-def as_json(request: HttpRequest, pk: int) -> JsonResponse:
-    """Return the result for the author's own programs, in the language of the publication."""
+def result_as_json(request: HttpRequest, pk: int) -> JsonResponse:
+    """The result as JSON, in the publication's language."""
     mailing = get_object_or_404(Mailing.objects.defer("html", "text").select_related("issue"), pk=pk)
-    found = results.of(mailing, timezone.now())
+    found = results.issue_result(mailing, timezone.now())
     if found is None:
         raise Http404(pk)
     shows_sentences = request.user.has_perm("subscribers.see_readers")
     with translation.override(Publication.objects.current().language):
-        written = results.document(found, shows_sentences=shows_sentences)
+        written = results.result_json(found, shows_sentences=shows_sentences)
     return JsonResponse(written, json_dumps_params={"ensure_ascii": False, "indent": 2})
 
 
 # --- In words and drawings ---
 
 
-def _line(said: results.Line, found: Facts) -> Line:
-    values = [getattr(one, said.name) for one in (*found.before, found.this)]
+def _line(line: results.ResultLine, found: IssueResult) -> ComparedNumber:
+    values = [getattr(one, line.name) for one in (*found.before, found.this)]
     if not found.before:
-        return Line(said.label, said.number)
-    return Line(said.label, said.number, average(values[:-1]), bars(values))
+        return ComparedNumber(line.label, line.number)
+    return ComparedNumber(line.label, line.number, average_text(values[:-1]), bar_chart(values))
 
 
-def average(values: Sequence[int]) -> str:
-    """Return the mean as it is read: whole from ten on, and where it is whole anyway."""
+def average_text(values: Sequence[int]) -> str:
+    """The mean: without decimals from ten on, or when it is whole."""
     found = mean(values)
-    return results.number(round(found)) if found >= 10 or found == round(found) else f"{found:.1f}"
+    return results.format_count(round(found)) if found >= 10 or found == round(found) else f"{found:.1f}"
 
 
-def _numbers(found: Facts) -> Numbers:
-    names = [one.name for one in results.lines(found)]
-    return Numbers(
+def _numbers(found: IssueResult) -> ChartTable:
+    names = [one.name for one in results.result_lines(found)]
+    return ChartTable(
         title=_("The numbers of each issue"),
         heading=_("Issue"),
-        columns=tuple(results.label(name) for name in names),
+        columns=tuple(results.measure_label(name) for name in names),
         rows=tuple(_row(one, names) for one in (*found.before, found.this)),
     )
 
 
-def _row(one: Brought, names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    return _("Issue %(number)s") % {"number": one.number}, tuple(results.number(getattr(one, name)) for name in names)
+def _row(one: IssueStats, names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    return _("Issue %(number)s") % {"number": one.number}, tuple(
+        results.format_count(getattr(one, name)) for name in names
+    )

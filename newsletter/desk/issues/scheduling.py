@@ -1,6 +1,6 @@
-"""From a composed issue to its readers: what will happen, and the press that schedules it; the same for a correction.
+"""Schedule an issue or a correction: what will happen, and the form.
 
-The form of an issue stands on a page of its own and in a dialog over the issue, which asks for it with `?dialog`.
+The form of an issue is a page of its own, and a dialog over the issue, fetched with `?dialog`.
 """
 
 from datetime import datetime
@@ -18,25 +18,34 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.letter.losses import Loss, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze, subject_line
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
+from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, RehearsalStatus
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import (
     PlanningError,
-    copies,
+    copy_count,
+    correction_obstacles,
     obstacles,
-    obstacles_to_correcting,
     was_sent_to_all,
 )
-from newsletter.desk.audiences import Audience, audience_of, segments, spread_of, words_for
-from newsletter.desk.forms import CorrectionForm, WhenForm
-from newsletter.desk.issues.composer import UNBEGUN, begin_if_needed, in_question, in_words, page, wake_up
+from newsletter.desk.audiences import Audience, audience_of, segment_label, segments, warm_up_plan
+from newsletter.desk.forms import CorrectionForm, ScheduleForm
+from newsletter.desk.issues.composer import (
+    NEEDS_REHEARSAL,
+    issue_page,
+    losses_context,
+    moment_text,
+    start_rehearsal_if_needed,
+    wake_workers,
+)
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.contents import next_slots
 from newsletter.publication.models import Publication
 
 SLOTS_OFFERED = 6
-UNREHEARSED = {  # what is said to an author who was faster, or who has to decide
-    Standing.RUNNING: gettext_lazy("The rehearsal is still under way. It takes some seconds: press once more then."),
+UNREHEARSED = {  # by status of the rehearsal
+    RehearsalStatus.RUNNING: gettext_lazy(
+        "The rehearsal is still under way. It takes some seconds: press once more then."
+    ),
 }
 
 
@@ -47,35 +56,35 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
         return _approved(request, under_way, now)
     letter = freeze(issue)
     lost = losses(issue, letter)
-    form = when_form(request, issue, now)
+    form = schedule_form(request, issue, now)
     standing = _standing(request, form, issue, letter, now)
     is_ready = form.is_valid() and _is_as_seen(request, form, issue, letter)
     audience, asks_number = _asked_of(form, issue, now)
-    is_ready = is_ready and form.knows(lost) and (not asks_number or form.names_the_issue())
-    waits = is_ready and "dialog" in request.GET and standing == Standing.RUNNING
+    is_ready = is_ready and form.has_accepted(lost) and (not asks_number or form.has_typed_number())
+    waits = is_ready and "dialog" in request.GET and standing == RehearsalStatus.RUNNING
     if is_ready and not waits and _is_rehearsed(form, standing) and (mailing := _approve(form, issue, letter, now)):
         return _approved(request, mailing, now)
-    context = _what_will_happen(issue, letter, form, audience, now) | in_question(lost)
+    context = _what_will_happen(issue, letter, form, audience, now) | losses_context(lost)
     context |= {"asks_number": asks_number, "waits": waits} | _rehearsal(issue, form.segment, standing)
     is_dialog = "dialog" in request.GET and not context["has_been_sent"]
-    return page(request, "desk/schedule.html" if is_dialog else "desk/send.html", issue, context)
+    return issue_page(request, "desk/schedule.html" if is_dialog else "desk/send.html", issue, context)
 
 
-def when_form(request: HttpRequest, issue: Issue, now: datetime) -> WhenForm:
+def schedule_form(request: HttpRequest, issue: Issue, now: datetime) -> ScheduleForm:
     publication = Publication.objects.current()
     slots = next_slots(publication, SLOTS_OFFERED)
-    begins = now + approving.hold_of(publication)
-    names = "schedule_%s" if "dialog" in request.GET else "id_%s"  # the page under a dialog has names of its own
-    form = WhenForm(request.POST or None, issue=issue, slots=slots, begins=begins, auto_id=names)
+    begins = now + approving.hold_time(publication)
+    names = "schedule_%s" if "dialog" in request.GET else "id_%s"  # a dialog shares the document with the page below it
+    form = ScheduleForm(request.POST or None, issue=issue, slots=slots, begins=begins, auto_id=names)
     asked = request.POST.get("segment") or request.GET.get("segment", "")
     form.segment = asked if asked in segments() else ""
     return form
 
 
-def _is_as_seen(request: HttpRequest, form: WhenForm, issue: Issue, letter: FrozenLetter) -> bool:
-    """Return whether the issue still is what the page showed; add an error if not.
+def _is_as_seen(request: HttpRequest, form: ScheduleForm, issue: Issue, letter: FrozenLetter) -> bool:
+    """Is the issue still what the page showed? Adds an error if not.
 
-    One that cannot be sent at all passes: why it cannot is the better answer, and approving gives it.
+    One that cannot be sent at all passes: approving it gives the better error.
     """
     is_seen = request.POST.get("seen") == letter.content_hash
     if is_seen or obstacles(issue, form.send_at or form.begins, letter=letter):
@@ -84,31 +93,33 @@ def _is_as_seen(request: HttpRequest, form: WhenForm, issue: Issue, letter: Froz
     return False
 
 
-def _standing(request: HttpRequest, form: WhenForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Standing:
-    """Return what the last rehearsal is worth; a press begins one that is missing, unless it is to be done without."""
+def _standing(
+    request: HttpRequest, form: ScheduleForm, issue: Issue, letter: FrozenLetter, now: datetime
+) -> RehearsalStatus:
+    """Status of the last rehearsal. POST starts a missing one, unless it is to be sent without."""
     if request.method == "POST" and not request.POST.get("unrehearsed"):
-        return begin_if_needed(issue, form.segment, letter.content_hash, now)
+        return start_rehearsal_if_needed(issue, form.segment, letter.content_hash, now)
     return Rehearsal.objects.standing(issue, form.segment, letter.content_hash, now)
 
 
-def _rehearsal(issue: Issue, segment: str, standing: Standing) -> dict[str, Any]:
-    latest = Rehearsal.objects.latest_of(issue, segment) if standing == Standing.FAULTY else None
+def _rehearsal(issue: Issue, segment: str, standing: RehearsalStatus) -> dict[str, Any]:
+    latest = Rehearsal.objects.latest_of(issue, segment) if standing == RehearsalStatus.FAULTY else None
     errors = [one for one in latest.remarks if one["level"] == ERROR] if latest else []
-    return {"standing": standing, "errors": errors, "is_unbegun": standing in UNBEGUN}
+    return {"standing": standing, "errors": errors, "is_unbegun": standing in NEEDS_REHEARSAL}
 
 
-def _is_rehearsed(form: WhenForm, standing: Standing) -> bool:
-    """Return whether a rehearsal stands for the letter, or the author sends it anyway; add an error if neither."""
-    if standing == Standing.VALID or form.cleaned_data.get("unrehearsed"):
+def _is_rehearsed(form: ScheduleForm, standing: RehearsalStatus) -> bool:
+    """Is there a valid rehearsal, or has the author waived it? Adds an error if not."""
+    if standing == RehearsalStatus.VALID or form.cleaned_data.get("unrehearsed"):
         return True
     otherwise = _("This issue has no valid rehearsal. Rehearse it, or tick the box below.")
     form.add_error(None, str(UNREHEARSED.get(standing, otherwise)))
     return False
 
 
-def _approve(form: WhenForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
-    """Approve the issue as it was seen; add an error to `form` and return None if it cannot be sent as it is."""
-    hold, acknowledged = approving.hold_of(Publication.objects.current()), form.cleaned_data["unshown"]
+def _approve(form: ScheduleForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
+    """Approve the issue as shown. If that fails, add an error to the form and return None."""
+    hold, acknowledged = approving.hold_time(Publication.objects.current()), form.cleaned_data["unshown"]
     try:
         return approving.approve(
             issue,
@@ -126,26 +137,26 @@ def _approve(form: WhenForm, issue: Issue, letter: FrozenLetter, now: datetime) 
 
 def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResponse:
     """Go to the mailing's page; say whether it was this request that approved it."""
-    facts = {"issue": mailing.issue, "time": in_words(mailing.send_at)}
+    facts = {"issue": mailing.issue, "time": moment_text(mailing.send_at)}
     if mailing.approved_at == now:
-        wake_up()
+        wake_workers()
         text = _("%(issue)s is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
         messages.success(request, text % facts)
     elif request.method == "POST":
         text = _("%(issue)s was approved before, for %(time)s. Nothing was changed now.")
         messages.warning(request, text % facts)
-    if request.method == "POST" and "dialog" in request.GET:  # its script goes there, where the message is shown
+    if request.method == "POST" and "dialog" in request.GET:  # the script redirects
         return JsonResponse({"url": reverse("admin:mailing", args=[mailing.pk])})
     return redirect("admin:mailing", mailing.pk)
 
 
-def _asked_of(form: WhenForm, issue: Issue, now: datetime) -> tuple[Audience, bool]:
+def _asked_of(form: ScheduleForm, issue: Issue, now: datetime) -> tuple[Audience, bool]:
     audience = audience_of(issue, now, form.segment)
     return audience, audience.readers > Publication.objects.current().number_typed_above
 
 
 def _what_will_happen(
-    issue: Issue, letter: FrozenLetter, form: WhenForm, audience: Audience, now: datetime
+    issue: Issue, letter: FrozenLetter, form: ScheduleForm, audience: Audience, now: datetime
 ) -> dict[str, Any]:
     publication = Publication.objects.current()
     at = form.send_at or form.begins if form.is_bound else form.proposed
@@ -160,14 +171,14 @@ def _what_will_happen(
         "hold_minutes": publication.hold_minutes,
         "audience": audience,
         "number_typed_above": publication.number_typed_above,
-        "spread": spread_of(publication, audience.readers, at),
+        "spread": warm_up_plan(publication, audience.readers, at),
         "segments": segments(),
         "segment": form.segment,
-        "segment_in_words": words_for(form.segment),
+        "segment_in_words": segment_label(form.segment),
         "rows": [(item, item.post.state(at)) for item in items],
         "obstacles": hindered,
         "obstacles_now": [text for text in hindered_now if text not in hindered],
-        "to_read_again": issue.to_read_again(publication),
+        "to_read_again": issue.posts_with_objections(publication),
         "has_been_sent": was_sent_to_all(issue),
     }
 
@@ -185,26 +196,32 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         note = form.cleaned_data["note"]
         letter = freeze(issue, note)
         lost += losses(issue, letter, note)
-        if form.knows(lost) and (mailing := _approve_correction(form, issue, letter, now)):
+        if form.has_accepted(lost) and (mailing := _approve_correction(form, issue, letter, now)):
             return _correction_approved(request, mailing, now)
     context = {
         "title": _("Correction"),
         "form": form,
         "subject": subject_line(issue, Publication.objects.current(), is_correction=True),
-        "count": copies(issue),
+        "count": copy_count(issue),
         "hold_minutes": Publication.objects.current().hold_minutes,
-        "obstacles": obstacles_to_correcting(issue, "a note"),
-        **in_question(lost),
+        "obstacles": correction_obstacles(issue, "a note"),
+        **losses_context(lost),
     }
-    return page(request, "desk/correction.html", issue, context)
+    return issue_page(request, "desk/correction.html", issue, context)
 
 
 def _approve_correction(form: CorrectionForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
-    """Approve the correction; add an error to `form` and return None if there is nothing to correct."""
-    hold, said = approving.hold_of(Publication.objects.current()), form.cleaned_data
+    """Approve the correction. If that fails, add an error to the form and return None."""
+    hold, cleaned = approving.hold_time(Publication.objects.current()), form.cleaned_data
     try:
-        return approving.correct(
-            issue, note=said["note"], send_at=None, now=now, hold=hold, acknowledged=said["unshown"], letter=letter
+        return approving.schedule_correction(
+            issue,
+            note=cleaned["note"],
+            send_at=None,
+            now=now,
+            hold=hold,
+            acknowledged=cleaned["unshown"],
+            letter=letter,
         )
     except PlanningError as problem:
         form.add_error(None, str(problem))
@@ -214,9 +231,9 @@ def _approve_correction(form: CorrectionForm, issue: Issue, letter: FrozenLetter
 def _correction_approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResponse:
     """Go to the mailing's page; say whether it was this request that approved it."""
     if mailing.approved_at == now:
-        wake_up()
+        wake_workers()
         text = _("The correction is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
-        messages.success(request, text % {"time": in_words(mailing.send_at)})
+        messages.success(request, text % {"time": moment_text(mailing.send_at)})
     elif request.method == "POST":
         messages.warning(request, _("A mailing of this issue was approved before. Nothing was changed now."))
     return redirect("admin:mailing", mailing.pk)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from newsletter.desk.jobs import files
 from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.issues import archiving
-from newsletter.issues.archiving import PREHEADER_MAX, SUBJECT_MAX, Past
+from newsletter.issues.archiving import PREHEADER_MAX, SUBJECT_MAX, PastMail
 from newsletter.mail.characters import single_line
 from newsletter.moving import converting
 from newsletter.moving.counting import THINGS
@@ -79,7 +79,7 @@ def begin(found: PostImport, now: datetime, *, as_issues: bool) -> bool:
     with transaction.atomic():
         begun = found.has_files(now) and found.move([State.TRIED], as_issues=as_issues, **values)
         if begun:
-            Change.objects.log(Change.What.ADDED, [found], at=now)
+            Change.objects.log(Change.Action.ADDED, [found], at=now)
     return begun
 
 
@@ -156,10 +156,10 @@ def _enter(found: PostImport, stage: PostImport.Stage, _now: datetime) -> bool:
 def _propose_numbers(found: PostImport, _now: datetime) -> bool:
     """Give what was mailed the numbers that its issues would have; what an issue carried already gets no second one."""
     rows = {row.source: row for row in found.entries.exclude(mailed_at=None)}
-    for own in archiving.in_the_archive(rows):
+    for own in archiving.archived_sources(rows):
         rows[own].mailed_at = None
-    mails = [Past(own, row.subject, row.mailed_at, row.preheader) for own, row in rows.items() if row.mailed_at]
-    for one in archiving.proposed(mails, archiving.standing()):
+    mails = [PastMail(own, row.subject, row.mailed_at, row.preheader) for own, row in rows.items() if row.mailed_at]
+    for one in archiving.with_numbers(mails, archiving.numbers_in_use()):
         rows[one.source].number = one.number
     PostImportEntry.objects.bulk_update(rows.values(), ["number", "mailed_at"], batch_size=500)
     return True
@@ -183,12 +183,12 @@ def _make_issues(found: PostImport, now: datetime) -> bool:
     """Make the issues that were decided on; those of an earlier run are there already. Raises NumberingError."""
     rows = found.entries.exclude(number=None).exclude(mailed_at=None)
     mails = {
-        row.source: Past(row.source, row.subject, row.mailed_at, row.preheader, row.number)
+        row.source: PastMail(row.source, row.subject, row.mailed_at, row.preheader, row.number)
         for row in rows
         if row.mailed_at
     }
-    ready, _closed = archiving.waiting(mails, now)
-    found.issues += archiving.archive(ready, now)
+    ready, _closed = archiving.importable_mails(mails, now)
+    found.issues += archiving.archive_mails(ready, now)
     return True
 
 

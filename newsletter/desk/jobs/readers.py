@@ -13,8 +13,8 @@ from newsletter.desk.jobs.selection import Selection
 from newsletter.desk.models import Errand
 from newsletter.publication import changes
 from newsletter.publication.changes import Change
-from subscribers import acting, exporting
-from subscribers.acting import End, Ends, Occasion
+from subscribers import author_actions, exporting
+from subscribers.author_actions import ActionContext, ActionResult, ResultCounts
 from subscribers.importers import csv_file, merging, suppressions
 from subscribers.importers.chunks import Chunk, Write, chunks
 from subscribers.importers.csv_file import Table
@@ -24,17 +24,17 @@ BATCH = 2000  # readers in one transaction: with SQLite nobody else writes for i
 PROBLEMS_SHOWN = 10
 Kind = Errand.Kind
 
-type Act = Callable[[Collection[int], dict[str, Any], Occasion], Ends]
+type Act = Callable[[Collection[int], dict[str, Any], ActionContext], ResultCounts]
 type Step = Callable[[datetime], bool]
 
 ACTS: dict[str, Act] = {
-    Kind.TAG: lambda readers, options, occasion: acting.tag(readers, options["tag"], occasion),
-    Kind.UNTAG: lambda readers, options, occasion: acting.untag(readers, options["tag"], occasion),
-    Kind.PAUSE: lambda readers, options, occasion: acting.pause(
+    Kind.TAG: lambda readers, options, occasion: author_actions.tag(readers, options["tag"], occasion),
+    Kind.UNTAG: lambda readers, options, occasion: author_actions.untag(readers, options["tag"], occasion),
+    Kind.PAUSE: lambda readers, options, occasion: author_actions.pause(
         readers, datetime.fromisoformat(options["until"]), occasion
     ),
-    Kind.UNSUBSCRIBE: lambda readers, _options, occasion: acting.unsubscribe(readers, occasion),
-    Kind.SUPPRESS: lambda readers, _options, occasion: acting.suppress(readers, occasion),
+    Kind.UNSUBSCRIBE: lambda readers, _options, occasion: author_actions.unsubscribe(readers, occasion),
+    Kind.SUPPRESS: lambda readers, _options, occasion: author_actions.suppress(readers, occasion),
 }
 
 
@@ -49,7 +49,7 @@ def begin(
     with transaction.atomic():
         values = {"chosen": selection.to_json(), "total": count, "folder": folder, "begun_at": now}
         errand = _create(kind, about, options, user, now, **values)
-        Change.objects.log(Change.What.ADDED, [errand], at=now)
+        Change.objects.log(Change.Action.ADDED, [errand], at=now)
     return errand
 
 
@@ -68,7 +68,7 @@ def begin_import(errand: Errand, now: datetime) -> bool:
     with transaction.atomic():
         begun = errand.has_files(now) and errand.begin(now, Errand.State.RUNNING)
         if begun:
-            Change.objects.log(Change.What.ADDED, [errand], at=now)
+            Change.objects.log(Change.Action.ADDED, [errand], at=now)
     return begun
 
 
@@ -86,7 +86,7 @@ def _steps_of_readers(errand: Errand) -> Generator[Step]:
 
 
 def _act(errand: Errand, readers: list[int], now: datetime) -> bool:
-    occasion = Occasion(now, by=errand.by, reason=errand.options.get("reason", ""))
+    occasion = ActionContext(now, by=errand.by, reason=errand.options.get("reason", ""))
     if readers:
         _count(errand, ACTS[errand.kind](readers, errand.options, occasion))
     return _move_on(errand, readers)
@@ -95,7 +95,7 @@ def _act(errand: Errand, readers: list[int], now: datetime) -> bool:
 def _export(errand: Errand, readers: list[int], _now: datetime) -> bool:
     rows = list(exporting.csv_rows(Subscriber.objects.filter(pk__in=readers)))
     files.add_rows(errand, files.READERS, exporting.HEADING, rows)
-    _count(errand, Counter({End.DONE: len(rows)}))
+    _count(errand, Counter({ActionResult.DONE: len(rows)}))
     return _move_on(errand, readers)
 
 
@@ -105,7 +105,7 @@ def _move_on(errand: Errand, readers: list[int]) -> bool:
     return len(readers) < BATCH
 
 
-def _count(errand: Errand, ends: Ends) -> None:
+def _count(errand: Errand, ends: ResultCounts) -> None:
     errand.counts = dict(Counter(errand.counts) + Counter({str(end): number for end, number in ends.items()}))
 
 

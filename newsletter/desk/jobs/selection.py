@@ -11,9 +11,9 @@ from typing import Any, Final
 from django.db.models import Exists, Max, OuterRef
 
 from newsletter.delivery.models import Delivery, Mailing
-from subscribers import finding
-from subscribers.finding import Narrowing, Term
+from subscribers import reader_lists
 from subscribers.models import Subscriber, SubscriberQuerySet
+from subscribers.reader_lists import ReaderFilter, SearchTerm
 
 NONE_OF = "none-of-"
 NONE_OF_LAST = f"{NONE_OF}last"
@@ -49,7 +49,7 @@ def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuer
     return readers.filter(~Exists(sent.filter(subscriber=OuterRef("pk"))), state__in=READING)
 
 
-NARROWINGS: Final[Mapping[str, Narrowing]] = {**finding.NARROWINGS, "copies": without_last_copy}
+NARROWINGS: Final[Mapping[str, ReaderFilter]] = {**reader_lists.READER_FILTERS, "copies": without_last_copy}
 SEARCH = "q"
 TICKED_MAX = 1000
 
@@ -60,7 +60,7 @@ class Selection:
 
     ticked: tuple[int, ...] = ()
     filters: dict[str, str] = field(default_factory=dict)
-    term: Term | None = None
+    term: SearchTerm | None = None
     upto: int = 0
 
     @classmethod
@@ -74,12 +74,12 @@ class Selection:
         filters = {name: pinned(value) if name == "copies" else value for name, value in given.items() if value}
         upto = Subscriber.objects.aggregate(last=Max("pk"))["last"] or 0
         text = query.get(SEARCH, "").strip()
-        term = Term.understood(_narrowed(filters), text) if text else None
+        term = SearchTerm.parse(_narrowed(filters), text) if text else None
         return cls(filters=filters, term=term, upto=upto)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Selection":
-        term = Term(**stored["term"]) if stored["term"] else None
+        term = SearchTerm(**stored["term"]) if stored["term"] else None
         return cls(tuple(stored["ticked"]), dict(stored["filters"]), term, stored["upto"])
 
     def to_json(self) -> dict[str, Any]:

@@ -14,14 +14,14 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone, translation
 
-from newsletter.buckets import PicturesAway
+from newsletter.buckets import PicturesUnavailable
 from newsletter.desk.jobs import posts, readers
 from newsletter.desk.models import Errand, Job, Lost, PostImport
 from newsletter.issues.archiving import NumberingError
 from newsletter.moving.converting import Refused
 from newsletter.moving.folder.layout import Damaged
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures.storages import sorry
+from newsletter.publication.pictures.storages import unavailable_message
 from subscribers.importers.csv_file import FileError
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ def work(kind: type[Job], now: datetime, seconds: float = TURN_SECONDS) -> bool:
             _turn(job, time.monotonic() + seconds)
         except Lost:
             log.info("%s %d was stopped, or is another worker's.", kind.__name__, job.pk)
-        except PicturesAway:
-            fail(job, sorry())
+        except PicturesUnavailable:
+            fail(job, unavailable_message())
         except (FileError, Refused, Damaged, NumberingError, OSError) as error:
             fail(job, str(error))
     return bool(kind.objects.waiting(timezone.now()).exists())

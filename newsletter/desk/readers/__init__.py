@@ -1,1 +1,1 @@
-"""The author's side of readers where it needs what was sent to them; what needs the readers alone is in subscribers."""
+"""Screens of readers that need the apps above `subscribers`, such as deliveries."""

@@ -1,4 +1,4 @@
-"""Work on readers as its page shows it: how far it is, a button that stops it, and what was done."""
+"""Pages of bulk jobs on readers: progress, a button that stops them, and results."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.desk import rights
+from newsletter.desk import permissions
 from newsletter.desk.jobs import files
 from newsletter.desk.models import FILES_KEPT, Errand
 from newsletter.desk.templatetags.figures import thousands
-from subscribers.acting import End
+from subscribers.author_actions import ActionResult
 from subscribers.exporting import csv_lines
-from subscribers.exporting import download as csv_download
+from subscribers.exporting import download_response as csv_download
 from subscribers.models import Subscriber
 
 Kind = Errand.Kind
@@ -58,9 +58,9 @@ ALREADY: dict[str, Promise] = {
     Kind.SUPPRESS: gettext_lazy("were suppressed before"),
 }
 OTHER_ENDS: dict[str, Promise] = {
-    End.NO_READER: gettext_lazy("have not confirmed, or have left"),
-    End.LONGER: gettext_lazy("are paused for longer"),
-    End.FULL: gettext_lazy("have so many tags that no other fits"),
+    ActionResult.NO_READER: gettext_lazy("have not confirmed, or have left"),
+    ActionResult.LONGER: gettext_lazy("are paused for longer"),
+    ActionResult.FULL: gettext_lazy("have so many tags that no other fits"),
 }
 ROWS: dict[str, Promise] = {  # of a file, as merging.COUNTED names them
     "created": gettext_lazy("new readers"),
@@ -86,14 +86,14 @@ ALL_READERS = pgettext_lazy("which readers", "all")
 
 
 @dataclass(frozen=True)
-class Line:
+class ErrandCount:
     label: Promise | str
     number: int
     is_done: bool = False
 
 
-def described(parts: Mapping[Promise | str, Promise | str], ticked: int) -> str:
-    """Return which readers are meant: "state: active, tag: vip". parts: by the title of a field, what it says."""
+def describe_selection(parts: Mapping[Promise | str, Promise | str], ticked: int) -> str:
+    """Describe a selection: "state: active, tag: vip". parts: filter values by title."""
     if ticked:
         return ngettext("%d reader that you ticked", "%d readers that you ticked", ticked) % ticked
     if not parts:
@@ -105,24 +105,26 @@ def count_in_words(count: int) -> str:
     return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": thousands(count)}
 
 
-def button(kind: str, count: int) -> str:
+def button_text(kind: str, count: int) -> str:
     return _("%(what)s: %(readers)s") % {"what": Kind(kind).label, "readers": count_in_words(count)}
 
 
-def ends(errand: Errand) -> Iterator[Line]:
+def outcome_counts(errand: Errand) -> Iterator[ErrandCount]:
     counts = errand.counts
     if errand.kind == Kind.IMPORT:
-        yield from (Line(label, counts.get(name, 0), is_done=name == "created") for name, label in ROWS.items())
+        yield from (ErrandCount(label, counts.get(name, 0), is_done=name == "created") for name, label in ROWS.items())
         return
     if errand.kind == Kind.BAR:
-        yield from (Line(label, counts.get(name, 0), is_done=name == "suppressed") for name, label in LISTED.items())
+        yield from (
+            ErrandCount(label, counts.get(name, 0), is_done=name == "suppressed") for name, label in LISTED.items()
+        )
         return
-    yield Line(DONE[errand.kind], counts.get(End.DONE, 0), is_done=True)
-    if number := counts.get(End.ALREADY, 0):
-        yield Line(ALREADY[errand.kind], number)
+    yield ErrandCount(DONE[errand.kind], counts.get(ActionResult.DONE, 0), is_done=True)
+    if number := counts.get(ActionResult.ALREADY, 0):
+        yield ErrandCount(ALREADY[errand.kind], number)
     for end, label in OTHER_ENDS.items():
         if number := counts.get(end, 0):
-            yield Line(label, number)
+            yield ErrandCount(label, number)
 
 
 # --- Pages ---
@@ -133,7 +135,7 @@ CSV = "text/csv; charset=utf-8"
 
 
 @require_safe
-def all_of_them(request: HttpRequest) -> HttpResponse:
+def errand_list(request: HttpRequest) -> HttpResponse:
     errands = [(errand, DOTS.get(Errand.State(errand.state), "")) for errand in Errand.objects.all()[:LATEST]]
     return _page(request, "errands", {"title": _("Work on readers"), "errands": errands})
 
@@ -145,7 +147,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def moving(request: HttpRequest, pk: int) -> HttpResponse:
+def poll_errand(request: HttpRequest, pk: int) -> HttpResponse:
     errand = get_object_or_404(Errand, pk=pk)
     return render(request, "desk/readers/_errand.html", _facts(request, errand))
 
@@ -163,21 +165,21 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 def download(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     errand = get_object_or_404(Errand, pk=pk, user=request.user)
     if name == files.READERS:
-        rights.require(request, rights.TAKE_READERS)
+        permissions.check_permissions(request, permissions.EXPORT_READERS)
     if name not in file_names(errand):
         raise Http404(name)
-    rights.prove(request)  # refused lines have addresses in them, too
-    return file_of(errand, name)
+    permissions.require_fresh_proof(request)  # refused lines have addresses in them, too
+    return file_response(errand, name)
 
 
 def export(request: HttpRequest) -> StreamingHttpResponse:
     return csv_download(csv_lines(Subscriber.objects.all()), f"readers-{timezone.localdate()}.csv")
 
 
-def file_of(errand: Errand, name: str) -> HttpResponse:
+def file_response(errand: Errand, name: str) -> HttpResponse:
     file = files.path_of(errand, name).open("rb")
     response = FileResponse(file, as_attachment=True, filename=_called(errand, name), content_type=CSV)
-    return cast("HttpResponse", response)  # it has the same headers, and the middleware takes both
+    return cast("HttpResponse", response)  # middleware accepts both types
 
 
 def _facts(request: HttpRequest, errand: Errand) -> dict[str, Any]:
@@ -186,7 +188,7 @@ def _facts(request: HttpRequest, errand: Errand) -> dict[str, Any]:
     return {
         "errand": errand,
         "dot": DOTS.get(Errand.State(errand.state), ""),
-        "lines": list(ends(errand)),
+        "lines": list(outcome_counts(errand)),
         "is_mine": is_mine,
         "names": file_names(errand) if is_mine else [],
         "files_until": errand.ended_at + FILES_KEPT if errand.ended_at and errand.has_files(now) else None,
@@ -194,7 +196,7 @@ def _facts(request: HttpRequest, errand: Errand) -> dict[str, Any]:
 
 
 def file_names(errand: Errand) -> list[str]:
-    """Return the files that may be had now: a whole one, or the lines that were refused until an import was stopped."""
+    """Files that can be downloaded now: a complete export, or refused lines up to where an import stopped."""
     if not errand.has_files(timezone.now()) or not errand.size:
         return []
     if errand.kind == Errand.Kind.EXPORT:

@@ -1,4 +1,4 @@
-"""The health and the growth of the list: who can be reached, what came back, and from where readers come."""
+"""List health and growth: reachable addresses, bounces, and sources of new readers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.delivery.events import hygiene
-from newsletter.delivery.models import Arrival
-from newsletter.desk import rights
-from newsletter.desk.chart import Chart, bars
+from newsletter.delivery.events import list_health
+from newsletter.delivery.models import InboundMessage
+from newsletter.desk import permissions
+from newsletter.desk.chart import Chart, bar_chart
 from newsletter.operation.accounts import roles
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers import growth as counts
-from subscribers.exporting import download, safe_lines
-from subscribers.growth import Source
+from subscribers.exporting import csv_table, download_response
+from subscribers.growth import SourceGrowth
 from subscribers.models import Suppression
 
 CAME_BACK = [gettext_lazy("No such address"), gettext_lazy("Takes no mail now"), gettext_lazy("Refuses us")]
@@ -31,9 +31,9 @@ COLUMNS = [gettext_lazy("Sent"), *CAME_BACK]
 
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    mailings = hygiene.last_mailings()
-    standing = hygiene.standing(timezone.now())
-    may_bar = request.user.has_perms(("subscribers.change_subscriber", rights.BAR))
+    mailings = list_health.recent_issue_mailings()
+    standing = list_health.address_stats(timezone.now())
+    may_bar = request.user.has_perms(("subscribers.change_subscriber", permissions.SUPPRESS))
     context = {
         "title": _("List health"),
         "standing": standing,
@@ -43,20 +43,20 @@ def health(request: HttpRequest) -> HttpResponse:
             if reason in standing.suppressed
         ],
         "may_bar": may_bar,
-        "issues": hygiene.by_issue(mailings),
+        "issues": list_health.by_issue(mailings),
         "came_back_columns": CAME_BACK,
-        "domains": [_domain_row(one) for one in hygiene.by_domain(mailings)],
+        "domains": [_domain_row(one) for one in list_health.by_domain(mailings)],
         "domain_columns": COLUMNS,
-        "unproven": hygiene.unproven() if may_bar else [],
-        "unknown": hygiene.not_understood() if roles.is_owner(request.user) else [],
+        "unproven": list_health.unproven_messages() if may_bar else [],
+        "unknown": list_health.unparsed_messages() if roles.is_owner(request.user) else [],
     }
     return render(request, "desk/readers/health.html", admin.site.each_context(request) | context)
 
 
 @require_POST
-def believe(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take a mail that proves nothing as proven: what it says is applied by the next worker."""
-    if Arrival.objects.filter(pk=pk).take_as_proven():
+def accept_unproven(request: HttpRequest, pk: int) -> HttpResponse:
+    """Accept a mail without proof of its origin; the next worker applies it."""
+    if InboundMessage.objects.filter(pk=pk).take_as_proven():
         messages.success(request, _("It is taken as proven. What it says is applied within a minute."))
     return redirect("admin:reader_health")
 
@@ -64,14 +64,14 @@ def believe(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def dismiss(request: HttpRequest) -> HttpResponse:
     one = request.POST.get("mail", "")
-    count = (Arrival.objects.filter(pk=int(one)) if one.isdecimal() else Arrival.objects.all()).dismiss()
+    count = (InboundMessage.objects.filter(pk=int(one)) if one.isdecimal() else InboundMessage.objects.all()).dismiss()
     messages.success(
         request, ngettext("%(count)d mail was dismissed.", "%(count)d mails were dismissed.", count) % {"count": count}
     )
     return redirect("admin:reader_health")
 
 
-def _domain_row(came: hygiene.Came) -> dict[str, Any]:
+def _domain_row(came: list_health.BounceStats) -> dict[str, Any]:
     counts = zip(COLUMNS, (came.sent, came.gone, came.full, came.refused), strict=True)
     cells = [{"label": label, "shown": "–" if count is None else f"{count:,}"} for label, count in counts]
     return {"name": came.name, "cells": cells}
@@ -81,12 +81,12 @@ def _domain_row(came: hygiene.Came) -> dict[str, Any]:
 
 
 CSV_COLUMNS = ("from", "kind", "source", "came", "came_a_quarter_ago", "still_read_after_a_quarter")
-FEW = 20  # readers; a share of fewer is chance
+FEW = 20  # readers; no percentage below
 
 
 @dataclass(frozen=True)
-class Row:
-    """A source as the page shows it. share: in per cent of those of a quarter ago; None where they are too few."""
+class GrowthRow:
+    """share: percentage that stayed, of those who came a quarter ago; None if they are too few."""
 
     label: str
     kind: str
@@ -104,7 +104,7 @@ class Row:
 @require_safe
 def growth(request: HttpRequest) -> HttpResponse:
     by = _by(request)
-    found = counts.growth(_today(), by)
+    found = counts.load_growth(_today(), by)
     titles = _titles(found.sources)
     context = {
         "title": _("Growth"),
@@ -118,9 +118,9 @@ def growth(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def as_csv(request: HttpRequest) -> StreamingHttpResponse:
+def growth_csv(request: HttpRequest) -> StreamingHttpResponse:
     by = _by(request)
-    return download(safe_lines(CSV_COLUMNS, counts.table(_today(), by)), f"growth-by-{by}.csv")
+    return download_response(csv_table(CSV_COLUMNS, counts.growth_table(_today(), by)), f"growth-by-{by}.csv")
 
 
 def _by(request: HttpRequest) -> str:
@@ -131,21 +131,21 @@ def _today() -> date:
     return timezone.now().astimezone(Publication.objects.current().zone).date()
 
 
-def _titles(sources: Iterable[Source]) -> dict[str, str]:
+def _titles(sources: Iterable[SourceGrowth]) -> dict[str, str]:
     keys = {number: one.name for one in sources if (number := _number(one, "p"))}
     return {keys[str(pk)]: title for pk, title in Post.objects.filter(pk__in=keys).values_list("pk", "title")}
 
 
-def _row(one: Source, titles: dict[str, str]) -> Row:
+def _row(one: SourceGrowth, titles: dict[str, str]) -> GrowthRow:
     issue = _number(one, "issues")
     label = _("Issue %(number)s") % {"number": issue} if issue else titles.get(one.name) or one.label
     kind = str(counts.LABELS.get(one.kind, "")) if one.name else ""
     url = one.name if one.kind == "page" else ""
-    return Row(label, kind, url, one.in_all, bars(one.came), one.settled, one.stayed)
+    return GrowthRow(label, kind, url, one.in_all, bar_chart(one.came), one.settled, one.stayed)
 
 
-def _number(one: Source, place: str) -> str:
-    """Return the number in the address of a page such as /p/128/; "" of any other source."""
+def _number(one: SourceGrowth, place: str) -> str:
+    """The number in a path such as /p/128/; "" of any other source."""
     parts = one.name.split("/")
     is_one = one.kind == "page" and parts[1:2] == [place] and len(parts) == 4 and not parts[3]
     return parts[2] if is_one and parts[2].isdecimal() else ""

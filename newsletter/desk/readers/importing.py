@@ -19,8 +19,8 @@ from newsletter.desk import tasks
 from newsletter.desk.jobs import files
 from newsletter.desk.jobs.readers import begin_import, prepare_import
 from newsletter.desk.models import Errand
-from newsletter.publication import bodies
-from newsletter.publication.wakeups import wake
+from newsletter.limits import body_size
+from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file
 from subscribers.importers.columns import KEPT, LEFT_OUT, plain
@@ -64,7 +64,7 @@ class FileForm(forms.Form):
 
     def clean_file(self) -> "UploadedFile[Any]":
         file: UploadedFile[Any] = self.cleaned_data["file"]
-        if (file.size or 0) > bodies.READERS:
+        if (file.size or 0) > body_size.IMPORT_BYTES:
             raise ValidationError(_("This file is too large. Send it as a ZIP, or in parts."))
         return file
 
@@ -133,7 +133,7 @@ def upload_suppressions(request: HttpRequest) -> HttpResponse:
     form = SuppressionListForm(request.POST, request.FILES) if request.method == "POST" else SuppressionListForm()
     if errand := kept(form, request.user, Kind.BAR):
         if errand.begin(timezone.now(), Errand.State.TRYING):
-            wake(tasks.work_on_errands)
+            enqueue_on_commit(tasks.work_on_errands)
         return redirect("admin:reader_errand", errand.pk)
     context = {"title": _("Import a suppression list"), "form": form}
     return _page(request, "bar", context, status=400 if form.is_bound else 200)
@@ -252,14 +252,14 @@ def try_import(errand: Errand, found: list[Column]) -> bool:
     chosen = {column.name: column.field for column in found}
     is_begun = errand.begin(timezone.now(), Errand.State.TRYING, chosen=chosen)
     if is_begun:
-        wake(tasks.work_on_errands)
+        enqueue_on_commit(tasks.work_on_errands)
     return is_begun
 
 
 def start_import(errand: Errand) -> bool:
     is_begun = begin_import(errand, timezone.now())
     if is_begun:
-        wake(tasks.work_on_errands)
+        enqueue_on_commit(tasks.work_on_errands)
     return is_begun
 
 

@@ -1,4 +1,4 @@
-"""What readers say to the author: sentences, replies to issues, conversations, and what may be quoted."""
+"""Screens of what readers write: sentences, replies, conversations and quotes."""
 
 from typing import Any, cast
 from urllib.parse import quote, urlencode
@@ -13,17 +13,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.delivery.events.reading.personal import legible, octets_of
+from newsletter.delivery.events.parsing.personal_mail import attachment_bytes, without_control_characters
 from newsletter.delivery.models import Answer, Quote, Reply, ReplyMail, ReplyTag
 from newsletter.delivery.models.replies import ANSWER_MAX, PASSAGE_MAX, ReplyQuerySet
 from newsletter.delivery.readers import quoting
-from newsletter.delivery.readers.quoting import subject_of, why_not
-from newsletter.desk.next_issue import in_the_making
+from newsletter.delivery.readers.quoting import answer_subject, obstacle_to_answering
+from newsletter.desk.next_issue import unscheduled_issues
 from newsletter.issues.models import Issue
 from newsletter.publication import changes
 from newsletter.publication.models import Publication
-from subscribers.finding import ReadPaginator
 from subscribers.models import Sentence, address_hash
+from subscribers.reader_lists import KeyPaginator
 
 # --- Sentences ---
 
@@ -41,8 +41,8 @@ def sentences(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def answered(request: HttpRequest, pk: int) -> HttpResponse:
-    """Mark that a sentence was answered; `open` takes that back."""
+def mark_sentence_answered(request: HttpRequest, pk: int) -> HttpResponse:
+    """Mark a sentence as answered; `open` undoes that."""
     sentence = get_object_or_404(Sentence, pk=pk)
     is_open = "open" in request.POST
     Sentence.objects.filter(pk=sentence.pk).update(answered_at=None if is_open else timezone.now())
@@ -54,12 +54,12 @@ def answered(request: HttpRequest, pk: int) -> HttpResponse:
 
 # --- Replies ---
 
-SHOWN = {"": "to_answer", "all": "by_readers", "others": "by_strangers"}  # by ?show=: a method of the replies
+SHOWN = {"": "to_answer", "all": "by_readers", "others": "by_strangers"}  # by ?show=: queryset method
 CHOICES_MAX = 100  # issues, and tags, that can be chosen
 
 
 class ReplyFilter(forms.Form):
-    """Which replies are shown. What cannot be meant is left out, not refused: the address may be an old one."""
+    """Filters of the replies. Invalid values are ignored: the URL may be an old one."""
 
     q = forms.CharField(label=gettext_lazy("Search"), required=False, max_length=100)
     issue = forms.TypedChoiceField(label=gettext_lazy("Issue"), required=False, coerce=int, empty_value=None)
@@ -91,7 +91,7 @@ def replies(request: HttpRequest) -> HttpResponse:
     show = show if show in SHOWN else ""
     form = ReplyFilter(request.GET)
     found = form.choose(getattr(Reply.objects, SHOWN[show])())
-    page = ReadPaginator(found, PER_PAGE, rows=Reply.objects.listed()).get_page(request.GET.get("p", 1))
+    page = KeyPaginator(found, PER_PAGE, rows=Reply.objects.listed()).get_page(request.GET.get("p", 1))
     is_filtered = any(request.GET.get(name) for name in form.fields)
     context = {"title": _("What readers say"), "page": page, "show": show, "form": form, "is_filtered": is_filtered}
     context["has_filters"] = is_filtered or show != "" or page.paginator.count > PER_PAGE
@@ -110,7 +110,7 @@ class AnswerForm(forms.Form):
     )
 
     def clean_text(self) -> str:
-        return legible(self.cleaned_data["text"])
+        return without_control_characters(self.cleaned_data["text"])
 
 
 class MarkForm(forms.Form):
@@ -133,14 +133,14 @@ def conversation(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def answer(request: HttpRequest, pk: int) -> HttpResponse:
-    """Send an answer; `by_mail` marks that there was one elsewhere, `open` takes that back."""
+    """Send an answer; `by_mail` marks it as answered elsewhere, `open` undoes that."""
     reply = get_object_or_404(_replies(), pk=pk)
     form = AnswerForm(request.POST, label_suffix="")
     if "by_mail" in request.POST or "open" in request.POST:
         at = None if "open" in request.POST else timezone.now()
         Reply.objects.thread(reply).update(answered_at=at)
         messages.success(request, _("Marked as answered.") if at else _("It waits for an answer again."))
-    elif barred := why_not(reply):
+    elif barred := obstacle_to_answering(reply):
         messages.error(request, barred)
     elif not form.is_valid():
         return conversation_page(request, reply, answer_form=form, status=422)
@@ -152,7 +152,7 @@ def answer(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def mark(request: HttpRequest, pk: int) -> HttpResponse:
+def mark_reply(request: HttpRequest, pk: int) -> HttpResponse:
     """Save the note and the tags of a reply; `delete` deletes the whole conversation."""
     reply = get_object_or_404(_replies(), pk=pk)
     form = MarkForm(request.POST, label_suffix="")
@@ -169,12 +169,12 @@ def mark(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def file(request: HttpRequest, pk: int, number: int) -> HttpResponse:
-    """Give out a file that hangs on a reply: to be saved, never to be shown, whatever it says that it is."""
+def reply_file(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """Download an attachment: never displayed, whatever its declared type."""
     reply = get_object_or_404(Reply.objects.only("files"), pk=pk)
     known = next((one for one in reply.files if one["number"] == number), None)
     mail = ReplyMail.objects.filter(reply=reply).first()
-    octets = octets_of(bytes(mail.body), number) if mail and known else None
+    octets = attachment_bytes(bytes(mail.body), number) if mail and known else None
     if known is None or octets is None:
         raise Http404(number)
     response = HttpResponse(octets, content_type="application/octet-stream")
@@ -203,7 +203,7 @@ def conversation_page(
         "is_answered": all(one.answered_at for one in thread),
         "answer_form": answer_form or AnswerForm(label_suffix=""),
         "mark_form": mark_form or MarkForm(initial=kept, label_suffix=""),
-        "why_not": why_not(reply),
+        "why_not": obstacle_to_answering(reply),
         "mailto": mailto(thread[-1]),
         "can_ask": bool(reply.subscriber and address_hash(reply.sender) == reply.subscriber.address_hash),
         "asked": Quote.objects.filter(reply__in=thread).select_related("issue"),
@@ -212,14 +212,14 @@ def conversation_page(
 
 
 def _in_order(thread: list[Reply]) -> list[Reply | Answer]:
-    """Return replies and answers as they were written; the templates tell them apart by `sender`."""
+    """Replies and answers by time; templates distinguish them by `sender`."""
     said: list[Reply | Answer] = [*thread, *(answer for one in thread for answer in one.answers.all())]
     return sorted(said, key=lambda one: one.received_at if isinstance(one, Reply) else one.written_at)
 
 
 def mailto(reply: Reply) -> str:
-    """Return the link that opens an answer in the author's own program (RFC 6068)."""
-    fields = {"subject": subject_of(reply, Publication.objects.current())}
+    """A mailto link for the author's own mail program (RFC 6068)."""
+    fields = {"subject": answer_subject(reply, Publication.objects.current())}
     if reply.message_id:
         fields["In-Reply-To"] = reply.message_id
     return f"mailto:{quote(reply.sender, safe='@')}?{urlencode(fields, quote_via=quote)}"
@@ -233,14 +233,14 @@ def _replies() -> Any:
 
 
 @require_POST
-def ask(request: HttpRequest, pk: int) -> HttpResponse:
+def ask_for_quote(request: HttpRequest, pk: int) -> HttpResponse:
     reply = get_object_or_404(Reply.objects.select_related("subscriber", "issue"), pk=pk)
     typed = request.POST.get("passage", "")
-    passage = legible(typed).strip()
+    passage = without_control_characters(typed).strip()
     problem = _("Copy the passage into the field.") if not passage else ""
     if len(passage) > PASSAGE_MAX:
         problem = _("A quote has at most %d characters.") % PASSAGE_MAX
-    if problem := problem or quoting.obstacle(reply, passage):
+    if problem := problem or quoting.obstacle_to_quoting(reply, passage):
         return conversation_page(request, reply, status=422, passage=typed, passage_problem=problem)
     if Quote.objects.ask(reply, passage, timezone.now(), changes.current_actor().by):
         messages.success(request, _("The reader is being asked. What they allow stands under “Quotes”."))
@@ -253,20 +253,20 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
 def quotes(request: HttpRequest) -> HttpResponse:
     found = Quote.objects.select_related("subscriber", "issue", "reply__issue").order_by("-pk")
     listed = Paginator(found, PER_PAGE).get_page(request.GET.get("p", 1))
-    context = {"title": _("What readers say"), "page": listed, "next_issue": in_the_making().first()}
+    context = {"title": _("What readers say"), "page": listed, "next_issue": unscheduled_issues().first()}
     return render(request, "desk/readers/quotes.html", admin.site.each_context(request) | context)
 
 
 @require_POST
-def place(request: HttpRequest, pk: int) -> HttpResponse:
-    """Put an allowed quote into the issue that is put together now; `out` takes it out again."""
+def place_quote(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put an allowed quote into the issue being composed; `out` removes it."""
     quote = get_object_or_404(Quote.objects.select_related("issue"), pk=pk)
-    issue = in_the_making().first()
+    issue = unscheduled_issues().first()
     if "out" in request.POST:
-        is_done = quoting.take_out(quote, timezone.now())
+        is_done = quoting.remove_quote(quote, timezone.now())
         text = _("The quote is in no issue now.")
     else:
-        is_done = issue is not None and quoting.place(quote, issue, timezone.now())
+        is_done = issue is not None and quoting.place_quote(quote, issue, timezone.now())
         text = _("The quote is in issue %(number)s now.") % {"number": issue.number} if issue else ""
     if is_done:
         messages.success(request, text)

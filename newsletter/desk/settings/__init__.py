@@ -1,1 +1,1 @@
-"""The screens of one's own account and of helpers' accounts."""
+"""Settings of the publication, accounts of the team, and one's own account."""

@@ -1,4 +1,4 @@
-"""What the word for settings leads to: its pages with what is set now, the record, and what only owners need."""
+"""The overview of the settings, the log of changes, and the advanced page for owners."""
 
 from typing import Any, cast
 
@@ -17,11 +17,11 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from django.views.decorators.http import require_safe
 
 from newsletter.delivery.models import Mailing
-from newsletter.desk import frame, rights
+from newsletter.desk import navigation, permissions
 from newsletter.desk.models import Errand
-from newsletter.operation import backups
+from newsletter.operation import backup_findings
 from newsletter.operation.accounts import factors, roles
-from newsletter.publication.audit import PER_PAGE, AuditedAdmin, Entry, who
+from newsletter.publication.audit import PER_PAGE, AuditedAdmin, HistoryEntry, actor_text
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
@@ -46,11 +46,11 @@ ABOUT: dict[str, Promise] = {
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     now = _now(request, Publication.objects.current())
-    pages = frame.under(frame.SETTINGS, request, admin.site)
+    pages = navigation.page_links(navigation.SETTINGS, request, admin.site)
     rows = [{"page": page, "about": ABOUT[page.name], "now": now.get(page.name, "")} for page in pages]
-    context = {"title": frame.LABELS[frame.SETTINGS], "rows": rows, "is_owner": roles.is_owner(request.user)}
+    context = {"title": navigation.LABELS[navigation.SETTINGS], "rows": rows, "is_owner": roles.is_owner(request.user)}
     if context["is_owner"]:
-        context |= {"is_backed_up": bool(settings.BACKUP_URL), "backup": backups.last(timezone.now())}
+        context |= {"is_backed_up": bool(settings.BACKUP_URL), "backup": backup_findings.last_backup(timezone.now())}
     return render(request, "desk/settings/overview.html", admin.site.each_context(request) | context)
 
 
@@ -71,7 +71,7 @@ def _now(request: HttpRequest, publication: Publication) -> dict[str, Any]:
 @require_safe
 def advanced(request: HttpRequest) -> HttpResponse:
     if not roles.is_owner(request.user):
-        raise PermissionDenied(rights.MANAGE_ACCOUNTS)
+        raise PermissionDenied(permissions.MANAGE_ACCOUNTS)
     context = {
         "title": gettext_lazy("Advanced"),
         "app_list": admin.site.get_app_list(request),
@@ -100,18 +100,20 @@ def _found(asked: str) -> QuerySet[Change]:
     return changes.filter(Q(title__icontains=asked) | Q(by__icontains=asked)) if asked else changes
 
 
-def _entry(change: Change) -> Entry:
-    """Return a line that says what it was done to, in the words of that room's own history."""
-    if change.about == Errand._meta.label_lower:  # what was done to readers says all by its title
-        return Entry(change.at, change.title, change.by)
+def _entry(change: Change) -> HistoryEntry:
+    """A log entry that names its object, worded as in the object's own history."""
+    if change.about == Errand._meta.label_lower:  # the title says it all
+        return HistoryEntry(change.at, change.title, change.by)
     if change.about == Mailing._meta.label_lower:
-        return Entry(change.at, _("Mailing scheduled: %(issue)s") % change.detail, who(change.by, change.via))
-    options = frame.options_of(change.about, admin.site)
-    if not isinstance(options, AuditedAdmin):  # a kind that this version does not know any more
-        return Entry(
+        return HistoryEntry(
+            change.at, _("Mailing scheduled: %(issue)s") % change.detail, actor_text(change.by, change.via)
+        )
+    options = navigation.model_admin_of(change.about, admin.site)
+    if not isinstance(options, AuditedAdmin):  # a model that does not exist any more
+        return HistoryEntry(
             change.at, _("%(title)s: %(what)s") % {"title": change.title, "what": change.get_what_display()}, change.by
         )
     entry = options.entry_of(change)
     words = {"kind": options.opts.verbose_name, "title": change.title, "what": entry.what}
     what = _("%(kind)s “%(title)s”: %(what)s") % words
-    return Entry(entry.at, what, entry.who, entry.details)
+    return HistoryEntry(entry.at, what, entry.who, entry.details)

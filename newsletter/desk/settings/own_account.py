@@ -1,4 +1,4 @@
-"""The author's own account: second factors, recovery codes, and where it is logged in."""
+"""The user's own account: second factors, recovery codes and sessions."""
 
 import base64
 from typing import Any, cast
@@ -16,9 +16,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.desk.accounts import passkeys, sessions
-from newsletter.desk.accounts.alarms import Kind
-from newsletter.desk.forms import AppForm, PasskeyForm
-from newsletter.desk.login import report
+from newsletter.desk.accounts.security_alerts import SecurityEvent
+from newsletter.desk.forms import AuthenticatorAppForm, PasskeyForm
+from newsletter.desk.login import report_event
 from newsletter.operation.accounts import factors
 
 SECRET = "desk_app_secret"  # noqa: S105  # in the session, while an app is being added
@@ -29,10 +29,10 @@ def account(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
     context = {
         "title": _("Your account"),
-        "factors": factors.of(user),
-        "is_missing": factors.is_missing(user),
-        "takes_passkeys": passkeys.can_be_used(request),
-        "sessions": sessions.of(user, request.session.session_key),
+        "factors": factors.factors_of(user),
+        "is_missing": factors.is_factor_missing(user),
+        "takes_passkeys": passkeys.are_supported(request),
+        "sessions": sessions.active_sessions(user, request.session.session_key),
     }
     return _page(request, "desk/account.html", context)
 
@@ -44,7 +44,7 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpR
 
 
 def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
-    """Show new recovery codes, here and now: no page shows them again."""
+    """Show new recovery codes, once."""
     lines = "".join(f"{code}\r\n" for code in codes)
     file = base64.b64encode(lines.encode()).decode("ascii")
     return _page(request, "desk/codes.html", {"title": _("Recovery codes"), "codes": codes, "file": file})
@@ -54,13 +54,13 @@ def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def app(request: HttpRequest) -> HttpResponse:
-    user, form = cast("User", request.user), AppForm(request.POST or None)
-    if factors.of(user).app:
+def add_app(request: HttpRequest) -> HttpResponse:
+    user, form = cast("User", request.user), AuthenticatorAppForm(request.POST or None)
+    if factors.factors_of(user).app:
         return redirect("admin:account")
     secret = request.session.setdefault(SECRET, generate_totp_secret())
     if form.is_valid():
-        step = factors.step_of(secret, form.cleaned_data["code"], timezone.now())
+        step = factors.time_step_of(secret, form.cleaned_data["code"], timezone.now())
         if step is not None:
             return _add_app(request, user, secret, step)
         form.add_error("code", _("This is not the code of now. Look at the clock of your device: it must be right."))
@@ -79,7 +79,7 @@ def _add_app(request: HttpRequest, user: User, secret: str, step: int) -> HttpRe
 
 
 def _added(request: HttpRequest, user: User, codes: list[str], words: str) -> HttpResponse:
-    report(request, Kind.FACTOR_ADDED, user)
+    report_event(request, SecurityEvent.FACTOR_ADDED, user)
     messages.success(request, words)
     return _codes(request, codes) if codes else redirect("admin:account")
 
@@ -88,35 +88,35 @@ def _added(request: HttpRequest, user: User, codes: list[str], words: str) -> Ht
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def passkey(request: HttpRequest) -> HttpResponse:
+def add_passkey(request: HttpRequest) -> HttpResponse:
     user, form = cast("User", request.user), PasskeyForm(request.POST or None)
     if form.is_valid():
         try:
             codes = passkeys.register(user, form.cleaned_data["name"], form.cleaned_data["credential"])
-        except passkeys.Refused:
+        except passkeys.PasskeyRejected:
             form.add_error(None, _("The browser has made no passkey that can be used here. Try it once more."))
         else:
             return _added(request, user, codes, _("The passkey is added. It opens the desk without a password."))
-    context = {"title": _("Add a passkey"), "form": form, "takes_passkeys": passkeys.can_be_used(request)}
+    context = {"title": _("Add a passkey"), "form": form, "takes_passkeys": passkeys.are_supported(request)}
     return _page(request, "desk/factor_passkey.html", context)
 
 
 @require_POST
 def passkey_creation(request: HttpRequest) -> HttpResponse:
-    return JsonResponse(passkeys.asked_to_register(cast("User", request.user)))
+    return JsonResponse(passkeys.registration_options(cast("User", request.user)))
 
 
 # --- Less, or anew ---
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: HttpRequest, pk: int) -> HttpResponse:
+def remove_factor(request: HttpRequest, pk: int) -> HttpResponse:
     user = cast("User", request.user)
     mine = Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES)
     factor = get_object_or_404(mine, pk=pk)
     if request.method == "POST":
-        factors.remove(factor)
-        report(request, Kind.FACTOR_REMOVED, user)
+        factors.remove_factor(factor)
+        report_event(request, SecurityEvent.FACTOR_REMOVED, user)
         messages.success(request, _("The second factor is removed."))
         return redirect("admin:account")
     context = {"title": _("Remove a second factor"), "factor": factor, "is_last": mine.count() == 1}
@@ -130,9 +130,11 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
         return redirect("admin:account")
     if request.method == "POST":
         codes = factors.renew_codes(user)
-        report(request, Kind.CODES_RENEWED, user)
+        report_event(request, SecurityEvent.CODES_RENEWED, user)
         return _codes(request, codes)
-    return _page(request, "desk/factor_codes.html", {"title": _("New recovery codes"), "factors": factors.of(user)})
+    return _page(
+        request, "desk/factor_codes.html", {"title": _("New recovery codes"), "factors": factors.factors_of(user)}
+    )
 
 
 # --- Sessions ---
@@ -146,7 +148,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
         count = sessions.end_others(user, key)
         text = ngettext("%(count)d other session was ended.", "%(count)d other sessions were ended.", count)
         messages.success(request, text % {"count": count})
-    elif chosen.isdecimal() and len(chosen) < 19 and sessions.end(user, int(chosen)):
+    elif chosen.isdecimal() and len(chosen) < 19 and sessions.end_session(user, int(chosen)):
         messages.success(request, _("The session was ended."))
     else:
         messages.warning(request, _("This session has ended already."))

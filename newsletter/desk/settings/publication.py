@@ -1,4 +1,4 @@
-"""The settings of the publication, a page for each subject, and how they look before they are saved."""
+"""Settings of the publication, a page for each subject, with previews."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,28 +28,28 @@ from newsletter.delivery.models import CourseCopy, Mailing
 from newsletter.delivery.readers import course, welcome
 from newsletter.delivery.rehearsal import example_reader
 from newsletter.issues.models import Issue
-from newsletter.issues.views import front
+from newsletter.issues.views import render_home
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
-from newsletter.mail.views import MAIL_CSP, framed
+from newsletter.mail.views import MAIL_CSP, html_frame
 from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import (
+    CadenceForm,
     FeedsForm,
-    LetterForm,
     LookForm,
+    NewsletterForm,
     PublicationForm,
-    RhythmForm,
     SecurityForm,
     SenderForm,
-    WayInForm,
-    WordsForm,
+    SignupSettingsForm,
+    WritingForm,
 )
 from newsletter.publication.models import CACHE_KEY, Publication
 from subscribers.mails import sending
 
-OFFERED = 60  # issues: somebody new does not read older ones
+OFFERED = 60  # issues
 LETTERS_MAX = 3
-READER = "reader@example.org"  # who stands for a new one
+READER = "reader@example.org"  # stands for a new reader
 DAYS_MIN, DAYS_MAX = 1, 14
 
 
@@ -62,7 +62,7 @@ def course_choices() -> list[tuple[int, str]]:
     return [(number, f"{number}｜{subject}") for number, subject in known.items()]
 
 
-class NewcomersForm(WayInForm):
+class NewcomersForm(SignupSettingsForm):
     course = forms.TypedMultipleChoiceField(
         label=_("first letters"),
         required=False,
@@ -76,7 +76,7 @@ class NewcomersForm(WayInForm):
         ),
     )
 
-    class Meta(WayInForm.Meta):
+    class Meta(SignupSettingsForm.Meta):
         fields = (
             *("welcome", "welcome_question", "course", "course_days"),
             *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
@@ -96,13 +96,13 @@ class NewcomersForm(WayInForm):
 
 
 def welcome_warnings(publication: Publication) -> list[str]:
-    """Return what new readers would not be shown of the welcome, in sentences."""
+    """Losses in the welcome mail, as sentences."""
     with Publication.objects.used(publication):
-        return [str(one) for one in welcome.losses(example_reader(READER), timezone.now())]
+        return [str(one) for one in welcome.welcome_losses(example_reader(READER), timezone.now())]
 
 
 LETTER, SITE, WELCOME, NAMED, COURSE = "letter", "site", "welcome", "named", "course"
-KINDS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: the button, and the form that is looked at
+PREVIEWS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: label of the button, and the previewed form
     LETTER: (_("The mail"), LookForm),
     SITE: (_("The site"), LookForm),
     WELCOME: (_("The welcome"), NewcomersForm),
@@ -112,77 +112,79 @@ KINDS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: the butt
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
 
-def kinds_of(form: type[PublicationForm]) -> list[tuple[str, Promise]]:
-    return [(name, label) for name, (label, shown) in KINDS.items() if shown is form]
+def previews_of(form: type[PublicationForm]) -> list[tuple[str, Promise]]:
+    return [(name, label) for name, (label, shown) in PREVIEWS.items() if shown is form]
 
 
 @xframe_options_sameorigin
 @require_http_methods(["GET", "HEAD", "POST"])
 def preview(request: HttpRequest, kind: str) -> HttpResponse:
-    """Show a letter or the home page with what is posted; with what is saved, when nothing is.
+    """Preview a mail or the home page with the posted settings, or with the saved ones on GET.
 
-    Nothing is saved. 400, with what is wrong, while the form could not be saved either.
+    Saves nothing. 400 with the errors while the form is invalid.
     """
-    if kind not in KINDS:
+    if kind not in PREVIEWS:
         raise Http404(kind)
     publication = Publication.objects.fresh()
     if request.method == "POST":
-        form = KINDS[kind][1](request.POST, instance=publication)  # a chosen logo is shown once it is saved
+        form = PREVIEWS[kind][1](request.POST, instance=publication)  # a new logo is shown only after saving
         if not form.is_valid():
             return render(request, "desk/settings/no_preview.html", {"form": form}, status=HTTPStatus.BAD_REQUEST)
         publication = form.save(commit=False)
     with Publication.objects.used(publication):
         if kind == SITE:
             return _site(request)
-        if kind == COURSE and not course.mailings(publication):
+        if kind == COURSE and not course.course_mailings(publication):
             return render(request, "desk/settings/no_preview.html")
         return _letter(request, MAILS[kind]())
 
 
 @csp_override(PAGE_CSP)
 def _site(request: HttpRequest) -> HttpResponse:
-    return front(request)
+    return render_home(request)
 
 
 @csp_override(MAIL_CSP)
 def _letter(request: HttpRequest, mail: Mail) -> HttpResponse:
-    return framed(outbox.part(mail.message().as_bytes(), "html"))
+    return html_frame(outbox.body_part(mail.message().as_bytes(), "html"))
 
 
 def _welcome() -> Mail:
-    return welcome.message(example_reader(READER), timezone.now())
+    return welcome.build_welcome(example_reader(READER), timezone.now())
 
 
 def _welcome_by_name() -> Mail:
-    return welcome.message(example_reader(READER, "王小明"), timezone.now())
+    return welcome.build_welcome(example_reader(READER, "王小明"), timezone.now())
 
 
 def _mail() -> Mail:
-    """Build the newest issue that has a number, as a reader gets it; while there is none, the confirmation."""
+    """The newest issue with posts, as a reader gets it; without one, the confirmation mail."""
     issue = Issue.objects.filter(items__isnull=False).order_by("-number").first()
     reader = example_reader(READER)
     if issue is None:
-        return sending.answer(reader)
+        return sending.signup_mail(reader)
     return copy_for(Mailing(issue=issue, **freeze(issue).columns()), reader, ids=(issue.number, 0))
 
 
 def _first_letter() -> Mail:
-    first = course.mailings(Publication.objects.current())[0]
-    return course.message(CourseCopy(mailing=first, issue=first.issue, position=1, subscriber=example_reader(READER)))
+    first = course.course_mailings(Publication.objects.current())[0]
+    return course.build_course_mail(
+        CourseCopy(mailing=first, issue=first.issue, position=1, subscriber=example_reader(READER))
+    )
 
 
 MAILS = {LETTER: _mail, WELCOME: _welcome, NAMED: _welcome_by_name, COURSE: _first_letter}
 
 
 @dataclass(frozen=True)
-class Section:
-    """A page of the settings. beside: fields of its form that stand side by side."""
+class SettingsSection:
+    """beside: fields of its form that share a line."""
 
     name: str  # in the address
     title: Promise
     form: type[PublicationForm]
     beside: tuple[tuple[str, ...], ...] = ()
-    warns: Callable[[Publication], list[str]] = lambda _publication: []  # of what was saved all the same
+    warns: Callable[[Publication], list[str]] = lambda _publication: []  # about settings that were saved nevertheless
 
     @property
     def rows(self) -> list[str | tuple[str, ...]]:
@@ -192,38 +194,42 @@ class Section:
 
 
 SECTIONS = (
-    Section("letter", pgettext_lazy("settings", "The newsletter"), LetterForm, (("language", "time_zone"),)),
-    Section(
+    SettingsSection(
+        "letter", pgettext_lazy("settings", "The newsletter"), NewsletterForm, (("language", "time_zone"),)
+    ),
+    SettingsSection(
         "look",
         pgettext_lazy("settings", "Look"),
         LookForm,
         (("theme", "accent"), ("logo", "logo_alt"), ("face", "face_alt"), ("look", "heading_font")),
     ),
-    Section(
+    SettingsSection(
         "sender",
         pgettext_lazy("settings", "Sender"),
         SenderForm,
         (("sender_name", "sender_email"), ("warm_up_from", "number_typed_above")),
     ),
-    Section(
+    SettingsSection(
         "rhythm",
         pgettext_lazy("settings", "Rhythm"),
-        RhythmForm,
+        CadenceForm,
         (("cadence_anchor_on", "cadence_at", "cadence_days"), ("hold_minutes", "unapproved")),
     ),
-    Section("newcomers", pgettext_lazy("settings", "New readers"), NewcomersForm, warns=welcome_warnings),
-    Section("words", pgettext_lazy("settings", "Words"), WordsForm, (("han_per_minute", "words_per_minute"),)),
-    Section("feeds", pgettext_lazy("settings", "Robots"), FeedsForm),
-    Section("security", _("For everybody at this desk"), SecurityForm),
+    SettingsSection("newcomers", pgettext_lazy("settings", "New readers"), NewcomersForm, warns=welcome_warnings),
+    SettingsSection(
+        "words", pgettext_lazy("settings", "Words"), WritingForm, (("han_per_minute", "words_per_minute"),)
+    ),
+    SettingsSection("feeds", pgettext_lazy("settings", "Robots"), FeedsForm),
+    SettingsSection("security", _("For everybody at this desk"), SecurityForm),
 )
 
 
 class SectionAdmin(AuditedAdmin):
-    """The form of one section. It is not registered: PublicationAdmin is, for rights and the history."""
+    """The form of one section. Not registered: PublicationAdmin is, for permissions and history."""
 
     change_form_template = "desk/settings/section.html"
 
-    def __init__(self, section: Section) -> None:
+    def __init__(self, section: SettingsSection) -> None:
         super().__init__(Publication, admin.site)
         self.section, self.form = section, section.form
 
@@ -233,7 +239,7 @@ class SectionAdmin(AuditedAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
         shown["public_url"] = settings.SITE_URL
-        shown["look_kinds"] = kinds_of(self.section.form)
+        shown["look_kinds"] = previews_of(self.section.form)
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Publication, form: Any, change: bool) -> None:
@@ -247,7 +253,7 @@ class SectionAdmin(AuditedAdmin):
         return HttpResponseRedirect(request.path)
 
 
-def show(request: HttpRequest, *, section: Section) -> HttpResponse:
+def show(request: HttpRequest, *, section: SettingsSection) -> HttpResponse:
     publication = Publication.objects.current()
     return SectionAdmin(section).changeform_view(request, str(publication.pk))
 

@@ -1,7 +1,7 @@
-"""Days and times as the desk writes them.
+"""Two formats of days and times.
 
-Short, 12/8（二）08:00, wherever several stand beside or below each other: rows, tables, choices, the calendar, the next
-step. Long, 2026年12月8日 08:00, in sentences and records, by DATE_FORMAT and DATETIME_FORMAT. No third.
+Short, 12/8（二）08:00, where several stand together: tables, choices, the calendar, the next step. Long,
+2026年12月8日 08:00, in sentences and logs, by DATE_FORMAT and DATETIME_FORMAT.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
 from newsletter.issues.cadence import Slot
-from newsletter.issues.days_off import Holiday, Question
+from newsletter.issues.public_holidays import Holiday, HolidayQuestion
 
 WEEKDAYS = (
     pgettext_lazy("weekday beside a date", "Mon"),
@@ -29,30 +29,30 @@ register = template.Library()
 
 
 @register.filter
-def in_words(day: date) -> str:
-    """Return a day with its weekday, without its year."""
+def day_text(day: date) -> str:
+    """With weekday, without year."""
     return _short(day, pgettext("date format", "j M"))
 
 
-def short(day: date, today: date) -> str:
-    """Return a day with its weekday, and with its year if that is not this one."""
-    return in_words(day) if day.year == today.year else _short(day, pgettext("date format", "j M Y"))
+def day_text_with_year(day: date, today: date) -> str:
+    """With weekday; with the year if that is not this one."""
+    return day_text(day) if day.year == today.year else _short(day, pgettext("date format", "j M Y"))
 
 
 def moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     local = at.astimezone(zone)
-    parts = {"day": short(local.date(), now.astimezone(zone).date()), "time": f"{local:%H:%M}"}
+    parts = {"day": day_text_with_year(local.date(), now.astimezone(zone).date()), "time": f"{local:%H:%M}"}
     return pgettext("moment", "%(day)s, %(time)s") % parts
 
 
 def days_until(at: datetime, zone: ZoneInfo, now: datetime) -> int:
-    """Return how many midnights of `zone` lie before `at`: what people count as days."""
+    """Number of local midnights between: what people count as days."""
     return (at.astimezone(zone).date() - now.astimezone(zone).date()).days
 
 
 @register.filter(expects_localtime=True)
 def short_day(at: datetime | None) -> str:
-    return short(at.date(), timezone.localdate()) if at else ""
+    return day_text_with_year(at.date(), timezone.localdate()) if at else ""
 
 
 @register.filter
@@ -68,15 +68,15 @@ def _short(day: date, pattern: str) -> str:
 @register.filter
 def span(holiday: Holiday) -> str:
     if holiday.first_on == holiday.last_on:
-        return in_words(holiday.first_on)
-    return _("%(first)s to %(last)s") % {"first": in_words(holiday.first_on), "last": in_words(holiday.last_on)}
+        return day_text(holiday.first_on)
+    return _("%(first)s to %(last)s") % {"first": day_text(holiday.first_on), "last": day_text(holiday.last_on)}
 
 
 @register.filter
 def slot_days(slots: Iterable[Slot]) -> str:
-    return _(", ").join(in_words(slot.day) for slot in slots)
+    return _(", ").join(day_text(slot.day) for slot in slots)
 
 
 @register.filter
-def proposed_days(question: Question) -> str:
-    return _(", ").join(in_words(day) for day in question.proposed.values())
+def proposed_days(question: HolidayQuestion) -> str:
+    return _(", ").join(day_text(day) for day in question.proposed.values())

@@ -1,4 +1,4 @@
-"""What pages of the desk ask for: texts without addresses, the log, the next issue, pages of lists, replies."""
+"""Template tags of the desk."""
 
 import json
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.models import Reply, are_read_here
-from newsletter.desk.next_issue import Place, place_for
+from newsletter.delivery.models import Reply, accepts_replies
+from newsletter.desk.next_issue import PostDestination, destination_for
 from newsletter.posts.models import Post
 from subscribers.addresses import without_addresses
 
@@ -22,17 +22,17 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def discreet(context: RequestContext, text: str) -> str:
-    """Return a text with its addresses masked, unless the user may see readers."""
+def mask_addresses(context: RequestContext, text: str) -> str:
+    """Mask e-mail addresses, unless the user may see readers."""
     return text if context["user"].has_perm("subscribers.see_readers") else without_addresses(str(text))
 
 
 @register.filter
-def told(logged: Any) -> str:
-    """Return what a row of Django's log says was changed, in the reader's language.
+def change_text(logged: Any) -> str:
+    """The text of a LogEntry, translated.
 
-    Django stores the labels of fields in English, with a capital, and looks those up: the "Name" of a tag is found as
-    that of a person, and "Alternative text" not at all. Here each is looked up as its model has it.
+    Django stores the labels of fields in English with a capital, and translates that: "Name" of a tag becomes that of a
+    person, and "Alternative text" is not found. Here each label is looked up as the model has it.
     """
     try:
         changes = json.loads(logged.change_message)
@@ -49,7 +49,7 @@ def told(logged: Any) -> str:
 
 
 def _names(logged: Any) -> dict[str, str]:
-    """Return the labels of the fields that are changed, by what Django stores of them."""
+    """Labels of the model's fields, by the form that Django stores."""
     model = logged.content_type.model_class() if logged.content_type else None
     labels = [field.verbose_name for field in model._meta.fields + model._meta.many_to_many] if model else []
     with override(None):
@@ -58,22 +58,22 @@ def _names(logged: Any) -> dict[str, str]:
 
 
 @register.simple_tag(takes_context=True)
-def issue_for(context: RequestContext, post: Post) -> Place | None:
-    return place_for(post, context["user"])
+def destination_of(context: RequestContext, post: Post) -> PostDestination | None:
+    return destination_for(post, context["user"])
 
 
 @register.simple_tag
 def page_name(beside: Iterable[Any] | None, title: str) -> str:
-    """Return the name by which the frame leads to the page that is shown; `title` where it leads to none.
+    """The label of the current navigation link; `title` if none is current.
 
-    beside: links of `frame.py`, with label and is_current.
+    beside: NavLinks.
     """
     return next((str(link.label) for link in beside or [] if link.is_current), title)
 
 
 @register.simple_tag
 def list_extent(changelist: Any) -> str:
-    """Return "51–100 of 3,211"; "10,000 and more" where counting stops there (subscribers/admin.py)."""
+    """ "51–100 of 3,211"; "10,000 and more" where counting stops (subscribers/admin.py)."""
     count = changelist.result_count
     if not count:
         return _("Nothing here.")
@@ -89,7 +89,7 @@ def list_extent(changelist: Any) -> str:
 
 @register.simple_tag
 def page_link(changelist: Any, steps: int) -> str:
-    """Return the address of the page that is `steps` further, with search, filters and order as they are."""
+    """The URL of the page `steps` further, with search, filters and order kept."""
     return str(changelist.get_query_string({PAGE_VAR: changelist.page_num + steps}))
 
 
@@ -99,7 +99,7 @@ def _number(value: int) -> str:
 
 @register.simple_tag
 def replies_here() -> bool:
-    return are_read_here()
+    return accepts_replies()
 
 
 @register.simple_tag

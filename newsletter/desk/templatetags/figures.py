@@ -13,14 +13,14 @@ def thousands(count: int) -> str:
 
 
 @register.filter
-def octets(count: int) -> str:
-    """Return a size as Django says it, with a comma in a thousand bytes as well; "" where none is known."""
+def file_size(count: int) -> str:
+    """Django's filesizeformat with a thousands separator; "" if unknown."""
     if not isinstance(count, int):
         return ""
     return filesizeformat(count).replace(str(count), thousands(count)) if count < 1024 else filesizeformat(count)
 
 
 @register.filter
-def zone_words(zone: object) -> str:
-    """Return a time zone as its country says it, if the catalogue knows that; its key otherwise."""
+def zone_name(zone: object) -> str:
+    """The translated name of a time zone, else its key."""
     return gettext(str(zone))

@@ -1,4 +1,4 @@
-"""What pages say of issues: what one holds, the last ones, the next slots, schema.org."""
+"""Template tags about issues."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,12 +11,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.issues import rhythm
+from newsletter.issues import schedule
 from newsletter.issues.models import Correction, Issue, StartingPoint
-from newsletter.issues.years import measured
+from newsletter.issues.years import with_measures
 from newsletter.publication.linked_data import Article
 from newsletter.publication.models import Publication
-from newsletter.publication.templatetags.findable import day, script, site
+from newsletter.publication.templatetags.structured_data import day, script, site
 
 register = template.Library()
 
@@ -43,7 +43,7 @@ def as_minutes(minutes: int) -> str:
 
 @register.simple_tag
 def issue_byline(issue: Issue, *, shows_number: bool = False) -> SafeString:
-    """Return when an issue that is `measured` was sent, and what it holds."""
+    """Date, number of posts and reading time. issue: from `with_measures`."""
     number = _spans([as_issue(issue.number)] if shows_number else [])
     sent = format_html("{}\n", day(timezone.localtime(issue.sent_at))) if issue.sent_at else ""
     held = [as_posts(issue.post_count), as_minutes(issue.reading_minutes)] if issue.post_count else [as_posts(0)]
@@ -56,7 +56,7 @@ def _spans(words: Iterable[str]) -> SafeString:
 
 @register.simple_tag
 def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
-    """Describe a sent issue with its `items` at hand."""
+    """JSON-LD of a sent issue."""
     sent_at = issue.sent_at or issue.updated_at
     changes = [correction.made_at for correction in corrections]
     article = Article(
@@ -75,16 +75,15 @@ def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
 
 @register.simple_tag
 def latest_issues(count: int) -> list[Issue]:
-    return measured(Issue.objects.archived().defer("introduction", "closing")[:count], timezone.now())
+    return with_measures(Issue.objects.archived().defer("introduction", "closing")[:count], timezone.now())
 
 
 @register.simple_tag
 def starting_points(count: int) -> list[StartingPoint]:
-    """Return the first `count` posts that the author hands to somebody who is new."""
     return list(StartingPoint.objects.public(timezone.now())[:count])
 
 
 @register.simple_tag
 def next_slots(publication: Publication, count: int) -> list[datetime]:
-    """Return the next `count` times at which an issue may leave, in UTC."""
-    return rhythm.slots(publication, after=timezone.now(), count=count)
+    """Due times in UTC."""
+    return schedule.next_slots(publication, after=timezone.now(), count=count)

@@ -1,5 +1,5 @@
-"""A year of issues as one thing to keep: a book for reading devices (EPUB 3), and one page for a printer.
+"""All issues of a year as an EPUB 3 book and as one printable page.
 
-Both hold every issue of the year, each post once and in full. They are made an issue at a time, when somebody asks, and
-kept until what they hold changes. Begin with `views.py`, then `book.py`; `epub.py` knows nothing of issues.
+Each post appears once, in full. Files are written an issue at a time, on request, and cached until the content changes.
+Start with `views.py`, then `book.py`; `epub.py` does not depend on issues.
 """

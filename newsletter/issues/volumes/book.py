@@ -1,4 +1,4 @@
-"""A year as a book: its texts an issue at a time, each a chapter, with the pictures that are kept here."""
+"""A year's book: one chapter an issue, with the pictures of this site."""
 
 import logging
 import re
@@ -19,12 +19,20 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from newsletter.buckets import PicturesAway
-from newsletter.issues.models import Issue, IssueItem, named_apart
-from newsletter.issues.volumes.epub import MEDIA_TYPES, Chapter, Entry, Facts, Shown, Writer, translated
+from newsletter.buckets import PicturesUnavailable
+from newsletter.issues.models import Issue, IssueItem, prefix_ids
+from newsletter.issues.volumes.epub import (
+    MEDIA_TYPES,
+    BookChapter,
+    BookMetadata,
+    BookPicture,
+    EpubWriter,
+    TocEntry,
+    to_xhtml,
+)
 from newsletter.posts.models import Image, Post, with_renderings
-from newsletter.posts.models.images import BYTES_MOST
-from newsletter.posts.models.renderings import rendered
+from newsletter.posts.models.images import BYTES_MAX
+from newsletter.posts.models.renderings import render_cached
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Cover, FontUnusable
 from newsletter.publication.pictures.storages import media
@@ -32,14 +40,14 @@ from newsletter.publication.sharing import language_tag
 
 
 @dataclass(frozen=True)
-class Contents:
-    """The issues of a year, as readers may see them now."""
+class YearContents:
+    """The public content of a year's issues at `now`."""
 
     year: int
     now: datetime
 
     @cached_property
-    def _places(self) -> list[tuple[int, int, datetime, datetime]]:
+    def _rows(self) -> list[tuple[int, int, datetime, datetime]]:
         issues = Issue.objects.archived().in_year(self.year)
         items = IssueItem.objects.filter(issue__in=issues.order_by(), post__published_at__lte=self.now)
         rows = items.order_by("issue__sent_at", "issue__number", "position", "pk")
@@ -51,44 +59,44 @@ class Contents:
 
     @cached_property
     def issue_of(self) -> dict[int, int]:
-        """Return the number of the issue in which each post stands first."""
-        return {post: number for post, number, *_changes in reversed(self._places)}
+        """Post to the number of the first issue that contains it."""
+        return {post: number for post, number, *_changes in reversed(self._rows)}
 
     @property
     def changed_at(self) -> datetime:
         newest: datetime = Issue.objects.archived().in_year(self.year).aggregate(at=Max("updated_at"))["at"]
-        return max([newest, *(max(post, issue) for _post, _number, post, issue in self._places)])
+        return max([newest, *(max(post, issue) for _post, _number, post, issue in self._rows)])
 
     @property
     def digest(self) -> str:
-        """Return what changes with every text and every place."""
-        return sha256(repr((self.numbers, self._places, self.changed_at)).encode()).hexdigest()
+        """Changes with every text and position."""
+        return sha256(repr((self.numbers, self._rows, self.changed_at)).encode()).hexdigest()
 
-    def issues(self) -> Iterator["BoundIssue"]:
-        """Yield the issues one after the other, each with all that a page shows of it."""
+    def issues(self) -> Iterator["VolumeIssue"]:
+        """Yield one loaded issue at a time."""
         for number in self.numbers:
             if issue := Issue.objects.archived().filter(number=number).first():
-                yield self._bound(issue)
+                yield self._volume_issue(issue)
 
-    def _bound(self, issue: Issue) -> "BoundIssue":
-        # Not by `fetch_whole`: an issue and items that know each other stay in memory until Python looks for rings.
+    def _volume_issue(self, issue: Issue) -> "VolumeIssue":
+        # Not by `prefetch_whole`: its reference cycles would stay in memory until garbage collection.
         items = list(
             IssueItem.objects.filter(issue_id=issue.pk, post__published_at__lte=self.now).select_related("post__cover")
         )
         with_renderings(item.post for item in items)
         posts = tuple(self._post(item, issue.number) for item in items)
-        introduction, closing = rendered(issue.introduction), rendered(issue.closing)
+        introduction, closing = render_cached(issue.introduction), render_cached(issue.closing)
         before, after = f"i{issue.number}", f"c{issue.number}"
-        return BoundIssue(issue, named_apart(introduction, before), named_apart(closing, after), posts)
+        return VolumeIssue(issue, prefix_ids(introduction, before), prefix_ids(closing, after), posts)
 
-    def _post(self, item: IssueItem, number: int) -> "BoundPost":
+    def _post(self, item: IssueItem, number: int) -> "VolumePost":
         first = self.issue_of.get(item.post_id, number)
-        return BoundPost(item.post, item.html, None) if first == number else BoundPost(item.post, "", first)
+        return VolumePost(item.post, item.html, None) if first == number else VolumePost(item.post, "", first)
 
 
 @dataclass(frozen=True)
-class BoundPost:
-    """A post in a volume. told_in: the number of the issue that has told it before; then it has no `html` here."""
+class VolumePost:
+    """told_in: number of an earlier issue of the volume with this post; then `html` is empty."""
 
     post: Post
     html: str
@@ -100,60 +108,57 @@ class BoundPost:
 
 
 @dataclass(frozen=True)
-class BoundIssue:
-    """An issue in a volume, all its texts as HTML whose names are its own."""
+class VolumeIssue:
+    """An issue of a volume; HTML ids are prefixed."""
 
     issue: Issue
     introduction: str
     closing: str
-    posts: tuple[BoundPost, ...]
+    posts: tuple[VolumePost, ...]
 
 
-BYTES_ALL = 40_000_000  # of a book's pictures: Amazon takes 50 MB by mail, Apple and Kobo more
+BYTES_ALL = 40_000_000  # of pictures: Amazon accepts 50 MB by mail
 
 
-class Pictures:
-    """Puts the pictures of a book's chapters into it while it is written."""
+class BookPictures:
+    """Adds pictures to a book while its chapters are written."""
 
-    def __init__(self, writer: Writer, bytes_left: int = BYTES_ALL) -> None:
+    def __init__(self, writer: EpubWriter, bytes_left: int = BYTES_ALL) -> None:
         self.writer, self.bytes_left = writer, bytes_left
         self._known: dict[str, Image] = {}
-        self._shown: dict[str, Shown | None] = {}
+        self._shown: dict[str, BookPicture | None] = {}
 
-    def meet(self, *sources: str, covers: Iterable[Image | None] = ()) -> None:
-        """Look up the pictures of a chapter, by one query."""
+    def load(self, *sources: str, covers: Iterable[Image | None] = ()) -> None:
+        """Look up a chapter's pictures by one query, before `show`."""
         found = [*Image.objects.within(*sources), *(cover for cover in covers if cover)]
         self._known = {image.get_absolute_url(): image for image in found}
 
-    def show(self, address: str) -> Shown | None:
-        """Return what the book has of the picture at this address, which a chapter has met; None for nothing."""
+    def show(self, address: str) -> BookPicture | None:
+        """Add the picture of this URL, if it was loaded; None if it cannot be included."""
         if address not in self._shown:
             image = self._known.get(address)
-            self._shown[address] = self._taken(image) if image else None
+            self._shown[address] = self._add(image) if image else None
         return self._shown[address]
 
-    def _taken(self, image: Image) -> Shown | None:
-        """Put the widest form of a picture that weighs no more than it may into the book."""
+    def _add(self, image: Image) -> BookPicture | None:
+        """Add the widest size within the byte limits."""
         for width in reversed([width for width in image.widths("fallback") if width <= image.width]):
             path = image.path("fallback", width)
             suffix = Path(path).suffix.lower()
             data = _read(path) if suffix in MEDIA_TYPES else None
-            if data and len(data) <= min(BYTES_MOST, self.bytes_left):
+            if data and len(data) <= min(BYTES_MAX, self.bytes_left):
                 self.bytes_left -= len(data)
                 name = f"{image.digest}-{width}{suffix}"
                 self.writer.add_picture(name, data)
-                return Shown(name, width, max(1, round(image.height * width / image.width)))
+                return BookPicture(name, width, max(1, round(image.height * width / image.width)))
         return None
 
 
 def _read(path: str) -> bytes | None:
-    """Return a picture's file; None for one that is lost or too heavy, which is not read.
-
-    Raises PicturesAway: a book without pictures would be kept.
-    """
+    """None for a missing or too large file. Raises PicturesUnavailable, or a book without pictures would be cached."""
     try:
-        return None if media.size(path) > BYTES_MOST else media.read(path)
-    except PicturesAway:
+        return None if media.size(path) > BYTES_MAX else media.read(path)
+    except PicturesUnavailable:
         raise
     except OSError:
         return None
@@ -168,18 +173,18 @@ _ISSUE = re.compile(r"/issues/([0-9]{1,10})/")
 logger = logging.getLogger(__name__)
 
 
-def write(file: IO[bytes], contents: Contents) -> None:
-    writer = Writer(file, _facts(contents))
+def write_book(file: IO[bytes], contents: YearContents) -> None:
+    writer = EpubWriter(file, _facts(contents))
     _add_cover(writer)
     writer.add_chapters([_title_page(contents, writer.facts)])
-    writer.add_chapters(_chapters(contents, Pictures(writer)))
+    writer.add_chapters(_chapters(contents, BookPictures(writer)))
     writer.finish()
 
 
-def _facts(contents: Contents) -> Facts:
+def _facts(contents: YearContents) -> BookMetadata:
     publication = Publication.objects.current()
     address = settings.SITE_URL + reverse("issues:issue", args=[contents.year])
-    return Facts(
+    return BookMetadata(
         title=_("%(name)s %(year)s") % {"name": publication.name, "year": contents.year},
         author=publication.author or publication.name,
         publisher=publication.name,
@@ -193,7 +198,7 @@ def _facts(contents: Contents) -> Facts:
     )
 
 
-def _add_cover(writer: Writer) -> None:
+def _add_cover(writer: EpubWriter) -> None:
     facts, publication = writer.facts, Publication.objects.current()
     cover = Cover(publication.name, publication.promise, facts.author, facts.published_on, publication.accent)
     try:
@@ -202,22 +207,22 @@ def _add_cover(writer: Writer) -> None:
         logger.error("The cover of a book cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
 
 
-def _title_page(contents: Contents, facts: Facts) -> Chapter:
+def _title_page(contents: YearContents, facts: BookMetadata) -> BookChapter:
     context = {"facts": facts, "contents": contents, "publication": Publication.objects.current()}
     body = render_to_string("issues/book/title.xhtml", context)
-    return Chapter("title.xhtml", facts.title, body, kind="titlepage")
+    return BookChapter("title.xhtml", facts.title, body, kind="titlepage")
 
 
-def _chapters(contents: Contents, pictures: Pictures) -> Iterator[Chapter]:
+def _chapters(contents: YearContents, pictures: BookPictures) -> Iterator[BookChapter]:
     link = _links(contents)
 
     def xhtml(html: str) -> str:
-        return translated(html, link=link, picture=pictures.show, absent=_("picture"), film=_("film"))
+        return to_xhtml(html, link=link, picture=pictures.show, absent=_("picture"), film=_("film"))
 
     for bound in contents.issues():
         issue = bound.issue
         sources = [bound.introduction, bound.closing, *(one.html for one in bound.posts)]
-        pictures.meet(*sources, covers=[one.cover for one in bound.posts])
+        pictures.load(*sources, covers=[one.cover for one in bound.posts])
         context = {
             "issue": issue,
             "sent_at": issue.sent_at and localtime(issue.sent_at),
@@ -226,13 +231,13 @@ def _chapters(contents: Contents, pictures: Pictures) -> Iterator[Chapter]:
             "posts": [_post(one, pictures, xhtml) for one in bound.posts],
         }
         name = chapter_name(issue.number)
-        entries = tuple(Entry(one.post.title, f"{name}#post-{one.post.pk}") for one in bound.posts)
+        entries = tuple(TocEntry(one.post.title, f"{name}#post-{one.post.pk}") for one in bound.posts)
         title = _("Issue %(number)s: %(subject)s") % {"number": issue.number, "subject": issue.subject}
-        yield Chapter(name, title, render_to_string("issues/book/issue.xhtml", context), entries)
+        yield BookChapter(name, title, render_to_string("issues/book/issue.xhtml", context), entries)
 
 
-def _post(bound: BoundPost, pictures: Pictures, xhtml: Callable[[str], str]) -> dict[str, object]:
-    """Return what a chapter shows of a post: all of it, or where it stood before."""
+def _post(bound: VolumePost, pictures: BookPictures, xhtml: Callable[[str], str]) -> dict[str, object]:
+    """Template context of a post: its text, or a link to its earlier chapter."""
     told_in = bound.told_in
     return {
         "post": bound.post,
@@ -247,8 +252,8 @@ def chapter_name(number: int) -> str:
     return f"issue-{number}.xhtml"
 
 
-def _links(contents: Contents) -> Callable[[str], str | None]:
-    """Return what makes an address lead on from within the book: to a chapter of it where it has the page."""
+def _links(contents: YearContents) -> Callable[[str], str | None]:
+    """A function that maps URLs to chapters of the book, or to absolute URLs."""
     numbers = set(contents.numbers)
 
     def link(address: str) -> str | None:
@@ -264,19 +269,19 @@ def _links(contents: Contents) -> Callable[[str], str | None]:
                 return f"{chapter_name(contents.issue_of[int(post[1])])}#post-{int(post[1])}"
             if (issue := _ISSUE.fullmatch(parts.path)) and int(issue[1]) in numbers:
                 return chapter_name(int(issue[1]))
-        return _outside(url)
+        return _external_url(url)
 
     return link
 
 
-def _outside(url: str) -> str | None:
-    """Return an address that a reading device takes; None for one that is none."""
+def _external_url(url: str) -> str | None:
+    """A valid absolute URL, or None."""
     parts = urlsplit(url)
     if parts.scheme in {"mailto", "tel"}:
         return quote(url, safe=SAFE_IN_URL) if parts.path else None
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(parts.hostname or ""):
         return None
-    if "[" in parts.netloc:  # an address of IPv6, which keeps its brackets
+    if "[" in parts.netloc:  # IPv6, which keeps its brackets
         return url
     before, sign, fragment = url.partition("#")
     return quote(before, safe=SAFE_IN_URL) + sign + quote(fragment, safe=SAFE_IN_URL)

@@ -1,4 +1,4 @@
-"""EPUB 3.3: a container written front to back, a chapter at a time, and XHTML of the sanitised HTML of posts.
+"""An EPUB 3.3 writer that streams chapters, and conversion of sanitised HTML to XHTML.
 
 Sources: EPUB 3.3 (W3C Recommendation), sections 4 (container), 5 (package document) and 7 (navigation document).
 """
@@ -25,19 +25,19 @@ CONTAINER = (
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the book says of itself. changed_at: the time of every file in it, so that equal books have equal bytes."""
+class BookMetadata:
+    """changed_at: the time of every file in the ZIP, so that equal books have equal bytes."""
 
     title: str
     author: str
     publisher: str
     description: str
     language: str  # BCP 47
-    identifier: str  # a URN, the same however the year changes
+    identifier: str  # a stable URN
     source_url: str
     published_on: str  # ISO 8601
     changed_at: datetime
-    cover: str = ""  # the file name of a picture that stands for the book
+    cover: str = ""  # file name of the cover picture
 
     @property
     def modified(self) -> str:
@@ -45,45 +45,45 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A line of the contents: a title and where it is, relative to the contents."""
+class TocEntry:
+    """address: relative to the table of contents."""
 
     title: str
     address: str
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """A file of the book. body: well-formed XHTML. entries: what stands in it, under its own title."""
+class BookChapter:
+    """body: well-formed XHTML. entries: its sub-entries in the table of contents."""
 
     name: str
     title: str
     body: str
-    entries: tuple[Entry, ...] = ()
-    kind: str = "chapter"  # of the vocabulary of structural semantics: chapter, titlepage
+    entries: tuple[TocEntry, ...] = ()
+    kind: str = "chapter"  # epub:type: chapter, titlepage
 
 
-class Writer:
-    """Writes a book into a file. Pictures are added whenever a chapter needs one; `finish` writes what names them."""
+class EpubWriter:
+    """Pictures may be added at any time; `finish` writes the manifest."""
 
-    def __init__(self, file: IO[bytes], facts: Facts) -> None:
+    def __init__(self, file: IO[bytes], facts: BookMetadata) -> None:
         self.facts = facts
-        self.chapters: list[Chapter] = []  # without their bodies
+        self.chapters: list[BookChapter] = []  # without their bodies
         self.pictures: dict[str, str] = {}  # media types by file name
         self._zip = ZipFile(file, "w")
         self._put("mimetype", b"application/epub+zip", ZIP_STORED)
         self._put("META-INF/container.xml", CONTAINER.encode())
 
     def add_picture(self, name: str, data: bytes) -> None:
-        """Add a picture of one of the MEDIA_TYPES, once."""
+        """Add a picture of MEDIA_TYPES; a second call with this name does nothing."""
         if name not in self.pictures:
             self.pictures[name] = MEDIA_TYPES[f".{name.rpartition('.')[2].lower()}"]
-            self._put(f"{FOLDER}/{name}", data, ZIP_STORED)  # it is compressed already
+            self._put(f"{FOLDER}/{name}", data, ZIP_STORED)  # compressed already
 
-    def add_chapters(self, chapters: Iterable[Chapter]) -> None:
+    def add_chapters(self, chapters: Iterable[BookChapter]) -> None:
         for chapter in chapters:
             self._put(f"{FOLDER}/{chapter.name}", self._page("chapter.xhtml", {"chapter": chapter}))
-            self.chapters.append(Chapter(chapter.name, chapter.title, "", chapter.entries, chapter.kind))
+            self.chapters.append(BookChapter(chapter.name, chapter.title, "", chapter.entries, chapter.kind))
 
     def finish(self) -> None:
         context = {"chapters": self.chapters, "pictures": self.pictures.items()}
@@ -102,7 +102,7 @@ class Writer:
 
 
 VOID = {"br", "hr", "img", "input", "wbr"}
-# A reading device has no scripts: what opens by a press is open, and a box that is ticked is a character.
+# Reading devices have no scripts: <details> are open, checkboxes are characters.
 RENAMED = {"center": "div", "details": "div", "summary": "div", "label": "span"}
 TICKED, UNTICKED = "☑", "☐"
 LISTS = {"ul", "ol"}
@@ -127,44 +127,49 @@ _WITHIN = re.compile(r' href="#([^"]*)"')
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A picture of the book: its file name, and its size in pixels."""
+class BookPicture:
+    """name: file name in the book. Size in pixels."""
 
     name: str
     width: int
     height: int
 
 
-def translated(
-    html: str, *, link: Callable[[str], str | None], picture: Callable[[str], Shown | None], absent: str, film: str
+def to_xhtml(
+    html: str,
+    *,
+    link: Callable[[str], str | None],
+    picture: Callable[[str], BookPicture | None],
+    absent: str,
+    film: str,
 ) -> str:
-    """Return `html` as XHTML.
+    """Convert sanitised HTML.
 
-    link: given an address, returns where it leads to from within the book; None for nowhere.
-    picture: given the address of a picture, returns what the book has of it; None if it has not: then a link is left.
-    absent: the word for a picture without a description, and film for a player.
+    link: maps a URL to a target for the book; None removes the link.
+    picture: maps a URL to the book's picture; None leaves a link instead.
+    absent, film: link texts for a picture without alt, and for a player.
     """
-    translator = _Translator(link, picture, absent, film)
-    translator.feed(html)
-    translator.close()
-    ids = translator.ids
-    return _WITHIN.sub(lambda found: found[0] if found[1] in ids else "", "".join(translator.parts))
+    converter = _XhtmlConverter(link, picture, absent, film)
+    converter.feed(html)
+    converter.close()
+    ids = converter.ids
+    return _WITHIN.sub(lambda found: found[0] if found[1] in ids else "", "".join(converter.parts))
 
 
 def text(typed: str) -> str:
     return escape(_ILLEGAL.sub("", typed))
 
 
-class _Translator(HTMLParser):
+class _XhtmlConverter(HTMLParser):
     def __init__(
-        self, link: Callable[[str], str | None], picture: Callable[[str], Shown | None], absent: str, film: str
+        self, link: Callable[[str], str | None], picture: Callable[[str], BookPicture | None], absent: str, film: str
     ) -> None:
         super().__init__(convert_charrefs=True)
         self.link, self.picture, self.absent, self.film = link, picture, absent, film
         self.parts: list[str] = []
         self.ids: set[str] = set()
         self.open: list[str] = []
-        self._has_head: list[bool] = []  # of each open table
+        self._has_head: list[bool] = []  # whether each open table has a thead
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -173,7 +178,7 @@ class _Translator(HTMLParser):
         elif tag == "input":
             self.parts.append(TICKED if "checked" in values else UNTICKED)
         elif tag == "iframe":
-            self._lead(values.get("src", ""), values.get("title") or self.film)
+            self._link_instead(values.get("src", ""), values.get("title") or self.film)
         elif tag in VOID:
             self.parts.append(f"<{tag}{self._attributes(tag, values)}/>")
         else:
@@ -204,13 +209,12 @@ class _Translator(HTMLParser):
         alt = values.get("alt", "")
         shown = self.picture(values.get("src", ""))
         if shown is None:
-            self._lead(values.get("src", ""), alt or self.absent)
+            self._link_instead(values.get("src", ""), alt or self.absent)
             return
         size = f' width="{shown.width}" height="{shown.height}"'
         self.parts.append(f'<img src="{text(shown.name)}" alt="{text(alt)}"{size}/>')
 
-    def _lead(self, address: str, words: str) -> None:
-        """Leave a link where something cannot stand."""
+    def _link_instead(self, address: str, words: str) -> None:
         target = None if "a" in self.open else self.link(address)
         words = f"［{text(words)}］"
         self.parts.append(f'<a href="{text(target)}">{words}</a>' if target else f"<span>{words}</span>")

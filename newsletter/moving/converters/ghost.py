@@ -20,7 +20,7 @@ from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.pictures import GHOST_URL
 from newsletter.moving.counting import of_html
 from newsletter.moving.folder.layout import Mailed, Remark, TagPage
-from newsletter.posts.text.measures import words_from_title
+from newsletter.posts.text.measures import slug_from_title
 
 type Row = dict[str, Any]
 
@@ -264,7 +264,7 @@ def _gated(found: re.Match[str]) -> str:
 
 def _slug(row: Row, title: str) -> str:
     slug = slugify(str(row.get("slug") or "")[:120])
-    return "" if slug.startswith("untitled") else slug[:60].strip("-") or words_from_title(title)
+    return "" if slug.startswith("untitled") else slug[:60].strip("-") or slug_from_title(title)
 
 
 def date_of(value: Any) -> datetime | None:

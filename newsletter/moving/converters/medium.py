@@ -14,7 +14,7 @@ from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.html.tree import Node, parse, serialised
 from newsletter.moving.counting import difference, of_html
 from newsletter.moving.folder.layout import Remark
-from newsletter.posts.text.measures import words_from_title
+from newsletter.posts.text.measures import slug_from_title
 
 STORY_MAX = 20 * 1024**2  # bytes
 _NUMBER = re.compile(r"-?([0-9a-f]{8,14})(?:\.html)?$")
@@ -69,7 +69,7 @@ class Medium(Converter):
             source=_source(name),
             title=title or stem,
             body=body,
-            slug=words_from_title(title),
+            slug=slug_from_title(title),
             summary=summary if summary != title else "",
             tags=tuple(" ".join(tag.text.split()) for tag in page.walk() if "p-tag" in tag.classes),
             date=read_date(published.attrs.get("datetime", ""), UTC) if published else None,

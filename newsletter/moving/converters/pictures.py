@@ -11,7 +11,7 @@ from posixpath import normpath
 from typing import Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
-from newsletter.mail.outward import NotFetched, fetch
+from newsletter.mail.safe_http import FetchError, fetch
 from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.files import Files, InFolder, Rejected
 from newsletter.moving.folder.layout import Account, Remark, picture_file, write_picture
@@ -101,7 +101,7 @@ class WebFinder:
 def _fetched(url: str) -> bytes:
     try:
         return fetch(url, BYTES_MAX + 1, agent=AGENT)
-    except NotFetched as error:
+    except FetchError as error:
         raise NotFound(str(error)) from error
 
 

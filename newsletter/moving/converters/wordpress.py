@@ -21,7 +21,7 @@ from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.wordpress_html import Attachment, as_html, with_galleries
 from newsletter.moving.counting import of_html
 from newsletter.moving.folder.layout import Remark, TagPage
-from newsletter.posts.text.measures import words_from_title
+from newsletter.posts.text.measures import slug_from_title
 
 MENDED_MAX = 300 * 1024**2  # bytes
 ITEM_MAX = 20_000_000  # characters of one text
@@ -257,7 +257,7 @@ def _term_page(term: tuple[str, str, str]) -> TagPage | None:
 
 def _slug(given: str, title: str) -> str:
     own = slugify(given[:120].rpartition("/")[2].removesuffix(".html"))
-    return own[:60].strip("-") if re.search("[a-z]", own) and not given.startswith("%") else words_from_title(title)
+    return own[:60].strip("-") if re.search("[a-z]", own) and not given.startswith("%") else slug_from_title(title)
 
 
 def _addresses(item: Item) -> tuple[str, ...]:

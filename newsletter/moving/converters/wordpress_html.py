@@ -15,7 +15,7 @@ from newsletter.moving.converters.addresses import is_picture
 from newsletter.moving.converters.html.tree import BLOCK, with_code_escaped
 from newsletter.moving.converters.markdown.code import Code
 from newsletter.moving.folder.layout import Remark
-from newsletter.posts.markdown.figures import film
+from newsletter.posts.markdown.figures import parse_video
 
 # --- Galleries, and blocks that many texts share ---
 
@@ -102,7 +102,7 @@ def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
 
 def _shown(url: str) -> str:
     """Return an address that WordPress showed as a film or a box: the film, or a link to the rest."""
-    found = film(unescape(url))
+    found = parse_video(unescape(url))
     if found:
         return f'<iframe src="{escape(found.player_url)}"></iframe>'
     return f'<p><a href="{escape(unescape(url))}">{escape(unescape(url), quote=False)}</a></p>'
@@ -111,7 +111,7 @@ def _shown(url: str) -> str:
 def _embedded(found: re.Match[str], remarks: list[Remark]) -> str:
     url = unescape(found["url"] or found["film"] or found["block"])
     remark = Remark("what another site shows is a link", url)
-    if film(url) is None and remark not in remarks:
+    if parse_video(url) is None and remark not in remarks:
         remarks.append(remark)
     return f"{found['figure']}<div>{_shown(url)}</div>" if found["figure"] else f"\n\n{_shown(url)}\n\n"
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from newsletter.moving.folder.layout import COPIED_BYTES, Damaged
 from newsletter.moving.folder.manifest import Reader, Writer
-from newsletter.operation.backup.making import SECRET, join
+from newsletter.operation.backup.making import SECRET, merge_lines
 from newsletter.publication.pictures.storages import media
 
 PICTURES, KEYS = "pictures", "keys"
@@ -63,7 +63,7 @@ def bring_in(folder: Reader) -> bool:
     _bring_pictures_in(folder)
     for name in LOGS:
         if f"readers/{name}.txt" in folder.files:
-            join(settings.DATA_DIR / name, folder.octets(f"readers/{name}.txt", LINES_BYTES))
+            merge_lines(settings.DATA_DIR / name, folder.octets(f"readers/{name}.txt", LINES_BYTES))
     for name in folder.below(f"{KEYS}/dkim"):
         _put(folder, name, settings.DKIM_DIR / name.rpartition("/")[2])
     return _use_secret(folder)

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from newsletter.moving.folder.layout import PostFile
 from newsletter.posts.models import Post
-from newsletter.posts.models.redirects import normal
+from newsletter.posts.models.redirects import normalise_path
 
 AT_ONCE = 100  # posts whose links are looked at together
 GHOST_URL = "__GHOST_URL__"  # what an export of Ghost has in place of its site
@@ -31,7 +31,7 @@ class Links:
         sources: list[str] = []
         for file in files:
             sources.append(file.source)
-            for path in filter(None, map(normal, file.addresses)):
+            for path in filter(None, map(normalise_path, file.addresses)):
                 self.by_address.setdefault(path, file.source)
         self.homes = {post.source: post.get_absolute_url() for post in _lightly(sources)}
 
@@ -91,5 +91,7 @@ def _forms(path: str, query: str) -> list[str]:
     if not path.startswith("/") and not query:
         return []
     return [
-        form for form in (normal(f"{path}?{query}") if query else "", normal(unquote(path))) if form not in {"", "/"}
+        form
+        for form in (normalise_path(f"{path}?{query}") if query else "", normalise_path(unquote(path)))
+        if form not in {"", "/"}
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from newsletter.moving.folder.layout import Account, Damaged, Remark, picture_file, read_file
 from newsletter.posts.models import Image
-from newsletter.publication.pictures.uploads import BYTES_MAX, Picture, PictureError, prepare_with_wide
+from newsletter.publication.pictures.uploads import BYTES_MAX, Picture, PictureError, prepare_picture_with_wide
 
 ALT_MAX = 200  # characters, as the library's
 _PLACE = re.compile(
@@ -101,4 +101,4 @@ def with_old_addresses(text: str, account: Account) -> str:
 
 
 def _ready(root: Path, name: str) -> Picture:
-    return prepare_with_wide(read_file(root, name, BYTES_MAX))
+    return prepare_picture_with_wide(read_file(root, name, BYTES_MAX))

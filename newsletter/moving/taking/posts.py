@@ -19,7 +19,7 @@ from newsletter.moving.taking.account import Account, Entry, unnamed
 from newsletter.moving.taking.linking import Links
 from newsletter.moving.taking.pictures import Illustration, Pictures, with_old_addresses
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, Redirect, Rendering, Tag, tag_names
-from newsletter.posts.models.renderings import rendered_anew
+from newsletter.posts.models.renderings import render_uncached
 from newsletter.posts.search.index import index_post
 from newsletter.publication.models import Publication
 
@@ -159,7 +159,7 @@ class Step:
         """Return what would become of it."""
         if self.outcome in {"rejected", "unchanged"}:
             return self._entry()
-        return self._entry(rendered_anew(self.body))
+        return self._entry(render_uncached(self.body))
 
     def write(self) -> Entry:
         """Make or change the post, or leave it as it is. Raises OSError if a picture cannot be kept.
@@ -176,7 +176,7 @@ class Step:
             html = self._write(self.file)
         elif self.post.source_digest != self.digest:
             Post.objects.filter(pk=self.post.pk).update(source_digest=self.digest)
-        Redirect.objects.lead(self.file.addresses, self.post)
+        Redirect.objects.add_for_post(self.file.addresses, self.post)
         if self.file.date:
             _lead_tags(self.file.tag_pages)
         return self._entry(html)
@@ -206,10 +206,10 @@ class Step:
         post.source_digest = self.digest
         post.save()
         post.tags.set(Tag.objects.named(file.tags, {page.name: page.slug for page in reversed(file.tag_pages)}))
-        post.note_pictures()
+        post.record_pictures()
         index_post(post)
         html = post.html
-        Rendering.objects.leave(post.body)
+        Rendering.objects.evict(post.body)
         return html
 
 
@@ -218,7 +218,7 @@ def _lead_tags(pages: tuple[TagPage, ...]) -> None:
     tags = {tag.name: tag for tag in Tag.objects.filter(name__in=[page.name for page in pages])} if pages else {}
     ends = {page.address: tags[page.name].get_absolute_url() for page in pages if page.name in tags}
     feeds = {f"{address.rstrip('/')}/rss/": f"{end}feed.xml" for address, end in ends.items()}
-    Redirect.objects.lead_all(ends | feeds)
+    Redirect.objects.add_targets(ends | feeds)
 
 
 # --- All posts ---

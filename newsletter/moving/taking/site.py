@@ -22,9 +22,9 @@ from newsletter.moving.folder.layout import TEXT_BYTES, Damaged
 from newsletter.moving.folder.manifest import Reader
 from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
 from newsletter.moving.taking.loading import load, read
-from newsletter.operation.preparing import newer
+from newsletter.operation.preparing import newer_migration
 from newsletter.posts.models import Image, Post, Tag
-from newsletter.posts.models.images import ADDRESS
+from newsletter.posts.models.images import MEDIA_PATTERN
 from newsletter.posts.search import index
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber
@@ -118,7 +118,7 @@ def _load_posts(folder: Reader, authors: dict[str, int]) -> int:
         for name in folder.below("posts"):
             if name.endswith(".md"):
                 told, body = texts.read_post(folder.octets(name, TEXT_BYTES), name)
-                found = ADDRESS.match(str(told.get("cover") or ""))
+                found = MEDIA_PATTERN.match(str(told.get("cover") or ""))
                 told |= {"cover": covers[found[1]] if found else None, "author": authors.get(str(told.get("author")))}
                 names = told.pop("tags", [])
                 tagged.extend((told["id"], tags[tag]) for tag in names)
@@ -243,9 +243,9 @@ def bring_in(root: Path, now: datetime) -> BroughtIn:
             _make_room()
             counts = fill(folder)
             unsent = _let_go_of_mails(now)
-            restored.lock(exported_at, now)
+            restored.block_sending(exported_at, now)
             caches["pages"].clear()  # the publication, as this process knew it
-            index.rebuild(archiving.documents())
+            index.rebuild_index(archiving.search_documents())
             has_secret = places.bring_in(folder)  # last: what is committed is whole
     except DatabaseError as error:
         raise Damaged(f"the database refuses what is in it: {str(error).partition(chr(10))[0]}") from error
@@ -262,7 +262,7 @@ def _moment(folder: Reader) -> datetime:
 
 def _refuse_newer(folder: Reader) -> None:
     """Raise Refused if the export is of a newer version of the product."""
-    if name := newer(str(name) for name in folder.facts.get("migrations", [])):
+    if name := newer_migration(str(name) for name in folder.facts.get("migrations", [])):
         raise Refused(f"the export is of a newer version of this program, which knows {name}: update first")
 
 

@@ -1,1 +1,1 @@
-"""The accounts of those who work here: the first author, roles, second factors. No screen."""
+"""Accounts of the team: the first owner, roles, second factors. Without screens."""

@@ -1,4 +1,4 @@
-"""The author's account: made by the first start, entered for the first time by a one-time link."""
+"""The first owner's account: created at the first start, activated by a one-time link."""
 
 from itertools import chain, count
 
@@ -17,7 +17,7 @@ USERNAME = "author"
 
 
 class StartTokens(PasswordResetTokenGenerator):
-    """One-time keys, spent by the new password: it is part of what they sign."""
+    """One-time tokens: the password hash is part of the signature, so a new password invalidates them."""
 
     key_salt = "newsletter.desk.author.start"
 
@@ -25,36 +25,35 @@ class StartTokens(PasswordResetTokenGenerator):
 tokens = StartTokens()
 
 
-def get_or_create() -> User:
-    """Return the first owner, superusers before others; make one that nobody can log in as when there is none."""
+def get_or_create_author() -> User:
+    """The first owner, superusers first; created without a password if there is none."""
     author = roles.owners().order_by("-is_superuser", "pk").first()
     return author or User.objects.create_superuser(_free_name())
 
 
 def _free_name() -> str:
-    """Return the name of the first author, or one like it: their account may be closed by now."""
+    """USERNAME, numbered if it is taken, such as by a closed account."""
     taken = set(User.objects.filter(username__startswith=USERNAME).values_list("username", flat=True))
     return next(name for name in chain([USERNAME], (f"{USERNAME}-{n}" for n in count(2))) if name not in taken)
 
 
-def is_missing() -> bool:
-    """Return whether nobody at all can log in to the desk."""
+def nobody_can_log_in() -> bool:
     closed = Q(password="") | Q(password__startswith=UNUSABLE_PASSWORD_PREFIX)
     return not User.objects.filter(is_staff=True, is_active=True).exclude(closed).exists()
 
 
-def link(author: User, *, base_url: str) -> str:
-    """Return a new absolute link that lets `author` choose name and password.
+def start_link(author: User, *, base_url: str) -> str:
+    """A new absolute link to choose name and password.
 
-    It lives for settings.PASSWORD_RESET_TIMEOUT seconds. Links made before stay good until
-    one of them is used: that spends all, and so does logging in.
+    It lives for settings.PASSWORD_RESET_TIMEOUT seconds. Earlier links stay valid until one of them is used or the user
+    logs in: that invalidates all.
     """
     uid = urlsafe_base64_encode(force_bytes(author.pk))
     return base_url + reverse("admin:start", args=[uid, tokens.make_token(author)])
 
 
-def from_link(uid: str, token: str) -> User | None:
-    """Return whose link it is; None if it is spent, too old or not ours."""
+def user_of_link(uid: str, token: str) -> User | None:
+    """None if the link is used, expired or forged."""
     try:
         author = User.objects.get(pk=urlsafe_base64_decode(uid).decode(), is_active=True)
     except (User.DoesNotExist, ValueError, OverflowError):
@@ -63,10 +62,10 @@ def from_link(uid: str, token: str) -> User | None:
 
 
 @transaction.atomic
-def take_over(author: User, *, username: str, email: str, password: str) -> bool:
-    """Give the account a name and a password; return False if another request was first.
+def claim_account(author: User, *, username: str, email: str, password: str) -> bool:
+    """Set name and password; return False if another request was first.
 
-    Its second factors are removed: whoever lost the device comes back by this link, and by no other way.
+    Removes the second factors: this link is the way back after a lost device.
     """
     unspent = User.objects.filter(pk=author.pk, password=author.password)
     author.username, author.email = username, email

@@ -1,6 +1,6 @@
-"""Second factors of an account: what it has, whether a code is right, and what is added or removed.
+"""Second factors of an account: list, verification of codes, adding and removing.
 
-A code is six digits of an app (TOTP, RFC 6238), or one of ten recovery codes. Passkeys are in accounts/passkeys.py.
+A code is six digits of an app (TOTP, RFC 6238), or one of ten recovery codes. Passkeys: desk/accounts/passkeys.py.
 """
 
 from dataclasses import dataclass
@@ -19,20 +19,18 @@ from newsletter.publication.models import Publication
 
 Type = Authenticator.Type
 STEP_SECONDS = 30  # RFC 6238 section 5.2
-STEPS_TOLERATED = (0, -1, 1)  # clocks of telephones are off, and typing takes time
-CODE_LENGTH_MAX = 32  # characters typed, with blanks; longer ones are refused unread
+STEPS_TOLERATED = (0, -1, 1)  # clock skew and typing time
+CODE_LENGTH_MAX = 32  # characters with blanks; longer input is rejected unparsed
 FAILURES_MAX, FAILURES_WITHIN = 10, timedelta(minutes=10)
 FAILURES_A_DAY_MAX = 30  # of a million codes, three of which are right at any moment
 
 
 class TooManyFailures(Exception):
-    """This account has had too many wrong codes lately; right ones are refused too."""
+    """Too many wrong codes lately: right ones are refused, too."""
 
 
 @dataclass(frozen=True)
 class Factors:
-    """The second factors of one account."""
-
     app: Authenticator | None
     passkeys: list[Authenticator]
     codes_left: int
@@ -45,7 +43,7 @@ class Factors:
 # --- What there is ---
 
 
-def of(user: User) -> Factors:
+def factors_of(user: User) -> Factors:
     rows = list(Authenticator.objects.filter(user=user).order_by("pk"))
     codes = next((row for row in rows if row.type == Type.RECOVERY_CODES), None)
     return Factors(
@@ -63,8 +61,8 @@ def has_passkey(user: User) -> bool:
     return bool(Authenticator.objects.filter(user=user, type=Type.WEBAUTHN).exists())
 
 
-def is_missing(user: User) -> bool:
-    """Return whether the publication asks for a second factor that this account does not have."""
+def is_factor_missing(user: User) -> bool:
+    """Does the publication require a second factor that this account lacks?"""
     asks = Publication.objects.current().owners_need_second_factor
     return bool(asks and roles.is_owner(user) and not has_any(user))
 
@@ -73,12 +71,11 @@ def is_missing(user: User) -> bool:
 
 
 @transaction.atomic
-def accepts(user: User, code: str, now: datetime, *, is_known_browser: bool) -> str:
-    """Return the type of the factor whose code this is, "" for a wrong one; a code is accepted once.
+def check_code(user: User, code: str, now: datetime, *, is_known_browser: bool) -> str:
+    """The type of the factor that accepts the code, "" if none does. A code is accepted once.
 
-    is_known_browser: its failures are counted apart, so that a stranger who has the password cannot lock the
-        owner of the account out.
-    Raise TooManyFailures. Raise ValidationError when the secret was encrypted under another SECRET_KEY.
+    is_known_browser: failures count separately, so that a stranger with the password cannot lock the user out.
+    Raises TooManyFailures; ValidationError if the secret was encrypted under another SECRET_KEY.
     """
     rows = Authenticator.objects.select_for_update().filter(user=user, type__in=[Type.TOTP, Type.RECOVERY_CODES])
     found = {row.type: row for row in rows}
@@ -98,11 +95,11 @@ def _accepting(found: dict[str, Authenticator], code: str, now: datetime) -> str
 
 
 def _is_of_app(app: Authenticator, code: str, now: datetime) -> bool:
-    """Return whether the code is that of a step later than the last one accepted: RFC 6238 section 5.2.
+    """Is it the code of a later time step than the last accepted one? RFC 6238 section 5.2.
 
-    Kept in the row, because a cache forgets: allauth's does after one step, while a code is right for three.
+    The step is stored in the row: allauth's cache forgets it after one step, while a code is valid for three.
     """
-    step = step_of(decrypt(app.data["secret"]), code, now)
+    step = time_step_of(decrypt(app.data["secret"]), code, now)
     if step is None or step <= app.data.get("last_step", -1):
         return False
     app.data["last_step"] = step
@@ -110,10 +107,10 @@ def _is_of_app(app: Authenticator, code: str, now: datetime) -> bool:
     return True
 
 
-def step_of(secret: str, code: str, now: datetime) -> int | None:
-    """Return the number of the time step whose code this is, None if it is that of none near `now`.
+def time_step_of(secret: str, code: str, now: datetime) -> int | None:
+    """The time step of a code, None if it is of none near `now`.
 
-    secret: base32, as the app was shown it.
+    secret: base32, as shown to the app.
     """
     current = int(now.timestamp()) // STEP_SECONDS
     for step in (current + off for off in STEPS_TOLERATED):
@@ -143,15 +140,15 @@ def _count(tally: Authenticator, counted: str, failures: list[float]) -> None:
 
 @transaction.atomic
 def add_app(user: User, secret: str, step: int) -> list[str]:
-    """Add the app that knows `secret`, whose code of `step` was typed; return new recovery codes, [] if there are."""
+    """Add the app with `secret`, verified at `step`; return new recovery codes, [] if there are some."""
     app = TOTP.activate(user, secret).instance
     app.data["last_step"] = step
     app.save(update_fields=["data"])
-    return first_codes(user)
+    return create_first_codes(user)
 
 
-def first_codes(user: User) -> list[str]:
-    """Return the recovery codes that come with the first factor; [] when the account has had them."""
+def create_first_codes(user: User) -> list[str]:
+    """Recovery codes for the first factor; [] if the account has some."""
     if Authenticator.objects.filter(user=user, type=Type.RECOVERY_CODES).exists():
         return []
     return _as_shown(RecoveryCodes.activate(user))
@@ -159,7 +156,7 @@ def first_codes(user: User) -> list[str]:
 
 @transaction.atomic
 def renew_codes(user: User) -> list[str]:
-    """Return ten new recovery codes; the former ones open nothing any more."""
+    """Ten new recovery codes; the former ones are deleted."""
     User.objects.select_for_update().get(pk=user.pk)
     Authenticator.objects.filter(user=user, type=Type.RECOVERY_CODES).delete()
     return _as_shown(RecoveryCodes.activate(user))
@@ -170,7 +167,7 @@ def _as_shown(codes: RecoveryCodes) -> list[str]:
 
 
 @transaction.atomic
-def remove(factor: Authenticator) -> None:
+def remove_factor(factor: Authenticator) -> None:
     """Remove an app or a passkey, and with the last of them the recovery codes."""
     user = factor.user
     factor.delete()

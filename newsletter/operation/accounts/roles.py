@@ -1,4 +1,4 @@
-"""The roles of those who work at the desk: groups that the installation comes with, and what each may do."""
+"""Roles of the team: built-in groups and their permissions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,15 +11,15 @@ from django.utils.translation import gettext_lazy as _
 
 OWNER, EDITOR, WRITER, READER_CARE = "owner", "editor", "writer", "reader-care"  # names of groups
 NAMES = {OWNER: _("Owner"), EDITOR: _("Editor"), WRITER: _("Writer"), READER_CARE: _("Reader care")}
-DUTIES = {
+DESCRIPTIONS = {
     OWNER: _("Everything, with the accounts of others, the Publication and the list of readers as a file."),
     EDITOR: _("All posts and issues: write, publish, compose and send. Sees how many readers there are, not who."),
     WRITER: _("Own drafts only: write, put pictures in, preview. Somebody else publishes them."),
     READER_CARE: _("Readers: find, add, tag, unsubscribe, suppress and erase them. Reads the outbox."),
 }
-ROOMS = ("posts", "issues", "delivery", "subscribers", "publication")  # whose permissions a role may have
+APPS = ("posts", "issues", "delivery", "subscribers", "publication")  # apps whose permissions a role may have
 _ALL = ("view", "add", "change", "delete")
-# By role, room and model: what may be done. The owner's group gets whatever there is.
+# By role and "app.model": allowed verbs. The owners' group gets all permissions.
 _MODELS: dict[str, dict[str, tuple[str, ...]]] = {
     EDITOR: {
         "posts.post": (*_ALL, "publish"),
@@ -40,18 +40,18 @@ _FURTHER = {READER_CARE: ("subscribers.see_readers", "publication.see_mail")}
 
 
 def is_owner(user: Any) -> bool:
-    """Return whether `user` may do everything: a superuser, or a member of the owners' group."""
+    """A superuser, or a member of the owners' group."""
     return bool(user.is_active and (user.is_superuser or user.groups.filter(name=OWNER).exists()))
 
 
-def including(permission: str) -> list[Group]:
-    """Return the groups that have a permission, "room.codename"."""
+def groups_with(permission: str) -> list[Group]:
+    """permission: "app.codename"."""
     room, _dot, codename = permission.partition(".")
     return list(Group.objects.filter(permissions__content_type__app_label=room, permissions__codename=codename))
 
 
 def owners() -> QuerySet[User]:
-    """Return the owners whose accounts are open, whether they have chosen a password or not."""
+    """Active owners, with or without a password."""
     members = User.groups.through.objects.filter(user=OuterRef("pk"), group__name=OWNER)
     return User.objects.filter(Q(is_superuser=True) | Exists(members), is_active=True, is_staff=True)
 
@@ -62,7 +62,7 @@ def is_last_owner(user: User) -> bool:
 
 
 def permissions_of(role: str) -> Iterator[str]:
-    """Return what the installation grants to a role other than the owner's, each as "room.codename"."""
+    """Permissions of a built-in role other than owner, as "app.codename"."""
     for model, verbs in _MODELS[role].items():
         room, name = model.split(".")
         yield from (f"{room}.{verb}_{name}" for verb in verbs)
@@ -70,31 +70,33 @@ def permissions_of(role: str) -> Iterator[str]:
 
 
 def make_groups(using: str = "default", apps: Any = installed, **kwargs: Any) -> None:
-    """Make the groups that are missing, after every migration; one that exists keeps what it has.
+    """Create missing groups, after every migration; existing ones keep their permissions.
 
-    The owners' group alone gets every permission again: also those that an upgrade has brought.
+    The owners' group always gets all permissions, also those that an upgrade adds.
     """
     if not _are_migrated(apps):
         return
     group, permission = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
-    granted = permission.objects.using(using).filter(content_type__app_label__in=ROOMS)
+    granted = permission.objects.using(using).filter(content_type__app_label__in=APPS)
     for role in (EDITOR, WRITER, READER_CARE):
         made, is_new = group.objects.using(using).get_or_create(name=role)
         if is_new:
             chosen = set(permissions_of(role))
-            made.permissions.set([one for one in granted.select_related("content_type") if key_of(one) in chosen])
+            made.permissions.set(
+                [one for one in granted.select_related("content_type") if permission_key(one) in chosen]
+            )
     group.objects.using(using).get_or_create(name=OWNER)[0].permissions.set(granted)
 
 
 def _are_migrated(apps: Any) -> bool:
-    """Return whether the database has the tables by now: a migration may stop before them."""
-    return all(room in apps.app_configs for room in (*ROOMS, "auth"))
+    """False if `migrate` stopped before these tables."""
+    return all(room in apps.app_configs for room in (*APPS, "auth"))
 
 
-def key_of(permission: Any) -> str:
-    """Return what `has_perm` asks for."""
+def permission_key(permission: Any) -> str:
+    """ "app.codename", as for `has_perm`."""
     return f"{permission.content_type.app_label}.{permission.codename}"
 
 
-def name_of(group: Group) -> str:
+def role_name(group: Group) -> str:
     return str(NAMES.get(group.name, group.name))

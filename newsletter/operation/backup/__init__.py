@@ -1,4 +1,4 @@
-"""Backups: all that an installation is, in one file; brought back by one command, and tried each month.
+"""Backups: a whole installation in one file, restored by one command, and tested monthly.
 
 Begin with `making.py`. Why it is so: docs/decisions/0094-a-backup-is-one-file.md.
 """

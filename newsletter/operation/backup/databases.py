@@ -1,4 +1,4 @@
-"""The database of this installation, as a backup sees it: a file of SQLite, or PostgreSQL by its own programs."""
+"""Dump and load the database: SQLite by file, PostgreSQL by pg_dump and pg_restore."""
 
 import gzip
 import os
@@ -16,30 +16,30 @@ from typing import IO, Any, ClassVar, Self, cast
 from django.db import connection, connections
 from django.db.backends.postgresql.client import DatabaseClient
 
-from subscribers.departures import keep_name
+from subscribers.departures import fsync_folder
 
 COPIED_BYTES = 1024**2
-TOLD_CHARACTERS = 2000  # of what a program says when it fails
-ASIDE = "before_restore_"  # begins the name of a schema or file that a restore has put aside; no backup holds it
-# Tables whose rows no backup holds: by a day's salt its hashes could be traced to networks, long after that night.
+ERROR_CHARACTERS = 2000  # of a failed program's stderr
+ASIDE_PREFIX = "before_restore_"  # of schemas and files that a restore has put aside; never backed up
+# Tables backed up without rows: a day's salt would make hashes traceable to networks long after that night.
 WITHOUT_ROWS = ("delivery_visit", "delivery_daysalt")
 
 
-class Unusable(Exception):
-    """The database cannot be dumped or loaded. Its words say why and what to do."""
+class DatabaseUnusable(Exception):
+    """Dump or load failed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
-class Dump:
-    """A snapshot: its rows by table, and its octets, which can be read once."""
+class DatabaseDump:
+    """A snapshot: row counts by table, and its bytes, which can be read once."""
 
     rows: dict[str, int]
     source: IO[bytes]
 
 
 @contextmanager
-def giving(command: Sequence[str], env: Mapping[str, str]) -> Iterator[IO[bytes]]:
-    """Yield what a program writes. Raises Unusable, with its own words, if it is missing or fails."""
+def read_from_program(command: Sequence[str], env: Mapping[str, str]) -> Iterator[IO[bytes]]:
+    """Yield a program's stdout. Raises DatabaseUnusable, with its stderr, if it is missing or fails."""
     with tempfile.TemporaryFile() as errors, _started(command, env, stdout=subprocess.PIPE, stderr=errors) as process:
         output = cast("IO[bytes]", process.stdout)
         try:
@@ -51,8 +51,8 @@ def giving(command: Sequence[str], env: Mapping[str, str]) -> Iterator[IO[bytes]
         _raise_failure(command[0], process.wait(), errors)
 
 
-def feed(command: Sequence[str], env: Mapping[str, str], source: IO[bytes]) -> None:
-    """Have a program read all of `source`. Raises Unusable, with its own words, if it is missing or fails."""
+def write_to_program(command: Sequence[str], env: Mapping[str, str], source: IO[bytes]) -> None:
+    """Pipe `source` into a program. Raises DatabaseUnusable, with its stderr, if it is missing or fails."""
     with tempfile.TemporaryFile() as errors, _started(command, env, stdin=subprocess.PIPE, stderr=errors) as process:
         entry = cast("IO[bytes]", process.stdin)
         try:
@@ -79,7 +79,7 @@ def _started(
         process = subprocess.Popen(command, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr)  # noqa: S603 - ours
     except FileNotFoundError:
         hint = " (Debian: apt install postgresql-client)" if command[0].startswith("pg_") else ""
-        raise Unusable(f"the program {command[0]} is missing{hint}") from None
+        raise DatabaseUnusable(f"the program {command[0]} is missing{hint}") from None
     with process:
         yield process
 
@@ -87,11 +87,11 @@ def _started(
 def _raise_failure(program: str, code: int, errors: IO[bytes]) -> None:
     if code:
         errors.seek(0)
-        told = errors.read(TOLD_CHARACTERS).decode(errors="replace").strip()
-        raise Unusable(f"{program} failed: {told or f'exit code {code}'}")
+        stderr = errors.read(ERROR_CHARACTERS).decode(errors="replace").strip()
+        raise DatabaseUnusable(f"{program} failed: {stderr or f'exit code {code}'}")
 
 
-# Who owns it: the role of another installation has another name.
+# Without owner: the role has another name in another installation.
 UNOWNED = [
     "--no-owner",
     "--no-privileges",
@@ -99,30 +99,30 @@ UNOWNED = [
 
 
 @dataclass(frozen=True)
-class PostgreSQL:
-    """A database of the server that this installation uses: its own, or another by name."""
+class PostgreSQLEngine:
+    """A database on this installation's server: its own, or another one by name."""
 
     database: str
     name: ClassVar[str] = "postgresql"
 
     @contextmanager
-    def dumped(self, scratch: Path) -> Iterator[Dump]:
-        """Yield a snapshot, while others read and write. scratch: a folder with room for a copy."""
+    def dumped(self, scratch: Path) -> Iterator[DatabaseDump]:
+        """Yield a consistent snapshot without blocking others. scratch: a folder with room for a copy."""
         with self._cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")  # the rows are those of the dump
             cursor.execute("SELECT pg_export_snapshot()")
             snapshot = cursor.fetchone()[0]
-            options = ["--format=custom", *UNOWNED, f"--snapshot={snapshot}", f"--exclude-schema={ASIDE}*"]
+            options = ["--format=custom", *UNOWNED, f"--snapshot={snapshot}", f"--exclude-schema={ASIDE_PREFIX}*"]
             options += [f"--exclude-table-data={name}" for name in WITHOUT_ROWS]
-            with giving(self._command("pg_dump", options), self._environment()) as source:
-                yield Dump(_rows_of(cursor) | _without_rows(cursor), source)
+            with read_from_program(self._command("pg_dump", options), self._environment()) as source:
+                yield DatabaseDump(_rows_of(cursor) | _without_rows(cursor), source)
 
     def rows(self) -> dict[str, int]:
         with self._cursor() as cursor:
             return _rows_of(cursor)
 
     def others(self) -> list[str]:
-        """Return who uses the database beside us, in words."""
+        """Other users of the database, for a message."""
         connections.close_all()
         with self._cursor() as cursor:
             cursor.execute(
@@ -138,36 +138,36 @@ class PostgreSQL:
 
     @contextmanager
     def replaced(self, mark: str) -> Iterator[Self]:
-        """Yield an empty database, which takes the place of what is here when the block ends.
+        """Yield an empty database that replaces the current one when the block ends.
 
-        What was here is kept under a name with `mark`. If the block raises, all is as it was.
+        The current one is kept under a name with `mark`. If the block raises, it is put back.
         """
         connections.close_all()
         is_empty, make = self.is_empty(), "CREATE SCHEMA public"
         if not is_empty:
-            self.run(f'ALTER SCHEMA public RENAME TO "{ASIDE}{mark}"', make)
+            self.run(f'ALTER SCHEMA public RENAME TO "{ASIDE_PREFIX}{mark}"', make)
         try:
             yield self
         except BaseException:
             connections.close_all()
-            back = make if is_empty else f'ALTER SCHEMA "{ASIDE}{mark}" RENAME TO public'
+            back = make if is_empty else f'ALTER SCHEMA "{ASIDE_PREFIX}{mark}" RENAME TO public'
             self.run("DROP SCHEMA public CASCADE", back)
             raise
 
     def meanwhile(self, mark: str) -> str:
-        """Return where what was here is while the block of `replaced` runs, for whoever finds it killed."""
+        """Where the former data is during `replaced`, for the note that a killed restore leaves."""
         if self.is_empty():
             return "the database was empty before"
-        return f"what was in the database before is in its schema {ASIDE}{mark}"
+        return f"what was in the database before is in its schema {ASIDE_PREFIX}{mark}"
 
-    def forget_half(self) -> None:
-        """Keep what a killed block of `replaced` has left: it lies where the next restore puts it aside."""
+    def remove_leftovers(self) -> None:
+        """Nothing to do: the next restore puts the leftovers aside."""
 
     def load(self, source: IO[bytes]) -> None:
         connections.close_all()
         options = ["--exit-on-error", "--single-transaction", *UNOWNED, "--dbname"]
-        feed(self._command("pg_restore", options), self._environment(), source)
-        self.run("ANALYZE")  # without it the first pages choose bad ways
+        write_to_program(self._command("pg_restore", options), self._environment(), source)
+        self.run("ANALYZE")  # otherwise the first queries get bad plans
 
     def run(self, *statements: str) -> None:
         with self._cursor() as cursor:
@@ -176,7 +176,7 @@ class PostgreSQL:
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
-        """Yield a cursor of a connection of our own: Django's may be in a transaction."""
+        """Yield a cursor on a separate connection: Django's may be in a transaction."""
         own = connection.copy(alias="backup")
         own.settings_dict["NAME"] = self.database
         own.connect()
@@ -187,12 +187,12 @@ class PostgreSQL:
             own.close()
 
     def _command(self, program: str, options: list[str]) -> list[str]:
-        """Return a command with the place of the server; its last word is the database."""
+        """The command with host and user; its last argument is the database."""
         words, _own = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, [])
         return [program, *words[1:-1], *options, self.database]
 
     def _environment(self) -> dict[str, str]:
-        """Return the environment with the password: a command line can be read by everybody."""
+        """With the password, which must not be on the command line."""
         _words, own = DatabaseClient.settings_to_cmd_args_env(connection.settings_dict, [])
         return os.environ | (own or {})
 
@@ -218,22 +218,20 @@ WAIT_SECONDS = 60  # for a writer, before the snapshot begins
 
 
 @dataclass(frozen=True)
-class SQLite:
-    """The database in a file."""
-
+class SQLiteEngine:
     path: Path
     name: ClassVar[str] = "sqlite"
 
     @contextmanager
-    def dumped(self, scratch: Path) -> Iterator[Dump]:
+    def dumped(self, scratch: Path) -> Iterator[DatabaseDump]:
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=scratch) as folder:
             copy = Path(folder) / "copy.sqlite3"
             with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)) as database:
                 database.execute("VACUUM INTO ?", [str(copy)])
             _empty(copy)
-            # A process of its own compresses, lightly: higher levels take thrice as long for a tenth less.
-            with giving(["gzip", "-1", "--stdout", str(copy)], os.environ) as source:
-                yield Dump(SQLite(copy).rows(), source)
+            # A subprocess compresses at level 1: higher levels take three times as long for 10 % less.
+            with read_from_program(["gzip", "-1", "--stdout", str(copy)], os.environ) as source:
+                yield DatabaseDump(SQLiteEngine(copy).rows(), source)
 
     def rows(self) -> dict[str, int]:
         with closing(sqlite3.connect(self.path)) as database:
@@ -244,7 +242,7 @@ class SQLite:
         return [f"process {pid}" for pid in _holders(self.path)]
 
     def is_empty(self) -> bool:
-        """Return whether no table is there. A file that cannot be read is not empty."""
+        """True without tables. An unreadable file is not empty."""
         if not self.path.exists() or not self.path.stat().st_size:
             return True
         try:
@@ -255,8 +253,8 @@ class SQLite:
 
     @contextmanager
     def replaced(self, mark: str) -> Iterator[Self]:
-        """Have the block fill a file beside ours, which then takes its name in one step."""
-        self.forget_half()
+        """The block fills a new file, which then replaces ours by rename."""
+        self.remove_leftovers()
         fresh = self._fresh()
         self._settle()
         connection.settings_dict["NAME"] = fresh.path  # for the block's migrations
@@ -266,7 +264,7 @@ class SQLite:
             fresh._settle()
             self._give_way(mark)
             fresh.path.replace(self.path)
-            keep_name(self.path.parent)
+            fsync_folder(self.path.parent)
         finally:
             connections.close_all()
             connection.settings_dict["NAME"] = self.path
@@ -275,16 +273,16 @@ class SQLite:
     def _fresh(self) -> Self:
         return replace(self, path=self.path.with_name(f".{self.path.name}.new"))
 
-    def forget_half(self) -> None:
+    def remove_leftovers(self) -> None:
         self._fresh().clear()
 
     def meanwhile(self, mark: str) -> str:
         return "what was here before is as it was"
 
     def _settle(self) -> None:
-        """Have all that was written stand in the file itself, as the last connection does that closes it.
+        """Checkpoint the WAL into the file itself.
 
-        What is damaged stays as it is; a log without a database is of one that is gone.
+        A damaged file stays as it is; a log without a database belongs to a deleted one.
         """
         connections.close_all()
         if self.path.exists() and self.path.stat().st_size:
@@ -292,13 +290,13 @@ class SQLite:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _give_way(self, mark: str) -> None:
-        """Keep what is here under a name with `mark`; only the database itself stays where it is, too."""
+        """Keep the current files under a name with `mark`; the database itself as a hard link, until it is replaced."""
         database, *logs = self._files()
         for file in logs:
             if file.exists():
-                file.rename(file.with_name(f"{ASIDE}{mark}.{file.name}"))
+                file.rename(file.with_name(f"{ASIDE_PREFIX}{mark}.{file.name}"))
         if database.exists() and database.stat().st_size:
-            os.link(database, database.with_name(f"{ASIDE}{mark}.{database.name}"))
+            os.link(database, database.with_name(f"{ASIDE_PREFIX}{mark}.{database.name}"))
 
     def clear(self) -> None:
         for file in self._files():
@@ -315,11 +313,11 @@ class SQLite:
                 with gzip.open(source) as plain:
                     shutil.copyfileobj(plain, target, COPIED_BYTES)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise Unusable(f"the database in it is damaged: {error}") from None
+                raise DatabaseUnusable(f"the database in it is damaged: {error}") from None
             target.flush()
             os.fsync(descriptor)
         if (answer := self._check()) != "ok":
-            raise Unusable(f"the database in it is damaged: {answer}")
+            raise DatabaseUnusable(f"the database in it is damaged: {answer}")
 
     def _check(self) -> str:
         try:
@@ -330,7 +328,7 @@ class SQLite:
 
 
 def _empty(copy: Path) -> None:
-    """Delete the rows that no backup holds, and overwrite where they were."""
+    """Securely delete rows that backups must not hold."""
     with closing(sqlite3.connect(copy, isolation_level=None)) as database:
         database.execute("PRAGMA secure_delete = ON")
         for name in set(WITHOUT_ROWS).intersection(_tables(database)):
@@ -343,7 +341,7 @@ def _tables(database: sqlite3.Connection) -> list[str]:
 
 
 def _holders(path: Path) -> list[int]:
-    """Return the processes but ours that have a file open, as far as the system lets us see."""
+    """Other processes with the file open, as far as /proc shows."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -354,9 +352,9 @@ def _holders(path: Path) -> list[int]:
     return found
 
 
-type Engine = SQLite | PostgreSQL
+type Engine = SQLiteEngine | PostgreSQLEngine
 
 
-def here() -> Engine:
+def current_engine() -> Engine:
     name = connection.settings_dict["NAME"]
-    return SQLite(Path(name)) if connection.vendor == "sqlite" else PostgreSQL(str(name))
+    return SQLiteEngine(Path(name)) if connection.vendor == "sqlite" else PostgreSQLEngine(str(name))

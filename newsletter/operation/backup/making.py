@@ -1,6 +1,6 @@
-"""Make a backup: one file, whole or not there. What lies beside the database goes into it by its path in DATA_DIR.
+"""Make a backup: one complete file or none. Files are stored by their path in DATA_DIR.
 
-Pictures of a bucket are in it as if they were files: one backup brings back everything, with a bucket or without.
+Pictures of a bucket are stored as if they were files: one backup restores everything, with a bucket or without.
 """
 
 import os
@@ -17,9 +17,19 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from newsletter.operation.backup import databases
-from newsletter.operation.backup.archive import FILES, FORM, MANIFEST, SUFFIX, Damaged, Member, Sealed, Writer, sealing
-from newsletter.operation.backup.databases import ASIDE, COPIED_BYTES
-from newsletter.publication.pictures.storages import Media, media
+from newsletter.operation.backup.archive import (
+    FILES,
+    FORMAT,
+    MANIFEST,
+    SUFFIX,
+    ArchiveMember,
+    BackupWriter,
+    DamagedBackup,
+    EncryptionError,
+    encrypting,
+)
+from newsletter.operation.backup.databases import ASIDE_PREFIX, COPIED_BYTES
+from newsletter.publication.pictures.storages import MediaStore, media
 
 SECRET = "secret_key"  # noqa: S105 - the name of its file
 LOGS = {"departures", "wishes"}  # lines for themselves, in any order: decision 0045
@@ -27,8 +37,8 @@ MEDIA, DKIM = "media", "dkim"
 FOLDERS = (MEDIA, DKIM)
 
 
-def write_files(archive: Writer) -> None:
-    """Add the files, those of readers who left last, as late as can be."""
+def write_files(archive: BackupWriter) -> None:
+    """Add the files; the departures last, so that they are the newest."""
     if media.is_remote:
         for name, octets in media.contents(media.pictures()):
             archive.add(f"{FILES}{MEDIA}/{name}", octets)
@@ -37,7 +47,7 @@ def write_files(archive: Writer) -> None:
 
 
 def file_names() -> Iterator[str]:
-    """Yield the paths of all files in DATA_DIR that a backup holds."""
+    """Paths of all files in DATA_DIR that belong in a backup."""
     for folder in (DKIM,) if media.is_remote else FOLDERS:
         found = sorted((settings.DATA_DIR / folder).rglob("*"))
         yield from (str(path.relative_to(settings.DATA_DIR)) for path in found if path.is_file())
@@ -45,22 +55,22 @@ def file_names() -> Iterator[str]:
 
 
 @dataclass
-class Putting:
-    """Puts files back: what is there stays, lines that are missing are added.
+class FileRestorer:
+    """Restores files: equal ones stay, missing lines of logs are added.
 
-    What differs waits beside its file until `finish`, which puts the other aside.
+    Changed ones are written beside the old until `finish`, which puts the old aside.
 
-    bucket: where the pictures go; into the folder as well, if it is None.
+    bucket: where pictures go; None for the folder.
     """
 
     folder: Path
-    mark: str  # in the name of what is put aside
+    mark: str  # in names of files that are put aside
     overwrites: set[str] = field(default_factory=set)
-    bucket: Media | None = None
+    bucket: MediaStore | None = None
     there: dict[str, int] | None = None  # what the bucket had before
     files: int = 0
     put_aside: int = 0
-    waiting: dict[Path, Path] = field(default_factory=dict)  # what differs, by the file whose place it takes
+    waiting: dict[Path, Path] = field(default_factory=dict)  # changed files, by the file they will replace
 
     def __enter__(self) -> Self:
         return self
@@ -70,17 +80,17 @@ class Putting:
             fresh.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Put what differs in its place; nothing of it needs room on the disk."""
+        """Rename changed files into place."""
         for path, fresh in self.waiting.items():
             if str(path.relative_to(self.folder)) not in self.overwrites:
-                path.rename(path.with_name(f"{ASIDE}{self.mark}.{path.name}"))
+                path.rename(path.with_name(f"{ASIDE_PREFIX}{self.mark}.{path.name}"))
                 self.put_aside += 1
             fresh.replace(path)
 
-    def put(self, member: Member) -> None:
+    def put(self, member: ArchiveMember) -> None:
         path = self._path(member.file)
         if member.file in LOGS:
-            join(path, member.source.read())
+            merge_lines(path, member.source.read())
             return
         self.files += 1
         if self.bucket and member.file.startswith(f"{MEDIA}/"):
@@ -88,15 +98,15 @@ class Putting:
         else:
             self._put_file(path, member)
 
-    def _put_picture(self, bucket: Media, member: Member) -> None:
-        """Put a picture into the bucket, unless it has it: its name is made of its content."""
+    def _put_picture(self, bucket: MediaStore, member: ArchiveMember) -> None:
+        """Upload a picture unless it is there: its name is a content hash."""
         if self.there is None:
             self.there = bucket.pictures()
         name = member.file.removeprefix(f"{MEDIA}/")
         if self.there.get(name) != member.size:
             bucket.put(name, cast("IO[bytes]", member.source))
 
-    def _put_file(self, path: Path, member: Member) -> None:
+    def _put_file(self, path: Path, member: ArchiveMember) -> None:
         fresh = path.with_name(f".{path.name}.new")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -114,12 +124,12 @@ class Putting:
     def _path(self, name: str) -> Path:
         path = self.folder / name
         if name not in {SECRET, *LOGS} and not name.startswith(tuple(f"{folder}/" for folder in FOLDERS)):
-            raise Damaged(f"a backup holds no {name}")
+            raise DamagedBackup(f"a backup holds no {name}")
         return path
 
 
-def join(path: Path, octets: bytes) -> None:
-    """Add the lines that a file does not have. What it has is newer than the backup, and stays."""
+def merge_lines(path: Path, octets: bytes) -> None:
+    """Append missing lines. Existing ones are newer than the backup, and stay."""
     old = set(path.read_bytes().splitlines()) if path.exists() else set()
     new = [line for line in octets.splitlines() if line and line not in old]
     if new:
@@ -130,8 +140,8 @@ def join(path: Path, octets: bytes) -> None:
 
 
 @dataclass(frozen=True)
-class Made:
-    """A backup that is whole. seconds: that it took."""
+class BackupResult:
+    """A complete backup. seconds: duration."""
 
     path: Path
     octets: int
@@ -139,17 +149,17 @@ class Made:
     rows: dict[str, int]
 
 
-def make(path: Path, now: datetime, *, key: str | None = None) -> Made:
-    """Write a backup of this installation to `path`, while everything runs.
+def make_backup(path: Path, now: datetime, *, key: str | None = None) -> BackupResult:
+    """Write a backup to `path` while everything runs.
 
-    key: the public one of age that it is encrypted for, or ""; by default BACKUP_AGE_KEY.
-    Raises FileExistsError if the file is there, Sealed, Unusable or OSError if it cannot be; then no file is left.
+    key: age public key to encrypt for, "" for none; default BACKUP_AGE_KEY.
+    Raises FileExistsError, EncryptionError, DatabaseUnusable or OSError; then no file is left.
     """
     if path.exists():
         raise FileExistsError(f"{path} is there already: a backup is never written over")
     key = settings.BACKUP_AGE_KEY if key is None else key
     if bool(key) != (path.suffix == SUFFIX):
-        raise Sealed(
+        raise EncryptionError(
             f"BACKUP_AGE_KEY is set, so the backup is encrypted: let its name end in {SUFFIX}"
             if key
             else f"a name in {SUFFIX} asks for encryption: set BACKUP_AGE_KEY to a public key of age"
@@ -157,12 +167,12 @@ def make(path: Path, now: datetime, *, key: str | None = None) -> Made:
     began = time.monotonic()
     with _whole(path) as file, _sealed(file, key) as stream:
         rows = _write(stream, path.parent, now)
-    return Made(path, path.stat().st_size, time.monotonic() - began, rows)
+    return BackupResult(path, path.stat().st_size, time.monotonic() - began, rows)
 
 
 def _write(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str, int]:
-    engine = databases.here()
-    with Writer(stream) as archive:
+    engine = databases.current_engine()
+    with BackupWriter(stream) as archive:
         with engine.dumped(scratch) as dump:
             archive.add_json(MANIFEST, _manifest(engine, dump.rows, now))
             archive.add_dump(dump.source)
@@ -176,16 +186,16 @@ def _write(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str, int]:
 def _manifest(engine: databases.Engine, rows: dict[str, int], now: datetime) -> dict[str, object]:
     migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
     made_at = now.astimezone(UTC).isoformat(timespec="seconds")
-    return {"form": FORM, "made_at": made_at, "engine": engine.name, "rows": rows, "migrations": migrations}
+    return {"form": FORMAT, "made_at": made_at, "engine": engine.name, "rows": rows, "migrations": migrations}
 
 
 def _sealed(file: IO[bytes], key: str) -> AbstractContextManager[IO[bytes]]:
-    return sealing(file, key) if key else nullcontext(file)
+    return encrypting(file, key) if key else nullcontext(file)
 
 
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file of its owner alone that gets its name when it is whole and on the disk."""
+    """Yield a file with mode 0600 that gets its name once it is complete and synced."""
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part.unlink(missing_ok=True)  # of a process that was killed here

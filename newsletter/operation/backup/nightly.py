@@ -1,4 +1,4 @@
-"""Backups that are made by themselves: to BACKUP_URL, thinned, and each month one of them is tried."""
+"""Nightly backups to BACKUP_URL: made, thinned out, and one a month tested."""
 
 import logging
 import re
@@ -13,18 +13,18 @@ from django.core import mail
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.author.alerts import who_may_send
+from newsletter.delivery.author.alerts import sender_addresses
 from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, automatic
+from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.operation.backup import making, restoring
-from newsletter.operation.backup.archive import Damaged, Sealed
-from newsletter.operation.backup.databases import Unusable
-from newsletter.operation.backup.keeping import LINES, Keeper, keeper
-from newsletter.operation.backup.restoring import Refused
+from newsletter.operation.backup.archive import DamagedBackup, EncryptionError
+from newsletter.operation.backup.databases import DatabaseUnusable
+from newsletter.operation.backup.restoring import RestoreRefused
+from newsletter.operation.backup.stores import DEPARTURES_PREFIX, BackupStore, backup_store
 from newsletter.operation.models import Nightly, NightlyBackup
 from newsletter.publication.models import Publication
 
-HOUR = time(3, 30)  # in the publication's zone: nobody writes, no issue goes out
+HOUR = time(3, 30)  # in the publication's zone, when it is quiet
 NAME = re.compile(r"newsletter-(\d{4}-\d{2}-\d{2})\.tar(\.age)?")
 DAYS, WEEKS, MONTHS = 7, 5, 12
 
@@ -34,7 +34,7 @@ def file_name(day: date, *, is_encrypted: bool) -> str:
 
 
 def day_of(name: str) -> date | None:
-    """Return the day of a backup of ours by its name, or None for any other file."""
+    """The day in the name of a backup, None for other files."""
     found = NAME.fullmatch(name)
     try:
         return date.fromisoformat(found[1]) if found else None
@@ -43,14 +43,14 @@ def day_of(name: str) -> date | None:
 
 
 def due_on(now: datetime, days: Iterable[date]) -> date | None:
-    """Return the day whose backup is to be made now, or None. now: in the publication's zone. days: of those there."""
+    """The day whose backup is due, or None. now: in the publication's zone. days: that have a backup."""
     return now.date() if now.time() >= HOUR and now.date() not in set(days) else None
 
 
-def superfluous(days: Iterable[date]) -> set[date]:
-    """Return the days whose backups may go: all but the newest of each of the last 7 days, 5 weeks and 12 months.
+def days_to_remove(days: Iterable[date]) -> set[date]:
+    """Days whose backups may be removed: all but the newest of the last 7 days, 5 weeks and 12 months.
 
-    Counted are days that have a backup: a machine that was off for a year keeps what it has.
+    Only days with a backup count: a machine that was off for a year keeps what it has.
     """
     newest_first = sorted(set(days), reverse=True)
     periods: list[tuple[int, Callable[[date], object]]] = [
@@ -68,68 +68,67 @@ def superfluous(days: Iterable[date]) -> set[date]:
 
 
 log = logging.getLogger(__name__)
-CANNOT = (OSError, Damaged, restoring.Failed, Refused, Sealed, Unusable)
+BACKUP_ERRORS = (OSError, DamagedBackup, restoring.DrillFailed, RestoreRefused, EncryptionError, DatabaseUnusable)
 
 
-def is_due(now: datetime) -> bool:
+def is_backup_due(now: datetime) -> bool:
     day = due_day(NightlyBackup, now) if settings.BACKUP_URL else None
     return day is not None and not NightlyBackup.held(day, now)
 
 
-def make_due(now: datetime) -> NightlyBackup | None:
-    """Make the backup that is due, if no other process does; thin out older ones; try it if none was this month."""
-    kept, day = keeper(settings.BACKUP_URL), due_day(NightlyBackup, now)
+def make_due_backup(now: datetime) -> NightlyBackup | None:
+    """Make the due backup unless another process does; remove old ones; test it if none was tested this month."""
+    kept, day = backup_store(settings.BACKUP_URL), due_day(NightlyBackup, now)
     if kept is None or day is None or not (row := NightlyBackup.claim(day, now)):
         return None
     name = file_name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY))
     try:
         with kept.writing(name, now) as path:
-            made = making.make(path, now)
-    except CANNOT as error:
+            made = making.make_backup(path, now)
+    except BACKUP_ERRORS as error:
         log.exception("no backup was made")
         row.failure = str(error)
         row.save(update_fields=["failure"])
-        _tell_author(_("The nightly backup was not made"), row.failure, now)
+        _mail_author(_("The nightly backup was not made"), row.failure, now)
         return row
     row.made_at, row.octets, row.failure = timezone.now(), made.octets, ""
     row.save(update_fields=["made_at", "octets", "failure"])
-    thin(kept)
+    remove_old(kept)
     if not NightlyBackup.objects.filter(tried_at__year=day.year, tried_at__month=day.month).exists():
         _try_out(row, kept, name, now)
     return row
 
 
 def keep_departures() -> None:
-    """Copy who has left since the last backup beside it: a machine that burns takes its own file with it."""
-    kept, source = keeper(settings.BACKUP_URL), settings.DATA_DIR / "departures"
+    """Copy the departures file beside the backups: it would be lost with the machine."""
+    kept, source = backup_store(settings.BACKUP_URL), settings.DATA_DIR / "departures"
     if kept is None or not source.exists():
         return
     try:
-        kept.join(f"{LINES}{socket.gethostname()}", source)
+        kept.join(f"{DEPARTURES_PREFIX}{socket.gethostname()}", source)
     except OSError as error:
         log.warning("who has left is not kept beside the backups: %s", error)
 
 
-def thin(kept: Keeper) -> list[str]:
-    """Remove backups of ours that are not among the newest of the last days, weeks and months; return which."""
+def remove_old(kept: BackupStore) -> list[str]:
+    """Remove superfluous backups; return their names."""
     found = {day: name for name in kept.names() if (day := day_of(name))}
-    gone = [found[day] for day in sorted(superfluous(found))]
+    gone = [found[day] for day in sorted(days_to_remove(found))]
     for name in gone:
         kept.remove(name)
     return gone
 
 
 def due_day(work: type[Nightly], now: datetime) -> date | None:
-    """Return the day whose backup, or export, is to be made now, or None."""
     local = timezone.localtime(now, Publication.objects.current().zone)
     return due_on(local, work._default_manager.exclude(made_at=None).values_list("day", flat=True))
 
 
-def _try_out(row: NightlyBackup, kept: Keeper, name: str, now: datetime) -> None:
-    """Load it beside the product. In the place of an encrypted one, whose key is elsewhere, a plain twin is tried."""
+def _try_out(row: NightlyBackup, kept: BackupStore, name: str, now: datetime) -> None:
+    """Test the backup. If it is encrypted, whose key is elsewhere, test an unencrypted twin."""
     try:
         tried = _trial(kept, name, now)
-    except CANNOT as error:
+    except BACKUP_ERRORS as error:
         log.exception("the backup would not bring the newsletter back")
         row.trial = str(error)
         subject, line = _("The backup would not bring the newsletter back"), row.trial
@@ -140,27 +139,27 @@ def _try_out(row: NightlyBackup, kept: Keeper, name: str, now: datetime) -> None
         line = _("%(rows)s rows and %(files)s files were brought back beside the newsletter in %(seconds)s s.") % facts
     row.tried_at = timezone.now()
     row.save(update_fields=["tried_at", "trial"])
-    _tell_author(subject, line, now)
+    _mail_author(subject, line, now)
 
 
-def _trial(kept: Keeper, name: str, now: datetime) -> restoring.Tried:
+def _trial(kept: BackupStore, name: str, now: datetime) -> restoring.DrillResult:
     if not settings.BACKUP_AGE_KEY:
         with kept.reading(name) as path:
-            return restoring.try_out(path)
+            return restoring.drill(path)
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=settings.DATA_DIR) as folder:
-        return restoring.try_out(making.make(Path(folder) / "twin.tar", now, key="").path)
+        return restoring.drill(making.make_backup(Path(folder) / "twin.tar", now, key="").path)
 
 
-def _tell_author(subject: str, line: str, now: datetime) -> None:
-    if addresses := who_may_send():
-        mail.mailers["default"].send_messages([message(subject, line, addresses, now)])
+def _mail_author(subject: str, line: str, now: datetime) -> None:
+    if addresses := sender_addresses():
+        mail.mailers["default"].send_messages([build_backup_mail(subject, line, addresses, now)])
 
 
-def message(subject: str, line: str, addresses: list[str], now: datetime) -> Mail:
-    """Build the mail about a backup, in the publication's language."""
+def build_backup_mail(subject: str, line: str, addresses: list[str], now: datetime) -> Mail:
+    """In the publication's language."""
     publication = Publication.objects.current()
     context = {"publication": publication, "line": line, "title": subject}
     with translation.override(publication.language):
         letter = letters.render("backup", subject, context, base_url=settings.SITE_URL)
     message_id = headers.message_id("backup", int(now.timestamp()), domain=publication.sender_email.rpartition("@")[2])
-    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)

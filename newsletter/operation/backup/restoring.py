@@ -1,4 +1,4 @@
-"""Bring an installation back from a backup, into an empty one or in place of one that is stopped; or try a backup."""
+"""Restore a backup into an empty or stopped installation; or test one."""
 
 import http.client
 import os
@@ -23,23 +23,23 @@ from django.utils.crypto import constant_time_compare
 
 from newsletter import server
 from newsletter.delivery.ledger import restored
-from newsletter.operation import replaced
+from newsletter.operation import replaced_migrations
 from newsletter.operation.backup import databases
-from newsletter.operation.backup.archive import Reader, opened_dump, unsealed
-from newsletter.operation.backup.databases import Engine, PostgreSQL, SQLite, Unusable
-from newsletter.operation.backup.making import SECRET, Putting, join
-from newsletter.operation.preparing import newer
+from newsletter.operation.backup.archive import BackupReader, open_archive, open_dump
+from newsletter.operation.backup.databases import DatabaseUnusable, Engine, PostgreSQLEngine, SQLiteEngine
+from newsletter.operation.backup.making import SECRET, FileRestorer, merge_lines
+from newsletter.operation.preparing import newer_migration
 from newsletter.operation.supervisor import free_port
 from newsletter.publication.pictures.storages import media
 
 
-class Refused(Exception):
-    """This backup may not be restored here. Its words say why and what to do."""
+class RestoreRefused(Exception):
+    """The backup may not be restored here; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
-class Restored:
-    """What was brought back. has_secret: whether links in mails of the backup open with this installation's secret."""
+class RestoreResult:
+    """has_secret: links in mails of the backup work with this installation's secret."""
 
     made_at: datetime
     rows: dict[str, int]
@@ -48,49 +48,55 @@ class Restored:
     put_aside: int
 
 
-def restore(path: Path, now: datetime, *, identity: Path | None = None, replace: bool = False) -> Restored:
-    """Read a backup once to know that it is whole, then load it; afterwards nothing is sent until it is decided.
+def restore_backup(path: Path, now: datetime, *, identity: Path | None = None, replace: bool = False) -> RestoreResult:
+    """Verify a backup, then load it; afterwards sending is blocked until the author decides.
 
-    replace: what is here is put aside when all of the backup is there; without it only an empty installation is
-    filled. Raises Damaged, Refused, Sealed, Unusable, DatabaseError or OSError; then all is as it was.
+    replace: put the current data aside; without it the installation must be empty. Raises DamagedBackup,
+        RestoreRefused, EncryptionError, DatabaseUnusable, DatabaseError or OSError; then nothing has changed.
     """
-    engine = databases.here()
-    refuse(verified(path, identity), engine)
+    engine = databases.current_engine()
+    check_compatible(verified_manifest(path, identity), engine)
     if users := engine.others():
-        raise Refused(f"the database is in use by {', '.join(users)}: stop web server, workers and clock first")
+        raise RestoreRefused(f"the database is in use by {', '.join(users)}: stop web server, workers and clock first")
     is_empty = engine.is_empty()
     if not is_empty and not replace:
-        raise Refused("this installation is not empty: with --replace it is put aside, and the backup takes its place")
+        raise RestoreRefused(
+            "this installation is not empty: with --replace it is put aside, and the backup takes its place"
+        )
     mark = f"{now:%Y%m%d%H%M%S}"
     bucket = media if media.is_remote else None
-    putting = Putting(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set(), bucket=bucket)
-    with _noted(path, engine.meanwhile(mark)), unsealed(path, identity) as stream, putting:
+    putting = FileRestorer(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set(), bucket=bucket)
+    with _noted(path, engine.meanwhile(mark)), open_archive(path, identity) as stream, putting:
         with engine.replaced(mark) as fresh:
-            made = _filled(Reader(stream), fresh, putting, now)
-            for lines in sorted(path.parent.glob("departures-*")):  # who has left since, if it lies in BACKUP_URL
-                join(settings.DATA_DIR / "departures", lines.read_bytes())
+            made = _filled(BackupReader(stream), fresh, putting, now)
+            for lines in sorted(
+                path.parent.glob("departures-*")
+            ):  # departures since then, if they are beside the backup
+                merge_lines(settings.DATA_DIR / "departures", lines.read_bytes())
         putting.finish()
-    return Restored(*made, putting.files, putting.put_aside)
+    return RestoreResult(*made, putting.files, putting.put_aside)
 
 
-def _filled(reader: Reader, engine: Engine, putting: Putting, now: datetime) -> tuple[datetime, dict[str, int], bool]:
-    """Load all of a backup, and lock it; return when it was made, its rows, and whether its secret is used here."""
-    has_secret = load(reader, engine, putting, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
+def _filled(
+    reader: BackupReader, engine: Engine, putting: FileRestorer, now: datetime
+) -> tuple[datetime, dict[str, int], bool]:
+    """Load a backup and block sending; return its time, its rows, and whether its secret is used here."""
+    has_secret = load_backup(reader, engine, putting, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
     made_at = datetime.fromisoformat(reader.manifest["made_at"])
     call_command("migrate", verbosity=0, interactive=False)
-    restored.lock(made_at, now)
+    restored.block_sending(made_at, now)
     return made_at, reader.manifest["rows"], has_secret
 
 
-def unfinished() -> str:
-    """Return why nothing may start here, if a restore was killed."""
+def unfinished_restore() -> str:
+    """The note of a killed restore, which forbids a start; "" if there is none."""
     return _note().read_text() if _note().exists() else ""
 
 
-def forget_half() -> None:
-    """Remove what a killed restore has left beside the database. Only for who knows that none runs."""
+def remove_leftovers() -> None:
+    """Remove leftovers of a killed restore. Only call it when none runs."""
     if _note().exists():
-        databases.here().forget_half()
+        databases.current_engine().remove_leftovers()
 
 
 def _note() -> Path:
@@ -100,7 +106,7 @@ def _note() -> Path:
 
 @contextmanager
 def _noted(path: Path, meanwhile: str) -> Iterator[None]:
-    """Keep a note while the block runs; a kill leaves it, an error does not: then all is as it was."""
+    """Keep a note file during the block. It remains after a kill, not after an exception, which undoes everything."""
     try:
         _note().write_text(
             f"The restore of {path} was not finished, and {meanwhile}. "
@@ -111,29 +117,31 @@ def _noted(path: Path, meanwhile: str) -> Iterator[None]:
         _note().unlink(missing_ok=True)
 
 
-def verified(path: Path, identity: Path | None) -> dict[str, Any]:
-    """Read all of a backup and return its manifest. Raises Damaged or Sealed."""
-    with unsealed(path, identity) as stream:
-        reader = Reader(stream)
+def verified_manifest(path: Path, identity: Path | None) -> dict[str, Any]:
+    """Read all of a backup. Raises DamagedBackup or EncryptionError."""
+    with open_archive(path, identity) as stream:
+        reader = BackupReader(stream)
         for _member in reader:
             pass
         return reader.manifest
 
 
-def refuse(manifest: dict[str, Any], engine: Engine) -> None:
-    """Raise Refused if the backup is of another engine, or of a newer version of the product."""
+def check_compatible(manifest: dict[str, Any], engine: Engine) -> None:
+    """Raise RestoreRefused for another engine or a newer version."""
     if manifest["engine"] != engine.name:
-        raise Refused(f"the backup is of {manifest['engine']}, and DATABASE_URL leads to {engine.name}")
-    if name := newer(manifest["migrations"]):
-        raise Refused(f"the backup is of a newer version of this program, which knows {name}: update first")
-    if replaced.is_half_way([tuple(name.split(".", 1)) for name in manifest["migrations"]]):
-        first = f"restore it with {replaced.LAST_WITH_THEM}"
-        raise Refused(f"the backup is of a version before {replaced.LAST_WITH_THEM}: {first}, then start this version")
+        raise RestoreRefused(f"the backup is of {manifest['engine']}, and DATABASE_URL leads to {engine.name}")
+    if name := newer_migration(manifest["migrations"]):
+        raise RestoreRefused(f"the backup is of a newer version of this program, which knows {name}: update first")
+    if replaced_migrations.is_too_old([tuple(name.split(".", 1)) for name in manifest["migrations"]]):
+        first = f"restore it with {replaced_migrations.LAST_WITH_THEM}"
+        raise RestoreRefused(
+            f"the backup is of a version before {replaced_migrations.LAST_WITH_THEM}: {first}, then start this version"
+        )
 
 
-def load(reader: Reader, engine: Engine, putting: Putting, *, keeps_secret: bool) -> bool:
-    """Load the database, then the files. keeps_secret: ours stays. Return whether the one of the backup is used now."""
-    dump, parts = opened_dump(reader)
+def load_backup(reader: BackupReader, engine: Engine, putting: FileRestorer, *, keeps_secret: bool) -> bool:
+    """Load the database, then the files. keeps_secret: keep ours. Return whether the backup's secret is used now."""
+    dump, parts = open_dump(reader)
     engine.load(dump)
     is_used = True
     for member in parts.rest():
@@ -144,20 +152,20 @@ def load(reader: Reader, engine: Engine, putting: Putting, *, keeps_secret: bool
     return is_used
 
 
-START_SECONDS = 60  # that the web server may take to answer for the first time
-NOTHING = (  # leaves the trial
+START_SECONDS = 60  # for the web server's first response
+UNSET_VARIABLES = (  # nothing may leave the test
     *("REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "MAILBOX_URL", "BACKUP_URL", "MEDIA_STORAGE_URL"),
 )
 PAGES = ("/", "/issues/", "/posts/", "/subscribe/")
 
 
-class Failed(Exception):
-    """The backup would not bring the product back. Its words say what is missing."""
+class DrillFailed(Exception):
+    """The backup would not restore the product; the message says why."""
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A backup that would bring the product back. pages: which of it answered."""
+class DrillResult:
+    """pages: that were served successfully."""
 
     made_at: str
     rows: int
@@ -166,38 +174,41 @@ class Tried:
     seconds: float
 
 
-def try_out(path: Path, *, identity: Path | None = None) -> Tried:
-    """Raise Damaged, Failed, Refused, Sealed or Unusable if the backup would not bring this product back."""
+def drill(path: Path, *, identity: Path | None = None) -> DrillResult:
+    """Restore into a scratch folder and serve pages from it.
+
+    Raises DamagedBackup, DrillFailed, RestoreRefused, EncryptionError or DatabaseUnusable.
+    """
     began = time.monotonic()
-    manifest = verified(path, identity)
+    manifest = verified_manifest(path, identity)
     with tempfile.TemporaryDirectory(prefix="newsletter-drill-") as name:
         folder = Path(name)
-        with _scratch(manifest["engine"], folder) as (engine, url), unsealed(path, identity) as stream:
-            refuse(manifest, engine)
-            putting = Putting(folder, "drill")
-            load(Reader(stream), engine, putting, keeps_secret=False)
+        with _scratch(manifest["engine"], folder) as (engine, url), open_archive(path, identity) as stream:
+            check_compatible(manifest, engine)
+            putting = FileRestorer(folder, "drill")
+            load_backup(BackupReader(stream), engine, putting, keeps_secret=False)
             _compare(manifest["rows"], engine.rows())
             pages = _look(folder, url)
     seconds = time.monotonic() - began
-    return Tried(manifest["made_at"], sum(manifest["rows"].values()), putting.files, pages, seconds)
+    return DrillResult(manifest["made_at"], sum(manifest["rows"].values()), putting.files, pages, seconds)
 
 
 @contextmanager
 def _scratch(engine: str, folder: Path) -> Iterator[tuple[Engine, str]]:
-    """Yield an empty database of our own, and its DATABASE_URL."""
-    if engine == SQLite.name:
-        yield SQLite(folder / "newsletter.sqlite3"), ""
+    """Yield an empty scratch database, and its DATABASE_URL."""
+    if engine == SQLiteEngine.name:
+        yield SQLiteEngine(folder / "newsletter.sqlite3"), ""
         return
     if connection.vendor != engine:
-        raise Refused("a backup of PostgreSQL is tried on its server: set DATABASE_URL")
+        raise RestoreRefused("a backup of PostgreSQL is tried on its server: set DATABASE_URL")
     name = f"newsletter_drill_{secrets.token_hex(4)}"
-    ours = PostgreSQL(str(connection.settings_dict["NAME"]))
+    ours = PostgreSQLEngine(str(connection.settings_dict["NAME"]))
     try:
         ours.run(f'CREATE DATABASE "{name}" TEMPLATE template0')
     except DatabaseError as error:
-        raise Unusable(f"no database to try it in could be made (ALTER ROLE … CREATEDB): {error}") from None
+        raise DatabaseUnusable(f"no database to try it in could be made (ALTER ROLE … CREATEDB): {error}") from None
     try:
-        yield PostgreSQL(name), urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
+        yield PostgreSQLEngine(name), urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
     finally:
         ours.run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -205,17 +216,19 @@ def _scratch(engine: str, folder: Path) -> Iterator[tuple[Engine, str]]:
 def _compare(said: Mapping[str, int], found: Mapping[str, int]) -> None:
     if wrong := sorted(name for name in said.keys() | found.keys() if said.get(name) != found.get(name)):
         name = wrong[0]
-        raise Failed(f"the table {name} has {found.get(name)} rows; when the backup was made it had {said.get(name)}")
+        raise DrillFailed(
+            f"the table {name} has {found.get(name)} rows; when the backup was made it had {said.get(name)}"
+        )
 
 
 def _look(folder: Path, database_url: str) -> tuple[str, ...]:
-    """Start a web server on the scratch folder, without mail or queue; return the pages that it answered with 200."""
+    """Start a web server on the scratch folder, without mail or queue; return the pages that answered 200."""
     port = free_port("127.0.0.1", 0)
     own = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "SITE_URL": f"http://127.0.0.1:{port}"}
     own["SECRET_KEY"] = (folder / SECRET).read_text()
-    nothing = dict.fromkeys(NOTHING, "")
+    nothing = dict.fromkeys(UNSET_VARIABLES, "")
     env = os.environ | {f"{name}_FILE": "" for name in own | nothing} | nothing | own
-    # Django's checks have been asked by whoever tries the backup: they load every page, half of what this would take.
+    # The calling command has run Django's checks: they load every page and would double the time.
     _run(["migrate", "--skip-checks", "--verbosity", "0", "--no-input"], env)
     if settings.STATIC_ROOT.is_dir():
         shutil.copytree(settings.STATIC_ROOT, folder / "static", dirs_exist_ok=True)
@@ -235,7 +248,7 @@ def _look(folder: Path, database_url: str) -> tuple[str, ...]:
         process.terminate()
         process.wait()
     if wrong := [f"{page} {status}" for page, status in answers.items() if status != http.HTTPStatus.OK]:
-        raise Failed(f"a web server on it answers {', '.join(wrong)}")
+        raise DrillFailed(f"a web server on it answers {', '.join(wrong)}")
     return PAGES
 
 
@@ -243,19 +256,19 @@ def _run(words: list[str], env: Mapping[str, str]) -> None:
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
     done = subprocess.run(command, env=dict(env), capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
-        raise Failed(f"{words[0]} fails on it: {done.stderr.strip()[-500:]}")
+        raise DrillFailed(f"{words[0]} fails on it: {done.stderr.strip()[-500:]}")
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
     until = time.monotonic() + START_SECONDS
     while _status(port, "/healthz") != http.HTTPStatus.OK:
         if process.poll() is not None or time.monotonic() > until:
-            raise Failed("a web server does not start on it")
+            raise DrillFailed("a web server does not start on it")
         time.sleep(0.1)
 
 
 def _status(port: int, page: str) -> int:
-    """Return the status of a page, or 0 if nobody answers."""
+    """0 without an answer."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as asking:
         try:
             asking.request("GET", page)

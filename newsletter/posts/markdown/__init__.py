@@ -1,4 +1,4 @@
-"""From Markdown to HTML for web and mail; `render` puts the parts together."""
+"""Markdown to HTML for web and mail; `render` is the entry."""
 
 RENDERER_VERSION = "10"
-"""Changes whenever the same source may give other HTML or other measures (`text`): all is then rendered anew."""
+"""Change it whenever the HTML or the measures (`text`) of a source may change: all posts are rendered again."""

@@ -1,8 +1,8 @@
-"""The line structure of a post: CommonMark's blocks, with the licence that everyday Chinese writing takes.
+"""Splits Markdown into blocks: CommonMark's, with tolerance for everyday Chinese writing.
 
-Python-Markdown's own block rules lose a list that has no blank line before it, and flatten one
-that is nested by two or three spaces. Here the lines are cut into segments first; what is not a
-list, quote, fence, heading, table or raw HTML goes to Python-Markdown's processors as it is.
+Python-Markdown loses a list without a blank line before it, and flattens one that is nested by two or three spaces. So
+the lines are split into segments first; all but lists, quotes, fences, headings, tables and raw HTML goes on to its own
+block processors.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from newsletter.posts.markdown.lines import (
+    BLOCK_SIGN,
     DEFINITION,
     FENCE,
     HEADING,
@@ -17,13 +18,12 @@ from newsletter.posts.markdown.lines import (
     HTML_LONG,
     QUOTE,
     RULE,
-    SIGN,
-    Item,
+    ListItem,
+    ListMarker,
     ListReader,
-    Marker,
     end_of_fence,
     indent_of,
-    interrupting,
+    interrupting_marker,
     is_lazy,
     is_prose,
     starts_block,
@@ -31,50 +31,50 @@ from newsletter.posts.markdown.lines import (
 
 TABLE_RULE = re.compile(r"^ {0,3}\|?(?: *+:?-++:? *+\|)* *+:?-++:? *+\|? *+$")
 UNDERLINE = re.compile(r"^ {0,3}([-=])\1* *$")
-# Over `---`: a paragraph and a rule, whatever CommonMark says.
+# Above `---`: a paragraph and a rule, unlike in CommonMark.
 ENDS_SENTENCE = re.compile(r"[。！？…!?][」』）)”’\"]*$")
-MOST_TERMS = 3  # lines of a title, or terms that share a definition
-TAKING_BACK = {"title", "definitions"}
+MOST_TERMS = 3  # lines of an underlined heading, or terms that share a definition
+INCLUDES_PARAGRAPH = {"title", "definitions"}
 NOTE = re.compile(r"^ {0,3}\[\^[^\]]*\]:")
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive lines of one kind; a list carries its items, a fence its info string."""
+    """Consecutive lines of one block kind."""
 
     kind: str
     lines: list[str]
-    items: "list[Item]" = field(default_factory=list)
+    items: list[ListItem] = field(default_factory=list)
     is_loose: bool = False
 
 
-class Lines(list[str]):
-    """Lines that know where an end of raw HTML stands last: each is looked for once, however many begin."""
+class SourceLines(list[str]):
+    """Lines with a cache of the last occurrence of each closing tag, so that many openers cost one search."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         super().__init__(lines)
         self._last: dict[str, int] = {}
 
     def has_after(self, index: int, end: str) -> bool:
-        """Return whether `end`, in small letters, stands in the line at `index` or in one below it."""
+        """Does `end` (lower case) occur in the line at `index` or later?"""
         if end not in self._last:
             places = (place for place in range(len(self) - 1, -1, -1) if end in self[place].lower())
             self._last[end] = next(places, -1)
         return self._last[end] >= index
 
 
-def segments(source_lines: list[str]) -> Iterator[Segment]:
-    lines = Lines(source_lines)
+def split_segments(source_lines: list[str]) -> Iterator[Segment]:
+    lines = SourceLines(source_lines)
     start = index = 0
     paragraph = _Paragraph(0, 0)
     while index < len(lines):
-        special = _takes_back(lines, paragraph, index) or _special(lines, index, paragraph.first(lines))
-        if special:
-            begin = paragraph.start if special.kind in TAKING_BACK else index
+        block = _block_with_paragraph(lines, paragraph, index) or _block_at(lines, index, paragraph.first(lines))
+        if block:
+            begin = paragraph.start if block.kind in INCLUDES_PARAGRAPH else index
             if start < begin:
                 yield Segment("text", lines[start:begin])
-            yield special
-            start = index = begin + len(special.lines)
+            yield block
+            start = index = begin + len(block.lines)
             paragraph = _Paragraph(index, index)
             continue
         paragraph = paragraph.with_line(lines[index], index)
@@ -85,7 +85,7 @@ def segments(source_lines: list[str]) -> Iterator[Segment]:
 
 @dataclass(frozen=True)
 class _Paragraph:
-    """Where the paragraph began that is open, or that one blank line has just ended."""
+    """The open paragraph, or one that a single blank line has just ended."""
 
     start: int
     end: int
@@ -102,8 +102,8 @@ class _Paragraph:
         return _Paragraph(index, index + 1, is_open=True) if indent_of(line) < 4 else _Paragraph(index, index)
 
 
-def _takes_back(lines: Lines, paragraph: _Paragraph, index: int) -> Segment | None:
-    """Return what the line at `index` makes of the paragraph above it: a title or terms that are defined."""
+def _block_with_paragraph(lines: SourceLines, paragraph: _Paragraph, index: int) -> Segment | None:
+    """The heading or definition list that the line at `index` makes of the paragraph above it."""
     above = lines[paragraph.start : paragraph.end] if paragraph.end - paragraph.start <= MOST_TERMS else []
     if not above:
         return None
@@ -116,7 +116,7 @@ def _takes_back(lines: Lines, paragraph: _Paragraph, index: int) -> Segment | No
 
 
 def _end_of_definitions(lines: list[str], index: int) -> int:
-    """Return the line after the last definition or indented paragraph, or term that is defined itself."""
+    """Index after the last definition, its indented lines, and further terms."""
     end = index + 1
     while end < len(lines):
         follows = next((i for i in range(end, min(end + 2, len(lines))) if lines[i].strip()), None)
@@ -131,21 +131,21 @@ def _end_of_definitions(lines: list[str], index: int) -> int:
     return end
 
 
-def _special(lines: Lines, index: int, paragraph: str) -> Segment | None:
-    """Return what begins at `index`, unless it is plain text or indented code."""
+def _block_at(lines: SourceLines, index: int, paragraph: str) -> Segment | None:
+    """The block that starts at `index`; None for text and indented code."""
     line = lines[index]
-    if not SIGN.match(line) or (indent_of(line) >= 4 and not _goes_on_as_list(line, paragraph)):
+    if not BLOCK_SIGN.match(line) or (indent_of(line) >= 4 and not _is_list_in_paragraph(line, paragraph)):
         return None
     before = lines[index - 1] if paragraph else ""
     return next((found for read in READERS if (found := read(lines, index, before))), None)
 
 
-def _goes_on_as_list(line: str, paragraph: str) -> bool:
-    """Return whether a deeply indented line is a list under a paragraph: neither code nor a footnote's."""
-    return bool(paragraph) and not NOTE.match(paragraph) and Marker.of(line) is not None
+def _is_list_in_paragraph(line: str, paragraph: str) -> bool:
+    """Is a deeply indented line a list below a paragraph, not code or part of a footnote?"""
+    return bool(paragraph) and not NOTE.match(paragraph) and ListMarker.parse(line) is not None
 
 
-def _read_fence(lines: Lines, index: int, before: str) -> Segment | None:
+def _read_fence(lines: SourceLines, index: int, before: str) -> Segment | None:
     match = FENCE.match(lines[index])
     if not match:
         return None
@@ -153,20 +153,20 @@ def _read_fence(lines: Lines, index: int, before: str) -> Segment | None:
     return Segment("fence", lines[index : end or len(lines)])
 
 
-def _read_heading(lines: Lines, index: int, before: str) -> Segment | None:
+def _read_heading(lines: SourceLines, index: int, before: str) -> Segment | None:
     return Segment("heading", lines[index : index + 1]) if HEADING.match(lines[index]) else None
 
 
-def _read_rule(lines: Lines, index: int, before: str) -> Segment | None:
+def _read_rule(lines: SourceLines, index: int, before: str) -> Segment | None:
     return Segment("rule", lines[index : index + 1]) if RULE.match(lines[index]) else None
 
 
-def _read_html(lines: Lines, index: int, before: str) -> Segment | None:
+def _read_html(lines: SourceLines, index: int, before: str) -> Segment | None:
     long = HTML_LONG.match(lines[index])
     if long:
         end = "-->" if long["comment"] else f"</{long['tag'].lower()}>"
         if not lines.has_after(index, end):
-            return None  # it is a word, and no tag
+            return None  # never closed: text, not a tag
         return Segment("html", _until(lines, index, lambda line: end in line.lower(), inclusive=True))
     if HTML_BLOCK.match(lines[index]):
         return Segment("html", _until(lines, index, lambda line: not line.strip(), inclusive=False))
@@ -180,7 +180,7 @@ def _until(lines: list[str], index: int, is_end: Callable[[str], bool], *, inclu
     return lines[index:]
 
 
-def _read_table(lines: Lines, index: int, before: str) -> Segment | None:
+def _read_table(lines: SourceLines, index: int, before: str) -> Segment | None:
     if "|" not in lines[index] or index + 1 >= len(lines):
         return None
     rule = lines[index + 1]
@@ -190,7 +190,7 @@ def _read_table(lines: Lines, index: int, before: str) -> Segment | None:
     return Segment("table", lines[index : index + 2 + len(rest)])
 
 
-def _read_quote(lines: Lines, index: int, before: str) -> Segment | None:
+def _read_quote(lines: SourceLines, index: int, before: str) -> Segment | None:
     if not QUOTE.match(lines[index]):
         return None
     end, is_open = index, True
@@ -204,8 +204,8 @@ def _read_quote(lines: Lines, index: int, before: str) -> Segment | None:
     return Segment("quote", lines[index:end])
 
 
-def _read_list(lines: Lines, index: int, before: str) -> Segment | None:
-    marker = interrupting(lines[index], before) if before.strip() else Marker.of(lines[index])
+def _read_list(lines: SourceLines, index: int, before: str) -> Segment | None:
+    marker = interrupting_marker(lines[index], before) if before.strip() else ListMarker.parse(lines[index])
     if not marker:
         return None
     reader = ListReader(lines, index, marker)

@@ -1,4 +1,4 @@
-"""What is more than words: pictures with captions, films without a trace, wide tables that scroll."""
+"""Pictures with captions, embedded videos, and tables that scroll."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from markdown.treeprocessors import Treeprocessor
 
 
 class Figures(Treeprocessor):
-    """Make a figure of every paragraph that is a single picture, linked or not."""
+    """Turns each paragraph that is a single picture, linked or not, into a `figure`."""
 
     def run(self, root: Element) -> None:
         for paragraph in root.iter("p"):
@@ -23,7 +23,7 @@ class Figures(Treeprocessor):
 
 
 def _lone_picture(paragraph: Element) -> Element | None:
-    """Return the `img` that is all of `paragraph`, itself or inside one link."""
+    """The `img` that is the whole paragraph, possibly inside a link."""
     if (paragraph.text or "").strip() or len(paragraph) != 1 or (paragraph[0].tail or "").strip():
         return None
     child = paragraph[0]
@@ -40,8 +40,8 @@ def _make_figure(paragraph: Element, picture: Element) -> None:
         SubElement(paragraph, "figcaption").text = caption
 
 
-class Sizes(Treeprocessor):
-    """Write the width and height of pictures that are known, so that text does not jump as they load."""
+class PictureSizes(Treeprocessor):
+    """Sets width and height of known pictures, so that text does not jump while they load."""
 
     def __init__(self, md: Markdown, sizes: Mapping[str, tuple[int, int]]) -> None:
         super().__init__(md)
@@ -55,7 +55,7 @@ class Sizes(Treeprocessor):
                 picture.set("height", str(size[1]))
 
 
-PLAYERS = ("https://www.youtube-nocookie.com/embed/", "https://player.vimeo.com/video/")
+PLAYER_URLS = ("https://www.youtube-nocookie.com/embed/", "https://player.vimeo.com/video/")
 YOUTUBE = re.compile(
     r"^https?://(?:(?:www\.|m\.)?youtube(?:-nocookie)?\.com/(?:watch\?(?:[^#\s]*&)?v=|shorts/|live/|embed/|v/)|youtu\.be/)"
     r"(?P<id>[\w-]{11})(?:[?&#/][^\s]*)?$",
@@ -65,22 +65,22 @@ VIMEO = re.compile(
     r"^https?://(?:www\.|player\.)?vimeo\.com/(?:video/|moogaloop\.swf\?clip_id=)?(?P<id>\d{6,12})(?:[?&#/][^\s]*)?$",
     re.ASCII,
 )
-LENGTH_MAX = 2_000  # characters of an address or a host's code; to look for one in more takes the square of it
+LENGTH_MAX = 2_000  # characters of a URL or embed code; the patterns take quadratic time
 START = re.compile(r"[?&#](?:t|start)=(?P<seconds>\d+)s?\b")
 IFRAME = re.compile(r"""^\s*<iframe\b[^>]*\bsrc=["']?(?P<url>[^"'\s>]+)[^>]*>\s*</iframe>\s*$""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Film:
-    """A film on YouTube or Vimeo."""
+class Video:
+    """A video on YouTube or Vimeo."""
 
     host: str
     player_url: str
     page_url: str
 
 
-def film(text: str) -> Film | None:
-    """Return the film that `text` (an address, or the host's own iframe code) shows, if that is all it says."""
+def parse_video(text: str) -> Video | None:
+    """The video whose URL or embed code is all of `text`."""
     if len(text) > LENGTH_MAX:
         return None
     frame = IFRAME.match(text)
@@ -90,36 +90,36 @@ def film(text: str) -> Film | None:
     if match := YOUTUBE.match(url):
         return _youtube(match["id"], START.search(url))
     if match := VIMEO.match(url):
-        return Film("Vimeo", f"{PLAYERS[1]}{match['id']}?dnt=1", f"https://vimeo.com/{match['id']}")
+        return Video("Vimeo", f"{PLAYER_URLS[1]}{match['id']}?dnt=1", f"https://vimeo.com/{match['id']}")
     return None
 
 
-def _youtube(id_: str, start: re.Match[str] | None) -> Film:
-    player, page = f"{PLAYERS[0]}{id_}", f"https://www.youtube.com/watch?v={id_}"
+def _youtube(id_: str, start: re.Match[str] | None) -> Video:
+    player, page = f"{PLAYER_URLS[0]}{id_}", f"https://www.youtube.com/watch?v={id_}"
     if start:
         player, page = f"{player}?start={start['seconds']}", f"{page}&t={start['seconds']}s"
-    return Film("YouTube", player, page)
+    return Video("YouTube", player, page)
 
 
-def for_web(parent: Element, film: Film) -> None:
-    """Append a closed `details`: the player is loaded, without cookies, when the reader opens it."""
+def append_player(parent: Element, video: Video) -> None:
+    """Append a closed `details`, so that the cookie-free player loads only when opened."""
     box = SubElement(parent, "details", {"class": "embed"})
-    SubElement(box, "summary").text = _("Play the film (%(host)s)") % {"host": film.host}
+    SubElement(box, "summary").text = _("Play the film (%(host)s)") % {"host": video.host}
     frame = SubElement(
-        box, "iframe", {"src": film.player_url, "title": film.host, "allowfullscreen": "allowfullscreen"}
+        box, "iframe", {"src": video.player_url, "title": video.host, "allowfullscreen": "allowfullscreen"}
     )
-    frame.set("referrerpolicy", "strict-origin-when-cross-origin")  # the player refuses to play without an origin
-    _link(SubElement(box, "p"), film)
+    frame.set("referrerpolicy", "strict-origin-when-cross-origin")  # the player requires an origin
+    _link(SubElement(box, "p"), video)
 
 
-def for_mail(parent: Element, film: Film) -> None:
-    """Append a link: a preview picture would let its host see who opens the mail."""
-    _link(SubElement(parent, "p", {"class": "embed"}), film)
+def append_video_link(parent: Element, video: Video) -> None:
+    """Append a link; a preview picture would let its host track who opens the mail."""
+    _link(SubElement(parent, "p", {"class": "embed"}), video)
 
 
-def _link(parent: Element, film: Film) -> None:
-    link = SubElement(parent, "a", {"href": film.page_url})
-    link.text = _("▶ Watch on %(host)s") % {"host": film.host}
+def _link(parent: Element, video: Video) -> None:
+    link = SubElement(parent, "a", {"href": video.page_url})
+    link.text = _("▶ Watch on %(host)s") % {"host": video.host}
 
 
 PART: Final = re.compile(r"<(/?)table\b[^>]*>|<(h[1-6])\b[^>]*>(.*?)</\2>", re.DOTALL)
@@ -128,18 +128,18 @@ TAG: Final = re.compile(r"<[^>]*>")
 NAME_MAX: Final = 80  # characters
 
 
-def with_boxes(html: str) -> str:
-    """Return `html` with a box around each table but those within one, named by its caption, else the heading above.
+def wrap_tables(html: str) -> str:
+    """Wrap outer tables in a scrolling box, labelled by the caption or the heading above.
 
-    A group, not a region: a page may have many tables, and regions are what a screen reader's user jumps between.
+    role=group, not region: screen readers list regions for navigation, and a page may have many tables.
     """
-    return PART.sub(_boxes(html), html) if "<table" in html else html
+    return PART.sub(_table_wrapper(html), html) if "<table" in html else html
 
 
-def _boxes(html: str) -> Callable[[re.Match[str]], str]:
+def _table_wrapper(html: str) -> Callable[[re.Match[str]], str]:
     heading, depth = "", 0
 
-    def boxed(found: re.Match[str]) -> str:
+    def wrap(found: re.Match[str]) -> str:
         nonlocal heading, depth
         if found[2]:
             heading = heading if depth else _words(found[3])
@@ -150,7 +150,7 @@ def _boxes(html: str) -> Callable[[re.Match[str]], str]:
         depth += 1
         return found[0] if depth > 1 else f"{_start(_caption(html, found.end()) or heading)}{found[0]}"
 
-    return boxed
+    return wrap
 
 
 def _start(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What the core of Python-Markdown gets wrong inside a line of Chinese: bare URLs, sums, soft breaks, tags."""
+"""Inline rules for Chinese text that replace Python-Markdown's: bare URLs, products, soft breaks, tags."""
 
 import re
 from collections.abc import Iterator
@@ -31,21 +31,21 @@ from newsletter.posts.text.measures import HAN, SHARED, WIDE
 
 URL = (
     r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
-    rf"(?:(?<=/wiki/)[{HAN}]+)?)"  # the one place where an address that is typed by hand goes on in Chinese
+    rf"(?:(?<=/wiki/)[{HAN}]+)?)"  # the one place where typed URLs continue in Chinese
 )
 STRONG_MAX = 200  # characters
-AFTER_URL = ".,;:!?'\"*~_"  # what ends a sentence or a mark, not an address
-# The core takes Han for letters, and `__` between letters for a part of a name: 用__init__寫 stays as it is.
+AFTER_URL = ".,;:!?'\"*~_"  # ends a sentence or a mark, not the URL
+# Python-Markdown treats Han as letters, and `__` between letters as part of a name: 用__init__寫 stays as it is.
 STRONG = (
     rf"(?<![0-9A-Za-z_])(__)(?=[^\s_])((?=[{WIDE}])[^_\n]{{1,{STRONG_MAX}}}|[^_\n]{{0,{STRONG_MAX}}}[{WIDE}])"
     r"(?<=\S)__(?![0-9A-Za-z_])"
 )
 TIMES = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![*])"
-MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # what any inline rule begins with
-LONGEST = 10_000  # characters of a paragraph; a longer one is data, and its marks stay as typed
-DEEPEST = 150  # elements inside each other; containers alone take a third of it (markdown/structure.py), readers none
-MOST_BRACKETS = 300  # in a paragraph; the core's search for each one's partner is quadratic
-TAGS = re.compile(  # HTML's own, also those that will be dropped: they are marks, not words
+MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # start of any inline rule
+LONGEST = 10_000  # characters of a paragraph; longer ones are data, and are not parsed
+DEEPEST = 150  # nested elements; containers alone take a third of it (markdown/elements.py)
+MOST_BRACKETS = 300  # in a paragraph; Python-Markdown's search for pairs is quadratic
+TAGS = re.compile(  # all of HTML, including tags that the sanitiser drops
     r"</?(?:a|abbr|acronym|applet|article|aside|audio|b|base|bdi|bdo|big|blockquote|body|br|button|canvas|center|cite|"
     r"code|data|datalist|dd|del|details|dfn|div|dl|dt|em|embed|figcaption|figure|font|footer|form|frame|frameset|"
     r"h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|li|link|main|mark|meta|meter|nav|noscript|object|ol|"
@@ -56,16 +56,16 @@ TAGS = re.compile(  # HTML's own, also those that will be dropped: they are mark
 NEAR = re.compile(r"\[([^\]]*)\]", re.DOTALL)
 EMPHASIS = re.compile(r"(\*{1,3}|__|~~|==)(?=\S)([^\n]{1,200}?)(?<=\S)\1")
 BLOCKS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "figcaption", "div", "blockquote"}
-OPAQUE = "\ufffc"  # stands for a picture or a break, where nothing is joined
-SEAM = "\x00"  # between two pieces of text that an inline tag parts
+OPAQUE = "\ufffc"  # placeholder of a picture or line break, where no lines are joined
+SEAM = "\x00"  # between texts that an inline tag separates
 RAW_PLACEHOLDER = re.compile(HTML_PLACEHOLDER % r"(\d+)")
 RAW_LINK = re.compile(r"</?a[\s>]", re.IGNORECASE)
-UNSEEN = rf"(?:{SEAM}|{HTML_PLACEHOLDER % r'\d+'})*"  # also raw inline tags, which are stashed until the end
+UNSEEN = rf"(?:{SEAM}|{HTML_PLACEHOLDER % r'\d+'})*"  # with raw inline tags, which are stashed until the end
 SOFT_BREAK = re.compile(rf"(?P<before>[{WIDE}{SHARED}]{UNSEEN}) *\n *(?=(?P<after>{UNSEEN}[{WIDE}{SHARED}]))")
 
 
 class BareUrl(InlineProcessor):
-    """Link an address that stands in the text; it ends where Chinese begins."""
+    """Links a URL in the text; it ends where Chinese begins."""
 
     ANCESTOR_EXCLUDES = ("a",)
 
@@ -78,7 +78,7 @@ class BareUrl(InlineProcessor):
         return link, m.start(1), m.start(1) + len(url)
 
     def _is_in_raw_link(self, before: str) -> bool:
-        """Return whether the nearest raw `<a …>` or `</a>` before the address opens."""
+        """Is the nearest raw `<a …>` or `</a>` before the URL an opening one?"""
         for key in reversed(INLINE_PLACEHOLDER_RE.findall(before[-2000:])):
             tag = self._raw_tag(key)
             if RAW_LINK.match(tag):
@@ -95,7 +95,7 @@ class BareUrl(InlineProcessor):
 
 
 def _end_of_url(typed: str) -> int:
-    """Return how much of it is an address: no punctuation behind it, no bracket that it did not open."""
+    """Length of the URL without trailing punctuation and unopened brackets."""
     end, surplus = len(typed), typed.count(")") - typed.count("(")
     while end:
         if typed[end - 1] in AFTER_URL:
@@ -110,7 +110,7 @@ def _end_of_url(typed: str) -> int:
 
 
 class KnownTag(HtmlInlineProcessor):
-    """Let the tags through that a sentence may have; `<your-name>`, `<textarea>` or `List<String>` is text."""
+    """Accepts HTML's inline tags; `<your-name>`, `<textarea>` or `List<String>` stays text."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
         if not is_inline(m[1]):
@@ -119,23 +119,23 @@ class KnownTag(HtmlInlineProcessor):
         return super().handleMatch(m, data)
 
 
-class Address(AutomailInlineProcessor):
-    """Link `<name@example.org>`; one with a backslash in it is no address, and stays as typed."""
+class EmailAutolink(AutomailInlineProcessor):
+    """Links `<name@example.org>`, unless it contains a backslash."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
-        """Return the link, or nothing: the core would write its own mark of the escape into the address."""
+        """Python-Markdown would put its placeholder of the escape into the address."""
         return (None, None, None) if STX in m[1] else super().handleMatch(m, data)
 
 
-class Literal(InlineProcessor):
-    """Keep what is matched as typed."""
+class LiteralCharacter(InlineProcessor):
+    """Keeps the match as typed."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: N802
         return f"{STX}{ord(m[0])}{ETX}", m.start(), m.end()
 
 
-class Unparsed(Treeprocessor):
-    """Save the work on texts without a mark, and the seconds on paragraphs longer than prose is."""
+class SkipPlainText(Treeprocessor):
+    """Skips inline parsing of texts without marks, and of overlong paragraphs."""
 
     def run(self, root: Element) -> None:
         for element in root.iter():
@@ -149,8 +149,8 @@ def _is_worth_parsing(text: str) -> bool:
     return len(text) <= LONGEST and MARK.search(text) is not None and text.count("[") <= MOST_BRACKETS
 
 
-class Shallow(Treeprocessor):
-    """Keep only the words of what is marked inside marks inside marks, before something recurses too deep."""
+class LimitDepth(Treeprocessor):
+    """Flattens elements nested deeper than DEEPEST, so that no later step recurses too deep."""
 
     def run(self, root: Element) -> None:
         level = [root]
@@ -163,10 +163,9 @@ class Shallow(Treeprocessor):
 
 
 class SoftBreaks(Treeprocessor):
-    """Join lines of Chinese: a line break between two Han characters would show as a space."""
+    """Joins lines of Chinese: browsers show a line break between Han characters as a space."""
 
     def run(self, root: Element) -> None:
-        """Take the breaks out of every block's text, looking through its inline tags."""
         for block in root.iter():
             if block.tag in BLOCKS:
                 _join(block)
@@ -190,7 +189,7 @@ def _without_break(match: re.Match[str]) -> str:
 
 
 def _pieces(element: Element, *, is_root: bool = False) -> Iterator[tuple[Element, str, str]]:
-    """Yield (element, "text" or "tail", its string) in reading order; an empty part is a mere sign."""
+    """Yield (element, "text" or "tail", string) in reading order; part "" is a placeholder, not to be changed."""
     if element.tag in {"br", "img", "input"} or (element.tag in BLOCKS and not is_root):
         yield element, "", OPAQUE
     elif element.tag not in {"pre", "ul", "ol", "table"}:
@@ -205,26 +204,24 @@ def _pieces(element: Element, *, is_root: bool = False) -> Iterator[tuple[Elemen
 
 
 class Escape(EscapeInlineProcessor):
-    """Keep a mark as typed; the core would read `\\&amp;` as the entity all the same."""
+    """Like the base class, but Python-Markdown would still read `\\&amp;` as an entity."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> Any:  # type: ignore[override]  # noqa: N802
         return ("&amp;", m.start(0), m.end(0)) if m[1] == "&" else super().handleMatch(m, data)
 
 
 class NearReference(ReferenceInlineProcessor):
-    """Read `[words][name]`; with a space between them, which the core allows, these are two of their own."""
+    """`[words][name]` without a space between them, which Python-Markdown would allow."""
 
     RE_LINK = NEAR
 
 
 class NearImageReference(ImageReferenceInlineProcessor):
-    """The same for pictures."""
-
     RE_LINK = NEAR
 
 
 class PlainWords(Treeprocessor):
-    """Take marks out of what is no Markdown: alternative texts, and `a\\|b` as code in a table."""
+    """Removes Markdown from alternative texts, and the escape of `a\\|b` from code in tables."""
 
     def run(self, root: Element) -> None:
         for picture in root.iter("img"):
@@ -235,21 +232,21 @@ class PlainWords(Treeprocessor):
 
 
 def register(md: Markdown) -> None:
-    """Put these rules into `md`, in the order of their priorities among the core's."""
+    """Register these rules, by descending priority among Python-Markdown's own."""
     md.inlinePatterns.register(SubstituteTagInlineProcessor(r"(?<!\\)\\\n", "br"), "backslash_break", 185)
     md.ESCAPED_CHARS = [*punctuation]  # all of ASCII's: CommonMark, section 2.4
-    md.inlinePatterns.register(Literal(TIMES, md), "times", 182)
+    md.inlinePatterns.register(LiteralCharacter(TIMES, md), "times", 182)
     md.inlinePatterns.register(Escape(ESCAPE_RE, md), "escape", 180)
     md.inlinePatterns.register(NearReference(REFERENCE_RE, md), "reference", 170)
     md.inlinePatterns.register(NearImageReference(IMAGE_REFERENCE_RE, md), "image_reference", 140)
-    md.inlinePatterns.register(Address(AUTOMAIL_RE, md), "automail", 110)
+    md.inlinePatterns.register(EmailAutolink(AUTOMAIL_RE, md), "automail", 110)
     md.inlinePatterns.register(KnownTag(HTML_RE, md), "html", 90)
     md.inlinePatterns.register(BareUrl(URL, md), "bare_url", 85)
     md.inlinePatterns.register(SimpleTagInlineProcessor(STRONG, "strong"), "strong_han", 84)
     assert md.delimiters is not None  # noqa: S101 (made by the core with its patterns)
     md.delimiters.add("=", "mark", double=True)
     md.delimiters.add("~", "del", double=True)
-    md.treeprocessors.register(Unparsed(md), "unparsed", 30)
-    md.treeprocessors.register(Shallow(md), "shallow", 19)
+    md.treeprocessors.register(SkipPlainText(md), "unparsed", 30)
+    md.treeprocessors.register(LimitDepth(md), "shallow", 19)
     md.treeprocessors.register(SoftBreaks(md), "soft_breaks", 16)
     md.treeprocessors.register(PlainWords(md), "plain_words", 15)

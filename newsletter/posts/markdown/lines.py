@@ -1,4 +1,4 @@
-"""What a line of Markdown says by itself, by CommonMark's block marks, and which lines belong to a list."""
+"""Patterns of CommonMark's block markers, and the reader of lists."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ HEADING = re.compile(r"^ {0,3}(?:(?P<one>#{1,6})(?:[ \u3000]+|$)|(?P<glued>#{2,6
 QUOTE = re.compile(r"^ {0,3}> ?")
 RULE = re.compile(r"^ {0,3}([-*_]) *(?:\1 *){2,}$")
 MARKER = re.compile(r"^(?P<indent> *)(?P<mark>[-*+]|(?P<number>\d{1,9})[.)])(?:(?P<space> +)(?P<text>.*)|)$")
-SIGN = re.compile(r" *[-*_+0-9#>`~<]|.*\|")  # what every pattern above and below begins with, and tables hold
+BLOCK_SIGN = re.compile(r" *[-*_+0-9#>`~<]|.*\|")  # fast test: any block pattern, or a table
 DEFINITION = re.compile(r"^ {0,3}: {1,3}(?=\S)")
 INVITES_LIST = re.compile(rf"[{WIDE}:]$")
 BLOCK_TAGS = (
@@ -23,8 +23,8 @@ HTML_LONG = re.compile(r"^ {0,3}<(?:(?P<tag>script|pre|style|textarea)(?:[\s>]|$
 
 
 @dataclass(frozen=True)
-class Marker:
-    """The bullet or number at the head of an item, and where its text begins."""
+class ListMarker:
+    """The bullet or number of a list item. offset: column of its text; kind: `-`, `.` and so on."""
 
     indent: int
     offset: int
@@ -34,7 +34,7 @@ class Marker:
     is_wide: bool
 
     @classmethod
-    def of(cls, line: str) -> "Marker | None":
+    def parse(cls, line: str) -> "ListMarker | None":
         match = MARKER.match(line)
         if not match or RULE.match(line):
             return None
@@ -46,14 +46,14 @@ class Marker:
         offset = indent + len(match["mark"]) + spaces
         return cls(indent, offset, int(number) if number else None, kind, text, spaces > 1)
 
-    def follows(self, other: "Marker") -> bool:
+    def follows(self, other: "ListMarker") -> bool:
         return self.number is not None and other.number is not None and self.number == other.number + 1
 
-    def goes_on_from(self, other: "Marker") -> bool:
+    def goes_on_from(self, other: "ListMarker") -> bool:
         return self.follows(other) and self.kind == other.kind and self.indent <= other.indent + 4
 
-    def is_child_of(self, other: "Marker") -> bool:
-        """Return whether two columns make this a sub-item: CommonMark wants three under `1. `."""
+    def is_child_of(self, other: "ListMarker") -> bool:
+        """Two columns make a sub-item; CommonMark wants three under `1. `."""
         return self.indent >= other.indent + 2 and not self.follows(other)
 
 
@@ -62,7 +62,7 @@ def indent_of(line: str) -> int:
 
 
 def without_closing_hashes(text: str) -> str:
-    """Return a heading's text without the hashes behind it, which a space parts from it (CommonMark 0.31, 4.2)."""
+    """Strip a heading's closing hashes, which a space must precede (CommonMark 0.31, 4.2)."""
     text = text.rstrip()
     words = text.rstrip("#")
     return text if words and words[-1] not in " \u3000" else words
@@ -73,50 +73,50 @@ def is_prose(line: str) -> bool:
 
 
 def is_lazy(line: str) -> bool:
-    """Return whether `line` may go on from a paragraph inside a quote or an item without its indentation."""
+    """Can it continue a paragraph of a quote or item without its marker or indentation?"""
     return bool(line.strip()) and not starts_block(line)
 
 
 def starts_block(line: str) -> bool:
-    """Return whether `line` ends the paragraph above it without a blank line."""
-    if not SIGN.match(line):
+    """Does it end the paragraph above without a blank line?"""
+    if not BLOCK_SIGN.match(line):
         return False
     patterns = (FENCE, HEADING, QUOTE, RULE, HTML_BLOCK, HTML_LONG)
-    return any(pattern.match(line) for pattern in patterns) or bool(interrupting(line, ""))
+    return any(pattern.match(line) for pattern in patterns) or bool(interrupting_marker(line, ""))
 
 
-def interrupting(line: str, before: str) -> Marker | None:
-    """Return the marker of a list that may begin right under the paragraph line `before`.
+def interrupting_marker(line: str, before: str) -> ListMarker | None:
+    """The marker of a list that may start right below the paragraph line `before`.
 
-    A number other than 1 needs an invitation, else `the year⏎1984. It was` becomes a list
-    (CommonMark 0.31 example 304).
+    A number other than 1 needs a colon or Chinese before it, else `the year⏎1984. It was` becomes a list (CommonMark
+    0.31, example 304).
     """
-    marker = Marker.of(line)
+    marker = ListMarker.parse(line)
     if not marker or not marker.text.strip():
         return None
     return marker if marker.number in {None, 0, 1} or INVITES_LIST.search(before.rstrip()) else None
 
 
 @dataclass
-class Item:
-    """A list item: its own lines, without the marker and its indentation."""
+class ListItem:
+    """A list item and its lines, without marker and indentation."""
 
-    marker: "Marker"
+    marker: "ListMarker"
     lines: list[str]
 
 
 def end_of_fence(lines: list[str], index: int, fence: str, *, indent: int) -> int | None:
-    """Return the index after the line that closes the fence opened at `index`, `indent` columns from the left."""
+    """Index after the closing line of the fence at `index`; None if it is never closed."""
     close = re.compile(rf"^ {{0,{indent + 3}}}{re.escape(fence[0])}{{{len(fence)},}} *$")
     return next((i + 1 for i in range(index + 1, len(lines)) if close.match(lines[i])), None)
 
 
 class ListReader:
-    """Collects the items of the list that begins at a line."""
+    """Collects the items of the list that starts at `index`."""
 
-    def __init__(self, lines: list[str], index: int, marker: Marker) -> None:
+    def __init__(self, lines: list[str], index: int, marker: ListMarker) -> None:
         self.lines, self.start, self.index = lines, index, index + 1
-        self.items = [Item(marker, [marker.text])]
+        self.items = [ListItem(marker, [marker.text])]
         self.is_loose = False
         self.is_open = is_prose(marker.text)
         self.unclosed: set[str] = set()
@@ -125,16 +125,16 @@ class ListReader:
             self.items[-1].lines += lines[index + 1 : self.index]
 
     def read(self) -> list[str]:
-        """Return the lines of the list; afterwards `items` and `is_loose` are set."""
-        while self.index < len(self.lines) and self._take():
+        """Read all lines of the list and return them; sets `items` and `is_loose`."""
+        while self.index < len(self.lines) and self._read_lines():
             pass
-        self._give_back_blanks()
+        self._drop_trailing_blanks()
         for item in self.items:
             item.lines[1:] = _dedented(item)
         return self.lines[self.start : self.index]
 
-    def _take(self) -> bool:
-        """Take one line, or a whole fence; return False at the line that ends the list."""
+    def _read_lines(self) -> bool:
+        """Read a line or a whole fence; return False at the end of the list."""
         line, item = self.lines[self.index], self.items[-1]
         if not line.strip():
             item.lines.append("")
@@ -147,29 +147,29 @@ class ListReader:
             self.is_open = end == self.index + 1 and is_prose(line.lstrip())
             self.index = end
             return True
-        return self._take_sibling(line, item)
+        return self._read_sibling(line, item)
 
-    def _belongs(self, line: str, item: Item) -> bool:
-        marker, indent, other = item.marker, indent_of(line), Marker.of(line)
+    def _belongs(self, line: str, item: ListItem) -> bool:
+        marker, indent, other = item.marker, indent_of(line), ListMarker.parse(line)
         if other and other.goes_on_from(marker) and not any(MARKER.match(inner) for inner in item.lines[1:]):
-            return False  # `2.` and then an indented `3.`: the author counts on
+            return False  # `2.` and then an indented `3.`: the numbering continues
         if indent >= marker.offset:
             return True
         if other:
             return other.is_child_of(marker)
         if self.is_open and is_lazy(line):
             return True
-        # Two columns are enough under a number, as most editors indent by two.
+        # Two columns suffice below a number, as most editors indent by two.
         return marker.number is not None and not marker.is_wide and indent >= marker.indent + 2
 
-    def _take_sibling(self, line: str, item: Item) -> bool:
-        marker = Marker.of(line)
+    def _read_sibling(self, line: str, item: ListItem) -> bool:
+        marker = ListMarker.parse(line)
         if not marker or marker.kind != item.marker.kind:
             return False
         if marker.indent > item.marker.indent + 3 and not marker.goes_on_from(item.marker):
             return False
         self.is_loose |= item.lines[-1] == "" and len(item.lines) > 1
-        self.items.append(Item(marker, [marker.text]))
+        self.items.append(ListItem(marker, [marker.text]))
         self.is_open = is_prose(marker.text)
         self.index += 1
         if FENCE.match(marker.text):
@@ -178,8 +178,8 @@ class ListReader:
             self.index = end
         return True
 
-    def _end_of_fence(self, index: int, text: str, marker: Marker) -> int:
-        """Return the line after an item's fence, whose code may be less indented than the item."""
+    def _end_of_fence(self, index: int, text: str, marker: ListMarker) -> int:
+        """Index after an item's fence, whose code may be less indented than the item."""
         match = FENCE.match(text)
         if not match or match["fence"] in self.unclosed:
             return index + 1
@@ -190,15 +190,15 @@ class ListReader:
         self.unclosed.add(match["fence"])
         return index + 1
 
-    def _give_back_blanks(self) -> None:
+    def _drop_trailing_blanks(self) -> None:
         lines = self.items[-1].lines
         while len(lines) > 1 and not lines[-1].strip():
             lines.pop()
             self.index -= 1
 
 
-def _dedented(item: Item) -> list[str]:
-    """Return the lines under the first one, moved left by the item's offset or by what its author used."""
+def _dedented(item: ListItem) -> list[str]:
+    """The lines after the first, dedented by the item's offset or by the author's smaller indentation."""
     rest = item.lines[1:]
     marker = item.marker
     shallow = (indent_of(line) for line in rest if MARKER.match(line) or FENCE.match(line))

@@ -1,4 +1,4 @@
-"""Markdown to HTML, for the web and for mail, from one parser: the only place where a post is rendered."""
+"""Markdown to sanitised HTML, for web and mail, by one parser."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,17 +15,17 @@ from markdown.treeprocessors import Treeprocessor
 
 from newsletter.mail.characters import nfkd, without_control
 from newsletter.posts.markdown import inlines, sanitise, typed_tags
-from newsletter.posts.markdown.blocks import segments
-from newsletter.posts.markdown.figures import Figures, Sizes, with_boxes
-from newsletter.posts.markdown.structure import FilmProcessor, StructureParser
+from newsletter.posts.markdown.blocks import split_segments
+from newsletter.posts.markdown.elements import StructureParser, VideoProcessor
+from newsletter.posts.markdown.figures import Figures, PictureSizes, wrap_tables
 from newsletter.posts.text.measures import WIDE
 
-MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
-MOST_BRACKETS = 4_000  # in a post; more of them is no prose, and links are then left as typed
-MOST_TRIED = 300  # blocks that are rendered alone, to find one that fails; in a longer text all stays as typed
-PLACEHOLDER = re.compile("[\x02\x03]")  # what the core puts its own marks between, and takes out again
+MOST_LINES = 20_000  # of a post; more take a second, and are shown as typed
+MOST_BRACKETS = 4_000  # of a post; with more, links stay as typed
+MOST_TRIED = 300  # blocks rendered one by one to find a failing one; a longer text stays as typed
+PLACEHOLDER = re.compile("[\x02\x03]")  # Python-Markdown's delimiters, which must not remain in its output
 TOC_MARK = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)
-# The core takes `[問]: 今天天氣如何？` for a link's address and swallows it.
+# Python-Markdown would take `[問]: 今天天氣如何？` for a link definition and drop it.
 REFERENCE = re.compile(
     rf"^[ ]{{0,3}}\[([^\[\]]*)\]:[ ]*(?:\n[ ]*)?((?![{WIDE}])[^\s]+)[ ]*(?:\n[ ]*)?"
     r"(([\"'])(.*)\4[ ]*|\((.*)\)[ ]*)?$",
@@ -33,29 +33,26 @@ REFERENCE = re.compile(
 )
 
 type Convert = Callable[[str], tuple[str, bool]]
-"""Makes HTML of Markdown, and knows whether its author typed tags."""
+"""Markdown to (HTML, whether the author typed tags)."""
 
 
 def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -> str:
-    """Return the sanitised HTML of `source` for a web page.
-
-    sizes: width and height of pictures by their address, as far as they are known.
-    """
+    """Sanitised HTML for web pages. sizes: width and height of known pictures, by URL."""
     if source.count("\n") > MOST_LINES:
         return _as_typed(source)
 
     def convert(text: str) -> tuple[str, bool]:
         md = _Markdown(is_mail=False, source=text)
-        md.treeprocessors.register(Sizes(md, sizes or {}), "sizes", 9)
+        md.treeprocessors.register(PictureSizes(md, sizes or {}), "sizes", 9)
         return md.convert(TOC_MARK.sub("[TOC]", text)), md.has_tags
 
-    return with_boxes(sanitise.for_web(_marked(source, convert, is_mail=False)))
+    return wrap_tables(sanitise.for_web(_convert_balanced(source, convert, is_mail=False)))
 
 
 def render_mail(source: str, *, base_url: str) -> str:
-    """Return the sanitised HTML of `source` for a mail: absolute addresses, inline styles, no way within the page.
+    """Sanitised HTML for mail: absolute URLs, inline styles, no links within the page.
 
-    base_url: what relative addresses are relative to, as `https://news.example.org`.
+    base_url: without a final slash, as `https://news.example.org`.
     """
     if source.count("\n") > MOST_LINES:
         return _as_typed(source)
@@ -64,24 +61,24 @@ def render_mail(source: str, *, base_url: str) -> str:
         md = _Markdown(is_mail=True, source=text)
         return md.convert(TOC_MARK.sub("", text)), md.has_tags
 
-    return sanitise.for_mail(_marked(source, convert, is_mail=True), base_url=base_url)
+    return sanitise.for_mail(_convert_balanced(source, convert, is_mail=True), base_url=base_url)
 
 
-def _marked(source: str, convert: Convert, *, is_mail: bool) -> str:
-    """Return the HTML of `source`, not yet sanitised, in which nothing hides what follows."""
+def _convert_balanced(source: str, convert: Convert, *, is_mail: bool) -> str:
+    """HTML before sanitising, in which no unclosed tag swallows what follows."""
     source = without_control(source)
-    if not source.strip():  # a letter often has neither introduction nor closing, and a parser takes a millisecond
+    if not source.strip():  # common for introductions and closings, and a parser takes a millisecond
         return ""
     html, has_tags = convert(source)
     if PLACEHOLDER.search(html):
         html, has_tags = _without_placeholders(source, convert), True
     if not has_tags:
         return html
-    return typed_tags.with_links_for_frames(typed_tags.as_marks(html), is_mail=is_mail)
+    return typed_tags.replace_frames(typed_tags.escape_unpaired(html), is_mail=is_mail)
 
 
 def _without_placeholders(source: str, convert: Convert) -> str:
-    """Return the HTML of `source` with those of its blocks as typed that the core leaves its own marks in."""
+    """Convert with those blocks as typed in whose output Python-Markdown leaves placeholders."""
     blocks = list(_blocks(source.split("\n")))
     if len(blocks) <= MOST_TRIED:
         fails = [may_fail and PLACEHOLDER.search(convert(text)[0]) for text, may_fail in blocks]
@@ -93,8 +90,8 @@ def _without_placeholders(source: str, convert: Convert) -> str:
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str, bool]]:
-    """Yield the blocks of a text, a paragraph each, and whether the core looks for marks inside them."""
-    for segment in segments(lines):
+    """Yield the blocks of a text, and whether inline parsing applies to them."""
+    for segment in split_segments(lines):
         text = "\n".join(segment.lines)
         if segment.kind == "text":
             yield from ((paragraph, True) for paragraph in re.split(r"\n[ \t]*\n", text) if paragraph.strip())
@@ -112,11 +109,11 @@ def _as_typed(source: str) -> str:
 
 
 class _Markdown(markdown.Markdown):
-    """Python-Markdown with the parts that this house uses; one for each text, as none of it may be shared."""
+    """A configured parser for one text; instances keep state."""
 
     def __init__(self, *, is_mail: bool, source: str) -> None:
         self.is_mail = is_mail
-        self.has_tags = False  # whether any was typed: the renderer's own need no second look
+        self.has_tags = False  # whether the author typed any
         extensions = [TableExtension(use_align_attribute=True), _Footnotes(is_mail=is_mail)]
         if not is_mail:
             extensions.append(TocExtension(slugify=heading_ids(), toc_class="toc"))
@@ -130,14 +127,14 @@ class _Markdown(markdown.Markdown):
             self._leave_links_as_typed()
 
     def build_parser(self) -> "_Markdown":
-        """Build the core's parser, with lists, quotes, headings and raw HTML in our own hands."""
+        """Replace the block parser by StructureParser, which handles lists, quotes, headings and raw HTML."""
         super().build_parser()
         self.preprocessors.deregister("html_block")
         self.parser = StructureParser(self, for_mail=self.is_mail)
         for processor, name, priority in (
             (blockprocessors.EmptyBlockProcessor(self.parser), "empty", 100),
             (blockprocessors.CodeBlockProcessor(self.parser), "code", 80),
-            (FilmProcessor(self.parser), "film", 18),
+            (VideoProcessor(self.parser), "film", 18),
             (_References(self.parser), "reference", 15),
             (blockprocessors.ParagraphProcessor(self.parser), "paragraph", 10),
         ):
@@ -154,7 +151,7 @@ class _References(blockprocessors.ReferenceProcessor):
 
 
 class _Footnotes(FootnoteExtension):
-    """The core's footnotes with numbers for ids, whatever the author calls them."""
+    """Footnotes with numbers as ids, whatever their labels."""
 
     def __init__(self, *, is_mail: bool) -> None:
         self.numbers: dict[str, int] = {}
@@ -178,7 +175,7 @@ class _Footnotes(FootnoteExtension):
 
 
 class _PlainFootnotes(Treeprocessor):
-    """Mail clients break links within a mail: keep the number and drop the ways."""
+    """Unlinks footnotes: mail clients break links within a mail."""
 
     def run(self, root: Element) -> None:
         for parent in list(root.iter()):
@@ -192,10 +189,7 @@ class _PlainFootnotes(Treeprocessor):
 
 
 def heading_ids() -> Callable[[str, str], str]:
-    """Return a function that names the headings of one text: their Latin words, else `s1`, `s2` by order.
-
-    A heading keeps its id while its words are the same; no two are alike.
-    """
+    """A slugify function for the headings of one text: Latin words, else `s1`, `s2` in order; unique."""
     used = {"content", "q"}  # the page's own
     counts: dict[str, int] = {}
 

@@ -1,4 +1,4 @@
-"""What HTML may leave the house: one table, kept by nh3 (Ammonia) after rendering."""
+"""HTML sanitising by an allowlist, with nh3 (Ammonia)."""
 
 import re
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from urllib.parse import quote, urljoin, urlsplit
 import nh3
 
 from newsletter.mail.characters import without_control
-from newsletter.posts.markdown.figures import PLAYERS
-from newsletter.posts.markdown.highlighting import allowed_styles
+from newsletter.posts.markdown.code_highlighting import allowed_styles
+from newsletter.posts.markdown.figures import PLAYER_URLS
 
 NONE: Final[set[str]] = set()
-# tag: its attributes. "*" holds for each of them. What is not here is dropped, its text kept.
+# Attributes by tag; "*" applies to all. Other tags are dropped, their text is kept.
 ALLOWED: Final[dict[str, set[str]]] = {
     "*": {"class", "id", "lang", "dir", "title"},
     **dict.fromkeys(("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "div", "section", "aside"), NONE),
@@ -36,27 +36,27 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "time": {"datetime"},
 }
 SCHEMES: Final = {"http", "https", "mailto", "tel"}
-# Pictures and players load when they are near. One attribute each: nh3 sets several in an order that changes.
+# One attribute each: nh3 writes several in varying order.
 WEB_SETS: Final = {"img": {"loading": "lazy"}, "iframe": {"loading": "lazy"}}
 NOT_IN_MAIL: Final = {"iframe", "input", "label"}
 _CELL: Final = re.compile(r'(<t[dh]\b[^>]*?) align="(left|center|right)"([^>]*)')
-_SWITCHED: Final = re.compile(r'<(?:input|details|iframe|ol)\b[^>]*=""[^>]*>')  # checked, open: they need no value
+_BOOLEAN_ATTRIBUTE: Final = re.compile(r'<(?:input|details|iframe|ol)\b[^>]*=""[^>]*>')  # boolean attributes
 SAFE_IN_URL: Final = "%/:?#[]@!$&'()*+,;=~-._"
 
 AttributeFilter = Callable[[str, str, str], str | None]
 
 
 def for_web(html: str) -> str:
-    """Return `html` with nothing but the table's tags and attributes; classes align cells, as HTML has it now.
+    """Keep allowed tags and attributes; align cells by classes.
 
-    Control characters go here too: an author can write them as `&#2;`, which becomes one only now.
+    Removes control characters after parsing, which decodes `&#2;`.
     """
     html = _CELL.sub(_aligned_by_class, without_control(_WEB.clean(html)))
-    return _SWITCHED.sub(lambda tag: tag[0].replace('=""', ""), html)
+    return _BOOLEAN_ATTRIBUTE.sub(lambda tag: tag[0].replace('=""', ""), html)
 
 
 def _aligned_by_class(cell: re.Match[str]) -> str:
-    """Return the start of a cell with `align-right` among its classes instead of the obsolete attribute."""
+    """Replace the obsolete `align` attribute by a class."""
     before, side, after = cell.groups()
     own = re.search(r' class="([^"]*)"', before + after)
     rest = (before + after).replace(own[0], "") if own else before + after
@@ -65,11 +65,11 @@ def _aligned_by_class(cell: re.Match[str]) -> str:
 
 
 def for_mail(html: str, *, base_url: str) -> str:
-    """Return `html` for a mail: absolute addresses, no ids and no links within the page, no players."""
+    """Absolute URLs, no ids, no links within the page, no players."""
     return without_control(_mail(base_url).clean(html))
 
 
-@lru_cache(maxsize=4)  # an installation has one address; to make one takes a fifth of a short text's time
+@lru_cache(maxsize=4)  # a site has one base URL; making a cleaner takes a fifth of a short text's time
 def _mail(base_url: str) -> nh3.Cleaner:
     tags = {tag: set(names) for tag, names in ALLOWED.items() if tag not in NOT_IN_MAIL}
     tags["*"] = tags["*"] - {"id"}
@@ -94,14 +94,14 @@ def _cleaner(
 
 def _web_filter(tag: str, name: str, value: str) -> str | None:
     if tag == "iframe" and name == "src":
-        return value if value.startswith(PLAYERS) else None
+        return value if value.startswith(PLAYER_URLS) else None
     if tag == "input" and name == "type":
         return value if value == "checkbox" else None
-    return _joined("", value) if name in {"href", "src"} else value
+    return _resolve_url("", value) if name in {"href", "src"} else value
 
 
-def _joined(base: str, value: str) -> str | None:
-    """Return an address as it is written into HTML; None for one that is none, such as half an IPv6 address."""
+def _resolve_url(base: str, value: str) -> str | None:
+    """The absolute, quoted URL; None if malformed, such as half an IPv6 address."""
     try:
         address = quote(value.strip(), safe=SAFE_IN_URL)
         urlsplit(address)
@@ -114,11 +114,11 @@ def _mail_filter(base_url: str) -> AttributeFilter:
     styles = allowed_styles()
 
     def keep(tag: str, name: str, value: str) -> str | None:
-        if name == "style":  # only what the highlighter wrote
+        if name == "style":  # only the highlighter's
             return value if value in styles else None
         if name not in {"href", "src"}:
             return value
-        return None if value.strip().startswith("#") else _joined(f"{base_url}/", value)
+        return None if value.strip().startswith("#") else _resolve_url(f"{base_url}/", value)
 
     return keep
 

@@ -1,8 +1,7 @@
-"""Tags that an author typed: which are marks, and which are words that readers see as typed. Pure.
+"""HTML tags that authors type: escaping those that would hide text.
 
-What an HTML parser does with a tag that has no end is to hide what follows: all of it after `<textarea>`, `<title>` or
-`<!--`, the next words after `<div `. So `as_marks` escapes whatever is no whole tag, or has no partner, before the
-sanitiser parses it. It decides what is shown, the sanitiser (markdown/sanitise.py) what is safe.
+HTML parsers swallow the text after an unclosed tag: everything after `<textarea>`, `<title>` or `<!--`, some words
+after `<div `. So incomplete and unpaired tags are escaped before sanitising. Safety is the sanitiser's job.
 """
 
 import re
@@ -17,26 +16,26 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext as _
 
 from newsletter.posts.markdown import figures
-from newsletter.posts.markdown.figures import PLAYERS
+from newsletter.posts.markdown.figures import PLAYER_URLS
 from newsletter.posts.markdown.lines import HTML_BLOCK, HTML_LONG
 from newsletter.posts.markdown.sanitise import ALLOWED
 
-# Old tags for a look: dropped, and what is between them is shown.
-LOOKS: Final = frozenset({"acronym", "big", "font", "nobr", "strike", "tt"})
-# Parts of a page, dropped in a block of HTML; inside a sentence their names are words.
-PARTS: Final = frozenset(
+# Dropped; their content is shown.
+OBSOLETE_STYLES: Final = frozenset({"acronym", "big", "font", "nobr", "strike", "tt"})
+# Dropped in HTML blocks; inside a sentence they are text.
+PAGE_PARTS: Final = frozenset(
     {
         *("address", "article", "body", "button", "dialog", "fieldset", "footer", "form", "head", "header", "hgroup"),
         *("html", "legend", "main", "menu", "nav", "picture", "col", "colgroup", "link", "meta", "param", "source"),
         *("audio", "embed", "object", "track", "video", "noscript", "script", "style", "svg", "math", "template"),
     }
 )
-INLINE: Final = (ALLOWED.keys() - {"*"}) | LOOKS
-KNOWN: Final = INLINE | PARTS
-# Dropped with all that is in them, where they are closed; a finding of the format check names them.
-SWALLOWING: Final = frozenset({"iframe", "math", "noscript", "object", "script", "style", "svg", "template"})
+INLINE: Final = (ALLOWED.keys() - {"*"}) | OBSOLETE_STYLES
+KNOWN: Final = INLINE | PAGE_PARTS
+# If closed, dropped with their content, which the format check reports.
+DROPPED_WITH_CONTENT: Final = frozenset({"iframe", "math", "noscript", "object", "script", "style", "svg", "template"})
 VOID: Final = frozenset({"br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"})
-# Their end may be left out (HTML, section 13.1.2.4).
+# The end tag is optional (HTML, section 13.1.2.4).
 OPEN_ENDED: Final = frozenset(
     {"p", "li", "dt", "dd", "rt", "rp", "tr", "td", "th", "thead", "tbody", "tfoot", "caption"}
 )
@@ -47,14 +46,16 @@ FRAME: Final = re.compile(
     r"<iframe\b(?P<rest>(?:[^<>\"'\u2e80-\U0010ffff]|\"[^<\"]*\"|'[^<']*')*+)>[^<]*</iframe\s*>", re.IGNORECASE
 )
 NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
-OPENER: Final = re.compile(rf"<({'|'.join(sorted(PARTS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
-LONGEST_TAG: Final = 40  # characters of a name, and what stands before it
-WORDS: Final = frozenset({"title", "textarea", "select", "option", "canvas", "plaintext", "frameset", "base", "meter"})
+OPENER: Final = re.compile(rf"<({'|'.join(sorted(PAGE_PARTS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
+LONGEST_TAG: Final = 40  # characters of a tag's name, with what precedes it
+OTHER_HTML: Final = frozenset(
+    {"title", "textarea", "select", "option", "canvas", "plaintext", "frameset", "base", "meter"}
+)
 SOURCE: Final = re.compile(r"\ssrc\s*=\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^\s\"'>]+))", re.IGNORECASE)
 
 
-class Tag(NamedTuple):
-    """A tag as it stands in a text, or a mere `<` that begins none (no name)."""
+class HtmlTag(NamedTuple):
+    """A tag at a position; without a name, a `<` that starts no tag."""
 
     start: int
     end: int
@@ -63,20 +64,20 @@ class Tag(NamedTuple):
 
 
 def is_inline(typed: str) -> bool:
-    """Return whether `typed`, from `<` to `>`, may mark words inside a sentence; what is dropped whole may not."""
+    """May `typed`, from `<` to `>`, stand inside a sentence?"""
     match = TOKEN.match(typed)
     return bool(match and (match["comment"] or (match["name"] or "").lower() in INLINE))
 
 
-def as_marks(html: str) -> str:
-    """Return `html` with every `<` escaped that begins no whole tag, an unknown one, or one without its partner."""
-    return _as_words(html, unpaired(html))
+def escape_unpaired(html: str) -> str:
+    """Escape each `<` of incomplete, unknown and unpaired tags."""
+    return _escape_tags(html, unpaired_tags(html))
 
 
-def unpaired(html: str) -> list[Tag]:
-    """Return what begins with `<` in `html` and would hide what follows it, or itself; in order."""
-    found: list[Tag] = []
-    open_tags: dict[str, list[Tag]] = defaultdict(list)
+def unpaired_tags(html: str) -> list[HtmlTag]:
+    """Incomplete, unknown and unpaired tags, in order."""
+    found: list[HtmlTag] = []
+    open_tags: dict[str, list[HtmlTag]] = defaultdict(list)
     for tag in _tokens(html):
         if tag.name not in KNOWN or (tag.is_end and tag.name in VOID and tag.name != "br"):
             found.append(tag)
@@ -90,59 +91,61 @@ def unpaired(html: str) -> list[Tag]:
     return sorted(found)
 
 
-class Fate(Enum):
-    """What becomes of HTML that is no mark."""
+class TagOutcome(Enum):
+    """What becomes of HTML that does not take effect."""
 
     TYPED = "shown as typed"
     LEFT_OUT = "left out with what is in it"
     LINK = "a link to it"
 
 
-class Odd(NamedTuple):
+class OddTag(NamedTuple):
     start: int
     end: int
-    fate: Fate
+    outcome: TagOutcome
 
 
-def odd(source: str) -> list[Odd]:
-    """Return each tag of `source` (Markdown, its code blanked out) whose author may be surprised, in order."""
-    words = {tag.start: tag.end for tag in unpaired(source) if tag.end - tag.start > 1 and _is_of_html(source, tag)}
-    found = [Odd(start, end, Fate.TYPED) for start, end in words.items()]
+def odd_tags(source: str) -> list[OddTag]:
+    """Tags whose outcome may surprise the author, in order. source: Markdown with its code masked."""
+    words = {
+        tag.start: tag.end for tag in unpaired_tags(source) if tag.end - tag.start > 1 and _is_of_html(source, tag)
+    }
+    found = [OddTag(start, end, TagOutcome.TYPED) for start, end in words.items()]
     others = (match for match in OPENER.finditer(source) if match.start() not in words)
-    found += [Odd(match.start(), match.end(), fate) for match in others if (fate := _fate(source, match))]
+    found += [OddTag(match.start(), match.end(), outcome) for match in others if (outcome := _outcome(source, match))]
     return sorted(found, key=lambda one: one.start)
 
 
-def _is_of_html(source: str, tag: Tag) -> bool:
+def _is_of_html(source: str, tag: HtmlTag) -> bool:
     name = NAME.match(source, tag.start)
-    return bool(name and name[1].lower() in KNOWN | WORDS)
+    return bool(name and name[1].lower() in KNOWN | OTHER_HTML)
 
 
-def _fate(source: str, opener: re.Match[str]) -> Fate | None:
-    """Return what becomes of a whole element: in a sentence it is typed, in a block of HTML left out or a link."""
+def _outcome(source: str, opener: re.Match[str]) -> TagOutcome | None:
+    """Inside a sentence it is shown as typed; in an HTML block left out or replaced by a link."""
     name = opener[1].lower()
     if name == "iframe":
-        shown = address_of(opener[0]).startswith(PLAYERS) or figures.film(opener[0] + "</iframe>")
-        return None if shown else Fate.LINK
+        shown = frame_url(opener[0]).startswith(PLAYER_URLS) or figures.parse_video(opener[0] + "</iframe>")
+        return None if shown else TagOutcome.LINK
     if not _is_in_block(source, opener.start()):
-        return Fate.TYPED
-    return Fate.LEFT_OUT if name in SWALLOWING | {"audio", "embed", "video"} else None
+        return TagOutcome.TYPED
+    return TagOutcome.LEFT_OUT if name in DROPPED_WITH_CONTENT | {"audio", "embed", "video"} else None
 
 
 def _is_in_block(source: str, place: int) -> bool:
-    """Return whether the paragraph, or the line, that `place` stands in begins as a block of HTML does."""
+    """Does the paragraph or line at `place` start an HTML block?"""
     first, line = source.rfind("\n\n", 0, place), source.rfind("\n", 0, place) + 1
     first = first + 2 if first >= 0 else 0
     is_block = HTML_BLOCK.match(source[first : first + LONGEST_TAG])
     return bool(is_block or HTML_LONG.match(source[line : line + LONGEST_TAG]))
 
 
-def contained(block: str) -> str:
-    """Return a block of raw HTML with every `<` escaped that would swallow what stands behind the block."""
-    return _as_words(block, [tag for tag in _tokens(block) if not tag.name])
+def escape_unclosed(block: str) -> str:
+    """Escape each `<` in an HTML block that would swallow the text after the block."""
+    return _escape_tags(block, [tag for tag in _tokens(block) if not tag.name])
 
 
-def _as_words(html: str, tags: list[Tag]) -> str:
+def _escape_tags(html: str, tags: list[HtmlTag]) -> str:
     starts = [tag.start for tag in tags]
     pieces = [html[start:end] for start, end in zip([0, *starts], [*starts, len(html)], strict=True)]
     return pieces[0] + "".join(f"&lt;{piece[1:]}" for piece in pieces[1:])
@@ -153,9 +156,9 @@ def _end_of_frame(html: str, position: int) -> int:
     return match.end() if match else -1
 
 
-def _tokens(html: str) -> Iterator[Tag]:
-    """Yield every tag of `html` but those inside comments and elements that are dropped whole."""
-    ends = Ends(html)
+def _tokens(html: str) -> Iterator[HtmlTag]:
+    """Yield all tags outside of comments and of elements that are dropped with their content."""
+    ends = ClosingTags(html)
     position = html.find("<")
     while position >= 0:
         match = TOKEN.match(html, position)
@@ -164,27 +167,27 @@ def _tokens(html: str) -> Iterator[Tag]:
         if match["comment"]:
             end = ends.after("-->", position)
             if end < 0:
-                yield Tag(position, position + 1)
+                yield HtmlTag(position, position + 1)
             after = max(end, position + 1)
-        elif name in SWALLOWING and not match["end"]:
+        elif name in DROPPED_WITH_CONTENT and not match["end"]:
             end = _end_of_frame(html, position) if name == "iframe" else ends.after(f"</{name}", after)
             if end < 0:
-                yield Tag(position, after)  # nothing closes it
+                yield HtmlTag(position, after)  # never closed
             after = max(end, after)
         else:
-            yield Tag(position, after, name, bool(match["end"]))
+            yield HtmlTag(position, after, name, bool(match["end"]))
         position = html.find("<", after)
 
 
-class Ends:
-    """Where the ends of comments and elements stand: each kind is looked for once, however often it is asked for."""
+class ClosingTags:
+    """Positions of closing tags and comment ends, searched once per kind."""
 
     def __init__(self, html: str) -> None:
         self.html = html
         self.places: dict[str, list[int]] = {}
 
     def after(self, end: str, position: int) -> int:
-        """Return the place behind the next `end` (and its `>`), -1 if there is none."""
+        """Position after the next `end` (and its `>`), -1 if there is none."""
         if end not in self.places:
             whole = re.escape(end) if end == "-->" else rf"{re.escape(end)}\s*>"
             self.places[end] = [m.end() for m in re.finditer(whole, self.html, re.IGNORECASE)]
@@ -193,33 +196,33 @@ class Ends:
         return places[index] if index < len(places) else -1
 
 
-def with_links_for_frames(html: str, *, is_mail: bool) -> str:
-    """Return `html` with a link for each frame that is not shown: in a mail none is, on a page only PLAYERS are."""
-    return FRAME.sub(lambda frame: _framed(frame, is_mail=is_mail), html) if "<iframe" in html.lower() else html
+def replace_frames(html: str, *, is_mail: bool) -> str:
+    """Replace iframes by links: all in mails, all but PLAYER_URLS on pages."""
+    return FRAME.sub(lambda frame: _frame_or_link(frame, is_mail=is_mail), html) if "<iframe" in html.lower() else html
 
 
-def _framed(frame: re.Match[str], *, is_mail: bool) -> str:
-    url = address_of(frame["rest"])
+def _frame_or_link(frame: re.Match[str], *, is_mail: bool) -> str:
+    url = frame_url(frame["rest"])
     if not url:
         return escape(frame[0], quote=False)
-    return frame[0] if url.startswith(PLAYERS) and not is_mail else link_to(url)
+    return frame[0] if url.startswith(PLAYER_URLS) and not is_mail else frame_link(url)
 
 
-def address_of(attributes: str) -> str:
-    """Return the web address that a frame shows, "" if it has none."""
+def frame_url(attributes: str) -> str:
+    """The `src` of an iframe, "" if it is no web address."""
     source = SOURCE.search(attributes)
     url = unescape(source["a"] or source["b"] or source["c"] or "").strip() if source else ""
     url = f"https:{url}" if url.startswith("//") else url
-    return url if url.startswith(("https://", "http://")) and host_of(url) else ""
+    return url if url.startswith(("https://", "http://")) and url_host(url) else ""
 
 
-def link_to(url: str) -> str:
-    words = _("Embedded page: %(host)s") % {"host": host_of(url)}
+def frame_link(url: str) -> str:
+    words = _("Embedded page: %(host)s") % {"host": url_host(url)}
     return f'<a class="embed" href="{escape(url)}">{escape(words, quote=False)}</a>'
 
 
-def host_of(url: str) -> str:
-    """Return the host of an address, "" if it is none."""
+def url_host(url: str) -> str:
+    """Host name; "" if the URL is malformed."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

@@ -1,10 +1,10 @@
-"""The tables of posts: what is written, its pictures, and what became of its Markdown."""
+"""Posts, their images, rendered HTML, revisions and redirects."""
 
 from newsletter.posts.models.images import Image
 from newsletter.posts.models.posts import (
     BODY_MAX,
-    BY_DATES,
-    IS_LISTED,
+    DATES_INDEX_HINT,
+    LISTED_SQL,
     TAG_NAME_MAX,
     Post,
     PostQuerySet,
@@ -21,8 +21,8 @@ from newsletter.posts.models.revisions import Pattern, Revision, WorkingCopy
 
 __all__ = [
     "BODY_MAX",
-    "BY_DATES",
-    "IS_LISTED",
+    "DATES_INDEX_HINT",
+    "LISTED_SQL",
     "TAG_NAME_MAX",
     "Image",
     "Pattern",

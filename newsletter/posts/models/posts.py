@@ -1,4 +1,4 @@
-"""A text on the web, its tags, and what readers find of it."""
+"""Posts, tags, and the search documents of both."""
 
 import re
 from collections import Counter
@@ -28,33 +28,32 @@ from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 
 if TYPE_CHECKING:
-    from newsletter.posts.proofreading.rules import Finding
+    from newsletter.posts.proofreading.rules import ProofFinding
 
 
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
-PREVIEW = timedelta(days=30)  # that a link to a draft opens it
-# For `posts_post p` in a statement about the dates of many posts. SQLite reads a row from its beginning, and the dates
-# stand behind the text; left to itself, it would not look them up in the index.
-BY_DATES = {"sqlite": "INDEXED BY dates_of_posts", "postgresql": ""}
-IS_LISTED = "p.published_at <= %s AND NOT p.is_unlisted"  # PostQuerySet.listed, in such a statement
+PREVIEW_LIFETIME = timedelta(days=30)  # of a link to a draft
+# Hint for SQL that reads the dates of many rows of `posts_post p`. SQLite reads rows from the start, so it would read
+# every long text before the dates; its planner does not choose the index by itself.
+DATES_INDEX_HINT = {"sqlite": "INDEXED BY dates_of_posts", "postgresql": ""}
+LISTED_SQL = "p.published_at <= %s AND NOT p.is_unlisted"  # PostQuerySet.listed for `posts_post p`
 
 
-def address(number: int, words: str) -> str:
-    """Return where a post is; its number alone leads there too."""
+def post_path(number: int, words: str) -> str:
     return reverse("posts:post", args=[f"{number}-{words}" if words else str(number)])
 
 
 def tag_names(typed: str) -> list[str]:
-    """Return the names that a person separated by commas, half or full width; # in front is dropped."""
+    """Split typed names at commas, half or full width; a leading # is dropped."""
     names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", without_hidden(typed)))
     return list(dict.fromkeys(nfc(name) for name in names if name))
 
 
 class TagQuerySet(models.QuerySet["Tag"]):
     def in_use(self, now: datetime) -> "TagQuerySet":
-        """Return the tags of listed posts with their `post_count`, the most used first."""
-        # All are counted in an index; those to leave out are few. To look at each post takes ten times as long.
+        """Tags of listed posts with `post_count`, most used first."""
+        # Counts all posts from an index and subtracts the few hidden ones: ten times faster than filtering posts.
         is_hidden = Q(published_at__isnull=True) | Q(published_at__gt=now) | Q(is_unlisted=True)
         hidden = Post.objects.filter(is_hidden).values("pk")
         counted = Func(function="COUNT", template="COUNT(*)", output_field=models.IntegerField())
@@ -63,9 +62,9 @@ class TagQuerySet(models.QuerySet["Tag"]):
         return self.annotate(post_count=number - fewer).filter(post_count__gt=0).order_by("-post_count", "name")
 
     def named(self, names: Iterable[str], slugs: Mapping[str, str] | None = None) -> list["Tag"]:
-        """Return the tags of these names, however they are capitalised; make those that are new.
+        """Get or create tags by name, ignoring case.
 
-        slugs: by name, what the address of a new one ends in, if that is free.
+        slugs: preferred slug of a new tag, by name; used if it is free.
         """
         wanted = slugs or {}
         tags = (self.filter(name__iexact=name).first() or self._make(name, wanted.get(name, "")) for name in names)
@@ -106,28 +105,25 @@ class Tag(models.Model):
 
 class PostQuerySet(models.QuerySet["Post"]):
     def published(self, now: datetime) -> "PostQuerySet":
-        """Return the posts that readers may see, newest first; see `listed` for what leads readers to them."""
+        """Posts that readers may open, newest first; `listed` are those that pages lead to."""
         return self.filter(published_at__lte=now).order_by("-published_at", "-pk")
 
     def listed(self, now: datetime) -> "PostQuerySet":
-        """Return those that lists, feeds, search and sitemap show, newest first.
-
-        Of an unlisted post readers learn by its address alone.
-        """
+        """Posts shown in lists, feeds, search and sitemap, newest first: published and not unlisted."""
         return self.published(now).filter(is_unlisted=False)
 
-    def beside(self, post: "Post") -> "tuple[Post | None, Post | None]":
-        """Return those of these before and after a published post, without their texts; None at the ends."""
+    def neighbours(self, post: "Post") -> "tuple[Post | None, Post | None]":
+        """Previous and next of these posts by date, without their texts; None at the ends."""
         at, by_date = post.published_at, self.defer("body")
         older = by_date.filter(Q(published_at__lt=at) | Q(pk__lt=post.pk), published_at__lte=at)
         newer = by_date.filter(Q(published_at__gt=at) | Q(pk__gt=post.pk), published_at__gte=at)
         return older.first(), newer.reverse().first()
 
     def related(self, post: "Post", limit: int) -> "list[Post]":
-        """Return those of these to read after `post`: who shares most tags first, then the newest of all."""
+        """Posts to read next: most shared tags first, then newest."""
         tagged = Post.tags.through.objects.filter(tag__in=post.tags.values("pk"))
         shared = Counter(tagged.values_list("post_id", flat=True))
-        newest_first = self.exclude(pk=post.pk).values_list("pk", flat=True)  # from an index alone
+        newest_first = self.exclude(pk=post.pk).values_list("pk", flat=True)  # index-only scan
         numbers = sorted(newest_first, key=lambda pk: -shared[pk])[:limit]
         by_number = self.in_bulk(numbers)
         return [by_number[number] for number in numbers]
@@ -139,30 +135,30 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self.filter(published_at__isnull=True).order_by("-updated_at", "-pk")
 
     def open_to(self, user: Any) -> "PostQuerySet":
-        """Return the posts that a user of the desk may look at: all, or only their own if they may not publish."""
+        """Posts that a staff user may see: all for who may publish, else their own."""
         return self if user.has_perm("posts.publish_post") else self.filter(created_by=user.pk)
 
     def next_change(self, now: datetime) -> datetime | None:
-        """Return when the next post, of all, becomes public by itself; None if none is scheduled."""
+        """When the next scheduled post becomes public, of all posts; None if none is."""
         return self.scheduled(now).values_list("published_at", flat=True).first()
 
     def publish(self, now: datetime) -> int:
-        """Publish those that readers do not see yet and that have a title and a text; return how many these were."""
+        """Publish drafts and scheduled posts that have a title and a text; return how many."""
         waiting = self.filter(Q(published_at__isnull=True) | Q(published_at__gt=now))
         return waiting.exclude(Q(title="") | Q(body="")).update(published_at=now, updated_at=now)
 
     def withdraw(self, now: datetime) -> int:
-        """Make drafts of those that have a date; return how many these were."""
+        """Turn published and scheduled posts back into drafts; return how many."""
         return self.filter(published_at__isnull=False).update(published_at=None, updated_at=now)
 
     def previewed(self, token: str, now: datetime) -> "Post | None":
-        """Return the post that a link to a preview opens; None once it is closed, or too old."""
-        post = self.filter(pk=tokens.number_of(token) or 0, preview_until__gt=now).first()
-        return post if post and tokens.opens(token, "preview", post.preview_round) else None
+        """The post that a preview token opens; None once it is closed or expired."""
+        post = self.filter(pk=tokens.claimed_id(token) or 0, preview_until__gt=now).first()
+        return post if post and tokens.is_valid(token, "preview", post.preview_round) else None
 
 
 class Post(models.Model):
-    """A text on the web: a draft without a date, scheduled with a date to come, else published."""
+    """An article: a draft without `published_at`, scheduled if it lies in the future, else published."""
 
     class State(models.TextChoices):
         DRAFT = "draft", _("draft")
@@ -186,7 +182,7 @@ class Post(models.Model):
     cover = models.ForeignKey(
         Image, verbose_name=_("cover picture"), null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    pictures = models.ManyToManyField(Image, editable=False, related_name="posts")  # see note_pictures
+    pictures = models.ManyToManyField(Image, editable=False, related_name="posts")  # see record_pictures
     tags = models.ManyToManyField(Tag, verbose_name=_("tags"), blank=True, related_name="posts")
     published_at = models.DateTimeField(
         _("published"), null=True, blank=True, help_text=_("Empty: draft. In the future: scheduled.")
@@ -199,18 +195,18 @@ class Post(models.Model):
         default=False,
         help_text=_("Whoever has its address reads it. No list, feed or search shows it, and no issue carries it."),
     )
-    preview_until = models.DateTimeField(null=True, editable=False)  # whoever has its link may read the draft
+    preview_until = models.DateTimeField(null=True, editable=False)  # of the preview link
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
     document = models.CharField(
         max_length=32, blank=True, editable=False
-    )  # the page that made it: its first save is one
-    source = models.CharField(max_length=200, blank=True, editable=False)  # which import brought it, and from where
-    source_digest = models.CharField(max_length=32, blank=True, editable=False)  # of what that import found there
+    )  # id of the form that created it, so that a repeated first save makes no second post
+    source = models.CharField(max_length=200, blank=True, editable=False)  # importer and the id there
+    source_digest = models.CharField(max_length=32, blank=True, editable=False)  # of the imported source
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
-    _rendered: tuple[str, Rendering] | None = None  # a text, and what became of it
-    pending: Any = None  # the WorkingCopy whose fields this object has in place of its own; it is not to be saved then
+    _rendered: tuple[str, Rendering] | None = None  # (body, its rendering)
+    pending: Any = None  # the WorkingCopy laid over this instance, which must not be saved then
 
     objects = PostQuerySet.as_manager()
 
@@ -233,11 +229,11 @@ class Post(models.Model):
         return self.title or gettext("(no title yet)")
 
     def get_absolute_url(self) -> str:
-        return address(self.pk, self.words)
+        return post_path(self.pk, self.words)
 
     @property
     def card(self) -> Card:
-        """Return the picture that other sites show beside a link to it."""
+        """The preview picture of links on other sites."""
         publication = Publication.objects.current()
         day = date_format(timezone.localtime(self.published_at)) if self.published_at else ""
         return Card(self.title, publication.name, detail=day, accent=publication.accent)
@@ -248,20 +244,19 @@ class Post(models.Model):
 
     @property
     def was_mailed(self) -> bool:
-        """Return whether an issue that was sent carried it: its address is then in readers' mails."""
+        """Was it in a sent issue? Readers' mails link to its URL then."""
         return self.issues.filter(sent_at__isnull=False).exists()
 
     def open_preview(self, now: datetime) -> None:
-        """Let whoever has the link read it for a while; a link that was closed before stays closed."""
-        self.preview_until = now + PREVIEW
+        """Start a new preview link; one that was closed before stays closed."""
+        self.preview_until = now + PREVIEW_LIFETIME
         Post.objects.filter(pk=self.pk).update(preview_until=self.preview_until)
 
     def close_preview(self) -> None:
-        """Take the link back, at once and for good."""
         self.preview_until = None
         Post.objects.filter(pk=self.pk).update(preview_until=None)
 
-    def note_pictures(self) -> None:
+    def record_pictures(self) -> None:
         """Note which pictures the post shows, in its text or as its cover, or will when it is updated."""
         names = ("body", "working_copy__body", "cover__digest", "working_copy__cover__digest")
         *texts, cover, next_cover = Post.objects.values_list(*names).get(pk=self.pk)
@@ -274,14 +269,14 @@ class Post(models.Model):
 
     @property
     def preview_round(self) -> str:
-        """Return what a link is bound to: it dies with its round."""
+        """Part of the signed token: links of another round are invalid."""
         return self.preview_until.isoformat() if self.preview_until else ""
 
     @property
     def rendering(self) -> Rendering:
-        """Return the text as it is now, rendered; see `with_renderings` for many posts."""
+        """The rendered body; use `with_renderings` for many posts."""
         if self._rendered is None or self._rendered[0] != self.body:
-            self._rendered = self.body, Rendering.objects.of([self.body])[self.body]
+            self._rendered = self.body, Rendering.objects.for_sources([self.body])[self.body]
         return self._rendered[1]
 
     @property
@@ -293,16 +288,16 @@ class Post(models.Model):
         return self.summary or self.rendering.excerpt
 
     def reading_minutes(self, publication: Publication) -> int:
-        return measures.minutes(
+        return measures.minutes_to_read(
             self.rendering.han_count,
             self.rendering.word_count,
             han_per_minute=publication.han_per_minute,
             words_per_minute=publication.words_per_minute,
         )
 
-    def findings(self, publication: Publication) -> "list[Finding]":
-        """Return what the format check says about the text by the rules of its publication; some milliseconds."""
-        return check.findings(
+    def findings(self, publication: Publication) -> "list[ProofFinding]":
+        """Run the format check with the publication's rules; takes some milliseconds."""
+        return check.check_text(
             self.body,
             terms=check.house_terms(publication.name, publication.terms),
             off=publication.checks_off,
@@ -310,7 +305,7 @@ class Post(models.Model):
         )
 
     def objections(self, publication: Publication) -> int:
-        """Return in how many places the format check objects to the text; a hint is no objection."""
+        """Number of findings, hints not counted."""
         return sum(one.rule not in HINTS for one in self.findings(publication))
 
     def is_published(self, now: datetime) -> bool:
@@ -323,16 +318,16 @@ class Post(models.Model):
 
 
 def with_renderings(posts: Iterable[Post]) -> list[Post]:
-    """Return `posts` with their renderings, fetched by one query for all of them."""
+    """Load the renderings of all posts by one query."""
     found = list(posts)
-    renderings = Rendering.objects.of(post.body for post in found)
+    renderings = Rendering.objects.for_sources(post.body for post in found)
     for post in found:
         post._rendered = post.body, renderings[post.body]
     return found
 
 
 def with_covers[T: Any](rows: Iterable[T]) -> list[T]:
-    """Return posts, or issues, with the `cover` of each `cover_id`, fetched by one query for all, if any has one."""
+    """Set `cover` on posts or issues by at most one query."""
     found = list(rows)
     numbers = {row.cover_id for row in found if row.cover_id}
     covers = Image.objects.in_bulk(numbers) if numbers else {}
@@ -342,12 +337,12 @@ def with_covers[T: Any](rows: Iterable[T]) -> list[T]:
 
 
 class SearchDocument(models.Model):
-    """What readers can find: a text in plain words, and folded as the search compares it."""
+    """A searchable text: as shown, and folded for matching."""
 
     kind = models.CharField(max_length=20)
     key = models.PositiveBigIntegerField()
     post = models.OneToOneField(Post, null=True, on_delete=models.CASCADE, related_name="search_document")
-    published_at = models.DateTimeField(null=True)  # of a post its own date counts, which may change without this one
+    published_at = models.DateTimeField(null=True)  # for posts the search uses Post.published_at
     url = models.CharField(max_length=300)
     title = models.TextField()
     tags = models.TextField(blank=True)
@@ -355,7 +350,7 @@ class SearchDocument(models.Model):
     folded_title = models.TextField()
     folded_tags = models.TextField(blank=True)
     folded_summary = models.TextField(blank=True)
-    # The long ones last: SQLite reads a row from its beginning.
+    # Long columns last: SQLite reads rows from the start.
     body = models.TextField(blank=True)
     folded = models.TextField()
     tokens = models.TextField(blank=True)

@@ -1,4 +1,4 @@
-"""Where something was on an old site, and where it is now."""
+"""Redirects from the URLs of an old site."""
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote, urlsplit
@@ -10,55 +10,54 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.posts.models.posts import Post
 
 PATH_MAX = 300  # characters
-PARTS_MAX = 12  # of a path that are looked up
+PARTS_MAX = 12  # path segments that are matched
 
 
-def normal(address: str) -> str:
-    """Return an address as it is looked up: its path without the last slash, decoded, and its query; "" if too long.
-
-    A star at the end stands for whatever follows.
-    """
+def normalise_path(address: str) -> str:
+    """Decoded path without trailing slash, plus the query; "" if too long. A final star matches any rest."""
     parts = urlsplit(address.strip())
     path = "/" + unquote(parts.path).strip("/")
     path = f"{path}?{parts.query}" if parts.query else path
     return path if len(path) <= PATH_MAX and path.isprintable() else ""
 
 
-def forms_of(path: str, query: str) -> list[str]:
-    """Return under which names a request may be kept, the longest first."""
-    own = normal(path)
+def lookup_paths(path: str, query: str) -> list[str]:
+    """Stored paths that match a request, longest first."""
+    own = normalise_path(path)
     if not own:
         return []
     parts = own.strip("/").split("/")[:PARTS_MAX] if own != "/" else []
     stars = ["/" + "/".join([*parts[:count], "*"]) for count in range(len(parts), -1, -1)]
-    with_query = normal(f"{path}?{query}") if query else ""
+    with_query = normalise_path(f"{path}?{query}") if query else ""
     return [form for form in (with_query, own, *stars) if form]
 
 
 class RedirectQuerySet(models.QuerySet["Redirect"]):
-    def lead(self, addresses: Iterable[str], post: Post) -> None:
-        """Let these addresses of an old site lead to `post`, unless somebody has given them another end."""
-        paths = list(dict.fromkeys(path for path in map(normal, addresses) if path and path != "/"))
+    def add_for_post(self, addresses: Iterable[str], post: Post) -> None:
+        """Redirect these old URLs to `post`; existing redirects stay."""
+        paths = list(dict.fromkeys(path for path in map(normalise_path, addresses) if path and path != "/"))
         known = set(self.filter(path__in=paths).values_list("path", flat=True))
         rows = [Redirect(path=path, post=post) for path in paths if path not in known]
         self.bulk_create(rows, ignore_conflicts=True)
 
-    def lead_all(self, ends: Mapping[str, str]) -> None:
-        """Let old addresses lead to other pages, each unless it leads somewhere already."""
-        targets = {path: target for address, target in ends.items() if (path := normal(address)) and path != "/"}
+    def add_targets(self, ends: Mapping[str, str]) -> None:
+        """Redirect old URLs to other pages, by URL; existing redirects stay."""
+        targets = {
+            path: target for address, target in ends.items() if (path := normalise_path(address)) and path != "/"
+        }
         known = set(self.filter(path__in=targets).values_list("path", flat=True))
         rows = [Redirect(path=path, target=target) for path, target in targets.items() if path not in known]
         self.bulk_create(rows, ignore_conflicts=True)
 
-    def of(self, path: str, query: str) -> "Redirect | None":
-        """Return where this request leads: the longest name wins."""
-        forms = forms_of(path, query)
+    def matching(self, path: str, query: str) -> "Redirect | None":
+        """The redirect of a request; the longest path wins."""
+        forms = lookup_paths(path, query)
         found = {row.path: row for row in self.filter(path__in=forms).select_related("post")} if forms else {}
         return next((found[form] for form in forms if form in found), None)
 
 
 class Redirect(models.Model):
-    """An address of an old site, and the post or page that it leads to now, for ever."""
+    """A permanent redirect from an old site's URL to a post or page."""
 
     path = models.CharField(
         _("old address"),

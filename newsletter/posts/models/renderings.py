@@ -1,4 +1,4 @@
-"""What became of Markdown: rendered when it is saved or first seen, and kept."""
+"""Rendered Markdown, cached in the database: made on save or first view."""
 
 import re
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 
-CACHED_SECONDS = 24 * 3600  # the table has it for good
+CACHED_SECONDS = 24 * 3600  # in memory; the table keeps it
 
 
 class RenderingQuerySet(models.QuerySet["Rendering"]):
-    def of(self, sources: Iterable[str]) -> dict[str, "Rendering"]:
-        """Return each text with its rendering: from the cache, else by one query, else made and kept."""
+    def for_sources(self, sources: Iterable[str]) -> dict[str, "Rendering"]:
+        """Renderings by source text: from the cache, else by one query, else rendered and stored."""
         language = Publication.objects.current().language
         keys = {rendering_key(source, language): source for source in sources}
         found: dict[str, Rendering] = caches["pages"].get_many(keys)
@@ -34,22 +34,22 @@ class RenderingQuerySet(models.QuerySet["Rendering"]):
             found |= stored | made
         return {source: found[key] for key, source in keys.items()}
 
-    def leave(self, source: str) -> None:
-        """Take a text out of this process's memory, where thousands written in a row would push out the others."""
+    def evict(self, source: str) -> None:
+        """Drop a text from the memory cache, so that a bulk write does not push out the others."""
         caches["pages"].delete(rendering_key(source, Publication.objects.current().language))
 
     def outdated(self) -> "RenderingQuerySet":
-        """Return what another renderer made: nothing asks for it any more."""
+        """Rows of former renderer versions."""
         return self.exclude(renderer=RENDERER_VERSION)
 
-    def forget(self) -> None:
-        """Delete these, in the cache too; what is asked for again is made anew."""
+    def purge(self) -> None:
+        """Delete the rows, from the cache too."""
         caches["pages"].delete_many(list(self.values_list("pk", flat=True)))
         self.delete()
 
 
 class Rendering(models.Model):
-    """A text as HTML and its measures, kept so that no page view renders Markdown."""
+    """HTML and length of a text, so that no page view renders Markdown."""
 
     key = models.CharField(max_length=64, primary_key=True)
     renderer = models.CharField(max_length=20)
@@ -70,8 +70,8 @@ class Rendering(models.Model):
 
     @classmethod
     def make(cls, key: str, source: str) -> "Rendering":
-        """Render `source`; the row is not saved yet."""
-        html = rendered_anew(source)
+        """Render `source` into an unsaved row."""
+        html = render_uncached(source)
         return cls(
             key=key,
             renderer=RENDERER_VERSION,
@@ -83,18 +83,18 @@ class Rendering(models.Model):
 
 
 def rendering_key(source: str, language: str) -> str:
-    """Return what `source` is kept under. The titles of footnotes are in the readers' language."""
+    """The primary key. Depends on the language, because footnotes have translated titles."""
     return sha256(f"{RENDERER_VERSION}\n{language}\n{source}".encode()).hexdigest()
 
 
-def rendered_anew(source: str) -> SafeString:
-    """Return Markdown as sanitised HTML for the web, without keeping it: for a text that changes at every key."""
+def render_uncached(source: str) -> SafeString:
+    """Sanitised web HTML, not stored: for previews while typing."""
     digests = re.findall(r"/media/([0-9a-f]{16})/", source)
     pictures = Image.objects.filter(digest__in=digests) if digests else ()
     sizes = {picture.get_absolute_url(): (picture.width, picture.height) for picture in pictures}
     return mark_safe(render.render(source, sizes=sizes))  # noqa: S308  # nosec B308, B703  # sanitised by the renderer
 
 
-def rendered(source: str) -> SafeString:
-    """Return Markdown as sanitised HTML for the web, where nobody has a name; the same text is rendered once."""
-    return mark_safe(without_names(Rendering.objects.of([source])[source].html))  # noqa: S308  # nosec B308, B703  # sanitised by the renderer
+def render_cached(source: str) -> SafeString:
+    """Sanitised web HTML without name slots; stored, so each text is rendered once."""
+    return mark_safe(without_names(Rendering.objects.for_sources([source])[source].html))  # noqa: S308  # nosec B308, B703  # sanitised by the renderer

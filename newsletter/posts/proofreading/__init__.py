@@ -1,1 +1,1 @@
-"""The format check: what an editor would object to in a post. Changes nothing by itself."""
+"""The format check: typos of punctuation, markup and terms that an editor would correct."""

@@ -1,4 +1,4 @@
-"""The format check: from the source of a post to what a picky editor would say about it. Changes nothing by itself."""
+"""Running the format check on a post, applying its safe fixes, and grouping findings for display."""
 
 import re
 from bisect import bisect_right
@@ -8,28 +8,34 @@ from typing import Final
 
 from django.utils.functional import Promise
 
-from newsletter.posts.proofreading.rules import CHECKS, Finding, Text, heavy_pictures, one_level_down, wrong_terms
-from newsletter.posts.proofreading.terms import DEFAULT, hits, own
+from newsletter.posts.proofreading.rules import (
+    CHECKS,
+    MaskedSource,
+    ProofFinding,
+    heavy_pictures,
+    lower_headings,
+    wrong_terms,
+)
+from newsletter.posts.proofreading.terms import DEFAULT_TERMS, find_terms, parse_terms
 from newsletter.publication.models import Publication
 
 RULES: Final = dict(Publication.Check.choices)
-HINTS: Final = frozenset({"spacing"})  # a matter of taste
-AROUND: Final = 16  # characters on each side of a finding
-SHOWN: Final = 12  # findings of one rule
+HINTS: Final = frozenset({"spacing"})  # rules of taste
+CONTEXT_LENGTH: Final = 16  # characters shown on each side of a finding
+SHOWN_MAX: Final = 12  # findings shown of each rule
 NONE: Final[Mapping[str, int]] = {}
 
 
-def findings(
+def check_text(
     source: str, *, terms: Mapping[str, str], off: Collection[str] = (), heavy: Mapping[str, int] = NONE
-) -> list[Finding]:
-    """Return what the RULES, except those that are `off`, find in a post, in the order of the text.
+) -> list[ProofFinding]:
+    """Findings of all RULES but those in `off`, in the order of the text.
 
-    terms: what not to write and what to write instead; a term that is its own replacement is right, also where
-        another rule would object.
-    heavy: the bytes of pictures that weigh too much, by address.
+    terms: replacement by term; a term that is its own replacement is exempt from all rules.
+        heavy: bytes of too large pictures, by URL.
     """
-    text = Text.of(source)
-    spelled = list(hits(text.plain, terms))
+    text = MaskedSource.of(source)
+    spelled = list(find_terms(text.plain, terms))
     found = (finding for rule, check in CHECKS.items() if rule not in off for finding in check(text))
     kept = [(hit.start, hit.end) for hit in spelled if source[hit.start : hit.end] == hit.right]
     wanted = [
@@ -40,22 +46,22 @@ def findings(
     return sorted(wanted, key=lambda finding: (finding.start, finding.end))
 
 
-def fixed(source: str, *, terms: Mapping[str, str], rules: Collection[str]) -> tuple[str, int]:
-    """Return the source with every safe replacement of `rules` made, and how many these were."""
+def apply_fixes(source: str, *, terms: Mapping[str, str], rules: Collection[str]) -> tuple[str, int]:
+    """Make every safe replacement of `rules`; return the source and how many were made."""
     done = 0
     if "title" in rules:
-        lower = one_level_down(source)
-        done, source = len(findings(source, terms={}, off=RULES.keys() - {"title"})) if lower != source else 0, lower
-    for _pass in range(5):  # one inside another, as a comma in parentheses, waits for the next pass
-        safe = [f for f in findings(source, terms=terms) if f.rule in rules and f.replacement is not None]
+        lower = lower_headings(source)
+        done, source = len(check_text(source, terms={}, off=RULES.keys() - {"title"})) if lower != source else 0, lower
+    for _pass in range(5):  # nested findings, as a comma in parentheses, take another pass
+        safe = [f for f in check_text(source, terms=terms) if f.rule in rules and f.replacement is not None]
         if not safe:
             break
-        source, count = _replaced(source, safe)
+        source, count = _replace(source, safe)
         done += count
     return source, done
 
 
-def _replaced(source: str, safe: list[Finding]) -> tuple[str, int]:
+def _replace(source: str, safe: list[ProofFinding]) -> tuple[str, int]:
     pieces, position, count = [], 0, 0
     for finding in safe:
         if finding.start >= position:
@@ -64,36 +70,36 @@ def _replaced(source: str, safe: list[Finding]) -> tuple[str, int]:
     return "".join([*pieces, source[position:]]), count
 
 
-def line_numbers(source: str, found: Iterable[Finding]) -> list[int]:
-    """Return the line, counted from 1, that each finding stands in."""
+def line_numbers(source: str, found: Iterable[ProofFinding]) -> list[int]:
+    """Line of each finding, counted from 1."""
     starts = [0, *(match.end() for match in re.finditer("\n", source))]
     return [bisect_right(starts, finding.start) for finding in found]
 
 
-# --- As it is shown ---
+# --- Display ---
 
 
 def house_terms(publication_name: str, typed: str) -> dict[str, str]:
-    """Return the terms of a publication: those to start with, the author's own, and its name as it is."""
-    return {**DEFAULT, **own(typed), publication_name: publication_name}
+    """Built-in terms, the author's own (as typed), and the publication's name as its own replacement."""
+    return {**DEFAULT_TERMS, **parse_terms(typed), publication_name: publication_name}
 
 
 @dataclass(frozen=True)
-class Row:
-    """A finding with its line and the words around it."""
+class FindingRow:
+    """A finding with its line number and surrounding text."""
 
-    finding: Finding
+    finding: ProofFinding
     line: int
     before: str
     after: str
 
 
 @dataclass(frozen=True)
-class Group:
-    """What one rule found."""
+class FindingGroup:
+    """All findings of one rule."""
 
     rule: str
-    rows: list[Row]
+    rows: list[FindingRow]
 
     @property
     def label(self) -> str | Promise:
@@ -108,24 +114,24 @@ class Group:
         return sum(row.finding.replacement is not None for row in self.rows)
 
     @property
-    def shown(self) -> list[Row]:
-        return self.rows[:SHOWN]
+    def shown(self) -> list[FindingRow]:
+        return self.rows[:SHOWN_MAX]
 
     @property
     def hidden(self) -> int:
         return len(self.rows) - len(self.shown)
 
 
-def grouped(source: str, found: Iterable[Finding]) -> list[Group]:
+def group_findings(source: str, found: Iterable[ProofFinding]) -> list[FindingGroup]:
     found = list(found)
     rows = [
-        Row(
+        FindingRow(
             finding,
             line,
-            source[: finding.start].rpartition("\n")[2][-AROUND:],
-            source[finding.end :].partition("\n")[0][:AROUND],
+            source[: finding.start].rpartition("\n")[2][-CONTEXT_LENGTH:],
+            source[finding.end :].partition("\n")[0][:CONTEXT_LENGTH],
         )
         for finding, line in zip(found, line_numbers(source, found), strict=True)
     ]
-    groups = (Group(rule, [row for row in rows if row.finding.rule == rule]) for rule in RULES)
+    groups = (FindingGroup(rule, [row for row in rows if row.finding.rule == rule]) for rule in RULES)
     return [group for group in groups if group.rows]

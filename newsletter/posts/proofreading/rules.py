@@ -1,4 +1,4 @@
-"""What a picky editor objects to in a post, one function a rule; proofreading/check.py asks them all."""
+"""The rules of the format check, one function each; check.py runs them."""
 
 import html
 import re
@@ -15,26 +15,26 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.markdown import render, typed_tags
 from newsletter.posts.proofreading import masking
-from newsletter.posts.proofreading.terms import UNSURE, Hit
+from newsletter.posts.proofreading.terms import AMBIGUOUS, TermHit
 from newsletter.posts.text.measures import HAN
 
 PAIRS: Final = {"「": "」", "『": "』", "（": "）", "《": "》", "〈": "〉", "【": "】"}
 OPENERS: Final = {closer: opener for opener, closer in PAIRS.items()}
-SPEECH_PARAGRAPHS: Final = 3  # that one pair of quotation marks may span
+QUOTATION_PARAGRAPHS: Final = 3  # that one pair of quotation marks may span
 
 
-def without_partner(plain: str) -> list[int]:
-    """Return the places of brackets without a partner; a speech may be closed some paragraphs later."""
-    alone: list[tuple[int, int]] = []  # (paragraph, place)
+def unpaired_brackets(plain: str) -> list[int]:
+    """Positions of unpaired brackets; a quotation may close some paragraphs later."""
+    unpaired: list[tuple[int, int]] = []  # (paragraph, place)
     for number, match in enumerate(re.finditer(r"(?:.+\n?)+", plain)):
-        alone += [(number, match.start() + place) for place in _unpaired(match[0])]
-    alone.sort(key=lambda item: item[1])
-    spoken = _speech(plain, alone)
-    return [place for _paragraph, place in alone if place not in spoken]
+        unpaired += [(number, match.start() + place) for place in _unpaired(match[0])]
+    unpaired.sort(key=lambda item: item[1])
+    quotations = _split_quotations(plain, unpaired)
+    return [place for _paragraph, place in unpaired if place not in quotations]
 
 
 def _unpaired(paragraph: str) -> Iterator[int]:
-    """Yield the places of the brackets in one paragraph that have no partner in it."""
+    """Yield positions of brackets without a partner in the paragraph."""
     open_at: list[int] = []
     number_open: Counter[str] = Counter()
     for match in re.finditer(f"[{''.join(PAIRS) + ''.join(OPENERS)}]", paragraph):
@@ -54,27 +54,27 @@ def _unpaired(paragraph: str) -> Iterator[int]:
 
 
 def _is_number_or_smile(paragraph: str, position: int) -> bool:
-    """Return whether a closing bracket belongs to `1）` or `：）`, which open none."""
+    """Is a closing bracket part of `1）` or `：）`?"""
     before = paragraph[max(0, position - 12) : position].rpartition("\n")[2]
     return (
         re.search(r"(?:^|[\s，。；：、])(?:\d{1,2}|[a-zA-Z]|[一二三四五六七八九十]+)$|[:：;；^]$", before) is not None
     )
 
 
-def _speech(plain: str, alone: list[tuple[int, int]]) -> set[int]:
-    """Return the partners that some paragraphs part: a speech is opened once and closed at its end."""
+def _split_quotations(plain: str, unpaired: list[tuple[int, int]]) -> set[int]:
+    """Positions of quotation marks that pair across some paragraphs: a speech opens once and closes at its end."""
     partners: set[int] = set()
-    for one, other in pairwise(alone):
-        is_near = other[0] - one[0] <= SPEECH_PARAGRAPHS
+    for one, other in pairwise(unpaired):
+        is_near = other[0] - one[0] <= QUOTATION_PARAGRAPHS
         if is_near and PAIRS.get(plain[one[1]]) == plain[other[1]] and plain[other[1]] in "」』":
             partners |= {one[1], other[1]}
     return partners
 
 
 WIDE: Final = {",": "，", ";": "；", ":": "：", "!": "！", "?": "？", ".": "。"}
-MARKS: Final = r"(?:\*\*|__|[」』）》”])*"  # may stand between a word and its punctuation
-PUNCTUATION: Final = re.compile(  # with the space that a full-width mark does without
-    rf"(?<=[{HAN}」』）》*])([,;:!?]|\.(?!\.))(?:(?= *$|{MARKS}[{HAN}「『（《])| +(?={MARKS}[{HAN}「『（《]))",
+CLOSERS: Final = r"(?:\*\*|__|[」』）》”])*"  # between a word and its punctuation
+PUNCTUATION: Final = re.compile(  # with the space after it, which full-width punctuation drops
+    rf"(?<=[{HAN}」』）》*])([,;:!?]|\.(?!\.))(?:(?= *$|{CLOSERS}[{HAN}「『（《])| +(?={CLOSERS}[{HAN}「『（《]))",
     re.MULTILINE,
 )
 PARENTHESES: Final = re.compile(rf"(?<![\]\\])\((?=[^()\n{HAN}]*+[{HAN}])([^()\n]*+)\)")
@@ -91,14 +91,14 @@ HAN_NUMBERED: Final = re.compile(
 BULLET: Final = re.compile(r"^ {0,3}([•●○◆◇■□▪・‧·])[ \u3000]*(?=[^\s•●○◆◇■□▪・‧·])", re.MULTILINE)
 GLUED_HEADING: Final = re.compile(r"^ {0,3}#{2,6}(?=[^#\s!])", re.MULTILINE)
 TITLE: Final = re.compile(r"^ {0,3}#[ \u3000]+\S.*$|^(?! *[-*>#])\S.*\n={3,} *$", re.MULTILINE)
-OUTLINE: Final = re.compile(  # the marks of a heading that can still go down, or one that is underlined
+OUTLINE: Final = re.compile(  # headings that can go down one level
     r"^ {0,3}(?:#(?=[ \u3000]+\S)|#{2,5}(?=[^#\s!]|[ \u3000]+\S))|^(?! *[-*>#|])\S[^\n|]*\n(?:={3,}|-{3,}) *$",
     re.MULTILINE,
 )
 EMPTY_LINK: Final = re.compile(
     r"(?<!!)\[[^\[\]\n]*\]\(\s*+(?:(?:#|<>)\s*+)?\)|(?<!!)\[\s*+\]\([^()\s]+\)|<a\b[^<>]*href=([\"'])#?\1"
 )
-TURNED_LINK: Final = re.compile(r"(?<![\]!])\(([^()\[\]\n]+)\)\[(https?://[^\]\s]+)\]")
+REVERSED_LINK: Final = re.compile(r"(?<![\]!])\(([^()\[\]\n]+)\)\[(https?://[^\]\s]+)\]")
 LINK_TEXT: Final = re.compile(r"(?<=\[)[^\[\]\n]+(?=\]\()")
 HTTP: Final = re.compile(
     r"http://(?!localhost|127\.|10\.|192\.168\.|0\.0\.0\.0|\[?::1|[\w-]+(?:[:/]|\s|$)|[\w.-]+\.(?:local|test|internal)\b)"
@@ -111,24 +111,28 @@ NO_ALT: Final = re.compile(
 )
 NAMING: Final = re.compile(
     r"(?:[叫稱][做作為]|翻譯|(?<!編)譯[成為作])[「『“]?\Z"
-)  # what follows is a word that is spoken about
+)  # what follows is a word that is quotations about
 LONGEST_NAMING: Final = 8  # characters
 BORDER: Final = re.compile(rf"(?<=[{HAN}])( *)(?=([A-Za-z0-9]))|(?<=([A-Za-z0-9%+#]))( *)(?=[{HAN}])")
 NO_BORDER: Final = re.compile(rf"[第年月日週]\d|\d+[年月日時分秒號期歲週%]|[{HAN}]\d+[{HAN}]")  # dates, and `第3頁`
-ENOUGH: Final = 5  # borders that show an author's habit
-HABIT: Final = 0.7  # of them that have a space
+ENOUGH: Final = 5  # borders from which on a habit shows
+HABIT: Final = 0.7  # share of them with a space
 STARS: Final = re.compile(r"(?<!\\)\*{2,3}")
-SEEN: Final = {
-    typed_tags.Fate.TYPED: _("Readers see this tag as typed: it has no partner, or is none that a text may have."),
-    typed_tags.Fate.LEFT_OUT: _("Readers do not get this, nor what is in it. Between backquotes they see it as typed."),
-    typed_tags.Fate.LINK: _("Readers get a link instead; from YouTube and Vimeo alone, the site shows a film."),
+TAG_MESSAGES: Final = {
+    typed_tags.TagOutcome.TYPED: _(
+        "Readers see this tag as typed: it has no partner, or is none that a text may have."
+    ),
+    typed_tags.TagOutcome.LEFT_OUT: _(
+        "Readers do not get this, nor what is in it. Between backquotes they see it as typed."
+    ),
+    typed_tags.TagOutcome.LINK: _("Readers get a link instead; from YouTube and Vimeo alone, the site shows a film."),
 }
 UNSEEN_HTML: Final = re.compile(r"<(pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One place in a source; `replacement` only where it cannot do harm."""
+class ProofFinding:
+    """A passage that a rule reports. replacement: only if it is safe to apply unseen."""
 
     start: int
     end: int
@@ -139,8 +143,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Text:
-    """A source with more and more of it hidden; all of the same length."""
+class MaskedSource:
+    """A source and its masked variants, all of the same length."""
 
     source: str
     code_free: str
@@ -148,21 +152,21 @@ class Text:
     plain: str
 
     @classmethod
-    def of(cls, source: str) -> "Text":
+    def of(cls, source: str) -> "MaskedSource":
         code_free = masking.without_code(source)
         link_free = masking.without_links(code_free)
         return cls(source, code_free, link_free, masking.without_urls(link_free))
 
-    def finding(self, rule: str, span: tuple[int, int], message: str | Promise, fix: str | None = None) -> Finding:
-        return Finding(*span, rule, self.source[slice(*span)], message, fix)
+    def finding(self, rule: str, span: tuple[int, int], message: str | Promise, fix: str | None = None) -> ProofFinding:
+        return ProofFinding(*span, rule, self.source[slice(*span)], message, fix)
 
 
-def _stars(text: Text) -> Iterator[Finding]:
-    """Ask the renderer itself: no pattern knows which asterisks it takes."""
+def _stars(text: MaskedSource) -> Iterator[ProofFinding]:
+    """Compare with the rendering: no pattern can tell which asterisks the renderer uses."""
     if "**" not in text.plain:
         return
     rendered = render.render(text.source.replace("\\*", "\u2217"))
-    literal = html.unescape(UNSEEN_HTML.sub(lambda m: masking.HIDDEN if m[1] else "", rendered))
+    literal = html.unescape(UNSEEN_HTML.sub(lambda m: masking.MASK if m[1] else "", rendered))
     after = [_signature(literal, m.end()) for m in STARS.finditer(literal)]
     for match in STARS.finditer(text.plain):
         if (signature := _signature(text.source, match.end())) in after:
@@ -173,27 +177,27 @@ def _stars(text: Text) -> Iterator[Finding]:
 
 
 def _signature(source: str, after: int) -> str:
-    """Return the first words after a mark that ends at `after`, without what Markdown takes away."""
+    """The text after position `after`, without Markdown, to identify a mark by."""
     following = source[after : after + 200].partition("\n")[0]
     return re.sub(r"(?:\]\([^)]*\)|[*_`~=\[\]\x00\s\\])+", "", following)[:6]
 
 
-def _brackets(text: Text) -> Iterator[Finding]:
-    for place in without_partner(text.plain):
+def _brackets(text: MaskedSource) -> Iterator[ProofFinding]:
+    for place in unpaired_brackets(text.plain):
         is_opener = text.plain[place] in PAIRS
         message = _("This opens and is not closed.") if is_opener else _("This closes what was not opened.")
         yield text.finding("brackets", (place, place + 1), message)
 
 
-def _punctuation(text: Text) -> Iterator[Finding]:
+def _punctuation(text: MaskedSource) -> Iterator[ProofFinding]:
     message = _("Between Chinese, punctuation is full width.")
     for match in PUNCTUATION.finditer(text.plain):
-        if re.search(rf"[{HAN}」』）》]{MARKS}$", text.plain[max(0, match.start() - 8) : match.start()]):
+        if re.search(rf"[{HAN}」』）》]{CLOSERS}$", text.plain[max(0, match.start() - 8) : match.start()]):
             is_between = match[0] == "." and text.plain[match.end() : match.end() + 1].strip()  # `顯示.設定`: a slash?
             yield text.finding("punctuation", match.span(), message, None if is_between else WIDE[match[1]])
     for match in PARENTHESES.finditer(text.plain):
         is_link = text.plain.startswith("[", match.end())  # turned round
-        if masking.HIDDEN not in match[0] and not is_link and _touches_han(text.plain, *match.span()):
+        if masking.MASK not in match[0] and not is_link and _touches_han(text.plain, *match.span()):
             yield text.finding("punctuation", match.span(), message, f"（{match[1].strip()}）")
 
 
@@ -203,12 +207,12 @@ def _touches_han(plain: str, start: int, end: int) -> bool:
     )
 
 
-def _ellipsis(text: Text) -> Iterator[Finding]:
+def _ellipsis(text: MaskedSource) -> Iterator[ProofFinding]:
     for match in ELLIPSIS.finditer(text.plain):
         yield text.finding("ellipsis", match.span(), _("In Chinese an ellipsis has six dots."), "……")
 
 
-def _url(text: Text) -> Iterator[Finding]:
+def _url(text: MaskedSource) -> Iterator[ProofFinding]:
     before, after = _("Put a space before the address."), _("The address ends here. If it goes on, copy it encoded.")
     for match in masking.BARE_URL.finditer(text.link_free):
         start, end = match.span()
@@ -221,7 +225,7 @@ def _url(text: Text) -> Iterator[Finding]:
             yield text.finding("url", (end, end), after, None if goes_on else " ")
 
 
-def _list(text: Text) -> Iterator[Finding]:
+def _list(text: MaskedSource) -> Iterator[ProofFinding]:
     message = _("Write “1. ” with a space, and it becomes a list.")
     matches = list(NUMBERED.finditer(text.plain))
     follows = [int(other[2]) == int(one[2]) + 1 for one, other in pairwise(matches)]
@@ -232,8 +236,8 @@ def _list(text: Text) -> Iterator[Finding]:
     yield from _bullets(text)
 
 
-def _han_numbers(text: Text) -> Iterator[Finding]:
-    """Tell about 二、 right below 一、: readers get both in one line."""
+def _han_numbers(text: MaskedSource) -> Iterator[ProofFinding]:
+    """Report 二、 on the line below 一、: both are rendered as one line."""
     message = _("Readers get it in one line with the one above: put an empty line between them.")
     matches = list(HAN_NUMBERED.finditer(text.plain))
     for one, other in pairwise(matches):
@@ -245,13 +249,13 @@ def _han_numbers(text: Text) -> Iterator[Finding]:
 
 
 def _number(han: str) -> int:
-    """Return what 一 to 十九 count; 0 for another, which no number follows here."""
+    """The value of 一 to 十九, else 0."""
     is_known = len(han) == 1 or han.startswith("十")
     return sum(HAN_DIGITS.index(digit) + 1 for digit in han) if is_known else 0
 
 
-def _bullets(text: Text) -> Iterator[Finding]:
-    """Tell about lines under each other that begin with a dot, as pasted from elsewhere: they run together."""
+def _bullets(text: MaskedSource) -> Iterator[ProofFinding]:
+    """Report adjacent lines that begin with a bullet character: they are rendered as one line."""
     message = _("Write “- ” at its head, and it becomes a list.")
     matches = list(BULLET.finditer(text.plain))
     ends = [text.plain.find("\n", match.end()) + 1 for match in matches]
@@ -261,12 +265,12 @@ def _bullets(text: Text) -> Iterator[Finding]:
             yield text.finding("list", match.span(), message, "- ")
 
 
-def _heading(text: Text) -> Iterator[Finding]:
+def _heading(text: MaskedSource) -> Iterator[ProofFinding]:
     for match in GLUED_HEADING.finditer(text.plain):
         yield text.finding("heading", match.span(), _("Other programs want a space after the #."), f"{match[0]} ")
 
 
-def _title(text: Text) -> Iterator[Finding]:
+def _title(text: MaskedSource) -> Iterator[ProofFinding]:
     message = _("The title of the post is the only heading of the first level: begin with ##.")
     for match in TITLE.finditer(text.code_free):
         words = text.source[slice(*match.span())].strip()
@@ -274,8 +278,8 @@ def _title(text: Text) -> Iterator[Finding]:
         yield text.finding("title", match.span(), message, lower)
 
 
-def one_level_down(source: str) -> str:
-    """Return a source whose headings are all one level lower, if one of them is as large as the title."""
+def lower_headings(source: str) -> str:
+    """Lower all headings by one level if any is of the first."""
     free = masking.without_code(source)
     if not TITLE.search(free):
         return source
@@ -287,34 +291,34 @@ def one_level_down(source: str) -> str:
 
 
 def _lower(heading: str) -> str:
-    """Return the beginning of a heading, or the whole one that is underlined, one level lower."""
+    """The start of a `#` heading, or a whole underlined one, one level lower."""
     if "\n" not in heading:
         return f"#{heading.lstrip(' ')}"
     words, line = heading.split("\n")
     return f"{'##' if line.startswith('=') else '###'} {words.strip()}"
 
 
-def _link(text: Text) -> Iterator[Finding]:
+def _link(text: MaskedSource) -> Iterator[ProofFinding]:
     for match in EMPTY_LINK.finditer(text.code_free):
         yield text.finding("link", match.span(), _("It has no address, or no words to click on."))
-    for match in TURNED_LINK.finditer(text.code_free):
+    for match in REVERSED_LINK.finditer(text.code_free):
         message = _("The brackets are the wrong way round: [words](address).")
         yield text.finding("link", match.span(), message, f"[{match[1]}]({match[2]})")
 
 
-def _http(text: Text) -> Iterator[Finding]:
+def _http(text: MaskedSource) -> Iterator[ProofFinding]:
     for match in HTTP.finditer(text.code_free):
         yield text.finding("http", match.span(), _("Try it with https://."))
 
 
-def _alt(text: Text) -> Iterator[Finding]:
+def _alt(text: MaskedSource) -> Iterator[ProofFinding]:
     message = _("Write what the picture says between the brackets: ![…].")
     for match in NO_ALT.finditer(text.code_free):
         yield text.finding("alt", match.span(), message)
 
 
-def _spacing(text: Text) -> Iterator[Finding]:
-    """Tell about missing spaces only an author who writes them, and about double ones everybody."""
+def _spacing(text: MaskedSource) -> Iterator[ProofFinding]:
+    """Report missing spaces if the author usually writes them, and double ones always."""
     titles = _link_texts(text)
     borders = [m for m in BORDER.finditer(text.plain) if not (_is_date(text.plain, m) or m.start() in titles)]
     for kind in (str.isdigit, str.isalpha):
@@ -328,8 +332,8 @@ def _spacing(text: Text) -> Iterator[Finding]:
                 yield text.finding("spacing", match.span(), _("One space is enough."), " ")
 
 
-def _link_texts(text: Text) -> set[int]:
-    """Return the places within the words of links, which mostly are somebody else's title."""
+def _link_texts(text: MaskedSource) -> set[int]:
+    """Positions inside link texts, which mostly quote titles."""
     return {place for match in LINK_TEXT.finditer(text.code_free) for place in range(*match.span())}
 
 
@@ -347,16 +351,15 @@ def _is_in_table(plain: str, position: int) -> bool:
     return "|" in plain[plain.rfind("\n", 0, position) + 1 : (plain.find("\n", position) + 1 or len(plain))]
 
 
-def _tags(text: Text) -> Iterator[Finding]:
-    """Tell of HTML that is no mark: shown as typed, left out with all that is in it, or a link instead."""
-    for tag in typed_tags.odd(text.code_free):
+def _tags(text: MaskedSource) -> Iterator[ProofFinding]:
+    """Report HTML that is shown as typed, dropped with its content, or replaced by a link."""
+    for tag in typed_tags.odd_tags(text.code_free):
         if masking.AUTOLINK.match(text.code_free, tag.start):
             continue
-        yield text.finding("tags", (tag.start, tag.end), SEEN[tag.fate])
+        yield text.finding("tags", (tag.start, tag.end), TAG_MESSAGES[tag.outcome])
 
 
-def wrong_terms(text: Text, found: list[Hit]) -> Iterator[Finding]:
-    """Yield a finding for each term that is not written as it should be."""
+def wrong_terms(text: MaskedSource, found: list[TermHit]) -> Iterator[ProofFinding]:
     titles = _link_texts(text)
     for hit in found:
         written, line = text.source[hit.start : hit.end], text.source.rfind("\n", 0, hit.start) + 1
@@ -364,21 +367,21 @@ def wrong_terms(text: Text, found: list[Hit]) -> Iterator[Finding]:
             continue
         is_quoted = hit.start in titles or text.source.startswith(">", line)
         is_named = NAMING.search(text.plain, max(0, hit.start - LONGEST_NAMING), hit.start)
-        is_sure = not (is_quoted or is_named) and written not in UNSURE  # what somebody else wrote stays
+        is_sure = not (is_quoted or is_named) and written not in AMBIGUOUS  # never change quotations
         fix = hit.right if is_sure else None
         message = format_lazy(_("Here one writes {right}."), right=hit.right)
         yield text.finding("terms", (hit.start, hit.end), message, fix)
 
 
-def heavy_pictures(text: Text, weights: Mapping[str, int]) -> Iterator[Finding]:
-    """Yield a finding for each place of a picture in `weights`: its address, and its bytes."""
+def heavy_pictures(text: MaskedSource, weights: Mapping[str, int]) -> Iterator[ProofFinding]:
+    """weights: bytes by URL."""
     for address, size in weights.items():
         message = format_lazy(_("It weighs {size}. Save it as JPEG, or smaller."), size=filesizeformat(size))
         for match in re.finditer(re.escape(address), text.code_free):
             yield text.finding("weight", match.span(), message)
 
 
-CHECKS: Final[dict[str, Callable[[Text], Iterator[Finding]]]] = {
+CHECKS: Final[dict[str, Callable[[MaskedSource], Iterator[ProofFinding]]]] = {
     "stars": _stars,
     "brackets": _brackets,
     "punctuation": _punctuation,

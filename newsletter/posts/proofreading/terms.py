@@ -1,4 +1,4 @@
-"""What is written in another way here: words that are not Taiwan's, names in the wrong case. Needs no database."""
+"""Terms to replace: words of other regions than Taiwan, names in the wrong case."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Final
 
 ARROW: Final = re.compile(r"\s*(?:→|⇒|->|=>)\s*")
 
-# A word that is right by itself may hold one that is not: it stands here as its own replacement.
+# A correct word that contains a wrong one is its own replacement.
 WORDS: Final[Mapping[str, str]] = {
     # Computers and the net
     "人工智能": "人工智慧",
@@ -71,8 +71,8 @@ KEPT: Final = (
     # Ties between people, as in Taiwan too.
     "人脈網絡 社交網絡 人際網絡 人際關係網絡 支持網絡 "
 )
-UNSURE: Final = frozenset({"數據", "渠道", "激活", "網絡"})  # figures, a way of sale, life in a thing, ties: only shown
-DEFAULT: Final[Mapping[str, str]] = {
+AMBIGUOUS: Final = frozenset({"數據", "渠道", "激活", "網絡"})  # right in another sense: reported, not replaced
+DEFAULT_TERMS: Final[Mapping[str, str]] = {
     **WORDS,
     **{name.lower(): name for name in NAMES.split()},
     **{word: word for word in KEPT.split()},
@@ -80,27 +80,27 @@ DEFAULT: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Hit:
-    """A term in a text, and what to write instead; the same if it is right as it stands."""
+class TermHit:
+    """A term in a text. right: its replacement, or the term itself."""
 
     start: int
     end: int
     right: str
 
 
-def own(typed: str) -> dict[str, str]:
-    """Return the author's terms, one a line: `數據 → 資料`; a word alone, or with nothing on the right, is kept."""
+def parse_terms(typed: str) -> dict[str, str]:
+    """Parse one term a line: `數據 → 資料`; a word without a right side is its own replacement."""
     pairs = (ARROW.split(line.strip(), maxsplit=1) for line in typed.splitlines() if line.strip())
     return {_key(pair[0]): (pair[1] if len(pair) > 1 else "") or pair[0] for pair in pairs if pair[0]}
 
 
-def hits(text: str, terms: Mapping[str, str]) -> Iterator[Hit]:
-    """Yield every term in `text`, the longest at each place. Latin ones are whole words, in any case."""
+def find_terms(text: str, terms: Mapping[str, str]) -> Iterator[TermHit]:
+    """Yield the terms in `text`, longest first at each position; Latin ones as whole words, ignoring case."""
     if not terms:
         return
     for match in _pattern(tuple(terms)).finditer(text):
         right = terms.get(match[0]) or terms[_key(match[0])]
-        yield Hit(match.start(), match.end(), right)
+        yield TermHit(match.start(), match.end(), right)
 
 
 def _key(word: str) -> str:
@@ -110,11 +110,11 @@ def _key(word: str) -> str:
 @lru_cache(maxsize=8)
 def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
-    return re.compile("|".join(_one(word) for word in longest_first), re.IGNORECASE)
+    return re.compile("|".join(_term_pattern(word) for word in longest_first), re.IGNORECASE)
 
 
-def _one(word: str) -> str:
-    """Return the pattern of a term: github.com, @github and deepseek-chat are no names in prose."""
+def _term_pattern(word: str) -> str:
+    """Excludes parts of URLs, handles and compounds: github.com, @github, deepseek-chat."""
     left = r"(?<![A-Za-z0-9_./@#\\-])" if word[0].isascii() else ""
     right = r"(?![A-Za-z0-9_/]|[.-][A-Za-z0-9])" if word[-1].isascii() else ""
     return left + re.escape(word) + right

@@ -1,1 +1,1 @@
-"""Full-text search that finds Chinese words of two characters, and related posts."""
+"""Full-text search that finds Chinese words of two characters."""

@@ -1,4 +1,4 @@
-"""Search words: how text is folded, cut into tokens, and how a query is read. Needs no database."""
+"""Text folding, tokenizing and query parsing of the search. No database."""
 
 import re
 import unicodedata
@@ -68,24 +68,24 @@ TRADITIONAL: Final = (
 CJK: Final = f"{HAN}{KANA}{BOPOMOFO}\uac00-\ud7af"
 LATIN: Final = f"[^\\W_{CJK}]"
 JOINTS: Final = ".\\-/&+_"
-# A dot begins a name, as .NET, where it neither ends a word nor belongs to an ellipsis.
+# A dot starts a name, as .NET, unless it ends a word or belongs to an ellipsis.
 RUN: Final = re.compile(
     rf"[{CJK}]+|(?:(?<!{LATIN})(?<!\.)\.(?=[^\W\d_{CJK}]))?{LATIN}+(?:[{JOINTS}]{LATIN}+)*(?:\+\+|[+#])?"
 )
 PARTS: Final = re.compile(rf"{LATIN}+")
-JOINED: Final = re.compile(rf"[{JOINTS}]?{LATIN}+(?:(?:\+\+|[+#])\Z)?")  # a part, with the joint before it
+JOINED: Final = re.compile(rf"[{JOINTS}]?{LATIN}+(?:(?:\+\+|[+#])\Z)?")  # a part with the joint before it
 IS_CJK: Final = re.compile(f"[{CJK}]")
-# A space between Han and Latin is a matter of taste, and two are one. It begins with the space, which is found fast.
+# Spaces between Han and Latin are optional, and double ones count as one. Starts with the space for speed.
 NEEDLESS: Final = re.compile(rf" (?:(?<=[{CJK}] ) *(?={LATIN})|(?<={LATIN} ) *(?=[{CJK}])|(?<=  ) *)")
 PHRASE: Final = re.compile(r"[\"“”「『](?P<phrase>[^\"“”」』]+)[\"“”」』]|(?P<word>[^\s\"“”「」『』]+)")
-SIZES: Final = (1, 2, 3)  # of the pieces that Han is indexed by; nearly every word is no longer
-PIECES: Final = 3  # parts of a joined word that are found together: A/B of A/B/C, C++ of C/C++
+NGRAM_SIZES: Final = (1, 2, 3)  # Han characters; nearly every word is no longer
+PARTS_MAX: Final = 3  # adjacent parts of a joined word that are indexed together: A/B of A/B/C, C++ of C/C++
 TOKEN_MAX: Final = 64  # characters; PostgreSQL takes no lexeme longer than 2 KB
-PREFIX_MIN: Final = 4  # letters from which a Latin word also finds longer ones: `deep` finds DeepSeek, `ai` not aim
+PREFIX_MIN: Final = 4  # letters from which a Latin word matches as a prefix: `deep` finds DeepSeek, `ai` not aim
 TERMS_MAX: Final = 10
-QUERY_MAX: Final = 200  # characters of it that are read; what finds a phrase goes back over open quotes
+QUERY_MAX: Final = 200  # characters; PHRASE backtracks over open quotes
 
-# Ways to write one character that Taiwanese readers take for the same word, or type from another keyboard.
+# Variants of a character that Taiwanese readers treat as the same, or type with another input method.
 VARIANTS: Final = dict(
     zip(
         "臺裏爲峯羣着綫麪牀喫啓衆汚汙恆佔佈劃姊舖説户内温歎鷄顔黄産録敎値册别脚却擡墻祕糉鈎滙硏强緖靑甯鑒週凉粧証"
@@ -98,7 +98,7 @@ VARIANTS: Final = dict(
 
 
 class _Folding(dict[int, str]):
-    """A table for str.translate that works out each character once. uneven: those met that do not stay one."""
+    """Lazy table for str.translate. uneven: characters seen so far that fold to none or several."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,12 +123,12 @@ FOLDING: Final = _Folding()
 
 
 def fold(text: str) -> str:
-    """Return `text` in the one form in which it is compared: half width, lower case, common variants."""
+    """Normalise for comparison: half width, lower case, common variants, no needless spaces."""
     return NEEDLESS.sub("", nfc(text).translate(FOLDING))
 
 
-def tokens(folded: str, sizes: tuple[int, ...] = SIZES) -> Iterator[str]:
-    """Yield what a folded text is found by: Han by ones, twos and threes; Latin words, and their parts."""
+def tokenize(folded: str, sizes: tuple[int, ...] = NGRAM_SIZES) -> Iterator[str]:
+    """Yield the tokens of a folded text: n-grams of Han; Latin words and their parts."""
     for match in RUN.finditer(folded):
         run = match[0]
         if IS_CJK.match(run):
@@ -140,9 +140,9 @@ def tokens(folded: str, sizes: tuple[int, ...] = SIZES) -> Iterator[str]:
 
 
 def _parts(run: str) -> Iterator[str]:
-    """Yield what a joined word is found by besides: its parts, and up to PIECES of them side by side.
+    """Yield the further tokens of a joined word: its parts, and up to PARTS_MAX adjacent ones.
 
-    A single letter is none: whoever looks for C does not mean C#. `.net` is found in `asp.net`.
+    Not single letters: C does not match C#. `.net` matches `asp.net`.
     """
     parts = JOINED.findall(run)
     for start, first in enumerate(parts):
@@ -151,21 +151,21 @@ def _parts(run: str) -> Iterator[str]:
             yield bare
         if first.startswith(".") and bare.isalpha():
             yield first
-        ends = range(start + 2, min(start + PIECES, len(parts)) + 1)
+        ends = range(start + 2, min(start + PARTS_MAX, len(parts)) + 1)
         yield from (bare + "".join(parts[start + 1 : end]) for end in ends)
 
 
 @dataclass(frozen=True)
-class Term:
-    """One word or phrase of a query: where the index finds it, and whether the text must be asked too."""
+class QueryTerm:
+    """A word or phrase of a query, as tokens of the index."""
 
     text: str
     whole: tuple[str, ...]
     prefixes: tuple[str, ...]
 
     @property
-    def is_spread(self) -> bool:
-        """Return whether the index alone cannot prove that the tokens stand side by side."""
+    def needs_text_check(self) -> bool:
+        """The index does not prove that several tokens are adjacent."""
         return len(self.whole) + len(self.prefixes) > 1
 
     @property
@@ -175,13 +175,13 @@ class Term:
         return f"{left}{re.escape(self.text)}{right}"
 
 
-def terms(query: str) -> list[Term]:
-    """Return what `query` asks for: all of its words, and what stands in quotes as it stands."""
+def parse_query(query: str) -> list[QueryTerm]:
+    """The terms of a query: its words, and quoted phrases."""
     read = (_term(match["phrase"] or match["word"]) for match in PHRASE.finditer(query[:QUERY_MAX]))
     return list(dict.fromkeys(term for term in read if term))[:TERMS_MAX]
 
 
-def _term(word: str) -> Term | None:
+def _term(word: str) -> QueryTerm | None:
     text = fold(word).strip()
     runs = [match[0] for match in RUN.finditer(text)]
     if not runs:
@@ -191,37 +191,37 @@ def _term(word: str) -> Term | None:
     prefixes: list[str] = []
     for run in runs:
         if IS_CJK.match(run):
-            size = min(len(run), SIZES[-1])
+            size = min(len(run), NGRAM_SIZES[-1])
             whole += [run[i : i + size] for i in range(len(run) - size + 1)]
         elif len(runs) == 1 and run.isalpha() and len(run) >= PREFIX_MIN:
             prefixes.append(run[:TOKEN_MAX])
         else:
-            whole += _asked(run)
-    return Term(text, tuple(dict.fromkeys(whole)), tuple(dict.fromkeys(prefixes)))
+            whole += _query_tokens(run)
+    return QueryTerm(text, tuple(dict.fromkeys(whole)), tuple(dict.fromkeys(prefixes)))
 
 
-def _asked(run: str) -> list[str]:
-    """Return the tokens that a joined word of a query is found by, wherever it stands in a longer one."""
+def _query_tokens(run: str) -> list[str]:
+    """Tokens of a joined word that match it inside a longer one too."""
     parts = JOINED.findall(run)
-    pieces = ["".join(parts[start : start + PIECES]) for start in range(len(parts) - PIECES + 1)] or [run]
+    pieces = ["".join(parts[start : start + PARTS_MAX]) for start in range(len(parts) - PARTS_MAX + 1)] or [run]
     return [(piece if start == 0 else piece[1:])[:TOKEN_MAX] for start, piece in enumerate(pieces)]
 
 
 @lru_cache(maxsize=64)
-def hits(wanted: tuple[Term, ...]) -> re.Pattern[str]:
-    """Return what matches any of `wanted` in a folded text, the longest first, in the group of its number there."""
+def hit_pattern(wanted: tuple[QueryTerm, ...]) -> re.Pattern[str]:
+    """A pattern of any of the terms, longest first; each in a group, numbered in that order."""
     longest_first = sorted(wanted, key=lambda term: -len(term.text))
     return re.compile("|".join(f"({term.pattern})" for term in longest_first) or "(?!)")
 
 
-class Folded:
-    """A folded text that knows where each of its characters stood."""
+class FoldedText:
+    """A folded text that maps positions back to the original."""
 
     def __init__(self, original: str) -> None:
         self.original = nfc(original)
         wide = self.original.translate(FOLDING)
         self.origins = None if FOLDING.uneven.isdisjoint(self.original) else _origins(self.original)
-        self.cuts: list[int] = []  # positions in the result from which `shifts` more characters are missing
+        self.cuts: list[int] = []  # folded positions where needless spaces were removed; `shifts` counts them
         self.shifts = [0]
         for match in NEEDLESS.finditer(wide):
             self.cuts.append(match.start() - self.shifts[-1])
@@ -229,13 +229,13 @@ class Folded:
         self.text = NEEDLESS.sub("", wide) if self.cuts else wide
 
     def origin(self, position: int) -> int:
-        """Return where the character at `position` stands in the original."""
+        """Position in the original."""
         wide = position + self.shifts[bisect_right(self.cuts, position)]
         return self.origins[wide] if self.origins else wide
 
-    def spans(self, wanted: list[Term]) -> list[tuple[int, int, int]]:
-        """Return (start, end, number of the term) of every hit in the original, in order and apart."""
-        found = (match for match in hits(tuple(wanted)).finditer(self.text) if match[0])
+    def spans(self, wanted: list[QueryTerm]) -> list[tuple[int, int, int]]:
+        """(start, end, group of `hit_pattern`) of each hit in the original, in order, not overlapping."""
+        found = (match for match in hit_pattern(tuple(wanted)).finditer(self.text) if match[0])
         return [(self.origin(m.start()), self.origin(m.end() - 1) + 1, m.lastindex or 0) for m in found]
 
 

@@ -1,8 +1,8 @@
-"""Full-text search over posts and what other rooms hand down; the same hits on SQLite and on PostgreSQL.
+"""Full-text search over posts and documents of other packages, with the same hits on SQLite and PostgreSQL.
 
-Chinese has no spaces, so the index holds its characters by ones, twos and threes. It is kept by the database itself
-(migration 0002): SQLite's FTS5 by triggers, PostgreSQL's tsvector as a generated column. Whoever
-saves a post calls `index_post` in the same transaction; deleting one needs no call.
+Chinese has no spaces, so Han is indexed by n-grams. The database maintains the index: SQLite's FTS5 by triggers,
+PostgreSQL's tsvector as a generated column. Call `index_post` in the transaction that saves a post; deleting needs no
+call.
 """
 
 from collections.abc import Iterable
@@ -12,15 +12,15 @@ from typing import Any, cast
 
 from django.db import connection
 
-from newsletter.posts.models import BY_DATES, IS_LISTED, Post, SearchDocument
+from newsletter.posts.models import DATES_INDEX_HINT, LISTED_SQL, Post, SearchDocument
 from newsletter.posts.models.renderings import Rendering
-from newsletter.posts.search.folding import Term, fold, terms, tokens
-from newsletter.posts.search.snippets import Piece, marked, snippet
-from newsletter.posts.text.measures import plain
+from newsletter.posts.search.folding import QueryTerm, fold, parse_query, tokenize
+from newsletter.posts.search.snippets import SnippetPart, mark_hits, snippet
+from newsletter.posts.text.measures import plain_text
 
-POINTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # for each term that occurs there
-TOKENS_MAX = 60_000  # of a document; a tsvector holds 1 MB, and no post that is read has a tenth of it
-# What stands behind a row's long texts is read for one page only; `key` is the number of the post, and before them.
+POINTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # per term found in the column
+TOKENS_MAX = 60_000  # per document; a tsvector holds 1 MB, and real posts have less than a tenth of this
+# Long columns are read for one page only. `key` is the post's id, and stands before them in the row.
 _PAGE = """
 WITH found AS MATERIALIZED (
   SELECT d.id, {points} AS points, COALESCE(p.published_at, d.published_at) AS at
@@ -37,7 +37,7 @@ FROM (
 
 @dataclass(frozen=True)
 class Document:
-    """A text to be found. `kind` and `key` name it: `post` or `issue`, and its id."""
+    """A text to index. kind: `post` or `issue`; key: its id."""
 
     kind: str
     key: int
@@ -50,30 +50,27 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Result:
-    """A document that was found, in pieces whose hits are marked; nothing in it is HTML."""
+class SearchResult:
+    """A found document with marked hits, as plain text."""
 
     kind: str
     key: int
     url: str
-    title: list[Piece]
-    snippet: list[Piece]
+    title: list[SnippetPart]
+    snippet: list[SnippetPart]
     published_at: datetime
 
 
 @dataclass(frozen=True)
-class Found:
-    """A page of results, best first, and how many there are in all."""
+class ResultPage:
+    """A page of results, best first. total: of all pages."""
 
-    results: list[Result]
+    results: list[SearchResult]
     total: int
 
 
-def index(document: Document, *, post: Post | None = None) -> None:
-    """Put `document` into the index, in place of what was there under its kind and key.
-
-    body: plain text, a line for each paragraph. A document without a date is found by nobody.
-    """
+def index_document(document: Document, *, post: Post | None = None) -> None:
+    """Insert or replace a document. Its body is plain text, one line per paragraph; without a date it is not found."""
     body = "\n".join(" ".join(line.split()) for line in document.body.splitlines())
     folded = {
         "folded_title": fold(document.title),
@@ -89,86 +86,82 @@ def index(document: Document, *, post: Post | None = None) -> None:
         "summary": document.summary,
         "body": body,
         "published_at": document.published_at,
-        "tokens": " ".join(sorted(set(tokens(folded["folded"])))[:TOKENS_MAX]),
+        "tokens": " ".join(sorted(set(tokenize(folded["folded"])))[:TOKENS_MAX]),
     }
     SearchDocument.objects.update_or_create(kind=document.kind, key=document.key, defaults=fields | folded)
 
 
 def index_post(post: Post) -> None:
-    """Put `post` into the index, a draft too: it is found from the moment it is published."""
+    """Index a post, also a draft: it is found from its publication on."""
     tags = "、".join(post.tags.values_list("name", flat=True))
     document = Document(
         kind="post",
         key=post.pk,
         url=post.get_absolute_url(),
         title=post.title,
-        body=plain(post.html),
+        body=plain_text(post.html),
         published_at=post.published_at,
         tags=tags,
         summary=post.summary,
     )
-    index(document, post=post)
+    index_document(document, post=post)
 
 
-def remove(kind: str, key: int) -> bool:
-    """Take a document out of the index; return whether it was there."""
+def remove_document(kind: str, key: int) -> bool:
+    """Return whether the document was in the index."""
     deleted, _by_model = SearchDocument.objects.filter(kind=kind, key=key).delete()
     return bool(deleted)
 
 
-def rebuild(others: Iterable[Document] = ()) -> int:
-    """Build the index anew from every post and `others`, which rooms above hand down; return how many there are.
+def rebuild_index(others: Iterable[Document] = ()) -> int:
+    """Rebuild the index from all posts and `others`; return the number of documents.
 
-    Every post is rendered anew too: what became of texts that were changed or deleted since is let go.
+    Purges all cached renderings too, so that those of changed and deleted texts go.
     """
-    Rendering.objects.all().forget()
+    Rendering.objects.all().purge()
     SearchDocument.objects.all().delete()
     for post in Post.objects.order_by("pk").iterator(chunk_size=100):
         index_post(post)
     for document in others:
-        index(document)
+        index_document(document)
     return SearchDocument.objects.count()
 
 
-def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0, finds_unlisted: bool = False) -> Found:
-    """Return what contains all the words of `query`, those by title, tag or summary first, and then the newest.
+def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0, finds_unlisted: bool = False) -> ResultPage:
+    """Documents with all terms of `query`: best match in title, tags or summary first, then newest. One SQL query.
 
-    One query. Words in quotes must stand side by side. Punctuation alone finds nothing.
-    finds_unlisted: for authors, who know of these posts.
+    finds_unlisted: also unlisted posts, for authors.
     """
-    wanted = terms(query)
+    wanted = parse_query(query)
     if not wanted:
-        return Found([], 0)
-    shown = "p.published_at <= %s" if finds_unlisted else IS_LISTED
+        return ResultPage([], 0)
+    shown = "p.published_at <= %s" if finds_unlisted else LISTED_SQL
     rows = list(SearchDocument.objects.raw(*_statement(wanted, now, shown, limit, offset)))
     total = rows[0].total if rows else 0  # type: ignore[attr-defined]
-    return Found([_result(row, wanted) for row in rows], total)
+    return ResultPage([_result(row, wanted) for row in rows], total)
 
 
-def _statement(wanted: list[Term], now: datetime, shown: str, limit: int, offset: int) -> tuple[str, list[Any]]:
-    """Return the statement that finds a page of what contains all of `wanted`, and its values.
-
-    shown: a condition about the date of `posts_post p`.
-    """
-    place = _PLACE[connection.vendor]
+def _statement(wanted: list[QueryTerm], now: datetime, shown: str, limit: int, offset: int) -> tuple[str, list[Any]]:
+    """SQL and its parameters. shown: a condition on `posts_post p`."""
+    place = _POSITION_FUNCTION[connection.vendor]
     points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in POINTS.items()]
-    spread = [term.text for term in wanted if term.is_spread]
+    spread = [term.text for term in wanted if term.needs_text_check]
     sql = _PAGE.format(
         points=" + ".join(points * len(wanted)),
-        index=IN_INDEX[connection.vendor],
+        index=INDEX_LOOKUP[connection.vendor],
         spread=f" AND {place}(d.folded, %s) > 0" * len(spread),
-        dates=BY_DATES[connection.vendor],
+        dates=DATES_INDEX_HINT[connection.vendor],
         shown=shown,
     )
     at = connection.ops.adapt_datetimefield_value(now)
     texts = [term.text for term in wanted for _field in POINTS]
-    return sql, [*texts, _in_index(wanted), *spread, at, at, limit, offset]
+    return sql, [*texts, _match_expression(wanted), *spread, at, at, limit, offset]
 
 
-def _in_index(wanted: list[Term]) -> str:
+def _match_expression(wanted: list[QueryTerm]) -> str:
     whole = dict.fromkeys(token for term in wanted for token in term.whole)
     prefixes = dict.fromkeys(token for term in wanted for token in term.prefixes)
-    return MATCHING[connection.vendor](whole, prefixes)
+    return MATCH_SYNTAX[connection.vendor](whole, prefixes)
 
 
 def _fts5(whole: Iterable[str], prefixes: Iterable[str]) -> str:
@@ -179,20 +172,20 @@ def _tsquery(whole: Iterable[str], prefixes: Iterable[str]) -> str:
     return " & ".join([f"'{token}'" for token in whole] + [f"'{token}':*" for token in prefixes])
 
 
-MATCHING = {"sqlite": _fts5, "postgresql": _tsquery}
-IN_INDEX = {
+MATCH_SYNTAX = {"sqlite": _fts5, "postgresql": _tsquery}
+INDEX_LOOKUP = {
     "sqlite": "SELECT rowid AS id FROM posts_searchindex WHERE posts_searchindex MATCH %s",
     "postgresql": "SELECT posts_searchindex(%s::tsquery) AS id",
 }
-_PLACE = {"sqlite": "INSTR", "postgresql": "STRPOS"}
+_POSITION_FUNCTION = {"sqlite": "INSTR", "postgresql": "STRPOS"}
 
 
-def _result(row: SearchDocument, wanted: list[Term]) -> Result:
-    return Result(
+def _result(row: SearchDocument, wanted: list[QueryTerm]) -> SearchResult:
+    return SearchResult(
         kind=row.kind,
         key=row.key,
         url=row.url,
-        title=marked(row.title, wanted),
+        title=mark_hits(row.title, wanted),
         snippet=snippet(row.body, wanted, title=row.title, summary=row.summary),
-        published_at=cast("datetime", row.published_at),  # without one it is not found
+        published_at=cast("datetime", row.published_at),  # rows without one are not found
     )

@@ -1,4 +1,4 @@
-"""The piece of a text that shows why it was found, cut at sentence ends, with the hits marked."""
+"""Search snippets: whole sentences around the hits, with the hits marked."""
 
 import re
 from bisect import bisect_left
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from newsletter.mail.characters import nfc
-from newsletter.posts.search.folding import Folded, Term
+from newsletter.posts.search.folding import FoldedText, QueryTerm
 from newsletter.posts.text.measures import ENDS_SENTENCE, SENTENCE
 
 LENGTH = 110  # characters
-LEAD = 24  # of them before the first hit, when its sentence alone is longer
+LEAD = 24  # characters before the first hit, when its sentence alone is longer
 CLAUSE = re.compile(r"[，、；：,;:\s]\s*")
-HALF_WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f]{1,30}\Z")  # of Latin letters, where a sentence is cut
+HALF_WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f]{1,30}\Z")  # the start of a Latin word that a cut would split
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Plain text, to be escaped by whoever shows it, and whether it was searched for."""
+class SnippetPart:
+    """Plain text, not escaped."""
 
     text: str
     is_hit: bool = False
@@ -27,23 +27,21 @@ class Piece:
 Span = tuple[int, int, int]
 
 
-def marked(text: str, terms: list[Term]) -> list[Piece]:
-    folded = Folded(text)
+def mark_hits(text: str, terms: list[QueryTerm]) -> list[SnippetPart]:
+    folded = FoldedText(text)
     return _pieces(folded.original, folded.spans(terms), 0, len(folded.original))
 
 
-def snippet(text: str, terms: list[Term], *, title: str = "", summary: str = "", length: int = LENGTH) -> list[Piece]:
-    """Return the sentences around the hits: those in which most of the terms occur.
-
-    A line that repeats `title` tells nothing new. Where no other holds a hit, it is `summary`, or else how the prose
-    begins.
-    """
+def snippet(
+    text: str, terms: list[QueryTerm], *, title: str = "", summary: str = "", length: int = LENGTH
+) -> list[SnippetPart]:
+    """The sentences with most of the terms; else `summary`, else the first sentences. Skips lines equal to `title`."""
     text = nfc(text)
-    spans = Folded(text).spans(terms)
+    spans = FoldedText(text).spans(terms)
     sentences = [one for one in _sentences(text) if text[slice(*one)] != title]
-    sentence = _telling(text, sentences, spans)
+    sentence = _best_sentence(text, sentences, spans)
     if sentence is None and summary:
-        return marked(summary, terms)
+        return mark_hits(summary, terms)
     whole = (one for one in sentences if ENDS_SENTENCE.search(text, *one))
     sentence = sentence or next(whole, next(iter(sentences), None))
     if sentence is None:
@@ -56,11 +54,8 @@ def snippet(text: str, terms: list[Term], *, title: str = "", summary: str = "",
     return _pieces(text, spans, start, end)
 
 
-def _telling(text: str, sentences: list[tuple[int, int]], spans: list[Span]) -> tuple[int, int] | None:
-    """Return the first of the sentences in which most of the terms occur; None if no hit stands within one.
-
-    Of two with as many terms a whole sentence tells more than a heading or an item of a list.
-    """
+def _best_sentence(text: str, sentences: list[tuple[int, int]], spans: list[Span]) -> tuple[int, int] | None:
+    """The first sentence with most of the terms, whole sentences before headings and list items; None without a hit."""
     found, most = None, (0, False)
     for start, end in sentences:
         numbers = {number for _from, _to, number in _within(spans, start, end)}
@@ -75,15 +70,15 @@ def _within(spans: list[Span], start: int, end: int) -> Iterator[Span]:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where sentences stand."""
+    """Yield (start, end) of sentences."""
     for match in SENTENCE.finditer(text):
         if stripped := match[0].strip():
             begin = match.start() + match[0].index(stripped)
             yield begin, begin + len(stripped)
 
 
-def _window(text: str, spans: list[Span], sentence: tuple[int, int], length: int) -> list[Piece]:
-    """Cut a sentence that is too long on both sides of its first hit, at clauses if they are near."""
+def _window(text: str, spans: list[Span], sentence: tuple[int, int], length: int) -> list[SnippetPart]:
+    """Cut a long sentence around its first hit, at clauses if they are near."""
     start, end = sentence
     hit = next(_within(spans, start, end), (start, start, 0))
     begin = start
@@ -92,24 +87,24 @@ def _window(text: str, spans: list[Span], sentence: tuple[int, int], length: int
         begin = hit[0] - LEAD + clauses[0] if clauses else _between_words(text, hit[0] - LEAD)
     stop = min(end, begin + length)
     stop = stop if stop == end else max(_between_words(text, stop), hit[1])
-    before, after = ([Piece("…")] if is_cut else [] for is_cut in (begin > start, stop < end))
+    before, after = ([SnippetPart("…")] if is_cut else [] for is_cut in (begin > start, stop < end))
     return before + _pieces(text, spans, begin, stop) + after
 
 
 def _between_words(text: str, position: int) -> int:
-    """Return where the Latin word begins that `position` stands in; elsewhere `position`."""
+    """Move a position inside a Latin word to the word's start."""
     half = HALF_WORD.search(text[max(0, position - 30) : position]) if text[position : position + 1].isalnum() else None
     return position - len(half[0]) if half else position
 
 
-def _pieces(text: str, spans: list[Span], start: int, end: int) -> list[Piece]:
+def _pieces(text: str, spans: list[Span], start: int, end: int) -> list[SnippetPart]:
     pieces, at = [], start
     for from_, to, _number in _within(spans, start, end):
         if from_ > at:
-            pieces.append(Piece(_plain(text[at:from_])))
-        pieces.append(Piece(text[from_:to], is_hit=True))
+            pieces.append(SnippetPart(_plain(text[at:from_])))
+        pieces.append(SnippetPart(text[from_:to], is_hit=True))
         at = to
-    return [*pieces, Piece(_plain(text[at:end]))] if at < end else pieces
+    return [*pieces, SnippetPart(_plain(text[at:end]))] if at < end else pieces
 
 
 def _plain(text: str) -> str:

@@ -1,1 +1,1 @@
-"""Plain text: which characters are Chinese, how long a text is, what was lost. No database."""
+"""Plain text: scripts, length, diffs, and text that rendering lost. No database."""

@@ -1,4 +1,4 @@
-"""Measures of a rendered post: its plain words, its first sentences, how long it takes to read."""
+"""Plain text, excerpt, length and reading time of rendered HTML, and the script of characters."""
 
 import math
 import re
@@ -21,10 +21,10 @@ FULL_WIDTH: Final = "\u3000-\u303f\ufe30-\ufe4f\uff01-\uff65\uffe0-\uffe6"
 """All of CJK symbols and full-width forms, letters and digits too."""
 
 WIDE: Final = HAN + KANA + BOPOMOFO + FULL_WIDTH
-"""What is set without spaces: two of these never want one between them."""
+"""Full-width scripts, which are set without spaces."""
 
 SHARED: Final = "\u00b7\u2014\u2018\u2019\u201c\u201d\u2026\u2027"
-"""Punctuation that Chinese shares with Latin (— … “ ”): wide only beside a wide character."""
+"""Punctuation of both Chinese and Latin (— … “ ”): wide only next to a wide character."""
 
 HAN_CHARACTER: Final = re.compile(f"[{HAN}]")
 LATIN_WORD: Final = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+(?:['’.\-+#/&][A-Za-z0-9\u00c0-\u024f]+)*[+#]*")
@@ -33,13 +33,15 @@ LATIN_WORD: Final = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+(?:['’.\-+#/&][A-Za-
 HAN_PER_MINUTE = 400
 WORDS_PER_MINUTE = 238  # Brysbaert 2019, silent reading of English non-fiction
 
-ADDRESS_MAX: Final = 60  # characters, as Post.words holds
+SLUG_MAX: Final = 60  # characters, as in Post.words
 BLOCK: Final = re.compile(
     "address|article|aside|blockquote|body|br|caption|center|d[dlt]|details|div|figcaption|figure|footer|h[1-6r]|header|li|"
     "main|nav|ol|p|pre|section|summary|table|tbody|t[dhr]|tfoot|thead|ul"
 )
-EMPTY: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
-NEVER: Final = frozenset({"script", "style", "iframe", "template"})
+VOID_TAGS: Final = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+)
+INVISIBLE_TAGS: Final = frozenset({"script", "style", "iframe", "template"})
 NOT_PROSE: Final = frozenset({"li", "dl", "table", "figure", "blockquote", "aside", "pre", "details", "nav", "callout"})
 CLOSERS: Final = "」』）〕】》〉”’\"')\\]"
 SENTENCE: Final = re.compile(
@@ -52,42 +54,42 @@ WORD_IN_TITLE: Final = re.compile(r"[A-Za-z0-9]+(?:[+#]+|(?:[ .\-_'’&/+]+[A-Za
 SPELT_OUT: Final = {"c#": "csharp", "f#": "fsharp", "c++": "cpp", ".net": "dotnet"}
 
 
-def plain(html: str) -> str:
-    """Return the words of `html`, one line for each block."""
+def plain_text(html: str) -> str:
+    """Text of `html`, one line per block."""
     return "\n".join(text for text, _path in _blocks(html))
 
 
 def han_count(html: str) -> int:
-    """Return how many Han characters a reader reads: no code, captions, alternative texts or footnotes."""
+    """Han characters, without code, captions and footnotes."""
     return sum(len(HAN_CHARACTER.findall(text)) for text in _read_text(html))
 
 
 def word_count(html: str) -> int:
-    """Return how many words in other scripts a reader reads."""
+    """Words in other scripts, without code, captions and footnotes."""
     return sum(len(LATIN_WORD.findall(text)) for text in _read_text(html))
 
 
 def reading_minutes(
     html: str, *, han_per_minute: int = HAN_PER_MINUTE, words_per_minute: int = WORDS_PER_MINUTE
 ) -> int:
-    paces = {"han_per_minute": han_per_minute, "words_per_minute": words_per_minute}
-    return minutes(han_count(html), word_count(html), **paces)
+    speeds = {"han_per_minute": han_per_minute, "words_per_minute": words_per_minute}
+    return minutes_to_read(han_count(html), word_count(html), **speeds)
 
 
-def minutes(han: int, words: int, *, han_per_minute: int, words_per_minute: int) -> int:
-    """Return the minutes that reading so much takes, at least 1."""
+def minutes_to_read(han: int, words: int, *, han_per_minute: int, words_per_minute: int) -> int:
+    """At least 1."""
     return max(1, math.floor(han / han_per_minute + words / words_per_minute + 0.5))
 
 
 def excerpt(html: str, limit: int = 110) -> str:
-    """Return the first whole sentences of prose, up to `limit` characters.
+    """The first whole sentences of prose, up to `limit` characters.
 
-    A clause that ends in `…` only when the first sentence alone is longer. Nothing from lists,
-    quotes, figures, headings, footnotes, or what stands after the last rule (the signature).
+    Cut at a clause, with `…`, only if the first sentence alone is longer. Skips lists, quotes, figures, headings,
+    footnotes, and all after the last rule (a signature).
     """
     taken = ""
     for sentence in _sentences(html):
-        if taken and not ENDS_SENTENCE.search(sentence):  # a fragment is taken only where nothing else is
+        if taken and not ENDS_SENTENCE.search(sentence):  # a fragment is used only alone
             break
         longer = _joined(taken, sentence)
         if len(longer) > limit:
@@ -99,13 +101,13 @@ def excerpt(html: str, limit: int = 110) -> str:
 
 
 def first_sentence(words: str) -> str:
-    """Return the first whole sentence of plain words; all of them if they are one."""
+    """The first sentence of plain text."""
     found = SENTENCE.match(words)
     return found[0].strip() if found else words
 
 
 def first_sentences(words: str, limit: int) -> str:
-    """Return the first whole sentences of plain words that are together at most `limit` characters; at least one."""
+    """The first sentences of plain text, up to `limit` characters; at least one."""
     taken = first_sentence(words)
     while rest := words.removeprefix(taken).strip():
         longer = words[: words.index(rest, len(taken)) + len(first_sentence(rest))]
@@ -115,10 +117,10 @@ def first_sentences(words: str, limit: int) -> str:
     return taken
 
 
-def words_from_title(title: str) -> str:
-    """Return the Latin words of `title` for its address, as `deepseek-gpt-4`; empty when there are none.
+def slug_from_title(title: str) -> str:
+    """The Latin words of a title, as `deepseek-gpt-4`; "" if there are none.
 
-    A number counts only beside a word: the 4 of 「4 個技巧」 means nothing alone.
+    Numbers only next to a word: the 4 of 「4 個技巧」 means nothing alone.
     """
     text = nfkd(title)
     text = "".join(c for c in text if not unicodedata.combining(c))
@@ -126,7 +128,7 @@ def words_from_title(title: str) -> str:
         text = re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", f" {spelt} ", text, flags=re.IGNORECASE | re.ASCII)
     runs = [run for run in WORD_IN_TITLE.findall(text) if re.search("[A-Za-z]", run)]
     words = re.findall(r"[a-z0-9]{1,60}", re.sub("['’]", "", " ".join(runs).lower()))
-    while len("-".join(words)) > ADDRESS_MAX:
+    while len("-".join(words)) > SLUG_MAX:
         words.pop()
     return "-".join(words)
 
@@ -138,7 +140,7 @@ def _read_text(html: str) -> Iterator[str]:
 
 
 def _sentences(html: str) -> Iterator[str]:
-    """Yield the sentences of the prose. Of what the first one announces, which is not here, an ellipsis is left."""
+    """Yield sentences of the prose, without those that end in a colon; the first of all ends in an ellipsis instead."""
     is_first = True
     for paragraph in _prose(html):
         for match in SENTENCE.finditer(paragraph):
@@ -153,7 +155,7 @@ def _sentences(html: str) -> Iterator[str]:
 
 
 def _prose(html: str) -> list[str]:
-    """Return the paragraphs of `html` before its last rule, if there are any."""
+    """Paragraphs before the last rule, or all if there are none."""
     paragraphs: list[str] = []
     before_rule: list[str] = []
     for text, path in _blocks(html):
@@ -175,7 +177,7 @@ def _joined(left: str, right: str) -> str:
 
 
 def _cut(sentence: str, limit: int) -> str:
-    """Return the longest run of clauses that leaves room for `…`."""
+    """Cut at the last clause that leaves room for `…`."""
     head = sentence[: limit - 1]
     ends = [match.start() for match in re.finditer(r"[，、；：,;:](?!\d)", head)]
     if ends and ends[-1] >= limit // 3:
@@ -185,22 +187,22 @@ def _cut(sentence: str, limit: int) -> str:
     return CLAUSE_END.sub("", head) + "…"
 
 
-class _Walker(HTMLParser):
-    """Cuts HTML into (text, path of open tags) at every block's edge."""
+class _BlockWalker(HTMLParser):
+    """Splits HTML into (text, path of open tags) at block boundaries."""
 
     def __init__(self, without: frozenset[str]) -> None:
         super().__init__(convert_charrefs=True)
-        self.without = without | NEVER
+        self.without = without | INVISIBLE_TAGS
         self.path: list[str] = []
         self.buffer: list[str] = []
         self.found: list[tuple[str, tuple[str, ...]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if BLOCK.fullmatch(tag):
-            self.flush()
+            self.flush_text()
         if tag == "hr":
             self.found.append(("", (*self.path, "hr")))
-        if tag not in EMPTY:
+        if tag not in VOID_TAGS:
             name = dict(attrs).get("class") or ""
             is_note = name.startswith("footnote")
             is_box = tag == "div" and name.startswith("callout")
@@ -210,7 +212,7 @@ class _Walker(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if BLOCK.fullmatch(tag):
-            self.flush()
+            self.flush_text()
         names = {tag, "footnote", "callout"} if tag == "div" else {tag, "backref"} if tag in {"a", "span"} else {tag}
         for index in range(len(self.path) - 1, -1, -1):
             if self.path[index] in names:
@@ -221,7 +223,7 @@ class _Walker(HTMLParser):
         if not self.without.intersection(self.path) and "backref" not in self.path:
             self.buffer.append(data)
 
-    def flush(self) -> None:
+    def flush_text(self) -> None:
         text = "".join(self.buffer).strip()
         self.buffer.clear()
         if text:
@@ -229,8 +231,8 @@ class _Walker(HTMLParser):
 
 
 def _blocks(html: str, *, without: frozenset[str] = frozenset()) -> list[tuple[str, tuple[str, ...]]]:
-    walker = _Walker(without)
+    walker = _BlockWalker(without)
     walker.feed(html)
     walker.close()
-    walker.flush()
+    walker.flush_text()
     return walker.found

@@ -1,17 +1,17 @@
-"""The signs of a publication: its icon, the glow around its logo, the author's face as a square. Pure."""
+"""Icons, the halo around a logo, and the author's face as a square. Pure."""
 
 from hashlib import sha256
 from io import BytesIO
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from newsletter.mail.colours import palette, parsed
+from newsletter.mail.colours import palette, parse_hex
 
 VERSION = "1"  # of the drawing
-SIZES = (180, 192, 512)  # pixels: Apple's home screen; what other programs ask for
+SIZES = (180, 192, 512)  # pixels: Apple's home screen, web app manifests
 ICO_SIZES = [(16, 16), (32, 32), (48, 48)]
-FINE = 4  # times larger when drawn, for smooth edges
-SAFE = 0.8  # of its width is always seen, whatever shape a system cuts
+FINE = 4  # supersampling, for smooth edges
+SAFE = 0.8  # share of the width inside every system's mask
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="{accent}"/>'
     '<path d="M7 10.5h18v11.5H7zm.5.5 8.5 6.5 8.5-6.5" fill="none" stroke="{ink}" stroke-width="2"'
@@ -20,7 +20,7 @@ SVG = (
 
 
 def digest(accent: str, ink: str, logo: str) -> str:
-    """Return 8 hex characters that change with the icons. logo: the address of its file, made of its content."""
+    """8 hex characters that change with the icons. logo: its file name, which holds a hash."""
     return sha256("\0".join([VERSION, accent, ink, logo]).encode()).hexdigest()[:8]
 
 
@@ -29,17 +29,14 @@ def svg(accent: str, ink: str) -> str:
 
 
 def png(size: int, *, accent: str, ink: str, logo: bytes = b"", is_whole: bool = False) -> bytes:
-    """Return a square picture.
-
-    is_whole: filled to its corners, because the system cuts its own shape out of it.
-    """
+    """is_whole: fill the corners, because the system applies its own mask."""
     out = BytesIO()
     _drawn(size, accent, ink, logo, is_whole).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
 def ico(*, accent: str, ink: str, logo: bytes = b"") -> bytes:
-    """Return the file of /favicon.ico, which browsers ask for though no page links to it."""
+    """/favicon.ico, which browsers request even without a link."""
     out = BytesIO()
     _drawn(max(ICO_SIZES)[0], accent, ink, logo, is_whole=False).save(out, "ICO", sizes=ICO_SIZES)
     return out.getvalue()
@@ -61,7 +58,7 @@ def _logo(size: int, data: bytes, is_whole: bool) -> Image.Image:
 
 
 def _envelope(size: int, accent: str, ink: str, is_whole: bool) -> Image.Image:
-    """Draw what SVG says, in its units of a thirty-second."""
+    """Draw SVG, in its units of 1/32."""
     unit = size * FINE / 32
     image = Image.new("RGBA", (size * FINE, size * FINE), (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
@@ -73,13 +70,13 @@ def _envelope(size: int, accent: str, ink: str, is_whole: bool) -> Image.Image:
     return image.resize((size, size), Image.Resampling.LANCZOS)
 
 
-PAPER = parsed(palette()["paper"].day)  # on which the glow is not seen by day
+PAPER = parse_hex(palette()["paper"].day)  # the halo is invisible on it
 SHOWN_WIDTH, SHOWN_HEIGHT = 160, 36  # pixels at most, in a mail
 GLOW = 2  # pixels as shown
 
 
 def with_halo(data: bytes) -> bytes:
-    """Return the PNG with a soft edge of paper around what is drawn; other pictures as they are."""
+    """Add a soft halo of paper around a PNG with transparency; others are unchanged."""
     image = Image.open(BytesIO(data))
     if image.mode != "RGBA" or _minimum(image) == 255:
         return data
@@ -104,11 +101,11 @@ def _padded(image: Image.Image, margin: int) -> Image.Image:
     return wide
 
 
-SIDE = 176  # pixels: sharp at 44 on the densest screens that read mail, and a few kilobytes
+SIDE = 176  # pixels: sharp at 44 on dense screens
 
 
-def squared(data: bytes) -> bytes:
-    """Return the middle of a picture as a JPEG of SIDE pixels; what is see-through gets paper behind it."""
+def square_crop(data: bytes) -> bytes:
+    """Crop to a centred square JPEG; transparent pixels get the paper colour."""
     image = Image.open(BytesIO(data)).convert("RGBA")
     ground = Image.new("RGBA", image.size, PAPER)
     opaque = Image.alpha_composite(ground, image).convert("RGB")

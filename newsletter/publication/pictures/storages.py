@@ -1,8 +1,7 @@
-"""Where pictures lie, and what is drawn once: files in DATA_DIR/media, or a bucket if MEDIA_STORAGE_URL names one.
+"""Storage of pictures and generated files: DATA_DIR/media, or a bucket if MEDIA_STORAGE_URL is set. Use `media`.
 
-Everybody else asks `media`. A name is that of an address without /media/: `0123456789abcdef/bridge.jpg` is a picture
-or one of its sizes, and never another one; cards, icons and books lie beside them and can be drawn anew.
-Readers never see where it lies: their addresses are this site's.
+A name is the URL path below /media/. Pictures and their sizes are content-addressed: `0123456789abcdef/bridge.jpg`.
+Cards, icons and books can be generated again. URLs always point to this site, never to the bucket.
 """
 
 import errno
@@ -27,58 +26,58 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
 from django.utils.translation import gettext as _
 
-from newsletter.buckets import BucketFault, Patience, PicturesAway, bucket_of
+from newsletter.buckets import BucketError, PicturesUnavailable, S3Timeouts, bucket_from_url
 
 PICTURE = re.compile(r"[0-9a-f]{16}/[^/.][^/]*")
-# Somebody waits for each picture: rather none than a thread that hangs.
-WHILE_SOMEBODY_WAITS = Patience(connect_seconds=2, read_seconds=5, tries=2)
-AT_ONCE = 8  # objects that are read ahead of whoever takes one after the other; a picture has 10 MB at most
-SIZES_KEPT = 20_000  # of pictures: each is asked for once
+# A request waits for each picture.
+INTERACTIVE_TIMEOUTS = S3Timeouts(connect_seconds=2, read_seconds=5, tries=2)
+READ_AHEAD = 8  # objects of up to 10 MB
+SIZES_CACHED = 20_000
 COPIED_BYTES = 1024**2
 NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 log = logging.getLogger(__name__)
 
 
-class Media(Protocol):
-    """What both can do. Each raises FileNotFoundError for what is not there, and PicturesAway if a bucket is."""
+class MediaStore(Protocol):
+    """The common interface. Methods raise FileNotFoundError, and PicturesUnavailable if the bucket is down."""
 
     is_remote: bool
 
     def open(self, name: str) -> IO[bytes]: ...
     def save(self, name: str, content: "File[Any]") -> str:
-        """Keep it unless it is there."""
+        """Write unless it exists."""
 
     def read(self, name: str) -> bytes: ...
     def exists(self, name: str) -> bool: ...
     def size(self, name: str) -> int: ...
     def put(self, name: str, source: IO[bytes]) -> None:
-        """Keep it, in the place of what has the name; it is never seen half written."""
+        """Write or replace, atomically."""
 
     def delete(self, name: str) -> None: ...
     def pictures(self) -> dict[str, int]:
-        """Return the octets of every picture, in every size, by name. A bucket is waited for; else an OSError."""
+        """Bytes of all pictures and sizes by name. Long timeouts: for backups. Raises OSError."""
 
     def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield each with what it holds, in their order; some are read ahead. A bucket is waited for, likewise."""
+        """Yield name and content in order, with read-ahead and long timeouts."""
 
     def beginning(self, begin: str) -> list[str]:
-        """Return the names that begin so; `begin` has a folder in it."""
+        """Names with this prefix, which includes a folder."""
 
 
-class _Kept:
-    """What is the same for both: the content is in the name, so that what is there already is left as it is."""
+class _ContentAddressed:
+    """The name holds a hash of the content, so an existing file is never overwritten."""
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name
 
     def _save(self, name: str, content: "File[Any]") -> str:
         content.seek(0)
-        keep(cast("Media", self), name, content)
+        save_once(cast("MediaStore", self), name, content)
         return name
 
 
-class Folder(_Kept, FileSystemStorage):
+class FolderMedia(_ContentAddressed, FileSystemStorage):
     is_remote = False
 
     def _open(self, name: str, mode: str = "rb") -> "File[Any]":
@@ -121,14 +120,14 @@ class Folder(_Kept, FileSystemStorage):
         return []
 
 
-class InBucket(_Kept, Storage):
-    """Objects of a bucket. One that fails to answer is left alone for some seconds, and the log says so once."""
+class BucketMedia(_ContentAddressed, Storage):
+    """Pictures in an S3 bucket, with short timeouts for requests."""
 
     is_remote = True
 
     def __init__(self, url: str) -> None:
-        self.patient = bucket_of(url, "MEDIA_STORAGE_URL")  # for what takes minutes anyhow: a backup, an export
-        self.bucket = replace(self.patient, patience=WHILE_SOMEBODY_WAITS)
+        self.background_bucket = bucket_from_url(url, "MEDIA_STORAGE_URL")  # for backups and exports
+        self.bucket = replace(self.background_bucket, timeouts=INTERACTIVE_TIMEOUTS)
         self._sizes: dict[str, int] = {}
 
     def __str__(self) -> str:
@@ -141,7 +140,7 @@ class InBucket(_Kept, Storage):
         return File(BytesIO(self.read(name)), name)
 
     def read(self, name: str) -> bytes:
-        with self._asked():
+        with self._bucket_errors():
             return self.bucket.read(name)
 
     def exists(self, name: str) -> bool:
@@ -153,65 +152,65 @@ class InBucket(_Kept, Storage):
     def size(self, name: str) -> int:
         if (known := self._sizes.get(name)) is not None:
             return known
-        with self._asked():
+        with self._bucket_errors():
             size = self.bucket.size(name)
-        self._know(name, size)
+        self._cache_size(name, size)
         return size
 
     def put(self, name: str, source: IO[bytes]) -> None:
         octets = source.read()
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        with self._asked():
+        with self._bucket_errors():
             self.bucket.put(name, octets, ContentType=kind)
-        self._know(name, len(octets))
+        self._cache_size(name, len(octets))
 
     def delete(self, name: str) -> None:
         self._sizes.pop(name, None)
-        with self._asked():
+        with self._bucket_errors():
             self.bucket.remove(name)
 
     def pictures(self) -> dict[str, int]:
-        found = self.patient.names()
+        found = self.background_bucket.names()
         return {name: found[name] for name in sorted(found) if PICTURE.fullmatch(name)}
 
     def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         left = iter(names)
-        with ThreadPoolExecutor(AT_ONCE, "pictures") as pool:
-            ahead = deque((name, pool.submit(self.patient.read, name)) for name in islice(left, AT_ONCE))
+        with ThreadPoolExecutor(READ_AHEAD, "pictures") as pool:
+            ahead = deque((name, pool.submit(self.background_bucket.read, name)) for name in islice(left, READ_AHEAD))
             while ahead:
                 name, reading = ahead.popleft()
                 yield name, reading.result()
-                ahead.extend((name, pool.submit(self.patient.read, name)) for name in islice(left, 1))
+                ahead.extend((name, pool.submit(self.background_bucket.read, name)) for name in islice(left, 1))
 
     def beginning(self, begin: str) -> list[str]:
-        with self._asked():
+        with self._bucket_errors():
             return list(self.bucket.names(begin))
 
-    def _know(self, name: str, size: int) -> None:
-        """Remember the size of a picture, which never changes."""
+    def _cache_size(self, name: str, size: int) -> None:
+        """A picture's size never changes."""
         if PICTURE.fullmatch(name):
-            if len(self._sizes) >= SIZES_KEPT:
+            if len(self._sizes) >= SIZES_CACHED:
                 self._sizes.clear()
             self._sizes[name] = size
 
     @contextmanager
-    def _asked(self) -> Iterator[None]:
+    def _bucket_errors(self) -> Iterator[None]:
         try:
             yield
-        except BucketFault as error:
+        except BucketError as error:
             log.warning("pictures cannot be read or kept: %s", error)
-            raise PicturesAway(str(error)) from error
+            raise PicturesUnavailable(str(error)) from error
 
 
-media = cast("Media", default_storage)
+media = cast("MediaStore", default_storage)
 
 
-def keep(store: Media, name: str, source: IO[bytes]) -> None:
-    """Write what has no file yet."""
+def save_once(store: MediaStore, name: str, source: IO[bytes]) -> None:
+    """Write unless it exists."""
     if not store.exists(name):
         store.put(name, source)
 
 
-def sorry() -> str:
-    """Return what an author is told whose picture cannot be kept. Nothing of it is there."""
+def unavailable_message() -> str:
+    """For an author whose picture could not be stored."""
     return _("The picture cannot be kept: where pictures lie does not answer, or is full. Try again in some minutes.")

@@ -1,4 +1,4 @@
-"""Turn what somebody uploaded into a picture that web and mail may show for ever."""
+"""Validate uploaded pictures and convert them for web and mail."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,42 +16,42 @@ from newsletter.publication.pictures import gif
 BYTES_MAX = 10 * 1024 * 1024
 PIXELS_MAX = 40_000_000  # 120 MB when decoded; a 24-megapixel camera fits
 SIDE_MAX = 16_384  # pixels; to narrow one of 40,000,000 x 1 took 17 seconds and 2 GB
-FRAMES_MAX = 1_000  # of a moving picture: 40 seconds at 25 a second
-FRAME_PIXELS_MAX = 200_000_000  # of all its frames; a browser draws each of them, again and again
-SCANS_MAX = 100  # of a JPEG; cameras and programs write 1 to 12, and each costs a pass over all of its pixels
+FRAMES_MAX = 1_000  # of an animation: 40 seconds at 25 a second
+FRAME_PIXELS_MAX = 200_000_000  # of all frames together
+SCANS_MAX = 100  # of a JPEG, each a pass over all pixels; encoders write 1 to 12
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 NAME_MAX = 80  # characters, with the suffix
-GIVEN_NAME_MAX = 255  # characters that a file system gives; what makes Latin of them sorts marks
-MAIL_WIDTH = 1280  # pixels: twice the width of a mail, and what the address of a picture shows
-WIDE = 2000  # pixels: what large and dense screens may be given instead
-# What a variant is saved with. A drawing as WebP keeps every pixel; AVIF is for photographs only.
+GIVEN_NAME_MAX = 255  # characters; slugify sorts combining marks in quadratic time
+MAIL_WIDTH = 1280  # pixels: twice the width of a mail; the default size
+WIDE = 2000  # pixels: for large and dense screens
+# Encoder options. Drawings are lossless WebP; AVIF is for photographs only.
 _WEBP_PHOTOGRAPH: dict[str, Any] = {"quality": 80, "method": 4}
 _WEBP_DRAWING: dict[str, Any] = {"lossless": True, "quality": 60, "method": 3}
 _JPEG: dict[str, Any] = {"quality": 85, "optimize": True, "progressive": True}
-AVIF_QUALITY, AVIF_SPEED = 60, 6  # speed of 10: at 8 a photograph takes a third of the second, and loses 0.3 to 1 dB
-# What Pillow's decoders raised for 8,000 pictures with some bytes changed, and for what is no picture.
+AVIF_QUALITY, AVIF_SPEED = 60, 6  # speed of 0 to 10: at 8 a third of the time, and 0.3 to 1 dB less
+# Raised by Pillow's decoders for 8,000 corrupted pictures and other files.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError, RuntimeError)
-_START_OF_SCAN = b"\xff\xda"  # never within compressed pixels: ITU T.81, B.1.1.2
+_START_OF_SCAN = b"\xff\xda"  # never within compressed data: ITU T.81, B.1.1.2
 _PROFILE_OF = {"RGB": "RGB ", "RGBA": "RGB ", "L": "GRAY", "CMYK": "CMYK"}  # mode: colour space in its profile
 
 
 class PictureError(ValueError):
-    """The upload cannot be used; the message says why, to the author."""
+    """Unusable; the message is for the author."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Bytes to serve as they are, without a word about place, time or camera."""
+    """An encoded picture without metadata."""
 
     data: bytes
     name_suffix: str  # with its dot
     width: int
     height: int
     digest: str  # 16 hex characters of the SHA-256 of `data`
-    wide: "Picture | None" = None  # the same at more pixels, if the upload had them
+    wide: "Picture | None" = None  # a larger size, if the upload has the pixels
 
     def file_name(self, name: str) -> str:
-        """Return a Latin file name with the right suffix, from the one the author's computer gave."""
+        """An ASCII file name from the uploaded one, with the right suffix."""
         stem = slugify(PurePosixPath(name[-GIVEN_NAME_MAX:].replace("\\", "/")).stem)[
             : NAME_MAX - len(self.name_suffix)
         ]
@@ -63,7 +63,7 @@ def _picture(data: bytes, name_suffix: str, width: int, height: int) -> Picture:
 
 
 def _checked(data: bytes) -> tuple[Image.Image, bool]:
-    """Return the opened, not yet decoded image, and whether it is a GIF that moves."""
+    """The image, not yet decoded, and whether it is an animated GIF."""
     if len(data) > BYTES_MAX:
         raise PictureError(_("The file is larger than 10 MB. Make the picture smaller and try again."))
     try:
@@ -111,7 +111,7 @@ def _damaged() -> PictureError:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Return the decoded image as it was meant to be seen, in a mode and in colours that mail clients know."""
+    """Decode and apply orientation; convert to sRGB and a mode that mail clients support."""
     profile = image.info.get("icc_profile")
     try:
         image = ImageOps.exif_transpose(image)
@@ -122,7 +122,7 @@ def _upright(image: Image.Image) -> Image.Image:
         image = _in_srgb(image, profile) if profile else image
     except _BROKEN as error:
         raise _damaged() from error
-    image.info = {}  # whatever the camera wrote
+    image.info = {}  # metadata
     return image
 
 
@@ -132,9 +132,9 @@ def _srgb() -> Any:
 
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Return the image in the colours that its profile means; as it is where that is broken, or of another kind.
+    """Convert from the ICC profile; unchanged if the profile is broken or of another colour space.
 
-    A profile may name a camera, a scanner or a person, and hold whatever somebody put in: none is kept.
+    Profiles are dropped, because they may name a device or person.
     """
     try:
         described = ImageCms.ImageCmsProfile(BytesIO(profile))
@@ -155,7 +155,7 @@ def _narrowed(image: Image.Image, width_max: int) -> Image.Image:
 
 
 def _encoded(image: Image.Image, source: str) -> Picture:
-    """Return JPEG for photographs, PNG for what is drawn or see-through: Outlook shows no WebP."""
+    """JPEG for photographs, PNG for drawings and transparency: Outlook shows no WebP."""
     drawn = image.mode == "RGBA" or source in {"PNG", "GIF"}
     out = BytesIO()
     if drawn:
@@ -165,17 +165,16 @@ def _encoded(image: Image.Image, source: str) -> Picture:
     return _picture(out.getvalue(), ".png" if drawn else ".jpg", image.width, image.height)
 
 
-def prepare(data: bytes, *, width_max: int = MAIL_WIDTH) -> Picture:
-    """Return the picture upright, at most `width_max` wide, in sRGB, and without anything but its pixels.
+def prepare_picture(data: bytes, *, width_max: int = MAIL_WIDTH) -> Picture:
+    """Upright, at most `width_max` wide, in sRGB, without metadata. Deterministic. Raises PictureError.
 
-    A moving GIF keeps its size: frames cannot be narrowed without flicker.
-    The same bytes make the same picture. Raises PictureError.
+    An animated GIF keeps its size: resized frames flicker.
     """
     return _prepared(data, width_max)[0]
 
 
-def prepare_with_wide(data: bytes) -> Picture:
-    """Return what `prepare` does, with a `wide` one for the web if the upload is wider. Raises PictureError."""
+def prepare_picture_with_wide(data: bytes) -> Picture:
+    """Like `prepare_picture`, with `wide` set if the upload is wider. Raises PictureError."""
     picture, *wider = _prepared(data, MAIL_WIDTH, WIDE)
     return replace(picture, wide=wider[0]) if wider else picture
 
@@ -190,9 +189,9 @@ def _prepared(data: bytes, *widths: int) -> list[Picture]:
 
 
 def _moving(data: bytes) -> Picture:
-    """Return a GIF whose frames all can be drawn, written anew."""
+    """Rewrite an animated GIF after decoding every frame."""
     try:
-        found = gif.read(data, frames_max=FRAMES_MAX)
+        found = gif.read_gif(data, frames_max=FRAMES_MAX)
     except gif.TooManyFrames as error:
         raise _too_long() from error
     except gif.GifError as error:
@@ -201,7 +200,7 @@ def _moving(data: bytes) -> Picture:
     _refuse_size(width, height)
     if width * height * len(found.frames) > FRAME_PIXELS_MAX:
         raise _too_long()
-    anew = gif.written(found)
+    anew = gif.write_gif(found)
     _draw_all(anew)
     return _picture(anew, ".gif", width, height)
 
@@ -212,7 +211,7 @@ def _too_long() -> PictureError:
 
 
 def _draw_all(moving: bytes) -> None:
-    """Decode every frame; refuse a picture that does not have all that it says."""
+    """Decode every frame; raise PictureError for a truncated one."""
     try:
         for frame in ImageSequence.Iterator(Image.open(BytesIO(moving), formats=["GIF"])):
             frame.load()
@@ -220,10 +219,10 @@ def _draw_all(moving: bytes) -> None:
         raise _damaged() from error
 
 
-def resized(data: bytes, width: int, form: str) -> bytes:
-    """Return a picture that `prepare` made at this width, or its own if that is less, in another form.
+def resize_picture(data: bytes, width: int, form: str) -> bytes:
+    """Convert a prepared picture to a width, or its own if smaller, and a format. Raises PictureError.
 
-    form: jpg, png, webp, avif, or thumb, which is a small WebP. Raises PictureError.
+    form: jpg, png, webp, avif, or thumb (a small WebP).
     """
     image, _moves = _checked(data)
     drawn = image.format == "PNG"
@@ -231,7 +230,7 @@ def resized(data: bytes, width: int, form: str) -> bytes:
         "jpg": _JPEG | {"format": "JPEG"},
         "png": {"format": "PNG", "optimize": True},
         "webp": (_WEBP_DRAWING if drawn else _WEBP_PHOTOGRAPH) | {"format": "WEBP"},
-        "thumb": _WEBP_PHOTOGRAPH | {"format": "WEBP"},  # a quarter of the bytes, and no line is fine at this size
+        "thumb": _WEBP_PHOTOGRAPH | {"format": "WEBP"},  # lossy even for drawings: a quarter of the bytes
         "avif": {"format": "AVIF", "quality": AVIF_QUALITY, "speed": AVIF_SPEED},
     }
     out = BytesIO()

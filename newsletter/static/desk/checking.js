@@ -1,6 +1,6 @@
 // The format check on what is typed, and how long it is: asked of the server when nobody has typed for a while, never while a
 // word is being composed. A place is a jump into the text; undo takes a fix back.
-// Words: templates/admin/posts/_aside.html; the answer: newsletter/desk/writing.py.
+// Words: templates/admin/posts/_aside.html; the answer: newsletter/desk/editor_api.py.
 
 import { element, post, replace, rested, wordsOf } from "./field.js";
 

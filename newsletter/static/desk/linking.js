@@ -1,6 +1,6 @@
 // Two opening brackets in the text look for own posts: what is typed behind them is searched, and a choice by keys or mouse
 // puts the link in their place. Never while a word is being composed; Escape leaves the brackets as they are.
-// The answer: newsletter/desk/writing.py; words: templates/admin/posts/_linking.html.
+// The answer: newsletter/desk/editor_api.py; words: templates/admin/posts/_linking.html.
 
 import { element, replace } from "./field.js";
 

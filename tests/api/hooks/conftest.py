@@ -1,30 +1,30 @@
-"""A program of somebody else, and the hooks that tell it what happens."""
+"""A webhook receiver, and hooks that call it."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from newsletter.api.hooks.models import Event, Hook
+from newsletter.api.hooks.models import Hook, HookEventType
 from tests.factories import make_publication
-from tests.support.hook_receiver import receiving
+from tests.support.hook_receiver import hook_receiver
 
 
 @pytest.fixture
 def receiver(settings):
     settings.WEBHOOKS_TO_LOOPBACK = True
-    with receiving() as found:
+    with hook_receiver() as found:
         yield found
 
 
 @pytest.fixture
 def make_hook():
-    """Return a function that makes a hook which has wanted these events (all, unless some are named) for an hour."""
+    """A factory of hooks, subscribed for an hour to `events`, by default to all."""
 
     def make(url="https://hooks.example.org/in", *events, **fields):
         now = timezone.now()
         hook = Hook.objects.create(url=url, created_at=now, **fields)
-        hook.listen(events or Event.values, now - timedelta(hours=1))
+        hook.listen(events or HookEventType.values, now - timedelta(hours=1))
         return hook
 
     return make

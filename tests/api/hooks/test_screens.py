@@ -7,15 +7,15 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.api.hooks import turns
-from newsletter.api.hooks.models import Call, Event, Hook
-from newsletter.desk.today import CURES
-from newsletter.operation import questions
-from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
+from newsletter.api.hooks import worker
+from newsletter.api.hooks.models import Call, Hook, HookEventType
+from newsletter.desk.today import REMEDIES
+from newsletter.operation import doctor_checks
+from newsletter.operation.diagnosis import ALL_CHECKS, DESK_CHECKS
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_publication
-from tests.support.hook_receiver import receiving, verified
-from tests.support.pages import assert_valid
+from tests.support.hook_receiver import has_valid_signature, hook_receiver
+from tests.support.page_checks import assert_valid
 
 pytestmark = pytest.mark.django_db
 URL = "https://hooks.example.org/in"
@@ -32,18 +32,20 @@ def desk(client):
 @pytest.fixture
 def receiver(settings):
     settings.WEBHOOKS_TO_LOOPBACK = True
-    with receiving() as found:
+    with hook_receiver() as found:
         yield found
 
 
 def make_hook(url=URL, **fields):
     hook = Hook.objects.create(url=url, created_at=timezone.now(), **fields)
-    hook.listen([Event.LEFT], timezone.now() - timedelta(hours=1))
+    hook.listen([HookEventType.LEFT], timezone.now() - timedelta(hours=1))
     return hook
 
 
 def make_call(hook, **fields):
-    return Call.objects.create(**({"hook": hook, "event": Event.LEFT, "about": 7, "at": timezone.now()} | fields))
+    return Call.objects.create(
+        **({"hook": hook, "event": HookEventType.LEFT, "about": 7, "at": timezone.now()} | fields)
+    )
 
 
 def text_of(response):
@@ -64,12 +66,12 @@ def test_an_author_makes_one_sends_a_test_and_sees_the_answer(desk, receiver):
     assert "It was told nothing yet." in again
 
     posted(desk, "webhook_act", hook.pk, "test")
-    turns.work(timezone.now())
+    worker.run_turn(timezone.now())
 
     shown = text_of(desk.get(reverse("admin:webhook", args=[hook.pk])))
     assert "Answer 200" in shown
     assert "thanks" in shown
-    assert verified(hook.secret, receiver.calls[0])
+    assert has_valid_signature(hook.secret, receiver.calls[0])
     assert receiver.calls[0].said["type"] == "webhook.test"
     assert list(hook.events.values_list("event", flat=True)) == ["reader.left", "issue.sent"]
     assert Change.objects.filter(about="hooks.hook", what="added", by="gipi").count() == 1
@@ -218,15 +220,15 @@ def test_the_page_asks_as_much_for_many_calls_as_for_few(desk, django_assert_max
 
 def test_the_doctor_and_the_home_say_that_one_is_off_and_where_it_is_mended():
     now = timezone.now()
-    assert questions.webhooks in EVERYTHING
-    assert questions.webhooks in AT_HOME
-    assert list(questions.webhooks(now)) == []
+    assert doctor_checks.webhooks in ALL_CHECKS
+    assert doctor_checks.webhooks in DESK_CHECKS
+    assert list(doctor_checks.webhooks(now)) == []
     make_hook(off=Hook.Off.AUTHOR)
     gone = make_hook(off=Hook.Off.GONE)
     failing = make_hook(failures=3, failing_since=now - timedelta(hours=7))
     make_hook(failures=1, failing_since=now)
 
-    found = list(questions.webhooks(now))
+    found = list(doctor_checks.webhooks(now))
 
     assert [(one.id, one.about) for one in found] == [("webhook.off", gone.pk), ("webhook.failing", failing.pk)]
-    assert CURES["webhook.off"].url(found[0]) == reverse("admin:webhook", args=[gone.pk])
+    assert REMEDIES["webhook.off"].url(found[0]) == reverse("admin:webhook", args=[gone.pk])

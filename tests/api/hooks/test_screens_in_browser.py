@@ -8,20 +8,20 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.api.hooks import turns
+from newsletter.api.hooks import worker
 from newsletter.api.hooks.models import Call, Hook
 from tests.desk.conftest import desk as desk  # noqa: PLC0414 - fixtures of the tests of the desk
 from tests.desk.conftest import server as server  # noqa: PLC0414 - the same
-from tests.support.pages import assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible_in_both_schemes
 
 pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 
 
 def work():
-    """Let a worker have a turn, beside the browser's loop, in which Django asks no database."""
+    """Run the worker in a thread: Django refuses the database in the browser's event loop."""
 
     def turn():
-        turns.work(timezone.now())
+        worker.run_turn(timezone.now())
         connection.close()
 
     thread = threading.Thread(target=turn)

@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from newsletter.delivery import tasks
 from newsletter.delivery.author import alerts
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.models.mailing import Happening
+from newsletter.delivery.models.mailing import Alert
 from newsletter.delivery.planning import beginning
-from newsletter.delivery.provider.outcomes import ProviderRefuses
+from newsletter.delivery.provider.outcomes import ProviderRejection
 from newsletter.mail.mailers import mailer_from_url
 from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_helper, make_publication
@@ -33,7 +33,7 @@ def mails(box):
 
 def told(box, now=NOW):
     """Look, tell, and return the subjects of all mails so far."""
-    alerts.observe(now)
+    alerts.record_alerts(now)
     alerts.send_due(now)
     return [mail["Subject"] for mail in mails(box)]
 
@@ -44,7 +44,7 @@ def text_of(mail):
 
 def test_a_provider_that_refuses_is_told_with_its_words_and_a_link(box, make_mailing, run):
     mailing = make_mailing("ab")
-    run(mailing, Provider(a=ProviderRefuses("535 bad credentials")))
+    run(mailing, Provider(a=ProviderRejection("535 bad credentials")))
 
     assert told(box) == ["Paused: #7 第七期"]
 
@@ -99,13 +99,13 @@ def test_a_late_mailing_waits_for_its_author_and_says_so(box, make_mailing):
 
 def test_a_mailing_that_no_worker_took_up_is_told_by_the_first_that_comes(box, make_mailing):
     make_mailing("ab", planned=False)
-    alerts.observe_unattended(NOW + 9 * MINUTE)
-    assert not Happening.objects.exists()
+    alerts.record_unattended(NOW + 9 * MINUTE)
+    assert not Alert.objects.exists()
 
-    alerts.observe_unattended(NOW + 11 * MINUTE)
-    alerts.observe_unattended(NOW + 12 * MINUTE)
+    alerts.record_unattended(NOW + 11 * MINUTE)
+    alerts.record_unattended(NOW + 12 * MINUTE)
 
-    assert [one.kind for one in Happening.objects.all()] == ["unattended"]
+    assert [one.kind for one in Alert.objects.all()] == ["unattended"]
     assert told(box, NOW + 12 * MINUTE) == ["No worker for #7 第七期"]
 
 
@@ -150,10 +150,10 @@ def test_many_failures_are_an_alarm_and_one_bad_address_is_none(box, make_mailin
 
 
 def test_what_was_given_up_long_ago_is_in_nobodys_way(box, make_mailing, monkeypatch):
-    monkeypatch.setattr("newsletter.mail.due.AT_ONCE", 2)
+    monkeypatch.setattr("newsletter.mail.queued_mail.AT_ONCE", 2)
     mailing, then = make_mailing("ab"), NOW - timedelta(days=4)
     for kind in ("late", "uncertain", "failing"):
-        Happening.objects.create(mailing=mailing, kind=kind, at=then, due_at=then)
+        Alert.objects.create(mailing=mailing, kind=kind, at=then, due_at=then)
     mailing.pause("535 bad credentials")
 
     assert told(box) == ["Paused: #7 第七期"]
@@ -174,7 +174,7 @@ def test_everybody_who_may_send_is_told_in_one_mail_and_nobody_else(box, make_ma
 
 def test_without_an_address_nobody_is_told_and_nothing_breaks(publication, make_mailing):
     make_mailing("ab").pause("535 bad credentials")
-    alerts.observe(NOW)
+    alerts.record_alerts(NOW)
 
     assert alerts.send_due(NOW) == 0
 

@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from newsletter.delivery.author import alerts
-from newsletter.delivery.author.alerts import token_of
+from newsletter.delivery.author.alerts import cancel_token
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.mailing import Happening
+from newsletter.delivery.models.mailing import Alert
 from newsletter.delivery.planning import approving
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.publication.changes import Via, acting
+from newsletter.publication.changes import Via, acting_as
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -42,18 +42,18 @@ def sends_real_mail(box, settings):
 
 def schedule(via=Via.API, issue=None):
     issue = issue or make_issue(make_post("管理槓桿"), number=7, subject="第七期")
-    with acting("edith (Obsidian)", via):
+    with acting_as("edith (Obsidian)", via):
         return approving.approve(issue, send_at=NOW + HOUR, now=NOW, hold=HOUR)
 
 
 def told(box, now=NOW):
-    alerts.observe(now)
+    alerts.record_alerts(now)
     alerts.send_due(now)
     return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in sorted(box.glob("**/*.eml"))]
 
 
 def page(mailing):
-    return f"/cancel/{token_of(mailing)}/"
+    return f"/cancel/{cancel_token(mailing)}/"
 
 
 # --- The mail ---
@@ -83,7 +83,7 @@ def test_it_is_announced_once_and_anew_when_a_program_sets_another_time(box):
     mailing = schedule()
     assert len(told(box)) == len(told(box, NOW + HOUR / 2)) == 1
 
-    with acting("edith (Obsidian)", Via.API):
+    with acting_as("edith (Obsidian)", Via.API):
         mailing.pause()
         assert mailing.resume(NOW, 3 * HOUR)
 
@@ -100,7 +100,7 @@ def test_what_was_cancelled_meanwhile_is_not_announced(box):
 def test_the_announcement_stands_in_the_transaction_that_schedules(box):
     schedule()
 
-    assert Happening.objects.get().kind == "announced"
+    assert Alert.objects.get().kind == "announced"
 
 
 # --- The link ---

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from newsletter.delivery.author.subscribed import Event, icalendar
+from newsletter.delivery.author.icalendar_feed import CalendarEvent, icalendar
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
@@ -12,7 +12,7 @@ def lines(octets):
 
 
 def written(name="Gipi電子報", summary="出刊", slots=(SLOT,)):
-    events = [Event(f"slot-{slot:%Y%m%d}", slot, summary) for slot in slots]
+    events = [CalendarEvent(f"slot-{slot:%Y%m%d}", slot, summary) for slot in slots]
     return icalendar(name, events, domain="news.example.org", stamp=SLOT)
 
 

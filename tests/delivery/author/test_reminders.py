@@ -48,9 +48,9 @@ def mails(box):
 
 def look(now):
     """Do what the task does."""
-    reminders.observe(now)
+    reminders.record_due(now)
     reminders.send_due(now)
-    reminders.let_go(now)
+    reminders.send_unanswered(now)
 
 
 def subjects(box, now):
@@ -97,7 +97,7 @@ def test_a_machine_that_slept_through_the_draft_mails_the_letter_alone(box, issu
 
 
 def test_after_the_slot_nothing_is_mailed(box, issue):
-    reminders.observe(SLOT - HOUR)
+    reminders.record_due(SLOT - HOUR)
 
     assert subjects(box, SLOT) == []
 
@@ -225,7 +225,7 @@ def test_the_letter_is_the_real_one_with_its_links_on_top(box, issue):
     reminder = letter_of()
 
     [mail] = mails(box)
-    page = f"https://news.example.org/approve/{reminder_mails.token_of(reminder)}/"
+    page = f"https://news.example.org/approve/{reminder_mails.approve_token(reminder)}/"
     for text in (body(mail), body(mail, "html")):
         for link in (page, f"{page}?do=move", f"{page}?do=skip"):
             assert link in text
@@ -238,7 +238,7 @@ def test_the_letter_is_the_real_one_with_its_links_on_top(box, issue):
     assert mail["List-Unsubscribe"] is None
 
 
-@pytest.mark.parametrize("look", Publication.Look.values)
+@pytest.mark.parametrize("look", Publication.MailLook.values)
 def test_the_answers_stand_on_a_panel_of_their_own_by_day_and_by_night_in_every_look(box, issue, look):
     make_publication(look=look)
 
@@ -306,7 +306,7 @@ def test_an_approval_of_what_was_edited_since_changes_nothing(box, issue):
     issue.subject = "改了"
     issue.save()
 
-    with pytest.raises(reminders.Changed):
+    with pytest.raises(reminders.IssueChanged):
         reminders.approve(Reminder.objects.get(pk=reminder.pk), SLOT - 20 * HOUR)
 
     reminder.refresh_from_db()

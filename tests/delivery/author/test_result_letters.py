@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from newsletter.delivery import results
 from newsletter.delivery.author import result_letters
 from newsletter.delivery.models import Mailing, ResultLetter
-from newsletter.delivery.results import Followed
+from newsletter.delivery.results import FollowedLink
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Sentence
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent
@@ -35,7 +35,7 @@ def mails(box):
 
 def told(box, now):
     """Look, tell, and return the subjects of all mails so far."""
-    result_letters.observe(now)
+    result_letters.record_due(now)
     result_letters.send_due(now)
     return [mail["Subject"] for mail in mails(box)]
 
@@ -97,7 +97,7 @@ def test_a_correction_and_what_was_not_sent_bring_none(box, change):
 
 def test_a_mailing_that_was_opened_again_is_waited_for(box):
     mailing = sent(7, NOW)
-    result_letters.observe(AFTER)
+    result_letters.record_due(AFTER)
     Mailing.objects.filter(pk=mailing.pk).update(state="sending")
     under_way = told(box, AFTER)
     Mailing.objects.filter(pk=mailing.pk).update(state="sent")
@@ -139,7 +139,7 @@ def test_the_letter_says_what_the_page_knows(box):
     come(60, NOW + HOUR)
     reader = last.deliveries.last().subscriber
     last.issue.feedback.give(reader, last.issue, "helpful", NOW)
-    Sentence.objects.say(reader, "feedback", "第三段<b>很受用</b>。\n謝謝。", NOW, issue=7)
+    Sentence.objects.store(reader, "feedback", "第三段<b>很受用</b>。\n謝謝。", NOW, issue=7)
 
     for number in range(1, 7):
         ResultLetter.objects.create(issue=Mailing.objects.get(issue__number=number).issue, mailing=last, at=NOW)
@@ -158,10 +158,12 @@ def test_the_letter_says_what_the_page_knows(box):
 def test_links_that_were_followed_have_a_part_once_they_are_counted(publication):
     from dataclasses import replace
 
-    found = results.of(sent(7, NOW), AFTER)
-    counted = replace(found, followed=(Followed("https://example.org/essay", 12),))
+    found = results.issue_result(sent(7, NOW), AFTER)
+    counted = replace(found, followed=(FollowedLink("https://example.org/essay", 12),))
 
-    without, with_links = (str(result_letters.message(one, ["g@example.org"]).body) for one in (found, counted))
+    without, with_links = (
+        str(result_letters.build_result_letter(one, ["g@example.org"]).body) for one in (found, counted)
+    )
 
     assert "Links that were followed" not in without
     assert "12 · https://example.org/essay" in with_links
@@ -169,7 +171,7 @@ def test_links_that_were_followed_have_a_part_once_they_are_counted(publication)
 
 def test_sentences_are_for_those_who_may_see_readers(box):
     mailing = sent(7, NOW)
-    Sentence.objects.say(mailing.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=7)
+    Sentence.objects.store(mailing.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=7)
     make_helper("editor", email="lin@example.org")
     told(box, AFTER)
 

@@ -11,7 +11,7 @@ from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
-from newsletter.issues import rhythm
+from newsletter.issues import schedule
 from newsletter.issues.models import Issue, Shift
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Publication
@@ -51,10 +51,10 @@ def change(**fields):
 
 def look(now):
     """Do what the task does."""
-    reminders.observe(now)
+    reminders.record_due(now)
     reminders.send_due(now)
-    reminders.let_go(now)
-    reminders.observe_missed(now)
+    reminders.send_unanswered(now)
+    reminders.record_missed(now)
 
 
 def run(until, *, since=SLOT - DAY, every=2 * HOUR, down=()):
@@ -344,7 +344,7 @@ def test_the_page_of_an_old_letter_says_when_the_next_slot_is(client, box, issue
     rhythm_moved_by_a_week(issue)
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("smtp://localhost:25", outbox=None)}
 
-    page = f"/approve/{reminder_mails.token_of(Reminder.objects.get(kind='letter'))}/"
+    page = f"/approve/{reminder_mails.approve_token(Reminder.objects.get(kind='letter'))}/"
 
     with time_machine.travel(SLOT - 20 * HOUR):
         shown = client.post(page, {"do": "approve"}).text
@@ -368,15 +368,15 @@ def test_a_moved_issue_goes_at_its_new_time(box, issue):
 
 
 def shift_skips(issue):
-    rhythm.skip(SLOT.date(), SLOT - 20 * HOUR)
+    schedule.skip_slot(SLOT.date(), SLOT - 20 * HOUR)
 
 
 def shift_moves_it_away(issue):
-    rhythm.move(SLOT.date(), SLOT - 20 * HOUR, to_on=SLOT.date() + 3 * DAY, to_at=time(8, 0))
+    schedule.move_slot(SLOT.date(), SLOT - 20 * HOUR, to_on=SLOT.date() + 3 * DAY, to_at=time(8, 0))
 
 
 def vacation_covers_it(issue):
-    rhythm.take_vacation(SLOT.date() - DAY, SLOT.date() + DAY, SLOT - 20 * HOUR)
+    schedule.add_vacation(SLOT.date() - DAY, SLOT.date() + DAY, SLOT - 20 * HOUR)
 
 
 @pytest.mark.parametrize("shift", [shift_skips, shift_moves_it_away, vacation_covers_it])
@@ -400,7 +400,7 @@ def test_a_slot_moved_by_the_calendar_is_reminded_of_and_goes(box, issue):
 def test_a_moved_slot_within_seven_days_of_another_issue_waits_for_its_author(box, issue):
     make_issue(make_post("下一篇"), number=8)
     Issue.objects.update(created_at=SLOT - 10 * DAY)
-    rhythm.move(SLOT.date(), SLOT - 20 * HOUR, to_on=NEXT.date() - 3 * DAY, to_at=time(8, 0))
+    schedule.move_slot(SLOT.date(), SLOT - 20 * HOUR, to_on=NEXT.date() - 3 * DAY, to_at=time(8, 0))
 
     run(NEXT + 12 * HOUR, every=12 * HOUR)
 
@@ -417,10 +417,10 @@ def test_a_letters_answer_is_a_shift_that_the_whole_desk_sees(box, issue):
 
     [shift] = Shift.objects.all()
     assert (shift.kind, shift.slot_on) == ("skipped", SLOT.date())
-    assert rhythm.next_slot(Publication.objects.fresh(), SLOT - DAY) == NEXT
+    assert schedule.next_slot(Publication.objects.fresh(), SLOT - DAY) == NEXT
 
 
 def test_a_week_later_is_behind_a_vacation(box):
-    rhythm.take_vacation(SLOT.date() + 6 * DAY, SLOT.date() + 15 * DAY, SLOT - DAY)
+    schedule.add_vacation(SLOT.date() + 6 * DAY, SLOT.date() + 15 * DAY, SLOT - DAY)
 
     assert reminders.a_week_later(SLOT) == SLOT + 21 * DAY

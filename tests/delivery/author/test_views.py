@@ -7,11 +7,11 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 
-from newsletter.delivery.author import reminder_mails, reminders, subscribed
+from newsletter.delivery.author import icalendar_feed, reminder_mails, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import approving
-from newsletter.issues import rhythm
+from newsletter.issues import schedule
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Change, Publication
@@ -38,7 +38,7 @@ def letter(issue, settings, tmp_path):
     """The reminder whose letter was mailed a day before the slot."""
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path)}
     User.objects.create_superuser("gipi", "gipi@example.org", "pw")
-    reminders.observe(SLOT - timedelta(hours=24))
+    reminders.record_due(SLOT - timedelta(hours=24))
     reminders.send_due(SLOT - timedelta(hours=24))
     return Reminder.objects.get()
 
@@ -47,7 +47,7 @@ def letter(issue, settings, tmp_path):
 def door(letter, settings):
     """The link, on a site that sends real mail."""
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("smtp://localhost:25", outbox=None)}
-    return f"/approve/{reminder_mails.token_of(letter)}/"
+    return f"/approve/{reminder_mails.approve_token(letter)}/"
 
 
 def edit(issue):
@@ -207,19 +207,22 @@ def test_a_token_of_another_purpose_or_slot_opens_nothing(client, letter):
 
 
 def test_after_a_restore_a_lost_letter_approves_no_other_one_of_its_slot(client, letter, door):
-    token, old = reminder_mails.token_of(letter), tokens.sign("approve", letter.pk, f"{letter.slot_at.timestamp():.0f}")
+    token, old = (
+        reminder_mails.approve_token(letter),
+        tokens.sign("approve", letter.pk, f"{letter.slot_at.timestamp():.0f}"),
+    )
     Reminder.objects.filter(pk=letter.pk).update(token_salt="made anew")
     letter.refresh_from_db()
 
     for lost in (token, old):
         assert client.post(f"/approve/{lost}/", {"do": "approve"}).status_code == 404
-    assert client.get(f"/approve/{reminder_mails.token_of(letter)}/").status_code == 200
+    assert client.get(f"/approve/{reminder_mails.approve_token(letter)}/").status_code == 200
 
 
 def test_a_draft_has_no_link(client, letter):
     draft = Reminder.objects.create(kind="draft", slot_at=SLOT, issue=letter.issue, at=NOW, due_at=NOW)
 
-    assert client.get(f"/approve/{reminder_mails.token_of(draft)}/").status_code == 404
+    assert client.get(f"/approve/{reminder_mails.approve_token(draft)}/").status_code == 404
 
 
 def test_guessing_has_an_end(client, letter):
@@ -241,7 +244,7 @@ def test_another_site_cannot_press_the_button(client, letter, door):
 @pytest.fixture
 def kept(letter):
     """The link in a letter that went to the outbox, where others than its receiver read it."""
-    return f"/approve/{reminder_mails.token_of(letter)}/"
+    return f"/approve/{reminder_mails.approve_token(letter)}/"
 
 
 def test_a_link_in_the_outbox_asks_a_stranger_to_log_in(client, letter, kept):
@@ -282,7 +285,7 @@ def test_who_tries_the_product_on_his_own_machine_is_not_asked(client, letter, k
 
 
 def calendar_path():
-    return subscribed.calendar_url(make_publication()).removeprefix("https://news.example.org")
+    return icalendar_feed.calendar_url(make_publication()).removeprefix("https://news.example.org")
 
 
 def events(client):
@@ -309,9 +312,9 @@ def test_a_calendar_needs_its_token(client, issue, token):
 
 def test_a_slot_keeps_its_uid_when_it_is_moved_and_leaves_when_it_is_skipped(client, issue):
     first = events(client)[0]
-    rhythm.move(SLOT.date(), NOW, to_on=SLOT.date() + timedelta(days=1), to_at=time(9, 0))
+    schedule.move_slot(SLOT.date(), NOW, to_on=SLOT.date() + timedelta(days=1), to_at=time(9, 0))
     moved = events(client)[0]
-    rhythm.skip(SLOT.date(), NOW)
+    schedule.skip_slot(SLOT.date(), NOW)
     skipped = events(client)[0]
 
     assert first[:2] == ("slot-20261201@news.example.org", "20261201T000000Z")
@@ -335,10 +338,12 @@ def test_a_scheduled_issue_has_its_title_at_its_slot_and_elsewhere(client, issue
 def test_the_same_calendar_is_the_same_bytes_and_a_change_has_a_newer_stamp(client, issue, clock):
     before = client.get(calendar_path()).content
     clock.shift(timedelta(minutes=5))
-    again = client.get(subscribed.calendar_url(Publication.objects.fresh()).removeprefix("https://news.example.org"))
-    rhythm.skip(SLOT.date(), NOW + timedelta(minutes=5))
-    rhythm.restore(SLOT.date(), NOW + timedelta(minutes=6))
-    address = subscribed.calendar_url(Publication.objects.fresh()).removeprefix("https://news.example.org")
+    again = client.get(
+        icalendar_feed.calendar_url(Publication.objects.fresh()).removeprefix("https://news.example.org")
+    )
+    schedule.skip_slot(SLOT.date(), NOW + timedelta(minutes=5))
+    schedule.restore_slot(SLOT.date(), NOW + timedelta(minutes=6))
+    address = icalendar_feed.calendar_url(Publication.objects.fresh()).removeprefix("https://news.example.org")
 
     assert again.content == before
     assert b"DTSTAMP:20261130T040600Z" in client.get(address).content
@@ -346,7 +351,7 @@ def test_the_same_calendar_is_the_same_bytes_and_a_change_has_a_newer_stamp(clie
 
 def test_a_renewed_link_makes_the_old_one_unknown(client, issue):
     old = calendar_path()
-    subscribed.renew(Publication.objects.fresh(), NOW)
+    icalendar_feed.renew_address(Publication.objects.fresh(), NOW)
     new = calendar_path()
 
     assert old != new

@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.utils import IntegrityError, OperationalError
 
 from newsletter.delivery.events import applying, rules
-from newsletter.delivery.events.reading import mail
-from newsletter.delivery.models import Arrival, Delivery, Event, Mailing, Reply
+from newsletter.delivery.events.parsing import mail
+from newsletter.delivery.models import Delivery, Event, InboundMessage, Mailing, Reply
 from newsletter.delivery.models.events import READ_WITHIN
 from newsletter.mail import tokens
 from subscribers import departures
@@ -20,7 +20,7 @@ from tests.factories import make_publication
 DAY = timedelta(days=1)
 TOLD_AT = NOW + DAY
 LATER = READ_WITHIN + timedelta(seconds=1)  # whoever was reading has died
-State, What = Arrival.State, Arrival.What
+State, What = InboundMessage.State, InboundMessage.Kind
 
 pytestmark = pytest.mark.django_db
 
@@ -49,9 +49,9 @@ def write():
 def receive(*mails, at=TOLD_AT, to=()):
     """Let mails arrive and be applied; return the arrivals."""
     for body in mails:
-        Arrival.objects.store(Arrival.MAIL, body, at, about={"to": list(to)})
-    applying.apply_some(at, 1)
-    return list(Arrival.objects.order_by("pk"))
+        InboundMessage.objects.store(InboundMessage.MAIL, body, at, about={"to": list(to)})
+    applying.apply_waiting(at, 1)
+    return list(InboundMessage.objects.order_by("pk"))
 
 
 def seq_of(mailing, name="a"):
@@ -76,7 +76,9 @@ def test_an_address_that_does_not_exist_is_suppressed_with_the_words(mailing):
     found = Suppression.objects.get()
     assert (found.email, found.reason) == ("a@example.org", "bounced")
     assert found.note == "550 5.1.1 <a@example.org>: Recipient address rejected: User unknown"
-    assert Subscriber.objects.get(email="a@example.org").address_hash in {line.who for line in departures.read()}
+    assert Subscriber.objects.get(email="a@example.org").address_hash in {
+        line.who for line in departures.read_departures()
+    }
     event = Event.objects.get()
     assert (event.kind, event.verdict, event.mailing_id, event.seq) == ("bounced", "hard", mailing.pk, seq_of(mailing))
     assert (event.words, event.domain) == (
@@ -141,22 +143,22 @@ def test_what_a_stranger_says_of_a_copy_that_is_on_its_way_counts_nowhere_either
 def test_the_author_may_take_such_a_mail_as_proven(mailing):
     receive(UNPROVEN["a report"], UNPROVEN["a report of policy"].replace(b"<1@", b"<2@"))
 
-    assert Arrival.objects.filter(pk=Arrival.objects.earliest("pk").pk).take_as_proven() == 1
-    applying.apply_some(TOLD_AT, 1)
+    assert InboundMessage.objects.filter(pk=InboundMessage.objects.earliest("pk").pk).take_as_proven() == 1
+    applying.apply_waiting(TOLD_AT, 1)
 
     assert suppressed() == {("a@example.org", "bounced")}
-    assert [one.state for one in Arrival.objects.order_by("pk")] == [State.APPLIED, State.UNPROVEN]
+    assert [one.state for one in InboundMessage.objects.order_by("pk")] == [State.APPLIED, State.UNPROVEN]
 
 
 def test_a_mail_that_was_dismissed_bars_nobody_and_cannot_be_taken_as_proven_later(mailing):
     receive(UNPROVEN["a complaint"])
 
-    assert Arrival.objects.dismiss() == 1
-    assert Arrival.objects.take_as_proven() == 0
-    applying.apply_some(TOLD_AT, 1)
+    assert InboundMessage.objects.dismiss() == 1
+    assert InboundMessage.objects.take_as_proven() == 0
+    applying.apply_waiting(TOLD_AT, 1)
 
     assert nothing_changed()
-    assert Arrival.objects.get().state == State.APPLIED
+    assert InboundMessage.objects.get().state == State.APPLIED
 
 
 def test_without_a_signature_what_was_sent_weeks_ago_says_nothing(mailing):
@@ -250,7 +252,7 @@ def test_the_same_mail_by_the_pipe_and_by_the_mailbox_is_one_event(mailing):
     receive(body, body, b"Received: by another.example\n" + body)
 
     assert Event.objects.count() == 1
-    assert Arrival.objects.count() == 2
+    assert InboundMessage.objects.count() == 2
 
 
 def test_a_worker_that_dies_while_it_applies_has_done_nothing_and_the_next_does_all(mailing, monkeypatch):
@@ -258,20 +260,20 @@ def test_a_worker_that_dies_while_it_applies_has_done_nothing_and_the_next_does_
         raise KeyboardInterrupt
 
     with monkeypatch.context() as dying:
-        dying.setattr(rules, "apply", die)
+        dying.setattr(rules, "apply_new_events", die)
         with pytest.raises(KeyboardInterrupt), transaction.atomic():
             receive(dsn(verp(mailing, seq_of(mailing))))
-        Arrival.objects.store(Arrival.MAIL, dsn(verp(mailing, seq_of(mailing))), TOLD_AT)
+        InboundMessage.objects.store(InboundMessage.MAIL, dsn(verp(mailing, seq_of(mailing))), TOLD_AT)
         with pytest.raises(KeyboardInterrupt):
-            applying.apply_some(TOLD_AT, 1)
+            applying.apply_waiting(TOLD_AT, 1)
     assert nothing_changed()
     assert not Event.objects.exists()
-    assert Arrival.objects.waiting().count() == 1
+    assert InboundMessage.objects.waiting().count() == 1
 
-    applying.apply_some(TOLD_AT + LATER, 1)
+    applying.apply_waiting(TOLD_AT + LATER, 1)
 
     assert suppressed() == {("a@example.org", "bounced")}
-    assert not Arrival.objects.waiting().exists()
+    assert not InboundMessage.objects.waiting().exists()
 
 
 def test_a_mail_that_another_worker_is_reading_is_not_read(mailing, monkeypatch):
@@ -279,10 +281,10 @@ def test_a_mail_that_another_worker_is_reading_is_not_read(mailing, monkeypatch)
 
     def reading(arrival):
         read.append(arrival.pk)
-        applying.apply_some(TOLD_AT, 1)
-        return mail.read(arrival)
+        applying.apply_waiting(TOLD_AT, 1)
+        return mail.parse_stored_mail(arrival)
 
-    monkeypatch.setitem(applying.READERS, "mail", reading)
+    monkeypatch.setitem(applying.PARSERS, "mail", reading)
     receive(dsn(verp(mailing, seq_of(mailing))))
 
     assert len(read) == 1
@@ -293,16 +295,16 @@ def test_a_mail_that_ends_its_reader_twice_is_set_aside_and_takes_no_other_with_
     def die_of_the_first(arrival):
         if b"killer" in bytes(arrival.body):
             raise SystemExit
-        return mail.read(arrival)
+        return mail.parse_stored_mail(arrival)
 
-    monkeypatch.setitem(applying.READERS, "mail", die_of_the_first)
+    monkeypatch.setitem(applying.PARSERS, "mail", die_of_the_first)
     with pytest.raises(SystemExit):
         receive(plain("killer"), *[dsn(verp(mailing, seq_of(mailing, name)), name=f"<{name}@x>") for name in "ab"])
     with pytest.raises(SystemExit):
-        applying.apply_some(TOLD_AT + LATER, 1)
-    applying.apply_some(TOLD_AT + 2 * LATER, 1)
+        applying.apply_waiting(TOLD_AT + LATER, 1)
+    applying.apply_waiting(TOLD_AT + 2 * LATER, 1)
 
-    killer, *others = Arrival.objects.order_by("pk")
+    killer, *others = InboundMessage.objects.order_by("pk")
     assert (killer.state, killer.what) == (State.UNREADABLE, What.UNKNOWN)
     assert (killer.note, bytes(killer.body)) == ("its reading was begun twice and never ended", plain("killer"))
     assert [one.state for one in others] == [State.APPLIED] * 2
@@ -314,32 +316,32 @@ def test_a_database_that_is_away_ends_no_reading(mailing, monkeypatch):
         raise OperationalError("the server is gone")
 
     with monkeypatch.context() as broken:
-        broken.setattr(rules, "apply", away)
+        broken.setattr(rules, "apply_new_events", away)
         for _times in range(3):
             with pytest.raises(OperationalError):
                 receive(dsn(verp(mailing, seq_of(mailing))))
 
-    applying.apply_some(TOLD_AT, 1)
+    applying.apply_waiting(TOLD_AT, 1)
 
     assert suppressed() == {("a@example.org", "bounced")}
 
 
 def test_what_another_worker_has_applied_meanwhile_is_left_alone(mailing, monkeypatch):
     def overtaken(arrival):
-        Arrival.objects.update(state=State.APPLIED, what=What.NOTICE)
-        return mail.read(arrival)
+        InboundMessage.objects.update(state=State.APPLIED, what=What.NOTICE)
+        return mail.parse_stored_mail(arrival)
 
-    monkeypatch.setitem(applying.READERS, "mail", overtaken)
-    Arrival.objects.store(Arrival.MAIL, dsn(verp(mailing, seq_of(mailing))), TOLD_AT)
+    monkeypatch.setitem(applying.PARSERS, "mail", overtaken)
+    InboundMessage.objects.store(InboundMessage.MAIL, dsn(verp(mailing, seq_of(mailing))), TOLD_AT)
 
-    assert applying.apply_some(TOLD_AT, 1) == 0
+    assert applying.apply_waiting(TOLD_AT, 1) == 0
 
     assert nothing_changed()
-    assert Arrival.objects.get().what == What.NOTICE
+    assert InboundMessage.objects.get().what == What.NOTICE
 
 
 def test_one_that_cannot_be_read_is_kept_and_holds_up_no_other(mailing):
-    Arrival.objects.store("carrier-pigeon", b"{}", TOLD_AT)
+    InboundMessage.objects.store("carrier-pigeon", b"{}", TOLD_AT)
 
     odd, good = receive(dsn(verp(mailing, seq_of(mailing))))
 
@@ -349,18 +351,18 @@ def test_one_that_cannot_be_read_is_kept_and_holds_up_no_other(mailing):
 
 
 def test_one_that_cannot_be_applied_is_kept_and_holds_up_no_other(mailing, monkeypatch):
-    apply = rules.apply
+    apply = rules.apply_new_events
 
     def break_at_b(news):
         if any(one.found.seq == seq_of(mailing, "b") for one in news):
             raise LookupError("a rule has a fault")
         apply(news)
 
-    monkeypatch.setattr(rules, "apply", break_at_b)
+    monkeypatch.setattr(rules, "apply_new_events", break_at_b)
 
     receive(*[dsn(verp(mailing, seq_of(mailing, name)), name=f"<{name}@x.example>") for name in "abc"])
 
-    assert [one.state for one in Arrival.objects.order_by("pk")] == ["applied", "unreadable", "applied"]
+    assert [one.state for one in InboundMessage.objects.order_by("pk")] == ["applied", "unreadable", "applied"]
     assert suppressed() == {("a@example.org", "bounced"), ("c@example.org", "bounced")}
 
 
@@ -373,12 +375,12 @@ def test_events_only_grow(mailing):
 
 def test_hundreds_are_applied_with_few_questions(mailing, django_assert_max_num_queries):
     body = plain("I am away.", extra="Auto-Submitted: auto-replied\n")
-    Arrival.objects.bulk_create(
-        [Arrival(source="mail", key=str(number), body=body, received_at=NOW) for number in range(90)]
+    InboundMessage.objects.bulk_create(
+        [InboundMessage(source="mail", key=str(number), body=body, received_at=NOW) for number in range(90)]
     )
 
     with django_assert_max_num_queries(14):
-        assert applying.apply_some(TOLD_AT, 5) == 90
+        assert applying.apply_waiting(TOLD_AT, 5) == 90
 
 
 # --- Soft bounces ---

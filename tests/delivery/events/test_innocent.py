@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.events import applying
-from newsletter.delivery.models import Arrival, Delivery, Event, Mailing
+from newsletter.delivery.models import Delivery, Event, InboundMessage, Mailing
 from subscribers.models import Consent, Subscriber, Suppression
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.delivery.events.mails import complaint, dsn, message_id, plain, returned, verp
 from tests.factories import make_publication, make_subscriber
 
 DAY = timedelta(days=1)
-What = Arrival.What
+What = InboundMessage.Kind
 SAID = "550 5.1.1 <a@example.org>: Recipient address rejected: User unknown"
 BOUNCE = f"Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.org\n\n<a@example.org>: {SAID}"
 
@@ -41,9 +41,9 @@ def write():
 
 
 def receive(body, at=NOW + DAY):
-    Arrival.objects.store(Arrival.MAIL, body, at, about={"to": []})
-    applying.apply_some(at, 1)
-    return Arrival.objects.get()
+    InboundMessage.objects.store(InboundMessage.MAIL, body, at, about={"to": []})
+    applying.apply_waiting(at, 1)
+    return InboundMessage.objects.get()
 
 
 def nobody_is_barred():

@@ -5,8 +5,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from newsletter.delivery.events.mailbox import MailboxAway, Place, fetch, place
-from newsletter.delivery.models import Arrival, MailFetch
+from newsletter.delivery.events.mailbox import MailboxConfig, MailboxUnavailable, fetch_mails, parse_mailbox_url
+from newsletter.delivery.models import InboundMessage, MailFetch
 from newsletter.delivery.tasks import read_mailbox
 from tests.delivery.conftest import NOW
 from tests.delivery.events.mails import plain
@@ -17,7 +17,7 @@ FIRST, SECOND = plain("第一封").replace(b"\n", b"\r\n"), plain("Second\x00").
 
 
 def stored():
-    return [bytes(body) for body in Arrival.objects.order_by("pk").values_list("body", flat=True)]
+    return [bytes(body) for body in InboundMessage.objects.order_by("pk").values_list("body", flat=True)]
 
 
 @pytest.mark.parametrize("can_move", [True, False])
@@ -25,7 +25,7 @@ def test_each_mail_is_stored_as_it_is_and_then_moved(mailbox, can_move):  # noqa
     mailbox.can_move = can_move
     mailbox.deliver(FIRST, SECOND)
 
-    assert fetch(NOW) == 2
+    assert fetch_mails(NOW) == 2
 
     assert stored() == [FIRST, SECOND]
     assert mailbox.held() == []
@@ -38,12 +38,12 @@ def test_a_mail_that_cannot_be_moved_is_stored_and_moved_later(mailbox, broken):
     mailbox.deliver(FIRST)
     mailbox.broken = broken
 
-    with pytest.raises(MailboxAway):
-        fetch(NOW)
+    with pytest.raises(MailboxUnavailable):
+        fetch_mails(NOW)
     assert stored() == mailbox.held() == [FIRST]
 
     mailbox.broken = ""
-    assert fetch(NOW) == 0
+    assert fetch_mails(NOW) == 0
     assert stored() == mailbox.held("Processed") == [FIRST]
     assert mailbox.held() == []
 
@@ -52,8 +52,8 @@ def test_a_mail_that_cannot_be_moved_does_not_hold_up_those_behind_it(mailbox): 
     mailbox.deliver(FIRST, SECOND)
     mailbox.refused = {1}
 
-    with pytest.raises(MailboxAway, match="is refused"):
-        fetch(NOW)
+    with pytest.raises(MailboxUnavailable, match="is refused"):
+        fetch_mails(NOW)
 
     assert sorted(stored()) == sorted([FIRST, SECOND])
     assert mailbox.held() == [FIRST]
@@ -67,7 +67,7 @@ def test_a_mail_that_cannot_be_stored_stays_in_the_mailbox(mailbox):  # noqa: F8
 
     mailbox.deliver(FIRST)
     with pytest.raises(OperationalError), connection.execute_wrapper(away):
-        fetch(NOW)
+        fetch_mails(NOW)
 
     assert mailbox.held() == [FIRST]
 
@@ -84,8 +84,8 @@ def test_a_mailbox_that_cannot_be_read_is_told_without_its_password(mailbox, set
     mailbox.deliver(FIRST)
     settings.MAILBOX_URL = change(settings.MAILBOX_URL)
 
-    with pytest.raises(MailboxAway, match=why):
-        fetch(NOW)
+    with pytest.raises(MailboxUnavailable, match=why):
+        fetch_mails(NOW)
 
     row = MailFetch.objects.get()
     assert why in row.problem
@@ -105,11 +105,11 @@ def test_a_connection_that_ends_anywhere_loses_no_mail_and_stores_none_twice(mai
     mailbox.deliver(*mails)
     mailbox.can_move, mailbox.cut = can_move, [cut]
 
-    with pytest.raises(MailboxAway):
-        fetch(NOW)
+    with pytest.raises(MailboxUnavailable):
+        fetch_mails(NOW)
     assert mailbox.cut == []
     assert "timed out" not in MailFetch.objects.get().problem  # it has ended: nobody waits for more
-    fetch(NOW)
+    fetch_mails(NOW)
 
     assert sorted(stored()) == sorted(mails)
     assert mailbox.held() == []
@@ -137,19 +137,19 @@ def test_the_task_goes_on_when_the_mailbox_is_back(mailbox, settings):  # noqa: 
 def test_without_a_mailbox_there_is_nothing_to_do(settings, url):
     settings.MAILBOX_URL = url
 
-    assert place(url) is None
-    assert fetch(NOW) == 0
+    assert parse_mailbox_url(url) is None
+    assert fetch_mails(NOW) == 0
     assert not MailFetch.objects.exists()
 
 
 def test_a_url_says_where_the_mailbox_is():
-    assert place("imaps://a%40b:p%3Aw@mail.example.org/INBOX%2FBounces?done=Old") == Place(
+    assert parse_mailbox_url("imaps://a%40b:p%3Aw@mail.example.org/INBOX%2FBounces?done=Old") == MailboxConfig(
         "imaps", "mail.example.org", 993, "a@b", "p:w", "INBOX/Bounces", "Old"
     )
-    assert place("imap://a:b@mail.example.org").port == 143
+    assert parse_mailbox_url("imap://a:b@mail.example.org").port == 143
 
 
 @pytest.mark.parametrize("url", ["pop3://a:b@mail.example.org", "imaps://mail.example.org", "imaps:", "bounces"])
 def test_a_url_that_leads_nowhere_is_refused_without_saying_it(url):
     with pytest.raises(ImproperlyConfigured, match=r"^MAILBOX_URL must be like imaps://user:password@host/INBOX$"):
-        place(url)
+        parse_mailbox_url(url)

@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.delivery.events import applying
 from newsletter.delivery.letter.compiled import copy_token_maker, message_id_maker
-from newsletter.delivery.models import Arrival, Delivery, Event, Mailing
+from newsletter.delivery.models import Delivery, Event, InboundMessage, Mailing
 from subscribers.models import Consent, Subscriber, Suppression
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.factories import make_publication, make_subscriber
@@ -54,8 +54,8 @@ def event(kind, token=None, *, email="a@example.org", at=NOW + DAY, **fields):
 
 
 def report(*events, provider="sendgrid"):
-    Arrival.objects.store(provider, json.dumps(events).encode(), NOW + 2 * DAY)
-    applying.apply_some(NOW + 2 * DAY, 5)
+    InboundMessage.objects.store(provider, json.dumps(events).encode(), NOW + 2 * DAY)
+    applying.apply_waiting(NOW + 2 * DAY, 5)
 
 
 def make_uncertain(mailing, name="a"):
@@ -101,7 +101,7 @@ def test_nobody_is_followed_though_the_provider_does_it(mailing):
     assert (told.kind, told.words, told.seq) == ("delivered", "", copy(mailing).seq)
     midnight = seen.replace(hour=0, minute=0, second=0)
     assert (told.at, told.created_at) == (midnight, midnight)
-    assert [bytes(one.body) for one in Arrival.objects.all()] == [b"", b""]
+    assert [bytes(one.body) for one in InboundMessage.objects.all()] == [b"", b""]
 
 
 def test_an_opening_adds_nothing_where_the_arrival_is_known(mailing):
@@ -110,7 +110,10 @@ def test_an_opening_adds_nothing_where_the_arrival_is_known(mailing):
 
     seqs = sorted(copy(mailing, name).seq for name in "ab")
     assert list(Event.objects.order_by("seq").values_list("kind", "seq")) == [("delivered", seq) for seq in seqs]
-    assert [b"secret" in bytes(one.body) or not one.body for one in Arrival.objects.order_by("pk")] == [False, True]
+    assert [b"secret" in bytes(one.body) or not one.body for one in InboundMessage.objects.order_by("pk")] == [
+        False,
+        True,
+    ]
 
 
 def test_the_token_decides_whose_copy_it_was_not_the_address(mailing):
@@ -188,9 +191,9 @@ def test_old_news_says_nothing_of_a_reader_who_has_come_since(mailing):
 def test_applying_many_events_asks_the_database_as_often_as_few(mailing, django_assert_max_num_queries):
     some = [event("delivered", token(mailing), sg_event_id=str(number)) for number in range(300)]
 
-    Arrival.objects.store("sendgrid", json.dumps(some).encode(), NOW)
+    InboundMessage.objects.store("sendgrid", json.dumps(some).encode(), NOW)
     with django_assert_max_num_queries(25):
-        applying.apply_some(NOW + DAY, 5)
+        applying.apply_waiting(NOW + DAY, 5)
 
     assert Event.objects.count() == 300
 

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery.management.commands import receive_mail
-from newsletter.delivery.models import Arrival, Reply
+from newsletter.delivery.models import InboundMessage, Reply
 from newsletter.delivery.models.events import KEPT_FOR
 from newsletter.delivery.tasks import apply_events
 from tests.delivery.events.mails import plain
@@ -39,7 +39,7 @@ def test_a_mail_is_kept_octet_by_octet_with_whom_it_was_for(pipe):
 
     assert pipe(body, "news+x@news.example.org") == (os.EX_OK, "")
 
-    arrival = Arrival.objects.get()
+    arrival = InboundMessage.objects.get()
     assert bytes(arrival.body) == body
     assert arrival.about == {"to": ["news+x@news.example.org"]}
     assert (arrival.source, arrival.state) == ("mail", "waiting")
@@ -47,7 +47,7 @@ def test_a_mail_is_kept_octet_by_octet_with_whom_it_was_for(pipe):
 
 def test_the_same_mail_twice_is_taken_and_kept_once(pipe):
     assert pipe(plain("Hello."))[0] == pipe(plain("Hello."))[0] == os.EX_OK
-    assert Arrival.objects.count() == 1
+    assert InboundMessage.objects.count() == 1
 
 
 def test_nothing_at_all_is_no_mail(pipe):
@@ -58,7 +58,7 @@ def test_a_mail_that_is_too_big_is_refused(pipe, monkeypatch):
     monkeypatch.setattr(receive_mail, "SIZE_MAX", 10)
 
     assert pipe(b"x" * 11) == (os.EX_DATAERR, "This mail is too big.\n")
-    assert not Arrival.objects.exists()
+    assert not InboundMessage.objects.exists()
 
 
 def test_while_the_database_is_away_the_mail_server_is_to_try_again(pipe):
@@ -73,12 +73,12 @@ def test_while_the_database_is_away_the_mail_server_is_to_try_again(pipe):
 
 def test_mails_are_forgotten_after_a_month_and_replies_stay(publication):
     for number, text in enumerate([plain("Thanks."), plain("away", extra="Auto-Submitted: auto-replied\n")]):
-        Arrival.objects.store("mail", text, timezone.now(), key=str(number))
+        InboundMessage.objects.store("mail", text, timezone.now(), key=str(number))
     apply_events()
-    assert Arrival.objects.count() == 2
+    assert InboundMessage.objects.count() == 2
 
-    Arrival.objects.update(applied_at=timezone.now() - KEPT_FOR - timedelta(hours=1))
+    InboundMessage.objects.update(applied_at=timezone.now() - KEPT_FOR - timedelta(hours=1))
     apply_events()
 
-    assert not Arrival.objects.exists()
+    assert not InboundMessage.objects.exists()
     assert [one.text for one in Reply.objects.all()] == ["Thanks."]

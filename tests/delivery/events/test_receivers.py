@@ -6,9 +6,9 @@ import pytest
 
 from newsletter.delivery.author import alerts
 from newsletter.delivery.events import rules
-from newsletter.delivery.events.finding import NOBODY
-from newsletter.delivery.events.rules import AT_LEAST, News
-from newsletter.delivery.models import Breakdown, Event, Happening, Mailing
+from newsletter.delivery.events.matching import NOBODY
+from newsletter.delivery.events.rules import AT_LEAST, NewEvent
+from newsletter.delivery.models import Alert, Breakdown, Event, Mailing
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.factories import finish_batches, make_publication
@@ -52,7 +52,7 @@ def told(mailing, count, *, domain="example.org", kind="bounced", verdict="polic
         for seq in range(first, first + count)
     ]
     Event.objects.bulk_create(events)
-    rules.apply([News(one, NOBODY) for one in events])
+    rules.apply_new_events([NewEvent(one, NOBODY) for one in events])
     mailing.refresh_from_db()
     return mailing
 
@@ -110,11 +110,11 @@ def test_a_receiver_of_few_readers_stops_nothing_and_the_author_is_told(mailing)
     Mailing.objects.update(total=21)  # of whom one is at this domain: less than five in a hundred
 
     told(mailing, AT_LEAST, domain="small.example")
-    alerts.observe(NOW)
+    alerts.record_alerts(NOW)
 
     assert mailing.state == "sending"
-    assert Happening.objects.get().kind == "refused"
-    assert "small.example refuses 20 copies" in Happening.objects.get().detail
+    assert Alert.objects.get().kind == "refused"
+    assert "small.example refuses 20 copies" in Alert.objects.get().detail
 
 
 def test_after_the_author_has_resumed_only_what_comes_later_counts(mailing):
@@ -130,9 +130,9 @@ def test_after_the_author_has_resumed_only_what_comes_later_counts(mailing):
 
 def test_the_author_is_mailed_why_it_stopped(mailing):
     told(mailing, AT_LEAST)
-    alerts.observe(NOW)
+    alerts.record_alerts(NOW)
 
-    mail = alerts.message(Happening.objects.get(kind="stopped"), ["author@example.org"])
+    mail = alerts.build_alert(Alert.objects.get(kind="stopped"), ["author@example.org"])
 
     assert "because a receiver refuses too many of its copies" in said(mail)
     assert "example.org refuses 20 copies" in said(mail)
@@ -145,12 +145,12 @@ def test_the_author_is_told_once_of_a_mailing_that_is_over(mailing):
     assert mailing.finish(NOW)
 
     told(mailing, AT_LEAST)
-    alerts.observe(NOW)
-    alerts.observe(NOW)
+    alerts.record_alerts(NOW)
+    alerts.record_alerts(NOW)
 
     assert Mailing.objects.get().state == "sent"
-    row = Happening.objects.get(kind="refused")
-    mail = alerts.message(row, ["author@example.org"])
+    row = Alert.objects.get(kind="refused")
+    mail = alerts.build_alert(row, ["author@example.org"])
     assert mail.subject == "A receiver refuses #7 第七期"
     assert "No reader is to blame" in said(mail)
-    assert next(rules.refusing(mailing)).count == AT_LEAST
+    assert next(rules.refusing_domains(mailing)).count == AT_LEAST

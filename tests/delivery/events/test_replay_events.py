@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from newsletter.delivery.events import applying
-from newsletter.delivery.models import Arrival, Event
+from newsletter.delivery.models import Event, InboundMessage
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication
 
@@ -25,7 +25,7 @@ def replay(tmp_path, capsys):
         file.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
         call_command("replay_events", str(file), **options)
         said = capsys.readouterr()
-        applying.apply_some(NOW, 5)
+        applying.apply_waiting(NOW, 5)
         return json.loads(said.out.splitlines()[-1]), said.err
 
     return run
@@ -50,7 +50,7 @@ def test_a_file_of_several_providers_names_them(replay):
 
     assert summary["stored"] == 2
     assert sorted(Event.objects.values_list("source", "kind")) == [("mailjet", "delivered"), ("mandrill", "sent")]
-    assert Arrival.objects.get(source="mandrill").about == {"content-type": "application/x-www-form-urlencoded"}
+    assert InboundMessage.objects.get(source="mandrill").about == {"content-type": "application/x-www-form-urlencoded"}
 
 
 def test_a_line_that_cannot_be_read_is_named_and_stops_no_other(replay):

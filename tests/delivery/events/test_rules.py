@@ -7,12 +7,12 @@ import pytest
 from newsletter.delivery.events import rules
 from newsletter.delivery.events.rules import AT_LEAST, ISSUES
 from newsletter.delivery.ledger import claims, uncertain
-from newsletter.delivery.ledger.claims import Result, write_results
-from newsletter.delivery.ledger.uncertain import Evidence, Known
+from newsletter.delivery.ledger.claims import DeliveryResult, write_results
+from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.provider.outcomes import REFUSALS, Answer, Outcome, Refusals
-from subscribers import remembering
+from newsletter.delivery.provider.outcomes import REFUSALS, Refusals, SendOutcome, SendStatus
+from subscribers import replay_departures
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_issue, make_post, make_subscriber
@@ -33,7 +33,7 @@ def one_batch(monkeypatch):
 
 
 def refused(words):
-    return Outcome(Answer.FAILED, words)
+    return SendOutcome(SendStatus.FAILED, words)
 
 
 def suppressed():
@@ -42,8 +42,8 @@ def suppressed():
 
 def record(mailing, words, *, sent=0):
     """Write the answers to the mailing's first copies: refused with `words` each, then so many accepted."""
-    results = [Result(seq, FAILED, one) for seq, one in enumerate(words)]
-    results += [Result(len(words) + number, SENT, "250 ok") for number in range(sent)]
+    results = [DeliveryResult(seq, FAILED, one) for seq, one in enumerate(words)]
+    results += [DeliveryResult(len(words) + number, SENT, "250 ok") for number in range(sent)]
     write_results(mailing.batches.first(), results)
 
 
@@ -53,7 +53,7 @@ def audience(count):
 
 def planned(issue, at=NOW):
     mailing = approving.approve(issue, send_at=None, now=at, hold=timedelta())
-    assert beginning.plan(mailing, at)
+    assert beginning.plan_mailing(mailing, at)
     mailing.refresh_from_db()
     return mailing
 
@@ -69,7 +69,7 @@ def reload(mailing):
 def test_a_dead_address_is_suppressed_with_the_receivers_words(make_mailing, run):
     run(make_mailing("abc"), Provider(b=refused(GONE)))
 
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
 
     assert suppressed() == {("b@example.org", "bounced", GONE)}
     assert set(Subscriber.objects.mailable(NOW).values_list("email", flat=True)) == {"a@example.org", "c@example.org"}
@@ -79,7 +79,7 @@ def test_a_dead_address_is_suppressed_with_the_receivers_words(make_mailing, run
 def test_any_other_refusal_suppresses_nobody_by_itself(make_mailing, run, words):
     run(make_mailing("abc"), Provider(b=refused(words)))
 
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
 
     assert suppressed() == set()
 
@@ -91,8 +91,8 @@ def test_a_late_answer_suppresses_as_well(make_mailing):
     Batch.objects.update(uncertain=1, state=Batch.State.DONE)
 
     for _twice in range(2):
-        uncertain.resolve(mailing.deliveries.get(seq=2), Evidence(Known.REFUSED, NOW, GONE))
-        rules.settle(NOW)
+        uncertain.resolve(mailing.deliveries.get(seq=2), DeliveryReport(Resolution.REFUSED, NOW, GONE))
+        rules.judge_refusals(NOW)
 
     assert suppressed() == {("c@example.org", "bounced", GONE)}
 
@@ -102,7 +102,7 @@ def test_a_reader_with_another_address_by_now_is_spared(make_mailing, run):
     reader = Subscriber.objects.get(email="b@example.org")
     reader.address_changes.create(email="new@example.org", asked_at=NOW, confirmed_at=NOW + timedelta(seconds=1))
 
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
 
     assert suppressed() == set()
 
@@ -111,7 +111,7 @@ def test_a_reader_who_was_erased_leaves_nothing(make_mailing, run):
     run(make_mailing("abc"), Provider(b=refused(GONE)))
     Subscriber.objects.get(email="b@example.org").erase()
 
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
 
     assert [(one.email, one.reason) for one in Suppression.objects.all()] == [("", "erased")]
     assert not Refusal.objects.exists()
@@ -121,7 +121,7 @@ def test_words_that_a_dead_worker_did_not_write_down_suppress_nobody(make_mailin
     mailing = make_mailing("abc")
     record(mailing, ["the worker died before the answer was written down"], sent=2)
 
-    assert rules.settle(NOW) == 0
+    assert rules.judge_refusals(NOW) == 0
     assert not Refusal.objects.exists()
 
 
@@ -138,12 +138,12 @@ def refuse_issues(publication):
             at = NOW + timedelta(days=number * days)
             mailing = planned(make_issue(make_post(f"文 {number}")), at)
             copies = {copy.subscriber_id: copy.seq for copy in mailing.deliveries.all()}
-            results = [Result(copies[readers[1].pk], SENT, "250 ok")]
+            results = [DeliveryResult(copies[readers[1].pk], SENT, "250 ok")]
             if readers[0].pk in copies:
-                results.append(Result(copies[readers[0].pk], FAILED if words[0] != "2" else SENT, words))
-            batch = claims.claim(mailing, "w", at)
-            claims.close(batch, results, at)
-            rules.settle(at)
+                results.append(DeliveryResult(copies[readers[0].pk], FAILED if words[0] != "2" else SENT, words))
+            batch = claims.claim_batch(mailing, "w", at)
+            claims.close_pass(batch, results, at)
+            rules.judge_refusals(at)
             reload(mailing).finish(at)
         return suppressed()
 
@@ -182,9 +182,9 @@ def test_a_receiver_that_refuses_all_its_readers_blames_none_of_them(publication
         mailing = planned(make_issue(make_post(f"文 {number}")), NOW)
         copies = mailing.deliveries.values_list("subscriber_id", "seq")
         mine = {reader.pk for reader in theirs}
-        write_results(mailing.batches.get(), [Result(s, FAILED if r in mine else SENT, NO) for r, s in copies])
+        write_results(mailing.batches.get(), [DeliveryResult(s, FAILED if r in mine else SENT, NO) for r, s in copies])
         Batch.objects.update(state=Batch.State.DONE)
-        rules.settle(NOW)
+        rules.judge_refusals(NOW)
         reload(mailing).finish(NOW)
 
     assert Refusal.objects.filter(state=Refusal.State.COUNTED).count() == 2 * ISSUES
@@ -194,9 +194,9 @@ def test_a_receiver_that_refuses_all_its_readers_blames_none_of_them(publication
 def test_copies_that_were_deferred_until_the_end_count_too(make_mailing):
     mailing = make_mailing("ab")
     Batch.objects.update(pass_no=10)
-    batch = claims.claim(mailing, "w", NOW)
+    batch = claims.claim_batch(mailing, "w", NOW)
 
-    claims.close(batch, [Result(0, DEFERRED, "450 4.2.2 full"), Result(1, SENT)], NOW)
+    claims.close_pass(batch, [DeliveryResult(0, DEFERRED, "450 4.2.2 full"), DeliveryResult(1, SENT)], NOW)
 
     assert list(Refusal.objects.values_list("seq", "verdict")) == [(0, "mailbox")]
 
@@ -207,7 +207,7 @@ def test_copies_that_were_deferred_until_the_end_count_too(make_mailing):
 def test_where_nobody_was_accepted_nobody_is_suppressed(make_mailing, run):
     run(make_mailing("abc"), Provider(a=refused(GONE), b=refused(GONE), c=refused(GONE)))
 
-    assert rules.settle(NOW) == 0
+    assert rules.judge_refusals(NOW) == 0
 
 
 def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nobody(make_mailing):
@@ -215,24 +215,24 @@ def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nob
     mailing = make_mailing("")
     record(mailing, [GONE] * AT_LEAST, sent=50)
 
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
 
     assert suppressed() == set()
     assert reload(mailing).state == Mailing.State.PAUSED
     assert mailing.reason == (
         "The mail server says of 20 addresses that they do not exist. Decide whether it is right."
     )
-    assert rules.in_question(mailing) == AT_LEAST
+    assert rules.undecided_dead(mailing) == AT_LEAST
 
 
 def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
     """Two hundred were accepted: then one after the other is called dead."""
     audience(225)
     mailing = make_mailing("")
-    write_results(mailing.batches.get(), [Result(seq, SENT) for seq in range(200)])
-    write_results(mailing.batches.get(), [Result(200 + number, FAILED, GONE) for number in range(AT_LEAST)])
+    write_results(mailing.batches.get(), [DeliveryResult(seq, SENT) for seq in range(200)])
+    write_results(mailing.batches.get(), [DeliveryResult(200 + number, FAILED, GONE) for number in range(AT_LEAST)])
 
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
 
     assert (suppressed(), reload(mailing).state) == (set(), Mailing.State.PAUSED)
 
@@ -240,10 +240,10 @@ def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
 def test_the_ordinary_dead_of_a_long_list_are_suppressed_while_it_is_sent(make_mailing):
     audience(450)
     mailing = make_mailing("")
-    results = [Result(seq, FAILED if seq % 20 == 0 else SENT, GONE) for seq in range(420)]
+    results = [DeliveryResult(seq, FAILED if seq % 20 == 0 else SENT, GONE) for seq in range(420)]
     write_results(mailing.batches.get(), results)
 
-    assert rules.settle(NOW) == 21
+    assert rules.judge_refusals(NOW) == 21
     assert reload(mailing).state == Mailing.State.SENDING
 
 
@@ -252,12 +252,12 @@ def test_a_few_dead_in_a_row_wait_for_more_answers(make_mailing):
     mailing = make_mailing("")
     record(mailing, [], sent=10)
     batch = mailing.batches.get()
-    write_results(batch, [Result(10 + number, FAILED, GONE) for number in range(3)])
-    before = rules.settle(NOW)
+    write_results(batch, [DeliveryResult(10 + number, FAILED, GONE) for number in range(3)])
+    before = rules.judge_refusals(NOW)
 
-    write_results(batch, [Result(13 + number, SENT) for number in range(40)])
+    write_results(batch, [DeliveryResult(13 + number, SENT) for number in range(40)])
 
-    assert (before, rules.settle(NOW)) == (0, 3)
+    assert (before, rules.judge_refusals(NOW)) == (0, 3)
 
 
 @pytest.fixture
@@ -266,31 +266,31 @@ def in_question(make_mailing):
     audience(100)
     mailing = make_mailing("")
     record(mailing, [GONE] * 20, sent=50)
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
     return reload(mailing)
 
 
 def test_believed_they_are_suppressed_and_the_mailing_is_not_stopped_for_it_again(in_question):
-    assert rules.believe(in_question, NOW) == 20
+    assert rules.confirm_dead(in_question, NOW) == 20
     assert Suppression.objects.count() == 20
 
     in_question.resume(NOW, timedelta())
-    write_results(in_question.batches.get(), [Result(70 + number, FAILED, GONE) for number in range(30)])
-    rules.settle(NOW)
+    write_results(in_question.batches.get(), [DeliveryResult(70 + number, FAILED, GONE) for number in range(30)])
+    rules.judge_refusals(NOW)
 
     assert reload(in_question).state == Mailing.State.SENDING
     assert Suppression.objects.count() == 50
 
 
 def test_doubted_they_are_tried_again_and_nobody_is_suppressed(in_question, run):
-    assert rules.doubt(in_question, NOW) == 20
+    assert rules.retry_dead(in_question, NOW) == 20
 
     in_question.resume(NOW, timedelta())
     provider = Provider()
     run(in_question, provider)
     Batch.objects.update(not_before=None)
     run(in_question, provider)
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
 
     assert suppressed() == set()
     assert reload(in_question).counts().sent == 100
@@ -304,9 +304,9 @@ def test_doubted_those_suppressed_before_are_lifted_in_the_same_step(make_mailin
     run(mailing, provider)
     reload(mailing).finish(NOW)
     make_subscriber("other@example.org").suppress("bounced", "of another mailing")
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
 
-    rules.doubt(mailing, NOW)
+    rules.retry_dead(mailing, NOW)
 
     assert suppressed() == {("other@example.org", "bounced", "of another mailing")}
     assert reload(mailing).state == Mailing.State.SENDING
@@ -318,17 +318,17 @@ def test_doubted_those_suppressed_before_are_lifted_in_the_same_step(make_mailin
 def test_doubted_too_late_nobody_is_tried_again(make_mailing, run, end):
     mailing = make_mailing("abc")
     run(mailing, Provider(b=refused(GONE)))
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
     if end == "cancelled":
         mailing.cancel(NOW)
     else:
         reload(mailing).finish(NOW)
 
-    rules.doubt(mailing, NOW + timedelta(days=4))
+    rules.retry_dead(mailing, NOW + timedelta(days=4))
 
     assert suppressed() == set()
     assert mailing.deliveries.get(seq=1).state == FAILED
-    assert rules.called_dead(mailing) == 0
+    assert rules.count_dead(mailing) == 0
 
 
 def test_a_paused_mailings_refusals_wait(make_mailing, run):
@@ -337,7 +337,7 @@ def test_a_paused_mailings_refusals_wait(make_mailing, run):
     Batch.objects.update(state=Batch.State.OPEN)
     mailing.pause("")
 
-    assert rules.settle(NOW) == 0
+    assert rules.judge_refusals(NOW) == 0
 
 
 def test_dead_in_a_row_stop_a_lane_only_until_the_author_believes_them():
@@ -355,11 +355,11 @@ def test_a_restore_bars_nobody_who_was_doubted(make_mailing, run, settings, tmp_
     mailing = make_mailing("abc")
     run(mailing, Provider(b=refused(GONE)))
     reload(mailing).finish(NOW)
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
 
-    rules.doubt(mailing, NOW)
+    rules.retry_dead(mailing, NOW)
 
-    assert remembering.replay() == 0
+    assert replay_departures.replay() == 0
     assert not suppressed()
     assert Subscriber.objects.mailable(NOW).count() == 3
 
@@ -368,11 +368,11 @@ def test_doubted_a_complaint_that_came_since_stands(make_mailing, run):
     mailing = make_mailing("abc")
     run(mailing, Provider(b=refused(GONE)))
     reload(mailing).finish(NOW)
-    rules.settle(NOW)
+    rules.judge_refusals(NOW)
     Suppression.objects.all().delete()  # by a new confirmation
     Subscriber.objects.get(email="b@example.org").suppress("complained", "spam")
 
-    rules.doubt(mailing, NOW)
+    rules.retry_dead(mailing, NOW)
 
     assert suppressed() == {("b@example.org", "complained", "spam")}
 

@@ -7,8 +7,8 @@ import pytest
 from django.core.cache import caches
 
 from newsletter.delivery.events import applying, sns
-from newsletter.delivery.events.facts import NotYet, Unreadable
-from newsletter.delivery.models import Arrival
+from newsletter.delivery.events.parsed import ParseError, TryLater
+from newsletter.delivery.models import InboundMessage
 from tests.delivery.events.recorded import CERTIFICATE_URL, TOPIC, certificate, sns_signed
 
 NOW = datetime.now(UTC)
@@ -62,8 +62,8 @@ def topics(settings):
 
 
 def read(message, amazon):
-    arrival = Arrival(source="amazon_ses", body=json.dumps(message).encode(), about={}, received_at=NOW)
-    return sns.read(arrival, amazon)
+    arrival = InboundMessage(source="amazon_ses", body=json.dumps(message).encode(), about={}, received_at=NOW)
+    return sns.parse_sns_request(arrival, amazon)
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -71,7 +71,7 @@ def test_what_amazon_signed_is_read_and_the_certificate_is_fetched_once(version)
     amazon = Amazon()
 
     for _ in range(3):
-        (fact,) = read(sns_signed(NOTIFICATION, version), amazon).facts
+        (fact,) = read(sns_signed(NOTIFICATION, version), amazon).events
 
     assert (fact.kind, fact.verdict, fact.words) == ("bounced", "hard", "smtp; 550 5.1.1 User unknown")
     assert amazon.asked == [CERTIFICATE_URL]
@@ -79,7 +79,7 @@ def test_what_amazon_signed_is_read_and_the_certificate_is_fetched_once(version)
 
 @pytest.mark.parametrize("field", ["Message", "MessageId", "Subject", "Timestamp", "TopicArn"])
 def test_whatever_was_changed_after_the_signature_is_refused(field):
-    with pytest.raises(Unreadable, match="its signature is not Amazon's"):
+    with pytest.raises(ParseError, match="its signature is not Amazon's"):
         read(sns_signed(NOTIFICATION) | {field: NOTIFICATION[field] + " "}, Amazon())
 
 
@@ -105,19 +105,19 @@ def test_whatever_was_changed_after_the_signature_is_refused(field):
 def test_no_other_host_is_ever_asked_for_a_certificate(url):
     amazon = Amazon()
 
-    with pytest.raises(Unreadable, match="not signed by Amazon"):
+    with pytest.raises(ParseError, match="not signed by Amazon"):
         read(sns_signed(NOTIFICATION) | {"SigningCertURL": url}, amazon)
 
     assert amazon.asked == []
 
 
 def test_a_certificate_that_has_ended_is_none():
-    with pytest.raises(Unreadable, match="was not valid"):
+    with pytest.raises(ParseError, match="was not valid"):
         read(sns_signed(NOTIFICATION), Amazon(certificate(ended=True)))
 
 
 def test_a_page_in_place_of_a_certificate_is_none():
-    with pytest.raises(Unreadable, match="cannot be read"):
+    with pytest.raises(ParseError, match="cannot be read"):
         read(sns_signed(NOTIFICATION), Amazon(b"<html>"))
 
 
@@ -125,7 +125,7 @@ def test_while_the_certificate_cannot_be_fetched_requests_wait_and_nobody_is_ask
     amazon = Amazon(OSError("no route"))
 
     for _ in range(3):
-        with pytest.raises(NotYet):
+        with pytest.raises(TryLater):
             read(sns_signed(NOTIFICATION), amazon)
 
     assert amazon.asked == [CERTIFICATE_URL]
@@ -143,21 +143,21 @@ def test_a_subscription_to_a_topic_of_ours_is_confirmed():
 def test_a_subscription_to_somebody_elses_topic_is_not_confirmed():
     amazon = Amazon()
 
-    with pytest.raises(Unreadable, match="is not among the topics of the mail URL"):
+    with pytest.raises(ParseError, match="is not among the topics of the mail URL"):
         read(sns_signed(CONFIRMATION | {"TopicArn": "arn:aws:sns:us-east-1:666:Theirs"}), amazon)
 
     assert amazon.asked == [CERTIFICATE_URL]
 
 
 def test_a_notification_of_somebody_elses_topic_is_not_believed():
-    with pytest.raises(Unreadable, match="is no topic of ours"):
+    with pytest.raises(ParseError, match="is no topic of ours"):
         read(sns_signed(NOTIFICATION | {"TopicArn": "arn:aws:sns:us-east-1:666:Theirs"}), Amazon())
 
 
 def test_a_subscription_is_confirmed_at_amazons_own_host_alone():
     amazon = Amazon()
 
-    with pytest.raises(Unreadable, match="a host that is not Amazon's"):
+    with pytest.raises(ParseError, match="a host that is not Amazon's"):
         read(sns_signed(CONFIRMATION | {"SubscribeURL": "http://169.254.169.254/latest/meta-data/"}), amazon)
 
     assert amazon.asked == [CERTIFICATE_URL]
@@ -172,14 +172,16 @@ def test_the_end_of_a_subscription_is_kept_and_shown():
 @pytest.mark.django_db
 def test_what_waits_for_a_certificate_holds_up_nothing_else_and_is_not_lost(monkeypatch):
     amazon = Amazon(OSError("no route"))
-    monkeypatch.setitem(applying.READERS, "amazon_ses", lambda arrival: sns.read(arrival, amazon))
-    Arrival.objects.store("amazon_ses", json.dumps(sns_signed(NOTIFICATION)).encode(), NOW)
-    Arrival.objects.store("brevo", b'{"event": "request", "email": "a@example.org", "ts_epoch": 1520363423000}', NOW)
+    monkeypatch.setitem(applying.PARSERS, "amazon_ses", lambda arrival: sns.parse_sns_request(arrival, amazon))
+    InboundMessage.objects.store("amazon_ses", json.dumps(sns_signed(NOTIFICATION)).encode(), NOW)
+    InboundMessage.objects.store(
+        "brevo", b'{"event": "request", "email": "a@example.org", "ts_epoch": 1520363423000}', NOW
+    )
 
-    assert applying.apply_some(NOW, 5) == 1
-    assert [one.source for one in Arrival.objects.waiting()] == ["amazon_ses"]
+    assert applying.apply_waiting(NOW, 5) == 1
+    assert [one.source for one in InboundMessage.objects.waiting()] == ["amazon_ses"]
 
     amazon.answer = None
     caches["spare"].clear()
-    assert applying.apply_some(NOW, 5) == 1
-    assert not Arrival.objects.waiting().exists()
+    assert applying.apply_waiting(NOW, 5) == 1
+    assert not InboundMessage.objects.waiting().exists()

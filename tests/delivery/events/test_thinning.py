@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery.events import hygiene, thinning
+from newsletter.delivery.events import list_health, thinning
 from newsletter.delivery.events.rules import WITHIN
-from newsletter.delivery.ledger import keeping
-from newsletter.delivery.models import Arrival, Event, EventCount, Mailing
+from newsletter.delivery.ledger import retention
+from newsletter.delivery.models import Event, EventCount, InboundMessage, Mailing
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW
 from tests.factories import finish_batches
@@ -54,9 +54,9 @@ def kinds():
 
 
 def test_what_says_that_a_copy_arrived_becomes_a_number_after_three_months(mailing):
-    assert thinning.thin_some(LATER - timedelta(days=2), 60) == 0
+    assert thinning.thin_old_events(LATER - timedelta(days=2), 60) == 0
 
-    assert thinning.thin_some(LATER, 60) == 3
+    assert thinning.thin_old_events(LATER, 60) == 3
 
     assert kinds() == ["bounced", "complained"]
     assert set(EventCount.objects.values_list("mailing_id", "kind", "count")) == {
@@ -67,31 +67,31 @@ def test_what_says_that_a_copy_arrived_becomes_a_number_after_three_months(maili
 
 
 def test_bites_are_small_and_another_goes_on_where_one_was_killed(mailing, monkeypatch):
-    monkeypatch.setattr(thinning, "BITE", 1)
+    monkeypatch.setattr(thinning, "CHUNK", 1)
 
-    assert thinning.thin_some(LATER, 60, lambda: False) == 1
+    assert thinning.thin_old_events(LATER, 60, lambda: False) == 1
     mailing.refresh_from_db()
     assert mailing.thinned_at is None
-    assert thinning.thin_some(LATER, 60) == 2
+    assert thinning.thin_old_events(LATER, 60) == 2
     mailing.refresh_from_db()
     assert mailing.thinned_at == LATER
     assert sum(EventCount.objects.values_list("count", flat=True)) == 3
 
 
 def test_what_came_back_is_kept_for_two_years_and_then_a_number_on_the_page(mailing):
-    before = hygiene.by_issue([mailing])
+    before = list_health.by_issue([mailing])
 
-    thinning.thin_some(MUCH_LATER, 60)
+    thinning.thin_old_events(MUCH_LATER, 60)
 
     assert kinds() == []
-    assert hygiene.by_issue([mailing]) == before
+    assert list_health.by_issue([mailing]) == before
     assert (before[0].gone, before[0].complained) == (1, 1)
 
 
 def test_why_an_address_is_suppressed_stays(mailing):
     mailing.deliveries.get(seq=1).subscriber.suppress("bounced", "550 5.1.1 no such user")
 
-    thinning.thin_some(MUCH_LATER, 60)
+    thinning.thin_old_events(MUCH_LATER, 60)
 
     assert Suppression.objects.get().note == "550 5.1.1 no such user"
 
@@ -99,32 +99,32 @@ def test_why_an_address_is_suppressed_stays(mailing):
 def test_nothing_is_thinned_while_a_mailing_is_being_sent(mailing):
     Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENDING)
 
-    assert thinning.thin_some(LATER, 60) == 0
+    assert thinning.thin_old_events(LATER, 60) == 0
 
 
 def test_of_an_erased_reader_neither_events_nor_mails_stay(mailing):
     reader = mailing.deliveries.get(seq=2).subscriber
     for seq in (1, 2):
-        Arrival.objects.store("mail", f"a reply to {seq}".encode(), NOW)
-        Arrival.objects.filter(mailing_id=None).update(
+        InboundMessage.objects.store("mail", f"a reply to {seq}".encode(), NOW)
+        InboundMessage.objects.filter(mailing_id=None).update(
             mailing_id=mailing.pk, seq=seq, what="reply", state="applied", applied_at=NOW
         )
     reader.erase()
 
-    keeping.forget_mails()
-    thinning.thin_some(NOW, 60)
+    retention.delete_erased_mails()
+    thinning.thin_old_events(NOW, 60)
 
     assert kinds() == ["bounced", "delivered", "opened"]
-    assert [bytes(one.body) for one in Arrival.objects.all()] == [b"a reply to 1"]
+    assert [bytes(one.body) for one in InboundMessage.objects.all()] == [b"a reply to 1"]
     assert Subscriber.objects.count() == 2
-    assert hygiene.by_issue([mailing])[0].complained == 1
+    assert list_health.by_issue([mailing])[0].complained == 1
 
 
 def test_events_about_no_copy_go_as_well(mailing):
     Event.objects.update_or_create(source="sendgrid", source_id="x", kind="sent", at=NOW)
     Event.objects.update_or_create(source="sendgrid", source_id="y", kind="bounced", verdict="hard", at=NOW)
 
-    thinning.thin_some(LATER, 60)
+    thinning.thin_old_events(LATER, 60)
     assert kinds() == ["bounced", "bounced", "complained"]
-    thinning.thin_some(MUCH_LATER, 60)
+    thinning.thin_old_events(MUCH_LATER, 60)
     assert kinds() == []

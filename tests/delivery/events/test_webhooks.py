@@ -13,8 +13,8 @@ from django.core.cache import caches
 from django.db import OperationalError
 
 from newsletter.delivery.events import applying, webhooks
-from newsletter.delivery.models import Arrival, Event
-from newsletter.publication import bodies
+from newsletter.delivery.models import Event, InboundMessage
+from newsletter.limits import body_size
 from tests.delivery.conftest import NOW
 from tests.delivery.events.recorded import (
     CERTIFICATE_URL,
@@ -65,7 +65,7 @@ def requests():
 
 
 def apply():
-    applying.apply_some(NOW, 60)
+    applying.apply_waiting(NOW, 60)
     return Event.objects.count()
 
 
@@ -82,11 +82,11 @@ def test_what_twelve_providers_send_is_taken_and_read(client):
 
     apply()
 
-    assert not Arrival.objects.waiting().exists()
-    assert list(Arrival.objects.filter(state="unreadable").values_list("source", "note")) == []
+    assert not InboundMessage.objects.waiting().exists()
+    assert list(InboundMessage.objects.filter(state="unreadable").values_list("source", "note")) == []
     assert len(set(Event.objects.values_list("source", flat=True))) == 12
     # Providers' names that Anymail does not know, or that say nothing here, are kept and shown.
-    shown = Arrival.objects.filter(what="unknown").order_by("note").values_list("note", flat=True)
+    shown = InboundMessage.objects.filter(what="unknown").order_by("note").values_list("note", flat=True)
     assert all(note.startswith("unknown: ") for note in shown)
 
 
@@ -104,7 +104,7 @@ def test_what_comes_twice_or_out_of_order_is_one_event(client):
 
     assert kinds() == first
     Event.objects.all().delete()
-    Arrival.objects.all().delete()
+    InboundMessage.objects.all().delete()
     for one in some:
         post(client, one)
     apply()
@@ -119,7 +119,7 @@ def test_forged_requests_are_refused_and_nothing_is_stored(client, monkeypatch):
         if one.provider in SIGN and one.provider not in {"mailgun", "amazon_ses"}:
             assert post(client, forged).status_code == 400, one
 
-    assert not Arrival.objects.exists()
+    assert not InboundMessage.objects.exists()
 
 
 def test_a_forged_signature_inside_of_the_body_is_refused_as_well(client):
@@ -128,17 +128,17 @@ def test_a_forged_signature_inside_of_the_body_is_refused_as_well(client):
     data["signature"]["signature"] = data["signature"]["signature"][::-1]
 
     assert post(client, Recorded("mailgun", json.dumps(data).encode())).status_code == 400
-    assert not Arrival.objects.exists()
+    assert not InboundMessage.objects.exists()
 
 
 def test_a_secret_that_was_mistyped_lets_nobody_sign_by_nothing(client, settings, monkeypatch):
     name, now, body = "msg_1", str(int(time.time())), b"{}"
     digest = hmac.digest(b"", f"{name}.{now}.".encode() + body, "sha256")
     signed = {"svix-id": name, "svix-timestamp": now, "svix-signature": "v1," + base64.b64encode(digest).decode()}
-    monkeypatch.setattr(webhooks, "keys_of", lambda provider: {"signing_secret": "whsec_abcde"})
+    monkeypatch.setattr(webhooks, "signing_keys", lambda provider: {"signing_secret": "whsec_abcde"})
 
     assert post(client, Recorded("resend", body, headers=signed)).status_code == 400
-    assert not Arrival.objects.exists()
+    assert not InboundMessage.objects.exists()
 
 
 # --- The door ---
@@ -201,7 +201,7 @@ def test_while_the_database_is_away_the_provider_is_asked_to_send_it_again(clien
     def away(*_args, **_options):
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(type(Arrival.objects), "store", away, raising=False)
+    monkeypatch.setattr(type(InboundMessage.objects), "store", away, raising=False)
 
     assert post(client, one_of("postmark")).status_code == 503
 
@@ -211,7 +211,7 @@ def test_many_events_in_one_large_request_are_taken_from_who_carries_the_secret(
     body = json.dumps([event | {"MessageID": number} for number in range(1000)])
     large = Recorded("mailjet", body.encode())
 
-    assert len(body) > bodies.PUBLIC
+    assert len(body) > body_size.PUBLIC_BYTES
     assert post(client, large, "hook:guessed").status_code == 413
     assert post(client, large).status_code == 200
     assert apply() == 1000
@@ -223,7 +223,7 @@ def test_one_entry_that_cannot_be_read_does_not_spoil_the_others(client):
     post(client, Recorded("mailjet", body))
 
     assert apply() == 1
-    arrival = Arrival.objects.get()
+    arrival = InboundMessage.objects.get()
     assert (arrival.what, arrival.note) == ("unknown", "1 of its events cannot be read")
 
 
@@ -235,7 +235,7 @@ def test_what_is_no_report_is_kept_and_never_an_error(client, monkeypatch, provi
     apply()
 
     assert answers == dict.fromkeys(ODD, 200)
-    arrivals = Arrival.objects.order_by("pk")
+    arrivals = InboundMessage.objects.order_by("pk")
     assert {arrival.state for arrival in arrivals} <= {"applied", "unreadable"}
     assert {arrival.what for arrival in arrivals} <= {"request", "unknown"}
     assert [bytes(arrival.body) for arrival in arrivals] == [*ODD]
@@ -245,7 +245,7 @@ def test_an_event_that_nobody_knows_is_kept_with_its_text(client):
     post(client, Recorded("brevo", b'{"event": "teleported", "email": "a@example.org", "ts_epoch": 1520363423000}'))
 
     assert apply() == 1
-    arrival = Arrival.objects.get()
+    arrival = InboundMessage.objects.get()
     assert (arrival.what, arrival.note) == ("unknown", "unknown: teleported")
     assert b"teleported" in bytes(arrival.body)
 
@@ -255,5 +255,5 @@ def test_what_is_applied_is_kept_for_two_days_if_it_was_understood(client):
     post(client, Recorded("brevo", b'{"event": "teleported", "ts_epoch": 1520363423000}'))
     apply()
 
-    assert Arrival.objects.forget(NOW + timedelta(days=3) - timedelta(days=30)) == 1
-    assert Arrival.objects.get().source == "brevo"
+    assert InboundMessage.objects.forget(NOW + timedelta(days=3) - timedelta(days=30)) == 1
+    assert InboundMessage.objects.get().source == "brevo"

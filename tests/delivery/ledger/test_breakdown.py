@@ -8,18 +8,18 @@ from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery import tasks
 from newsletter.delivery.ledger import breakdown, uncertain
-from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
+from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
-from newsletter.delivery.provider.outcomes import Answer, Outcome
+from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_subscriber
 
 State = Delivery.State
 LATER = NOW + timedelta(hours=1)
-GONE = Outcome(Answer.FAILED, "550 5.1.1 no such user")
-FULL = Outcome(Answer.FAILED, "552 5.2.2 mailbox full")
-BLOCKED = Outcome(Answer.FAILED, "554 5.7.1 blocked, see Spamhaus")
+GONE = SendOutcome(SendStatus.FAILED, "550 5.1.1 no such user")
+FULL = SendOutcome(SendStatus.FAILED, "552 5.2.2 mailbox full")
+BLOCKED = SendOutcome(SendStatus.FAILED, "554 5.7.1 blocked, see Spamhaus")
 
 
 @pytest.fixture
@@ -40,7 +40,12 @@ def numbers(found: Breakdown, domain: str) -> dict[str, int]:
 
 
 def test_copies_are_counted_by_the_domain_that_receives_them(mailing, run):
-    run(mailing, Provider(b=GONE, c=Outcome(Answer.DEFERRED, "451 later"), d=Outcome(Answer.UNCERTAIN, "no answer")))
+    run(
+        mailing,
+        Provider(
+            b=GONE, c=SendOutcome(SendStatus.DEFERRED, "451 later"), d=SendOutcome(SendStatus.UNCERTAIN, "no answer")
+        ),
+    )
 
     found = counted()
 
@@ -91,20 +96,23 @@ def test_a_mailing_under_way_is_counted_every_half_minute(mailing):
 
 
 def test_one_that_changes_while_it_is_counted_is_counted_again(mailing, run, monkeypatch):
-    run(mailing, Provider(d=Outcome(Answer.UNCERTAIN, "no answer")))
+    run(mailing, Provider(d=SendOutcome(SendStatus.UNCERTAIN, "no answer")))
     mailing.finish(NOW)
     row = mailing.deliveries.get(state=State.UNCERTAIN)
     count = breakdown._by_verdict
 
     def decided_meanwhile(mailing):
-        seen, evidence = [Seen(row.seq, row.attempts)], Evidence(Known.COUNTED, LATER, uncertain.COUNTED_WORDS)
+        seen, evidence = (
+            [SeenRow(row.seq, row.attempts)],
+            DeliveryReport(Resolution.COUNTED, LATER, uncertain.COUNTED_REPLY),
+        )
         uncertain.decide(mailing, seen, evidence)
         return count(mailing)
 
     with monkeypatch.context() as patch:
         patch.setattr(breakdown, "_by_verdict", decided_meanwhile)
         assert breakdown.count_one(LATER)
-    is_due = breakdown.due(LATER).exists()
+    is_due = breakdown.mailings_to_count(LATER).exists()
     found = counted()
 
     assert is_due
@@ -112,11 +120,13 @@ def test_one_that_changes_while_it_is_counted_is_counted_again(mailing, run, mon
 
 
 def test_what_the_author_decides_later_is_counted_too(mailing, run):
-    run(mailing, Provider(d=Outcome(Answer.UNCERTAIN, "no answer")))
+    run(mailing, Provider(d=SendOutcome(SendStatus.UNCERTAIN, "no answer")))
     mailing.finish(NOW)
     before = counted()
     row = mailing.deliveries.get(state=State.UNCERTAIN)
-    uncertain.decide(mailing, [Seen(row.seq, row.attempts)], Evidence(Known.COUNTED, LATER, uncertain.COUNTED_WORDS))
+    uncertain.decide(
+        mailing, [SeenRow(row.seq, row.attempts)], DeliveryReport(Resolution.COUNTED, LATER, uncertain.COUNTED_REPLY)
+    )
 
     after = counted(LATER + timedelta(seconds=2))
 
@@ -142,7 +152,7 @@ def test_nothing_is_counted_beside_a_mailing_that_may_be_over_in_a_moment(mailin
 
 
 def test_copies_are_read_again_only_if_one_has_moved(mailing, run):
-    run(mailing, Provider(d=Outcome(Answer.UNCERTAIN, "no answer")))
+    run(mailing, Provider(d=SendOutcome(SendStatus.UNCERTAIN, "no answer")))
     assert mailing.pause()
     assert breakdown.count_one(LATER)
 
@@ -151,7 +161,7 @@ def test_copies_are_read_again_only_if_one_has_moved(mailing, run):
     read = [one["sql"] for one in asked if Delivery._meta.db_table in one["sql"]]
 
     assert read == []
-    assert not breakdown.due(LATER + timedelta(minutes=1)).exists()
+    assert not breakdown.mailings_to_count(LATER + timedelta(minutes=1)).exists()
 
 
 def test_counting_costs_as_many_queries_with_many_copies(mailing):

@@ -6,7 +6,7 @@ from itertools import combinations_with_replacement
 import pytest
 
 from newsletter.delivery.ledger import flight_recorder
-from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
+from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
 
 
 @pytest.fixture
@@ -17,52 +17,52 @@ def path(tmp_path):
 def test_what_was_marked_is_read_back(path):
     with Recorder(path) as flight:
         flight.begin(7, 3, lo=500, hi=1000)
-        flight.mark(500, Mark.SENT)
-        flight.mark(501, Mark.HANDED_OVER)
-        flight.mark(999, Mark.FAILED)
+        flight.mark(500, RowMark.SENT)
+        flight.mark(501, RowMark.HANDED_OVER)
+        flight.mark(999, RowMark.FAILED)
 
-    record = flight_recorder.read(path)
+    record = flight_recorder.read_record(path)
 
     assert (record.batch_id, record.token) == (7, 3)
     assert [record.mark(seq) for seq in (500, 501, 502, 999)] == [
-        Mark.SENT,
-        Mark.HANDED_OVER,
-        Mark.WAITING,
-        Mark.FAILED,
+        RowMark.SENT,
+        RowMark.HANDED_OVER,
+        RowMark.WAITING,
+        RowMark.FAILED,
     ]
 
 
 def test_a_new_batch_forgets_the_old_one(path):
     with Recorder(path) as flight:
         flight.begin(7, 3, lo=0, hi=500)
-        flight.mark(0, Mark.SENT)
+        flight.mark(0, RowMark.SENT)
         flight.begin(8, 1, lo=0, hi=500)
 
-    assert flight_recorder.read(path).mark(0) == Mark.WAITING
+    assert flight_recorder.read_record(path).mark(0) == RowMark.WAITING
 
 
 def test_a_record_of_another_boot_does_not_count(path, monkeypatch):
     with Recorder(path) as flight:
         flight.begin(7, 3, lo=0, hi=500)
 
-    monkeypatch.setattr(flight_recorder, "boot", lambda: "another")
+    monkeypatch.setattr(flight_recorder, "boot_id", lambda: "another")
 
-    assert flight_recorder.read(path) is None
+    assert flight_recorder.read_record(path) is None
 
 
 def test_where_the_system_does_not_name_its_boot_no_record_counts(path, monkeypatch):
-    monkeypatch.setattr(flight_recorder, "boot", lambda: "")
+    monkeypatch.setattr(flight_recorder, "boot_id", lambda: "")
     with Recorder(path) as flight:
         flight.begin(7, 3, lo=0, hi=500)
 
-    assert flight_recorder.read(path) is None
+    assert flight_recorder.read_record(path) is None
 
 
 @pytest.mark.parametrize("octets", [b"", b"\0" * 4224, b"rubbish"])
 def test_a_file_that_is_no_record_does_not_count(path, octets):
     path.write_bytes(octets)
 
-    assert flight_recorder.read(path) is None
+    assert flight_recorder.read_record(path) is None
 
 
 def test_a_batch_that_is_too_large_is_refused(path):
@@ -75,11 +75,11 @@ def test_a_mark_outlives_kill_9(path):
     if child == 0:
         flight = Recorder(path)
         flight.begin(7, 3, lo=0, hi=500)
-        flight.mark(4, Mark.HANDED_OVER)
+        flight.mark(4, RowMark.HANDED_OVER)
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
 
-    assert flight_recorder.read(path).mark(4) == Mark.HANDED_OVER
+    assert flight_recorder.read_record(path).mark(4) == RowMark.HANDED_OVER
 
 
 def test_its_room_on_the_disk_is_taken_before_anything_is_marked(path):
@@ -111,14 +111,14 @@ def flight(path):
 def test_of_a_revoked_record_nothing_leaves_and_what_left_before_is_told(path, flight):
     flight.hand_over(500)
     flight.hand_over(501)
-    flight.mark(501, Mark.SENT)
+    flight.mark(501, RowMark.SENT)
 
     record = flight_recorder.revoke(path, 7, 3)
 
     assert flight.hand_over(502) is False
     told = [record.mark(seq) for seq in (500, 501, 502)]
-    assert told == [Mark.HANDED_OVER, Mark.SENT, Mark.WAITING]
-    assert flight_recorder.read(path) == record, "the mark is taken back"
+    assert told == [RowMark.HANDED_OVER, RowMark.SENT, RowMark.WAITING]
+    assert flight_recorder.read_record(path) == record, "the mark is taken back"
 
 
 @pytest.mark.parametrize("other", [(7, 4), (8, 3)])
@@ -137,11 +137,11 @@ def test_the_next_batch_is_not_revoked_with_the_former(path, flight):
 
 
 def test_what_is_marked_before_the_flag_is_seen_by_all_is_told(path, flight, monkeypatch):
-    monkeypatch.setattr(flight_recorder.time, "sleep", lambda _seconds: flight.mark(502, Mark.HANDED_OVER))
+    monkeypatch.setattr(flight_recorder.time, "sleep", lambda _seconds: flight.mark(502, RowMark.HANDED_OVER))
 
     record = flight_recorder.revoke(path, 7, 3)
 
-    assert record.mark(502) == Mark.HANDED_OVER
+    assert record.mark(502) == RowMark.HANDED_OVER
 
 
 def test_an_owner_that_turned_to_another_batch_meanwhile_has_nothing_to_tell(path, flight, monkeypatch):
@@ -200,5 +200,5 @@ def test_wherever_a_lane_is_met_no_row_leaves_that_waits_in_the_record(path, fli
     left = [seq for seq in (500, 501) if flight.hand_over(seq)]
     record = records[0] if records else flight_recorder.revoke(path, 7, 3)
 
-    assert all(record.mark(seq) == Mark.HANDED_OVER for seq in left)
-    assert sum(record.mark(seq) != Mark.WAITING for seq in (500, 501)) <= len(left) + 1
+    assert all(record.mark(seq) == RowMark.HANDED_OVER for seq in left)
+    assert sum(record.mark(seq) != RowMark.WAITING for seq in (500, 501)) <= len(left) + 1

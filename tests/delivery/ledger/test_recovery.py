@@ -11,14 +11,21 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from newsletter.delivery import lanes
+from newsletter.delivery import lane_process
 from newsletter.delivery.ledger import claims, flight_recorder, recovery
-from newsletter.delivery.ledger.claims import LEASE, Result, claim, intend, lock, write_results
-from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
+from newsletter.delivery.ledger.claims import (
+    LEASE,
+    DeliveryResult,
+    claim_batch,
+    commit_intent,
+    lock_batch,
+    write_results,
+)
+from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
 from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
 from newsletter.delivery.planning import beginning
-from newsletter.delivery.rate import Pacer
-from newsletter.delivery.sending.lane import Holding
+from newsletter.delivery.rate import RateLimiter
+from newsletter.delivery.sending.lane import HeldBatch
 from tests.delivery.conftest import DEFERRED, FAILED, NOW, QUEUED, SENT, SKIPPED, UNCERTAIN, InTurn, Provider, states
 
 
@@ -34,27 +41,27 @@ def lease_is_over_for(seconds):
 
 def in_the_middle(mailing, worker):
     """One row is answered, the next is handed over, and then nothing more is heard of the worker."""
-    batch = claim(mailing, worker, NOW)
-    intend(batch, [], 1, NOW)
-    intend(batch, [Result(0, SENT)], 1, NOW)
+    batch = claim_batch(mailing, worker, NOW)
+    commit_intent(batch, [], 1, NOW)
+    commit_intent(batch, [DeliveryResult(0, SENT)], 1, NOW)
     return batch
 
 
 def test_a_slot_is_held_by_one():
-    with recovery.slot(0) as mine, recovery.slot(0) as others, recovery.slot(1) as second:
-        assert mine == f"{recovery.machine()}/0/"
+    with recovery.hold_slot(0) as mine, recovery.hold_slot(0) as others, recovery.hold_slot(1) as second:
+        assert mine == f"{recovery.machine_id()}/0/"
         assert others is None
-        assert second == f"{recovery.machine()}/1/"
+        assert second == f"{recovery.machine_id()}/1/"
 
 
 def test_a_machine_keeps_its_name(settings):
-    assert recovery.machine() == recovery.machine()
-    assert (settings.LOCK_DIR / "machine").read_text() == recovery.machine()
+    assert recovery.machine_id() == recovery.machine_id()
+    assert (settings.LOCK_DIR / "machine").read_text() == recovery.machine_id()
 
 
 def test_the_row_of_the_open_window_is_uncertain_the_rest_is_queued(make_mailing):
     mailing = make_mailing("abcd")
-    in_the_middle(mailing, f"{recovery.machine()}/0/x")
+    in_the_middle(mailing, f"{recovery.machine_id()}/0/x")
 
     lease_is_over_for(1)
     recovered = recovery.sweep(slots=1)
@@ -68,40 +75,40 @@ def test_the_row_of_the_open_window_is_uncertain_the_rest_is_queued(make_mailing
 def test_a_copy_of_this_machine_does_not_take_what_the_other_sends(make_mailing, settings, tmp_path):
     """With DATA_DIR it has the name, and no record of what the other does since."""
     mailing = make_mailing("abcd")
-    recovery.machine()
+    recovery.machine_id()
     shutil.copytree(settings.LOCK_DIR, tmp_path / "copy")
-    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    with Recorder(recovery.flight(0)) as flight:
+    batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        intend(batch, [], 4, NOW)
+        commit_intent(batch, [], 4, NOW)
         settings.LOCK_DIR = tmp_path / "copy"
 
         assert recovery.sweep(slots=1) == 0
 
     batch.refresh_from_db()
-    assert batch.worker == f"{recovery.machine()}/0/x"
+    assert batch.worker == f"{recovery.machine_id()}/0/x"
     lease_is_over_for(1)
     assert recovery.sweep(slots=1) == 1
 
 
 def test_a_machine_that_was_cut_off_tells_what_it_knows_when_it_comes_back(make_mailing, settings, tmp_path):
     mailing = make_mailing("abcdefg")
-    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    with Recorder(recovery.flight(0)) as flight:
+    batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        intend(batch, [], 6, NOW)
-        for seq, mark in enumerate([Mark.SENT, Mark.FAILED, Mark.DEFERRED, Mark.HANDED_OVER]):
+        commit_intent(batch, [], 6, NOW)
+        for seq, mark in enumerate([RowMark.SENT, RowMark.FAILED, RowMark.DEFERRED, RowMark.HANDED_OVER]):
             flight.mark(seq, mark)
     here, settings.LOCK_DIR = settings.LOCK_DIR, tmp_path / "another"
     lease_is_over_for(50)
     assert recovery.sweep(slots=1) == 1
     given_up = states(mailing)
-    theirs = claim(mailing, f"{recovery.machine()}/0/y", NOW)
-    intend(theirs, [], 1, NOW)
+    theirs = claim_batch(mailing, f"{recovery.machine_id()}/0/y", NOW)
+    commit_intent(theirs, [], 1, NOW)
 
     settings.LOCK_DIR = here
-    assert lanes.recover(0)
-    lanes.recover(0)
+    assert lane_process.recover_own_slot(0)
+    lane_process.recover_own_slot(0)
 
     assert given_up == [*[UNCERTAIN] * 6, QUEUED]
     left = states(mailing)
@@ -114,11 +121,13 @@ def test_a_machine_that_was_cut_off_tells_what_it_knows_when_it_comes_back(make_
 
 def test_the_flight_recorder_tells_row_by_row(make_mailing):
     mailing = make_mailing("abcdefg")
-    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    with Recorder(recovery.flight(0)) as flight:
+    batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        intend(batch, [], 6, NOW)
-        for seq, mark in enumerate([Mark.SENT, Mark.FAILED, Mark.DEFERRED, Mark.HANDED_OVER, Mark.UNCERTAIN]):
+        commit_intent(batch, [], 6, NOW)
+        for seq, mark in enumerate(
+            [RowMark.SENT, RowMark.FAILED, RowMark.DEFERRED, RowMark.HANDED_OVER, RowMark.UNCERTAIN]
+        ):
             flight.mark(seq, mark)
 
     recovery.sweep(slots=1)
@@ -138,12 +147,12 @@ def test_the_flight_recorder_tells_row_by_row(make_mailing):
 
 def test_rows_that_never_left_are_sent_by_the_next_lane(make_mailing, run):
     mailing, provider = make_mailing("abcd"), Provider()
-    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    with Recorder(recovery.flight(0)) as flight:
+    batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        intend(batch, [], 4, NOW)
-        flight.mark(0, Mark.SENT)
-        flight.mark(2, Mark.HANDED_OVER)
+        commit_intent(batch, [], 4, NOW)
+        flight.mark(0, RowMark.SENT)
+        flight.mark(2, RowMark.HANDED_OVER)
     recovery.sweep(slots=1)
 
     run(mailing, provider)
@@ -154,10 +163,10 @@ def test_rows_that_never_left_are_sent_by_the_next_lane(make_mailing, run):
 
 def test_a_record_of_an_earlier_holding_says_nothing_about_this_one(make_mailing):
     mailing = make_mailing("ab")
-    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    with Recorder(recovery.flight(0)) as flight:
+    batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token - 1, lo=batch.lo, hi=batch.hi)
-    intend(batch, [], 1, NOW)
+    commit_intent(batch, [], 1, NOW)
 
     lease_is_over_for(1)
     recovery.sweep(slots=1)
@@ -171,10 +180,10 @@ def test_a_lease_is_a_matter_of_the_databases_clock(make_mailing, time_machine, 
     mailing = make_mailing("abcd")
     tomorrow = timezone.now() + timedelta(days=1)
     time_machine.move_to(tomorrow)
-    batch = claim(mailing, "another/0/x", tomorrow)
+    batch = claim_batch(mailing, "another/0/x", tomorrow)
     if step != "claim":
         lease_is_over_for(60)
-        {"intend": lambda: intend(batch, [], 1, tomorrow), "renew": lambda: claims.renew(batch)}[step]()
+        {"intend": lambda: commit_intent(batch, [], 1, tomorrow), "renew": lambda: claims.renew_lease(batch)}[step]()
 
     nearly, a_little_more = Now() + timedelta(seconds=20), Now() + timedelta(seconds=31)
     assert Batch.objects.filter(lease_until__gt=nearly, lease_until__lt=a_little_more).count() == 1
@@ -183,10 +192,10 @@ def test_a_lease_is_a_matter_of_the_databases_clock(make_mailing, time_machine, 
 
 def test_a_living_owner_is_left_alone(make_mailing):
     mailing = make_mailing("abcd")
-    in_the_middle(mailing, f"{recovery.machine()}/0/x")
+    in_the_middle(mailing, f"{recovery.machine_id()}/0/x")
     lease_is_over_for({"sqlite": 659, "postgresql": 14}[connection.vendor])
 
-    with recovery.slot(0):
+    with recovery.hold_slot(0):
         assert recovery.sweep(slots=1) == 0
 
     assert states(mailing) == [SENT, QUEUED, QUEUED, QUEUED]
@@ -194,9 +203,9 @@ def test_a_living_owner_is_left_alone(make_mailing):
 
 def test_a_living_owner_without_a_recorder_that_hangs_for_longer_than_any_reply_may_take_is_given_up(make_mailing):
     mailing = make_mailing("abcd")
-    in_the_middle(mailing, f"{recovery.machine()}/0/x")
+    in_the_middle(mailing, f"{recovery.machine_id()}/0/x")
 
-    with recovery.slot(0):
+    with recovery.hold_slot(0):
         lease_is_over_for(659)
         assert recovery.sweep(slots=1) == 0
         lease_is_over_for(661)
@@ -219,19 +228,19 @@ def test_an_owner_elsewhere_is_dead_when_its_own_machine_has_had_time_to_tell(ma
 
 # --- An owner that lives, but stands still ---
 
-OVER = recovery.HUNG.total_seconds() + 1  # on either engine
+OVER = recovery.HUNG_LEASE.total_seconds() + 1  # on either engine
 
 
 @pytest.fixture
 def frozen(make_mailing):
     """Six rows intended by a living lane: the first is sent, the second on the wire, and then it stands still."""
     mailing = make_mailing("abcdefgh")
-    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    with recovery.slot(0), Recorder(recovery.flight(0)) as flight:
+    batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    with recovery.hold_slot(0), Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        intend(batch, [], 6, NOW)
+        commit_intent(batch, [], 6, NOW)
         assert flight.hand_over(0)
-        flight.mark(0, Mark.SENT)
+        flight.mark(0, RowMark.SENT)
         assert flight.hand_over(1)
         lease_is_over_for(OVER)
         yield mailing, batch, flight
@@ -266,7 +275,7 @@ def test_a_revoked_owner_that_wakes_answers_for_no_row_that_waits_for_another(fr
     recovery.sweep(slots=1)
     provider = Provider()
 
-    provider.on_send = lambda row: write_results(batch, [Result(row.seq, state, "451 later")])
+    provider.on_send = lambda row: write_results(batch, [DeliveryResult(row.seq, state, "451 later")])
     run(mailing, provider)
 
     assert provider.accepted == [f"{name}@example.org" for name in "cdefgh"]
@@ -276,11 +285,11 @@ def test_a_revoked_owner_that_wakes_answers_for_no_row_that_waits_for_another(fr
 
 def test_an_owner_that_wakes_before_its_batch_is_opened_gives_it_back_itself(frozen):
     mailing, batch, _flight = frozen
-    record = flight_recorder.revoke(recovery.flight(0), batch.pk, batch.token)
+    record = flight_recorder.revoke(recovery.flight_path(0), batch.pk, batch.token)
 
-    claims.release(batch, [Result(0, SENT, "250 ok"), Result(1, SENT, "250 ok")], cursor=2)
+    claims.release_batch(batch, [DeliveryResult(0, SENT, "250 ok"), DeliveryResult(1, SENT, "250 ok")], cursor=2)
 
-    assert recovery.recover(batch, record) is False
+    assert recovery.recover_batch(batch, record) is False
     assert states(mailing) == [SENT, SENT] + [QUEUED] * 6
 
 
@@ -294,7 +303,7 @@ def test_an_owner_that_stands_still_in_the_middle_of_a_transaction_holds_nobody_
 
     def stand_still():
         with transaction.atomic():
-            lock(batch)
+            lock_batch(batch)
             is_in_it.set()
             goes_on.wait(10)
         connection.close()
@@ -327,16 +336,16 @@ def test_one_whose_recorder_tells_of_another_batch_is_not_revoked(frozen):
 def given_up(frozen):
     """Another machine gave the batch up, and had no recorder to read."""
     mailing, batch, flight = frozen
-    assert recovery.recover(batch, None)
+    assert recovery.recover_batch(batch, None)
     assert states(mailing) == [UNCERTAIN] * 6 + [QUEUED] * 2
     return mailing, batch, flight
 
 
 def wake(batch, flight):
     """The owner ends with an answer to its first two rows, and with none to the other four."""
-    holding = Holding(batch, 6, InTurn(), Pacer(None))
+    holding = HeldBatch(batch, 6, InTurn(), RateLimiter(None))
     holding.unanswered = dict.fromkeys(range(2, 6))
-    holding.results = [Result(0, SENT, "250 ok"), Result(1, SENT, "250 ok")]
+    holding.results = [DeliveryResult(0, SENT, "250 ok"), DeliveryResult(1, SENT, "250 ok")]
     holding.settle(flight.never_left)
 
 
@@ -361,7 +370,7 @@ def test_a_machine_that_wakes_after_the_mailing_was_closed_opens_it_again(given_
     assert mailing.finish(NOW)
 
     wake(batch, flight)
-    recovery.reopen(NOW)
+    recovery.reopen_mailings(NOW)
 
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.SENDING
@@ -373,9 +382,9 @@ def test_a_machine_that_wakes_after_the_mailing_was_closed_opens_it_again(given_
 def test_an_owner_that_was_revoked_takes_back_no_row_that_another_has_sent_since(frozen):
     mailing, batch, flight = frozen
     recovery.sweep(slots=1)
-    successor = claim(mailing, "another/0/y", NOW)
-    intend(successor, [], 6, NOW)
-    assert recovery.recover(successor, None)
+    successor = claim_batch(mailing, "another/0/y", NOW)
+    commit_intent(successor, [], 6, NOW)
+    assert recovery.recover_batch(successor, None)
     assert states(mailing)[2:6] == [UNCERTAIN] * 4
 
     wake(batch, flight)
@@ -408,7 +417,7 @@ def test_a_lane_whose_lock_file_was_deleted_hands_over_nothing_that_another_send
     mailing, flight = unlocked
 
     assert recovery.sweep(slots=1) == 1
-    with Recorder(recovery.flight(0)):
+    with Recorder(recovery.flight_path(0)):
         assert flight.hand_over(2) is False
 
     assert states(mailing) == [SENT, UNCERTAIN] + [QUEUED] * 6
@@ -417,34 +426,34 @@ def test_a_lane_whose_lock_file_was_deleted_hands_over_nothing_that_another_send
 def test_a_lane_whose_lock_file_was_deleted_keeps_its_marks_apart_from_those_of_its_successor(unlocked):
     _mailing, flight = unlocked
 
-    with Recorder(recovery.flight(0)) as successor:
+    with Recorder(recovery.flight_path(0)) as successor:
         successor.begin(99, 1, lo=0, hi=8)
         assert flight.hand_over(2)
 
-    assert flight_recorder.read(recovery.flight(0)).marks == bytes(8)
+    assert flight_recorder.read_record(recovery.flight_path(0)).marks == bytes(8)
 
 
 def test_a_lane_notices_that_its_lock_file_was_deleted(settings):
-    with recovery.slot(0):
-        held = recovery.lock_file(0)
+    with recovery.hold_slot(0):
+        held = recovery.lock_file_inode(0)
         (settings.LOCK_DIR / "slot-0").unlink()
-        assert recovery.lock_file(0) is None
-        with recovery.slot(0) as successor:
+        assert recovery.lock_file_inode(0) is None
+        with recovery.hold_slot(0) as successor:
             assert successor
-            assert recovery.lock_file(0) != held
+            assert recovery.lock_file_inode(0) != held
 
 
 def test_rows_that_an_owner_intended_after_it_was_looked_at_are_not_forgotten(make_mailing):
     mailing = make_mailing("abcd")
-    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    with Recorder(recovery.flight(0)) as flight:
+    batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        intend(batch, [], 1, NOW)
+        commit_intent(batch, [], 1, NOW)
         seen = Batch.objects.get(pk=batch.pk)
-        intend(batch, [], 2, NOW)
+        commit_intent(batch, [], 2, NOW)
         assert flight.hand_over(2)
 
-        assert recovery.recover(seen, flight_recorder.revoke(recovery.flight(0), batch.pk, batch.token))
+        assert recovery.recover_batch(seen, flight_recorder.revoke(recovery.flight_path(0), batch.pk, batch.token))
 
     assert states(mailing) == [QUEUED, QUEUED, UNCERTAIN, QUEUED]
 
@@ -454,10 +463,10 @@ def test_in_a_retry_pass_only_the_open_row_becomes_uncertain(make_mailing):
     mailing.deliveries.filter(seq__in=[0, 1, 3]).update(state=DEFERRED, attempts=1)
     mailing.deliveries.filter(seq=2).update(state=SENT, attempts=1)
     Batch.objects.update(pass_no=2, sent=1)
-    batch = claim(mailing, "another/0/x", NOW)
-    intend(batch, [], 1, NOW)
+    batch = claim_batch(mailing, "another/0/x", NOW)
+    commit_intent(batch, [], 1, NOW)
 
-    recovery.recover(batch, None)
+    recovery.recover_batch(batch, None)
 
     assert states(mailing) == [UNCERTAIN, DEFERRED, SENT, DEFERRED]
 
@@ -470,7 +479,7 @@ def test_a_cancelled_mailing_skips_the_rest_once_nobody_holds_it(make_mailing):
     recovery.settle_cancelled()
     assert states(mailing) == [SENT, QUEUED, QUEUED, QUEUED]
 
-    recovery.recover(batch, None)
+    recovery.recover_batch(batch, None)
     recovery.settle_cancelled()
     assert states(mailing) == [SENT, UNCERTAIN, SKIPPED, SKIPPED]
     counts = mailing.counts()
@@ -481,7 +490,7 @@ def _hold(folder, ready):
     from django.conf import settings  # in the child
 
     settings.LOCK_DIR = folder
-    with recovery.slot(0):
+    with recovery.hold_slot(0):
         ready.set()
         signal.pause()
 
@@ -492,25 +501,25 @@ def test_the_kernel_frees_the_slot_of_a_killed_process(settings):
     holder = context.Process(target=_hold, args=(settings.LOCK_DIR, ready))
     holder.start()
     assert ready.wait(10)
-    with recovery.slot(0) as worker:
+    with recovery.hold_slot(0) as worker:
         assert worker is None
 
     os.kill(holder.pid, signal.SIGKILL)
     holder.join(10)
 
-    with recovery.slot(0) as worker:
+    with recovery.hold_slot(0) as worker:
         assert worker
 
 
 def thawed_too_late(mailing):
     """Return the batch of a lane that was taken for dead with one row on the wire; the mailing was closed since."""
-    batch = claims.claim(mailing, "elsewhere/0/x", NOW)
-    claims.intend(batch, [], 1, NOW)
+    batch = claims.claim_batch(mailing, "elsewhere/0/x", NOW)
+    claims.commit_intent(batch, [], 1, NOW)
     lease_is_over_for(60)
     recovery.sweep(slots=0)
-    rest = claims.claim(mailing, "elsewhere/1/y", NOW)
-    rows = claims.intend(rest, [], 5, NOW)
-    claims.close(rest, [Result(row.seq, Delivery.State.SENT, "250 ok") for row in rows], NOW)
+    rest = claims.claim_batch(mailing, "elsewhere/1/y", NOW)
+    rows = claims.commit_intent(rest, [], 5, NOW)
+    claims.close_pass(rest, [DeliveryResult(row.seq, Delivery.State.SENT, "250 ok") for row in rows], NOW)
     assert mailing.finish(NOW)
     return batch
 
@@ -520,14 +529,14 @@ def test_a_reader_who_was_put_off_by_a_late_answer_is_not_forgotten(make_mailing
     batch = thawed_too_late(mailing)
     assert mailing.counts().uncertain == 1
 
-    write_results(batch, [Result(0, DEFERRED, "451 later")])
-    recovery.reopen(NOW)
+    write_results(batch, [DeliveryResult(0, DEFERRED, "451 later")])
+    recovery.reopen_mailings(NOW)
 
     mailing.refresh_from_db()
     counts = mailing.counts()
     assert (mailing.state, counts.queued, counts.uncertain, counts.failed) == (Mailing.State.SENDING, 1, 0, 0)
-    again = claims.claim(mailing, "elsewhere/2/z", timezone.now() + timedelta(minutes=2))
-    assert [row.seq for row in claims.intend(again, [], 5, NOW)] == [0]
+    again = claims.claim_batch(mailing, "elsewhere/2/z", timezone.now() + timedelta(minutes=2))
+    assert [row.seq for row in claims.commit_intent(again, [], 5, NOW)] == [0]
 
 
 def test_a_late_answer_does_not_open_a_mailing_beside_its_successor(make_mailing):
@@ -537,27 +546,27 @@ def test_a_late_answer_does_not_open_a_mailing_beside_its_successor(make_mailing
     values = {name: getattr(mailing, name) for name in fields}
     successor = Mailing.objects.create(issue=mailing.issue, number=2, state=Mailing.State.PAUSED, **values)
 
-    write_results(batch, [Result(0, DEFERRED, "451 later")])
-    recovery.reopen(NOW)
+    write_results(batch, [DeliveryResult(0, DEFERRED, "451 later")])
+    recovery.reopen_mailings(NOW)
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.SENT
 
     Mailing.objects.filter(pk=successor.pk).update(state=Mailing.State.SENT)
-    recovery.reopen(NOW)
+    recovery.reopen_mailings(NOW)
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.SENDING
 
 
 def test_a_late_answer_in_a_cancelled_mailing_settles_as_skipped(make_mailing):
     mailing = make_mailing("a")
-    batch = claims.claim(mailing, "elsewhere/0/x", NOW)
-    claims.intend(batch, [], 1, NOW)
+    batch = claims.claim_batch(mailing, "elsewhere/0/x", NOW)
+    claims.commit_intent(batch, [], 1, NOW)
     mailing.cancel(NOW)
     lease_is_over_for(60)
     recovery.sweep(slots=0)
     recovery.settle_cancelled()
 
-    write_results(batch, [Result(0, DEFERRED, "451 later")])
+    write_results(batch, [DeliveryResult(0, DEFERRED, "451 later")])
     recovery.settle_cancelled()
 
     assert (mailing.counts().skipped, mailing.counts().queued) == (1, 0)
@@ -568,21 +577,21 @@ def test_after_the_last_pass_a_late_answer_is_the_last_word(make_mailing):
     Batch.objects.update(pass_no=len(deliveries.RETRY_AFTER) + 1)
     batch = thawed_too_late(mailing)
 
-    write_results(batch, [Result(0, DEFERRED, "451 later")])
+    write_results(batch, [DeliveryResult(0, DEFERRED, "451 later")])
 
     assert (mailing.counts().failed, mailing.counts().queued) == (1, 0)
 
 
 def test_a_slot_whose_lock_file_is_deleted_before_it_is_locked_is_nobodys(settings, monkeypatch):
-    lock = recovery.fcntl.flock
+    lock_batch = recovery.fcntl.flock
 
     def too_late(file, how):
         (settings.LOCK_DIR / "slot-0").unlink()
-        lock(file, how)
+        lock_batch(file, how)
 
     monkeypatch.setattr(recovery.fcntl, "flock", too_late)
 
-    with recovery.slot(0) as worker:
+    with recovery.hold_slot(0) as worker:
         assert worker is None, "its successor would hold a file of its own"
 
 

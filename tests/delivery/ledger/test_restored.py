@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from newsletter.delivery import lanes
+from newsletter.delivery import lane_process
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, restored
-from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
+from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.delivery.sending.lane import Lane
@@ -35,8 +35,8 @@ def forgotten():
 def send(mailing, provider=None, *, stop_after=99):
     """Run a lane in slot 0 of this machine."""
     provider = provider or Provider()
-    with Recorder(recovery.flight(0)) as flight:
-        worker = f"{recovery.machine()}/0/x"
+    with Recorder(recovery.flight_path(0)) as flight:
+        worker = f"{recovery.machine_id()}/0/x"
         is_stopping = lambda: len(provider.accepted) >= stop_after  # noqa: E731
         Lane(mailing, provider, recorder=flight, writer=InTurn(), worker=worker, is_stopping=is_stopping).run(60)
     return provider
@@ -44,12 +44,12 @@ def send(mailing, provider=None, *, stop_after=99):
 
 def test_a_ledger_that_was_not_restored_is_never_taken_for_one(make_mailing):
     mailing = make_mailing("abcd")
-    assert not restored.remember(NOW)
+    assert not restored.detect_restore(NOW)
 
     send(mailing, stop_after=2)
-    assert not restored.remember(NOW)
+    assert not restored.detect_restore(NOW)
     send(mailing)
-    assert not restored.remember(NOW)
+    assert not restored.detect_restore(NOW)
 
     assert not restored.is_undecided()
 
@@ -60,7 +60,7 @@ def test_a_lane_that_died_in_mid_mailing_is_no_restore(make_mailing):
     with pytest.raises(RuntimeError):
         send(mailing, provider)
 
-    assert not restored.remember(NOW)
+    assert not restored.detect_restore(NOW)
 
 
 def test_copies_that_have_left_are_known_after_a_restore_and_nothing_more_leaves(make_mailing, settings):
@@ -70,13 +70,13 @@ def test_copies_that_have_left_are_known_after_a_restore_and_nothing_more_leaves
         send(mailing, stop_after=1)
     assert states(mailing) == [QUEUED] * 4
 
-    assert restored.remember(NOW)
+    assert restored.detect_restore(NOW)
     dispatch()
-    lanes.run(0)
+    lane_process.run_lane(0)
 
     assert restored.is_undecided()
     assert states(mailing) == [QUEUED] * 4
-    assert restored.known_copies() == 3
+    assert restored.count_forgotten() == 3
 
 
 def test_what_the_recorders_know_is_counted_and_the_rest_gets_its_copy(make_mailing):
@@ -84,9 +84,9 @@ def test_what_the_recorders_know_is_counted_and_the_rest_gets_its_copy(make_mail
     with forgotten():
         send(mailing, stop_after=2)
         send(mailing, stop_after=1)
-    restored.remember(NOW)
+    restored.detect_restore(NOW)
 
-    assert restored.count(NOW) == 3
+    assert restored.count_as_sent(NOW) == 3
     provider = send(mailing)
 
     assert not restored.is_undecided()
@@ -100,12 +100,12 @@ def test_what_the_recorders_know_is_counted_and_the_rest_gets_its_copy(make_mail
 def test_a_copy_that_was_on_the_wire_is_uncertain_after_a_restore(make_mailing):
     mailing = make_mailing("ab")
     batch = Batch.objects.get()
-    with Recorder(recovery.flight(0)) as flight:
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token + 1, lo=batch.lo, hi=batch.hi)
-        flight.mark(1, Mark.HANDED_OVER)
-    restored.remember(NOW)
+        flight.mark(1, RowMark.HANDED_OVER)
+    restored.detect_restore(NOW)
 
-    restored.count(NOW)
+    restored.count_as_sent(NOW)
 
     assert states(mailing) == [QUEUED, UNCERTAIN]
     assert mailing.counts().uncertain == 1
@@ -114,16 +114,16 @@ def test_a_copy_that_was_on_the_wire_is_uncertain_after_a_restore(make_mailing):
 def test_a_backup_of_the_very_moment_is_recovered_by_the_record_beyond_its_cursor(make_mailing):
     """The batch was leased when the backup was made: the record tells of this holding, and of more than the ledger."""
     mailing = make_mailing("abcd")
-    batch = claims.claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    with Recorder(recovery.flight(0)) as flight:
+    batch = claims.claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        claims.intend(batch, [], 1, NOW)
+        claims.commit_intent(batch, [], 1, NOW)
         with forgotten():
-            claims.intend(batch, [], 2, NOW)
-            flight.mark(0, Mark.SENT)
-            flight.mark(1, Mark.SENT)
+            claims.commit_intent(batch, [], 2, NOW)
+            flight.mark(0, RowMark.SENT)
+            flight.mark(1, RowMark.SENT)
 
-    assert restored.remember(NOW)
+    assert restored.detect_restore(NOW)
     recovery.sweep(slots=1)
 
     assert states(mailing) == [SENT, SENT, QUEUED, QUEUED]
@@ -137,11 +137,11 @@ def the_backup_is_old():
 def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its_lane(make_mailing):
     """All rows stood behind the cursor then. Since, the lane has ended this holding, and turned to another batch."""
     mailing = make_mailing("abcd")
-    batch = claims.claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    claims.intend(batch, [], 4, NOW)
-    with Recorder(recovery.flight(0)) as flight:
+    batch = claims.claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    claims.commit_intent(batch, [], 4, NOW)
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        for seq, mark in enumerate([Mark.SENT, Mark.FAILED, Mark.HANDED_OVER]):
+        for seq, mark in enumerate([RowMark.SENT, RowMark.FAILED, RowMark.HANDED_OVER]):
             flight.mark(seq, mark)
         flight.begin(batch.pk + 1, 1, lo=0, hi=4)
 
@@ -155,10 +155,10 @@ def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its
 
 def test_what_left_in_one_of_two_holdings_with_the_same_token_has_left(make_mailing):
     mailing = make_mailing("abcd")
-    batch = claims.claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    claims.intend(batch, [], 4, NOW)
-    waiting, sent, on_its_way = Mark.WAITING, Mark.SENT, Mark.HANDED_OVER
-    with Recorder(recovery.flight(0)) as flight:
+    batch = claims.claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    claims.commit_intent(batch, [], 4, NOW)
+    waiting, sent, on_its_way = RowMark.WAITING, RowMark.SENT, RowMark.HANDED_OVER
+    with Recorder(recovery.flight_path(0)) as flight:
         for marks in ([sent, on_its_way, waiting, waiting], [waiting, sent, sent, waiting]):
             flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
             for seq, mark in enumerate(marks):
@@ -175,13 +175,13 @@ def test_a_second_restore_knows_what_has_left_since_the_first_under_the_same_tok
     mailing = make_mailing("abcd")
     with forgotten():
         send(mailing, stop_after=1)
-    assert restored.remember(NOW)
-    restored.count(NOW)
+    assert restored.detect_restore(NOW)
+    restored.count_as_sent(NOW)
 
     with forgotten():
         send(mailing, stop_after=2)
-    assert restored.remember(NOW)
-    restored.count(NOW)
+    assert restored.detect_restore(NOW)
+    restored.count_as_sent(NOW)
 
     assert states(mailing) == [SENT, SENT, SENT, QUEUED]
 
@@ -190,11 +190,11 @@ def test_the_author_may_go_on_and_is_not_asked_again(make_mailing):
     mailing = make_mailing("ab")
     with forgotten():
         send(mailing)
-    restored.remember(NOW)
+    restored.detect_restore(NOW)
 
-    restored.go_on(NOW)
+    restored.resume_sending(NOW)
 
-    assert not restored.remember(NOW)
+    assert not restored.detect_restore(NOW)
     assert not restored.is_undecided()
     assert send(mailing).accepted == ["a@example.org", "b@example.org"]
 
@@ -203,9 +203,9 @@ def test_the_author_may_cancel_what_was_open(make_mailing):
     mailing = make_mailing("ab")
     with forgotten():
         send(mailing)
-    restored.remember(NOW)
+    restored.detect_restore(NOW)
 
-    restored.cancel(NOW)
+    restored.cancel_open_mailings(NOW)
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason) == (Mailing.State.CANCELLED, "The database was restored.")
@@ -217,7 +217,7 @@ def test_a_departure_that_was_forgotten_is_proof_too(make_mailing):
     with forgotten():
         Subscriber.objects.get(email="a@example.org").unsubscribe(timezone.now())
 
-    assert restored.remember(NOW)
+    assert restored.detect_restore(NOW)
 
     assert Restoration.undecided().get().departures == 1
     assert Subscriber.objects.get(email="a@example.org").state == "unsubscribed"
@@ -231,15 +231,15 @@ def test_a_history_that_a_power_cut_has_torn_is_read_as_far_as_it_goes(make_mail
     history = settings.LOCK_DIR / "slot-0.history"
     history.write_text("\n12 4 0 eJx\nrubbish" + history.read_text())
 
-    assert len(flight_recorder.known(settings.LOCK_DIR)) == 2
+    assert len(flight_recorder.all_records(settings.LOCK_DIR)) == 2
 
 
 def test_the_history_of_a_slot_is_bounded(settings, monkeypatch):
     monkeypatch.setattr(flight_recorder, "KEPT_MAX", 100)
-    with Recorder(recovery.flight(0)) as flight:
+    with Recorder(recovery.flight_path(0)) as flight:
         for number in range(20):
             flight.begin(number, 1, lo=0, hi=100)
-            flight.mark(0, Mark.SENT)
+            flight.mark(0, RowMark.SENT)
 
     sizes = [path.stat().st_size for path in settings.LOCK_DIR.glob("*.history*")]
     assert len(sizes) == 2

@@ -5,18 +5,25 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.ledger import breakdown, recovery, uncertain
-from newsletter.delivery.ledger.claims import Result, claim, close, intend, release, write_results
-from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
+from newsletter.delivery.ledger.claims import (
+    DeliveryResult,
+    claim_batch,
+    close_pass,
+    commit_intent,
+    release_batch,
+    write_results,
+)
+from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.models import Batch, Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import beginning
-from newsletter.delivery.provider.outcomes import Answer, Outcome
+from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
 from tests.delivery.conftest import NOW, Provider, states
 
 State = Delivery.State
-SILENCE = Outcome(Answer.UNCERTAIN, "no answer after the final dot")
-AGAIN = Evidence(Known.AGAIN, NOW)
-COUNTED = Evidence(Known.COUNTED, NOW, uncertain.COUNTED_WORDS)
-ACCEPTED = Evidence(Known.ACCEPTED, NOW, "250 ok")
+SILENCE = SendOutcome(SendStatus.UNCERTAIN, "no answer after the final dot")
+AGAIN = DeliveryReport(Resolution.AGAIN, NOW)
+COUNTED = DeliveryReport(Resolution.COUNTED, NOW, uncertain.COUNTED_REPLY)
+ACCEPTED = DeliveryReport(Resolution.ACCEPTED, NOW, "250 ok")
 
 
 @pytest.fixture
@@ -49,7 +56,7 @@ def told(mailing):
 
 def decide(mailing, decision, *seqs):
     rows = mailing.deliveries.filter(seq__in=seqs).values_list("seq", "attempts")
-    return uncertain.decide(mailing, [Seen(*row) for row in rows], decision)
+    return uncertain.decide(mailing, [SeenRow(*row) for row in rows], decision)
 
 
 # --- What the provider tells ---
@@ -57,20 +64,20 @@ def decide(mailing, decision, *seqs):
 
 @pytest.mark.parametrize(
     ("known", "state", "counts"),
-    [(Known.ACCEPTED, State.SENT, (3, 0, 0)), (Known.REFUSED, State.FAILED, (2, 1, 0))],
+    [(Resolution.ACCEPTED, State.SENT, (3, 0, 0)), (Resolution.REFUSED, State.FAILED, (2, 1, 0))],
 )
 def test_a_late_report_settles_an_uncertain_copy(closed, known, state, counts):
-    assert uncertain.resolve(copy(closed), Evidence(known, NOW, "its words")) is True
+    assert uncertain.resolve(copy(closed), DeliveryReport(known, NOW, "its words")) is True
 
     assert (copy(closed).state, copy(closed).reply) == (state, "its words")
     found = closed.counts()
     assert (found.sent, found.failed, found.uncertain) == counts
 
 
-@pytest.mark.parametrize("known", list(Known))
+@pytest.mark.parametrize("known", list(Resolution))
 def test_a_copy_that_has_its_end_does_not_move(closed, known):
     for seq in (0, 2):
-        assert uncertain.resolve(copy(closed, seq), Evidence(known, NOW, "never mind")) is False
+        assert uncertain.resolve(copy(closed, seq), DeliveryReport(known, NOW, "never mind")) is False
 
     assert states(closed) == [State.SENT, State.UNCERTAIN, State.SENT]
 
@@ -89,16 +96,16 @@ def test_the_time_of_an_uncertain_copy_is_kept_when_it_is_counted_as_sent(closed
 @pytest.fixture
 def thawed(make_mailing):
     """A batch whose three rows were called uncertain while its lane stood still; another has it now."""
-    batch = claim(make_mailing("abcd"), "another/0/x", NOW)
-    intend(batch, [], 3, NOW)
-    recovery.recover(batch, None)
+    batch = claim_batch(make_mailing("abcd"), "another/0/x", NOW)
+    commit_intent(batch, [], 3, NOW)
+    recovery.recover_batch(batch, None)
     return batch
 
 
 @pytest.mark.parametrize("state", [State.SENT, State.FAILED, State.DEFERRED, State.SKIPPED])
 def test_a_late_answer_settles_its_copy_once_and_leaves_the_others(thawed, state):
     for _time in range(2):
-        write_results(thawed, [Result(1, state, "its words", "its id")])
+        write_results(thawed, [DeliveryResult(1, state, "its words", "its id")])
 
     assert states(thawed.mailing) == [State.UNCERTAIN, state, State.UNCERTAIN, State.QUEUED]
     row, counts = copy(thawed.mailing), thawed.mailing.counts()
@@ -109,18 +116,23 @@ def test_a_late_answer_settles_its_copy_once_and_leaves_the_others(thawed, state
 def test_a_late_silence_tells_nothing(thawed):
     before = list(Delivery.objects.values())
 
-    write_results(thawed, [Result(1, State.UNCERTAIN, "no answer after the message")])
+    write_results(thawed, [DeliveryResult(1, State.UNCERTAIN, "no answer after the message")])
 
     assert list(Delivery.objects.values()) == before
     assert thawed.mailing.counts().uncertain == 3
 
 
 def test_late_answers_are_heard_beside_those_in_time(thawed):
-    own = claim(thawed.mailing, "machine/0/x", NOW)
+    own = claim_batch(thawed.mailing, "machine/0/x", NOW)
     thawed.mailing.deliveries.filter(seq=3).update(state=State.QUEUED)
 
     write_results(
-        own, [Result(0, State.SENT, "250 0"), Result(3, State.SENT, "250 3"), Result(2, State.FAILED, "550 2")]
+        own,
+        [
+            DeliveryResult(0, State.SENT, "250 0"),
+            DeliveryResult(3, State.SENT, "250 3"),
+            DeliveryResult(2, State.FAILED, "550 2"),
+        ],
     )
 
     assert states(thawed.mailing) == [State.SENT, State.UNCERTAIN, State.FAILED, State.SENT]
@@ -131,20 +143,22 @@ def test_late_answers_are_heard_beside_those_in_time(thawed):
 def test_two_late_put_offs_begin_one_pass_of_a_batch_that_is_done(thawed):
     Batch.objects.update(state=Batch.State.DONE)
 
-    write_results(thawed, [Result(0, State.DEFERRED, "451 later"), Result(2, State.DEFERRED, "451 later")])
+    write_results(
+        thawed, [DeliveryResult(0, State.DEFERRED, "451 later"), DeliveryResult(2, State.DEFERRED, "451 later")]
+    )
 
     batch = Batch.objects.get()
     assert (batch.state, batch.pass_no, batch.cursor) == (Batch.State.OPEN, 2, 0)
     Batch.objects.update(not_before=None)
-    again = claim(thawed.mailing, "machine/0/x", NOW)
-    assert [row.seq for row in intend(again, [], 4, NOW)] == [0, 2, 3]
+    again = claim_batch(thawed.mailing, "machine/0/x", NOW)
+    assert [row.seq for row in commit_intent(again, [], 4, NOW)] == [0, 2, 3]
 
 
 @pytest.mark.parametrize("answer", [State.FAILED, State.DEFERRED, State.SKIPPED])
 def test_a_late_no_to_an_earlier_try_says_nothing_of_the_last_one(thawed, answer):
     Delivery.objects.filter(seq=1).update(attempts=2)
 
-    write_results(thawed, [Result(1, answer, "550 no")])
+    write_results(thawed, [DeliveryResult(1, answer, "550 no")])
 
     assert states(thawed.mailing)[1] == State.UNCERTAIN
 
@@ -152,7 +166,7 @@ def test_a_late_no_to_an_earlier_try_says_nothing_of_the_last_one(thawed, answer
 def test_a_late_yes_to_an_earlier_try_settles_the_copy(thawed):
     Delivery.objects.filter(seq=1).update(attempts=2)
 
-    write_results(thawed, [Result(1, State.SENT, "250 ok")])
+    write_results(thawed, [DeliveryResult(1, State.SENT, "250 ok")])
 
     assert (states(thawed.mailing)[1], copy(thawed.mailing).attempts) == (State.SENT, 2)
 
@@ -162,7 +176,7 @@ def test_a_late_answer_is_counted_too(closed, django_capture_on_commit_callbacks
     batch = closed.batches.get()
 
     with django_capture_on_commit_callbacks(execute=True):
-        write_results(batch, [Result(1, State.SENT, "250 ok")])
+        write_results(batch, [DeliveryResult(1, State.SENT, "250 ok")])
 
     assert breakdown.count_one(NOW)
     assert Breakdown.objects.get().by_domain["example.org"][State.SENT] == 3
@@ -222,7 +236,7 @@ def test_sent_again_the_mailing_is_under_way_until_it_is_through(closed, run, pr
 
 def test_a_double_click_sends_one_copy_more(closed, run, provider):
     provider.answers.clear()
-    row = Seen(1, copy(closed).attempts)
+    row = SeenRow(1, copy(closed).attempts)
 
     assert [uncertain.decide(closed, [row], AGAIN) for _ in range(2)] == [1, 0]
     run(closed, provider)
@@ -232,7 +246,7 @@ def test_a_double_click_sends_one_copy_more(closed, run, provider):
 
 
 def test_an_old_tab_does_not_decide_what_became_uncertain_anew(closed, run, provider):
-    old_row, old_page = Seen(1, copy(closed).attempts), uncertain.last_decision(closed)
+    old_row, old_page = SeenRow(1, copy(closed).attempts), uncertain.last_decision(closed)
     uncertain.decide_all(closed, AGAIN, seen=old_page)
     run(closed, provider)
     assert states(closed)[1] == State.UNCERTAIN
@@ -244,14 +258,14 @@ def test_an_old_tab_does_not_decide_what_became_uncertain_anew(closed, run, prov
 
 def test_a_late_yes_spares_the_second_copy(make_mailing, run, provider):
     mailing = make_mailing("ab")
-    batch = claim(mailing, "another/0/x", NOW)
-    intend(batch, [], 1, NOW)
-    recovery.recover(batch, None)
+    batch = claim_batch(mailing, "another/0/x", NOW)
+    commit_intent(batch, [], 1, NOW)
+    recovery.recover_batch(batch, None)
     run(mailing, provider)
     mailing.finish(NOW)
     decide(mailing, AGAIN, 0)
 
-    write_results(batch, [Result(0, State.SENT, "250 ok")])
+    write_results(batch, [DeliveryResult(0, State.SENT, "250 ok")])
     run(mailing, provider)
 
     assert "a@example.org" not in provider.accepted
@@ -260,15 +274,15 @@ def test_a_late_yes_spares_the_second_copy(make_mailing, run, provider):
 
 def test_a_late_no_does_not_speak_for_the_second_copy(make_mailing, run):
     mailing, provider = make_mailing("a"), Provider(a=SILENCE)
-    batch = claim(mailing, "another/0/x", NOW)
-    intend(batch, [], 1, NOW)
-    recovery.recover(batch, None)
+    batch = claim_batch(mailing, "another/0/x", NOW)
+    commit_intent(batch, [], 1, NOW)
+    recovery.recover_batch(batch, None)
     run(mailing, provider)
     decide(mailing, AGAIN, 0)
     run(mailing, provider)
     assert provider.accepted == ["a@example.org"]
 
-    write_results(batch, [Result(0, State.FAILED, "550 no")])
+    write_results(batch, [DeliveryResult(0, State.FAILED, "550 no")])
 
     assert states(mailing) == [State.UNCERTAIN]
 
@@ -295,10 +309,10 @@ def test_beside_a_mailing_of_the_same_kind_that_is_open_nothing_is_sent_again(cl
 def test_in_a_pass_under_way_it_waits_for_the_next_one(make_mailing, run, provider):
     mailing = make_mailing("abc")
     run(mailing, provider, is_stopping=lambda: len(provider.accepted) > 1)
-    batch = claim(mailing, "machine/0/y", NOW)
+    batch = claim_batch(mailing, "machine/0/y", NOW)
     assert batch is not None
     assert decide(mailing, AGAIN, 1) == 1
-    recovery.recover(batch, None)
+    recovery.recover_batch(batch, None)
 
     provider.answers.clear()
     run(mailing, provider)
@@ -310,7 +324,7 @@ def test_in_a_pass_under_way_it_waits_for_the_next_one(make_mailing, run, provid
 
 
 def test_after_the_last_pass_there_is_one_more_for_what_the_author_wants(closed, run, provider):
-    provider.answers["b@example.org"] = Outcome(Answer.DEFERRED, "451 later")
+    provider.answers["b@example.org"] = SendOutcome(SendStatus.DEFERRED, "451 later")
     Batch.objects.update(pass_no=10)
 
     decide(closed, AGAIN, 1)
@@ -362,16 +376,20 @@ def test_a_second_click_on_all_changes_nothing(many):
 
 def test_what_waits_to_be_sent_again_is_not_uncertain_when_the_lane_of_another_row_dies(make_mailing):
     mailing = make_mailing("abc")
-    batch = claim(mailing, "elsewhere/0/x", NOW)
-    intend(batch, [], 3, NOW)
-    close(batch, [Result(0, State.UNCERTAIN), Result(1, State.DEFERRED), Result(2, State.DEFERRED)], NOW)
-    second = claim(mailing, "elsewhere/0/x", NOW + timedelta(hours=1))
-    (row,) = intend(second, [], 1, NOW)
-    release(second, [Result(row.seq, State.SENT)], cursor=None)
+    batch = claim_batch(mailing, "elsewhere/0/x", NOW)
+    commit_intent(batch, [], 3, NOW)
+    close_pass(
+        batch,
+        [DeliveryResult(0, State.UNCERTAIN), DeliveryResult(1, State.DEFERRED), DeliveryResult(2, State.DEFERRED)],
+        NOW,
+    )
+    second = claim_batch(mailing, "elsewhere/0/x", NOW + timedelta(hours=1))
+    (row,) = commit_intent(second, [], 1, NOW)
+    release_batch(second, [DeliveryResult(row.seq, State.SENT)], cursor=None)
     assert decide(mailing, AGAIN, 0) == 1
-    third = claim(mailing, "elsewhere/0/y", NOW + timedelta(hours=1))
-    intend(third, [], 1, NOW)
+    third = claim_batch(mailing, "elsewhere/0/y", NOW + timedelta(hours=1))
+    commit_intent(third, [], 1, NOW)
 
-    recovery.recover(third, None)
+    recovery.recover_batch(third, None)
 
     assert states(mailing) == [State.QUEUED, State.SENT, State.UNCERTAIN]

@@ -13,22 +13,22 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.delivery.ledger.claims import Row
+from newsletter.delivery.ledger.claims import DeliveryRow
 from newsletter.delivery.letter import compiled, rendering
 from newsletter.delivery.letter.compiled import (
-    Body,
-    Compiled,
+    BodyTemplate,
+    CompiledMailing,
+    MessageTemplate,
     SignedTemplate,
-    Template,
-    specimens,
+    proof_rows,
     written_address,
     written_mailbox,
 )
 from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.sending.couriers import SmtpCourier
-from newsletter.mail import headers, signatures
-from newsletter.mail.signatures import Key, relaxed_body
+from newsletter.mail import dkim_signing, headers
+from newsletter.mail.dkim_signing import DkimKey, relaxed_body
 from subscribers.models import Subscriber
 from tests.factories import make_publication
 
@@ -40,7 +40,7 @@ NAMES = st.one_of(
 
 
 def slow(name, address):
-    return headers.written_mailboxes("To", [(name, address)], "\r\n")
+    return headers.format_address_header("To", [(name, address)], "\r\n")
 
 
 def or_refused(write, *given):
@@ -83,8 +83,8 @@ def test_links_and_message_id_are_the_readers_own(make_mailing, settings, number
     mailing = make_mailing("")
     reader = Subscriber(pk=number, email="a@example.org")
 
-    row = Row(number, number, reader.email, "", is_mailable=True, token_salt=reader.token_salt)
-    envelope = Compiled(mailing).envelope(row)
+    row = DeliveryRow(number, number, reader.email, "", is_mailable=True, token_salt=reader.token_salt)
+    envelope = CompiledMailing(mailing).envelope(row)
 
     built = copy_for(mailing, reader, ids=(mailing.pk, number)).extra_headers
     assert f"List-Unsubscribe: {built['List-Unsubscribe']}\r\n".encode() in envelope.data
@@ -92,12 +92,12 @@ def test_links_and_message_id_are_the_readers_own(make_mailing, settings, number
 
 
 def test_one_who_can_be_in_no_message_is_refused_with_the_reason(make_mailing):
-    compiled = Compiled(make_mailing(""))
+    compiled = CompiledMailing(make_mailing(""))
 
     with pytest.raises(ValueError, match="ASCII name"):
-        compiled.envelope(Row(0, 1, "é@example.org", "", is_mailable=True))
+        compiled.envelope(DeliveryRow(0, 1, "é@example.org", "", is_mailable=True))
     with pytest.raises(ValueError, match="control characters"):
-        compiled.envelope(Row(0, 1, "a@example.org", "a\nb", is_mailable=True))
+        compiled.envelope(DeliveryRow(0, 1, "a@example.org", "a\nb", is_mailable=True))
 
 
 @pytest.mark.parametrize("mailbox", ["", "pipe:"])
@@ -106,11 +106,11 @@ def test_a_copy_is_signed_where_there_is_a_key(make_mailing, settings, tmp_path,
     make_publication(bounces_to="bounces@news.example.org")
     settings.DKIM_DIR = tmp_path
     (tmp_path / "2026.ed25519").write_bytes(b64encode(bytes(range(32))))
-    (key,) = signatures.keys()
+    (key,) = dkim_signing.load_keys()
 
-    compiled = Compiled(make_mailing(""))
+    compiled = CompiledMailing(make_mailing(""))
 
-    envelopes = [compiled.envelope(Row(seq, seq, f"{seq}@example.org", "", is_mailable=True)) for seq in (1, 2)]
+    envelopes = [compiled.envelope(DeliveryRow(seq, seq, f"{seq}@example.org", "", is_mailable=True)) for seq in (1, 2)]
 
     for envelope in envelopes:
         assert envelope.data.count(b"DKIM-Signature:") == 1
@@ -121,7 +121,7 @@ def test_a_mailing_whose_signatures_went_wrong_is_named(make_mailing, settings, 
     settings.DKIM_DIR = tmp_path
     (tmp_path / "2026.ed25519").write_bytes(b64encode(bytes(range(32))))
     mailing = make_mailing("abc")
-    compiled = Compiled(mailing)
+    compiled = CompiledMailing(mailing)
     assert compiled.difference(mailing) == ""
 
     compiled.signed.hashed.update(b"something else")
@@ -136,10 +136,10 @@ def test_where_readers_invite_readers_each_has_a_link_of_their_own_in_both_parts
     make_publication(invites=True)
     mailing = make_mailing("ab")
 
-    compiled = Compiled(mailing)
+    compiled = CompiledMailing(mailing)
 
     assert compiled.difference(mailing) == ""
-    for row in specimens(mailing):
+    for row in proof_rows(mailing):
         link = Subscriber.objects.get(email=row.email).invite_url
         message = message_from_bytes(compiled.envelope(row).data, policy=policy.default)
         for kind in ("plain", "html"):
@@ -154,9 +154,9 @@ def test_each_reader_is_called_by_their_name_and_who_gave_none_by_the_authors_wo
     issue.save()
     mailing = make_mailing("abc")
     Subscriber.objects.filter(email="b@example.org").update(name="王<小>&明")
-    compiled = Compiled(mailing)
+    compiled = CompiledMailing(mailing)
 
-    written = {row.email: compiled.envelope(row).data for row in specimens(mailing)}
+    written = {row.email: compiled.envelope(row).data for row in proof_rows(mailing)}
     bodies = {email: message_from_bytes(data, policy=policy.default) for email, data in written.items()}
 
     assert compiled.difference(mailing) == ""
@@ -186,7 +186,7 @@ def put_into(part, name, at=slice(None)):
 def test_a_template_that_says_something_else_is_named(make_mailing, part, break_it):
     mailing = make_mailing("abc")
     Subscriber.objects.filter(email="b@example.org").update(name="王小明")
-    compiled = Compiled(mailing)
+    compiled = CompiledMailing(mailing)
 
     break_it(compiled.template)
 
@@ -196,8 +196,8 @@ def test_a_template_that_says_something_else_is_named(make_mailing, part, break_
 def leaving(mailing):
     """Return the field by which the first reader leaves, unfolded, and the reader."""
     reader = Subscriber.objects.get(email="a@example.org")
-    row = next(row for row in specimens(mailing) if row.email == reader.email)
-    sent = message_from_bytes(Compiled(mailing).envelope(row).data)
+    row = next(row for row in proof_rows(mailing) if row.email == reader.email)
+    sent = message_from_bytes(CompiledMailing(mailing).envelope(row).data)
     return " ".join(sent["List-Unsubscribe"].split()), reader
 
 
@@ -212,7 +212,7 @@ def test_nobody_is_told_to_leave_by_mail_where_nobody_reads_it(make_mailing, set
     field, reader = leaving(mailing)
 
     assert field == f"<{reader.unsubscribe_url}>"
-    assert Compiled(mailing).difference(mailing) == ""
+    assert CompiledMailing(mailing).difference(mailing) == ""
 
 
 @pytest.mark.parametrize("mailbox", ["imap://x@mail.example.org", "pipe:"])
@@ -226,7 +226,7 @@ def test_a_reader_may_leave_by_mail_where_a_mailbox_is_read(make_mailing, settin
     by_mail = f"bounces+{reader.token('unsubscribe')}@news.example.org"
     assert field == f"<{reader.unsubscribe_url}>, <mailto:{by_mail}>"
     assert len(f"<mailto:{by_mail}>") < 74
-    assert Compiled(mailing).difference(mailing) == ""
+    assert CompiledMailing(mailing).difference(mailing) == ""
 
 
 @pytest.mark.parametrize(
@@ -248,10 +248,10 @@ def test_receivers_are_asked_for_complaints_where_they_are_read_and_would_count(
     make_publication(bounces_to=bounces_to, sender_email=sender)
     mailing = make_mailing("a")
 
-    data = Compiled(mailing).envelope(specimens(mailing)[0]).data
+    data = CompiledMailing(mailing).envelope(proof_rows(mailing)[0]).data
 
     assert message_from_bytes(data)["CFBL-Address"] == asked
-    assert Compiled(mailing).difference(mailing) == ""
+    assert CompiledMailing(mailing).difference(mailing) == ""
 
 
 def test_the_address_for_complaints_is_signed(make_mailing, settings, tmp_path):
@@ -261,7 +261,7 @@ def test_the_address_for_complaints_is_signed(make_mailing, settings, tmp_path):
     make_publication(bounces_to="bounces@news.example.org", sender_email="news@news.example.org")
     mailing = make_mailing("a")
 
-    data = Compiled(mailing).envelope(specimens(mailing)[0]).data
+    data = CompiledMailing(mailing).envelope(proof_rows(mailing)[0]).data
 
     signed = "".join(message_from_bytes(data)["DKIM-Signature"].split()).lower()
     assert "cfbl-address" in signed.partition("h=")[2].partition(";")[0].split(":")
@@ -273,13 +273,13 @@ def test_the_first_the_last_the_nameless_and_the_longest_name_are_looked_at(make
     Subscriber.objects.filter(email="d@example.org").update(name="王小明先生")
     Subscriber.objects.filter(email="e@example.org").update(name="a\nlonger name that no message can hold")
 
-    assert [row.email[0] for row in specimens(mailing)] == ["a", "f", "c", "d"]
+    assert [row.email[0] for row in proof_rows(mailing)] == ["a", "f", "c", "d"]
 
 
 def test_the_last_of_many_readers_is_looked_at_too(make_mailing, monkeypatch):
     monkeypatch.setattr(compiled, "FIRST_ROWS", 3)
 
-    assert [row.email[0] for row in specimens(make_mailing("abcdefg"))] == ["a", "g"]
+    assert [row.email[0] for row in proof_rows(make_mailing("abcdefg"))] == ["a", "g"]
 
 
 def test_a_mailing_whose_template_went_wrong_is_paused_before_its_first_copy(make_mailing, run, bulk_smtp):
@@ -300,7 +300,7 @@ def test_a_mailing_whose_template_went_wrong_is_paused_before_its_first_copy(mak
 # --- A signature that is computed in pieces is the one that is computed from the whole message ---
 
 DOMAIN = "example.org"
-ED25519 = Key("2026e", "ed25519-sha256", base64.b64encode(bytes(range(32))))
+ED25519 = DkimKey("2026e", "ed25519-sha256", base64.b64encode(bytes(range(32))))
 NOON = 1_790_000_000
 # What a body must not lose or gain on its way through the relaxed form, beside plain words and values.
 WORDS = ("a", "管理", " ", "  ", "\t", "\n", "\n\n", ".", ".\n", "..", " \n", "=", "\r\n")
@@ -316,14 +316,14 @@ FIELD_VALUES = FIELDS.map(str.encode)
 @pytest.fixture(scope="module")
 def rsa():
     private = generate_private_key(public_exponent=65537, key_size=2048)
-    return Key("2026r", "rsa-sha256", private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return DkimKey("2026r", "rsa-sha256", private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def make_template(text="\x02one\x03\n", html="<p>\x02two\x03</p>\n", subject="第 42 期", to="\x02to\x03"):
     fields = f"From: Gipi <gipi@{DOMAIN}>\r\nSubject: {subject}\r\nDate: Sat, 28 Nov 2026 12:00:00 +0000\r\n"
     own = f"To: {to}\r\nMessage-ID: <\x02id\x03@{DOMAIN}>\r\n"
     leaving = "List-Unsubscribe: <https://e.org/\x02id\x03/>,\r\n <mailto:bounces+\x02id\x03@e.org>\r\n"
-    return Template(headers=f"{fields}{own}{leaving}".encode(), text=text, html=html)
+    return MessageTemplate(headers=f"{fields}{own}{leaving}".encode(), text=text, html=html)
 
 
 def make_values(to=b"reader@example.com", one=b"", two=b""):
@@ -346,7 +346,7 @@ def test_any_body_and_values_are_signed_as_the_whole_message_is(text, html, one,
 
     message = SignedTemplate(template, DOMAIN, (ED25519,)).render(values, values, NOON)
 
-    assert message == signatures.signatures(whole, DOMAIN, (ED25519,), NOON) + whole
+    assert message == dkim_signing.dkim_signatures(whole, DOMAIN, (ED25519,), NOON) + whole
     assert verifies(message, 0, ED25519)
 
 
@@ -361,7 +361,7 @@ def test_any_header_is_signed_as_the_whole_message_is(to, before, after, subject
 
     message = SignedTemplate(template, DOMAIN, (ED25519,)).render(values, values, NOON)
 
-    assert message == signatures.signatures(whole, DOMAIN, (ED25519,), NOON) + whole
+    assert message == dkim_signing.dkim_signatures(whole, DOMAIN, (ED25519,), NOON) + whole
     assert verifies(message, 0, ED25519)
 
 
@@ -440,14 +440,14 @@ def test_a_value_of_any_length_fits_between_any_pieces(between):
         values = {"one": b"x" * length, "two": "值".encode() * (length % 4)}
         out = []
 
-        Body(text).render(out, values)
+        BodyTemplate(text).render(out, values)
 
         expected = text.replace("\x02one\x03", values["one"].decode()).replace("\x02two\x03", values["two"].decode())
         assert b64decode(b"".join(out)).decode() == expected + "\r\n"
 
 
 def test_no_line_is_longer_than_76_and_none_begins_with_a_dot():
-    template = Template(headers=b"Subject: .\r\n", text=".\n" * 500 + "\x02one\x03", html="<p>.</p>\n" * 500)
+    template = MessageTemplate(headers=b"Subject: .\r\n", text=".\n" * 500 + "\x02one\x03", html="<p>.</p>\n" * 500)
 
     message = template.render({"one": b"." * 200}, {"one": b""})
 
@@ -461,8 +461,8 @@ def test_a_compiled_message_is_the_one_of_the_e_mail_classes(make_mailing, name)
     reader = Subscriber(pk=4711, email="o'b+x@example.org", name=name)
     built = parsed(rendering.copy_for(mailing, reader, ids=(mailing.pk, 5)).message(policy=policy.SMTP).as_bytes())
 
-    row = Row(5, 4711, reader.email, name, is_mailable=True, token_salt=reader.token_salt)
-    envelope = Compiled(mailing).envelope(row)
+    row = DeliveryRow(5, 4711, reader.email, name, is_mailable=True, token_salt=reader.token_salt)
+    envelope = CompiledMailing(mailing).envelope(row)
 
     compiled = parsed(envelope.data)
     assert envelope.recipient == reader.email

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
-from newsletter.delivery.ledger.claims import Result, write_results
+from newsletter.delivery.ledger.claims import DeliveryResult, write_results
 from newsletter.delivery.letter import losses as weights
-from newsletter.delivery.letter.losses import digest_of, losses
-from newsletter.delivery.letter.rendering import SLOT, freeze, html_with
+from newsletter.delivery.letter.losses import losses, losses_digest
+from newsletter.delivery.letter.rendering import PLACEHOLDER, freeze, html_with
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError, obstacles
@@ -23,20 +23,20 @@ LOSING = "開頭。\n\n<script>\nlet 乙 = 1\n</script>"
 
 
 def acknowledgement_of(issue, note=""):
-    return digest_of(losses(issue, freeze(issue, note), note))
+    return losses_digest(losses(issue, freeze(issue, note), note))
 
 
 @pytest.fixture
 def had(make_mailing):
     """A mailing that one of two readers has, and that was called off for the other."""
     mailing = make_mailing("ab")
-    write_results(mailing.batches.get(), [Result(0, Delivery.State.SENT)])
+    write_results(mailing.batches.get(), [DeliveryResult(0, Delivery.State.SENT)])
     mailing.cancel(NOW)
     return mailing
 
 
 def corrected(issue, note="第二段寫錯了。"):
-    return approving.correct(issue, note=note, send_at=None, now=NOW, hold=HOLD)
+    return approving.schedule_correction(issue, note=note, send_at=None, now=NOW, hold=HOLD)
 
 
 def test_what_readers_are_not_shown_is_never_sent_by_itself(publication):
@@ -69,7 +69,9 @@ def test_a_correction_that_would_lose_text_is_acknowledged_like_the_issue(had, i
 
     assert not Mailing.objects.filter(kind="correction").exists()
     said = acknowledgement_of(issue, "數字寫錯了。")
-    made = approving.correct(issue, note="數字寫錯了。", send_at=None, now=NOW, hold=HOLD, acknowledged=said)
+    made = approving.schedule_correction(
+        issue, note="數字寫錯了。", send_at=None, now=NOW, hold=HOLD, acknowledged=said
+    )
     assert made.kind == "correction"
 
 
@@ -135,7 +137,7 @@ def test_control_characters_of_an_old_row_reach_nobody(publication):
 
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
-    shown = [mailing.subject, SLOT.sub("", mailing.html), SLOT.sub("", mailing.text)]
+    shown = [mailing.subject, PLACEHOLDER.sub("", mailing.html), PLACEHOLDER.sub("", mailing.text)]
     assert [char for text in shown for char in text if unicodedata.category(char) == "Cc" and char != "\n"] == []
     assert "標 email 題" in mailing.html
     assert "標 email 題" in mailing.text
@@ -169,7 +171,7 @@ def issue_of(*lengths):
 
 
 def weighed(issue):
-    return weights.weigh(issue, freeze(issue))
+    return weights.weigh_letter(issue, freeze(issue))
 
 
 def test_an_issue_beyond_four_fifths_is_large_and_can_still_be_sent(publication):

@@ -243,7 +243,7 @@ def test_with_an_http_site_the_one_click_header_is_left_out(settings, issue):
 
 def test_the_day_is_that_of_the_mailing_even_after_it_was_moved(make_mailing):
     mailing = make_mailing("a", planned=False)
-    approving.bring_forward(mailing, send_at=NOW + timedelta(days=14), now=NOW, hold=timedelta())
+    approving.reschedule(mailing, send_at=NOW + timedelta(days=14), now=NOW, hold=timedelta())
     mailing.refresh_from_db()
 
     text = rendering.copy_for(mailing, make_subscriber(), ids=(1,)).body

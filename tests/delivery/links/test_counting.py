@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from newsletter.delivery.links import counting
-from newsletter.delivery.links.counting import asks_not_to_be_tracked, followed, is_machine, settle
-from newsletter.delivery.models import DayCount, DaySalt, Link, Visit
+from newsletter.delivery.links.counting import asks_not_to_be_tracked, count_days, is_machine, link_counts
+from newsletter.delivery.models import DaySalt, Link, LinkDayCount, Visit
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication
 
@@ -26,18 +26,18 @@ def later(time_machine, follow):
 
 
 def people(mailing):
-    return [one.people for one in followed(mailing)]
+    return [one.people for one in link_counts(mailing)]
 
 
 def test_people_are_counted_by_link(mailing, links, follow, later):
     for link in (links[0], links[0], links[1]):
         follow(link)
 
-    assert [(one.url, one.people, one.machines) for one in followed(mailing)[:2]] == [
+    assert [(one.url, one.people, one.machines) for one in link_counts(mailing)[:2]] == [
         (links[0].url, 2, 0),
         (links[1].url, 1, 0),
     ]
-    assert followed(mailing)[0].days == (2, 0, 0)
+    assert link_counts(mailing)[0].days == (2, 0, 0)
 
 
 def test_one_person_counts_once_a_day_and_again_the_next(mailing, links, follow, later, time_machine):
@@ -46,7 +46,7 @@ def test_one_person_counts_once_a_day_and_again_the_next(mailing, links, follow,
     time_machine.move_to(NEXT_DAY, tick=False)
     follow(links[0], network="192.0.2.1")
 
-    assert followed(mailing)[0].days == (1, 1, 0)
+    assert link_counts(mailing)[0].days == (1, 1, 0)
     assert people(mailing)[0] == 2
 
 
@@ -77,7 +77,7 @@ def test_scanners_are_machines(mailing, links, follow, later):
     follow(links[0], program="Mozilla/5.0 (compatible; ms-office)")
     follow(links[0])
 
-    assert (followed(mailing)[0].people, followed(mailing)[0].machines) == (1, 1)
+    assert (link_counts(mailing)[0].people, link_counts(mailing)[0].machines) == (1, 1)
 
 
 def test_who_follows_all_links_at_once_is_a_machine(mailing, links, follow, later, time_machine):
@@ -87,16 +87,16 @@ def test_who_follows_all_links_at_once_is_a_machine(mailing, links, follow, late
         time_machine.move_to(LATER + timedelta(minutes=number), tick=False)
         follow(link, network="192.0.2.10")
 
-    settle(LATER)
+    count_days(LATER)
 
-    assert {(one.people, one.machines) for one in followed(mailing)} == {(1, 1)}
+    assert {(one.people, one.machines) for one in link_counts(mailing)} == {(1, 1)}
 
 
 def test_nothing_is_counted_of_test_copies_before_the_mailing_has_begun(make_mailing, follow):
     mailing = make_mailing("a", planned=False)
     follow(mailing.links.first())
 
-    settle(LATER)
+    count_days(LATER)
 
     assert not Visit.objects.exists()
     assert people(mailing) == [0] * mailing.links.count()
@@ -105,15 +105,15 @@ def test_nothing_is_counted_of_test_copies_before_the_mailing_has_begun(make_mai
 def test_in_the_night_hashes_and_salt_are_thrown_away_and_the_numbers_stay(mailing, links, follow, later):
     follow(links[0])
     follow(links[1])
-    before = followed(mailing)
+    before = link_counts(mailing)
 
-    settle(NEXT_DAY)
+    count_days(NEXT_DAY)
 
     assert not Visit.objects.exists()
     assert not DaySalt.objects.exists()
-    assert followed(mailing) == before
-    settle(NEXT_DAY)
-    assert followed(mailing) == before
+    assert link_counts(mailing) == before
+    count_days(NEXT_DAY)
+    assert link_counts(mailing) == before
 
 
 def test_the_same_person_has_another_hash_on_another_day(mailing, links, follow, later, time_machine):
@@ -127,16 +127,16 @@ def test_the_same_person_has_another_hash_on_another_day(mailing, links, follow,
 
 def test_a_late_visit_of_a_day_that_is_over_is_added(mailing, links, follow, later):
     follow(links[0])
-    settle(NEXT_DAY)
+    count_days(NEXT_DAY)
     follow(links[0])
 
-    settle(NEXT_DAY)
+    count_days(NEXT_DAY)
 
-    assert DayCount.objects.get().people == 2
+    assert LinkDayCount.objects.get().people == 2
 
 
 def test_no_table_names_a_reader():
-    names = {field.name for model in (Link, Visit, DayCount, DaySalt) for field in model._meta.get_fields()}
+    names = {field.name for model in (Link, Visit, LinkDayCount, DaySalt) for field in model._meta.get_fields()}
 
     of_links = {"id", "mailing", "token", "url", "words", "days", "visits"}
     assert names == of_links | {"link", "day", "people", "machines", "who", "network", "at", "is_machine", "salt"}

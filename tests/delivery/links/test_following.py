@@ -10,8 +10,8 @@ from django.db import OperationalError, connection, transaction
 
 from newsletter.delivery import rehearsal as checks
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.letter.compiled import Compiled
-from newsletter.delivery.letter.losses import weigh
+from newsletter.delivery.letter.compiled import CompiledMailing
+from newsletter.delivery.letter.losses import weigh_letter
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Link, Mailing, Visit
 from newsletter.delivery.planning import approving
@@ -68,7 +68,7 @@ def test_what_is_a_readers_own_leads_there_directly(mailing):
 
 
 def test_the_compiled_copy_says_the_same(mailing):
-    assert Compiled(mailing).difference(mailing) == ""
+    assert CompiledMailing(mailing).difference(mailing) == ""
 
 
 def test_the_letter_that_was_approved_stays_as_it_was_seen(mailing):
@@ -96,7 +96,7 @@ def test_a_mailing_keeps_what_was_on_when_it_was_approved(make_mailing):
 def test_the_weight_is_that_of_the_letter_with_its_counted_links(mailing, issue):
     sent = len(html_of(copies(mailing)[0]).encode())
 
-    assert sent <= weigh(issue, mailing).size <= sent + 1_000
+    assert sent <= weigh_letter(issue, mailing).size <= sent + 1_000
 
 
 # --- The door ---
@@ -169,7 +169,7 @@ def test_links_work_while_the_database_is_away(mailing, follow):
 
 
 def test_the_log_does_not_show_which_link_somebody_followed(mailing):
-    line = logs.masked(f'"GET /r/{link_to(BOOK).token}/ HTTP/1.1" 302')
+    line = logs.mask_tokens(f'"GET /r/{link_to(BOOK).token}/ HTTP/1.1" 302')
 
     assert line == '"GET /r/***/ HTTP/1.1" 302'
 

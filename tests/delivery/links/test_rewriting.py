@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.delivery.links.rewriting import countable, html_with, rewritten
+from newsletter.delivery.links.rewriting import countable, html_with, rewrite_links
 from newsletter.delivery.rehearsal import read_html
 
 SITE = "https://news.example.org"
@@ -60,7 +60,7 @@ def test_both_parts_are_rewritten_alike():
     text = "\n".join(f"words （{url}）" for url in urls) + "\nhttps://a.example/b?x=1&y=2, https://a.example/."
     here = {url: f"{SITE}/r/{number}/" for number, url in enumerate(urls[:3])}
 
-    page, plain = rewritten(html, text, here)
+    page, plain = rewrite_links(html, text, here)
 
     assert read_html(page).links == [*here.values(), "https://c.example/"]
     assert all(address in plain for address in (*here.values(), "https://c.example/"))
@@ -68,7 +68,7 @@ def test_both_parts_are_rewritten_alike():
 
 
 def test_what_only_begins_like_a_counted_address_stays():
-    page, plain = rewritten(
+    page, plain = rewrite_links(
         link("https://a.example/b"),
         "https://a.example/b https://a.example/b/c",
         {
@@ -89,4 +89,4 @@ def test_nothing_else_of_a_letter_changes():
     assert html_with(html, {"https://a.example/": "https://n/"}) == html.replace(
         '<a class="x" href="https://a.example/">', '<a class="x" href="https://n/">'
     )
-    assert rewritten(html, "text", {}) == (html, "text")
+    assert rewrite_links(html, "text", {}) == (html, "text")

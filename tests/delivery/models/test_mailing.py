@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
-from newsletter.delivery.models.mailing import Step
+from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.planning import approving
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue
@@ -115,7 +115,7 @@ def test_what_was_rolled_back_is_not_told(issue, caplog):
     caplog.clear()
 
     with suppress(ZeroDivisionError), transaction.atomic():
-        mailing.record(Step.What.PAUSED)
+        mailing.record(MailingStep.Kind.PAUSED)
         raise ZeroDivisionError
 
     assert caplog.records == []

@@ -4,31 +4,37 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery.models.rehearsals import PATIENCE, Rehearsal, Remark, Standing, digest_of
-from newsletter.delivery.rehearsal import as_if
+from newsletter.delivery.models.rehearsals import (
+    PATIENCE,
+    Rehearsal,
+    RehearsalRemark,
+    RehearsalStatus,
+    rehearsal_digest,
+)
+from newsletter.delivery.rehearsal import unsaved_mailing
 from newsletter.issues.models import Issue, IssueItem
 from tests.delivery.conftest import NOW
 from tests.factories import make_post, make_publication
 
 
 def kept(issue, segment="", **fields):
-    digest = digest_of(as_if(issue, segment, NOW).content_hash, segment)
+    digest = rehearsal_digest(unsaved_mailing(issue, segment, NOW).content_hash, segment)
     defaults = {"digest": digest, "started_at": NOW, "told_at": NOW, "finished_at": NOW}
     return Rehearsal.objects.create(issue=issue, segment=segment, **(defaults | fields))
 
 
 def standing(issue, segment="", now=NOW):
-    return Rehearsal.objects.standing(issue, segment, as_if(issue, segment, now).content_hash, now)
+    return Rehearsal.objects.standing(issue, segment, unsaved_mailing(issue, segment, now).content_hash, now)
 
 
 def test_without_a_rehearsal_there_is_none(issue):
-    assert standing(issue) == Standing.NONE
+    assert standing(issue) == RehearsalStatus.NONE
 
 
 def test_a_finished_one_without_an_error_is_valid_for_as_long_as_nothing_changes(issue):
     kept(issue, remarks=[{"level": "warning"}])
 
-    assert standing(issue, now=NOW + timedelta(days=30)) == Standing.VALID
+    assert standing(issue, now=NOW + timedelta(days=30)) == RehearsalStatus.VALID
 
 
 def edit_post(issue):
@@ -49,25 +55,25 @@ EDITS = {
 @pytest.mark.parametrize("edit", EDITS)
 def test_any_edit_voids_it(issue, edit):
     kept(issue)
-    assert standing(issue) == Standing.VALID
+    assert standing(issue) == RehearsalStatus.VALID
 
     EDITS[edit](issue)
     issue.refresh_from_db()
 
-    assert standing(issue) == Standing.OUTDATED
+    assert standing(issue) == RehearsalStatus.OUTDATED
 
 
 def test_one_with_an_error_is_faulty(issue):
     kept(issue, remarks=[{"level": "ok"}, {"level": "error"}, {"level": "warning"}])
 
-    assert standing(issue) == Standing.FAULTY
+    assert standing(issue) == RehearsalStatus.FAULTY
 
 
 def test_one_that_is_not_finished_runs_until_no_worker_goes_on(issue):
     kept(issue, finished_at=None)
 
-    assert standing(issue, now=NOW + PATIENCE) == Standing.RUNNING
-    assert standing(issue, now=NOW + PATIENCE + timedelta(seconds=1)) == Standing.STUCK
+    assert standing(issue, now=NOW + PATIENCE) == RehearsalStatus.RUNNING
+    assert standing(issue, now=NOW + PATIENCE + timedelta(seconds=1)) == RehearsalStatus.STUCK
 
 
 def test_progress_keeps_it_running(issue):
@@ -75,14 +81,14 @@ def test_progress_keeps_it_running(issue):
 
     found.progress(3, NOW + PATIENCE)
 
-    assert standing(issue, now=NOW + PATIENCE * 2) == Standing.RUNNING
+    assert standing(issue, now=NOW + PATIENCE * 2) == RehearsalStatus.RUNNING
 
 
 def test_the_last_one_counts(issue):
     kept(issue)
     kept(issue, remarks=[{"level": "error"}])
 
-    assert standing(issue) == Standing.FAULTY
+    assert standing(issue) == RehearsalStatus.FAULTY
 
 
 def test_two_workers_do_not_both_begin(issue):
@@ -94,8 +100,12 @@ def test_two_workers_do_not_both_begin(issue):
 def test_remarks_are_told_by_topic_with_those_that_ask_for_something_first(issue):
     found = kept(issue, finished_at=None, remarks=[{"topic": "links", "level": "ok", "text": "甲"}])
 
-    remarks = [Remark("sender", "info", "丙"), Remark("links", "error", "乙"), Remark("size", "ok", "丁")]
-    found.finish([*remarks, Remark("text", "warning", "戊")], NOW)
+    remarks = [
+        RehearsalRemark("sender", "info", "丙"),
+        RehearsalRemark("links", "error", "乙"),
+        RehearsalRemark("size", "ok", "丁"),
+    ]
+    found.finish([*remarks, RehearsalRemark("text", "warning", "戊")], NOW)
 
     found.refresh_from_db()
     told = [(str(label), [one["text"] for one in remarks]) for label, remarks in found.by_topic()]

@@ -12,16 +12,22 @@ import pytest
 from django.core.mail import mailers
 
 from newsletter.delivery.provider import smtp_pool
-from newsletter.delivery.provider.interruptible import StopDeadline
-from newsletter.delivery.provider.outcomes import REFUSALS, Answer, HandOverForbidden, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.outcomes import (
+    REFUSALS,
+    HandOverForbidden,
+    ProviderRejection,
+    ProviderUnavailable,
+    SendStatus,
+)
 from newsletter.delivery.provider.smtp_connection import Envelope
-from newsletter.delivery.provider.smtp_pool import SPARE, Load, Switchboard
+from newsletter.delivery.provider.smtp_pool import SPARE, ConnectionLimits, SmtpSender
+from newsletter.delivery.provider.stoppable_wait import StopDeadline
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.mail.message import Letter, build
+from newsletter.mail.message import Letter, build_mail
 
 
 def envelope(seq, recipient, text="管理"):
-    mail = build(
+    mail = build_mail(
         Letter(subject="第七期", html=f"<p>{text}</p>", text=text),
         sender=("Gipi電子報", "news@news.example.org"),
         to=("", recipient),
@@ -48,11 +54,11 @@ def make_board():
                 patch.setattr("django.conf.settings.MAILERS", config)
                 return mailers["bulk"]
 
-        load, stop_deadline = Load(lines, per_connection, rate, first), StopDeadline()
+        load, stop_deadline = ConnectionLimits(lines, per_connection, rate, first), StopDeadline()
         stop_deadline.on_wait = on_wait or stop_deadline.on_wait
         stop_deadline.is_stopping = is_stopping or stop_deadline.is_stopping
         sender = "news@news.example.org"
-        boards.append(Switchboard(backend, sender=sender, load=load, stop_deadline=stop_deadline, **told))
+        boards.append(SmtpSender(backend, sender=sender, limits=load, stop_deadline=stop_deadline, **told))
         return boards[-1]
 
     yield make
@@ -66,7 +72,7 @@ def board(make_board, smtp):
 
 
 def answers(board, given):
-    return {seq: outcome.answer for seq, outcome in board.deliver(given)}
+    return {seq: outcome.status for seq, outcome in board.deliver(given)}
 
 
 def test_many_messages_go_over_four_lines(board, smtp):
@@ -74,7 +80,7 @@ def test_many_messages_go_over_four_lines(board, smtp):
 
     told = answers(board, given)
 
-    assert told == dict.fromkeys(range(200), Answer.SENT)
+    assert told == dict.fromkeys(range(200), SendStatus.SENT)
     assert smtp.copies_per_reader() == {1}
     assert len({copy.connection for copy in smtp.received()}) == 4
     assert smtp.received()[0].message["Subject"] == "第七期"
@@ -103,11 +109,11 @@ def test_each_answer_is_its_own_readers(board, smtp):
     given = envelopes("a", "refuse-1", "greylist-9-x", "reject-data-x", "b")
 
     assert answers(board, given) == {
-        0: Answer.SENT,
-        1: Answer.FAILED,
-        2: Answer.DEFERRED,
-        3: Answer.FAILED,
-        4: Answer.SENT,
+        0: SendStatus.SENT,
+        1: SendStatus.FAILED,
+        2: SendStatus.DEFERRED,
+        3: SendStatus.FAILED,
+        4: SendStatus.SENT,
     }
     assert smtp.readers() == {"a@example.org", "b@example.org"}
 
@@ -115,13 +121,13 @@ def test_each_answer_is_its_own_readers(board, smtp):
 def test_a_cut_after_the_dot_is_uncertain_and_the_others_go_on(board, smtp):
     told = answers(board, envelopes("a", "cut-after-data-9-x", "b", "c", "d", "e"))
 
-    assert told[1] is Answer.UNCERTAIN
-    assert [told[seq] for seq in (0, 2, 3, 4, 5)] == [Answer.SENT] * 5
+    assert told[1] is SendStatus.UNCERTAIN
+    assert [told[seq] for seq in (0, 2, 3, 4, 5)] == [SendStatus.SENT] * 5
     assert smtp.copies_per_reader() == {1}
 
 
 def test_a_cut_before_the_message_is_tried_on_another_line(board, smtp):
-    assert answers(board, envelopes("cut-before-data-1-x", "a")) == {0: Answer.SENT, 1: Answer.SENT}
+    assert answers(board, envelopes("cut-before-data-1-x", "a")) == {0: SendStatus.SENT, 1: SendStatus.SENT}
 
 
 @pytest.mark.parametrize("lines", [1, 4])
@@ -132,13 +138,13 @@ def test_a_reader_under_whom_every_line_breaks_is_deferred_and_holds_up_nobody(l
 
     told = answers(make_board(smtp.url, lines=lines), envelopes(*names))
 
-    assert told.pop(place) is Answer.DEFERRED
-    assert list(told.values()) == [Answer.SENT] * 7
+    assert told.pop(place) is SendStatus.DEFERRED
+    assert list(told.values()) == [SendStatus.SENT] * 7
 
 
 @pytest.mark.parametrize("lines", [1, 4])
 def test_a_server_that_breaks_every_line_is_away(lines, make_board, smtp):
-    with pytest.raises(ProviderAway):
+    with pytest.raises(ProviderUnavailable):
         answers(make_board(smtp.url, lines=lines), envelopes(*(f"cut-before-data-99-{number}" for number in range(30))))
 
 
@@ -154,7 +160,7 @@ def test_the_dot_is_marked_before_it_leaves(make_board, smtp):
 def test_a_server_that_is_not_there_is_away(board, smtp):
     smtp.stop()
 
-    with pytest.raises(ProviderAway):
+    with pytest.raises(ProviderUnavailable):
         answers(board, envelopes("a"))
 
     smtp.start()
@@ -165,17 +171,17 @@ def test_a_server_that_goes_away_costs_only_what_was_in_flight(board, smtp):
 
     def listen():
         for seq, outcome in board.deliver(envelopes(*(f"r{number}" for number in range(300)))):
-            told[seq] = outcome.answer
+            told[seq] = outcome.status
             if len(told) == 50:
                 smtp.kill()
 
-    with pytest.raises(ProviderAway):
+    with pytest.raises(ProviderUnavailable):
         listen()
 
     accepted = {int(copy.message_id[1:].partition("@")[0]) for copy in smtp.received()}
-    unheard = {seq for seq, answer in told.items() if answer is Answer.UNCERTAIN}
+    unheard = {seq for seq, answer in told.items() if answer is SendStatus.UNCERTAIN}
     assert accepted <= told.keys()
-    assert accepted - {seq for seq, answer in told.items() if answer is Answer.SENT} <= unheard
+    assert accepted - {seq for seq, answer in told.items() if answer is SendStatus.SENT} <= unheard
     assert len(unheard) <= 4
     smtp.start()
 
@@ -203,17 +209,17 @@ def test_a_server_that_answers_before_the_message_is_whole_did_not_take_it(make_
     board = make_board(f"smtp://127.0.0.1:{server.getsockname()[1]}", lines=1)
     told = []
 
-    with pytest.raises(ProviderAway, match="552 too large"):
+    with pytest.raises(ProviderUnavailable, match="552 too large"):
         told += board.deliver(envelopes("a", text="管理槓桿" * 1_000_000))
 
     thread.join(5)
-    assert all(outcome.answer is Answer.DEFERRED for _seq, outcome in told)
+    assert all(outcome.status is SendStatus.DEFERRED for _seq, outcome in told)
 
 
 def test_after_three_connections_that_broke_a_server_is_away(make_board, talking):
     server = talking(lambda line, seen: b"" if line.startswith(b"MAIL") else None)
 
-    with pytest.raises(ProviderAway):
+    with pytest.raises(ProviderUnavailable):
         answers(make_board(server.url, lines=1), envelopes(*names(9)))
 
     assert len(server.heard) == 3
@@ -229,7 +235,7 @@ def test_a_reader_under_whom_three_connections_broke_waits_and_the_next_one_is_s
         for seen in server.heard
         if next((line for line in seen if b"RCPT" in line), b"").startswith(b"RCPT TO:<r1@")
     ]
-    assert told == dict.fromkeys(range(4), Answer.SENT) | {1: Answer.DEFERRED}
+    assert told == dict.fromkeys(range(4), SendStatus.SENT) | {1: SendStatus.DEFERRED}
     assert len(fresh) == 3, "one that breaks after an answer is no failure"
 
 
@@ -318,7 +324,7 @@ def refusing(words, but=b"nobody", verb=b"RCPT"):
 def test_without_pipelining_one_question_is_asked_at_a_time(make_board, talking):
     server = talking(EHLO=b"250 hi")
 
-    assert answers(make_board(server.url), envelopes("a")) == {0: Answer.SENT}
+    assert answers(make_board(server.url), envelopes("a")) == {0: SendStatus.SENT}
 
     assert [line.split(b" ")[0] for line in server.heard[0][1:5]] == [b"MAIL", b"RCPT", b"DATA", b"."]
 
@@ -326,7 +332,7 @@ def test_without_pipelining_one_question_is_asked_at_a_time(make_board, talking)
 def test_a_refused_reader_is_taken_back_before_the_next(make_board, talking):
     server = talking(refusing(b"550 no", but=b"r1@"), EHLO=b"250 hi")
 
-    assert answers(make_board(server.url, lines=1), envelopes(*names(2))) == {0: Answer.FAILED, 1: Answer.SENT}
+    assert answers(make_board(server.url, lines=1), envelopes(*names(2))) == {0: SendStatus.FAILED, 1: SendStatus.SENT}
 
     assert server.asked(b"RSET")
 
@@ -337,23 +343,23 @@ def test_a_server_that_wants_a_message_for_nobody_gets_an_empty_one(make_board, 
 
     told = list(make_board(server.url, lines=1).deliver(envelopes("a")))
 
-    assert (told[0][1].answer, told[0][1].reply) == (Answer.FAILED, "550 no such reader")
+    assert (told[0][1].status, told[0][1].reply) == (SendStatus.FAILED, "550 no such reader")
     assert server.asked(b".") == [b"."]
 
 
 def test_a_server_that_closes_shop_is_away_and_its_last_message_was_not_taken(make_board, talking):
     board, told = make_board(talking(refusing(b"421 closing", verb=b".")).url, lines=1), []
 
-    with pytest.raises(ProviderAway):
+    with pytest.raises(ProviderUnavailable):
         told += board.deliver(envelopes("a"))
 
-    assert Answer.SENT not in {outcome.answer for _seq, outcome in told}
+    assert SendStatus.SENT not in {outcome.status for _seq, outcome in told}
 
 
 def test_a_login_that_is_refused_is_a_refusal_of_us(make_board, talking):
     server = talking(EHLO=b"250-hi\r\n250 AUTH PLAIN", AUTH=b"535 bad password")
 
-    with pytest.raises(ProviderRefuses, match="535") as raised:
+    with pytest.raises(ProviderRejection, match="535") as raised:
         answers(make_board(server.url.replace("//", "//user:secret@")), envelopes("a"))
 
     assert "secret" not in str(raised.value)
@@ -368,7 +374,7 @@ def test_a_login_that_is_refused_is_a_refusal_of_us(make_board, talking):
     ],
 )
 def test_a_server_that_refuses_us_has_refused_no_reader(make_board, talking, verb, words):
-    with pytest.raises(ProviderRefuses, match=words.decode()):
+    with pytest.raises(ProviderRejection, match=words.decode()):
         answers(make_board(talking(refusing(words, verb=verb)).url, lines=1), envelopes("a"))
 
 
@@ -421,7 +427,7 @@ def test_a_cut_after_the_dot_takes_nothing_from_the_message_that_was_to_follow(m
 
     told = answers(board, envelopes("cut-after-data-1-x", "b", "c"))
 
-    assert told == {0: Answer.UNCERTAIN, 1: Answer.SENT, 2: Answer.SENT}
+    assert told == {0: SendStatus.UNCERTAIN, 1: SendStatus.SENT, 2: SendStatus.SENT}
     assert smtp.copies_per_reader() == {1}
 
 
@@ -430,7 +436,13 @@ def test_a_refused_message_says_nothing_about_the_one_that_follows(make_board, s
 
     told = answers(board, envelopes("reject-data-x", "b", "reject-data-y", "refuse-x", "c"))
 
-    assert [told[seq] for seq in range(5)] == [Answer.FAILED, Answer.SENT, Answer.FAILED, Answer.FAILED, Answer.SENT]
+    assert [told[seq] for seq in range(5)] == [
+        SendStatus.FAILED,
+        SendStatus.SENT,
+        SendStatus.FAILED,
+        SendStatus.FAILED,
+        SendStatus.SENT,
+    ]
 
 
 def test_a_server_that_goes_instead_of_an_answer_took_neither_message(make_board, talking):
@@ -439,7 +451,7 @@ def test_a_server_that_goes_instead_of_an_answer_took_neither_message(make_board
 
     told = answers(board, envelopes("a", "b"))
 
-    assert told == {0: Answer.SENT, 1: Answer.SENT}
+    assert told == {0: SendStatus.SENT, 1: SendStatus.SENT}
     assert len(server.heard) == 2
 
 
@@ -475,7 +487,7 @@ def test_a_message_larger_than_the_server_takes_stops_before_anybody_is_asked(ma
     server = talking(EHLO=b"250-hi\r\n250-PIPELINING\r\n250 SIZE 1000")
     board = make_board(server.url)
 
-    with pytest.raises(ProviderRefuses, match=r"takes at most 1000 bytes a message; this one has \d{4}"):
+    with pytest.raises(ProviderRejection, match=r"takes at most 1000 bytes a message; this one has \d{4}"):
         answers(board, envelopes("a", text="管理" * 500))
 
     assert server.asked(b"MAIL") == []
@@ -485,7 +497,7 @@ def test_the_size_is_told_where_the_server_asks_for_it(make_board, talking):
     server = talking(EHLO=b"250-hi\r\n250 SIZE")
     message = envelope(0, "a@example.org")
 
-    assert answers(make_board(server.url), iter([message])) == {0: Answer.SENT}
+    assert answers(make_board(server.url), iter([message])) == {0: SendStatus.SENT}
 
     assert server.asked(b"MAIL") == [b"MAIL FROM:<news@news.example.org> SIZE=%d" % len(message.data)]
 
@@ -495,7 +507,7 @@ def test_a_line_carries_no_more_messages_than_we_allow(make_board, smtp):
 
     told = answers(board, envelopes(*names(10)))
 
-    assert told == dict.fromkeys(range(10), Answer.SENT)
+    assert told == dict.fromkeys(range(10), SendStatus.SENT)
     assert Counter(Counter(copy.connection for copy in smtp.received()).values()) == {3: 3, 1: 1}
 
 
@@ -507,7 +519,7 @@ def test_a_server_that_allows_few_messages_a_connection_gets_fresh_ones(make_boa
 
     told = answers(board, envelopes(*names(20)))
 
-    assert told == dict.fromkeys(range(20), Answer.SENT)
+    assert told == dict.fromkeys(range(20), SendStatus.SENT)
     assert len(server.heard) == 10
     assert throttled == []
 
@@ -521,7 +533,7 @@ def test_words_that_ask_for_patience_are_passed_on(make_board, talking):
     throttled = []
     board = make_board(server.url, lines=1, on_throttling=throttled.append)
 
-    assert answers(board, envelopes("a")) == {0: Answer.SENT}
+    assert answers(board, envelopes("a")) == {0: SendStatus.SENT}
 
     assert throttled == ["450 4.7.1 rate limit exceeded"]
 
@@ -559,7 +571,7 @@ def far_away(talking):
 @pytest.mark.parametrize(("rate", "fewest"), [(50, 5), (0.1, 1)])
 def test_there_are_as_many_lines_as_the_rate_needs(make_board, far_away, rate, fewest):
     server, seconds = far_away(enough=fewest), []
-    board = make_board(server.url, lines=64, rate=rate, on_answer=lambda *_answer: seconds.append(board.pool.seconds))
+    board = make_board(server.url, lines=64, rate=rate, on_reply=lambda *_answer: seconds.append(board.pool.seconds))
 
     answers(board, envelopes(*names(40 if fewest > 1 else 3)))
 
@@ -581,9 +593,9 @@ def test_there_are_as_many_lines_as_are_allowed_and_never_more(make_board, far_a
 @pytest.mark.parametrize("words", [b"554 5.7.1 relay access denied", b"550 relay not permitted"])
 def test_a_server_that_refuses_everybody_refuses_us_and_no_reader_has_failed(make_board, talking, words):
     marks, told = [], []
-    board = make_board(talking(refusing(words)).url, on_answer=lambda seq, _outcome: marks.append(seq))
+    board = make_board(talking(refusing(words)).url, on_reply=lambda seq, _outcome: marks.append(seq))
 
-    with pytest.raises(ProviderRefuses, match="relay"):
+    with pytest.raises(ProviderRejection, match="relay"):
         told += board.deliver(envelopes(*names(30)))
 
     assert told == marks == []
@@ -593,10 +605,10 @@ def test_a_server_that_refuses_everybody_refuses_us_from_batch_to_batch(make_boa
     board = make_board(talking(refusing(b"554 5.7.1 relay access denied")).url)
     first = answers(board, envelopes(*names(15)))
 
-    with pytest.raises(ProviderRefuses):
+    with pytest.raises(ProviderRejection):
         answers(board, envelopes(*names(15)))
 
-    assert first == dict.fromkeys(range(15), Answer.FAILED)
+    assert first == dict.fromkeys(range(15), SendStatus.FAILED)
 
 
 @pytest.mark.parametrize(
@@ -606,15 +618,15 @@ def test_a_letter_that_nobody_takes_goes_back_to_the_queue_after_the_dot_too(mak
     marks, told = [], []
     board = make_board(
         talking(lambda line, seen: words if line == b"." else None).url,
-        on_answer=lambda seq, outcome: marks.append((seq, outcome.answer)),
+        on_reply=lambda seq, outcome: marks.append((seq, outcome.status)),
     )
 
-    with pytest.raises(ProviderRefuses, match=words.decode()):
+    with pytest.raises(ProviderRejection, match=words.decode()):
         told += board.deliver(envelopes(*names(40)))
 
     assert told == []
     assert len(marks) >= REFUSALS
-    assert {answer for _seq, answer in marks} == {Answer.DEFERRED}  # after a crash they are tried again
+    assert {answer for _seq, answer in marks} == {SendStatus.DEFERRED}  # after a crash they are tried again
 
 
 def test_a_letter_that_one_reader_takes_was_refused_to_the_others(make_board, talking):
@@ -622,35 +634,35 @@ def test_a_letter_that_one_reader_takes_was_refused_to_the_others(make_board, ta
 
     told = answers(make_board(server.url, lines=1), envelopes(*names(30)))
 
-    assert told == dict.fromkeys(range(30), Answer.FAILED) | {15: Answer.SENT}
+    assert told == dict.fromkeys(range(30), SendStatus.FAILED) | {15: SendStatus.SENT}
 
 
 def test_readers_who_do_not_exist_have_failed_but_so_many_in_a_row_stop_it(make_board, talking):
     board, told = make_board(talking(refusing(b"550 5.1.1 no such reader")).url, lines=1), []
 
-    with pytest.raises(ProviderRefuses, match="no such reader"):
+    with pytest.raises(ProviderRejection, match="no such reader"):
         told += board.deliver(envelopes(*names(30)))
 
-    assert [(seq, outcome.answer) for seq, outcome in told] == [(seq, Answer.FAILED) for seq in range(REFUSALS)]
+    assert [(seq, outcome.status) for seq, outcome in told] == [(seq, SendStatus.FAILED) for seq in range(REFUSALS)]
 
 
 def test_readers_who_do_not_exist_indeed_stop_nothing(make_board, talking):
     board = make_board(talking(refusing(b"550 5.1.1 no such reader")).url)
     board.refusals.believes = True
 
-    assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), Answer.FAILED)
+    assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), SendStatus.FAILED)
 
 
 def test_a_reader_who_exists_begins_the_row_anew(make_board, talking):
     board = make_board(talking(refusing(b"550 5.1.1 no such reader", but=b"r15@")).url, lines=1)
 
-    assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), Answer.FAILED) | {15: Answer.SENT}
+    assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), SendStatus.FAILED) | {15: SendStatus.SENT}
 
 
 def test_full_mailboxes_stop_nothing(make_board, talking):
     board = make_board(talking(refusing(b"552 5.2.2 mailbox full")).url)
 
-    assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), Answer.FAILED)
+    assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), SendStatus.FAILED)
 
 
 # --- Login ---
@@ -659,7 +671,7 @@ def test_full_mailboxes_stop_nothing(make_board, talking):
 def test_a_login_comes_before_the_first_message(make_board, talking):
     server = talking(EHLO=b"250-hi\r\n250-PIPELINING\r\n250 AUTH PLAIN", AUTH=b"235 2.7.0 welcome")
 
-    assert answers(make_board(server.url.replace("//", "//user:secret@")), envelopes("a")) == {0: Answer.SENT}
+    assert answers(make_board(server.url.replace("//", "//user:secret@")), envelopes("a")) == {0: SendStatus.SENT}
 
     verbs = [line.split(b" ")[0].upper() for line in server.heard[0]]
     assert verbs.index(b"AUTH") < verbs.index(b"MAIL")
@@ -669,7 +681,7 @@ def test_a_long_wait_for_an_answer_is_noticed(make_board, smtp):
     waits = []
     board = make_board(smtp.url, lines=1, on_wait=lambda: waits.append(len(smtp.received())))
 
-    assert answers(board, envelopes("slow-1-x")) == {0: Answer.SENT}
+    assert answers(board, envelopes("slow-1-x")) == {0: SendStatus.SENT}
 
     assert waits[-1:] == [1]
 
@@ -732,7 +744,7 @@ def test_stopped_the_answer_to_what_is_handed_over_is_heard_and_nothing_more_lea
     on_dot, dots = stopped_at(stopping, 3)
     board = make_board(server.url, lines=1, on_dot=on_dot, is_stopping=stopping.is_set)
 
-    assert answers(board, envelopes(*names(10))) == dict.fromkeys([0, 1, 2], Answer.SENT)
+    assert answers(board, envelopes(*names(10))) == dict.fromkeys([0, 1, 2], SendStatus.SENT)
 
     assert dots == [0, 1, 2]
     assert server.asked(b".") == [b"."] * 3
@@ -749,7 +761,7 @@ def test_stopped_a_server_that_falls_silent_leaves_uncertain_what_it_has_and_not
 
     assert sorted(told) == sorted(dots)
     assert {outcome.reply for outcome in told.values()} == {"no answer after the message: the worker was stopped"}
-    assert {outcome.answer for outcome in told.values()} == {Answer.UNCERTAIN}
+    assert {outcome.status for outcome in told.values()} == {SendStatus.UNCERTAIN}
 
 
 def test_stopped_a_message_whose_questions_are_out_is_not_handed_over(make_board, talking, stopping):
@@ -777,7 +789,7 @@ def test_a_long_wait_for_a_greeting_is_noticed(make_board, stopping):
     with socket.create_server(("127.0.0.1", 0)) as server:
         board = make_board(f"smtp://127.0.0.1:{server.getsockname()[1]}?timeout=1", on_wait=lambda: waits.append(1))
 
-        with pytest.raises(ProviderAway, match="timed out"):
+        with pytest.raises(ProviderUnavailable, match="timed out"):
             answers(board, envelopes("a"))
 
     assert len(waits) > 3
@@ -791,7 +803,7 @@ def test_a_server_far_away_gets_more_lines_by_itself(make_board, talking):
 
     told = answers(make_board(server.url, lines=16, first=2), envelopes(*names(200)))
 
-    assert told == dict.fromkeys(range(200), Answer.SENT)
+    assert told == dict.fromkeys(range(200), SendStatus.SENT)
     assert 8 <= len(server.heard) <= 16
 
 
@@ -799,7 +811,7 @@ def test_a_server_that_gives_few_connections_gets_no_more_and_nothing_waits(make
     board, lines, greeted = None, [], []
 
     def says(line, seen):
-        lines.append(len(board.pool.lines))
+        lines.append(len(board.pool.connections))
         if line.lower().startswith(b"ehlo"):
             greeted.append(line)
             return b"421 4.7.0 too many connections" if len(greeted) > 3 else None
@@ -810,7 +822,7 @@ def test_a_server_that_gives_few_connections_gets_no_more_and_nothing_waits(make
 
     told = answers(board, envelopes(*names(100)))
 
-    assert told == dict.fromkeys(range(100), Answer.SENT)
+    assert told == dict.fromkeys(range(100), SendStatus.SENT)
     assert 2 <= max(lines) <= 3
     assert len(server.heard) <= 6  # nobody knocks again and again
 
@@ -820,11 +832,11 @@ def test_lines_that_are_one_too_many_are_closed_when_they_are_idle(make_board, t
     board = make_board(server.url, lines=4)
 
     answers(board, envelopes(*names(40)))
-    board.pool.connections.throttled(time.monotonic())
+    board.pool.scaler.throttled(time.monotonic())
     told = answers(board, envelopes(*names(40)))
 
-    assert told == dict.fromkeys(range(40), Answer.SENT)
-    assert len(board.pool.lines) == 2
+    assert told == dict.fromkeys(range(40), SendStatus.SENT)
+    assert len(board.pool.connections) == 2
 
 
 def test_a_server_in_trouble_with_itself_gets_fewer_lines(make_board, talking):
@@ -833,7 +845,7 @@ def test_a_server_in_trouble_with_itself_gets_fewer_lines(make_board, talking):
 
     answers(board, envelopes(*names(6)))
 
-    assert board.pool.connections.wanted == 2
+    assert board.pool.scaler.wanted == 2
 
 
 def test_readers_who_are_greylisted_cost_no_line(make_board, talking):
@@ -842,7 +854,7 @@ def test_readers_who_are_greylisted_cost_no_line(make_board, talking):
 
     answers(board, envelopes(*names(20)))
 
-    assert board.pool.connections.wanted == 4
+    assert board.pool.scaler.wanted == 4
 
 
 def test_a_line_that_is_still_being_opened_when_all_is_over_is_closed(make_board, stopping):
@@ -864,6 +876,6 @@ def test_a_line_that_is_still_being_opened_when_all_is_over_is_closed(make_board
     board.close()
     over.set()
 
-    assert told == dict.fromkeys(range(10), Answer.SENT)
-    assert (board.pool.lines, board.pool.opening) == ([], [])
+    assert told == dict.fromkeys(range(10), SendStatus.SENT)
+    assert (board.pool.connections, board.pool.opening) == ([], [])
     server.close()

@@ -7,14 +7,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from newsletter.delivery.provider.outcomes import REFUSALS, Answer, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.outcomes import REFUSALS, ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.mail.message import Letter, build
+from newsletter.mail.message import Letter, build_mail
 
 
 def mail_to(address):
-    return build(
+    return build_mail(
         Letter(subject="第七期", html="<p>管理</p>", text="管理"),
         sender=("Gipi電子報", "news@news.example.org"),
         to=("", address),
@@ -33,7 +33,7 @@ def transport(bulk_smtp):
 def test_an_accepted_message_is_sent(transport, bulk_smtp):
     outcome = transport.send(mail_to("a@example.org"))
 
-    assert outcome.answer is Answer.SENT
+    assert outcome.status is SendStatus.SENT
     assert outcome.reply.startswith("250 ")
     assert bulk_smtp.received()[0].message["Subject"] == "第七期"
 
@@ -42,31 +42,31 @@ def test_a_refused_recipient_has_failed_and_the_next_is_served(transport, bulk_s
     refused = transport.send(mail_to("refuse-1@example.org"))
     served = transport.send(mail_to("b@example.org"))
 
-    assert (refused.answer, refused.reply[:3]) == (Answer.FAILED, "550")
-    assert served.answer is Answer.SENT
+    assert (refused.status, refused.reply[:3]) == (SendStatus.FAILED, "550")
+    assert served.status is SendStatus.SENT
     assert bulk_smtp.readers() == {"b@example.org"}
 
 
 def test_a_connection_cut_after_the_dot_is_uncertain(transport, bulk_smtp):
     outcome = transport.send(mail_to("cut-after-data-x@example.org"))
 
-    assert outcome.answer is Answer.UNCERTAIN
+    assert outcome.status is SendStatus.UNCERTAIN
     assert bulk_smtp.copies() == {"cut-after-data-x@example.org": 1}
 
 
 def test_a_connection_cut_before_the_body_is_certainly_not_sent(transport, bulk_smtp):
-    with pytest.raises(ProviderAway, match="closed the connection"):
+    with pytest.raises(ProviderUnavailable, match="closed the connection"):
         transport.send(mail_to("cut-before-data-9-x@example.org"))
 
     assert bulk_smtp.received() == []
-    assert transport.send(mail_to("b@example.org")).answer is Answer.SENT
+    assert transport.send(mail_to("b@example.org")).status is SendStatus.SENT
 
 
 def test_many_refusals_in_a_row_are_about_each_reader(transport):
     """A mailing would stop and ask: these are single mails, each of its own."""
-    answers = {transport.send(mail_to(f"refuse-1-{number}@example.org")).answer for number in range(REFUSALS + 1)}
+    answers = {transport.send(mail_to(f"refuse-1-{number}@example.org")).status for number in range(REFUSALS + 1)}
 
-    assert answers == {Answer.FAILED}
+    assert answers == {SendStatus.FAILED}
 
 
 def test_a_server_that_falls_silent_before_the_message_is_away_when_the_mailers_time_is_over(settings, tmp_path):
@@ -76,7 +76,7 @@ def test_a_server_that_falls_silent_before_the_message_is_away_when_the_mailers_
     settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
     transport = transport_for("bulk")
 
-    with pytest.raises(ProviderAway, match="no answer in time"):
+    with pytest.raises(ProviderUnavailable, match="no answer in time"):
         transport.send(mail_to("a@example.org"))
 
     over.set()
@@ -90,11 +90,11 @@ def test_an_idle_connection_that_was_closed_is_opened_again(transport, bulk_smtp
     bulk_smtp.stop()
     bulk_smtp.start()
 
-    assert transport.send(mail_to("b@example.org")).answer is Answer.SENT
+    assert transport.send(mail_to("b@example.org")).status is SendStatus.SENT
 
 
 def test_a_busy_server_is_away(transport):
-    with pytest.raises(ProviderAway, match="421"):
+    with pytest.raises(ProviderUnavailable, match="421"):
         transport.send(mail_to("busy-9-x@example.org"))
 
 
@@ -121,9 +121,9 @@ def test_a_mail_into_the_outbox_is_sent_and_a_second_try_makes_no_second_file(se
     settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url("", outbox=tmp_path / "outbox")}
     transport = transport_for("bulk")
 
-    outcomes = [transport.send(mail_to("a@example.org")).answer for _ in range(2)]
+    outcomes = [transport.send(mail_to("a@example.org")).status for _ in range(2)]
 
-    assert outcomes == [Answer.SENT, Answer.SENT]
+    assert outcomes == [SendStatus.SENT, SendStatus.SENT]
     assert len(list((tmp_path / "outbox").rglob("*.eml"))) == 1
 
 
@@ -169,17 +169,21 @@ def test_an_api_that_accepts_has_sent_and_names_the_message(api):
 
     outcome = transport_for("bulk").send(mail_to("a@example.org"))
 
-    assert (outcome.answer, outcome.provider_id) == (Answer.SENT, "m-1")
+    assert (outcome.status, outcome.provider_id) == (SendStatus.SENT, "m-1")
 
 
-@pytest.mark.parametrize(("status", "answer"), [(422, Answer.FAILED), (400, Answer.FAILED), (500, Answer.UNCERTAIN)])
+@pytest.mark.parametrize(
+    ("status", "answer"), [(422, SendStatus.FAILED), (400, SendStatus.FAILED), (500, SendStatus.UNCERTAIN)]
+)
 def test_an_api_that_answers_with_an_error(api, status, answer):
     api.answer = (status, {"ErrorCode": 300, "Message": "Invalid"})
 
-    assert transport_for("bulk").send(mail_to("a@example.org")).answer is answer
+    assert transport_for("bulk").send(mail_to("a@example.org")).status is answer
 
 
-@pytest.mark.parametrize(("status", "problem"), [(401, ProviderRefuses), (403, ProviderRefuses), (429, ProviderAway)])
+@pytest.mark.parametrize(
+    ("status", "problem"), [(401, ProviderRejection), (403, ProviderRejection), (429, ProviderUnavailable)]
+)
 def test_an_api_that_refuses_us_or_asks_to_slow_down(api, status, problem):
     api.answer = (status, {"ErrorCode": 10, "Message": "Bad or missing API token"})
 
@@ -191,5 +195,5 @@ def test_an_api_that_is_down_is_away(api):
     api.shutdown()
     api.server_close()
 
-    with pytest.raises(ProviderAway):
+    with pytest.raises(ProviderUnavailable):
         transport_for("bulk").send(mail_to("a@example.org"))

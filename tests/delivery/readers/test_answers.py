@@ -79,7 +79,7 @@ def test_other_words_are_another_mail_that_refers_to_all_before(reply):
     )
     write(again, "再說一次。")
 
-    fields = quoting.answer_message(Answer.objects.latest("pk")).message()
+    fields = quoting.build_answer(Answer.objects.latest("pk")).message()
 
     assert fields["In-Reply-To"] == "<s@example.org>"
     assert fields["References"].split() == ["<r@example.org>", first, "<s@example.org>"]
@@ -87,7 +87,7 @@ def test_other_words_are_another_mail_that_refers_to_all_before(reply):
 
 def test_what_was_typed_is_words_and_no_markup(reply):
     write(reply, "<script>alert(1)</script> & https://example.org/a")
-    html = quoting.answer_message(Answer.objects.get()).alternatives[0][0]
+    html = quoting.build_answer(Answer.objects.get()).alternatives[0][0]
 
     assert "<script>alert" not in html
     assert "&lt;script&gt;" in html
@@ -106,7 +106,7 @@ def test_what_was_typed_is_words_and_no_markup(reply):
 def test_one_re_is_enough(reply, given, sent):
     reply.subject = given
 
-    assert quoting.subject_of(reply, make_publication(name="Gipi電子報")) == sent
+    assert quoting.answer_subject(reply, make_publication(name="Gipi電子報")) == sent
 
 
 def test_no_mail_goes_to_an_address_that_must_not_be_mailed(reply):

@@ -8,16 +8,16 @@ from django.core.cache import caches
 from django.utils import timezone
 
 from newsletter.delivery.letter.rendering import freeze
-from newsletter.delivery.models import Delivery, Step
+from newsletter.delivery.models import Delivery, MailingStep
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import changes
-from newsletter.delivery.readers.changes import words_of_letter
+from newsletter.delivery.readers.changes import parse_letter
 from newsletter.delivery.templatetags.changed import was_changed
-from newsletter.issues.models import Issue, fetch_whole
+from newsletter.issues.models import Issue, prefetch_whole
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_valid, markup
+from tests.support.page_checks import assert_valid, markup
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -40,7 +40,7 @@ def issue(now):
 
 def send(mailing, now, *, sent=None):
     """Let a mailing reach its readers, or only the first `sent` of them."""
-    assert beginning.plan(mailing, now)
+    assert beginning.plan_mailing(mailing, now)
     reached = mailing.deliveries.order_by("seq").values_list("pk", flat=True)[:sent]
     for pk in reached:
         mailing.deliveries.filter(pk=pk).update(state=Delivery.State.SENT)
@@ -53,7 +53,7 @@ def approve(issue, now):
 
 
 def correct(issue, now, note="人數錯了。"):
-    return approving.correct(issue, note=note, send_at=None, now=now, hold=timedelta())
+    return approving.schedule_correction(issue, note=note, send_at=None, now=now, hold=timedelta())
 
 
 def edit(post, old, new, now):
@@ -119,7 +119,7 @@ def test_an_issue_that_nobody_touched_asks_nothing_about_changes(issue, now, dja
     Post.objects.update(updated_at=now - HOUR)
     Issue.objects.update(updated_at=now - HOUR)
     issue.refresh_from_db()
-    fetch_whole([issue], timezone.now())
+    prefetch_whole([issue], timezone.now())
 
     with django_assert_num_queries(0):
         assert not was_changed(issue)
@@ -217,17 +217,17 @@ def test_a_text_is_put_back_as_it_was(client, issue, now):
 
 def test_what_is_still_being_sent_cannot_be_taken_out(issue, now):
     mailing = approve(issue, now)
-    assert beginning.plan(mailing, now)
+    assert beginning.plan_mailing(mailing, now)
     mailing.refresh_from_db()
 
     assert not changes.withhold(mailing, "有名字。", now)
-    assert not mailing.steps.filter(what=Step.What.WITHHELD).exists()
+    assert not mailing.steps.filter(what=MailingStep.Kind.WITHHELD).exists()
 
 
 def test_what_was_replaced_while_it_was_being_sent_is_owned_up_to(client, issue, now):
     mailing = approve(issue, now)
     send(mailing, now)
-    mailing.record(Step.What.REPLACED, "hash", now + HOUR)
+    mailing.record(MailingStep.Kind.REPLACED, "hash", now + HOUR)
 
     assert "Some of them got an earlier text, which was not kept." in page_of(client).text
 
@@ -258,12 +258,12 @@ def make_post_with_everything(issue):
     issue.items.create(post=make_post("全部", body=body), position=1)
 
 
-@pytest.mark.parametrize("look", Publication.Look.values)
+@pytest.mark.parametrize("look", Publication.MailLook.values)
 def test_in_every_look_a_letter_says_the_same_words(issue, look):
     make_publication(look=look, signature="**Gipi**")
     make_post_with_everything(issue)
 
-    parts = words_of_letter(freeze(issue, "更正的話").html)
+    parts = parse_letter(freeze(issue, "更正的話").html)
 
     post, other = issue.posts.order_by("items__position")
     assert [part.post for part in parts] == [0, post.pk, other.pk, 0]

@@ -8,7 +8,7 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import CourseCopy, Mailing
 from newsletter.delivery.readers import own_letters
 from newsletter.delivery.readers.course import CourseMail
-from newsletter.delivery.readers.missed import missed
+from newsletter.delivery.readers.missed import missed_issues
 from newsletter.delivery.readers.single_mails import send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.mail.mailers import mailer_from_url
@@ -130,7 +130,7 @@ def test_a_copy_that_is_refused_for_now_comes_later_and_the_course_goes_on():
 def test_it_stands_where_the_reader_asks_for_letters_and_can_be_answered(reader, smtp_default, client):
     letters(NOW + 3 * DAY)
 
-    words = [line.what for line in own_letters.letters(reader, "").lines]
+    words = [line.what for line in own_letters.letters_chapter(reader, "").lines]
     answer = client.get(
         next(url for url in links_in_text(smtp_default.received()[1].text) if url.endswith("/1/helpful/"))
     )
@@ -145,4 +145,4 @@ def test_what_came_as_a_first_letter_is_not_missed_in_a_pause(reader):
     letters(NOW + 3 * DAY)
     pause = Pause(subscriber=reader, began_at=LONG_AGO - DAY, until=NOW + 5 * DAY)
 
-    assert [issue.number for issue in missed(pause)] == [2, 3, 4]
+    assert [issue.number for issue in missed_issues(pause)] == [2, 3, 4]

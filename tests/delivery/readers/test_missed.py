@@ -4,13 +4,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from newsletter.delivery import days
+from newsletter.delivery import sending_days
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.provider.transports import DjangoTransport
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.single_mails import send_due
-from newsletter.mail.due import Result
 from newsletter.mail.mailers import mailer_from_url
+from newsletter.mail.queued_mail import SendResult
 from newsletter.publication.models import Publication
 from subscribers.models import Pause
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -157,7 +157,7 @@ def test_who_pauses_anew_while_a_worker_has_the_row_is_not_mailed(reader, smtp_d
     row = kind.waiting(BACK).get()
     reader.pause(BACK + 30 * DAY, BACK)
 
-    assert kind.send(row, BACK) is Result.NOT_TAKEN
+    assert kind.send(row, BACK) is SendResult.NOT_TAKEN
 
 
 def test_a_server_that_says_later_is_asked_again(smtp_default):
@@ -180,7 +180,7 @@ def test_a_server_that_says_later_is_asked_again(smtp_default):
 def test_the_day_of_an_issue_is_known_by_its_mailing(fields, is_day):
     Mailing.objects.create(issue=make_issue(make_post()), **(FROZEN | fields))
 
-    assert days.is_day_of_issue(Publication.objects.current(), BACK) is is_day
+    assert sending_days.is_issue_day(Publication.objects.current(), BACK) is is_day
 
 
 def test_the_cost_does_not_grow_with_the_readers_who_pause(django_assert_max_num_queries):

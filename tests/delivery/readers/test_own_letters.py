@@ -39,7 +39,7 @@ def sent(
     """Return a mailing with a copy for a reader in this state."""
     issue = issue or make_issue(make_post(), sent_at=NOW)
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    beginning.plan(mailing, NOW)
+    beginning.plan_mailing(mailing, NOW)
     mailing.deliveries.filter(subscriber=reader).update(state=state, reply=reply, sent_at=NOW)
     mailing.batches.update(state="done", sent=1)
     Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT, finished_at=NOW, kind=kind)
@@ -47,7 +47,7 @@ def sent(
 
 
 def lines(reader, token="token"):
-    return own_letters.letters(reader, token).lines
+    return own_letters.letters_chapter(reader, token).lines
 
 
 def page(reader) -> str:
@@ -112,9 +112,9 @@ def test_the_page_shows_it_with_a_button(client, reader):
 
 def test_what_was_thought_of_an_issue_is_told(reader):
     issue = make_issue(make_post(), sent_at=NOW)
-    issue.feedback.give(reader, issue, Feedback.Answer.HELPFUL, NOW)
+    issue.feedback.give(reader, issue, Feedback.Rating.HELPFUL, NOW)
 
-    [line] = own_letters.answers(reader, "").lines
+    [line] = own_letters.feedback_chapter(reader, "").lines
 
     assert line.what.endswith(": helpful")
 
@@ -243,17 +243,19 @@ def test_replies_and_answers_are_told_to_who_wrote_them(reader):
     Answer.objects.write(reply, "不客氣", NOW + timedelta(hours=1), "gipi")
     Reply.objects.create(key="other", sender="x@example.org", text="secret", received_at=NOW)
 
-    told = own_letters.replies(reader, "token").lines
+    told = own_letters.replies_chapter(reader, "token").lines
 
     assert [line.what for line in told] == ["謝謝", "The author answered: 不客氣"]
     assert told[0].details == ("Re: 第七期", "attached: a.pdf")
 
 
 def test_the_privacy_notice_names_the_times_that_hold():
-    facts = replace(privacy.Facts.now(), reads_mail=True)
-    words = " ".join(part.body for part in privacy.notice(facts))
+    facts = replace(privacy.NoticeFacts.now(), reads_mail=True)
+    words = " ".join(part.body for part in privacy.privacy_notice(facts))
 
     assert (KEPT_FOR.days, RAW_KEPT_FOR.days) == (2 * 365, 90)
     assert "is deleted after two years, files that you attach after 90 days" in words
     assert "what you write in answer to a letter" in words
-    assert "in answer to a letter" not in " ".join(part.body for part in privacy.notice(privacy.Facts.now()))
+    assert "in answer to a letter" not in " ".join(
+        part.body for part in privacy.privacy_notice(privacy.NoticeFacts.now())
+    )

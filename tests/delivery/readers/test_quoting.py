@@ -29,8 +29,8 @@ def make_quote(issue, passage):
     reply = Reply.objects.create(key=f"reply:{reader.pk}", **row)
     Quote.objects.ask(reply, passage, NOW, by="")
     quote = Quote.objects.get(passage=passage)
-    assert quoting.allow(quote, "", NOW)
-    assert quoting.place(quote, issue, NOW)
+    assert quoting.allow_quote(quote, "", NOW)
+    assert quoting.place_quote(quote, issue, NOW)
     return quote
 
 
@@ -53,7 +53,7 @@ def replace(mailing):
 
 
 def takes_back(quote):
-    return quoting.decline(quote, NOW)
+    return quoting.decline_quote(quote, NOW)
 
 
 @pytest.fixture

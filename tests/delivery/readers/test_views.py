@@ -10,7 +10,7 @@ from newsletter.delivery.readers import views
 from subscribers.models import Sentence, Subscriber
 from tests.factories import PUBLISHED_AT as NOW
 from tests.factories import make_issue, make_post
-from tests.support.pages import queries_anew
+from tests.support.page_checks import uncached_queries
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def test_a_scanner_that_follows_the_link_answers_nothing(client, reader):
 
 def test_the_door_asks_the_database_as_often_for_many_issues_and_answers_as_for_one(client, reader):
     path = f"{door_of(reader)}?issue=7&answer=helpful"
-    few = queries_anew(client, path)
+    few = uncached_queries(client, path)
     for number in range(20, 40):
         issue = make_issue(make_post(), number=number)
         issue.feedback.give(reader, issue, "fair", NOW)
-    many = queries_anew(client, path)
+    many = uncached_queries(client, path)
 
     assert len(few) == len(many) <= 5, "\n".join(many)
 

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from newsletter.delivery import rehearsal as link_checker
-from newsletter.delivery.rehearsal import Found, Verdict, ask, ask_all
-from newsletter.mail import outward
-from newsletter.mail.outward import is_public
+from newsletter.delivery.rehearsal import LinkCheck, LinkStatus, check_link, check_links
+from newsletter.mail import safe_http
+from newsletter.mail.safe_http import is_public
 from tests.support.processes import free_port
 
 
@@ -64,28 +64,28 @@ def site():
 @pytest.mark.parametrize(
     ("path", "verdict", "detail"),
     [
-        ("/", Verdict.THERE, "200"),
-        ("/204", Verdict.THERE, "204"),
-        ("/404", Verdict.GONE, "404"),
-        ("/410", Verdict.GONE, "410"),
-        ("/403", Verdict.SHY, "403"),
-        ("/999", Verdict.SHY, "999"),
-        ("/503", Verdict.DOUBTFUL, "503"),
-        ("/to/200", Verdict.THERE, "200"),
-        ("/to/to/404", Verdict.GONE, "404"),
-        ("/get-only", Verdict.THERE, "200"),
-        ("/200?q=管理", Verdict.THERE, "200"),
+        ("/", LinkStatus.THERE, "200"),
+        ("/204", LinkStatus.THERE, "204"),
+        ("/404", LinkStatus.GONE, "404"),
+        ("/410", LinkStatus.GONE, "410"),
+        ("/403", LinkStatus.REFUSES_BOTS, "403"),
+        ("/999", LinkStatus.REFUSES_BOTS, "999"),
+        ("/503", LinkStatus.DOUBTFUL, "503"),
+        ("/to/200", LinkStatus.THERE, "200"),
+        ("/to/to/404", LinkStatus.GONE, "404"),
+        ("/get-only", LinkStatus.THERE, "200"),
+        ("/200?q=管理", LinkStatus.THERE, "200"),
     ],
 )
 def test_a_link_is_judged_by_where_it_ends(site, path, verdict, detail):
-    found = ask(site.url + path, may_ask=anybody)
+    found = check_link(site.url + path, may_ask=anybody)
 
     assert (found.verdict, found.detail) == (verdict, detail)
 
 
 def test_head_comes_first_and_get_only_when_it_is_refused(site):
-    ask(f"{site.url}/200", may_ask=anybody)
-    ask(f"{site.url}/404", may_ask=anybody)
+    check_link(f"{site.url}/200", may_ask=anybody)
+    check_link(f"{site.url}/404", may_ask=anybody)
 
     assert [(method, path) for method, path, _host in site.asked] == [
         ("HEAD", "/200"),
@@ -96,9 +96,9 @@ def test_head_comes_first_and_get_only_when_it_is_refused(site):
 
 
 def test_a_circle_of_redirects_has_an_end(site):
-    found = ask(f"{site.url}/{'to/' * 8}200", may_ask=anybody)
+    found = check_link(f"{site.url}/{'to/' * 8}200", may_ask=anybody)
 
-    assert (found.verdict, found.detail) == (Verdict.DOUBTFUL, "more than 5 redirects")
+    assert (found.verdict, found.detail) == (LinkStatus.DOUBTFUL, "more than 5 redirects")
     assert len(site.asked) == link_checker.HOPS_MAX + 1
 
 
@@ -124,16 +124,16 @@ def test_addresses_of_the_internet_are_public(address):
 
 @pytest.mark.parametrize("port", [22, 25, 5432, 6379, 8080, 65535])
 def test_no_port_is_asked_but_the_webs_own(port):
-    found = ask(f"http://1.1.1.1:{port}/")
+    found = check_link(f"http://1.1.1.1:{port}/")
 
-    assert (found.verdict, found.detail) == (Verdict.ODD_PORT, str(port))
+    assert (found.verdict, found.detail) == (LinkStatus.ODD_PORT, str(port))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f000001"])
 def test_this_machine_is_never_asked_however_it_is_written(site, host):
-    found = ask(f"http://{host}:{site.server_port}/200")
+    found = check_link(f"http://{host}:{site.server_port}/200")
 
-    assert found.verdict in {Verdict.PRIVATE, Verdict.NAMELESS, Verdict.OFFLINE}
+    assert found.verdict in {LinkStatus.PRIVATE, LinkStatus.NAMELESS, LinkStatus.OFFLINE}
     assert site.asked == []
 
 
@@ -144,40 +144,40 @@ def test_a_redirect_into_this_network_is_not_followed(site):
         asked.append(address)
         return len(asked) == 1
 
-    found = ask(f"{site.url}/to/http://127.0.0.1:{site.server_port}/secret", may_ask=only_the_first)
+    found = check_link(f"{site.url}/to/http://127.0.0.1:{site.server_port}/secret", may_ask=only_the_first)
 
-    assert (found.verdict, found.detail) == (Verdict.PRIVATE, "127.0.0.1")
+    assert (found.verdict, found.detail) == (LinkStatus.PRIVATE, "127.0.0.1")
     assert [path for _method, path, _host in site.asked] == [f"/to/http://127.0.0.1:{site.server_port}/secret"]
 
 
 def test_a_redirect_to_a_file_is_not_followed(site):
-    assert ask(f"{site.url}/to/file:///etc/passwd", may_ask=anybody).verdict == Verdict.DOUBTFUL
+    assert check_link(f"{site.url}/to/file:///etc/passwd", may_ask=anybody).verdict == LinkStatus.DOUBTFUL
 
 
 @pytest.mark.parametrize(
     "url", ["http://[", "http:///x", "http://a:99999/", "ftp://a/", "http://" + "a" * 300 + ".example/"]
 )
 def test_what_is_no_web_address_raises_nothing(url):
-    assert ask(url, may_ask=anybody).verdict in {Verdict.DOUBTFUL, Verdict.NAMELESS, Verdict.OFFLINE}
+    assert check_link(url, may_ask=anybody).verdict in {LinkStatus.DOUBTFUL, LinkStatus.NAMELESS, LinkStatus.OFFLINE}
 
 
 def test_a_closed_port_is_doubtful():
-    found = ask(f"http://127.0.0.1:{free_port()}/", may_ask=anybody)
+    found = check_link(f"http://127.0.0.1:{free_port()}/", may_ask=anybody)
 
-    assert (found.verdict, found.detail) == (Verdict.DOUBTFUL, "Connection refused")
+    assert (found.verdict, found.detail) == (LinkStatus.DOUBTFUL, "Connection refused")
 
 
 def test_a_silent_server_is_given_up(monkeypatch):
-    monkeypatch.setattr(outward, "SECONDS", 0.2)
+    monkeypatch.setattr(safe_http, "STEP_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        found = ask(f"http://127.0.0.1:{server.getsockname()[1]}/", may_ask=anybody)
+        found = check_link(f"http://127.0.0.1:{server.getsockname()[1]}/", may_ask=anybody)
 
-    assert found.verdict == Verdict.DOUBTFUL
+    assert found.verdict == LinkStatus.DOUBTFUL
     assert found.detail.startswith("no answer within")
 
 
 def test_a_server_that_drips_is_hung_up_on(monkeypatch):
-    monkeypatch.setattr(outward, "SECONDS_IN_ALL", 0.2)
+    monkeypatch.setattr(safe_http, "TOTAL_SECONDS", 0.2)
     hung_up = threading.Event()
 
     class Drip(BaseHTTPRequestHandler):
@@ -193,10 +193,10 @@ def test_a_server_that_drips_is_hung_up_on(monkeypatch):
             pass
 
     with serving(Drip) as server:
-        found = ask(f"http://127.0.0.1:{server.server_port}/", may_ask=anybody)
+        found = check_link(f"http://127.0.0.1:{server.server_port}/", may_ask=anybody)
         assert hung_up.wait(4)
 
-    assert found.verdict == Verdict.DOUBTFUL
+    assert found.verdict == LinkStatus.DOUBTFUL
     assert found.detail in {"BadStatusLine", "Connection reset by peer"}  # who hangs up first
 
 
@@ -204,7 +204,7 @@ def test_many_are_asked_and_each_is_counted(site):
     counted = []
     urls = [f"{site.url}/{code}" for code in (200, 404, 503, 200, 410, 204)]
 
-    found = ask_all(urls, on_answer=counted.append, may_ask=anybody)
+    found = check_links(urls, on_progress=counted.append, may_ask=anybody)
 
     assert [one.url for one in found] == urls
     assert [one.detail for one in found] == ["200", "404", "503", "200", "410", "204"]
@@ -212,8 +212,8 @@ def test_many_are_asked_and_each_is_counted(site):
 
 
 def test_where_no_host_has_a_name_it_is_the_way_out_that_is_missing():
-    nameless = [Found(f"https://{name}.example/", Verdict.NAMELESS) for name in "ab"]
-    there = Found("https://c.example/", Verdict.THERE)
+    nameless = [LinkCheck(f"https://{name}.example/", LinkStatus.NAMELESS) for name in "ab"]
+    there = LinkCheck("https://c.example/", LinkStatus.THERE)
 
-    assert {one.verdict for one in link_checker._without_names(nameless)} == {Verdict.OFFLINE}
+    assert {one.verdict for one in link_checker._without_names(nameless)} == {LinkStatus.OFFLINE}
     assert link_checker._without_names([*nameless, there]) == [*nameless, there]

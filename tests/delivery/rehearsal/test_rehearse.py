@@ -13,7 +13,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, rehearsals
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import audience
-from newsletter.delivery.rehearsal import MADE_UP, as_if, rehearse
+from newsletter.delivery.rehearsal import EXAMPLE_READERS, rehearse, unsaved_mailing
 from newsletter.mail import outbox
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
@@ -23,7 +23,7 @@ from tests.support.processes import free_port
 
 
 def report(issue, segment=""):
-    return rehearse(as_if(issue, segment, NOW), NOW)
+    return rehearse(unsaved_mailing(issue, segment, NOW), NOW)
 
 
 def told(found, topic):
@@ -39,14 +39,14 @@ def test_a_test_copy_is_the_real_letter_with_a_mark_and_counted_nowhere(issue, s
 
     rehearsal.send_test_copy(issue, "gipi@example.org")
 
-    [name] = outbox.names(tmp_path)
+    [name] = outbox.mail_names(tmp_path)
     reader = rehearsal.example_reader("gipi@example.org")
-    sent = outbox.read(tmp_path, name)
-    real = rehearsal.copy_for(as_if(issue, "", timezone.now()), reader, ids=(0,)).message()
-    assert dict(outbox.fields(sent))["Subject"] == "[Test] 第七期"
-    assert outbox.part(sent, "html") == outbox.part(real.as_bytes(), "html")
-    assert outbox.part(sent, "plain") == outbox.part(real.as_bytes(), "plain")
-    assert set(dict(outbox.fields(sent))) == set(real.keys())
+    sent = outbox.read_mail(tmp_path, name)
+    real = rehearsal.copy_for(unsaved_mailing(issue, "", timezone.now()), reader, ids=(0,)).message()
+    assert dict(outbox.header_fields(sent))["Subject"] == "[Test] 第七期"
+    assert outbox.body_part(sent, "html") == outbox.body_part(real.as_bytes(), "html")
+    assert outbox.body_part(sent, "plain") == outbox.body_part(real.as_bytes(), "plain")
+    assert set(dict(outbox.header_fields(sent))) == set(real.keys())
     assert (Mailing.objects.count(), Delivery.objects.count(), Batch.objects.count()) == (0, 0, 0)
     issue.refresh_from_db()
     assert issue.sent_at is None
@@ -65,7 +65,7 @@ def test_the_hardest_of_the_audience_are_found(issue):
         make_subscriber(address, name=name)
     make_subscriber("gone@example.org", name="歐" * 79, state=Subscriber.State.UNSUBSCRIBED)
 
-    found = rehearsal.hard_readers(as_if(issue, "", NOW), NOW)
+    found = rehearsal.extreme_rows(unsaved_mailing(issue, "", NOW), NOW)
 
     assert [row.email[0] for row in found] == ["b", "f", "c"]
 
@@ -74,7 +74,7 @@ def test_of_equally_hard_readers_the_first_is_taken(issue):
     for name in "abc":
         make_subscriber(f"{name}@example.org", name="王小明")
 
-    assert [row.email for row in rehearsal.hard_readers(as_if(issue, "", NOW), NOW)] == ["a@example.org"]
+    assert [row.email for row in rehearsal.extreme_rows(unsaved_mailing(issue, "", NOW), NOW)] == ["a@example.org"]
 
 
 def test_a_rehearsal_asks_as_often_for_many_readers_as_for_one(issue):
@@ -95,7 +95,7 @@ def test_some_readers_are_the_first_and_the_last_once_each(issue):
     for number in range(45):
         make_subscriber(f"r{number}@example.org")
 
-    found = rehearsal.some_readers(as_if(issue, "", NOW), NOW)
+    found = rehearsal.sample_rows(unsaved_mailing(issue, "", NOW), NOW)
 
     assert [row.email for row in found[:2]] == ["r0@example.org", "r1@example.org"]
     assert "r44@example.org" in {row.email for row in found}
@@ -130,7 +130,7 @@ def test_a_letter_that_is_right_has_no_error(issue):
 def test_made_up_readers_are_written_to_when_there_is_nobody(issue):
     found = report(issue)
 
-    assert [(copy["name"], copy["address"]) for copy in found.copies] == list(MADE_UP)
+    assert [(copy["name"], copy["address"]) for copy in found.copies] == list(EXAMPLE_READERS)
     assert all(copy["bytes"] > 1_000 and not copy["problem"] for copy in found.copies)
 
 
@@ -165,9 +165,9 @@ def test_a_template_that_says_something_else_is_an_error(issue, monkeypatch):
 
 
 def report_of_copies(issue):
-    mailing = as_if(issue, "", NOW)
-    compiled = rehearsal.Compiled(mailing)
-    rows = rehearsal.hard_readers(mailing, NOW)
+    mailing = unsaved_mailing(issue, "", NOW)
+    compiled = rehearsal.CompiledMailing(mailing)
+    rows = rehearsal.extreme_rows(mailing, NOW)
     return list(rehearsal._about_copies([rehearsal._write(mailing, compiled, row) for row in rows]))
 
 
@@ -241,7 +241,7 @@ def kept(issue, *links):
 def test_links_to_others_are_asked_and_told(issue, site):
     found = kept(issue, f"{site}/200", f"{site}/204", f"{site}/404", f"{site}/503", f"{site}/403")
 
-    remarks = rehearsal.ask_others(found, may_ask=lambda address, port: True)
+    remarks = rehearsal.check_other_sites(found, may_ask=lambda address, port: True)
 
     assert [(one.level, one.text) for one in remarks] == [
         ("error", f"Nothing is there (404): {site}/404"),
@@ -256,7 +256,7 @@ def test_links_to_others_are_asked_and_told(issue, site):
 def test_a_link_into_this_network_is_told_and_not_asked(issue):
     link = f"http://127.0.0.1:{free_port()}/"
 
-    [remark] = rehearsal.ask_others(kept(issue, link))
+    [remark] = rehearsal.check_other_sites(kept(issue, link))
 
     assert (remark.level, remark.text) == (
         "warning",
@@ -265,7 +265,7 @@ def test_a_link_into_this_network_is_told_and_not_asked(issue):
 
 
 def test_a_machine_without_a_way_out_says_so_once():
-    found = [rehearsal.Found(f"https://{name}.example/", "offline") for name in "ab"]
+    found = [rehearsal.LinkCheck(f"https://{name}.example/", "offline") for name in "ab"]
 
     [remark] = rehearsal._about_others(found)
 
@@ -279,10 +279,10 @@ def test_the_audience_of_a_rehearsal_is_that_of_the_mailing(issue):
     for name in "abc":
         make_subscriber(f"{name}@example.org")
 
-    would_get = {row.email for row in rehearsal.some_readers(as_if(issue, "", NOW), NOW)}
+    would_get = {row.email for row in rehearsal.sample_rows(unsaved_mailing(issue, "", NOW), NOW)}
 
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=NOW - NOW)
     assert would_get == set(audience(mailing, NOW).values_list("email", flat=True))
-    assert rehearsals.digest_of(mailing.content_hash, "") == rehearsals.digest_of(
-        as_if(issue, "", NOW).content_hash, ""
+    assert rehearsals.rehearsal_digest(mailing.content_hash, "") == rehearsals.rehearsal_digest(
+        unsaved_mailing(issue, "", NOW).content_hash, ""
     )

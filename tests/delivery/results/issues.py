@@ -16,7 +16,7 @@ def sent(number: int, at: datetime, *, failed: int = 0, state: str = "sent") -> 
     """A mailing to all readers that was over within an hour."""
     issue = make_issue(make_post(f"第 {number} 篇", published_at=LONG_AGO), number=number, subject=f"第{number}期")
     mailing = approving.approve(issue, send_at=at, now=at, hold=timedelta())
-    beginning.plan(mailing, at)
+    beginning.plan_mailing(mailing, at)
     mailing.deliveries.update(state=Delivery.State.SENT)
     mailing.deliveries.filter(seq__lt=failed).update(state=Delivery.State.FAILED, reply=REFUSED)
     mailing.batches.update(state=Batch.State.DONE, sent=mailing.total - failed, failed=failed)

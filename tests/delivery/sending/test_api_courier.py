@@ -11,18 +11,24 @@ from anymail.exceptions import AnymailAPIError
 from django.core.mail import mailers
 
 from newsletter.delivery.ledger import recovery
-from newsletter.delivery.ledger.claims import Row, claim, intend
+from newsletter.delivery.ledger.claims import DeliveryRow, claim_batch, commit_intent
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import copy_token_maker
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.provider import interruptible
-from newsletter.delivery.provider.growth import Connections
-from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses, api_answer
-from newsletter.delivery.provider.smtp_pool import Load
+from newsletter.delivery.provider import stoppable_wait
+from newsletter.delivery.provider.connection_scaling import ConnectionScaler
+from newsletter.delivery.provider.outcomes import (
+    ProviderRejection,
+    ProviderUnavailable,
+    SendOutcome,
+    SendStatus,
+    api_outcome,
+)
+from newsletter.delivery.provider.smtp_pool import ConnectionLimits
 from newsletter.delivery.sending import api_courier
-from newsletter.delivery.sending.api_courier import HOPELESS, PROVIDERS, ApiCourier, gathered, hindrance
-from newsletter.delivery.sending.couriers import DjangoCourier, calls_of, courier_for
+from newsletter.delivery.sending.api_courier import HOPELESS, PROVIDERS, ApiCourier, group_rows, why_not_batched
+from newsletter.delivery.sending.couriers import DjangoCourier, api_limits, courier_for
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
 from tests.delivery.conftest import FAILED, NOW, QUEUED, SENT, UNCERTAIN, states
@@ -283,8 +289,8 @@ def test_a_reader_whose_address_needs_care_gets_a_call_of_his_own(provider, make
     mailing = make_mailing("ab")
     alone = []
     courier = ApiCourier("bulk", mailing)
-    courier.single.send = lambda message: alone.append(message.to) or Outcome(Answer.SENT)
-    rows = [Row(n, s.pk, s.email, s.name, True) for n, s in enumerate(Subscriber.objects.order_by("pk"))]
+    courier.single.send = lambda message: alone.append(message.to) or SendOutcome(SendStatus.SENT)
+    rows = [DeliveryRow(n, s.pk, s.email, s.name, True) for n, s in enumerate(Subscriber.objects.order_by("pk"))]
 
     outcomes = dict(courier.deliver(iter(rows), lambda seq: True))
 
@@ -297,9 +303,9 @@ def test_two_spellings_of_one_address_are_never_in_one_call(provider, make_maili
     mailing = make_mailing("a")
     courier = ApiCourier("bulk", mailing)
     alone = []
-    courier.single.send = lambda message: alone.append(message.to) or Outcome(Answer.SENT)
+    courier.single.send = lambda message: alone.append(message.to) or SendOutcome(SendStatus.SENT)
     pk = Subscriber.objects.get().pk
-    rows = [Row(0, pk, "a@example.org", "", True), Row(1, pk, "A@example.org", "", True)]
+    rows = [DeliveryRow(0, pk, "a@example.org", "", True), DeliveryRow(1, pk, "A@example.org", "", True)]
 
     list(courier.deliver(iter(rows), lambda seq: True))
 
@@ -308,13 +314,13 @@ def test_two_spellings_of_one_address_are_never_in_one_call(provider, make_maili
 
 def test_after_a_silence_about_one_reader_the_others_wait(provider, make_mailing):
     courier = ApiCourier("bulk", make_mailing("a"))
-    courier.single.send = lambda message: Outcome(Answer.UNCERTAIN)
-    rows = [Row(seq, seq + 1, f"o'neil{seq}@example.org", "", True) for seq in range(3)]
+    courier.single.send = lambda message: SendOutcome(SendStatus.UNCERTAIN)
+    rows = [DeliveryRow(seq, seq + 1, f"o'neil{seq}@example.org", "", True) for seq in range(3)]
     handed_over = []
 
     outcomes = list(courier.deliver(iter(rows), lambda seq: not handed_over.append(seq)))
 
-    assert outcomes == [(0, Outcome(Answer.UNCERTAIN))]
+    assert outcomes == [(0, SendOutcome(SendStatus.UNCERTAIN))]
     assert handed_over == [0]
 
 
@@ -334,7 +340,7 @@ def test_an_author_who_writes_about_templates_is_sent_message_by_message(provide
     mailing = make_mailing("a")
     setattr(mailing, part, text)
 
-    assert "would take for its own" in hindrance(mailers["bulk"], mailing)
+    assert "would take for its own" in why_not_batched(mailers["bulk"], mailing)
     assert isinstance(courier_for("bulk", mailing), DjangoCourier)
 
 
@@ -356,30 +362,30 @@ def test_percent_signs_in_links_are_no_hindrance(provider, make_mailing):
     mailing = make_mailing("a")
     mailing.html += '<a href="https://example.org/%E7%AE%A1%E7%90%86?save=50%25">50%</a>'
 
-    assert hindrance(mailers["bulk"], mailing) == ""
+    assert why_not_batched(mailers["bulk"], mailing) == ""
 
 
 def test_other_mailers_go_message_by_message(settings, make_mailing):
     mailing = make_mailing("a")
 
     assert isinstance(courier_for("bulk", mailing), DjangoCourier)
-    assert hindrance(mailers["bulk"], mailing) == "this mailer takes no batches"
+    assert why_not_batched(mailers["bulk"], mailing) == "this mailer takes no batches"
 
 
 def test_rows_are_gathered_into_calls_until_they_end():
-    assert list(gathered(iter("abcde"), 2)) == [["a", "b"], ["c", "d"], ["e"]]
+    assert list(group_rows(iter("abcde"), 2)) == [["a", "b"], ["c", "d"], ["e"]]
 
 
 def test_rows_that_come_slowly_are_not_kept_waiting(monkeypatch):
     clock = iter([0.0, 0.0, 0.6, 1.2, 5.0, 5.1])
     monkeypatch.setattr(api_courier, "time", SimpleNamespace(monotonic=lambda: next(clock)))  # no other's clock
 
-    assert list(gathered(iter("abcd"), 200)) == [["a", "b", "c"], ["d"]]
+    assert list(group_rows(iter("abcd"), 200)) == [["a", "b", "c"], ["d"]]
 
 
 def _make_the_call(courier, batch, rows):
     """In a process of its own: what a lane does between an intent and the answer."""
-    with Recorder(recovery.flight(0)) as flight:
+    with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         list(courier.deliver(iter(rows), flight.hand_over))
 
@@ -390,8 +396,8 @@ def test_after_a_kill_exactly_the_rows_of_the_one_call_are_uncertain(provider, m
     mailing = make_mailing("abcdefg")
     arrived, answer = Event(), Event()
     provider.on_call = lambda copies: (arrived.set(), answer.wait(10))
-    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
-    rows = intend(batch, [], 5, NOW)
+    batch = claim_batch(mailing, f"{recovery.machine_id()}/0/x", NOW)
+    rows = commit_intent(batch, [], 5, NOW)
     courier = ApiCourier("bulk", mailing)
     call = multiprocessing.get_context("fork").Process(target=_make_the_call, args=(courier, batch, rows[:3]))
     call.start()
@@ -434,29 +440,29 @@ def amazon(cause):
 @pytest.mark.parametrize(
     ("cause", "problem"),
     [
-        (ClientError("ThrottlingException", 400), ProviderAway),
-        (ClientError("TooManyRequestsException", 429), ProviderAway),
-        (EndpointConnectionError(), ProviderAway),
-        (ClientError("UnrecognizedClientException", 403), ProviderRefuses),
-        (ClientError("SendingPausedException", 400), ProviderRefuses),
-        (NoCredentialsError(), ProviderRefuses),
+        (ClientError("ThrottlingException", 400), ProviderUnavailable),
+        (ClientError("TooManyRequestsException", 429), ProviderUnavailable),
+        (EndpointConnectionError(), ProviderUnavailable),
+        (ClientError("UnrecognizedClientException", 403), ProviderRejection),
+        (ClientError("SendingPausedException", 400), ProviderRejection),
+        (NoCredentialsError(), ProviderRejection),
     ],
 )
 def test_amazons_client_says_that_nothing_was_taken(cause, problem):
     with pytest.raises(problem):
-        api_answer(amazon(cause))
+        api_outcome(amazon(cause))
 
 
 @pytest.mark.parametrize(
     ("cause", "answer"),
     [
-        (ClientError("MessageRejected", 400), Answer.FAILED),
-        (ClientError("InternalFailure", 500), Answer.UNCERTAIN),
-        (ReadTimeoutError(), Answer.UNCERTAIN),
+        (ClientError("MessageRejected", 400), SendStatus.FAILED),
+        (ClientError("InternalFailure", 500), SendStatus.UNCERTAIN),
+        (ReadTimeoutError(), SendStatus.UNCERTAIN),
     ],
 )
 def test_amazons_client_says_what_became_of_a_message(cause, answer):
-    assert api_answer(amazon(cause)).answer is answer
+    assert api_outcome(amazon(cause)).status is answer
 
 
 # --- When the worker is stopped ---
@@ -465,8 +471,8 @@ def test_amazons_client_says_what_became_of_a_message(cause, answer):
 @pytest.fixture
 def stopping(monkeypatch):
     """Set when the worker is asked to stop; answers are then waited for a moment only."""
-    monkeypatch.setattr(interruptible, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(interruptible, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(stoppable_wait, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(stoppable_wait, "STOP_SECONDS", 0.05)
     return Event()
 
 
@@ -510,7 +516,7 @@ def in_pairs(monkeypatch):
 
 def at_once(count, **options):
     """Return a courier that makes so many calls at once, whatever it learns."""
-    return lambda mailing: ApiCourier("bulk", mailing, Connections(count, count), pauses=(0, 0), **options)
+    return lambda mailing: ApiCourier("bulk", mailing, ConnectionScaler(count, count), pauses=(0, 0), **options)
 
 
 @of(*KINDS)
@@ -541,7 +547,7 @@ def test_throttled_in_one_call_the_answers_to_the_others_are_heard_and_fewer_are
     mailing.refresh_from_db()
     assert sorted(states(mailing)) == [QUEUED] * 2 + [SENT] * 2
     assert mailing.retry_at is not None
-    assert courier.connections.wanted == 1
+    assert courier.scaler.wanted == 1
 
 
 @of("Mailgun")
@@ -568,9 +574,14 @@ def test_stopped_all_calls_under_way_are_uncertain_and_nothing_else(provider, ma
 
 
 @pytest.mark.parametrize(
-    ("query", "load"), [("", Load(4, first=1)), ("?lines=9", Load(9)), ("?rate=20", Load(4, rate=20.0))]
+    ("query", "load"),
+    [
+        ("", ConnectionLimits(4, first=1)),
+        ("?lines=9", ConnectionLimits(9)),
+        ("?rate=20", ConnectionLimits(4, rate=20.0)),
+    ],
 )
 def test_how_many_calls_there_may_be_is_what_the_address_says(settings, tmp_path, query, load):
     settings.MAILERS = {"bulk": mailer_from_url(f"brevo://key@{query}", outbox=tmp_path)}
 
-    assert calls_of("bulk") == load
+    assert api_limits("bulk") == load

@@ -10,9 +10,9 @@ from newsletter.delivery.ledger import claims
 from newsletter.delivery.letter.compiled import return_path_maker
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.outcomes import REFUSALS
-from newsletter.delivery.provider.smtp_pool import Load
+from newsletter.delivery.provider.smtp_pool import ConnectionLimits
 from newsletter.delivery.sending import lane
-from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier, load_of
+from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier, smtp_limits
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
@@ -20,9 +20,9 @@ from tests.factories import make_publication, make_subscriber
 
 
 def test_the_lease_is_renewed_while_a_server_takes_its_time(make_mailing, run, bulk_smtp, monkeypatch):
-    renewed, renew = [], claims.renew
+    renewed, renew = [], claims.renew_lease
     monkeypatch.setattr(lane, "LEASE_SECONDS", 0)
-    monkeypatch.setattr(claims, "renew", lambda *about: renewed.append(about) or renew(*about))
+    monkeypatch.setattr(claims, "renew_lease", lambda *about: renewed.append(about) or renew(*about))
     make_subscriber("slow-1-x@example.org")
     mailing = make_mailing("")
 
@@ -35,18 +35,18 @@ def test_the_lease_is_renewed_while_a_server_takes_its_time(make_mailing, run, b
 @pytest.mark.parametrize(
     ("query", "send_rate", "load"),
     [
-        ("", None, Load(128, first=4)),
-        ("?per_connection=100", None, Load(128, 100, first=4)),
-        ("?lines=9&per_connection=100", None, Load(9, 100)),
-        ("", 50.0, Load(64, 0, 50.0)),
-        ("?rate=20&lines=3", 50.0, Load(3, 0, 20.0)),
+        ("", None, ConnectionLimits(128, first=4)),
+        ("?per_connection=100", None, ConnectionLimits(128, 100, first=4)),
+        ("?lines=9&per_connection=100", None, ConnectionLimits(9, 100)),
+        ("", 50.0, ConnectionLimits(64, 0, 50.0)),
+        ("?rate=20&lines=3", 50.0, ConnectionLimits(3, 0, 20.0)),
     ],
 )
 def test_the_load_is_what_address_and_rate_say(settings, tmp_path, query, send_rate, load):
     settings.SEND_RATE = send_rate
     settings.MAILERS = {"bulk": mailer_from_url(f"smtp://mail.example.org{query}", outbox=tmp_path)}
 
-    assert load_of("bulk") == load
+    assert smtp_limits("bulk") == load
 
 
 def test_each_copy_comes_back_to_an_address_that_says_whose_it_was(make_mailing, run, bulk_smtp):
@@ -60,8 +60,8 @@ def test_each_copy_comes_back_to_an_address_that_says_whose_it_was(make_mailing,
         local, _at, domain = senders[delivery.subscriber.email].partition("@")
         word, _plus, token = local.partition("+")
         assert (word, domain) == ("bounces", "back.xn--ols95ej89e.tw")
-        assert tokens.opens(token, "bounce", mailing.token_salt)
-        assert divmod(tokens.number_of(token), 2**24) == (mailing.pk, delivery.seq)
+        assert tokens.is_valid(token, "bounce", mailing.token_salt)
+        assert divmod(tokens.claimed_id(token), 2**24) == (mailing.pk, delivery.seq)
 
 
 def test_after_a_restore_a_returned_copy_is_not_taken_for_one_of_another_mailing(make_mailing):
@@ -86,7 +86,7 @@ def test_the_links_of_each_copy_open_their_own_reader_and_no_other(make_mailing,
         text = copy.message.get_body(("plain",)).get_content()
         for purpose in ("unsubscribe", "preferences", "feedback"):
             token = text.partition(f"/{purpose}/")[2].partition("/")[0]
-            assert Subscriber.objects.opened_by(token, purpose).email == copy.rcpt
+            assert Subscriber.objects.for_token(token, purpose).email == copy.rcpt
         assert Subscriber.objects.get(email=copy.rcpt).unsubscribe_url in copy.message["List-Unsubscribe"]
 
 
@@ -145,7 +145,7 @@ def test_without_starttls_at_the_server_nothing_leaves_in_the_clear(make_mailing
 @pytest.mark.parametrize(("rate", "window"), [(10, 20), (2_000, 80), (14_000, 500)])
 def test_a_window_is_what_leaves_within_a_moment(make_mailing, rate, window):
     courier = SmtpCourier("bulk", make_mailing("a"))
-    courier.board = SimpleNamespace(pool=SimpleNamespace(rate=rate))
+    courier.smtp = SimpleNamespace(pool=SimpleNamespace(rate=rate))
 
     assert courier.window == window
 

@@ -5,10 +5,10 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
-from newsletter.delivery import lanes, tasks
+from newsletter.delivery import lane_process, tasks
 from newsletter.delivery.ledger import claims, flight_recorder, recovery
-from newsletter.delivery.models import Batch, Counts, Mailing, deliveries
-from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.models import Batch, Mailing, MailingCounts, deliveries
+from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendOutcome, SendStatus
 from newsletter.delivery.sending import lane
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
 from newsletter.mail.mailers import mailer_from_url
@@ -40,7 +40,7 @@ def test_the_intent_is_committed_before_the_message_leaves(make_mailing, run):
 def test_a_no_fails_with_the_providers_words(make_mailing, run):
     mailing = make_mailing("abc")
 
-    run(mailing, Provider(b=Outcome(Answer.FAILED, "550 no such user")))
+    run(mailing, Provider(b=SendOutcome(SendStatus.FAILED, "550 no such user")))
 
     row = mailing.deliveries.get(seq=1)
     assert (row.state, row.reply) == (FAILED, "550 no such user")
@@ -48,7 +48,7 @@ def test_a_no_fails_with_the_providers_words(make_mailing, run):
 
 
 def test_a_not_now_comes_back_later_and_only_for_that_reader(make_mailing, run):
-    mailing, provider = make_mailing("abc"), Provider(b=Outcome(Answer.DEFERRED, "451 greylisted"))
+    mailing, provider = make_mailing("abc"), Provider(b=SendOutcome(SendStatus.DEFERRED, "451 greylisted"))
     run(mailing, provider)
     batch = mailing.batches.get()
     assert (batch.state, batch.pass_no) == (Batch.State.OPEN, 2)
@@ -63,7 +63,7 @@ def test_a_not_now_comes_back_later_and_only_for_that_reader(make_mailing, run):
 
 
 def test_after_the_last_pass_not_now_has_become_no(make_mailing, run):
-    mailing, provider = make_mailing("a"), Provider(a=Outcome(Answer.DEFERRED, "452 mailbox full"))
+    mailing, provider = make_mailing("a"), Provider(a=SendOutcome(SendStatus.DEFERRED, "452 mailbox full"))
 
     for _pass in range(len(deliveries.RETRY_AFTER) + 1):
         run(mailing, provider)
@@ -76,7 +76,7 @@ def test_after_the_last_pass_not_now_has_become_no(make_mailing, run):
 
 
 def test_silence_after_the_dot_is_uncertain_and_never_sent_again(make_mailing, run):
-    mailing, provider = make_mailing("abc"), Provider(b=Outcome(Answer.UNCERTAIN, "no answer"))
+    mailing, provider = make_mailing("abc"), Provider(b=SendOutcome(SendStatus.UNCERTAIN, "no answer"))
     run(mailing, provider)
     provider.answers.clear()
 
@@ -88,7 +88,7 @@ def test_silence_after_the_dot_is_uncertain_and_never_sent_again(make_mailing, r
 
 def test_a_provider_that_only_falls_silent_stops_the_mailing(make_mailing, run):
     mailing = make_mailing("abcdef")
-    silence = Outcome(Answer.UNCERTAIN, "no answer after the message")
+    silence = SendOutcome(SendStatus.UNCERTAIN, "no answer after the message")
 
     for _wake_up in range(6):
         mailing.refresh_from_db()
@@ -101,7 +101,7 @@ def test_a_provider_that_only_falls_silent_stops_the_mailing(make_mailing, run):
 
 
 def test_a_silence_in_which_the_worker_was_stopped_says_nothing_about_the_provider(make_mailing, run):
-    mailing, provider = make_mailing("ab"), Provider(a=Outcome(Answer.UNCERTAIN, "the worker was stopped"))
+    mailing, provider = make_mailing("ab"), Provider(a=SendOutcome(SendStatus.UNCERTAIN, "the worker was stopped"))
 
     run(mailing, provider, is_stopping=lambda: bool(provider.accepted))
 
@@ -111,7 +111,7 @@ def test_a_silence_in_which_the_worker_was_stopped_says_nothing_about_the_provid
 
 
 def test_a_provider_that_is_away_costs_nobody_anything(make_mailing, run):
-    mailing, provider = make_mailing("abc"), Provider(b=ProviderAway("connection refused"))
+    mailing, provider = make_mailing("abc"), Provider(b=ProviderUnavailable("connection refused"))
 
     run(mailing, provider)
 
@@ -123,7 +123,7 @@ def test_a_provider_that_is_away_costs_nobody_anything(make_mailing, run):
 
 
 def test_when_the_provider_is_back_the_rest_follows(make_mailing, run):
-    mailing, provider = make_mailing("abc"), Provider(b=ProviderAway("connection refused"))
+    mailing, provider = make_mailing("abc"), Provider(b=ProviderUnavailable("connection refused"))
     run(mailing, provider)
     provider.answers.clear()
 
@@ -137,7 +137,7 @@ def test_when_the_provider_is_back_the_rest_follows(make_mailing, run):
 def test_a_provider_that_refuses_us_pauses_the_mailing_with_its_words(make_mailing, run):
     mailing = make_mailing("abc")
 
-    run(mailing, Provider(a=ProviderRefuses("535 authentication failed")))
+    run(mailing, Provider(a=ProviderRejection("535 authentication failed")))
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason) == (Mailing.State.PAUSED, "535 authentication failed")
@@ -241,7 +241,7 @@ def test_a_pause_while_messages_are_in_flight_sends_none_of_them_again(make_mail
     mailing = make_mailing("abcdefgh")
     courier = SmtpCourier("bulk", mailing)
     courier.window_max = 2
-    intend, calls = claims.intend, []
+    intend, calls = claims.commit_intent, []
 
     def pause_before_the_third(*details):
         calls.append(details)
@@ -250,7 +250,7 @@ def test_a_pause_while_messages_are_in_flight_sends_none_of_them_again(make_mail
         return intend(*details)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(claims, "intend", pause_before_the_third)
+        patch.setattr(claims, "commit_intent", pause_before_the_third)
         run(mailing, courier)
     Mailing.objects.update(state=Mailing.State.SENDING)
     run(mailing, SmtpCourier("bulk", mailing))
@@ -267,7 +267,9 @@ def recover(tmp_path):
     """Return a function that recovers a batch as its slot's next holder would."""
 
     def recover_batch():
-        return recovery.recover(Batch.objects.get(state=Batch.State.LEASED), flight_recorder.read(tmp_path / "flight"))
+        return recovery.recover_batch(
+            Batch.objects.get(state=Batch.State.LEASED), flight_recorder.read_record(tmp_path / "flight")
+        )
 
     return recover_batch
 
@@ -289,7 +291,7 @@ def test_an_error_that_nobody_thought_of_makes_the_row_in_flight_uncertain(make_
 
 def test_answers_outlive_a_database_that_stays_away(make_mailing, run, recover, monkeypatch):
     mailing, provider = make_mailing("abcdef"), Provider()
-    intend, calls = claims.intend, []
+    intend, calls = claims.commit_intent, []
 
     def away_after_the_third(*details):
         calls.append(details)
@@ -298,11 +300,11 @@ def test_answers_outlive_a_database_that_stays_away(make_mailing, run, recover, 
         return intend(*details)
 
     monkeypatch.setattr(lane, "DATABASE_RETRY_SECONDS", (0,))
-    monkeypatch.setattr(claims, "intend", away_after_the_third)
+    monkeypatch.setattr(claims, "commit_intent", away_after_the_third)
     with pytest.raises(OperationalError):
         run(mailing, provider)
     assert provider.accepted == ["a@example.org", "b@example.org", "c@example.org"]
-    monkeypatch.setattr(claims, "intend", intend)
+    monkeypatch.setattr(claims, "commit_intent", intend)
     recover()
     run(mailing, provider)
 
@@ -352,14 +354,14 @@ def test_a_full_disk_makes_the_outbox_wait_and_loses_nobody(make_mailing, run, s
 
 def test_a_commit_whose_acknowledgement_was_lost_counts_its_window_once(make_mailing):
     mailing = make_mailing("abcd")
-    batch = claims.claim(mailing, "machine/0/x", NOW)
+    batch = claims.claim_batch(mailing, "machine/0/x", NOW)
     stale = copy(batch)
 
-    claims.intend(batch, [], 2, NOW)
-    rows = claims.intend(stale, [], 2, NOW)
+    claims.commit_intent(batch, [], 2, NOW)
+    rows = claims.commit_intent(stale, [], 2, NOW)
 
     assert [row.seq for row in rows] == [0, 1]
-    assert mailing.counts() == Counts(queued=2, sending=2)
+    assert mailing.counts() == MailingCounts(queued=2, sending=2)
 
 
 # --- A lane's own troubles ---
@@ -370,13 +372,13 @@ def as_a_worker(settings, tmp_path, monkeypatch):
     """Return a function that runs a lane as a worker does."""
     settings.LOCK_DIR = tmp_path / "locks"
     monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
-    return lambda: lanes.run(0)
+    return lambda: lane_process.run_lane(0)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_error_that_nobody_thought_of_stops_the_mailing_and_says_so(make_mailing, as_a_worker, monkeypatch):
     mailing = make_mailing("ab")
-    monkeypatch.setattr(lanes, "courier_for", lambda *_details: {}["no such mailer"])
+    monkeypatch.setattr(lane_process, "courier_for", lambda *_details: {}["no such mailer"])
 
     with pytest.raises(KeyError):
         as_a_worker()
@@ -389,7 +391,9 @@ def test_an_error_that_nobody_thought_of_stops_the_mailing_and_says_so(make_mail
 @pytest.mark.django_db(transaction=True)
 def test_a_database_in_trouble_does_not_stop_the_mailing(make_mailing, as_a_worker, monkeypatch):
     mailing = make_mailing("ab")
-    monkeypatch.setattr(lanes, "courier_for", lambda *_details: connection.cursor().execute("SELECT 1 FROM nowhere"))
+    monkeypatch.setattr(
+        lane_process, "courier_for", lambda *_details: connection.cursor().execute("SELECT 1 FROM nowhere")
+    )
 
     with pytest.raises(DatabaseError, match="nowhere"):
         as_a_worker()
@@ -405,7 +409,7 @@ def test_a_machine_in_trouble_is_left_alone_for_a_while(make_mailing, as_a_worke
     def full(_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(lanes, "Recorder", full)
+    monkeypatch.setattr(lane_process, "Recorder", full)
 
     with pytest.raises(OSError, match="No space"):
         as_a_worker()

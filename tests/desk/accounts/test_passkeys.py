@@ -7,7 +7,7 @@ from django.test import Client
 
 from newsletter.operation.accounts import factors
 from tests.factories import make_publication
-from tests.support.second_factor import Passkey, let_proof_grow_old
+from tests.support.second_factor import Passkey, expire_proof
 
 RIGHT = {"username": "gipi", "password": "leverage-2026"}
 OPTIONS, LOGIN = "/admin/login/passkey/options/", "/admin/login/passkey/"
@@ -159,7 +159,7 @@ def test_who_may_not_use_the_desk_is_not_let_in_by_a_passkey(passkey, change):
 
 
 def test_a_passkey_that_was_removed_opens_nothing(passkey, gipi):
-    factors.remove(factors.of(gipi).passkeys[0])
+    factors.remove_factor(factors.factors_of(gipi).passkeys[0])
     browser = Browser()
 
     browser.post(LOGIN, {"credential": passkey.get(browser.asked())})
@@ -198,7 +198,7 @@ def test_behind_the_password_another_account_s_passkey_is_wrong(passkey):
 def test_a_passkey_is_a_proof(passkey, gipi):
     browser = Browser()
     browser.force_login(gipi)
-    let_proof_grow_old(browser)
+    expire_proof(browser)
     page = browser.get("/admin/account/codes/")
 
     answered = browser.post(

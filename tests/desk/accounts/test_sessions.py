@@ -1,4 +1,4 @@
-"""Where an account is logged in, and how that is ended."""
+"""Sessions of an account, and ending them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from django.utils import translation
 
 from newsletter.desk.accounts import sessions
 from tests.factories import make_publication
-from tests.support.pages import markup
+from tests.support.page_checks import markup
 
 RIGHT = {"username": "gipi", "password": "leverage-2026"}
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -45,7 +45,7 @@ def key(client: Client) -> str | None:
 def test_the_list_shows_browser_network_and_times(gipi):
     with time_machine.travel(NOW, tick=False), translation.override("en"):
         here = log_in(HTTP_USER_AGENT=FIREFOX, REMOTE_ADDR="192.0.2.7")
-        [seen] = sessions.of(gipi, key(here))
+        [seen] = sessions.active_sessions(gipi, key(here))
 
     assert (seen.browser, seen.address, seen.is_current) == ("Firefox, Windows", "192.0.2.7", True)
     assert seen.since == seen.last_seen_at == NOW
@@ -90,7 +90,7 @@ def test_last_seen_moves_every_five_minutes_and_since_does_not(gipi):
 )
 def test_a_browser_is_told_in_words(agent, words):
     with translation.override("en"):
-        assert sessions.browser_of(agent) == words
+        assert sessions.browser_name(agent) == words
 
 
 def test_a_login_deletes_the_sessions_that_have_expired(gipi):
@@ -109,7 +109,7 @@ def test_a_login_deletes_the_sessions_that_have_expired(gipi):
 
 def test_one_other_session_is_ended(gipi):
     here, there = log_in(), log_in()
-    [other] = [one for one in sessions.of(gipi, key(here)) if not one.is_current]
+    [other] = [one for one in sessions.active_sessions(gipi, key(here)) if not one.is_current]
 
     page = here.post("/admin/account/sessions/", {"session": other.pk}, follow=True)
 
@@ -149,7 +149,7 @@ def test_a_new_password_ends_all_other_sessions(gipi):
 
     assert changed["Location"] == "/admin/password_change/done/"
     assert (is_in(here), is_in(there)) == (True, False)
-    assert len(sessions.of(User.objects.get(), key(here))) == 1
+    assert len(sessions.active_sessions(User.objects.get(), key(here))) == 1
 
 
 # --- New browsers ---

@@ -14,11 +14,11 @@ from django.utils import translation
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
-from newsletter.issues import rhythm
+from newsletter.issues import schedule
 from newsletter.issues.models import Shift
 from newsletter.publication.models import Change, Publication
 from tests.factories import make_issue, make_post, make_publication
-from tests.support.pages import markup
+from tests.support.page_checks import markup
 
 NOW = datetime(2026, 11, 26, 4, 0, tzinfo=UTC)  # a Thursday, noon in Taipei
 PAGE = "/admin/calendar/"
@@ -51,7 +51,8 @@ def slot(day="2026-12-03", verb=""):
 def due(count=2):
     publication = Publication.objects.fresh()
     return [
-        f"{at.astimezone(publication.zone):%m-%d %H:%M}" for at in rhythm.slots(publication, after=NOW, count=count)
+        f"{at.astimezone(publication.zone):%m-%d %H:%M}"
+        for at in schedule.next_slots(publication, after=NOW, count=count)
     ]
 
 
@@ -64,9 +65,9 @@ def told(response):
 
 def test_a_year_shows_what_was_sent_what_comes_and_what_is_left_out(author):
     make_issue(make_post(), number=41, subject="第四十一期", sent_at=datetime(2026, 11, 19, tzinfo=UTC))
-    rhythm.skip(date(2026, 12, 17), NOW)
-    rhythm.move(date(2026, 12, 31), NOW, to_on=date(2026, 12, 30), to_at=time(8))
-    rhythm.take_vacation(date(2026, 12, 20), date(2026, 12, 22), NOW, note="去爬山")
+    schedule.skip_slot(date(2026, 12, 17), NOW)
+    schedule.move_slot(date(2026, 12, 31), NOW, to_on=date(2026, 12, 30), to_at=time(8))
+    schedule.add_vacation(date(2026, 12, 20), date(2026, 12, 22), NOW, note="去爬山")
 
     page = markup(author.get(PAGE))
 
@@ -85,8 +86,8 @@ def test_the_number_of_queries_does_not_grow(author):
     for number in range(1, 13):
         issue = make_issue(make_post(f"題{number}"), number=number, sent_at=datetime(2026, number, 1, tzinfo=UTC))
         Mailing.objects.create(issue=issue, state="sent", approved_at=NOW, send_at=NOW)
-        day = rhythm.of(Publication.objects.fresh()).first_from(date(2027, number, 1))
-        rhythm.skip(day, NOW)
+        day = schedule.cadence_of(Publication.objects.fresh()).first_from(date(2027, number, 1))
+        schedule.skip_slot(day, NOW)
     with CaptureQueriesContext(connection) as many:
         author.get(PAGE)
 
@@ -140,7 +141,7 @@ def test_nearer_than_seven_days_to_another_slot_is_asked_about(author):
     ],
 )
 def test_a_slot_cannot_be_moved_just_anywhere(author, day, words):
-    rhythm.take_vacation(date(2026, 12, 7), date(2026, 12, 9), NOW)
+    schedule.add_vacation(date(2026, 12, 7), date(2026, 12, 9), NOW)
 
     page = author.post(slot(), {"day": day, "time": "08:00"})
 
@@ -223,7 +224,7 @@ def test_a_holiday_is_asked_about_on_the_page_until_it_is_answered(author, asked
 
 
 def test_the_first_page_may_ask_too_and_gets_its_author_back(author, asked):
-    [question] = rhythm.questions(Publication.objects.fresh(), NOW, "zh-hant")
+    [question] = schedule.open_questions(Publication.objects.fresh(), NOW, "zh-hant")
     request = RequestFactory().get("/")
     with translation.override("zh-hant"):
         form = render_to_string("desk/_holiday.html", {"question": question, "back": "today"}, request)

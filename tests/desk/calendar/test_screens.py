@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 
 from newsletter.delivery.planning import approving
-from newsletter.issues import rhythm
+from newsletter.issues import schedule
 from newsletter.issues.models import Shift
 from tests.factories import make_issue, make_post, make_publication
-from tests.support.pages import assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 PAGE = "/admin/calendar/"
@@ -29,12 +29,12 @@ def slots(desk) -> list[date]:
         sent_at = datetime.combine(day, time(8), publication.zone)
         make_issue(make_post(f"題{number}"), number=number, subject="先寫一頁，再開會", sent_at=sent_at.astimezone(UTC))
     ahead = [day for day in days if day > today]
-    first = rhythm.next_slot(publication, now)
+    first = schedule.next_slot(publication, now)
     approving.approve(make_issue(make_post(), number=60, subject="已排程"), send_at=first, now=now, hold=timedelta())
     make_issue(make_post(), number=61, subject="一篇還在寫的草稿，它的主旨很長很長很長很長很長很長")
-    rhythm.skip(ahead[2], now)
-    rhythm.move(ahead[3], now, to_on=ahead[3] - timedelta(days=1), to_at=time(9, 30))
-    rhythm.take_vacation(ahead[4] - timedelta(days=4), ahead[4] + timedelta(days=4), now, note="去爬山，三月見")
+    schedule.skip_slot(ahead[2], now)
+    schedule.move_slot(ahead[3], now, to_on=ahead[3] - timedelta(days=1), to_at=time(9, 30))
+    schedule.add_vacation(ahead[4] - timedelta(days=4), ahead[4] + timedelta(days=4), now, note="去爬山，三月見")
     return ahead
 
 

@@ -6,6 +6,6 @@ import time_machine
 
 @pytest.fixture
 def clock(request):
-    """It shows the module's NOW; whoever asks for it may move it."""
+    """Frozen at the module's NOW; tests may move it."""
     with time_machine.travel(request.module.NOW, tick=False) as clock:
         yield clock

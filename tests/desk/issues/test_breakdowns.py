@@ -13,9 +13,9 @@ from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import copies
-from newsletter.mail.replies import Verdict
+from newsletter.mail.smtp_replies import RefusalReason
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import markup
+from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
@@ -36,7 +36,7 @@ def sending(desk) -> Mailing:
     for email in ("a@gmail.com", "b@gmail.com", "c@hinet.net"):
         make_subscriber(email)
     mailing = approving.approve(make_issue(make_post()), send_at=None, now=NOW, hold=timedelta())
-    beginning.plan(mailing, NOW)
+    beginning.plan_mailing(mailing, NOW)
     mailing.deliveries.filter(seq=0).update(state=STATE.SENT)
     mailing.batches.filter(lo=0).update(sent=1, cursor=1)
     return mailing
@@ -88,7 +88,7 @@ def test_why_copies_failed_is_told_with_what_to_do_the_most_frequent_first(db):
     found = Breakdown(by_verdict={"policy": 1, "dead": 3, "ours": 0})
 
     with translation.override("en"):
-        told = copies.reasons(found)
+        told = copies.failure_reasons(found)
 
     assert [(one.title, one.count) for one in told] == [
         ("The address does not exist", 3),
@@ -99,9 +99,9 @@ def test_why_copies_failed_is_told_with_what_to_do_the_most_frequent_first(db):
 
 
 def test_there_are_words_for_whatever_a_reply_may_mean():
-    found = Breakdown(by_verdict=dict.fromkeys(map(str, Verdict), 1))
+    found = Breakdown(by_verdict=dict.fromkeys(map(str, RefusalReason), 1))
 
-    told = copies.reasons(found)
+    told = copies.failure_reasons(found)
 
-    assert len(told) == len(Verdict)
+    assert len(told) == len(RefusalReason)
     assert all(one.title and one.advice for one in told)

@@ -11,7 +11,7 @@ from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.desk.issues.test_scheduling import _asks_nobody, author, work  # noqa: F401 - fixtures
 from tests.factories import make_issue
-from tests.support.pages import until
+from tests.support.page_checks import wait_for_expression
 
 pytestmark = pytest.mark.browser
 STOPS_MAX = 90  # presses of Tab from one thing to the next
@@ -38,7 +38,7 @@ FOCUSED = """() => {
 
 @dataclass
 class Keys:
-    """Somebody without a mouse. Whatever the keys come to has to be seen."""
+    """A user without a mouse. Every focused element must be visible."""
 
     page: Any
 
@@ -175,7 +175,7 @@ def test_a_menu_that_a_save_has_made_anew_gives_the_focus_back(keys, server):
     page.route("**/posts/post/*/change/", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
     page.keyboard.type("會議前先寫一頁")
     keys.press("Enter", "Control+s")
-    until(page, "location.pathname.endsWith('/change/')")
+    wait_for_expression(page, "location.pathname.endsWith('/change/')")
     while not held:
         page.wait_for_timeout(20)  # for the page's own question
     keys.go_to("Skip the details")

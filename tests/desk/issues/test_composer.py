@@ -54,7 +54,7 @@ def screen(name: str, issue: Issue, *args: str) -> str:
 
 
 def choice(issue: Issue, **chosen: str) -> dict[str, str]:
-    """Return what the send page sends: the next slot, unless something else is chosen."""
+    """What the send page sends: the next slot, unless something else is chosen."""
     seen = freeze(issue).content_hash
     return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen, "unrehearsed": "on"} | chosen
 
@@ -99,7 +99,7 @@ def test_the_mail_in_the_preview_is_the_one_that_is_sent(desk, issue):
     own = re.compile(r"https://news\.example\.org/(unsubscribe|preferences|feedback)/\w+/")
     names = {f"{door}_url": door for door in ("unsubscribe", "preferences", "feedback")}
     slots = {"email": "reader@example.org"} | names
-    sent = re.sub("\x02([a-z_]+)\x03", lambda slot: slots[slot[1]], rendering.parts(mailing)[0])
+    sent = re.sub("\x02([a-z_]+)\x03", lambda slot: slots[slot[1]], rendering.html_and_text(mailing)[0])
     assert own.sub(r"\1", shown).split() == sent.split()
 
 
@@ -168,8 +168,8 @@ def test_a_test_copy_goes_to_the_author_and_its_answer_is_told(desk, issue, box)
 
     response = desk.post(screen("test", issue), {"addresses": page.context["form"]["addresses"].value()})
 
-    [name] = outbox.names(box)
-    entry = outbox.entry(box, name)
+    [name] = outbox.mail_names(box)
+    entry = outbox.read_summary(box, name)
     assert (entry.to, entry.subject) == ("gipi@example.org", "[Test] 第七期")
     [text] = told(response)
     assert "the mail to gipi@example.org lies in the outbox here." in text
@@ -181,7 +181,10 @@ def test_a_test_copy_goes_to_several_addresses_once_each(desk, issue, box):
     with time_machine.travel(NOW, tick=True):  # two mails of one moment would have one Message-ID
         desk.post(screen("test", issue), {"addresses": "a@example.org，b@Example.org, a@example.org"})
 
-    assert sorted(outbox.entry(box, name).to for name in outbox.names(box)) == ["a@example.org", "b@example.org"]
+    assert sorted(outbox.read_summary(box, name).to for name in outbox.mail_names(box)) == [
+        "a@example.org",
+        "b@example.org",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +200,7 @@ def test_a_test_copy_to_nowhere_is_refused(desk, issue, box, typed, error):
     response = desk.post(screen("test", issue), {"addresses": typed})
 
     assert errors(response) == [error]
-    assert outbox.names(box) == []
+    assert outbox.mail_names(box) == []
 
 
 def test_a_mail_server_that_is_away_is_told_and_is_no_error(desk, issue, settings, tmp_path):
@@ -351,7 +354,7 @@ def test_two_issues_on_one_day_are_asked_about_and_then_allowed(desk, issue):
 
 def test_an_issue_that_was_sent_is_not_sent_again(desk, issue):
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    beginning.plan(mailing, NOW)
+    beginning.plan_mailing(mailing, NOW)
     mailing.finish(NOW)
 
     page = desk.get(screen("send", issue))

@@ -12,11 +12,11 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from newsletter.delivery.planning import approving
-from newsletter.desk import rehearsals, tasks
+from newsletter.desk import auto_rehearsal, tasks
 from newsletter.issues.models import Issue, KeptText
 from newsletter.publication.changes import Change
 from tests.factories import make_issue, make_post
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 
 pytestmark = pytest.mark.browser
 FOLDER = Path(__file__).parents[3] / "newsletter" / "static" / "sortable-1.15.7"
@@ -26,7 +26,7 @@ SORTABLE = "a48a4ec931f04c50a1b80c095d0610dc2ec2014d001d4f083405f808fc9be251"  #
 @pytest.fixture(autouse=True)
 def _short_rest(monkeypatch):
     admin.autodiscover()  # the desk's own admin takes the place of others', which must be there before it
-    monkeypatch.setattr("newsletter.desk.admin.REST", timedelta(milliseconds=300))
+    monkeypatch.setattr("newsletter.desk.admin.AUTOSAVE_DELAY", timedelta(milliseconds=300))
 
 
 @pytest.fixture
@@ -226,9 +226,9 @@ def test_what_readers_have_or_get_next_changes_by_a_press_alone(desk, server, is
 @pytest.fixture
 def _asks_nobody(monkeypatch):
     """No test asks other sites."""
-    written = rehearsals.rehearse
-    monkeypatch.setattr(rehearsals, "rehearse", lambda *args: written(*args)._replace(links=[]))
-    monkeypatch.setattr(rehearsals, "REST", timedelta())
+    written = auto_rehearsal.rehearse
+    monkeypatch.setattr(auto_rehearsal, "rehearse", lambda *args: written(*args)._replace(links=[]))
+    monkeypatch.setattr(auto_rehearsal, "IDLE_TIME", timedelta())
 
 
 @pytest.mark.exhaustive

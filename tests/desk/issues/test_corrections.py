@@ -40,7 +40,7 @@ def sent(desk):
 
 def send(issue, segment=""):
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
-    beginning.plan(mailing, NOW)
+    beginning.plan_mailing(mailing, NOW)
     mailing.deliveries.update(state=Delivery.State.SENT)
     finish_batches(mailing)
     mailing.finish(NOW)

@@ -8,13 +8,13 @@ from django.urls import reverse
 
 from newsletter.delivery.events import rules
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.ledger.claims import Result, write_results
+from newsletter.delivery.ledger.claims import DeliveryResult, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.desk.issues.actions import message_id_of
 from subscribers.models import Subscriber, Suppression
 from tests.desk.issues.test_mailings import NOW, desk, screen, sending, told  # noqa: F401 - fixtures
 from tests.factories import make_subscriber
-from tests.support.pages import markup
+from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -159,8 +159,8 @@ def refused(sending):  # noqa: F811
     Delivery.objects.bulk_create(rows)
     mailing.batches.update(hi=23)
     Mailing.objects.update(total=23)
-    write_results(mailing.batches.get(), [Result(3 + number, State.FAILED, GONE) for number in range(20)])
-    rules.settle(NOW)
+    write_results(mailing.batches.get(), [DeliveryResult(3 + number, State.FAILED, GONE) for number in range(20)])
+    rules.judge_refusals(NOW)
     mailing.refresh_from_db()
     return mailing
 

@@ -31,7 +31,7 @@ def mailing(desk) -> Mailing:
     for name in "abcd":
         make_subscriber(f"{name}@example.org")
     mailing = approving.approve(make_issue(make_post(), number=7), send_at=None, now=NOW, hold=timedelta())
-    beginning.plan(mailing, NOW)
+    beginning.plan_mailing(mailing, NOW)
     mailing.batches.all().delete()
     mailing.deliveries.update(state=Delivery.State.SENT, reply="250 ok", attempts=1, sent_at=NOW)
     mailing.deliveries.filter(seq=1).update(state=Delivery.State.FAILED, reply=WORDS, sent_at=None)

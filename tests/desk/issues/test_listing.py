@@ -14,7 +14,7 @@ from newsletter.desk.issues import results
 from newsletter.issues.models import Issue
 from subscribers.models import Movement
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_accessible_in_both_schemes, assert_valid
+from tests.support.page_checks import assert_accessible_in_both_schemes, assert_valid
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ def titles(response, rows="rows_sent") -> list[str]:
 
 
 def sent(year: int, number: int, *, copies: int = 0, missed: int = 0) -> Issue:
-    """Return an issue that was sent in `year`, with a mailing whose batches have counted its copies."""
+    """An issue that was sent in `year`, with a mailing whose batches have counted its copies."""
     at = datetime(year, 6, 1, tzinfo=UTC)
     issue = make_issue(make_post(), number=number, subject=f"第 {number} 封", sent_at=at)
     if copies:
@@ -87,7 +87,7 @@ def test_a_row_says_who_came_and_left_by_it_until_the_next_issue_was_sent_even_i
     assert row.readers == Movement(came=2, left=1)
     assert "2 new readers" in former.text
     assert "1 left" in former.text
-    beside = results.of(first.mailings.get(), NOW)
+    beside = results.result_page(first.mailings.get(), NOW)
     assert beside
     assert [line.now for line in beside.lines[-2:]] == ["2", "1"]  # the same as on its own page
     assert latest.context["rows_sent"][0].readers == Movement(came=1, left=0)
@@ -113,7 +113,7 @@ def test_the_next_issue_stands_on_top_with_what_it_lacks_and_one_button(author):
 def test_an_issue_that_is_being_sent_stands_on_top_alone(author):
     issue = make_issue(make_post(), number=42)
     make_subscriber()
-    beginning.plan(approving.approve(issue, send_at=None, now=NOW, hold=timedelta()), NOW)
+    beginning.plan_mailing(approving.approve(issue, send_at=None, now=NOW, hold=timedelta()), NOW)
 
     page = author.get(LIST)
 

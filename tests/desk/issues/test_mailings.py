@@ -13,17 +13,17 @@ from django.utils import translation
 
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.models.mailing import Step
+from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.desk.issues.copies import PER_PAGE
-from newsletter.desk.issues.mailings import wait_in_words
-from newsletter.desk.steps import wait
+from newsletter.desk.issues.mailings import wait_text
+from newsletter.desk.next_step import wait
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_valid, markup
+from tests.support.page_checks import assert_valid, markup
 
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
@@ -53,7 +53,7 @@ def sending(desk) -> Mailing:
         make_subscriber()
     issue = make_issue(make_post("管理槓桿"), number=7, subject="第七期")
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    beginning.plan(mailing, NOW)
+    beginning.plan_mailing(mailing, NOW)
     mailing.deliveries.filter(seq=0).update(state=STATE.SENT)
     mailing.batches.update(sent=1, cursor=1)
     return mailing
@@ -79,8 +79,8 @@ def open_actions(page) -> list[str]:
 # --- How fast it goes ---
 
 
-def steps(*told: tuple[str, int]) -> list[Step]:
-    return [Step(what=what, at=NOW + timedelta(seconds=seconds)) for what, seconds in told]
+def steps(*told: tuple[str, int]) -> list[MailingStep]:
+    return [MailingStep(what=what, at=NOW + timedelta(seconds=seconds)) for what, seconds in told]
 
 
 def test_a_look_at_the_figures_costs_six_queries(desk, sending, django_assert_num_queries):
@@ -144,7 +144,7 @@ def test_a_page_on_which_little_happens_is_asked_less_often(desk, scheduled, clo
 )
 def test_a_wait_is_told_to_the_second_below_an_hour_and_is_never_nothing(left, words):
     with translation.override("en"):
-        assert wait_in_words(left) == words
+        assert wait_text(left) == words
 
 
 @pytest.mark.parametrize(
@@ -551,7 +551,7 @@ def heading(response) -> str:
 
 
 def filled(html: str) -> list[str]:
-    """Return the names of the filled buttons of a mailing's page."""
+    """The names of the filled buttons of a mailing's page."""
     return re.findall(r'class="button"\s+data-action="(\w+)"', html)
 
 

@@ -26,7 +26,7 @@ def mailing(desk):
     make_subscriber()
     issue = make_issue(make_post("管理槓桿", published_at=NOW - timedelta(days=1)), number=7, subject="第七期")
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    beginning.plan(mailing, NOW)
+    beginning.plan_mailing(mailing, NOW)
     mailing.deliveries.update(state=Delivery.State.SENT)
     finish_batches(mailing)
     mailing.finish(NOW)

@@ -9,7 +9,7 @@ from django.urls import reverse
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal
-from newsletter.desk import rehearsals, tasks
+from newsletter.desk import auto_rehearsal, tasks
 from newsletter.desk.issues import composer
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.processes import free_port
@@ -132,7 +132,7 @@ def test_readers_are_counted_once_while_nobody_has_the_issue(issue, django_asser
     make_subscriber("b@example.org").suppress("manual")
 
     with django_assert_num_queries(4):  # states, who rests, who is suppressed, mailings before
-        remarks = list(rehearsals.about_readers(issue, "", NOW))
+        remarks = list(auto_rehearsal.audience_remarks(issue, "", NOW))
 
     assert [one.text for one in remarks] == ["有 1 位讀者會收到。", "不會收到：已停寄 1 位"]
 

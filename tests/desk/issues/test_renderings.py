@@ -80,7 +80,7 @@ def test_approving_renders_once_and_keeps_what_was_seen(desk, issue, renderings)
 def test_a_correction_renders_once(desk, issue, renderings):
     make_subscriber()
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    beginning.plan(mailing, NOW)
+    beginning.plan_mailing(mailing, NOW)
     mailing.deliveries.update(state=Delivery.State.SENT)
     finish_batches(mailing)
     mailing.finish(NOW)
@@ -104,7 +104,7 @@ def test_the_page_of_a_mailing_weighs_what_was_frozen(desk, issue, renderings):
 
 def test_the_letter_before_a_slot_renders_once(issue, settings, tmp_path, renderings):
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path)}
-    reminders.observe(SLOT - timedelta(hours=24))
+    reminders.record_due(SLOT - timedelta(hours=24))
     renderings.clear()
 
     assert reminders.send_due(SLOT - timedelta(hours=24)) == 1

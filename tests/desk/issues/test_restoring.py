@@ -4,7 +4,7 @@ import zlib
 import pytest
 from django.urls import reverse
 
-from newsletter.delivery.ledger.flight_recorder import Mark
+from newsletter.delivery.ledger.flight_recorder import RowMark
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.operation import diagnosis
 from tests.delivery.conftest import NOW, issue, make_mailing, publication  # noqa: F401 - fixtures
@@ -20,7 +20,7 @@ def mailing(make_mailing):  # noqa: F811
 @pytest.fixture
 def restored(mailing):
     batch = mailing.batches.get()
-    marks = base64.b64encode(zlib.compress(bytes([Mark.SENT, Mark.WAITING]))).decode()
+    marks = base64.b64encode(zlib.compress(bytes([RowMark.SENT, RowMark.WAITING]))).decode()
     Restoration.objects.create(noticed_at=NOW, departures=3, records=[[batch.pk, 1, batch.lo, marks]])
     return mailing
 
@@ -50,7 +50,7 @@ def test_one_button_decides(admin_client, restored, choice, state, sent):
 
 def test_home_and_doctor_say_it_until_it_is_decided(admin_client, restored):
     assert "The database comes from a backup" in admin_client.get("/admin/").content.decode()
-    assert "database.restored" in [finding.id for finding in diagnosis.for_an_editor(NOW)]
+    assert "database.restored" in [finding.id for finding in diagnosis.editor_findings(NOW)]
 
     admin_client.post(ADDRESS, {"choice": "go_on"})
 

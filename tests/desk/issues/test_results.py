@@ -18,7 +18,7 @@ from newsletter.desk.issues import results
 from subscribers.models import Sentence
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent
 from tests.factories import make_helper, make_publication, make_subscriber
-from tests.support.pages import markup
+from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -34,7 +34,7 @@ def desk(client, db):
 
 def values(mailing: Mailing, now: datetime = NOW) -> dict[str, tuple[str, str]]:
     with translation.override("en"):
-        found = results.of(Mailing.objects.get(pk=mailing.pk), now)
+        found = results.result_page(Mailing.objects.get(pk=mailing.pk), now)
     return {line.label: (line.now, line.average) for line in found.lines}
 
 
@@ -45,7 +45,7 @@ def page(desk, mailing: Mailing) -> str:
 def test_the_first_issue_is_compared_with_nothing(desk):
     mailing = sent(1, NOW)
 
-    found = results.of(mailing, NOW)
+    found = results.result_page(mailing, NOW)
 
     assert (found.before, found.numbers, {line.chart for line in found.lines}) == (0, None, {None})
     assert values(mailing)["Sent"] == ("3", "")
@@ -56,7 +56,7 @@ def test_an_issue_is_compared_with_the_last_six(desk):
     for number in range(1, 9):
         last = sent(number, NOW - (8 - number) * FORTNIGHT, failed=number % 2)
 
-    found = results.of(last, NOW)
+    found = results.result_page(last, NOW)
 
     assert found.before == 6
     assert values(last)["Sent"] == ("3", "2.5")
@@ -88,18 +88,18 @@ def test_readers_who_came_and_left_are_counted_until_the_next_issue(desk):
 
     assert (values(first, later)["New readers"][0], values(first, later)["Readers who left"][0]) == ("2", "1")
     assert (values(last, later)["New readers"], values(last, later)["Readers who left"]) == (("1", "1"), ("0", "0"))
-    assert results.of(first, later).is_over
-    assert not results.of(last, later).is_over
+    assert results.result_page(first, later).is_over
+    assert not results.result_page(last, later).is_over
 
 
 def test_a_mailing_on_its_way_and_a_correction_have_no_result(desk):
     mailing = sent(1, NOW)
     Mailing.objects.filter(pk=mailing.pk).update(state="sending", finished_at=None)
-    sending = results.of(Mailing.objects.get(), NOW)
+    sending = results.result_page(Mailing.objects.get(), NOW)
     Mailing.objects.filter(pk=mailing.pk).update(state="sent", finished_at=NOW, kind="correction")
 
     assert sending is None
-    assert results.of(Mailing.objects.get(), NOW) is None
+    assert results.result_page(Mailing.objects.get(), NOW) is None
 
 
 def test_the_page_shows_the_result_with_a_table_behind_its_bars(desk):
@@ -144,7 +144,7 @@ def test_a_result_costs_the_same_few_queries_whatever_was_sent(desk):
 
     def queries(mailing: Mailing) -> list[str]:
         with CaptureQueriesContext(connection) as captured:
-            results.of(mailing, timezone.now())
+            results.result_page(mailing, timezone.now())
         return [query["sql"] for query in captured]
 
     few = queries(sent(2, NOW - 8 * FORTNIGHT))
@@ -184,7 +184,7 @@ def test_the_page_says_what_readers_said_and_leads_to_the_numbers(desk):
         come(20, at + HOUR)
     last = sent(7, NOW)
     come(60, NOW + HOUR)
-    Sentence.objects.say(last.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=7)
+    Sentence.objects.store(last.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=7)
 
     shown = page(desk, last)
     numbers = json.loads(desk.get(reverse("admin:mailing_result_json", args=[last.pk])).content)
@@ -197,7 +197,7 @@ def test_the_page_says_what_readers_said_and_leads_to_the_numbers(desk):
 
 def test_an_editor_gets_the_numbers_without_the_sentences(desk, client):
     last = sent(1, NOW)
-    Sentence.objects.say(last.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=1)
+    Sentence.objects.store(last.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=1)
     client.force_login(make_helper("editor"))
 
     numbers = client.get(reverse("admin:mailing_result_json", args=[last.pk])).json()

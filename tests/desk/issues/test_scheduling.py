@@ -7,11 +7,11 @@ from django.urls import reverse
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal
-from newsletter.desk import rehearsals, tasks
+from newsletter.desk import auto_rehearsal, tasks
 from newsletter.desk.issues import composer
 from newsletter.issues.models import Issue
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 
 pytestmark = pytest.mark.browser
 CLICKS_MAX = 5
@@ -20,10 +20,10 @@ CLICKS_MAX = 5
 @pytest.fixture(autouse=True)
 def _asks_nobody(monkeypatch):
     """No test asks other sites, nor waits for a rest."""
-    written = rehearsals.rehearse
-    for module, name in ((rehearsals, "rehearse"), (composer, "rehearse_letter")):
+    written = auto_rehearsal.rehearse
+    for module, name in ((auto_rehearsal, "rehearse"), (composer, "rehearse_letter")):
         monkeypatch.setattr(module, name, lambda *args: written(*args)._replace(links=[]))
-    monkeypatch.setattr(rehearsals, "REST", timedelta())
+    monkeypatch.setattr(auto_rehearsal, "IDLE_TIME", timedelta())
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.utils import timezone
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication
-from tests.support.pages import assert_accessible_in_both_schemes, assert_valid
+from tests.support.page_checks import assert_accessible_in_both_schemes, assert_valid
 
 pytestmark = pytest.mark.django_db
 A_DAY = timedelta(days=1)

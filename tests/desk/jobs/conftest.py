@@ -9,7 +9,7 @@ from django.utils import timezone
 from newsletter.desk.jobs import readers, working
 from newsletter.desk.jobs.selection import Selection
 from newsletter.desk.models import Errand
-from newsletter.publication.changes import Via, acting
+from newsletter.publication.changes import Via, acting_as
 from tests.factories import make_publication
 
 
@@ -32,7 +32,7 @@ def begun(author) -> Callable[..., Errand]:
         kind: str, query: dict[str, str] | Selection | None = None, *, about: str = "x", **options: str
     ) -> Errand:
         selection = query if isinstance(query, Selection) else Selection.of_all(query or {})
-        with acting("gipi", Via.DESK):
+        with acting_as("gipi", Via.DESK):
             return readers.begin(
                 kind,
                 selection,

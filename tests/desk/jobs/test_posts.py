@@ -12,7 +12,7 @@ from newsletter.moving.taking.posts import Step
 from newsletter.posts.models import Image, Post
 from tests.desk.moving_in.conftest import ghost, ghost_zip, post
 from tests.desk.moving_in.conftest import publication as publication  # noqa: PLC0414 - a fixture
-from tests.support.s3 import keep_pictures_in
+from tests.support.s3 import store_pictures_in
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_an_import_stops_with_a_sentence_while_the_bucket_is_away_and_goes_on(tr
     assert "where pictures lie does not answer" in found.error
     assert not Image.objects.exists()
 
-    keep_pictures_in(settings, "")
+    store_pictures_in(settings, "")
     assert posts.go_on(found, timezone.now())
     assert finished(found).state == PostImport.State.DONE
     assert Image.objects.count() == 1

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from newsletter.desk.jobs.selection import Selection
-from subscribers import finding
+from subscribers import reader_lists
 from subscribers.models import Subscriber
 from tests.desk.readers.test_list import make_sent
 from tests.factories import make_subscriber
@@ -82,7 +82,7 @@ def test_a_search_for_one_address_never_becomes_one_for_a_part_of_it():
 
 
 def test_a_search_looks_at_the_same_newest_readers_however_many_come(monkeypatch):
-    monkeypatch.setattr(finding, "PART_OF", 2)
+    monkeypatch.setattr(reader_lists, "SEARCHED_MAX", 2)
     for name in ("x-old", "x-second", "x-third"):
         make_subscriber(f"{name}@example.org")
     selection = Selection.of_all({"q": "-"})

@@ -4,7 +4,7 @@ import pytest
 
 from newsletter.desk import tasks
 from tests.desk.moving_in.conftest import MOVE_IN, ghost_zip
-from tests.support.pages import assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 WIDTHS = (320, 375, 1280)

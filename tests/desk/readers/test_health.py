@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone, translation
 
-from newsletter.delivery.events import applying, hygiene
-from newsletter.delivery.models import Arrival, Breakdown, Delivery, Event, Mailing
+from newsletter.delivery.events import applying, list_health
+from newsletter.delivery.models import Breakdown, Delivery, Event, InboundMessage, Mailing
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.events.mails import complaint, returned
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
@@ -79,7 +79,7 @@ def test_each_issue_says_what_came_back(carer):
     tell(mailing, "complained", domain="")
     tell(mailing, "delivered", domain="", count=9)
 
-    (row,) = hygiene.by_issue(hygiene.last_mailings())
+    (row,) = list_health.by_issue(list_health.recent_issue_mailings())
 
     assert (row.sent, row.gone, row.full, row.refused, row.complained) == (2000, 7, 5, 3, 1)
     assert "管理槓桿" in carer.get(PAGE).text
@@ -93,7 +93,7 @@ def test_each_domain_says_what_came_back_from_it_of_twelve_issues(carer):
         Breakdown.objects.create(mailing=mailing, domains=["gmail.com"], by_domain=numbers)
     tell(mailing, verdict="policy", domain="hinet.net", count=40)
 
-    first, second = hygiene.by_domain(hygiene.last_mailings())
+    first, second = list_health.by_domain(list_health.recent_issue_mailings())
 
     assert (first.name, first.sent, first.refused) == ("hinet.net", None, 40)
     assert (second.name, second.sent, second.gone) == ("gmail.com", 4800, 24)
@@ -109,13 +109,13 @@ def test_who_took_no_mail_lately_is_counted_once_and_not_if_suppressed():
     tell(old, verdict="soft", who="long ago")
     gone.suppress("bounced")
 
-    assert hygiene.standing(NOW).soft == 1
+    assert list_health.address_stats(NOW).soft == 1
 
 
 def test_owners_see_the_text_of_what_was_not_understood_and_others_do_not(owner, client):
-    Arrival.objects.store("brevo", b'{"event": "<teleported>", "ts_epoch": 1520363423000}', NOW)
-    Arrival.objects.store("postmark", b"\xff no JSON", NOW)
-    applying.apply_some(NOW, 5)
+    InboundMessage.objects.store("brevo", b'{"event": "<teleported>", "ts_epoch": 1520363423000}', NOW)
+    InboundMessage.objects.store("postmark", b"\xff no JSON", NOW)
+    applying.apply_waiting(NOW, 5)
 
     page = owner.get(PAGE).text
 
@@ -129,8 +129,8 @@ def test_owners_see_the_text_of_what_was_not_understood_and_others_do_not(owner,
 def test_the_page_costs_the_same_for_many_issues_and_arrivals(owner, django_assert_max_num_queries):
     for number in range(14):
         tell(make_mailing(f"第 {number} 期", days_ago=number), verdict="hard", domain=f"d{number}.example")
-        Arrival.objects.store("brevo", f"no JSON {number}".encode(), NOW)
-    applying.apply_some(NOW, 5)
+        InboundMessage.objects.store("brevo", f"no JSON {number}".encode(), NOW)
+    applying.apply_waiting(NOW, 5)
     owner.get(PAGE)
 
     with django_assert_max_num_queries(23):
@@ -144,10 +144,10 @@ def unproven():
     for number, name in enumerate("ab"):
         reader = make_subscriber(f"{name}@example.org")
         mailing.deliveries.create(seq=number, subscriber=reader, state=Delivery.State.SENT, sent_at=NOW)
-        Arrival.objects.store("mail", complaint(returned(), recipient=f"{name}@example.org"), NOW)
+        InboundMessage.objects.store("mail", complaint(returned(), recipient=f"{name}@example.org"), NOW)
     Subscriber.objects.update(created_at=NOW - timedelta(days=30))
-    applying.apply_some(NOW, 5)
-    return Arrival.objects.unproven()
+    applying.apply_waiting(NOW, 5)
+    return InboundMessage.objects.unproven()
 
 
 def test_a_mail_that_proves_nothing_is_shown_and_taken_as_proven_by_a_button(carer, unproven):
@@ -155,7 +155,7 @@ def test_a_mail_that_proves_nothing_is_shown_and_taken_as_proven_by_a_button(car
     first = unproven.earliest("pk")
 
     page = carer.post(f"{PAGE}unproven/{first.pk}/", follow=True).text
-    applying.apply_some(NOW, 5)
+    applying.apply_waiting(NOW, 5)
 
     assert "It is taken as proven." in page
     assert "a@example.org" not in page
@@ -167,7 +167,7 @@ def test_mails_that_prove_nothing_are_dismissed_by_a_button(carer, unproven, cho
     one = {"mail": unproven.earliest("pk").pk} if chosen == "first" else {}
 
     page = carer.post(f"{PAGE}unproven/dismissed/", one, follow=True).text
-    applying.apply_some(NOW, 5)
+    applying.apply_waiting(NOW, 5)
 
     assert f"{2 - left} mail" in page
     assert unproven.count() == left

@@ -209,7 +209,7 @@ MANY = "email\n" + "".join(f"r{one * 7919 % 104729}@example.org\n" for one in ra
 
 
 def broken(method: int, offset: int) -> bytes:
-    """Return a ZIP with one table, of whose compressed octets some are others, from `offset` on."""
+    """A ZIP with one table, of whose compressed octets some are others, from `offset` on."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as made:
         made.writestr("a.csv", MANY)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from subscribers import finding
+from subscribers import reader_lists
 from subscribers.admin import SubscriberAdmin
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
@@ -25,10 +25,10 @@ def shown(response) -> list[str]:
 
 
 def make_sent(**fields) -> Mailing:
-    """Return a mailing to everybody there is, of which each copy was sent."""
+    """A mailing to everybody there is, of which each copy was sent."""
     now = timezone.now()
     mailing = approving.approve(make_issue(make_post(), **fields), send_at=None, now=now, hold=timedelta())
-    beginning.plan(mailing, now)
+    beginning.plan_mailing(mailing, now)
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=now, reply="250 2.0.0 OK")
     finish_batches(mailing)
     mailing.finish(now)
@@ -96,7 +96,7 @@ def test_who_has_no_copy_of_the_last_issue_is_found(admin_client):
 
 def test_what_was_found_is_read_once_and_shown_page_by_page(admin_client, monkeypatch):
     monkeypatch.setattr(SubscriberAdmin, "list_per_page", 2)
-    monkeypatch.setattr(finding, "PART_OF", 4)
+    monkeypatch.setattr(reader_lists, "SEARCHED_MAX", 4)
     for number in range(6):
         make_subscriber(f"reader{number}@example.org")
 

@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 from newsletter.delivery import tasks
 from newsletter.delivery.models import Answer, Reply, ReplyMail
 from newsletter.mail import tokens
-from tests.delivery.events.test_replying import FILE
+from tests.delivery.events.test_reply_storing import FILE
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db

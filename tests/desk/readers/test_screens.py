@@ -5,14 +5,14 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from newsletter.delivery.events import applying
-from newsletter.delivery.models import Arrival, Event, Mailing
+from newsletter.delivery.models import Event, InboundMessage, Mailing
 from newsletter.desk.jobs import files
 from newsletter.desk.models import Errand
 from subscribers.models import Consent, Note
-from subscribers.models.consents import Circumstances
+from subscribers.models.consents import ConsentDetails
 from tests.desk.readers.test_list import make_sent
 from tests.factories import make_subscriber
-from tests.support.pages import assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible_in_both_schemes
 
 pytestmark = [pytest.mark.browser, pytest.mark.exhaustive]
 READERS = "/admin/subscribers/subscriber/"
@@ -27,8 +27,8 @@ def make_reports() -> None:
         name = {"source_id": str(number), "domain": f"a-long-name-{number}.mail.example.net"}
         Event.objects.create(kind="bounced", verdict=verdict, **name, **facts)
     Event.objects.create(kind="complained", source_id="c", **facts)
-    Arrival.objects.store("brevo", b'{"event": "teleported", "text": "' + b"x" * 300 + b'"}', timezone.now())
-    applying.apply_some(timezone.now(), 5)
+    InboundMessage.objects.store("brevo", b'{"event": "teleported", "text": "' + b"x" * 300 + b'"}', timezone.now())
+    applying.apply_waiting(timezone.now(), 5)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def screens(desk, settings, tmp_path) -> list[str]:
     settings.DATA_DIR = tmp_path
     now = timezone.now()
     reader = make_subscriber(LONG, name="名字很長的讀者", tags="老朋友,同業")
-    Consent.objects.add(reader, Consent.Kind.CONFIRMED, Circumstances("web:page", "每兩週一封信"), timezone.now())
+    Consent.objects.add(reader, Consent.Kind.CONFIRMED, ConsentDetails("web:page", "每兩週一封信"), timezone.now())
     Note.objects.create(subscriber=reader, at=timezone.now(), by="gipi", text="讀書會認識的，在做教材設計。")
     make_sent()
     make_reports()

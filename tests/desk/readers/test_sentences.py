@@ -25,7 +25,7 @@ def carer(client):
 
 def say(text, *, kind="left", issue=None):
     reader = make_subscriber(name="王小明")
-    Sentence.objects.say(reader, kind, text, timezone.now(), issue=issue)
+    Sentence.objects.store(reader, kind, text, timezone.now(), issue=issue)
     return Sentence.objects.latest("pk")
 
 

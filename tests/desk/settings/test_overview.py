@@ -8,14 +8,14 @@ from django.utils import timezone
 
 from newsletter.operation.models import NightlyBackup
 from tests.factories import make_publication
-from tests.support.pages import markup
+from tests.support.page_checks import markup
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def said(admin_client, settings, tmp_path):
-    """Return what the page says to an owner."""
+    """The text of the page for an owner."""
     make_publication(language="en")
     settings.BACKUP_URL = str(tmp_path)
     return lambda: markup(admin_client.get(reverse("admin:settings"), headers={"Accept-Language": "en"}))

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from newsletter.mail import outbox
 from newsletter.operation.accounts import factors
 from tests.factories import make_post, make_publication
-from tests.support.pages import assert_valid, markup
-from tests.support.second_factor import code, give_app, let_proof_grow_old
+from tests.support.page_checks import assert_valid, markup
+from tests.support.second_factor import add_totp_app, expire_proof, totp_code
 
 ACCOUNT = "/admin/account/"
 
@@ -37,7 +37,7 @@ def secret_on(page) -> str:
 def test_an_app_is_added_by_its_first_code(desk, gipi):
     secret = secret_on(desk.get(f"{ACCOUNT}app/"))
 
-    shown = desk.post(f"{ACCOUNT}app/", {"code": code(0, secret)})
+    shown = desk.post(f"{ACCOUNT}app/", {"code": totp_code(0, secret)})
 
     assert "Keep these codes now" in shown.text
     assert factors.has_any(gipi)
@@ -46,7 +46,7 @@ def test_an_app_is_added_by_its_first_code(desk, gipi):
 def test_a_wrong_code_adds_nothing_and_keeps_the_secret_that_the_app_was_shown(desk, gipi):
     secret = secret_on(desk.get(f"{ACCOUNT}app/"))
 
-    wrong = desk.post(f"{ACCOUNT}app/", {"code": "000000" if code(0, secret) != "000000" else "111111"})
+    wrong = desk.post(f"{ACCOUNT}app/", {"code": "000000" if totp_code(0, secret) != "000000" else "111111"})
 
     assert "This is not the code of now." in wrong.text
     assert secret_on(wrong) == secret
@@ -67,7 +67,7 @@ def test_the_secret_is_in_the_picture_as_an_address_of_an_app(desk):
 
 def test_recovery_codes_are_shown_once_and_can_be_kept_as_a_file(desk, gipi):
     secret = secret_on(desk.get(f"{ACCOUNT}app/"))
-    shown = desk.post(f"{ACCOUNT}app/", {"code": code(0, secret)})
+    shown = desk.post(f"{ACCOUNT}app/", {"code": totp_code(0, secret)})
     codes = re.findall(r"<code>(\d{4} \d{4})</code>", shown.text)
     file = base64.b64decode(re.search(r'data:text/plain;base64,([^"]+)"', shown.text)[1]).decode()
 
@@ -81,8 +81,8 @@ def test_recovery_codes_are_shown_once_and_can_be_kept_as_a_file(desk, gipi):
 
 def test_the_pages_are_valid(desk, gipi):
     pages = [desk.get(f"{ACCOUNT}{path}") for path in ("", "app/", "passkey/")]
-    give_app(gipi)
-    pages += [desk.get(f"{ACCOUNT}{path}") for path in ("", "codes/", f"remove/{factors.of(gipi).app.pk}/")]
+    add_totp_app(gipi)
+    pages += [desk.get(f"{ACCOUNT}{path}") for path in ("", "codes/", f"remove/{factors.factors_of(gipi).app.pk}/")]
     pages.append(desk.post(f"{ACCOUNT}codes/"))
 
     for page in pages:
@@ -94,8 +94,8 @@ def test_the_pages_are_valid(desk, gipi):
 
 
 def test_removing_asks_first_and_then_removes(desk, gipi):
-    give_app(gipi)
-    path = f"{ACCOUNT}remove/{factors.of(gipi).app.pk}/"
+    add_totp_app(gipi)
+    path = f"{ACCOUNT}remove/{factors.factors_of(gipi).app.pk}/"
 
     asked = desk.get(path)
     before = factors.has_any(gipi)
@@ -109,9 +109,9 @@ def test_removing_asks_first_and_then_removes(desk, gipi):
 
 def test_nobody_removes_what_is_another_account_s(desk):
     other = User.objects.create_superuser("other")
-    give_app(other)
+    add_totp_app(other)
 
-    response = desk.post(f"{ACCOUNT}remove/{factors.of(other).app.pk}/")
+    response = desk.post(f"{ACCOUNT}remove/{factors.factors_of(other).app.pk}/")
 
     assert response.status_code == 404
     assert factors.has_any(other)
@@ -119,7 +119,7 @@ def test_nobody_removes_what_is_another_account_s(desk):
 
 @pytest.mark.parametrize("path", ["app/", "passkey/", "codes/", "remove/1/"])
 def test_whatever_changes_the_account_waits_for_a_proof(desk, path):
-    let_proof_grow_old(desk)
+    expire_proof(desk)
 
     assert desk.get(f"{ACCOUNT}{path}").status_code == desk.post(f"{ACCOUNT}{path}").status_code == 403
 
@@ -175,7 +175,7 @@ def test_what_is_posted_does_not_happen(desk, strict):
 
 def test_with_the_second_factor_the_desk_opens(desk, strict):
     secret = secret_on(desk.get(f"{ACCOUNT}app/"))
-    desk.post(f"{ACCOUNT}app/", {"code": code(0, secret)})
+    desk.post(f"{ACCOUNT}app/", {"code": totp_code(0, secret)})
 
     assert desk.get("/admin/posts/post/").status_code == 200
     assert "Please add a second factor" not in desk.get(ACCOUNT).text

@@ -51,7 +51,7 @@ def _going_on(now: datetime) -> None:
 
 def _sent(issue: Issue, at: datetime) -> Mailing:
     mailing = approving.approve(issue, send_at=at, now=at, hold=NO_HOLD)
-    beginning.plan(mailing, at)
+    beginning.plan_mailing(mailing, at)
     return mailing
 
 
@@ -77,7 +77,7 @@ def held(now: datetime) -> None:
 
 def sending(now: datetime) -> Mailing:
     mailing = _approved(now, at=now)
-    beginning.plan(mailing, now)
+    beginning.plan_mailing(mailing, now)
     Batch.objects.filter(mailing=mailing).update(sent=5)
     return mailing
 

@@ -14,8 +14,8 @@ from django.utils import timezone, translation
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.desk.issues import composer
-from newsletter.desk.steps import next_step
-from newsletter.desk.today import gather
+from newsletter.desk.next_step import choose_step
+from newsletter.desk.today import load_desk_data
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
 from newsletter.posts.models import Post
@@ -23,7 +23,7 @@ from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.desk.today.states import STATES, paused, sending
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_valid
+from tests.support.page_checks import assert_valid
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
 HREF = re.compile(r'<a [^>]*href="([^"#?]*)')
@@ -50,7 +50,7 @@ def home(user: User):
 
 
 def content(response) -> str:
-    """Return the page without its head and frame."""
+    """The page without its head and frame."""
     return response.text.partition('id="content-main"')[2].partition('class="app-list"')[0]
 
 
@@ -172,16 +172,16 @@ def test_a_rehearsal_counts_until_something_is_changed(owner):
     make_publication(sender_email="letter@gipi.tw")
     post = make_post()
     issue, now = make_issue(post), timezone.now()
-    rehearsal = composer.start(issue, "", now)
+    rehearsal = composer.start_rehearsal(issue, "", now)
 
     with translation.override("en"):
-        running = next_step(gather(owner, now).facts, now)
+        running = choose_step(load_desk_data(owner, now).facts, now)
         Rehearsal.objects.filter(pk=rehearsal.pk).update(finished_at=now, remarks=[])
-        valid = next_step(gather(owner, now).facts, now)
+        valid = choose_step(load_desk_data(owner, now).facts, now)
         Post.objects.filter(pk=post.pk).update(updated_at=now + timedelta(seconds=1))
-        saved_again = next_step(gather(owner, now).facts, now)
+        saved_again = choose_step(load_desk_data(owner, now).facts, now)
         Post.objects.filter(pk=post.pk).update(body="別的內容")
-        outdated = next_step(gather(owner, now).facts, now)
+        outdated = choose_step(load_desk_data(owner, now).facts, now)
 
     steps = (running, valid, saved_again, outdated)
     assert [step.key for step in steps] == ["rehearsal", "schedule", "schedule", "rehearsal"]
@@ -193,10 +193,10 @@ def test_a_slot_that_an_issue_waits_for_is_not_offered_again(owner):
     make_publication(cadence_days=14)
     now = timezone.now()
     publication = Publication.objects.current()
-    first = gather(owner, now).facts.slot
+    first = load_desk_data(owner, now).facts.slot
     make_mailing(make_issue(make_post()), send_at=first)
 
-    facts = gather(owner, now).facts
+    facts = load_desk_data(owner, now).facts
 
     assert facts.slot == first + timedelta(days=publication.cadence_days)
 

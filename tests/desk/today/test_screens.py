@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from tests.desk.today.states import STATES
 from tests.factories import make_publication
-from tests.support.pages import assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 

@@ -14,7 +14,7 @@ BODY = "## 開頭\n\n五分鐘,大家通常在找:結論。\n\n## 結尾\n\n找�
 @pytest.fixture
 def post(desk, monkeypatch) -> Post:
     """A draft whose form does not save itself."""
-    monkeypatch.setattr("newsletter.posts.admin.REST", timedelta())
+    monkeypatch.setattr("newsletter.posts.admin.AUTOSAVE_DELAY", timedelta())
     return make_post("槓桿", body=BODY, published_at=None)
 
 

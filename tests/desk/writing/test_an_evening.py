@@ -7,7 +7,7 @@ import pytest
 from django.contrib.sessions.models import Session
 
 from newsletter.posts.models import Image, Post, Revision
-from newsletter.publication.pictures.uploads import prepare
+from newsletter.publication.pictures.uploads import prepare_picture
 from tests.desk.test_autosave import ADD, body, change, composing, until, until_stored, write
 from tests.publication.pictures.test_uploads import picture
 
@@ -19,7 +19,7 @@ PARTS = 24  # paragraphs, of more than 5,000 characters together
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch, settings, tmp_path):
-    monkeypatch.setattr("newsletter.posts.admin.REST", timedelta(milliseconds=400))
+    monkeypatch.setattr("newsletter.posts.admin.AUTOSAVE_DELAY", timedelta(milliseconds=400))
     settings.MEDIA_ROOT = tmp_path / "media"
 
 
@@ -56,7 +56,7 @@ def log_in_again(page) -> None:
 
 
 def test_nothing_of_five_thousand_characters_is_lost(desk, server):
-    image = Image.objects.keep(prepare(picture("JPEG")), "circles.jpg", "三個圓圈")[0]
+    image = Image.objects.keep(prepare_picture(picture("JPEG")), "circles.jpg", "三個圓圈")[0]
     page, context = desk, desk.context
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(server.url + ADD)

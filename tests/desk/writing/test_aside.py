@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from tests.desk.writing.conftest import BODY
-from tests.support.pages import assert_accessible_in_both_schemes, until
+from tests.support.page_checks import assert_accessible_in_both_schemes, wait_for_expression
 
 pytestmark = pytest.mark.browser
 SELECTED = (
@@ -34,7 +34,7 @@ def test_a_finding_is_a_jump_and_its_fix_can_be_undone(editor):
 def test_all_of_a_kind_are_one_step_to_undo(editor):
     editor.get_by_role("tab", name="Check").click()
     editor.get_by_role("button", name="Fix all 2 of this kind").click()
-    until(editor, "document.querySelector('#id_body').value.includes('：')")
+    wait_for_expression(editor, "document.querySelector('#id_body').value.includes('：')")
     assert text(editor) == BODY.replace(",", "，").replace(":", "：")
 
     editor.locator("#id_body").focus()

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from newsletter.posts.models import Post
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 
 pytestmark = pytest.mark.browser
 

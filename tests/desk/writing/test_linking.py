@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from newsletter.posts.search.index import index_post
 from tests.factories import make_helper, make_post, make_publication
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 
 
 def indexed(title: str, **fields):

@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from newsletter.posts.models import Image, Post
-from newsletter.publication.pictures.uploads import prepare
+from newsletter.publication.pictures.uploads import prepare_picture
 from tests.publication.pictures.test_uploads import picture
-from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ def _media(settings, tmp_path):
 
 
 def make_image(alt: str) -> Image:
-    return Image.objects.keep(prepare(picture("JPEG", size=(90 + Image.objects.count(), 60))), "p.jpg", alt)[0]
+    return Image.objects.keep(prepare_picture(picture("JPEG", size=(90 + Image.objects.count(), 60))), "p.jpg", alt)[0]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.posts.models import Post
 from tests.factories import make_post
-from tests.support.pages import assert_accessible
+from tests.support.page_checks import assert_accessible
 
 pytestmark = pytest.mark.browser
 TEXT = "第一段。\n\n第二段。\n\n第三段。"
@@ -15,7 +15,7 @@ TEXT = "第一段。\n\n第二段。\n\n第三段。"
 
 @pytest.fixture
 def post(desk, monkeypatch) -> Post:
-    monkeypatch.setattr("newsletter.posts.admin.REST", timedelta(milliseconds=400))
+    monkeypatch.setattr("newsletter.posts.admin.AUTOSAVE_DELAY", timedelta(milliseconds=400))
     return make_post("槓桿", body=TEXT, published_at=None)
 
 

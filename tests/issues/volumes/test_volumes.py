@@ -16,13 +16,13 @@ from django.utils import timezone
 from PIL import Image as Drawing
 
 from newsletter.issues.volumes import book
-from newsletter.issues.volumes.book import Contents
+from newsletter.issues.volumes.book import YearContents
 from newsletter.issues.volumes.views import PER_WINDOW
 from newsletter.posts.models import Image
 from newsletter.publication.pictures.cards import Cover
 from tests.factories import make_issue, make_post, make_publication
-from tests.support.missing import missing
-from tests.support.pages import assert_valid
+from tests.support.missing_parts import skip_missing
+from tests.support.page_checks import assert_valid
 from tests.support.pictures import prepared_once
 
 pytestmark = pytest.mark.django_db
@@ -189,7 +189,7 @@ def test_no_more_than_an_issue_is_in_memory(tmp_path):
     def peak() -> int:
         with (tmp_path / "book").open("wb") as file:
             tracemalloc.start()
-            book.write(file, Contents(2026, timezone.now()))
+            book.write_book(file, YearContents(2026, timezone.now()))
             _now, most = tracemalloc.get_traced_memory()
             tracemalloc.stop()
         return most
@@ -230,7 +230,7 @@ def test_the_page_for_a_printer_has_all_issues_and_the_addresses_below_each(clie
 @pytest.mark.parametrize("language", ["en", "zh-hant"])
 def test_epubcheck_finds_nothing(client, tmp_path, language):
     if not EPUBCHECK.exists() or not shutil.which("java"):
-        missing("epubcheck is not installed: apt-get install epubcheck")
+        skip_missing("epubcheck is not installed: apt-get install epubcheck")
     make_publication(language=language, name="A & B <電子報>", promise='"引號"')
     cover = kept_picture()
     odd = make_post("標題 & <b>", body=ODD + cover.markdown, cover=cover)

@@ -2,17 +2,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from newsletter.issues.volumes.epub import Shown, translated
+from newsletter.issues.volumes.epub import BookPicture, to_xhtml
 from newsletter.posts.markdown.render import render
 
 BRIDGE = "/media/0123456789abcdef/bridge.jpg"
 
 
 def book(html: str) -> str:
-    return translated(
+    return to_xhtml(
         html,
         link=lambda address: address if address.startswith(("#", "https://")) else None,
-        picture=lambda address: Shown("bridge.jpg", 9, 6) if address == BRIDGE else None,
+        picture=lambda address: BookPicture("bridge.jpg", 9, 6) if address == BRIDGE else None,
         absent="picture",
         film="film",
     )

@@ -26,7 +26,7 @@ from newsletter.moving.taking import site
 from newsletter.posts.models import Image, Post
 from newsletter.publication.models import Publication
 from subscribers import departures
-from subscribers.departures import Departure, Why
+from subscribers.departures import Departure, DepartureKind
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.tasks import send_confirmations
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -50,9 +50,9 @@ LEFT_OUT = {
     "publication.SiteVersion": "counts changes of this database",
     "delivery.Rehearsal": "is of no use elsewhere: an issue is rehearsed again before it is sent",
     "delivery.Restoration": "tells of this machine",
-    "delivery.Pace": "is about the last seconds of sending",
+    "delivery.RateLimitState": "is about the last seconds of sending",
     "delivery.MailFetch": "is about the last look into the mailbox",
-    "delivery.Arrival": "is kept for 30 days, until it is applied: events tell what came of it",
+    "delivery.InboundMessage": "is kept for 30 days, until it is applied: events tell what came of it",
     "delivery.Visit": "could be traced to a network together with the salt of its day",
     "delivery.DaySalt": "is kept for a day, so that nobody can trace visits",
     "operation.NightlyBackup": "tells of this machine's backups",
@@ -320,12 +320,12 @@ def test_who_left_or_must_not_be_mailed_stays_so(old, moved, export):
     Suppression.objects.create(address_hash=address_hash("bad@example.org"), email="bad@example.org", reason="bounced")
     salt = Publication.objects.get().salt
     # A line of somebody who has left since the database was read.
-    departures.write([Departure(timezone.now(), Why.LEFT, late.address_hash, salt)])
+    departures.write_departures([Departure(timezone.now(), DepartureKind.LEFT, late.address_hash, salt)])
     folder = export()
     new = moved()
 
     site.bring_in(folder, timezone.now())
-    restored.remember(timezone.now())
+    restored.detect_restore(timezone.now())
 
     assert (new / "departures").exists()
     mailable = Subscriber.objects.mailable(timezone.now()).values_list("email", flat=True)

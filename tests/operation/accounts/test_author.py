@@ -17,70 +17,70 @@ def _parts(link: str) -> tuple[str, str]:
 
 
 def test_the_first_start_makes_a_superuser_that_nobody_can_log_in_as():
-    made = author.get_or_create()
+    made = author.get_or_create_author()
 
     assert (made.username, made.is_superuser, made.has_usable_password()) == ("author", True, False)
 
 
 def test_a_second_start_makes_no_second_author():
-    assert author.get_or_create() == author.get_or_create()
+    assert author.get_or_create_author() == author.get_or_create_author()
 
 
 def test_an_existing_superuser_is_the_author():
     boss = User.objects.create_superuser("gipi", password="leverage-2026")
 
-    assert author.get_or_create() == boss
+    assert author.get_or_create_author() == boss
 
 
 def test_nobody_can_log_in_until_the_author_has_a_password():
-    made = author.get_or_create()
-    before = author.is_missing()
+    made = author.get_or_create_author()
+    before = author.nobody_can_log_in()
 
-    author.take_over(made, username="gipi", email="", password="leverage-2026")
+    author.claim_account(made, username="gipi", email="", password="leverage-2026")
 
-    assert (before, author.is_missing()) == (True, False)
+    assert (before, author.nobody_can_log_in()) == (True, False)
 
 
 def test_staff_that_was_switched_off_does_not_count_as_somebody():
     User.objects.create_superuser("gone", password="leverage-2026", is_active=False)
 
-    assert author.is_missing()
+    assert author.nobody_can_log_in()
 
 
 def test_a_link_leads_to_its_author():
-    made = author.get_or_create()
+    made = author.get_or_create_author()
 
-    link = author.link(made, base_url="https://news.example.org")
+    link = author.start_link(made, base_url="https://news.example.org")
 
     assert link.startswith("https://news.example.org/admin/start/")
-    assert author.from_link(*_parts(link)) == made
+    assert author.user_of_link(*_parts(link)) == made
 
 
 def test_a_link_is_spent_by_the_password_that_it_sets():
-    made = author.get_or_create()
-    parts = _parts(author.link(made, base_url=""))
+    made = author.get_or_create_author()
+    parts = _parts(author.start_link(made, base_url=""))
 
-    author.take_over(made, username="gipi", email="", password="leverage-2026")
+    author.claim_account(made, username="gipi", email="", password="leverage-2026")
 
-    assert author.from_link(*parts) is None
+    assert author.user_of_link(*parts) is None
 
 
 def test_one_use_spends_all_links_made_before():
-    made = author.get_or_create()
-    links = [author.link(made, base_url="") for _ in range(2)]
+    made = author.get_or_create_author()
+    links = [author.start_link(made, base_url="") for _ in range(2)]
 
-    author.take_over(author.from_link(*_parts(links[0])), username="gipi", email="", password="leverage-2026")
+    author.claim_account(author.user_of_link(*_parts(links[0])), username="gipi", email="", password="leverage-2026")
 
-    assert author.from_link(*_parts(links[1])) is None
+    assert author.user_of_link(*_parts(links[1])) is None
 
 
 def test_a_link_expires_after_a_day():
     with time_machine.travel("2026-11-24 08:00", tick=False):
-        parts = _parts(author.link(author.get_or_create(), base_url=""))
+        parts = _parts(author.start_link(author.get_or_create_author(), base_url=""))
     with time_machine.travel("2026-11-25 08:00", tick=False):
-        at_the_end = author.from_link(*parts)
+        at_the_end = author.user_of_link(*parts)
     with time_machine.travel("2026-11-25 08:01", tick=False):
-        after_it = author.from_link(*parts)
+        after_it = author.user_of_link(*parts)
 
     assert at_the_end is not None
     assert after_it is None
@@ -98,17 +98,17 @@ def test_a_link_expires_after_a_day():
     ],
 )
 def test_what_is_no_link_of_ours_leads_nowhere(uid, token):
-    author.get_or_create()
+    author.get_or_create_author()
 
-    assert author.from_link(uid, token) is None
+    assert author.user_of_link(uid, token) is None
 
 
 def test_of_two_simultaneous_uses_one_wins():
-    author.get_or_create()
+    author.get_or_create_author()
     first, second = User.objects.get(), User.objects.get()
 
-    won = author.take_over(first, username="gipi", email="", password="leverage-2026")
-    lost = author.take_over(second, username="mallory", email="", password="leverage-2027")
+    won = author.claim_account(first, username="gipi", email="", password="leverage-2026")
+    lost = author.claim_account(second, username="mallory", email="", password="leverage-2027")
 
     assert (won, lost) == (True, False)
     assert User.objects.get().username == "gipi"
@@ -117,7 +117,7 @@ def test_of_two_simultaneous_uses_one_wins():
 def test_a_lost_password_works_until_its_replacement_is_chosen(client):
     boss = User.objects.create_superuser("gipi", password="leverage-2026")
 
-    author.link(boss, base_url="")
+    author.start_link(boss, base_url="")
 
     assert client.login(username="gipi", password="leverage-2026")
 
@@ -126,7 +126,7 @@ def test_the_command_prints_a_link_that_works(capsys):
     call_command("author_link")
 
     said = capsys.readouterr()
-    assert author.from_link(*_parts(said.out.strip())) is not None
+    assert author.user_of_link(*_parts(said.out.strip())) is not None
     assert said.err == "It works once, within 24 hours. The old password works until then.\n"
 
 
@@ -136,7 +136,7 @@ def test_the_command_lets_a_helper_in_who_is_named(capsys):
 
     call_command("author_link", user="mei")
 
-    assert author.from_link(*_parts(capsys.readouterr().out.strip())) == helper
+    assert author.user_of_link(*_parts(capsys.readouterr().out.strip())) == helper
 
 
 @pytest.mark.parametrize("name", ["nobody", "gone", "Mei"])
@@ -152,13 +152,13 @@ def test_an_owner_by_role_is_the_author_where_no_superuser_is():
     make_helper("editor")
     owner = make_helper("owner")
 
-    assert author.get_or_create() == owner
+    assert author.get_or_create_author() == owner
 
 
 def test_where_every_owner_is_shut_out_a_new_one_is_made():
     User.objects.create_superuser("author", password="leverage-2026", is_active=False)
     make_helper("owner", is_active=False)
 
-    made = author.get_or_create()
+    made = author.get_or_create_author()
 
     assert (made.username, made.is_superuser, made.is_active) == ("author-2", True, True)

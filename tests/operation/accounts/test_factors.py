@@ -13,7 +13,7 @@ from django.db import connection
 
 from newsletter.operation.accounts import factors
 from tests.factories import make_publication
-from tests.support.second_factor import SECRET, give_app
+from tests.support.second_factor import SECRET, add_totp_app
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 25, 8, 0, 10, tzinfo=UTC)
@@ -29,7 +29,7 @@ def shown(off: int = 0, now: datetime = NOW) -> str:
 
 
 def accepts(user: User, code: str, now: datetime = NOW, *, is_known_browser: bool = False) -> str:
-    return factors.accepts(user, code, now, is_known_browser=is_known_browser)
+    return factors.check_code(user, code, now, is_known_browser=is_known_browser)
 
 
 # --- Codes of an app ---
@@ -39,20 +39,20 @@ def test_codes_are_those_of_rfc_6238():
     """The RFC's own secret and its time of 59 seconds, whose code of eight digits is 94287082."""
     secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
-    step = factors.step_of(secret, "287082", datetime.fromtimestamp(59, UTC))
+    step = factors.time_step_of(secret, "287082", datetime.fromtimestamp(59, UTC))
 
     assert step == 1
 
 
 @pytest.mark.parametrize(("off", "is_right"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
 def test_a_code_is_right_for_one_step_before_and_after_its_own(gipi, off, is_right):
-    give_app(gipi)
+    add_totp_app(gipi)
 
     assert bool(accepts(gipi, shown(off))) is is_right
 
 
 def test_a_code_is_accepted_once_even_after_the_cache_has_forgotten_it(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
 
     first = accepts(gipi, shown())
     for cache in caches.all():
@@ -63,7 +63,7 @@ def test_a_code_is_accepted_once_even_after_the_cache_has_forgotten_it(gipi):
 
 
 def test_after_a_code_no_earlier_one_is_accepted(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
 
     assert accepts(gipi, shown(1)) == "totp"
     assert accepts(gipi, shown(0)) == ""
@@ -78,20 +78,20 @@ def test_the_code_that_added_the_app_does_not_log_in(gipi):
 
 
 def test_a_code_may_be_typed_as_an_app_shows_it(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
 
     assert accepts(gipi, f"{shown()[:3]} {shown()[3:]}") == "totp"
 
 
 @pytest.mark.parametrize("typed", ["", "1", "１２３４５６", "\x00", "9" * 33, "9" * 100_000, "密碼"])
 def test_what_is_no_code_is_wrong(gipi, typed):
-    give_app(gipi)
+    add_totp_app(gipi)
 
     assert accepts(gipi, typed) == ""
 
 
 def test_another_account_has_other_codes(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
     other = User.objects.create_user("other")
     factors.add_app(other, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 0)
 
@@ -102,17 +102,17 @@ def test_another_account_has_other_codes(gipi):
 
 
 def test_ten_recovery_codes_come_with_the_first_factor_and_each_opens_once(gipi):
-    codes = give_app(gipi)
+    codes = add_totp_app(gipi)
 
     first, second = (accepts(gipi, codes[4]) for _ in range(2))
 
     assert len(set(codes)) == 10
     assert (first, second) == ("recovery_codes", "")
-    assert factors.of(gipi).codes_left == 9
+    assert factors.factors_of(gipi).codes_left == 9
 
 
 def test_new_recovery_codes_replace_the_former_ones(gipi):
-    former = give_app(gipi)
+    former = add_totp_app(gipi)
 
     renewed = factors.renew_codes(gipi)
 
@@ -130,7 +130,7 @@ def guess(user: User, times: int, now: datetime = NOW, *, is_known_browser: bool
 
 
 def test_after_ten_wrong_codes_the_right_one_waits_for_ten_minutes(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
     guess(gipi, 10)
 
     with pytest.raises(factors.TooManyFailures):
@@ -141,7 +141,7 @@ def test_after_ten_wrong_codes_the_right_one_waits_for_ten_minutes(gipi):
 
 
 def test_thirty_wrong_codes_are_all_that_a_day_has(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
     for turn in range(3):
         guess(gipi, 10, NOW + timedelta(hours=turn))
     at_the_end, next_day = NOW + timedelta(hours=23), NOW + timedelta(hours=24, seconds=30)
@@ -152,14 +152,14 @@ def test_thirty_wrong_codes_are_all_that_a_day_has(gipi):
 
 
 def test_a_stranger_who_has_the_password_does_not_lock_out_a_browser_that_is_known(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
     guess(gipi, 10)
 
     assert accepts(gipi, shown(), is_known_browser=True) == "totp"
 
 
 def test_a_known_browser_is_counted_too(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
     guess(gipi, 10, is_known_browser=True)
 
     with pytest.raises(factors.TooManyFailures):
@@ -167,7 +167,7 @@ def test_a_known_browser_is_counted_too(gipi):
 
 
 def test_a_right_code_ends_the_counting(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
     guess(gipi, 9)
     accepts(gipi, shown())
     guess(gipi, 9)
@@ -176,9 +176,9 @@ def test_a_right_code_ends_the_counting(gipi):
 
 
 def test_failures_are_counted_without_a_cache(gipi, settings):
-    """Nothing here may ask the cache: it may be away, or emptied by who fills it."""
+    """Must not use the cache: it may be unavailable or evicted."""
     settings.CACHES = settings.CACHES | {"default": {"BACKEND": "no.such.cache"}}
-    give_app(gipi)
+    add_totp_app(gipi)
     guess(gipi, 10)
 
     with pytest.raises(factors.TooManyFailures):
@@ -189,7 +189,7 @@ def test_failures_are_counted_without_a_cache(gipi, settings):
 
 
 def test_neither_secret_nor_recovery_codes_can_be_read_in_the_database(gipi):
-    codes = give_app(gipi)
+    codes = add_totp_app(gipi)
 
     stored = str(list(Authenticator.objects.values_list("data", flat=True)))
 
@@ -198,7 +198,7 @@ def test_neither_secret_nor_recovery_codes_can_be_read_in_the_database(gipi):
 
 
 def test_a_new_secret_key_reads_what_a_former_one_has_written(gipi, settings):
-    give_app(gipi)
+    add_totp_app(gipi)
 
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another one, of which nobody knows anything"
@@ -207,7 +207,7 @@ def test_a_new_secret_key_reads_what_a_former_one_has_written(gipi, settings):
 
 
 def test_without_the_former_secret_key_no_code_is_right_and_the_reason_is_told(gipi, settings):
-    give_app(gipi)
+    add_totp_app(gipi)
 
     settings.SECRET_KEY = "another one, of which nobody knows anything"
 
@@ -219,18 +219,18 @@ def test_without_the_former_secret_key_no_code_is_right_and_the_reason_is_told(g
 
 
 def test_with_the_last_factor_the_recovery_codes_go(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
 
-    factors.remove(factors.of(gipi).app)
+    factors.remove_factor(factors.factors_of(gipi).app)
 
     assert not Authenticator.objects.exists()
 
 
 def test_removing_all_says_whether_there_was_one(gipi):
-    give_app(gipi)
+    add_totp_app(gipi)
 
     assert [factors.remove_all(gipi) for _ in range(2)] == [True, False]
-    assert factors.of(gipi) == factors.Factors(app=None, passkeys=[], codes_left=0)
+    assert factors.factors_of(gipi) == factors.Factors(app=None, passkeys=[], codes_left=0)
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -242,20 +242,20 @@ def test_only_owners_must_have_one_and_only_when_the_publication_says_so(asks, i
     user = User.objects.create_user("somebody", is_superuser=is_superuser)
     user.groups.set([Group.objects.get_or_create(name=group)[0]] if group else [])
 
-    assert factors.is_missing(user) is (asks and is_owner)
+    assert factors.is_factor_missing(user) is (asks and is_owner)
 
 
 def test_who_has_one_misses_none(gipi):
     make_publication(owners_need_second_factor=True)
-    give_app(gipi)
+    add_totp_app(gipi)
 
-    assert not factors.is_missing(gipi)
+    assert not factors.is_factor_missing(gipi)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_type_the_same_code_at_the_same_moment_one_gets_in():
     gipi = User.objects.create_superuser("gipi", password="leverage-2026")
-    codes = give_app(gipi)
+    codes = add_totp_app(gipi)
 
     def use(code: str) -> str:
         try:

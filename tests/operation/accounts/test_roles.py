@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 def rights_of(name: str) -> set[str]:
     found = Group.objects.get(name=name).permissions.select_related("content_type")
-    return {roles.key_of(permission) for permission in found}
+    return {roles.permission_key(permission) for permission in found}
 
 
 def migrate_again() -> None:
@@ -35,9 +35,9 @@ def test_a_role_has_what_is_written_for_it_and_every_word_of_that_exists(role):
 
 
 def test_the_owners_have_every_right_of_every_room():
-    everything = Permission.objects.filter(content_type__app_label__in=roles.ROOMS).select_related("content_type")
+    everything = Permission.objects.filter(content_type__app_label__in=roles.APPS).select_related("content_type")
 
-    assert rights_of("owner") == {roles.key_of(one) for one in everything}
+    assert rights_of("owner") == {roles.permission_key(one) for one in everything}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_who_is_logged_in_is_a_whole_account_while_it_is_open():
     [("posts.publish_post", {"owner", "editor"}), ("subscribers.export_readers", {"owner"}), ("posts.no_such", set())],
 )
 def test_the_groups_that_have_a_right_are_found(right, names):
-    assert {group.name for group in roles.including(right)} == names
+    assert {group.name for group in roles.groups_with(right)} == names
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,15 @@ import pyrage
 import pytest
 
 from newsletter.operation.backup import archive
-from newsletter.operation.backup.archive import Damaged, Reader, Sealed, Writer, opened_dump, sealing, unsealed
+from newsletter.operation.backup.archive import (
+    BackupReader,
+    BackupWriter,
+    DamagedBackup,
+    EncryptionError,
+    encrypting,
+    open_archive,
+    open_dump,
+)
 
 DUMP = bytes(range(256)) * 400
 
@@ -20,8 +28,8 @@ def _small_parts(monkeypatch):
 
 def written(*, is_finished: bool = True, manifest: dict | None = None, **files: bytes) -> bytes:
     stream = io.BytesIO()
-    writer = Writer(stream)
-    writer.add_json("manifest.json", manifest or {"form": archive.FORM, "engine": "sqlite"})
+    writer = BackupWriter(stream)
+    writer.add_json("manifest.json", manifest or {"form": archive.FORMAT, "engine": "sqlite"})
     writer.add_dump(io.BytesIO(DUMP))
     for name, octets in files.items():
         writer.add(f"files/{name}", octets)
@@ -31,11 +39,11 @@ def written(*, is_finished: bool = True, manifest: dict | None = None, **files: 
 
 
 def read(octets: bytes) -> dict[str, bytes]:
-    return {member.name: member.source.read() for member in Reader(io.BytesIO(octets))}
+    return {member.name: member.source.read() for member in BackupReader(io.BytesIO(octets))}
 
 
 def changed(octets: bytes, name: str, *, kind: bytes = tarfile.REGTYPE) -> bytes:
-    """Return a tar with the manifest of another, and one member of our choice."""
+    """A tar with the manifest of another, and one member of our choice."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w|") as tar, tarfile.open(fileobj=io.BytesIO(octets)) as old:
         manifest = old.getmember("manifest.json")
@@ -56,14 +64,14 @@ def test_what_is_written_is_read():
 
 
 def test_the_dump_is_one_stream_and_the_files_follow():
-    dump, parts = opened_dump(Reader(io.BytesIO(written(departures=b"lines"))))
+    dump, parts = open_dump(BackupReader(io.BytesIO(written(departures=b"lines"))))
 
     assert dump.read() == DUMP
     assert [(member.file, member.source.read()) for member in parts.rest()] == [("departures", b"lines")]
 
 
 def test_a_dump_that_is_not_read_to_its_end_does_not_hide_the_files():
-    dump, parts = opened_dump(Reader(io.BytesIO(written(departures=b"lines"))))
+    dump, parts = open_dump(BackupReader(io.BytesIO(written(departures=b"lines"))))
     dump.read(10)
 
     assert [member.file for member in parts.rest() if member.file] == ["departures"]
@@ -73,12 +81,12 @@ def test_a_dump_that_is_not_read_to_its_end_does_not_hide_the_files():
 def test_a_file_that_ends_too_early_is_damaged(share):
     octets = written(departures=b"lines" * 1000)
 
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedBackup):
         read(octets[: int(len(octets) * share)])
 
 
 def test_a_file_that_was_never_finished_is_damaged():
-    with pytest.raises(Damaged, match="too early"):
+    with pytest.raises(DamagedBackup, match="too early"):
         read(written(is_finished=False))
 
 
@@ -87,14 +95,14 @@ def test_each_octet_counts():
     at = octets.index(b"lines")
     octets[at] ^= 1
 
-    with pytest.raises(Damaged, match="files/departures is not what was written"):
+    with pytest.raises(DamagedBackup, match="files/departures is not what was written"):
         read(bytes(octets))
 
 
 def test_of_several_faults_one_is_named_and_the_others_are_counted():
     octets = written(departures=b"lines", wishes=b"lines").replace(b"lines", b"linez")
 
-    with pytest.raises(Damaged, match="files/departures is not what was written, and 1 more"):
+    with pytest.raises(DamagedBackup, match="files/departures is not what was written, and 1 more"):
         read(octets)
 
 
@@ -102,63 +110,63 @@ def test_of_several_faults_one_is_named_and_the_others_are_counted():
     "name", ["files/../../etc/cron.d/x", "files//etc/passwd", "etc/passwd", "database/x", "files/"]
 )
 def test_a_path_that_leaves_the_folder_is_refused(name):
-    with pytest.raises(Damaged, match="does not belong into a backup"):
+    with pytest.raises(DamagedBackup, match="does not belong into a backup"):
         read(changed(written(), name))
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
 def test_only_files_are_taken(kind):
-    with pytest.raises(Damaged, match="does not belong into a backup"):
+    with pytest.raises(DamagedBackup, match="does not belong into a backup"):
         read(changed(written(), "files/departures", kind=kind))
 
 
 @pytest.mark.parametrize("octets", [b"", b"no tar at all" * 100, b"\x1f\x8b" + b"x" * 600])
 def test_another_file_is_no_backup(octets):
-    with pytest.raises(Damaged, match="no backup"):
+    with pytest.raises(DamagedBackup, match="no backup"):
         read(octets)
 
 
 def test_a_tar_without_a_manifest_is_no_backup():
     stream = io.BytesIO()
-    writer = Writer(stream)
+    writer = BackupWriter(stream)
     writer.add("files/departures", b"")
     writer.finish()
 
-    with pytest.raises(Damaged, match="does not begin with a manifest"):
+    with pytest.raises(DamagedBackup, match="does not begin with a manifest"):
         read(stream.getvalue())
 
 
 def test_a_form_of_tomorrow_is_refused():
-    with pytest.raises(Damaged, match="form 2; this version reads form 1"):
+    with pytest.raises(DamagedBackup, match="form 2; this version reads form 1"):
         read(written(manifest={"form": 2}))
 
 
 def test_a_name_that_comes_twice_is_refused():
     stream = io.BytesIO()
-    writer = Writer(stream)
+    writer = BackupWriter(stream)
     writer.add_json("manifest.json", {"form": 1})
     writer.add("files/departures", b"one")
     writer.add("files/departures", b"two")
     writer.finish()
 
-    with pytest.raises(Damaged, match="twice"):
+    with pytest.raises(DamagedBackup, match="twice"):
         read(stream.getvalue())
 
 
 def test_a_file_that_grows_while_it_is_read_is_as_long_as_it_was(tmp_path):
     path, stream = tmp_path / "departures", io.BytesIO()
     path.write_bytes(b"x" * 5000)
-    writer = Writer(stream)
+    writer = BackupWriter(stream)
     writer.add_json("manifest.json", {"form": 1})
 
-    class Growing(archive.Hashing):
+    class Growing(archive.HashingReader):
         def read(self, size: int = -1, /) -> bytes:
             with path.open("ab") as file:
                 file.write(b"y")
             return super().read(size)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "Hashing", Growing)
+        patch.setattr(archive, "HashingReader", Growing)
         writer.add_file(path, "departures")
     writer.finish()
 
@@ -178,13 +186,13 @@ def test_the_hashes_are_those_of_sha256sum():
 @pytest.mark.parametrize("name", ["manifest.json", "sums.json"])
 def test_facts_that_cannot_be_read_are_called_damage(octets, name):
     stream = io.BytesIO()
-    writer = Writer(stream)
+    writer = BackupWriter(stream)
     if name == "sums.json":
-        writer.add_json("manifest.json", {"form": archive.FORM})
+        writer.add_json("manifest.json", {"form": archive.FORMAT})
     writer.add(name, octets)
     writer.tar.close()
 
-    with pytest.raises(Damaged, match=name):
+    with pytest.raises(DamagedBackup, match=name):
         read(stream.getvalue())
 
 
@@ -205,7 +213,7 @@ def identity(key, tmp_path):
 
 def sealed(recipient) -> bytes:
     target = io.BytesIO()
-    with sealing(target, str(recipient)) as stream:
+    with encrypting(target, str(recipient)) as stream:
         for start in range(0, len(OCTETS), 65_536):
             stream.write(OCTETS[start : start + 65_536])
     return target.getvalue()
@@ -216,7 +224,7 @@ def test_what_is_encrypted_is_read_with_the_key_alone(key, identity, tmp_path):
     path.write_bytes(sealed(key.to_public()))
 
     assert b"reader" not in path.read_bytes()
-    with unsealed(path, identity) as stream:
+    with open_archive(path, identity) as stream:
         assert stream.read() == OCTETS
 
 
@@ -228,7 +236,7 @@ def test_without_a_key_it_says_what_is_missing(key, tmp_path):
     path = tmp_path / "backup.tar.age"
     path.write_bytes(sealed(key.to_public()))
 
-    with pytest.raises(Sealed, match="--identity"), unsealed(path, None):
+    with pytest.raises(EncryptionError, match="--identity"), open_archive(path, None):
         pass
 
 
@@ -237,7 +245,7 @@ def test_another_key_opens_nothing(key, tmp_path):
     path.write_bytes(sealed(key.to_public()))
     other.write_text(str(pyrage.x25519.Identity.generate()))
 
-    with pytest.raises(Sealed, match="cannot be decrypted"), unsealed(path, other) as stream:
+    with pytest.raises(EncryptionError, match="cannot be decrypted"), open_archive(path, other) as stream:
         stream.read()
 
 
@@ -246,7 +254,7 @@ def test_a_changed_octet_is_noticed(key, identity, tmp_path):
     octets[len(octets) // 2] ^= 1
     path.write_bytes(octets)
 
-    with pytest.raises(Sealed, match="cannot be decrypted"), unsealed(path, identity) as stream:
+    with pytest.raises(EncryptionError, match="cannot be decrypted"), open_archive(path, identity) as stream:
         stream.read()
 
 
@@ -254,13 +262,13 @@ def test_who_stops_reading_waits_for_nothing(key, identity, tmp_path):
     path = tmp_path / "backup.tar.age"
     path.write_bytes(sealed(key.to_public()))
 
-    with unsealed(path, identity) as stream:
+    with open_archive(path, identity) as stream:
         assert stream.read(10) == OCTETS[:10]
 
 
 @pytest.mark.parametrize("recipient", ["", "age1nonsense", "ssh-ed25519 AAAA"])
 def test_a_recipient_that_is_no_key_is_refused(recipient):
-    with pytest.raises(Sealed, match="BACKUP_AGE_KEY"), sealing(io.BytesIO(), recipient):
+    with pytest.raises(EncryptionError, match="BACKUP_AGE_KEY"), encrypting(io.BytesIO(), recipient):
         pass
 
 
@@ -269,7 +277,7 @@ def test_a_file_without_a_key_is_no_identity(tmp_path):
     path.write_bytes(b"")
     identity.write_text("# nothing\n")
 
-    with pytest.raises(Sealed, match="holds no secret key"), unsealed(path, identity):
+    with pytest.raises(EncryptionError, match="holds no secret key"), open_archive(path, identity):
         pass
 
 
@@ -279,7 +287,7 @@ def test_a_disk_that_takes_no_more_is_told():
             raise OSError(28, "No space left on device")
 
     with (
-        pytest.raises(Sealed, match="No space left"),
-        sealing(Full(), str(pyrage.x25519.Identity.generate().to_public())) as stream,
+        pytest.raises(EncryptionError, match="No space left"),
+        encrypting(Full(), str(pyrage.x25519.Identity.generate().to_public())) as stream,
     ):
         stream.write(OCTETS)

@@ -48,7 +48,7 @@ from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 
-restored.remember(timezone.now())
+restored.detect_restore(timezone.now())
 answer = {{
     "titles": sorted(Post.objects.values_list("title", flat=True)),
     "readers": Subscriber.objects.count(),
@@ -56,7 +56,7 @@ answer = {{
     "locked": restored.is_undecided(),
     "made_at": Restoration.objects.exclude(made_at=None).exists(),
     "links": [model.objects.count() for model in (Link, Visit, DaySalt)],
-    "opens": Subscriber.objects.opened_by({token!r}, "unsubscribe") is not None,
+    "opens": Subscriber.objects.for_token({token!r}, "unsubscribe") is not None,
 }}
 """
 LEFT = ["reader0@example.org", "reader1@example.org"]
@@ -176,10 +176,10 @@ def test_a_restore_that_fails_halfway_leaves_an_empty_machine_empty(product, mak
 
 
 def _with_other_dump(old, new):
-    from newsletter.operation.backup.archive import Reader, Writer
+    from newsletter.operation.backup.archive import BackupReader, BackupWriter
 
     with old.open("rb") as source, new.open("wb") as target:
-        reader, writer = Reader(source), Writer(target)
+        reader, writer = BackupReader(source), BackupWriter(target)
         writer.add_json("manifest.json", reader.manifest)
         for member in reader:
             octets = member.source.read()
@@ -224,7 +224,7 @@ answer = [[bool(row.made_at), bool(row.tried_at), row.failure, row.trial] for ro
 
 @pytest.mark.exhaustive
 def test_a_night(make_product, tmp_path):
-    """Made once, tried, and the author told; old ones go; a machine that burnt knows who left after it."""
+    """Made once, tested and reported; old ones removed; departures survive the loss of the machine."""
     product, folder = make_product(), tmp_path / "kept"
     product.env["BACKUP_URL"] = str(folder)
     token = product.shell(FILL)
@@ -283,10 +283,10 @@ def test_another_engine_a_newer_version_and_one_that_is_too_old_are_refused(make
 
 
 def with_manifest(old, new, change):
-    from newsletter.operation.backup.archive import Reader, Writer
+    from newsletter.operation.backup.archive import BackupReader, BackupWriter
 
     with old.open("rb") as source, new.open("wb") as target:
-        reader, writer = Reader(source), Writer(target)
+        reader, writer = BackupReader(source), BackupWriter(target)
         writer.add_json("manifest.json", reader.manifest | change)
         for member in reader:
             writer.add(member.name, member.source.read())
@@ -307,7 +307,7 @@ def test_the_archive_is_an_ordinary_tar(make_product, tmp_path):
 
 
 def _database_in(path):
-    """Return the file of SQLite in a backup; what pg_dump packs is read by restoring it."""
+    """The file of SQLite in a backup; what pg_dump packs is read by restoring it."""
     with tarfile.open(path) as archive:
         parts = [archive.extractfile(one).read() for one in archive if one.name.startswith(DUMP)]
     dump = b"".join(parts)

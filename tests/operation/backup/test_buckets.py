@@ -6,9 +6,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 
-from newsletter.buckets import Bucket, bucket_of
-from newsletter.operation import backups
-from newsletter.operation.backup import keeping
+from newsletter.buckets import Bucket, bucket_from_url
+from newsletter.operation import backup_findings
+from newsletter.operation.backup import stores
 from tests.support.processes import free_port
 
 pytestmark = pytest.mark.exhaustive
@@ -28,7 +28,7 @@ NIGHT = """
 from datetime import datetime, UTC
 from newsletter.operation.backup import nightly
 nightly.keep_departures()
-row = nightly.make_due(datetime(2026, 11, 28, 20, tzinfo=UTC))
+row = nightly.make_due_backup(datetime(2026, 11, 28, 20, tzinfo=UTC))
 answer = [str(row.day), row.octets, row.failure, row.trial, row.tried_at is not None]
 """
 LEAVE = """
@@ -44,7 +44,7 @@ from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 from django.utils import timezone
 from newsletter.delivery.ledger import restored
-restored.remember(timezone.now())
+restored.detect_restore(timezone.now())
 left = Subscriber.objects.filter(state="unsubscribed").values_list("email", flat=True)
 answer = [Subscriber.objects.count(), list(left), list(Post.objects.values_list("title", flat=True))]
 """
@@ -90,7 +90,7 @@ def test_a_server_that_refuses_or_is_away_is_named_by_the_doctor(s3, settings):
     for url, why in urls.items():
         settings.BACKUP_URL = url
         with translation.override("en"):
-            found = list(backups.bucket(NOW))
+            found = list(backup_findings.bucket_findings(NOW))
 
         assert [one.id for one in found] == (["backups.away"] if why else [])
         assert all(why in one.message and "cret" not in one.message for one in found)
@@ -99,19 +99,19 @@ def test_a_server_that_refuses_or_is_away_is_named_by_the_doctor(s3, settings):
 @pytest.mark.servers
 def test_lines_of_two_machines_of_one_name_are_joined(s3, tmp_path, settings):
     settings.DATA_DIR = tmp_path
-    kept, source = keeping.keeper(s3.url), tmp_path / "departures"
+    kept, source = stores.backup_store(s3.url), tmp_path / "departures"
 
     for lines in (b"\none\ntwo", b"\nthree"):
         source.write_bytes(lines)
         kept.join("departures-mail1", source)
 
-    assert bucket_of(s3.url).read("departures-mail1") == b"\none\ntwo\nthree"
+    assert bucket_from_url(s3.url).read("departures-mail1") == b"\none\ntwo\nthree"
 
 
 @pytest.mark.servers
 def test_an_object_that_is_not_there_is_an_error_in_words(s3, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"s3://127.0.0.1:\d+/nights/news: .*404"):
-        bucket_of(s3.url).download("nothing.tar", tmp_path / "x")
+        bucket_from_url(s3.url).download("nothing.tar", tmp_path / "x")
 
 
 # --- The URL ---
@@ -132,7 +132,7 @@ def test_an_object_that_is_not_there_is_an_error_in_words(s3, tmp_path):
     ],
 )
 def test_a_bucket_by_its_url(url, expected):
-    assert bucket_of(url) == expected
+    assert bucket_from_url(url) == expected
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def test_a_bucket_by_its_url(url, expected):
 )
 def test_what_is_no_bucket_is_refused_without_its_secret(url):
     with pytest.raises(ImproperlyConfigured) as refused:
-        bucket_of(url)
+        bucket_from_url(url)
 
     assert "BACKUP_URL" in str(refused.value)
     assert "secret@" not in str(refused.value)
 
 
 def test_a_bucket_shows_no_secret():
-    bucket = bucket_of("s3://key:hidden@s3.example.org/nights")
+    bucket = bucket_from_url("s3://key:hidden@s3.example.org/nights")
 
     assert "hidden" not in f"{bucket} {bucket!r}"
 
@@ -163,4 +163,4 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "boto3", None)
 
     with pytest.raises(ImproperlyConfigured, match="uv sync --extra s3"):
-        bucket_of("s3://key:secret@host/nights").names()
+        bucket_from_url("s3://key:secret@host/nights").names()

@@ -10,8 +10,8 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.operation import backups, diagnosis
-from newsletter.operation.backup import databases, keeping, nightly
+from newsletter.operation import backup_findings, diagnosis
+from newsletter.operation.backup import databases, nightly, stores
 from newsletter.operation.models import NightlyBackup
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -51,7 +51,7 @@ def test_after_two_years_of_nights_24_at_most_are_kept():
     kept: set[date] = set()
     for number in range(800):
         kept.add(TODAY + timedelta(number))
-        kept -= nightly.superfluous(kept)
+        kept -= nightly.days_to_remove(kept)
 
     last = TODAY + timedelta(799)
     assert {last - timedelta(number) for number in range(7)} <= kept
@@ -61,10 +61,10 @@ def test_after_two_years_of_nights_24_at_most_are_kept():
 
 @given(days)
 def test_the_newest_stays_and_thinning_twice_takes_no_more(found):
-    kept = found - nightly.superfluous(found)
+    kept = found - nightly.days_to_remove(found)
 
     assert not found or max(found) in kept
-    assert nightly.superfluous(kept) == set()
+    assert nightly.days_to_remove(kept) == set()
     assert len(kept) <= nightly.DAYS + nightly.WEEKS + nightly.MONTHS
 
 
@@ -86,7 +86,7 @@ def folder(settings, tmp_path):
 
 
 def ids(now: datetime = NOW) -> list[str]:
-    return [finding.id for finding in backups.nightly(now)]
+    return [finding.id for finding in backup_findings.nightly_findings(now)]
 
 
 def made(day: date, **facts) -> NightlyBackup:
@@ -122,27 +122,27 @@ def test_what_is_made_is_made():
 def test_without_a_folder_none_is_due_and_nothing_is_said(settings):
     settings.BACKUP_URL = ""
 
-    assert not nightly.is_due(NOW)
+    assert not nightly.is_backup_due(NOW)
     assert ids() == []
-    assert nightly.make_due(NOW) is None
+    assert nightly.make_due_backup(NOW) is None
 
 
 def test_due_from_half_past_three_in_the_zone_of_the_publication(folder):
-    assert not nightly.is_due(NOW - timedelta(minutes=31))
-    assert nightly.is_due(NOW)
+    assert not nightly.is_backup_due(NOW - timedelta(minutes=31))
+    assert nightly.is_backup_due(NOW)
     made(DAY)
-    assert not nightly.is_due(NOW)
+    assert not nightly.is_backup_due(NOW)
 
 
 @pytest.mark.parametrize("url", ["backups", "file://host/backup"])
 def test_what_is_no_folder_is_refused_with_a_reason(url):
     with pytest.raises(ImproperlyConfigured, match="a folder, as an absolute path"):
-        keeping.keeper(url)
+        stores.backup_store(url)
 
 
 @pytest.mark.parametrize("url", ["/backup", "file:///backup"])
 def test_a_folder_is_a_path_or_its_url(url):
-    assert keeping.keeper(url) == keeping.InFolder(Path("/backup"))
+    assert stores.backup_store(url) == stores.FolderStore(Path("/backup"))
 
 
 def test_a_new_installation_with_a_folder_hears_nothing(folder):
@@ -152,7 +152,7 @@ def test_a_new_installation_with_a_folder_hears_nothing(folder):
 def test_a_backup_that_was_not_made_is_an_error(folder):
     NightlyBackup.objects.create(day=DAY, begun_at=NOW, failure="No space left on device")
 
-    (finding,) = backups.nightly(NOW)
+    (finding,) = backup_findings.nightly_findings(NOW)
 
     assert (finding.level, finding.id) == ("error", "backup.failed")
     assert "No space left on device" in finding.message
@@ -175,11 +175,11 @@ def test_a_backup_that_would_bring_nothing_back_is_an_error_until_one_does(folde
 
 def test_an_open_site_is_told_that_nobody_backs_it_up(settings):
     settings.BACKUP_URL = ""
-    assert [finding.id for finding in backups.none(NOW)] == ["backup.none"]
-    assert "backup.none" in [finding.id for finding in diagnosis._ask(diagnosis.EVERYTHING, NOW)]
+    assert [finding.id for finding in backup_findings.no_backup_findings(NOW)] == ["backup.none"]
+    assert "backup.none" in [finding.id for finding in diagnosis._ask(diagnosis.ALL_CHECKS, NOW)]
 
     settings.SITE_URL = "http://127.0.0.1:8000"
-    assert [finding.id for finding in backups.none(NOW)] == []
+    assert [finding.id for finding in backup_findings.no_backup_findings(NOW)] == []
 
 
 def test_departures_are_kept_beside_the_backups(folder, settings, tmp_path_factory):
@@ -213,9 +213,9 @@ def test_a_backup_of_the_day_that_this_database_does_not_know_is_kept(folder, mo
     """A machine burnt, and the new one was started with its folder: what lies there is all that is left."""
     last = folder / f"newsletter-{DAY}.tar"
     last.write_bytes(b"all readers of the burnt machine")
-    monkeypatch.setattr(databases, "here", broken)
+    monkeypatch.setattr(databases, "current_engine", broken)
 
-    row = nightly.make_due(NOW)
+    row = nightly.make_due_backup(NOW)
 
     assert row.failure == "no disk"
     assert [path.read_bytes() for path in folder.iterdir()] == [b"all readers of the burnt machine"]
@@ -233,7 +233,7 @@ def test_other_files_in_the_folder_stay(folder):
     ):
         (folder / name).touch()
 
-    gone = nightly.thin(keeping.InFolder(folder))
+    gone = nightly.remove_old(stores.FolderStore(folder))
 
     left = {path.name for path in folder.iterdir()}
     assert {

@@ -20,7 +20,7 @@ OLD, NEW = "後來的標題", "備份的一篇"
 
 @pytest.fixture
 def backup(make_product, tmp_path):
-    """Return a backup, and the product that it was made of; which has changed since."""
+    """A backup, and the product that it was made of; which has changed since."""
     product, path = make_product(), tmp_path / "one.tar"
     product.shell(FILL)
     product.command("backup", str(path))
@@ -33,7 +33,7 @@ def database(product: Product):
 
 
 def found(product: Product) -> tuple[str, int]:
-    """Return the title of the post, and how many restores wait to be decided."""
+    """The title of the post, and how many restores wait to be decided."""
     with closing(sqlite3.connect(database(product))) as opened:
         assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         ((title,),) = opened.execute("SELECT title FROM posts_post").fetchall()
@@ -42,12 +42,12 @@ def found(product: Product) -> tuple[str, int]:
 
 
 def names(product: Product) -> list[str]:
-    """Return the files that hold a database, but for those that were put aside."""
+    """The files that hold a database, but for those that were put aside."""
     return sorted(path.name for path in product.data.glob("*newsletter.sqlite3*") if "before_restore" not in path.name)
 
 
 def leave_log(product: Product) -> None:
-    """Have a process die in the middle of its work: what it wrote last lies in the file of -wal alone."""
+    """Kill a process in the middle of its work: its last writes are only in the WAL."""
     code = (
         f"import os, sqlite3; c = sqlite3.connect({str(database(product))!r});"
         " c.execute('PRAGMA journal_mode = WAL');"

@@ -1,4 +1,4 @@
-"""What /metrics tells of the database, the parts and the disk."""
+"""Metrics of the database, the components and the disk."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from newsletter.api.hooks.models import Call, Hook
 from newsletter.delivery.ledger import breakdown
-from newsletter.delivery.models import Arrival, Batch, Delivery, Mailing
+from newsletter.delivery.models import Batch, Delivery, InboundMessage, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation import metrics as gathering
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.django_db
 
 
 def told(now=NOW):
-    """Return each value that is told, by its name and labels, as Prometheus reads them."""
+    """All samples by name and labels, parsed as by Prometheus."""
     registry = CollectorRegistry()
-    registry.register(gathering.Gatherer(now))
+    registry.register(gathering.MetricsCollector(now))
     families = text_string_to_metric_families(generate_latest(registry).decode())
     return {
         (sample.name.removeprefix("newsletter_"), *sample.labels.values()): sample.value
@@ -42,7 +42,7 @@ def mailing():
         make_subscriber()
     issue = make_issue(make_post("管理槓桿"), number=42)
     mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    assert beginning.plan(mailing, NOW)
+    assert beginning.plan_mailing(mailing, NOW)
     return mailing
 
 
@@ -142,7 +142,7 @@ def test_what_a_confirmation_waits():
 
 def test_what_was_stored_and_not_applied_yet():
     make_publication()
-    Arrival.objects.create(source="ses", key="1", body=b"{}", received_at=NOW - timedelta(seconds=30))
+    InboundMessage.objects.create(source="ses", key="1", body=b"{}", received_at=NOW - timedelta(seconds=30))
 
     facts = told()
 
@@ -188,7 +188,7 @@ def test_how_long_ago_a_part_worked():
     make_publication()
     assert ("part_age_seconds", "dispatcher") not in told()
 
-    heartbeats.beat(heartbeats.Part.DISPATCHER)
+    heartbeats.beat(heartbeats.Component.DISPATCHER)
 
     assert 0 <= told()["part_age_seconds", "dispatcher"] < 5
 
@@ -217,7 +217,7 @@ def test_what_is_told_costs_the_same_however_much_is_stored(mailing):
     before = cost()
     for _ in range(30):
         make_subscriber()
-        Arrival.objects.create(source="ses", key=str(make_subscriber().pk), body=b"{}", received_at=NOW)
+        InboundMessage.objects.create(source="ses", key=str(make_subscriber().pk), body=b"{}", received_at=NOW)
 
     assert cost() == before
     assert before < 30

@@ -1,4 +1,4 @@
-"""docs/monitoring: each name in the page, the alerts and the board is one that /metrics tells, and none is left out."""
+"""docs/monitoring: metric names in the page, the alerts and the dashboard match /metrics."""
 
 import json
 import re
@@ -27,12 +27,12 @@ def page():
 
 @pytest.fixture
 def names(tmp_path, monkeypatch):
-    """Every name that can be told, as Prometheus stores it."""
+    """Every metric name, as stored by Prometheus."""
     make_publication()
     monkeypatch.setattr(settings, "BACKUP_URL", str(tmp_path))
     NightlyBackup.objects.create(day=NOW.date(), begun_at=NOW, made_at=NOW)
-    heartbeats.beat(heartbeats.Part.CLOCK)
-    families = gathering.Gatherer(NOW).collect()
+    heartbeats.beat(heartbeats.Component.CLOCK)
+    families = gathering.MetricsCollector(NOW).collect()
     told = {
         family.name.removeprefix("newsletter_") + ("_total" if family.type == "counter" else "") for family in families
     }

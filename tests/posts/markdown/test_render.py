@@ -11,7 +11,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.token import Token
 
 from newsletter.mail.colours import palette
-from newsletter.posts.markdown.highlighting import NIGHT, Light
+from newsletter.posts.markdown.code_highlighting import DARK_COLOURS, LightStyle
 from newsletter.posts.markdown.render import render, render_mail
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -277,7 +277,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize(("ground", "inks"), [("day", NIGHT.keys()), ("night", NIGHT.values())])
+@pytest.mark.parametrize(("ground", "inks"), [("day", DARK_COLOURS.keys()), ("night", DARK_COLOURS.values())])
 def test_every_colour_of_code_can_be_read(ground, inks):
     below = luminance(getattr(palette()["code"], ground))
     for ink in map(luminance, inks):
@@ -289,12 +289,12 @@ def test_every_class_of_the_highlighter_has_the_colours_of_its_style_by_day_and_
     rules = re.findall(r"^\.code :is\((.*)\) \{ (.*) \}$", sheet, re.MULTILINE)
     declared = {name: look for names, look in rules for name in names.split(", ")}
     plain = re.findall(
-        r"^\.code (\.\w+) \{ color: (#\w+)", HtmlFormatter(style=Light).get_style_defs(".code"), re.MULTILINE
+        r"^\.code (\.\w+) \{ color: (#\w+)", HtmlFormatter(style=LightStyle).get_style_defs(".code"), re.MULTILINE
     )
 
     for name, day in ((name, colour.lower()) for name, colour in plain):
-        is_as_text = day == Light.styles[Token]
-        assert is_as_text or f"color: light-dark({day}, {NIGHT[day]})" in declared[name], name
+        is_as_text = day == LightStyle.styles[Token]
+        assert is_as_text or f"color: light-dark({day}, {DARK_COLOURS[day]})" in declared[name], name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django.utils import translation
 
 from newsletter.mail.plaintext import text_from_html
 from newsletter.posts.markdown.render import render, render_mail
-from newsletter.posts.proofreading.check import findings
+from newsletter.posts.proofreading.check import check_text
 
 BASE = "https://news.example.org"
 SWALLOWERS = (
@@ -30,7 +30,7 @@ def forms(source: str) -> list[str]:
 
 
 def tags_of(source: str) -> list[tuple[str, str]]:
-    return [(one.text, str(one.message)) for one in findings(source, terms={}) if one.rule == "tags"]
+    return [(one.text, str(one.message)) for one in check_text(source, terms={}) if one.rule == "tags"]
 
 
 @pytest.mark.parametrize("tag", SWALLOWERS)

@@ -11,10 +11,15 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from newsletter.posts.models import Image
-from newsletter.posts.models.images import QUICK, SLOW
+from newsletter.posts.models.images import QUICK_FORMS, SLOW_FORMS
 from newsletter.posts.tasks import finish_pictures
-from newsletter.publication.pictures.uploads import PictureError, prepare, prepare_with_wide, resized
-from tests.support.pictures import prepared_once, swapped
+from newsletter.publication.pictures.uploads import (
+    PictureError,
+    prepare_picture,
+    prepare_picture_with_wide,
+    resize_picture,
+)
+from tests.support.pictures import prepared_once, swapped_profile
 
 pytestmark = [
     pytest.mark.django_db,
@@ -63,7 +68,7 @@ def names(media):
 
 
 def opened(media, image, form, width):
-    return Pillow.open(BytesIO((media / image.address(form, width).removeprefix("/media/")).read_bytes()))
+    return Pillow.open(BytesIO((media / image.url_for(form, width).removeprefix("/media/")).read_bytes()))
 
 
 def test_an_upload_has_the_sizes_that_take_no_time_at_once(media):
@@ -99,8 +104,8 @@ def drawing(width=1000, height=200):
 def test_the_small_one_of_a_drawing_weighs_little(media):
     image = kept(drawing(), "a.png")
 
-    small = (media / image.address("thumb", 324).removeprefix("/media/")).stat().st_size
-    lossless = len(resized(drawing(), 324, "webp"))
+    small = (media / image.url_for("thumb", 324).removeprefix("/media/")).stat().st_size
+    lossless = len(resize_picture(drawing(), 324, "webp"))
     assert small < lossless / 2
 
 
@@ -120,18 +125,18 @@ def test_a_size_that_exists_is_never_written_again(media):
     image = kept(file())
     written = {name: (media / image.digest / name).stat().st_mtime_ns for name in names(media)}
 
-    image.make_sizes(QUICK)
+    image.make_sizes(QUICK_FORMS)
     kept(file(), "again.jpg")
 
     assert {name: (media / image.digest / name).stat().st_mtime_ns for name in names(media)} == written
 
 
 def test_the_sizes_stand_upright_and_tell_nothing_of_the_camera(media):
-    told = Pillow.Exif()
-    told[ORIENTATION] = TURNED_RIGHT
-    told[0x010F] = "Leica"
+    exif = Pillow.Exif()
+    exif[ORIENTATION] = TURNED_RIGHT
+    exif[0x010F] = "Leica"
 
-    image = kept(file(160, 700, exif=told))
+    image = kept(file(160, 700, exif=exif))
     image.finish(NOW)
 
     assert (image.width, image.height) == (700, 160)
@@ -143,7 +148,7 @@ def test_the_sizes_stand_upright_and_tell_nothing_of_the_camera(media):
 
 @pytest.mark.exhaustive
 def test_no_size_carries_a_colour_profile(media):
-    image = kept(file(icc_profile=swapped()))
+    image = kept(file(icc_profile=swapped_profile()))
     image.finish(NOW)
 
     found = {
@@ -213,7 +218,7 @@ def test_the_largest_picture_that_is_taken_has_sizes(media):
 
     assert image.widths("fallback") == [640, 1280, 2000]
     with pytest.raises(PictureError):
-        prepare_with_wide(plain(8000, 5001))
+        prepare_picture_with_wide(plain(8000, 5001))
 
 
 @pytest.mark.parametrize("harm", ["lost", "cut", "no picture"])
@@ -235,7 +240,7 @@ def test_a_picture_whose_file_is_broken_is_given_up_and_keeps_its_address(media,
 
 
 def test_the_same_upload_years_later_brings_the_pixels_that_were_not_kept(media):
-    old = Image.objects.keep(prepare(file()), "a.jpg", "alt")[0]
+    old = Image.objects.keep(prepare_picture(file()), "a.jpg", "alt")[0]
     assert old.widths("fallback") == [640, 1280]
 
     kept(file(), "b.jpg")
@@ -265,9 +270,9 @@ def test_the_command_makes_sizes_of_pictures_from_before(media):
 @pytest.mark.parametrize(("form", "kind"), [("webp", "image/webp"), ("avif", "image/avif"), ("fallback", "image/jpeg")])
 def test_sizes_are_served_for_ever(form, kind):
     image = kept(file())
-    image.make_sizes(SLOW)
+    image.make_sizes(SLOW_FORMS)
 
-    served = Client().get(image.address(form, 640))
+    served = Client().get(image.url_for(form, 640))
 
     assert served.headers["Content-Type"] == kind
     assert "immutable" in served.headers["Cache-Control"]

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from newsletter.posts import tasks
 from newsletter.posts.models import Post, Revision
-from newsletter.publication.changes import Via, acting
+from newsletter.publication.changes import Via, acting_as
 from tests.factories import make_post
 
 pytestmark = pytest.mark.django_db
@@ -26,15 +26,15 @@ def record(post: Post, body: str, at=NOW) -> Revision:
 
 
 def bodies(post: Post) -> list[str]:
-    return [one.body for one in Revision.objects.of(post.pk)]
+    return [one.body for one in Revision.objects.saved_for(post.pk)]
 
 
 def test_a_version_says_when_by_whom_and_how_much(post):
     record(post, "會議少了四成。")
-    with acting("gipi", Via.DESK):
+    with acting_as("gipi", Via.DESK):
         record(post, "會議少了將近一半。", NOW + SECOND)
 
-    newest = Revision.objects.of(post.pk)[0]
+    newest = Revision.objects.saved_for(post.pk)[0]
     assert (newest.by, newest.via, newest.saved_at) == ("gipi", "desk", NOW + SECOND)
     assert (newest.added, newest.removed, newest.characters) == (4, 2, 9)
 
@@ -50,7 +50,7 @@ def test_what_nothing_has_written_down_is_written_down_once_in_its_place(post):
     record(post, "二", NOW)
     post.body = "一"
     for _ in range(2):
-        Revision.objects.make_sure(post.pk, post, saved_at=NOW - HOUR)
+        Revision.objects.ensure_recorded(post.pk, post, saved_at=NOW - HOUR)
 
     assert bodies(post) == ["二", "一"]
 
@@ -58,8 +58,8 @@ def test_what_nothing_has_written_down_is_written_down_once_in_its_place(post):
 def test_old_versions_are_thinned_and_what_readers_saw_and_the_newest_are_not(post):
     for second in range(5):
         record(post, f"一{second}", NOW + second * SECOND)
-    Revision.objects.filter(pk=Revision.objects.of(post.pk)[3].pk).update(published_at=NOW)
-    Revision.objects.filter(pk=Revision.objects.of(post.pk)[2].pk).update(mailed_at=NOW)
+    Revision.objects.filter(pk=Revision.objects.saved_for(post.pk)[3].pk).update(published_at=NOW)
+    Revision.objects.filter(pk=Revision.objects.saved_for(post.pk)[2].pk).update(mailed_at=NOW)
 
     assert Revision.objects.due(NOW + HOUR - SECOND) == []
     assert Revision.objects.due(NOW + HOUR + 5 * SECOND) == [post.pk]

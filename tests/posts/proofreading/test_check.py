@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import translation
 
 from newsletter.posts.models import Image, Post
-from newsletter.posts.proofreading.check import RULES, findings, fixed, grouped, house_terms
-from newsletter.posts.proofreading.terms import DEFAULT, own
+from newsletter.posts.proofreading.check import RULES, apply_fixes, check_text, group_findings, house_terms
+from newsletter.posts.proofreading.terms import DEFAULT_TERMS, parse_terms
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.uploads import Picture
 from tests.factories import make_issue, make_post, make_publication
@@ -27,8 +27,8 @@ def _english():
         yield
 
 
-def told(source: str, **terms: str) -> list[tuple[str, str, str | None]]:
-    return [(f.rule, f.text, f.replacement) for f in findings(source, terms=terms or DEFAULT)]
+def reported(source: str, **terms: str) -> list[tuple[str, str, str | None]]:
+    return [(f.rule, f.text, f.replacement) for f in check_text(source, terms=terms or DEFAULT_TERMS)]
 
 
 def shown() -> list[tuple[str, str]]:
@@ -39,7 +39,7 @@ def shown() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("source", "written"), shown())
 def test_the_button_writes_what_the_guide_shows(source, written):
-    assert fixed(source, terms=DEFAULT, rules=RULES)[0] == written
+    assert apply_fixes(source, terms=DEFAULT_TERMS, rules=RULES)[0] == written
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_the_button_writes_what_the_guide_shows(source, written):
     ],
 )
 def test_each_fault_is_told_once(source, told_of):
-    found = told(source)
+    found = reported(source)
 
     assert found == [told_of]
 
@@ -120,35 +120,35 @@ def test_each_fault_is_told_once(source, told_of):
     ],
 )
 def test_what_is_right_is_passed_over(source):
-    assert told(source) == []
+    assert reported(source) == []
 
 
 def test_an_author_adds_his_own_terms_and_takes_back_ours():
     terms = house_terms("Gipi電子報", "數據 →\n用戶 → 讀者\nchatgpt->ChatGPT")
 
-    assert own("數據 → 資料\n\n→ 無") == {"數據": "資料"}
-    assert told("數據與用戶", **terms) == [("terms", "用戶", "讀者")]
-    assert told(f"{SPACED}Gipi電子報", **terms) == []
+    assert parse_terms("數據 → 資料\n\n→ 無") == {"數據": "資料"}
+    assert reported("數據與用戶", **terms) == [("terms", "用戶", "讀者")]
+    assert reported(f"{SPACED}Gipi電子報", **terms) == []
 
 
 def test_what_somebody_else_wrote_is_told_but_not_changed():
-    assert told("> 看視頻") == [("terms", "視頻", None)]
+    assert reported("> 看視頻") == [("terms", "視頻", None)]
 
 
 def test_fixing_leaves_nothing_safe_to_fix_and_code_alone():
     source = "看視頻(很好,真的)吧...\n\n    程式,視頻\n"
 
-    text, done = fixed(source, terms=DEFAULT, rules=RULES)
+    text, done = apply_fixes(source, terms=DEFAULT_TERMS, rules=RULES)
 
     assert text == "看影片（很好，真的）吧……\n\n    程式,視頻\n"
     assert done == 4
-    assert fixed(text, terms=DEFAULT, rules=RULES) == (text, 0)
+    assert apply_fixes(text, terms=DEFAULT_TERMS, rules=RULES) == (text, 0)
 
 
 def test_findings_are_shown_by_rule_with_line_and_words_around():
     source = "第一行。\n看視頻,好"
 
-    groups = grouped(source, findings(source, terms=DEFAULT))
+    groups = group_findings(source, check_text(source, terms=DEFAULT_TERMS))
 
     assert [(g.rule, g.rows[0].line, g.rows[0].before, g.rows[0].after) for g in groups] == [
         ("punctuation", 2, "看視頻", "好"),

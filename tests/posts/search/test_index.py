@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from newsletter.posts.models import SearchDocument
-from newsletter.posts.search.folding import SIMPLIFIED, TRADITIONAL, fold, terms, tokens
+from newsletter.posts.search.folding import SIMPLIFIED, TRADITIONAL, fold, parse_query, tokenize
 from newsletter.posts.search.index import (
     Document,
-    index,
+    index_document,
     index_post,
-    rebuild,
+    rebuild_index,
     search,
 )
-from newsletter.posts.search.snippets import Piece, marked, snippet
+from newsletter.posts.search.snippets import SnippetPart, mark_hits, snippet
 from tests.factories import PUBLISHED_AT, make_findable_post, make_post
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +63,7 @@ def test_a_hit_of_a_search_in_simplified_characters_is_shown_as_its_author_wrote
 
     (result,) = search("资料库", now=NOW).results
 
-    assert result.title == [Piece("這個"), Piece("資料庫", is_hit=True)]
+    assert result.title == [SnippetPart("這個"), SnippetPart("資料庫", is_hit=True)]
 
 
 def test_a_simplified_character_stands_for_one_that_is_none():
@@ -163,11 +163,11 @@ def test_a_page_is_one_query_and_knows_how_many_there_are(django_assert_num_quer
 
 def test_rebuilding_finds_what_nobody_indexed_and_forgets_what_is_gone():
     post = make_post("管理")
-    index(Document("issue", 1, "/issues/1/", "管理", "", PUBLISHED_AT))
-    index(Document("issue", 2, "/issues/2/", "管理", "", PUBLISHED_AT))
+    index_document(Document("issue", 1, "/issues/1/", "管理", "", PUBLISHED_AT))
+    index_document(Document("issue", 2, "/issues/2/", "管理", "", PUBLISHED_AT))
     SearchDocument.objects.update(tokens="")
 
-    assert rebuild([Document("issue", 1, "/issues/1/", "管理", "", PUBLISHED_AT)]) == 2
+    assert rebuild_index([Document("issue", 1, "/issues/1/", "管理", "", PUBLISHED_AT)]) == 2
 
     results = search("管理", now=NOW).results
     assert {(result.kind, result.key) for result in results} == {("post", post.pk), ("issue", 1)}
@@ -188,29 +188,32 @@ def test_every_pair_of_characters_is_found_exactly_where_it_stands():
 
 def test_folding_keeps_what_tells_words_apart():
     assert fold("ＤeepSeek　臺灣 的Ｃ＃ Don’t") == "deepseek台灣 的c# dont"
-    assert list(tokens(fold("管理 GPT-4、C#"))) == ["管", "理", "管理", "gpt-4", "gpt", "4", "c#"]
-    assert [term.text for term in terms("管理，「借用 連結」 c++ …")] == ["管理", "借用 連結", "c++"]
+    assert list(tokenize(fold("管理 GPT-4、C#"))) == ["管", "理", "管理", "gpt-4", "gpt", "4", "c#"]
+    assert [term.text for term in parse_query("管理，「借用 連結」 c++ …")] == ["管理", "借用 連結", "c++"]
 
 
 def test_a_snippet_is_whole_sentences_around_the_hits():
     text = "第一句說別的。第二句說管理。第三句說槓桿與管理。第四句說別的。"
 
-    pieces = snippet(text, terms("槓桿 管理"), length=24)
+    pieces = snippet(text, parse_query("槓桿 管理"), length=24)
 
     assert "".join(piece.text for piece in pieces) == "第三句說槓桿與管理。第四句說別的。"
     assert [piece.text for piece in pieces if piece.is_hit] == ["槓桿", "管理"]
 
 
 def test_hits_are_marked_where_they_stand_whatever_folding_does_to_their_length():
-    assert marked("㍻の 臺灣 AI　㎏<b>", terms("台灣 <b>")) == [
-        Piece("㍻の "),
-        Piece("臺灣", is_hit=True),
-        Piece(" AI　㎏<"),
-        Piece("b", is_hit=True),
-        Piece(">"),
+    assert mark_hits("㍻の 臺灣 AI　㎏<b>", parse_query("台灣 <b>")) == [
+        SnippetPart("㍻の "),
+        SnippetPart("臺灣", is_hit=True),
+        SnippetPart(" AI　㎏<"),
+        SnippetPart("b", is_hit=True),
+        SnippetPart(">"),
     ]
-    assert marked("㍻'AI", terms("ai")) == [Piece("㍻'"), Piece("AI", is_hit=True)]  # two for one, and none for one
-    assert marked("用 AI 寫作", terms("ai寫作")) == [Piece("用 "), Piece("AI 寫作", is_hit=True)]
+    assert mark_hits("㍻'AI", parse_query("ai")) == [
+        SnippetPart("㍻'"),
+        SnippetPart("AI", is_hit=True),
+    ]  # two for one, and none for one
+    assert mark_hits("用 AI 寫作", parse_query("ai寫作")) == [SnippetPart("用 "), SnippetPart("AI 寫作", is_hit=True)]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from newsletter.posts.text.measures import (
     excerpt,
     han_count,
     reading_minutes,
+    slug_from_title,
     word_count,
-    words_from_title,
 )
 
 
@@ -86,4 +86,4 @@ def test_reading_takes_400_han_or_238_words_a_minute(html, minutes):
     ],
 )
 def test_words_for_an_address_are_the_latin_ones(title, words):
-    assert words_from_title(title) == words
+    assert slug_from_title(title) == words

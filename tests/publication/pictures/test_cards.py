@@ -15,10 +15,10 @@ from newsletter.publication.pictures.cards import (
     ROOM,
     Card,
     Cover,
-    fitted,
-    length,
-    titled,
-    wrapped,
+    fit_name,
+    fit_title,
+    text_width,
+    wrap_lines,
 )
 
 CARD = Card("管理槓桿", "Gipi電子報", "2026年10月28日", "#9a3412")
@@ -50,20 +50,20 @@ def test_everything_that_is_seen_changes_picture_and_address(change):
 @pytest.mark.parametrize("room", [244, 334])
 @pytest.mark.parametrize("title", ["人", "管理槓桿", LONG, LONG * 3, "Leadership without authority " * 3, "字" * 200])
 def test_a_title_of_any_length_fits(title, room):
-    size, lines = fitted(title, room)
+    size, lines = fit_title(title, room)
 
     assert len(lines) * size * cards.LINE_HEIGHT <= room
-    assert all(cards.length(line, size) <= cards.WIDTH - 2 * cards.MARGIN for line in lines)
+    assert all(cards.text_width(line, size) <= cards.WIDTH - 2 * cards.MARGIN for line in lines)
 
 
 def test_a_title_that_cannot_fit_says_that_it_goes_on():
-    _size, lines = fitted("字" * 300, 244)
+    _size, lines = fit_title("字" * 300, 244)
 
     assert lines[-1].endswith("字…")
 
 
 def test_words_stay_whole_and_punctuation_stands_where_it_may():
-    lines = wrapped("他說：「OpenAI的Roadmap，其實（很短）。」Roadmap", 92, 500)
+    lines = wrap_lines("他說：「OpenAI的Roadmap，其實（很短）。」Roadmap", 92, 500)
 
     assert "".join(lines).count("Roadmap") == 2
     assert all(line[0] not in cards.NOT_FIRST and line[-1] not in cards.NOT_LAST for line in lines)
@@ -93,7 +93,7 @@ def test_the_font_has_what_taiwanese_authors_type(char):
     ],
 )
 def test_a_title_breaks_between_phrases_and_not_within_a_word(title, lines):
-    assert fitted(title, 334)[1] == lines
+    assert fit_title(title, 334)[1] == lines
 
 
 ACCENT = "#9a3412"
@@ -118,10 +118,10 @@ def test_a_cover_has_the_shape_that_shops_ask_for_and_weighs_little():
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["信", "Gipi 電子報", "產品經理與主管的兩週一封信：管理槓桿", "字" * 200, "a" * 200])
 def test_no_name_leaves_the_margins(name):
-    size, lines = titled(name)
+    size, lines = fit_name(name)
 
     assert 1 <= len(lines) <= NAME_LINES
-    assert all(length(line, size) <= ROOM for line in lines)
+    assert all(text_width(line, size) <= ROOM for line in lines)
     picture = drawn(Cover(name, name, name, "2026", ACCENT))
     for box in [
         (0, 40, 100, COVER_HEIGHT),

@@ -5,9 +5,9 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from newsletter.mail.colours import palette, parsed
+from newsletter.mail.colours import palette, parse_hex
 from newsletter.publication.pictures import icons
-from newsletter.publication.pictures.icons import PAPER, SIDE, squared, with_halo
+from newsletter.publication.pictures.icons import PAPER, SIDE, square_crop, with_halo
 
 ACCENT, INK = "#9a3412", "#ffffff"
 COLOURS = {"accent": ACCENT, "ink": INK}
@@ -50,7 +50,7 @@ def test_a_logo_that_the_system_cuts_stays_where_it_is_always_seen():
     image = opened(icons.png(200, **COLOURS, logo=logo(100, 100), is_whole=True))
 
     assert image.getpixel((21, 100)) == (0, 255, 0, 255)
-    assert image.getpixel((18, 100)) == (*parsed(palette()["paper"].day), 255)
+    assert image.getpixel((18, 100)) == (*parse_hex(palette()["paper"].day), 255)
 
 
 def png(image):
@@ -83,7 +83,7 @@ def picture(size, colour, mode="RGB", kind="PNG"):
 
 @pytest.mark.parametrize("size", [(900, 600), (600, 900), (40, 40), (1, 3000)])
 def test_any_picture_becomes_a_small_square(size):
-    octets = squared(picture(size, (20, 90, 160)))
+    octets = square_crop(picture(size, (20, 90, 160)))
 
     image = Image.open(BytesIO(octets))
     assert (image.format, image.size) == ("JPEG", (SIDE, SIDE))
@@ -91,6 +91,6 @@ def test_any_picture_becomes_a_small_square(size):
 
 
 def test_what_is_see_through_gets_paper_behind_it():
-    kept = Image.open(BytesIO(squared(picture((50, 50), (0, 0, 0, 0), mode="RGBA"))))
+    kept = Image.open(BytesIO(square_crop(picture((50, 50), (0, 0, 0, 0), mode="RGBA"))))
 
     assert max(abs(a - b) for a, b in zip(kept.getpixel((80, 80)), PAPER, strict=True)) < 4

@@ -13,12 +13,12 @@ from newsletter.publication.pictures.uploads import (
     BYTES_MAX,
     SIDE_MAX,
     PictureError,
-    prepare,
-    resized,
+    prepare_picture,
+    resize_picture,
 )
 from tests.publication.pictures.test_gif import moving, rewritten
 from tests.support import pictures
-from tests.support.pictures import SECRET, swapped
+from tests.support.pictures import SECRET, swapped_profile
 
 ORIENTATION, GPS, MAKE = 0x0112, 0x8825, 0x010F
 TURNED_RIGHT = 6  # the camera was held upright: rotate by 90 degrees to see it
@@ -74,7 +74,7 @@ def bomb(width: int, height: int) -> bytes:
     ],
 )
 def test_photographs_become_jpeg_and_what_is_drawn_or_clear_png(form, mode, suffix):
-    prepared = prepare(picture(form, mode=mode))
+    prepared = prepare_picture(picture(form, mode=mode))
 
     assert prepared.name_suffix == suffix
     assert opened(prepared.data).format == {".jpg": "JPEG", ".png": "PNG"}[suffix]
@@ -84,7 +84,7 @@ def test_photographs_become_jpeg_and_what_is_drawn_or_clear_png(form, mode, suff
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 def test_the_picture_stands_upright_and_tells_neither_place_nor_camera(form):
-    prepared = prepare(picture(form, exif=exif()))
+    prepared = prepare_picture(picture(form, exif=exif()))
 
     assert (prepared.width, prepared.height) == (40, 60)
     assert dict(opened(prepared.data).getexif()) == {}
@@ -92,7 +92,7 @@ def test_the_picture_stands_upright_and_tells_neither_place_nor_camera(form):
 
 
 def test_comments_and_xmp_are_left_behind():
-    prepared = prepare(picture("JPEG", comment=b"at home", xmp=b"<x:xmpmeta>secret</x:xmpmeta>"))
+    prepared = prepare_picture(picture("JPEG", comment=b"at home", xmp=b"<x:xmpmeta>secret</x:xmpmeta>"))
 
     assert b"at home" not in prepared.data
     assert b"secret" not in prepared.data
@@ -103,14 +103,14 @@ def test_a_clear_background_stays_clear():
     drawn = Image.new("L", (8, 8), 3).convert("P")
     drawn.save(out, "PNG", transparency=drawn.getpixel((0, 0)))
 
-    assert opened(prepare(out.getvalue()).data).getpixel((0, 0))[3] == 0
+    assert opened(prepare_picture(out.getvalue()).data).getpixel((0, 0))[3] == 0
 
 
 @pytest.mark.parametrize(
     ("size", "wanted"), [((2560, 100), (1280, 50)), ((1280, 9), (1280, 9)), ((4000, 1), (1280, 1))]
 )
 def test_a_wide_picture_is_narrowed_and_a_narrow_one_never_widened(size, wanted):
-    prepared = prepare(picture("PNG", size))
+    prepared = prepare_picture(picture("PNG", size))
 
     assert (prepared.width, prepared.height) == wanted
 
@@ -118,11 +118,11 @@ def test_a_wide_picture_is_narrowed_and_a_narrow_one_never_widened(size, wanted)
 def test_a_moving_gif_is_written_anew_and_keeps_its_size():
     data = moving(size=(2000, 10))
 
-    prepared = prepare(data)
+    prepared = prepare_picture(data)
 
     assert prepared.data == rewritten(data)
     assert (prepared.name_suffix, prepared.width, prepared.height) == (".gif", 2000, 10)
-    assert prepare(prepared.data) == prepared
+    assert prepare_picture(prepared.data) == prepared
 
 
 @pytest.mark.parametrize(("frames", "size"), [(1001, (3, 1)), (30, (3000, 3000))])
@@ -132,11 +132,15 @@ def test_a_picture_that_moves_for_too_long_is_refused(frames, size):
     screen = struct.pack("<HH", *size)
 
     with pytest.raises(PictureError, match="The picture moves for too long: at most 1,000 frames, and 200 million"):
-        prepare(head[:6] + screen + head[10:] + frame * (frames // 3 + 1) + b";")
+        prepare_picture(head[:6] + screen + head[10:] + frame * (frames // 3 + 1) + b";")
 
 
 def test_the_same_content_has_the_same_address():
-    first, second, other = prepare(picture()), prepare(picture()), prepare(picture(size=(61, 40)))
+    first, second, other = (
+        prepare_picture(picture()),
+        prepare_picture(picture()),
+        prepare_picture(picture(size=(61, 40))),
+    )
 
     assert first == second
     assert first.digest != other.digest
@@ -149,12 +153,12 @@ def test_the_same_content_has_the_same_address():
 )
 def test_what_is_no_picture_is_refused(data):
     with pytest.raises(PictureError, match=r"^This is not a picture that can be read\. JPEG, PNG, GIF and WebP can\.$"):
-        prepare(data)
+        prepare_picture(data)
 
 
 def test_a_format_that_browsers_do_not_show_is_refused():
     with pytest.raises(PictureError, match="not a picture that can be read"):
-        prepare(picture("TIFF"))
+        prepare_picture(picture("TIFF"))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "GIF", "WEBP"])
@@ -162,13 +166,13 @@ def test_a_picture_that_ends_too_early_is_refused(form):
     whole = picture(form, (300, 300))
 
     with pytest.raises(PictureError):
-        prepare(whole[: len(whole) * 2 // 3])
+        prepare_picture(whole[: len(whole) * 2 // 3])
 
 
 @pytest.mark.parametrize("size", [(8000, 5001), (15_000, 10_000), (65_000, 65_000)])
 def test_a_bomb_is_refused_before_it_is_decoded(size):
     with pytest.raises(PictureError) as refused:
-        prepare(bomb(*size))
+        prepare_picture(bomb(*size))
 
     assert str(refused.value) == "The picture has more than 40 million pixels. Make it smaller and try again."
 
@@ -176,14 +180,14 @@ def test_a_bomb_is_refused_before_it_is_decoded(size):
 @pytest.mark.parametrize("size", [(SIDE_MAX + 1, 1), (1, SIDE_MAX + 1), (40_000_000, 1)])
 def test_a_long_thin_picture_is_refused_before_it_is_decoded(size):
     with pytest.raises(PictureError) as refused:
-        prepare(bomb(*size))
+        prepare_picture(bomb(*size))
 
     assert str(refused.value) == "The picture is wider or higher than 16,384 pixels. Make it smaller and try again."
 
 
 def test_more_than_ten_megabytes_are_refused_unread():
     with pytest.raises(PictureError) as refused:
-        prepare(b"\0" * (BYTES_MAX + 1))
+        prepare_picture(b"\0" * (BYTES_MAX + 1))
 
     assert str(refused.value) == "The file is larger than 10 MB. Make the picture smaller and try again."
 
@@ -197,7 +201,7 @@ def test_any_broken_byte_ends_in_a_picture_or_a_clear_refusal(form):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                prepare(broken)
+                prepare_picture(broken)
             except PictureError:
                 refused += 1
 
@@ -217,16 +221,16 @@ def test_any_broken_byte_ends_in_a_picture_or_a_clear_refusal(form):
     ],
 )
 def test_the_file_name_is_latin_and_safe(given, kept):
-    assert prepare(picture()).file_name(given) == kept
+    assert prepare_picture(picture()).file_name(given) == kept
 
 
 TELLING = {
-    "jpeg": pictures.telling_jpeg,
-    "png": pictures.telling_png,
-    "webp": pictures.telling_webp,
-    "avif": pictures.telling_avif,
-    "gif": pictures.telling_gif,
-    "moving gif": lambda: pictures.telling_gif(moving()),
+    "jpeg": pictures.jpeg_with_metadata,
+    "png": pictures.png_with_metadata,
+    "webp": pictures.webp_with_metadata,
+    "avif": pictures.avif_with_metadata,
+    "gif": pictures.gif_with_metadata,
+    "moving gif": lambda: pictures.gif_with_metadata(moving()),
 }
 
 
@@ -243,7 +247,7 @@ def seen(data: bytes) -> tuple[int, ...]:
 @pytest.mark.parametrize("form", [form for form in TELLING if form != "moving gif"])
 @pytest.mark.parametrize("made", ["jpg", "png", "webp", "avif"])
 def test_no_other_form_of_it_tells_more(form, made):
-    other = resized(TELLING[form](), 40, made)
+    other = resize_picture(TELLING[form](), 40, made)
 
     assert SECRET not in other
     info = Image.open(BytesIO(other)).info
@@ -254,7 +258,7 @@ def test_no_other_form_of_it_tells_more(form, made):
 def test_the_colours_are_those_that_the_profile_means(form):
     assert seen(red(form))[0] > 240
 
-    red_part, green_part, blue_part = seen(prepare(red(form, icc_profile=swapped())).data)
+    red_part, green_part, blue_part = seen(prepare_picture(red(form, icc_profile=swapped_profile())).data)
 
     assert green_part > 240
     assert red_part < 20
@@ -263,12 +267,18 @@ def test_the_colours_are_those_that_the_profile_means(form):
 
 @pytest.mark.parametrize(
     "profile",
-    [b"\0" * 128, b"no profile", swapped()[:200], swapped()[:-60] + b"\xff" * 60, swapped().replace(b"RGB ", b"CMYK")],
+    [
+        b"\0" * 128,
+        b"no profile",
+        swapped_profile()[:200],
+        swapped_profile()[:-60] + b"\xff" * 60,
+        swapped_profile().replace(b"RGB ", b"CMYK"),
+    ],
     ids=["zeros", "words", "cut", "broken", "of another kind"],
 )
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_profile_that_does_not_fit_is_left_out(profile, mode):
-    kept = prepare(red("JPEG", mode, icc_profile=profile)).data
+    kept = prepare_picture(red("JPEG", mode, icc_profile=profile)).data
 
     assert "icc_profile" not in Image.open(BytesIO(kept)).info
     assert seen(kept)
@@ -277,4 +287,4 @@ def test_a_profile_that_does_not_fit_is_left_out(profile, mode):
 def test_a_picture_and_a_program_in_one_file_become_a_picture():
     told = red("PNG") + b"PK\x03\x04<script>alert(1)</script>"
 
-    assert b"script" not in prepare(told).data
+    assert b"script" not in prepare_picture(told).data

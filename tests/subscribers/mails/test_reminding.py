@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from subscribers import signup, tasks
-from subscribers.models import ConfirmationReminder, Subscriber, mails
-from subscribers.models.consents import Circumstances
+from subscribers.models import ConfirmationReminder, Subscriber, mail_queue
+from subscribers.models.consents import ConsentDetails
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.support.letters import link_to, links_in_html, links_in_text
@@ -23,7 +23,7 @@ def _wanted(_english):
 
 @pytest.fixture
 def stranger():
-    signup.sign_up("reader@example.org", Circumstances(), NOW)
+    signup.sign_up("reader@example.org", ConsentDetails(), NOW)
     tasks.send_confirmations()
     return Subscriber.objects.get()
 
@@ -93,7 +93,7 @@ def test_who_confirms_while_the_reminder_waits_is_not_reminded(stranger, at):
 
 def test_a_reader_who_left_and_asked_again_is_not_pressed(at):
     make_subscriber("reader@example.org", state=State.UNSUBSCRIBED)
-    signup.sign_up("reader@example.org", Circumstances(), NOW)
+    signup.sign_up("reader@example.org", ConsentDetails(), NOW)
 
     assert [at(NOW), at(NOW + TWO_DAYS)] == [1, 0]
 
@@ -101,7 +101,7 @@ def test_a_reader_who_left_and_asked_again_is_not_pressed(at):
 def test_it_counts_among_the_three_mails_of_a_mailbox(stranger, at):
     later = NOW + TWO_DAYS
     for _mail in range(3):
-        assert mails.take_from_budget("reader@example.org", later)
+        assert mail_queue.take_from_budget("reader@example.org", later)
 
     assert at(later) == 0
     assert not ConfirmationReminder.objects.exists()

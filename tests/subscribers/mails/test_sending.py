@@ -11,8 +11,8 @@ from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 
 from subscribers import tasks
-from subscribers.mails import changing, sending
-from subscribers.mails.sending import about_change
+from subscribers.mails import address_change, sending
+from subscribers.mails.sending import change_mail
 from subscribers.models import Subscriber, Unsent
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW
@@ -105,7 +105,7 @@ def test_a_provider_that_is_away_is_asked_again_with_growing_patience(provider, 
 
 
 def test_without_a_server_a_mail_of_another_kind_does_not_wait_for_it_too(provider, stranger):
-    changing.ask(make_subscriber(), "new@example.net", NOW)
+    address_change.request_change(make_subscriber(), "new@example.net", NOW)
     provider.answers = [TimeoutError()] * 2
 
     tasks.send_confirmations()
@@ -115,7 +115,7 @@ def test_without_a_server_a_mail_of_another_kind_does_not_wait_for_it_too(provid
 
 def test_every_try_carries_the_same_message_id(provider, stranger):
     provider.answers = [SMTPServerDisconnected("gone")]
-    ids = [sending.answer(stranger).message()["Message-ID"]]
+    ids = [sending.signup_mail(stranger).message()["Message-ID"]]
 
     sending.send_next(NOW)
     sending.send_next(NOW + timedelta(minutes=1))
@@ -185,11 +185,11 @@ def _to_unconfirmed_addresses() -> dict[str, mail.EmailMessage]:
     """Return every mail that goes to an address whose owner has not confirmed it, of readers with a name."""
     pending = {"state": State.PENDING, "confirmed_at": None}
     mover = make_subscriber("mover@example.org", name=ADVERT)
-    changing.ask(mover, "stranger@example.net", NOW)
+    address_change.request_change(mover, "stranger@example.net", NOW)
     return {
-        "asked": sending.answer(make_subscriber("asked@example.org", name=ADVERT, **pending)),
-        "left": sending.answer(make_subscriber("left@example.org", name=ADVERT, state=State.UNSUBSCRIBED)),
-        "new address": about_change(mover.address_changes.get()),
+        "asked": sending.signup_mail(make_subscriber("asked@example.org", name=ADVERT, **pending)),
+        "left": sending.signup_mail(make_subscriber("left@example.org", name=ADVERT, state=State.UNSUBSCRIBED)),
+        "new address": change_mail(mover.address_changes.get()),
     }
 
 

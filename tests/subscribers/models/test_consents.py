@@ -9,19 +9,19 @@ from django.test import Client
 from django.utils import translation
 
 from subscribers import tasks
-from subscribers.forms import stamp
-from subscribers.mails import changing
+from subscribers.forms import sign_timestamp
+from subscribers.mails import address_change
 from subscribers.models import Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
-from subscribers.models.consents import IP_KEPT, Circumstances, Consent, ConsentText
-from subscribers.privacy import notices
+from subscribers.models.consents import IP_LIFETIME, Consent, ConsentDetails, ConsentText
+from subscribers.privacy import signup_notice
 from subscribers.signup import sign_up as ask_for
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import ONE_CLICK
 
 Kind = Consent.Kind
-HOME = Circumstances("web:home", "words", "203.0.113.7")
+HOME = ConsentDetails("web:home", "words", "203.0.113.7")
 
 
 def kinds(reader: Subscriber) -> list[str]:
@@ -106,10 +106,10 @@ def test_coming_back_keeps_the_day_of_leaving(client, reader):
 
 def test_who_signs_up_at_the_address_that_a_reader_moves_to_has_his_lines_taken_over():
     mover, other = make_subscriber("old@example.org"), make_subscriber("new@example.net")
-    other.unsubscribe(NOW, Circumstances("page"))
-    changing.ask(mover, "new@example.net", NOW)
+    other.unsubscribe(NOW, ConsentDetails("page"))
+    address_change.request_change(mover, "new@example.net", NOW)
 
-    changing.confirm(AddressChange.objects.get(), NOW)
+    address_change.confirm_change(AddressChange.objects.get(), NOW)
 
     assert kinds(mover) == [Kind.MOVED, Kind.WITHDREW]
     assert Consent.objects.count() == 2
@@ -163,8 +163,8 @@ def test_an_ip_address_goes_after_a_year_and_nothing_else_does(reader, clock):
     before = list(reader.consents.values())
     ips = [line["ip"] for line in before]
 
-    early = Consent.objects.forget_networks(NOW + IP_KEPT - timedelta(seconds=1))
-    clock.shift(IP_KEPT + timedelta(days=1))
+    early = Consent.objects.delete_old_ips(NOW + IP_LIFETIME - timedelta(seconds=1))
+    clock.shift(IP_LIFETIME + timedelta(days=1))
     tasks.forget_unconfirmed()
 
     assert early == 0
@@ -203,7 +203,7 @@ def test_every_form_is_kept_with_the_words_that_its_own_page_shows(path, place, 
     client = Client()
     page = client.get(path, follow=True)
     assert f'name="place" value="{place}"' in page.content.decode()
-    data = {"email": "reader@example.org", "place": place, "stamp": stamp(NOW - timedelta(seconds=9))}
+    data = {"email": "reader@example.org", "place": place, "stamp": sign_timestamp(NOW - timedelta(seconds=9))}
 
     client.post("/subscribe/", data)
 
@@ -212,7 +212,7 @@ def test_every_form_is_kept_with_the_words_that_its_own_page_shows(path, place, 
     for line in words.splitlines():
         assert " ".join(line.split()) in shown, line
     with translation.override(language):
-        purpose = notices(name="", author="", contact="")[1].body
+        purpose = signup_notice(name="", author="", contact="")[1].body
     assert (purpose in words) is (place == "subscribe")
 
 
@@ -243,14 +243,14 @@ def test_the_confirmation_is_kept_with_the_words_of_its_page(client, sign_up, le
 
 
 def test_no_words_are_no_text():
-    assert ConsentText.of("") is None
+    assert ConsentText.for_words("") is None
 
 
 # --- The author's side ---
 
 
 def test_the_author_sees_the_whole_record_of_a_reader(admin_client, reader):
-    reader.unsubscribe(NOW, Circumstances("page"))
+    reader.unsubscribe(NOW, ConsentDetails("page"))
 
     page = said(admin_client.get(f"/admin/subscribers/subscriber/{reader.pk}/change/"))
 

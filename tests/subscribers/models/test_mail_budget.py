@@ -5,16 +5,16 @@ import pytest
 from django.db import connection
 
 from subscribers import tasks
-from subscribers.mails import changing
+from subscribers.mails import address_change
 from subscribers.models import Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
-from subscribers.models.consents import Circumstances
-from subscribers.models.mails import MailBudget, take_from_budget
+from subscribers.models.consents import ConsentDetails
+from subscribers.models.mail_queue import MailBudget, take_from_budget
 from subscribers.signup import sign_up
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 
-FORM = Circumstances("web:home")
+FORM = ConsentDetails("web:home")
 HOUR = timedelta(hours=1)
 
 
@@ -133,7 +133,7 @@ def test_a_sign_up_beyond_the_budget_may_be_tried_again_when_there_is_room():
     spend("victim@gmail.com")
     before = Subscriber.objects.values().get()
 
-    refused = sign_up("victim@gmail.com", Circumstances("web:other"), NOW)
+    refused = sign_up("victim@gmail.com", ConsentDetails("web:other"), NOW)
     assert Subscriber.objects.values().get() == before
 
     later = sign_up("victim@gmail.com", FORM, NOW + 24 * HOUR)
@@ -169,18 +169,18 @@ def test_a_reader_does_not_learn_that_the_budget_of_another_is_spent(client):
 
 def test_the_former_address_is_told_of_a_move_even_if_its_budget_is_spent():
     reader = make_subscriber("old@example.org")
-    changing.ask(reader, "new@example.net", NOW)
+    address_change.request_change(reader, "new@example.net", NOW)
     spend("old@example.org")
 
-    changing.confirm(AddressChange.objects.get(), NOW)
+    address_change.confirm_change(AddressChange.objects.get(), NOW)
 
-    assert changing.MAIL.waiting(NOW).get().mailed_address == "old@example.org"
+    assert address_change.MAIL.waiting(NOW).get().mailed_address == "old@example.org"
 
 
 def test_that_it_is_told_counts():
     reader = make_subscriber("old@example.org")
-    changing.ask(reader, "new@example.net", NOW)
-    changing.confirm(AddressChange.objects.get(), NOW)
+    address_change.request_change(reader, "new@example.net", NOW)
+    address_change.confirm_change(AddressChange.objects.get(), NOW)
 
     assert [take_from_budget("old@example.org", NOW) for _mail in range(3)] == [True, True, False]
 

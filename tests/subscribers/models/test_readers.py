@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from subscribers.models import Subscriber, Suppression, address_hash
-from subscribers.models.consents import Circumstances
+from subscribers.models.consents import ConsentDetails
 from subscribers.models.notes import Pause
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -70,31 +70,31 @@ def test_a_transition_that_came_too_late_changes_nothing():
 )
 def test_a_stranger_may_ask_once_more_after_ten_minutes(after, is_asked):
     stranger = make_subscriber(state=State.PENDING, confirmed_at=None)
-    stranger.ask(Circumstances("web:home"), NOW)
+    stranger.ask(ConsentDetails("web:home"), NOW)
 
-    assert stranger.ask(Circumstances("web:home"), NOW + after) is is_asked
+    assert stranger.ask(ConsentDetails("web:home"), NOW + after) is is_asked
 
 
 @pytest.mark.parametrize(("after", "is_asked"), [(timedelta(hours=24), False), (timedelta(hours=24, minutes=10), True)])
 def test_then_a_stranger_may_ask_once_a_day(after, is_asked):
     stranger = make_subscriber(state=State.PENDING, confirmed_at=None)
-    stranger.ask(Circumstances("web:home"), NOW)
-    stranger.ask(Circumstances("web:home"), NOW + timedelta(minutes=10))
+    stranger.ask(ConsentDetails("web:home"), NOW)
+    stranger.ask(ConsentDetails("web:home"), NOW + timedelta(minutes=10))
 
-    assert stranger.ask(Circumstances("web:home"), NOW + after) is is_asked
+    assert stranger.ask(ConsentDetails("web:home"), NOW + after) is is_asked
 
 
 def test_asking_adds_nothing_to_the_record_of_a_reader():
     reader = make_subscriber()
 
-    asked = reader.ask(Circumstances("web:forged"), NOW)
+    asked = reader.ask(ConsentDetails("web:forged"), NOW)
 
     assert (asked, reader.consents.exists()) == (True, False)
 
 
 def test_erasing_leaves_a_hash_and_nothing_else():
     reader = make_subscriber("reader@example.org", name="小明")
-    reader.unsubscribe(NOW, Circumstances("page", "words", "203.0.113.7"))
+    reader.unsubscribe(NOW, ConsentDetails("page", "words", "203.0.113.7"))
     reader.suppress(Suppression.Reason.COMPLAINED, note="reader@example.org wrote")
 
     reader.erase()
@@ -122,7 +122,7 @@ def test_a_token_is_opened_by_one_query():
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        found = Subscriber.objects.opened_by(token, "preferences")
+        found = Subscriber.objects.for_token(token, "preferences")
 
     assert (found, len(queries)) == (reader, 1)
 

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from subscribers.models import Subscriber
-from subscribers.models.tags import Tag, Tagging
+from subscribers.models.tags import ReaderTag, Tagging
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_many"), pytest.mark.exhaustive]
 READERS = 5000
@@ -49,7 +49,7 @@ def test_no_reader_is_compared_with_every_row_of_a_tag():
 
 def test_the_names_in_use_are_read_without_counting_their_readers():
     with CaptureQueriesContext(connection) as queries:
-        assert len(Tag.objects.in_use()) == 101
+        assert len(ReaderTag.objects.in_use()) == 101
 
     (query,) = queries
     with connection.cursor() as cursor:

@@ -3,7 +3,7 @@
 import pytest
 
 from subscribers.models import Subscriber
-from subscribers.models.tags import Tag, Tagging, split_tags
+from subscribers.models.tags import ReaderTag, Tagging, split_tags
 from tests.factories import make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,7 @@ def test_the_tags_in_use_are_those_that_a_reader_has():
     make_subscriber(tags="old").set_tags([])
     make_subscriber()
 
-    assert Tag.objects.in_use() == ["course", "paid", "課程學員"]
+    assert ReaderTag.objects.in_use() == ["course", "paid", "課程學員"]
 
 
 # --- Having ---
@@ -60,7 +60,7 @@ def test_one_name_is_one_tag_whoever_has_it():
     make_subscriber(tags="paid,course")
     make_subscriber(tags="course,new")
 
-    assert sorted(Tag.objects.values_list("name", flat=True)) == ["course", "new", "paid"]
+    assert sorted(ReaderTag.objects.values_list("name", flat=True)) == ["course", "new", "paid"]
 
 
 def test_who_is_erased_takes_the_tags_along():
@@ -68,4 +68,4 @@ def test_who_is_erased_takes_the_tags_along():
     make_subscriber(tags="paid,course").erase()
 
     assert Tagging.objects.count() == 1
-    assert Tag.objects.in_use() == ["paid"]
+    assert ReaderTag.objects.in_use() == ["paid"]

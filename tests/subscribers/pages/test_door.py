@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from subscribers import tasks
 from subscribers.mails import sending
 from subscribers.models import LinkWish, Subscriber, Suppression
-from subscribers.models.mails import FreshLink
+from subscribers.models.mail_queue import FreshLink
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import body
 
@@ -137,8 +137,8 @@ def test_another_site_cannot_ask(ask, reader):
 def test_a_wish_is_granted_once_by_two_workers(reader):
     LinkWish.objects.keep("reader@example.org", NOW)
 
-    sending.grant_links(NOW)
-    sending.grant_links(NOW)
+    sending.create_due_links(NOW)
+    sending.create_due_links(NOW)
 
     assert FreshLink.objects.count() == 1
 

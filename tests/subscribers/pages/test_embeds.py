@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from subscribers.models import Subscriber
 from tests.factories import make_publication
-from tests.support.pages import assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible_in_both_schemes
 
 FOREIGN = {"Origin": "https://blog.example", "Sec-Fetch-Site": "cross-site", "Referer": "https://blog.example/"}
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from subscribers import acting
-from subscribers.acting import Occasion
+from subscribers import author_actions
+from subscribers.author_actions import ActionContext
 from subscribers.models import Consent, Invitation, Invited, Subscriber
 from tests.factories import make_publication
 from tests.subscribers.conftest import NOW, path_of
@@ -50,7 +50,10 @@ def test_a_friend_signs_up_by_the_link_and_is_counted_once_when_they_confirm(cli
 
 @pytest.mark.parametrize(
     "leave",
-    [lambda friend: friend.unsubscribe(NOW), lambda friend: acting.unsubscribe([friend.pk], Occasion(NOW, by="gipi"))],
+    [
+        lambda friend: friend.unsubscribe(NOW),
+        lambda friend: author_actions.unsubscribe([friend.pk], ActionContext(NOW, by="gipi")),
+    ],
     ids=["by themselves", "by the author"],
 )
 def test_who_left_before_they_confirmed_and_comes_alone_later_is_not_counted(client, sign_up, door, leave):
@@ -70,9 +73,9 @@ def test_nothing_that_is_kept_says_by_whom_a_reader_came(client, sign_up, door, 
 
     kept = " ".join(Consent.objects.filter(subscriber=friend).values_list("source", flat=True))
     assert kept == "web:subscribe invited link"  # by whose is not kept
-    told = json.dumps([list(Subscriber.objects.filter(pk=friend.pk).values())], default=str)
-    assert door.split("/")[2] not in told
-    assert reader.email not in told
+    rows = json.dumps([list(Subscriber.objects.filter(pk=friend.pk).values())], default=str)
+    assert door.split("/")[2] not in rows
+    assert reader.email not in rows
 
 
 def test_the_link_opens_nothing_of_the_reader_who_passed_it_on(client, reader, door):

@@ -8,8 +8,8 @@ from kombu.exceptions import OperationalError
 
 from subscribers import tasks
 from subscribers.mails import sending
-from subscribers.models import Subscriber, Suppression, mails
-from subscribers.models.mails import FreshLink
+from subscribers.models import Subscriber, Suppression, mail_queue
+from subscribers.models.mail_queue import FreshLink
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.mails.test_sending import Provider
@@ -108,7 +108,7 @@ def test_both_parts_of_the_mail_have_the_same_links_and_a_machine_says_so(ask, l
 
 def test_the_page_answers_the_same_when_nothing_is_sent(ask, letters, reader):
     with_mail = body(ask())
-    while mails.take_from_budget(reader.email, NOW):
+    while mail_queue.take_from_budget(reader.email, NOW):
         pass
     FreshLink.objects.all().delete()
     without_budget = body(ask())
@@ -136,7 +136,7 @@ def test_a_reader_gets_as_many_as_strangers_may_have_sent_to_a_mailbox(ask, lett
 
 @pytest.mark.parametrize(("state", "gets_one"), [(State.PENDING, False), (State.UNSUBSCRIBED, True)])
 def test_who_never_confirmed_gets_no_link(state, gets_one):
-    assert sending.ask_for_link(make_subscriber(state=state), NOW) is gets_one
+    assert sending.request_link(make_subscriber(state=state), NOW) is gets_one
     assert FreshLink.objects.exists() is gets_one
 
 

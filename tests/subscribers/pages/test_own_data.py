@@ -59,7 +59,7 @@ def test_the_table_is_safe_to_open_and_excel_reads_it_as_utf_8(client, mine):
 
 def test_every_model_that_names_a_reader_is_told_or_is_no_fact_about_them(mine):
     """A table that comes later, with a key to readers, must find its place in their data."""
-    told = {
+    shown = {
         "acts",
         "consents",
         "address_changes",
@@ -86,7 +86,7 @@ def test_every_model_that_names_a_reader_is_told_or_is_no_fact_about_them(mine):
 
     keys = {one.get_accessor_name() or one.name for one in Subscriber._meta.related_objects}
 
-    assert {key.removesuffix("_set") for key in keys} - told - passing == set()
+    assert {key.removesuffix("_set") for key in keys} - shown - passing == set()
 
 
 def test_it_is_erased_only_when_it_is_meant(client, mine, reader):
@@ -128,10 +128,10 @@ def test_another_site_erases_nobody(client, mine):
 
 
 def test_a_chapter_of_another_room_stands_on_the_page_and_in_the_files(client, mine, monkeypatch):
-    line = own_data.Line(NOW, "<b>第 5 期</b>", ("250 OK",))
+    line = own_data.DataLine(NOW, "<b>第 5 期</b>", ("250 OK",))
     monkeypatch.setattr(own_data, "SOURCES", [])
-    own_data.add(
-        lambda reader, token: own_data.Chapter("letters", "Letters", (line,), intro=f"{reader.pk} {bool(token)}")
+    own_data.add_chapter(
+        lambda reader, token: own_data.DataChapter("letters", "Letters", (line,), intro=f"{reader.pk} {bool(token)}")
     )
 
     assert "&lt;b&gt;第 5 期&lt;/b&gt;" in body(client.get(mine))
@@ -140,8 +140,10 @@ def test_a_chapter_of_another_room_stands_on_the_page_and_in_the_files(client, m
 
 
 def test_a_long_story_shows_its_newest_lines_and_the_file_has_all(client, mine, monkeypatch):
-    lines = tuple(own_data.Line(NOW, f"line {number}") for number in range(50))
-    monkeypatch.setattr(own_data, "SOURCES", [lambda _reader, _token: own_data.Chapter("letters", "Letters", lines)])
+    lines = tuple(own_data.DataLine(NOW, f"line {number}") for number in range(50))
+    monkeypatch.setattr(
+        own_data, "SOURCES", [lambda _reader, _token: own_data.DataChapter("letters", "Letters", lines)]
+    )
 
     page = body(client.get(mine))
 

@@ -9,7 +9,7 @@ from django.utils import translation
 from newsletter.mail.mailers import mailer_from_url
 from subscribers import own_data, privacy
 from subscribers.models import Consent
-from subscribers.models.consents import IP_KEPT
+from subscribers.models.consents import IP_LIFETIME
 from tests.factories import make_publication
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import body
@@ -101,19 +101,19 @@ def test_the_author_and_the_contact_are_named(client):
 
 def test_a_consent_names_the_notice_that_was_shown(sign_up, client, reader, provider):
     asked, confirmed = Consent.objects.order_by("pk")
-    before = privacy.version(privacy.words())
+    before = privacy.notice_version(privacy.notice_text())
     provider("postmark://token@")
     sign_up("second@example.org")
     later = Consent.objects.order_by("-pk").first()
 
     assert asked.notice == confirmed.notice
-    assert privacy.version(asked.notice.words) == before
-    assert privacy.version(later.notice.words) == privacy.version(privacy.words()) != before
-    assert f"version {before}" in str(own_data.chapters(reader, ""))
+    assert privacy.notice_version(asked.notice.words) == before
+    assert privacy.notice_version(later.notice.words) == privacy.notice_version(privacy.notice_text()) != before
+    assert f"version {before}" in str(own_data.all_chapters(reader, ""))
 
 
 def test_the_version_of_the_page_is_that_of_the_record(client, reader):
-    version = privacy.version(Consent.objects.first().notice.words)
+    version = privacy.notice_version(Consent.objects.first().notice.words)
 
     assert f"Version {version}." in body(client.get(PAGE))
 
@@ -121,7 +121,7 @@ def test_the_version_of_the_page_is_that_of_the_record(client, reader):
 def test_the_words_are_those_of_the_publications_language(client):
     make_publication(language="zh-hant")
     with translation.override("en"):
-        assert "不放 cookie" in privacy.words()
+        assert "不放 cookie" in privacy.notice_text()
 
 
 def test_nobody_changes_which_notice_a_consent_names(reader):
@@ -138,7 +138,7 @@ def test_leaving_needs_no_notice(reader):
 @pytest.mark.parametrize("counts", [True, False])
 def test_it_says_by_itself_whether_links_are_counted(client, counts):
     make_publication()
-    before = privacy.version(privacy.words())
+    before = privacy.notice_version(privacy.notice_text())
     make_publication(counts_links=counts)
 
     page = body(client.get(PAGE))
@@ -147,7 +147,7 @@ def test_it_says_by_itself_whether_links_are_counted(client, counts):
     assert ("Global Privacy Control" in page) is counts
     assert ("no link leads over a counter" in page) is not counts
     assert ("先經過本站" in page) is counts
-    assert (privacy.version(privacy.words()) != before) is counts
+    assert (privacy.notice_version(privacy.notice_text()) != before) is counts
 
 
 # --- What the law of Taiwan asks for (section 8 I 4): period, region, who gets it, and in which way ---
@@ -181,7 +181,7 @@ def test_it_says_that_backups_have_what_was_deleted(client, settings, url, said)
 def test_it_names_when_the_network_of_a_consent_goes(client):
     make_publication(language="en")
 
-    assert IP_KEPT.days == 365
+    assert IP_LIFETIME.days == 365
     assert "The IP address from which you agreed is deleted after a year." in body(client.get(PAGE))
 
 

@@ -87,7 +87,7 @@ def test_ten_of_a_day_and_no_more(client, left, door):
 def test_it_is_among_the_readers_own_data_and_goes_with_them(client, left, door):
     client.post(door, {"sentence": "太長了"})
 
-    assert "太長了" in str(own_data.as_json(left))
+    assert "太長了" in str(own_data.data_as_json(left))
     left.erase()
     assert said() == []
 
@@ -115,8 +115,8 @@ def test_who_has_confirmed_is_asked_how_they_heard_of_it_if_the_author_wants_to_
     assert said() == [("heard", "同事轉寄的", None)]
     assert "The author reads it" in body(thanked)
     assert asked(thanked) == ""
-    told = next(one for one in own_data.chapters(Subscriber.objects.get(), "") if one.name == "sentences")
-    assert [(line.what, line.details) for line in told.lines] == [("同事轉寄的", ("how they heard of it",))]
+    chapter = next(one for one in own_data.all_chapters(Subscriber.objects.get(), "") if one.name == "sentences")
+    assert [(line.what, line.details) for line in chapter.lines] == [("同事轉寄的", ("how they heard of it",))]
     assert "how you heard of it" in body(client.get("/privacy/"))
 
 

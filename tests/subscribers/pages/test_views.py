@@ -6,7 +6,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from subscribers import tasks
-from subscribers.forms import stamp
+from subscribers.forms import sign_timestamp
 from subscribers.models import Subscriber, Suppression
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
@@ -151,8 +151,8 @@ def test_a_queue_that_is_gone_loses_nothing_and_shows_nothing(
     [
         {"stamp": ""},
         {"stamp": "123:forged"},
-        {"stamp": stamp(NOW)},
-        {"stamp": stamp(NOW - timedelta(days=2))},
+        {"stamp": sign_timestamp(NOW)},
+        {"stamp": sign_timestamp(NOW - timedelta(days=2))},
         {"website": "https://spam.example"},
     ],
 )

@@ -10,7 +10,7 @@ from newsletter.issues.models import StartingPoint
 from subscribers.models import Subscriber
 from tests.factories import make_post, make_publication
 from tests.subscribers.conftest import path_of
-from tests.support.pages import assert_accessible_in_both_schemes
+from tests.support.page_checks import assert_accessible_in_both_schemes
 
 OTHER_SITE = '<a href="%s/?utm_source=x">A newsletter</a>'
 SITE = "https://news.example.org"

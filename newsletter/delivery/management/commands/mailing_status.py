@@ -1,4 +1,4 @@
-"""Say how far the mailing of an issue is."""
+"""Shows the progress of an issue's mailing."""
 
 import json
 from argparse import ArgumentParser
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from newsletter.delivery.models import Counts, Mailing
+from newsletter.delivery.models import Mailing, MailingCounts
 from newsletter.issues.models import Issue
 
 
@@ -30,10 +30,10 @@ class Command(BaseCommand):
 
 
 def status_of(issue: Issue) -> dict[str, int | str]:
-    """Return the state of the issue's latest mailing and the counts of all its mailings of kind issue."""
+    """The state of the issue's latest mailing, and the summed counts of all its mailings of kind issue."""
     mailings = list(issue.mailings.filter(kind=Mailing.Kind.ISSUE).order_by("number"))
     names = ("queued", "sending", "sent", "failed", "uncertain", "skipped")
-    counts = [mailing.counts() for mailing in mailings] or [Counts()]
+    counts = [mailing.counts() for mailing in mailings] or [MailingCounts()]
     sums = {name: sum(getattr(each, name) for each in counts) for name in names}
     status = mailings[-1].state if mailings else "none"
     return {"number": issue.number, "status": status, "total": sum(sums.values()), **sums}

@@ -1,4 +1,4 @@
-"""Take one mail from a mail server's pipe: a bounce, a complaint, a leaving or a reply."""
+"""Stores one mail from a mail server's pipe: a bounce, a complaint, an unsubscribe or a reply."""
 
 import os
 import sys
@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand
 from django.db import Error
 from django.utils import timezone
 
-from newsletter.delivery.models import Arrival
+from newsletter.delivery.models import InboundMessage
 
-SIZE_MAX = 25 * 1024 * 1024  # octets of a mail
+SIZE_MAX = 25 * 1024 * 1024  # bytes
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         "The exit code is one of sysexits.h: 0 taken, 65 no mail, 75 try again later."
     )
 
-    requires_system_checks: list[str] = []  # a mail is kept, whatever else is wrong here
+    requires_system_checks: list[str] = []  # a mail is stored whatever else is wrong
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             self.stderr.write("There is no mail on standard input." if not body.strip() else "This mail is too big.")
             sys.exit(os.EX_DATAERR)
         try:
-            Arrival.objects.store(Arrival.MAIL, body, timezone.now(), about={"to": recipients})
+            InboundMessage.objects.store(InboundMessage.MAIL, body, timezone.now(), about={"to": recipients})
         except Error as error:
             self.stderr.write(f"The database does not take it: {error}")
             sys.exit(os.EX_TEMPFAIL)

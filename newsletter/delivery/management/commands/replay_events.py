@@ -1,4 +1,4 @@
-"""Take in provider events that were stored while we were away, or that a provider lets its customers download."""
+"""Stores provider events from a file: what was missed while this site was down, or a download from the provider."""
 
 import json
 from argparse import ArgumentParser
@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from newsletter.delivery.events import webhooks
-from newsletter.delivery.models import Arrival
+from newsletter.delivery.models import InboundMessage
 
 
 class Command(BaseCommand):
@@ -46,12 +46,12 @@ class Command(BaseCommand):
         except ValueError as error:
             self.stderr.write(f"Line {number}: {error}")
             return "rejected"
-        is_new = Arrival.objects.store(whose, body.encode(), timezone.now(), about=kept)
+        is_new = InboundMessage.objects.store(whose, body.encode(), timezone.now(), about=kept)
         return "stored" if is_new else "known"
 
 
 def _request(line: str, provider: str | None) -> tuple[str, str, dict[str, str]]:
-    """Return whose request a line is, its body, and what has to be kept beside it. Raises ValueError."""
+    """A line's provider, request body and kept headers. Raises ValueError."""
     data = json.loads(line)
     if provider:
         return provider, line.strip(), {}
@@ -63,6 +63,6 @@ def _request(line: str, provider: str | None) -> tuple[str, str, dict[str, str]]
 
 
 def _named(headers: Any) -> Iterator[str]:
-    """Yield which headers of a stored request are needed to read it."""
+    """The headers that are needed to parse a stored request."""
     known = {"content-type", *webhooks.KEPT_HEADERS}
     return (name for name in headers if name in known) if isinstance(headers, dict) else iter(())

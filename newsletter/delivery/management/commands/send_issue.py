@@ -1,4 +1,4 @@
-"""Start the mailing of an issue, and if asked watch it until it is finished."""
+"""Starts the mailing of an issue, and with --wait shows its progress until it is finished."""
 
 import sys
 import time
@@ -14,9 +14,9 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError
 from newsletter.issues.models import Issue
-from newsletter.publication.changes import Via, acting
+from newsletter.publication.changes import Via, acting_as
 from newsletter.publication.models import Publication
-from newsletter.publication.wakeups import put
+from newsletter.publication.task_queue import enqueue
 
 WORKER_PATIENCE_SECONDS = 10
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{issue.number}")
         mailing = issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT, segment="").first()
         if mailing is None:
-            with acting("", Via.COMMAND):
+            with acting_as("", Via.COMMAND):
                 mailing = self._start(issue, skip_hold=options["no_hold"])
         if options["wait"]:
             self._watch(mailing)
@@ -42,14 +42,14 @@ class Command(BaseCommand):
 
     def _start(self, issue: Issue, *, skip_hold: bool) -> Mailing:
         now = timezone.now()
-        hold = timedelta() if skip_hold else approving.hold_of(Publication.objects.current())
+        hold = timedelta() if skip_hold else approving.hold_time(Publication.objects.current())
         try:
             mailing = approving.approve(issue, send_at=None, now=now, hold=hold)
         except PlanningError as error:
             raise CommandError(str(error)) from error
         if mailing.send_at > now + hold:
-            approving.bring_forward(mailing, send_at=now, now=now, hold=hold)
-        put(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)  # or beat asks within seconds
+            approving.reschedule(mailing, send_at=now, now=now, hold=hold)
+        enqueue(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)  # if it is lost, beat enqueues another within seconds
         mailing.refresh_from_db()
         return mailing
 
@@ -66,7 +66,7 @@ class Command(BaseCommand):
                 last = line
             if mailing.state not in {State.SCHEDULED, State.SENDING}:
                 return
-            time.sleep(0.25)  # polling another process is what --wait is for
+            time.sleep(0.25)  # --wait polls another process
 
     def _conclude(self, mailing: Mailing) -> None:
         if mailing.state in {Mailing.State.PAUSED, Mailing.State.CANCELLED}:

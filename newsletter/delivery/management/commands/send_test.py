@@ -1,4 +1,4 @@
-"""Send test copies of an issue through the real pipeline."""
+"""Sends test copies of an issue through the real pipeline."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
-from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.rehearsal import send_test_copy
 from newsletter.issues.models import Issue
 
@@ -32,8 +32,8 @@ class Command(BaseCommand):
             outcome = send_test_copy(issue, address)
         except ValidationError as error:
             raise CommandError(f"{address!r} is no e-mail address.") from error
-        except (ProviderAway, ProviderRefuses) as problem:
+        except (ProviderUnavailable, ProviderRejection) as problem:
             raise CommandError(f"The mail server does not take it: {problem}") from problem
-        if outcome.answer is not Answer.SENT:
-            raise CommandError(f"{address}: {outcome.answer.value}: {outcome.reply}")
+        if outcome.status is not SendStatus.SENT:
+            raise CommandError(f"{address}: {outcome.status.value}: {outcome.reply}")
         self.stdout.write(f"{address}: sent")

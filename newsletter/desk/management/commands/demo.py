@@ -12,7 +12,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        logging.disable(logging.INFO)  # a newcomer's log has nothing of mailings that nobody sent
+        logging.disable(logging.INFO)  # hides log lines about sample mailings
         try:
             loaded = demo.load(now)
         except demo.NotEmptyError:
@@ -27,5 +27,5 @@ class Command(BaseCommand):
             return
         self.stdout.write(
             "Loaded the sample publication: {published} posts, {drafts} draft, {sent} sent issues, "
-            "{next} composed but not sent, {readers} readers at example.com.".format(**demo.contents(now))
+            "{next} composed but not sent, {readers} readers at example.com.".format(**demo.count_contents(now))
         )

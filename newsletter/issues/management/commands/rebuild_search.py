@@ -14,5 +14,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
-            number = index.rebuild(archiving.documents())
+            number = index.rebuild_index(archiving.search_documents())
         self.stdout.write(f"{number} documents can be found.")

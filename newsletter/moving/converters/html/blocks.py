@@ -7,7 +7,7 @@ from itertools import groupby
 from newsletter.moving.converters.html.footnotes import MARK
 from newsletter.moving.converters.html.inlines import Care, Place, inline, picture
 from newsletter.moving.converters.html.tree import BLOCK, SPOKEN, Node, serialised
-from newsletter.posts.markdown.figures import film
+from newsletter.posts.markdown.figures import parse_video
 
 _CLEAN = frozenset(
     {"href", "src", "alt", "title", "start", "colspan", "rowspan", "reversed", "datetime", "open", "dir"}
@@ -215,7 +215,7 @@ def _side(cell: Node) -> str:
 
 def _frame(node: Node, place: Place) -> str:
     source = node.attrs.get("src", "").strip()
-    found = film(source)
+    found = parse_video(source)
     if not source:
         return ""
     return found.page_url if found and place.care is Care.LIGHT else serialised(Node("iframe", {"src": source}))

@@ -12,7 +12,7 @@ from typing import Any
 from newsletter.moving.converters.html.tree import Node, serialised
 from newsletter.moving.counting import difference, of_html, words_of
 from newsletter.moving.folder.layout import Remark
-from newsletter.posts.markdown.figures import film
+from newsletter.posts.markdown.figures import parse_video
 from newsletter.posts.markdown.sanitise import SCHEMES
 
 type Nodes = list[Node | str]
@@ -128,7 +128,7 @@ def _media(node: Node, remarks: list[Remark]) -> Nodes:
 def _player(node: Node, remarks: list[Remark]) -> Nodes:
     """An object or embed of the years of Flash: its film, or a comment; then what it says where no player is."""
     rest = list(_without_player(node))
-    if url := next((url for url in _played(node) if film(url)), ""):
+    if url := next((url for url in _played(node) if parse_video(url)), ""):
         return [Node("iframe", {"src": url}), *rest]
     inner: Nodes = [Node(one.name, one.attrs) for one in node.walk() if one.name in {"param", "embed"}]
     typed = serialised(Node(node.name, node.attrs, inner))
@@ -146,7 +146,9 @@ def _without_player(node: Node) -> Iterator[Node | str]:
     for child in node.children:
         if isinstance(child, Node) and child.name == "object":
             yield from _without_player(child)
-        elif isinstance(child, str) or not (child.name in {"param", "embed", "!"} or film(child.attrs.get("src", ""))):
+        elif isinstance(child, str) or not (
+            child.name in {"param", "embed", "!"} or parse_video(child.attrs.get("src", ""))
+        ):
             yield child
 
 
@@ -173,7 +175,7 @@ def _formula(node: Node, remarks: list[Remark]) -> Nodes | None:
 
 def _frame(node: Node, remarks: list[Remark]) -> Nodes | None:
     source = node.attrs.get("src", "").strip()
-    if source and film(source) is None:
+    if source and parse_video(source) is None:
         remarks.append(Remark(ELSEWHERE, source))
     return None
 

@@ -15,7 +15,7 @@ from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.markdown.front_matter import Value
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.markdown.lines import without_closing_hashes
-from newsletter.posts.text.measures import words_from_title
+from newsletter.posts.text.measures import slug_from_title
 
 YES, NO = {"true", "yes", "on", "1", "y"}, {"false", "no", "off", "0", "n"}
 # Keys that say who may read: it is a draft if they are yes; if they are no; or if they have any other word than these.
@@ -119,7 +119,7 @@ class Fields:
         given = self.text("words", "slug").strip("/").rpartition("/")[2]
         own = slugify(without_day(self.stem[:SLUG_MAX]))
         named = own if re.search(r"[a-z]{2}", own) and own not in {"index", "readme"} else ""
-        return slugify(given[:SLUG_MAX])[:60] or words_from_title(title) or named[:60].strip("-")
+        return slugify(given[:SLUG_MAX])[:60] or slug_from_title(title) or named[:60].strip("-")
 
     @cached_property
     def covers(self) -> list[str]:

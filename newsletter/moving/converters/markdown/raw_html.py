@@ -6,7 +6,7 @@ from newsletter.moving.converters.html.boxes import ELSEWHERE
 from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.markdown.code import Code
 from newsletter.moving.folder.layout import Remark
-from newsletter.posts.markdown.figures import film
+from newsletter.posts.markdown.figures import parse_video
 
 _HIDDEN = re.compile(
     r"<(?P<name>video|audio|script|style|object|svg|canvas|form|noscript|template)\b[^<>]{0,2000}>.*?</(?P=name)\s*>"
@@ -38,7 +38,7 @@ def with_html_shown(text: str, code: Code, remarks: list[Remark]) -> str:
 
     text = _MARKED.sub(_with_lines, _HIDDEN.sub(shown, text))
     urls = dict.fromkeys(found["url"] for found in _FRAME.finditer(text))
-    remarks += [Remark(ELSEWHERE, url) for url in urls if film(url) is None]
+    remarks += [Remark(ELSEWHERE, url) for url in urls if parse_video(url) is None]
     return text
 
 

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable
 from functools import partial
 
-from newsletter.posts.markdown.structure import CALLOUTS
+from newsletter.posts.markdown.elements import CALLOUTS
 
 PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
 # Kinds of boxes elsewhere, and the one of ours that says nearly the same; any other is a note.

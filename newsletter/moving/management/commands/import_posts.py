@@ -15,8 +15,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from newsletter.buckets import PicturesAway
-from newsletter.issues.archiving import NumberingError, Past, archive, proposed, standing, waiting
+from newsletter.buckets import PicturesUnavailable
+from newsletter.issues.archiving import (
+    NumberingError,
+    PastMail,
+    archive_mails,
+    importable_mails,
+    numbers_in_use,
+    with_numbers,
+)
 from newsletter.moving import converting
 from newsletter.moving.folder.layout import Damaged, is_folder_of_posts
 from newsletter.moving.taking import posts
@@ -50,7 +57,7 @@ class Command(BaseCommand):
                 made = posts.take(folder, dry_run=dry_run, report=partial(_report, self, count(1)))
             except Damaged as error:
                 raise CommandError(f"{path}: {error}") from error
-            except PicturesAway as error:
+            except PicturesUnavailable as error:
                 raise CommandError(f"{error}. Run it again when it answers: what is here stays.") from error
         if not made.account.entries:
             raise CommandError(f"No post in {path}")
@@ -64,11 +71,11 @@ class Command(BaseCommand):
     def _archive(self, made: Move, *, dry_run: bool) -> None:
         """Make issues of what was mailed."""
         now = timezone.now()
-        mailed = {own: Past(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
-        ready, closed = waiting(mailed, now, made.public(now) if dry_run else None)
-        past = proposed(ready, standing())
+        mailed = {own: PastMail(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
+        ready, closed = importable_mails(mailed, now, made.public(now) if dry_run else None)
+        past = with_numbers(ready, numbers_in_use())
         try:
-            count = len(past) if dry_run else archive(past, now)
+            count = len(past) if dry_run else archive_mails(past, now)
         except NumberingError as error:
             raise CommandError(f"No issue was made: {error}. Run it again.") from error
         for one in past:

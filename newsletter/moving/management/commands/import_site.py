@@ -11,7 +11,7 @@ from newsletter.moving.folder.layout import Damaged, is_folder_of_posts
 from newsletter.moving.taking import site
 from newsletter.operation import preparing, programs
 from newsletter.operation.backup import databases
-from newsletter.operation.supervisor import Taken
+from newsletter.operation.supervisor import AlreadyInUse
 
 
 class Command(BaseCommand):
@@ -26,18 +26,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, path: Path, **options: Any) -> None:
         preparing.make_folders()
         if is_folder_of_posts(path):
-            preparing.bring_up_to_date()
+            preparing.migrate_database()
             call_command("import_posts", path, stdout=self.stdout, stderr=self.stderr)
         else:
             self._make_site(path)
 
     def _make_site(self, path: Path) -> None:
         try:
-            with programs.held(programs.ALL, programs.Note.ours()):
+            with programs.hold_locks(programs.ALL, programs.LockNote.ours()):
                 self._refuse_others()
-                preparing.bring_up_to_date()
+                preparing.migrate_database()
                 found = site.bring_in(path.absolute(), timezone.now())
-        except Taken as holder:
+        except AlreadyInUse as holder:
             raise CommandError(
                 f"Nothing was brought in: the newsletter is running ({holder}). Stop it first."
             ) from None
@@ -46,12 +46,12 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(_told(found)))
 
     def _refuse_others(self) -> None:
-        if others := databases.here().others():
+        if others := databases.current_engine().others():
             raise site.Refused(f"the database is in use by {', '.join(others)}: stop web server, workers and clock")
 
 
 def _told(found: site.BroughtIn) -> list[str]:
-    """Return what was brought in, and what is to be done now."""
+    """What was brought in, and what is to be done now."""
     counts = ", ".join(f"{number:,} {word}" for word, number in found.counts.items())
     lines = [f"Brought in the export of {found.exported_at:%Y-%m-%d %H:%M} UTC: {counts}, {found.pictures:,} pictures."]
     if found.unsent:

@@ -17,8 +17,8 @@ class Command(BaseCommand):
         parser.add_argument("--user", metavar="NAME", help="whose account it opens; the first owner's if left out")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = self._named(options["user"]) if options["user"] else author.get_or_create()
-        self.stdout.write(author.link(user, base_url=settings.SITE_URL))
+        user = self._named(options["user"]) if options["user"] else author.get_or_create_author()
+        self.stdout.write(author.start_link(user, base_url=settings.SITE_URL))
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
         self.stderr.write(f"It works once, within {hours} hours. The old password works until then.")
         if factors.has_any(user):

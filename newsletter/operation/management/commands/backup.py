@@ -7,9 +7,9 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone, translation
 
 from newsletter.operation.backup import making
-from newsletter.operation.backup.archive import Sealed
-from newsletter.operation.backup.databases import Unusable
-from newsletter.operation.backup.nightly import make_due
+from newsletter.operation.backup.archive import EncryptionError
+from newsletter.operation.backup.databases import DatabaseUnusable
+from newsletter.operation.backup.nightly import make_due_backup
 from newsletter.publication.models import Publication
 
 
@@ -36,15 +36,15 @@ class Command(BaseCommand):
     def _at_night(self) -> None:
         publication = Publication.objects.current()
         with translation.override(publication.language), timezone.override(publication.zone):
-            row = make_due(timezone.now())
+            row = make_due_backup(timezone.now())
         self.stdout.write("No backup is due." if row is None else str(row))
         if row and (row.failure or row.trial):
             raise CommandError(row.failure or row.trial)
 
     def _now(self, path: Path) -> None:
         try:
-            made = making.make(path, timezone.now())
-        except (OSError, Sealed, Unusable) as error:
+            made = making.make_backup(path, timezone.now())
+        except (OSError, EncryptionError, DatabaseUnusable) as error:
             raise CommandError(f"No backup was made: {error}") from error
         size, rows = filesizeformat(made.octets), sum(made.rows.values())
         self.stdout.write(f"{path}: {size}, {rows:,} rows, {made.seconds:.0f} s")

@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from newsletter.operation.backup import restoring
-from newsletter.operation.backup.archive import Damaged, Sealed
-from newsletter.operation.backup.databases import Unusable
-from newsletter.operation.backup.keeping import readable, without_secret
-from newsletter.operation.backup.restoring import Refused
+from newsletter.operation.backup.archive import DamagedBackup, EncryptionError
+from newsletter.operation.backup.databases import DatabaseUnusable
+from newsletter.operation.backup.restoring import RestoreRefused
+from newsletter.operation.backup.stores import open_backup, without_secret
 
 
 class Command(BaseCommand):
@@ -21,9 +21,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, path: str, identity: Path | None, **options: Any) -> None:
         name = without_secret(path)
         try:
-            with readable(path) as file:
-                tried = restoring.try_out(file, identity=identity)
-        except (Damaged, restoring.Failed, OSError, Refused, Sealed, Unusable) as error:
+            with open_backup(path) as file:
+                tried = restoring.drill(file, identity=identity)
+        except (
+            DamagedBackup,
+            restoring.DrillFailed,
+            OSError,
+            RestoreRefused,
+            EncryptionError,
+            DatabaseUnusable,
+        ) as error:
             raise CommandError(f"{name} would not bring the newsletter back: {error}") from error
         self.stdout.write(
             f"{name} would bring the newsletter back: {tried.rows:,} rows, {tried.files:,} files, "

@@ -4,8 +4,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from newsletter.operation import copying
-from newsletter.publication.pictures.storages import Folder, InBucket
+from newsletter.operation import picture_copy
+from newsletter.publication.pictures.storages import BucketMedia, FolderMedia
 
 
 class Command(BaseCommand):
@@ -20,9 +20,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, back: bool, **options: Any) -> None:
         if not settings.MEDIA_STORAGE_URL:
             raise CommandError("MEDIA_STORAGE_URL names no bucket: s3://KEY:SECRET@HOST/BUCKET?region=REGION")
-        files, bucket = Folder(), InBucket(settings.MEDIA_STORAGE_URL)
+        files, bucket = FolderMedia(), BucketMedia(settings.MEDIA_STORAGE_URL)
         try:
-            copied = copying.copy(bucket, files, self._say) if back else copying.copy(files, bucket, self._say)
+            copied = (
+                picture_copy.copy_pictures(bucket, files, self._say)
+                if back
+                else picture_copy.copy_pictures(files, bucket, self._say)
+            )
         except OSError as error:
             raise CommandError(f"Not all were copied: {error}. Run it again: what is there stays.") from error
         where = settings.MEDIA_ROOT if back else bucket

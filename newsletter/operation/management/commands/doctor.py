@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from newsletter.operation import diagnosis, questions, watching
+from newsletter.operation import diagnosis, doctor_checks, hourly_check
 from newsletter.operation.findings import ERROR, WARNING, Finding
 
 GRAVE = (ERROR, WARNING)  # the gravest first
@@ -15,7 +15,7 @@ PUBLIC = ("level", "id", "message", "hint")  # what scripts rely on
 
 class Command(BaseCommand):
     help = "Say what is wrong with this installation and how to mend it. Exits with 1 on an error."
-    requires_system_checks = []  # what they find must not keep the doctor from speaking
+    requires_system_checks = []  # the doctor must run even if they fail
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -31,12 +31,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["mail"]:
-            news = watching.look(timezone.now())
+            news = hourly_check.check_and_mail(timezone.now())
             self.stdout.write(f"{len(news.wrong)} new, {len(news.well)} well again.")
             return
         if options["forget_keys"]:
-            questions.forget_keys()
-        findings = diagnosis.examine(timezone.now())
+            doctor_checks.forget_keys()
+        findings = diagnosis.run_checks(timezone.now())
         if options["json"]:
             texts = [{name: getattr(finding, name) for name in PUBLIC} for finding in findings]
             self.stdout.write(json.dumps(texts, ensure_ascii=False, indent=2))

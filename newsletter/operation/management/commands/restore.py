@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from newsletter.operation import programs
 from newsletter.operation.backup import restoring
-from newsletter.operation.backup.archive import Damaged, Sealed
-from newsletter.operation.backup.databases import Unusable
-from newsletter.operation.backup.keeping import readable
-from newsletter.operation.supervisor import Taken
+from newsletter.operation.backup.archive import DamagedBackup, EncryptionError
+from newsletter.operation.backup.databases import DatabaseUnusable
+from newsletter.operation.backup.stores import open_backup
+from newsletter.operation.supervisor import AlreadyInUse
 
 
 class Command(BaseCommand):
@@ -26,11 +26,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, path: str, replace: bool, identity: Path | None, **options: Any) -> None:
         try:
-            with programs.held(programs.ALL, programs.Note.ours()), readable(path) as file:
-                found = restoring.restore(file, timezone.now(), identity=identity, replace=replace)
-        except Taken as holder:
+            with programs.hold_locks(programs.ALL, programs.LockNote.ours()), open_backup(path) as file:
+                found = restoring.restore_backup(file, timezone.now(), identity=identity, replace=replace)
+        except AlreadyInUse as holder:
             raise CommandError(f"Nothing was restored: the newsletter is running ({holder}). Stop it first.") from None
-        except (DatabaseError, Damaged, OSError, restoring.Refused, Sealed, Unusable) as error:
+        except (
+            DatabaseError,
+            DamagedBackup,
+            OSError,
+            restoring.RestoreRefused,
+            EncryptionError,
+            DatabaseUnusable,
+        ) as error:
             raise CommandError(f"Nothing was restored: {error}") from error
         lines = [f"Restored the backup of {found.made_at:%Y-%m-%d %H:%M} UTC: {sum(found.rows.values()):,} rows"]
         lines[0] += f", {found.files:,} files."

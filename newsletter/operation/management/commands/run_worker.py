@@ -1,4 +1,4 @@
-"""A worker and its lanes, for whoever starts the parts of `up` by another supervisor."""
+"""A worker and its lanes, for use under another supervisor than `up`."""
 
 from argparse import ArgumentParser
 from contextlib import suppress
@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connections
 
 from newsletter.operation import preparing, programs, worker
-from newsletter.operation.backup.restoring import unfinished
+from newsletter.operation.backup.restoring import unfinished_restore
 from newsletter.operation.programs import Program
 from newsletter.operation.supervisor import Supervisor
 
@@ -18,18 +18,18 @@ class Command(BaseCommand):
     requires_system_checks = []  # they load every page and the admin; migrate and `up` have asked them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        words = f"tasks done at a time, beside mailings (default: {worker.HANDS})"
-        parser.add_argument("--hands", type=int, default=worker.HANDS, help=words)
+        words = f"tasks done at a time, beside mailings (default: {worker.CONCURRENCY})"
+        parser.add_argument("--hands", type=int, default=worker.CONCURRENCY, help=words)
         parser.add_argument("--clock", action="store_true", help="start what runs by itself, too")
         parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR (default: INFO)")
 
     def handle(self, *args: Any, hands: int, clock: bool, log_level: str, **options: Any) -> None:
-        if reason := unfinished():
+        if reason := unfinished_restore():
             raise CommandError(reason)
         with suppress(OperationalError, InterfaceError):  # it does not answer: the programs wait until it does
             preparing.refuse_newer()
         connections.close_all()  # no program may share one with another
-        programs.forget_heartbeats([Program.WORKER])
+        programs.clear_heartbeats([Program.WORKER])
         # In one group, so that whoever kills it kills all of it.
         Supervisor(programs.workers(hands, log_level, has_clock=clock, leads=False), self._say).run()
 

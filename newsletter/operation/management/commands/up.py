@@ -1,4 +1,4 @@
-"""The whole product in one command, or some of its programs: prepare the house, then keep them running."""
+"""The whole product in one command, or some of its programs: prepare, then supervise."""
 
 import os
 import subprocess
@@ -16,20 +16,20 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
+from newsletter.limits.redis_cache import redis_errors
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
 from newsletter.operation.backup import restoring
-from newsletter.operation.programs import Note, Program, address
-from newsletter.operation.supervisor import Child, Supervisor, Taken, free_port
-from newsletter.publication.limits import redis_errors
+from newsletter.operation.programs import LockNote, Program, address
+from newsletter.operation.supervisor import AlreadyInUse, Child, Supervisor, free_port
 from newsletter.publication.models import Publication
 
-ALARMED = "silence-is-reported"  # of all machines, one reports it
+ALARMED = "silence-is-reported"  # cache key: one machine reports
 
 
 class Command(BaseCommand):
     help = "Run the whole newsletter: web server, worker and clock. Ctrl-C stops it."
-    requires_system_checks = ()  # they open the database, and the folder must be there before it
+    requires_system_checks = ()  # they open the database, before its folder exists
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
@@ -41,43 +41,43 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, only: str | None, demo: bool, **options: Any) -> None:
         try:
-            chosen = programs.ALL if only is None else programs.named(only)
+            chosen = programs.ALL if only is None else programs.parse_programs(only)
         except ValueError as error:
             raise CommandError(f"--only: {error}.") from None
         has_web = Program.WEB in chosen
         port = _free_port(host, port) if has_web and port == 0 else port
-        with _own_folders(chosen, Note.ours(address(host, port) if has_web else "")):
-            restoring.forget_half()
-            if reason := restoring.unfinished():
+        with _own_folders(chosen, LockNote.ours(address(host, port) if has_web else "")):
+            restoring.remove_leftovers()
+            if reason := restoring.unfinished_restore():
                 raise CommandError(reason)
             self._run(chosen, host, _free_port(host, port) if has_web else port, demo=demo)
 
     def _run(self, chosen: Sequence[Program], host: str, port: int, *, demo: bool) -> None:
         has_web = Program.WEB in chosen
         if has_web and not settings.SITE_URL_IS_GIVEN:
-            preparing.answer_at(address(host, port))
-        _apart(partial(self._prepare, has_web=has_web, demo=demo))
+            preparing.set_site_url(address(host, port))
+        _in_fork(partial(self._prepare, has_web=has_web, demo=demo))
         names = f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
-        greeting = Child("greeting", partial(_told, lambda: self._say(_banner() if has_web else names)))
+        greeting = Child("greeting", partial(_with_command_errors, lambda: self._say(_banner() if has_web else names)))
         connections.close_all()
-        programs.forget_heartbeats(chosen)
+        programs.clear_heartbeats(chosen)
         Supervisor(
             programs.children(chosen, host, port),
             self._say,
-            on_ready=greeting.run,  # what keeps it from being said ends nothing
+            on_ready=greeting.run,  # errors in it are ignored
             on_look=Alarm().look,
         ).run()
         self._say("Stopped.")
         _drop_unwritable()
 
     def _prepare(self, *, has_web: bool, demo: bool) -> None:
-        """Say what is done meanwhile: a first start takes seconds."""
+        """Report each step: a first start takes seconds."""
         self.check()
         if has_web:
             self._say("Collecting style sheets and scripts.")
-            preparing.collect_static_files()  # first: where STATIC_ROOT is empty, the database must not have changed
+            preparing.collect_static_files()  # first: it fails on an empty STATIC_ROOT, before the database is changed
         self._say("Bringing the database up to date.")
-        preparing.bring_up_to_date()
+        preparing.migrate_database()
         if has_web:
             settings.SITE_URL_FILE.write_text(settings.SITE_URL + "\n")
         if demo:
@@ -85,13 +85,13 @@ class Command(BaseCommand):
             call_command("demo")
 
     def _say(self, line: str) -> None:
-        with suppress(OSError):  # nobody reads it any more, or its disk is full: the newsletter goes on
+        with suppress(OSError):  # stdout is closed or its disk is full: continue
             self.stdout.write(line)
             self.stdout.flush()
 
 
 def _drop_unwritable() -> None:
-    """Have Python end without an error though what was said cannot be written.
+    """Avoid an error at exit when stdout is closed.
 
     Source: https://docs.python.org/3/library/signal.html#note-on-sigpipe
     """
@@ -102,7 +102,7 @@ def _drop_unwritable() -> None:
 
 
 class Alarm:
-    """Mails the author once about each silence that lasts, in a process of its own: `up` waits for no mail server."""
+    """Mails the author once about each lasting silence, in a subprocess: `up` waits for no mail server."""
 
     def __init__(self) -> None:
         self.is_on = False
@@ -111,7 +111,7 @@ class Alarm:
     def look(self) -> None:
         if self.process and self.process.poll() is not None:
             self.process = None
-        if (is_due := liveness.alarming()) and not self.is_on and _is_first():
+        if (is_due := liveness.is_alarm_due()) and not self.is_on and _is_first():
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "report_silence"]
             self.process = subprocess.Popen(command)  # noqa: S603  # ours
         if self.is_on and not is_due:
@@ -120,7 +120,7 @@ class Alarm:
 
 
 def _is_first() -> bool:
-    """Return whether no other `up` has reported the silence: with one database and Redis there may be many."""
+    """Has no other `up` reported the silence? Many machines may share one database and Redis."""
     try:
         return cache.add(ALARMED, True, 2 * liveness.ALARM_SECONDS)
     except redis_errors():
@@ -139,7 +139,7 @@ def _free_port(host: str, port: int) -> int:
         raise CommandError(f"Cannot listen on {host}, port {port}: ports end at 65535.")
     try:
         return free_port(host, port)
-    except Taken:
+    except AlreadyInUse:
         raise CommandError(
             f"Port {port} on {host} is taken by another program. "
             f"Choose another one: manage.py up --port {free_port(host, 0)}"
@@ -149,13 +149,13 @@ def _free_port(host: str, port: int) -> int:
 
 
 @contextmanager
-def _own_folders(chosen: Sequence[Program], note: Note) -> Iterator[None]:
-    """Make the folders and be the only one that runs these programs in them. Raise CommandError if that cannot be."""
+def _own_folders(chosen: Sequence[Program], note: LockNote) -> Iterator[None]:
+    """Create the folders and lock these programs in them. Raises CommandError."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(programs.held(chosen, note))
+            stack.enter_context(programs.hold_locks(chosen, note))
             preparing.make_folders()
-        except Taken as holder:
+        except AlreadyInUse as holder:
             raise CommandError(
                 f"The newsletter in {settings.DATA_DIR} is running already ({holder}). "
                 "Stop that one first, or give this one a DATA_DIR and a --port of its own."
@@ -165,11 +165,10 @@ def _own_folders(chosen: Sequence[Program], note: Note) -> Iterator[None]:
         yield
 
 
-def _apart(work: Callable[[], None]) -> None:
-    """Do `work` in a copy of this process, which takes along what it has loaded: `up` stays small, and so do the
-    programs, which are copies of it. Raise CommandError or SystemExit if it fails."""
+def _in_fork(work: Callable[[], None]) -> None:
+    """Run `work` in a fork, so that `up` and its programs stay small. Raises CommandError or SystemExit."""
     connections.close_all()
-    child = Child("prepare", partial(_told, work))
+    child = Child("prepare", partial(_with_command_errors, work))
     status = child.run()
     if status < 0:
         raise CommandError(f"Making the database ready was ended by signal {-status}.")
@@ -177,8 +176,8 @@ def _apart(work: Callable[[], None]) -> None:
         raise SystemExit(status)
 
 
-def _told(work: Callable[[], None]) -> None:
-    """Do `work`; tell why it fails as a command does."""
+def _with_command_errors(work: Callable[[], None]) -> None:
+    """Run `work`; report failures like a CommandError."""
     try:
         work()
     except CommandError as error:
@@ -199,8 +198,8 @@ def _banner() -> str:
     lines += [f"  Desk     {site_url}/admin/"]
     if not settings.MAIL_URL:
         lines += [f"  Outbox   {site_url}/outbox/   all mail ends here until MAIL_URL is set"]
-    if author.is_missing():
-        link = author.link(author.get_or_create(), base_url=site_url)
+    if author.nobody_can_log_in():
+        link = author.start_link(author.get_or_create_author(), base_url=site_url)
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
         lines += ["", f"  Create the author's account (this link works once, within {hours} hours):", f"  {link}"]
     return "\n".join([*lines, "", "  Ctrl-C stops it."])

@@ -1,4 +1,4 @@
-"""What runs here. Django has a command of this name, which tells its own version: manage.py lets this one speak."""
+"""Our version. Overrides Django's command of this name: see manage.py."""
 
 import json
 import platform
@@ -44,10 +44,10 @@ def _project() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Return the commit: as the image was told, or as git says; "" where neither is."""
-    told = settings.BASE_DIR / "commit"
-    if told.exists():
-        return str(told.read_text()).strip()
+    """The commit: from the image's file, or from git; "" without either."""
+    file = settings.BASE_DIR / "commit"
+    if file.exists():
+        return str(file.read_text()).strip()
     git = shutil.which("git")
     if git is None or not (settings.BASE_DIR / ".git").exists():
         return ""

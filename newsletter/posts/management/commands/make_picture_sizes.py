@@ -1,4 +1,4 @@
-"""Make the sizes of pictures that were uploaded before there were sizes, now and not by and by."""
+"""Make missing picture sizes now, without waiting for the background task."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 from django.utils import timezone
 
-from newsletter.buckets import PicturesAway
+from newsletter.buckets import PicturesUnavailable
 from newsletter.posts.models import Image
 
 
@@ -29,5 +29,5 @@ class Command(BaseCommand):
     def _finish(self, image: Image) -> bool:
         try:
             return image.finish(timezone.now())
-        except PicturesAway as error:
+        except PicturesUnavailable as error:
             raise CommandError(f"{error}. Run it again when it answers: what is made stays.") from error

@@ -1,0 +1,127 @@
+"""Idempotency keys: a repeated POST gets the stored response.
+
+Source: draft-ietf-httpapi-idempotency-key-header-07. The claim is committed before the work; the response in the same
+transaction as the work. A process that dies in between leaves a claim and no effect; the claim expires after a minute.
+
+A response may contain an address. It is encrypted with the key, and only a hash of the key is stored: only the client
+that repeats the request can read it.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from newsletter.api.models import KEPT_FOR, KEY_MAX, KeptAnswer, Token
+from newsletter.api.problems import Problem
+
+HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
+CLAIM = timedelta(minutes=1)
+PIECE = 64 * 1024  # bytes read at a time
+KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Content-Language")
+
+
+class IdempotencyClaim:
+    """The claim of the request in progress. Call `keep` in the transaction of the work."""
+
+    def __init__(self, row: KeptAnswer, key: str) -> None:
+        self.row, self.key = row, key
+
+    def _mine(self) -> QuerySet[KeptAnswer]:
+        return KeptAnswer.objects.filter(pk=self.row.pk, claimed_at=self.row.claimed_at, status__isnull=True)
+
+    def keep(self, response: HttpResponse) -> None:
+        """Store the response. Raises Problem, and so rolls back, if another request has taken over the claim."""
+        headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        content = _lock(self.key).encrypt(response.content).decode()
+        kept = self._mine().update(status=response.status_code, headers=headers, content=content)
+        if not kept:
+            raise Problem("conflict", _("It took too long, and was begun again by another request with this key."))
+
+    def give_up(self) -> None:
+        self._mine().delete()
+
+
+def idempotency_key(request: HttpRequest) -> str:
+    """The key without the quotes that the draft asks for and few send. Raises Problem."""
+    key = request.headers.get(HEADER, "").strip().removeprefix('"').removesuffix('"')
+    if not key or len(key) > KEY_MAX or not key.isascii() or not key.isprintable():
+        raise Problem("key-missing")
+    return key
+
+
+@contextmanager
+def claim_key(request: HttpRequest, token: Token) -> Iterator[IdempotencyClaim | HttpResponse]:
+    """Yield a new claim, or the stored response. Raises Problem."""
+    one = _claim(token, idempotency_key(request), request.path, _digest(request), timezone.now())
+    if isinstance(one, HttpResponse):
+        yield one
+        return
+    try:
+        yield one
+    except BaseException:
+        one.give_up()
+        raise
+
+
+def _digest(request: HttpRequest) -> str:
+    """A digest of the body; of multipart its fields and files, because the boundary varies."""
+    if request.content_type != "multipart/form-data":
+        return sha256(request.body).hexdigest()
+    whole = sha256(repr(sorted(request.POST.lists())).encode("utf-8", "surrogatepass"))
+    for name in sorted(request.FILES):
+        file: Any = request.FILES[name]
+        whole.update(f"{name}\0{file.name}\0{file.size}\0".encode("utf-8", "surrogatepass"))
+        while piece := file.read(PIECE):
+            whole.update(piece)
+        file.seek(0)
+    return whole.hexdigest()
+
+
+def delete_old_answers(now: datetime) -> None:
+    old = KeptAnswer.objects.filter(claimed_at__lt=now - KEPT_FOR)
+    if old.exists():  # a DELETE of nothing would lock a database in one file
+        old.delete()
+
+
+def _lock(key: str) -> Fernet:
+    return Fernet(urlsafe_b64encode(sha256(f"answer {key}".encode()).digest()))
+
+
+def _claim(token: Token, key: str, path: str, digest: str, now: datetime) -> IdempotencyClaim | HttpResponse:
+    delete_old_answers(now)
+    name = {"token": token, "key": sha256(key.encode()).hexdigest(), "path": path}
+    try:
+        with transaction.atomic():
+            return IdempotencyClaim(KeptAnswer.objects.create(**name, body_digest=digest, claimed_at=now), key)
+    except IntegrityError:
+        row = KeptAnswer.objects.filter(**name).first()
+    if row is None:  # deleted meanwhile
+        return _claim(token, key, path, digest, now)
+    if row.body_digest != digest:
+        raise Problem("key-used")
+    return _again(row, key, now)
+
+
+def _again(row: KeptAnswer, key: str, now: datetime) -> IdempotencyClaim | HttpResponse:
+    if row.status is not None:
+        content = _lock(key).decrypt(row.content)
+        return HttpResponse(content, status=row.status, headers=row.headers | {REPLAYED: "true"})
+    is_given_up = abs(now - row.claimed_at) >= CLAIM
+    same = KeptAnswer.objects.filter(pk=row.pk, claimed_at=row.claimed_at, status__isnull=True)
+    if not is_given_up or not same.update(claimed_at=now):
+        raise Problem("conflict", _("A request with this Idempotency-Key is being worked on."), headers=_SOON)
+    row.claimed_at = now
+    return IdempotencyClaim(row, key)
+
+
+_SOON = {"Retry-After": "5"}

@@ -1,0 +1,142 @@
+"""The author's iCalendar feed of slots (RFC 5545), and its secret URL."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.core.cache import caches
+from django.db import transaction
+from django.db.models import Max
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.encoding import punycode
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.models import Mailing
+from newsletter.issues import schedule
+from newsletter.issues.models import Shift
+from newsletter.mail import tokens
+from newsletter.publication.changes import Change
+from newsletter.publication.models import CACHE_KEY, Publication
+
+LINE_OCTETS = 75  # section 3.1
+DURATION = timedelta(minutes=30)  # for display, not how long sending takes
+REFRESH = "PT6H"  # suggested polling interval: RFC 7986 section 5.7
+ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": ""})
+
+
+@dataclass(frozen=True)
+class CalendarEvent:
+    """name: the stable part of the UID, of letters, digits and hyphens."""
+
+    name: str
+    at: datetime
+    summary: str
+
+
+def icalendar(name: str, events: Iterable[CalendarEvent], *, domain: str, stamp: datetime) -> bytes:
+    """Serialize a calendar. UIDs are stable, so that programs move an event instead of adding another.
+
+    stamp: the last change, so that an unchanged calendar has the same bytes.
+    """
+    lines = [
+        *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//newsletter//slots//EN", "METHOD:PUBLISH"),
+        f"X-WR-CALNAME:{_text(name)}",
+        f"REFRESH-INTERVAL;VALUE=DURATION:{REFRESH}",
+        *(line for event in events for line in _event(event, domain, stamp)),
+        "END:VCALENDAR",
+    ]
+    return b"".join(_folded(line) for line in lines)
+
+
+def _event(event: CalendarEvent, domain: str, stamp: datetime) -> Iterator[str]:
+    yield "BEGIN:VEVENT"
+    yield f"UID:{event.name}@{domain}"
+    yield f"DTSTAMP:{_utc(stamp)}"
+    yield f"DTSTART:{_utc(event.at)}"
+    yield f"DTEND:{_utc(event.at + DURATION)}"
+    yield f"SUMMARY:{_text(event.summary)}"
+    yield "TRANSP:TRANSPARENT"
+    yield "END:VEVENT"
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _text(text: str) -> str:
+    return text.translate(ESCAPES)
+
+
+def _folded(line: str) -> bytes:
+    """A content line folded between characters, at LINE_OCTETS bytes."""
+    pieces = [b""]
+    for char in line:
+        octets = char.encode()
+        if len(pieces[-1]) + len(octets) > LINE_OCTETS:
+            pieces.append(b" ")
+        pieces[-1] += octets
+    return b"\r\n".join(pieces) + b"\r\n"
+
+
+PURPOSE = "calendar"
+A_YEAR = timedelta(days=365)
+
+
+# --- The address ---
+
+
+def calendar_url(publication: Publication) -> str:
+    token = tokens.sign(PURPOSE, publication.pk, _bound(publication))
+    return settings.SITE_URL + reverse("delivery:calendar", args=[token])
+
+
+def is_calendar_token(token: str, publication: Publication) -> bool:
+    return tokens.claimed_id(token) == publication.pk and tokens.is_valid(token, PURPOSE, _bound(publication))
+
+
+def _bound(publication: Publication) -> str:
+    return publication.salt + publication.calendar_salt
+
+
+def renew_address(publication: Publication, now: datetime) -> None:
+    """Change the feed's secret URL; the former one becomes invalid."""
+    publication.calendar_salt = tokens.new_salt()
+    with transaction.atomic():
+        publication.save(update_fields=["calendar_salt", "updated_at"])
+        Change.objects.log(Change.Action.CHANGED, [publication], {"fields": ["calendar_salt"]}, at=now)
+    caches["pages"].delete(CACHE_KEY)
+
+
+# --- Events ---
+
+
+def calendar(publication: Publication, now: datetime) -> bytes:
+    """A year of slots from now on, with the titles of scheduled issues. No holidays."""
+    with translation.override(publication.language):
+        events = _events(publication, now)
+    domain = punycode(publication.sender_email.rpartition("@")[2])
+    return icalendar(publication.name, events, domain=domain, stamp=_changed_at(publication))
+
+
+def _events(publication: Publication, now: datetime) -> list[CalendarEvent]:
+    """An event for each slot, and for each issue scheduled for another time, in order."""
+    scheduled = Mailing.objects.open().filter(kind=Mailing.Kind.ISSUE, send_at__gt=now).select_related("issue")
+    titles = {one.send_at: (one.pk, str(one.issue)) for one in scheduled.defer("html", "text")}
+    due = _("%(name)s: an issue is due") % {"name": publication.name}
+    today = timezone.localtime(now, publication.zone).date()
+    events = []
+    for slot in schedule.slots_between(publication, today, today + A_YEAR):
+        if slot.at and slot.at > now:
+            _pk, title = titles.pop(slot.at, (0, ""))
+            events.append(CalendarEvent(f"slot-{slot.day:%Y%m%d}", slot.at, title or due))
+    events += [CalendarEvent(f"mailing-{pk}", at, title) for at, (pk, title) in titles.items()]
+    return sorted(events, key=lambda event: event.at)
+
+
+def _changed_at(publication: Publication) -> datetime:
+    """The last change of anything in it; a removed shift is in the change history."""
+    shifted: datetime | None = Change.objects.filter(about=Shift._meta.label_lower).aggregate(at=Max("at"))["at"]
+    approved: datetime | None = Mailing.objects.open().aggregate(at=Max("approved_at"))["at"]
+    return max(filter(None, [publication.updated_at, shifted, approved]))

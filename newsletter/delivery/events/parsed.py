@@ -1,0 +1,90 @@
+"""The result of parsing an inbound mail or request, before it is matched to a delivery. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.delivery.models.events import Event, InboundMessage
+
+EventKind, BounceType, MessageKind = Event.Kind, Event.BounceType, InboundMessage.Kind
+
+
+class ParseError(Exception):
+    """An inbound message cannot be parsed; the exception's message says why."""
+
+
+class TryLater(Exception):
+    """An inbound message cannot be parsed now, because another service is down."""
+
+
+@dataclass(frozen=True)
+class CopyReference:
+    """What a report contains to identify its delivery; nothing is verified yet.
+
+    tokens: possible tokens of ours, from the addresses it was sent to or quotes, or from the metadata that the
+        provider got with the message.
+    message_ids: possible Message-IDs of ours. recipient: the reader's address.
+    """
+
+    tokens: tuple[str, ...] = ()
+    message_ids: tuple[str, ...] = ()
+    recipient: str = ""
+
+
+@dataclass(frozen=True)
+class ReportedEvent:
+    """One report about one delivery.
+
+    source_id: the reporter's id of it, or a hash, for deduplication; "" if it only proves arrival and nothing else is
+        stored. verdict: of a bounce.
+    is_vouched: authenticated before it was stored, as provider's requests are and mails are not, or accepted as proven
+        by the author.
+    """
+
+    kind: Event.Kind
+    at: datetime
+    source_id: str
+    reference: CopyReference = CopyReference()
+    verdict: Event.BounceType | None = None
+    words: str = ""
+    is_vouched: bool = False
+
+
+@dataclass(frozen=True)
+class MailAttachment:
+    """number: of its MIME part; size: bytes."""
+
+    number: int
+    name: str
+    kind: str
+    size: int
+
+
+@dataclass(frozen=True)
+class PersonalMail:
+    """A mail by a person. answers: Message-IDs it replies to, nearest first. more: the number of further files."""
+
+    key: str
+    sender_name: str
+    sender: str
+    subject: str
+    text: str
+    quoted: str
+    message_id: str
+    answers: tuple[str, ...] = ()
+    files: tuple[MailAttachment, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class ParsedMessage:
+    """A parsed inbound message with its reports. names: the possible delivery of a message without reports.
+
+    letter: of a mail by a person. is_emptied: its body is deleted once it is applied.
+    """
+
+    what: InboundMessage.Kind
+    events: tuple[ReportedEvent, ...] = ()
+    reference: CopyReference = CopyReference()
+    note: str = ""
+    letter: PersonalMail | None = None
+    is_emptied: bool = False

@@ -1,0 +1,1 @@
+"""Parsers of inbound mails and provider requests: bytes in, ParsedMessage out. Pure; verifies nothing."""

@@ -1,0 +1,130 @@
+"""Parses provider requests: Anymail's events in, ParsedMessage out. Pure."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from newsletter.delivery.events import webhooks
+from newsletter.delivery.events.parsed import (
+    BounceType,
+    CopyReference,
+    EventKind,
+    MessageKind,
+    ParsedMessage,
+    ParseError,
+    ReportedEvent,
+)
+from newsletter.delivery.events.parsing import bounces
+from newsletter.delivery.models.events import Event, InboundMessage
+from newsletter.mail.mailers import mailer_errors
+
+LENGTH_MAX = 500  # characters of a field
+OUR_MESSAGE_ID = re.compile(r"issue\.\d{1,18}\.\d{1,9}\.[0-9a-f]{16}@", re.IGNORECASE)
+# Anymail's "subscribed" and "inbound" are not used.
+KIND_OF = {one.value: one for one in EventKind} | {"queued": EventKind.SENT}
+# An open or a click proves arrival. Nothing else is stored, neither how often nor the hour: readers are not tracked,
+# whatever the provider's account is set to.
+ENGAGEMENT = frozenset({"opened", "clicked"})
+# Reject reasons by the provider's own suppression list, which count like bounces.
+ON_PROVIDER_LIST = frozenset({"bounced", "invalid", "spam"})
+METADATA = "delivery"  # the metadata key of the delivery's token
+
+
+def parse_stored_request(inbound: InboundMessage) -> ParsedMessage:
+    return parse_request(inbound.source, bytes(inbound.body), inbound.about, inbound.received_at)
+
+
+def parse_request(provider: str, body: bytes, kept: Mapping[str, Any], received_at: datetime) -> ParsedMessage:
+    """kept: as returned by webhooks.kept_headers. Raises ParseError."""
+    events, broken = _events(provider, body, kept)
+    reported_events = [_reported_event(event, received_at) for event in events]
+    unknown = [
+        _own_name(event)
+        for event, reported in zip(events, reported_events, strict=True)
+        if reported.kind == EventKind.UNKNOWN
+    ]
+    notes = [f"unknown: {', '.join(sorted(set(unknown)))}"] if unknown else []
+    notes += [f"{broken} of its events cannot be read"] if broken else []
+    is_emptied = bool(events) and not broken and all(str(event.event_type) in ENGAGEMENT for event in events)
+    what = MessageKind.UNKNOWN if notes else MessageKind.REQUEST
+    return ParsedMessage(what, tuple(reported_events), note="; ".join(notes), is_emptied=is_emptied)
+
+
+def _events(provider: str, body: bytes, kept: Mapping[str, Any]) -> tuple[list[Any], int]:
+    """Anymail's events, and how many entries could not be parsed: a bad entry does not affect the others."""
+    try:
+        return webhooks.parse_events(provider, body, kept), 0
+    except mailer_errors(LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        why = f"{type(error).__name__}: {error}"
+    events, broken = list[Any](), 0
+    for piece in webhooks.split_events(body):
+        try:
+            events += webhooks.parse_events(provider, piece, kept)
+        except mailer_errors(LookupError, TypeError, ValueError, AttributeError, AssertionError):
+            broken += 1
+    if not events:
+        raise ParseError(why)
+    return events, broken
+
+
+def _reported_event(event: Any, received_at: datetime) -> ReportedEvent:
+    raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
+    # A repeated request has a new signature, but is the same.
+    written = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
+    reference = CopyReference(tuple(_tokens(event.metadata)), tuple(_message_ids(written)), _text(event.recipient))
+    at = _aware(event.timestamp) or received_at
+    if str(event.event_type) in ENGAGEMENT:
+        return ReportedEvent(EventKind.DELIVERED, _day_of(at), "", reference, is_vouched=True)
+    said = [_text(event.mta_response), _text(event.description)]
+    kind = KIND_OF.get(str(event.event_type), EventKind.UNKNOWN)
+    verdict = _verdict(kind, event, raw, said)
+    if kind == EventKind.REJECTED and event.reject_reason == "unsubscribed":
+        kind = EventKind.UNSUBSCRIBED
+    return ReportedEvent(
+        kind,
+        at,
+        webhooks.hash_of([written, str(event.event_type), reference.recipient]),
+        reference,
+        verdict=verdict,
+        words=" ".join((next(filter(None, said), "") or _text(event.reject_reason)).split())[:LENGTH_MAX],
+        is_vouched=True,
+    )
+
+
+def _verdict(kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]) -> Event.BounceType | None:
+    if kind == EventKind.BOUNCED:
+        status = str(raw.get("status", ""))
+        status = status if bounces.ENHANCED.fullmatch(status) else ""
+        return bounces.classify_provider_bounce(raw, event.reject_reason, said, status)
+    return BounceType.HARD if kind == EventKind.REJECTED and event.reject_reason in ON_PROVIDER_LIST else None
+
+
+def _tokens(metadata: Any) -> Iterator[str]:
+    token = metadata.get(METADATA) if isinstance(metadata, Mapping) else None
+    if isinstance(token, str):
+        yield token[:LENGTH_MAX]
+
+
+def _message_ids(written: str) -> list[str]:
+    """Possible Message-IDs of ours: mails by SMTP have no metadata, and providers quote the header."""
+    return list(dict.fromkeys(OUR_MESSAGE_ID.findall(written)))[:5] if "issue." in written.lower() else []
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+def _day_of(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _text(value: Any) -> str:
+    return value[:LENGTH_MAX] if isinstance(value, str) else ""
+
+
+def _own_name(event: Any) -> str:
+    raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
+    named = (raw.get(name) for name in ("event", "type", "Type", "eventType", "notificationType", "RecordType"))
+    return _text(next(filter(None, named), ""))[:60] or str(event.event_type)

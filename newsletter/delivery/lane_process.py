@@ -1,0 +1,186 @@
+"""A lane process: polls the ledger for mailings with open batches and sends them, one lane per slot of this machine.
+
+There is no work queue: a wake-up on a shared queue went to any machine, mostly to one whose slot was busy
+(docs/decisions/0131). Each machine looks at the ledger and claims batches there.
+"""
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+from django.utils import timezone
+
+from newsletter.celery import app
+from newsletter.delivery.lane_wakeups import wake_up_waiter
+from newsletter.delivery.ledger import recovery, restored
+from newsletter.delivery.ledger.flight_recorder import Recorder
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.rate import RateLimiter, WarmUp
+from newsletter.delivery.sending.couriers import KnownScalers, courier_for
+from newsletter.delivery.sending.lane import Lane
+from newsletter.mail.mailers import SendLimits
+from newsletter.publication.heartbeats import beat_process
+from newsletter.publication.models import Publication
+from newsletter.publication.task_queue import enqueue
+
+log = logging.getLogger(__name__)
+
+DISPATCH, WAKE_UP_EXPIRES = "newsletter.delivery.tasks.dispatch", 30  # by name, as a lane loads no tasks; seconds
+LANE_SECONDS = 60  # then a lane looks for another mailing and reads its limits again
+LOCK_SECONDS = 1  # between a lane's checks of its lock file (6 µs each); the next holder of the slot revokes the lane
+
+
+class StopRequest:
+    """Whether this process must end. Plain, without a lock: a signal handler could deadlock on one."""
+
+    is_asked = False
+
+
+def request_stop(*_signal: object) -> None:
+    StopRequest.is_asked = True
+
+
+def is_stopping() -> bool:
+    return StopRequest.is_asked
+
+
+def serve_slot(slot: int, log_level: str) -> None:
+    """Run lanes in a slot of this machine until SIGTERM."""
+    logging.getLogger().setLevel(log_level)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, request_stop)
+    run_lanes(slot)
+
+
+def run_lanes(slot: int) -> None:
+    """Run one lane after the other in a slot of this machine until a stop is requested."""
+    wait, last, is_settled = wake_up_waiter(), 0, False
+    learnt: KnownScalers = {}
+    while not is_stopping():
+        sent = None
+        try:
+            close_old_connections()
+            is_settled = is_settled or recover_own_slot(slot)
+            sent = run_lane(slot, after=last, learnt=learnt)
+        except Exception:  # of any kind: without its lane this machine would send nothing
+            log.exception("lane %s: it goes on after an error", slot + 1)
+            connection.close()
+            is_settled = False
+        beat_process()
+        if sent is None:
+            wait(is_stopping)
+        last = sent or last
+
+
+def recover_own_slot(slot: int) -> bool:
+    """Reopen the batches that a dead holder of this slot left leased; return False while another process holds it."""
+    with recovery.hold_slot(slot) as worker:
+        if worker and not restored.is_undecided():
+            recovery.recover_slot(worker, slot)
+            recovery.settle_unrecorded(worker, slot, timezone.now())
+        return bool(worker)
+
+
+def run_lane(slot: int, *, after: int = 0, learnt: KnownScalers | None = None) -> int | None:
+    """Run a lane for the next mailing after `after`, by key: round robin.
+
+    Returns the mailing's key, or None if there is nothing to send or another process holds the slot.
+    """
+    if not Mailing.objects.filter(state=Mailing.State.SENDING).exists():  # a fifth of the next query's cost
+        return None
+    ready = list(Mailing.objects.ready(timezone.now()).values_list("pk", flat=True))
+    if not ready or is_stopping() or restored.is_undecided():
+        return None
+    number = next((pk for pk in ready if pk > after), ready[0])
+    with recovery.hold_slot(slot) as worker:
+        if worker is None:
+            return None
+        lock = recovery.lock_file_inode(slot)
+        recovery.recover_slot(worker, slot)
+        mailing = Mailing.objects.select_related("issue").get(pk=number)
+        with _errors_recorded(mailing):
+            send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _ending(slot, lock), learnt)
+    enqueue(
+        app.signature(DISPATCH), expires=WAKE_UP_EXPIRES
+    )  # closes the mailing; if it is lost, beat enqueues another
+    return number
+
+
+def _ending(slot: int, lock: int | None) -> Callable[[], bool]:
+    """A predicate for the lane: must it end, because of a stop request or because its lock file was deleted?"""
+    look_at, is_lost = 0.0, False
+
+    def is_ending() -> bool:
+        nonlocal look_at, is_lost
+        if time.monotonic() >= look_at:
+            look_at, is_lost = time.monotonic() + LOCK_SECONDS, recovery.lock_file_inode(slot) != lock
+        return is_lost or is_stopping()
+
+    return is_ending
+
+
+@contextmanager
+def _errors_recorded(mailing: Mailing) -> Iterator[None]:
+    """After an OSError let the mailing wait, after an unexpected error pause it.
+
+    Each try could leave one more copy uncertain.
+    """
+    try:
+        yield
+    except DatabaseError:
+        raise
+    except OSError as error:
+        mailing.wait_for_provider(timezone.now(), str(error))
+        raise
+    except Exception as error:  # unexpected: the author decides, and the lane logs it
+        mailing.pause(f"{type(error).__name__}: {error}"[:500], Mailing.Cause.ERROR)
+        raise
+
+
+def send_batches(
+    mailing: Mailing, worker: str, slot: int, is_ending: Callable[[], bool], learnt: KnownScalers | None
+) -> None:
+    """Send batches of a mailing for LANE_SECONDS. The caller holds the slot."""
+    with Recorder(recovery.flight_path(slot)) as recorder, _ledger_thread() as writer:
+        lane = Lane(
+            mailing,
+            courier_for(mailing.mailer, mailing, learnt),
+            recorder=recorder,
+            writer=writer,
+            worker=worker,
+            is_stopping=is_ending,
+            pacer=_pacer(mailing.mailer),
+        )
+        lane.run(LANE_SECONDS)
+
+
+def _pacer(mailer: str) -> RateLimiter:
+    """mailer: a key of settings.MAILERS."""
+    publication = Publication.objects.fresh()
+    zone = ZoneInfo(publication.time_zone)
+    return RateLimiter(
+        settings.SEND_RATE,
+        mailer=mailer,
+        limits=settings.MAILERS[mailer].get("LIMITS", SendLimits()),
+        warm_up=WarmUp(publication.warm_up_from, zone) if publication.warm_up_from else None,
+    )
+
+
+@contextmanager
+def _ledger_thread() -> Iterator[Executor]:
+    """A thread with a database connection of its own, closed at the end."""
+    with ThreadPoolExecutor(1, "ledger") as thread:
+        try:
+            yield thread
+        finally:
+            thread.submit(_close_connection).result()
+
+
+def _close_connection() -> None:
+    connection.close()  # the calling thread's

@@ -1,0 +1,94 @@
+"""Automatic rehearsals of drafts that have not been edited for a while, and remarks about the audience."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import Count, Max
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from newsletter.delivery.models.rehearsals import OK, PATIENCE, WARNING, Rehearsal, RehearsalRemark, rehearsal_digest
+from newsletter.delivery.rehearsal import rehearse, unsaved_mailing
+from newsletter.desk.audiences import audience_of
+from newsletter.desk.next_issue import unscheduled_issues
+from newsletter.issues.models import Issue
+from newsletter.publication.models import Publication
+
+IDLE_TIME = timedelta(seconds=30)  # since the last change
+ISSUES_MAX = 3  # drafts, the lowest numbers first
+KEPT = 20  # rehearsals of one issue
+LOOKED_SECONDS = 24 * 3600  # how long a save without effect is remembered
+
+
+def rehearse_idle_draft(now: datetime) -> Rehearsal | None:
+    """Run the local checks on one idle, changed draft; return None if there is none.
+
+    Each version of a letter is rehearsed once, and one rehearsal runs at a time.
+    """
+    if _is_one_running(now):
+        return None
+    for issue in _rested(now):
+        mailing = unsaved_mailing(issue, "", now)
+        if found := _claim(issue, rehearsal_digest(mailing.content_hash, ""), now):
+            report = rehearse(mailing, now)
+            found.remarks = [asdict(one) for one in (*audience_remarks(issue, "", now), *report.remarks)]
+            found.copies, found.links = report.copies, report.links
+            found.save(update_fields=["remarks", "copies", "links"])
+            return found
+    return None
+
+
+def _is_one_running(now: datetime) -> bool:
+    return Rehearsal.objects.filter(finished_at__isnull=True, told_at__gt=now - PATIENCE).exists()
+
+
+def _rested(now: datetime) -> Iterator[Issue]:
+    """Drafts with posts that changed after their last rehearsal, and not just now.
+
+    Compares times only; a change that the letter does not show is looked at once.
+    """
+    drafts: Any = unscheduled_issues().annotate(
+        item_count=Count("items", distinct=True),
+        posts_changed_at=Max("items__post__updated_at"),
+        rehearsed_at=Max("rehearsals__started_at"),
+    )
+    look_changed_at = Publication.objects.current().updated_at
+    for issue in drafts.filter(item_count__gt=0)[:ISSUES_MAX]:
+        changed_at = max(issue.updated_at, issue.posts_changed_at, look_changed_at)
+        is_due = changed_at <= now - IDLE_TIME and (issue.rehearsed_at is None or issue.rehearsed_at < changed_at)
+        if is_due and cache.add(f"rehearsed:{issue.pk}:{changed_at.isoformat()}", 1, LOOKED_SECONDS):
+            yield issue
+
+
+def _claim(issue: Issue, digest: str, now: datetime) -> Rehearsal | None:
+    """Create a rehearsal; None if another one runs, or this version was rehearsed already."""
+    with transaction.atomic():
+        Publication.objects.select_for_update().order_by("pk").first()  # one worker at a time
+        latest = Rehearsal.objects.latest_of(issue)
+        if _is_one_running(now) or (latest and latest.digest == digest):
+            return None
+        former = Rehearsal.objects.filter(issue=issue).order_by("-pk").values_list("pk", flat=True)[KEPT - 1 :]
+        Rehearsal.objects.filter(pk__in=list(former)).delete()
+        return Rehearsal.objects.create(issue=issue, digest=digest, started_at=now, told_at=now)
+
+
+def audience_remarks(issue: Issue, segment: str, now: datetime) -> Iterator[RehearsalRemark]:
+    audience = audience_of(issue, now, segment)
+    words = ngettext("%(count)d reader gets it.", "%(count)d readers get it.", audience.readers)
+    level = OK if audience.readers else WARNING
+    yield RehearsalRemark(Rehearsal.Topic.AUDIENCE, level, words % {"count": audience.readers})
+    excluded = {
+        _("have this issue already"): audience.have_it,
+        _("not in this segment"): audience.others,
+        _("not confirmed"): audience.pending,
+        _("paused"): audience.paused,
+        _("unsubscribed"): audience.unsubscribed,
+        _("suppressed"): audience.suppressed,
+    }
+    left_out = [_("%(why)s: %(count)d") % {"why": why, "count": count} for why, count in excluded.items() if count]
+    if left_out:
+        yield RehearsalRemark(Rehearsal.Topic.AUDIENCE, OK, _("Left out: %s") % _(", ").join(left_out))

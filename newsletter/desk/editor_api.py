@@ -1,0 +1,156 @@
+"""JSON for the scripts of the post form: format check of unsaved text, and posts to link to."""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from newsletter.delivery.letter.losses import encoded_size, weight_of_text
+from newsletter.desk.templatetags.figures import file_size
+from newsletter.posts.models import BODY_MAX, Post
+from newsletter.posts.models.renderings import render_uncached
+from newsletter.posts.proofreading.check import (
+    HINTS,
+    RULES,
+    FindingGroup,
+    FindingRow,
+    apply_fixes,
+    group_findings,
+    house_terms,
+)
+from newsletter.posts.search.index import search
+from newsletter.posts.text import measures
+from newsletter.publication.models import Publication
+
+
+def refuse_unless_writer(request: HttpRequest) -> None:
+    """Raise PermissionDenied unless the user may add or change posts."""
+    if not (request.user.has_perm("posts.add_post") or request.user.has_perm("posts.change_post")):
+        raise PermissionDenied("posts.change_post")
+
+
+ALL = "all"  # all enabled rules, without hints
+
+
+@require_POST
+def check_text(request: HttpRequest) -> JsonResponse:
+    """Findings of the format check on `body`; with `fix`, a rule or "all", the fixed text.
+
+    Positions are UTF-16 code units, as JavaScript counts.
+    """
+    refuse_unless_writer(request)
+    body = request.POST.get("body", "").replace("\r\n", "\n")
+    if len(body) > BODY_MAX:
+        text = _("The text is too long to be checked: at most %(most)s characters.") % {"most": f"{BODY_MAX:,}"}
+        return JsonResponse({"error": text}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    publication = Publication.objects.current()
+    if rule := request.POST.get("fix"):
+        return JsonResponse({"body": fixed_text(body, rule, publication)})
+    return JsonResponse(check_result(body, publication))
+
+
+def check_result(body: str, publication: Publication) -> dict[str, Any]:
+    groups = group_findings(body, Post(body=body).findings(publication))
+    return {
+        "facts": _facts(body, publication),
+        "count": sum(len(group.rows) for group in groups if not group.is_hint),
+        "safe": sum(group.safe for group in groups if not group.is_hint),
+        "groups": [_group(group, _units_before(body)) for group in groups],
+    }
+
+
+def fixed_text(body: str, rule: str, publication: Publication) -> str:
+    rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == ALL else {rule}
+    text, _done = apply_fixes(body, terms=house_terms(publication.name, publication.terms), rules=rules)
+    return text
+
+
+def _facts(body: str, publication: Publication) -> list[str]:
+    if not body.strip():
+        return []
+    html = render_uncached(body)
+    paces = {"han_per_minute": publication.han_per_minute, "words_per_minute": publication.words_per_minute}
+    minutes = _("%(minutes)s min read") % {"minutes": measures.reading_minutes(html, **paces)}
+    return [minutes, _("%(size)s in the mail") % {"size": file_size(encoded_size(weight_of_text(body)))}]
+
+
+def _units_before(body: str) -> list[int]:
+    """Positions of characters that are two UTF-16 code units."""
+    return [place for place, character in enumerate(body) if ord(character) > 0xFFFF]
+
+
+def _group(group: FindingGroup, wide: list[int]) -> dict[str, Any]:
+    return {
+        "rule": group.rule,
+        "label": str(group.label),
+        "hint": group.is_hint,
+        "safe": group.safe,
+        "hidden": group.hidden,
+        "count": len(group.rows),
+        "rows": list(_rows(group.shown, wide)),
+    }
+
+
+def _rows(rows: Iterable[FindingRow], wide: list[int]) -> Iterable[dict[str, Any]]:
+    for row in rows:
+        found = row.finding
+        start, end = (place + bisect_left(wide, place) for place in (found.start, found.end))
+        yield {
+            "start": start,
+            "end": end,
+            "line": row.line,
+            "before": row.before,
+            "text": found.text,
+            "after": row.after,
+            "message": str(found.message),
+            "fix": found.replacement,
+        }
+
+
+SHOWN = 5
+LOOKED_AT = 15  # results, which include issues
+QUERY_MAX = 80  # characters
+ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\[]"})  # would end a link's text
+
+
+@require_GET
+def linkable_posts(request: HttpRequest) -> JsonResponse:
+    """Published posts that match `q`, best first; the newest without `q`.
+
+    Includes unlisted ones that the user may see. except: the key of the post being written.
+    """
+    refuse_unless_writer(request)
+    query, now = request.GET.get("q", "").replace("\0", "").strip()[:QUERY_MAX], timezone.now()
+    own = request.GET.get("except", "")
+    known = Post.objects.listed(now) | Post.objects.open_to(request.user).published(now)
+    public = known.exclude(pk=int(own) if own.isdecimal() and len(own) < 19 else 0).defer("body")
+    if query:
+        results = search(query, now=now, limit=LOOKED_AT, finds_unlisted=True).results
+        keys = [one.key for one in results if one.kind == "post"]
+        found = public.in_bulk(keys)
+        chosen = [found[key] for key in keys if key in found][:SHOWN]
+    else:
+        chosen = list(public[:SHOWN])
+    return JsonResponse({"posts": [_post_json(post, request.user, now) for post in chosen]})
+
+
+def _post_json(post: Post, user: Any, now: datetime) -> dict[str, str]:
+    words = post.title.translate(ESCAPED)
+    return {"title": post.title, "markdown": f"[{words}]({post.get_absolute_url()})", "when": _when(post, user, now)}
+
+
+def _when(post: Post, user: Any, now: datetime) -> str:
+    """When it was published, and whether by this user: a year, or within this year a month."""
+    at, today = timezone.localtime(post.published_at), timezone.localtime(now)
+    is_mine = post.created_by_id == user.pk or (post.created_by_id is None and user.has_perm("posts.publish_post"))
+    values = {"year": at.year, "month": at.month}
+    if at.year == today.year:
+        return (_("You wrote it this year, in month %(month)s") if is_mine else _("From month %(month)s")) % values
+    return (_("You wrote it in %(year)s") if is_mine else _("From %(year)s")) % values

@@ -1,0 +1,81 @@
+"""The embedded queue: a Kombu transport over a folder, one file a message.
+
+A message that equals a waiting one replaces it, so the folder never holds more than one file a task. Files are
+published and claimed by a rename, which is atomic. Idle workers poll every POLL_SECONDS.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from queue import Empty
+from typing import Any
+from uuid import uuid4
+
+from kombu.transport import virtual
+from kombu.utils.json import dumps, loads
+
+POLL_SECONDS = 0.25
+
+
+class FolderChannel(virtual.Channel):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.folder = Path(self.connection.client.transport_options["folder"])  # type: ignore[union-attr, index]  # is set
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.found: dict[str, deque[Path]] = {}  # by queue: files of the last scan, not yet claimed
+
+    def _put(self, queue: str, message: dict[str, Any], **_options: Any) -> None:
+        """Write a draft, then rename it: readers never see half a message."""
+        work = f"{message['headers'].get('task')} {message['body']}"
+        path = self.folder / f"{sha256(work.encode()).hexdigest()[:32]}.{queue}.msg"
+        draft = path.with_suffix(f".{uuid4().hex}.draft")
+        try:
+            draft.write_text(dumps(message))
+            draft.rename(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
+        """Claim the oldest message; the folder is scanned again once the last scan is used up."""
+        found = self.found.setdefault(queue, deque())
+        if not found:
+            found.extend(sorted(self._waiting(queue), key=_age))
+        while found:
+            if (text := _take(found.popleft())) is not None:
+                return loads(text)
+        raise Empty
+
+    def _size(self, queue: str) -> int:
+        return sum(1 for _path in self._waiting(queue))
+
+    def _purge(self, queue: str) -> int:
+        return sum(_take(path) is not None for path in self._waiting(queue))
+
+    def _waiting(self, queue: str) -> Iterator[Path]:
+        return (path for path in self.folder.iterdir() if path.name.partition(".")[2] == f"{queue}.msg")
+
+
+def _age(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # another worker claimed it
+        return 0
+
+
+def _take(path: Path) -> str | None:
+    """Read and remove a message; None if another worker claimed it first."""
+    mine = path.with_suffix(f".{uuid4().hex}.taken")
+    try:
+        path.rename(mine)
+    except FileNotFoundError:
+        return None
+    text = mine.read_text()
+    mine.unlink()
+    return text
+
+
+class FolderTransport(virtual.Transport):
+    Channel = FolderChannel
+    driver_type = driver_name = "files"
+    polling_interval = POLL_SECONDS

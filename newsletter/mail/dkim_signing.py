@@ -1,0 +1,215 @@
+"""DKIM signatures (RFC 6376, RFC 8463), for mail servers that do not sign.
+
+Keys are files: DATA_DIR/dkim/SELECTOR.pem (RSA, PKCS #1 or #8) or SELECTOR.ed25519 (32 bytes in base64). Every key
+signs every mail, for the sender's domain.
+"""
+
+import base64
+import re
+import time
+from binascii import b2a_base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from itertools import batched
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from django.conf import settings
+
+# RFC 6376 section 5.4.1, RFC 8058 section 4: both List-Unsubscribe headers must be covered, RFC 9477 section 3.1.
+# A name listed once more than the mail has it cannot be added in transit (oversigning, section 8.15).
+SIGNED = (
+    *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),
+    *("list-id", "list-unsubscribe", "list-unsubscribe-post", "list-help", "list-owner", "list-post", "list-archive"),
+    *("archived-at", "feedback-id", "precedence", "auto-submitted", "cfbl-address"),
+)
+OVERSIGNED = (
+    *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),
+    *("list-unsubscribe", "list-unsubscribe-post"),
+)
+RSA_BITS_MIN = 1024  # shorter keys must not be used: RFC 8301 section 3.2
+ORDER = tuple(name.encode() for name in (*SIGNED, *OVERSIGNED))
+FOLD = b"\r\n "
+LINE_LENGTH = 76  # octets
+FIELD_END = re.compile(rb"\r\n(?![ \t])")
+SPACES = re.compile(rb"[ \t]+")
+SIGNED_NAMES = (
+    b"h=" + FOLD.join(b":".join(names) + b":" for names in batched(ORDER, 5, strict=False)).removesuffix(b":") + b";"
+)
+SUFFIXES = {".pem": "rsa-sha256", ".ed25519": "ed25519-sha256"}
+
+
+class InvalidKey(Exception):
+    """Not a usable key; the message names the selector, not the content."""
+
+
+@dataclass(frozen=True)
+class DkimKey:
+    selector: str
+    algorithm: str
+    private: bytes
+
+    @property
+    def kind(self) -> str:
+        return self.algorithm.partition("-")[0]
+
+    @property
+    def record(self) -> str:
+        return f"v=DKIM1; k={self.kind}; p={base64.b64encode(self._public()).decode()}"
+
+    def _public(self) -> bytes:
+        """The public key in the form of the DNS record: RFC 6376 section 3.6.1, RFC 8463 section 4."""
+        public = _loaded(self).public_key()
+        is_raw = self.kind == "ed25519"
+        form = (Encoding.Raw, PublicFormat.Raw) if is_raw else (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        octets: bytes = public.public_bytes(*form)
+        return octets
+
+    def check(self) -> "DkimKey":
+        """Return the key; raise InvalidKey unless it can sign."""
+        try:
+            private = _loaded(self)
+        except Exception as error:
+            raise InvalidKey(f"{self.selector}: no {self.kind} key") from error
+        if self.kind == "rsa" and private.key_size < RSA_BITS_MIN:
+            raise InvalidKey(f"{self.selector}: an RSA key needs {RSA_BITS_MIN} bits, and better 2048")
+        return self
+
+
+@lru_cache(maxsize=16)
+def _loaded(key: DkimKey) -> Any:
+    if key.kind == "ed25519":
+        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key.private, validate=True))
+    private = load_pem_private_key(key.private, password=None)
+    if not isinstance(private, RSAPrivateKey):
+        raise TypeError("the file holds a key of another kind")
+    return private
+
+
+def _sign_function(key: DkimKey) -> Callable[[bytes], bytes]:
+    """RFC 6376 section 3.3.1, RFC 8463 section 3."""
+    private, padding, algorithm = _loaded(key), PKCS1v15(), SHA256()
+    if key.kind == "ed25519":
+        return lambda octets: private.sign(sha256(octets).digest())
+    return lambda octets: private.sign(octets, padding, algorithm)
+
+
+def load_keys() -> tuple[DkimKey, ...]:
+    """Raise InvalidKey if a file is not a usable key."""
+    folder: Path = settings.DKIM_DIR
+    files = [path for path in sorted(folder.glob("*")) if path.suffix in SUFFIXES] if folder.is_dir() else []
+    return _read_keys(tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache(maxsize=4)
+def _read_keys(files: tuple[tuple[Path, int], ...]) -> tuple[DkimKey, ...]:
+    return tuple(DkimKey(path.stem, SUFFIXES[path.suffix], path.read_bytes().strip()).check() for path, _ in files)
+
+
+def dkim_signatures(message: bytes, domain: str, by: tuple[DkimKey, ...], at: int | None = None) -> bytes:
+    """The DKIM-Signature fields to prepend to a message with CRLF line ends.
+
+    domain: of the From address, in ASCII, for DMARC alignment (RFC 9989). at: Unix time, by default now.
+    Canonicalization is relaxed/relaxed: RFC 6376 section 3.4.
+    """
+    head, _end, body = message.partition(b"\r\n\r\n")
+    signed, body_hash = b"".join(map(relaxed_field, signed_fields(head))), sha256(relaxed_body(body)).digest()
+    return Signer(domain, by).fields(signed, body_hash, int(time.time()) if at is None else at)
+
+
+class Signer:
+    """Signs messages that are canonicalized already."""
+
+    def __init__(self, domain: str, by: tuple[DkimKey, ...]) -> None:
+        self.writers = [_signature_template(key, domain) for key in by]
+
+    def fields(self, signed: bytes, body_hash: bytes, at: int) -> bytes:
+        """One field a key.
+
+        signed: the canonicalized `signed_fields`. body_hash: SHA-256 of the canonicalized body.
+        """
+        body_hash, moment = b2a_base64(body_hash, newline=False), b"%d" % at
+        return b"".join([field.render(signed, moment, body_hash) for field in self.writers])
+
+
+class _SignatureTemplate:
+    """A DKIM-Signature template of one key: only time, body hash and signature differ between messages."""
+
+    def __init__(self, key: DkimKey, domain: str) -> None:
+        tags = f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={domain}; s={key.selector}; t=\0;"
+        first = b"DKIM-Signature: " + tags.replace("; ", ";\r\n ").encode()
+        unsigned = FOLD.join([first, SIGNED_NAMES, b"bh=\0;", b"b="])
+        self.sign = _sign_function(key)
+        self.as_sent = unsigned.split(b"\0")
+        # Without its final CRLF: RFC 6376 section 3.7.
+        self.as_signed = relaxed_field(unsigned).removesuffix(b"\r\n").split(b"\0")
+
+    def render(self, signed: bytes, moment: bytes, body_hash: bytes) -> bytes:
+        before, between, after = self.as_signed
+        octets = self.sign(b"".join([signed, before, moment, between, body_hash, after]))
+        before, between, after = self.as_sent
+        lines = _in_lines(b2a_base64(octets, newline=False))
+        return b"".join([before, moment, between, body_hash, after, FOLD, lines, b"\r\n"])
+
+
+@lru_cache(maxsize=16)
+def _signature_template(key: DkimKey, domain: str) -> _SignatureTemplate:
+    return _SignatureTemplate(key, domain)
+
+
+def _in_lines(text: bytes) -> bytes:
+    return FOLD.join(text[begin : begin + LINE_LENGTH] for begin in range(0, len(text), LINE_LENGTH))
+
+
+def signed_fields(head: bytes) -> Iterator[bytes]:
+    """Yield the fields of SIGNED_NAMES without CRLF, the last of equal names first: RFC 6376 section 5.4.2.
+
+    Missing fields yield nothing, which signs their absence.
+    """
+    by_name: dict[bytes, list[bytes]] = {}
+    for line in FIELD_END.split(head):
+        by_name.setdefault(line.partition(b":")[0].strip().lower(), []).append(line)
+    for name in ORDER:
+        if left := by_name.get(name):
+            yield left.pop()
+
+
+def relaxed_field(line: bytes) -> bytes:
+    """Canonicalize a field without CRLF; the result ends with it. RFC 6376 section 3.4.2."""
+    name, _colon, value = line.partition(b":")
+    return name.strip().lower() + b":" + relaxed_value(value) + b"\r\n"
+
+
+def relaxed_value(value: bytes) -> bytes:
+    """Canonicalize a field's value. Most have only single spaces, hence the fast path."""
+    unfolded = value.replace(b"\r\n", b"")
+    if b"  " in unfolded or b"\t" in unfolded:
+        unfolded = SPACES.sub(b" ", unfolded)
+    return unfolded.strip()
+
+
+def relaxed_body(body: bytes) -> bytes:
+    """Canonicalize a body that ends with CRLF: RFC 6376 section 3.4.4. Base64 needs no change."""
+    if b"\t" in body or _has_loose_space(body):
+        body = SPACES.sub(b" ", body).replace(b" \r\n", b"\r\n")
+    while body.endswith(b"\r\n"):
+        body = body.removesuffix(b"\r\n")
+    return body + b"\r\n" if body else b""
+
+
+def _has_loose_space(body: bytes) -> bool:
+    """Whether there is a double or trailing space.
+
+    Checking after each of the few spaces takes 2 µs for 41 KB, searching for two spaces 20.
+    """
+    at = body.find(b" ")
+    while at >= 0 and body[at + 1 : at + 2] not in b" \r":
+        at = body.find(b" ", at + 1)
+    return at >= 0

@@ -1,0 +1,245 @@
+"""A mail queue in the database: claim a row, send, record the result.
+
+Each kind of mail is a subclass of QueuedMail: it names the column with the time, writes the mail, and says what is
+stored when it was sent or given up (docs/decisions/0057).
+"""
+
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, ClassVar, NamedTuple
+
+from django.core import mail
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
+
+from newsletter.mail.mailers import mailer_errors
+from newsletter.mail.message import Mail
+from newsletter.mail.safe_http import hang_up_after
+from newsletter.mail.smtp_replies import NotSent, SendFailure, classify_error, is_refusal, is_unreachable
+
+MAILER = "default"
+LEASE = timedelta(minutes=2)  # then another worker may claim the mail
+LEAVING_SECONDS = 100  # from the last claim to the server's reply: below LEASE, so that no two workers send
+BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
+JITTER = 0.1  # share of a delay: mails that failed together are not retried together
+LONGEST = timedelta(hours=4)  # delay before a retry
+CLOCK_SLACK = timedelta(minutes=1)  # allowed difference between machines' clocks
+AT_ONCE, CANDIDATES = 200, 10  # rows
+RUN_SECONDS = 300  # of one run of send_due
+
+
+class SendResult(Enum):
+    NOT_TAKEN = "not taken"  # claimed by another worker, or not wanted now
+    SENT = "sent"
+    FAILED = "failed"  # will be retried, or was given up
+    NO_SERVER = "no server"  # will be retried; the next mail would fail the same way
+
+
+class Retry(NamedTuple):
+    """due_at: None for never."""
+
+    due_at: datetime | None
+    tries: int
+
+
+def is_due(column: str, now: datetime) -> Q:
+    """The condition for due rows, including times that a wrong clock wrote far in the future."""
+    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + LONGEST + CLOCK_SLACK})
+
+
+class QueuedMail[Row: Model](ABC):
+    """One kind of mail, sent from the rows of one model.
+
+    A row is due when the time in its column `due_at` has passed; NULL means nothing to send. A worker claims it by one
+    conditional UPDATE that moves the time by LEASE, so one of two workers wins and no lock is held during SMTP. The
+    claim is renewed just before the mail leaves, so a slow worker sends nothing that another has taken over. The result
+    is written only if the row has not changed since. A mail is sent once, unless a worker dies between the server's
+    reply and the commit, or the reply is lost: then it is sent again, with the same Message-ID.
+    """
+
+    model: type[Row]
+    due_at, tries = "due_at", "tries"  # columns; tries "" if they are not counted
+    guard = "due_at"  # the column that shows whether the row has changed since it was read
+
+    # --- To be implemented ---
+
+    def waiting(self, now: datetime) -> QuerySet[Row]:
+        return self.model._default_manager.filter(is_due(self.due_at, now)).order_by(self.due_at, "pk")
+
+    def is_wanted(self, row: Row, now: datetime) -> bool:
+        """Whether to send the mail of a due row now; if not, the row stays as it is."""
+        return True
+
+    @abstractmethod
+    def write(self, row: Row, now: datetime) -> tuple[Mail, dict[str, object]]:
+        """The mail, and the columns to set once it is sent. Raises ValueError if there can be no mail.
+
+        row: read again after the claim.
+        """
+
+    @abstractmethod
+    def retry(self, row: Row, failure: SendFailure, now: datetime) -> Retry:
+        """When to retry after a failure."""
+
+    @abstractmethod
+    def log(self, row: Row, error: Exception, retry: Retry) -> None:
+        """Log a failure, without addresses."""
+
+    # --- May be overridden ---
+
+    def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
+        """Send a message; raises the mailer's errors, or NotSent.
+
+        before_leaving: called before the server may have the message.
+        """
+        mailer = mail.mailers[MAILER]
+        try:
+            mailer.open()
+            before_leaving()
+            connection = getattr(mailer, "connection", None)
+            with hang_up_after(LEAVING_SECONDS, [connection.sock] if connection else []):
+                mailer.send_messages([message])
+        finally:
+            mailer.close()
+
+    def claimed(self, now: datetime) -> dict[str, object]:
+        """Columns to set when a row is claimed."""
+        return {self.due_at: now + LEASE}
+
+    def leaving(self, now: datetime) -> dict[str, object]:
+        """Columns to set just before a mail leaves."""
+        return self.claimed(now)
+
+    def put_off(self, at: datetime) -> dict[str, object]:
+        """Columns to set for a retry."""
+        return {self.due_at: at}
+
+    def end(self, row: Row, values: dict[str, object]) -> bool:
+        """Remove the row from the queue; False if it has changed since."""
+        return self._move(row, {self.due_at: None} | values)
+
+    def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
+        """Called when a mail will not be retried; False if the row has changed since."""
+        return self.end(row, {})
+
+    # --- Sending ---
+
+    def send_next(self, now: datetime) -> bool:
+        """Send the oldest due mail; False if none is due or the server is unreachable."""
+        return send_next_of([self], now)
+
+    def send_due(self, now: datetime) -> int:
+        """Send due mails until the server is unreachable or RUN_SECONDS have passed; return how many were sent."""
+        sent, began = 0, time.monotonic()
+        for row in self.waiting(now)[:AT_ONCE]:
+            result = self.send(row, now + _since(began))
+            sent += result is SendResult.SENT
+            if result is SendResult.NO_SERVER or time.monotonic() - began > RUN_SECONDS:
+                break
+        return sent
+
+    def send(self, row: Row, now: datetime) -> SendResult:
+        began = time.monotonic()
+        if not self.is_wanted(row, now) or not self.claim(row, now):
+            return SendResult.NOT_TAKEN
+        try:
+            message, values = self.write(row, now)
+            self.hand_over(message, lambda: self._leave(row, now + _since(began)))
+        except mailer_errors(NotSent, ValueError) as error:
+            self._fail(row, error, now)
+            return SendResult.NO_SERVER if is_unreachable(error) else SendResult.FAILED
+        self.end(row, values)
+        return SendResult.SENT
+
+    def claim(self, row: Row, now: datetime) -> bool:
+        """Claim a row and read it again; False if another worker was first."""
+        tries = {self.tries: getattr(row, self.tries) + 1} if self.tries else {}
+        with transaction.atomic():  # the row cannot be deleted between the two
+            taken = self._move(row, self.claimed(now) | tries)
+            if taken:
+                row.refresh_from_db()
+        return taken
+
+    def _leave(self, row: Row, now: datetime) -> None:
+        """Renew the claim. Raises NotSent if the row has changed since."""
+        values = self.leaving(now)
+        if not self._move(row, values):
+            raise NotSent(SendFailure.LATER, "taken over meanwhile")
+        for name, value in values.items():
+            setattr(row, name, value)
+
+    def as_read(self, row: Row) -> QuerySet[Row]:
+        """The row if it has not changed since it was read."""
+        return self.model._default_manager.filter(pk=row.pk, **{self.guard: getattr(row, self.guard)})
+
+    def _fail(self, row: Row, error: Exception, now: datetime) -> None:
+        retry = self.retry(row, classify_error(error), now)
+        self.log(row, error, retry)
+        tries = {self.tries: retry.tries} if self.tries else {}
+        with transaction.atomic():
+            if retry.due_at is not None:
+                self._move(row, self.put_off(with_jitter(retry.due_at, now)) | tries)
+            else:
+                self.give_up(row, error, now)
+
+    def _move(self, row: Row, values: dict[str, Any]) -> bool:
+        """Update a row, unless it has changed since it was read."""
+        return bool(self.as_read(row).update(**values))
+
+
+class AtMostOnceMail[Row: Model](QueuedMail[Row]):
+    """A mail that is never sent twice: the column `mark` is set before it leaves.
+
+    If a worker dies after that, or the server's reply is lost, the mail may be lost. A definite refusal clears the
+    mark.
+    """
+
+    mark: ClassVar[str]  # the column of the time at which the mail left
+
+    def leaving(self, now: datetime) -> dict[str, object]:
+        return {self.due_at: None, self.mark: now}
+
+    def put_off(self, at: datetime) -> dict[str, object]:
+        return {self.due_at: at, self.mark: None}
+
+    def as_read(self, row: Row) -> QuerySet[Row]:
+        return super().as_read(row).filter(**{self.mark: getattr(row, self.mark)})
+
+    def _fail(self, row: Row, error: Exception, now: datetime) -> None:
+        """Retry only if no server can have the mail."""
+        if getattr(row, self.mark) is None or is_refusal(error):
+            super()._fail(row, error, now)
+            return
+        self.log(row, error, Retry(None, getattr(row, self.tries)))
+        with transaction.atomic():
+            self.give_up(row, error, now)
+
+
+def send_next_of(kinds: Iterable[QueuedMail[Any]], now: datetime) -> bool:
+    """Send one mail of the first kind that has one; returns as `QueuedMail.send_next`."""
+    for kind in kinds:
+        for row in kind.waiting(now)[:CANDIDATES]:
+            result = kind.send(row, now)
+            if result is not SendResult.NOT_TAKEN:
+                return result is not SendResult.NO_SERVER
+    return False
+
+
+def _since(began: float) -> timedelta:
+    return timedelta(seconds=int(time.monotonic() - began))
+
+
+def backoff(tries: int, at_most: timedelta = LONGEST) -> timedelta:
+    """Exponential backoff: a minute after the first try, then doubled."""
+    doublings = min(tries - 1, 16)  # avoids an overflow of timedelta
+    return min(BACK_OFF * (1 << doublings), at_most)
+
+
+def with_jitter(at: datetime, now: datetime) -> datetime:
+    """`at`, delayed by up to JITTER of the wait."""
+    late = (at - now) * random.uniform(0, JITTER)  # noqa: S311 - nobody gains by guessing it
+    return min(at + late, now + LONGEST)

@@ -1,0 +1,267 @@
+"""Checks of the doctor: this machine, SMTP logins, the secret key, and webhooks.
+
+diagnosis.py has the whole table. The database keeps an HMAC mark of each secret key so far, from which no key can be
+derived.
+"""
+
+import errno
+import os
+import shutil
+import smtplib
+import ssl
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.backends.smtp import EmailBackend
+from django.db import connection
+from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+
+from newsletter.buckets import is_bucket
+from newsletter.mail.mailers import SMTP, provider_name
+from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
+from newsletter.operation.models import Look
+from newsletter.publication.models import Publication
+from newsletter.publication.pictures.cards import Card, FontUnusable
+from newsletter.publication.pictures.storages import media
+
+FREE_BYTES = 500 * 1024**2
+LAST_BYTES = 50 * 1024**2  # below, an error: the database may stop within hours
+READY_BYTES = 1024**2  # below, /readyz reports a full disk
+FULL = {errno.ENOSPC, errno.EDQUOT}
+CLOCK = timedelta(seconds=5)
+PROBE = "doctor/probe.txt"
+
+
+def readiness() -> dict[str, str]:
+    """ "ok", "read-only" or "full" for DATA_DIR. Does not write: called every half minute."""
+    try:
+        disk = os.statvfs(settings.DATA_DIR)
+    except OSError as error:
+        return {"data_dir": type(error).__name__}
+    if disk.f_flag & os.ST_RDONLY or not os.access(settings.DATA_DIR, os.W_OK | os.X_OK):
+        return {"data_dir": "read-only"}
+    return {"data_dir": "full" if disk.f_bavail * disk.f_frsize < READY_BYTES else "ok"}
+
+
+def disk(now: datetime) -> Iterator[Finding]:
+    """Write a test file into DATA_DIR."""
+    folder: Path = settings.DATA_DIR
+    if (error := write_error(folder)) is not None:
+        yield _unusable("data_dir", folder, error)
+    elif (free := shutil.disk_usage(folder).free) < FREE_BYTES:
+        message = _("Only %(free)d MB are free for %(folder)s.") % {"free": free >> 20, "folder": folder}
+        level = ERROR if free < LAST_BYTES else WARNING
+        yield Finding(level, "data_dir.space", message, _("Make room; without any, the database stops."))
+
+
+def folders(now: datetime) -> Iterator[Finding]:
+    """Write a test file into folders that may be on other disks or owned by other users."""
+    for name, folder in _folders().items():
+        if (error := write_error(folder)) is not None:
+            yield _unusable(name, folder, error)
+
+
+def _folders() -> dict[str, Path]:
+    known = {"locks": settings.LOCK_DIR}
+    if not media.is_remote:
+        known["media"] = Path(settings.MEDIA_ROOT)
+    if not settings.MAIL_URL:
+        known["outbox"] = settings.OUTBOX_DIR
+    if settings.BACKUP_URL and not is_bucket(settings.BACKUP_URL):
+        known["backups"] = Path(settings.BACKUP_URL)
+    return known
+
+
+def bucket_of_pictures(now: datetime) -> Iterator[Finding]:
+    """Write, read and delete a test object."""
+    if not media.is_remote:
+        return
+    try:
+        media.put(PROBE, BytesIO(b"written by doctor"))
+        media.read(PROBE)
+        media.delete(PROBE)
+    except (OSError, ImproperlyConfigured) as error:
+        message = _("The bucket of the pictures does not answer, or refuses us: %s.") % str(error).rstrip(".")
+        hint = _(
+            "Look at MEDIA_STORAGE_URL: key, secret, host, bucket and region; it must read, write, list and remove."
+        )
+        yield Finding(ERROR, "media.away", message, hint)
+
+
+def write_error(folder: Path) -> OSError | None:
+    """The error when writing there. For a folder that is created on demand, its parent is tested."""
+    while not folder.exists() and folder not in {settings.DATA_DIR, folder.parent}:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        return error
+    return None
+
+
+def _unusable(name: str, folder: Path, error: OSError) -> Finding:
+    if error.errno in FULL:
+        message = _("The disk of %s is full.") % folder
+        return Finding(ERROR, f"{name}.full", message, _("Make room; without any, the database stops."))
+    message = _("%(folder)s cannot be written to: %(why)s.") % {"folder": folder, "why": error.strerror or error}
+    hint = _("Give the folder to the user that runs the newsletter.")
+    return Finding(ERROR, f"{name}.read_only", message, hint)
+
+
+def journal(now: datetime) -> Iterator[Finding]:
+    if connection.vendor != "sqlite" or (mode := _one_value("PRAGMA journal_mode")) in {"wal", "memory"}:
+        return
+    message = _("SQLite keeps its journal as “%s” instead of WAL: pages wait while mail is sent.") % mode
+    yield Finding(WARNING, "database.wal", message, _("Keep DATA_DIR on a local disk, not on a network one."))
+
+
+def _one_value(sql: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return str(cursor.fetchone()[0])
+
+
+def clock(now: datetime) -> Iterator[Finding]:
+    if connection.vendor != "postgresql":
+        return  # SQLite has no clock of its own
+    there = Publication.objects.values_list(Now(), flat=True).first() or now
+    here = datetime.now(UTC)
+    if abs(there - here) > CLOCK:
+        message = _("The clocks of this machine and of the database differ: %(here)s and %(there)s.")
+        times = {"here": f"{here:%H:%M:%S}", "there": f"{there:%H:%M:%S}"}
+        yield Finding(WARNING, "clock.differs", message % times, _("Let both machines follow a time server."))
+
+
+def static_files(now: datetime) -> Iterator[Finding]:
+    if not (settings.STATIC_ROOT / "staticfiles.json").exists():
+        hint = _("Run manage.py collectstatic; manage.py up does it by itself.")
+        yield Finding(ERROR, "static.missing", _("The style sheets have not been collected."), hint)
+
+
+def card_font(now: datetime) -> Iterator[Finding]:
+    try:
+        Card("題", name="", detail="", accent="#000000").png()
+    except FontUnusable as error:
+        message = _("The font of the pictures beside links cannot be read: %s.") % error
+        hint = _("Install the newsletter's files again; other sites show no picture for your pages until then.")
+        yield Finding(ERROR, "cards.font", message, hint)
+
+
+ANSWER_SECONDS = 10.0
+MAILERS = {"default": "MAIL_URL", "bulk": "BULK_MAIL_URL"}
+
+
+def smtp_logins(now: datetime) -> Iterator[Finding]:
+    """Connect and log in to each SMTP server. APIs are not checked."""
+    tried = []
+    for alias, variable in MAILERS.items():
+        entry = settings.MAILERS[alias]
+        if entry["BACKEND"] != SMTP or entry["OPTIONS"] in tried:
+            continue
+        tried.append(entry["OPTIONS"])
+        if (error := _login_error(alias)) is not None:
+            yield _login_finding(error, provider_name(entry).removeprefix("smtp "), variable)
+
+
+def _login_error(alias: str) -> Exception | None:
+    backend = mail.mailers[alias]
+    assert isinstance(backend, EmailBackend)  # noqa: S101 - who asks has looked
+    backend.timeout = min(backend.timeout or ANSWER_SECONDS, ANSWER_SECONDS)
+    try:
+        backend.open()
+    except OSError as error:  # those of smtplib and ssl are
+        return error
+    finally:
+        backend.fail_silently = True
+        backend.close()
+    return None
+
+
+def _login_finding(error: Exception, server: str, variable: str) -> Finding:
+    facts = {"server": server, "why": _said(error)}
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        message = _("The mail server %(server)s refuses user or password: %(why)s.")
+        return Finding(ERROR, "mail.login", message % facts, _("Enter them in %s anew.") % variable)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        message = _("The mail server %(server)s does not offer what it is asked for: %(why)s.")
+        hint = _("Look at the port and the scheme of %s: smtp://, smtp+tls:// or smtps://.") % variable
+        return Finding(ERROR, "mail.unsupported", message % facts, hint)
+    if isinstance(error, ssl.SSLError):
+        message = _("The way to the mail server %(server)s cannot be encrypted: %(why)s.")
+        hint = _("Look at the port and the scheme of %s, and whether the certificate is for this name.") % variable
+        return Finding(ERROR, "mail.certificate", message % facts, hint)
+    message = _("The mail server %(server)s does not answer: %(why)s.")
+    hint = _("Look at host and port of %s. Many hosting companies block port 25; 587 is open.") % variable
+    return Finding(ERROR, "mail.away", message % facts, hint)
+
+
+def _said(error: Exception) -> str:
+    """The server's reply or the system's message, on one line."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        words = error.smtp_error
+        text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+        return " ".join(f"{error.smtp_code} {text}".split()).rstrip(".")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join((reason or type(error).__name__).split()).rstrip(".")
+
+
+def secret_key(now: datetime) -> Iterator[Finding]:
+    file = settings.SECRET_KEY_PATH
+    if file.exists() and file.read_text().strip() == settings.SECRET_KEY:
+        hint = _("Back it up: without it every link in mails sent so far dies.")
+        yield Finding(INFO, "secret.generated", _("The secret key is kept in %s.") % file, hint)
+
+
+def changed_key(now: datetime) -> Iterator[Finding]:
+    """A key that signed links in mails is missing from the settings."""
+    if Look.marks() - _marks_now():
+        message = _("The secret key is not the one of before: links in mails sent so far, and logins, are dead.")
+        hint = _(
+            "Put the former key into SECRET_KEY, or into SECRET_KEY_FALLBACKS. If it is lost for good, say so: "
+            "manage.py doctor --forget-keys"
+        )
+        yield Finding(ERROR, "secret.changed", message, hint)
+
+
+def remember_keys() -> None:
+    """Store the mark of the current key, unless a former one is missing: that would hide the loss."""
+    if not Look.marks() - _marks_now():
+        Look.keep_marks(Look.marks() | {_mark(settings.SECRET_KEY)})
+
+
+def forget_keys() -> None:
+    Look.keep_marks({_mark(settings.SECRET_KEY)})
+
+
+def _marks_now() -> set[str]:
+    return {_mark(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)}
+
+
+def _mark(key: str) -> str:
+    return salted_hmac("newsletter.operation.key-mark", "", secret=key, algorithm="sha256").hexdigest()[:16]
+
+
+FAILING_FOR = timedelta(hours=6)  # shorter outages may be updates
+
+
+def webhooks(now: datetime) -> Iterator[Finding]:
+    """Webhooks that were switched off automatically, or have failed for hours."""
+    for hook in apps.get_model("hooks", "Hook")._default_manager.exclude(off="author"):
+        if hook.off:
+            message = _("The webhook %(name)s is %(state)s.")
+            hint = _("Look at its last answers, mend it over there, and switch it on again: what waits goes on then.")
+            facts = {"name": hook, "state": hook.get_off_display()}
+            yield Finding(WARNING, "webhook.off", message % facts, hint, hook.pk)
+        elif hook.failing_since and hook.failing_since < now - FAILING_FOR:
+            hint = _("Nothing is lost for three days; then it is switched off. Look at its last answers.")
+            yield Finding(WARNING, "webhook.failing", _("The webhook %s takes nothing.") % hook, hint, hook.pk)

@@ -1,0 +1,134 @@
+"""The hourly check: mails what has become wrong since the last one, and what is well again.
+
+`manage.py doctor --mail` runs it, started hourly by a task. An error is reported at the first check that finds it, a
+warning at the second, because a DNS failure may be temporary. What the very first check finds is how the newsletter was
+set up, and not reported. Findings with an immediate mail of their own are left out. The log gets one line when a
+problem begins and one when it ends; /metrics shows current ones.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.conf import settings
+from django.core import mail
+from django.db import transaction
+from django.urls import reverse
+from django.utils import translation
+
+from newsletter.delivery.author.alerts import sender_addresses
+from newsletter.mail import headers, letters
+from newsletter.mail.mailers import mailer_errors
+from newsletter.mail.message import Mail, build_automatic_mail
+from newsletter.operation import diagnosis, doctor_checks
+from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
+from newsletter.operation.models import Look, Trouble
+from newsletter.publication.models import Publication
+
+LOOKS = {ERROR: 1}  # in a row before a finding is reported; 2 for other levels
+# Mailed by alerts, report_silence and the backup itself.
+MAILED_AT_ONCE = ("mailing.", "dispatcher.", "confirmations.", "clock.silent", "worker.", "backup.failed")
+log = logging.getLogger(__name__)
+LOG_LEVELS = {ERROR: logging.ERROR, WARNING: logging.WARNING}
+
+
+@dataclass(frozen=True)
+class HealthChanges:
+    """Problems to report."""
+
+    wrong: Sequence[Finding]
+    well: Sequence[str]  # the former message
+
+    def __bool__(self) -> bool:
+        return bool(self.wrong or self.well)
+
+
+def check_and_mail(now: datetime) -> HealthChanges:
+    """Run all checks, store the problems, and mail changes; a failed mail is retried by the next check."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language):
+        found = [one for one in diagnosis.run_checks(now) if one.level != INFO]
+    with transaction.atomic():
+        is_first = Look.note(now)
+        doctor_checks.remember_keys()
+        _update_problems(found, now, is_first=is_first)
+    try:
+        with transaction.atomic():
+            return _mail_changes(now)
+    except mailer_errors() as error:
+        log.warning("the mail about what has changed could not be sent: %s", error)
+        return HealthChanges([], [])
+
+
+def _update_problems(found: Sequence[Finding], now: datetime, *, is_first: bool) -> None:
+    """Update stored problems and the log. A solved one stays, without level, until that was mailed."""
+    known = {trouble.name: trouble for trouble in Trouble.objects.all()}
+    for name, finding in _by_name(found).items():
+        trouble = known.pop(name, None) or Trouble(name=name, since=now)
+        if not trouble.level:
+            log.log(LOG_LEVELS[finding.level], "trouble %s: %s %s", name, finding.message, finding.hint)
+        trouble.level, trouble.message, trouble.hint = finding.level, finding.message, finding.hint
+        trouble.looks += 1
+        if trouble.told_at is None and is_first and finding.level != ERROR:
+            trouble.told_at = now  # not reported: initial setup
+        trouble.save()
+    if _is_whole(found):
+        _end([trouble for trouble in known.values() if trouble.level])
+
+
+def _by_name(found: Sequence[Finding]) -> dict[str, Finding]:
+    """One finding per problem: two domains may lack the same record."""
+    named: dict[str, Finding] = {}
+    for finding in found:
+        name = f"{finding.id}:{finding.about}" if finding.about else finding.id
+        before = named.get(name)
+        named[name] = replace(before, message=f"{before.message} {finding.message}") if before else finding
+    return named
+
+
+def _end(troubles: Sequence[Trouble]) -> None:
+    for trouble in troubles:
+        log.warning("well again: %s", trouble.name)
+        if trouble.by_mail:
+            trouble.level = ""
+            trouble.save()
+        else:
+            trouble.delete()
+
+
+def _mail_changes(now: datetime) -> HealthChanges:
+    """Mail changes and mark them as reported. Raises the mail server's errors."""
+    wrong, well = [], []
+    for trouble in Trouble.objects.all():
+        if not trouble.level:
+            well.append(trouble.message)
+            trouble.delete()
+        elif trouble.told_at is None and trouble.looks >= LOOKS.get(trouble.level, 2):
+            trouble.told_at, trouble.by_mail = now, not trouble.finding.startswith(MAILED_AT_ONCE)
+            trouble.save()
+            if trouble.by_mail:
+                wrong.append(trouble.as_finding())
+    news = HealthChanges(wrong, well)
+    addresses = sender_addresses()
+    if news and addresses:
+        mail.mailers["default"].send_messages([build_health_mail(news, addresses, now)])
+    return news
+
+
+def _is_whole(found: Iterable[Finding]) -> bool:
+    """Did all checks run? Otherwise missing findings do not mean "well again"."""
+    return diagnosis.BROKEN.isdisjoint(finding.id for finding in found)
+
+
+def build_health_mail(news: HealthChanges, addresses: list[str], now: datetime) -> Mail:
+    """In the publication's language."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language):
+        words = translation.gettext("%s needs somebody") if news.wrong else translation.gettext("%s: it is well again")
+        url = settings.SITE_URL + reverse("admin:index")
+        context = {"publication": publication, "news": news, "url": url}
+        letter = letters.render("troubles", words % publication.name, context, base_url=settings.SITE_URL)
+    domain = publication.sender_email.rpartition("@")[2]
+    message_id = headers.message_id("troubles", int(now.timestamp()), domain=domain)
+    return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)

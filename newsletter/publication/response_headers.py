@@ -1,0 +1,40 @@
+"""Headers of every response and of static files, and the static files storage."""
+
+from wsgiref.headers import Headers
+
+from django.core.files import File
+from django.core.files.base import ContentFile
+from rcssmin import cssmin
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+# A static file opened as a page loads nothing and cannot be framed.
+STATIC_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+}
+
+# Denied to all pages, injected scripts and embedded players included. Only names that Chromium knows, because it warns
+# of others on every page. Source: W3C Permissions Policy.
+DENIED_FEATURES = (
+    *("accelerometer", "browsing-topics", "camera", "clipboard-read", "display-capture", "geolocation", "gyroscope"),
+    *("hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment", "screen-wake-lock"),
+    *("serial", "usb", "window-management", "xr-spatial-tracking"),
+)
+PERMISSIONS = ", ".join(f"{name}=()" for name in DENIED_FEATURES)
+
+
+def add_static_headers(headers: Headers) -> None:
+    for name, value in STATIC_HEADERS.items():
+        headers[name] = value
+
+
+class MinifyingStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # WhiteNoise has no types
+    """WhiteNoise's storage with minified CSS; module scripts import each other by hashed names."""
+
+    support_js_module_import_aggregation = True
+
+    def _save(self, name: str, content: File) -> str:  # type: ignore[type-arg]
+        if name.endswith(".css"):
+            content = ContentFile(cssmin(b"".join(content.chunks())))  # chunks() seeks to the start
+        saved: str = super()._save(name, content)
+        return saved
