@@ -41,7 +41,7 @@ class Looks(Event):
 
 def test_departures_are_done_again_once_and_wishes_whenever_there_are_some(reader, monkeypatch):
     remembered = []
-    monkeypatch.setattr(restored, "remember", remembered.append)
+    monkeypatch.setattr(restored, "detect_restore", remembered.append)
     pending_unsubscribes.store_unsubscribe(reader.token("unsubscribe"), timezone.now())
 
     departures_thread.run(Looks(3))
@@ -57,7 +57,7 @@ def test_what_the_database_did_not_take_is_tried_again(reader, monkeypatch):
         if error := next(answers):
             raise error
 
-    monkeypatch.setattr(restored, "remember", remember)
+    monkeypatch.setattr(restored, "detect_restore", remember)
     pending_unsubscribes.store_unsubscribe(reader.token("unsubscribe"), timezone.now())
 
     departures_thread.run(Looks(2))

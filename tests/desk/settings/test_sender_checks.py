@@ -90,7 +90,7 @@ def test_a_part_that_does_not_answer_is_not_known_and_the_others_are_shown(owner
 
 
 def test_without_a_name_server_it_says_so_of_everything(owner, name_server, monkeypatch):
-    monkeypatch.setattr(email_authentication, "SECONDS", 0.1)
+    monkeypatch.setattr(email_authentication, "QUERY_SECONDS", 0.1)
     name_server.stop()
 
     response = owner.get(DNS)
