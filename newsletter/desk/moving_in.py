@@ -30,7 +30,7 @@ from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
 from newsletter.mail.characters import single_line
 from newsletter.moving.counting import THINGS
-from newsletter.moving.taking.account import LABELS, as_data, as_page, in_words, said
+from newsletter.moving.taking.account import Row, as_data, as_page, in_words, said
 from newsletter.publication import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
@@ -110,19 +110,6 @@ TEXTS_AT_ONCE = 20  # texts of the account on a page
 PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says so
 
 
-@dataclass(frozen=True)
-class Row:
-    """A thing of the account: how many there were, and are."""
-
-    label: Any
-    before: int
-    after: int
-
-    @property
-    def change(self) -> int:
-        return self.after - self.before
-
-
 def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
     """Return all that the page of an import shows."""
     counts = found.counts
@@ -165,7 +152,7 @@ def kinds(found: PostImport) -> list[str]:
 
 def rows_of(totals: dict[str, list[int]]) -> list[Row]:
     """Return the things that there are any of, in the order of the account."""
-    rows = (Row(LABELS[name], *totals.get(name, (0, 0))) for name in THINGS)
+    rows = (Row(name, *totals.get(name, (0, 0))) for name in THINGS)
     return [row for row in rows if row.before or row.after]
 
 
@@ -184,8 +171,7 @@ def _texts(found: PostImport, page: str) -> Any:
 def text_of(row: PostImportEntry) -> dict[str, Any]:
     """Return a text that is not as it was, and why."""
     entry = posts.entry_of(row)
-    things = [Row(LABELS[name], before, after) for name, before, after in entry.different]
-    return said(entry) | {"row": row, "things": things}
+    return said(entry) | {"row": row, "things": entry.different}
 
 
 # --- Pages ---
