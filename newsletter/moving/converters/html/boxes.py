@@ -6,11 +6,11 @@ Sources: Ghost's `kg-` classes (TryGhost/Koenig, kg-default-nodes), WordPress's 
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from newsletter.moving.converters.html.tree import Node, serialised
-from newsletter.moving.counting import Counts, difference, of_html, words_of
+from newsletter.moving.counting import difference, of_html, words_of
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.markdown.figures import film
 from newsletter.posts.markdown.sanitise import SCHEMES
@@ -36,8 +36,8 @@ KEPT = {
     **dict.fromkeys(("object", "embed"), "an object is kept as a comment"),
 }
 KEPT_MAX = 2_000  # characters of what is kept as a comment
-GIST = re.compile(r"(https://gist\.github\.com/[\w/-]{1,200}?)\.js")
-OF_EMBED = re.compile(r"(?:twitter|instagram|tiktok|facebook|x)\.com|t\.co")  # where scripts of embeds are
+_GIST = re.compile(r"(https://gist\.github\.com/[\w/-]{1,200}?)\.js")
+_OF_EMBED = re.compile(r"(?:twitter|instagram|tiktok|facebook|x)\.com|t\.co")  # where scripts of embeds are
 
 
 def plain(root: Node) -> list[Remark]:
@@ -69,42 +69,27 @@ def _replaced(node: Node, remarks: list[Remark]) -> Nodes | None:
     return _BY_NAME.get(node.name, _of_data_alone)(node, remarks)
 
 
-def counts(nodes: Sequence[Node | str]) -> Counts:
-    return of_html("".join(map(serialised, nodes)))
-
-
-def remark_of(what: str, detail: str, before: Counts, after: Counts, *, is_loss: bool = True) -> Remark | None:
-    """Return a remark that names every word that is missing afterwards; None if nothing differs."""
-    lost = before.words - after.words
-    rest = lost - words_of(detail)
-    named = " … ".join(filter(None, (detail, " ".join(rest.elements()))))
-    effect = difference(before, after)
-    return Remark(what, named, is_loss, effect) if lost or effect else None
-
-
 def _named(node: Node, after: Nodes, what: str, detail: str, remarks: list[Remark], *, is_loss: bool = True) -> Nodes:
-    """Return what stands in place of a node; name it, if that has not the same words and things."""
-    remark = remark_of(what, detail, counts([node]), counts(after), is_loss=is_loss)
-    remarks += [remark] if remark else []
+    """Return what stands in place of a node; if it has not the same words and things, name it, and each word."""
+    old, new = (of_html("".join(map(serialised, nodes))) for nodes in ([node], after))
+    lost, effect = old.words - new.words, difference(old, new)
+    named = " … ".join(filter(None, (detail, " ".join((lost - words_of(detail)).elements()))))
+    remarks += [Remark(what, named, is_loss, effect)] if lost or effect else []
     return after
 
 
 def _left_out(node: Node, what: str, remarks: list[Remark], *, kept: str = "", detail: str = "") -> Nodes:
     """Leave a node out of what readers see, keep it in the text as a comment, and say so."""
-    typed = (kept or serialised(node)).strip()
-    remark = remark_of(what, detail or short(typed), counts([node]), Counts())
-    remarks.append(remark or Remark(what, detail or short(typed)))
+    typed, before = (kept or serialised(node)).strip(), len(remarks)
+    _named(node, [], what, detail or short(typed), remarks)
+    remarks += [] if len(remarks) > before else [Remark(what, detail or short(typed))]
     return [comment(typed)] if typed else []
 
 
-def safe_comment(typed: str) -> str:
-    """Return what may stand in a comment of a text: it ends neither that nor the block."""
-    typed = re.sub(r"\n\s*\n+", "\n", typed[:KEPT_MAX])
-    return f" {typed.replace('--', '- -').replace('<', '‹').replace('>', '›')} "
-
-
 def comment(typed: str) -> Node:
-    return Node("!", children=[safe_comment(typed)])
+    """Return a comment that ends neither itself nor its block."""
+    typed = re.sub(r"\n\s*\n+", "\n", typed[:KEPT_MAX])
+    return Node("!", children=[f" {typed.replace('--', '- -').replace('<', '‹').replace('>', '›')} "])
 
 
 def short(typed: str) -> str:
@@ -125,10 +110,10 @@ def link_to(href: str, words: str) -> Node:
 
 def _dropped(node: Node, remarks: list[Remark]) -> Nodes:
     source = node.attrs.get("src", "")
-    if node.name == "script" and OF_EMBED.search(source):
+    if node.name == "script" and _OF_EMBED.search(source):
         remarks.append(Remark("the script of an embed stays away", source))
         return []
-    if node.name == "script" and (gist := GIST.match(source)):
+    if node.name == "script" and (gist := _GIST.match(source)):
         after: Nodes = [paragraph(link_to(gist[1], gist[1].partition("://")[2]))]
         return _named(node, after, "a program that stands at GitHub is a link", gist[1], remarks)
     return _left_out(node, KEPT[node.name], remarks)
