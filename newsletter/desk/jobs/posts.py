@@ -236,7 +236,7 @@ def _mailed(post: PostFile, now: datetime) -> dict[str, Any]:
 
 def _add(found: PostImport, entry: Entry, kind: str, pictures: int) -> None:
     counts = Counter(found.counts)
-    counts.update({entry.outcome: 1, "losses": entry.losses, "unnamed": entry.unexplained, "pictures": pictures})
+    counts.update({entry.outcome: 1, "losses": entry.losses, "unnamed": len(entry.unexplained), "pictures": pictures})
     counts.update({"differ": 1} if entry.differs else {})
     counts.update({f"{kind}s": 1} if kind else {})
     found.counts = dict(counts)

@@ -71,13 +71,13 @@ class Entry:
         }
 
     @property
-    def unexplained(self) -> int:
-        """Return how many losses no remark explains."""
-        return sum(": +" not in line for line in self.unnamed)
+    def unexplained(self) -> list[str]:
+        """Return the losses that no remark explains."""
+        return [line for line in self.unnamed if ": +" not in line]
 
     @property
     def losses(self) -> int:
-        return sum(remark.is_loss for remark in self.remarks) + self.unexplained
+        return sum(remark.is_loss for remark in self.remarks) + len(self.unexplained)
 
     @property
     def differs(self) -> bool:
@@ -178,9 +178,10 @@ def as_page(account: Account) -> str:
 
 
 def said(entry: Entry) -> dict[str, Any]:
-    """Return in words why a text is not as it was."""
+    """Return in words why a text is not as it was; what there is more of comes last."""
+    more = [line for line in entry.unnamed if line not in entry.unexplained]
     return {
         "reason": in_words(entry.reason),
-        "unnamed": [in_words(words) for words in entry.unnamed],
-        "remarks": [in_words(str(one)) for one in entry.remarks],
+        "unnamed": [in_words(words) for words in entry.unexplained],
+        "remarks": [in_words(str(one)) for one in [*entry.remarks, *more]],
     }
