@@ -24,14 +24,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from newsletter.desk import tasks
 from newsletter.desk.jobs import posts
-from newsletter.desk.models import EXPORTS_KEPT, PostImport, PostImportEntry
+from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.desk.readers import importing
 from newsletter.issues.archiving import NUMBER_MAX
 from newsletter.issues.models import Issue
 from newsletter.limits import body_size
 from newsletter.mail.characters import single_line
 from newsletter.moving.counting import THINGS
-from newsletter.moving.taking.account import LABELS, as_data, as_page, in_words, said
+from newsletter.moving.taking.account import Row, as_data, as_page, in_words, said
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers.csv_file import FileError
@@ -84,10 +84,6 @@ class TrialForm(forms.Form):
             raise ValidationError(_("This is no address of a site. It begins with https://."))
         return site.rstrip("/")
 
-    @classmethod
-    def of(cls, found: PostImport) -> "TrialForm":
-        return cls(initial={"site": found.site, "fetches": found.fetches})
-
 
 # --- What the page of an import shows ---
 
@@ -110,26 +106,14 @@ TEXTS_AT_ONCE = 20  # texts of the account on a page
 PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says so
 
 
-@dataclass(frozen=True)
-class Row:
-    """A thing of the account: how many there were, and are."""
-
-    label: Any
-    before: int
-    after: int
-
-    @property
-    def change(self) -> int:
-        return self.after - self.before
-
-
-def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
+def facts(found: PostImport, now: datetime, page: str = "", form: TrialForm | None = None) -> dict[str, Any]:
     """Return all that the page of an import shows."""
     counts = found.counts
     has_account = bool(counts) and not found.is_at_work
     texts = _texts(found, page) if has_account else None
     return {
         "found": found,
+        "form": form or TrialForm(initial={"site": found.site, "fetches": found.fetches}),
         "dot": DOTS.get(found.state, ""),
         "what_it_is": kinds(found),
         "ends": [(label, counts[name]) for name, label in OUTCOMES.items() if counts.get(name)],
@@ -139,9 +123,7 @@ def facts(found: PostImport, now: datetime, page: str) -> dict[str, Any]:
         "to_do": max(found.total, found.cursor),
         "has_no_worker": _has_no_worker(found, now),
         "has_file": found.has_files(now),
-        "kept_until": (found.ended_at or found.created_at) + EXPORTS_KEPT,
         "mailed": found.entries.exclude(mailed_at=None).count() if has_account else 0,
-        "unnamed": counts.get("unnamed", 0),
         "counted": has_account,
         "error": in_words(found.error),
         "asks_for_site": found.program == "Ghost" and not found.site,
@@ -165,7 +147,7 @@ def kinds(found: PostImport) -> list[str]:
 
 def rows_of(totals: dict[str, list[int]]) -> list[Row]:
     """Return the things that there are any of, in the order of the account."""
-    rows = (Row(LABELS[name], *totals.get(name, (0, 0))) for name in THINGS)
+    rows = (Row(name, *totals.get(name, (0, 0))) for name in THINGS)
     return [row for row in rows if row.before or row.after]
 
 
@@ -184,8 +166,7 @@ def _texts(found: PostImport, page: str) -> Any:
 def text_of(row: PostImportEntry) -> dict[str, Any]:
     """Return a text that is not as it was, and why."""
     entry = posts.entry_of(row)
-    things = [Row(LABELS[name], before, after) for name, before, after in entry.different]
-    return said(entry) | {"row": row, "things": things}
+    return said(entry) | {"row": row, "things": entry.different}
 
 
 # --- Pages ---
@@ -220,21 +201,18 @@ def _taken_in(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:
 
 @require_safe
 def show(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(PostImport, pk=pk)
-    return _shown(request, found, TrialForm.of(found))
+    return _shown(request, get_object_or_404(PostImport, pk=pk))
 
 
-def _shown(request: HttpRequest, found: PostImport, form: TrialForm, status: int = 200) -> HttpResponse:
-    context = facts(found, timezone.now(), request.GET.get("page", "")) | {"form": form}
-    return page(request, "import", context, status=status)
+def _shown(request: HttpRequest, found: PostImport, form: TrialForm | None = None, status: int = 200) -> HttpResponse:
+    return page(request, "import", facts(found, timezone.now(), request.GET.get("page", ""), form), status=status)
 
 
 @require_safe
 def moving(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the part of the page that moves, for live.js."""
     found = get_object_or_404(PostImport, pk=pk)
-    context = facts(found, timezone.now(), "") | {"form": TrialForm.of(found)}
-    return render(request, "desk/moving_in/_import.html", context)
+    return render(request, "desk/moving_in/_import.html", facts(found, timezone.now()))
 
 
 @require_POST

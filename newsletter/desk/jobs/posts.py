@@ -100,7 +100,7 @@ def steps(found: PostImport) -> Generator[Commit]:
     place = files.path_of(found, CONVERTED)
     if found.stage == Stage.FOLDER or not is_folder_of_posts(place):
         _convert(found, place)
-        yield partial(_enter_posts, found, Folder.at(place))
+        yield partial(_enter_folder, found, Folder.at(place))
     folder = Folder.at(place)
     if found.stage == Stage.POSTS:
         yield from _posts(found, folder)
@@ -118,19 +118,19 @@ def _convert(found: PostImport, place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
 
     def progress(done: int, of: int) -> None:
-        how_far = {"cursor": done, "total": of} if found.stage == Stage.FOLDER else {}
-        found.hold(timezone.now(), **how_far)
+        found.hold(timezone.now(), cursor=done, total=of)
 
     zone = Publication.objects.current().zone
     converting.run(path, place, zone=zone, site=found.site, fetch=found.fetches, progress=progress)
 
 
-def _enter_posts(found: PostImport, folder: Folder, now: datetime) -> bool:
+def _enter_folder(found: PostImport, folder: Folder, now: datetime) -> bool:
+    """Begin with its posts, or again with what was being done when an earlier folder was lost."""
     found.program, found.site = folder.account.program[:40], found.site or folder.account.site[:200]
     found.total = len(folder)
-    if found.stage != Stage.FOLDER:
-        return False
-    return _enter(found, Stage.POSTS, now)
+    if found.stage in {Stage.FOLDER, Stage.POSTS}:
+        found.stage, found.counts, found.totals = Stage.POSTS, {}, {}
+    return _enter(found, Stage(found.stage), now)
 
 
 def _posts(found: PostImport, folder: Folder) -> Iterator[Commit]:
@@ -236,7 +236,7 @@ def _mailed(post: PostFile, now: datetime) -> dict[str, Any]:
 
 def _add(found: PostImport, entry: Entry, kind: str, pictures: int) -> None:
     counts = Counter(found.counts)
-    counts.update({entry.outcome: 1, "losses": entry.losses, "unnamed": entry.unexplained, "pictures": pictures})
+    counts.update({entry.outcome: 1, "losses": entry.losses, "unnamed": len(entry.unexplained), "pictures": pictures})
     counts.update({"differ": 1} if entry.differs else {})
     counts.update({f"{kind}s": 1} if kind else {})
     found.counts = dict(counts)

@@ -3,7 +3,6 @@
 Of the ledger each mailing has a table: deliveries/17.csv has a line a copy.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,7 +144,6 @@ class Exported:
     files: int
     octets: int
     counts: dict[str, int]
-    seconds: float
 
 
 def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
@@ -154,7 +152,6 @@ def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
     with_keys: also the secrets by which links in old mails open, and that sign mails.
     Raises FileExistsError if the folder is there and not empty, or OSError; then there is none.
     """
-    began = time.monotonic()
     Publication.objects.fresh()  # there is one, from now on
     with whole(place) as root:
         folder = Writer(root)
@@ -168,7 +165,7 @@ def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
         _write_guide(folder)
         folder.finish(facts | {"counts": counts})
         octets = sum(told["bytes"] for told in folder.files.values())
-    return Exported(place, len(folder.files) + 1, octets, counts, time.monotonic() - began)
+    return Exported(place, len(folder.files) + 1, octets, counts)
 
 
 def _facts(now: datetime, *, with_keys: bool) -> dict[str, object]:

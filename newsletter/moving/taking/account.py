@@ -1,9 +1,9 @@
 """The account of a move: what each post had before and has now, a line for every difference, as a page and as data."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from django.template.loader import render_to_string
 from django.utils.translation import gettext, gettext_lazy
@@ -19,6 +19,22 @@ def in_words(said: str) -> str:
     what, colon, detail = said.partition(": ")
     known = str(LABELS.get(what) or (what and gettext(what)))
     return gettext("%(what)s: %(detail)s") % {"what": known, "detail": detail} if colon else known
+
+
+class Row(NamedTuple):
+    """A thing of the account, by its name in THINGS: how many there were, and are."""
+
+    name: str
+    before: int
+    after: int
+
+    @property
+    def label(self) -> str:
+        return str(LABELS[self.name])
+
+    @property
+    def change(self) -> int:
+        return self.after - self.before
 
 
 @dataclass(frozen=True)
@@ -55,23 +71,23 @@ class Entry:
         }
 
     @property
-    def unexplained(self) -> int:
-        """Return how many losses no remark explains."""
-        return sum(": +" not in line for line in self.unnamed)
+    def unexplained(self) -> list[str]:
+        """Return the losses that no remark explains."""
+        return [line for line in self.unnamed if ": +" not in line]
 
     @property
     def losses(self) -> int:
-        return sum(remark.is_loss for remark in self.remarks) + self.unexplained
+        return sum(remark.is_loss for remark in self.remarks) + len(self.unexplained)
 
     @property
     def differs(self) -> bool:
         return bool(self.reason or self.remarks or self.unnamed)
 
     @property
-    def different(self) -> list[tuple[str, int, int]]:
-        """Return the things that there are more or less of now, those that are fewer first: name, before and after."""
-        rows = [(name, self.before.get(name, 0), self.after.get(name, 0)) for name in THINGS]
-        return [row for row in rows if row[1] > row[2]] + [row for row in rows if row[1] < row[2]]
+    def different(self) -> list[Row]:
+        """Return the things that there are more or less of now, those that are fewer first."""
+        rows = [Row(name, self.before.get(name, 0), self.after.get(name, 0)) for name in THINGS]
+        return sorted((row for row in rows if row.change), key=lambda row: row.change > 0)
 
 
 def unnamed(was: PostAccount, after: Mapping[str, int], remarks: tuple[Remark, ...]) -> tuple[str, ...]:
@@ -98,13 +114,13 @@ class Account:
     links: int = 0  # between posts that lead to the new place now
     issues: int = 0  # of the archive, made of what was mailed
 
-    def totals(self) -> Iterator[tuple[str, int, int]]:
-        """Yield each thing with how many there were and are, in the posts that were looked at."""
+    def totals(self) -> list[Row]:
+        """Return how much there was and is in the posts that were looked at."""
         before, after = Counter[str](), Counter[str]()
         for entry in self.entries:
             before.update(entry.before)
             after.update(entry.after)
-        yield from ((name, before[name], after[name]) for name in THINGS)
+        return [Row(name, before[name], after[name]) for name in THINGS]
 
     def summary(self) -> dict[str, int]:
         """Return the last line of the command."""
@@ -133,7 +149,7 @@ LABELS = {
 
 def as_data(account: Account) -> dict[str, Any]:
     """Return the account as JSON has it."""
-    totals = {name: {"before": before, "after": after} for name, before, after in account.totals()}
+    totals = {row.name: {"before": row.before, "after": row.after} for row in account.totals()}
     return {
         "program": account.program,
         "dry_run": account.is_dry_run,
@@ -155,18 +171,17 @@ def _as_data(entry: Entry) -> dict[str, Any]:
 
 def as_page(account: Account) -> str:
     """Return the account as a page that stands for itself: no script, nothing from elsewhere."""
-    totals = [(LABELS[name], before, after, after - before) for name, before, after in account.totals()]
     entries = sorted((entry for entry in account.entries if entry.differs), key=lambda entry: -entry.lost)
-    rows = [[(LABELS[name], before, after) for name, before, after in entry.different] for entry in entries]
-    different = list(zip(entries, rows, map(said, entries), strict=True))
-    context = {"account": account, "totals": totals, "different": different, "summary": account.summary()}
+    different = [(entry, said(entry)) for entry in entries]
+    context = {"account": account, "different": different, "summary": account.summary()}
     return render_to_string("moving/account.html", context)
 
 
 def said(entry: Entry) -> dict[str, Any]:
-    """Return in words why a text is not as it was."""
+    """Return in words why a text is not as it was; what there is more of comes last."""
+    more = [line for line in entry.unnamed if line not in entry.unexplained]
     return {
         "reason": in_words(entry.reason),
-        "unnamed": [in_words(words) for words in entry.unnamed],
-        "remarks": [in_words(str(one)) for one in entry.remarks],
+        "unnamed": [in_words(words) for words in entry.unexplained],
+        "remarks": [in_words(str(one)) for one in [*entry.remarks, *more]],
     }

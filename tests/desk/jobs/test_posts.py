@@ -116,6 +116,19 @@ def test_a_file_that_is_gone_is_said_to_be(tried):
     assert "does not exist" in found.error
 
 
+def test_a_folder_that_is_lost_on_the_way_is_converted_again_and_no_post_is_left_out(tried):
+    begin(tried)
+    for _post in range(2):
+        working.work(PostImport, timezone.now(), seconds=0)
+    assert Post.objects.count() == 2
+    shutil.rmtree(files.path_of(tried, posts.CONVERTED))
+
+    found = finished(tried)
+
+    assert (found.state, found.counts["created"], found.counts["unchanged"]) == ("done", 3, 2)
+    assert (Post.objects.count(), found.entries.count()) == (5, 5)
+
+
 def test_a_worker_that_lost_its_lease_writes_nothing_more(tried):
     begin(tried)
     mine = working.claim(PostImport, timezone.now())
