@@ -149,8 +149,8 @@ class Texts(Folder):
 
     dates: dict[str, datetime]
 
-    def read(self, name: str) -> PostFile:
-        file = super().read(name)
+    def read_post(self, name: str) -> PostFile:
+        file = super().read_post(name)
         links = {f"/post/{words}": SOURCE + words for words in map(_words_of, self.names)}
         return replace(file, date=self.dates.get(_words_of(name)), links=links)
 

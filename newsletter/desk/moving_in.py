@@ -31,7 +31,7 @@ from newsletter.issues.models import Issue
 from newsletter.limits import body_size
 from newsletter.mail.characters import single_line
 from newsletter.moving.counting import THINGS
-from newsletter.moving.taking.account import Row, as_data, as_page, in_words, said
+from newsletter.moving.taking.account import ThingCount, as_data, as_page, explain, in_words
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers.addresses import one_line
 from subscribers.importers.csv_file import FileError
@@ -39,7 +39,7 @@ from subscribers.importers.csv_file import FileError
 _SITE = re.compile(r"https?://[\w.-]{1,190}(?::\d{1,5})?(?:/[^\s?#]*)?", re.IGNORECASE)
 
 
-class UploadForm(forms.Form):
+class PostUploadForm(forms.Form):
     """The file that another program gave."""
 
     file = forms.FileField(
@@ -145,9 +145,9 @@ def kinds(found: PostImport) -> list[str]:
     return [words % number for number, words in said if number]
 
 
-def rows_of(totals: dict[str, list[int]]) -> list[Row]:
+def rows_of(totals: dict[str, list[int]]) -> list[ThingCount]:
     """Return the things that there are any of, in the order of the account."""
-    rows = (Row(name, *totals.get(name, (0, 0))) for name in THINGS)
+    rows = (ThingCount(name, *totals.get(name, (0, 0))) for name in THINGS)
     return [row for row in rows if row.before or row.after]
 
 
@@ -166,7 +166,7 @@ def _texts(found: PostImport, page: str) -> Any:
 def text_of(row: PostImportEntry) -> dict[str, Any]:
     """Return a text that is not as it was, and why."""
     entry = posts.entry_of(row)
-    return said(entry) | {"row": row, "things": entry.different}
+    return explain(entry) | {"row": row, "things": entry.different}
 
 
 # --- Pages ---
@@ -179,7 +179,7 @@ PIECE = 1 << 20  # bytes
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     """Ask for a file; keep it, and go on to what it is."""
-    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+    form = PostUploadForm(request.POST, request.FILES) if request.method == "POST" else PostUploadForm()
     if form.is_bound and form.is_valid():
         try:
             return _taken_in(request, form.cleaned_data["file"])

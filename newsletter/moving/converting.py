@@ -19,7 +19,7 @@ _ENDED = {
 }
 
 
-class Refused(Exception):
+class ConversionError(Exception):
     """The export cannot be converted; the sentence says why."""
 
 
@@ -37,7 +37,7 @@ def run(  # noqa: PLR0913 - an option of the program each
 ) -> None:
     """Convert an export into a new folder of posts. progress: gets how many posts are done, and of how many.
 
-    Raises Refused; then there is no folder. The process sees no setting and no secret of this one.
+    Raises ConversionError; then there is no folder. The process sees no setting and no secret of this one.
     """
     options = [f"--zone={zone}", f"--site={site}", *(f"--pictures={one.resolve()}" for one in pictures)]
     options += [f"--memory={memory}", f"--cpu-seconds={cpu_seconds}", *(["--fetch"] if fetch else [])]
@@ -52,7 +52,7 @@ def run(  # noqa: PLR0913 - an option of the program each
                 child.kill()
                 raise
         if child.returncode:
-            raise Refused(error or _ENDED.get(child.returncode, "the program that converts it has failed"))
+            raise ConversionError(error or _ENDED.get(child.returncode, "the program that converts it has failed"))
     finally:
         shutil.rmtree(part_of(folder), ignore_errors=True)  # of a process that was killed
 

@@ -48,13 +48,13 @@ def difference(before: Counts, after: Counts) -> Mapping[str, int]:
     return {name: new[name] - old[name] for name in THINGS if new[name] != old[name]}
 
 
-def words_of(text: str) -> Counter[str]:
+def count_words(text: str) -> Counter[str]:
     """Return the words of plain text; addresses and short numbers are none."""
     found = (word.lower() for word in _WORD.findall(_ADDRESS.sub(" ", text)))
     return Counter(word for word in found if not _NUMBER.fullmatch(word))
 
 
-def of_html(html: str) -> Counts:
+def count_html(html: str) -> Counts:
     """Return what a page shows: of the web, or of our own renderer."""
     end = html.rfind("<!--")
     if end >= 0 and "-->" not in html[end:]:  # a comment that never ends would hide the rest
@@ -128,7 +128,7 @@ class _Counter(HTMLParser):
         if self.silent:  # it never ended
             self.pieces += self.hidden
         self.things["footnotes"] += len(self.notes)
-        return Counts(words_of("".join(self.pieces)), +self.things)
+        return Counts(count_words("".join(self.pieces)), +self.things)
 
     # --- Elements ---
 
@@ -294,7 +294,7 @@ _ELEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
-def of_markdown(text: str) -> Counts:
+def count_markdown(text: str) -> Counts:
     """Return what Markdown shows, with the marks of other programs as far as they are known."""
     code: list[str] = []
 
@@ -310,7 +310,7 @@ def of_markdown(text: str) -> Counts:
         text = pattern.sub(element, text)
     while "\0" in text:
         text = re.sub(r"\0(\d+)\0", lambda found: code[int(found[1])], text)
-    return of_html(text)
+    return count_html(text)
 
 
 def _words_within(mark: str) -> str:

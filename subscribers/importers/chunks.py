@@ -9,11 +9,11 @@ from itertools import islice
 
 from subscribers.importers.csv_file import Table
 from subscribers.importers.merging import Rejected
-from subscribers.importers.rows import Row, Unreadable
+from subscribers.importers.rows import InvalidRow, ReaderRow
 
 BATCH = 1000  # rows in one transaction: with SQLite nobody else writes meanwhile
 
-type Write = Callable[[Collection[Row | Unreadable], datetime, Rejected], Counter[str]]
+type Write = Callable[[Collection[ReaderRow | InvalidRow], datetime, Rejected], Counter[str]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def chunks(table: Table, write: Write, *, skipped: int = 0) -> Iterator[Callable
 
 
 def _written(
-    table: Table, write: Write, rows: list[tuple[Row | Unreadable, list[str]]], is_last: bool, now: datetime
+    table: Table, write: Write, rows: list[tuple[ReaderRow | InvalidRow, list[str]]], is_last: bool, now: datetime
 ) -> Chunk:
     problems: list[tuple[int, str]] = []
     counts = write([row for row, _cells in rows], now, lambda line, why: problems.append((line, why)))

@@ -21,7 +21,7 @@ def _unused(*lines: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class ExportFormat:
     """A program's export. signs: sets of columns, one of which suffices to recognise it; names as `plain` writes them.
 
     fields: columns that are something else elsewhere. words: states in words of its own.
@@ -48,20 +48,22 @@ class Program:
 
 
 REGION: Final = _unused("state country city region zip stateprovince")  # where somebody lives, not whether they read
-UNKNOWN: Final = Program("", ())
+UNKNOWN: Final = ExportFormat("", ())
 # The first that fits counts: the more peculiar ones come first.
 PROGRAMS: Final = (
-    Program("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
-    Program("Mailchimp (unsubscribed)", _signs("leid unsubtime"), floor="unsubscribed"),
+    ExportFormat("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
+    ExportFormat("Mailchimp (unsubscribed)", _signs("leid unsubtime"), floor="unsubscribed"),
     # Whoever bought something and never asked for mail is in a file of the same heading (nonsubscribed_…).
-    Program("Mailchimp", _signs("leid euid", "memberrating optintime"), proofs=frozenset({"optintime", "confirmtime"})),
-    Program(
+    ExportFormat(
+        "Mailchimp", _signs("leid euid", "memberrating optintime"), proofs=frozenset({"optintime", "confirmtime"})
+    ),
+    ExportFormat(
         "TinyNews",
         _signs("channelid engagementoptin"),
         _unused("channelid tiertitle engagementoptin updatedat userid"),
         {"1": "active", "2": "active", "0": "unsubscribed", "3": "unsubscribed", "4": "unsubscribed"},
     ),
-    Program(
+    ExportFormat(
         "Substack",
         (
             *_signs("emaildisabled preferdigests", "useremailaddress subscriptiontype"),
@@ -79,49 +81,49 @@ PROGRAMS: Final = (
         dict.fromkeys(("monthly", "yearly", "annual", "lifetime", "subscriber", "founding member"), "active"),
         endings=("6mo", "30d", "7d"),
     ),
-    Program(
+    ExportFormat(
         "beehiiv",
         _signs("status tier freetier", "subscriptiontier utmsource", "status tier stripecustomerid"),
         endings=("tier",),
     ),
-    Program("Ghost", _signs("subscribedtoemails"), _unused("tiers products complimentaryplan giftid")),
-    Program(
+    ExportFormat("Ghost", _signs("subscribedtoemails"), _unused("tiers products complimentaryplan giftid")),
+    ExportFormat(
         "listmonk",
         _signs("uuid attributes status", "email name attributes"),
         {"attributes": KEPT, **_unused("uuid updatedat lists")},
     ),
-    Program(
+    ExportFormat(
         "Keila",
         _signs("email firstname lastname data", "email externalid data"),
         {"data": KEPT, **_unused("externalid insertedat updatedat doubleoptinat")},
         {"unreachable": "bounced"},
     ),
-    Program(
+    ExportFormat(
         "Buttondown",
         _signs("subscribertype", "creationdate metadata", "emailaddress metadata secondaryid"),
         {"metadata": KEPT, **_unused("secondaryid referrerurl source undeliverabilityreason unsubscriptionreason")},
         dict.fromkeys(("paused", "churned", "churning", "past due"), "active")  # all of what is paid
         | {"unpaid": "pending", "spammy": "manual"},
     ),
-    Program(
+    ExportFormat(
         "MailerLite",
         _signs("subscriber subscribed", "opened clicked sent", "subscribed opens clicks sent"),
         {"subscriber": "email", "groups": "tags", "optintimestamp": "consent_at", **REGION}
         | _unused("sent opened clicked opens clicks openrate clickrate location ip optinip phone"),
         {"junk": "complained"},
     ),
-    Program(
+    ExportFormat(
         "Kit",
         _signs("emailaddress firstname state createdat", "email firstname state createdat"),
         _unused("referrer"),
         {"inactive": "pending", "cold": "active"},  # who has not confirmed; who has not opened for long
     ),
-    Program("Curated", _signs("email status source subscribedon")),
-    Program("Google Forms", _signs("timestamp", "時間戳記", "タイムスタンプ", "zeitstempel", "时间戳记")),
+    ExportFormat("Curated", _signs("email status source subscribedon")),
+    ExportFormat("Google Forms", _signs("timestamp", "時間戳記", "タイムスタンプ", "zeitstempel", "时间戳记")),
 )
 
 
-def recognised(names: Iterable[str]) -> Program:
+def recognised(names: Iterable[str]) -> ExportFormat:
     """Return the program whose export has these columns; UNKNOWN for a table by hand or of another one."""
     there = frozenset(names)
     return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), UNKNOWN)
@@ -221,14 +223,14 @@ class Columns:
     used: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    program: Program = UNKNOWN
+    program: ExportFormat = UNKNOWN
     kept: dict[int, str] = field(default_factory=dict)
     proofs: list[int] = field(default_factory=list)
     floor: str = "active"
     is_list: bool = False
 
     @classmethod
-    def of(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "Columns":
+    def from_heading(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "Columns":
         """Sort the columns of a heading; raise ColumnError when a choice names none of them, or no field.
 
         choices: fields that whoever imports has chosen for columns, by their names in the file, or LEFT_OUT.

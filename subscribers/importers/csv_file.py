@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from subscribers import exporting
 from subscribers.importers.columns import FIELD_OF, NO_CHOICES, ColumnError, Columns, plain
-from subscribers.importers.rows import Row, RowReader, Unreadable
+from subscribers.importers.rows import InvalidRow, ReaderRow, RowReader
 
 DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 MARKS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
@@ -183,7 +183,7 @@ def opened(
 ) -> Iterator["Table"]:
     """Open a table of readers, or with a `reason` a suppression list, after one look through all of it.
 
-    choices: as `Columns.of` takes them. is_checked: it was looked through before, or is not to be yet.
+    choices: as `Columns.from_heading` takes them. is_checked: it was looked through before, or is not to be yet.
     Raises FileError as `Table.check` does.
     """
     encoding = encoding_of(path)
@@ -212,7 +212,7 @@ class Table:
         try:
             first, self._delimiter, self._lines_before = first_line(self._text)
             heading = next(csv.reader([first], delimiter=self._delimiter), [])
-            self.columns = Columns.of(heading, choices, reason)
+            self.columns = Columns.from_heading(heading, choices, reason)
         except (csv.Error, UnicodeDecodeError) as error:
             raise not_csv(error, 1, 1) from error
         except ColumnError as error:
@@ -235,14 +235,14 @@ class Table:
     def bytes_read(self) -> int:
         return self._file.tell()
 
-    def rows(self) -> Iterator[Row | Unreadable]:
+    def rows(self) -> Iterator[ReaderRow | InvalidRow]:
         """Yield each row of the file; blank lines are none."""
         return (row for row, _cells in self.rows_and_cells())
 
-    def rows_and_cells(self, skipped: int = 0) -> Iterator[tuple[Row | Unreadable, list[str]]]:
+    def rows_and_cells(self, skipped: int = 0) -> Iterator[tuple[ReaderRow | InvalidRow, list[str]]]:
         """Yield each row with its cells as they stand in the file, but for the first ones."""
         for line, cells in islice(self._lines(), skipped, None):
-            yield self._reader.read(line, cells), cells
+            yield self._reader.read_row(line, cells), cells
 
     def samples(self, count: int) -> list[list[str]]:
         """Return the cells of the first rows; raise FileError where there is nothing at all."""

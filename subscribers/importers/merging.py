@@ -16,7 +16,7 @@ from newsletter.publication.changes import NAME_LENGTH
 from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.departures import DepartureKind
-from subscribers.importers.rows import MUST_NOT_BE_MAILED, Row, Unreadable
+from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow
 from subscribers.models import Note, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Consent
 from subscribers.models.notes import LENGTH_MAX as NOTE_LENGTH_MAX
@@ -36,7 +36,12 @@ type Rejected = Callable[[int, str], None]  # called with the line and the reaso
 
 
 def merge(
-    rows: Collection[Row | Unreadable], now: datetime, rejected: Rejected, *, consent: str = "", dry_run: bool = False
+    rows: Collection[ReaderRow | InvalidRow],
+    now: datetime,
+    rejected: Rejected,
+    *,
+    consent: str = "",
+    dry_run: bool = False,
 ) -> Counter[str]:
     """Write rows in one transaction, and return how many of them are what of COUNTED; a second run changes nothing.
 
@@ -44,8 +49,8 @@ def merge(
     """
     source = f"import on {now:%Y-%m-%d}{': ' if consent else ''}{consent}"[:SOURCE_LENGTH]
     salt = Publication.objects.current().salt
-    hashed = [(address_hash(row.email, salt) if isinstance(row, Row) else "", row) for row in rows]
-    has_notes = any(isinstance(row, Row) and row.note for row in rows)
+    hashed = [(address_hash(row.email, salt) if isinstance(row, ReaderRow) else "", row) for row in rows]
+    has_notes = any(isinstance(row, ReaderRow) and row.note for row in rows)
     with transaction.atomic():
         existing = existing_rows({known_as for known_as, _row in hashed if known_as}, has_notes=has_notes)
         merged = Merge(existing, now, rejected)
@@ -92,15 +97,15 @@ class Merge:
         self.counts = Counter[str]()
         self.new: dict[str, Subscriber] = {}
         self.changed: dict[str, Subscriber] = {}
-        self.barred: dict[str, Row] = {}
+        self.barred: dict[str, ReaderRow] = {}
         self.retagged: dict[str, list[str]] = {}
         self.notes: dict[str, list[str]] = {}
         self.joined: set[str] = set()
         self.left: set[str] = set()
 
-    def take(self, known_as: str, row: Row | Unreadable) -> None:
+    def take(self, known_as: str, row: ReaderRow | InvalidRow) -> None:
         """Decide about one row. known_as: the hash of its address, "" for one that cannot be read."""
-        if isinstance(row, Unreadable):
+        if isinstance(row, InvalidRow):
             self._reject(row.line, row.reason)
         elif row.state in MUST_NOT_BE_MAILED:
             self.barred[known_as] = row
@@ -120,7 +125,7 @@ class Merge:
     def _reject_barred(self, line: int, reason: str) -> None:
         self._reject(line, _("must not be mailed: %s") % Suppression.Reason(reason).label)
 
-    def _make(self, known_as: str, row: Row) -> None:
+    def _make(self, known_as: str, row: ReaderRow) -> None:
         made = Subscriber(address_hash=known_as, email=row.email, name=row.name, created_at=self.now)
         self.new[known_as] = self.existing.readers[known_as] = made
         self.counts["created"] += 1
@@ -134,7 +139,7 @@ class Merge:
         if row.note:
             self._note(known_as, row)
 
-    def _change(self, known_as: str, row: Row) -> None:
+    def _change(self, known_as: str, row: ReaderRow) -> None:
         reader = self.existing.readers[known_as]
         before = reader.state
         is_here = before != UNSUBSCRIBED  # whoever has left is changed by no file
@@ -149,7 +154,7 @@ class Merge:
         elif reader.state == UNSUBSCRIBED != before:
             self.left.add(known_as)
 
-    def _tag(self, known_as: str, row: Row) -> bool:
+    def _tag(self, known_as: str, row: ReaderRow) -> bool:
         """Note which tags the file gives a reader, if any; return whether these are others."""
         tags = list(row.tags)
         if not tags or tags == self.existing.tags.get(known_as):
@@ -157,7 +162,7 @@ class Merge:
         self.existing.tags[known_as] = self.retagged[known_as] = tags
         return True
 
-    def _note(self, known_as: str, row: Row) -> bool:
+    def _note(self, known_as: str, row: ReaderRow) -> bool:
         """Keep the note of a row once; return whether it is new."""
         text = row.note[:NOTE_LENGTH_MAX]
         noted = self.existing.notes.setdefault(known_as, set())
@@ -213,7 +218,7 @@ class Merge:
         departures.write_departures([*gone, *(make_departure(DepartureKind.LEFT, known_as) for known_as in self.left)])
 
 
-def _apply(reader: Subscriber, row: Row, now: datetime) -> bool:
+def _apply(reader: Subscriber, row: ReaderRow, now: datetime) -> bool:
     """Bring a row to a known reader who has not left, but for the tags; return whether that changed anything.
 
     Leaving wins over everything, a reader's own pause over a file that knows of none, and of two pauses the longer one.
@@ -227,7 +232,7 @@ def _apply(reader: Subscriber, row: Row, now: datetime) -> bool:
     return before != _changeable(reader)
 
 
-def _join(reader: Subscriber, row: Row, now: datetime) -> None:
+def _join(reader: Subscriber, row: ReaderRow, now: datetime) -> None:
     """Become a reader on the word of the file; nobody is welcomed who has been reading elsewhere."""
     if not reader.is_reader:
         reader.confirmed_at = min(row.consent_at or now, now)
@@ -239,7 +244,7 @@ def _join(reader: Subscriber, row: Row, now: datetime) -> None:
         reader.state, reader.paused_until = row.state, row.paused_until
 
 
-def _leave(reader: Subscriber, row: Row, now: datetime) -> None:
+def _leave(reader: Subscriber, row: ReaderRow, now: datetime) -> None:
     reader.state, reader.paused_until = UNSUBSCRIBED, None
     reader.unsubscribed_at, reader.confirmation_due_at = min(row.left_at or now, now), None
     reader.signup_round += 1

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from newsletter.mail.characters import without_control
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.columns import COLUMNS, Columns, Program, plain
+from subscribers.importers.columns import COLUMNS, Columns, ExportFormat, plain
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
 # “2024/5/1 下午 3:14:15”: Google Forms and Excel in Taiwan, Hong Kong and Japan.
@@ -135,7 +135,7 @@ def readers_of(columns: Columns) -> dict[str, ReadState]:
 
 
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
-def _known_state(program: Program, is_list: bool, word: str) -> str:
+def _known_state(program: ExportFormat, is_list: bool, word: str) -> str:
     key = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
     state = program.words.get(key) or STATE_OF.get(key) or (REASON_OF.get(plain(word)) if is_list else None)
     if state is None:
@@ -174,13 +174,13 @@ type Get = Callable[[list[str]], str]  # the first cell of a field that says som
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class InvalidRow:
     line: int
     reason: str
 
 
 @dataclass(slots=True)  # not frozen: that takes three times as long to make, and there are millions
-class Row:
+class ReaderRow:
     """A reader as a file has it. state: one of STATES."""
 
     line: int
@@ -204,17 +204,17 @@ class RowReader:
         self._kept = [(place, one_line(name)) for place, name in columns.kept.items()]
         self._get = {field: _getter(columns.places.get(field, [])) for field in COLUMNS}
 
-    def read(self, line: int, cells: list[str]) -> Row | Unreadable:
+    def read_row(self, line: int, cells: list[str]) -> ReaderRow | InvalidRow:
         try:
             return self._row(line, cells if len(cells) == self._width else self._fitted(cells))
         except (RowError, AddressError) as error:
-            return Unreadable(line, str(error))
+            return InvalidRow(line, str(error))
 
-    def _row(self, line: int, cells: list[str]) -> Row:
+    def _row(self, line: int, cells: list[str]) -> ReaderRow:
         get, state = self._get, self._state(cells)
         # Of other states, and in a suppression list, a time that cannot be read hinders nothing.
         is_read = state in {"active", "paused"} and not self._columns.is_list
-        return Row(
+        return ReaderRow(
             line,
             normalise(get["email"](cells)),
             self._name(cells),

@@ -12,7 +12,7 @@ from subscribers import departures
 from subscribers.addresses import one_line
 from subscribers.departures import DepartureKind
 from subscribers.importers.merging import Rejected
-from subscribers.importers.rows import MUST_NOT_BE_MAILED, Row, Unreadable
+from subscribers.importers.rows import MUST_NOT_BE_MAILED, InvalidRow, ReaderRow
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.suppressions import make_departure
 
@@ -23,7 +23,7 @@ READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
 
 
 def suppress(
-    rows: Collection[Row | Unreadable], now: datetime, rejected: Rejected, *, dry_run: bool = False
+    rows: Collection[ReaderRow | InvalidRow], now: datetime, rejected: Rejected, *, dry_run: bool = False
 ) -> Counter[str]:
     """Suppress what is listed, in one transaction; an earlier reason stands, a second run changes nothing."""
     counts = Counter(rows=len(rows))
@@ -41,11 +41,11 @@ def suppress(
     return counts + Counter(known=len(known), suppressed=len(new))
 
 
-def _listed(rows: Collection[Row | Unreadable], counts: Counter[str], rejected: Rejected) -> dict[str, Row]:
+def _listed(rows: Collection[ReaderRow | InvalidRow], counts: Counter[str], rejected: Rejected) -> dict[str, ReaderRow]:
     """Return the rows that must not be mailed, by the hashes of their addresses, and count the others."""
-    salt, listed = Publication.objects.current().salt, dict[str, Row]()
+    salt, listed = Publication.objects.current().salt, dict[str, ReaderRow]()
     for row in rows:
-        if isinstance(row, Unreadable):
+        if isinstance(row, InvalidRow):
             counts["rejected"] += 1
             rejected(row.line, row.reason)
         elif row.state not in MUST_NOT_BE_MAILED:
@@ -57,7 +57,7 @@ def _listed(rows: Collection[Row | Unreadable], counts: Counter[str], rejected: 
     return listed
 
 
-def _suppression(known_as: str, row: Row, now: datetime) -> Suppression:
+def _suppression(known_as: str, row: ReaderRow, now: datetime) -> Suppression:
     words = f": {one_line(row.note.replace('\n', ', '))[:NOTE_LENGTH]}" if row.note else ""
     return Suppression(
         address_hash=known_as, email=row.email, reason=row.state, note=f"import on {now:%Y-%m-%d}{words}"

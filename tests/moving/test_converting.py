@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.moving.converting import Refused, run
+from newsletter.moving.converting import ConversionError, run
 from newsletter.moving.folder import layout
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -82,7 +82,7 @@ def huge_json(path, size=500 * 1024**2):
     ],
 )
 def test_a_hostile_export_ends_in_a_sentence(tmp_path, made, sentence):
-    with pytest.raises(Refused, match=f"^{sentence}"):
+    with pytest.raises(ConversionError, match=f"^{sentence}"):
         run(made(tmp_path), tmp_path / "out", zone=TAIPEI)
 
     assert not (tmp_path / "out").exists()
@@ -118,7 +118,7 @@ def long(path):
     ],
 )
 def test_a_conversion_that_would_take_too_much_ends_in_a_sentence(tmp_path, made, limits, sentence):
-    with pytest.raises(Refused, match=f"^{sentence}$"):
+    with pytest.raises(ConversionError, match=f"^{sentence}$"):
         run(made(tmp_path), tmp_path / "out", zone=TAIPEI, **limits)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from newsletter.moving.counting import difference, of_html, of_markdown
+from newsletter.moving.counting import count_html, count_markdown, difference
 from newsletter.posts.markdown.render import render
 
 
@@ -44,7 +44,7 @@ def numbers(counts):
     ],
 )
 def test_what_is_in_html_is_counted_as_readers_see_it(html, expected):
-    assert numbers(of_html(html)) == expected
+    assert numbers(count_html(html)) == expected
 
 
 @pytest.mark.parametrize(
@@ -59,15 +59,15 @@ def test_what_is_in_html_is_counted_as_readers_see_it(html, expected):
     ],
 )
 def test_what_readers_never_saw_as_words_is_none(html):
-    assert numbers(of_html(html)) == {}
+    assert numbers(count_html(html)) == {}
 
 
 def test_what_never_ends_is_seen():
-    assert of_html("<p>a</p><video><p>b</p><!-- c").words == Counter("abc")
+    assert count_html("<p>a</p><video><p>b</p><!-- c").words == Counter("abc")
 
 
 def test_a_page_full_of_beginnings_is_read_in_its_own_time():
-    assert of_html("<video><!--<a '" * 20_000).numbers["embeds"] == 1
+    assert count_html("<video><!--<a '" * 20_000).numbers["embeds"] == 1
 
 
 MARKDOWN = """# 題
@@ -100,7 +100,7 @@ https://www.youtube.com/watch?v=dQw4w9WgXcQ
 
 
 def test_markdown_is_counted_as_its_page_is():
-    assert difference(of_markdown(MARKDOWN), of_html(render(MARKDOWN))) == {}
+    assert difference(count_markdown(MARKDOWN), count_html(render(MARKDOWN))) == {}
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_markdown_is_counted_as_its_page_is():
     ],
 )
 def test_marks_of_other_programs_are_no_words(typed, expected):
-    assert numbers(of_markdown(typed)) == expected
+    assert numbers(count_markdown(typed)) == expected

@@ -12,7 +12,7 @@ from django.utils import translation
 from subscribers import departures
 from subscribers.importers.csv_file import FileError, Table
 from subscribers.importers.merging import merge
-from subscribers.importers.rows import Row, Unreadable
+from subscribers.importers.rows import InvalidRow, ReaderRow
 from subscribers.models import Invitation, Pause, Subscriber, Suppression
 from subscribers.models.tags import Tagging
 from tests.factories import make_subscriber
@@ -346,7 +346,7 @@ def test_who_has_left_gets_no_tag_from_a_file(bring):
 
 def test_who_is_erased_while_a_file_is_read_gets_no_tag(db):
     reader = make_subscriber("a@example.org", tags="old")
-    rows = [Row(2, "a@example.org", tags=("new",)), Unreadable(3, "is no reader")]
+    rows = [ReaderRow(2, "a@example.org", tags=("new",)), InvalidRow(3, "is no reader")]
 
     merge(rows, NOW, lambda _line, _reason: reader.erase())
 

@@ -8,7 +8,7 @@ from django.db import connection
 
 from subscribers.importers import merging
 from subscribers.importers.merging import ExistingRows, Merge, merge
-from subscribers.importers.rows import Row
+from subscribers.importers.rows import ReaderRow
 from subscribers.models import Consent, Note, Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -18,12 +18,12 @@ BEFORE = NOW - timedelta(days=400, microseconds=7)
 OWN = {"id", "address_hash", "token_salt", "email"}  # no two rows have these in common
 
 
-def bring(*rows: Row, now=NOW) -> Counter[str]:
+def bring(*rows: ReaderRow, now=NOW) -> Counter[str]:
     return merge(rows, now, lambda _line, _reason: None)
 
 
 def test_a_new_row_is_the_one_that_a_sign_up_would_make_with_what_the_file_says():
-    bring(Row(2, "a@example.org", "小明 \\ \t'", "active", consent_at=BEFORE))
+    bring(ReaderRow(2, "a@example.org", "小明 \\ \t'", "active", consent_at=BEFORE))
     made = Subscriber.objects.get()
     usual = Subscriber(
         email="b@example.org", name="小明 \\ \t'", state="active", confirmed_at=BEFORE, welcomed_at=NOW, signup_round=2
@@ -39,7 +39,7 @@ def test_a_new_row_is_the_one_that_a_sign_up_would_make_with_what_the_file_says(
 
 
 def test_every_reader_has_links_of_their_own():
-    bring(*(Row(number, f"r{number}@example.org") for number in range(100)))
+    bring(*(ReaderRow(number, f"r{number}@example.org") for number in range(100)))
 
     assert len(set(Subscriber.objects.values_list("token_salt", flat=True))) == 100
 
@@ -58,7 +58,7 @@ def test_every_reader_has_links_of_their_own():
 )
 def test_the_record_has_a_line_for_coming_and_one_for_leaving(states, kinds):
     until = NOW + timedelta(days=9)
-    bring(*(Row(2, "a@example.org", state=state, consent_at=BEFORE, paused_until=until) for state in states))
+    bring(*(ReaderRow(2, "a@example.org", state=state, consent_at=BEFORE, paused_until=until) for state in states))
 
     reader = Subscriber.objects.get()
     lines = Consent.objects.order_by("pk").values_list("kind", "at", "source", "address_hash")
@@ -67,7 +67,7 @@ def test_the_record_has_a_line_for_coming_and_one_for_leaving(states, kinds):
 
 def test_further_rows_in_the_same_transaction_are_written_alone():
     for numbers in ((0, 1), (2, 3), (4,)):
-        bring(*(Row(number, f"r{number}@example.org") for number in numbers))
+        bring(*(ReaderRow(number, f"r{number}@example.org") for number in numbers))
 
     assert (Subscriber.objects.count(), Consent.objects.count()) == (5, 5)
 
@@ -76,7 +76,8 @@ def test_a_known_reader_is_changed_with_tags_notes_and_a_line():
     reader = make_subscriber("a@example.org", state=State.PENDING, confirmed_at=None, tags="old")
 
     counts = bring(
-        Row(2, "A@example.org", "小明", tags=("new", "vip"), note="met"), Row(3, "b@example.org", tags=("vip",))
+        ReaderRow(2, "A@example.org", "小明", tags=("new", "vip"), note="met"),
+        ReaderRow(3, "b@example.org", tags=("vip",)),
     )
 
     reader.refresh_from_db()
@@ -94,7 +95,7 @@ def test_who_leaves_while_a_batch_is_decided_stays_away():
     reader = make_subscriber("a@example.org", name="old")
     found = merging.existing_rows([reader.address_hash], has_notes=False)
     merged = Merge(found, NOW, lambda _line, _reason: None)
-    merged.take(reader.address_hash, Row(2, "a@example.org", "new", state="paused", paused_until=NOW))
+    merged.take(reader.address_hash, ReaderRow(2, "a@example.org", "new", state="paused", paused_until=NOW))
     Subscriber.objects.get().unsubscribe(NOW)
 
     merged.write("import")
@@ -152,7 +153,7 @@ def test_the_stricter_state_wins(django_db_blocker, before, said, after):
     merged = Merge(ExistingRows(readers={"h": reader}), NOW, lambda _line, _reason: None)
 
     with django_db_blocker.block():
-        merged.take("h", Row(2, "a@example.org", state=said, paused_until=NOW))
+        merged.take("h", ReaderRow(2, "a@example.org", state=said, paused_until=NOW))
 
     assert reader.state == after
 
@@ -161,7 +162,7 @@ def test_an_address_that_one_line_bars_is_barred_in_the_next_ones():
     refused = []
     merged = Merge(ExistingRows(), NOW, lambda line, _reason: refused.append(line))
     for line, state in enumerate(["active", "bounced", "active"]):
-        merged.take("h", Row(line, "a@example.org", state=state))
+        merged.take("h", ReaderRow(line, "a@example.org", state=state))
 
     merged.write("import")
 

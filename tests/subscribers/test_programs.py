@@ -8,7 +8,7 @@ import pytest
 from subscribers.importers import csv_file, merging
 from subscribers.importers.columns import KEPT
 from subscribers.importers.csv_file import FileError, encoding_of
-from subscribers.importers.rows import Row, Unreadable, moment
+from subscribers.importers.rows import InvalidRow, ReaderRow, moment
 from subscribers.models import Note, Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
@@ -181,7 +181,7 @@ def test_a_program_is_known_by_its_heading_and_its_states_are_understood(file, p
 
     more = (" dashboard", " (bought, and never asked for mail)", " own format", " without states", " in full")
     assert name == next((program.removesuffix(one) for one in more if program.endswith(one)), program)
-    assert [row.state if isinstance(row, Row) else row.reason for row in rows] == states
+    assert [row.state if isinstance(row, ReaderRow) else row.reason for row in rows] == states
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_whoever_is_gone_in_one_line_is_gone_in_all_in_any_order_and_case(db, fi
 def test_rows_of_any_length_are_named_or_read(file):
     _program, rows = read(file("email,name,tags\na@x.tw\nb@x.tw,B,c,,\nc@x.tw,C,c,d\n"))
 
-    assert [type(row) for row in rows] == [Row, Row, Unreadable]
+    assert [type(row) for row in rows] == [ReaderRow, ReaderRow, InvalidRow]
 
 
 def test_a_cell_that_a_spreadsheet_would_compute_is_a_word(db, file):
@@ -471,7 +471,7 @@ def test_every_state_of_a_program_is_what_it_means_there(file, program, word, st
 def test_a_state_that_nobody_knows_makes_nobody_active(file, program, word):
     _name, (row,) = read(file(f"{HEADINGS[program]}\na@x.tw,{word}\n"))
 
-    assert isinstance(row, Unreadable)
+    assert isinstance(row, InvalidRow)
     assert "has an unknown state" in row.reason
 
 

@@ -96,7 +96,7 @@ def send_file(
 
     consent: how its readers agreed; it stands in the record of each.
     """
-    form = importing.UploadForm({"consent": consent}, MultiValueDict({"file": [file]}))
+    form = importing.ReaderUploadForm({"consent": consent}, MultiValueDict({"file": [file]}))
     errand = importing.kept(form, request.user)
     if errand is None:
         raise form_problem(form, {})

@@ -25,7 +25,7 @@ from newsletter.moving import converting
 from newsletter.moving.counting import THINGS
 from newsletter.moving.folder.layout import PostFile, is_folder_of_posts
 from newsletter.moving.taking import linking
-from newsletter.moving.taking.account import Account, Entry
+from newsletter.moving.taking.account import Entry, MoveReport
 from newsletter.moving.taking.linking import Links
 from newsletter.moving.taking.posts import Folder, Step
 from newsletter.moving.taking.posts import steps as steps_of
@@ -95,7 +95,7 @@ def go_on(found: PostImport, now: datetime) -> bool:
 def steps(found: PostImport) -> Generator[Commit]:
     """Yield one step after the other; each returns whether it was the last.
 
-    Raises Refused, Damaged and NumberingError; and Lost, once the import is not this worker's any more.
+    Raises ConversionError, Damaged and NumberingError; and Lost, once the import is not this worker's any more.
     """
     place = files.path_of(found, CONVERTED)
     if found.stage == Stage.FOLDER or not is_folder_of_posts(place):
@@ -206,7 +206,7 @@ def keep_entry(found: PostImport, place: int, step: Step, entry: Entry, now: dat
         "outcome": entry.outcome,
         "kind": kind,
         "post_id": entry.pk,
-        "account": entry.kept(),
+        "account": entry.to_json(),
         "losses": entry.losses,
         "differs": entry.differs,
         **(_mailed(post, now) if post and found.is_trial else {}),  # later it is what the author has corrected
@@ -246,9 +246,9 @@ def _add(found: PostImport, entry: Entry, kind: str, pictures: int) -> None:
 
 
 def entry_of(row: PostImportEntry) -> Entry:
-    return Entry.of(row.name, row.outcome, row.title, row.post_id, row.account)
+    return Entry.from_json(row.name, row.outcome, row.title, row.post_id, row.account)
 
 
-def account_of(found: PostImport) -> Account:
+def account_of(found: PostImport) -> MoveReport:
     entries = [entry_of(row) for row in found.entries.iterator(500)]
-    return Account(found.program, found.is_trial, entries, links=found.links, issues=found.issues)
+    return MoveReport(found.program, found.is_trial, entries, links=found.links, issues=found.issues)

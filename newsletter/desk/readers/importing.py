@@ -85,7 +85,7 @@ class ConsentForm(forms.Form):
         return one_line(self.cleaned_data["consent"])
 
 
-class UploadForm(ConsentForm, FileForm):
+class ReaderUploadForm(ConsentForm, FileForm):
     field_order = ("file", "consent")
 
 
@@ -122,7 +122,7 @@ class Column:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
-    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+    form = ReaderUploadForm(request.POST, request.FILES) if request.method == "POST" else ReaderUploadForm()
     if errand := kept(form, request.user):
         return redirect("admin:reader_import_columns", errand.pk)
     return _page(request, "import", {"form": form}, status=400 if form.is_bound else 200)

@@ -12,12 +12,12 @@ from typing import Any, Self
 from django.utils.text import slugify
 
 from newsletter.moving.converters.addresses import links_of
-from newsletter.moving.converters.converter import Converter, Post
+from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import Converted, converted
 from newsletter.moving.converters.markdown.raw_html import without_hidden_html
-from newsletter.moving.counting import Counts, of_html, of_markdown
+from newsletter.moving.counting import Counts, count_html, count_markdown
 from newsletter.moving.folder.layout import Mailed, Remark
 
 TEXT_MAX = 50 * 1024**2  # bytes
@@ -50,11 +50,11 @@ class Buttondown(Converter):
                 return cls(files, zone, site, rows=rows)
         return None
 
-    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+    def posts(self) -> Iterator[tuple[str, Callable[[], ConvertedPost]]]:
         for row in self.rows:
-            yield str(row.get("slug") or row.get("subject") or row.get("id")), partial(self.read, row)
+            yield str(row.get("slug") or row.get("subject") or row.get("id")), partial(self.read_post, row)
 
-    def read(self, row: Row) -> Post:
+    def read_post(self, row: Row) -> ConvertedPost:
         slug, subject = str(row.get("slug") or ""), str(row.get("subject") or "")
         (body, remarks), original = self._text(row, slug)
         status, kind = (str(row.get(name) or "").lower() for name in ("status", "email_type"))
@@ -67,7 +67,7 @@ class Buttondown(Converter):
             remarks.append(Remark("has no place here", ", ".join(kept), is_loss=False))
         if kind in CLOSED:
             remarks.append(Remark("it was not for everybody, so it is a draft", kind))
-        return Post(
+        return ConvertedPost(
             source=_source(row),
             title=subject,
             body=body,
@@ -88,8 +88,8 @@ class Buttondown(Converter):
         text = text[mode.end() :] if mode else text
         is_html = _HTML.search(text) and (mode["mode"] == "fancy" if mode else _HTML.match(text.lstrip()))
         if is_html:
-            return converted(text), of_html(text)
-        return Converted(*without_hidden_html(text.strip())), of_markdown(text)
+            return converted(text), count_html(text)
+        return Converted(*without_hidden_html(text.strip())), count_markdown(text)
 
     def _beside(self, slug: str) -> str:
         """Return the text in a file of its own; also where the table alone was named."""

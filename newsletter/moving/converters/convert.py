@@ -18,12 +18,12 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from newsletter.mail.characters import nfc, without_control
-from newsletter.moving.converters.converter import BODY_MAX, Post
+from newsletter.moving.converters.converter import BODY_MAX, ConvertedPost
 from newsletter.moving.converters.detection import detected
 from newsletter.moving.converters.files import Rejected
 from newsletter.moving.converters.html.converting import shown
-from newsletter.moving.converters.pictures import FileFinder, Finder, Pictures, WebFinder
-from newsletter.moving.counting import words_of
+from newsletter.moving.converters.pictures import FileFinder, Finder, PictureCopier, WebFinder
+from newsletter.moving.counting import count_words
 from newsletter.moving.folder.layout import (
     Account,
     PostAccount,
@@ -67,7 +67,7 @@ def convert(
         raise Rejected("there is no post in it")
     with whole(folder) as part:
         account = Account(converter.name, converter.site)
-        writing = _Writing(part, account, Pictures(finders, part, account))
+        writing = _Writing(part, account, PictureCopier(finders, part, account))
         for number, (name, read) in enumerate(converter.posts(), 1):
             writing.write(number, name, read)
             report(number, count)
@@ -77,10 +77,10 @@ def convert(
 class _Writing:
     """Writes one post after the other; one that is rejected stops none of the others."""
 
-    def __init__(self, folder: Path, account: Account, pictures: Pictures) -> None:
+    def __init__(self, folder: Path, account: Account, pictures: PictureCopier) -> None:
         self.folder, self.account, self.pictures = folder, account, pictures
 
-    def write(self, number: int, name: str, read: Callable[[], Post]) -> None:
+    def write(self, number: int, name: str, read: Callable[[], ConvertedPost]) -> None:
         try:
             with cpu_time(POST_SECONDS):
                 post = self._named_once(_checked(read()))
@@ -99,7 +99,7 @@ class _Writing:
         write_post(self.folder, number, PostFile(**given))
         self.account.posts[post.source] = PostAccount(name, post.original.numbers, tuple(remarks), lost)
 
-    def _named_once(self, post: Post) -> Post:
+    def _named_once(self, post: ConvertedPost) -> ConvertedPost:
         """Return the post under a name that no other of this export has: two of one name are two posts."""
         number, own = 1, post.source
         while post.source in self.account.posts:
@@ -108,7 +108,7 @@ class _Writing:
         return post
 
 
-def _checked(post: Post) -> Post:
+def _checked(post: ConvertedPost) -> ConvertedPost:
     body = nfc(without_control(post.body)).strip()
     if not body and not post.title.strip():
         raise Rejected("it has no text")
@@ -118,7 +118,7 @@ def _checked(post: Post) -> Post:
     return replace(post, body=body, remarks=remarks)
 
 
-def lost_words(post: Post) -> tuple[str, ...]:
+def lost_words(post: ConvertedPost) -> tuple[str, ...]:
     """Return the words of the old text that neither the page here nor a remark has, each as often as it is missing.
 
     A remark that explains no difference of the text excuses no word.
@@ -126,7 +126,7 @@ def lost_words(post: Post) -> tuple[str, ...]:
     lost = Counter(post.original.words)
     lost.subtract(shown(post.body).words)
     for remark in post.remarks:
-        lost.subtract(words_of(remark.detail) if remark.is_loss or remark.effect else {})
+        lost.subtract(count_words(remark.detail) if remark.is_loss or remark.effect else {})
     return tuple(islice((+lost).elements(), NAMED_MAX))
 
 

@@ -15,7 +15,7 @@ BODY_MAX = 500_000  # characters, as a post has at most
 
 
 @dataclass(frozen=True, kw_only=True)
-class Post(PostFile):
+class ConvertedPost(PostFile):
     """One post as the export has it: `body` is Markdown, with pictures and links at their old addresses.
 
     original: what is in its text as the export has it, counted before anything was converted.
@@ -56,5 +56,5 @@ class Converter(ABC):
         return [FileFinder(self.files)]
 
     @abstractmethod
-    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+    def posts(self) -> Iterator[tuple[str, Callable[[], ConvertedPost]]]:
         """Yield the name of each post, and what reads it. That raises Rejected for one that cannot come along."""

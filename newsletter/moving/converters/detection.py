@@ -49,11 +49,11 @@ def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
     for converter in CONVERTERS:
         if found := converter.open(files, zone, site):
             return found
-    what = of_file(head) if files.is_one else of_files(files)
+    what = describe_file(head) if files.is_one else describe_files(files)
     raise Rejected(what or "no program is known that writes such a file")
 
 
-def of_file(head: bytes) -> str:
+def describe_file(head: bytes) -> str:
     """Return what a file of these first bytes is; "" if nobody knows."""
     if not head.strip():
         return EMPTY
@@ -66,7 +66,7 @@ def of_file(head: bytes) -> str:
     return READERS if _READERS.match(head) else ""
 
 
-def of_files(files: Files) -> str:
+def describe_files(files: Files) -> str:
     """Return what a ZIP or a folder with these files is; "" if nobody knows."""
     paths: Sequence[PurePosixPath] = [PurePosixPath(name) for name in files.names]
     endings = {path.suffix.lower() for path in paths}

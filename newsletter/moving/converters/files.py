@@ -63,10 +63,10 @@ class Files(ABC):
             return names[0] if len(names) == 1 else ""
         return min((name for name in names if name.endswith(f"/{place}")), key=len, default="")
 
-    def named(self, *suffixes: str) -> list[str]:
+    def with_suffix(self, *suffixes: str) -> list[str]:
         return [name for name in self.names if name.lower().endswith(suffixes)]
 
-    def read(self, name: str, most: int = MEMBER_MAX) -> bytes:
+    def read_bytes(self, name: str, most: int = MEMBER_MAX) -> bytes:
         """Return the first `most` bytes of a file, whatever size its head claims. Raises Rejected."""
         with self.open(name) as opened:
             try:
@@ -77,12 +77,12 @@ class Files(ABC):
     def head(self, name: str, most: int) -> bytes:
         """Return the first bytes of a file; none of one that cannot be read."""
         with suppress(Rejected, OSError):
-            return self.read(name, most)
+            return self.read_bytes(name, most)
         return b""
 
     def text(self, name: str, most: int = TEXT_MAX) -> str:
         """Return a file as UTF-8 text. Raises Rejected."""
-        data = self.read(name, most + 1)
+        data = self.read_bytes(name, most + 1)
         if len(data) > most:
             raise Rejected(f"a member is too large: {name[:80]!r}")
         try:

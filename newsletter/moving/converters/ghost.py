@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 from django.utils.text import slugify
 
-from newsletter.moving.converters.converter import Converter, Post
+from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
 from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.pictures import GHOST_URL
-from newsletter.moving.counting import of_html
+from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark, TagPage
 from newsletter.posts.text.measures import slug_from_title
 
@@ -80,7 +80,7 @@ def _lean(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in SOURCES} if row.get("html") else row
 
 
-def read(text: str) -> Export:
+def read_ghost_json(text: str) -> Export:
     """Return the tables of an export: `{"db":[{"data":…}]}`, `{"data":…}`, the API's `{"posts":…}`, or a list of posts.
 
     Raises Rejected.
@@ -127,10 +127,10 @@ class Ghost(Converter):
         """Look into JSON files, the largest first: themes have JSON files too."""
         if files.is_one and files.head(files.names[0], 1_000).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in {b"{", b"["}:
             return None
-        names = files.names if files.is_one else sorted(files.named(".json"), key=files.size, reverse=True)[:20]
+        names = files.names if files.is_one else sorted(files.with_suffix(".json"), key=files.size, reverse=True)[:20]
         for name in names:
             try:
-                export = read(files.text(name))
+                export = read_ghost_json(files.text(name))
             except Rejected:
                 if files.is_one or files.size(name) > TEXT_MAX:
                     raise
@@ -141,11 +141,11 @@ class Ghost(Converter):
                 raise Rejected("it has no posts of Ghost in it")
         return None
 
-    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+    def posts(self) -> Iterator[tuple[str, Callable[[], ConvertedPost]]]:
         for number, row in enumerate(self.export.posts, 1):
-            yield str(row.get("slug") or row.get("title") or f"post {number}"), partial(self.read, row)
+            yield str(row.get("slug") or row.get("title") or f"post {number}"), partial(self.read_post, row)
 
-    def read(self, row: Row) -> Post:
+    def read_post(self, row: Row) -> ConvertedPost:
         row, meta = (
             self._with_site(row),
             self._with_site(self.export.by("posts_meta", "post_id").get(str(row.get("id")), row)),
@@ -158,7 +158,7 @@ class Ghost(Converter):
         tags = self.export.joined(row, "tags", "posts_tags", "tag_id")
         if is_page:
             remarks.append(Remark("a page is a post that no list shows", is_loss=False))
-        return Post(
+        return ConvertedPost(
             source=f"ghost:{row.get('id') or row.get('uuid') or row.get('slug')}",
             title=title if title != "(Untitled)" else "",
             body=body,
@@ -175,7 +175,7 @@ class Ghost(Converter):
             cover_alt=str(meta.get("feature_image_alt") or row.get("feature_image_alt") or ""),
             addresses=self._addresses(row, at),
             mailed=self._mailed(row, meta, at),
-            original=of_html(page),
+            original=count_html(page),
             remarks=(*remarks, *self._without_place(row, meta)),
         )
 

@@ -9,14 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 from newsletter.mail.characters import nfc, without_control
 from newsletter.moving.converters.addresses import links_of
-from newsletter.moving.converters.converter import BODY_MAX, Converter, Post
+from newsletter.moving.converters.converter import BODY_MAX, ConvertedPost, Converter
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.inlines import address
 from newsletter.moving.converters.markdown.fields import ALTS, Fields, stem_of, without_day
 from newsletter.moving.converters.markdown.front_matter import parse
 from newsletter.moving.converters.markdown.line_ends import ends_lines, with_hard_breaks
 from newsletter.moving.converters.markdown.marks import as_markdown
-from newsletter.moving.counting import of_markdown
+from newsletter.moving.counting import count_markdown
 from newsletter.moving.folder.layout import Remark
 
 SUFFIXES = (".md", ".markdown", ".mdx", ".mkd", ".mdown")
@@ -47,7 +47,7 @@ class MarkdownFolder(Converter):
 
     @classmethod
     def recognises(cls, files: Files) -> bool:
-        return any(_is_text(name, files) for name in files.named(*SUFFIXES))
+        return any(_is_text(name, files) for name in files.with_suffix(*SUFFIXES))
 
     @cached_property
     def name(self) -> str:
@@ -61,12 +61,12 @@ class MarkdownFolder(Converter):
 
     def _settings(self, name: str) -> str:
         with suppress(Rejected):
-            return self.files.read(name, SETTINGS_MAX).decode("utf-8", "replace") if self.files.has(name) else ""
+            return self.files.read_bytes(name, SETTINGS_MAX).decode("utf-8", "replace") if self.files.has(name) else ""
         return ""
 
     @cached_property
     def texts(self) -> list[str]:
-        return [name for name in self.files.named(*SUFFIXES) if _is_text(name, self.files)]
+        return [name for name in self.files.with_suffix(*SUFFIXES) if _is_text(name, self.files)]
 
     @cached_property
     def sources(self) -> dict[str, str]:
@@ -78,10 +78,10 @@ class MarkdownFolder(Converter):
                 found.setdefault(key.removesuffix("/index"), f"markdown:{name}")
         return found
 
-    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
-        yield from ((name, partial(self.read, PurePosixPath(name))) for name in self.texts)
+    def posts(self) -> Iterator[tuple[str, Callable[[], ConvertedPost]]]:
+        yield from ((name, partial(self.read_post, PurePosixPath(name))) for name in self.texts)
 
-    def read(self, name: PurePosixPath) -> Post:
+    def read_post(self, name: PurePosixPath) -> ConvertedPost:
         values, typed = parse(self._typed(name))
         fields = Fields(values, name)
         title, text = fields.title(typed)
@@ -94,7 +94,7 @@ class MarkdownFolder(Converter):
             remarks.append(Remark("stands above the text now", ", ".join(photos), False, {"pictures": len(photos)}))
         body = with_hard_breaks(body).strip() if self.ends_lines else body.strip()
         at = fields.date(self.zone, remarks)
-        return Post(
+        return ConvertedPost(
             source=f"markdown:{name}",
             title=title,
             body=body,
@@ -110,7 +110,7 @@ class MarkdownFolder(Converter):
             folder=self._folder(name),
             addresses=fields.addresses(at),
             links=links_of(body, partial(self._source_of, name.parent)),
-            original=of_markdown(text),
+            original=count_markdown(text),
             remarks=(*remarks, *fields.remarks()),
         )
 

@@ -7,12 +7,12 @@ from functools import cached_property, partial
 from urllib.parse import urlsplit
 
 from newsletter.moving.converters.addresses import links_of
-from newsletter.moving.converters.converter import Converter, Post
+from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.html.tree import Node, parse, serialised
-from newsletter.moving.counting import difference, of_html
+from newsletter.moving.counting import count_html, difference
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.text.measures import slug_from_title
 
@@ -39,10 +39,10 @@ class Medium(Converter):
     def sources(self) -> set[str]:
         return {_source(name) for name in self.stories}
 
-    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
-        yield from ((name.rpartition("/")[2], partial(self.read, name)) for name in self.stories)
+    def posts(self) -> Iterator[tuple[str, Callable[[], ConvertedPost]]]:
+        yield from ((name.rpartition("/")[2], partial(self.read_post, name)) for name in self.stories)
 
-    def read(self, name: str) -> Post:
+    def read_post(self, name: str) -> ConvertedPost:
         text = self.files.text(name, STORY_MAX)
         page = parse(text)
         content = page.with_class("e-content")
@@ -51,11 +51,11 @@ class Medium(Converter):
         title, summary = _words_of(page, "p-name"), _words_of(page, "p-summary")
         published = page.with_class("dt-published")
         is_reply = published is not None and _is_reply(content, title)
-        original = of_html(found[0] if (found := _TEXT.search(text)) else serialised(content))
-        before = of_html(serialised(content))
+        original = count_html(found[0] if (found := _TEXT.search(text)) else serialised(content))
+        before = count_html(serialised(content))
         _drop_head(content, {"graf--title": title, "graf--subtitle": summary})
         body, remarks = converted(serialised(content))
-        if effect := difference(before, of_html(serialised(content))):
+        if effect := difference(before, count_html(serialised(content))):
             remarks.append(
                 Remark("stands above the text now", f"{title} {summary}".strip(), is_loss=False, effect=effect)
             )
@@ -65,7 +65,7 @@ class Medium(Converter):
         number = _NUMBER.search(stem) or _NUMBER.search(address)
         if is_reply:
             remarks.append(Remark("an answer to another story is a post that no list shows", is_loss=False))
-        return Post(
+        return ConvertedPost(
             source=_source(name),
             title=title or stem,
             body=body,
@@ -87,7 +87,7 @@ class Medium(Converter):
 
 
 def _stories(files: Files) -> list[str]:
-    names = files.named(".html", ".htm")
+    names = files.with_suffix(".html", ".htm")
     inner = [name for name in names if f"/{name}".rpartition("/")[0].endswith("/posts")]
     return [name for name in inner or names if b"e-content" in files.head(name, STORY_MAX)]
 

@@ -69,7 +69,7 @@ class FileFinder:
             return None
         beside = (name for name in _beside(address, folder) if self.files.has(name))
         name = next(beside, "") or next(filter(None, map(self.files.ending_in, candidates(address))), "")
-        return Found(name.rpartition("/")[2], partial(self.files.read, name, BYTES_MAX + 1)) if name else None
+        return Found(name.rpartition("/")[2], partial(self.files.read_bytes, name, BYTES_MAX + 1)) if name else None
 
 
 def _beside(address: str, folder: str) -> list[str]:
@@ -120,7 +120,7 @@ def _in_the_text(address: str) -> Found | None:
 _HERE = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
 
 
-class Pictures:
+class PictureCopier:
     """Copies pictures into the folder, each once, and writes down their old addresses."""
 
     def __init__(self, finders: Sequence[Finder], folder: Path, account: Account) -> None:

@@ -11,11 +11,11 @@ from html import unescape
 from django.utils.text import slugify
 
 from newsletter.moving.converters.addresses import links_of
-from newsletter.moving.converters.converter import Converter, Post
+from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import converted
-from newsletter.moving.counting import of_html
+from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark
 
 TABLE = "posts.csv"
@@ -32,7 +32,7 @@ class Substack(Converter):
     @classmethod
     def recognises(cls, files: Files) -> bool:
         table = "" if files.is_one else files.ending_in(TABLE)
-        has_texts = bool(files.named(".html", ".htm"))
+        has_texts = bool(files.with_suffix(".html", ".htm"))
         return bool(table) and has_texts and "post_id" in files.text(table, TABLE_MAX)[:500]
 
     @cached_property
@@ -44,16 +44,16 @@ class Substack(Converter):
 
     @cached_property
     def texts(self) -> dict[str, str]:
-        return {name.rpartition("/")[2].lower(): name for name in self.files.named(".html", ".htm")}
+        return {name.rpartition("/")[2].lower(): name for name in self.files.with_suffix(".html", ".htm")}
 
     @cached_property
     def sources(self) -> dict[str, str]:
         return {slug: f"substack:{number}" for number, _dot, slug in (one.partition(".") for one in self.rows)}
 
-    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
-        yield from ((name, partial(self.read, row)) for name, row in self.rows.items())
+    def posts(self) -> Iterator[tuple[str, Callable[[], ConvertedPost]]]:
+        yield from ((name, partial(self.read_post, row)) for name, row in self.rows.items())
 
-    def read(self, row: Row) -> Post:
+    def read_post(self, row: Row) -> ConvertedPost:
         number, _dot, slug = row["post_id"].partition(".")
         html = self._html(row["post_id"])
         body, remarks = converted(html)
@@ -63,7 +63,7 @@ class Substack(Converter):
         if audio := row.get("podcast_url", ""):
             body = f"[{audio.rpartition('/')[2]}]({audio})\n\n{body}".strip()
             remarks.append(Remark("a sound stays at its old address", audio, effect={"links": 1}))
-        return Post(
+        return ConvertedPost(
             source=f"substack:{number}",
             title=title or slug,
             body=body,
@@ -75,7 +75,7 @@ class Substack(Converter):
             addresses=(f"/p/{slug}", f"/p/{number}") if slug else (),
             links=links_of(body, self._source_of),
             mailed=_mailed(row, title),
-            original=of_html(html),
+            original=count_html(html),
             remarks=tuple(remarks),
         )
 

@@ -14,12 +14,12 @@ from xml.etree import ElementTree
 
 from django.utils.text import slugify
 
-from newsletter.moving.converters.converter import Converter, Post
+from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
 from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.wordpress_html import Attachment, as_html, with_galleries
-from newsletter.moving.counting import of_html
+from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Remark, TagPage
 from newsletter.posts.text.measures import slug_from_title
 
@@ -37,7 +37,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BARE = re.compile(rb"&(?!#?\w{1,32};)")
 
 
-class Unreadable(Rejected):
+class InvalidXml(Rejected):
     """The file is no XML as it stands."""
 
 
@@ -78,7 +78,7 @@ def items_of(opened: IO[bytes]) -> Iterator[tuple[str, Item]]:
             if name in {"item", "wp:author", "wp:term", "wp:tag", "wp:category"}:
                 found.clear()
     except ElementTree.ParseError as error:
-        raise Unreadable(f"it is no XML that can be read: {error}") from error
+        raise InvalidXml(f"it is no XML that can be read: {error}") from error
 
 
 def _name(element: ElementTree.Element, prefixes: dict[str, str]) -> str:
@@ -117,8 +117,8 @@ class WordPress(Converter):
                 _refuse_document_type(opened)
             try:
                 deque(self._items_of(name), 0)
-            except Unreadable:
-                self.mended[name] = _mended(files.read(name, MENDED_MAX + 1))
+            except InvalidXml:
+                self.mended[name] = _mended(files.read_bytes(name, MENDED_MAX + 1))
         self.pictures, self.blocks = dict[str, Attachment](), dict[str, str]()
         self.kinds: set[str] = set()
         channel: dict[str, str] = {}
@@ -136,7 +136,7 @@ class WordPress(Converter):
     @classmethod
     def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
         """Take all files of WordPress's XML: a large export is several, in a ZIP."""
-        candidates = files.names if files.is_one else files.named(".xml")
+        candidates = files.names if files.is_one else files.with_suffix(".xml")
         names = [name for name in candidates if _is_rss(files.head(name, 4_096))]
         made = cls(files, zone, site, names=names) if names else None
         if made and any(made.kinds):
@@ -154,12 +154,12 @@ class WordPress(Converter):
         with BytesIO(self.mended[name]) if name in self.mended else self.files.open(name) as opened:
             yield from items_of(opened)
 
-    def posts(self) -> Iterator[tuple[str, Callable[[], Post]]]:
+    def posts(self) -> Iterator[tuple[str, Callable[[], ConvertedPost]]]:
         for kind, item in self._items():
             if kind == "item" and _is_text(item):
-                yield item["wp:post_name"] or item["title"] or item["wp:post_id"], partial(self.read, item)
+                yield item["wp:post_name"] or item["title"] or item["wp:post_id"], partial(self.read_post, item)
 
-    def read(self, item: Item) -> Post:
+    def read_post(self, item: Item) -> ConvertedPost:
         if item["wp:status"] == "trash":
             raise Rejected("it was in the trash there")
         remarks = list(_without_place(item))
@@ -173,7 +173,7 @@ class WordPress(Converter):
         if not is_post:
             remarks.append(Remark("a page is a post that no list shows", item["wp:post_type"], is_loss=False))
         title, pages = unescape(item["title"]), [page for page in map(_term_page, item.terms) if page]
-        return Post(
+        return ConvertedPost(
             source=f"wordpress:{urlsplit(self.site).netloc}:{item['wp:post_id'] or item['wp:post_name']}",
             title=title,
             body=body,
@@ -187,7 +187,7 @@ class WordPress(Converter):
             cover=cover.address,
             cover_alt=cover.alt,
             addresses=_addresses(item),
-            original=of_html(item["content:encoded"]),
+            original=count_html(item["content:encoded"]),
             remarks=(*remarks, *lost),
         )
 

@@ -22,7 +22,7 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.replies import ReplyMail
 from newsletter.issues.models import Issue
 from newsletter.moving.folder import numbers, places, sheets, texts
-from newsletter.moving.folder.layout import dumped, post_file, whole
+from newsletter.moving.folder.layout import dump_yaml, post_file, whole
 from newsletter.moving.folder.manifest import Writer
 from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
 from newsletter.posts.models import Post
@@ -164,7 +164,7 @@ def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
         places.write(folder, with_keys=with_keys)
         _write_guide(folder)
         folder.finish(facts | {"counts": counts})
-        octets = sum(told["bytes"] for told in folder.files.values())
+        octets = sum(entry["bytes"] for entry in folder.files.values())
     return Exported(place, len(folder.files) + 1, octets, counts)
 
 
@@ -175,7 +175,7 @@ def _facts(now: datetime, *, with_keys: bool) -> dict[str, object]:
 
 def _write_all(folder: Writer) -> dict[str, int]:
     """Write what is in the database; return how much there is of what a person counts."""
-    folder.add(texts.SETTINGS, dumped(texts.facts(Publication.objects.using(ALIAS).get())).encode())
+    folder.add(texts.SETTINGS, dump_yaml(texts.facts(Publication.objects.using(ALIAS).get())).encode())
     _write_accounts(folder)
     counts = {"posts": _write_posts(folder), "issues": _write_issues(folder)}
     rows = {sheet.name: _write_sheet(folder, sheet) for sheet in SHEETS}

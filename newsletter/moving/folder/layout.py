@@ -145,24 +145,24 @@ class Account:
 
 def write_account(folder: Path, account: Account) -> None:
     """Write account.json, last of all: a folder that has one is whole."""
-    told = {"form": FORM} | asdict(account) | {"fetched": sorted(account.fetched)}
+    data = {"form": FORM} | asdict(account) | {"fetched": sorted(account.fetched)}
     with new_file(folder, ACCOUNT) as target:
-        target.write(json.dumps(told, ensure_ascii=False, indent=1).encode())
+        target.write(json.dumps(data, ensure_ascii=False, indent=1).encode())
 
 
 def read_account(folder: Path) -> Account:
     """Return what account.json says. Raises Damaged."""
     try:
-        told = json.loads(read_file(folder, ACCOUNT, ACCOUNT_BYTES))
-        if told["form"] != FORM:
-            raise Damaged(f"{ACCOUNT} has form {told['form']}; this version reads form {FORM}")
+        data = json.loads(read_file(folder, ACCOUNT, ACCOUNT_BYTES))
+        if data["form"] != FORM:
+            raise Damaged(f"{ACCOUNT} has form {data['form']}; this version reads form {FORM}")
         return Account(
-            str(told["program"]),
-            str(told.get("site", "")),
-            [(str(name), str(reason)) for name, reason in told.get("rejected", [])],
-            {source: _account_of(**one) for source, one in told.get("posts", {}).items()},
-            {place: str(address) for place, address in told.get("pictures", {}).items()},
-            set(told.get("fetched", [])),
+            str(data["program"]),
+            str(data.get("site", "")),
+            [(str(name), str(reason)) for name, reason in data.get("rejected", [])],
+            {source: _account_of(**one) for source, one in data.get("posts", {}).items()},
+            {place: str(address) for place, address in data.get("pictures", {}).items()},
+            set(data.get("fetched", [])),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Damaged(f"{ACCOUNT} cannot be read") from None
@@ -173,8 +173,8 @@ def _account_of(name: str, before: Any, remarks: Any, lost_words: Any) -> PostAc
     return PostAccount(str(name), _numbers(before), tuple(found), tuple(map(str, lost_words)))
 
 
-def _numbers(told: Mapping[str, Any]) -> dict[str, int]:
-    return {name: int(count) for name, count in told.items()}
+def _numbers(data: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(count) for name, count in data.items()}
 
 
 def is_folder_of_posts(path: Path) -> bool:
@@ -197,8 +197,8 @@ _Dumper.add_representer(tuple, _Dumper.represent_list)
 _Dumper.add_representer(datetime, lambda dumper, at: _text(dumper, at.isoformat()))
 
 
-def dumped(told: object) -> str:
-    return yaml.dump(told, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10_000)
+def dump_yaml(data: object) -> str:
+    return yaml.dump(data, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10_000)
 
 
 def post_file(number: int, slug: str) -> str:
@@ -207,10 +207,10 @@ def post_file(number: int, slug: str) -> str:
 
 def write_post(folder: Path, number: int, post: PostFile) -> str:
     """Write a post and return the name of its file. What is empty is left out of the front matter."""
-    told = {name: value for name, value in asdict(post).items() if value and name != "body"}
+    data = {name: value for name, value in asdict(post).items() if value and name != "body"}
     name = post_file(number, post.slug)
     with new_file(folder, name) as target:
-        target.write(f"---\n{dumped(told)}---\n{post.body}".encode())
+        target.write(f"---\n{dump_yaml(data)}---\n{post.body}".encode())
     return name
 
 
@@ -326,13 +326,13 @@ def read_post(folder: Path, name: str, zone: tzinfo) -> PostFile:
     try:
         head, body = split(read_file(folder, name, TEXT_BYTES), name)
         # As it is typed: `no` is a word, and 0042 no octal number.
-        told = load(head, name, yaml.CBaseLoader, first=2)
+        data = load(head, name, yaml.CBaseLoader, first=2)
     except Damaged as error:
         raise Wrong(str(error)) from None
-    if not told.get("source"):
+    if not data.get("source"):
         raise Wrong(f"{name}, line 1: `source` is missing, by which a second taking knows the post")
     found = {}
-    for key, typed in told.items():
+    for key, typed in data.items():
         try:
             found[key] = _READ[key](typed, zone)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -375,11 +375,11 @@ def _table(typed: Any, zone: tzinfo) -> dict[str, str]:
 
 
 def _mailed(typed: Any, zone: tzinfo) -> Mailed:
-    told = _table(typed, zone)
-    at = _moment(told.pop("at"), zone)
+    data = _table(typed, zone)
+    at = _moment(data.pop("at"), zone)
     if at is None:
         raise ValueError(typed)
-    return Mailed(at=at, **told)
+    return Mailed(at=at, **data)
 
 
 _TRUTHS = {"true": True, "false": False, "": False}
@@ -426,12 +426,12 @@ def load(text: str, name: str, loader: Any, *, first: int = 1) -> dict[str, Any]
         for event in yaml.parse(text, Loader=loader):
             if isinstance(event, yaml.AliasEvent):
                 raise Damaged(f"{name}{_at(event.start_mark, first)}: a YAML alias, which no such file has")
-        told = yaml.load(text, Loader=loader)  # noqa: S506 - safe or base
+        data = yaml.load(text, Loader=loader)  # noqa: S506 - safe or base
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Damaged(f"{name}{_at(getattr(error, 'problem_mark', None), first)}: no YAML") from None
-    if not isinstance(told, dict):
+    if not isinstance(data, dict):
         raise Damaged(f"{name} says nothing")
-    return told
+    return data
 
 
 def _at(mark: Any, first: int) -> str:

@@ -59,13 +59,13 @@ class Reader:
 
     def verify(self) -> None:
         """Read every file once, and raise Damaged at the first that is not what was written."""
-        for name, told in self.files.items():
+        for name, entry in self.files.items():
             found, size = hashlib.sha256(), 0
             with self.open(name) as source:
                 while octets := source.read(COPIED_BYTES):
                     found.update(octets)
                     size += len(octets)
-            if size != told["bytes"] or found.hexdigest() != told["sha256"]:
+            if size != entry["bytes"] or found.hexdigest() != entry["sha256"]:
                 raise Damaged(f"{name} is not what was written")
 
     @contextmanager
@@ -132,12 +132,12 @@ def _manifest(root: Path) -> dict[str, Any]:
     return facts
 
 
-def _is_described(name: str, told: object) -> bool:
+def _is_described(name: str, entry: object) -> bool:
     """Return whether a manifest says of a file what it should."""
-    if not isinstance(told, dict) or not isinstance(told.get("sha256"), str):
+    if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
         return False
-    numbers = (told.get("bytes"), told.get("rows", 0))
-    return bool(SHA256.fullmatch(told["sha256"])) and all(type(one) is int and one >= 0 for one in numbers)
+    numbers = (entry.get("bytes"), entry.get("rows", 0))
+    return bool(SHA256.fullmatch(entry["sha256"])) and all(type(one) is int and one >= 0 for one in numbers)
 
 
 @dataclass
@@ -177,9 +177,9 @@ class Writer:
         return count
 
     def finish(self, facts: dict[str, Any]) -> None:
-        told = {"form": FORM} | facts | {"files": dict(sorted(self.files.items()))}
+        data = {"form": FORM} | facts | {"files": dict(sorted(self.files.items()))}
         with new_file(self.root, MANIFEST) as target:
-            target.write(json.dumps(told, ensure_ascii=False, indent=1).encode())
+            target.write(json.dumps(data, ensure_ascii=False, indent=1).encode())
 
 
 class Hashed(io.RawIOBase):

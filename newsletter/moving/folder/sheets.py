@@ -23,7 +23,7 @@ BOOLEANS = {"true": True, "false": False}
 GONE = frozenset({"hub", "certified_at", "packed_at", "settled_at", "old_links_of"})
 
 
-class Unreadable(ValueError):
+class CellError(ValueError):
     """A cell says nothing that its column could hold."""
 
 
@@ -35,7 +35,7 @@ def writer(field: Field) -> Callable[[Any], str]:
 
 
 def reader(field: Field) -> Callable[[str], Any]:
-    """Return what makes the value of a cell. It raises Unreadable."""
+    """Return what makes the value of a cell. It raises CellError."""
     kind = field.target_field if isinstance(field, models.ForeignKey) else field
     read = _READERS.get(kind.get_internal_type(), _unguarded)
     is_null = field.null
@@ -46,7 +46,7 @@ def reader(field: Field) -> Callable[[str], Any]:
         try:
             return read(cell)
         except (ValueError, KeyError, RecursionError):
-            raise Unreadable(f"{field.attname}: {cell[:80]!r}") from None
+            raise CellError(f"{field.attname}: {cell[:80]!r}") from None
 
     return value
 

@@ -16,8 +16,8 @@ from django.db import models
 
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.moving.folder import layout, sheets
-from newsletter.moving.folder.layout import Damaged, dumped
-from newsletter.moving.folder.sheets import Field, Unreadable
+from newsletter.moving.folder.layout import Damaged, dump_yaml
+from newsletter.moving.folder.sheets import CellError, Field
 from newsletter.posts.models import Post
 
 FACTS_BYTES = 4 * 1024**2
@@ -66,29 +66,29 @@ def _plain(field: Field, value: Any) -> Any:
     return str(value) if field.get_internal_type() in sheets.TEXTS else sheets.writer(field)(value)
 
 
-def values(told: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[Any]:
-    """Return what `facts` has told, as values in the order of `fields`; what it has not told is the default.
+def values(data: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[Any]:
+    """Values in the order of `fields`, of what `row_data` wrote; a missing one is the default.
 
     Raises Damaged for what no field is called, or could hold.
     """
     names = {NAMES.get(field.attname, field.attname): field for field in fields}
-    if unknown := [name for name in told if name not in names and name not in sheets.GONE]:
+    if unknown := [name for name in data if name not in names and name not in sheets.GONE]:
         raise Damaged(f"{file} says {str(unknown[0])[:80]!r}, which this version does not know: update first")
     try:
-        return [_value(field, told[name]) if name in told else field.get_default() for name, field in names.items()]
-    except Unreadable as error:
+        return [_value(field, data[name]) if name in data else field.get_default() for name, field in names.items()]
+    except CellError as error:
         raise Damaged(f"{file}: {error}") from None
 
 
-def _value(field: Field, told: Any) -> Any:
+def _value(field: Field, data: Any) -> Any:
     kind = field.get_internal_type()
-    if kind in PLAIN or (told is None and field.null):
-        return told
+    if kind in PLAIN or (data is None and field.null):
+        return data
     if kind in sheets.TEXTS:
-        if not isinstance(told, str):
-            raise Unreadable(f"{field.attname}: {told!r:.80}")
-        return told
-    return sheets.reader(field)(str(told))
+        if not isinstance(data, str):
+            raise CellError(f"{field.attname}: {data!r:.80}")
+        return data
+    return sheets.reader(field)(str(data))
 
 
 def loaded(text: str, file: str, first: int = 1) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def loaded(text: str, file: str, first: int = 1) -> dict[str, Any]:
 
 def written_post(post: Post, tags: Sequence[str], cover: str | None, author: str | None) -> bytes:
     """Return a post as its file. cover: the address of its picture; author: who began it, by their name on the desk."""
-    told = facts(post, leaving_out=["body"]) | {"cover": cover, "author": author, "tags": list(tags)}
-    return f"---\n{dumped(told)}---\n{post.body}".encode()
+    data = facts(post, leaving_out=["body"]) | {"cover": cover, "author": author, "tags": list(tags)}
+    return f"---\n{dump_yaml(data)}---\n{post.body}".encode()
 
 
 def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
@@ -117,7 +117,7 @@ def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
 def written_issue(issue: Issue, items: Sequence[IssueItem]) -> dict[str, bytes]:
     """Return the files of an issue but its letters, by name."""
     posts = [{"post": item.post_id, "position": item.position, "form": item.form} for item in items]
-    told = facts(issue, leaving_out=PARTS) | {"posts": posts}
+    data = facts(issue, leaving_out=PARTS) | {"posts": posts}
     folder = issue_folder(issue.number)
     parts = {f"{folder}/{part}.md": getattr(issue, part).encode() for part in PARTS}
-    return {f"{folder}/issue.yaml": dumped(told).encode()} | parts
+    return {f"{folder}/issue.yaml": dump_yaml(data).encode()} | parts

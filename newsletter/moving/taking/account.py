@@ -21,7 +21,7 @@ def in_words(said: str) -> str:
     return gettext("%(what)s: %(detail)s") % {"what": known, "detail": detail} if colon else known
 
 
-class Row(NamedTuple):
+class ThingCount(NamedTuple):
     """A thing of the account, by its name in THINGS: how many there were, and are."""
 
     name: str
@@ -53,13 +53,13 @@ class Entry:
     lost: int = 0  # words of the old page that the new one does not show, and that no remark names
 
     @classmethod
-    def of(cls, name: str, outcome: str, title: str, pk: int | None, kept: dict[str, Any]) -> Self:
+    def from_json(cls, name: str, outcome: str, title: str, pk: int | None, kept: dict[str, Any]) -> Self:
         """Return an entry of what was kept of it."""
         remarks = tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept.get("remarks", ()))
         given = {**kept, "remarks": remarks, "unnamed": tuple(kept.get("unnamed", ()))}
         return cls(name, outcome, title, pk=pk, **given)
 
-    def kept(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return as JSON what became of the text, beside its name, outcome, title and post."""
         return {
             "reason": self.reason,
@@ -84,9 +84,9 @@ class Entry:
         return bool(self.reason or self.remarks or self.unnamed)
 
     @property
-    def different(self) -> list[Row]:
+    def different(self) -> list[ThingCount]:
         """Return the things that there are more or less of now, those that are fewer first."""
-        rows = [Row(name, self.before.get(name, 0), self.after.get(name, 0)) for name in THINGS]
+        rows = [ThingCount(name, self.before.get(name, 0), self.after.get(name, 0)) for name in THINGS]
         return sorted((row for row in rows if row.change), key=lambda row: row.change > 0)
 
 
@@ -103,7 +103,7 @@ def unnamed(was: PostAccount, after: Mapping[str, int], remarks: tuple[Remark, .
 
 
 @dataclass
-class Account:
+class MoveReport:
     """A move as far as it is: its entries, and what they come to."""
 
     program: str
@@ -114,13 +114,13 @@ class Account:
     links: int = 0  # between posts that lead to the new place now
     issues: int = 0  # of the archive, made of what was mailed
 
-    def totals(self) -> list[Row]:
+    def totals(self) -> list[ThingCount]:
         """Return how much there was and is in the posts that were looked at."""
         before, after = Counter[str](), Counter[str]()
         for entry in self.entries:
             before.update(entry.before)
             after.update(entry.after)
-        return [Row(name, before[name], after[name]) for name in THINGS]
+        return [ThingCount(name, before[name], after[name]) for name in THINGS]
 
     def summary(self) -> dict[str, int]:
         """Return the last line of the command."""
@@ -147,7 +147,7 @@ LABELS = {
 }
 
 
-def as_data(account: Account) -> dict[str, Any]:
+def as_data(account: MoveReport) -> dict[str, Any]:
     """Return the account as JSON has it."""
     totals = {row.name: {"before": row.before, "after": row.after} for row in account.totals()}
     return {
@@ -166,18 +166,18 @@ def as_data(account: Account) -> dict[str, Any]:
 def _as_data(entry: Entry) -> dict[str, Any]:
     remarks = [{"what": one.what, "detail": one.detail, "is_loss": one.is_loss} for one in entry.remarks]
     about = {"name": entry.name, "title": entry.title, "outcome": entry.outcome, "post": entry.pk}
-    return about | entry.kept() | {"remarks": remarks}
+    return about | entry.to_json() | {"remarks": remarks}
 
 
-def as_page(account: Account) -> str:
+def as_page(account: MoveReport) -> str:
     """Return the account as a page that stands for itself: no script, nothing from elsewhere."""
     entries = sorted((entry for entry in account.entries if entry.differs), key=lambda entry: -entry.lost)
-    different = [(entry, said(entry)) for entry in entries]
+    different = [(entry, explain(entry)) for entry in entries]
     context = {"account": account, "different": different, "summary": account.summary()}
     return render_to_string("moving/account.html", context)
 
 
-def said(entry: Entry) -> dict[str, Any]:
+def explain(entry: Entry) -> dict[str, Any]:
     """Return in words why a text is not as it was; what there is more of comes last."""
     more = [line for line in entry.unnamed if line not in entry.unexplained]
     return {

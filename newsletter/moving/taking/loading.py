@@ -12,12 +12,12 @@ from django.db import connection, models
 from newsletter.moving.folder import sheets
 from newsletter.moving.folder.layout import Damaged
 from newsletter.moving.folder.manifest import Reader
-from newsletter.moving.folder.sheets import Field, Unreadable
+from newsletter.moving.folder.sheets import CellError, Field
 
 AT_ONCE = 2000  # rows
 
 
-def read(folder: Reader, file: str, fields: Sequence[Field]) -> Iterator[list[Any]]:
+def read_rows(folder: Reader, file: str, fields: Sequence[Field]) -> Iterator[list[Any]]:
     """Yield the rows of a table as values in the order of `fields`. A column that it lacks is filled with defaults.
 
     Raises Damaged for a column that no field has, or a cell that says nothing.
@@ -31,7 +31,7 @@ def read(folder: Reader, file: str, fields: Sequence[Field]) -> Iterator[list[An
     for number, line in enumerate(lines, 2):
         try:
             yield [one(line) for one in readers]
-        except Unreadable as error:
+        except CellError as error:
             raise Damaged(f"{file}, row {number}: {error}") from None
 
 
@@ -43,7 +43,7 @@ def _value(field: Field, heading: Sequence[str]) -> Callable[[list[str]], Any]:
     return lambda line: value(line[place])
 
 
-def load(model: type[models.Model], fields: Sequence[Field], rows: Iterable[Sequence[Any]]) -> int:
+def insert_rows(model: type[models.Model], fields: Sequence[Field], rows: Iterable[Sequence[Any]]) -> int:
     """Put rows into a table, in the caller's transaction; return how many.
 
     `bulk_create` would set dates of creation and change anew.

@@ -36,7 +36,7 @@ class Illustration:
         return Image.objects.keep(self.picture, self.name, self.alt, later=True)[0]
 
 
-class Pictures:
+class PostPictures:
     """Those of one post. They are made ready by a pool: Pillow leaves the interpreter to other threads."""
 
     def __init__(self, root: Path, account: Account, pool: Executor) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 from django.db import transaction
 
 from newsletter.mail.characters import nfc, single_line, without_control
-from newsletter.moving.counting import of_html
+from newsletter.moving.counting import count_html
 from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import Mailed, PostAccount, PostFile, Remark, TagPage, Wrong
-from newsletter.moving.taking.account import Account, Entry, unnamed
+from newsletter.moving.taking.account import Entry, MoveReport, unnamed
 from newsletter.moving.taking.linking import Links
-from newsletter.moving.taking.pictures import Illustration, Pictures, with_old_addresses
+from newsletter.moving.taking.pictures import Illustration, PostPictures, with_old_addresses
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, Redirect, Rendering, Tag, tag_names
 from newsletter.posts.models.renderings import render_uncached
 from newsletter.posts.search.index import index_post
@@ -53,13 +53,13 @@ class Folder:
         """Return how many posts there are to account for, with those that were rejected."""
         return len(self.names) + len(self.account.rejected)
 
-    def read(self, name: str) -> PostFile:
+    def read_post(self, name: str) -> PostFile:
         return layout.read_post(self.root, name, self.zone)
 
     def readable(self, names: list[str] | None = None) -> Iterator[PostFile]:
         for name in self.names if names is None else names:
             try:
-                yield self.read(name)
+                yield self.read_post(name)
             except Wrong:
                 continue
 
@@ -143,7 +143,7 @@ class Step:
     digest: str = ""
     remarks: list[Remark] = field(default_factory=list)
     was: PostAccount = field(default_factory=lambda: PostAccount(""))
-    pictures: Pictures | None = None
+    pictures: PostPictures | None = None
     body: str = ""  # with the addresses of its pictures here, once it is ready
     cover: Illustration | None = None
 
@@ -188,7 +188,7 @@ class Step:
         title, pk = self.file.title if self.file else "", self.post.pk
         if html is None:
             return Entry(self.name, self.outcome, title, self.reason, pk)
-        after, remarks = of_html(html).numbers, tuple(sorted(self.remarks, key=lambda one: not one.is_loss))
+        after, remarks = count_html(html).numbers, tuple(sorted(self.remarks, key=lambda one: not one.is_loss))
         different = unnamed(self.was, after, remarks)
         before = self.was.before or after
         lost = len(self.was.lost_words)
@@ -243,7 +243,7 @@ def steps(folder: Folder, seen: set[str], *, skipped: int = 0) -> Generator[Step
 
 def _step(folder: Folder, name: str, seen: set[str], pool: Executor) -> Step:
     try:
-        file = folder.read(name)
+        file = folder.read_post(name)
         was = folder.account_of(file.source, name)
         remarks = list(was.remarks)
         file = fitting(file, remarks)
@@ -256,7 +256,7 @@ def _step(folder: Folder, name: str, seen: set[str], pool: Executor) -> Step:
     post = Post.objects.select_related("cover").filter(source=file.source).first() or Post(source=file.source)
     step = Step(was.name, "", file, post, _outcome(post, digest), digest, remarks, was)
     if step.outcome != "unchanged":
-        step.pictures = Pictures(folder.root, folder.account, pool)
+        step.pictures = PostPictures(folder.root, folder.account, pool)
         step.pictures.begin(file.cover, file.body)
     return step
 
@@ -271,7 +271,7 @@ def _outcome(post: Post, digest: str) -> str:
 class Move:
     """What a taking has learnt so far: the account, and of each source whether it was mailed and when it is public."""
 
-    account: Account
+    account: MoveReport
     mailed: dict[str, Mailed] = field(default_factory=dict)
     days: dict[str, datetime | None] = field(default_factory=dict)
 
@@ -286,7 +286,7 @@ def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> Move:
     Raises Damaged if the folder is none.
     """
     folder = Folder.at(root)
-    made = Move(Account(folder.account.program, dry_run))
+    made = Move(MoveReport(folder.account.program, dry_run))
     for step in steps(folder, set()):
         entry = step.dry_run() if dry_run else step.write()
         _learn(made, step)

@@ -21,7 +21,7 @@ from newsletter.moving.folder import exporting, numbers, places, texts
 from newsletter.moving.folder.layout import TEXT_BYTES, Damaged
 from newsletter.moving.folder.manifest import Reader
 from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
-from newsletter.moving.taking.loading import load, read
+from newsletter.moving.taking.loading import insert_rows, read_rows
 from newsletter.operation.preparing import newer_migration
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.models.images import MEDIA_PATTERN
@@ -53,8 +53,8 @@ def fill(folder: Reader) -> dict[str, int]:
 
 def _load_settings(folder: Reader) -> None:
     fields = Publication._meta.concrete_fields
-    told = texts.loaded(folder.text(texts.SETTINGS, texts.FACTS_BYTES), texts.SETTINGS)
-    load(Publication, fields, [texts.values(told, fields, texts.SETTINGS)])
+    data = texts.loaded(folder.text(texts.SETTINGS, texts.FACTS_BYTES), texts.SETTINGS)
+    insert_rows(Publication, fields, [texts.values(data, fields, texts.SETTINGS)])
 
 
 def _load_accounts(folder: Reader) -> dict[str, int]:
@@ -62,7 +62,7 @@ def _load_accounts(folder: Reader) -> dict[str, int]:
     groups = {group.name: group for group in Group.objects.all()}
     known = dict(User.objects.values_list("username", "pk"))
     fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
-    for *values, roles in read(folder, ACCOUNTS, [*fields, ROLES]):
+    for *values, roles in read_rows(folder, ACCOUNTS, [*fields, ROLES]):
         row = dict(zip((field.attname for field in fields), values, strict=True))
         if row["username"] not in known:
             user = User(**row)
@@ -77,10 +77,10 @@ def _load_sheet(folder: Reader, sheet: Sheet) -> int:
     """Load one table; an export of an older version may lack it."""
     if sheet.file not in folder.files:
         return 0
-    rows = read(folder, sheet.file, sheet.fields)
+    rows = read_rows(folder, sheet.file, sheet.fields)
     apart = APART.get(sheet.label)
-    fields = [*sheet.fields, *_named(sheet.model, sheet.apart)]
-    count = load(sheet.model, fields, apart(folder, sheet, rows) if apart else rows)
+    fields = [*sheet.fields, *_fields_named(sheet.model, sheet.apart)]
+    count = insert_rows(sheet.model, fields, apart(folder, sheet, rows) if apart else rows)
     if count != folder.files[sheet.file].get("rows"):
         raise Damaged(f"{sheet.file} has {count} rows in place of {folder.files[sheet.file].get('rows')}")
     return count
@@ -117,15 +117,15 @@ def _load_posts(folder: Reader, authors: dict[str, int]) -> int:
     def rows() -> Iterator[list[Any]]:
         for name in folder.below("posts"):
             if name.endswith(".md"):
-                told, body = texts.read_post(folder.octets(name, TEXT_BYTES), name)
-                found = MEDIA_PATTERN.match(str(told.get("cover") or ""))
-                told |= {"cover": covers[found[1]] if found else None, "author": authors.get(str(told.get("author")))}
-                names = told.pop("tags", [])
-                tagged.extend((told["id"], tags[tag]) for tag in names)
-                yield [*texts.values(told, fields, name), body]
+                data, body = texts.read_post(folder.octets(name, TEXT_BYTES), name)
+                found = MEDIA_PATTERN.match(str(data.get("cover") or ""))
+                data |= {"cover": covers[found[1]] if found else None, "author": authors.get(str(data.get("author")))}
+                names = data.pop("tags", [])
+                tagged.extend((data["id"], tags[tag]) for tag in names)
+                yield [*texts.values(data, fields, name), body]
 
-    count = load(Post, [*fields, *_named(Post, ("body",))], _known(rows()))
-    load(Post.tags.through, _named(Post.tags.through, ("post", "tag")), tagged)
+    count = insert_rows(Post, [*fields, *_fields_named(Post, ("body",))], _known(rows()))
+    insert_rows(Post.tags.through, _fields_named(Post.tags.through, ("post", "tag")), tagged)
     return count
 
 
@@ -136,17 +136,17 @@ def _load_issues(folder: Reader) -> int:
     def rows() -> Iterator[list[Any]]:
         for name in folder.below("issues"):
             if name.endswith("/issue.yaml"):
-                told = texts.loaded(folder.text(name, texts.FACTS_BYTES), name)
-                items.extend([told["id"], one["post"], one["position"], one["form"]] for one in told.pop("posts", []))
+                data = texts.loaded(folder.text(name, texts.FACTS_BYTES), name)
+                items.extend([data["id"], one["post"], one["position"], one["form"]] for one in data.pop("posts", []))
                 parts = [folder.text(f"{name.rpartition('/')[0]}/{part}.md", TEXT_BYTES) for part in texts.PARTS]
-                yield [*texts.values(told, fields, name), *parts]
+                yield [*texts.values(data, fields, name), *parts]
 
-    count = load(Issue, [*fields, *_named(Issue, texts.PARTS)], _known(rows()))
-    load(IssueItem, _named(IssueItem, ("issue", "post", "position", "form")), items)
+    count = insert_rows(Issue, [*fields, *_fields_named(Issue, texts.PARTS)], _known(rows()))
+    insert_rows(IssueItem, _fields_named(IssueItem, ("issue", "post", "position", "form")), items)
     return count
 
 
-def _named(model: type[models.Model], names: Sequence[str]) -> list[Field]:
+def _fields_named(model: type[models.Model], names: Sequence[str]) -> list[Field]:
     found = {field.name: field for field in model._meta.concrete_fields}
     return [found[name] for name in names]
 
@@ -170,10 +170,10 @@ def _load_copies(folder: Reader) -> int:
 
 def _load_copies_of(folder: Reader, mailing_id: int) -> int:
     whole = [field for field in Delivery._meta.concrete_fields if field.name == "mailing"] + exporting.copies_fields()
-    return load(
+    return insert_rows(
         Delivery,
         whole,
-        ([mailing_id, *row] for row in read(folder, exporting.copies_file(mailing_id), exporting.copies_fields())),
+        ([mailing_id, *row] for row in read_rows(folder, exporting.copies_file(mailing_id), exporting.copies_fields())),
     )
 
 
@@ -210,7 +210,7 @@ def _empty_due(label: str, now: datetime) -> int:
     )
 
 
-class Refused(Exception):
+class ImportRefused(Exception):
     """This export may not be brought in here. Its words say why and what to do."""
 
 
@@ -231,7 +231,7 @@ class BroughtIn:
 def bring_in(root: Path, now: datetime) -> BroughtIn:
     """Make an equal site of an export, in one transaction; then nothing is sent until it is decided on the desk.
 
-    A run that was killed has changed nothing in the database, and is run again. Raises Damaged or Refused.
+    A run that was killed has changed nothing in the database, and is run again. Raises Damaged or ImportRefused.
     """
     folder = Reader.at(root)
     _refuse_newer(folder)
@@ -261,17 +261,19 @@ def _moment(folder: Reader) -> datetime:
 
 
 def _refuse_newer(folder: Reader) -> None:
-    """Raise Refused if the export is of a newer version of the product."""
+    """Raise ImportRefused if the export is of a newer version of the product."""
     if name := newer_migration(str(name) for name in folder.facts.get("migrations", [])):
-        raise Refused(f"the export is of a newer version of this program, which knows {name}: update first")
+        raise ImportRefused(f"the export is of a newer version of this program, which knows {name}: update first")
 
 
 def _make_room() -> None:
-    """Raise Refused if there is content; remove what an installation has from its beginning."""
+    """Raise ImportRefused if there is content; remove what an installation has from its beginning."""
     content: list[type[Model]] = [Post, Issue, *(sheet.model for sheet in SHEETS if not sheet.is_begun)]
     if found := next((model for model in content if model._base_manager.exists()), None):
         what = f"it has rows of {found._meta.label}"
-        raise Refused(f"this installation is not empty: {what}. Bring it into a new one, with a DATA_DIR of its own")
+        raise ImportRefused(
+            f"this installation is not empty: {what}. Bring it into a new one, with a DATA_DIR of its own"
+        )
     for sheet in SHEETS:
         if sheet.is_begun:
             sheet.model._base_manager.all().delete()

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from newsletter.moving.converters.convert import convert, lost_words
-from newsletter.moving.converters.converter import Post
+from newsletter.moving.converters.converter import ConvertedPost
 from newsletter.moving.converters.detection import detected
 from newsletter.moving.converters.files import InFolder
 from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.markdown_folder import MarkdownFolder
-from newsletter.moving.counting import difference, of_html
+from newsletter.moving.counting import count_html, difference
 from newsletter.moving.folder import layout
 from newsletter.posts.markdown.render import render
 
@@ -47,7 +47,7 @@ def folder_of(path, folder, **options):
 
 def unnamed(post):
     """Return which words the page here lacks, and how many things, that no remark names."""
-    rest = Counter(difference(post.original, of_html(render(post.body))))
+    rest = Counter(difference(post.original, count_html(render(post.body))))
     for remark in post.remarks:
         rest.subtract(remark.effect)
     return lost_words(post), {name: change for name, change in rest.items() if change and name not in {"words", "han"}}
@@ -60,7 +60,7 @@ def losses_of(post):
 def markdown(html):
     """Return HTML as Markdown; nothing of it may be lost or added without a word."""
     made = converted(html)
-    post = Post(source="x", body=made.markdown, original=of_html(html), remarks=tuple(made.remarks))
+    post = ConvertedPost(source="x", body=made.markdown, original=count_html(html), remarks=tuple(made.remarks))
     assert unnamed(post) == ((), {})
     return made.markdown
 
@@ -69,4 +69,4 @@ def post_of(name, typed, program=""):
     """Return the post of one file of a folder; program: a file that it keeps beside the texts."""
     with TemporaryDirectory() as folder:
         files = {str(name): typed, **({program: ""} if program else {})}
-        return MarkdownFolder(InFolder(laid_out(Path(folder), files)), TAIPEI).read(PurePosixPath(name))
+        return MarkdownFolder(InFolder(laid_out(Path(folder), files)), TAIPEI).read_post(PurePosixPath(name))

@@ -4,14 +4,14 @@ import pytest
 
 from newsletter.moving.converters import convert
 from newsletter.moving.converters.convert import lost_words
-from newsletter.moving.converters.converter import Post
-from newsletter.moving.counting import of_html
+from newsletter.moving.converters.converter import ConvertedPost
+from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Remark
 from tests.moving.converters.support import folder_of, laid_out
 
 
 def lost(html, body, *remarks):
-    return lost_words(Post(source="x", title="題", body=body, original=of_html(html), remarks=remarks))
+    return lost_words(ConvertedPost(source="x", title="題", body=body, original=count_html(html), remarks=remarks))
 
 
 def test_words_that_the_page_does_not_show_are_lost_each_as_often_as_it_is_missing():

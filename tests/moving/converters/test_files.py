@@ -67,7 +67,7 @@ def test_what_is_no_zip_is_refused(tmp_path, data):
 def test_a_member_that_lies_about_its_size_is_read_no_further_than_asked(tmp_path):
     found = InArchive(made(tmp_path / "x.zip", ("a.txt", "x" * 100)))
 
-    assert found.read("a.txt", 10) == b"x" * 10
+    assert found.read_bytes("a.txt", 10) == b"x" * 10
     with pytest.raises(Rejected, match="a member is too large"):
         found.text("a.txt", 10)
 
@@ -79,7 +79,7 @@ def test_a_damaged_member_is_told(tmp_path):
     path.write_bytes(data)
 
     with pytest.raises(Rejected, match="cannot be read"):
-        InArchive(path).read("a.txt")
+        InArchive(path).read_bytes("a.txt")
 
 
 def test_a_file_is_found_by_the_end_of_its_path(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.moving.converters.files import InFolder, Rejected
-from newsletter.moving.converters.ghost import Ghost, read
+from newsletter.moving.converters.ghost import Ghost, read_ghost_json
 from newsletter.posts.markdown.render import render
 from tests.moving.converters.support import TAIPEI, folder_of, unnamed, zipped
 from tests.publication.pictures.test_uploads import picture
@@ -15,7 +15,7 @@ from tests.publication.pictures.test_uploads import picture
 
 def source(*posts, **tables):
     whole = {"db": [{"meta": {}, "data": {"posts": list(posts), **tables}}]}
-    return Ghost(InFolder(Path()), TAIPEI, export=read(json.dumps(whole)))
+    return Ghost(InFolder(Path()), TAIPEI, export=read_ghost_json(json.dumps(whole)))
 
 
 def only(*posts, **tables):
@@ -73,13 +73,13 @@ def test_an_empty_draft_is_an_empty_post(row):
     ],
 )
 def test_every_envelope_is_opened(whole):
-    assert [row["slug"] for row in read(json.dumps(whole)).posts] == ["a"]
+    assert [row["slug"] for row in read_ghost_json(json.dumps(whole)).posts] == ["a"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", '"x"', "1", "[" * 100_000])
 def test_what_is_no_export_is_rejected(text):
     with pytest.raises(Rejected):
-        read(text)
+        read_ghost_json(text)
 
 
 def test_a_post_has_all_its_parts():
@@ -311,8 +311,8 @@ def test_a_post_in_an_envelope_of_its_own_keeps_its_address():
     first, second = ({"slug": name, "html": f"<p>{name}</p>", "tags": [{"name": "甲"}]} for name in "ab")
     wrapped = {"posts": [{"url": "https://e.org/a/", "data": first}, {"url": "https://e.org/b/", "data": second}]}
 
-    assert read(json.dumps([first, second])).posts == [first, second]
-    assert read(json.dumps({"data": wrapped})).posts == [
+    assert read_ghost_json(json.dumps([first, second])).posts == [first, second]
+    assert read_ghost_json(json.dumps({"data": wrapped})).posts == [
         first | {"url": "https://e.org/a/"},
         second | {"url": "https://e.org/b/"},
     ]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from newsletter.moving.converters.html.converting import NOWHERE, converted, mended
 from newsletter.moving.converters.html.tree import parse
 from newsletter.moving.converters.markdown.marks import as_markdown
-from newsletter.moving.counting import of_html
+from newsletter.moving.counting import count_html
 from newsletter.posts.markdown.render import render
 from tests.moving.converters.support import markdown
 
@@ -234,7 +234,7 @@ BLOCKS = st.lists(
 def test_whatever_signs_stand_in_a_text_its_words_are_there_afterwards(blocks):
     html = "".join(blocks)
 
-    assert of_html(render(converted(html).markdown)).words == of_html(html).words
+    assert count_html(render(converted(html).markdown)).words == count_html(html).words
 
 
 def ends(markdown):

@@ -6,7 +6,7 @@ from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.markdown import fields
 from newsletter.moving.converters.markdown.line_ends import with_hard_breaks
 from newsletter.moving.converters.markdown.marks import as_markdown
-from newsletter.moving.counting import of_html, of_markdown
+from newsletter.moving.counting import count_html, count_markdown
 from newsletter.moving.taking import linking
 from tests.support.cpu import is_within
 
@@ -39,8 +39,8 @@ SECONDS = 3.0  # of CPU time
         lambda text: list(linking._LINK.finditer(text)),
         as_markdown,
         with_hard_breaks,
-        of_html,
-        of_markdown,
+        count_html,
+        count_markdown,
     ],
 )
 def test_a_long_text_is_read_in_no_time(read, text):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from newsletter.moving.converters.converter import Post
+from newsletter.moving.converters.converter import ConvertedPost
 from newsletter.moving.converters.html.converting import converted
 from newsletter.moving.converters.wordpress_html import as_html
-from newsletter.moving.counting import of_html
+from newsletter.moving.counting import count_html
 from tests.moving.converters.support import unnamed
 
 CODE = """<?php
@@ -24,7 +24,7 @@ def test_code_of_wordpress_that_nobody_escaped_is_code_and_the_article_goes_on(l
     made = converted(as_html(typed, "", []))
 
     assert made.markdown == f"前文\n\n```php\n{CODE}\n```\n\n後文![](a.png) [連](https://e.org/)\n\n## 題"
-    post = Post(source="x", body=made.markdown, original=of_html(typed), remarks=tuple(made.remarks))
+    post = ConvertedPost(source="x", body=made.markdown, original=count_html(typed), remarks=tuple(made.remarks))
     assert unnamed(post) == ((), {})
 
 

@@ -31,7 +31,7 @@ def change(place, **files):
     """Change what the manifest says of files; None takes one out."""
     path = place / "manifest.json"
     facts = json.loads(path.read_text())
-    facts["files"] |= {name: facts["files"]["posts/0001-a.md"] | told for name, told in files.items()}
+    facts["files"] |= {name: facts["files"]["posts/0001-a.md"] | data for name, data in files.items()}
     path.write_text(json.dumps(facts))
 
 
@@ -157,7 +157,7 @@ def test_files_that_nobody_named_are_not_looked_at(written):
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("data", "words"),
     [
         (b"", "manifest.json cannot be read"),
         (b"[1]", "manifest.json cannot be read"),
@@ -170,9 +170,9 @@ def test_files_that_nobody_named_are_not_looked_at(written):
         (b'{"form": 1, "files": {"a": {"bytes": 1, "sha256": "x"}}}', "manifest.json cannot be read"),
     ],
 )
-def test_a_manifest_that_says_nothing_is_refused(place, told, words):
+def test_a_manifest_that_says_nothing_is_refused(place, data, words):
     place.mkdir()
-    (place / "manifest.json").write_bytes(told)
+    (place / "manifest.json").write_bytes(data)
 
     with pytest.raises(Damaged, match=words):
         Reader.at(place)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from newsletter.moving.folder import sheets
-from newsletter.moving.folder.sheets import Unreadable
+from newsletter.moving.folder.sheets import CellError
 
 TEXT = models.TextField()
 
@@ -70,5 +70,5 @@ def test_moments_are_written_in_utc():
 def test_what_says_nothing_is_refused(field, cell):
     field.set_attributes_from_name("column")
 
-    with pytest.raises(Unreadable, match="column: "):
+    with pytest.raises(CellError, match="column: "):
         sheets.reader(field)(cell)

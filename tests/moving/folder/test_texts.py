@@ -20,11 +20,11 @@ def made(**fields: object) -> Post:
 
 
 def read(octets: bytes) -> tuple[Post, list[str]]:
-    told, body = texts.read_post(octets, "posts/1.md")
-    tags = told.pop("tags")
-    told["author"] = told["cover"] = None
+    data, body = texts.read_post(octets, "posts/1.md")
+    tags = data.pop("tags")
+    data["author"] = data["cover"] = None
     names = [field.attname for field in FIELDS]
-    return Post(**dict(zip(names, texts.values(told, FIELDS, "posts/1.md"), strict=True)), body=body), tags
+    return Post(**dict(zip(names, texts.values(data, FIELDS, "posts/1.md"), strict=True)), body=body), tags
 
 
 @pytest.mark.parametrize("body", BODIES)
@@ -90,7 +90,7 @@ def test_what_is_no_post_says_so(octets, words):
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("data", "words"),
     [
         ({"newer": 1}, "posts/1.md says 'newer', which this version does not know: update first"),
         ({"title": ["x"]}, r"posts/1.md: title: \['x'\]"),
@@ -98,9 +98,9 @@ def test_what_is_no_post_says_so(octets, words):
         ({"id": "one"}, "posts/1.md: id: 'one'"),
     ],
 )
-def test_facts_that_no_column_holds_are_refused(told, words):
+def test_facts_that_no_column_holds_are_refused(data, words):
     with pytest.raises(Damaged, match=words):
-        texts.values(told, FIELDS, "posts/1.md")
+        texts.values(data, FIELDS, "posts/1.md")
 
 
 def test_what_an_older_export_says_of_a_column_that_is_gone_is_passed_over():

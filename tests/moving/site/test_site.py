@@ -164,10 +164,10 @@ def test_every_table_comes_back_as_it_was(old, moved, export):
     second = export("again", with_keys=True)
 
     before, after = the_files(first), the_files(second)
-    told, again = (json.loads(files.pop("manifest.json")) for files in (before, after))
+    data, again = (json.loads(files.pop("manifest.json")) for files in (before, after))
     assert after == before
-    assert all(told["files"][sheet.file]["rows"] for sheet in SHEETS)
-    assert again | {"exported_at": told["exported_at"]} == told
+    assert all(data["files"][sheet.file]["rows"] for sheet in SHEETS)
+    assert again | {"exported_at": data["exported_at"]} == data
     assert done.counts == {"posts": 1, "issues": 1, "readers": 1, "mailings": 1, "deliveries": 0}
     assert (new / "media" / ("ab" * 8) / "a.png").read_bytes() == b"png"
     assert Post.objects.get().body == "內文\r\n---\nkey: value\n\n"
@@ -181,8 +181,8 @@ def test_a_folder_of_an_older_version_is_still_taken_in(old, moved, export, tmp_
     done = site.bring_in(tmp_path / "frozen" / "site", timezone.now() - timedelta(days=365))
 
     before, after = the_files(tmp_path / "frozen" / "site"), the_files(export())
-    told = json.loads(before["manifest.json"])
-    assert done.counts == told["counts"] == {"posts": 2, "issues": 1, "readers": 2, "mailings": 1, "deliveries": 2}
+    data = json.loads(before["manifest.json"])
+    assert done.counts == data["counts"] == {"posts": 2, "issues": 1, "readers": 2, "mailings": 1, "deliveries": 2}
     assert done.unsent == 2  # welcomes: with who was welcomed when, readers.csv alone differs
     of_this_version = {"manifest.json", "README.md", "TABLES.md"}
     different = {name for name in before | after if before.get(name) != after.get(name)}
@@ -290,7 +290,7 @@ def test_an_export_of_a_later_migration_is_refused(old, moved, export):
     )
     moved()
 
-    with pytest.raises(site.Refused, match=r"newer version of this program, which knows posts.9999_later"):
+    with pytest.raises(site.ImportRefused, match=r"newer version of this program, which knows posts.9999_later"):
         site.bring_in(folder, timezone.now())
 
 

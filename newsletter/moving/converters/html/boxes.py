@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from newsletter.moving.converters.html.tree import Node, serialised
-from newsletter.moving.counting import difference, of_html, words_of
+from newsletter.moving.counting import count_html, count_words, difference
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.markdown.figures import parse_video
 from newsletter.posts.markdown.sanitise import SCHEMES
@@ -69,11 +69,13 @@ def _replaced(node: Node, remarks: list[Remark]) -> Nodes | None:
     return _BY_NAME.get(node.name, _of_data_alone)(node, remarks)
 
 
-def _named(node: Node, after: Nodes, what: str, detail: str, remarks: list[Remark], *, is_loss: bool = True) -> Nodes:
+def _replaced_with(
+    node: Node, after: Nodes, what: str, detail: str, remarks: list[Remark], *, is_loss: bool = True
+) -> Nodes:
     """Return what stands in place of a node; if it has not the same words and things, name it, and each word."""
-    old, new = (of_html("".join(map(serialised, nodes))) for nodes in ([node], after))
+    old, new = (count_html("".join(map(serialised, nodes))) for nodes in ([node], after))
     lost, effect = old.words - new.words, difference(old, new)
-    named = " … ".join(filter(None, (detail, " ".join((lost - words_of(detail)).elements()))))
+    named = " … ".join(filter(None, (detail, " ".join((lost - count_words(detail)).elements()))))
     remarks += [Remark(what, named, is_loss, effect)] if lost or effect else []
     return after
 
@@ -81,7 +83,7 @@ def _named(node: Node, after: Nodes, what: str, detail: str, remarks: list[Remar
 def _left_out(node: Node, what: str, remarks: list[Remark], *, kept: str = "", detail: str = "") -> Nodes:
     """Leave a node out of what readers see, keep it in the text as a comment, and say so."""
     typed, before = (kept or serialised(node)).strip(), len(remarks)
-    _named(node, [], what, detail or short(typed), remarks)
+    _replaced_with(node, [], what, detail or short(typed), remarks)
     remarks += [] if len(remarks) > before else [Remark(what, detail or short(typed))]
     return [comment(typed)] if typed else []
 
@@ -115,14 +117,14 @@ def _dropped(node: Node, remarks: list[Remark]) -> Nodes:
         return []
     if node.name == "script" and (gist := _GIST.match(source)):
         after: Nodes = [paragraph(link_to(gist[1], gist[1].partition("://")[2]))]
-        return _named(node, after, "a program that stands at GitHub is a link", gist[1], remarks)
+        return _replaced_with(node, after, "a program that stands at GitHub is a link", gist[1], remarks)
     return _left_out(node, KEPT[node.name], remarks)
 
 
 def _media(node: Node, remarks: list[Remark]) -> Nodes:
     source = node.attrs.get("src", "") or next((one.attrs.get("src", "") for one in node.all("source")), "")
     after: Nodes = [paragraph(link_to(source, source.rpartition("/")[2] or source))] if source else []
-    return _named(node, after, "a film or sound stays at its old address", source, remarks)
+    return _replaced_with(node, after, "a film or sound stays at its old address", source, remarks)
 
 
 def _player(node: Node, remarks: list[Remark]) -> Nodes:
@@ -132,7 +134,7 @@ def _player(node: Node, remarks: list[Remark]) -> Nodes:
         return [Node("iframe", {"src": url}), *rest]
     inner: Nodes = [Node(one.name, one.attrs) for one in node.walk() if one.name in {"param", "embed"}]
     typed = serialised(Node(node.name, node.attrs, inner))
-    _named(node, rest, KEPT["object"], short(typed), remarks)
+    _replaced_with(node, rest, KEPT["object"], short(typed), remarks)
     return [Node("div", children=[comment(typed)]), *rest]  # a block of its own: no paragraph has comments
 
 
@@ -157,9 +159,9 @@ def _link(node: Node, remarks: list[Remark]) -> Nodes | None:
     href = node.attrs.get("href", "").strip()
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]{1,20}):", href)
     if scheme and scheme[1].lower() not in SCHEMES:
-        return _named(node, list(node.children), "a link that opens a program is words", href, remarks)
+        return _replaced_with(node, list(node.children), "a link that opens a program is words", href, remarks)
     if re.search(r"#/(?:portal|share|search)\b", href):
-        return _named(node, list(node.children), "a link into the old program is words", href, remarks)
+        return _replaced_with(node, list(node.children), "a link into the old program is words", href, remarks)
     return None
 
 
@@ -170,7 +172,7 @@ def _formula(node: Node, remarks: list[Remark]) -> Nodes | None:
         return None
     words = " ".join((typed or node.text).split())
     after: Nodes = [Node("code", children=[words])] if words else []
-    return _named(node, after, "a formula is written as it was typed", words, remarks, is_loss=False)
+    return _replaced_with(node, after, "a formula is written as it was typed", words, remarks, is_loss=False)
 
 
 def _frame(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -199,7 +201,7 @@ def _bookmark(node: Node, remarks: list[Remark]) -> Nodes | None:
     quote: Nodes = [paragraph(link_to(href, title or href)), *(paragraph(words) for words in lines if words)]
     after = [Node("blockquote", children=quote), *_caption(node)]
     images = ", ".join(image.attrs.get("src", "") for image in node.all("img"))
-    return _named(node, after, "the small pictures of a bookmark stay away", images, remarks)
+    return _replaced_with(node, after, "the small pictures of a bookmark stay away", images, remarks)
 
 
 def _caption(node: Node) -> Nodes:
@@ -217,7 +219,7 @@ def _toggle(node: Node, remarks: list[Remark]) -> Nodes | None:
     if heading is None or content is None:
         return None
     after: Nodes = [Node("details", children=[Node("summary", children=heading.children), *content.children])]
-    return _named(node, after, "the heading of a fold-out is its summary", heading.text.strip(), remarks)
+    return _replaced_with(node, after, "the heading of a fold-out is its summary", heading.text.strip(), remarks)
 
 
 def _button(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -236,7 +238,7 @@ def _gallery(node: Node, remarks: list[Remark]) -> Nodes:
         after.append(Node("figure", children=[link, *own]))
         captions = [one for one in captions if not any(one is part for part in own)]
     after += [paragraph(*caption.children) for caption in captions]
-    return _named(node, after, "a gallery is pictures one below the other", "", remarks, is_loss=False)
+    return _replaced_with(node, after, "a gallery is pictures one below the other", "", remarks, is_loss=False)
 
 
 def _file(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -250,11 +252,11 @@ def _file(node: Node, remarks: list[Remark]) -> Nodes | None:
     words = (title.text.strip() if title else "") or href.rpartition("/")[2] or href
     after: Nodes = [paragraph(link_to(href, words)), *_caption(node)]
     after += [paragraph(about.text.strip())] if about and about.text.strip() else []
-    return _named(node, after, FILE, href, remarks)
+    return _replaced_with(node, after, FILE, href, remarks)
 
 
 def _away(node: Node, remarks: list[Remark]) -> Nodes:
-    return _named(node, [], BUTTON, "", remarks, is_loss=False)
+    return _replaced_with(node, [], BUTTON, "", remarks, is_loss=False)
 
 
 _BACKGROUND = re.compile(r"background-image:\s*url\(['\"]?(?P<url>https?://[^'\")]{1,1000})['\"]?\)")
@@ -313,7 +315,7 @@ def _call(node: Node, remarks: list[Remark]) -> Nodes | None:
     is_call = node.classes & set(_OF_PROGRAM) or _CALLS.search(
         f"{node.attrs.get('data-attrs', '')} {serialised(node)[:2000]}"
     )
-    return _named(node, [], BUTTON, short(node.text), remarks, is_loss=False) if is_call else None
+    return _replaced_with(node, [], BUTTON, short(node.text), remarks, is_loss=False) if is_call else None
 
 
 def _picture(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -327,7 +329,7 @@ def _picture(node: Node, remarks: list[Remark]) -> Nodes | None:
     linked = Node("a", {"href": href}, [shown]) if href else shown
     after: Nodes = [Node("figure", children=[linked, *([caption] if caption else [])])]
     what = "a picture's link to its own large form stays away"
-    return _named(node, after, what, shown.attrs["src"], remarks, is_loss=False)
+    return _replaced_with(node, after, what, shown.attrs["src"], remarks, is_loss=False)
 
 
 def _youtube(node: Node, remarks: list[Remark]) -> Nodes | None:
@@ -343,7 +345,9 @@ def _data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
     link = node.first("a")
     if node.name == "blockquote" and link and not node.text.strip():  # Medium's tweet: X draws it over a link
         href = link.attrs.get("href", "")
-        return _named(node, [paragraph(link_to(href, href))], "a box of X is a link", href, remarks, is_loss=False)
+        return _replaced_with(
+            node, [paragraph(link_to(href, href))], "a box of X is a link", href, remarks, is_loss=False
+        )
     data = _attrs(node)
     words, pictures = list(dict.fromkeys(_values(data, _WORDS))), list(dict.fromkeys(_values(data, _PICTURES)))
     url = next(_values({key: data.get(key) for key in _URLS}, _URLS), "")
@@ -359,7 +363,9 @@ def _data_box(node: Node, remarks: list[Remark]) -> Nodes | None:
         after += [Node("blockquote", children=[paragraph(line) for line in lines])] if lines else []
     if not after:
         return _of_data_alone(node, remarks)
-    return _named(node, after, "a box of Substack is written out", next(iter(node.classes)), remarks, is_loss=False)
+    return _replaced_with(
+        node, after, "a box of Substack is written out", next(iter(node.classes)), remarks, is_loss=False
+    )
 
 
 def _values(data: Any, names: tuple[str, ...]) -> Iterator[str]:

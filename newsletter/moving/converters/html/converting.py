@@ -11,10 +11,10 @@ from urllib.parse import unquote
 from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.html import boxes
 from newsletter.moving.converters.html.blocks import as_html, pairs, written
-from newsletter.moving.converters.html.footnotes import MARK, Note, taken_out
+from newsletter.moving.converters.html.footnotes import MARK, Footnote, taken_out
 from newsletter.moving.converters.html.inlines import Care, Place
 from newsletter.moving.converters.html.tree import Node, parse, serialised
-from newsletter.moving.counting import Counts, of_html
+from newsletter.moving.counting import Counts, count_html
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.markdown.render import render
 
@@ -39,15 +39,15 @@ def converted(html: str) -> Converted:
 @lru_cache(maxsize=16)
 def shown(markdown: str) -> Counts:
     """Return what our renderer makes of Markdown, counted. The same text is asked for again and again."""
-    return of_html(render(_DATA.sub("https://data.invalid/", markdown)))
+    return count_html(render(_DATA.sub("https://data.invalid/", markdown)))
 
 
-def _counts(nodes: list[Node | str], notes: list[Note]) -> Counts:
+def _counts(nodes: list[Node | str], notes: list[Footnote]) -> Counts:
     html = "".join(map(serialised, [*nodes, *(note.content for note in notes)]))
-    return of_html(re.sub(rf'<{MARK} number="(\d+)"></{MARK}>', r'<sup><a href="#fn-\1">\1</a></sup>', html))
+    return count_html(re.sub(rf'<{MARK} number="(\d+)"></{MARK}>', r'<sup><a href="#fn-\1">\1</a></sup>', html))
 
 
-def _markdown(root: Node, notes: list[Note]) -> str:
+def _markdown(root: Node, notes: list[Footnote]) -> str:
     light = _joined(written(root.children, Place()), notes)
     if shown(light) == _counts(root.children, notes):
         return light
@@ -71,7 +71,7 @@ def _without_marks(node: Node) -> Node:
     return Node(node.name, node.attrs, [c if isinstance(c, str) else _without_marks(c) for c in children])
 
 
-def _joined(blocks: list[str], notes: list[Note]) -> str:
+def _joined(blocks: list[str], notes: list[Footnote]) -> str:
     """Return blocks with a blank line between them, and the notes below; two lists in a row stay two."""
     parts: list[str] = []
     for block in blocks:
@@ -85,7 +85,7 @@ def _is_list(block: str) -> bool:
     return block.startswith(("- ", "1. ")) or (block[:1].isdigit() and ". " in block[:12])
 
 
-def _note(note: Note) -> str:
+def _note(note: Footnote) -> str:
     text = "\n\n".join(written(note.content.children, Place()))
     return f"[^{note.number}]: " + "\n".join(line and f"    {line}" for line in text.split("\n")).lstrip()
 

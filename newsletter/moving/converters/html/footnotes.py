@@ -15,16 +15,16 @@ _ARROWS = "↩↑⏎^⤴︎\ufe0e\ufe0f↵ \xa0"
 
 
 @dataclass(frozen=True)
-class Note:
+class Footnote:
     number: int
     content: Node
 
 
-def taken_out(root: Node) -> list[Note]:
+def taken_out(root: Node) -> list[Footnote]:
     """Take the notes out of the tree, and leave nodes named MARK where readers saw their numbers."""
     parents = {id(child): node for node in [root, *root.walk()] for child in node.children if isinstance(child, Node)}
     named = {name: node for node in root.walk() for name in _names(node)}
-    found: dict[int, Note] = {}
+    found: dict[int, Footnote] = {}
     marks: list[tuple[Node, int]] = []
     for link in root.all("a"):
         target = _target(link, named)
@@ -35,7 +35,7 @@ def taken_out(root: Node) -> list[Note]:
         content = _note_around(target, link, parents)
         if content is None or _is_within(link, content, parents):
             continue
-        note = found.setdefault(id(content), Note(len(found) + 1, content))
+        note = found.setdefault(id(content), Footnote(len(found) + 1, content))
         marks.append((link, note.number))
     for link, number in marks:
         _put_mark(link, number, parents)

@@ -22,8 +22,8 @@ class Command(BaseCommand):
             found = exporting.export(path.absolute(), timezone.now(), with_keys=with_keys)
         except OSError as error:
             raise CommandError(f"Nothing was exported: {error}") from error
-        told = f"{found.files:,} files, {filesizeformat(found.octets)}"
-        self.stdout.write(f"{found.path}: {_counted(found.counts)}; {told}")
+        size = f"{found.files:,} files, {filesizeformat(found.octets)}"
+        self.stdout.write(f"{found.path}: {_counted(found.counts)}; {size}")
         if not with_keys:
             self.stdout.write("Without keys: links in old mails open at a new house only if it gets this SECRET_KEY.")
 

@@ -27,7 +27,7 @@ from newsletter.issues.archiving import (
 from newsletter.moving import converting
 from newsletter.moving.folder.layout import Damaged, is_folder_of_posts
 from newsletter.moving.taking import posts
-from newsletter.moving.taking.account import Account, Entry, as_data, as_page
+from newsletter.moving.taking.account import Entry, MoveReport, as_data, as_page
 from newsletter.moving.taking.linking import GHOST_URL
 from newsletter.moving.taking.posts import Move
 from newsletter.posts.models import Image
@@ -121,7 +121,7 @@ def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, A
     given = {name: options[name] for name in ("site", "pictures", "fetch")}
     try:
         converting.run(path, folder, zone=zone, progress=progress, **given)
-    except converting.Refused as error:
+    except converting.ConversionError as error:
         raise CommandError(f"{path}: {error}") from error
 
 
@@ -147,13 +147,13 @@ def _folder(path: Path, command: BaseCommand, options: dict[str, Any]) -> Iterat
         shutil.rmtree(own)
 
 
-def _write_report(account: Account, path: Path) -> None:
+def _write_report(account: MoveReport, path: Path) -> None:
     page, data = path.with_suffix(".html"), path.with_suffix(".json")
     page.write_text(as_page(account), "utf-8")
     data.write_text(json.dumps(as_data(account), ensure_ascii=False, indent=1), "utf-8")
 
 
-def _ask_for_site(account: Account) -> None:
+def _ask_for_site(account: MoveReport) -> None:
     """Note that pictures stay at an address that no browser opens: the export has a word in place of its site."""
     details = (remark.detail for entry in account.entries for remark in entry.remarks)
     if count := sum(GHOST_URL in detail for detail in details):

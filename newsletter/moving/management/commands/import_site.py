@@ -41,16 +41,18 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Nothing was brought in: the newsletter is running ({holder}). Stop it first."
             ) from None
-        except (Damaged, OSError, site.Refused) as error:
+        except (Damaged, OSError, site.ImportRefused) as error:
             raise CommandError(f"Nothing was brought in: {error}") from error
-        self.stdout.write("\n".join(_told(found)))
+        self.stdout.write("\n".join(_summary_lines(found)))
 
     def _refuse_others(self) -> None:
         if others := databases.current_engine().others():
-            raise site.Refused(f"the database is in use by {', '.join(others)}: stop web server, workers and clock")
+            raise site.ImportRefused(
+                f"the database is in use by {', '.join(others)}: stop web server, workers and clock"
+            )
 
 
-def _told(found: site.BroughtIn) -> list[str]:
+def _summary_lines(found: site.BroughtIn) -> list[str]:
     """What was brought in, and what is to be done now."""
     counts = ", ".join(f"{number:,} {word}" for word, number in found.counts.items())
     lines = [f"Brought in the export of {found.exported_at:%Y-%m-%d %H:%M} UTC: {counts}, {found.pictures:,} pictures."]
