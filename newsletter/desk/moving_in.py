@@ -107,7 +107,6 @@ PATIENCE = timedelta(minutes=1)  # without a worker, after which the page says s
 
 
 def facts(found: PostImport, now: datetime, page: str = "", form: TrialForm | None = None) -> dict[str, Any]:
-    """Return all that the page of an import shows."""
     counts = found.counts
     has_account = bool(counts) and not found.is_at_work
     texts = _texts(found, page) if has_account else None
@@ -132,7 +131,6 @@ def facts(found: PostImport, now: datetime, page: str = "", form: TrialForm | No
 
 
 def kinds(found: PostImport) -> list[str]:
-    """Return in words what is in the file, as far as it was read."""
     counts = found.counts
     if not counts:
         return [ngettext("%d text", "%d texts", found.total) % found.total] if found.total else []
@@ -146,13 +144,12 @@ def kinds(found: PostImport) -> list[str]:
 
 
 def rows_of(totals: dict[str, list[int]]) -> list[ThingCount]:
-    """Return the things that there are any of, in the order of the account."""
     rows = (ThingCount(name, *totals.get(name, (0, 0))) for name in THINGS)
     return [row for row in rows if row.before or row.after]
 
 
 def _has_no_worker(found: PostImport, now: datetime) -> bool:
-    """Return whether nobody works at it, though somebody should: all workers are away, or one was killed."""
+    """No worker has taken it up: all are busy or stopped, or one was killed."""
     begun = found.lease_until or found.begun_at
     return found.is_at_work and begun is not None and begun < now - (PATIENCE if not found.lease_until else timedelta())
 
@@ -164,7 +161,6 @@ def _texts(found: PostImport, page: str) -> Any:
 
 
 def text_of(row: PostImportEntry) -> dict[str, Any]:
-    """Return a text that is not as it was, and why."""
     entry = posts.entry_of(row)
     return explain(entry) | {"row": row, "things": entry.different}
 
@@ -320,7 +316,7 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def may_change(found: PostImport) -> bool:
-    """Return whether no issue was made yet: before the run, or when its numbers were in use meanwhile."""
+    """No issue was made yet: before the run, or after a run that failed over the numbers."""
     is_stuck = found.state == PostImport.State.FAILED and found.stage == PostImport.Stage.ISSUES
     return found.state == PostImport.State.TRIED or is_stuck
 

@@ -48,7 +48,7 @@ def numbers_in_use() -> dict[int, datetime | None]:
 
 
 def with_numbers(mails: Iterable[PastMail], taken: NumbersInUse) -> list[PastMail]:
-    """Return the mails by date, each with a number.
+    """The mails by date, each with a number.
 
     The numbers of the subjects count (“#12”, “第 12 期”) if most have one and they rise with the dates. The others get
     free numbers between those of the issues that were sent before and after them, counted from the lower one. Where
@@ -76,7 +76,7 @@ def _trusted(past: Sequence[PastMail]) -> list[int | None]:
 
 
 def _free(line: Sequence[tuple[datetime, int]], place: int, used: set[int], amount: int) -> list[int]:
-    """Return so many free numbers between the issues on both sides of a place, or else above all that are used."""
+    """Free numbers between the neighbours at `place`; above all used ones where these do not suffice."""
     after_number = line[place - 1][1] if place else 0
     if place < len(line):
         room = [number for number in range(after_number + 1, line[place][1]) if number not in used][:amount]
@@ -94,7 +94,7 @@ def _number_in(subject: str) -> int | None:
 def importable_mails(
     mailed: Mapping[str, PastMail], now: datetime, public: set[str] | None = None
 ) -> tuple[list[PastMail], list[str]]:
-    """Return the mails whose posts are public and in no issue of the archive, and the sources of those not public.
+    """The mails whose posts are public and in no issue of the archive, and the sources of those not public.
 
     public: the sources of posts that would be public; None asks what is here.
     """
@@ -106,7 +106,6 @@ def importable_mails(
 
 
 def archived_sources(sources: Iterable[str]) -> set[str]:
-    """Return those of `sources` whose posts an issue carried already."""
     sent = IssueItem.objects.filter(post__source__in=list(sources), issue__sent_at__isnull=False)
     return set(sent.values_list("post__source", flat=True))
 
@@ -143,7 +142,7 @@ def _make(number: int, one: PastMail, post: Post, now: datetime) -> None:
 
 
 def search_document(issue: Issue) -> Document:
-    """Return what is to be found of `issue`; one that was not sent has no date, and is found by nobody."""
+    """The entry of the search index. Without a date, as an unsent issue, nobody finds it."""
     return Document(
         kind="issue",
         key=issue.pk,

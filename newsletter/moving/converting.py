@@ -58,7 +58,6 @@ def run(  # noqa: PLR0913 - an option of the program each
 
 
 def _error(lines: Iterable[str], progress: Callable[[int, int], None] | None) -> str:
-    """Return why the conversion ended; "" if it did not say."""
     error = ""
     for line in lines:
         report = json.loads(line)

@@ -43,19 +43,19 @@ class Counts:
 
 
 def difference(before: Counts, after: Counts) -> Mapping[str, int]:
-    """Return by name how many more (or fewer) things there are after; nothing of what is the same."""
+    """Changes by name of thing, positive for more; equal counts are left out."""
     new, old = after.numbers, before.numbers
     return {name: new[name] - old[name] for name in THINGS if new[name] != old[name]}
 
 
 def count_words(text: str) -> Counter[str]:
-    """Return the words of plain text; addresses and short numbers are none."""
+    """The words of plain text; addresses and short numbers are none."""
     found = (word.lower() for word in _WORD.findall(_ADDRESS.sub(" ", text)))
     return Counter(word for word in found if not _NUMBER.fullmatch(word))
 
 
 def count_html(html: str) -> Counts:
-    """Return what a page shows: of the web, or of our own renderer."""
+    """Count a page of the web or of our own renderer."""
     end = html.rfind("<!--")
     if end >= 0 and "-->" not in html[end:]:  # a comment that never ends would hide the rest
         html = f"{html[:end]} {html[end + 4 :]}"
@@ -295,7 +295,7 @@ _ELEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 
 def count_markdown(text: str) -> Counts:
-    """Return what Markdown shows, with the marks of other programs as far as they are known."""
+    """Count Markdown with the marks of other programs."""
     code: list[str] = []
 
     def hide(element: str) -> str:
@@ -314,7 +314,7 @@ def count_markdown(text: str) -> Counts:
 
 
 def _words_within(mark: str) -> str:
-    """Return what a short code shows of what is given to it: words in quotes, and whatever is Han."""
+    """Words that a short code shows: quoted ones, and all Han."""
     given = ((found["key"] or "", found["words"]) for found in _QUOTED.finditer(mark))
     words = [words for key, words in given if key.lower() not in _NO_WORDS]
     shown = [one for one in words if _HAN.search(one) or (" " in one.strip() and "/" not in one)]

@@ -39,7 +39,7 @@ class ExportFormat:
     proofs: frozenset[str] = frozenset()
 
     def field_of(self, name: str) -> str | None:
-        """Return the field of a column by its plain name, LEFT_OUT if it has no place here; None if it is unknown."""
+        """The field of a column by its plain name, LEFT_OUT if it has no place here; None if it is unknown."""
         if name in self.fields:
             return self.fields[name]
         if self.endings and name.endswith(self.endings):
@@ -53,7 +53,7 @@ UNKNOWN: Final = ExportFormat("", ())
 PROGRAMS: Final = (
     ExportFormat("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
     ExportFormat("Mailchimp (unsubscribed)", _signs("leid unsubtime"), floor="unsubscribed"),
-    # Whoever bought something and never asked for mail is in a file of the same heading (nonsubscribed_…).
+    # Buyers who never asked for mail are in a file with the same heading (nonsubscribed_…).
     ExportFormat(
         "Mailchimp", _signs("leid euid", "memberrating optintime"), proofs=frozenset({"optintime", "confirmtime"})
     ),
@@ -124,7 +124,7 @@ PROGRAMS: Final = (
 
 
 def recognised(names: Iterable[str]) -> ExportFormat:
-    """Return the program whose export has these columns; UNKNOWN for a table by hand or of another one."""
+    """The program whose export has these columns; UNKNOWN for a table by hand or of another one."""
     there = frozenset(names)
     return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), UNKNOWN)
 
@@ -199,12 +199,11 @@ LISTED: Final = {
 
 
 def plain(name: str) -> str:
-    """Return a column's name as the tables above have it."""
     return "".join(filter(str.isalnum, name.casefold()))
 
 
 class ColumnError(ValueError):
-    """A choice of whoever imports does not fit the columns of the file."""
+    """A chosen field does not fit the columns of the file."""
 
 
 NO_CHOICES: Final[Mapping[str, str]] = {}
@@ -233,7 +232,7 @@ class Columns:
     def from_heading(cls, heading: list[str], choices: Mapping[str, str], reason: str) -> "Columns":
         """Sort the columns of a heading; raise ColumnError when a choice names none of them, or no field.
 
-        choices: fields that whoever imports has chosen for columns, by their names in the file, or LEFT_OUT.
+        choices: chosen fields of columns, by their names in the file, or LEFT_OUT.
         reason: of a suppression list, the state of an address for which it gives none. Of a list only who, why and
             since when counts.
         """
@@ -254,7 +253,7 @@ class Columns:
 
     @classmethod
     def without_heading(cls, email: int, width: int, reason: str) -> "Columns":
-        """Return those of a file of addresses. In a suppression list any cell beside the address may say why."""
+        """For a file of addresses. In a suppression list any other cell may be the reason."""
         if not reason:
             return cls({"email": [email]})
         others = [place for place in range(width) if place != email]
@@ -278,7 +277,7 @@ class Columns:
                 self.kept[place] = name
 
     def question(self) -> str:
-        """Return what whoever imports must say before anything is written."""
+        """Ask about unknown columns: one of them may say who has left."""
         names = ", ".join(f"“{name[:40]}”" for name in self.unknown)
         first = self.unknown[0][:40]
         return (
@@ -298,6 +297,6 @@ def _check_choices(heading: list[str], choices: Mapping[str, str]) -> None:
 
 
 def _rank(key: str, *, last: bool) -> int:
-    """Return how soon a column is asked among those of its field. last: where one stands that has no such name."""
+    """Precedence among the columns of one field. last: columns of other names come last instead of first."""
     names = COLUMNS.get(FIELD_OF.get(key, ""), ())
     return names.index(key) if key in names else len(FIELD_OF) if last else -1

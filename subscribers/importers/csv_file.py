@@ -78,7 +78,7 @@ def not_csv(error: Exception, start: int, end: int) -> FileError:
 
 
 def encoding_of(path: Path) -> str:
-    """Return how the file is encoded; raise FileError where that is not certain: names would be garbled."""
+    """The codec's name. Raises FileError where it is not certain: names would be garbled."""
     with path.open("rb") as file:
         first = file.read(SAMPLE)
     if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(NO_TABLES):
@@ -91,7 +91,7 @@ def encoding_of(path: Path) -> str:
 
 
 def _utf_16(path: Path, first: bytes) -> str:
-    """Return which UTF-16 a file without a mark is: of each comma and line end one octet is nothing."""
+    """Byte order of UTF-16 without a mark, by where the zero bytes of ASCII characters stand."""
     encoding = "utf-16-le" if first[1::2].count(0) > first[::2].count(0) else "utf-16-be"
     if "@" not in first.decode(encoding, errors="ignore") or not _decodes(path, encoding):
         raise FileError(
@@ -101,7 +101,7 @@ def _utf_16(path: Path, first: bytes) -> str:
 
 
 def _national(path: Path, first: bytes) -> str:
-    """Return the encoding in which the names of columns are known, or else the characters are the most common."""
+    """The encoding that makes known column names, or else the most common characters."""
     sample = _sample(path)
     fitting = [WESTERN] if _is_western(path) else []
     fitting += [encoding for encoding in NATIONAL if _decodes(path, encoding)]
@@ -114,21 +114,20 @@ def _national(path: Path, first: bytes) -> str:
 
 
 def _sample(path: Path) -> bytes:
-    """Return some of the lines that are not ASCII alone."""
     with path.open("rb") as file:
         lines = (line for line in iter(partial(file.readline, PIECE), b"") if not line.isascii())
         return b"".join(islice(lines, 500))[:SAMPLE]
 
 
 def _known_names(first: bytes, encoding: str) -> int:
-    """Return how many names of columns are known by characters beyond ASCII, if a file begins with these octets."""
+    """Count column names beyond ASCII that are known, in this encoding."""
     line, delimiter, _lines = first_line(io.StringIO(first.decode(encoding, errors="replace"), newline=""))
     heading = next(csv.reader([line], delimiter=delimiter), [])
     return sum(plain(name) in FIELD_OF for name in heading if not name.isascii())
 
 
 def _commonness(octets: bytes, encoding: str) -> float:
-    """Return how common the characters are if octets are so encoded: of two encodings that fit, one gives rare ones."""
+    """Mean commonness of the characters: of two encodings that decode, the wrong one gives rare ones."""
     signs = [sign for sign in octets.decode(encoding, errors="ignore") if sign > "\x7f"]
     # Of rare characters most files here are Taiwan's.
     return sum(map(_is_common, signs)) / len(signs) + 0.6 * (encoding == "cp950") if signs else 0
@@ -245,7 +244,7 @@ class Table:
             yield self._reader.read_row(line, cells), cells
 
     def samples(self, count: int) -> list[list[str]]:
-        """Return the cells of the first rows; raise FileError where there is nothing at all."""
+        """The cells of the first rows; raise FileError where there is nothing at all."""
         samples = [cells for _line, cells in islice(self._lines(), count)]
         if not any(self.names) and not samples:
             raise FileError(_("There is nothing in the file."))
@@ -280,7 +279,7 @@ class Table:
         first_line(self._text)
 
     def refused_line(self, cells: Sequence[str], why: str) -> str:
-        """Return a refused row for the file of those; one that is too long keeps all of its cells behind the reason."""
+        """A refused row for the file of those; one that is too long keeps all of its cells behind the reason."""
         given = [cells[place] if place < len(cells) else "" for place in self._kept_places()]
         return exporting.csv_line([*given, why, *cells[self._width :]])
 
@@ -318,7 +317,7 @@ class Table:
             raise not_csv(error, start, reader.line_num + before) from error
 
     def _takes_in(self, cell: str, most: int) -> bool:
-        """Return whether a cell holds what looks like other rows. most: lines that it may have below its first."""
+        """A cell that seems to hold other rows: a quotation mark is open. most: lines allowed below its first."""
         below = cell.splitlines()[1:]
         is_row = any("@" in line and line.count(self._delimiter) >= self._width - 1 > 0 for line in below)
         is_address = most == 1 and any("@" in line for line in below)

@@ -72,7 +72,7 @@ class ExistingRows:
 
 
 def existing_rows(hashes: Collection[str], *, has_notes: bool) -> ExistingRows:
-    """Return the existing rows of these addresses. has_notes: whether the file has any, so that ours are needed."""
+    """The existing rows of these addresses. has_notes: whether the file has any, so that ours are needed."""
     readers = {one.address_hash: one for one in Subscriber.objects.filter(address_hash__in=hashes).order_by()}
     barred = Suppression.objects.filter(address_hash__in=hashes).order_by()
     found = ExistingRows(readers, dict(barred.values_list("address_hash", "reason")))
@@ -142,7 +142,7 @@ class Merge:
     def _change(self, known_as: str, row: ReaderRow) -> None:
         reader = self.existing.readers[known_as]
         before = reader.state
-        is_here = before != UNSUBSCRIBED  # whoever has left is changed by no file
+        is_here = before != UNSUBSCRIBED  # no file changes a reader who has left
         is_retagged = is_here and self._tag(known_as, row)
         is_noted = is_here and self._note(known_as, row)
         is_changed = is_here and _apply(reader, row, self.now)
@@ -255,7 +255,7 @@ def _changeable(reader: Subscriber) -> list[Any]:
 
 
 def _insert(readers: list[Subscriber]) -> set[str]:
-    """Write new readers, and return whom: whoever signs up at this moment keeps their own row."""
+    """Write new readers; return the hashes of those written. A signup at the same moment keeps its own row."""
     Subscriber.objects.bulk_create(readers, ignore_conflicts=True)
     salts = {one.address_hash: one.token_salt for one in readers}
     rows = Subscriber.objects.filter(address_hash__in=salts).order_by().values_list("address_hash", "token_salt")
@@ -263,7 +263,7 @@ def _insert(readers: list[Subscriber]) -> set[str]:
 
 
 def _update(readers: Iterable[Subscriber]) -> None:
-    """Write known readers; whoever left at this moment stays away."""
+    """Write known readers, but for those who left meanwhile."""
     for reader in readers:
         here = Subscriber.objects.filter(pk=reader.pk).exclude(state=UNSUBSCRIBED)
         here.update(**{name: getattr(reader, name) for name in CHANGED})

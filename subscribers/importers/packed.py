@@ -57,7 +57,7 @@ def _table_in(packed: zipfile.ZipFile, file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _is_table(name: str) -> bool:
-    """Return whether a file in a ZIP is one of the author's: macOS puts shadows beside them."""
+    """macOS puts shadow files beside the author's."""
     return name.lower().endswith((".csv", ".tsv", ".txt")) and not name.startswith("__MACOSX/")
 
 

@@ -31,7 +31,7 @@ FAR: Final = datetime(9000, 1, 1, tzinfo=UTC)  # later times cannot be shown in 
 
 
 def moment(text: str) -> datetime | None:
-    """Return a time, None for none; raise ValueError for what is no time. One without a zone is UTC.
+    """A time, None for none; raise ValueError for what is no time. One without a zone is UTC.
 
     That is how every program writes it; a spreadsheet writes the local time of its author.
     """
@@ -119,7 +119,7 @@ class RowError(ValueError):
 
 
 def readers_of(columns: Columns) -> dict[str, ReadState]:
-    """Return what reads the state out of a cell of each field.
+    """By field, a function that reads the state out of a cell.
 
     They raise RowError for a word that nobody knows; in a suppression list it says nothing.
     """
@@ -149,7 +149,7 @@ def _state_since(state: str, word: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _state_by_wish(refusal: bool, word: str) -> str:
-    """Return the state of a yes or a no; a time is a yes."""
+    """A time counts as yes."""
     try:
         wish = word.casefold() in YES or (word.casefold() not in NO and moment(word) is not None)
     except ValueError as error:
@@ -233,7 +233,7 @@ class RowReader:
         return cells[: self._width] + [""] * (self._width - len(cells))
 
     def _state(self, cells: list[str]) -> str:
-        """Return the state that keeps the most mail away, of all that the columns of a row say about it."""
+        """The state that keeps the most mail away, of all that the columns of a row say about it."""
         found = [read(word) for place, read in self._states if cells[place] and (word := _cell(cells[place]))]
         states, columns = [state for state in found if state], self._columns
         if columns.is_list:
@@ -257,7 +257,7 @@ class RowReader:
         return one_line(name)[:NAME_LENGTH_MAX] if name else ""
 
     def _note(self, cells: list[str]) -> str:
-        """Return the note of a row, and the cells that are kept to be read, each behind the name of its column."""
+        """The note of a row, and the cells that are kept to be read, each behind the name of its column."""
         parts = [self._get["note"](cells)]
         for place, name in self._kept:
             if (cell := _cell(cells[place])) and cell not in EMPTY:
@@ -265,7 +265,7 @@ class RowReader:
         return without_control("\n".join(filter(None, parts)))
 
     def _time(self, cells: list[str], at: str, wish: str, *, is_needed: bool) -> datetime | None:
-        """Return the time that a row says, or the one that stands where a yes could."""
+        """The time that a row says, or the one that stands where a yes could."""
         try:
             if text := self._get[at](cells):
                 return _moment_or_error(text)
@@ -294,7 +294,7 @@ def _cell(text: str) -> str:
 
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _tags(text: str) -> tuple[str, ...]:
-    """Return the tags of a cell; Mailchimp quotes each, and whole tags are left out where they are too many."""
+    """The tags of a cell; Mailchimp quotes each, and whole tags are left out where they are too many."""
     tags = join_tags(
         filter(None, dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text.replace("|", ",")))))
     )

@@ -42,7 +42,7 @@ def suppress(
 
 
 def _listed(rows: Collection[ReaderRow | InvalidRow], counts: Counter[str], rejected: Rejected) -> dict[str, ReaderRow]:
-    """Return the rows that must not be mailed, by the hashes of their addresses, and count the others."""
+    """The rows that must not be mailed, by the hashes of their addresses, and count the others."""
     salt, listed = Publication.objects.current().salt, dict[str, ReaderRow]()
     for row in rows:
         if isinstance(row, InvalidRow):

@@ -39,7 +39,7 @@ def lines(file: IO[bytes], zone: ZoneInfo) -> Iterator[str]:
 
 
 def text_of(cell: Cell, zone: ZoneInfo) -> str:
-    """Return a cell as a CSV file of the same table has it; a time of a sheet is the local one of its author."""
+    """A cell as a CSV file of the same table has it; a time of a sheet is the local one of its author."""
     if isinstance(cell, datetime):
         return cell.replace(tzinfo=zone).isoformat()
     if isinstance(cell, float) and cell.is_integer():

@@ -1,6 +1,6 @@
 """Readers from a file, on the errands of the desk: sent, its columns named, tried, and only then written.
 
-Whoever sends a file has it alone, as on the desk; nobody is mailed by an import.
+An import is seen by its sender alone, as on the desk. It mails nobody.
 """
 
 from datetime import datetime
@@ -156,7 +156,7 @@ def _begun_already() -> Problem:
 
 
 def _columns(errand: Errand, wanted: dict[str, str]) -> list[importing.Column]:
-    """Return the columns of a file as they are taken; none once it is gone."""
+    """The columns of a file as they are taken; none once it is gone."""
     if not errand.has_files(timezone.now()):
         return []
     try:

@@ -222,7 +222,7 @@ def kind_of(post: PostFile) -> str:
 
 
 def _mailed(post: PostFile, now: datetime) -> dict[str, Any]:
-    """Return what an issue would be made of, if the post was mailed and will be public."""
+    """Fields for an issue of the archive, if the post was mailed and will be public."""
     mailed = post.mailed
     if mailed is None or post.date is None or post.date > now or mailed.at > now:
         return {"mailed_at": None}

@@ -54,7 +54,6 @@ def begin(
 
 
 def prepare_import(name: str, options: dict[str, str], *, user: Any, now: datetime, kind: str = Kind.IMPORT) -> Errand:
-    """Return an import that waits for its file, and for its author to say what is in it."""
     return _create(kind, name, options, user, now, state=Errand.State.DRAFT, folder=files.make_folder(Errand))
 
 

@@ -1,7 +1,7 @@
 """Which readers an author has chosen: some that were ticked, or all that match, as it was when they were looked at.
 
 It means the same readers for as long as the work lasts: a search stays understood as it was, “the last issue” stays
-that issue, and whoever joins later is none of them. A reader who has stopped matching by their turn is left out.
+that issue, and readers who join later are not included. A reader who has stopped matching by their turn is left out.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
 
 
 def last_sent() -> Mailing | None:
-    """Return the last mailing of an issue whose copies have been sent; None if they were deleted since."""
+    """The last mailing of an issue whose copies have been sent; None if they were deleted since."""
     ended = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).defer("html", "text")
     last = ended.order_by("-finished_at").first()
     return last if last and last.copies_deleted_at is None else None
@@ -34,7 +34,7 @@ def pinned(value: str) -> str:
 
 
 def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuerySet:
-    """Return who has confirmed, has not left, and has no sent copy of the last issue, whatever hindered it.
+    """Confirmed readers who have not left and have no sent copy of the last issue.
 
     value: NONE_OF_LAST, or the same pinned. Of an issue all mailings count: the second of them goes to who was left
         out by the first.
@@ -69,7 +69,6 @@ class Selection:
 
     @classmethod
     def of_all(cls, query: Mapping[str, str]) -> "Selection":
-        """Return all that the list shows for an address line."""
         given = {name: query.get(name, "") for name in NARROWINGS}
         filters = {name: pinned(value) if name == "copies" else value for name, value in given.items() if value}
         upto = Subscriber.objects.aggregate(last=Max("pk"))["last"] or 0
@@ -86,14 +85,13 @@ class Selection:
         return asdict(self)
 
     def readers(self) -> SubscriberQuerySet:
-        """Return them, without an order."""
+        """Unordered."""
         if self.ticked:
             return Subscriber.objects.filter(pk__in=self.ticked).order_by()
         found = _narrowed(self.filters).filter(pk__lte=self.upto)
         return (self.term.narrow(found) if self.term else found).order_by()
 
     def after(self, cursor: int, count: int) -> list[int]:
-        """Return the numbers of the next readers behind one."""
         rows = self.readers().filter(pk__gt=cursor).order_by("pk")
         return list(rows.values_list("pk", flat=True)[:count])
 

@@ -170,7 +170,7 @@ def _keep(file: "UploadedFile[Any]", options: dict[str, str], user: Any, kind: s
 
 
 def is_list(file: "UploadedFile[Any]") -> bool:
-    """Return whether a file is a table, and not one of mails: those have a subject. A text needs an address in it."""
+    """A table of readers. One of mails has a subject in its heading; a .txt needs an address."""
     name, head = (file.name or "").lower(), file.read(HEAD)
     file.seek(0)
     is_table = name.endswith(TABLES) or (name.endswith(".txt") and b"@" in head)
@@ -227,7 +227,7 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Column]:
-    """Return the columns of a heading, if there is one. chosen: fields, by the name or the number of a column."""
+    """The columns of a heading, if there is one. chosen: fields, by the name or the number of a column."""
     found: dict[str, Column] = {}
     for number, name in enumerate(table.names if table.has_heading else []):
         if key := plain(name):
@@ -240,7 +240,7 @@ def columns_of(table: Table, samples: list[list[str]], chosen: Any) -> list[Colu
 
 
 def problem_with(found: list[Column]) -> str:
-    """Return what must be said before anything is tried; "" if all is said."""
+    """The reason why the columns cannot be tried yet; "" if there is none."""
     if undecided := [column.name for column in found if column.field == UNDECIDED]:
         return _("Say what these are, or leave them out: %s. One of them may say who has left.") % ", ".join(undecided)
     if found and [column.field for column in found].count("email") != 1:

@@ -33,7 +33,7 @@ def with_addresses(markdown: str, new: New) -> str:
 
 
 def links_of(markdown: str, source_of: Callable[[str], str]) -> dict[str, str]:
-    """Return the source that each link means, by the address as it is typed, where `source_of` knows one."""
+    """The source of each link that `source_of` knows, by the link's address as typed."""
     links: dict[str, str] = {}
 
     def note(address: str, is_picture: bool) -> str:

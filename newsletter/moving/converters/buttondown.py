@@ -92,7 +92,7 @@ class Buttondown(Converter):
         return Converted(*without_hidden_html(text.strip())), count_markdown(text)
 
     def _beside(self, slug: str) -> str:
-        """Return the text in a file of its own; also where the table alone was named."""
+        """The file of the text, also where only the table was given."""
         for name in (f"emails/{slug}.md", f"{slug}.md"):
             if found := self.files.ending_in(name):
                 return self.files.text(found, TEXT_MAX)
@@ -108,7 +108,7 @@ def _source(row: Row) -> str:
 
 
 def rows_of(text: str) -> list[Row] | None:
-    """Return the rows of emails.json or emails.csv, or of the API's answer; None if it is none of them."""
+    """The rows of emails.json or emails.csv, or of the API's answer; None if it is none of them."""
     if text.lstrip().startswith(("[", "{")):
         try:
             whole = json.loads(text)

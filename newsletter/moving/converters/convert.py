@@ -100,7 +100,7 @@ class _Writing:
         self.account.posts[post.source] = PostAccount(name, post.original.numbers, tuple(remarks), lost)
 
     def _named_once(self, post: ConvertedPost) -> ConvertedPost:
-        """Return the post under a name that no other of this export has: two of one name are two posts."""
+        """Number a source that stands twice in the export: these are two posts."""
         number, own = 1, post.source
         while post.source in self.account.posts:
             number += 1
@@ -119,7 +119,7 @@ def _checked(post: ConvertedPost) -> ConvertedPost:
 
 
 def lost_words(post: ConvertedPost) -> tuple[str, ...]:
-    """Return the words of the old text that neither the page here nor a remark has, each as often as it is missing.
+    """Words of the old page that neither the new page nor a remark has, repeated as often as they are missing.
 
     A remark that explains no difference of the text excuses no word.
     """

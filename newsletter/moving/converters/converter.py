@@ -38,12 +38,12 @@ class Converter(ABC):
 
     @classmethod
     def open(cls, files: Files, zone: tzinfo, site: str = "") -> Self | None:
-        """Return a converter of these files; None if they are of another program. Raises Rejected."""
+        """A converter of these files; None if they are of another program. Raises Rejected."""
         return cls(files, zone, site) if cls.recognises(files) else None
 
     @classmethod
     def recognises(cls, files: Files) -> bool:
-        """Return whether the program wrote these files, by what is in them."""
+        """Decide by what is in the files, not by their names."""
         raise NotImplementedError
 
     @property
@@ -52,7 +52,6 @@ class Converter(ABC):
 
     @property
     def finders(self) -> Sequence[Finder]:
-        """Return where the pictures are that came with the export."""
         return [FileFinder(self.files)]
 
     @abstractmethod

@@ -20,7 +20,7 @@ _NAMED = re.compile(
 
 
 def read_date(text: str, zone: tzinfo) -> datetime | None:
-    """Return the moment that a text names, in `zone` unless it says otherwise; None if it names none."""
+    """The moment that a text names, in `zone` unless it says otherwise; None if it names none."""
     for read in (_unix, _iso, _in_numbers, _with_name, parsedate_to_datetime):
         try:
             at = read(text.strip())

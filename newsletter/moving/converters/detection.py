@@ -38,7 +38,7 @@ _DOCUMENTS = (b"%PDF", b"\xd0\xcf\x11\xe0", b"{\\rtf")
 
 
 def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
-    """Return the converter of what lies at `path`. Raises Rejected with what it is not."""
+    """The converter of what lies at `path`. Raises Rejected with what it is not."""
     if not path.exists():
         raise Rejected("it does not exist")
     head = b""
@@ -54,7 +54,7 @@ def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
 
 
 def describe_file(head: bytes) -> str:
-    """Return what a file of these first bytes is; "" if nobody knows."""
+    """What a file is that begins with these bytes; "" if unknown."""
     if not head.strip():
         return EMPTY
     if head.startswith(_DOCUMENTS):
@@ -67,7 +67,7 @@ def describe_file(head: bytes) -> str:
 
 
 def describe_files(files: Files) -> str:
-    """Return what a ZIP or a folder with these files is; "" if nobody knows."""
+    """What a ZIP or folder with these files is; "" if unknown."""
     paths: Sequence[PurePosixPath] = [PurePosixPath(name) for name in files.names]
     endings = {path.suffix.lower() for path in paths}
     own = {path.name for path in paths}

@@ -34,8 +34,7 @@ class Files(ABC):
     @abstractmethod
     def size(self, name: str) -> int: ...
     @abstractmethod
-    def open(self, name: str) -> IO[bytes]:
-        """Return a file, opened. Raises Rejected."""
+    def open(self, name: str) -> IO[bytes]: ...  # raises Rejected
 
     def has(self, name: str) -> bool:
         return name in self._all
@@ -52,7 +51,7 @@ class Files(ABC):
         return found
 
     def ending_in(self, place: str) -> str:
-        """Return the file whose path ends in these parts, the shortest first; "" if there is none.
+        """The file whose path ends in these parts, the shortest first; "" if there is none.
 
         A mere name counts only if there is one file of it.
         """
@@ -67,7 +66,7 @@ class Files(ABC):
         return [name for name in self.names if name.lower().endswith(suffixes)]
 
     def read_bytes(self, name: str, most: int = MEMBER_MAX) -> bytes:
-        """Return the first `most` bytes of a file, whatever size its head claims. Raises Rejected."""
+        """The first `most` bytes of a file, whatever size its head claims. Raises Rejected."""
         with self.open(name) as opened:
             try:
                 return opened.read(most)
@@ -75,13 +74,13 @@ class Files(ABC):
                 raise Rejected(f"a member cannot be read: {name[:80]!r}, {error}") from error
 
     def head(self, name: str, most: int) -> bytes:
-        """Return the first bytes of a file; none of one that cannot be read."""
+        """The first bytes of a file; none of one that cannot be read."""
         with suppress(Rejected, OSError):
             return self.read_bytes(name, most)
         return b""
 
     def text(self, name: str, most: int = TEXT_MAX) -> str:
-        """Return a file as UTF-8 text. Raises Rejected."""
+        """A file as UTF-8 text. Raises Rejected."""
         data = self.read_bytes(name, most + 1)
         if len(data) > most:
             raise Rejected(f"a member is too large: {name[:80]!r}")
@@ -165,7 +164,7 @@ class InArchive(Files):
 
 
 def _refusal(info: zipfile.ZipInfo) -> str:
-    """Return why a member makes the whole archive suspect; "" if it does not."""
+    """The reason to refuse the archive for this member; "" if there is none."""
     path = PurePosixPath(info.filename.replace("\\", "/"))
     if path.is_absolute() or info.filename[1:2] == ":":
         return "a member has an absolute name"

@@ -59,7 +59,7 @@ class Export:
         return str(self.by("settings", "key").get(name, {}).get("value") or "")
 
     def joined(self, post: Row, table: str, links: str, key: str) -> list[Row]:
-        """Return the rows that a post is joined to and that readers see; the API has them within the post.
+        """The rows that a post is joined to and that readers see; the API has them within the post.
 
         The name of a tag that nobody sees begins with #.
         """
@@ -81,7 +81,7 @@ def _lean(row: Row) -> Row:
 
 
 def read_ghost_json(text: str) -> Export:
-    """Return the tables of an export: `{"db":[{"data":…}]}`, `{"data":…}`, the API's `{"posts":…}`, or a list of posts.
+    """The tables of an export: `{"db":[{"data":…}]}`, `{"data":…}`, the API's `{"posts":…}`, or a list of posts.
 
     Raises Rejected.
     """
@@ -98,7 +98,7 @@ def read_ghost_json(text: str) -> Export:
 
 
 def _post(row: Row) -> Row:
-    """Return a post; one of TryGhost/migrate's form flat, its old address kept."""
+    """A post; one of TryGhost/migrate's form flat, its old address kept."""
     inner = row.get("data")
     return {**inner, "url": row.get("url")} if isinstance(inner, dict) else row
 
@@ -180,7 +180,7 @@ class Ghost(Converter):
         )
 
     def _with_site(self, row: Row) -> Row:
-        """Return a row with whole addresses. Links are paths where nobody has said where the site was."""
+        """A row with whole addresses. Links are paths where nobody has said where the site was."""
         site = self.site.rstrip("/")
         old = (GHOST_URL, site) if site else (f'href="{GHOST_URL}/', 'href="/')
         return {key: value.replace(*old) if isinstance(value, str) else value for key, value in row.items()}
@@ -198,7 +198,7 @@ class Ghost(Converter):
         return date_of(row.get("published_at"))
 
     def _mailed(self, row: Row, meta: Row, at: datetime | None) -> Mailed | None:
-        """Return that a post was mailed: Ghost keeps a row of each mail, or at least says so of the post."""
+        """From the row of its mail, or from its status where the export has no such rows."""
         mail = self.export.by("emails", "post_id").get(str(row.get("id")), {})
         sent = date_of(mail.get("submitted_at") or mail.get("created_at"))
         is_mailed = mail.get("status") != "failed" if mail else row.get("status") == "sent"
@@ -248,7 +248,7 @@ _WRITTEN = re.compile(
 
 
 def page_of(post: Row) -> str:
-    """Return the page that Ghost made of a post at its last save. Raises Rejected where a source has none."""
+    """The HTML that Ghost rendered at the last save. Raises Rejected for a source without HTML."""
     page = str(post.get("html") or "")
     if page.strip():
         return page
@@ -268,7 +268,7 @@ def _slug(row: Row, title: str) -> str:
 
 
 def date_of(value: Any) -> datetime | None:
-    """Return a date: milliseconds since 1970 as Ghost wrote them before 1.0, or a text, in UTC if it says nothing."""
+    """A date: milliseconds since 1970 as Ghost wrote them before 1.0, or a text, in UTC if it says nothing."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return datetime.fromtimestamp(value / 1000, UTC)
@@ -283,7 +283,7 @@ _HOST = re.compile(
 
 
 def _site_of(export: Export) -> str:
-    """Return where the blog was: as it says, or as its own pictures and links say; "" if nothing does."""
+    """The blog's URL from its settings, or guessed from its own pictures and links; "" if unknown."""
     if own := next((value for value in map(export.setting, ("url", "site_url")) if value.startswith("http")), ""):
         return own
     slugs = {"", *(str(row.get("slug")) for row in export.posts)}

@@ -51,7 +51,6 @@ class MarkdownFolder(Converter):
 
     @cached_property
     def name(self) -> str:
-        """Return the program by the files that it keeps beside the texts."""
         has = (lambda _name: False) if self.files.is_one else self.files.has
         return next((program for program, names in PROGRAMS if any(map(has, names))), self.program)
 
@@ -70,7 +69,7 @@ class MarkdownFolder(Converter):
 
     @cached_property
     def sources(self) -> dict[str, str]:
-        """Return the source of each text, by its file and by what else links call it."""
+        """The source of each text, by its file and by what else links call it."""
         found: dict[str, str] = {name: f"markdown:{name}" for name in self.texts}
         for name in self.texts:
             stem = stem_of(PurePosixPath(name))
@@ -121,7 +120,7 @@ class MarkdownFolder(Converter):
         return nfc(without_control(text))
 
     def _folder(self, name: PurePosixPath) -> str:
-        """Return what relative addresses count from: Hexo keeps the pictures of a post in a folder of its name."""
+        """The base of relative addresses. Hexo keeps a post's pictures in a folder of its name."""
         own, around = str(name.with_suffix("")), str(name.parent)
         return own if own in self._folders else "" if around == "." else around
 
@@ -130,7 +129,7 @@ class MarkdownFolder(Converter):
         return frozenset(name.rpartition("/")[0] for name in self.files.names)
 
     def _source_of(self, folder: PurePosixPath, url: str) -> str:
-        """Return the text that a link in this folder means: by its file, or by its mere name."""
+        """The text that a link in this folder means: by its file, or by its mere name."""
         parts = urlsplit(url)
         path = unquote(parts.path)
         if parts.scheme or parts.netloc or not path:
@@ -142,7 +141,7 @@ class MarkdownFolder(Converter):
 
 
 def _is_text(name: str, files: Files) -> bool:
-    """Return whether a file is a text of its author; one that was named by itself is."""
+    """A text of the author, not of a program. A single file always is."""
     path = PurePosixPath(name)
     if files.is_one:
         return True

@@ -93,14 +93,14 @@ def _stories(files: Files) -> list[str]:
 
 
 def _source(name: str) -> str:
-    """Return what names a story: the number at the end of its file's name, or all of that."""
+    """The id at the end of the file's name, or the whole name."""
     stem = _DAY.sub("", name.rpartition("/")[2].removesuffix(".html"))
     number = _NUMBER.search(stem)
     return f"medium:{number[1] if number else stem[:150]}"
 
 
 def _is_reply(content: Node, title: str) -> bool:
-    """Return whether a text answers another story: its title is how it begins; it has no headings and no pictures."""
+    """A response to another story: the title repeats its beginning; no headings, no pictures."""
     if not title:
         return True
     begins = " ".join(content.text.split()).startswith(title.rstrip("… ."))

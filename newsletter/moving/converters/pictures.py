@@ -45,7 +45,7 @@ class Finder(Protocol):
 
 
 def candidates(address: str) -> list[str]:
-    """Return the paths at which a file of this address may lie: as it is, in full size, without its first folders."""
+    """The paths at which a file of this address may lie: as it is, in full size, without its first folders."""
     path = unquote(urlsplit(address.replace(GHOST_URL, "")).path)
     found: dict[str, None] = {}
     for form in dict.fromkeys((path, _SIZED.sub("", path), _SMALLER.sub("", path))):
@@ -73,7 +73,7 @@ class FileFinder:
 
 
 def _beside(address: str, folder: str) -> list[str]:
-    """Return where a relative address leads from the folder of its text, or from the one around that."""
+    """A relative address, resolved against the folder of its text and the one above."""
     parts = urlsplit(address)
     if parts.netloc or parts.path.startswith("/"):
         return []
@@ -106,7 +106,7 @@ def _fetched(url: str) -> bytes:
 
 
 def _in_the_text(address: str) -> Found | None:
-    """Return the picture that an address holds itself (RFC 2397)."""
+    """The picture that an address holds itself (RFC 2397)."""
     match = _DATA.match(address)
     if not match:
         return None
@@ -127,7 +127,7 @@ class PictureCopier:
         self.finders, self.folder, self.account = finders, folder, account
 
     def placed(self, body: str, beside: str, remarks: list[Remark]) -> str:
-        """Return the text with the new addresses of its pictures. beside: the folder of the text."""
+        """The text with the new addresses of its pictures. beside: the folder of the text."""
 
         def new(address: str, is_picture: bool) -> str:
             return self.place(address, beside, remarks) if is_picture and not _HERE.match(address) else ""
@@ -135,7 +135,7 @@ class PictureCopier:
         return with_addresses(body, new)
 
     def place(self, address: str, beside: str, remarks: list[Remark]) -> str:
-        """Return the new address of a picture; "", and a remark, where it stays at its old one."""
+        """The new address of a picture; "", and a remark, where it stays at its old one."""
         try:
             found = self._find(address, beside)
             data = found.read()

@@ -37,7 +37,6 @@ class Substack(Converter):
 
     @cached_property
     def rows(self) -> dict[str, Row]:
-        """Return the rows of the table by their numbers, `123.slug`."""
         text = self.files.text(self.files.ending_in(TABLE), TABLE_MAX)
         rows = ({str(key).strip(): str(value or "").strip() for key, value in row.items()} for row in _table(text))
         return {row["post_id"]: row for row in rows if row.get("post_id")}
@@ -94,7 +93,7 @@ class Substack(Converter):
         return True
 
     def _source_of(self, url: str) -> str:
-        """Return the post that a link means: on Substack all have `/p/` in their address."""
+        """The post that a link means: on Substack all have `/p/` in their address."""
         found = re.match(r"https://[\w-]{1,63}\.substack\.com/p/([\w-]{1,200})", url)
         return self.sources.get(found[1], "") if found and not self.site else ""
 

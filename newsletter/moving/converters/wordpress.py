@@ -212,7 +212,7 @@ def _is_rss(head: bytes) -> bool:
 
 
 def _mended(data: bytes) -> bytes:
-    """Return a file without what plug-ins break it by: a bare `&`, and control characters. Raises Rejected."""
+    """Escape bare `&` and drop control characters, which plug-ins leave in. Raises Rejected."""
     if len(data) > MENDED_MAX:
         raise Rejected("it is no XML that can be read: it is too large to be mended")
     parts = _CDATA.split(_CONTROL.sub(b"", data))
@@ -225,7 +225,7 @@ def _attachment(item: Item) -> Attachment:
 
 
 def _is_text(item: Item) -> bool:
-    """Return whether an item is a text; of a kind that a plug-in made, one that readers saw."""
+    """Posts and pages; of plug-ins' own kinds those that are published and have a text."""
     kind = item["wp:post_type"]
     if kind in TEXTS:
         return True
@@ -248,7 +248,7 @@ def _without_place(item: Item) -> Iterator[Remark]:
 
 
 def _term_page(term: tuple[str, str, str]) -> TagPage | None:
-    """Return the page of a tag or a category; None for what is neither, and for the category of what has none."""
+    """None for other terms, and for “uncategorized”."""
     kind, name, slug = term
     if kind not in TERM_PAGES or not name or name.lower() in {"uncategorized", "未分類"}:
         return None

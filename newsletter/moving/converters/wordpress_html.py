@@ -43,7 +43,7 @@ class Attachment:
 
 
 def with_galleries(text: str, number: str, files: Mapping[str, Attachment], blocks: Mapping[str, str]) -> str:
-    """Return a text with its galleries and shared blocks written out. number: of the text itself.
+    """A text with its galleries and shared blocks written out. number: of the text itself.
 
     A gallery without numbers has all pictures of its text. What is not in the export stays as it was typed.
     """
@@ -87,7 +87,7 @@ _MORE = re.compile(r"<!--(?:more|nextpage|noteaser).*?-->", re.IGNORECASE)
 
 
 def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
-    """Return the HTML that WordPress would have made. footnotes: JSON of the notes, as the block editor keeps them."""
+    """The HTML that WordPress would have made. footnotes: JSON of the notes, as the block editor keeps them."""
     is_blocks, code = "<!-- wp:" in text, Code()
     text = _CODE.sub(_code, with_code_escaped(text))
     text = _CODE_BLOCK.sub(r'<pre lang="\g<language>" ', _MORE.sub("", text))
@@ -101,7 +101,7 @@ def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
 
 
 def _shown(url: str) -> str:
-    """Return an address that WordPress showed as a film or a box: the film, or a link to the rest."""
+    """An embedded address: the video player, or a link."""
     found = parse_video(unescape(url))
     if found:
         return f'<iframe src="{escape(found.player_url)}"></iframe>'
@@ -117,7 +117,7 @@ def _embedded(found: re.Match[str], remarks: list[Remark]) -> str:
 
 
 def _dynamic(found: re.Match[str]) -> str:
-    """Return a block that the server filled: it has no words of its own, and is named. Notes are written elsewhere."""
+    """A block that the server filled has no words here and gets a remark; footnotes are written by `_notes`."""
     try:
         given = json.loads(found["args"] or "{}")
     except ValueError:
@@ -175,7 +175,7 @@ _PRE = re.compile(r"<(?P<name>pre|script|style|table|ul|ol)\b.*?</(?P=name)>", r
 
 
 def with_paragraphs(text: str) -> str:
-    """Return text of the old editor with `<p>` and `<br>` where a blank line and an end of line stood for them."""
+    """Text of the old editor with `<p>` and `<br>` where a blank line and an end of line stood for them."""
     kept: list[str] = []
 
     def away(found: re.Match[str]) -> str:
@@ -205,7 +205,7 @@ _NOTE = re.compile(
 
 
 def _with_notes_below(text: str) -> str:
-    """Return a text with the notes of plug-ins as links to a list at its end."""
+    """A text with the notes of plug-ins as links to a list at its end."""
     notes: list[str] = []
 
     def note(found: re.Match[str]) -> str:
@@ -219,7 +219,7 @@ def _with_notes_below(text: str) -> str:
 
 
 def _notes(typed: str, remarks: list[Remark]) -> str:
-    """Return the notes of the block editor as the list at the end of the page."""
+    """The notes of the block editor as the list at the end of the page."""
     try:
         notes = json.loads(typed) if typed.strip() else []
     except ValueError:

@@ -107,7 +107,6 @@ def _write_guide(folder: Writer) -> None:
 
 
 def tables() -> str:
-    """Return what each table and each of its columns says, in the words of the models."""
     lines = ["# Tables", "", "UTF-8, RFC 4180, the heading first. An empty cell is nothing. Moments are in UTC."]
     for sheet in SHEETS:
         lines += _table(sheet.file, sheet.model, sheet.fields)
@@ -123,7 +122,6 @@ def _table(file: str, model: type[models.Model], fields: list[Field]) -> Iterato
 
 
 def _about(field: Field) -> str:
-    """Return in one line what a column holds."""
     words = [str(field.help_text)] if field.help_text else []
     if field.related_model and isinstance(field.related_model, type):
         names = {sheet.model: sheet.file for sheet in SHEETS}

@@ -151,7 +151,6 @@ def write_account(folder: Path, account: Account) -> None:
 
 
 def read_account(folder: Path) -> Account:
-    """Return what account.json says. Raises Damaged."""
     try:
         data = json.loads(read_file(folder, ACCOUNT, ACCOUNT_BYTES))
         if data["form"] != FORM:
@@ -225,7 +224,7 @@ def write_picture(folder: Path, octets: bytes, name: str) -> str:
 
 
 def picture_file(address: str) -> str:
-    """Return where in the folder the picture of an address may be; "" if it is no address of a picture."""
+    """The path of a picture in the folder, by its address in texts; "" for other addresses."""
     found = _PICTURE.fullmatch(address)
     return f"{PICTURES}/{found['digest']}/{found['name']}" if found and PART.fullmatch(found["name"]) else ""
 
@@ -240,7 +239,7 @@ def new_file(root: Path, name: str) -> Iterator[IO[bytes]]:
 
 
 def part_of(place: Path) -> Path:
-    """Return where a folder is filled before it gets its name."""
+    """A temporary sibling, renamed to `place` once it is whole."""
     return place.with_name(f".{place.name}.part")
 
 
@@ -294,7 +293,7 @@ def refuse_name(name: str) -> None:
 
 
 def read_file(root: Path, name: str, most: int) -> bytes:
-    """Return a small file. Raises Damaged, also if it is larger than `most` octets."""
+    """A small file. Raises Damaged, also if it is larger than `most` octets."""
     with opened(root, name) as source:
         octets = source.read(most + 1)
     if len(octets) > most:
@@ -303,7 +302,7 @@ def read_file(root: Path, name: str, most: int) -> bytes:
 
 
 def post_names(folder: Path) -> list[str]:
-    """Return the files of the posts, in their order. Raises Damaged if there are too many, or the folder is a link."""
+    """The files of the posts, in their order. Raises Damaged if there are too many, or the folder is a link."""
     place = folder / POSTS
     if place.is_symlink():
         raise Damaged(f"{POSTS} is a link")
@@ -322,7 +321,7 @@ def _in_order(name: str) -> tuple[int, str]:
 
 
 def read_post(folder: Path, name: str, zone: tzinfo) -> PostFile:
-    """Return a post. zone: of a date that has none. Raises Wrong, which names the file and the line."""
+    """A post. zone: of a date that has none. Raises Wrong, which names the file and the line."""
     try:
         head, body = split(read_file(folder, name, TEXT_BYTES), name)
         # As it is typed: `no` is a word, and 0042 no octal number.
@@ -407,7 +406,7 @@ _NAMES = {
 
 
 def split(octets: bytes, name: str) -> tuple[str, str]:
-    """Return front matter and text. Raises Damaged."""
+    """Front matter and text. Raises Damaged."""
     found = HEAD.match(octets.removeprefix(b"\xef\xbb\xbf"))
     if not found or len(found["head"]) > HEAD_BYTES:
         raise Damaged(f"{name} has no front matter")
@@ -418,7 +417,7 @@ def split(octets: bytes, name: str) -> tuple[str, str]:
 
 
 def load(text: str, name: str, loader: Any, *, first: int = 1) -> dict[str, Any]:
-    """Return what YAML says, by a loader that makes no objects. first: its line in the file. Raises Damaged.
+    """Parse YAML by a loader that makes no objects. first: line number of `text` in its file. Raises Damaged.
 
     Aliases are refused: some lines could mean gigabytes.
     """

@@ -36,7 +36,7 @@ class Reader:
 
     @classmethod
     def at(cls, root: Path) -> "Reader":
-        """Return the export in a folder; nothing but its manifest is read. Raises Damaged."""
+        """The export in a folder; nothing but its manifest is read. Raises Damaged."""
         if not root.is_dir():
             raise Damaged(f"{root} is no folder")
         facts = _manifest(root)
@@ -79,7 +79,7 @@ class Reader:
             yield source
 
     def octets(self, name: str, most: int) -> bytes:
-        """Return a small file. Raises Damaged if it is larger than `most` octets."""
+        """A small file. Raises Damaged if it is larger than `most` octets."""
         if self.files.get(name, {}).get("bytes", 0) > most:
             raise Damaged(f"{name} is larger than {most:,} octets")
         with self.open(name) as source:
@@ -133,7 +133,6 @@ def _manifest(root: Path) -> dict[str, Any]:
 
 
 def _is_described(name: str, entry: object) -> bool:
-    """Return whether a manifest says of a file what it should."""
     if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
         return False
     numbers = (entry.get("bytes"), entry.get("rows", 0))

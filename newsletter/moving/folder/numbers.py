@@ -9,7 +9,6 @@ type Model = type[models.Model]
 
 
 def given(among: Iterable[Model], using: str) -> dict[str, int]:
-    """Return the highest number that each table has ever given."""
     own = connections[using]
     last = _last_of_postgresql if own.vendor == "postgresql" else _last_of_sqlite
     with own.cursor() as cursor:

@@ -28,14 +28,14 @@ class CellError(ValueError):
 
 
 def writer(field: Field) -> Callable[[Any], str]:
-    """Return what makes the cell of a value; None is an empty one."""
+    """A function that writes a value as a cell; None is an empty cell."""
     kind = field.target_field if isinstance(field, models.ForeignKey) else field
     write = _WRITERS.get(kind.get_internal_type(), str)
     return lambda value: "" if value is None else write(value)
 
 
 def reader(field: Field) -> Callable[[str], Any]:
-    """Return what makes the value of a cell. It raises CellError."""
+    """A function that parses a cell. It raises CellError."""
     kind = field.target_field if isinstance(field, models.ForeignKey) else field
     read = _READERS.get(kind.get_internal_type(), _unguarded)
     is_null = field.null
@@ -52,7 +52,6 @@ def reader(field: Field) -> Callable[[str], Any]:
 
 
 def guarded(text: str) -> str:
-    """Return a text as a cell that no spreadsheet computes."""
     return f"'{text}" if text.startswith(GUARDED) else text
 
 
@@ -183,5 +182,5 @@ ACCOUNT = ("username", "first_name", "last_name", "email", "is_active", "is_staf
 
 
 def numbered() -> list[type[models.Model]]:
-    """Return the models whose rows keep their numbers in a new installation."""
+    """The models whose rows keep their numbers in a new installation."""
     return [apps.get_model(label) for label in ("posts.Post", "issues.Issue")] + [sheet.model for sheet in SHEETS]

@@ -39,7 +39,7 @@ def issue_folder(number: int) -> str:
 
 
 def letter_file(issue_number: int, kind: str, number: int, form: str) -> str:
-    """Return where the letter of a mailing is. form: html or txt."""
+    """form: html or txt."""
     which = "" if (kind, number) == ("issue", 1) else f"-{kind}-{number}"
     return f"{issue_folder(issue_number)}/letter{which}.{form}"
 
@@ -52,7 +52,6 @@ def reply_file(pk: int) -> str:
 
 
 def facts(row: models.Model, leaving_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the columns of a row as YAML has them."""
     found: dict[str, Any] = {}
     for field in row._meta.concrete_fields:
         if field.attname not in leaving_out:
@@ -92,7 +91,7 @@ def _value(field: Field, data: Any) -> Any:
 
 
 def loaded(text: str, file: str, first: int = 1) -> dict[str, Any]:
-    """Return what a YAML file says. Raises Damaged."""
+    """Parse YAML. Raises Damaged."""
     return layout.load(text, file, yaml.CSafeLoader, first=first)
 
 
@@ -100,13 +99,12 @@ def loaded(text: str, file: str, first: int = 1) -> dict[str, Any]:
 
 
 def written_post(post: Post, tags: Sequence[str], cover: str | None, author: str | None) -> bytes:
-    """Return a post as its file. cover: the address of its picture; author: who began it, by their name on the desk."""
+    """cover: its address; author: the username of the account that created it."""
     data = facts(post, leaving_out=["body"]) | {"cover": cover, "author": author, "tags": list(tags)}
     return f"---\n{dump_yaml(data)}---\n{post.body}".encode()
 
 
 def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
-    """Return front matter and text of a post. Raises Damaged."""
     head, body = layout.split(octets, file)
     return loaded(head, file, 2), body
 
@@ -115,7 +113,6 @@ def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
 
 
 def written_issue(issue: Issue, items: Sequence[IssueItem]) -> dict[str, bytes]:
-    """Return the files of an issue but its letters, by name."""
     posts = [{"post": item.post_id, "position": item.position, "form": item.form} for item in items]
     data = facts(issue, leaving_out=PARTS) | {"posts": posts}
     folder = issue_folder(issue.number)

@@ -15,7 +15,7 @@ WORDS_SHOWN = 20  # of those that are missing
 
 
 def in_words(said: str) -> str:
-    """Return a sentence of a move in the language that is active: what it is, and behind a colon which one."""
+    """Translate “what: detail” into the active language; the detail stays."""
     what, colon, detail = said.partition(": ")
     known = str(LABELS.get(what) or (what and gettext(what)))
     return gettext("%(what)s: %(detail)s") % {"what": known, "detail": detail} if colon else known
@@ -54,13 +54,12 @@ class Entry:
 
     @classmethod
     def from_json(cls, name: str, outcome: str, title: str, pk: int | None, kept: dict[str, Any]) -> Self:
-        """Return an entry of what was kept of it."""
         remarks = tuple(Remark(what, detail, is_loss=is_loss) for what, detail, is_loss in kept.get("remarks", ()))
         given = {**kept, "remarks": remarks, "unnamed": tuple(kept.get("unnamed", ()))}
         return cls(name, outcome, title, pk=pk, **given)
 
     def to_json(self) -> dict[str, Any]:
-        """Return as JSON what became of the text, beside its name, outcome, title and post."""
+        """All fields but name, outcome, title and post, which have columns."""
         return {
             "reason": self.reason,
             "before": self.before,
@@ -72,7 +71,6 @@ class Entry:
 
     @property
     def unexplained(self) -> list[str]:
-        """Return the losses that no remark explains."""
         return [line for line in self.unnamed if ": +" not in line]
 
     @property
@@ -85,13 +83,13 @@ class Entry:
 
     @property
     def different(self) -> list[ThingCount]:
-        """Return the things that there are more or less of now, those that are fewer first."""
+        """Things whose count changed, fewer first."""
         rows = [ThingCount(name, self.before.get(name, 0), self.after.get(name, 0)) for name in THINGS]
         return sorted((row for row in rows if row.change), key=lambda row: row.change > 0)
 
 
 def unnamed(was: PostAccount, after: Mapping[str, int], remarks: tuple[Remark, ...]) -> tuple[str, ...]:
-    """Return in words what differs and is explained by no remark, what is missing first."""
+    """Differences that no remark explains, missing things first."""
     rest = Counter({name: after[name] - count for name, count in was.before.items() if name in THINGS})
     for remark in remarks:
         rest.subtract(remark.effect)
@@ -115,7 +113,6 @@ class MoveReport:
     issues: int = 0  # of the archive, made of what was mailed
 
     def totals(self) -> list[ThingCount]:
-        """Return how much there was and is in the posts that were looked at."""
         before, after = Counter[str](), Counter[str]()
         for entry in self.entries:
             before.update(entry.before)
@@ -123,7 +120,6 @@ class MoveReport:
         return [ThingCount(name, before[name], after[name]) for name in THINGS]
 
     def summary(self) -> dict[str, int]:
-        """Return the last line of the command."""
         outcomes = Counter(entry.outcome for entry in self.entries)
         counts = {name: outcomes[name] for name in ("created", "updated", "unchanged", "rejected")}
         return {"posts": len(self.entries), **counts, "losses": sum(entry.losses for entry in self.entries)}
@@ -148,7 +144,6 @@ LABELS = {
 
 
 def as_data(account: MoveReport) -> dict[str, Any]:
-    """Return the account as JSON has it."""
     totals = {row.name: {"before": row.before, "after": row.after} for row in account.totals()}
     return {
         "program": account.program,
@@ -170,7 +165,7 @@ def _as_data(entry: Entry) -> dict[str, Any]:
 
 
 def as_page(account: MoveReport) -> str:
-    """Return the account as a page that stands for itself: no script, nothing from elsewhere."""
+    """The account as a page that stands for itself: no script, nothing from elsewhere."""
     entries = sorted((entry for entry in account.entries if entry.differs), key=lambda entry: -entry.lost)
     different = [(entry, explain(entry)) for entry in entries]
     context = {"account": account, "different": different, "summary": account.summary()}
@@ -178,7 +173,7 @@ def as_page(account: MoveReport) -> str:
 
 
 def explain(entry: Entry) -> dict[str, Any]:
-    """Return in words why a text is not as it was; what there is more of comes last."""
+    """Reasons why a text differs, in the active language; what there is more of comes last."""
     more = [line for line in entry.unnamed if line not in entry.unexplained]
     return {
         "reason": in_words(entry.reason),

@@ -48,7 +48,7 @@ class Links:
         return changed
 
     def _end(self, href: str, file: PostFile) -> str:
-        """Return where a link leads now, with its place in the page; "" if it leads to no post of the move."""
+        """The post's address here with the fragment; "" for a link to no post of the move."""
         try:
             parts = urlsplit(href.replace("&amp;", "&").removeprefix(GHOST_URL))
         except ValueError:
@@ -72,7 +72,7 @@ def _rewrite(post: Post, body: str) -> None:
 
 
 def mended(body: str, end: Callable[[str], str]) -> tuple[str, int]:
-    """Return a text with the links that have an end somewhere else now, and how many these are; code stays."""
+    """Rewrite links for which `end` returns a new address; return the text and their number. Code stays."""
     count = 0
 
     def rewritten(match: re.Match[str]) -> str:

@@ -36,7 +36,7 @@ def read_rows(folder: Reader, file: str, fields: Sequence[Field]) -> Iterator[li
 
 
 def _value(field: Field, heading: Sequence[str]) -> Callable[[list[str]], Any]:
-    """Return what makes the value of a field of a line."""
+    """A function that takes a row and returns the value of `field`."""
     if field.attname not in heading:
         return lambda _line: field.get_default()
     place, value = heading.index(field.attname), sheets.reader(field)

@@ -56,7 +56,7 @@ class PostPictures:
         return [one for one in self.placed.values() if one]
 
     def illustration(self, address: str, alt: str) -> Illustration | None:
-        """Return a picture of the folder, once it is ready; None, and a remark, where it cannot be read."""
+        """Wait for a picture of the folder; None, and a remark, if it cannot be read."""
         if address in self.begun and address not in self.placed:
             try:
                 self.placed[address] = self._illustration(address, self.begun[address].result(), alt)
@@ -67,14 +67,14 @@ class PostPictures:
         return self.placed.get(address)
 
     def _illustration(self, address: str, picture: Picture, alt: str) -> Illustration:
-        """Return it under the name that the same content has already, if it is here."""
+        """A picture that is in the library already keeps its name there."""
         name = address.rpartition("/")[2]
         known = Image.objects.filter(digest=picture.digest).values_list("name", flat=True).first()
         words = " ".join(alt.split()) or name.rpartition(".")[0]
         return Illustration(picture, known or picture.file_name(name), words[:ALT_MAX])
 
     def body(self, body: str) -> str:
-        """Return the text with the addresses that its pictures have in the library."""
+        """The text with the addresses that its pictures have in the library."""
 
         def placed(found: re.Match[str]) -> str:
             address = found["address"]
@@ -90,7 +90,7 @@ class PostPictures:
 
 
 def with_old_addresses(text: str, account: Account) -> str:
-    """Return a text with those pictures at their old addresses that came from the web: they may differ each time."""
+    """Put fetched pictures back to their old addresses: their bytes may differ on each run."""
 
     def restored(found: re.Match[str]) -> str:
         place = picture_file(found["address"]).partition("/")[2]

@@ -45,12 +45,11 @@ class Folder:
 
     @classmethod
     def at(cls, root: Path) -> "Folder":
-        """Return the folder at a place. Raises Damaged."""
         zone = Publication.objects.current().zone
         return cls(root, layout.read_account(root), layout.post_names(root), zone)
 
     def __len__(self) -> int:
-        """Return how many posts there are to account for, with those that were rejected."""
+        """All posts to account for, rejected ones included."""
         return len(self.names) + len(self.account.rejected)
 
     def read_post(self, name: str) -> PostFile:
@@ -67,7 +66,6 @@ class Folder:
         return Links(self.account.site, self.readable())
 
     def account_of(self, source: str, name: str) -> PostAccount:
-        """Return what the conversion says of a post; an editor may have added it since."""
         return self.account.posts.get(source) or PostAccount(name)
 
 
@@ -75,7 +73,7 @@ class Folder:
 
 
 def fitting(file: PostFile, remarks: list[Remark]) -> PostFile:
-    """Return a post with every part in a form that can be kept; note what was cut. Raises Wrong."""
+    """Cut fields to the columns of Post, with a remark for each. Raises Wrong."""
     body = nfc(without_control(file.body)).strip()
     if not body and not file.title.strip():
         raise Wrong("it has no text")
@@ -103,7 +101,7 @@ def _cut(name: str, text: str, most: int, remarks: list[Remark]) -> str:
 
 
 def _pages(pages: tuple[TagPage, ...], tags: tuple[str, ...]) -> tuple[TagPage, ...]:
-    """Return the pages of the tags that are kept, each under the name that its tag has here."""
+    """Pages of the tags that are kept, each with its tag's name here."""
     named = {name.casefold(): name for name in tags}
     keys = [" ".join(tag_names(page.name)).casefold() for page in pages]
     return tuple(replace(page, name=named[key]) for page, key in zip(pages, keys, strict=True) if key in named)
@@ -121,7 +119,7 @@ def _tags(names: tuple[str, ...], remarks: list[Remark]) -> tuple[str, ...]:
 
 
 def digest_of(file: PostFile, account: layout.Account) -> str:
-    """Return what changes when anything changes that a post is made of; pictures have their digests in their names."""
+    """A digest of all that a post is made of; pictures count by the digests in their names."""
     texts = [with_old_addresses(text, account) for text in (file.cover, file.body)]
     names = ("title", "slug", "summary", "date", "is_web_only", "is_unlisted", "tags", "cover_alt", "mailed")
     parts = [*texts, *(getattr(file, name) for name in names)]
@@ -156,7 +154,6 @@ class Step:
         return self
 
     def dry_run(self) -> Entry:
-        """Return what would become of it."""
         if self.outcome in {"rejected", "unchanged"}:
             return self._entry()
         return self._entry(render_uncached(self.body))
@@ -276,7 +273,6 @@ class Move:
     days: dict[str, datetime | None] = field(default_factory=dict)
 
     def public(self, now: datetime) -> set[str]:
-        """Return the sources of the posts that readers may see now."""
         return {own for own, at in self.days.items() if at and at <= now}
 
 

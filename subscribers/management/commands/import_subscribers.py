@@ -33,7 +33,7 @@ class Command(ImportCommand):
 
 
 def _pairs(typed: list[str]) -> dict[str, str]:
-    """Return the field of each column; an equals sign may stand in the column's name too."""
+    """The field of each column; an equals sign may stand in the column's name too."""
     pairs = {}
     for text in typed:
         name, sign, field = text.rpartition("=")

@@ -218,7 +218,7 @@ def test_the_record_of_the_desk_says_who_began_what(begun):
 
 @pytest.fixture
 def looked_for(begun):
-    """Return an errand about whoever an author searched by an address."""
+    """An errand about the readers of a search for an address."""
     make_subscriber("r1@example.org")
     sought = Selection.of_all({"q": "r1@example.org"})
     errand = begun(Kind.TAG, sought, about="狀態：訂閱中，搜尋：r1@example.org", tag="vip")

@@ -14,7 +14,7 @@ from tests.factories import make_subscriber
 READERS = "/admin/subscribers/subscriber/"
 
 
-def meant(selection: Selection) -> set[str]:
+def selected(selection: Selection) -> set[str]:
     """Return whom a selection means once it was kept and read again, and walked through in steps of two."""
     kept = Selection.from_json(selection.to_json())
     found, cursor = [], 0
@@ -57,8 +57,8 @@ def test_it_means_whom_the_list_shows(admin_client, readers, query):
 
     selection = Selection.of_all(query)
 
-    assert meant(selection) == set(shown.values_list("email", flat=True))
-    assert selection.readers().count() == len(meant(selection))
+    assert selected(selection) == set(shown.values_list("email", flat=True))
+    assert selection.readers().count() == len(selected(selection))
 
 
 def test_who_joins_later_is_none_of_them():
@@ -67,7 +67,7 @@ def test_who_joins_later_is_none_of_them():
 
     make_subscriber("late@example.org")
 
-    assert meant(selection) == {"early@example.org"}
+    assert selected(selection) == {"early@example.org"}
 
 
 def test_a_search_for_one_address_never_becomes_one_for_a_part_of_it():
@@ -78,7 +78,7 @@ def test_a_search_for_one_address_never_becomes_one_for_a_part_of_it():
 
     reader.set_tags([])
 
-    assert meant(selection) == set()
+    assert selected(selection) == set()
 
 
 def test_a_search_looks_at_the_same_newest_readers_however_many_come(monkeypatch):
@@ -89,7 +89,7 @@ def test_a_search_looks_at_the_same_newest_readers_however_many_come(monkeypatch
 
     make_subscriber("new@example.org")
 
-    assert meant(selection) == {"x-second@example.org", "x-third@example.org"}
+    assert selected(selection) == {"x-second@example.org", "x-third@example.org"}
 
 
 def test_the_last_issue_stays_the_one_that_was_last(readers):
@@ -97,8 +97,8 @@ def test_the_last_issue_stays_the_one_that_was_last(readers):
 
     make_sent(subject="第 43 期", number=43)
 
-    assert "eve@example.org" in meant(selection)
-    assert "eve@example.org" not in meant(Selection.of_all({"copies": "none-of-last"}))
+    assert "eve@example.org" in selected(selection)
+    assert "eve@example.org" not in selected(Selection.of_all({"copies": "none-of-last"}))
 
 
 def test_those_who_were_ticked_are_meant_and_no_others(readers):
@@ -106,4 +106,4 @@ def test_those_who_were_ticked_are_meant_and_no_others(readers):
 
     selection = Selection.of_ticked([*numbers, numbers[0], 999_999])
 
-    assert meant(selection) == {"bob@example.org", "cat@other.org"}
+    assert selected(selection) == {"bob@example.org", "cat@other.org"}

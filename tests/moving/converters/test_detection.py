@@ -1,4 +1,4 @@
-"""A file that is no export of posts says what it is, in the language of whoever drops it."""
+"""A file that is no export of posts says what it is, in the language of the desk."""
 
 import ast
 import json

@@ -72,7 +72,7 @@ def test_a_member_that_lies_about_its_size_is_read_no_further_than_asked(tmp_pat
         found.text("a.txt", 10)
 
 
-def test_a_damaged_member_is_told(tmp_path):
+def test_a_damaged_member_is_reported(tmp_path):
     path = made(tmp_path / "x.zip", ("a.txt", "x" * 1000))
     data = bytearray(path.read_bytes())
     data[40:44] = b"\xff\xff\xff\xff"

@@ -58,7 +58,7 @@ LEFT_OUT = {
     "operation.NightlyBackup": "tells of this machine's backups",
     "operation.Look": "tells of this machine",
     "operation.Trouble": "tells of this machine",
-    "hooks.Hook": "has the secret of a program elsewhere, which would be told twice",
+    "hooks.Hook": "has the secret of a program elsewhere, which would be sent twice",
     "hooks.HookEvent": "goes with its webhook",
     "hooks.Call": "is kept for 45 days, for the webhooks of this installation",
     "subscribers.LinkWish": "is a wish for a mail within the next minutes",
@@ -125,7 +125,7 @@ def the_files(folder):
 
 
 def rewrite(folder, name, change):
-    """Change a file, and the manifest with it, as whoever writes an export by hand would."""
+    """Change a file, and the manifest with it, as an author who writes an export by hand would."""
     octets = change((folder / name).read_bytes().decode()).encode()
     (folder / name).write_bytes(octets)
     facts = house.facts(folder)

@@ -15,7 +15,7 @@ _CLEAN = frozenset(
 
 
 def as_html(nodes: list[Node | str]) -> str:
-    """Return the nodes as HTML with what our sanitiser keeps; the last way to write a block."""
+    """The nodes as HTML with what our sanitiser keeps; the last way to write a block."""
     whole = Node("div", children=[_clean(node) for node in nodes])
     single = whole.children[0] if len(whole.children) == 1 else whole
     return serialised(single if isinstance(single, Node) and single.name in BLOCK else whole).strip()
@@ -36,7 +36,6 @@ _WIDE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "de
 
 
 def written(nodes: list[Node | str], place: Place) -> list[str]:
-    """Return the blocks of `nodes`, each a piece of Markdown."""
     return [block for _source, block in pairs(nodes, place)]
 
 
@@ -113,7 +112,7 @@ def _list(node: Node, place: Place) -> str:
 
 
 def _items(node: Node) -> list[Node]:
-    """Return the items; a list that stands between items, as some editors write it, belongs to the one before."""
+    """The items; a list that stands between items, as some editors write it, belongs to the one before."""
     items: list[Node] = []
     for child in node.children:
         if isinstance(child, str):
@@ -176,7 +175,7 @@ def _figure(node: Node, place: Place) -> str:
 
 
 def _other_than(node: Node, image: Node, caption: Node | None) -> bool:
-    """Return whether a figure shows more than a picture and its caption."""
+    """Whether a figure holds more than a picture and its caption."""
     words_below = caption.text.strip() if caption else ""
     return node.text.strip() != words_below or bool(node.first("iframe", "pre", "blockquote", "table"))
 
@@ -192,7 +191,7 @@ def _table(node: Node, place: Place) -> str:
 
 
 def _is_simple(rows: list[list[Node]], table: Node) -> bool:
-    """Return whether Markdown can say it: a first row of heads, as many cells in each, and no blocks in them."""
+    """Can be written in Markdown: one row of headings, rows of equal length, no blocks in cells."""
     if any(len(row) != len(rows[0]) for row in rows) or any(cell.name != "th" for cell in rows[0]):
         return False
     if table.first("caption") or any(cell.name == "th" for row in rows[1:] for cell in row):

@@ -17,7 +17,7 @@ from newsletter.posts.markdown.sanitise import SCHEMES
 
 type Nodes = list[Node | str]
 type Change = Callable[[Node, list[Remark]], Nodes | None]
-"""Returns what stands in place of a node; None if it stays."""
+"""Returns the replacement of a node; None keeps it."""
 
 ELSEWHERE = "what another site shows is a link"
 FILE = "a file that is no picture stays at its old address"
@@ -72,7 +72,7 @@ def _replaced(node: Node, remarks: list[Remark]) -> Nodes | None:
 def _replaced_with(
     node: Node, after: Nodes, what: str, detail: str, remarks: list[Remark], *, is_loss: bool = True
 ) -> Nodes:
-    """Return what stands in place of a node; if it has not the same words and things, name it, and each word."""
+    """The replacement of a node. A remark names every word and thing that it lacks."""
     old, new = (count_html("".join(map(serialised, nodes))) for nodes in ([node], after))
     lost, effect = old.words - new.words, difference(old, new)
     named = " … ".join(filter(None, (detail, " ".join((lost - count_words(detail)).elements()))))
@@ -89,7 +89,7 @@ def _left_out(node: Node, what: str, remarks: list[Remark], *, kept: str = "", d
 
 
 def comment(typed: str) -> Node:
-    """Return a comment that ends neither itself nor its block."""
+    """A comment that ends neither itself nor its block."""
     typed = re.sub(r"\n\s*\n+", "\n", typed[:KEPT_MAX])
     return Node("!", children=[f" {typed.replace('--', '- -').replace('<', '‹').replace('>', '›')} "])
 
@@ -302,7 +302,7 @@ _PICTURES = ("src", "img_url", "thumbnail_url_full")
 
 
 def _attrs(node: Node) -> dict[str, Any]:
-    """Return what a box says of itself; nothing if that is no JSON object."""
+    """The JSON in data-attrs; empty if it is no object."""
     try:
         found = json.loads(node.attrs.get("data-attrs", ""))
     except (ValueError, RecursionError):

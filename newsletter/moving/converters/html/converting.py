@@ -38,7 +38,7 @@ def converted(html: str) -> Converted:
 
 @lru_cache(maxsize=16)
 def shown(markdown: str) -> Counts:
-    """Return what our renderer makes of Markdown, counted. The same text is asked for again and again."""
+    """Counts of the rendered page. Cached: each way to write a block renders it again."""
     return count_html(render(_DATA.sub("https://data.invalid/", markdown)))
 
 
@@ -56,7 +56,7 @@ def _markdown(root: Node, notes: list[Footnote]) -> str:
 
 
 def _careful(source: list[Node | str], block: str) -> str:
-    """Return the first way to write a block that is shown as it was."""
+    """The lightest form of a block that our renderer shows as it was."""
     wanted = _counts(_without_marks(Node("", children=source)).children, [])
     for care in Care:
         tried = "\n\n".join(written(source, Place(care=care, notes=False)))
@@ -72,7 +72,7 @@ def _without_marks(node: Node) -> Node:
 
 
 def _joined(blocks: list[str], notes: list[Footnote]) -> str:
-    """Return blocks with a blank line between them, and the notes below; two lists in a row stay two."""
+    """Join blocks by blank lines, notes last. A comment keeps two lists in a row apart."""
     parts: list[str] = []
     for block in blocks:
         if parts and _is_list(block) and _is_list(parts[-1]):
@@ -102,12 +102,12 @@ _TOPS = {"top", "toc", "content", "page-top"}  # of the page itself, in every pr
 
 
 def heading_key(words: str) -> str:
-    """Return what names of a heading have in common, whatever rule made them."""
+    """A heading's words without the marks and spaces in which slug rules differ."""
     return "".join(sign for sign in unescape(_MARK.sub("", words)).casefold() if sign.isalnum())
 
 
 def mended(markdown: str, given: Mapping[str, str]) -> tuple[str, list[Remark]]:
-    """Return the text with its links within as they lead here, and a remark about those that lead nowhere.
+    """The text with its links within as they lead here, and a remark about those that lead nowhere.
 
     given: the words of the heading that has a name of its own, by this name.
     """
@@ -131,7 +131,7 @@ def mended(markdown: str, given: Mapping[str, str]) -> tuple[str, list[Remark]]:
 
 
 def _ends(html: str) -> dict[str, str]:
-    """Return the id of each heading here by its key; of several with the same words each has its number too."""
+    """The id of each heading here by its key; of several with the same words each has its number too."""
     ends: dict[str, str] = {}
     seen = Counter[str]()
     for heading in _HEADING.finditer(html):

@@ -66,7 +66,7 @@ def _is_within(node: Node, other: Node, parents: dict[int, Node]) -> bool:
 
 
 def _note_around(target: Node, link: Node, parents: dict[int, Node]) -> Node | None:
-    """Return the note that `target` names, or stands in: one that leads back to `link`; None if it is no note."""
+    """The note that `target` names, or stands in: one that leads back to `link`; None if it is no note."""
     back = {name for node in _nearby(link, parents) for name in _names(node)}
     here: Node | None = target
     for _step in range(4):

@@ -53,7 +53,7 @@ class Place:
 
 
 def inline(children: list[Node | str], place: Place) -> str:
-    """Return the words and marks of `children`, as one paragraph, without its outer spaces."""
+    """The words and marks of `children`, as one paragraph, without its outer spaces."""
     text = "".join(_piece(child, place) for child in children)
     text = _BREAK.sub(r"\1", text)
     text = _OUTER_BREAKS.sub("", text).strip(" \t\n\r\f")
@@ -144,7 +144,7 @@ def _title(node: Node) -> str:
 
 
 def address(href: str) -> str:
-    """Return an address as it is written into a link: in angle brackets where its signs would end the link."""
+    """An address as it is written into a link: in angle brackets where its signs would end the link."""
     href = _SPACE.sub("%20", href.strip())
     if href.count("(") != href.count(")") or "<" in href or ">" in href or '"' in href:
         return f"<{quote(href, safe=_SAFE) if '<' in href or '>' in href else href}>"
@@ -152,7 +152,7 @@ def address(href: str) -> str:
 
 
 def picture(node: Node, *, caption: str = "") -> str:
-    """Return `![words](address "caption")`; "" if it has no address."""
+    """`![words](address "caption")`; "" if it has no address."""
     source = node.attrs.get("src", "").strip()
     if not source:
         return ""

@@ -73,7 +73,7 @@ class Node:
 
     @property
     def text(self) -> str:
-        """Return its words, with nothing of comments, scripts and styles."""
+        """Its words, with nothing of comments, scripts and styles."""
         if self.name == "!" or self.name in RAW:
             return ""
         return "".join(
@@ -82,7 +82,7 @@ class Node:
 
 
 def parse(html: str) -> Node:
-    """Return `html` as a tree; broken marks are mended as a browser mends them.
+    """`html` as a tree; broken marks are mended as a browser mends them.
 
     A mark or a link around blocks stands in each of them then: bold around two paragraphs is two bold runs.
     """
@@ -107,7 +107,7 @@ def parse(html: str) -> Node:
 
 
 def with_code_escaped(html: str) -> str:
-    """Return HTML with the code in `<pre lang="php">` escaped, which plug-ins as wp-syntax did only on the page."""
+    """HTML with the code in `<pre lang="php">` escaped, which plug-ins as wp-syntax did only on the page."""
     end = html.lower().rfind("</pre")
     return _CODE.sub(_escaped, html[: end + 5]) + html[end + 5 :] if end >= 0 else html
 
@@ -121,7 +121,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def serialised(node: Node | str) -> str:
-    """Return HTML of it, without a blank line, which would end a block of HTML in Markdown."""
+    """HTML of it, without a blank line, which would end a block of HTML in Markdown."""
     return re.sub(r"\n(?:[ \t]*\n)+", "\n", _written(node))
 
 
@@ -158,7 +158,7 @@ class _Builder(HTMLParser):
             self.path.append(node if len(self.path) < DEEPEST else self.path[-1])
 
     def _mark(self, tag: str, style: str) -> str:
-        """Return the mark that a style makes of a tag: word processors say bold by styles, and not bold by `<b>`."""
+        """The mark that a style means: word processors write bold as a style, and `<b>` that is not bold."""
         if tag == "b" and _NORMAL.search(style):
             return "span"
         mark = next((name for name, look in _LOOKS if tag == "span" and look.search(style)), tag)
@@ -203,7 +203,7 @@ def _holds_blocks(node: Node) -> bool:
 
 
 def _pushed_down(node: Node) -> list[Node | str]:
-    """Return what a mark around blocks holds, the mark put into each block that has words of its own."""
+    """The children of a mark around blocks, each block with words wrapped in the mark instead."""
     children: list[Node | str] = []
     for child in node.children:
         if isinstance(child, str):
@@ -218,7 +218,7 @@ def _pushed_down(node: Node) -> list[Node | str]:
 
 
 def _once_marked(child: Node | str) -> Node | str:
-    """Return a mark that holds nothing but the same mark, as `<b><strong>`, once."""
+    """Unwrap a mark that holds only the same mark, as `<b><strong>`."""
     inner = child.children[0] if isinstance(child, Node) and len(child.children) == 1 else None
     if not isinstance(child, Node) or not isinstance(inner, Node) or child.name not in _JOINED:
         return child

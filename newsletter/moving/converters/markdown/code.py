@@ -17,12 +17,11 @@ class Code:
         self._kept: list[str] = []
 
     def hide(self, code: str) -> str:
-        """Return what stands in the text for `code`."""
         self._kept.append(self.put_back(code))
         return f"\0{len(self._kept) - 1}\0"
 
     def hide_block(self, before: str, block: str) -> str:
-        """Return what stands for a fence, as far to the right as it stood."""
+        """Hide a fence, and keep its indent."""
         lines = block.split("\n")
         if any(line.strip() and not line.startswith(before) for line in lines[1:]):
             return self.hide(before + block)

@@ -55,13 +55,13 @@ _DAY = re.compile(r"\A(?P<day>\d{4}-\d{1,2}-\d{1,2})[-_ ]?")
 
 
 def _without_language(name: PurePosixPath) -> tuple[str, str]:
-    """Return the name of a file without its form, and the language that Hugo has behind it: `index.zh-tw.md`."""
+    """The name of a file without its form, and the language that Hugo has behind it: `index.zh-tw.md`."""
     found = _LANGUAGE.fullmatch(name.stem)
     return (found["stem"], found["language"]) if found else (name.stem, "")
 
 
 def stem_of(name: PurePosixPath) -> str:
-    """Return what a text is called by its file, or by its folder where it is the first page of that."""
+    """The file's name, or its folder's for an index page."""
     stem = _without_language(name)[0]
     return name.parent.name if stem.lower() in INDEX and name.parent.name else stem
 
@@ -78,7 +78,7 @@ class Fields:
     name: PurePosixPath
 
     def text(self, *keys: str) -> str:
-        """Return the first of these fields that says something."""
+        """The first of these fields that says something."""
         found = next((self.values[key] for key in keys if self.values.get(key)), "")
         return single_line(found if isinstance(found, str) else ", ".join(found))
 
@@ -108,7 +108,7 @@ class Fields:
         return is_list or "page" in {self.text("layout"), self.text("type")}
 
     def title(self, body: str) -> tuple[str, str]:
-        """Return the title, and the text without a first heading that repeats it."""
+        """The title, and the text without a first heading that repeats it."""
         heading, given = _HEADING.match(body), self.text("title")
         own = without_closing_hashes(heading["title"]).strip() if heading else ""
         if heading and own and given in {"", own}:
@@ -136,7 +136,7 @@ class Fields:
         return self._tags("tags", "tag", "categories", "category")
 
     def _tags(self, *keys: str) -> list[str]:
-        """Return the names of lists as they are, and those of a text where commas part them."""
+        """The names of lists as they are, and those of a text where commas part them."""
         names: list[str] = []
         for value in (self.values.get(key, "") for key in keys):
             names += re.split(r"[,，、;；\n]", value) if isinstance(value, str) else value
@@ -152,7 +152,7 @@ class Fields:
                 yield from (TagPage(name, "", f"/{root}/{form}/") for form in dict.fromkeys((words.lower(), words)))
 
     def date(self, zone: tzinfo, remarks: list[Remark]) -> datetime | None:
-        """Return the date; None makes a draft. A day alone is its first minute, local time."""
+        """The date; None makes a draft. A day alone is its first minute, local time."""
         in_name = _DAY.match(self.stem)
         named = (self.text(key) for key in DATES)
         given = next((one for one in named if one and one.lower() not in YES | NO), in_name["day"] if in_name else "")
@@ -177,7 +177,7 @@ class Fields:
             yield Remark("has no place here", ", ".join(names), is_loss=False)
 
     def addresses(self, at: datetime | None) -> tuple[str, ...]:
-        """Return the paths at which the text may have been read, those that it names itself first."""
+        """The paths at which the text may have been read, those that it names itself first."""
         own = self.texts("permalink", "url", "aliases", "alias", "redirect_from")
         paths = (urlsplit(text.strip()).path for text in own if text and not re.search(r":\w+|\{\{| ", text.strip()))
         guesses = (path for path in self._guesses(at) if path not in {"/", ""})

@@ -31,7 +31,7 @@ _KEY = re.compile(r"^[\"']?[\w-]+[\"']?[ \t]*:(?:\s|$)", re.MULTILINE)
 
 
 def parse(text: str) -> tuple[dict[str, Value], str]:
-    """Return the fields, with keys in lower case, and the text behind them.
+    """The fields, with keys in lower case, and the text behind them.
 
     Each value is a text or a list of texts, as it is written: `2026-10-01` and `true` stay words. A text
     without front matter, such as one between two rules, has no fields. A key within a key is `outer.inner`.
@@ -90,7 +90,7 @@ class _Loader(yaml.BaseLoader):
 
 
 def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
-    """Return each value as a text or a list of texts, by its key in lower case; a key within a key behind a dot.
+    """Each value as a text or a list of texts, by its key in lower case; nested keys are joined by a dot.
 
     What has a name in a list (Hugo's resources) stands under this name too.
     """
@@ -119,7 +119,7 @@ def _value(value: object, *, is_by_name: bool) -> Value:
 
 
 def _items(item: Any, *, is_by_name: bool) -> list[str]:
-    """Return an item of a list as texts: a list in it is more of them, a mapping its name, or all that it says."""
+    """An item of a list as texts: a list in it is more of them, a mapping its name, or all that it says."""
     if isinstance(item, list):
         return [str(one).strip() for one in item if not isinstance(one, dict | list)]
     if not isinstance(item, dict):

@@ -14,7 +14,7 @@ _SETTINGS = {
 
 
 def ends_lines(program: str, settings: Callable[[str], str]) -> bool:
-    """Return whether its pages end a line where the text does; Markdown by itself goes on with the next.
+    """Whether the program's pages break lines where the text does; Markdown itself does not.
 
     settings: returns the text of a file; "" if there is none.
     """
@@ -42,7 +42,7 @@ _SOFT_END = re.compile(
 
 
 def with_hard_breaks(text: str) -> str:
-    """Return `text` with a backslash at each end of a line inside a paragraph; code, tables and HTML stay."""
+    """`text` with a backslash at each end of a line inside a paragraph; code, tables and HTML stay."""
     code = Code()
     text = code.take_out(text.replace("\r\n", "\n"))
     text = _NO_PROSE.sub(lambda found: code.hide(found[0]), text)

@@ -63,7 +63,7 @@ class Mark:
 
 
 def as_markdown(typed: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]:
-    """Return the text with the marks that are known as Markdown, and what is not as it was. Code stays as it is.
+    """The text with the marks that are known as Markdown, and what is not as it was. Code stays as it is.
 
     is_mdx: whether its program reads what stands in braces as a program.
     """
@@ -79,7 +79,7 @@ def as_markdown(typed: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]
 
 
 def _as_block(found: re.Match[str], block: str) -> str:
-    """Return a block on lines of its own, as far to the right as its mark stood, with a blank line around it."""
+    """A block on lines of its own, as far to the right as its mark stood, with a blank line around it."""
     above, _newline, line = found.string[: found.start()].rpartition("\n")
     after = "\n" if found.string[found.end() : found.end() + 1] in {"\n", ""} else "\n\n"
     if line.strip():
@@ -136,7 +136,7 @@ _FORMULA = re.compile(
 
 
 def _formula(text: Text, found: re.Match[str]) -> str:
-    """Return a formula as code: it is written as it was typed."""
+    """A formula as code: it is written as it was typed."""
     tex = (found["block"] or found["inline"]).strip()
     if not tex or (found["inline"] and ("](" in tex or not _TEX.search(tex))):
         return found[0]
@@ -172,7 +172,7 @@ _MKDOCS = re.compile(
 
 
 def _mkdocs(text: Text, found: re.Match[str], depth: int = 0) -> str:
-    """Return a box of MkDocs as ours; one that opens by a click is a fold-out."""
+    """A box of MkDocs as ours; one that opens by a click is a fold-out."""
     title = re.search(r"[\"'](?P<words>[^\"'\n]*)[\"']", found["rest"])
     words, inner = (title["words"] if title else "").strip(), dedent(found["inner"]).strip("\n")
     inner = _MKDOCS.sub(lambda box: _mkdocs(text, box, depth + 1), inner) if depth < DEEPEST else inner
@@ -217,7 +217,7 @@ _PAIR = re.compile(
 
 
 def _single(text: Text, found: re.Match[str]) -> str:
-    """Return what a mark stands for; itself if it may hold others; of an unknown one what stands for it."""
+    """The Markdown of a tag. One that may hold others stays; an unknown one is hidden as typed."""
     name = (found["hugo"] or found["liquid"]).lower()
     if name in PAIRS and not found["alone"]:
         return found[0]

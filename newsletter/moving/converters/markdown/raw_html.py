@@ -22,13 +22,13 @@ _MARKED = re.compile(
 
 
 def without_hidden_html(typed: str) -> tuple[str, list[Remark]]:
-    """Return Markdown of a program whose own marks are Markdown's, and what was changed in it."""
+    """For Markdown without marks of its own, as Buttondown's."""
     remarks, code = list[Remark](), Code()
     return code.put_back(with_html_shown(code.take_out(typed), code, remarks)), remarks
 
 
 def with_html_shown(text: str, code: Code, remarks: list[Remark]) -> str:
-    """Return the text with what no page shows as links and comments; each is named. `code` is out."""
+    """Turn HTML that our pages do not show into links and comments, each with a remark. `code` is taken out already."""
 
     def shown(found: re.Match[str]) -> str:
         made = converted(code.put_back(found[0]))

@@ -30,7 +30,7 @@ type Hold = Callable[[Words, Named, str], str]
 
 
 def given(args: str) -> tuple[Words, Named]:
-    """Return what is given by its place, without the commas between, and what is given by a name."""
+    """Positional arguments (commas between them are dropped) and named ones."""
     try:
         found = shlex.split(args)
     except ValueError:
