@@ -9,7 +9,6 @@ from datetime import UTC, datetime, tzinfo
 from functools import cache, partial
 from html import escape
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from django.utils.text import slugify
 
@@ -59,20 +58,10 @@ class Export:
         return str(self.by("settings", "key").get(name, {}).get("value") or "")
 
     def joined(self, post: Row, table: str, links: str, key: str) -> list[Row]:
-        """The rows that a post is joined to and that readers see; the API has them within the post.
-
-        The name of a tag that nobody sees begins with #.
-        """
-        given = post.get(table)
+        """The rows joined to a post that readers see: the name of an internal tag begins with #."""
         ids = self._links(links, key).get(str(post.get("id")), [])
-        rows = given if isinstance(given, list) else [self.by(table, "id").get(one, {}) for one in ids]
-        named = (row for row in map(_plain, rows) if row.get("name"))
+        named = (row for row in (self.by(table, "id").get(one, {}) for one in ids) if row.get("name"))
         return [row for row in named if row.get("visibility") != "internal" and not str(row["name"]).startswith("#")]
-
-
-def _plain(row: Any) -> Row:
-    inner = row.get("data", row) if isinstance(row, dict) else {"name": row}
-    return inner if isinstance(inner, dict) else {}
 
 
 def _lean(row: Row) -> Row:
@@ -81,38 +70,24 @@ def _lean(row: Row) -> Row:
 
 
 def read_ghost_json(text: str) -> Export:
-    """The tables of an export: `{"db":[{"data":…}]}`, `{"data":…}`, the API's `{"posts":…}`, or a list of posts.
-
-    Raises Rejected.
-    """
+    """The tables of an export: `{"db":[{"data":…}]}`, before 1.0 `{"data":…}`. Raises Rejected."""
     try:
         whole = json.loads(text, object_hook=_lean)
     except (ValueError, RecursionError) as error:
         raise Rejected(f"it is no JSON: {error}") from error
-    for found in _envelopes(whole):
-        if isinstance(rows := found.get("posts"), list):
-            tables = {name: rows for name, rows in found.items() if name in TABLES and isinstance(rows, list)}
-            plain = {name: [_plain(row) for row in rows if row] for name, rows in tables.items()}
-            return Export([_post(row) for row in rows if isinstance(row, dict)], plain)
-    raise Rejected("it has no posts of Ghost in it")
+    found = whole.get("db", whole) if isinstance(whole, dict) else {}
+    found = found[0] if isinstance(found, list) and found else found
+    data = found.get("data") if isinstance(found, dict) else None
+    if not isinstance(data, dict) or not isinstance(data.get("posts"), list):
+        raise Rejected("it has no posts of Ghost in it")
+    tables = {
+        name: [row for row in rows if isinstance(row, dict)] for name, rows in data.items() if _is_read(name, rows)
+    }
+    return Export(tables.pop("posts"), tables)
 
 
-def _post(row: Row) -> Row:
-    """A post; one of TryGhost/migrate's form flat, its old address kept."""
-    inner = row.get("data")
-    return {**inner, "url": row.get("url")} if isinstance(inner, dict) else row
-
-
-def _envelopes(whole: Any) -> Iterator[Row]:
-    if isinstance(whole, list):
-        yield {"posts": whole}
-    if not isinstance(whole, dict):
-        return
-    db = whole.get("db")
-    for one in [*(db if isinstance(db, list) else [db]), whole.get("data"), whole.get("result")]:
-        if isinstance(one, dict | list):
-            yield from _envelopes(one)
-    yield whole
+def _is_read(name: str, rows: Any) -> bool:
+    return name in {"posts", *TABLES} and isinstance(rows, list)
 
 
 class Ghost(Converter):
@@ -208,10 +183,9 @@ class Ghost(Converter):
         return Mailed(str(mail.get("subject") or meta.get("email_subject") or row.get("title") or ""), when)
 
     def _addresses(self, row: Row, at: datetime | None) -> tuple[str, ...]:
-        slug, own = str(row.get("slug") or ""), str(row.get("url") or "")
+        slug = str(row.get("slug") or "")
         at = at or date_of(row.get("published_at"))
-        found = [urlsplit(own).path] if own.startswith(("http", "/")) else []
-        found += [f"/{slug}/"] if slug else []
+        found = [f"/{slug}/"] if slug else []
         pattern = self.export.setting("permalinks")
         if slug and at and ":slug" in pattern:
             day = at.astimezone(self.zone)
@@ -289,6 +263,6 @@ def _site_of(export: Export) -> str:
     slugs = {"", *(str(row.get("slug")) for row in export.posts)}
     hosts = Counter[str]()
     for row in export.posts:
-        text = "\n".join(str(row.get(name) or "") for name in ("html", "feature_image", "image", "url"))
+        text = "\n".join(str(row.get(name) or "") for name in ("html", "feature_image", "image"))
         hosts.update(host for host, slug in _HOST.findall(text) if slug in slugs)
     return hosts.most_common(1)[0][0] if hosts else ""
