@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -75,17 +74,9 @@ def _write_copies(folder: Writer) -> int:
     """Write the copies of every mailing that has some; return how many."""
     count = 0
     for mailing_id in Mailing.objects.using(ALIAS).exclude(planned_at=None).order_by("pk").values_list("pk", flat=True):
-        count += folder.add_rows(copies_file(mailing_id), COLUMNS, _lines_of_copies(mailing_id))
+        rows = Delivery.objects.using(ALIAS).filter(mailing=mailing_id).order_by("seq").values_list(*COLUMNS)
+        count += folder.add_rows(copies_file(mailing_id), COLUMNS, _lines(copies_fields(), rows.iterator()))
     return count
-
-
-def _lines_of_copies(mailing_id: int) -> Iterator[list[str]]:
-    write_each = [sheets.writer(field) for field in copies_fields()]
-    at = COLUMNS.index("sent_at")
-    write_each[at] = lru_cache(10_000)(write_each[at])  # few moments differ: a window has one
-    rows = Delivery.objects.using(ALIAS).filter(mailing=mailing_id).order_by("seq").values_list(*COLUMNS)
-    for copy in rows.iterator():
-        yield [write(value) for write, value in zip(write_each, copy, strict=True)]
 
 
 HERE = Path(__file__).parent
@@ -186,24 +177,21 @@ def _write_all(folder: Writer) -> dict[str, int]:
 def _write_sheet(folder: Writer, sheet: Sheet) -> int:
     columns = [field.attname for field in sheet.fields]
     rows = sheet.model._base_manager.using(ALIAS).order_by("pk").values_list(*columns).iterator(chunk_size=2000)
-    return folder.add_rows(sheet.file, columns, _lines(sheet, rows))
+    return folder.add_rows(sheet.file, columns, _lines(sheet.fields, rows))
 
 
-def _lines(sheet: Sheet, rows: Iterator[Sequence[object]]) -> Iterator[list[str]]:
-    writers = [sheets.writer(field) for field in sheet.fields]
+def _lines(fields: Sequence[Field], rows: Iterator[Sequence[object]]) -> Iterator[list[str]]:
+    writers = [sheets.writer(field) for field in fields]
     return ([write(value) for write, value in zip(writers, row, strict=True)] for row in rows)
 
 
 def _write_accounts(folder: Writer) -> None:
     """Write who works at the desk: neither passwords nor second factors."""
     fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
-    writers = [sheets.writer(field) for field in fields]
     users = User.objects.using(ALIAS).order_by("pk").prefetch_related("groups")
-    rows = (
-        [write(getattr(user, field.attname)) for write, field in zip(writers, fields, strict=True)]
-        + [" ".join(sorted(group.name for group in user.groups.all()))]
-        for user in users
-    )
+    lines = _lines(fields, ([getattr(user, field.attname) for field in fields] for user in users))
+    roles = (" ".join(sorted(group.name for group in user.groups.all())) for user in users)
+    rows = ([*line, role] for line, role in zip(lines, roles, strict=True))
     folder.add_rows(ACCOUNTS, [*(field.attname for field in fields), "roles"], rows)
 
 

@@ -1,6 +1,5 @@
 """Links between the posts of a move lead to where these are now."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import batched
@@ -8,18 +7,13 @@ from urllib.parse import unquote, urlsplit
 
 from django.db import transaction
 
+from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.folder.layout import PostFile
 from newsletter.posts.models import Post
 from newsletter.posts.models.redirects import normalise_path
 
 AT_ONCE = 100  # posts whose links are looked at together
 GHOST_URL = "__GHOST_URL__"  # what an export of Ghost has in place of its site
-_LINK = re.compile(
-    r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)|\Z)|(?P<ticks>`+)[^`\n].*?(?P=ticks)"
-    r"|(?P<before>(?<!\\)\]\(|\bhref=\"|^ {0,3}\[[^\]\n^]+\]:[ \t]*)(?P<open><?)"
-    r"(?P<url>[^\s<>\"()]+(?:\([^\s<>\"()]*\)[^\s<>\"()]*)*|(?<=<)[^<>\n]+)",
-    re.DOTALL | re.MULTILINE,
-)
 
 
 class Links:
@@ -50,7 +44,7 @@ class Links:
     def _end(self, href: str, file: PostFile) -> str:
         """The post's address here with the fragment; "" for a link to no post of the move."""
         try:
-            parts = urlsplit(href.replace("&amp;", "&").removeprefix(GHOST_URL))
+            parts = urlsplit(href.removeprefix(GHOST_URL))
         except ValueError:
             return ""
         place = f"#{parts.fragment}" if parts.fragment else ""
@@ -75,16 +69,13 @@ def mended(body: str, end: Callable[[str], str]) -> tuple[str, int]:
     """Rewrite links for which `end` returns a new address; return the text and their number. Code stays."""
     count = 0
 
-    def rewritten(match: re.Match[str]) -> str:
+    def lead(address: str, _is_picture: bool) -> str:
         nonlocal count
-        url = match["url"] or ""
-        found = end(url) if url and not url.startswith(("#", "/media/", "/p/", "mailto:")) else ""
-        if not found or found == url:
-            return match[0]
-        count += 1
-        return f"{match['before']}{match['open']}{found}"
+        found = "" if address.startswith(("#", "/media/", "/p/", "mailto:")) else end(address)
+        count += bool(found and found != address)
+        return found
 
-    return _LINK.sub(rewritten, body), count
+    return with_addresses(body, lead), count
 
 
 def _forms(path: str, query: str) -> list[str]:

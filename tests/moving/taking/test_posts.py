@@ -216,7 +216,7 @@ def test_an_address_that_no_picture_of_the_folder_has_stays(folder):
         ("[a](https://www.old.example/?p=2)", "[a]({b})"),
         ("[a](__GHOST_URL__/old/b/)", "[a]({b})"),
         ("[a](../b.md)", "[a]({b})"),
-        ('[a](<../b.md> "title")', '[a](<{b}> "title")'),
+        ('[a](<../b.md> "title")', '[a]({b} "title")'),
         ("[a][1]\n\n[1]: /old/b/", "[a][1]\n\n[1]: {b}"),
         ('<a href="/old/b/">a</a>', '<a href="{b}">a</a>'),
         ("`[a](/old/b/)`", "`[a](/old/b/)`"),
