@@ -22,7 +22,7 @@ from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import PostFile
-from newsletter.moving.taking.posts import Folder, steps
+from newsletter.moving.taking.posts import PostFolder, steps
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.changes import Via, acting_as
@@ -103,7 +103,7 @@ def _read(name: str) -> str:
 
 def _parsed(name: str) -> tuple[dict[str, Any], str]:
     """Return the front matter of a file, with all values as they are typed, and its text."""
-    head, text = layout.split((DATA / name).read_bytes(), name)
+    head, text = layout.split_front_matter((DATA / name).read_bytes(), name)
     return yaml.load(head, Loader=yaml.CBaseLoader), text  # noqa: S506 - makes texts alone
 
 
@@ -144,7 +144,7 @@ def _slots_before(publication: Publication, now: datetime) -> list[datetime]:
 
 
 @dataclass(frozen=True)
-class Texts(Folder):
+class Texts(PostFolder):
     """The texts of the sample; each appears on its day, and links to others as `/post/words`."""
 
     dates: dict[str, datetime]
@@ -161,7 +161,7 @@ def _words_of(name: str) -> str:
 
 def _write_posts(samples: list[SampleIssue]) -> None:
     dates = {words: sample.published_at(n) for sample in samples for n, (words, _form) in enumerate(sample.posts)}
-    read = Folder.at(DATA)
+    read = PostFolder.at(DATA)
     names = sorted(read.names, key=lambda name: (dates.get(_words_of(name), LAST), name))
     texts = Texts(DATA, read.account, names, read.zone, dates)
     for step in steps(texts, set()):

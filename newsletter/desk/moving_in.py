@@ -267,7 +267,7 @@ SUBJECT_MAX = 200  # characters
 
 
 @dataclass
-class Line:
+class NumberRow:
     """A mail of the past with what was typed for it, and what is wrong with that."""
 
     row: PostImportEntry
@@ -321,14 +321,14 @@ def may_change(found: PostImport) -> bool:
     return found.state == PostImport.State.TRIED or is_stuck
 
 
-def _line(row: PostImportEntry, typed: Any) -> Line:
+def _line(row: PostImportEntry, typed: Any) -> NumberRow:
     if typed is None:
-        return Line(row, str(row.number or ""), row.subject)
+        return NumberRow(row, str(row.number or ""), row.subject)
     subject = single_line(typed.get(f"subject-{row.place}", "")).strip()[:SUBJECT_MAX]
-    return Line(row, typed.get(f"number-{row.place}", "").strip(), subject or row.subject)
+    return NumberRow(row, typed.get(f"number-{row.place}", "").strip(), subject or row.subject)
 
 
-def check(found: PostImport, lines: list[Line]) -> None:
+def check(found: PostImport, lines: list[NumberRow]) -> None:
     """Say of each line whose number is typed twice, stands on another page, or belongs to an issue."""
     here = [line.value for line in lines if line.value is not None]
     mine = {line.row.pk for line in lines}
@@ -340,7 +340,7 @@ def check(found: PostImport, lines: list[Line]) -> None:
         line.check(taken)
 
 
-def _keep(lines: list[Line]) -> None:
+def _keep(lines: list[NumberRow]) -> None:
     for line in lines:
         line.row.number, line.row.subject = line.value, line.subject
     PostImportEntry.objects.bulk_update([line.row for line in lines], ["number", "subject"])
@@ -355,7 +355,7 @@ def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
 
 
 def _numbers_page(
-    request: HttpRequest, found: PostImport, lines: list[Line], shown: Any, status: int = 200
+    request: HttpRequest, found: PostImport, lines: list[NumberRow], shown: Any, status: int = 200
 ) -> HttpResponse:
     context = {"found": found, "lines": lines, "shown": shown, "has_errors": any(line.error for line in lines)}
     return page(request, "numbers", context | {"title": _("Numbers of the issues")}, status=status)

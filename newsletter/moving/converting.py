@@ -23,7 +23,7 @@ class ConversionError(Exception):
     """The export cannot be converted; the sentence says why."""
 
 
-def run(  # noqa: PLR0913 - an option of the program each
+def run_converter(  # noqa: PLR0913 - an option of the program each
     path: Path,
     folder: Path,
     *,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.moving.converting import ConversionError, run
+from newsletter.moving.converting import ConversionError, run_converter
 from newsletter.moving.folder import layout
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -23,7 +23,9 @@ def test_an_export_becomes_a_folder_and_says_how_far_it_is(tmp_path):
         (tmp_path / "blog" / f"{number:02}.md").write_text(f"# 第 {number} 篇\n\n內文。")
     seen = []
 
-    run(tmp_path / "blog", tmp_path / "out", zone=TAIPEI, progress=lambda done, count: seen.append((done, count)))
+    run_converter(
+        tmp_path / "blog", tmp_path / "out", zone=TAIPEI, progress=lambda done, count: seen.append((done, count))
+    )
 
     assert seen == [(20, 41), (40, 41), (41, 41)]
     assert len(layout.post_names(tmp_path / "out")) == 41
@@ -34,7 +36,7 @@ def test_it_sees_no_secret_of_this_process(tmp_path, monkeypatch):
     (tmp_path / "a.md").write_text("# 題\n\n內文。")
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "nowhere.settings")
 
-    run(tmp_path / "a.md", tmp_path / "out", zone=TAIPEI)
+    run_converter(tmp_path / "a.md", tmp_path / "out", zone=TAIPEI)
 
     assert layout.post_names(tmp_path / "out") == ["posts/0001.md"]
 
@@ -83,7 +85,7 @@ def huge_json(path, size=500 * 1024**2):
 )
 def test_a_hostile_export_ends_in_a_sentence(tmp_path, made, sentence):
     with pytest.raises(ConversionError, match=f"^{sentence}"):
-        run(made(tmp_path), tmp_path / "out", zone=TAIPEI)
+        run_converter(made(tmp_path), tmp_path / "out", zone=TAIPEI)
 
     assert not (tmp_path / "out").exists()
 
@@ -93,7 +95,7 @@ def test_an_alias_of_yaml_stops_only_its_own_post(tmp_path):
     (tmp_path / "in" / "a.md").write_text(f"---\n{BOMB}\n---\n文\n")
     (tmp_path / "in" / "b.md").write_text("# 題\n\n文\n")
 
-    run(tmp_path / "in", tmp_path / "out", zone=TAIPEI)
+    run_converter(tmp_path / "in", tmp_path / "out", zone=TAIPEI)
 
     account = layout.read_account(tmp_path / "out")
     assert account.rejected == [("a.md", "its front matter has an alias of YAML, which is refused")]
@@ -119,7 +121,7 @@ def long(path):
 )
 def test_a_conversion_that_would_take_too_much_ends_in_a_sentence(tmp_path, made, limits, sentence):
     with pytest.raises(ConversionError, match=f"^{sentence}$"):
-        run(made(tmp_path), tmp_path / "out", zone=TAIPEI, **limits)
+        run_converter(made(tmp_path), tmp_path / "out", zone=TAIPEI, **limits)
 
 
 def test_it_says_that_it_lives_however_long_one_post_takes():

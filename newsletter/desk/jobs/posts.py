@@ -27,7 +27,7 @@ from newsletter.moving.folder.layout import PostFile, is_folder_of_posts
 from newsletter.moving.taking import linking
 from newsletter.moving.taking.account import Entry, MoveReport
 from newsletter.moving.taking.linking import Links
-from newsletter.moving.taking.posts import Folder, Step
+from newsletter.moving.taking.posts import PostFolder, PostStep
 from newsletter.moving.taking.posts import steps as steps_of
 from newsletter.publication import changes
 from newsletter.publication.changes import Change
@@ -100,8 +100,8 @@ def steps(found: PostImport) -> Generator[Commit]:
     place = files.path_of(found, CONVERTED)
     if found.stage == Stage.FOLDER or not is_folder_of_posts(place):
         _convert(found, place)
-        yield partial(_enter_folder, found, Folder.at(place))
-    folder = Folder.at(place)
+        yield partial(_enter_folder, found, PostFolder.at(place))
+    folder = PostFolder.at(place)
     if found.stage == Stage.POSTS:
         yield from _posts(found, folder)
     if found.stage == Stage.LINKS:
@@ -121,10 +121,10 @@ def _convert(found: PostImport, place: Path) -> None:
         found.hold(timezone.now(), cursor=done, total=of)
 
     zone = Publication.objects.current().zone
-    converting.run(path, place, zone=zone, site=found.site, fetch=found.fetches, progress=progress)
+    converting.run_converter(path, place, zone=zone, site=found.site, fetch=found.fetches, progress=progress)
 
 
-def _enter_folder(found: PostImport, folder: Folder, now: datetime) -> bool:
+def _enter_folder(found: PostImport, folder: PostFolder, now: datetime) -> bool:
     """Begin with its posts, or again with what was being done when an earlier folder was lost."""
     found.program, found.site = folder.account.program[:40], found.site or folder.account.site[:200]
     found.total = len(folder)
@@ -133,7 +133,7 @@ def _enter_folder(found: PostImport, folder: Folder, now: datetime) -> bool:
     return _enter(found, Stage(found.stage), now)
 
 
-def _posts(found: PostImport, folder: Folder) -> Iterator[Commit]:
+def _posts(found: PostImport, folder: PostFolder) -> Iterator[Commit]:
     seen = set(found.entries.filter(place__lt=found.cursor).exclude(source="").values_list("source", flat=True))
     with closing(steps_of(folder, seen, skipped=found.cursor)) as going:
         for step in going:
@@ -141,7 +141,7 @@ def _posts(found: PostImport, folder: Folder) -> Iterator[Commit]:
     yield partial(_propose_numbers, found) if found.is_trial else partial(_enter, found, Stage.LINKS)
 
 
-def _take(found: PostImport, step: Step, now: datetime) -> bool:
+def _take(found: PostImport, step: PostStep, now: datetime) -> bool:
     entry = step.dry_run() if found.is_trial else step.write()
     keep_entry(found, found.cursor, step, entry, now)
     found.cursor += 1
@@ -165,14 +165,14 @@ def _propose_numbers(found: PostImport, _now: datetime) -> bool:
     return True
 
 
-def _links(found: PostImport, folder: Folder) -> Iterator[Commit]:
+def _links(found: PostImport, folder: PostFolder) -> Iterator[Commit]:
     links = folder.links()
     while found.cursor < len(folder.names):
         yield partial(_mend, found, folder, links)
     yield partial(_enter, found, Stage.ISSUES) if found.as_issues else (lambda _now: True)
 
 
-def _mend(found: PostImport, folder: Folder, links: Links, _now: datetime) -> bool:
+def _mend(found: PostImport, folder: PostFolder, links: Links, _now: datetime) -> bool:
     names = folder.names[found.cursor : found.cursor + linking.AT_ONCE]
     found.links += links.mend(folder.readable(names))
     found.cursor += len(names)
@@ -195,7 +195,7 @@ def _make_issues(found: PostImport, now: datetime) -> bool:
 # --- What is kept of each text ---
 
 
-def keep_entry(found: PostImport, place: int, step: Step, entry: Entry, now: datetime) -> None:
+def keep_entry(found: PostImport, place: int, step: PostStep, entry: Entry, now: datetime) -> None:
     """Write the line of a text, and add it to the sums in the row of the import. The caller saves the row."""
     post = step.file
     kind = kind_of(post) if post else ""

@@ -12,7 +12,7 @@ _ADDRESS = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 
-type New = Callable[[str, bool], str]
+type NewAddress = Callable[[str, bool], str]
 """Gets an address, and whether it is a picture's; returns the new one, or "" if it stays."""
 
 
@@ -20,7 +20,7 @@ def is_picture(address: str) -> bool:
     return "." + address.rpartition(".")[2].lower() in PICTURES
 
 
-def with_addresses(markdown: str, new: New) -> str:
+def with_addresses(markdown: str, new: NewAddress) -> str:
     def replaced(found: re.Match[str]) -> str:
         typed = found["bracketed"] or found["bare"]
         if not typed:

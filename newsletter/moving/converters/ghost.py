@@ -37,7 +37,7 @@ FOR_OTHERS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Export:
+class GhostExport:
     """Posts, and rows by table."""
 
     posts: list[Row]
@@ -69,7 +69,7 @@ def _lean(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in SOURCES} if row.get("html") else row
 
 
-def read_ghost_json(text: str) -> Export:
+def read_ghost_json(text: str) -> GhostExport:
     """The tables of an export: `{"db":[{"data":…}]}`, before 1.0 `{"data":…}`. Raises Rejected."""
     try:
         whole = json.loads(text, object_hook=_lean)
@@ -83,7 +83,7 @@ def read_ghost_json(text: str) -> Export:
     tables = {
         name: [row for row in rows if isinstance(row, dict)] for name, rows in data.items() if _is_read(name, rows)
     }
-    return Export(tables.pop("posts"), tables)
+    return GhostExport(tables.pop("posts"), tables)
 
 
 def _is_read(name: str, rows: Any) -> bool:
@@ -93,7 +93,7 @@ def _is_read(name: str, rows: Any) -> bool:
 class Ghost(Converter):
     program = "Ghost"
 
-    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, export: Export) -> None:
+    def __init__(self, files: Files, zone: tzinfo, site: str = "", *, export: GhostExport) -> None:
         super().__init__(files, zone, site or _site_of(export))
         self.export = export
 
@@ -256,7 +256,7 @@ _HOST = re.compile(
 )
 
 
-def _site_of(export: Export) -> str:
+def _site_of(export: GhostExport) -> str:
     """The blog's URL from its settings, or guessed from its own pictures and links; "" if unknown."""
     if own := next((value for value in map(export.setting, ("url", "site_url")) if value.startswith("http")), ""):
         return own

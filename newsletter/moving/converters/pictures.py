@@ -32,7 +32,7 @@ class NotFound(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPicture:
     """A picture that was found, not yet read."""
 
     name: str
@@ -41,7 +41,7 @@ class Found:
 
 
 class Finder(Protocol):
-    def find(self, address: str, folder: str) -> Found | None: ...
+    def find(self, address: str, folder: str) -> FoundPicture | None: ...
 
 
 def candidates(address: str) -> list[str]:
@@ -64,12 +64,14 @@ class FileFinder:
     def below(cls, folder: Path) -> "FileFinder":
         return cls(InFolder(folder))
 
-    def find(self, address: str, folder: str) -> Found | None:
+    def find(self, address: str, folder: str) -> FoundPicture | None:
         if urlsplit(address).scheme not in {"", "http", "https", "file"}:
             return None
         beside = (name for name in _beside(address, folder) if self.files.has(name))
         name = next(beside, "") or next(filter(None, map(self.files.ending_in, candidates(address))), "")
-        return Found(name.rpartition("/")[2], partial(self.files.read_bytes, name, BYTES_MAX + 1)) if name else None
+        return (
+            FoundPicture(name.rpartition("/")[2], partial(self.files.read_bytes, name, BYTES_MAX + 1)) if name else None
+        )
 
 
 def _beside(address: str, folder: str) -> list[str]:
@@ -88,12 +90,12 @@ class WebFinder:
 
     site: str
 
-    def find(self, address: str, folder: str) -> Found | None:
+    def find(self, address: str, folder: str) -> FoundPicture | None:
         site = self.site.rstrip("/")
         url = urljoin(f"{site}/{folder}/" if folder else f"{site}/", address.replace(GHOST_URL, site))
         if not url.startswith(("http://", "https://")):
             return None
-        return Found(
+        return FoundPicture(
             unquote(urlsplit(url).path).rpartition("/")[2] or "picture", partial(_fetched, url), is_fetched=True
         )
 
@@ -105,7 +107,7 @@ def _fetched(url: str) -> bytes:
         raise NotFound(str(error)) from error
 
 
-def _in_the_text(address: str) -> Found | None:
+def _in_the_text(address: str) -> FoundPicture | None:
     """The picture that an address holds itself (RFC 2397)."""
     match = _DATA.match(address)
     if not match:
@@ -114,7 +116,7 @@ def _in_the_text(address: str) -> Found | None:
         data = b64decode(unquote(match["data"]), validate=False)
     except (binascii.Error, ValueError):
         return None
-    return Found(f"picture.{match['form']}", lambda: data)
+    return FoundPicture(f"picture.{match['form']}", lambda: data)
 
 
 _HERE = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for such a site
@@ -152,7 +154,7 @@ class PictureCopier:
             self.account.fetched |= {place} if found.is_fetched else set()
         return new
 
-    def _find(self, address: str, beside: str) -> Found:
+    def _find(self, address: str, beside: str) -> FoundPicture:
         if found := _in_the_text(address):
             return found
         wanted = unquote(address[match.end() :]) if (match := _SUBSTACK.match(address)) else address

@@ -42,7 +42,7 @@ class InvalidXml(Rejected):
 
 
 @dataclass
-class Item:
+class WxrItem:
     """One post, page, picture or anything else that WordPress keeps: its fields, terms and further values."""
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ def _refuse_document_type(opened: IO[bytes]) -> None:
         raise Rejected("it declares a document type or an entity, which no export of WordPress does")
 
 
-def items_of(opened: IO[bytes]) -> Iterator[tuple[str, Item]]:
+def items_of(opened: IO[bytes]) -> Iterator[tuple[str, WxrItem]]:
     """Yield the fields of the channel, by their names, and its items, named `item`. Raises Rejected."""
     prefixes: dict[str, str] = {}
     try:
@@ -74,7 +74,7 @@ def items_of(opened: IO[bytes]) -> Iterator[tuple[str, Item]]:
             if name == "item":
                 yield name, _item(found, prefixes)
             elif name in {"link", "wp:base_blog_url"}:
-                yield name, Item({name: found.text or ""})
+                yield name, WxrItem({name: found.text or ""})
             if name in {"item", "wp:author", "wp:term", "wp:tag", "wp:category"}:
                 found.clear()
     except ElementTree.ParseError as error:
@@ -86,8 +86,8 @@ def _name(element: ElementTree.Element, prefixes: dict[str, str]) -> str:
     return prefixes.get(space[1:], "") + local if brace else local
 
 
-def _item(element: ElementTree.Element, prefixes: dict[str, str]) -> Item:
-    item = Item()
+def _item(element: ElementTree.Element, prefixes: dict[str, str]) -> WxrItem:
+    item = WxrItem()
     for child in element:
         name, text = _name(child, prefixes), child.text or ""
         if len(text) > ITEM_MAX:
@@ -145,12 +145,12 @@ class WordPress(Converter):
             raise Rejected(FEED)
         return None
 
-    def _items(self) -> Iterator[tuple[str, Item]]:
+    def _items(self) -> Iterator[tuple[str, WxrItem]]:
         """Read the files once more: never are all of their items in memory."""
         for name in self.names:
             yield from self._items_of(name)
 
-    def _items_of(self, name: str) -> Iterator[tuple[str, Item]]:
+    def _items_of(self, name: str) -> Iterator[tuple[str, WxrItem]]:
         with BytesIO(self.mended[name]) if name in self.mended else self.files.open(name) as opened:
             yield from items_of(opened)
 
@@ -159,7 +159,7 @@ class WordPress(Converter):
             if kind == "item" and _is_text(item):
                 yield item["wp:post_name"] or item["title"] or item["wp:post_id"], partial(self.read_post, item)
 
-    def read_post(self, item: Item) -> ConvertedPost:
+    def read_post(self, item: WxrItem) -> ConvertedPost:
         if item["wp:status"] == "trash":
             raise Rejected("it was in the trash there")
         remarks = list(_without_place(item))
@@ -191,7 +191,7 @@ class WordPress(Converter):
             remarks=(*remarks, *lost),
         )
 
-    def _published_at(self, item: Item, remarks: list[Remark]) -> datetime | None:
+    def _published_at(self, item: WxrItem, remarks: list[Remark]) -> datetime | None:
         status = item["wp:status"]
         if item["wp:post_password"]:
             remarks.append(Remark("it was behind a password, so it is a draft"))
@@ -219,12 +219,12 @@ def _mended(data: bytes) -> bytes:
     return b"".join(part if part.startswith(b"<![CDATA[") else _BARE.sub(b"&amp;", part) for part in parts)
 
 
-def _attachment(item: Item) -> Attachment:
+def _attachment(item: WxrItem) -> Attachment:
     alt = item.meta.get("_wp_attachment_image_alt", "").strip()
     return Attachment(item["wp:attachment_url"], alt, item["excerpt:encoded"], item["wp:post_parent"])
 
 
-def _is_text(item: Item) -> bool:
+def _is_text(item: WxrItem) -> bool:
     """Posts and pages; of plug-ins' own kinds those that are published and have a text."""
     kind = item["wp:post_type"]
     if kind in TEXTS:
@@ -237,7 +237,7 @@ def _plain(html: str) -> str:
     return " ".join(re.sub(r"<[^>]{0,500}>", " ", unescape(html)).split())
 
 
-def _without_place(item: Item) -> Iterator[Remark]:
+def _without_place(item: WxrItem) -> Iterator[Remark]:
     """Yield what WordPress keeps beside a text: comments of readers, and fields that its author added."""
     own = {name: " ".join(value.split())[:40] for name, value in item.meta.items() if not name.startswith("_")}
     known = {"footnotes", *DESCRIPTIONS}
@@ -260,7 +260,7 @@ def _slug(given: str, title: str) -> str:
     return own[:60].strip("-") if re.search("[a-z]", own) and not given.startswith("%") else slug_from_title(title)
 
 
-def _addresses(item: Item) -> tuple[str, ...]:
+def _addresses(item: WxrItem) -> tuple[str, ...]:
     number = item["wp:post_id"]
     found = [item["link"], item["guid"], *([f"/?p={number}", f"/?page_id={number}"] if number else [])]
     paths = (urlsplit(address) for address in found if address)

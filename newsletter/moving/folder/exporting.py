@@ -22,7 +22,7 @@ from newsletter.delivery.models.replies import ReplyMail
 from newsletter.issues.models import Issue
 from newsletter.moving.folder import numbers, places, sheets, texts
 from newsletter.moving.folder.layout import dump_yaml, post_file, whole
-from newsletter.moving.folder.manifest import Writer
+from newsletter.moving.folder.manifest import ExportWriter
 from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -70,7 +70,7 @@ def copies_file(mailing_id: int) -> str:
     return f"{COPIES}/{mailing_id}.csv"
 
 
-def _write_copies(folder: Writer) -> int:
+def _write_copies(folder: ExportWriter) -> int:
     """Write the copies of every mailing that has some; return how many."""
     count = 0
     for mailing_id in Mailing.objects.using(ALIAS).exclude(planned_at=None).order_by("pk").values_list("pk", flat=True):
@@ -91,7 +91,7 @@ KINDS = {
 }
 
 
-def _write_guide(folder: Writer) -> None:
+def _write_guide(folder: ExportWriter) -> None:
     with translation.override("en"):
         folder.add("README.md", (HERE / "README.export.md").read_bytes())
         folder.add("TABLES.md", tables().encode())
@@ -143,14 +143,14 @@ def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
     """
     Publication.objects.fresh()  # there is one, from now on
     with whole(place) as root:
-        folder = Writer(root)
+        folder = ExportWriter(root)
         with snapshot() as connection:
             facts = _facts(now, with_keys=with_keys)
             facts["migrations"] = sorted(".".join(one) for one in MigrationRecorder(connection).applied_migrations())
-            facts["numbers"] = numbers.given(numbered(), ALIAS)
+            facts["numbers"] = numbers.highest_numbers(numbered(), ALIAS)
             counts = _write_all(folder)
         # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
-        places.write(folder, with_keys=with_keys)
+        places.write_files(folder, with_keys=with_keys)
         _write_guide(folder)
         folder.finish(facts | {"counts": counts})
         octets = sum(entry["bytes"] for entry in folder.files.values())
@@ -162,9 +162,9 @@ def _facts(now: datetime, *, with_keys: bool) -> dict[str, object]:
     return {"exported_at": exported_at, "site_url": settings.SITE_URL, "has_keys": with_keys}
 
 
-def _write_all(folder: Writer) -> dict[str, int]:
+def _write_all(folder: ExportWriter) -> dict[str, int]:
     """Write what is in the database; return how much there is of what a person counts."""
-    folder.add(texts.SETTINGS, dump_yaml(texts.facts(Publication.objects.using(ALIAS).get())).encode())
+    folder.add(texts.SETTINGS, dump_yaml(texts.row_data(Publication.objects.using(ALIAS).get())).encode())
     _write_accounts(folder)
     counts = {"posts": _write_posts(folder), "issues": _write_issues(folder)}
     rows = {sheet.name: _write_sheet(folder, sheet) for sheet in SHEETS}
@@ -174,7 +174,7 @@ def _write_all(folder: Writer) -> dict[str, int]:
     return counts | {name: rows[name] for name in ("readers", "mailings")} | {"deliveries": _write_copies(folder)}
 
 
-def _write_sheet(folder: Writer, sheet: Sheet) -> int:
+def _write_sheet(folder: ExportWriter, sheet: Sheet) -> int:
     columns = [field.attname for field in sheet.fields]
     rows = sheet.model._base_manager.using(ALIAS).order_by("pk").values_list(*columns).iterator(chunk_size=2000)
     return folder.add_rows(sheet.file, columns, _lines(sheet.fields, rows))
@@ -185,7 +185,7 @@ def _lines(fields: Sequence[Field], rows: Iterator[Sequence[object]]) -> Iterato
     return ([write(value) for write, value in zip(writers, row, strict=True)] for row in rows)
 
 
-def _write_accounts(folder: Writer) -> None:
+def _write_accounts(folder: ExportWriter) -> None:
     """Write who works at the desk: neither passwords nor second factors."""
     fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
     users = User.objects.using(ALIAS).order_by("pk").prefetch_related("groups")
@@ -195,7 +195,7 @@ def _write_accounts(folder: Writer) -> None:
     folder.add_rows(ACCOUNTS, [*(field.attname for field in fields), "roles"], rows)
 
 
-def _write_posts(folder: Writer) -> int:
+def _write_posts(folder: ExportWriter) -> int:
     posts = Post.objects.using(ALIAS).order_by("pk").select_related("cover", "created_by").prefetch_related("tags")
     count = 0
     for count, post in enumerate(posts.iterator(chunk_size=AT_ONCE), 1):  # noqa: B007 - the last one is returned
@@ -206,7 +206,7 @@ def _write_posts(folder: Writer) -> int:
     return count
 
 
-def _write_issues(folder: Writer) -> int:
+def _write_issues(folder: ExportWriter) -> int:
     issues = Issue.objects.using(ALIAS).order_by("number").prefetch_related("items")
     count = 0
     for count, issue in enumerate(issues.iterator(chunk_size=AT_ONCE), 1):  # noqa: B007 - the last one is returned
@@ -215,7 +215,7 @@ def _write_issues(folder: Writer) -> int:
     return count
 
 
-def _write_letters(folder: Writer) -> None:
+def _write_letters(folder: ExportWriter) -> None:
     mailings = Mailing.objects.using(ALIAS).order_by("pk")
     for mailing in mailings.select_related("issue").iterator(chunk_size=AT_ONCE):
         for form, text in (("html", mailing.html), ("txt", mailing.text)):

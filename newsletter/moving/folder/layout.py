@@ -45,7 +45,7 @@ class Damaged(Exception):
     """The folder is none of ours, or not whole. Its words say where."""
 
 
-class Wrong(ValueError):
+class InvalidPost(ValueError):
     """A post cannot be read. Its words name the file and the line."""
 
 
@@ -268,7 +268,7 @@ def whole(place: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def opened(root: Path, name: str) -> Iterator[IO[bytes]]:
+def open_file(root: Path, name: str) -> Iterator[IO[bytes]]:
     """Yield a file of the folder. Raises Damaged for one that is missing, no plain file, or reached over a link."""
     refuse_name(name)
     path = root
@@ -294,7 +294,7 @@ def refuse_name(name: str) -> None:
 
 def read_file(root: Path, name: str, most: int) -> bytes:
     """A small file. Raises Damaged, also if it is larger than `most` octets."""
-    with opened(root, name) as source:
+    with open_file(root, name) as source:
         octets = source.read(most + 1)
     if len(octets) > most:
         raise Damaged(f"{name} is larger than {most:,} octets")
@@ -321,22 +321,22 @@ def _in_order(name: str) -> tuple[int, str]:
 
 
 def read_post(folder: Path, name: str, zone: tzinfo) -> PostFile:
-    """A post. zone: of a date that has none. Raises Wrong, which names the file and the line."""
+    """A post. zone: of a date that has none. Raises InvalidPost, which names the file and the line."""
     try:
-        head, body = split(read_file(folder, name, TEXT_BYTES), name)
+        head, body = split_front_matter(read_file(folder, name, TEXT_BYTES), name)
         # As it is typed: `no` is a word, and 0042 no octal number.
-        data = load(head, name, yaml.CBaseLoader, first=2)
+        data = parse_yaml(head, name, yaml.CBaseLoader, first=2)
     except Damaged as error:
-        raise Wrong(str(error)) from None
+        raise InvalidPost(str(error)) from None
     if not data.get("source"):
-        raise Wrong(f"{name}, line 1: `source` is missing, by which a second taking knows the post")
+        raise InvalidPost(f"{name}, line 1: `source` is missing, by which a second taking knows the post")
     found = {}
     for key, typed in data.items():
         try:
             found[key] = _READ[key](typed, zone)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             why = f"{typed!r:.80} is no {_NAMES.get(key, 'text')}" if key in _READ else "it has no place in a post"
-            raise Wrong(f"{name}, line {_line_of(key, head)}: `{key:.80}`: {why}") from error
+            raise InvalidPost(f"{name}, line {_line_of(key, head)}: `{key:.80}`: {why}") from error
     return PostFile(**found, body=body)
 
 
@@ -405,7 +405,7 @@ _NAMES = {
 }
 
 
-def split(octets: bytes, name: str) -> tuple[str, str]:
+def split_front_matter(octets: bytes, name: str) -> tuple[str, str]:
     """Front matter and text. Raises Damaged."""
     found = HEAD.match(octets.removeprefix(b"\xef\xbb\xbf"))
     if not found or len(found["head"]) > HEAD_BYTES:
@@ -416,7 +416,7 @@ def split(octets: bytes, name: str) -> tuple[str, str]:
         raise Damaged(f"{name} is not UTF-8 text: {error}") from None
 
 
-def load(text: str, name: str, loader: Any, *, first: int = 1) -> dict[str, Any]:
+def parse_yaml(text: str, name: str, loader: Any, *, first: int = 1) -> dict[str, Any]:
     """Parse YAML by a loader that makes no objects. first: line number of `text` in its file. Raises Damaged.
 
     Aliases are refused: some lines could mean gigabytes.

@@ -28,14 +28,14 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Reader:
+class ExportReader:
     """An export as it was written. Every file is one of the manifest, a file indeed, and inside the folder."""
 
     root: Path
     facts: dict[str, Any]
 
     @classmethod
-    def at(cls, root: Path) -> "Reader":
+    def at(cls, root: Path) -> "ExportReader":
         """The export in a folder; nothing but its manifest is read. Raises Damaged."""
         if not root.is_dir():
             raise Damaged(f"{root} is no folder")
@@ -73,7 +73,7 @@ class Reader:
         """Yield a file's octets. Raises Damaged for one that is missing, a link, or longer than it was."""
         if name not in self.files:
             raise Damaged(f"{name} is not in {MANIFEST}")
-        with layout.opened(self.root, name) as source:
+        with layout.open_file(self.root, name) as source:
             if os.fstat(source.fileno()).st_size != self.files[name]["bytes"]:
                 raise Damaged(f"{name} is not what was written")
             yield source
@@ -140,17 +140,17 @@ def _is_described(name: str, entry: object) -> bool:
 
 
 @dataclass
-class Writer:
+class ExportWriter:
     """Writes files of their owner alone; `finish` makes the folder an export."""
 
     root: Path
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @contextmanager
-    def file(self, name: str) -> Iterator["Hashed"]:
+    def file(self, name: str) -> Iterator["HashingWriter"]:
         """Yield a file to write octets to, by its path in the folder."""
         with new_file(self.root, name) as target:
-            hashed = Hashed(target)
+            hashed = HashingWriter(target)
             yield hashed
             self.files[name] = {"bytes": hashed.size, "sha256": hashed.hash.hexdigest()}
 
@@ -181,7 +181,7 @@ class Writer:
             target.write(json.dumps(data, ensure_ascii=False, indent=1).encode())
 
 
-class Hashed(io.RawIOBase):
+class HashingWriter(io.RawIOBase):
     """Writes on to another stream, and knows the size and the SHA-256 of what it was given."""
 
     def __init__(self, target: IO[bytes]) -> None:

@@ -8,7 +8,7 @@ from django.db.backends.utils import CursorWrapper
 type Model = type[models.Model]
 
 
-def given(among: Iterable[Model], using: str) -> dict[str, int]:
+def highest_numbers(among: Iterable[Model], using: str) -> dict[str, int]:
     own = connections[using]
     last = _last_of_postgresql if own.vendor == "postgresql" else _last_of_sqlite
     with own.cursor() as cursor:
@@ -16,7 +16,7 @@ def given(among: Iterable[Model], using: str) -> dict[str, int]:
     return {label: number for label, number in found.items() if number}
 
 
-def go_on(among: Iterable[Model], given_there: Mapping[str, int]) -> None:
+def continue_after(among: Iterable[Model], given_there: Mapping[str, int]) -> None:
     """Have tables that were just filled go on behind the numbers that were given there, and behind their own rows."""
     follow = _follow_on_postgresql if connection.vendor == "postgresql" else _follow_on_sqlite
     with connection.cursor() as cursor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from newsletter.moving.folder.layout import COPIED_BYTES, Damaged
-from newsletter.moving.folder.manifest import Reader, Writer
+from newsletter.moving.folder.manifest import ExportReader, ExportWriter
 from newsletter.operation.backup.making import SECRET, merge_lines
 from newsletter.publication.pictures.storages import media
 
@@ -19,7 +19,7 @@ DKIM_KEY = re.compile(r"keys/dkim/[\w.-]+")
 LINES_BYTES, KEY_BYTES = 1024**3, 64 * 1024
 
 
-def write(folder: Writer, *, with_keys: bool) -> None:
+def write_files(folder: ExportWriter, *, with_keys: bool) -> None:
     _write_pictures(folder)
     for name in LOGS:
         if (settings.DATA_DIR / name).exists():
@@ -30,7 +30,7 @@ def write(folder: Writer, *, with_keys: bool) -> None:
             folder.copy(source, f"{KEYS}/dkim/{source.name}")
 
 
-def _write_pictures(folder: Writer) -> None:
+def _write_pictures(folder: ExportWriter) -> None:
     """Write the files at the addresses of pictures, in every size; what is drawn when it is asked for is none."""
     found = media.pictures()
     if media.is_remote:
@@ -41,7 +41,7 @@ def _write_pictures(folder: Writer) -> None:
         folder.copy(settings.MEDIA_ROOT / name, f"{PICTURES}/{name}")
 
 
-def refuse(folder: Reader) -> None:
+def refuse_foreign_files(folder: ExportReader) -> None:
     """Raise Damaged if something is to be put where no picture and no key belongs, or the disk is too small."""
     for name in folder.below(PICTURES):
         if not PICTURE.fullmatch(name):
@@ -55,7 +55,7 @@ def refuse(folder: Reader) -> None:
         raise Damaged(f"{wanted:,} octets are to be brought in, and {free:,} are free in {settings.DATA_DIR}")
 
 
-def bring_in(folder: Reader) -> bool:
+def put_files(folder: ExportReader) -> bool:
     """Put the files where they belong; return whether the secret of the export is used from now on.
 
     A second time changes nothing. The lines of who has left are joined to those that are there.
@@ -69,7 +69,7 @@ def bring_in(folder: Reader) -> bool:
     return _use_secret(folder)
 
 
-def _bring_pictures_in(folder: Reader) -> None:
+def _bring_pictures_in(folder: ExportReader) -> None:
     """Put the pictures where they lie here; those that a run before this one has put there are left as they are."""
     there = media.pictures() if media.is_remote else {}
     for name in folder.below(PICTURES):
@@ -79,7 +79,7 @@ def _bring_pictures_in(folder: Reader) -> None:
                 media.put(path, source)
 
 
-def _use_secret(folder: Reader) -> bool:
+def _use_secret(folder: ExportReader) -> bool:
     if f"{KEYS}/{SECRET}" not in folder.files:
         return False
     secret = folder.octets(f"{KEYS}/{SECRET}", KEY_BYTES).decode()
@@ -89,7 +89,7 @@ def _use_secret(folder: Reader) -> bool:
     return True
 
 
-def _put(folder: Reader, name: str, path: Path) -> None:
+def _put(folder: ExportReader, name: str, path: Path) -> None:
     """Write a file of its owner alone that is never seen half written."""
     fresh = path.with_name(f".{path.name}.new")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ def reply_file(pk: int) -> str:
 # --- Rows as YAML ---
 
 
-def facts(row: models.Model, leaving_out: Sequence[str] = ()) -> dict[str, Any]:
+def row_data(row: models.Model, leaving_out: Sequence[str] = ()) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in row._meta.concrete_fields:
         if field.attname not in leaving_out:
@@ -65,7 +65,7 @@ def _plain(field: Field, value: Any) -> Any:
     return str(value) if field.get_internal_type() in sheets.TEXTS else sheets.writer(field)(value)
 
 
-def values(data: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[Any]:
+def row_values(data: Mapping[str, Any], fields: Sequence[Field], file: str) -> list[Any]:
     """Values in the order of `fields`, of what `row_data` wrote; a missing one is the default.
 
     Raises Damaged for what no field is called, or could hold.
@@ -90,9 +90,9 @@ def _value(field: Field, data: Any) -> Any:
     return sheets.reader(field)(str(data))
 
 
-def loaded(text: str, file: str, first: int = 1) -> dict[str, Any]:
+def load_yaml(text: str, file: str, first: int = 1) -> dict[str, Any]:
     """Parse YAML. Raises Damaged."""
-    return layout.load(text, file, yaml.CSafeLoader, first=first)
+    return layout.parse_yaml(text, file, yaml.CSafeLoader, first=first)
 
 
 # --- Posts ---
@@ -100,13 +100,13 @@ def loaded(text: str, file: str, first: int = 1) -> dict[str, Any]:
 
 def written_post(post: Post, tags: Sequence[str], cover: str | None, author: str | None) -> bytes:
     """cover: its address; author: the username of the account that created it."""
-    data = facts(post, leaving_out=["body"]) | {"cover": cover, "author": author, "tags": list(tags)}
+    data = row_data(post, leaving_out=["body"]) | {"cover": cover, "author": author, "tags": list(tags)}
     return f"---\n{dump_yaml(data)}---\n{post.body}".encode()
 
 
 def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
-    head, body = layout.split(octets, file)
-    return loaded(head, file, 2), body
+    head, body = layout.split_front_matter(octets, file)
+    return load_yaml(head, file, 2), body
 
 
 # --- Issues ---
@@ -114,7 +114,7 @@ def read_post(octets: bytes, file: str) -> tuple[dict[str, Any], str]:
 
 def written_issue(issue: Issue, items: Sequence[IssueItem]) -> dict[str, bytes]:
     posts = [{"post": item.post_id, "position": item.position, "form": item.form} for item in items]
-    data = facts(issue, leaving_out=PARTS) | {"posts": posts}
+    data = row_data(issue, leaving_out=PARTS) | {"posts": posts}
     folder = issue_folder(issue.number)
     parts = {f"{folder}/{part}.md": getattr(issue, part).encode() for part in PARTS}
     return {f"{folder}/issue.yaml": dump_yaml(data).encode()} | parts

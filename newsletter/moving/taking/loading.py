@@ -11,13 +11,13 @@ from django.db import connection, models
 
 from newsletter.moving.folder import sheets
 from newsletter.moving.folder.layout import Damaged
-from newsletter.moving.folder.manifest import Reader
+from newsletter.moving.folder.manifest import ExportReader
 from newsletter.moving.folder.sheets import CellError, Field
 
 AT_ONCE = 2000  # rows
 
 
-def read_rows(folder: Reader, file: str, fields: Sequence[Field]) -> Iterator[list[Any]]:
+def read_rows(folder: ExportReader, file: str, fields: Sequence[Field]) -> Iterator[list[Any]]:
     """Yield the rows of a table as values in the order of `fields`. A column that it lacks is filled with defaults.
 
     Raises Damaged for a column that no field has, or a cell that says nothing.

@@ -14,7 +14,7 @@ from django.db import transaction
 from newsletter.mail.characters import nfc, single_line, without_control
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder import layout
-from newsletter.moving.folder.layout import Mailed, PostAccount, PostFile, Remark, TagPage, Wrong
+from newsletter.moving.folder.layout import InvalidPost, Mailed, PostAccount, PostFile, Remark, TagPage
 from newsletter.moving.taking.account import Entry, MoveReport, unnamed
 from newsletter.moving.taking.linking import Links
 from newsletter.moving.taking.pictures import Illustration, PostPictures, with_old_addresses
@@ -35,7 +35,7 @@ DIGEST = "5:"
 
 
 @dataclass(frozen=True)
-class Folder:
+class PostFolder:
     """A folder of posts, its account, and the files of its posts in order. zone: of dates that have none."""
 
     root: Path
@@ -44,7 +44,7 @@ class Folder:
     zone: tzinfo
 
     @classmethod
-    def at(cls, root: Path) -> "Folder":
+    def at(cls, root: Path) -> "PostFolder":
         zone = Publication.objects.current().zone
         return cls(root, layout.read_account(root), layout.post_names(root), zone)
 
@@ -59,7 +59,7 @@ class Folder:
         for name in self.names if names is None else names:
             try:
                 yield self.read_post(name)
-            except Wrong:
+            except InvalidPost:
                 continue
 
     def links(self) -> Links:
@@ -73,14 +73,14 @@ class Folder:
 
 
 def fitting(file: PostFile, remarks: list[Remark]) -> PostFile:
-    """Cut fields to the columns of Post, with a remark for each. Raises Wrong."""
+    """Cut fields to the columns of Post, with a remark for each. Raises InvalidPost."""
     body = nfc(without_control(file.body)).strip()
     if not body and not file.title.strip():
-        raise Wrong("it has no text")
+        raise InvalidPost("it has no text")
     if len(body) > BODY_MAX:
-        raise Wrong(f"it is too long: {len(body):,} characters")
+        raise InvalidPost(f"it is too long: {len(body):,} characters")
     if len(file.source) > SOURCE_MAX:
-        raise Wrong("its name is too long")
+        raise InvalidPost("its name is too long")
     tags = _tags(file.tags, remarks)
     return replace(
         file,
@@ -130,7 +130,7 @@ def digest_of(file: PostFile, account: layout.Account) -> str:
 
 
 @dataclass
-class Step:
+class PostStep:
     """One post of a folder, compared with the one here. file is None if it was rejected, for `reason`."""
 
     name: str
@@ -145,7 +145,7 @@ class Step:
     body: str = ""  # with the addresses of its pictures here, once it is ready
     cover: Illustration | None = None
 
-    def make_ready(self) -> "Step":
+    def make_ready(self) -> "PostStep":
         """Wait for its pictures, outside of any transaction."""
         if self.file and self.pictures:
             self.cover = self.pictures.illustration(self.file.cover, self.file.cover_alt or self.file.title)
@@ -221,12 +221,12 @@ def _lead_tags(pages: tuple[TagPage, ...]) -> None:
 # --- All posts ---
 
 
-def steps(folder: Folder, seen: set[str], *, skipped: int = 0) -> Generator[Step]:
+def steps(folder: PostFolder, seen: set[str], *, skipped: int = 0) -> Generator[PostStep]:
     """Yield each post, while the pictures of the next ones are being made ready.
 
     seen: the sources of the posts before, which grows; skipped: so many posts were done with in an earlier run.
     """
-    ahead: deque[Step] = deque()
+    ahead: deque[PostStep] = deque()
     with ThreadPoolExecutor(THREADS, "pictures") as pool:
         for name in folder.names[skipped:]:
             ahead.append(_step(folder, name, seen, pool))
@@ -235,23 +235,23 @@ def steps(folder: Folder, seen: set[str], *, skipped: int = 0) -> Generator[Step
         while ahead:
             yield ahead.popleft().make_ready()
     for name, reason in islice(folder.account.rejected, max(0, skipped - len(folder.names)), None):
-        yield Step(name, reason)
+        yield PostStep(name, reason)
 
 
-def _step(folder: Folder, name: str, seen: set[str], pool: Executor) -> Step:
+def _step(folder: PostFolder, name: str, seen: set[str], pool: Executor) -> PostStep:
     try:
         file = folder.read_post(name)
         was = folder.account_of(file.source, name)
         remarks = list(was.remarks)
         file = fitting(file, remarks)
-    except Wrong as error:
-        return Step(name, str(error))
+    except InvalidPost as error:
+        return PostStep(name, str(error))
     if file.source in seen:
-        return Step(name, "an earlier post has the same source")
+        return PostStep(name, "an earlier post has the same source")
     seen.add(file.source)
     digest = digest_of(file, folder.account)
     post = Post.objects.select_related("cover").filter(source=file.source).first() or Post(source=file.source)
-    step = Step(was.name, "", file, post, _outcome(post, digest), digest, remarks, was)
+    step = PostStep(was.name, "", file, post, _outcome(post, digest), digest, remarks, was)
     if step.outcome != "unchanged":
         step.pictures = PostPictures(folder.root, folder.account, pool)
         step.pictures.begin(file.cover, file.body)
@@ -265,7 +265,7 @@ def _outcome(post: Post, digest: str) -> str:
 
 
 @dataclass
-class Move:
+class MoveResult:
     """What a taking has learnt so far: the account, and of each source whether it was mailed and when it is public."""
 
     account: MoveReport
@@ -276,13 +276,13 @@ class Move:
         return {own for own, at in self.days.items() if at and at <= now}
 
 
-def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> Move:
+def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> MoveResult:
     """Take one post after the other; one that is rejected stops none of the others. Then mend the links.
 
     Raises Damaged if the folder is none.
     """
-    folder = Folder.at(root)
-    made = Move(MoveReport(folder.account.program, dry_run))
+    folder = PostFolder.at(root)
+    made = MoveResult(MoveReport(folder.account.program, dry_run))
     for step in steps(folder, set()):
         entry = step.dry_run() if dry_run else step.write()
         _learn(made, step)
@@ -293,7 +293,7 @@ def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> Move:
     return made
 
 
-def _learn(made: Move, step: Step) -> None:
+def _learn(made: MoveResult, step: PostStep) -> None:
     if step.file:
         made.days[step.file.source] = step.file.date
         made.account.redirects += len(step.file.addresses)

@@ -19,7 +19,7 @@ from newsletter.issues import archiving
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.moving.folder import exporting, numbers, places, texts
 from newsletter.moving.folder.layout import TEXT_BYTES, Damaged
-from newsletter.moving.folder.manifest import Reader
+from newsletter.moving.folder.manifest import ExportReader
 from newsletter.moving.folder.sheets import ACCOUNT, ACCOUNTS, SHEETS, Field, Sheet, numbered
 from newsletter.moving.taking.loading import insert_rows, read_rows
 from newsletter.operation.preparing import newer_migration
@@ -34,7 +34,7 @@ ROLES.set_attributes_from_name("roles")
 MAIL_BYTES = 256 * 1024**2
 
 
-def fill(folder: Reader) -> dict[str, int]:
+def fill(folder: ExportReader) -> dict[str, int]:
     """Load everything, and return how much there is of what a person counts. Raises Damaged."""
     _load_settings(folder)
     authors = _load_accounts(folder)
@@ -47,17 +47,17 @@ def fill(folder: Reader) -> dict[str, int]:
     if counts != folder.facts.get("counts"):
         raise Damaged(f"it holds {counts}, and should hold {folder.facts.get('counts')}")
     given = folder.facts.get("numbers")
-    numbers.go_on(numbered(), given if isinstance(given, dict) else {})
+    numbers.continue_after(numbered(), given if isinstance(given, dict) else {})
     return counts
 
 
-def _load_settings(folder: Reader) -> None:
+def _load_settings(folder: ExportReader) -> None:
     fields = Publication._meta.concrete_fields
-    data = texts.loaded(folder.text(texts.SETTINGS, texts.FACTS_BYTES), texts.SETTINGS)
-    insert_rows(Publication, fields, [texts.values(data, fields, texts.SETTINGS)])
+    data = texts.load_yaml(folder.text(texts.SETTINGS, texts.FACTS_BYTES), texts.SETTINGS)
+    insert_rows(Publication, fields, [texts.row_values(data, fields, texts.SETTINGS)])
 
 
-def _load_accounts(folder: Reader) -> dict[str, int]:
+def _load_accounts(folder: ExportReader) -> dict[str, int]:
     """Make accounts that nobody can log in to yet, but for those that are here; return their numbers by name."""
     groups = {group.name: group for group in Group.objects.all()}
     known = dict(User.objects.values_list("username", "pk"))
@@ -73,7 +73,7 @@ def _load_accounts(folder: Reader) -> dict[str, int]:
     return known
 
 
-def _load_sheet(folder: Reader, sheet: Sheet) -> int:
+def _load_sheet(folder: ExportReader, sheet: Sheet) -> int:
     """Load one table; an export of an older version may lack it."""
     if sheet.file not in folder.files:
         return 0
@@ -86,7 +86,7 @@ def _load_sheet(folder: Reader, sheet: Sheet) -> int:
     return count
 
 
-def _with_letters(folder: Reader, sheet: Sheet, rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
+def _with_letters(folder: ExportReader, sheet: Sheet, rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
     numbers = dict(Issue.objects.values_list("pk", "number"))
     columns = [field.attname for field in sheet.fields]
     issue, kind, number = (columns.index(name) for name in ("issue_id", "kind", "number"))
@@ -98,17 +98,17 @@ def _with_letters(folder: Reader, sheet: Sheet, rows: Iterator[list[Any]]) -> It
     return ([*row, *letters(row)] for row in rows)
 
 
-def _with_mails(folder: Reader, _sheet: Sheet, rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
+def _with_mails(folder: ExportReader, _sheet: Sheet, rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
     return ([pk, folder.octets(texts.reply_file(pk), MAIL_BYTES)] for (pk,) in rows)
 
 
-APART: dict[str, Callable[[Reader, Sheet, Iterator[list[Any]]], Iterator[list[Any]]]] = {
+APART: dict[str, Callable[[ExportReader, Sheet, Iterator[list[Any]]], Iterator[list[Any]]]] = {
     Mailing._meta.label: _with_letters,
     ReplyMail._meta.label: _with_mails,
 }
 
 
-def _load_posts(folder: Reader, authors: dict[str, int]) -> int:
+def _load_posts(folder: ExportReader, authors: dict[str, int]) -> int:
     covers = dict(Image.objects.values_list("digest", "pk"))
     tags = dict(Tag.objects.values_list("name", "pk"))
     tagged: list[tuple[int, int]] = []
@@ -122,24 +122,24 @@ def _load_posts(folder: Reader, authors: dict[str, int]) -> int:
                 data |= {"cover": covers[found[1]] if found else None, "author": authors.get(str(data.get("author")))}
                 names = data.pop("tags", [])
                 tagged.extend((data["id"], tags[tag]) for tag in names)
-                yield [*texts.values(data, fields, name), body]
+                yield [*texts.row_values(data, fields, name), body]
 
     count = insert_rows(Post, [*fields, *_fields_named(Post, ("body",))], _known(rows()))
     insert_rows(Post.tags.through, _fields_named(Post.tags.through, ("post", "tag")), tagged)
     return count
 
 
-def _load_issues(folder: Reader) -> int:
+def _load_issues(folder: ExportReader) -> int:
     items: list[list[Any]] = []
     fields = [field for field in Issue._meta.concrete_fields if field.name not in texts.PARTS]
 
     def rows() -> Iterator[list[Any]]:
         for name in folder.below("issues"):
             if name.endswith("/issue.yaml"):
-                data = texts.loaded(folder.text(name, texts.FACTS_BYTES), name)
+                data = texts.load_yaml(folder.text(name, texts.FACTS_BYTES), name)
                 items.extend([data["id"], one["post"], one["position"], one["form"]] for one in data.pop("posts", []))
                 parts = [folder.text(f"{name.rpartition('/')[0]}/{part}.md", TEXT_BYTES) for part in texts.PARTS]
-                yield [*texts.values(data, fields, name), *parts]
+                yield [*texts.row_values(data, fields, name), *parts]
 
     count = insert_rows(Issue, [*fields, *_fields_named(Issue, texts.PARTS)], _known(rows()))
     insert_rows(IssueItem, _fields_named(IssueItem, ("issue", "post", "position", "form")), items)
@@ -159,7 +159,7 @@ def _known(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
         raise Damaged(f"a post or an issue names what is not there: {error}") from None
 
 
-def _load_copies(folder: Reader) -> int:
+def _load_copies(folder: ExportReader) -> int:
     """Load the copies of every mailing, after the mailings and their batches; return how many."""
     count = 0
     for mailing_id in Mailing.objects.order_by("pk").values_list("pk", flat=True):
@@ -168,7 +168,7 @@ def _load_copies(folder: Reader) -> int:
     return count
 
 
-def _load_copies_of(folder: Reader, mailing_id: int) -> int:
+def _load_copies_of(folder: ExportReader, mailing_id: int) -> int:
     whole = [field for field in Delivery._meta.concrete_fields if field.name == "mailing"] + exporting.copies_fields()
     return insert_rows(
         Delivery,
@@ -233,10 +233,10 @@ def bring_in(root: Path, now: datetime) -> BroughtIn:
 
     A run that was killed has changed nothing in the database, and is run again. Raises Damaged or ImportRefused.
     """
-    folder = Reader.at(root)
+    folder = ExportReader.at(root)
     _refuse_newer(folder)
     exported_at = _moment(folder)
-    places.refuse(folder)
+    places.refuse_foreign_files(folder)
     folder.verify()
     try:
         with transaction.atomic():
@@ -246,21 +246,21 @@ def bring_in(root: Path, now: datetime) -> BroughtIn:
             restored.block_sending(exported_at, now)
             caches["pages"].clear()  # the publication, as this process knew it
             index.rebuild_index(archiving.search_documents())
-            has_secret = places.bring_in(folder)  # last: what is committed is whole
+            has_secret = places.put_files(folder)  # last: what is committed is whole
     except DatabaseError as error:
         raise Damaged(f"the database refuses what is in it: {str(error).partition(chr(10))[0]}") from error
     pictures = len(folder.below(places.PICTURES))
     return BroughtIn(exported_at, counts, pictures, unsent, has_secret if folder.below(places.KEYS) else None)
 
 
-def _moment(folder: Reader) -> datetime:
+def _moment(folder: ExportReader) -> datetime:
     try:
         return datetime.fromisoformat(str(folder.facts.get("exported_at")))
     except ValueError:
         raise Damaged("its manifest does not say when it was made") from None
 
 
-def _refuse_newer(folder: Reader) -> None:
+def _refuse_newer(folder: ExportReader) -> None:
     """Raise ImportRefused if the export is of a newer version of the product."""
     if name := newer_migration(str(name) for name in folder.facts.get("migrations", [])):
         raise ImportRefused(f"the export is of a newer version of this program, which knows {name}: update first")

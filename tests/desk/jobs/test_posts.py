@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from newsletter.desk.jobs import files, posts, working
 from newsletter.desk.models import Lost, PostImport, PostImportEntry
-from newsletter.moving.taking.posts import Step
+from newsletter.moving.taking.posts import PostStep
 from newsletter.posts.models import Image, Post
 from tests.desk.moving_in.conftest import ghost, ghost_zip, post
 from tests.desk.moving_in.conftest import publication as publication  # noqa: PLC0414 - a fixture
@@ -51,7 +51,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("where", ["written", "kept"])
 def test_a_worker_that_is_killed_leaves_nothing_half_done_and_the_next_one_goes_on(tried, monkeypatch, place, where):
     begin(tried)
-    real = {"written": Step.write, "kept": posts.keep_entry}
+    real = {"written": PostStep.write, "kept": posts.keep_entry}
     count = 0
 
     def dies(*args, **kwargs):
@@ -63,7 +63,7 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done_and_the_next_one_goes_
         return done
 
     with monkeypatch.context() as patched:
-        patched.setattr(*((Step, "write") if where == "written" else (posts, "keep_entry")), dies)
+        patched.setattr(*((PostStep, "write") if where == "written" else (posts, "keep_entry")), dies)
         with pytest.raises(Killed):
             working.work(PostImport, timezone.now())
     tried.refresh_from_db()
@@ -92,7 +92,7 @@ def test_an_import_in_many_turns_is_the_same_as_in_one(tried, settings, tmp_path
 def test_one_that_gets_no_further_is_given_up_and_can_be_asked_to_go_on(tried, monkeypatch):
     begin(tried)
     with monkeypatch.context() as patched:
-        patched.setattr(posts.Folder, "at", lambda place: 1 / 0)
+        patched.setattr(posts.PostFolder, "at", lambda place: 1 / 0)
         for _try in range(working.TRIES_MAX):
             with pytest.raises(ZeroDivisionError):
                 working.work(PostImport, timezone.now())

@@ -12,12 +12,12 @@ from newsletter.moving.folder import layout
 from newsletter.moving.folder.layout import (
     Account,
     Damaged,
+    InvalidPost,
     Mailed,
     PostAccount,
     PostFile,
     Remark,
     TagPage,
-    Wrong,
     read_account,
     read_post,
     write_account,
@@ -104,7 +104,7 @@ def test_what_a_person_types_is_meant_as_it_looks(tmp_path):
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, head, words):
-    with pytest.raises(Wrong) as caught:
+    with pytest.raises(InvalidPost) as caught:
         typed(tmp_path, head)
 
     assert str(caught.value).startswith(words)
@@ -118,7 +118,7 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path):
     os.mkfifo(folder / "posts" / "2.md")
 
     for name in ("posts/1.md", "posts/2.md", "posts/../../secret", "/etc/passwd"):
-        with pytest.raises(Wrong):
+        with pytest.raises(InvalidPost):
             read_post(folder, name, TAIPEI)
     (folder / "posts").rename(tmp_path / "elsewhere")
     (folder / "posts").symlink_to(tmp_path / "elsewhere")
@@ -140,7 +140,7 @@ def test_posts_are_in_the_order_of_their_numbers(tmp_path):
 def test_a_text_that_is_too_long_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(layout, "TEXT_BYTES", 30)
 
-    with pytest.raises(Wrong, match="larger than 30 octets"):
+    with pytest.raises(InvalidPost, match="larger than 30 octets"):
         typed(tmp_path, "source: x:1", "x" * 30)
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from newsletter.moving.folder.layout import Damaged, whole
-from newsletter.moving.folder.manifest import Reader, Writer
+from newsletter.moving.folder.manifest import ExportReader, ExportWriter
 
 ROWS = [["1", "a"], ["2", 'b "quoted", \r\nline\rline\n'], ["3", ""], ["4", "字"]]
 
@@ -20,7 +20,7 @@ def place(tmp_path):
 @pytest.fixture
 def written(place):
     with whole(place) as root:
-        folder = Writer(root)
+        folder = ExportWriter(root)
         folder.add("posts/0001-a.md", b"text")
         folder.add_rows("readers.csv", ["id", "name"], ROWS)
         folder.finish({"site_url": "https://news.example.org"})
@@ -36,7 +36,7 @@ def change(place, **files):
 
 
 def test_what_was_written_is_read(written):
-    folder = Reader.at(written)
+    folder = ExportReader.at(written)
 
     folder.verify()
     limit = csv.field_size_limit()
@@ -63,7 +63,7 @@ def test_an_empty_folder_is_filled_and_what_a_kill_has_left_is_removed(place):
     (part / "half").write_text("x")
 
     with whole(place) as root:
-        folder = Writer(root)
+        folder = ExportWriter(root)
         folder.finish({})
 
     assert [path.name for path in place.iterdir()] == ["manifest.json"]
@@ -73,7 +73,7 @@ def test_an_empty_folder_is_filled_and_what_a_kill_has_left_is_removed(place):
 def test_what_fails_leaves_nothing(place):
     def fail():
         with whole(place) as root:
-            folder = Writer(root)
+            folder = ExportWriter(root)
             folder.add("a", b"x")
             raise OSError("No space left on device")
 
@@ -110,7 +110,7 @@ def test_a_name_that_leads_elsewhere_is_refused(written, name):
     change(written, **{name: {}})
 
     with pytest.raises(Damaged, match="does not belong into an export"):
-        Reader.at(written)
+        ExportReader.at(written)
 
 
 def test_a_link_in_the_place_of_a_file_is_refused(written, tmp_path):
@@ -120,7 +120,7 @@ def test_a_link_in_the_place_of_a_file_is_refused(written, tmp_path):
     (written / "posts/0001-a.md").symlink_to(other)
 
     with pytest.raises(Damaged, match=r"posts/0001-a.md cannot be read"):
-        Reader.at(written).verify()
+        ExportReader.at(written).verify()
 
 
 def test_a_link_in_the_place_of_a_folder_is_refused(written, tmp_path):
@@ -128,7 +128,7 @@ def test_a_link_in_the_place_of_a_folder_is_refused(written, tmp_path):
     (written / "posts").symlink_to(tmp_path / "posts")
 
     with pytest.raises(Damaged, match=r"posts/0001-a.md is reached over a link"):
-        Reader.at(written).verify()
+        ExportReader.at(written).verify()
 
 
 def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(written):
@@ -136,24 +136,24 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(written):
     os.mkfifo(written / "posts/0001-a.md")
 
     with pytest.raises(Damaged, match=r"posts/0001-a.md is no file"):
-        Reader.at(written).verify()
+        ExportReader.at(written).verify()
 
 
 def test_a_file_that_is_missing_shorter_or_other_is_found(written):
     (written / "readers.csv").unlink()
     with pytest.raises(Damaged, match=r"readers.csv cannot be read: No such file"):
-        Reader.at(written).verify()
+        ExportReader.at(written).verify()
 
     for octets in (b"tex", b"texts", b"TEXT"):
         (written / "posts/0001-a.md").write_bytes(octets)
         with pytest.raises(Damaged, match=r"posts/0001-a.md is not what was written"):
-            Reader.at(written).verify()
+            ExportReader.at(written).verify()
 
 
 def test_files_that_nobody_named_are_not_looked_at(written):
     (written / ".DS_Store").write_bytes(b"x")
 
-    Reader.at(written).verify()
+    ExportReader.at(written).verify()
 
 
 @pytest.mark.parametrize(
@@ -175,20 +175,20 @@ def test_a_manifest_that_says_nothing_is_refused(place, data, words):
     (place / "manifest.json").write_bytes(data)
 
     with pytest.raises(Damaged, match=words):
-        Reader.at(place)
+        ExportReader.at(place)
 
 
 def test_a_folder_that_was_never_finished_is_refused(place):
     with pytest.raises(Damaged, match="is no folder"):
-        Reader.at(place)
+        ExportReader.at(place)
     place.mkdir()
     with pytest.raises(Damaged, match="it is no export, or was never finished"):
-        Reader.at(place)
+        ExportReader.at(place)
 
 
 def test_what_is_too_large_is_not_read(written):
     with pytest.raises(Damaged, match=r"posts/0001-a.md is larger than 3 octets"):
-        Reader.at(written).octets("posts/0001-a.md", 3)
+        ExportReader.at(written).octets("posts/0001-a.md", 3)
 
 
 @pytest.mark.parametrize(
@@ -204,4 +204,4 @@ def test_a_table_that_is_none_says_where(written, text, words):
     change(written, **{"readers.csv": {"bytes": len(text)}})
 
     with pytest.raises(Damaged, match=words):
-        list(Reader.at(written).rows("readers.csv"))
+        list(ExportReader.at(written).rows("readers.csv"))

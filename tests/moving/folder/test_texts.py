@@ -24,7 +24,7 @@ def read(octets: bytes) -> tuple[Post, list[str]]:
     tags = data.pop("tags")
     data["author"] = data["cover"] = None
     names = [field.attname for field in FIELDS]
-    return Post(**dict(zip(names, texts.values(data, FIELDS, "posts/1.md"), strict=True)), body=body), tags
+    return Post(**dict(zip(names, texts.row_values(data, FIELDS, "posts/1.md"), strict=True)), body=body), tags
 
 
 @pytest.mark.parametrize("body", BODIES)
@@ -68,7 +68,7 @@ def test_an_issue_names_its_posts():
 
     assert list(files) == ["issues/0003/issue.yaml", "issues/0003/introduction.md", "issues/0003/closing.md"]
     assert files["issues/0003/introduction.md"] == b"a\r\nb"
-    assert texts.loaded(files["issues/0003/issue.yaml"].decode(), "x")["posts"] == []
+    assert texts.load_yaml(files["issues/0003/issue.yaml"].decode(), "x")["posts"] == []
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_what_is_no_post_says_so(octets, words):
 )
 def test_facts_that_no_column_holds_are_refused(data, words):
     with pytest.raises(Damaged, match=words):
-        texts.values(data, FIELDS, "posts/1.md")
+        texts.row_values(data, FIELDS, "posts/1.md")
 
 
 def test_what_an_older_export_says_of_a_column_that_is_gone_is_passed_over():
-    assert texts.values({"hub": "https://hub.example.org/"}, FIELDS, "x") == texts.values({}, FIELDS, "x")
+    assert texts.row_values({"hub": "https://hub.example.org/"}, FIELDS, "x") == texts.row_values({}, FIELDS, "x")

@@ -37,7 +37,7 @@ def fill_every_table() -> None:
         fields = list(sheet.model._meta.concrete_fields)
         if not sheet.model._base_manager.exists():
             loading.insert_rows(sheet.model, fields, [[value(field) for field in fields]])
-    numbers.go_on(numbered(), {})  # on PostgreSQL a number that is given by hand moves no sequence
+    numbers.continue_after(numbered(), {})  # on PostgreSQL a number that is given by hand moves no sequence
 
 
 def value(field: Field) -> Any:

@@ -256,7 +256,7 @@ def test_what_stops_in_the_middle_has_changed_nothing_and_is_run_again(old, move
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(places, "bring_in", full)
+        patch.setattr(places, "put_files", full)
         with pytest.raises(OSError, match="No space"):
             site.bring_in(folder, timezone.now())
     assert not Post.objects.exists()

@@ -64,7 +64,7 @@ def run(folder: Path, *options: str) -> dict[str, int]:
     return json.loads(out.getvalue().splitlines()[-1])
 
 
-def take(folder: Path) -> posts.Move:
+def take(folder: Path) -> posts.MoveResult:
     return posts.take(folder, dry_run=False, report=lambda _entry: None)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from newsletter.moving.converters.html.footnotes import MARK
-from newsletter.moving.converters.html.inlines import Care, Place, inline, picture
+from newsletter.moving.converters.html.inlines import Escaping, InlineContext, inline, picture
 from newsletter.moving.converters.html.tree import BLOCK, SPOKEN, Node, serialised
 from newsletter.posts.markdown.figures import parse_video
 
@@ -35,11 +35,11 @@ _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\
 _WIDE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "details", "hr"})
 
 
-def written(nodes: list[Node | str], place: Place) -> list[str]:
+def written(nodes: list[Node | str], place: InlineContext) -> list[str]:
     return [block for _source, block in pairs(nodes, place)]
 
 
-def pairs(nodes: list[Node | str], place: Place) -> Iterator[tuple[list[Node | str], str]]:
+def pairs(nodes: list[Node | str], place: InlineContext) -> Iterator[tuple[list[Node | str], str]]:
     """Yield what each block was made of, and the block."""
     for group in _groups(nodes):
         first = group[0]
@@ -68,24 +68,24 @@ def _is_block(node: Node | str) -> bool:
     return isinstance(node, Node) and (node.name in _BLOCKS or node.name in BLOCK)
 
 
-def _paragraph(node: Node, place: Place) -> str:
+def _paragraph(node: Node, place: InlineContext) -> str:
     if any(isinstance(child, Node) and child.name in BLOCK for child in node.children):
         return "\n\n".join(written(node.children, place))
     return inline(node.children, place)
 
 
-def _heading(node: Node, place: Place) -> str:
+def _heading(node: Node, place: InlineContext) -> str:
     if any(child.name in _WIDE for child in node.walk()):
         return "\n\n".join(written(node.children, place))
     words = re.sub(r"(#+)$", r"\\\1", inline(node.children, place.inside(one_line=True)).replace("\n", " "))
     return f"{'#' * int(node.name[1])} {words}" if words else ""
 
 
-def _quote(node: Node, place: Place) -> str:
+def _quote(node: Node, place: InlineContext) -> str:
     return _prefixed("\n\n".join(written(node.children, place)), "> ", "> ")
 
 
-def _callout(node: Node, place: Place) -> str:
+def _callout(node: Node, place: InlineContext) -> str:
     title = node.attrs.get("title", "")
     head = f"[!NOTE] {title}\n" if title else ""
     return _prefixed(head + "\n\n".join(written(node.children, place)), "> ", "> ")
@@ -98,7 +98,7 @@ def _prefixed(text: str, first: str, rest: str) -> str:
     return "\n".join([first + lines[0], *((rest + line).rstrip() for line in lines[1:])])
 
 
-def _list(node: Node, place: Place) -> str:
+def _list(node: Node, place: InlineContext) -> str:
     is_ordered, items = node.name == "ol", _items(node)
     start = node.attrs.get("start", "1")
     number = int(start) if start.isdecimal() and len(start) < 10 else 1
@@ -127,7 +127,7 @@ def _items(node: Node) -> list[Node]:
     return items
 
 
-def _item_text(item: Node, place: Place, *, is_loose: bool) -> str:
+def _item_text(item: Node, place: InlineContext, *, is_loose: bool) -> str:
     blocks, box = written(item.children, place), item.first("input")
     text = ("\n\n" if is_loose else "\n").join(blocks)
     if box is not None and box.attrs.get("type") == "checkbox":
@@ -135,7 +135,7 @@ def _item_text(item: Node, place: Place, *, is_loose: bool) -> str:
     return re.sub(r"^\[(?=[ xX]\])", r"\\[", text)
 
 
-def _code_block(node: Node, place: Place) -> str:
+def _code_block(node: Node, place: InlineContext) -> str:
     code = "".join(_raw(child) for child in node.children)
     code = code.removeprefix("\n").rstrip("\n")
     fence = "`" * max(3, max((len(run) for run in re.findall("`{3,}", code)), default=0) + 1)
@@ -159,7 +159,7 @@ def _language(node: Node) -> str:
     return named if re.fullmatch(r"[\w+#.-]{1,20}", named) else ""
 
 
-def _figure(node: Node, place: Place) -> str:
+def _figure(node: Node, place: InlineContext) -> str:
     images, caption = node.all("img"), node.first("figcaption")
     words = " ".join(caption.text.split()) if caption else ""
     if len(images) == 1 and not _other_than(node, images[0], caption):
@@ -180,7 +180,7 @@ def _other_than(node: Node, image: Node, caption: Node | None) -> bool:
     return node.text.strip() != words_below or bool(node.first("iframe", "pre", "blockquote", "table"))
 
 
-def _table(node: Node, place: Place) -> str:
+def _table(node: Node, place: InlineContext) -> str:
     rows = [row for row in node.all("tr") if any(isinstance(cell, Node) for cell in row.children)]
     cells = [[cell for cell in row.children if isinstance(cell, Node) and cell.name in {"td", "th"}] for row in rows]
     if not cells or not _is_simple(cells, node):
@@ -202,7 +202,7 @@ def _is_simple(rows: list[list[Node]], table: Node) -> bool:
     return not any(inner.name in BLOCK - {"p", "div"} for cell in cells for inner in cell.walk())
 
 
-def _cell(cell: Node, place: Place) -> str:
+def _cell(cell: Node, place: InlineContext) -> str:
     own = place.inside(in_table=True, one_line=True)
     return "<br>".join(part.replace("\n", " ") for part in written(cell.children, own)) or " "
 
@@ -212,19 +212,19 @@ def _side(cell: Node) -> str:
     return {"left": ":--", "right": "--:", "center": ":-:"}.get(side, "---")
 
 
-def _frame(node: Node, place: Place) -> str:
+def _frame(node: Node, place: InlineContext) -> str:
     source = node.attrs.get("src", "").strip()
     found = parse_video(source)
     if not source:
         return ""
-    return found.page_url if found and place.care is Care.LIGHT else serialised(Node("iframe", {"src": source}))
+    return found.page_url if found and place.care is Escaping.LIGHT else serialised(Node("iframe", {"src": source}))
 
 
-def _details(node: Node, place: Place) -> str:
+def _details(node: Node, place: InlineContext) -> str:
     return as_html([node]) if node.text.strip() or node.first("img") else ""
 
 
-_BLOCKS: dict[str, Callable[[Node, Place], str]] = {
+_BLOCKS: dict[str, Callable[[Node, InlineContext], str]] = {
     "p": _paragraph,
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), _heading),
     "hr": lambda _node, _place: "---",

@@ -16,7 +16,7 @@ from newsletter.posts.markdown.figures import parse_video
 from newsletter.posts.markdown.sanitise import SCHEMES
 
 type Nodes = list[Node | str]
-type Change = Callable[[Node, list[Remark]], Nodes | None]
+type Replacement = Callable[[Node, list[Remark]], Nodes | None]
 """Returns the replacement of a node; None keeps it."""
 
 ELSEWHERE = "what another site shows is a link"
@@ -272,7 +272,7 @@ def _background(node: Node, remarks: list[Remark]) -> Nodes | None:
     return [paragraph(Node("img", {"src": source})), *([node] if node.text.strip() else [])]
 
 
-def _hidden(what: str, label: str) -> Change:
+def _hidden(what: str, label: str) -> Replacement:
     def hide(node: Node, remarks: list[Remark]) -> Nodes:
         return _left_out(node, what, remarks, kept=f"{label}: {serialised(node)}", detail=short(node.text))
 
@@ -403,7 +403,7 @@ def _paywall(node: Node, remarks: list[Remark]) -> Nodes:
 
 # What asks readers to do something at Substack; elsewhere it leads nowhere.
 _OF_PROGRAM = ("community-chat", "install-substack-app-embed", "directMessage", "community-embed")
-_BY_CLASSES: dict[Change, tuple[str, ...]] = {
+_BY_CLASSES: dict[Replacement, tuple[str, ...]] = {
     _bookmark: ("kg-bookmark-card",),
     _callout: ("kg-callout-card",),
     _toggle: ("kg-toggle-card",),
@@ -433,8 +433,8 @@ _BY_CLASSES: dict[Change, tuple[str, ...]] = {
     _formula: ("katex", "katex-display", "mwe-math-element"),
     _nothing: ("section-divider", "wp-block-spacer", "image-link-expand", "pencraft", "aspectRatioPlaceholder-fill"),
 }
-_BY_CLASS: dict[str, Change] = {name: change for change, names in _BY_CLASSES.items() for name in names}
-_BY_NAME: dict[str, Change] = {
+_BY_CLASS: dict[str, Replacement] = {name: change for change, names in _BY_CLASSES.items() for name in names}
+_BY_NAME: dict[str, Replacement] = {
     **dict.fromkeys(KEPT, _dropped),
     **dict.fromkeys(("video", "audio"), _media),
     "noscript": _nothing,  # browsers that run scripts, nearly all, show nothing of it

@@ -12,7 +12,7 @@ from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.html import boxes
 from newsletter.moving.converters.html.blocks import as_html, pairs, written
 from newsletter.moving.converters.html.footnotes import MARK, Footnote, taken_out
-from newsletter.moving.converters.html.inlines import Care, Place
+from newsletter.moving.converters.html.inlines import Escaping, InlineContext
 from newsletter.moving.converters.html.tree import Node, parse, serialised
 from newsletter.moving.counting import Counts, count_html
 from newsletter.moving.folder.layout import Remark
@@ -48,20 +48,20 @@ def _counts(nodes: list[Node | str], notes: list[Footnote]) -> Counts:
 
 
 def _markdown(root: Node, notes: list[Footnote]) -> str:
-    light = _joined(written(root.children, Place()), notes)
+    light = _joined(written(root.children, InlineContext()), notes)
     if shown(light) == _counts(root.children, notes):
         return light
-    blocks = [_careful(source, block) for source, block in pairs(root.children, Place())]
+    blocks = [_careful(source, block) for source, block in pairs(root.children, InlineContext())]
     return _joined(blocks, notes)
 
 
 def _careful(source: list[Node | str], block: str) -> str:
     """The lightest form of a block that our renderer shows as it was."""
     wanted = _counts(_without_marks(Node("", children=source)).children, [])
-    for care in Care:
-        tried = "\n\n".join(written(source, Place(care=care, notes=False)))
+    for care in Escaping:
+        tried = "\n\n".join(written(source, InlineContext(care=care, notes=False)))
         if shown(tried) == wanted:
-            return "\n\n".join(written(source, Place(care=care)))
+            return "\n\n".join(written(source, InlineContext(care=care)))
     html = as_html(source)
     return html if shown(html) == wanted else block
 
@@ -86,7 +86,7 @@ def _is_list(block: str) -> bool:
 
 
 def _note(note: Footnote) -> str:
-    text = "\n\n".join(written(note.content.children, Place()))
+    text = "\n\n".join(written(note.content.children, InlineContext()))
     return f"[^{note.number}]: " + "\n".join(line and f"    {line}" for line in text.split("\n")).lstrip()
 
 

@@ -31,7 +31,7 @@ _OUTER_BREAKS = re.compile(r"^(?:\\\n|<br>|\s)+|(?:\\\n|<br>|\s)+$")
 _EDGES = re.compile(r"\A(\s*)(.*?)(\s*)\Z", re.DOTALL)
 
 
-class Care(IntEnum):
+class Escaping(IntEnum):
     """How much is written to keep marks apart from words."""
 
     LIGHT = 0  # what an author would write
@@ -39,20 +39,20 @@ class Care(IntEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class InlineContext:
     """Where a text stands. notes: whether footnotes are written; one_line: no line may end inside."""
 
-    care: Care = Care.LIGHT
+    care: Escaping = Escaping.LIGHT
     notes: bool = True
     one_line: bool = False
     in_table: bool = False
     in_link: bool = False
 
-    def inside(self, **changes: bool) -> "Place":
-        return Place(**{**self.__dict__, **changes})
+    def inside(self, **changes: bool) -> "InlineContext":
+        return InlineContext(**{**self.__dict__, **changes})
 
 
-def inline(children: list[Node | str], place: Place) -> str:
+def inline(children: list[Node | str], place: InlineContext) -> str:
     """The words and marks of `children`, as one paragraph, without its outer spaces."""
     text = "".join(_piece(child, place) for child in children)
     text = _BREAK.sub(r"\1", text)
@@ -65,54 +65,54 @@ def _kept_at_start(match: re.Match[str]) -> str:
     return f"{match[1]}\\{match[2]}"
 
 
-def _piece(child: Node | str, place: Place) -> str:
+def _piece(child: Node | str, place: InlineContext) -> str:
     if isinstance(child, str):
         return escaped(_SPACE.sub(" ", child), place)
     return _WRITERS.get(child.name, _unknown)(child, place)
 
 
-def escaped(text: str, place: Place) -> str:
+def escaped(text: str, place: InlineContext) -> str:
     text = _ENTITY.sub("&amp;", text)
     text = _TAG.sub(r"\\<", text)
-    if place.care is Care.STRICT:
+    if place.care is Escaping.STRICT:
         return _PUNCTUATION.sub(r"\\\1", text.replace("\\<", "\0")).replace("\0", "\\<")
     text = _ANYWHERE.sub(r"\\\1", text.replace("\\<", "\0")).replace("\0", "\\<")
     text = _BRACKETS.sub(r"\\\1", text) if place.in_link else text
     return text.replace("|", "\\|") if place.in_table else text
 
 
-def _inner(node: Node, place: Place) -> str:
+def _inner(node: Node, place: InlineContext) -> str:
     return "".join(_piece(child, place) for child in node.children)
 
 
-def _mark(node: Node, place: Place) -> str:
+def _mark(node: Node, place: InlineContext) -> str:
     found = _EDGES.match(_inner(node, place))
     before, words, after = found.groups() if found else ("", "", "")
     if not words or words == "\\":
         return before + words + after
     sign = MARKS[node.name]
-    if place.care is Care.STRICT or "\n" in words or words.endswith("\\"):
+    if place.care is Escaping.STRICT or "\n" in words or words.endswith("\\"):
         name = {"b": "strong", "i": "em", "strike": "s"}.get(node.name, node.name)
         return f"{before}<{name}>{words}</{name}>{after}"
     return f"{before}{sign}{words}{sign}{after}"
 
 
-def _tag(node: Node, place: Place) -> str:
+def _tag(node: Node, place: InlineContext) -> str:
     inner = _inner(node, place)
     return f"<{node.name}>{inner}</{node.name}>" if inner.strip() or node.name == "wbr" else inner
 
 
-def _abbr(node: Node, place: Place) -> str:
+def _abbr(node: Node, place: InlineContext) -> str:
     title = node.attrs.get("title", "")
     inner = _inner(node, place)
     return f'<abbr title="{escape(title)}">{inner}</abbr>' if title and inner.strip() else inner
 
 
-def _break(node: Node, place: Place) -> str:
+def _break(node: Node, place: InlineContext) -> str:
     return "<br>" if place.one_line or place.in_table else "\\\n"
 
 
-def _code(node: Node, place: Place) -> str:
+def _code(node: Node, place: InlineContext) -> str:
     words = _SPACE.sub(" ", "".join(_raw(child) for child in node.children)).strip()
     if not words:
         return ""
@@ -127,7 +127,7 @@ def _raw(child: Node | str) -> str:
     return child if isinstance(child, str) else "\n" if child.name == "br" else "".join(map(_raw, child.children))
 
 
-def _link(node: Node, place: Place) -> str:
+def _link(node: Node, place: InlineContext) -> str:
     href, inner = node.attrs.get("href", "").strip(), _inner(node, place.inside(in_link=True))
     found = _EDGES.match(inner)
     before, words, after = found.groups() if found else ("", inner, "")
@@ -162,15 +162,15 @@ def picture(node: Node, *, caption: str = "") -> str:
     return f"![{alt}]({address(source)}{_title(title)})"
 
 
-def _picture(node: Node, place: Place) -> str:
+def _picture(node: Node, place: InlineContext) -> str:
     return picture(node)
 
 
-def _footnote(node: Node, place: Place) -> str:
+def _footnote(node: Node, place: InlineContext) -> str:
     return f"[^{node.attrs['number']}]" if place.notes else ""
 
 
-def _unknown(node: Node, place: Place) -> str:
+def _unknown(node: Node, place: InlineContext) -> str:
     """Write what only groups words as these words; what readers would not see is left out (notes say so)."""
     if node.name in {"!", "script", "style", "noscript", "template"}:
         return ""
@@ -178,13 +178,13 @@ def _unknown(node: Node, place: Place) -> str:
     return f" {inner} " if node.name in BLOCK else inner
 
 
-def _box(node: Node, place: Place) -> str:
+def _box(node: Node, place: InlineContext) -> str:
     if node.attrs.get("type") != "checkbox":
         return ""
     return "☑ " if "checked" in node.attrs else "☐ "
 
 
-def _frame(node: Node, place: Place) -> str:
+def _frame(node: Node, place: InlineContext) -> str:
     return serialised(Node("iframe", {"src": node.attrs.get("src", "")})) if node.attrs.get("src") else ""
 
 

@@ -30,7 +30,7 @@ LOOK = "the look of single parts stays away"
 
 
 @dataclass
-class Text:
+class MarkedText:
     """What was found in one text so far. names: the words of headings that have a name of their own, by this name."""
 
     code: Code = field(default_factory=Code)
@@ -49,12 +49,12 @@ class Mark:
 
     name: str
     pattern: re.Pattern[str]
-    becomes: Callable[[Text, re.Match[str]], str]
+    becomes: Callable[[MarkedText, re.Match[str]], str]
     example: str
     result: str
     deepest: int = 1
 
-    def replaced(self, text: Text, typed: str) -> str:
+    def replaced(self, text: MarkedText, typed: str) -> str:
         for _depth in range(self.deepest):
             before, typed = typed, self.pattern.sub(partial(self.becomes, text), typed)
             if typed == before:
@@ -67,7 +67,7 @@ def as_markdown(typed: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]
 
     is_mdx: whether its program reads what stands in braces as a program.
     """
-    text, body = Text(), typed
+    text, body = MarkedText(), typed
     for mark in MARKS:
         body = mark.replaced(text, body)
     body = with_html_shown(body, text.code, text.remarks)
@@ -105,7 +105,7 @@ _CODE_TITLE = re.compile(
 )
 
 
-def _literal(text: Text, found: re.Match[str]) -> str:
+def _literal(text: MarkedText, found: re.Match[str]) -> str:
     """Take code out of the text; code that a mark holds is a block of it."""
     code = text.code
     if found["fence"]:
@@ -135,7 +135,7 @@ _FORMULA = re.compile(
 )
 
 
-def _formula(text: Text, found: re.Match[str]) -> str:
+def _formula(text: MarkedText, found: re.Match[str]) -> str:
     """A formula as code: it is written as it was typed."""
     tex = (found["block"] or found["inline"]).strip()
     if not tex or (found["inline"] and ("](" in tex or not _TEX.search(tex))):
@@ -158,7 +158,7 @@ _COMMENT = re.compile(
 _MORE = re.compile(r"^[ \t]*<!--\s*(?:more|truncate|excerpt)\s*-->[ \t]*$\n?", re.IGNORECASE | re.MULTILINE)
 
 
-def _comment(text: Text, found: re.Match[str]) -> str:
+def _comment(text: MarkedText, found: re.Match[str]) -> str:
     words = text.code.put_back(found["obsidian"] or found["kramdown"] or found["liquid"] or "")
     words = " ".join(words.replace("--", "- -").split())
     return f"<!-- {words} -->" if words else ""
@@ -171,7 +171,7 @@ _MKDOCS = re.compile(
 )
 
 
-def _mkdocs(text: Text, found: re.Match[str], depth: int = 0) -> str:
+def _mkdocs(text: MarkedText, found: re.Match[str], depth: int = 0) -> str:
     """A box of MkDocs as ours; one that opens by a click is a fold-out."""
     title = re.search(r"[\"'](?P<words>[^\"'\n]*)[\"']", found["rest"])
     words, inner = (title["words"] if title else "").strip(), dedent(found["inner"]).strip("\n")
@@ -193,7 +193,7 @@ _SITE = re.compile(
 )
 
 
-def _site(text: Text, found: re.Match[str]) -> str:
+def _site(text: MarkedText, found: re.Match[str]) -> str:
     return found["path"] or ("" if found["tag"] is not None else "/")
 
 
@@ -216,7 +216,7 @@ _PAIR = re.compile(
 )
 
 
-def _single(text: Text, found: re.Match[str]) -> str:
+def _single(text: MarkedText, found: re.Match[str]) -> str:
     """The Markdown of a tag. One that may hold others stays; an unknown one is hidden as typed."""
     name = (found["hugo"] or found["liquid"]).lower()
     if name in PAIRS and not found["alone"]:
@@ -226,12 +226,12 @@ def _single(text: Text, found: re.Match[str]) -> str:
     return made or _unknown(text, found)
 
 
-def _unknown(text: Text, found: re.Match[str]) -> str:
+def _unknown(text: MarkedText, found: re.Match[str]) -> str:
     text.remark(TYPED, found[0])
     return text.code.hide(found[0])
 
 
-def _pair(text: Text, found: re.Match[str]) -> str:
+def _pair(text: MarkedText, found: re.Match[str]) -> str:
     hold, inner = PAIRS[(found["hugo"] or found["liquid"]).lower()], found["inner"]
     if hold is through:
         return dedent(inner) if inner.startswith("\n") else inner
@@ -252,7 +252,7 @@ _ATTRIBUTES = re.compile(
 )
 
 
-def _attributes(text: Text, found: re.Match[str]) -> str:
+def _attributes(text: MarkedText, found: re.Match[str]) -> str:
     if found["unmarked"]:
         return found["inner"] or ""
     if found["contents"]:
@@ -269,7 +269,7 @@ def _attributes(text: Text, found: re.Match[str]) -> str:
 _NOTE = re.compile(r"(?<!\\)\^\[(?P<words>(?:\\.|(?!\n[ \t]*\n)[^\[\]\\]|\[[^\[\]]{0,500}+\]){1,2000}+)\]", re.DOTALL)
 
 
-def _note(text: Text, found: re.Match[str]) -> str:
+def _note(text: MarkedText, found: re.Match[str]) -> str:
     text.notes.append(" ".join(found["words"].split()))
     return f"[^inline-{len(text.notes)}]"
 
@@ -284,7 +284,7 @@ _OBSIDIAN = re.compile(
 )
 
 
-def _wiki(text: Text, found: re.Match[str]) -> str:
+def _wiki(text: MarkedText, found: re.Match[str]) -> str:
     # In a table the sign before another name is written with a backslash.
     target, alias = found["target"].rstrip("\\ ").strip(), (found["alias"] or "").strip()
     if found["embed"] and PICTURE.search(target):
@@ -302,7 +302,7 @@ def _wiki(text: Text, found: re.Match[str]) -> str:
     return f"[{words}](<{address}>)" if address else escape(words, quote=False)
 
 
-def _obsidian(text: Text, found: re.Match[str]) -> str:
+def _obsidian(text: MarkedText, found: re.Match[str]) -> str:
     if found["box"]:
         return f"{found['box']}{KINDS.get(found['kind'].lower(), 'NOTE')}]"
     return f"\n\n{found['film']}\n\n" if found["film"] else found["alt"] or ""
@@ -345,7 +345,7 @@ _ELSEWHERE = re.compile(r"[a-zA-Z][\w+.-]*:|//|#")
 _PAGES = {"md", "mdx", "markdown", "mkd", "mdown", "html", "htm", "php", "asp", "aspx", "jsp"}
 
 
-def _name_unknown(body: str, text: Text, *, is_mdx: bool) -> None:
+def _name_unknown(body: str, text: MarkedText, *, is_mdx: bool) -> None:
     for found in _UNKNOWN.finditer(body):
         text.remark(TYPED, found[0].strip())
     for pattern in (_VALUE, _VALUE_OF_MDX) if is_mdx else (_VALUE,):

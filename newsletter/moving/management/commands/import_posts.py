@@ -29,7 +29,7 @@ from newsletter.moving.folder.layout import Damaged, is_folder_of_posts
 from newsletter.moving.taking import posts
 from newsletter.moving.taking.account import Entry, MoveReport, as_data, as_page
 from newsletter.moving.taking.linking import GHOST_URL
-from newsletter.moving.taking.posts import Move
+from newsletter.moving.taking.posts import MoveResult
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
 
@@ -68,7 +68,7 @@ class Command(BaseCommand):
             _write_report(made.account, options["report"])
         self._conclude(made)
 
-    def _archive(self, made: Move, *, dry_run: bool) -> None:
+    def _archive(self, made: MoveResult, *, dry_run: bool) -> None:
         """Make issues of what was mailed."""
         now = timezone.now()
         mailed = {own: PastMail(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
@@ -83,7 +83,7 @@ class Command(BaseCommand):
         made.account.issues = count
         made.account.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
 
-    def _conclude(self, made: Move) -> None:
+    def _conclude(self, made: MoveResult) -> None:
         for note in made.account.notes:
             self.stdout.write(note)
         if not made.account.is_dry_run and (waits := Image.objects.unfinished().count()):
@@ -120,7 +120,7 @@ def convert(path: Path, folder: Path, command: BaseCommand, options: dict[str, A
     zone = Publication.objects.current().zone
     given = {name: options[name] for name in ("site", "pictures", "fetch")}
     try:
-        converting.run(path, folder, zone=zone, progress=progress, **given)
+        converting.run_converter(path, folder, zone=zone, progress=progress, **given)
     except converting.ConversionError as error:
         raise CommandError(f"{path}: {error}") from error
 
