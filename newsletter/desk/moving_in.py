@@ -1,4 +1,4 @@
-"""Posts move in: a file, what it is, what would happen, and only then do it; with the account of what became of it."""
+"""Pages for importing posts: upload, dry run, import, and the report."""
 
 import json
 import re

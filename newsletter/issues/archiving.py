@@ -1,4 +1,4 @@
-"""Posts that another program has mailed become issues of the archive; and what the search finds of issues."""
+"""Makes issues of the archive from mails that another program sent, and indexes issues for the search."""
 
 import re
 from bisect import bisect
@@ -94,9 +94,9 @@ def _number_in(subject: str) -> int | None:
 def importable_mails(
     mailed: Mapping[str, PastMail], now: datetime, public: set[str] | None = None
 ) -> tuple[list[PastMail], list[str]]:
-    """The mails whose posts are public and in no issue of the archive, and the sources of those not public.
+    """Mails whose posts are public and in no issue yet, and the sources of posts that are not public.
 
-    public: the sources of posts that would be public; None asks what is here.
+    public: sources of posts that will be public (for a dry run); None asks the database.
     """
     if public is None:
         public = set(Post.objects.published(now).filter(source__in=mailed).values_list("source", flat=True))
@@ -156,7 +156,7 @@ def search_document(issue: Issue) -> Document:
 
 
 def index_issue(issue: Issue) -> None:
-    """Put `issue` into the index, in place of what was there; call it in the transaction that changes it."""
+    """Upsert the issue's index entry, in the transaction that changes the issue."""
     index_document(search_document(issue))
 
 

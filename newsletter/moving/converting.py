@@ -1,4 +1,4 @@
-"""Starts the program that converts an export, in a process of its own, and reads what it reports."""
+"""Runs the converter in a subprocess, and reads its reports."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Limits that a process sets for itself before it reads what a stranger has made. Pure."""
+"""Resource limits that a process sets for itself before it reads untrusted input. Pure."""
 
 import resource
 import signal
@@ -12,7 +12,7 @@ FILE_BYTES: Final = 1024**3  # of each file that is written
 
 
 def limit(memory: int, cpu_seconds: int) -> None:
-    """Let this process end rather than take more: MemoryError, SIGXCPU, and OSError for a file that is too large."""
+    """Beyond: MemoryError, SIGXCPU, and OSError for a file that is too large."""
     limits = {
         resource.RLIMIT_AS: memory,
         resource.RLIMIT_CPU: cpu_seconds,

@@ -1,4 +1,4 @@
-"""The one way through a file, for the desk and the commands: some rows at a time are read, decided and written."""
+"""Reads a file of readers in batches, for the desk and the commands."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -18,9 +18,9 @@ type Write = Callable[[Collection[ReaderRow | InvalidRow], datetime, Rejected], 
 
 @dataclass(frozen=True)
 class Chunk:
-    """The result of some rows. problems: lines that were refused, with the reason; refused: the same as CSV.
+    """The result of a batch. problems: refused lines with reasons; refused: the same as CSV.
 
-    position: bytes of the file that were read by then.
+    position: bytes of the file read so far.
     """
 
     rows: int
@@ -32,7 +32,7 @@ class Chunk:
 
 
 def chunks(table: Table, write: Write, *, skipped: int = 0) -> Iterator[Callable[[datetime], Chunk]]:
-    """Yield what writes the next rows when it is called. skipped: rows that were written before."""
+    """Yield a function that writes the next batch. skipped: rows written by an earlier run."""
     rows = table.rows_and_cells(skipped)
     is_last = False
     while not is_last:

@@ -1,4 +1,4 @@
-"""Write the readers of a file: make those that are new, change those that are known, bring nobody back.
+"""Upserts the readers of a file. A reader who has left never comes back by it.
 
 Rows are compared with the existing ones of their addresses, and then written in one transaction.
 """
@@ -43,9 +43,9 @@ def merge(
     consent: str = "",
     dry_run: bool = False,
 ) -> Counter[str]:
-    """Write rows in one transaction, and return how many of them are what of COUNTED; a second run changes nothing.
+    """Write rows in one transaction; return counts by COUNTED. Idempotent.
 
-    consent: how these readers agreed, for the record of each.
+    consent: how these readers agreed; stored with each.
     """
     source = f"import on {now:%Y-%m-%d}{': ' if consent else ''}{consent}"[:SOURCE_LENGTH]
     salt = Publication.objects.current().salt
@@ -86,7 +86,7 @@ def existing_rows(hashes: Collection[str], *, has_notes: bool) -> ExistingRows:
 
 
 class Merge:
-    """Takes rows one after the other: the second row about an address finds the outcome of the first one.
+    """Decides row by row: a second row about an address sees the result of the first.
 
     What is to be written stands by the hashes of addresses. retagged: to whom the file gives other tags than they
     have. joined: who becomes a reader by a later row than their first. left: who leaves.
@@ -219,7 +219,7 @@ class Merge:
 
 
 def _apply(reader: Subscriber, row: ReaderRow, now: datetime) -> bool:
-    """Bring a row to a known reader who has not left, but for the tags; return whether that changed anything.
+    """Apply a row, but for its tags, to a reader who has not left; return whether anything changed.
 
     Leaving wins over everything, a reader's own pause over a file that knows of none, and of two pauses the longer one.
     """
@@ -233,7 +233,7 @@ def _apply(reader: Subscriber, row: ReaderRow, now: datetime) -> bool:
 
 
 def _join(reader: Subscriber, row: ReaderRow, now: datetime) -> None:
-    """Become a reader on the word of the file; nobody is welcomed who has been reading elsewhere."""
+    """Confirm without a welcome mail: they have been reading elsewhere."""
     if not reader.is_reader:
         reader.confirmed_at = min(row.consent_at or now, now)
         reader.welcomed_at, reader.confirmation_due_at = now, None

@@ -1,4 +1,4 @@
-"""A file that somebody sends as CSV: the table in a ZIP, the first sheet of a workbook, or the file as it is."""
+"""An upload as CSV: a table in a ZIP, the first sheet of a workbook, or the file itself."""
 
 import logging
 import lzma

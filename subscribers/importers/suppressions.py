@@ -1,4 +1,4 @@
-"""Suppress the addresses of a list that another program kept: known here or not. Nobody is brought back by it."""
+"""Suppresses the addresses of another program's list, known here or not."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -25,7 +25,7 @@ READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
 def suppress(
     rows: Collection[ReaderRow | InvalidRow], now: datetime, rejected: Rejected, *, dry_run: bool = False
 ) -> Counter[str]:
-    """Suppress what is listed, in one transaction; an earlier reason stands, a second run changes nothing."""
+    """Suppress listed addresses in one transaction; an earlier reason stands. Idempotent."""
     counts = Counter(rows=len(rows))
     listed = _listed(rows, counts, rejected)
     with transaction.atomic():

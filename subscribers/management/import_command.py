@@ -1,4 +1,4 @@
-"""A command that reads a file: what the imports of readers and of suppression lists have in common."""
+"""Base command of the imports of readers and of suppression lists."""
 
 import json
 import zipfile
@@ -84,7 +84,7 @@ class ImportCommand(BaseCommand):
 
 @contextmanager
 def _table(file: Path) -> Iterator[Path]:
-    """Yield a file of a table; what is packed is written as one for as long as it is read."""
+    """Yield the file itself, or a temporary CSV of a packed one."""
     with file.open("rb") as octets, NamedTemporaryFile(suffix=".csv") as written:
         if zipfile.is_zipfile(octets):
             written.writelines(as_csv(octets))

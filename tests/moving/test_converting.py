@@ -108,7 +108,7 @@ def large(path):
 
 def long(path):
     rows = [{"slug": f"p{n}", "html": "<p>" + "字<b>x</b>" * 5_000} for n in range(20)]
-    (path / "x.json").write_text(json.dumps({"posts": rows}))
+    (path / "x.json").write_text(json.dumps({"data": {"posts": rows}}))
     return path / "x.json"
 
 

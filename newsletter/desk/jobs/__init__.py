@@ -1,5 +1,5 @@
-"""Work in the background: on many readers, and posts that come in by a file.
+"""Background jobs: actions on many readers, and imports of posts.
 
-A page begins a job; its row moves in the transaction of each step, so that after a kill the next worker goes on where
-it stood, and nothing is done twice. Begin with `working.py`.
+A page creates a job; each step is committed with the job's row, so that after a kill the next worker resumes without
+repeating a step. Begin with `working.py`.
 """

@@ -1,6 +1,6 @@
-"""The files of jobs, for some days: their owner's alone, in a folder of their own whose name nobody can guess.
+"""Files of jobs, kept for some days: mode 0600, each job's in a folder with a random name.
 
-A file is valid up to a number of bytes that the row of its job knows. What a killed worker wrote beyond is cut off.
+A file is valid up to the size in its job's row. What a killed worker wrote beyond is cut off.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""Posts that come in by a file: kept in private, converted, tried, then written one by one, their links, the issues.
+"""Imports of posts: store the file, convert it, dry run, then write posts, links and issues.
 
-The conversion runs in a process of its own, outside of any transaction; every other step is made ready first and then
-committed together with the row of the import. A trial ends after the posts.
+The conversion runs in a process of its own, outside of any transaction; every other step is committed with the row of
+the import. A dry run ends after the posts.
 """
 
 import shutil
@@ -44,7 +44,7 @@ type Commit = Callable[[datetime], bool]  # in a transaction, with the row of th
 
 
 def take_in(name: str, pieces: Iterable[bytes], *, user: Any, now: datetime) -> PostImport:
-    """Keep a file and return its import. Nothing of it is read here: a worker does that."""
+    """Store an upload without reading it: a worker converts it."""
     suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
     found = PostImport(
         name=name[:200],
@@ -74,7 +74,7 @@ def begin_trial(found: PostImport, now: datetime, *, site: str, fetches: bool) -
 
 
 def begin(found: PostImport, now: datetime, *, as_issues: bool) -> bool:
-    """Let a worker write what was tried; return whether it could."""
+    """Queue the import for a worker; False unless it was tried and its file is still there."""
     values = ANEW | {"state": State.WORKING, "stage": Stage.POSTS, "is_trial": False, "begun_at": now}
     with transaction.atomic():
         begun = found.has_files(now) and found.move([State.TRIED], as_issues=as_issues, **values)
@@ -111,7 +111,7 @@ def steps(found: PostImport) -> Generator[Commit]:
 
 
 def _convert(found: PostImport, place: Path) -> None:
-    """Write the file as a folder of posts, anew. A worker that is killed here leaves what the next one removes."""
+    """Convert the file from the start; a partial folder of a killed worker is removed."""
     path = files.path_of(found, found.file)
     if not path.exists():
         raise FileNotFoundError(f"{found.name} does not exist any more")
@@ -125,7 +125,7 @@ def _convert(found: PostImport, place: Path) -> None:
 
 
 def _enter_folder(found: PostImport, folder: PostFolder, now: datetime) -> bool:
-    """Begin with its posts, or again with what was being done when an earlier folder was lost."""
+    """Begin with the posts. If an earlier folder was lost, resume links or issues."""
     found.program, found.site = folder.account.program[:40], found.site or folder.account.site[:200]
     found.total = len(folder)
     if found.stage in {Stage.FOLDER, Stage.POSTS}:
@@ -154,7 +154,7 @@ def _enter(found: PostImport, stage: PostImport.Stage, _now: datetime) -> bool:
 
 
 def _propose_numbers(found: PostImport, _now: datetime) -> bool:
-    """Give what was mailed the numbers that its issues would have; what an issue carried already gets no second one."""
+    """Propose a number for each mail; posts that an issue has carried already get none."""
     rows = {row.source: row for row in found.entries.exclude(mailed_at=None)}
     for own in archiving.archived_sources(rows):
         rows[own].mailed_at = None

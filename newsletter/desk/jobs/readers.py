@@ -1,4 +1,4 @@
-"""Work on many readers, step by step: on chosen ones, or by a file, which is tried first without writing."""
+"""Jobs on many readers: selected ones, or those of a file, which gets a dry run first."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Generator
@@ -63,7 +63,7 @@ def _create(kind: str, about: str, options: dict[str, Any], user: Any, now: date
 
 
 def begin_import(errand: Errand, now: datetime) -> bool:
-    """Let a worker write what was tried; False if that was begun already, or the file has had its day."""
+    """Queue the import for a worker; False if it was begun already or its file was deleted."""
     with transaction.atomic():
         begun = errand.has_files(now) and errand.begin(now, Errand.State.RUNNING)
         if begun:

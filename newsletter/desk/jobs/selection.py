@@ -1,7 +1,7 @@
-"""Which readers an author has chosen: some that were ticked, or all that match, as it was when they were looked at.
+"""The readers an author has selected: ticked ones, or all that match filters.
 
-It means the same readers for as long as the work lasts: a search stays understood as it was, “the last issue” stays
-that issue, and readers who join later are not included. A reader who has stopped matching by their turn is left out.
+It is pinned when the job begins: “the last issue” stays that issue, and readers who join later are not included. A
+reader who no longer matches at their turn is skipped.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""A worker's turn at a job: it holds the row by a lease, and each step is committed together with the row.
+"""A worker's turn at a job: it leases the row, and commits each step together with it.
 
-A worker that is killed in a step leaves nothing of it. One that lost its lease, or whose job was stopped, finds that
-out at the beginning of its next step, and does nothing any more.
+A step of a killed worker is rolled back. A worker that lost its lease, or whose job was stopped, ends before its next
+step.
 """
 
 import logging
@@ -81,7 +81,7 @@ def commit(job: Job, step: Step, now: datetime) -> bool:
 
 
 def fail(job: Job, error: str) -> None:
-    """End it without having done all; what was done stays."""
+    """Mark the job as failed; committed steps stay."""
     at_work = type(job).objects.filter(pk=job.pk, state__in=job.AT_WORK, worker=job.worker)
     at_work.update(state="failed", error=error[:500], ended_at=timezone.now(), lease_until=None, worker="")
     reason = error or "it was tried too often; see the log for why"

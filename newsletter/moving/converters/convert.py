@@ -1,4 +1,4 @@
-"""An export becomes a folder of posts: each post in turn, with its pictures, then the account."""
+"""Converts an export to a folder of posts with pictures, then writes account.json."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ REFUSED = 65  # EX_DATAERR of sysexits.h
 BEAT_SECONDS = 15  # a worker's lease ends after three minutes
 POST_SECONDS = 60  # of CPU time
 NAMED_MAX = 50  # lost words that an account lists
-# What a file that nobody foresaw may raise in the code that reads it. Such a post is rejected, the others come.
+# Exceptions of malformed input in converters. Such a post is rejected, the others come.
 UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _FIELDS = [one.name for one in fields(PostFile)]
 
@@ -75,7 +75,7 @@ def convert(
 
 
 class _Writing:
-    """Writes one post after the other; one that is rejected stops none of the others."""
+    """Writes posts; a rejected one does not stop the others."""
 
     def __init__(self, folder: Path, account: Account, pictures: PictureCopier) -> None:
         self.folder, self.account, self.pictures = folder, account, pictures
@@ -167,7 +167,7 @@ def _report(done: int, count: int) -> None:
 
 
 def _beat() -> None:
-    """Say each few seconds that it lives, however long one post takes; end with the process that listens."""
+    """Report every few seconds, however long one post takes; exit when the parent is gone."""
     while True:
         time.sleep(BEAT_SECONDS)
         try:

@@ -1,4 +1,4 @@
-"""What a file or folder is: which program wrote it. Nothing is believed by its name alone."""
+"""Which program wrote a file or folder, by its contents."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from newsletter.moving.converters.addresses import PICTURES
 from newsletter.moving.converters.converter import Converter
 from newsletter.moving.converters.files import Files, InArchive, InFolder, Rejected
 
-# In this order they are asked whether the files are theirs.
+# The first that recognises the files is used.
 CONVERTERS: tuple[type[Converter], ...] = (
     substack.Substack,
     buttondown.Buttondown,

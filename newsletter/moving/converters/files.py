@@ -1,4 +1,4 @@
-"""The files of an export, in a ZIP or below a folder, read with suspicion. Nothing is ever unpacked to the disk."""
+"""The files of an export, in a ZIP or a folder, as untrusted input. Nothing is unpacked to the disk."""
 
 import stat
 import zipfile

@@ -28,7 +28,7 @@ _SUBSTACK = re.compile(
 
 
 class NotFound(Exception):
-    """A picture is nowhere to be found, or may not be read; the message says where it was looked for, or why."""
+    """A picture is not found or not readable; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _beside(address: str, folder: str) -> list[str]:
 
 @dataclass(frozen=True)
 class WebFinder:
-    """Asks the web for what is nowhere else. site: what relative addresses belong to; "" if nobody said."""
+    """Fetches pictures from the web. site: base of relative addresses; "" if unknown."""
 
     site: str
 
@@ -123,7 +123,7 @@ _HERE = re.compile(r"/media/[0-9a-f]{16}/")  # of a text that was written for su
 
 
 class PictureCopier:
-    """Copies pictures into the folder, each once, and writes down their old addresses."""
+    """Copies pictures into the folder once each, and records their old addresses."""
 
     def __init__(self, finders: Sequence[Finder], folder: Path, account: Account) -> None:
         self.finders, self.folder, self.account = finders, folder, account

@@ -127,7 +127,7 @@ AT_ONCE = 200  # posts, or issues
 
 @dataclass(frozen=True)
 class Exported:
-    """An export that is whole. counts: what is in it, by the word for it."""
+    """A complete export. counts: by plural noun, as “posts”."""
 
     path: Path
     files: int
@@ -149,7 +149,7 @@ def export(place: Path, now: datetime, *, with_keys: bool = False) -> Exported:
             facts["migrations"] = sorted(".".join(one) for one in MigrationRecorder(connection).applied_migrations())
             facts["numbers"] = numbers.highest_numbers(numbered(), ALIAS)
             counts = _write_all(folder)
-        # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
+        # After the snapshot, so that its pictures exist and departures meanwhile are in the logs.
         places.write_files(folder, with_keys=with_keys)
         _write_guide(folder)
         folder.finish(facts | {"counts": counts})
@@ -163,7 +163,7 @@ def _facts(now: datetime, *, with_keys: bool) -> dict[str, object]:
 
 
 def _write_all(folder: ExportWriter) -> dict[str, int]:
-    """Write what is in the database; return how much there is of what a person counts."""
+    """Write the database; return counts of posts, issues, readers, mailings and deliveries."""
     folder.add(texts.SETTINGS, dump_yaml(texts.row_data(Publication.objects.using(ALIAS).get())).encode())
     _write_accounts(folder)
     counts = {"posts": _write_posts(folder), "issues": _write_issues(folder)}

@@ -1,4 +1,4 @@
-"""A folder of posts: what a converter writes, a person may edit, and `taking` reads with suspicion. Pure.
+"""A folder of posts: written by a converter, perhaps edited by a person, read as untrusted input. Pure.
 
     account.json                    which program wrote the export, and what became of each post; it marks the folder
     posts/0001-slug.md              front matter in YAML between lines of ---, then the text in Markdown
@@ -71,8 +71,8 @@ class Mailed:
 class PostFile:
     """One post as its file has it; the front matter has the names of these fields.
 
-    source: where it came from; a second taking finds its post by it. date: None is a draft.
-    addresses: paths at which it was read; they will lead to it. links: by what is typed, the source that it means.
+    source: identifies the post on a second import. date: None is a draft.
+    addresses: old paths, to be redirected. links: source of the linked post, by the link as typed.
     """
 
     source: str
@@ -99,7 +99,7 @@ class PostFile:
 class Remark:
     """A difference that is known.
 
-    what: its kind, in words; detail: which one; is_loss: whether readers miss something that the old page had.
+    what: its kind, a msgid; detail: which one; is_loss: readers miss something that the old page had.
     effect: by the names of `counting.THINGS`, how many more (or fewer) there are for it.
     """
 
@@ -114,9 +114,9 @@ class Remark:
 
 @dataclass(frozen=True)
 class PostAccount:
-    """What a post was before it was converted, and what is not as it was.
+    """Counts of a post before its conversion, and what the conversion changed.
 
-    name: what the export calls it. before: by the names of `counting.THINGS`; empty where nobody but we can read it.
+    name: in the export. before: by the names of `counting.THINGS`; empty if unknown.
     lost_words: those of the old page that its Markdown does not show, and that no remark names.
     """
 
@@ -128,7 +128,7 @@ class PostAccount:
 
 @dataclass
 class Account:
-    """What a conversion says of itself. rejected: name and reason; posts: by source.
+    """The result of a conversion. rejected: name and reason; posts: by source.
 
     pictures: by `<digest>/<name>`, the address that it had in the export: it stands in the text again if nobody can
     read the picture. fetched: those of them that came from the web, which may give other octets, or none, next time:
@@ -205,7 +205,7 @@ def post_file(number: int, slug: str) -> str:
 
 
 def write_post(folder: Path, number: int, post: PostFile) -> str:
-    """Write a post and return the name of its file. What is empty is left out of the front matter."""
+    """Return the file's name. Empty fields are left out of the front matter."""
     data = {name: value for name, value in asdict(post).items() if value and name != "body"}
     name = post_file(number, post.slug)
     with new_file(folder, name) as target:
@@ -231,7 +231,7 @@ def picture_file(address: str) -> str:
 
 @contextmanager
 def new_file(root: Path, name: str) -> Iterator[IO[bytes]]:
-    """Yield a file of its owner alone, by its path in the folder. Raises FileExistsError."""
+    """Open a new file with mode 0600. Raises FileExistsError."""
     path = root / name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", COPIED_BYTES) as target:

@@ -58,7 +58,7 @@ class ExportReader:
         return [name for name in self.files if name.startswith(f"{folder}/")]
 
     def verify(self) -> None:
-        """Read every file once, and raise Damaged at the first that is not what was written."""
+        """Check size and SHA-256 of every file. Raises Damaged."""
         for name, entry in self.files.items():
             found, size = hashlib.sha256(), 0
             with self.open(name) as source:
@@ -148,7 +148,7 @@ class ExportWriter:
 
     @contextmanager
     def file(self, name: str) -> Iterator["HashingWriter"]:
-        """Yield a file to write octets to, by its path in the folder."""
+        """Open a new file; its size and SHA-256 go into the manifest."""
         with new_file(self.root, name) as target:
             hashed = HashingWriter(target)
             yield hashed
@@ -182,7 +182,7 @@ class ExportWriter:
 
 
 class HashingWriter(io.RawIOBase):
-    """Writes on to another stream, and knows the size and the SHA-256 of what it was given."""
+    """Passes writes on, and computes size and SHA-256."""
 
     def __init__(self, target: IO[bytes]) -> None:
         self.target, self.hash, self.size = target, hashlib.sha256(), 0

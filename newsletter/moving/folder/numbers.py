@@ -1,4 +1,4 @@
-"""Numbers that tables have given: the number of what was deleted is given to nobody else, in a new house too."""
+"""Sequences of primary keys: a deleted row's key is never used again, not even in a new installation."""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,7 +17,7 @@ def highest_numbers(among: Iterable[Model], using: str) -> dict[str, int]:
 
 
 def continue_after(among: Iterable[Model], given_there: Mapping[str, int]) -> None:
-    """Have tables that were just filled go on behind the numbers that were given there, and behind their own rows."""
+    """Set sequences of filled tables behind the exported values and their own rows."""
     follow = _follow_on_postgresql if connection.vendor == "postgresql" else _follow_on_sqlite
     with connection.cursor() as cursor:
         for model in _numbered(among):

@@ -1,4 +1,4 @@
-"""What lies beside the database: pictures, who has left, and the keys, if they are asked for."""
+"""Files beside the database: pictures, departure logs and, on request, keys."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def write_files(folder: ExportWriter, *, with_keys: bool) -> None:
 
 
 def _write_pictures(folder: ExportWriter) -> None:
-    """Write the files at the addresses of pictures, in every size; what is drawn when it is asked for is none."""
+    """Write pictures in every stored size; those drawn on request are left out."""
     found = media.pictures()
     if media.is_remote:
         for name, octets in media.contents(found):
@@ -42,7 +42,7 @@ def _write_pictures(folder: ExportWriter) -> None:
 
 
 def refuse_foreign_files(folder: ExportReader) -> None:
-    """Raise Damaged if something is to be put where no picture and no key belongs, or the disk is too small."""
+    """Raise Damaged for names that are no picture or key of ours, or too little disk space."""
     for name in folder.below(PICTURES):
         if not PICTURE.fullmatch(name):
             raise Damaged(f"{name} is no picture of ours")
@@ -56,9 +56,9 @@ def refuse_foreign_files(folder: ExportReader) -> None:
 
 
 def put_files(folder: ExportReader) -> bool:
-    """Put the files where they belong; return whether the secret of the export is used from now on.
+    """Put files into DATA_DIR or the bucket; return whether the export's secret is used from now on.
 
-    A second time changes nothing. The lines of who has left are joined to those that are there.
+    Idempotent. Departure logs are merged with existing ones.
     """
     _bring_pictures_in(folder)
     for name in LOGS:
@@ -70,7 +70,7 @@ def put_files(folder: ExportReader) -> bool:
 
 
 def _bring_pictures_in(folder: ExportReader) -> None:
-    """Put the pictures where they lie here; those that a run before this one has put there are left as they are."""
+    """Store the pictures; those of an earlier run are skipped."""
     there = media.pictures() if media.is_remote else {}
     for name in folder.below(PICTURES):
         path = name.removeprefix(f"{PICTURES}/")
@@ -90,7 +90,7 @@ def _use_secret(folder: ExportReader) -> bool:
 
 
 def _put(folder: ExportReader, name: str, path: Path) -> None:
-    """Write a file of its owner alone that is never seen half written."""
+    """Write a file with mode 0600, atomically."""
     fresh = path.with_name(f".{path.name}.new")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (

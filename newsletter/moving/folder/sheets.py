@@ -1,4 +1,4 @@
-"""Which rows stand in which table of an export, and how a value is written: the same on every engine.
+"""The tables of an export, and how values are written: the same on every database.
 
 A moment is ISO 8601 in UTC, yes and no are `true` and `false`, what is empty is an empty cell, and JSON is JSON. A text
 that a spreadsheet would compute, or that begins with an apostrophe, has an apostrophe in front; it is taken off again.
@@ -19,7 +19,7 @@ from subscribers.exporting import FORMULA_STARTS
 type Field = models.Field[Any, Any]
 GUARDED = (*FORMULA_STARTS, "'")
 BOOLEANS = {"true": True, "false": False}
-# Columns of older exports, of what is no more.
+# Columns of older exports that no model has any more.
 GONE = frozenset({"hub", "certified_at", "packed_at", "settled_at", "old_links_of"})
 
 

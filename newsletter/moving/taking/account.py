@@ -1,4 +1,4 @@
-"""The account of a move: what each post had before and has now, a line for every difference, as a page and as data."""
+"""The report of a move: counts of each post before and after, and every difference, as HTML and JSON."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def in_words(said: str) -> str:
 
 
 class ThingCount(NamedTuple):
-    """A thing of the account, by its name in THINGS: how many there were, and are."""
+    """A row of the report: how many of a thing (by its name in THINGS) there were and are."""
 
     name: str
     before: int
@@ -39,7 +39,7 @@ class ThingCount(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one post. unnamed: differences that no remark explains, what is missing first."""
+    """The result of one post. unnamed: differences that no remark explains, losses first."""
 
     name: str
     outcome: str  # created, updated, unchanged or rejected
@@ -102,7 +102,7 @@ def unnamed(was: PostAccount, after: Mapping[str, int], remarks: tuple[Remark, .
 
 @dataclass
 class MoveReport:
-    """A move as far as it is: its entries, and what they come to."""
+    """The report of a move, complete or under way."""
 
     program: str
     is_dry_run: bool = False
@@ -173,7 +173,7 @@ def as_page(account: MoveReport) -> str:
 
 
 def explain(entry: Entry) -> dict[str, Any]:
-    """Reasons why a text differs, in the active language; what there is more of comes last."""
+    """Reasons why a text differs, in the active language; gains come last."""
     more = [line for line in entry.unnamed if line not in entry.unexplained]
     return {
         "reason": in_words(entry.reason),

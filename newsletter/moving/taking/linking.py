@@ -1,4 +1,4 @@
-"""Links between the posts of a move lead to where these are now."""
+"""Rewrites links between the posts of a move to their new addresses."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -30,7 +30,7 @@ class Links:
         self.homes = {post.source: post.get_absolute_url() for post in _lightly(sources)}
 
     def mend(self, files: Iterable[PostFile]) -> int:
-        """Let links in the posts of these files lead to where they end now; return how many were changed."""
+        """Rewrite links in the posts of these files; return how many."""
         changed = 0
         for some in batched(files, AT_ONCE, strict=False):
             own = {file.source: file for file in some}
@@ -61,7 +61,7 @@ def _lightly(sources: Iterable[str]) -> Iterator[Post]:
 
 @transaction.atomic
 def _rewrite(post: Post, body: str) -> None:
-    """Keep the text if nobody has changed it meanwhile. When it changed last stays: readers see the same words."""
+    """Save unless the text was changed meanwhile. `updated_at` stays: the words are the same."""
     Post.objects.filter(pk=post.pk, body=post.body).update(body=body)
 
 

@@ -1,6 +1,6 @@
-"""Rows of tables into the empty tables of a new installation.
+"""Loads rows into the empty tables of a new installation.
 
-Values go in as they are: no moment is set anew, no signal is sent. The database's own constraints hold.
+Values are stored as they are: no auto_now, no signals. The database's own constraints hold.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,9 +18,9 @@ AT_ONCE = 2000  # rows
 
 
 def read_rows(folder: ExportReader, file: str, fields: Sequence[Field]) -> Iterator[list[Any]]:
-    """Yield the rows of a table as values in the order of `fields`. A column that it lacks is filled with defaults.
+    """Yield rows as values in the order of `fields`; missing columns get defaults.
 
-    Raises Damaged for a column that no field has, or a cell that says nothing.
+    Raises Damaged for an unknown column or an invalid cell.
     """
     lines = folder.rows(file)
     heading = next(lines)
@@ -44,9 +44,9 @@ def _value(field: Field, heading: Sequence[str]) -> Callable[[list[str]], Any]:
 
 
 def insert_rows(model: type[models.Model], fields: Sequence[Field], rows: Iterable[Sequence[Any]]) -> int:
-    """Put rows into a table, in the caller's transaction; return how many.
+    """Insert rows in the caller's transaction; return how many.
 
-    `bulk_create` would set dates of creation and change anew.
+    `bulk_create` would apply auto_now.
     """
     quote = connection.ops.quote_name
     columns, marks = ", ".join(quote(str(field.column)) for field in fields), ", ".join(["%s"] * len(fields))

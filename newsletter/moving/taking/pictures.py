@@ -1,4 +1,4 @@
-"""Pictures of a folder become those of the library, and a text gets their addresses there."""
+"""Moves pictures of a folder into the library, and rewrites their addresses in the text."""
 
 import re
 from concurrent.futures import Executor, Future
@@ -32,12 +32,12 @@ class Illustration:
         Image.objects.write(self.picture, self.name)
 
     def keep(self) -> Image:
-        """Keep it in the library; its sizes are made in the background."""
+        """Add it to the library; its sizes are made in the background."""
         return Image.objects.keep(self.picture, self.name, self.alt, later=True)[0]
 
 
 class PostPictures:
-    """Those of one post. They are made ready by a pool: Pillow leaves the interpreter to other threads."""
+    """Pictures of one post, prepared in a thread pool: Pillow releases the GIL."""
 
     def __init__(self, root: Path, account: Account, pool: Executor) -> None:
         self.root, self.account, self.pool = root, account, pool
@@ -46,7 +46,7 @@ class PostPictures:
         self.remarks: list[Remark] = []
 
     def begin(self, *texts: str) -> None:
-        """Begin to make the pictures of these texts ready."""
+        """Submit the pictures of these texts to the pool."""
         for found in _PLACE.finditer("\n".join(texts)):
             name = picture_file(found["address"])
             if found["address"] not in self.begun and name and (self.root / name).exists():
@@ -74,7 +74,7 @@ class PostPictures:
         return Illustration(picture, known or picture.file_name(name), words[:ALT_MAX])
 
     def body(self, body: str) -> str:
-        """The text with the addresses that its pictures have in the library."""
+        """Rewrite addresses of pictures to the library's."""
 
         def placed(found: re.Match[str]) -> str:
             address = found["address"]

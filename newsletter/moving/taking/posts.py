@@ -1,4 +1,4 @@
-"""A folder of posts into the site, again and again: each post all or nothing, then the links, then the account."""
+"""Imports a folder of posts, repeatably: each post in a transaction of its own, then the links."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -26,8 +26,7 @@ from newsletter.publication.models import Publication
 AHEAD, THREADS = 8, 2  # posts whose pictures are being made ready while one is written, and by how many threads
 TITLE_MAX, SUMMARY_MAX, WORDS_MAX, SOURCE_MAX = 120, 200, 60, 200  # characters, as the columns of Post
 UNTITLED = "(no title)"
-# Begins a digest of what a folder has; where converters have learnt more, a higher one leaves alone what an earlier
-# conversion has brought.
+# Version of the converters, in front of each digest: posts of another version are left alone.
 DIGEST = "5:"
 
 
@@ -36,7 +35,7 @@ DIGEST = "5:"
 
 @dataclass(frozen=True)
 class PostFolder:
-    """A folder of posts, its account, and the files of its posts in order. zone: of dates that have none."""
+    """A folder of posts. names: its post files in order. zone: of dates without one."""
 
     root: Path
     account: layout.Account
@@ -131,7 +130,7 @@ def digest_of(file: PostFile, account: layout.Account) -> str:
 
 @dataclass
 class PostStep:
-    """One post of a folder, compared with the one here. file is None if it was rejected, for `reason`."""
+    """One post of a folder, compared with the database. file: None if rejected for `reason`."""
 
     name: str
     reason: str = ""
@@ -159,10 +158,9 @@ class PostStep:
         return self._entry(render_uncached(self.body))
 
     def write(self) -> Entry:
-        """Make or change the post, or leave it as it is. Raises OSError if a picture cannot be kept.
+        """Create, update or leave the post. Raises OSError if a picture cannot be stored.
 
-        A file that has changed wins: what was changed in the post since the last taking is replaced. One that has not
-        leaves the post alone.
+        A changed file overwrites edits made on the desk; an unchanged one leaves the post alone.
         """
         if self.file is None:
             return self._entry()
@@ -211,7 +209,7 @@ class PostStep:
 
 
 def _lead_tags(pages: tuple[TagPage, ...]) -> None:
-    """Let the pages of tags there lead to those here, and their feeds to the feeds."""
+    """Redirect old tag pages and their feeds."""
     tags = {tag.name: tag for tag in Tag.objects.filter(name__in=[page.name for page in pages])} if pages else {}
     ends = {page.address: tags[page.name].get_absolute_url() for page in pages if page.name in tags}
     feeds = {f"{address.rstrip('/')}/rss/": f"{end}feed.xml" for address, end in ends.items()}
@@ -222,9 +220,9 @@ def _lead_tags(pages: tuple[TagPage, ...]) -> None:
 
 
 def steps(folder: PostFolder, seen: set[str], *, skipped: int = 0) -> Generator[PostStep]:
-    """Yield each post, while the pictures of the next ones are being made ready.
+    """Yield each post while a thread pool prepares pictures of the next ones.
 
-    seen: the sources of the posts before, which grows; skipped: so many posts were done with in an earlier run.
+    seen: sources of earlier posts, extended here; skipped: number of posts done by an earlier run.
     """
     ahead: deque[PostStep] = deque()
     with ThreadPoolExecutor(THREADS, "pictures") as pool:
@@ -266,7 +264,7 @@ def _outcome(post: Post, digest: str) -> str:
 
 @dataclass
 class MoveResult:
-    """What a taking has learnt so far: the account, and of each source whether it was mailed and when it is public."""
+    """The result so far. mailed, days: by source, its mailing and its date of publication."""
 
     account: MoveReport
     mailed: dict[str, Mailed] = field(default_factory=dict)
@@ -277,9 +275,9 @@ class MoveResult:
 
 
 def take(root: Path, *, dry_run: bool, report: Callable[[Entry], None]) -> MoveResult:
-    """Take one post after the other; one that is rejected stops none of the others. Then mend the links.
+    """Import all posts, then rewrite links. A rejected post does not stop the others.
 
-    Raises Damaged if the folder is none.
+    Raises Damaged.
     """
     folder = PostFolder.at(root)
     made = MoveResult(MoveReport(folder.account.program, dry_run))

@@ -1,4 +1,4 @@
-"""Bring an export into an empty installation: an equal site. No mail is sent by it."""
+"""Loads an export into an empty installation. Sends no mail."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ MAIL_BYTES = 256 * 1024**2
 
 
 def fill(folder: ExportReader) -> dict[str, int]:
-    """Load everything, and return how much there is of what a person counts. Raises Damaged."""
+    """Load all tables; return counts as in the manifest. Raises Damaged."""
     _load_settings(folder)
     authors = _load_accounts(folder)
     rows = {}
@@ -58,7 +58,7 @@ def _load_settings(folder: ExportReader) -> None:
 
 
 def _load_accounts(folder: ExportReader) -> dict[str, int]:
-    """Make accounts that nobody can log in to yet, but for those that are here; return their numbers by name."""
+    """Create missing accounts without a password; return primary keys by username."""
     groups = {group.name: group for group in Group.objects.all()}
     known = dict(User.objects.values_list("username", "pk"))
     fields = [field for field in User._meta.concrete_fields if field.name in ACCOUNT]
@@ -152,7 +152,7 @@ def _fields_named(model: type[models.Model], names: Sequence[str]) -> list[Field
 
 
 def _known(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    """Yield rows; raise Damaged where one names what is not there, or has not the form that it should."""
+    """Yield rows. Raises Damaged for a missing reference or a wrong type."""
     try:
         yield from rows
     except (KeyError, TypeError) as error:
@@ -182,7 +182,7 @@ DUE_AT_ONCE = ("welcome_due_at", "Pause", "CourseCopy")
 
 
 def _let_go_of_mails(now: datetime) -> int:
-    """Have every mail that is due by now never be sent; return how many those are."""
+    """Cancel every mail that is due by now; return how many."""
     is_due = Q(due_at=None) | Q(due_at__lte=now)
     welcomes = Subscriber.objects.filter(Q(welcome_due_at=None) | Q(welcome_due_at__lte=now), welcomed_at=None)
     welcomes = welcomes.exclude(confirmed_at=None)
@@ -197,7 +197,7 @@ def _let_go_of_mails(now: datetime) -> int:
 
 
 def _empty_due(label: str, now: datetime) -> int:
-    """Empty the columns of a model that say when a mail is due, where that has come."""
+    """Clear a model's `…due_at` columns that have passed."""
     model = next(sheet.model for sheet in SHEETS if sheet.label == label)
     columns = [
         field.attname
@@ -211,14 +211,14 @@ def _empty_due(label: str, now: datetime) -> int:
 
 
 class ImportRefused(Exception):
-    """This export may not be brought in here. Its words say why and what to do."""
+    """The export cannot be loaded here; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class BroughtIn:
-    """What was brought in. unsent: mails that were due there and are not sent from here.
+    """The result. unsent: mails that were due at the old site and are cancelled.
 
-    has_secret: whether links in letters of the old site open here, or None if its keys are not in the export.
+    has_secret: links in old mails work here; None if the export has no keys.
     """
 
     exported_at: datetime
@@ -229,9 +229,9 @@ class BroughtIn:
 
 
 def bring_in(root: Path, now: datetime) -> BroughtIn:
-    """Make an equal site of an export, in one transaction; then nothing is sent until it is decided on the desk.
+    """Load an export in one transaction. Nothing is sent until the author decides on the desk.
 
-    A run that was killed has changed nothing in the database, and is run again. Raises Damaged or ImportRefused.
+    After a kill, run it again: the database is unchanged. Raises Damaged or ImportRefused.
     """
     folder = ExportReader.at(root)
     _refuse_newer(folder)

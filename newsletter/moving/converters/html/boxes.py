@@ -1,4 +1,4 @@
-"""Boxes that other programs mark by classes become plain HTML; what has no place here is named. Pure.
+"""Turns boxes of other programs, known by class, into plain HTML; what has no equivalent gets a remark. Pure.
 
 Sources: Ghost's `kg-` classes (TryGhost/Koenig, kg-default-nodes), WordPress's blocks (`wp-block-`), Substack's
 `data-component-name`, Medium's `graf`, and what X and Instagram give to be pasted.

@@ -31,7 +31,7 @@ LOOK = "the look of single parts stays away"
 
 @dataclass
 class MarkedText:
-    """What was found in one text so far. names: the words of headings that have a name of their own, by this name."""
+    """State of one conversion. names: words of headings with an explicit id, by this id."""
 
     code: Code = field(default_factory=Code)
     remarks: list[Remark] = field(default_factory=list)
