@@ -15,7 +15,7 @@ from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
-from newsletter.moving.converters.html.converting import Converted, converted
+from newsletter.moving.converters.html.converting import Converted, convert_html
 from newsletter.moving.converters.markdown.raw_html import without_hidden_html
 from newsletter.moving.counting import Counts, count_html, count_markdown
 from newsletter.moving.folder.layout import Mailed, Remark
@@ -88,7 +88,7 @@ class Buttondown(Converter):
         text = text[mode.end() :] if mode else text
         is_html = _HTML.search(text) and (mode["mode"] == "fancy" if mode else _HTML.match(text.lstrip()))
         if is_html:
-            return converted(text), count_html(text)
+            return convert_html(text), count_html(text)
         return Converted(*without_hidden_html(text.strip())), count_markdown(text)
 
     def _beside(self, slug: str) -> str:

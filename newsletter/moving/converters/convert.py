@@ -21,7 +21,7 @@ from newsletter.mail.characters import nfc, without_control
 from newsletter.moving.converters.converter import BODY_MAX, ConvertedPost
 from newsletter.moving.converters.detection import detected
 from newsletter.moving.converters.files import Rejected
-from newsletter.moving.converters.html.converting import shown
+from newsletter.moving.converters.html.converting import count_rendered
 from newsletter.moving.converters.pictures import FileFinder, Finder, PictureCopier, WebFinder
 from newsletter.moving.counting import count_words
 from newsletter.moving.folder.layout import (
@@ -124,7 +124,7 @@ def lost_words(post: ConvertedPost) -> tuple[str, ...]:
     A remark that explains no difference of the text excuses no word.
     """
     lost = Counter(post.original.words)
-    lost.subtract(shown(post.body).words)
+    lost.subtract(count_rendered(post.body).words)
     for remark in post.remarks:
         lost.subtract(count_words(remark.detail) if remark.is_loss or remark.effect else {})
     return tuple(islice((+lost).elements(), NAMED_MAX))

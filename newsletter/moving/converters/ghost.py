@@ -15,7 +15,7 @@ from django.utils.text import slugify
 from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import TEXT_MAX, Files, Rejected
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.pictures import GHOST_URL
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark, TagPage
@@ -126,7 +126,7 @@ class Ghost(Converter):
             self._with_site(self.export.by("posts_meta", "post_id").get(str(row.get("id")), row)),
         )
         page = page_of(row)
-        body, remarks = converted(_EDITOR.sub("", _GATED.sub(_gated, page)))
+        body, remarks = convert_html(_EDITOR.sub("", _GATED.sub(_gated, page)))
         is_page = row.get("type") == "page" or bool(row.get("page"))
         at = self._published_at(row, remarks)
         title = str(row.get("title") or "")

@@ -10,7 +10,7 @@ from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.html.tree import Node, parse, serialised
 from newsletter.moving.counting import count_html, difference
 from newsletter.moving.folder.layout import Remark
@@ -54,7 +54,7 @@ class Medium(Converter):
         original = count_html(found[0] if (found := _TEXT.search(text)) else serialised(content))
         before = count_html(serialised(content))
         _drop_head(content, {"graf--title": title, "graf--subtitle": summary})
-        body, remarks = converted(serialised(content))
+        body, remarks = convert_html(serialised(content))
         if effect := difference(before, count_html(serialised(content))):
             remarks.append(
                 Remark("stands above the text now", f"{title} {summary}".strip(), is_loss=False, effect=effect)

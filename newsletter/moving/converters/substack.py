@@ -14,7 +14,7 @@ from newsletter.moving.converters.addresses import links_of
 from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Mailed, Remark
 
@@ -55,7 +55,7 @@ class Substack(Converter):
     def read_post(self, row: Row) -> ConvertedPost:
         number, _dot, slug = row["post_id"].partition(".")
         html = self._html(row["post_id"])
-        body, remarks = converted(html)
+        body, remarks = convert_html(html)
         kind, title = row.get("type", "newsletter"), unescape(row.get("title", ""))
         if kind == "thread":
             remarks.append(Remark("the conversation below a thread is not in the export"))

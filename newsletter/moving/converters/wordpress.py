@@ -17,7 +17,7 @@ from django.utils.text import slugify
 from newsletter.moving.converters.converter import ConvertedPost, Converter
 from newsletter.moving.converters.dates import read_date
 from newsletter.moving.converters.files import Files, Rejected
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.wordpress_html import Attachment, as_html, with_galleries
 from newsletter.moving.counting import count_html
 from newsletter.moving.folder.layout import Remark, TagPage
@@ -165,7 +165,7 @@ class WordPress(Converter):
         remarks = list(_without_place(item))
         typed = with_galleries(item["content:encoded"], item["wp:post_id"], self.pictures, self.blocks)
         html = as_html(typed, item.meta.get("footnotes", ""), remarks)
-        body, lost = converted(html)
+        body, lost = convert_html(html)
         cover = self.pictures.get(item.meta.get("_thumbnail_id", "").strip(), Attachment(""))
         if caption := _plain(cover.caption):
             remarks.append(Remark("the caption of its cover stays away", caption))

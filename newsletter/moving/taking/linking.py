@@ -35,7 +35,7 @@ class Links:
         for some in batched(files, AT_ONCE, strict=False):
             own = {file.source: file for file in some}
             for post in Post.objects.filter(source__in=own).only("pk", "body", "source"):
-                body, count = mended(post.body, partial(self._end, file=own[post.source]))
+                body, count = rewrite_links(post.body, partial(self._end, file=own[post.source]))
                 if count:
                     _rewrite(post, body)
                     changed += count
@@ -65,7 +65,7 @@ def _rewrite(post: Post, body: str) -> None:
     Post.objects.filter(pk=post.pk, body=post.body).update(body=body)
 
 
-def mended(body: str, end: Callable[[str], str]) -> tuple[str, int]:
+def rewrite_links(body: str, end: Callable[[str], str]) -> tuple[str, int]:
     """Rewrite links for which `end` returns a new address; return the text and their number. Code stays."""
     count = 0
 

@@ -10,7 +10,7 @@ from newsletter.moving.converters.convert import convert, lost_words
 from newsletter.moving.converters.converter import ConvertedPost
 from newsletter.moving.converters.detection import detected
 from newsletter.moving.converters.files import InFolder
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.markdown_folder import MarkdownFolder
 from newsletter.moving.counting import count_html, difference
 from newsletter.moving.folder import layout
@@ -59,7 +59,7 @@ def losses_of(post):
 
 def markdown(html):
     """Return HTML as Markdown; nothing of it may be lost or added without a word."""
-    made = converted(html)
+    made = convert_html(html)
     post = ConvertedPost(source="x", body=made.markdown, original=count_html(html), remarks=tuple(made.remarks))
     assert unnamed(post) == ((), {})
     return made.markdown

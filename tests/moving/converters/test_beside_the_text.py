@@ -6,14 +6,14 @@ import json
 import pytest
 
 from newsletter.moving.converters.files import Rejected
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.wordpress_html import as_html
 from tests.moving.converters.support import posts
 from tests.moving.converters.test_others import wxr
 
 
 def markdown(html):
-    return converted(html).markdown
+    return convert_html(html).markdown
 
 
 def from_wordpress(text):
@@ -37,7 +37,7 @@ def from_wordpress(text):
     ],
 )
 def test_what_a_style_or_an_attribute_says_comes_along(html, expected):
-    assert (markdown(html), converted(html).remarks) == (expected, [])
+    assert (markdown(html), convert_html(html).remarks) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,9 @@ def test_comments_and_fields_of_plug_ins_are_named(tmp_path):
     ],
 )
 def test_a_frame_that_is_no_film_is_named(html, named):
-    assert [one.detail for one in converted(html).remarks if one.what == "what another site shows is a link"] == named
+    assert [
+        one.detail for one in convert_html(html).remarks if one.what == "what another site shows is a link"
+    ] == named
 
 
 def test_a_picture_of_substacks_first_years_has_its_title_below_it():

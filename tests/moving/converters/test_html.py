@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.moving.converters.html.converting import NOWHERE, converted, mended
+from newsletter.moving.converters.html.converting import NOWHERE, convert_html, lead_anchors
 from newsletter.moving.converters.html.tree import parse
 from newsletter.moving.converters.markdown.marks import as_markdown
 from newsletter.moving.counting import count_html
@@ -99,7 +99,7 @@ def test_footnotes_of_every_kind_are_footnotes(html):
     ],
 )
 def test_a_list_of_contents_is_no_footnote(html):
-    assert "[^1]" not in converted(html).markdown
+    assert "[^1]" not in convert_html(html).markdown
 
 
 # What Ghost's own renderer makes of its cards (kg-default-nodes).
@@ -181,7 +181,7 @@ def test_a_card_as_ghosts_pages_have_it_is_markdown_with_nothing_unnamed(name):
     ],
 )
 def test_what_no_page_shows_is_named(html, what):
-    assert [one.what for one in converted(f"<p>前</p>{html}").remarks] == [what]
+    assert [one.what for one in convert_html(f"<p>前</p>{html}").remarks] == [what]
 
 
 @pytest.mark.exhaustive
@@ -203,7 +203,7 @@ def test_what_no_page_shows_is_named(html, what):
     ],
 )
 def test_nothing_that_somebody_may_have_written_breaks_it(html):
-    made = converted(html)
+    made = convert_html(html)
 
     assert "x" not in html or "x" in made.markdown
 
@@ -234,7 +234,7 @@ BLOCKS = st.lists(
 def test_whatever_signs_stand_in_a_text_its_words_are_there_afterwards(blocks):
     html = "".join(blocks)
 
-    assert count_html(render(converted(html).markdown)).words == count_html(html).words
+    assert count_html(render(convert_html(html).markdown)).words == count_html(html).words
 
 
 def ends(markdown):
@@ -257,14 +257,14 @@ def ends(markdown):
     ],
 )
 def test_a_link_finds_its_heading_by_letters_and_digits(link, heading):
-    text, remarks = mended(f"- [去](#{link})\n\n## 另一\n\n## {heading}\n\n## 又一", {})
+    text, remarks = lead_anchors(f"- [去](#{link})\n\n## 另一\n\n## {heading}\n\n## 又一", {})
 
     assert remarks == []
     assert ends(text) == [parse(render(f"## {heading}")).text.strip()]
 
 
 def test_the_second_heading_of_the_same_words_has_a_number():
-    text, _remarks = mended("[一](#甲) [二](#甲-1)\n\n## 甲\n\n## 乙\n\n## 甲", {})
+    text, _remarks = lead_anchors("[一](#甲) [二](#甲-1)\n\n## 甲\n\n## 乙\n\n## 甲", {})
 
     assert text.startswith("[一](#s1) [二](#s3)")
 
@@ -285,7 +285,9 @@ def test_a_name_that_was_given_by_hand_is_known(heading):
 
 
 def test_a_link_that_leads_nowhere_is_named():
-    text, remarks = mended('[甲](#nowhere) <a href="#top">上</a>\n\n## 題\n\n`[乙](#no)`\n\n```\n[丙](#no)\n```', {})
+    text, remarks = lead_anchors(
+        '[甲](#nowhere) <a href="#top">上</a>\n\n## 題\n\n`[乙](#no)`\n\n```\n[丙](#no)\n```', {}
+    )
 
     assert text.startswith("[甲](#nowhere)")
     assert [(one.what, one.detail, one.is_loss) for one in remarks] == [(NOWHERE, "#nowhere", True)]
@@ -294,11 +296,11 @@ def test_a_link_that_leads_nowhere_is_named():
 def test_notes_and_links_that_lead_here_stay():
     text = "[甲](#intro) 註[^1] [乙](/p/1#x)\n\n## Intro\n\n[^1]: 註"
 
-    assert mended(text, {}) == (text, [])
+    assert lead_anchors(text, {}) == (text, [])
 
 
 def test_names_of_html_are_those_of_its_headings():
-    made = converted(
+    made = convert_html(
         '<p><a href="#h-abc">甲</a> <a href="#ez-toc-1">乙</a> <a href="#p">丙</a></p><h2 id="h-abc">第一</h2>'
         '<h3><span id="ez-toc-1"></span>第二</h3><p id="p">段</p>'
     )

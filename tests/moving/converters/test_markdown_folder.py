@@ -42,7 +42,7 @@ def media(folder, name):
     return f"/media/{sha256((folder / name).read_bytes()).hexdigest()[:16]}/{name.rpartition('/')[2]}"
 
 
-def converted(folder, text):
+def convert_html(folder, text):
     """Return the post of a text in the folder, and its remarks."""
     laid_out(folder, {"post.md": text})
     account, found = folder_of(folder, folder.parent / "out")
@@ -50,7 +50,7 @@ def converted(folder, text):
 
 
 def test_a_file_becomes_a_post_with_all_its_parts(folder):
-    post, remarks = converted(folder, FULL)
+    post, remarks = convert_html(folder, FULL)
 
     assert (post.title, post.slug, post.summary) == ("管理槓桿：讓管理變省力", "leverage", "第一句。 第二句。")
     assert post.date == datetime(2026, 10, 1, 0, 0, tzinfo=UTC)
@@ -84,7 +84,7 @@ def test_a_picture_that_lies_elsewhere_is_found_in_the_folder_that_is_named(fold
 def test_what_is_no_picture_stays_at_its_old_address(folder, data, why):
     laid_out(folder, {"images/a.png": data})
 
-    post, [remark] = converted(folder, "![x](images/a.png)")
+    post, [remark] = convert_html(folder, "![x](images/a.png)")
 
     assert post.body == "![x](images/a.png)"
     assert why in remark.detail
@@ -225,7 +225,7 @@ def test_no_picture_outside_of_the_folder_is_read(folder, path):
     (folder.parent / "secret.png").write_bytes(picture("PNG"))
     (folder / "inside.png").symlink_to(folder.parent / "secret.png")
 
-    post, [remark] = converted(folder, f"![x]({path})")
+    post, [remark] = convert_html(folder, f"![x]({path})")
 
     assert post.body == f"![x]({path})"
     assert remark.what == "a picture stays at its old address"
@@ -243,7 +243,7 @@ def test_no_picture_outside_of_the_folder_is_read(folder, path):
     ],
 )
 def test_pictures_that_are_here_code_and_links_stay_as_they_are(folder, text):
-    post, remarks = converted(folder, text)
+    post, remarks = convert_html(folder, text)
 
     assert (post.body, [one for one in remarks if "picture" in one.what]) == (text, [])
 
@@ -270,7 +270,7 @@ def test_pictures_are_found_however_a_text_names_them(folder, before, after):
     name = "images/my-team.jpg" if "my team" in before else "images/team.jpg"
     digest = sha256((folder / "images" / "team.jpg").read_bytes()).hexdigest()[:16]
 
-    post, _remarks = converted(folder, before)
+    post, _remarks = convert_html(folder, before)
 
     assert post.body == after.format(url=f"/media/{digest}/{name.removeprefix('images/')}")
 
@@ -278,7 +278,7 @@ def test_pictures_are_found_however_a_text_names_them(folder, before, after):
 def test_a_picture_that_stands_in_the_text_itself_becomes_one_of_the_library(folder):
     data = picture("PNG")
 
-    post, _remarks = converted(folder, f"![x](data:image/png;base64,{b64encode(data).decode()})")
+    post, _remarks = convert_html(folder, f"![x](data:image/png;base64,{b64encode(data).decode()})")
 
     assert post.body == f"![x](/media/{sha256(data).hexdigest()[:16]}/picture.png)"
 

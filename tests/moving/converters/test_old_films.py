@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.markdown.raw_html import without_hidden_html
 from tests.moving.converters.support import markdown
 
@@ -41,7 +41,7 @@ def test_an_old_film_of_vimeo_is_a_film():
 
 
 def test_a_player_that_nobody_knows_is_a_comment_and_the_words_behind_it_stay():
-    made = converted(f"<p>前{PLAYER}後</p><p>再後</p>")
+    made = convert_html(f"<p>前{PLAYER}後</p><p>再後</p>")
 
     assert [remark.what for remark in made.remarks] == ["an object is kept as a comment"]
     assert made.markdown.replace("\n", "").endswith("後再後")
@@ -50,7 +50,7 @@ def test_a_player_that_nobody_knows_is_a_comment_and_the_words_behind_it_stay():
 
 def test_what_an_object_says_where_its_player_is_missing_is_seen_here():
     inner = '<p>看<a href="https://e.org/x">文字版</a></p><img src="x.png" alt="圖">'
-    made = converted(f'<object data="x.swf">{inner}</object><p>後</p>')
+    made = convert_html(f'<object data="x.swf">{inner}</object><p>後</p>')
 
     assert made.markdown.endswith("看[文字版](https://e.org/x)\n\n![圖](x.png)\n\n後")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.moving.converters.converter import ConvertedPost
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.wordpress_html import as_html
 from newsletter.moving.counting import count_html
 from tests.moving.converters.support import unnamed
@@ -21,7 +21,7 @@ AFTER = '\n\n後文<img src="a.png"> <a href="https://e.org/">連</a>\n\n<h2>題
 @pytest.mark.parametrize("lang", ['lang="php" line="1"', "lang='php'", "class=x lang=php"])
 def test_code_of_wordpress_that_nobody_escaped_is_code_and_the_article_goes_on(lang):
     typed = f"前文\n\n<pre {lang}>\n{CODE}\n</pre>{AFTER}"
-    made = converted(as_html(typed, "", []))
+    made = convert_html(as_html(typed, "", []))
 
     assert made.markdown == f"前文\n\n```php\n{CODE}\n```\n\n後文![](a.png) [連](https://e.org/)\n\n## 題"
     post = ConvertedPost(source="x", body=made.markdown, original=count_html(typed), remarks=tuple(made.remarks))
@@ -29,7 +29,7 @@ def test_code_of_wordpress_that_nobody_escaped_is_code_and_the_article_goes_on(l
 
 
 def test_such_code_stays_in_html_of_other_programs():
-    made = converted(f'<p>前</p><pre lang="html">{CODE}</pre><p>後</p>')
+    made = convert_html(f'<p>前</p><pre lang="html">{CODE}</pre><p>後</p>')
 
     assert made.markdown == f"前\n\n```html\n{CODE}\n```\n\n後"
 
@@ -48,4 +48,4 @@ def test_such_code_stays_in_html_of_other_programs():
     ],
 )
 def test_code_that_was_escaped_or_marked_is_read_as_it_was(html, expected):
-    assert converted(html).markdown == expected
+    assert convert_html(html).markdown == expected

@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.moving.converters.detection import detected
 from newsletter.moving.converters.files import Rejected
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.wordpress_html import as_html
 from newsletter.posts.markdown.render import render
 from tests.moving.converters.shapes import buttondown, folders, ghost, medium, substack, wordpress, wxr
@@ -193,7 +193,7 @@ def posts_that_come(path):
 
 
 def test_what_plug_ins_of_wordpress_had_in_the_sentence_is_a_note_below_it():
-    body = converted(as_html(wordpress.CLASSIC, "", [])).markdown
+    body = convert_html(as_html(wordpress.CLASSIC, "", [])).markdown
 
     assert "第二段[^1]，又一句[^2]。" in body
     assert "[^1]: 腳註的字\n\n[^2]: 另一個*腳註*" in body

@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.moving.converters.converter import ConvertedPost
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.wordpress_html import Attachment, as_html, with_galleries
 from newsletter.moving.counting import count_html
 from tests.moving.converters.support import posts, unnamed
@@ -19,7 +19,7 @@ TWO = '![甲](https://e.org/a.jpg "說明")\n\n![](https://e.org/b.png)'
 
 def converted_from(text, number="9"):
     remarks = []
-    body = converted(as_html(with_galleries(text, number, PICTURES, {"7": "<p>共用</p>"}), "", remarks))
+    body = convert_html(as_html(with_galleries(text, number, PICTURES, {"7": "<p>共用</p>"}), "", remarks))
     post = ConvertedPost(source="x", body=body.markdown, original=count_html(text), remarks=(*remarks, *body.remarks))
     return post.body, [one.what for one in post.remarks], unnamed(post)[0]
 

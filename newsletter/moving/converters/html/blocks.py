@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from newsletter.moving.converters.html.footnotes import MARK
-from newsletter.moving.converters.html.inlines import Escaping, InlineContext, inline, picture
+from newsletter.moving.converters.html.inlines import Escaping, InlineContext, inline, picture, raw_text
 from newsletter.moving.converters.html.tree import BLOCK, SPOKEN, Node, serialised
 from newsletter.posts.markdown.figures import parse_video
 
@@ -35,18 +35,18 @@ _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\
 _WIDE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "details", "hr"})
 
 
-def written(nodes: list[Node | str], place: InlineContext) -> list[str]:
-    return [block for _source, block in pairs(nodes, place)]
+def write_blocks(nodes: list[Node | str], place: InlineContext) -> list[str]:
+    return [block for _source, block in blocks_with_sources(nodes, place)]
 
 
-def pairs(nodes: list[Node | str], place: InlineContext) -> Iterator[tuple[list[Node | str], str]]:
+def blocks_with_sources(nodes: list[Node | str], place: InlineContext) -> Iterator[tuple[list[Node | str], str]]:
     """Yield what each block was made of, and the block."""
     for group in _groups(nodes):
         first = group[0]
         if isinstance(first, Node) and first.name in _BLOCKS:
             block = _BLOCKS[first.name](first, place)
         elif isinstance(first, Node) and first.name in BLOCK:
-            yield from pairs(first.children, place)
+            yield from blocks_with_sources(first.children, place)
             continue
         else:
             block = inline(group, place)
@@ -70,25 +70,25 @@ def _is_block(node: Node | str) -> bool:
 
 def _paragraph(node: Node, place: InlineContext) -> str:
     if any(isinstance(child, Node) and child.name in BLOCK for child in node.children):
-        return "\n\n".join(written(node.children, place))
+        return "\n\n".join(write_blocks(node.children, place))
     return inline(node.children, place)
 
 
 def _heading(node: Node, place: InlineContext) -> str:
     if any(child.name in _WIDE for child in node.walk()):
-        return "\n\n".join(written(node.children, place))
+        return "\n\n".join(write_blocks(node.children, place))
     words = re.sub(r"(#+)$", r"\\\1", inline(node.children, place.inside(one_line=True)).replace("\n", " "))
     return f"{'#' * int(node.name[1])} {words}" if words else ""
 
 
 def _quote(node: Node, place: InlineContext) -> str:
-    return _prefixed("\n\n".join(written(node.children, place)), "> ", "> ")
+    return _prefixed("\n\n".join(write_blocks(node.children, place)), "> ", "> ")
 
 
 def _callout(node: Node, place: InlineContext) -> str:
     title = node.attrs.get("title", "")
     head = f"[!NOTE] {title}\n" if title else ""
-    return _prefixed(head + "\n\n".join(written(node.children, place)), "> ", "> ")
+    return _prefixed(head + "\n\n".join(write_blocks(node.children, place)), "> ", "> ")
 
 
 def _prefixed(text: str, first: str, rest: str) -> str:
@@ -128,7 +128,7 @@ def _items(node: Node) -> list[Node]:
 
 
 def _item_text(item: Node, place: InlineContext, *, is_loose: bool) -> str:
-    blocks, box = written(item.children, place), item.first("input")
+    blocks, box = write_blocks(item.children, place), item.first("input")
     text = ("\n\n" if is_loose else "\n").join(blocks)
     if box is not None and box.attrs.get("type") == "checkbox":
         return re.sub(r"^[☑☐] *", "[x] " if "checked" in box.attrs else "[ ] ", text)
@@ -136,16 +136,10 @@ def _item_text(item: Node, place: InlineContext, *, is_loose: bool) -> str:
 
 
 def _code_block(node: Node, place: InlineContext) -> str:
-    code = "".join(_raw(child) for child in node.children)
+    code = "".join(map(raw_text, node.children))
     code = code.removeprefix("\n").rstrip("\n")
     fence = "`" * max(3, max((len(run) for run in re.findall("`{3,}", code)), default=0) + 1)
     return f"{fence}{_language(node)}\n{code}\n{fence}" if code.strip() else ""
-
-
-def _raw(child: Node | str) -> str:
-    if isinstance(child, str):
-        return child
-    return "\n" if child.name == "br" else "" if child.name == "!" else "".join(map(_raw, child.children))
 
 
 def _language(node: Node) -> str:
@@ -171,7 +165,7 @@ def _figure(node: Node, place: InlineContext) -> str:
             shown = picture(images[0], caption=words)
             return f"[{shown}]({link.attrs.get('href', '')})" if link.attrs.get("href") else shown
         return as_html([node])
-    return "\n\n".join(written(node.children, place))
+    return "\n\n".join(write_blocks(node.children, place))
 
 
 def _other_than(node: Node, image: Node, caption: Node | None) -> bool:
@@ -204,7 +198,7 @@ def _is_simple(rows: list[list[Node]], table: Node) -> bool:
 
 def _cell(cell: Node, place: InlineContext) -> str:
     own = place.inside(in_table=True, one_line=True)
-    return "<br>".join(part.replace("\n", " ") for part in written(cell.children, own)) or " "
+    return "<br>".join(part.replace("\n", " ") for part in write_blocks(cell.children, own)) or " "
 
 
 def _side(cell: Node) -> str:

@@ -40,7 +40,7 @@ _GIST = re.compile(r"(https://gist\.github\.com/[\w/-]{1,200}?)\.js")
 _OF_EMBED = re.compile(r"(?:twitter|instagram|tiktok|facebook|x)\.com|t\.co")  # where scripts of embeds are
 
 
-def plain(root: Node) -> list[Remark]:
+def replace_boxes(root: Node) -> list[Remark]:
     """Change the tree in place; return what was changed beyond its look."""
     remarks: list[Remark] = []
     _change(root, remarks)
@@ -284,10 +284,6 @@ def _unknown(node: Node, remarks: list[Remark]) -> Nodes:
     return _left_out(node, UNKNOWN, remarks, kept=node.text, detail=node.attrs.get("title", ""))
 
 
-def _divider(node: Node, remarks: list[Remark]) -> Nodes:
-    return [Node("hr")]
-
-
 # --- Boxes of Substack and Medium ---
 
 
@@ -393,14 +389,6 @@ def _of_data_alone(node: Node, remarks: list[Remark]) -> Nodes | None:
     return _left_out(node, UNKNOWN, remarks, kept=f"{name}: {typed}", detail=name)
 
 
-def _quoted(node: Node, remarks: list[Remark]) -> Nodes:
-    return [Node("blockquote", children=node.children)]
-
-
-def _paywall(node: Node, remarks: list[Remark]) -> Nodes:
-    return [Node("!", children=["members-only"])]
-
-
 # What asks readers to do something at Substack; elsewhere it leads nowhere.
 _OF_PROGRAM = ("community-chat", "install-substack-app-embed", "directMessage", "community-embed")
 _BY_CLASSES: dict[Replacement, tuple[str, ...]] = {
@@ -414,7 +402,7 @@ _BY_CLASSES: dict[Replacement, tuple[str, ...]] = {
     _hidden("what only mails had is kept as a comment", "only in mails"): ("kg-email-only",),
     _hidden("what only members saw is kept as a comment", "only for members"): ("kg-members-only",),
     _unknown: ("unknown-card",),
-    _divider: ("wp-block-separator",),
+    lambda _node, _remarks: [Node("hr")]: ("wp-block-separator",),
     _background: ("kg-header-card", "section-background--image", "wp-block-cover__image-background"),
     _call: (
         *("button-wrapper", "subscription-widget-wrap", "subscription-widget-wrap-editor", "captioned-button-wrap"),
@@ -428,8 +416,8 @@ _BY_CLASSES: dict[Replacement, tuple[str, ...]] = {
         *("mention-wrap", "latex-rendered", "tiktok-wrap", "soundcloud-wrap", "spotify-wrap", "apple-podcast"),
         *("bandcamp-wrap", "datawrapper-wrap", "prediction-market-wrap", "comment", "instagram-embed-wrap"),
     ),
-    _quoted: ("pullquote", "callout-block"),
-    _paywall: ("paywall-jump",),
+    lambda node, _remarks: [Node("blockquote", children=node.children)]: ("pullquote", "callout-block"),
+    lambda _node, _remarks: [Node("!", children=["members-only"])]: ("paywall-jump",),
     _formula: ("katex", "katex-display", "mwe-math-element"),
     _nothing: ("section-divider", "wp-block-spacer", "image-link-expand", "pencraft", "aspectRatioPlaceholder-fill"),
 }

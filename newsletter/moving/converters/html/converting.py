@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from newsletter.moving.converters.addresses import with_addresses
 from newsletter.moving.converters.html import boxes
-from newsletter.moving.converters.html.blocks import as_html, pairs, written
-from newsletter.moving.converters.html.footnotes import MARK, Footnote, taken_out
+from newsletter.moving.converters.html.blocks import as_html, blocks_with_sources, write_blocks
+from newsletter.moving.converters.html.footnotes import MARK, Footnote, extract_footnotes
 from newsletter.moving.converters.html.inlines import Escaping, InlineContext
 from newsletter.moving.converters.html.tree import Node, parse, serialised
 from newsletter.moving.counting import Counts, count_html
@@ -28,16 +28,16 @@ class Converted(NamedTuple):
     remarks: list[Remark]
 
 
-def converted(html: str) -> Converted:
+def convert_html(html: str) -> Converted:
     root = parse(html)
     names = dict(_names_of_headings(root))
-    remarks = boxes.plain(root)
-    text, lost = mended(_markdown(root, taken_out(root)), names)
+    remarks = boxes.replace_boxes(root)
+    text, lost = lead_anchors(_markdown(root, extract_footnotes(root)), names)
     return Converted(text, [*remarks, *lost])
 
 
 @lru_cache(maxsize=16)
-def shown(markdown: str) -> Counts:
+def count_rendered(markdown: str) -> Counts:
     """Counts of the rendered page. Cached: each way to write a block renders it again."""
     return count_html(render(_DATA.sub("https://data.invalid/", markdown)))
 
@@ -48,10 +48,10 @@ def _counts(nodes: list[Node | str], notes: list[Footnote]) -> Counts:
 
 
 def _markdown(root: Node, notes: list[Footnote]) -> str:
-    light = _joined(written(root.children, InlineContext()), notes)
-    if shown(light) == _counts(root.children, notes):
+    light = _joined(write_blocks(root.children, InlineContext()), notes)
+    if count_rendered(light) == _counts(root.children, notes):
         return light
-    blocks = [_careful(source, block) for source, block in pairs(root.children, InlineContext())]
+    blocks = [_careful(source, block) for source, block in blocks_with_sources(root.children, InlineContext())]
     return _joined(blocks, notes)
 
 
@@ -59,11 +59,11 @@ def _careful(source: list[Node | str], block: str) -> str:
     """The lightest form of a block that our renderer shows as it was."""
     wanted = _counts(_without_marks(Node("", children=source)).children, [])
     for care in Escaping:
-        tried = "\n\n".join(written(source, InlineContext(care=care, notes=False)))
-        if shown(tried) == wanted:
-            return "\n\n".join(written(source, InlineContext(care=care)))
+        tried = "\n\n".join(write_blocks(source, InlineContext(care=care, notes=False)))
+        if count_rendered(tried) == wanted:
+            return "\n\n".join(write_blocks(source, InlineContext(care=care)))
     html = as_html(source)
-    return html if shown(html) == wanted else block
+    return html if count_rendered(html) == wanted else block
 
 
 def _without_marks(node: Node) -> Node:
@@ -86,7 +86,7 @@ def _is_list(block: str) -> bool:
 
 
 def _note(note: Footnote) -> str:
-    text = "\n\n".join(written(note.content.children, InlineContext()))
+    text = "\n\n".join(write_blocks(note.content.children, InlineContext()))
     return f"[^{note.number}]: " + "\n".join(line and f"    {line}" for line in text.split("\n")).lstrip()
 
 
@@ -106,7 +106,7 @@ def heading_key(words: str) -> str:
     return "".join(sign for sign in unescape(_MARK.sub("", words)).casefold() if sign.isalnum())
 
 
-def mended(markdown: str, given: Mapping[str, str]) -> tuple[str, list[Remark]]:
+def lead_anchors(markdown: str, given: Mapping[str, str]) -> tuple[str, list[Remark]]:
     """The text with its links within as they lead here, and a remark about those that lead nowhere.
 
     given: the words of the heading that has a name of its own, by this name.

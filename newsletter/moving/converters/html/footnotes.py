@@ -20,7 +20,7 @@ class Footnote:
     content: Node
 
 
-def taken_out(root: Node) -> list[Footnote]:
+def extract_footnotes(root: Node) -> list[Footnote]:
     """Take the notes out of the tree, and leave nodes named MARK where readers saw their numbers."""
     parents = {id(child): node for node in [root, *root.walk()] for child in node.children if isinstance(child, Node)}
     named = {name: node for node in root.walk() for name in _names(node)}

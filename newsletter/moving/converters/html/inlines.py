@@ -113,7 +113,7 @@ def _break(node: Node, place: InlineContext) -> str:
 
 
 def _code(node: Node, place: InlineContext) -> str:
-    words = _SPACE.sub(" ", "".join(_raw(child) for child in node.children)).strip()
+    words = _SPACE.sub(" ", "".join(map(raw_text, node.children))).strip()
     if not words:
         return ""
     if place.in_table and "|" in words:
@@ -123,8 +123,11 @@ def _code(node: Node, place: InlineContext) -> str:
     return f"{fence}{gap}{words}{gap}{fence}"
 
 
-def _raw(child: Node | str) -> str:
-    return child if isinstance(child, str) else "\n" if child.name == "br" else "".join(map(_raw, child.children))
+def raw_text(child: Node | str) -> str:
+    """Code as written: line breaks kept, comments left out."""
+    if isinstance(child, str):
+        return child
+    return "\n" if child.name == "br" else "" if child.name == "!" else "".join(map(raw_text, child.children))
 
 
 def _link(node: Node, place: InlineContext) -> str:

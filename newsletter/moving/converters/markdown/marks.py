@@ -8,7 +8,7 @@ from html import escape
 from textwrap import dedent, indent
 from urllib.parse import unquote
 
-from newsletter.moving.converters.html.converting import mended
+from newsletter.moving.converters.html.converting import lead_anchors
 from newsletter.moving.converters.markdown.code import CODE, Code
 from newsletter.moving.converters.markdown.raw_html import with_html_shown
 from newsletter.moving.converters.markdown.short_codes import (
@@ -74,7 +74,7 @@ def as_markdown(typed: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]
     _name_unknown(body, text, is_mdx=is_mdx)
     notes = [f"[^inline-{number}]: {words}" for number, words in enumerate(text.notes, 1)]
     body = "\n\n".join([body.rstrip(), *notes]) if notes else body
-    body, lost = mended(text.code.put_back(body), text.names)
+    body, lost = lead_anchors(text.code.put_back(body), text.names)
     return body, [*text.remarks, *lost]
 
 

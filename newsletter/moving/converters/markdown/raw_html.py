@@ -3,7 +3,7 @@
 import re
 
 from newsletter.moving.converters.html.boxes import ELSEWHERE
-from newsletter.moving.converters.html.converting import converted
+from newsletter.moving.converters.html.converting import convert_html
 from newsletter.moving.converters.markdown.code import Code
 from newsletter.moving.folder.layout import Remark
 from newsletter.posts.markdown.figures import parse_video
@@ -31,7 +31,7 @@ def with_html_shown(text: str, code: Code, remarks: list[Remark]) -> str:
     """Turn HTML that our pages do not show into links and comments, each with a remark. `code` is taken out already."""
 
     def shown(found: re.Match[str]) -> str:
-        made = converted(code.put_back(found[0]))
+        made = convert_html(code.put_back(found[0]))
         remarks.extend(made.remarks)
         is_alone = found["name"] in {"object", None} and not made.markdown.startswith("!")
         return f"\n\n{made.markdown}\n\n" if is_alone else made.markdown

@@ -148,7 +148,7 @@ def through(words: Words, named: Named, inner: str) -> str:
     return inner
 
 
-_BOXES = (
+_BOXES = [
     "notice",
     "admonition",
     "alert",
@@ -160,7 +160,7 @@ _BOXES = (
     "important",
     "caution",
     "danger",
-)
+]
 PAIRS: dict[str, Hold] = {
     **{name: partial(_box, name=name) for name in _BOXES},
     **dict.fromkeys(("quote", "blockquote", "pullquote"), _quote),
