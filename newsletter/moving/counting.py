@@ -1,4 +1,4 @@
-"""What a page has, counted: words, links, pictures, marks. A pass of its own over raw HTML or Markdown. Pure.
+"""Counts words, links, pictures and marks in raw HTML or Markdown. Pure.
 
 It shares nothing with the converters, so that what these swallow is missing in their counts and not in its own.
 """

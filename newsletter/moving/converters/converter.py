@@ -1,4 +1,4 @@
-"""What a converter is, and the form in which it hands over a post. Pure."""
+"""The base class of converters, and the post that they return. Pure."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence

@@ -54,7 +54,7 @@ def detected(path: Path, zone: tzinfo, site: str = "") -> Converter:
 
 
 def describe_file(head: bytes) -> str:
-    """What a file is that begins with these bytes; "" if unknown."""
+    """Describe a file by its first bytes; "" if unknown."""
     if not head.strip():
         return EMPTY
     if head.startswith(_DOCUMENTS):
@@ -67,7 +67,7 @@ def describe_file(head: bytes) -> str:
 
 
 def describe_files(files: Files) -> str:
-    """What a ZIP or folder with these files is; "" if unknown."""
+    """Describe a ZIP or folder by its files; "" if unknown."""
     paths: Sequence[PurePosixPath] = [PurePosixPath(name) for name in files.names]
     endings = {path.suffix.lower() for path in paths}
     own = {path.name for path in paths}

@@ -23,7 +23,7 @@ _DAY = re.compile(r"^(?:\d{4}-\d{2}-\d{2}|draft)_")
 
 
 class Medium(Converter):
-    """What its author has read, clapped for and listed is left alone."""
+    """Only stories: reading lists, claps and the like are ignored."""
 
     program = "Medium"
 

@@ -60,7 +60,7 @@ class TagPage:
 
 @dataclass(frozen=True)
 class Mailed:
-    """That readers got a post by mail once, as the other program knows."""
+    """A mailing of the post by the other program."""
 
     subject: str
     at: datetime

@@ -1,1 +1,1 @@
-"""What is in a folder becomes posts, issues and redirects, or a whole site."""
+"""Imports a folder as posts, issues and redirects, or as a whole site."""

@@ -17,7 +17,7 @@ GHOST_URL = "__GHOST_URL__"  # what an export of Ghost has in place of its site
 
 
 class Links:
-    """Where the posts of a folder are, by their sources and by their old addresses."""
+    """New addresses of a folder's posts, by source and by old path."""
 
     def __init__(self, site: str, files: Iterable[PostFile]) -> None:
         self.host = urlsplit(site).netloc.lower().removeprefix("www.")

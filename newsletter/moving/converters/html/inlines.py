@@ -32,7 +32,7 @@ _EDGES = re.compile(r"\A(\s*)(.*?)(\s*)\Z", re.DOTALL)
 
 
 class Escaping(IntEnum):
-    """How much is written to keep marks apart from words."""
+    """How much is escaped to keep words from being read as marks."""
 
     LIGHT = 0  # what an author would write
     STRICT = 1  # a backslash before every sign, and tags for marks
@@ -40,7 +40,7 @@ class Escaping(IntEnum):
 
 @dataclass(frozen=True)
 class InlineContext:
-    """Where a text stands. notes: whether footnotes are written; one_line: no line may end inside."""
+    """The surroundings of a text. notes: write footnotes; one_line: no line break inside."""
 
     care: Escaping = Escaping.LIGHT
     notes: bool = True

@@ -1,4 +1,4 @@
-"""What front matter and the name of a file say of a post. Pure."""
+"""Reads fields of a post from front matter and its file name. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -92,7 +92,7 @@ class Fields:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether it comes in as a draft, date or not."""
+        """It becomes a draft, even with a date."""
         is_in_drafts = any(part in {"_drafts", "drafts"} for part in self.name.parts[:-1])
         return is_in_drafts or any(self._hides(key, self.text(key).lower()) for key in self.values)
 
@@ -103,7 +103,7 @@ class Fields:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a page of the site and none of its posts: so Jekyll and Hexo say, and Hugo of a list."""
+        """A page of the site: a layout or type of Jekyll and Hexo, or a list of Hugo."""
         is_list = _without_language(self.name)[0] == "_index"
         return is_list or "page" in {self.text("layout"), self.text("type")}
 
@@ -145,7 +145,7 @@ class Fields:
 
     @property
     def tag_pages(self) -> Iterator[TagPage]:
-        """Where the pages of tags and categories were: their words joined by hyphens, in small letters or not."""
+        """Old pages of tags and categories, with hyphens for spaces, in lower case or as typed."""
         for root, keys in (("tags", ("tags", "tag")), ("categories", ("categories", "category"))):
             for name in self._tags(*keys):
                 words = "-".join(name.split())

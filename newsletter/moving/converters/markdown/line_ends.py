@@ -1,4 +1,4 @@
-"""Where lines end: some programs end one where the author did, and here a backslash says so. Pure."""
+"""Turns line ends into hard breaks for programs whose pages break lines there. Pure."""
 
 import re
 from collections.abc import Callable

@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
 
 def _summary_lines(found: site.BroughtIn) -> list[str]:
-    """What was brought in, and what is to be done now."""
+    """Counts, and the operator's next steps."""
     counts = ", ".join(f"{number:,} {word}" for word, number in found.counts.items())
     lines = [f"Brought in the export of {found.exported_at:%Y-%m-%d %H:%M} UTC: {counts}, {found.pictures:,} pictures."]
     if found.unsent:
