@@ -4,19 +4,27 @@ A restored database has forgotten who left after its backup; `replay_departures`
 independent, so that two files can be concatenated in any order:
 
     2026-11-25T23:32:03.123456+00:00 left <hash> <salt> <hash of the new address, of a move alone>
+    2026-11-25T23:32:03.123456+00:00 committed left <hash>
+
+The first is written before the transaction commits, the second after. A database that crashed in between has lost a
+change that it never had: that is no restore.
 """
 
 import logging
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
 log = logging.getLogger(__name__)
+
+COMMITTED = "committed"
 
 
 class DepartureKind(StrEnum):
@@ -41,11 +49,20 @@ class Departure:
     who: str
     salt: str
     heir: str = ""
+    is_committed: bool = True  # False: the database went down before it had this
 
     @property
     def line(self) -> str:
-        moment = self.at.astimezone(UTC).isoformat(timespec="microseconds")
-        return " ".join([moment, self.why, self.who, self.salt, self.heir]).rstrip()
+        return " ".join([_iso(self.at), self.why, self.who, self.salt, self.heir]).rstrip()
+
+    @property
+    def mark(self) -> str:
+        """The line that says that it was committed."""
+        return " ".join([_iso(self.at), COMMITTED, self.why, self.who])
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def departures_path() -> Path:
@@ -54,15 +71,28 @@ def departures_path() -> Path:
 
 
 def write_departures(departures: Iterable[Departure]) -> None:
-    """Append and fsync. A full disk is logged, so that everybody can still leave."""
-    # Newline first: a line torn by a power cut does not damage the next.
-    data = "".join(f"\n{departure.line}" for departure in departures).encode()
-    if not data:
+    """Append and fsync; call it before the change, in its transaction. A full disk is logged: everybody can leave."""
+    written = list(departures)
+    if not written:
         return
+    # A file of this version begins with a mark: what comes before the first mark is of an older one.
+    head = [] if departures_path().exists() else [f"{_iso(min(one.at for one in written))} {COMMITTED}"]
     try:
-        append_durably(departures_path(), data)
+        append_durably(departures_path(), _lines([*head, *(one.line for one in written)]))
     except OSError:
         log.exception("Departures cannot be kept for a restore.")
+    else:
+        transaction.on_commit(partial(_mark_committed, written))
+
+
+def _mark_committed(departures: Iterable[Departure]) -> None:
+    with departures_path().open("ab") as file:
+        file.write(_lines(one.mark for one in departures))
+
+
+def _lines(lines: Iterable[str]) -> bytes:
+    """Newline first: a line torn by a power cut does not damage the next."""
+    return "".join(f"\n{line}" for line in lines).encode()
 
 
 def append_durably(file: Path, data: bytes) -> None:
@@ -90,17 +120,19 @@ def fsync_folder(folder: Path) -> None:
 
 
 def read_departures() -> list[Departure]:
-    """All lines by time, without those that a power cut has torn."""
+    """All departures by time, without lines that a power cut has torn."""
     if not departures_path().exists():
         return []
-    found = [
-        _parsed(line.split(" "))
-        for line in departures_path().read_text(encoding="ascii", errors="replace").splitlines()
-    ]
-    return sorted((one for one in found if one), key=lambda one: one.at)
+    lines = departures_path().read_text(encoding="ascii", errors="replace").splitlines()
+    marks = {line for line in lines if line.partition(" ")[2].startswith(COMMITTED)}
+    first = min(marks, default="").partition(" ")[0]
+    found = (one for one in map(_parse, lines) if one)
+    checked = (replace(one, is_committed=one.mark in marks or _iso(one.at) < first or not marks) for one in found)
+    return sorted(checked, key=lambda one: one.at)
 
 
-def _parsed(words: list[str]) -> Departure | None:
+def _parse(line: str) -> Departure | None:
+    words = line.split(" ")
     try:
         departure = Departure(
             datetime.fromisoformat(words[0]), DepartureKind(words[1]), words[2], words[3], *words[4:5]

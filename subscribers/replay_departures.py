@@ -26,7 +26,10 @@ REPLAYED = ConsentDetails("remembered after a restore")
 
 
 def replay() -> int:
-    """Apply all departures that the database does not know; return how many. Idempotent."""
+    """Apply all departures that the database does not know; return how many of them it once had. Idempotent.
+
+    One that was never committed was lost with a crash of the database, not by a restore.
+    """
     salt = Publication.objects.current().salt
     ends = _ends(_with_own_salt(departures.read_departures(), salt))
     forgotten = sum(_apply_batch(batch) for batch in batched(ends, STEP, strict=False))
@@ -53,7 +56,7 @@ def _translations(foreign: Collection[str]) -> Iterator[tuple[tuple[str, str], s
 
 def _translated(departure: Departure, ours: dict[tuple[str, str], str], salt: str) -> Departure:
     heir = ours.get((departure.salt, departure.heir), "")
-    return Departure(departure.at, departure.why, ours[departure.salt, departure.who], salt, heir)
+    return replace(departure, who=ours[departure.salt, departure.who], salt=salt, heir=heir)
 
 
 def _ends(found: Collection[Departure]) -> Iterator[Departure]:
@@ -96,7 +99,8 @@ def _apply_batch(batch: Collection[Departure]) -> int:
     hashes = [departure.who for departure in batch]
     readers = {one.address_hash: one for one in Subscriber.objects.filter(address_hash__in=hashes)}
     suppressed = set(Suppression.objects.filter(address_hash__in=hashes).values_list("address_hash", flat=True))
-    return sum(_apply(one, readers.get(one.who), is_suppressed=one.who in suppressed) for one in batch)
+    applied = [one for one in batch if _apply(one, readers.get(one.who), is_suppressed=one.who in suppressed)]
+    return sum(one.is_committed for one in applied)
 
 
 def _apply(departure: Departure, reader: Subscriber | None, *, is_suppressed: bool) -> bool:

@@ -308,10 +308,11 @@ class Subscriber(ReaderLinks):
 
     def suppress(self, reason: str, note: str = "") -> bool:
         """Suppress the address; an earlier reason stays."""
-        departures.write_departures([make_departure(DepartureKind(reason), self.address_hash)])
-        _barred, is_new = Suppression.objects.get_or_create(
-            address_hash=self.address_hash, defaults={"email": self.email, "reason": reason, "note": note}
-        )
+        with transaction.atomic():
+            departures.write_departures([make_departure(DepartureKind(reason), self.address_hash)])
+            _barred, is_new = Suppression.objects.get_or_create(
+                address_hash=self.address_hash, defaults={"email": self.email, "reason": reason, "note": note}
+            )
         return is_new
 
     def set_tags(self, names: list[str]) -> None:
@@ -321,8 +322,8 @@ class Subscriber(ReaderLinks):
 
     def erase(self) -> None:
         """Delete the reader with all records; a suppression by hash stays, so that no import brings them back."""
-        departures.write_departures([make_departure(DepartureKind.ERASED, self.address_hash)])
         with transaction.atomic():
+            departures.write_departures([make_departure(DepartureKind.ERASED, self.address_hash)])
             Suppression.objects.update_or_create(
                 address_hash=self.address_hash,
                 defaults={"email": "", "note": "", "reason": Suppression.Reason.ERASED},

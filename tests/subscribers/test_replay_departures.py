@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import transaction
+from django.test import TestCase
 from django.utils import timezone
 
 from newsletter.publication.models import Publication
@@ -38,6 +39,15 @@ def reader(db):
 @contextmanager
 def restored():
     """What happens inside is after the backup; afterwards the database is as it was before."""
+    with transaction.atomic():
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            yield
+        transaction.set_rollback(True)
+
+
+@contextmanager
+def crashed():
+    """What happens inside is lost with a database that goes down before it is committed."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -341,12 +351,41 @@ def test_a_suppression_that_its_reader_ended_by_confirming_anew_stays_ended(read
     assert replay_departures.replay() == 0
 
 
+def test_whoever_left_as_the_database_went_down_has_left_and_nothing_was_restored(reader):
+    with crashed():
+        again(reader).unsubscribe(NOW)
+
+    assert replay_departures.replay() == 0
+
+    assert not is_mailable(reader)
+
+
+def test_a_hard_bounce_that_was_lost_with_the_database_is_no_restore(reader):
+    with crashed():
+        again(reader).suppress("bounced")
+
+    assert replay_departures.replay() == 0
+
+    assert Suppression.objects.get().reason == "bounced"
+
+
+def test_a_file_of_an_older_version_proves_a_restore(reader):
+    salt = Publication.objects.get().salt
+    departures.departures_path().write_text(f"\n2026-11-20T08:00:00.000000+00:00 left {reader.address_hash} {salt}")
+
+    assert replay_departures.replay() == 1
+
+
 def test_the_file_tells_no_address_and_is_its_owners_alone(reader):
-    reader.unsubscribe(NOW)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        reader.unsubscribe(NOW)
 
     text = departures.departures_path().read_text()
     assert EMAIL not in text
-    assert text == f"\n2026-11-20T08:00:00.000000+00:00 left {reader.address_hash} {Publication.objects.get().salt}"
+    assert text.splitlines()[2:] == [
+        f"2026-11-20T08:00:00.000000+00:00 left {reader.address_hash} {Publication.objects.get().salt}",
+        f"2026-11-20T08:00:00.000000+00:00 committed left {reader.address_hash}",
+    ]
     assert departures.departures_path().stat().st_mode & 0o777 == 0o600
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 from django.db.models.functions import Now
+from django.test import TestCase
 from django.utils import timezone
 
 from newsletter.delivery import lane_process
@@ -214,12 +215,23 @@ def test_the_author_may_cancel_what_was_open(make_mailing):
 
 def test_a_departure_that_was_forgotten_is_proof_too(make_mailing):
     make_mailing("ab")
-    with forgotten():
+    with forgotten(), TestCase.captureOnCommitCallbacks(execute=True):
         Subscriber.objects.get(email="a@example.org").unsubscribe(timezone.now())
 
     assert restored.detect_restore(NOW)
 
     assert Restoration.undecided().get().departures == 1
+
+
+def test_a_database_that_went_down_as_somebody_left_stops_no_mailing(make_mailing):
+    make_mailing("ab")
+    with forgotten():
+        Subscriber.objects.get(email="a@example.org").unsubscribe(timezone.now())
+
+    assert not restored.detect_restore(NOW)
+
+    assert not restored.is_undecided()
+    assert not Subscriber.objects.mailable(NOW).filter(email="a@example.org").exists()
     assert Subscriber.objects.get(email="a@example.org").state == "unsubscribed"
 
 
