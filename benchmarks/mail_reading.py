@@ -134,9 +134,9 @@ def _reader() -> Callable[[bytes], object]:
     with TemporaryDirectory(prefix="newsletter-reading-") as folder:
         os.environ |= {"DJANGO_SETTINGS_MODULE": "newsletter.settings", "DATA_DIR": folder}
         django.setup()
-    from newsletter.delivery.events.parsing import mail
+    from newsletter.delivery.events.parsing import inbound_mail
 
-    return lambda body: mail.parse_mail(body, ["bounces@news.example.org"], AT)
+    return lambda body: inbound_mail.parse_mail(body, ["bounces@news.example.org"], AT)
 
 
 def main() -> None:

@@ -21,13 +21,13 @@ TAGS = re.compile(r"<[^>]*>")
 
 def places(source: str, around: int) -> Iterator[str]:
     """Yield each place of the mail of `source` that got a space, with what stands around it."""
-    from newsletter.mail.spacing import space_html
+    from newsletter.mail.spacing import autospace_html
     from newsletter.posts.markdown import render
     from newsletter.publication.models import Publication
 
     names = Publication.objects.current().unspaced_names()
     html = render.render_mail(source, base_url="https://news.example.org")
-    before, after = (re.split(r"\n+", unescape(TAGS.sub("", one))) for one in (html, space_html(html, names)))
+    before, after = (re.split(r"\n+", unescape(TAGS.sub("", one))) for one in (html, autospace_html(html, names)))
     for old, new in zip(before, after, strict=True):
         if old != new:
             yield from _inserted(old, new, around)

@@ -48,7 +48,7 @@ BACKGROUND_TIMEOUTS = S3Timeouts(connect_seconds=10, read_seconds=60, tries=4)
 _session_lock = Lock()  # creating a boto3 session is not thread-safe
 
 
-def is_bucket(url: str) -> bool:
+def is_bucket_url(url: str) -> bool:
     return url.startswith("s3:")
 
 
@@ -73,10 +73,12 @@ class Bucket:
         with _session_lock:
             return _client_of(self, os.getpid())
 
-    def names(self, begin: str = "") -> dict[str, int]:
-        """Object sizes in bytes by name, without the prefix. begin: how the names begin."""
+    def sizes(self, prefix: str = "") -> dict[str, int]:
+        """Object sizes in bytes by name, without the prefix. prefix: of the names."""
         with _client_errors(self):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.prefix + begin)
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=self.prefix + prefix
+            )
             found = [one for page in pages for one in page.get("Contents", ())]
         return {one["Key"].removeprefix(self.prefix): one["Size"] for one in found}
 
@@ -147,7 +149,7 @@ def bucket_from_url(url: str, name: str = "BACKUP_URL") -> Bucket:
     try:
         port = parts.port
     except ValueError:
-        raise ImproperlyConfigured(f"{name}: host or port cannot be read. Percent-encode what is special") from None
+        raise ImproperlyConfigured(f"{name}: host or port cannot be read. Percent-encode special characters") from None
     if parts.scheme != "s3" or not bucket or options.keys() - OPTIONS or bool(parts.username) != bool(parts.password):
         raise ImproperlyConfigured(f"{name} is written like s3://KEY:SECRET@HOST/BUCKET?region=REGION")
     scheme = "http" if options.get("tls", "").lower() in {"false", "0", "no"} else "https"

@@ -207,7 +207,7 @@ ACCOUNT_ADAPTER = "newsletter.desk.accounts.sessions.AccountAdapter"
 ACCOUNT_EMAIL_NOTIFICATIONS = False  # newsletter/desk/accounts/security_alerts.py mails them
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_TIMEOUT = 10 * 60  # seconds between the password and the second factor
-# Its limits use the cache, which may be down: operation/accounts/factors.py counts failures in the database.
+# Its limits use the cache, which may be down: operation/accounts/second_factors.py counts failures in the database.
 ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
 MFA_ADAPTER = "newsletter.desk.accounts.sessions.FactorAdapter"
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -17,8 +17,8 @@ from newsletter.publication import changes
 from newsletter.publication.forms import CleanTextModelForm
 from subscribers import author_actions, reader_lists, signup
 from subscribers.author_actions import ActionContext
-from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
-from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, Tally, cached_tally
+from subscribers.forms import ReaderAddForm, ReaderChangeForm, SuppressionForm
+from subscribers.models import ReaderCounts, Subscriber, SubscriberQuerySet, Suppression, cached_reader_counts
 from subscribers.models.consents import ConsentDetails
 from subscribers.models.tags import Tagging, join_tags
 from subscribers.reader_lists import LIST_FILTERS, LimitedPaginator, SearchChangeList, SearchPaginator
@@ -67,7 +67,7 @@ class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Subscriber)
 class SubscriberAdmin(AddressAdmin):
-    form, change_form = ReaderForm, TaggedForm
+    form, change_form = ReaderAddForm, ReaderChangeForm
     nothing_yet = _("No reader yet. Import a list, or add somebody who asked for it.")
     list_display = ("reader", "state_now", "reader_tags", "joined")
     list_filter = LIST_FILTERS
@@ -115,10 +115,10 @@ class SubscriberAdmin(AddressAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Add the number of readers by state, counted at most once a minute."""
-        counted = cached_tally(timezone.now())
+        counted = cached_reader_counts(timezone.now())
         shown = {
             "title": _("Readers"),
-            "tally": counted,
+            "reader_counts": counted,
             "states": states(counted),
             "looked_at": reader_lists.SEARCHED_MAX,
         }
@@ -228,12 +228,12 @@ class SuppressionAdmin(AddressAdmin):
         super().delete_queryset(request, queryset)
 
 
-def states(counted: Tally) -> list[tuple[str, Any, int]]:
+def states(counted: ReaderCounts) -> list[tuple[str, Any, int]]:
     """(query value, label, number of readers) by state."""
     counts = {
         Subscriber.State.ACTIVE: counted.mailable,
         Subscriber.State.PENDING: counted.pending,
-        Subscriber.State.PAUSED: counted.resting,
+        Subscriber.State.PAUSED: counted.paused,
         Subscriber.State.UNSUBSCRIBED: counted.unsubscribed,
         reader_lists.SUPPRESSED: counted.suppressed,
     }

@@ -134,10 +134,9 @@ def read_departures() -> list[Departure]:
 def _parse(line: str) -> Departure | None:
     words = line.split(" ")
     try:
-        departure = Departure(
-            datetime.fromisoformat(words[0]), DepartureKind(words[1]), words[2], words[3], *words[4:5]
-        )
-    except (ValueError, IndexError):
+        moment, kind, who, salt, heir = [*words, ""][:5]
+        departure = Departure(datetime.fromisoformat(moment), DepartureKind(kind), who, salt, heir)
+    except ValueError:
         return None
     is_whole = len(departure.who) == 32 and (departure.why != DepartureKind.MOVED or len(departure.heir) == 32)
     return departure if is_whole and departure.at.tzinfo else None

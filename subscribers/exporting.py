@@ -14,8 +14,8 @@ from subscribers.models import Sentence, Subscriber, SubscriberQuerySet, Suppres
 from subscribers.models.tags import Tagging, join_tags
 
 COLUMNS = ["email", "name", "state", "consent_at", "tags", "paused_until", "heard"]
-HEADING = ",".join(COLUMNS) + "\r\n"
-AT_ONCE = 5000  # readers per query of tags and sentences
+HEADER_LINE = ",".join(COLUMNS) + "\r\n"
+BATCH_SIZE = 5000  # readers per query of tags and sentences
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
 
 
@@ -26,8 +26,8 @@ class _Echo:
         return text
 
 
-def download_response(lines: Iterable[str], name: str) -> StreamingHttpResponse:
-    """Stream lines as a CSV download, with a byte order mark, so that Excel reads Chinese."""
+def csv_download_response(lines: Iterable[str], name: str) -> StreamingHttpResponse:
+    """Stream lines as a CSV download, with a byte order mark, so that Excel detects UTF-8."""
     response = StreamingHttpResponse(chain(["\ufeff"], lines), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "no-store"
@@ -35,7 +35,7 @@ def download_response(lines: Iterable[str], name: str) -> StreamingHttpResponse:
 
 
 def csv_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield the lines of a table lazily, the heading first."""
+    """Yield the lines of a table lazily, the header first."""
     return _lines(chain([columns], rows))
 
 
@@ -44,29 +44,31 @@ def csv_line(cells: Iterable[str]) -> str:
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield CSV lines. Cells that a spreadsheet would compute get an apostrophe in front."""
+    """Yield CSV lines. Cells that look like formulas are prefixed with an apostrophe."""
     writer = csv.writer(_Echo())
     for row in rows:
         yield str(writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in row]))
 
 
 def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
-    yield HEADING
-    yield from csv_rows(subscribers)
+    yield HEADER_LINE
+    yield from csv_body_lines(subscribers)
 
 
-def csv_rows(subscribers: SubscriberQuerySet) -> Iterator[str]:
-    """Yield a line per reader. The state of a suppressed address is the reason, so that no other program mails it."""
+def csv_body_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
+    """Yield a line per reader. For a suppressed address the state column holds the suppression reason, so that no other
+    program mails it.
+    """
     return _lines(_rows(subscribers))
 
 
 def _rows(subscribers: SubscriberQuerySet) -> Iterator[list[str]]:
-    for _pk, names, heard, *row in _readers(subscribers):
+    for _pk, names, heard, *row in _reader_values(subscribers):
         yield _cells(join_tags(names), heard, *row)
 
 
-def _readers(subscribers: SubscriberQuerySet) -> Iterator[tuple[Any, ...]]:
-    """Yield the columns of each reader by id, with tags and the sentence of how they heard of us.
+def _reader_values(subscribers: SubscriberQuerySet) -> Iterator[tuple[Any, ...]]:
+    """Yield each reader's values in id order, with tags and how they heard of us.
 
     Keyset pagination: no cursor stays open during a slow download.
     """
@@ -75,8 +77,8 @@ def _readers(subscribers: SubscriberQuerySet) -> Iterator[tuple[Any, ...]]:
     rows = subscribers.order_by("pk").annotate(barred=Subquery(barred)).values_list(*fields)
     last, is_last = 0, False
     while not is_last:
-        found = list(rows.filter(pk__gt=last)[: AT_ONCE + 1])
-        some, is_last = found[:AT_ONCE], len(found) <= AT_ONCE
+        found = list(rows.filter(pk__gt=last)[: BATCH_SIZE + 1])
+        some, is_last = found[:BATCH_SIZE], len(found) <= BATCH_SIZE
         readers = [pk for pk, *_row in some]
         names_of, heard_of = Tagging.objects.names_of(readers), Sentence.objects.how_heard(readers)
         for pk, *row in some:
@@ -86,7 +88,7 @@ def _readers(subscribers: SubscriberQuerySet) -> Iterator[tuple[Any, ...]]:
 
 def json_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
     """Yield a line of JSON per reader: the CSV columns, with tags as a list and null for empty."""
-    for pk, names, heard, email, name, state, confirmed_at, paused_until, barred in _readers(subscribers):
+    for pk, names, heard, email, name, state, confirmed_at, paused_until, barred in _reader_values(subscribers):
         facts = {
             "id": pk,
             "email": email,

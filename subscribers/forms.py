@@ -19,9 +19,9 @@ from subscribers.addresses import LENGTH_MAX, AddressError, is_disposable, norma
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.tags import TAGS_LENGTH_MAX, join_tags, split_tags
 
-PERSON_SECONDS = 2  # least time in which a person types an address
-STAMP_SECONDS = 24 * 3600  # a page may be open, or cached, this long
-PASS_SECONDS = 1800  # the page with the second button, or the proof of work, may be open this long
+TYPING_SECONDS_MIN = 2  # a person takes at least this long to type an address
+STAMP_SECONDS_MAX = 24 * 3600  # a page may be open, or cached, this long
+PASS_SECONDS_MAX = 1800  # the page with the second button, or the proof of work, may be open this long
 PAUSE_DAYS_MAX = 366
 PLACE_MAX = 20  # characters
 NAME_MAX = 80  # characters
@@ -29,24 +29,24 @@ ADVERTISEMENT = re.compile(r"[/@]|www\.|\w\.\w{2}", re.IGNORECASE)
 SIGNED_MAX = 400  # characters of a signed form field
 
 # Salts of signed form fields.
-STAMP = "subscribers.stamp"
-PERSON = "subscribers.person"
-TICKET = "subscribers.ticket"
+STAMP_SALT = "subscribers.stamp"
+PERSON_SALT = "subscribers.person"
+TICKET_SALT = "subscribers.ticket"
 
 
 def sign_timestamp(now: datetime) -> str:
-    """Signed time at which a form was shown."""
-    return Signer(salt=STAMP).sign(str(int(now.timestamp())))
+    """The signed time at which a form was shown."""
+    return Signer(salt=STAMP_SALT).sign(str(int(now.timestamp())))
 
 
 def sign_person_pass(email: str, now: datetime) -> str:
-    """Sent along by the second button."""
-    return Signer(salt=PERSON).sign(f"{int(now.timestamp())} {email}")
+    """The value that the second button sends."""
+    return Signer(salt=PERSON_SALT).sign(f"{int(now.timestamp())} {email}")
 
 
 def sign_waiting_ticket(email: str, now: datetime) -> str:
-    """Sent along by the proof-of-work page: without a proof, the mail may queue instead."""
-    return Signer(salt=TICKET).sign(f"{int(now.timestamp())} {email}")
+    """The value that the proof-of-work page sends: without a proof, the mail may queue instead."""
+    return Signer(salt=TICKET_SALT).sign(f"{int(now.timestamp())} {email}")
 
 
 class AddressField(forms.CharField):
@@ -90,7 +90,7 @@ class SignupForm(forms.Form):
 
     @property
     def suggestion(self) -> str:
-        """The suggested address, until the person was asked; "" if none."""
+        """A corrected address to suggest; "" if there is none or it was declined."""
         return "" if self.cleaned_data["sure"] else suggested_address(self.cleaned_data["email"])
 
     def clean_name(self) -> str:
@@ -106,20 +106,20 @@ class SignupForm(forms.Form):
         return origins.merge_origins(self.cleaned_data["came"])
 
     def is_from_person(self, now: datetime) -> bool:
-        age = _age_seconds(_unsigned(STAMP, self.cleaned_data["stamp"]), now)
-        return not self.cleaned_data["website"] and age is not None and PERSON_SECONDS <= age <= STAMP_SECONDS
+        age = _age_seconds(_unsign(STAMP_SALT, self.cleaned_data["stamp"]), now)
+        return not self.cleaned_data["website"] and age is not None and TYPING_SECONDS_MIN <= age <= STAMP_SECONDS_MAX
 
     def has_pass(self, now: datetime) -> bool:
-        return self._has_signed(PERSON, self.cleaned_data["person"], now)
+        return self._has_signed(PERSON_SALT, self.cleaned_data["person"], now)
 
     def has_ticket(self, now: datetime) -> bool:
-        """Was the sender asked for a proof of work, and chose to wait?"""
-        return self._has_signed(TICKET, self.cleaned_data["ticket"], now)
+        """Whether the sender chose to wait instead of a proof of work."""
+        return self._has_signed(TICKET_SALT, self.cleaned_data["ticket"], now)
 
     def _has_signed(self, salt: str, text: str, now: datetime) -> bool:
-        shown_at, _space, email = _unsigned(salt, text).partition(" ")
+        shown_at, _space, email = _unsign(salt, text).partition(" ")
         age = _age_seconds(shown_at, now)
-        return email == self.cleaned_data["email"] and age is not None and 0 <= age <= PASS_SECONDS
+        return email == self.cleaned_data["email"] and age is not None and 0 <= age <= PASS_SECONDS_MAX
 
 
 class RequestLinkForm(forms.Form):
@@ -147,7 +147,7 @@ class AddressForm(forms.Form):
         return email
 
 
-class TaggedForm(CleanTextModelForm):
+class ReaderChangeForm(CleanTextModelForm):
     """Name and tags of an existing reader."""
 
     tag_names = forms.CharField(
@@ -170,7 +170,7 @@ class TaggedForm(CleanTextModelForm):
         return split_tags(one_line(self.cleaned_data["tag_names"]))
 
 
-class ReaderForm(TaggedForm):
+class ReaderAddForm(ReaderChangeForm):
     """A reader added by hand, with how they agreed."""
 
     email = AddressField(label=_("address"))
@@ -217,7 +217,7 @@ class SuppressionForm(CleanTextModelForm):
 
 
 class OwnPauseForm(forms.Form):
-    """In some months, or on a date."""
+    """A pause of some months, or until a date."""
 
     CHOICES = [("1", _("for a month")), ("2", _("for two months")), ("3", _("for three months")), ("date", _("until"))]
 
@@ -241,7 +241,7 @@ class OwnPauseForm(forms.Form):
             self._check(data.get("until_on"))
         return data
 
-    def until(self) -> datetime:
+    def resume_at(self) -> datetime:
         """The start of the first day after the pause, in the local zone."""
         return timezone.make_aware(datetime.combine(self.cleaned_data["until_on"], time()))
 
@@ -261,7 +261,7 @@ def months_later(day: date, months: int) -> date:
     return date(day.year + years, month + 1, min(day.day, last))
 
 
-def _unsigned(salt: str, text: str) -> str:
+def _unsign(salt: str, text: str) -> str:
     try:
         return Signer(salt=salt).unsign(text) if len(text) <= SIGNED_MAX else ""
     except BadSignature:

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from newsletter.mail import tokens
 
-FRESH_MINUTES = 30  # lifetime of a link to one's own data
+DATA_LINK_MINUTES = 30  # lifetime of a link to the reader's data
 
 
 class ReaderLinks(models.Model):
@@ -50,8 +50,8 @@ class ReaderLinks(models.Model):
     def undo_url(self) -> str:
         return self._url("undo")
 
-    def fresh_url(self, now: datetime) -> str:
-        """Link to the reader's own data, valid for FRESH_MINUTES; send it only to the mailbox."""
+    def data_url(self, now: datetime) -> str:
+        """Link to the reader's own data, valid for DATA_LINK_MINUTES; send it only to the mailbox."""
         return settings.SITE_URL + reverse("subscribers:mine", args=[self.fresh_token(now)])
 
     # --- Tokens ---
@@ -66,12 +66,12 @@ class ReaderLinks(models.Model):
         return tokens.is_valid(token, purpose, self._bound(purpose))
 
     def accepts_fresh_token(self, token: str, now: datetime) -> bool:
-        """Was the token made for the current address within FRESH_MINUTES?"""
-        minutes = range(_minute(now) - FRESH_MINUTES, _minute(now) + 1)
+        """Whether the token was made for the current address within DATA_LINK_MINUTES."""
+        minutes = range(_minute(now) - DATA_LINK_MINUTES, _minute(now) + 1)
         return any(tokens.is_valid(token, "mine", self._with_key(str(minute))) for minute in minutes)
 
     def has_spent(self, token: str) -> bool:
-        """Is it a confirmation token of a former round?"""
+        """Whether it is a confirmation token of a former round."""
         rounds = range(1, self.signup_round)[-20:]
         return any(tokens.is_valid(token, "confirm", self._with_key(str(number))) for number in rounds)
 

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from newsletter.limits.rate_limits import is_over_limit, retry_after_seconds, seconds_left, window_has_reached
-from newsletter.mail.tokens import digest
+from newsletter.mail.tokens import keyed_digest
 from subscribers.addresses import comparison_key
 from subscribers.models import Invitation, Subscriber, Suppression, address_hash, mail_queue
 from subscribers.models.consents import Consent, ConsentDetails
@@ -197,7 +197,7 @@ def is_proof_valid(payload: str, email: str) -> bool:
 
 
 def _bound(email: str) -> str:
-    return digest("proof of work", comparison_key(email))
+    return keyed_digest("proof of work", comparison_key(email))
 
 
 def _secret(purpose: str) -> str:

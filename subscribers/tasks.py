@@ -17,8 +17,8 @@ MAILS_PER_RUN = 200  # beat starts the next run within ten seconds
 @shared_task(ignore_result=True)
 def send_confirmations() -> None:
     """Send due confirmations, address changes, links and reminders."""
-    sending.create_due_links(timezone.now())
-    sending.create_due_reminders(timezone.now())
+    sending.queue_requested_links(timezone.now())
+    sending.queue_due_reminders(timezone.now())
     for _mail in range(MAILS_PER_RUN):
         goes_on = send_next_of(KINDS, timezone.now())
         beat(Component.CONFIRMATIONS)

@@ -35,7 +35,7 @@ def _tag(name: str) -> Tag:
     return (
         Tag.objects.get_or_create(slug=name, defaults={"name": name})[0]
         if name.isascii()
-        else Tag.objects.named([name])[0]
+        else Tag.objects.get_or_create_named([name])[0]
     )
 
 

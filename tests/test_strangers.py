@@ -19,7 +19,7 @@ from django.utils import timezone
 from newsletter.delivery.sending import api_courier
 from newsletter.limits import client_ip, public_views
 from newsletter.mail import headers, tokens
-from newsletter.posts.models import tag_names
+from newsletter.posts.models import parse_tag_names
 from newsletter.posts.search import folding
 from newsletter.posts.search.folding import fold, hit_pattern, parse_query
 from newsletter.posts.urls import PostPathConverter
@@ -108,7 +108,7 @@ DOORS: dict[str, Callable[[str], object]] = {
     "a suppressed address": lambda text: SuppressionForm({"email": text, "note": text, "reason": text}).errors,
     "one line": one_line,
     "a reader's tags": split_tags,
-    "a post's tags": tag_names,
+    "a post's tags": parse_tag_names,
     "the words of a search": lambda text: hit_pattern(tuple(parse_query(text[:100]))).search(fold(text)),
     "folding": fold,
     "a table of readers": csv_table,
@@ -273,7 +273,7 @@ STRANGERS = {
     "newsletter.desk.accounts.login_attempts.COOKIE_VALUE": "0.a",
     "newsletter.mail.headers.ATOMS": "a !\u0315",
     "newsletter.mail.headers.CONTROL": "a\n\x85",
-    "newsletter.mail.headers.LIKE_ENCODED": "=?bq",
+    "newsletter.mail.headers.LOOKS_ENCODED": "=?bq",
     "newsletter.mail.headers.MAILBOX": ' a"\\<>',
     "newsletter.mail.logs.CONTROLS": "a\n\u202e",
     "newsletter.mail.logs.TOKEN": "/a0 undo",

@@ -34,8 +34,8 @@ answer = "database.restored" in [finding.id for finding in editor_findings(timez
 """
 DECISION = """
 from django.utils import timezone
-from newsletter.delivery.ledger import restored
-answer = restored.count_as_sent(timezone.now())
+from newsletter.delivery.ledger import restore_detection
+answer = restore_detection.count_as_sent(timezone.now())
 """
 OPENED = """
 from subscribers.models import Subscriber, address_hash

@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 25.0
 # Whether the mailing could go on is asked of the ledger: the product's own opinion of it is what is judged.
 LOOK = """
 from django.utils import timezone
-from newsletter.delivery.ledger import restored
+from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.operation import diagnosis
 now = timezone.now()
@@ -29,7 +29,7 @@ could = False
 if not found:
     found = [one for question in diagnosis.MAILING_CHECKS for one in question(now)]
     mailing = Mailing.objects.filter(state="sending").first()
-    if mailing and not mailing.is_waiting(now) and not restored.is_undecided():
+    if mailing and not mailing.is_waiting(now) and not restore_detection.is_restore_undecided():
         leased = mailing.batches.filter(state=Batch.State.LEASED)
         could = leased.exists() or mailing.batches.ready(now).exists()
 answer = [could, [one.id for one in found]]

@@ -205,7 +205,7 @@ def _uncertain(issue: Issue, now: datetime) -> None:
 
 
 def _failing(issue: Issue, now: datetime) -> None:
-    _answered(_planned(issue, now), failed=alerts.FAILING_AT_LEAST)
+    _answered(_planned(issue, now), failed=alerts.FAILED_COPIES_MIN)
 
 
 def _announced(issue: Issue, now: datetime) -> None:

@@ -69,7 +69,7 @@ def _behind(by: Sequence[str], values: Sequence[Any]) -> Q:
 def encode_cursor(values: Sequence[Any]) -> str:
     plain = [{"at": one.isoformat()} if isinstance(one, datetime) else one for one in values]
     text = urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
-    return f"{text}.{tokens.digest(PURPOSE, text)[:SIGNATURE]}"
+    return f"{text}.{tokens.keyed_digest(PURPOSE, text)[:SIGNATURE]}"
 
 
 def decode_cursor(cursor: str, length: int) -> list[Any]:

@@ -1,12 +1,12 @@
-"""Decorators that declare endpoints. `Endpoints` does the rest.
+"""Decorators that declare endpoints. `EndpointRouter` does the rest.
 
-    posts = Endpoints(tags=["posts"])
+    posts_router = EndpointRouter(tags=["posts"])
 
-    @posts.reads("/posts/{number:number}", scope="posts:read", needs=("posts.view_post",), returns=PostOut)
-    def read_post(request: ApiRequest, number: Number) -> ApiResponse:
+    @posts_router.reads("/posts/{number:number}", scope="posts:read", permissions=("posts.view_post",), returns=PostOut)
+    def read_post(request: ApiRequest, number: PathId) -> ApiResponse:
         return ApiResponse(_to_json(_post(request, number)))
 
-reads: GET of one object, with ETag and If-None-Match, or of a page of them. asks: POST that changes nothing. makes:
+reads: GET of one object, with ETag and If-None-Match, or of a page. computes: POST that changes nothing. makes:
 POST with an Idempotency-Key. changes: PATCH or DELETE with If-Match. acts: POST with both. The view itself checks
 If-Match (`check_if_match`), because only it knows the current state. If the view raises, its changes are rolled back.
 """
@@ -45,7 +45,7 @@ def etag_of(body: Any) -> str:
 
 
 def is_not_modified(request: HttpRequest, etag: str) -> bool:
-    """Does If-None-Match name this state? Weak comparison: RFC 9110 section 13.1.2."""
+    """Whether If-None-Match contains the ETag. Weak comparison: RFC 9110 section 13.1.2."""
     given = parse_etags(request.headers.get("If-None-Match", ""))
     return "*" in given or etag in {one.removeprefix("W/") for one in given}
 
@@ -63,7 +63,7 @@ def require_if_match(request: HttpRequest) -> None:
 
 
 type View = Callable[..., "ApiResponse | HttpResponseBase"]
-Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+PathId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 def _within_the_calendar(at: datetime) -> datetime:
@@ -93,58 +93,65 @@ def page_response(items: Sequence[dict[str, Any]], cursor: str) -> ApiResponse:
     return ApiResponse({"items": list(items), "next": cursor or None}, more=cursor)
 
 
-class Endpoints(Router):
+class EndpointRouter(Router):
     """The endpoints of one subject.
 
-    scope: what the token must have. needs: what its user must be able to do. returns: the schema of a good answer.
+    scope: what the token must have. permissions: of its user. returns: the schema of a successful response.
     """
 
-    def reads(self, path: str, *, scope: str, needs: Sequence[str], returns: Any) -> Callable[[View], View]:
-        return self._registered(path, scope, needs, returns, EndpointSpec("GET"))
+    def reads(self, path: str, *, scope: str, permissions: Sequence[str], returns: Any) -> Callable[[View], View]:
+        return self._registered(path, scope, permissions, returns, EndpointSpec("GET"))
 
-    def asks(self, path: str, *, scope: str, needs: Sequence[str], returns: Any) -> Callable[[View], View]:
-        return self._registered(path, scope, needs, returns, EndpointSpec("POST"))
+    def computes(self, path: str, *, scope: str, permissions: Sequence[str], returns: Any) -> Callable[[View], View]:
+        return self._registered(path, scope, permissions, returns, EndpointSpec("POST"))
 
     def makes(
-        self, path: str, *, scope: str, needs: Sequence[str], returns: Any, takes: str = JSON, status: int = 201
+        self, path: str, *, scope: str, permissions: Sequence[str], returns: Any, takes: str = JSON, status: int = 201
     ) -> Callable[[View], View]:
         return self._registered(
-            path, scope, needs, returns, EndpointSpec("POST", status=status, has_key=True, takes=takes)
+            path, scope, permissions, returns, EndpointSpec("POST", status=status, has_key=True, takes=takes)
         )
 
     def changes(
-        self, path: str, *, scope: str, needs: Sequence[str], returns: Any, method: str = "PATCH", status: int = 200
+        self,
+        path: str,
+        *,
+        scope: str,
+        permissions: Sequence[str],
+        returns: Any,
+        method: str = "PATCH",
+        status: int = 200,
     ) -> Callable[[View], View]:
-        return self._registered(path, scope, needs, returns, EndpointSpec(method, status=status, has_match=True))
+        return self._registered(path, scope, permissions, returns, EndpointSpec(method, status=status, has_match=True))
 
     def acts(
-        self, path: str, *, scope: str, needs: Sequence[str], returns: Any, status: int = 200
+        self, path: str, *, scope: str, permissions: Sequence[str], returns: Any, status: int = 200
     ) -> Callable[[View], View]:
         return self._registered(
-            path, scope, needs, returns, EndpointSpec("POST", status=status, has_key=True, has_match=True)
+            path, scope, permissions, returns, EndpointSpec("POST", status=status, has_key=True, has_match=True)
         )
 
     def _registered(
-        self, path: str, scope: str, needs: Sequence[str], returns: Any, demands: EndpointSpec
+        self, path: str, scope: str, permissions: Sequence[str], returns: Any, demands: EndpointSpec
     ) -> Callable[[View], View]:
         extra = {
             "x-scope": scope,
             "parameters": parameter_specs(demands),
             "responses": response_specs(demands),
-            "x-rights": list(needs),
+            "x-rights": list(permissions),
         }
 
         def register(view: View) -> View:
             operation = self.api_operation(
                 [demands.method],
                 path,
-                auth=BearerToken(scope, needs, demands.takes),
+                auth=BearerToken(scope, permissions, demands.takes),
                 response={demands.status: returns},
                 operation_id=view.__name__,
                 summary=_first_line(view),
                 openapi_extra=extra,
             )
-            operation(_asking(view) if demands.method == "GET" else _changing(view, demands))
+            operation(_reading(view) if demands.method == "GET" else _changing(view, demands))
             return view
 
         return register
@@ -159,17 +166,17 @@ def _as_token(request: ApiRequest) -> Any:
     return acting_as(f"{request.user.get_username()} ({request.auth.name})", Via.API)
 
 
-def _asking(view: View) -> View:
+def _reading(view: View) -> View:
     @wraps(view)
-    def asked(request: HttpRequest, **given: Any) -> HttpResponseBase:
+    def respond(request: HttpRequest, **given: Any) -> HttpResponseBase:
         return to_http(request, view(request, **given))
 
-    return asked
+    return respond
 
 
 def _changing(view: View, demands: EndpointSpec) -> View:
     @wraps(view)
-    def changed(request: ApiRequest, **given: Any) -> HttpResponse:
+    def respond(request: ApiRequest, **given: Any) -> HttpResponse:
         def work() -> HttpResponse:
             if demands.has_match:
                 require_if_match(request)
@@ -179,7 +186,7 @@ def _changing(view: View, demands: EndpointSpec) -> View:
         with _as_token(request):
             return _done_once(request, work) if demands.has_key else work()
 
-    return changed
+    return respond
 
 
 def _done_once(request: ApiRequest, work: Callable[[], HttpResponse]) -> HttpResponse:

@@ -18,13 +18,13 @@ from django.utils.translation.trans_real import get_supported_language_variant, 
 from newsletter.mail import logs
 
 MEDIA_TYPE = "application/problem+json"
-DOCS = "/api/docs/"
+DOCS_PATH = "/api/docs/"
 REALM = "newsletter"
 
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """Its name is an anchor in the documentation, to which `type` links."""
+    """One kind of problem. Its key in PROBLEM_KINDS is the anchor in the API docs that `type` links to."""
 
     status: int
     title: Promise
@@ -107,23 +107,23 @@ class FieldError:
 
 
 class Problem(Exception):
-    """Ends a request with a problem response. detail: translated; default: that of the kind."""
+    """Ends a request with a problem response. detail: translated; "" for the text of the kind."""
 
     def __init__(
         self,
-        kind: str,
+        kind_name: str,
         detail: str = "",
         *,
         errors: Iterable[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(kind, detail)
-        self.kind, self.detail, self.errors, self.headers = kind, detail, tuple(errors), dict(headers or {})
+        super().__init__(kind_name, detail)
+        self.kind_name, self.detail, self.errors, self.headers = kind_name, detail, tuple(errors), dict(headers or {})
 
 
 class TooLarge(Problem):
-    def __init__(self, most: int) -> None:
-        super().__init__("too-large", _("At most %(kb)s KB are taken here.") % {"kb": f"{most // 1024:,}"})
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__("too-large", _("At most %(kb)s KB are taken here.") % {"kb": f"{max_bytes // 1024:,}"})
 
 
 def language_of(request: HttpRequest) -> str:
@@ -140,7 +140,7 @@ def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     language = language_of(request)
     with translation.override(language):
         body = _body(request, problem)
-    status = PROBLEM_KINDS[problem.kind].status
+    status = PROBLEM_KINDS[problem.kind_name].status
     response = HttpResponse(json.dumps(body, ensure_ascii=False), content_type=MEDIA_TYPE, status=status)
     headers = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
     if status == HTTPStatus.UNAUTHORIZED:
@@ -151,9 +151,9 @@ def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 def _body(request: HttpRequest, problem: Problem) -> dict[str, Any]:
-    kind = PROBLEM_KINDS[problem.kind]
+    kind = PROBLEM_KINDS[problem.kind_name]
     body: dict[str, Any] = {
-        "type": f"{settings.SITE_URL}{DOCS}#problem-{problem.kind}",
+        "type": f"{settings.SITE_URL}{DOCS_PATH}#problem-{problem.kind_name}",
         "title": str(kind.title),
         "status": kind.status,
         "detail": str(problem.detail or kind.detail),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.api import problems
 from newsletter.api.models import PREFIX_LENGTH, Token, secret_digest
 from newsletter.limits import body_size
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 
 SCHEDULE = "issues:schedule"
 
@@ -76,7 +76,7 @@ def token_of_request(environ: Mapping[str, Any], now: datetime) -> Token | None:
     if scheme.lower() != "bearer" or not secret.strip().startswith(SCHEME_MARK):
         return None
     token = Token.objects.opened_by(secret.strip(), now)
-    return None if token is None or factors.is_factor_missing(token.user) else token
+    return None if token is None or second_factors.is_factor_missing(token.user) else token
 
 
 PREFIX, IMPORTS = "/api/v1/", "/api/v1/imports"

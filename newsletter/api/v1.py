@@ -33,8 +33,8 @@ from newsletter.api.tokens import SCOPES
 
 VERSION = "1"
 ROUTERS = (
-    post_writing.posts,
-    posts.checks,
+    post_writing.posts_router,
+    posts.texts_router,
     pictures.pictures,
     tags.tags,
     health.health,

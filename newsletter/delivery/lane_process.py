@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from newsletter.celery import app
 from newsletter.delivery.lane_wakeups import wake_up_waiter
-from newsletter.delivery.ledger import recovery, restored
+from newsletter.delivery.ledger import recovery, restore_detection
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rate import RateLimiter, WarmUp
@@ -81,7 +81,7 @@ def run_lanes(slot: int) -> None:
 def recover_own_slot(slot: int) -> bool:
     """Reopen the batches that a dead holder of this slot left leased; return False while another process holds it."""
     with recovery.hold_slot(slot) as worker:
-        if worker and not restored.is_undecided():
+        if worker and not restore_detection.is_restore_undecided():
             recovery.recover_slot(worker, slot)
             recovery.settle_unrecorded(worker, slot, timezone.now())
         return bool(worker)
@@ -95,7 +95,7 @@ def run_lane(slot: int, *, after: int = 0, learnt: KnownScalers | None = None) -
     if not Mailing.objects.filter(state=Mailing.State.SENDING).exists():  # a fifth of the next query's cost
         return None
     ready = list(Mailing.objects.ready(timezone.now()).values_list("pk", flat=True))
-    if not ready or is_stopping() or restored.is_undecided():
+    if not ready or is_stopping() or restore_detection.is_restore_undecided():
         return None
     number = next((pk for pk in ready if pk > after), ready[0])
     with recovery.hold_slot(slot) as worker:

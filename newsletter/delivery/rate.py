@@ -83,7 +83,7 @@ class WarmUp:
     def ceiling(self, now: datetime) -> int | None:
         return daily_limit(self.day_number(now))
 
-    def spread(self, readers: int, begins_at: datetime) -> WarmUpPlan | None:
+    def plan(self, readers: int, begins_at: datetime) -> WarmUpPlan | None:
         days, most = days_needed(readers, self.day_number(begins_at)), self.ceiling(begins_at)
         return WarmUpPlan(days, most, self.day(begins_at) + timedelta(days=days - 1)) if days > 1 and most else None
 
@@ -278,7 +278,7 @@ class RateLimiter:
         self.rate, self.limits, self.warm_up = rate, limits, warm_up
         self.provider, self.domain_prefix = f"provider:{mailer}", f"domain:{mailer}:"
         self.slowed: float | None = None
-        self.fits = 1 if limits.domains else 10**6  # rows that fit into a slice, as last measured
+        self.fits = 1 if limits.domain_rates else 10**6  # rows that fit into a slice, as last measured
         self.unreported, self.look_at, self.ignore_throttling_until = 0, 0.0, 0.0
         self.full_at: datetime | None = None  # when the daily limit was reached
         self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)  # times of the last ones
@@ -314,7 +314,7 @@ class RateLimiter:
         """Whether no limit applies. An unlimited lane still reports its rate once a second."""
         if not messages:
             return True
-        has_limit = self.total_rate < math.inf or self.limits.domains or self._ceiling(timezone.now()) is not None
+        has_limit = self.total_rate < math.inf or self.limits.domain_rates or self._ceiling(timezone.now()) is not None
         if has_limit or time.monotonic() >= self.look_at:
             return False
         self.unreported += messages

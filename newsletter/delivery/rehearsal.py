@@ -40,8 +40,8 @@ from newsletter.mail.safe_http import (
     HOPS_MAX,
     REDIRECTS,
     STEP_SECONDS,
-    Blocked,
     LinkStatus,
+    RequestBlocked,
     connection_to,
     may_connect,
     parse_url,
@@ -279,11 +279,11 @@ class LinkCheck:
 
 
 def check_links(
-    urls: Iterable[str], *, on_progress: Callable[[int], None], may_ask: Callable[[str, int], bool] = may_connect
+    urls: Iterable[str], *, on_progress: Callable[[int], None], is_allowed: Callable[[str, int], bool] = may_connect
 ) -> list[LinkCheck]:
     """Check URLs, AT_ONCE at a time; `on_progress` is called in the caller's thread with the number checked."""
     with ThreadPoolExecutor(AT_ONCE, "outward") as threads:
-        futures = [threads.submit(check_link, url, may_ask=may_ask) for url in urls]
+        futures = [threads.submit(check_link, url, is_allowed=is_allowed) for url in urls]
         for number, _done in enumerate(as_completed(futures), 1):
             on_progress(number)
     return _without_names([future.result() for future in futures])
@@ -296,12 +296,12 @@ def _without_names(found: list[LinkCheck]) -> list[LinkCheck]:
     return [LinkCheck(one.url, LinkStatus.OFFLINE, one.detail) for one in found]
 
 
-def check_link(url: str, *, may_ask: Callable[[str, int], bool] = may_connect) -> LinkCheck:
+def check_link(url: str, *, is_allowed: Callable[[str, int], bool] = may_connect) -> LinkCheck:
     """Follow a URL, with at most HOPS_MAX redirects, each checked like the first."""
     try:
-        return LinkCheck(url, *_follow(url, may_ask))
-    except Blocked as stop:
-        return LinkCheck(url, stop.verdict, stop.detail)
+        return LinkCheck(url, *_follow(url, is_allowed))
+    except RequestBlocked as stop:
+        return LinkCheck(url, stop.status, stop.detail)
     except TimeoutError:
         return LinkCheck(url, LinkStatus.DOUBTFUL, f"no answer within {STEP_SECONDS:.0f} seconds")
     except OSError as error:
@@ -314,10 +314,10 @@ def _words(error: OSError) -> str:
     return str(getattr(error, "verify_message", "") or error.strerror or type(error).__name__)
 
 
-def _follow(url: str, may_ask: Callable[[str, int], bool]) -> tuple[LinkStatus, str]:
+def _follow(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatus, str]:
     here = url
     for _hop in range(HOPS_MAX + 1):
-        status, location = _status(here, may_ask)
+        status, location = _status(here, is_allowed)
         if status not in REDIRECTS or not location:
             return _verdict(status), str(status)
         here = urljoin(here, location)
@@ -332,10 +332,10 @@ def _verdict(status: int) -> LinkStatus:
     return LinkStatus.DOUBTFUL if 500 <= status < 600 else LinkStatus.REFUSES_BOTS
 
 
-def _status(url: str, may_ask: Callable[[str, int], bool]) -> tuple[int, str]:
+def _status(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[int, str]:
     """Request by HEAD, and by GET if that fails: many servers do not support HEAD (RFC 9110 section 9.3.2)."""
     parts = parse_url(url)
-    address = resolve_allowed(parts, may_ask)
+    address = resolve_allowed(parts, is_allowed)
     status, location = _request("HEAD", parts, address)
     return _request("GET", parts, address) if status >= 400 else (status, location)
 
@@ -534,10 +534,12 @@ def links_to_other_sites(references: References) -> list[str]:
     return list(dict.fromkeys(found))[:LINKS_MAX]
 
 
-def check_other_sites(rehearsal: Rehearsal, may_ask: Callable[[str, int], bool] = may_connect) -> list[RehearsalRemark]:
+def check_other_sites(
+    rehearsal: Rehearsal, is_allowed: Callable[[str, int], bool] = may_connect
+) -> list[RehearsalRemark]:
     """Check all links to other sites; the rehearsal's row shows the progress."""
     found = check_links(
-        rehearsal.links, on_progress=lambda number: rehearsal.progress(number, timezone.now()), may_ask=may_ask
+        rehearsal.links, on_progress=lambda number: rehearsal.progress(number, timezone.now()), is_allowed=is_allowed
     )
     return list(_about_others(found))
 

@@ -11,7 +11,7 @@ from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.error_logging import log_errors
 from newsletter.delivery.events import applying, mailbox, rules, thinning
 from newsletter.delivery.lane_wakeups import wake_lanes
-from newsletter.delivery.ledger import breakdown, recovery, restored, retention
+from newsletter.delivery.ledger import breakdown, recovery, restore_detection, retention
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import InboundMessage, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
@@ -37,7 +37,7 @@ DELETING_SECONDS = 1.0  # per run: single mails share the worker
 def dispatch() -> None:
     """Move all mailings on: recover, begin, wake the lanes, close."""
     pending_unsubscribes.process_pending()
-    if not restored.is_undecided():
+    if not restore_detection.is_restore_undecided():
         take_steps(timezone.now())
     beat(Component.DISPATCHER)
 
@@ -68,7 +68,7 @@ def take_steps(now: datetime) -> None:
 @shared_task(ignore_result=True)
 def apply_events() -> None:
     """Apply the reports of providers, mail servers and readers."""
-    if restored.is_undecided():  # the ledger may lack sent copies
+    if restore_detection.is_restore_undecided():  # the ledger may lack sent copies
         return
     now = timezone.now()
     if InboundMessage.objects.waiting().exists():
@@ -81,7 +81,7 @@ def apply_events() -> None:
 @shared_task(ignore_result=True)
 def count_links() -> None:
     """Separate machines from people among the visits of links, and reduce past days to counts."""
-    counting.count_days(timezone.now())
+    counting.aggregate_days(timezone.now())
 
 
 @shared_task(ignore_result=True)
@@ -98,7 +98,7 @@ def read_mailbox() -> None:
 @shared_task(ignore_result=True)
 def delete_old_copies() -> None:
     """Delete the deliveries of old mailings, if KEEP_DELIVERIES_DAYS is set, and inbound mails of erased readers."""
-    if restored.is_undecided():
+    if restore_detection.is_restore_undecided():
         return
     retention.delete_erased_mails()
     retention.delete_old_batches(timezone.now(), DELETING_SECONDS)
@@ -107,7 +107,7 @@ def delete_old_copies() -> None:
 @shared_task(ignore_result=True)
 def thin_events() -> None:
     """Reduce old events to counts, and delete those of erased readers."""
-    if not restored.is_undecided():
+    if not restore_detection.is_restore_undecided():
         thinning.thin_old_events(timezone.now(), THINNING_SECONDS)
 
 
@@ -124,6 +124,6 @@ def tell_author() -> None:
     now = timezone.now()
     alerts.record_alerts(now)
     alerts.send_due(now)
-    if not restored.is_undecided():  # the ledger may lack sent copies
+    if not restore_detection.is_restore_undecided():  # the ledger may lack sent copies
         result_letters.record_due(now)
         result_letters.send_due(now)

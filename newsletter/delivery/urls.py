@@ -8,7 +8,7 @@ from newsletter.delivery.readers import own_letters, views
 
 app_name = "delivery"
 urlpatterns = [
-    path("approve/<str:token>/", author.approve, name="approve"),
+    path("approve/<str:token>/", author.answer_reminder, name="approve"),
     path("cancel/<str:token>/", author.cancel, name="cancel"),
     path("calendar/<str:token>.ics", author.calendar, name="calendar"),
     path("mine/<str:token>/again/<int:number>/", own_letters.again, name="again"),

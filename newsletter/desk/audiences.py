@@ -11,62 +11,62 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.rate import WarmUp, WarmUpPlan
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
-from subscribers.models import Subscriber, barred_suppressions, count_tally
+from subscribers.models import Subscriber, count_readers, effective_suppressions
 from subscribers.models.tags import ReaderTag
 
 
 @dataclass(frozen=True)
 class Audience:
     readers: int
-    have_it: int
-    others: int  # outside the segment
+    already_received: int
+    outside_segment: int
     pending: int
     paused: int
     unsubscribed: int
     suppressed: int
 
 
-def audience_of(issue: Issue, now: datetime, segment: str = "") -> Audience:
+def count_audience(issue: Issue, now: datetime, segment: str = "") -> Audience:
     """Count the readers from the batches of former mailings, without reading deliveries.
 
-    Once readers have a copy, `others` is approximate: those who left since had one, too.
+    Once readers have a copy, `outside_segment` is approximate: readers who left since also had one.
     """
-    counted = count_tally(now)
+    counted = count_readers(now)
     former = list(issue.mailings.filter(kind=Mailing.Kind.ISSUE, planned_at__isnull=False).defer("html", "text"))
-    without = counted.mailable - min(counted.mailable, sum(_still_have(one, now) for one in former))
-    readers = min(without, _in_segment(segment, former, now)) if segment else without
+    without = counted.mailable - min(counted.mailable, sum(_count_still_mailable(one, now) for one in former))
+    readers = min(without, _count_in_segment(segment, former, now)) if segment else without
     return Audience(
         readers=readers,
-        have_it=counted.mailable - without,
-        others=without - readers,
+        already_received=counted.mailable - without,
+        outside_segment=without - readers,
         pending=counted.pending,
-        paused=counted.resting,
+        paused=counted.paused,
         unsubscribed=counted.unsubscribed,
         suppressed=counted.suppressed,
     )
 
 
-def _in_segment(segment: str, former: list[Mailing], now: datetime) -> int:
-    """Mailable readers of a segment, without those whom a former mailing to it reached."""
+def _count_in_segment(segment: str, former: list[Mailing], now: datetime) -> int:
+    """Mailable readers of a segment who got no former mailing to it."""
     tag = segment[1:]
     mailable = Subscriber.objects.mailable(now)
     readers = (mailable.tagged(tag) if segment.startswith("+") else mailable.untagged(tag)).count()
-    return readers - min(readers, sum(_still_have(one, now) for one in former if one.segment == segment))
+    return readers - min(readers, sum(_count_still_mailable(one, now) for one in former if one.segment == segment))
 
 
-def _still_have(mailing: Mailing, now: datetime) -> int:
+def _count_still_mailable(mailing: Mailing, now: datetime) -> int:
     """Readers with a copy of the mailing, sent or failed, who are still mailable."""
     had_it = mailing.total - mailing.counts().skipped
-    return had_it - min(had_it, _gone_since(mailing, now))
+    return had_it - min(had_it, _count_gone_since(mailing, now))
 
 
-def _gone_since(mailing: Mailing, now: datetime) -> int:
-    """Readers who were mailable when the mailing began and are not any more."""
+def _count_gone_since(mailing: Mailing, now: datetime) -> int:
+    """About how many readers ceased to be mailable since; suppressions are not limited to the segment."""
     since = mailing.planned_at or now
     readers = Subscriber.objects.filter(confirmed_at__lt=since)
     left = Q(state=Subscriber.State.UNSUBSCRIBED, unsubscribed_at__gte=since)
     rests = Q(state=Subscriber.State.PAUSED, paused_until__gt=now)
-    suppressed = barred_suppressions(now).filter(created_at__gte=since)
+    suppressed = effective_suppressions(now).filter(created_at__gte=since)
     if mailing.segment:
         tag = mailing.segment[1:]
         readers = readers.tagged(tag) if mailing.segment.startswith("+") else readers.untagged(tag)
@@ -74,12 +74,12 @@ def _gone_since(mailing: Mailing, now: datetime) -> int:
 
 
 def warm_up_plan(publication: Publication, readers: int, begins_at: datetime) -> WarmUpPlan | None:
-    """How the warm-up spreads an issue over days; None if it goes out in one."""
+    """None without a warm-up, or if one day is enough."""
     since = publication.warm_up_from
-    return WarmUp(since, ZoneInfo(publication.time_zone)).spread(readers, begins_at) if since else None
+    return WarmUp(since, ZoneInfo(publication.time_zone)).plan(readers, begins_at) if since else None
 
 
-def segments() -> dict[str, str]:
+def segment_choices() -> dict[str, str]:
     tags = ReaderTag.objects.in_use()
     return {"": segment_label("")} | {sign + tag: segment_label(sign + tag) for sign in "+-" for tag in tags}
 

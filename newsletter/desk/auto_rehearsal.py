@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from newsletter.delivery.models.rehearsals import OK, PATIENCE, WARNING, Rehearsal, RehearsalRemark, rehearsal_digest
 from newsletter.delivery.rehearsal import rehearse, unsaved_mailing
-from newsletter.desk.audiences import audience_of
+from newsletter.desk.audiences import count_audience
 from newsletter.desk.next_issue import unscheduled_issues
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
@@ -77,13 +77,13 @@ def _claim(issue: Issue, digest: str, now: datetime) -> Rehearsal | None:
 
 
 def audience_remarks(issue: Issue, segment: str, now: datetime) -> Iterator[RehearsalRemark]:
-    audience = audience_of(issue, now, segment)
+    audience = count_audience(issue, now, segment)
     words = ngettext("%(count)d reader gets it.", "%(count)d readers get it.", audience.readers)
     level = OK if audience.readers else WARNING
     yield RehearsalRemark(Rehearsal.Topic.AUDIENCE, level, words % {"count": audience.readers})
     excluded = {
-        _("have this issue already"): audience.have_it,
-        _("not in this segment"): audience.others,
+        _("have this issue already"): audience.already_received,
+        _("not in this segment"): audience.outside_segment,
         _("not confirmed"): audience.pending,
         _("paused"): audience.paused,
         _("unsubscribed"): audience.unsubscribed,

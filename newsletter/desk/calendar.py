@@ -396,7 +396,7 @@ def slot(request: HttpRequest, day: str) -> HttpResponse:
     found = _slot(publication, day, now)
     used, shifts = schedule.cadence_of(publication), schedule.shifts_from(publication, now)
     form = MoveForm(request.POST or None, slot=found, schedule=used, shifts=shifts, now=now)
-    is_taken = found.at is not None and reminders.is_settled(found.at)
+    is_taken = found.at is not None and reminders.has_mailing_on_day(found.at)
     if not is_taken and form.is_valid():
         chosen = form.cleaned_data
         schedule.move_slot(found.day, now, to_on=chosen["day"], to_at=chosen["time"])
@@ -410,7 +410,7 @@ def slot(request: HttpRequest, day: str) -> HttpResponse:
 def skip(request: HttpRequest, day: str) -> HttpResponse:
     publication, now = Publication.objects.fresh(), timezone.now()
     found = _slot(publication, day, now)
-    if found.at is not None and reminders.is_settled(found.at):
+    if found.at is not None and reminders.has_mailing_on_day(found.at):
         messages.error(request, _("An issue is scheduled for this slot. Cancel or move it first."))
     else:
         schedule.skip_slot(found.day, now)

@@ -8,7 +8,7 @@ from threading import Event, Thread
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from newsletter.delivery.ledger import restored
+from newsletter.delivery.ledger import restore_detection
 from newsletter.limits.circuit_breaker import open_circuit
 from subscribers import pending_unsubscribes
 
@@ -32,7 +32,7 @@ def _catch_up(*, has_remembered: bool) -> bool:
     """Whether the departures are replayed. Failures are retried at the next poll."""
     try:
         if not has_remembered:
-            restored.detect_restore(timezone.now())
+            restore_detection.detect_restore(timezone.now())
         pending_unsubscribes.process_pending()
     except (DatabaseError, InterfaceError, OSError) as error:
         open_circuit("database", error, meanwhile="departures that this machine knows wait for it")

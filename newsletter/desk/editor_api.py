@@ -36,7 +36,7 @@ def refuse_unless_writer(request: HttpRequest) -> None:
         raise PermissionDenied("posts.change_post")
 
 
-ALL = "all"  # all enabled rules, without hints
+ALL_RULES = "all"  # all enabled rules, without hints
 
 
 @require_POST
@@ -67,7 +67,7 @@ def check_result(body: str, publication: Publication) -> dict[str, Any]:
 
 
 def fixed_text(body: str, rule: str, publication: Publication) -> str:
-    rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == ALL else {rule}
+    rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == ALL_RULES else {rule}
     text, _done = apply_fixes(body, terms=house_terms(publication.name, publication.terms), rules=rules)
     return text
 
@@ -129,7 +129,7 @@ def linkable_posts(request: HttpRequest) -> JsonResponse:
     refuse_unless_writer(request)
     query, now = request.GET.get("q", "").replace("\0", "").strip()[:QUERY_MAX], timezone.now()
     own = request.GET.get("except", "")
-    known = Post.objects.listed(now) | Post.objects.open_to(request.user).published(now)
+    known = Post.objects.listed(now) | Post.objects.visible_to(request.user).published(now)
     public = known.exclude(pk=int(own) if own.isdecimal() and len(own) < 19 else 0).defer("body")
     if query:
         results = search(query, now=now, limit=LOOKED_AT, finds_unlisted=True).results

@@ -21,7 +21,7 @@ from newsletter.desk.accounts import login_attempts
 from newsletter.desk.accounts.passkeys import NAME_LENGTH_MAX, RESPONSE_LENGTH_MAX
 from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.issues.models import Issue
-from newsletter.operation.accounts.factors import CODE_LENGTH_MAX
+from newsletter.operation.accounts.second_factors import CODE_LENGTH_MAX
 from newsletter.publication.forms import CleanTextForm
 from subscribers.addresses import AddressError, normalise
 

@@ -32,7 +32,7 @@ from newsletter.desk.accounts import login_attempts, passkeys, security_alerts, 
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT, SecondFactorStage
 from newsletter.desk.forms import CodeForm, PasswordForm
 from newsletter.limits import client_ip, rate_limits
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 
@@ -126,7 +126,7 @@ def ask_for_proof(request: HttpRequest, go_on: Callable[[], HttpResponse]) -> Ht
 
 
 def proof_form(user: User, request: HttpRequest) -> Form:
-    kind = CodeForm if factors.has_any(user) else PasswordForm
+    kind = CodeForm if second_factors.has_second_factor(user) else PasswordForm
     is_answer = any(name.startswith(f"{PROOF_PREFIX}-") for name in request.POST)
     return kind(request.POST if is_answer else None, prefix=PROOF_PREFIX)
 
@@ -145,8 +145,8 @@ def is_correct_code(request: HttpRequest, user: User, form: Form) -> bool:
     """Check the typed code. Adds an error if it is wrong."""
     known = login_attempts.is_known_browser(request, user)
     try:
-        factor = factors.check_code(user, form.cleaned_data["code"], timezone.now(), is_known_browser=known)
-    except factors.TooManyFailures:
+        factor = second_factors.check_code(user, form.cleaned_data["code"], timezone.now(), is_known_browser=known)
+    except second_factors.TooManyFailures:
         form.add_error(None, _("Too many wrong codes. Wait ten minutes, or use a passkey."))
         return False
     except ValidationError as error:
@@ -195,7 +195,7 @@ def _page(request: HttpRequest, user: User, form: Form) -> HttpResponse:
         "carried": list(_carried(request)),
         "files": list(request.FILES),
         "method": request.POST.get(f"{PROOF_PREFIX}-method", request.method),
-        "has_passkey": factors.has_passkey(user) and passkeys.are_supported(request),
+        "has_passkey": second_factors.has_passkey(user) and passkeys.are_supported(request),
     }
     response = render(request, "desk/proof.html", context, status=403)
     response.headers["Cache-Control"] = "no-store"
@@ -238,7 +238,7 @@ def guard_view[V: Callable[..., HttpResponse]](view: V) -> V:
     def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         user = cast("User", request.user)
         name = getattr(request.resolver_match, "url_name", None)
-        if name not in OPEN_WITHOUT_FACTOR and factors.is_factor_missing(user):
+        if name not in OPEN_WITHOUT_FACTOR and second_factors.is_factor_missing(user):
             return redirect("admin:account")
         sessions.record_use(request, timezone.now())
         go_on = partial(view, request, *args, **kwargs)
@@ -322,7 +322,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 def _stage(request: HttpRequest) -> Any:
     stage = LoginStageController.enter(request, SecondFactorStage.key)
     user = stage and stage.login.user
-    is_good = user and user.is_active and factors.has_any(user)
+    is_good = user and user.is_active and second_factors.has_second_factor(user)
     if not is_good or not constant_time_compare(stage.login.state["bound_to"], user.get_session_auth_hash()):
         clear_login(request)
         return None
@@ -330,7 +330,7 @@ def _stage(request: HttpRequest) -> Any:
 
 
 def _takes_passkey(request: HttpRequest, user: User) -> bool:
-    return factors.has_passkey(user) and passkeys.are_supported(request)
+    return second_factors.has_passkey(user) and passkeys.are_supported(request)
 
 
 def _turn_away(request: HttpRequest, user: User) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from newsletter.desk.accounts import login_attempts
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 
 
 class KnownBrowserMiddleware:
@@ -41,4 +41,8 @@ class SecondFactorMiddleware:
         if match.app_name not in self.APPS and match.view_name not in self.PAGES:
             return None  # public pages never touch the session
         is_asked = request.user.is_authenticated
-        return redirect("admin:account") if is_asked and factors.is_factor_missing(cast("User", request.user)) else None
+        return (
+            redirect("admin:account")
+            if is_asked and second_factors.is_factor_missing(cast("User", request.user))
+            else None
+        )

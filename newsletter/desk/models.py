@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 from newsletter.mail.queued_mail import CLOCK_SLACK
 from newsletter.publication.changes import NAME_LENGTH, TITLE_MAX, Change
 
-FILES_KEPT = timedelta(days=1)  # files with addresses in them
+FILES_LIFETIME = timedelta(days=1)  # files with addresses in them
 EXPORTS_KEPT = timedelta(days=7)  # uploads with posts
 
 
@@ -36,30 +36,30 @@ class JobQuerySet(models.QuerySet[Any]):
     def waiting(self, now: datetime) -> Self:
         """Unleased jobs with work to do, oldest first.
 
-        A lease that ends later than any can was written by a wrong clock, and is ignored.
+        A lease that ends later than possible comes from a wrong clock and is ignored.
         """
         latest = now + self.model.LEASE + CLOCK_SLACK
         is_free = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | Q(lease_until__gt=latest)
-        return self.filter(is_free, state__in=self.model.AT_WORK).order_by("begun_at", "pk")
+        return self.filter(is_free, state__in=self.model.ACTIVE_STATES).order_by("begun_at", "pk")
 
-    def with_old_files(self, now: datetime) -> Self:
+    def with_expired_files(self, now: datetime) -> Self:
         """Finished jobs whose files have expired."""
         before = now - self.model.KEPT
         old = Q(ended_at__lt=before) | Q(ended_at__isnull=True, created_at__lt=before)
-        return self.filter(old).exclude(folder="").exclude(state__in=self.model.AT_WORK)
+        return self.filter(old).exclude(folder="").exclude(state__in=self.model.ACTIVE_STATES)
 
 
 class Lost(Exception):
-    """The job is not this worker's any more: it was stopped, or its lease has ended."""
+    """The worker has lost the job: it was stopped, or its lease has ended."""
 
 
 class Job(models.Model):
     """A resumable background job: its owner, its files, and the lease of its worker."""
 
-    AT_WORK: tuple[str, ...]  # states
+    ACTIVE_STATES: tuple[str, ...]  # states
     KEPT: timedelta  # its files, after its end
     LEASE: timedelta
-    ROOT: str  # below DATA_DIR
+    SUBDIR: str  # below DATA_DIR
     MOVES: tuple[str, ...]  # columns that a step changes
 
     state = models.CharField(max_length=8)
@@ -80,12 +80,12 @@ class Job(models.Model):
         abstract = True
 
     def is_only_tried(self) -> bool:
-        """Is this a dry run?"""
+        """Whether it is a dry run."""
         raise NotImplementedError
 
     @property
     def is_at_work(self) -> bool:
-        return self.state in self.AT_WORK
+        return self.state in self.ACTIVE_STATES
 
     def has_files(self, now: datetime) -> bool:
         """Files can be downloaded for some time after its end."""
@@ -99,17 +99,17 @@ class Job(models.Model):
         return bool(moved)
 
     def stop(self, now: datetime) -> bool:
-        """Stop it before its worker's next transaction. What is done stays."""
-        return self.move(self.AT_WORK, state="stopped", ended_at=now, lease_until=None, worker="")
+        """Stop it before its worker's next transaction. What is committed stays."""
+        return self.move(self.ACTIVE_STATES, state="stopped", ended_at=now, lease_until=None, worker="")
 
     def hold(self, now: datetime, **values: Any) -> None:
-        """Keep it for its worker, and note how far it is. Raises Lost."""
+        """Renew the lease and store the progress. Raises Lost."""
         mine = type(self).objects.filter(pk=self.pk, state=self.state, worker=self.worker)
         if not mine.update(lease_until=now + self.LEASE, **values):
             raise Lost
 
     def end(self, now: datetime) -> None:
-        """Mark it as done. A dry run waits for its author instead."""
+        """Mark it as done; a dry run as tried."""
         self.state, self.ended_at = ("tried", None) if self.is_only_tried() else ("done", now)
         self.lease_until, self.worker, self.error = None, "", ""
         self.save(update_fields=["state", "ended_at", "lease_until", "worker", "error"])
@@ -137,8 +137,8 @@ class Errand(Job):
         STOPPED = "stopped", pgettext_lazy("of an errand", "stopped")
         FAILED = "failed", pgettext_lazy("of an errand", "failed")
 
-    AT_WORK = (State.TRYING, State.RUNNING)
-    KEPT, LEASE, ROOT = FILES_KEPT, timedelta(minutes=1), "readers"
+    ACTIVE_STATES = (State.TRYING, State.RUNNING)
+    KEPT, LEASE, SUBDIR = FILES_LIFETIME, timedelta(minutes=1), "readers"
     MOVES = ("cursor", "position", "counts", "problems", "size")
 
     kind = models.CharField(max_length=12, choices=Kind)
@@ -207,8 +207,12 @@ class PostImport(Job):
         STOPPED = "stopped", pgettext_lazy("of an import of posts", "stopped")
         FAILED = "failed", pgettext_lazy("of an import of posts", "did not get any further")
 
-    AT_WORK = (State.WORKING,)
-    KEPT, LEASE, ROOT = EXPORTS_KEPT, timedelta(minutes=3), "imports"  # fetching many pictures for one post takes long
+    ACTIVE_STATES = (State.WORKING,)
+    KEPT, LEASE, SUBDIR = (
+        EXPORTS_KEPT,
+        timedelta(minutes=3),
+        "imports",
+    )  # fetching many pictures for one post takes long
     MOVES = ("stage", "cursor", "total", "program", "site", "counts", "totals", "links", "issues")
 
     class Stage(models.TextChoices):

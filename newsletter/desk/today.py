@@ -53,7 +53,7 @@ from newsletter.operation.findings import Finding
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers import growth
-from subscribers.models import DayCount, Tally, cached_tally
+from subscribers.models import DayCount, ReaderCounts, cached_reader_counts
 
 DRAFTS, OPEN, LEFT_OUT = 4, 10, 4  # rows that are fetched of each
 PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
@@ -71,7 +71,7 @@ class DeskData:
     left_out: list[Post]
     open: list[Mailing]
     sent: list[Mailing]
-    tally: Tally | None
+    reader_counts: ReaderCounts | None
 
 
 def load_desk_data(user: Any, now: datetime) -> DeskData:
@@ -85,7 +85,7 @@ def load_desk_data(user: Any, now: datetime) -> DeskData:
     since = _last_saved(issue, sent)
     counts, left_out = _find_left_out(now, since) if "issues.view_issue" in rights else ({}, [])
     may_count = SEND in rights or READERS in rights
-    readers = cached_tally(now) if may_count else None
+    readers = cached_reader_counts(now) if may_count else None
     new_number = next_number()
     slot = free_slots(publication, now, 1)[0]
     facts = DeskFacts(
@@ -183,12 +183,12 @@ def _standing(latest: Rehearsal | None, issue: Any, publication: Publication, no
 
 
 def _posts(user: Any, now: datetime) -> dict[str, int]:
-    mine = Post.objects.open_to(user).order_by()
+    mine = Post.objects.visible_to(user).order_by()
     return {"posts": int(mine.exists()), "published": int(Post.objects.published(now).exists())}
 
 
 def _drafts(user: Any) -> list[Post]:
-    drafts = Post.objects.open_to(user).drafts().annotate(length=Length("body")).defer("body", "summary")
+    drafts = Post.objects.visible_to(user).drafts().annotate(length=Length("body")).defer("body", "summary")
     return list(drafts.prefetch_related("issues")[:DRAFTS])
 
 
@@ -353,7 +353,7 @@ def today_context(user: Any, now: datetime) -> dict[str, Any]:
         "drafts": [_draft(post, facts, now) for post in found.drafts],
         "upcoming": _upcoming(found, now) if facts.may("issues.view_issue") and not items else [],
         "questions": _questions(now) if facts.may(SEND) and not items else [],
-        "readers": _readers(found.tally, facts, now) if found.tally else None,
+        "readers": _readers(found.reader_counts, facts, now) if found.reader_counts else None,
         "replies": Reply.objects.to_answer().count() if facts.may(SEE) and facts.may(CARE) else 0,
     }
 
@@ -491,13 +491,13 @@ def _on_its_way(mailing: Mailing, facts: DeskFacts, now: datetime) -> DeskRow:
 # --- Readers ---
 
 
-def _readers(tally: Tally, facts: DeskFacts, now: datetime) -> dict[str, Any]:
-    weeks = DayCount.objects.weekly(now.astimezone(facts.zone).date(), tally.mailable)
+def _readers(reader_counts: ReaderCounts, facts: DeskFacts, now: datetime) -> dict[str, Any]:
+    weeks = DayCount.objects.weekly(now.astimezone(facts.zone).date(), reader_counts.mailable)
     others = [
-        (_("resting"), tally.resting),
-        (_("not confirmed"), tally.pending),
-        (_("unsubscribed"), tally.unsubscribed),
-        (_("suppressed"), tally.suppressed),
+        (_("resting"), reader_counts.paused),
+        (_("not confirmed"), reader_counts.pending),
+        (_("unsubscribed"), reader_counts.unsubscribed),
+        (_("suppressed"), reader_counts.suppressed),
     ]
     return {
         "figures": _reader_figures(weeks),
@@ -509,7 +509,7 @@ def _readers(tally: Tally, facts: DeskFacts, now: datetime) -> dict[str, Any]:
             rows=tuple((_short(day), (thousands(count),)) for day, count in weeks),
         ),
         "others": [f"{label} {thousands(count)}" for label, count in others if count],
-        "is_empty": not tally.mailable,
+        "is_empty": not reader_counts.mailable,
         "came": growth.growth_sentence(now.astimezone(facts.zone).date()),
     }
 

@@ -21,7 +21,7 @@ from newsletter.desk.accounts import login_attempts
 from newsletter.desk.accounts.security_alerts import SecurityEvent
 from newsletter.desk.forms import StartForm
 from newsletter.operation import serving
-from newsletter.operation.accounts import author, factors
+from newsletter.operation.accounts import author, second_factors
 from newsletter.operation.metrics import may_read_metrics, metrics_text
 from newsletter.posts import redirects
 
@@ -85,7 +85,7 @@ def start(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     form = StartForm(request.POST or None, instance=user)
     if form.is_valid():
         return _enter(request, user, form)
-    context = {"title": _("Your account"), "form": form, "has_second_factor": factors.has_any(user)}
+    context = {"title": _("Your account"), "form": form, "has_second_factor": second_factors.has_second_factor(user)}
     return _admin_page(request, "desk/start.html", context)
 
 

@@ -8,12 +8,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 
+from newsletter.issues.annotations import first_sentences
 from newsletter.issues.models import Issue, prefetch_whole
-from newsletter.issues.years import first_sentences
 from newsletter.page_cache.pages import cached_page
 from newsletter.posts import syndication
 from newsletter.posts.feeds import MAX_AGE
-from newsletter.posts.models import Post, with_renderings
+from newsletter.posts.models import Post, attach_renderings
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.syndication import FeedEntry
 from newsletter.publication.models import Publication
@@ -25,7 +25,7 @@ def _newest(now: datetime) -> list[FeedEntry]:
     """Five queries for any number of issues."""
     issues = list(Issue.objects.archived()[:FEED_ISSUES])
     prefetch_whole(issues, now)
-    with_renderings(item.post for issue in issues for item in issue.items.all())
+    attach_renderings(item.post for issue in issues for item in issue.items.all())
     Rendering.objects.for_sources(_sources(issues))  # fills the cache by one query
     return [feed_entry(issue) for issue in issues]
 

@@ -13,17 +13,17 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, KeptText, not_yet_mailed
 from newsletter.mail.characters import nfc
-from newsletter.posts.forms import MarkdownTextarea, SeenInput
-from newsletter.posts.json_saves import AUTO, CHANGED_ELSEWHERE
+from newsletter.posts.forms import MarkdownTextarea, VersionInput
+from newsletter.posts.json_saves import AUTOSAVE_FIELD, CHANGED_ELSEWHERE
 from newsletter.posts.models import Post, PostQuerySet
 from newsletter.publication.forms import CleanTextForm
 
-SUBJECT_SHOWN = 18  # Han characters of a subject in a phone's inbox, about
+SUBJECT_VISIBLE = 18  # Han characters of a subject in a phone's inbox, about
 OFFERED_MAX = 30  # checkboxes below the list
 SUGGESTED_MAX = 300  # titles in the datalist
-UNLISTED = _("“%(title)s” is unlisted. The archive shows all posts of an issue: list it first.")
-ONLY_ONCE = _("A post can be in an issue only once. Take one of the two out.")
-NUMBER = re.compile(r"(?:.*/p/|#?)(\d{1,9})(?!\d)(?:\s.*|[-/].*)?", re.DOTALL)
+UNLISTED_ERROR = _("“%(title)s” is unlisted. The archive shows all posts of an issue: list it first.")
+DUPLICATE_ERROR = _("A post can be in an issue only once. Take one of the two out.")
+POST_NUMBER = re.compile(r"(?:.*/p/|#?)(\d{1,9})(?!\d)(?:\s.*|[-/].*)?", re.DOTALL)
 
 
 class PostChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -43,8 +43,8 @@ class PostChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         return " · ".join(filter(None, [post.title, state, when]))
 
 
-class KeptSelect(forms.Select):
-    """Kept texts by name, with data-text for the script that inserts at the caret."""
+class SavedTextSelect(forms.Select):
+    """Saved texts by name, with data-text for the script that inserts them at the caret."""
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **kwargs)
@@ -53,16 +53,16 @@ class KeptSelect(forms.Select):
         return option
 
 
-def _kept(kind: KeptText.Kind) -> forms.ModelChoiceField:  # type: ignore[type-arg]  # generic to the stubs alone
+def _saved_text_field(kind: KeptText.Kind) -> forms.ModelChoiceField:  # type: ignore[type-arg]  # generic to the stubs alone
     return forms.ModelChoiceField(
         KeptText.objects.filter(kind=kind),
         label=_("Put in a kept text"),
         required=False,
-        widget=KeptSelect({"data-by-press": "", "data-kept": kind.value}),
+        widget=SavedTextSelect({"data-by-press": "", "data-kept": kind.value}),
     )
 
 
-def _kept_as() -> forms.CharField:
+def _save_as_field() -> forms.CharField:
     return forms.CharField(
         label=_("Keep this text as"),
         required=False,
@@ -80,10 +80,13 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.TextInput({"list": "older-posts", "autocomplete": "off", "data-by-press": ""}),
         help_text=_("Its title, number or address."),
     )
-    introduction_from, closing_from = _kept(KeptText.Kind.INTRODUCTION), _kept(KeptText.Kind.CLOSING)
-    introduction_as, closing_as = _kept_as(), _kept_as()
-    put_in: tuple[Post, ...] = ()  # set by `add_posts`
-    seen_version = forms.IntegerField(required=False, widget=SeenInput)  # the version that this tab loaded
+    introduction_from, closing_from = (
+        _saved_text_field(KeptText.Kind.INTRODUCTION),
+        _saved_text_field(KeptText.Kind.CLOSING),
+    )
+    introduction_as, closing_as = _save_as_field(), _save_as_field()
+    added_posts: tuple[Post, ...] = ()  # set by `add_posts`
+    seen_version = forms.IntegerField(required=False, widget=VersionInput)  # the version that this tab loaded
 
     class Meta:
         model = Issue
@@ -91,7 +94,7 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         widgets = {
             "introduction": MarkdownTextarea(rows=8),
             "closing": MarkdownTextarea(rows=5),
-            "subject": forms.TextInput({"data-shown": SUBJECT_SHOWN}),
+            "subject": forms.TextInput({"data-shown": SUBJECT_VISIBLE}),
             "preheader": forms.TextInput({"data-count-from": 40, "data-count-to": 100}),
         }
 
@@ -101,7 +104,7 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             self.initial["seen_version"] = self.instance.version
         if "number" in self.fields:  # absent once the issue is approved
             self.fields["number"].validators.append(MaxValueValidator(NUMBER_MAX))
-        if AUTO in self.data:
+        if AUTOSAVE_FIELD in self.data:
             self.fields["subject"].required = False  # autosave works without one; sending does not
         added: Any = self.fields["added"]
         added.offer(self._unmailed().order_by("-published_at", "-pk"))
@@ -125,18 +128,18 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         return list(others.order_by("-published_at", "-pk").values_list("pk", "title")[:SUGGESTED_MAX])
 
     def clean_introduction(self) -> str:
-        return _tidy(self.cleaned_data["introduction"])
+        return _normalize_text(self.cleaned_data["introduction"])
 
     def clean_closing(self) -> str:
-        return _tidy(self.cleaned_data["closing"])
+        return _normalize_text(self.cleaned_data["closing"])
 
     def clean_older(self) -> Post | None:
         typed = self.cleaned_data["older"].strip()
         if not typed:
             return None
-        found = list(Post.objects.filter(title__iexact=typed)[:2]) or _numbered(typed)
+        found = list(Post.objects.filter(title__iexact=typed)[:2]) or _posts_by_number(typed)
         if len(found) == 1:
-            return _listed(found[0])
+            return _require_listed(found[0])
         message = _("“%(typed)s” is the title of several posts. Write the number of the one you mean.")
         if not found:
             message = _("No post has “%(typed)s” as its title, number or address.")
@@ -157,15 +160,15 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(message, code=CHANGED_ELSEWHERE, params={"at": at})
         return cleaned
 
-    def keep_texts(self) -> None:
-        """Save a field's text under the typed name, or replace the text of that name."""
+    def save_texts(self) -> None:
+        """Save each text under its typed name, replacing one of the same name."""
         for kind in KeptText.Kind:
             name, text = self.cleaned_data[f"{kind}_as"], self.cleaned_data[kind.value]
             if name and text:
                 KeptText.objects.update_or_create(kind=kind, name=name, defaults={"text": text})
 
     def add_posts(self) -> list[Post]:
-        """Append the chosen posts; return those that are new in the issue."""
+        """Append the chosen posts; return those that were not in the issue."""
         chosen = [*reversed(self.cleaned_data["added"]), self.cleaned_data["older"]]
         there = set(self.instance.items.values_list("post", flat=True))
         new = [post for post in dict.fromkeys(chosen) if post and post.pk not in there]
@@ -173,28 +176,28 @@ class IssueForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
             IssueItem(issue=self.instance, post=post, position=position, form=IssueItem.Form.EXCERPT)
             for position, post in enumerate(new, start=len(there) + 1)
         )
-        self.put_in = tuple(new)
+        self.added_posts = tuple(new)
         return new
 
 
-def _listed(post: Post) -> Post:
+def _require_listed(post: Post) -> Post:
     """Raise ValidationError for an unlisted post, because the issue's page would list it."""
     if post.is_unlisted:
-        raise ValidationError(UNLISTED, params={"title": post.title})
+        raise ValidationError(UNLISTED_ERROR, params={"title": post.title})
     return post
 
 
-def _numbered(typed: str) -> list[Post]:
-    match = NUMBER.fullmatch(typed)
+def _posts_by_number(typed: str) -> list[Post]:
+    match = POST_NUMBER.fullmatch(typed)
     return list(Post.objects.filter(pk=match[1])) if match else []
 
 
-def _tidy(source: str) -> str:
+def _normalize_text(source: str) -> str:
     return nfc(source.replace("\r\n", "\n"))
 
 
 class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The row of one post. position: from 1; empty: the end."""
+    """The row of one post. position: 1-based; if empty, an existing row keeps its order and a new one comes last."""
 
     post = forms.ModelChoiceField(Post.objects.defer("body"), widget=forms.HiddenInput)
     position = forms.IntegerField(
@@ -205,17 +208,17 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
         model = IssueItem
         fields = ("position", "post", "form")
         widgets = {"form": forms.RadioSelect}
-        error_messages = {NON_FIELD_ERRORS: {"unique_together": ONLY_ONCE}}
+        error_messages = {NON_FIELD_ERRORS: {"unique_together": DUPLICATE_ERROR}}
 
     def clean_post(self) -> Post:
-        return _listed(self.cleaned_data["post"])
+        return _require_listed(self.cleaned_data["post"])
 
 
 class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
     """The posts of an issue. A typed position moves its post; the others are renumbered."""
 
     @cached_property
-    def rows(self) -> list[tuple[Any, Post | None]]:
+    def forms_with_posts(self) -> list[tuple[Any, Post | None]]:
         keys = [str(form["post"].value() or "") for form in self.forms]
         numbers = [int(key) if key.isdecimal() and len(key) < 19 else 0 for key in keys]
         posts = Post.objects.defer("body").in_bulk(numbers)
@@ -228,10 +231,10 @@ class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
 
     def clean(self) -> None:
         super().clean()
-        for position, form in enumerate(self._arranged(), start=1):
+        for position, form in enumerate(self._ordered_forms(), start=1):
             form.instance.position = position
 
-    def _arranged(self) -> list[Any]:
+    def _ordered_forms(self) -> list[Any]:
         deleted = self.deleted_forms if self.is_bound and not any(self.errors) else []
         kept = [form for form in self.forms if form not in deleted and getattr(form, "cleaned_data", {}).get("post")]
         placed = [form for form in kept if "position" in form.changed_data and form.cleaned_data.get("position")]
@@ -244,9 +247,9 @@ class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> Any:
         saved = super().save(commit)
         if commit:  # renumbered rows do not count as changed
-            moved = [form.instance for form in self._arranged() if form.instance.pk]
+            moved = [form.instance for form in self._ordered_forms() if form.instance.pk]
             IssueItem.objects.bulk_update(moved, ["position"])
         return saved
 
     def get_unique_error_message(self, unique_check: Any) -> str:
-        return str(ONLY_ONCE)
+        return str(DUPLICATE_ERROR)

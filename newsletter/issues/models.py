@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.schedule import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
 from newsletter.issues.schedule import Shift as Shift  # noqa: PLC0414
-from newsletter.posts.models import Image, Post, PostQuerySet, with_covers
+from newsletter.posts.models import Image, Post, PostQuerySet, attach_covers
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 
@@ -50,8 +50,8 @@ class IssueQuerySet(models.QuerySet["Issue"]):
     def unsent(self) -> "IssueQuerySet":
         return self.filter(sent_at__isnull=True).order_by("number")
 
-    def listed(self, now: datetime) -> "IssueQuerySet":
-        """With items and titles of posts, without texts."""
+    def for_listing(self, now: datetime) -> "IssueQuerySet":
+        """With items and titles of public posts, without texts."""
         public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post")
         public = public.only("issue", "form", "post__title", "post__words", "post__updated_at")
         return self.defer("introduction", "closing").prefetch_related(Prefetch("items", queryset=public))
@@ -107,12 +107,12 @@ class Issue(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False, db_index=True)
     imported_at = models.DateTimeField(null=True, editable=False)  # mailed by another program, never by this one
 
-    post_count: int  # public posts; set by years.with_measures
+    post_count: int  # public posts; set by annotations.attach_contents
     reading_minutes: int
-    contents: list[tuple[str, str]]  # URL and title of its posts; set by years.with_measures
-    cover_id: int | None  # of the first post with a cover; set by years.with_measures
-    cover: Image | None  # set by posts.models.with_covers
-    opening: str  # first sentences; set by years.with_openings
+    contents: list[tuple[str, str]]  # URL and title of its posts; set by annotations.attach_contents
+    cover_id: int | None  # of the first post with a cover; set by annotations.attach_contents
+    cover: Image | None  # set by posts.models.attach_covers
+    opening: str  # first sentences; set by annotations.attach_openings
 
     objects = IssueQuerySet.as_manager()
 
@@ -271,7 +271,7 @@ def prefix_ids(html: str, prefix: str) -> SafeString:
 def prefetch_posts(issues: Sequence[Issue], now: datetime) -> None:
     """Prefetch public items, their posts and covers."""
     prefetch_related_objects(issues, _public_items(now))
-    with_covers(item.post for issue in issues for item in issue.items.all())
+    attach_covers(item.post for issue in issues for item in issue.items.all())
 
 
 def prefetch_whole(issues: Sequence[Issue], now: datetime) -> None:

@@ -18,7 +18,7 @@ from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.page_cache.pages import cached_page
-from newsletter.posts.models import Post, PostQuerySet, Tag, TagQuerySet, with_renderings
+from newsletter.posts.models import Post, PostQuerySet, Tag, TagQuerySet, attach_renderings
 from newsletter.publication.models import Publication
 
 PAGES = {  # URL name to what its content depends on
@@ -116,7 +116,7 @@ def llms_txt(request: HttpRequest) -> HttpResponse:
     """The newest posts (URLs of their Markdown) and issues; 404 if robots.txt refuses all AI crawlers."""
     if Publication.objects.current().crawlers == Publication.Crawlers.NONE:
         raise Http404
-    posts = with_renderings(Post.objects.listed(timezone.now())[:NEWEST])
+    posts = attach_renderings(Post.objects.listed(timezone.now())[:NEWEST])
     issues = Issue.objects.archived().defer("introduction", "closing")[:NEWEST]
     context = {"posts": posts, "issues": issues}
     return render(request, "issues/llms.txt", context, content_type="text/markdown; charset=utf-8")

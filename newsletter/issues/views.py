@@ -11,18 +11,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from newsletter.issues import schedule, years
+from newsletter.issues import annotations, schedule
+from newsletter.issues.annotations import attach_contents, attach_reading_minutes
 from newsletter.issues.models import Issue, StartingPoint, prefetch_posts, sent_with_neighbours
-from newsletter.issues.years import with_measures, with_minutes
 from newsletter.page_cache.pages import cached_page, requested_page
-from newsletter.posts.models import Post, with_covers, with_renderings
-from newsletter.posts.responsive_images import with_responsive_pictures
+from newsletter.posts.models import Post, attach_covers, attach_renderings
+from newsletter.posts.responsive_images import responsive_pictures
 from newsletter.publication import sharing
 from newsletter.publication.models import Publication
 
 ISSUES_PER_PAGE = 26  # a year
-NEWEST = 6  # posts on the home page
-SERVICES = {
+NEWEST_POSTS_MAX = 6  # posts on the home page
+SHARE_URLS = {
     "line": "https://social-plugins.line.me/lineit/share?url=",
     "facebook": "https://www.facebook.com/sharer/sharer.php?u=",
     "threads": "https://www.threads.com/intent/post?url=",
@@ -31,7 +31,7 @@ SERVICES = {
 
 
 def _newest_posts(now: datetime) -> list[Post]:
-    return with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
+    return attach_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST_POSTS_MAX])
 
 
 @cached_page(Post.objects.next_change)
@@ -42,7 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def render_home(request: HttpRequest) -> HttpResponse:
     """The home page, uncached."""
     now = timezone.now()
-    latest = next(iter(with_minutes(Issue.objects.archived().listed(now)[:1])), None)
+    latest = next(iter(attach_reading_minutes(Issue.objects.archived().for_listing(now)[:1])), None)
     posts = _newest_posts(now)
     ahead = schedule.upcoming(Publication.objects.current(), now)
     response = render(request, "issues/home.html", {"issue": latest, "posts": posts, "ahead": ahead})
@@ -54,20 +54,20 @@ def render_home(request: HttpRequest) -> HttpResponse:
 def archive(request: HttpRequest) -> HttpResponse:
     archived, now = Issue.objects.archived(), timezone.now()
     page = requested_page(request, Paginator(archived.defer("closing"), ISSUES_PER_PAGE))
-    page.object_list = with_covers(years.with_openings(with_measures(page.object_list, now)))
+    page.object_list = attach_covers(annotations.attach_openings(attach_contents(page.object_list, now)))
     return render(request, "issues/archive.html", {"page": page, "years": archived.years()})
 
 
 @cached_page(Post.objects.next_change)
-@with_responsive_pictures
+@responsive_pictures
 def issue(request: HttpRequest, number: int) -> HttpResponse:
-    """A sent issue; otherwise the number may be a year."""
+    """A sent issue; a number without one is taken as a year."""
     older, found, newer = sent_with_neighbours(number)
     if found is None:
         return _year(request, number)
     prefetch_posts([found], timezone.now())
-    with_renderings(item.post for item in found.items.all())
-    with_minutes([found])
+    attach_renderings(item.post for item in found.items.all())
+    attach_reading_minutes([found])
     around = {"older": older, "newer": newer}
     beside = {"corrections": found.corrections.all(), "quotes": found.quotes.all()}
     return render(request, "issues/issue.html", {"issue": found} | around | beside)
@@ -75,7 +75,7 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
 
 def _year(request: HttpRequest, year: int) -> HttpResponse:
     """Tables of contents of all issues of a year."""
-    volume = years.year_volume(year, timezone.now())
+    volume = annotations.year_volume(year, timezone.now())
     if volume is None:
         raise Http404
     return render(request, "issues/year.html", {"volume": volume})
@@ -88,9 +88,9 @@ def share_redirect(request: HttpRequest, number: int, service: str) -> HttpRespo
     Mails link here, so that they contain no domain but the sender's.
     """
     found = get_object_or_404(Issue.objects.archived(), number=number)
-    if service not in SERVICES:
+    if service not in SHARE_URLS:
         raise Http404
-    response = redirect(SERVICES[service] + quote(settings.SITE_URL + found.get_absolute_url(), safe=""))
+    response = redirect(SHARE_URLS[service] + quote(settings.SITE_URL + found.get_absolute_url(), safe=""))
     response.headers["X-Robots-Tag"] = "noindex"
     return response
 
@@ -102,7 +102,7 @@ def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
 
 
 @cached_page()
-@with_responsive_pictures
+@responsive_pictures
 def about(request: HttpRequest) -> HttpResponse:
     return render(request, "issues/about.html")
 
@@ -112,6 +112,6 @@ def start_here(request: HttpRequest) -> HttpResponse:
     """The author's recommendations for new readers; the newest posts if there are none."""
     now = timezone.now()
     points = list(StartingPoint.objects.public(now))
-    with_renderings(point.post for point in points)
+    attach_renderings(point.post for point in points)
     newest = [] if points else _newest_posts(now)
     return render(request, "issues/start_here.html", {"points": points, "posts": newest})

@@ -34,7 +34,7 @@ def same_origin[V: Callable[..., HttpResponse]](view: V) -> V:
     return cast("V", guarded)
 
 
-def secret_url[V: Callable[..., HttpResponse]](view: V) -> V:
+def private_view[V: Callable[..., HttpResponse]](view: V) -> V:
     """Keep a URL with a token out of caches, search engines and Referer headers."""
 
     @wraps(view)

@@ -10,13 +10,13 @@ from django.utils.connection import ConnectionProxy
 
 from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit
 from newsletter.limits.redis_cache import redis_errors
-from newsletter.mail.tokens import digest
+from newsletter.mail.tokens import keyed_digest
 
 REDIS = "redis"  # the name of its circuit breaker
 
 
 def _key(scope: str, who: str) -> str:
-    return f"limit:{scope}:{digest('limit', who)}"
+    return f"limit:{scope}:{keyed_digest('limit', who)}"
 
 
 def has_reached_limit(scope: str, who: str, *, limit: int) -> bool:

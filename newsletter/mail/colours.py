@@ -43,7 +43,7 @@ def contrast(one: Colour, other: Colour) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def readable(colour: Colour, paper: Colour) -> Colour:
+def ensure_contrast(colour: Colour, paper: Colour) -> Colour:
     """`colour`, or its nearest shade with enough contrast on `paper`."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*(c / 255 for c in colour))
     end = 0 if luminance(paper) > DARK else 1  # away from the paper
@@ -59,8 +59,8 @@ def _from_hls(hue: float, lightness: float, saturation: float) -> Colour:
 
 
 def readable_hex(colour: str, *, on: str) -> str:
-    """`readable` for codes like #9a3412."""
-    return to_hex(readable(parse_hex(colour), parse_hex(on)))
+    """`ensure_contrast` for codes like #9a3412."""
+    return to_hex(ensure_contrast(parse_hex(colour), parse_hex(on)))
 
 
 def mix(colour: Colour, ground: Colour, share: float) -> Colour:
@@ -69,32 +69,32 @@ def mix(colour: Colour, ground: Colour, share: float) -> Colour:
     return red, green, blue
 
 
-def ink_on(shade: Colour) -> Colour:
+def text_colour_on(shade: Colour) -> Colour:
     return max((WHITE, BLACK), key=lambda colour: contrast(colour, shade))
 
 
 class PaletteError(ValueError):
-    """A style sheet lacks a palette colour, has an unknown one, or does not write one as light-dark(#…, #…)."""
+    """A style sheet lacks a palette colour, has an unknown one, or has one that is not light-dark(#…, #…)."""
 
 
 class ColourPair(NamedTuple):
     """A colour in the light and the dark scheme, like #9a3412, or #211e1a66 with alpha."""
 
-    day: str
-    night: str
+    light: str
+    dark: str
 
 
 @cache
 def palette() -> dict[str, ColourPair]:
     """All of PALETTE_NAMES. Raise PaletteError if one is missing."""
-    found = parse_sheet(SHEET)
+    found = parse_palette(SHEET)
     missing = ", ".join(f"--{name}" for name in PALETTE_NAMES if name not in found)
     if missing:
         raise PaletteError(f"{SHEET.name} does not name {missing}")
     return found
 
 
-def parse_sheet(sheet: Path) -> dict[str, ColourPair]:
+def parse_palette(sheet: Path) -> dict[str, ColourPair]:
     """The palette colours in the first rule of a style sheet; a theme has some of them. Raise PaletteError."""
     rule = cssmin(sheet.read_text(encoding="utf-8")).partition("{")[2].partition("}")[0]
     declared = (declaration.partition(":")[::2] for declaration in rule.split(";"))
@@ -123,14 +123,14 @@ def mail_palette(accent: str = "") -> dict[str, dict[str, str]]:
 
     accent: like #9a3412; "" for the palette's. Computed here, because CSS in mails has no functions.
     """
-    schemes = {"by_day": ColourPair._fields.index("day"), "by_night": ColourPair._fields.index("night")}
+    schemes = {"by_day": ColourPair._fields.index("light"), "by_night": ColourPair._fields.index("dark")}
     return {scheme: _scheme(index, accent) for scheme, index in schemes.items()}
 
 
 def accent_pair(accent: str) -> ColourPair:
-    """The accent in both schemes, before contrast is applied; the palette's own has a shade for the dark one."""
+    """The accent in both schemes, before contrast is ensured; only the palette's own differs between them."""
     own = palette()["accent"]
-    return own if accent.lower() in ("", own.day) else ColourPair(accent, accent)
+    return own if accent.lower() in ("", own.light) else ColourPair(accent, accent)
 
 
 def _scheme(index: int, accent: str) -> dict[str, str]:

@@ -11,11 +11,11 @@ from django.utils.encoding import punycode
 from newsletter.mail import tokens
 
 LINE_LENGTH = 76  # octets of a line with an encoded word: RFC 2047 section 2
-WORD_FRAME = len("=?utf-8?b??=")
+ENCODED_WORD_OVERHEAD = len("=?utf-8?b??=")
 FIELD_LENGTH_MAX = 998  # octets of an unfolded line: RFC 5322 section 2.1.1
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-LIKE_ENCODED = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)  # clients may decode it: RFC 2047 section 2
+LOOKS_ENCODED = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)  # clients may decode it: RFC 2047 section 2
 LOCAL_PART_MAX = 64  # octets before the @: RFC 5321 section 4.5.3.1.1
 MAILBOX = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<bare>[^"<>]*+))<(?P<address>[^<>]+)>')
 
@@ -31,47 +31,47 @@ class MailingList:
 
 
 def message_id(kind: str, *ids: int | str, domain: str) -> str:
-    """The same for every retry of a mail, and not guessable.
+    """A Message-ID that is the same for every retry of a mail, and not guessable.
 
-    ids: what identifies the mail within `kind`, such as mailing and sequence number.
+    ids: identify the mail within `kind`, such as mailing and sequence number.
     """
     name = ".".join([kind, *map(str, ids)])
-    return validated("Message-ID", f"<{name}.{tokens.digest('message-id', name)[:16]}@{punycode(domain)}>")
+    return validate_header("Message-ID", f"<{name}.{tokens.keyed_digest('message-id', name)[:16]}@{punycode(domain)}>")
 
 
 def list_headers(
     mailing_list: MailingList,
     unsubscribe_url: str,
     *,
-    by_mail: str = "",
+    unsubscribe_address: str = "",
     complaints_to: str = "",
-    archived_at: str = "",
+    web_url: str = "",
     feedback: str = "",
 ) -> dict[str, str]:
     """The headers of a mail to the list, with one-click unsubscribe.
 
-    unsubscribe_url: absolute URL. A POST to it must unsubscribe at once. Without https the one-click header is left
-    out,
-        because RFC 8058 allows no other scheme. At most 74 characters, because some relays fold longer lines.
-    by_mail: an address that unsubscribes the sender of a mail, for clients without one-click, such as Apple Mail.
+    unsubscribe_url: absolute URL; a POST to it must unsubscribe at once. The one-click header needs https (RFC 8058).
+        At most 74 characters, because some relays fold longer lines.
+    unsubscribe_address: unsubscribes the sender of a mail, for clients without one-click, such as Apple Mail.
     complaints_to: the address for complaint feedback (RFC 9477).
-    archived_at: absolute URL of this issue on the web (RFC 5064).
+    web_url: absolute URL of this issue on the web (RFC 5064).
     feedback: see `feedback_id`.
     """
     fields = {
         "Precedence": "list",
         "List-Id": f"<{mailing_list.list_id}>",
-        "List-Unsubscribe": f"<{unsubscribe_url}>" + (f", <mailto:{by_mail}>" if by_mail else ""),
+        "List-Unsubscribe": f"<{unsubscribe_url}>"
+        + (f", <mailto:{unsubscribe_address}>" if unsubscribe_address else ""),
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" if unsubscribe_url.startswith("https:") else "",
         "List-Help": f"<{mailing_list.help_url}>",
         "List-Owner": f"<mailto:{mailing_list.owner}>",
         "List-Post": "NO",
         "List-Archive": f"<{mailing_list.archive_url}>",
-        "Archived-At": f"<{archived_at}>" if archived_at else "",
+        "Archived-At": f"<{web_url}>" if web_url else "",
         "Feedback-ID": feedback,
         "CFBL-Address": f"{complaints_to}; report=arf" if complaints_to else "",
     }
-    return {name: validated(name, value) for name, value in fields.items() if value}
+    return {name: validate_header(name, value) for name, value in fields.items() if value}
 
 
 def is_at_domain_of(address: str, other: str) -> bool:
@@ -80,16 +80,16 @@ def is_at_domain_of(address: str, other: str) -> bool:
     return domain == of or domain.endswith(f".{of}")
 
 
-def feedback_id(mailing: int | str, kind: str, *, domain: str) -> str:
+def feedback_id(mailing_id: int | str, kind: str, *, domain: str) -> str:
     """The Feedback-ID for Gmail's Postmaster Tools, without personal data.
 
     Source: https://support.google.com/mail/answer/6254652 (the last field: 5 to 15 characters).
     """
     sender = sha256(punycode(domain).lower().encode()).hexdigest()[:10]
-    return f"{mailing}:{kind}:newsletter:{sender}"
+    return f"{mailing_id}:{kind}:newsletter:{sender}"
 
 
-def automatic_headers() -> dict[str, str]:
+def auto_submitted_headers() -> dict[str, str]:
     """The headers that keep autoresponders from answering.
 
     Source: RFC 3834 section 5; X-Auto-Response-Suppress is Exchange's.
@@ -110,7 +110,7 @@ def return_path(bounces_to: str, token: str) -> str:
     return f"{local}+{token}@{domain}"
 
 
-def validated(name: str, value: str) -> str:
+def validate_header(name: str, value: str) -> str:
     """Raise ValueError unless the value can be written verbatim on one line."""
     if CONTROL.search(value):
         raise ValueError(f"{name} may not contain line breaks or control characters, got {value!r}")
@@ -146,8 +146,8 @@ def format_text_header(name: str, value: str, linesep: str) -> str:
     """
     if CONTROL.search(value):
         raise ValueError(f"{name} may not contain line breaks or control characters, got {value!r}")
-    if value.isascii() and not LIKE_ENCODED.search(value) and value == value.strip() and "  " not in value:
-        lines = _filled(value.split(" "), used=len(name) + 2)
+    if value.isascii() and not LOOKS_ENCODED.search(value) and value == value.strip() and "  " not in value:
+        lines = _fold_words(value.split(" "), used=len(name) + 2)
     else:
         lines = list(_encoded_words(value, used=len(name) + 2))
     return f"{name}: {(linesep + ' ').join(lines)}{linesep}"
@@ -182,8 +182,8 @@ def _phrase(display: str, *, used: int) -> list[str]:
         return []
     words, room = display.split(" "), LINE_LENGTH - used - 2
     if _is_plain(display) and max(map(len, words)) <= room:
-        return _filled(words, used=used)
-    if not display.isascii() or LIKE_ENCODED.search(display) or len(display) > room:
+        return _fold_words(words, used=used)
+    if not display.isascii() or LOOKS_ENCODED.search(display) or len(display) > room:
         return list(_encoded_words(display, used=used))
     escaped = re.sub(r'(["\\])', r"\\\1", display)
     return [f'"{escaped}"']
@@ -193,7 +193,7 @@ def _is_plain(display: str) -> bool:
     return bool(ATOMS.fullmatch(display)) and "=?" not in display and all(display.split(" "))
 
 
-def _filled(words: list[str], *, used: int) -> list[str]:
+def _fold_words(words: list[str], *, used: int) -> list[str]:
     lines = [words[0]]
     for word in words[1:]:
         room = LINE_LENGTH - (used if len(lines) == 1 else 1)
@@ -209,7 +209,7 @@ def _encoded_words(text: str, *, used: int) -> Iterator[str]:
     taken = b""
     for char in text:
         octets = char.encode()
-        room = (LINE_LENGTH - used - WORD_FRAME) // 4 * 3
+        room = (LINE_LENGTH - used - ENCODED_WORD_OVERHEAD) // 4 * 3
         if len(taken) + len(octets) > room:
             yield f"=?utf-8?b?{base64.b64encode(taken).decode()}?="
             taken, used = b"", 1

@@ -8,7 +8,7 @@ from django.template.loader import get_template
 
 from newsletter.buckets import PicturesUnavailable
 from newsletter.mail import colours, html, plaintext, spacing
-from newsletter.mail.message import Letter, shorten_subject, shouting_letters
+from newsletter.mail.message import MailContent, shorten_subject, shouting_letters
 
 DEFAULT_LOOK = "letter"  # one of templates/email/_*.css
 LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most
@@ -17,7 +17,7 @@ FACE_SIDE = 44  # pixels
 
 def render(
     name: str, subject: str, context: Mapping[str, Any], *, base_url: str, needs_pictures: bool = False
-) -> Letter:
+) -> MailContent:
     """Render in the active language.
 
     The text part is <name>.txt if it exists, else it is converted from the HTML.
@@ -26,7 +26,7 @@ def render(
     needs_pictures: raise PicturesUnavailable instead of omitting logo and face while their storage is down.
     """
     page = _page(name, subject, context, base_url=base_url, needs_pictures=needs_pictures)
-    return Letter(subject=shorten_subject(page.subject), html=page.html, text=_text(name, page))
+    return MailContent(subject=shorten_subject(page.subject), html=page.html, text=_text(name, page))
 
 
 def render_html(
@@ -56,7 +56,7 @@ def _page(name: str, subject: str, context: Mapping[str, Any], *, base_url: str,
         if needs_pictures:
             raise
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or DEFAULT_LOOK}.css"
-    whole = spacing.space_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
+    whole = spacing.autospace_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
     return _Page(subject, values, names, whole, html.for_old_clients(whole))
 
 
@@ -67,7 +67,7 @@ def unspaced_names(publication: Any) -> tuple[str, ...]:
 
 def spaced_subject(subject: str, names: tuple[str, ...]) -> str:
     """Add spaces between Chinese and Latin, unless spam filters would then see an all-caps subject."""
-    line = spacing.space_text(subject, names)
+    line = spacing.autospace_text(subject, names)
     return line if shouting_letters(subject) or not shouting_letters(line) else subject
 
 
@@ -76,7 +76,7 @@ def _text(name: str, page: _Page) -> str:
         template = get_template(f"email/{name}.txt")
     except TemplateDoesNotExist:
         return plaintext.text_from_html(page.whole)
-    return plaintext.tidy(spacing.space_text(template.render(page.values), page.names))
+    return plaintext.tidy(spacing.autospace_text(template.render(page.values), page.names))
 
 
 def _logo(publication: Any) -> dict[str, Any] | None:

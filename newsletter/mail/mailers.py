@@ -1,4 +1,4 @@
-"""Parse a mail URL such as smtp://user:password@host:587 to an entry of Django's MAILERS. Pure: settings imports it."""
+"""Parse a mail URL, such as smtp://user:password@host:587, into an entry of MAILERS. Pure: settings imports it."""
 
 import math
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ from anymail.exceptions import AnymailError
 from django.core.exceptions import ImproperlyConfigured
 
 TIMEOUT_SECONDS = 60
-SMTP = "django.core.mail.backends.smtp.EmailBackend"
-OUTBOX = "newsletter.mail.outbox.OutboxBackend"
+SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+OUTBOX_BACKEND = "newsletter.mail.outbox.OutboxBackend"
 OUTBOX_NAME = "outbox"  # as the ledger names it
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 @dataclass(frozen=True)
 class AnymailProvider:
-    """The Anymail options that user, password and host of a URL set; "" for none."""
+    """Names of the Anymail options that each part of a URL sets; "" if unused."""
 
     module: str
-    user: str = "api_key"
-    password: str = ""
-    host: str = ""
+    user_option: str = "api_key"
+    password_option: str = ""
+    host_option: str = ""
     api_url: str = ""  # built from the host, for self-hosted providers
 
 
@@ -33,22 +33,28 @@ class AnymailProvider:
 # Source: the get_anymail_setting calls of anymail/backends/*.py, version 15.
 PROVIDERS = {
     "brevo": AnymailProvider("brevo"),
-    "mailersend": AnymailProvider("mailersend", user="api_token"),
-    "mailgun": AnymailProvider("mailgun", host="sender_domain"),
-    "mailjet": AnymailProvider("mailjet", password="secret_key"),  # noqa: S106 - the name of an option
-    "mailtrap": AnymailProvider("mailtrap", user="api_token"),
+    "mailersend": AnymailProvider("mailersend", user_option="api_token"),
+    "mailgun": AnymailProvider("mailgun", host_option="sender_domain"),
+    "mailjet": AnymailProvider("mailjet", password_option="secret_key"),  # noqa: S106 - the name of an option
+    "mailtrap": AnymailProvider("mailtrap", user_option="api_token"),
     "mandrill": AnymailProvider("mandrill"),
     "postal": AnymailProvider("postal", api_url="https://{host}/api/v1"),
-    "postmark": AnymailProvider("postmark", user="server_token"),
+    "postmark": AnymailProvider("postmark", user_option="server_token"),
     "resend": AnymailProvider("resend"),
-    "scaleway": AnymailProvider("scaleway", user="project_id", password="secret_key", host="region"),  # noqa: S106
+    "scaleway": AnymailProvider(
+        "scaleway",
+        user_option="project_id",
+        password_option="secret_key",  # noqa: S106 - the same
+        host_option="region",
+    ),
     "sendgrid": AnymailProvider("sendgrid"),
     "ses": AnymailProvider("amazon_ses"),
     "sparkpost": AnymailProvider("sparkpost"),
     "unisender-go": AnymailProvider("unisender_go", api_url="https://{host}/en/transactional/api/v1"),
 }
 SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps")
-LIMITS = ("rate", "domain_rate", "lines", "per_connection")  # our own query parameters, which backends do not know
+# Our own query parameters, which backends do not know.
+LIMIT_PARAMETERS = ("rate", "domain_rate", "lines", "per_connection")
 # Signing keys of webhooks, by Anymail's names; on smtp:// prefixed by the provider: mailgun_webhook_signing_key.
 # "topics" is ours: the ARNs of the SNS topics that may post here.
 # Source: the get_anymail_setting calls of anymail/webhooks/*.py, version 15.
@@ -66,24 +72,24 @@ WEBHOOK_OPTIONS = {
 
 @dataclass(frozen=True)
 class SendLimits:
-    """Rates in messages a second. domains: by recipient domain, "*" for all others.
+    """Rates in messages a second. domain_rates: by recipient domain, "*" for all others.
 
-    lines: maximum SMTP connections, or concurrent API calls, of a lane; None lets the lane choose.
-    per_connection: messages before a connection is replaced; 0 for any number.
+    connections: maximum SMTP connections, or concurrent API calls, of a lane; None lets the lane choose.
+    messages_per_connection: before a connection is replaced; 0 for any number.
     """
 
     rate: float | None = None
-    domains: Mapping[str, float] = field(default_factory=dict)
-    lines: int | None = None
-    per_connection: int = 0
+    domain_rates: Mapping[str, float] = field(default_factory=dict)
+    connections: int | None = None
+    messages_per_connection: int = 0
 
     def rate_of_domain(self, domain: str) -> float | None:
-        return self.domains.get(domain, self.domains.get("*"))
+        return self.domain_rates.get(domain, self.domain_rates.get("*"))
 
 
 def provider_host(entry: Mapping[str, Any]) -> str:
     """The host or provider of a MAILERS entry, without secrets; "" for the outbox."""
-    if entry["BACKEND"] == OUTBOX:
+    if entry["BACKEND"] == OUTBOX_BACKEND:
         return ""
     host = entry.get("OPTIONS", {}).get("host")
     return str(host or entry["BACKEND"].rsplit(".", 2)[-2])
@@ -96,16 +102,16 @@ def mailer_from_url(url: str, *, outbox: Path) -> dict[str, Any]:
     parameters go to LIMITS, signing keys to WEBHOOKS. Raise ImproperlyConfigured, without secrets, for an invalid URL.
     """
     if not url:
-        return {"BACKEND": OUTBOX, "OPTIONS": {"directory": str(outbox)}}
-    parts, limits = _split_limits(_split(url))
+        return {"BACKEND": OUTBOX_BACKEND, "OPTIONS": {"directory": str(outbox)}}
+    parts, limits = _split_limits(_parse_url(url))
     parts, webhooks = _split_webhooks(parts)
-    beside = {"LIMITS": limits if limits != SendLimits() else None, "WEBHOOKS": webhooks}
-    return _mailer(parts) | {name: value for name, value in beside.items() if value}
+    extra = {"LIMITS": limits if limits != SendLimits() else None, "WEBHOOKS": webhooks}
+    return _mailer(parts) | {name: value for name, value in extra.items() if value}
 
 
 def _mailer(parts: SplitResult) -> dict[str, Any]:
     if parts.scheme in SMTP_SCHEMES:
-        return {"BACKEND": SMTP, "OPTIONS": _smtp_options(parts)}
+        return {"BACKEND": SMTP_BACKEND, "OPTIONS": _smtp_options(parts)}
     if parts.scheme not in PROVIDERS:
         known = ", ".join([*SMTP_SCHEMES, *PROVIDERS])
         raise ImproperlyConfigured(f"MAIL_URL: unknown scheme {parts.scheme!r}. Known: {known}")
@@ -115,16 +121,16 @@ def _mailer(parts: SplitResult) -> dict[str, Any]:
 
 
 def mailer_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """A mailer's exceptions and `others`, for an `except`."""
+    """Exceptions to catch around sending, plus `others`."""
     return (OSError, AnymailError, *others)  # smtplib's errors are OSErrors
 
 
-def provider_name(entry: dict[str, Any]) -> str:
+def provider_label(entry: dict[str, Any]) -> str:
     """For the ledger, such as "smtp mail.example.org:587" or "mailgun mg.example.org"; without secrets."""
     options = entry.get("OPTIONS", {})
-    if entry["BACKEND"] == SMTP:
+    if entry["BACKEND"] == SMTP_BACKEND:
         return f"smtp {options['host']}:{options['port']}"
-    if entry["BACKEND"] == OUTBOX:
+    if entry["BACKEND"] == OUTBOX_BACKEND:
         return OUTBOX_NAME
     where = options.get("sender_domain") or urlsplit(options.get("api_url", "")).hostname or options.get("region", "")
     return f"{entry['BACKEND'].split('.')[-2]} {where}".rstrip()
@@ -132,11 +138,13 @@ def provider_name(entry: dict[str, Any]) -> str:
 
 def _split_limits(parts: SplitResult) -> tuple[SplitResult, SendLimits]:
     given = dict(parse_qsl(parts.query))
-    rate = _rate("rate", given["rate"]) if "rate" in given else None
-    domains = dict(_domain_rate(pair) for pair in given.get("domain_rate", "").split(",") if pair.strip())
-    rest = [option for option in parts.query.split("&") if option.partition("=")[0] not in LIMITS]
-    lines, each = (_count(name, given[name]) if name in given else None for name in ("lines", "per_connection"))
-    return parts._replace(query="&".join(rest)), SendLimits(rate, domains, lines, each or 0)
+    rate = _parse_rate("rate", given["rate"]) if "rate" in given else None
+    domain_rates = dict(_parse_domain_rate(pair) for pair in given.get("domain_rate", "").split(",") if pair.strip())
+    rest = [option for option in parts.query.split("&") if option.partition("=")[0] not in LIMIT_PARAMETERS]
+    connections, per_connection = (
+        _parse_count(name, given[name]) if name in given else None for name in ("lines", "per_connection")
+    )
+    return parts._replace(query="&".join(rest)), SendLimits(rate, domain_rates, connections, per_connection or 0)
 
 
 def _split_webhooks(parts: SplitResult) -> tuple[SplitResult, dict[str, dict[str, str]]]:
@@ -146,7 +154,8 @@ def _split_webhooks(parts: SplitResult) -> tuple[SplitResult, dict[str, dict[str
     for name, value in parse_qsl(parts.query):
         if name in names:
             provider, option = names[name]
-            found.setdefault(provider, {})[option] = value.replace(" ", "+")  # base64 that was not percent-encoded
+            # parse_qsl turns the + of unencoded base64 into a space.
+            found.setdefault(provider, {})[option] = value.replace(" ", "+")
     rest = [option for option in parts.query.split("&") if option.partition("=")[0] not in names]
     return parts._replace(query="&".join(rest)), found
 
@@ -160,36 +169,36 @@ def _webhook_names(scheme: str) -> dict[str, tuple[str, str]]:
     return {option: (module, option) for option in WEBHOOK_OPTIONS.get(module, ())}
 
 
-def _count(name: str, given: str) -> int:
+def _parse_count(name: str, given: str) -> int:
     if not given.isdecimal() or not 0 < int(given) <= 1000:
         raise ImproperlyConfigured(f"MAIL_URL: {name} must be a number between 1 and 1000, got {given!r}")
     return int(given)
 
 
-def _domain_rate(pair: str) -> tuple[str, float]:
+def _parse_domain_rate(pair: str) -> tuple[str, float]:
     domain, _colon, given = pair.strip().rpartition(":")
     if not domain:
         raise ImproperlyConfigured(f"MAIL_URL: domain_rate is written like gmail.com:20,*:50, got {pair.strip()!r}")
-    return domain.lower(), _rate("domain_rate", given)
+    return domain.lower(), _parse_rate("domain_rate", given)
 
 
-def _rate(name: str, given: str) -> float:
+def _parse_rate(name: str, given: str) -> float:
     try:
         rate = float(given)
     except ValueError:
         rate = 0
     if not 0 < rate < math.inf:
-        raise ImproperlyConfigured(f"MAIL_URL: {name} must be messages a second, more than 0, got {given!r}")
+        raise ImproperlyConfigured(f"MAIL_URL: {name} must be a number of messages per second above 0, got {given!r}")
     return rate
 
 
-def _split(url: str) -> SplitResult:
+def _parse_url(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port  # urllib validates the port only on access
     except ValueError:
         raise ImproperlyConfigured(
-            "MAIL_URL: host or port cannot be read. Percent-encode what is special in user and password"
+            "MAIL_URL: host or port cannot be read. Percent-encode special characters in user and password"
         ) from None
     return parts
 
@@ -201,11 +210,11 @@ def _smtp_options(parts: SplitResult) -> dict[str, Any]:
     if unknown := query.keys() - {"tls", "timeout"}:
         raise ImproperlyConfigured(f"MAIL_URL: unknown option {min(unknown)!r}. Known: timeout, tls")
     implicit = parts.scheme == "smtps"
-    starttls = not implicit and _flag(query.get("tls"), parts.scheme == "smtp+tls" or parts.port == 587)
+    starttls = not implicit and _parse_flag(query.get("tls"), parts.scheme == "smtp+tls" or parts.port == 587)
     options: dict[str, Any] = {
         "host": parts.hostname,
         "port": parts.port or (465 if implicit else 587 if starttls else 25),
-        "timeout": _seconds(query.get("timeout")),
+        "timeout": _parse_seconds(query.get("timeout")),
         "use_ssl": implicit,
         "use_tls": starttls,
     }
@@ -217,19 +226,19 @@ def _smtp_options(parts: SplitResult) -> dict[str, Any]:
 def _provider_options(parts: SplitResult, provider: AnymailProvider) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     given = {
-        provider.user: unquote(parts.username or ""),
-        provider.password: unquote(parts.password or ""),
-        provider.host: parts.hostname or "",
+        provider.user_option: unquote(parts.username or ""),
+        provider.password_option: unquote(parts.password or ""),
+        provider.host_option: parts.hostname or "",
         "api_url": provider.api_url.format(host=parts.netloc.rpartition("@")[2]) if provider.api_url else "",
     }
     options = {name: value for name, value in given.items() if name and value} | options
-    if missing := [name for name in (provider.user, provider.password) if name and name not in options]:
-        shape = f"{parts.scheme}://{provider.user.upper()}"
-        shape += f":{provider.password.upper()}@" if provider.password else "@"
-        shape += provider.host.upper() or ("HOST" if provider.api_url else "")
+    if missing := [name for name in (provider.user_option, provider.password_option) if name and name not in options]:
+        shape = f"{parts.scheme}://{provider.user_option.upper()}"
+        shape += f":{provider.password_option.upper()}@" if provider.password_option else "@"
+        shape += provider.host_option.upper() or ("HOST" if provider.api_url else "")
         raise ImproperlyConfigured(f"MAIL_URL: {parts.scheme}:// needs {missing[0]}. Write it like {shape}")
     if "timeout" in options:
-        options["requests_timeout"] = _seconds(options.pop("timeout"))
+        options["requests_timeout"] = _parse_seconds(options.pop("timeout"))
     return options
 
 
@@ -243,11 +252,11 @@ def _ses_options(parts: SplitResult) -> dict[str, Any]:
             "aws_secret_access_key": unquote(parts.password or ""),
         }
     if "timeout" in options:
-        client["config"] = {"read_timeout": _seconds(options.pop("timeout"))}
+        client["config"] = {"read_timeout": _parse_seconds(options.pop("timeout"))}
     return options | ({"client_params": client} if client else {})
 
 
-def _flag(given: str | None, default: bool) -> bool:
+def _parse_flag(given: str | None, default: bool) -> bool:
     if given is None:
         return default
     if given.lower() not in TRUE | FALSE:
@@ -255,7 +264,7 @@ def _flag(given: str | None, default: bool) -> bool:
     return given.lower() in TRUE
 
 
-def _seconds(given: str | None) -> float:
+def _parse_seconds(given: str | None) -> float:
     try:
         seconds = float(given or TIMEOUT_SECONDS)
     except ValueError:

@@ -29,7 +29,7 @@ BOUNDARY = "=_newsletter"  # "_" is not in base64, so no body can contain it
 
 
 @dataclass(frozen=True)
-class Letter:
+class MailContent:
     """The content of a mail, the same for every recipient."""
 
     subject: str
@@ -58,7 +58,7 @@ class MailPolicy(EmailPolicy):
         if lowered == SIGNATURE:  # already folded by the signer
             return f"{name}: {value.replace('\r\n', self.linesep)}{self.linesep}"
         if lowered in VERBATIM or lowered.startswith(("list-", "x-", "content-")):
-            return f"{name}: {fields.validated(name, value)}{self.linesep}"
+            return f"{name}: {fields.validate_header(name, value)}{self.linesep}"
         if lowered in ADDRESSES:
             return fields.format_address_header(
                 name, [fields.parse_mailbox(one) for one in _as_list(value)], self.linesep
@@ -132,7 +132,7 @@ def shouting_letters(subject: str) -> str:
 
 
 def build_mail(
-    letter: Letter, *, sender: tuple[str, str], to: tuple[str, str], reply_to: str, headers: Mapping[str, str]
+    letter: MailContent, *, sender: tuple[str, str], to: tuple[str, str], reply_to: str, headers: Mapping[str, str]
 ) -> Mail:
     """Build a mail to one recipient.
 
@@ -142,7 +142,7 @@ def build_mail(
     for mailbox in (sender, to, *([("", reply_to)] if reply_to else [])):
         fields.format_address_header("To", [mailbox], "\r\n")
     for name, value in headers.items():
-        fields.validated(name, value)
+        fields.validate_header(name, value)
     mail = Mail(
         subject=letter.subject,
         body=letter.text,
@@ -161,9 +161,11 @@ def _signature_fields(signed: bytes) -> list[tuple[str, str]]:
     return [(name, value.replace("\r", "").replace("\n", "\r\n")) for name, value in found]
 
 
-def build_automatic_mail(letter: Letter, *, sender: tuple[str, str], addresses: list[str], message_id: str) -> Mail:
+def build_automatic_mail(
+    letter: MailContent, *, sender: tuple[str, str], addresses: list[str], message_id: str
+) -> Mail:
     """Build an automatic mail (RFC 3834 section 5). addresses: at least one."""
-    own = fields.automatic_headers() | {"Message-ID": message_id}
+    own = fields.auto_submitted_headers() | {"Message-ID": message_id}
     mail = build_mail(letter, sender=sender, to=("", addresses[0]), reply_to="", headers=own)
     mail.to += [fields.format_mailbox("", address) for address in addresses[1:]]
     return mail

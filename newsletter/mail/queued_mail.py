@@ -1,7 +1,7 @@
 """A mail queue in the database: claim a row, send, record the result.
 
-Each kind of mail is a subclass of QueuedMail: it names the column with the time, writes the mail, and says what is
-stored when it was sent or given up (docs/decisions/0057).
+Each kind of mail is a subclass of QueuedMail: it names the columns, builds the mail, and says what is stored when it
+was sent or given up (docs/decisions/0057).
 """
 
 import random
@@ -24,7 +24,7 @@ from newsletter.mail.smtp_replies import NotSent, SendFailure, classify_error, i
 MAILER = "default"
 LEASE = timedelta(minutes=2)  # then another worker may claim the mail
 LEAVING_SECONDS = 100  # from the last claim to the server's reply: below LEASE, so that no two workers send
-BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
+BACKOFF_MIN, BACKOFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 JITTER = 0.1  # share of a delay: mails that failed together are not retried together
 LONGEST = timedelta(hours=4)  # delay before a retry
 CLOCK_SLACK = timedelta(minutes=1)  # allowed difference between machines' clocks
@@ -47,14 +47,14 @@ class Retry(NamedTuple):
 
 
 def is_due(column: str, now: datetime) -> Q:
-    """The condition for due rows, including times that a wrong clock wrote far in the future."""
+    """Condition for due rows, also for times that a wrong clock has set far in the future."""
     return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + LONGEST + CLOCK_SLACK})
 
 
 class QueuedMail[Row: Model](ABC):
     """One kind of mail, sent from the rows of one model.
 
-    A row is due when the time in its column `due_at` has passed; NULL means nothing to send. A worker claims it by one
+    A row is due when the time in its `due_column` has passed; NULL means nothing to send. A worker claims it by one
     conditional UPDATE that moves the time by LEASE, so one of two workers wins and no lock is held during SMTP. The
     claim is renewed just before the mail leaves, so a slow worker sends nothing that another has taken over. The result
     is written only if the row has not changed since. A mail is sent once, unless a worker dies between the server's
@@ -62,21 +62,21 @@ class QueuedMail[Row: Model](ABC):
     """
 
     model: type[Row]
-    due_at, tries = "due_at", "tries"  # columns; tries "" if they are not counted
-    guard = "due_at"  # the column that shows whether the row has changed since it was read
+    due_column, tries_column = "due_at", "tries"  # tries_column: "" if they are not counted
+    guard_column = "due_at"  # shows whether the row has changed since it was read
 
     # --- To be implemented ---
 
-    def waiting(self, now: datetime) -> QuerySet[Row]:
-        return self.model._default_manager.filter(is_due(self.due_at, now)).order_by(self.due_at, "pk")
+    def due_rows(self, now: datetime) -> QuerySet[Row]:
+        return self.model._default_manager.filter(is_due(self.due_column, now)).order_by(self.due_column, "pk")
 
     def is_wanted(self, row: Row, now: datetime) -> bool:
         """Whether to send the mail of a due row now; if not, the row stays as it is."""
         return True
 
     @abstractmethod
-    def write(self, row: Row, now: datetime) -> tuple[Mail, dict[str, object]]:
-        """The mail, and the columns to set once it is sent. Raises ValueError if there can be no mail.
+    def build(self, row: Row, now: datetime) -> tuple[Mail, dict[str, object]]:
+        """The mail, and the columns to set once it is sent. Raises ValueError if it cannot be built.
 
         row: read again after the claim.
         """
@@ -108,7 +108,7 @@ class QueuedMail[Row: Model](ABC):
 
     def claimed(self, now: datetime) -> dict[str, object]:
         """Columns to set when a row is claimed."""
-        return {self.due_at: now + LEASE}
+        return {self.due_column: now + LEASE}
 
     def leaving(self, now: datetime) -> dict[str, object]:
         """Columns to set just before a mail leaves."""
@@ -116,15 +116,15 @@ class QueuedMail[Row: Model](ABC):
 
     def put_off(self, at: datetime) -> dict[str, object]:
         """Columns to set for a retry."""
-        return {self.due_at: at}
+        return {self.due_column: at}
 
-    def end(self, row: Row, values: dict[str, object]) -> bool:
-        """Remove the row from the queue; False if it has changed since."""
-        return self._move(row, {self.due_at: None} | values)
+    def dequeue(self, row: Row, values: dict[str, object]) -> bool:
+        """Remove the row from the queue; False if it has changed."""
+        return self._move(row, {self.due_column: None} | values)
 
     def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
-        """Called when a mail will not be retried; False if the row has changed since."""
-        return self.end(row, {})
+        """Called when a mail will not be retried; False if the row has changed."""
+        return self.dequeue(row, {})
 
     # --- Sending ---
 
@@ -135,7 +135,7 @@ class QueuedMail[Row: Model](ABC):
     def send_due(self, now: datetime) -> int:
         """Send due mails until the server is unreachable or RUN_SECONDS have passed; return how many were sent."""
         sent, began = 0, time.monotonic()
-        for row in self.waiting(now)[:AT_ONCE]:
+        for row in self.due_rows(now)[:AT_ONCE]:
             result = self.send(row, now + _since(began))
             sent += result is SendResult.SENT
             if result is SendResult.NO_SERVER or time.monotonic() - began > RUN_SECONDS:
@@ -147,17 +147,17 @@ class QueuedMail[Row: Model](ABC):
         if not self.is_wanted(row, now) or not self.claim(row, now):
             return SendResult.NOT_TAKEN
         try:
-            message, values = self.write(row, now)
+            message, values = self.build(row, now)
             self.hand_over(message, lambda: self._leave(row, now + _since(began)))
         except mailer_errors(NotSent, ValueError) as error:
             self._fail(row, error, now)
             return SendResult.NO_SERVER if is_unreachable(error) else SendResult.FAILED
-        self.end(row, values)
+        self.dequeue(row, values)
         return SendResult.SENT
 
     def claim(self, row: Row, now: datetime) -> bool:
         """Claim a row and read it again; False if another worker was first."""
-        tries = {self.tries: getattr(row, self.tries) + 1} if self.tries else {}
+        tries = {self.tries_column: getattr(row, self.tries_column) + 1} if self.tries_column else {}
         with transaction.atomic():  # the row cannot be deleted between the two
             taken = self._move(row, self.claimed(now) | tries)
             if taken:
@@ -165,21 +165,21 @@ class QueuedMail[Row: Model](ABC):
         return taken
 
     def _leave(self, row: Row, now: datetime) -> None:
-        """Renew the claim. Raises NotSent if the row has changed since."""
+        """Renew the claim. Raises NotSent if the row has changed."""
         values = self.leaving(now)
         if not self._move(row, values):
-            raise NotSent(SendFailure.LATER, "taken over meanwhile")
+            raise NotSent(SendFailure.TEMPORARY, "taken over meanwhile")
         for name, value in values.items():
             setattr(row, name, value)
 
-    def as_read(self, row: Row) -> QuerySet[Row]:
+    def unchanged(self, row: Row) -> QuerySet[Row]:
         """The row if it has not changed since it was read."""
-        return self.model._default_manager.filter(pk=row.pk, **{self.guard: getattr(row, self.guard)})
+        return self.model._default_manager.filter(pk=row.pk, **{self.guard_column: getattr(row, self.guard_column)})
 
     def _fail(self, row: Row, error: Exception, now: datetime) -> None:
         retry = self.retry(row, classify_error(error), now)
         self.log(row, error, retry)
-        tries = {self.tries: retry.tries} if self.tries else {}
+        tries = {self.tries_column: retry.tries} if self.tries_column else {}
         with transaction.atomic():
             if retry.due_at is not None:
                 self._move(row, self.put_off(with_jitter(retry.due_at, now)) | tries)
@@ -188,33 +188,33 @@ class QueuedMail[Row: Model](ABC):
 
     def _move(self, row: Row, values: dict[str, Any]) -> bool:
         """Update a row, unless it has changed since it was read."""
-        return bool(self.as_read(row).update(**values))
+        return bool(self.unchanged(row).update(**values))
 
 
 class AtMostOnceMail[Row: Model](QueuedMail[Row]):
-    """A mail that is never sent twice: the column `mark` is set before it leaves.
+    """A mail that is never sent twice: `sent_column` is set before it leaves.
 
     If a worker dies after that, or the server's reply is lost, the mail may be lost. A definite refusal clears the
-    mark.
+    column.
     """
 
-    mark: ClassVar[str]  # the column of the time at which the mail left
+    sent_column: ClassVar[str]
 
     def leaving(self, now: datetime) -> dict[str, object]:
-        return {self.due_at: None, self.mark: now}
+        return {self.due_column: None, self.sent_column: now}
 
     def put_off(self, at: datetime) -> dict[str, object]:
-        return {self.due_at: at, self.mark: None}
+        return {self.due_column: at, self.sent_column: None}
 
-    def as_read(self, row: Row) -> QuerySet[Row]:
-        return super().as_read(row).filter(**{self.mark: getattr(row, self.mark)})
+    def unchanged(self, row: Row) -> QuerySet[Row]:
+        return super().unchanged(row).filter(**{self.sent_column: getattr(row, self.sent_column)})
 
     def _fail(self, row: Row, error: Exception, now: datetime) -> None:
         """Retry only if no server can have the mail."""
-        if getattr(row, self.mark) is None or is_refusal(error):
+        if getattr(row, self.sent_column) is None or is_refusal(error):
             super()._fail(row, error, now)
             return
-        self.log(row, error, Retry(None, getattr(row, self.tries)))
+        self.log(row, error, Retry(None, getattr(row, self.tries_column)))
         with transaction.atomic():
             self.give_up(row, error, now)
 
@@ -222,7 +222,7 @@ class AtMostOnceMail[Row: Model](QueuedMail[Row]):
 def send_next_of(kinds: Iterable[QueuedMail[Any]], now: datetime) -> bool:
     """Send one mail of the first kind that has one; returns as `QueuedMail.send_next`."""
     for kind in kinds:
-        for row in kind.waiting(now)[:CANDIDATES]:
+        for row in kind.due_rows(now)[:CANDIDATES]:
             result = kind.send(row, now)
             if result is not SendResult.NOT_TAKEN:
                 return result is not SendResult.NO_SERVER
@@ -236,7 +236,7 @@ def _since(began: float) -> timedelta:
 def backoff(tries: int, at_most: timedelta = LONGEST) -> timedelta:
     """Exponential backoff: a minute after the first try, then doubled."""
     doublings = min(tries - 1, 16)  # avoids an overflow of timedelta
-    return min(BACK_OFF * (1 << doublings), at_most)
+    return min(BACKOFF_MIN * (1 << doublings), at_most)
 
 
 def with_jitter(at: datetime, now: datetime) -> datetime:

@@ -44,12 +44,12 @@ class LinkStatus(StrEnum):
     OFFLINE = "offline"  # not requested: no network
 
 
-class Blocked(Exception):
-    """No request was made; verdict and detail say why."""
+class RequestBlocked(Exception):
+    """No request was made; status and detail say why."""
 
-    def __init__(self, verdict: LinkStatus, detail: str = "") -> None:
-        super().__init__(verdict, detail)
-        self.verdict, self.detail = verdict, detail
+    def __init__(self, status: LinkStatus, detail: str = "") -> None:
+        super().__init__(status, detail)
+        self.status, self.detail = status, detail
 
 
 def is_public(address: str) -> bool:
@@ -72,7 +72,7 @@ def may_connect(address: str, port: int) -> bool:
 def parse_url(url: str) -> SplitResult:
     parts = urlsplit(iri_to_uri(url))
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Blocked(LinkStatus.DOUBTFUL, "no web address")
+        raise RequestBlocked(LinkStatus.DOUBTFUL, "no web address")
     return parts
 
 
@@ -80,17 +80,17 @@ def port_of(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def resolve_allowed(parts: SplitResult, may_ask: Callable[[str, int], bool]) -> str:
+def resolve_allowed(parts: SplitResult, is_allowed: Callable[[str, int], bool]) -> str:
     """The IP address to connect to. Raise Blocked if any address of the host is not allowed."""
     port = port_of(parts)
     try:
         addresses = _addresses(punycode(parts.hostname or ""), port)
     except socket.gaierror as error:
-        verdict = LinkStatus.NAMELESS if error.errno in NO_SUCH_NAME else LinkStatus.OFFLINE
-        raise Blocked(verdict, str(parts.hostname)) from error
+        status = LinkStatus.NAMELESS if error.errno in NO_SUCH_NAME else LinkStatus.OFFLINE
+        raise RequestBlocked(status, str(parts.hostname)) from error
     except TimeoutError as error:
-        raise Blocked(LinkStatus.DOUBTFUL, str(parts.hostname)) from error
-    refused = [address for address in addresses if not may_ask(address, port)]
+        raise RequestBlocked(LinkStatus.DOUBTFUL, str(parts.hostname)) from error
+    refused = [address for address in addresses if not is_allowed(address, port)]
     if refused:
         raise _blocked(refused[0], port)
     return addresses[0]
@@ -112,8 +112,9 @@ def _resolve(host: str, port: int, answer: "Future[list[str]]") -> None:
         answer.set_result([str(sockaddr[0]) for *_kind, sockaddr in found])
 
 
-def _blocked(address: str, port: int) -> Blocked:
-    return Blocked(LinkStatus.ODD_PORT, str(port)) if is_public(address) else Blocked(LinkStatus.PRIVATE, address)
+def _blocked(address: str, port: int) -> RequestBlocked:
+    status, detail = (LinkStatus.ODD_PORT, str(port)) if is_public(address) else (LinkStatus.PRIVATE, address)
+    return RequestBlocked(status, detail)
 
 
 @contextmanager
@@ -173,21 +174,21 @@ def post(
     headers: dict[str, str],
     *,
     seconds: float,
-    most: int,
-    may_ask: Callable[[str, int], bool] = may_connect,
+    max_bytes: int,
+    is_allowed: Callable[[str, int], bool] = may_connect,
 ) -> tuple[int, bytes]:
-    """Return the status and the first `most` bytes of the response. Redirects are not followed.
+    """Return the status and the first `max_bytes` of the response. Redirects are not followed.
 
     seconds: timeout of one step and in total. After the status, the body may be truncated.
     Raises Blocked, OSError, HTTPException and ValueError.
     """
     parts = parse_url(url)
-    with connection_to(parts, resolve_allowed(parts, may_ask), step=seconds, in_all=seconds) as connection:
+    with connection_to(parts, resolve_allowed(parts, is_allowed), step=seconds, in_all=seconds) as connection:
         connection.request("POST", _target(parts), body, {"Host": parts.netloc.rpartition("@")[2]} | headers)
         response = connection.getresponse()
         answer = b""
         with suppress(OSError, HTTPException, ValueError):
-            answer = response.read(most)
+            answer = response.read(max_bytes)
         return response.status, answer
 
 
@@ -199,18 +200,18 @@ class FetchError(Exception):
     """The message says why."""
 
 
-def fetch(url: str, most: int, *, agent: str, may_ask: Callable[[str, int], bool] = may_connect) -> bytes:
-    """GET the first `most` bytes; follows up to HOPS_MAX redirects, each checked like the first. Raises FetchError."""
+def fetch(url: str, max_bytes: int, *, agent: str, is_allowed: Callable[[str, int], bool] = may_connect) -> bytes:
+    """GET the first `max_bytes`; follows up to HOPS_MAX redirects, each checked like the first. Raises FetchError."""
     here = url
     try:
         for _hop in range(HOPS_MAX + 1):
             parts = parse_url(here)
-            status, location, data = _get(parts, resolve_allowed(parts, may_ask), most, agent)
+            status, location, data = _get(parts, resolve_allowed(parts, is_allowed), max_bytes, agent)
             if status not in REDIRECTS or not location:
                 break
             here = urljoin(here, location)
-    except Blocked as stop:
-        raise FetchError(f"{stop.verdict}: {stop.detail}") from stop
+    except RequestBlocked as blocked:
+        raise FetchError(f"{blocked.status}: {blocked.detail}") from blocked
     except (OSError, HTTPException, ValueError) as error:
         raise FetchError(str(error) or type(error).__name__) from error
     if status != 200:
@@ -218,9 +219,9 @@ def fetch(url: str, most: int, *, agent: str, may_ask: Callable[[str, int], bool
     return data
 
 
-def _get(parts: SplitResult, address: str, most: int, agent: str) -> tuple[int, str, bytes]:
+def _get(parts: SplitResult, address: str, max_bytes: int, agent: str) -> tuple[int, str, bytes]:
     with connection_to(parts, address) as connection:
         headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": agent, "Accept": "image/*,*/*"}
         connection.request("GET", _target(parts), headers=headers)
         response = connection.getresponse()
-        return response.status, response.getheader("Location", ""), response.read(most)
+        return response.status, response.getheader("Location", ""), response.read(max_bytes)

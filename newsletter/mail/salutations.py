@@ -1,6 +1,6 @@
 """`{name|friend}` in an author's text: the reader's name, or a fallback word. Pure.
 
-A frozen mail has a slot for it, whose name encodes the fallback word."""
+A frozen mail has a slot instead, whose name encodes the fallback word."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def with_name_slots(html: str) -> str:
     return _replaced(html, lambda found: f"\x02n_{found['word'].encode('utf-16-be').hex().translate(LETTERS)}\x03")
 
 
-def without_names(text: str) -> str:
+def fill_fallback_words(text: str) -> str:
     """Replace fields in HTML or Markdown by their fallback word: the public version."""
     return _replaced(text, lambda found: found["word"])
 

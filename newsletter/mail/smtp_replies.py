@@ -263,13 +263,13 @@ def reason_by_code(status: str) -> RefusalReason | None:
 
 
 class SendFailure(Enum):
-    AWAY = "away"  # no server, or it accepts nothing from us: says nothing about the address
-    LATER = "later"  # temporary, for this address
-    NEVER = "never"  # permanent, for this address
+    SERVER_UNAVAILABLE = "away"  # or it accepts nothing from us: not about the address
+    TEMPORARY = "later"  # for this address
+    PERMANENT = "never"  # for this address
 
 
 class NotSent(Exception):
-    """Raised by a mailer that knows how a mail failed."""
+    """Raised by a mailer that knows the kind of failure."""
 
     def __init__(self, failure: SendFailure, words: str) -> None:
         super().__init__(words)
@@ -277,23 +277,23 @@ class NotSent(Exception):
 
 
 def classify_error(error: Exception) -> SendFailure:
-    """An invalid message is NEVER."""
+    """An invalid message is a permanent failure."""
     if isinstance(error, NotSent):
         return error.failure
-    if is_unwritable(error):
-        return SendFailure.NEVER
+    if is_invalid_message(error):
+        return SendFailure.PERMANENT
     if isinstance(error, SMTPRecipientsRefused):
         return _of_recipients([_reply(code, words) for code, words in error.recipients.values()])
     if isinstance(error, SMTPDataError):
         return _of_message(_reply(error.smtp_code, error.smtp_error))
     if isinstance(error, AnymailRecipientsRefused | AnymailInvalidAddress):
-        return SendFailure.NEVER
+        return SendFailure.PERMANENT
     status = error.status_code if isinstance(error, AnymailAPIError) else None
     is_about_it = status is not None and 400 <= status < 500 and status not in {401, 403, 429}
-    return SendFailure.LATER if is_about_it else SendFailure.AWAY
+    return SendFailure.TEMPORARY if is_about_it else SendFailure.SERVER_UNAVAILABLE
 
 
-def is_unwritable(error: Exception) -> bool:
+def is_invalid_message(error: Exception) -> bool:
     """Whether address or name are invalid. An expired certificate is a ValueError too, but also an OSError."""
     return isinstance(error, ValueError) and not isinstance(error, OSError)
 
@@ -301,7 +301,7 @@ def is_unwritable(error: Exception) -> bool:
 def is_unreachable(error: Exception) -> bool:
     """Whether the server accepts nothing, so that the next mail would fail too."""
     if isinstance(error, NotSent):
-        return error.failure is SendFailure.AWAY
+        return error.failure is SendFailure.SERVER_UNAVAILABLE
     if isinstance(error, SMTPException):
         return isinstance(error, SMTPConnectError | SMTPAuthenticationError)
     return isinstance(error, OSError) and getattr(error, "status_code", None) is None
@@ -311,22 +311,22 @@ def is_refusal(error: Exception) -> bool:
     """Whether certainly no server has the mail: it was refused, or there was no connection. A timeout is uncertain."""
     if isinstance(error, NotSent | ConnectionRefusedError | SMTPResponseException | SMTPRecipientsRefused):
         return True
-    return is_unwritable(error) or getattr(error, "status_code", None) is not None
+    return is_invalid_message(error) or getattr(error, "status_code", None) is not None
 
 
 def _of_recipients(replies: list[str]) -> SendFailure:
-    """Replies to RCPT: NEVER only if all are 5yz and about the address (RFC 5321 section 4.2.1)."""
+    """Replies to RCPT: permanent only if all are 5yz and about the address (RFC 5321 section 4.2.1)."""
     if any(reply.startswith("421") or classify_refusal(reply) not in RECIPIENT_REASONS for reply in replies):
-        return SendFailure.AWAY
-    return SendFailure.NEVER if replies and all(reply >= "5" for reply in replies) else SendFailure.LATER
+        return SendFailure.SERVER_UNAVAILABLE
+    return SendFailure.PERMANENT if replies and all(reply >= "5" for reply in replies) else SendFailure.TEMPORARY
 
 
 def _of_message(reply: str) -> SendFailure:
-    """The reply to DATA: NEVER only if it says that there is no such address."""
+    """The reply to DATA: permanent only if it says that there is no such address."""
     found = classify_refusal(reply)
     if reply.startswith("421") or found not in RECIPIENT_REASONS:
-        return SendFailure.AWAY
-    return SendFailure.NEVER if found is RefusalReason.DEAD else SendFailure.LATER
+        return SendFailure.SERVER_UNAVAILABLE
+    return SendFailure.PERMANENT if found is RefusalReason.DEAD else SendFailure.TEMPORARY
 
 
 def _reply(code: int, words: bytes | str) -> str:

@@ -115,7 +115,7 @@ def is_valid(token: str, purpose: str, bound: str = "") -> bool:
     return any(matches)
 
 
-def digest(purpose: str, text: str) -> str:
+def keyed_digest(purpose: str, text: str) -> str:
     return digester(purpose)(text)
 
 

@@ -10,23 +10,23 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from newsletter.buckets import BucketError, bucket_from_url, is_bucket
-from newsletter.delivery.ledger import restored
+from newsletter.buckets import BucketError, bucket_from_url, is_bucket_url
+from newsletter.delivery.ledger import restore_detection
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import NightlyBackup
 
-OLD = timedelta(hours=36)  # one night was missed
+MAX_AGE = timedelta(hours=36)  # a night was missed
 
 
 @dataclass(frozen=True)
 class LastBackup:
-    """The newest nightly backup. tried_at: of the last test."""
+    """The newest nightly backup. tested_at: of the last test. size: bytes."""
 
     made_at: datetime
-    octets: int
+    size: int
     is_old: bool
-    tried_at: datetime | None
-    works: bool
+    tested_at: datetime | None
+    passed_test: bool
 
 
 def last_backup(now: datetime) -> LastBackup | None:
@@ -34,12 +34,12 @@ def last_backup(now: datetime) -> LastBackup | None:
     if made is None or made.made_at is None:
         return None
     tried = NightlyBackup.objects.exclude(tried_at=None).order_by("tried_at").last()
-    is_old, works = now - made.made_at > OLD, bool(tried and not tried.trial)
-    return LastBackup(made.made_at, made.octets, is_old, tried.tried_at if tried else None, works)
+    is_old, passed_test = now - made.made_at > MAX_AGE, bool(tried and not tried.trial)
+    return LastBackup(made.made_at, made.octets, is_old, tried.tried_at if tried else None, passed_test)
 
 
-def nightly_findings(now: datetime) -> Iterator[Finding]:
-    """Missing, old and failed backups."""
+def nightly_backup_findings(now: datetime) -> Iterator[Finding]:
+    """Old and failed backups, and failed tests."""
     if not settings.BACKUP_URL:
         return
     latest = NightlyBackup.objects.last()
@@ -51,7 +51,7 @@ def nightly_findings(now: datetime) -> Iterator[Finding]:
             _("It is tried again within two hours; manage.py backup PATH says more."),
         )
     made = NightlyBackup.objects.exclude(made_at=None).order_by("made_at").last()
-    if made and made.made_at and now - made.made_at > OLD:
+    if made and made.made_at and now - made.made_at > MAX_AGE:
         since = timezone.localtime(made.made_at).strftime("%Y-%m-%d %H:%M")
         yield Finding(
             WARNING,
@@ -68,10 +68,10 @@ def nightly_findings(now: datetime) -> Iterator[Finding]:
 
 def bucket_findings(now: datetime) -> Iterator[Finding]:
     """List the bucket of BACKUP_URL."""
-    if not is_bucket(settings.BACKUP_URL):
+    if not is_bucket_url(settings.BACKUP_URL):
         return
     try:
-        bucket_from_url(settings.BACKUP_URL).names()
+        bucket_from_url(settings.BACKUP_URL).sizes()
     except (BucketError, ImproperlyConfigured) as error:
         message = _("The place of the backups does not answer, or refuses us: %s.") % str(error).rstrip(".")
         yield Finding(ERROR, "backups.away", message, _("Look at BACKUP_URL: key, secret, host, bucket and region."))
@@ -85,7 +85,7 @@ def no_backup_findings(now: datetime) -> Iterator[Finding]:
 
 
 def restore_findings(now: datetime) -> Iterator[Finding]:
-    if restored.is_undecided():
+    if restore_detection.is_restore_undecided():
         message = _("The database comes from a backup: no issue is sent until you have decided what has left since.")
         hint = _("Read what is missing and choose, on the desk at %s.") % reverse("admin:restored")
         yield Finding(ERROR, "database.restored", message, hint)

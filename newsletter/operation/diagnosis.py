@@ -40,7 +40,7 @@ HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package
 
 def worker(now: datetime) -> Iterator[Finding]:
     """Has any worker finished a task lately? There are some at all times."""
-    if silent_seconds(Component.WORKER, allowed=SILENT_SECONDS, unknown=True) and not serving.queue_error():
+    if silent_seconds(Component.WORKER, allowed=SILENT_SECONDS, unknown_is_silent=True) and not serving.queue_error():
         yield _no_worker()
 
 
@@ -192,7 +192,7 @@ ALL_CHECKS: tuple[Check, ...] = (
     ),
     *(
         restore_findings,
-        backup_findings.nightly_findings,
+        backup_findings.nightly_backup_findings,
         backup_findings.bucket_findings,
         backup_findings.no_backup_findings,
         refused_addresses,
@@ -205,7 +205,7 @@ MAILING_CHECKS: tuple[Check, ...] = (
 )
 DESK_CHECKS: tuple[Check, ...] = (
     *MAILING_CHECKS,
-    *(backup_findings.nightly_findings, mailbox, waiting_letters, lost_letters, result_letters),
+    *(backup_findings.nightly_backup_findings, mailbox, waiting_letters, lost_letters, result_letters),
     *(mail, sender_findings, postal_address, data_place, doctor_checks.webhooks, last_look),
 )
 

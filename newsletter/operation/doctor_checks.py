@@ -25,8 +25,8 @@ from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from newsletter.buckets import is_bucket
-from newsletter.mail.mailers import SMTP, provider_name
+from newsletter.buckets import is_bucket_url
+from newsletter.mail.mailers import SMTP_BACKEND, provider_label
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look
 from newsletter.publication.models import Publication
@@ -76,7 +76,7 @@ def _folders() -> dict[str, Path]:
         known["media"] = Path(settings.MEDIA_ROOT)
     if not settings.MAIL_URL:
         known["outbox"] = settings.OUTBOX_DIR
-    if settings.BACKUP_URL and not is_bucket(settings.BACKUP_URL):
+    if settings.BACKUP_URL and not is_bucket_url(settings.BACKUP_URL):
         known["backups"] = Path(settings.BACKUP_URL)
     return known
 
@@ -166,11 +166,11 @@ def smtp_logins(now: datetime) -> Iterator[Finding]:
     tried = []
     for alias, variable in MAILERS.items():
         entry = settings.MAILERS[alias]
-        if entry["BACKEND"] != SMTP or entry["OPTIONS"] in tried:
+        if entry["BACKEND"] != SMTP_BACKEND or entry["OPTIONS"] in tried:
             continue
         tried.append(entry["OPTIONS"])
         if (error := _login_error(alias)) is not None:
-            yield _login_finding(error, provider_name(entry).removeprefix("smtp "), variable)
+            yield _login_finding(error, provider_label(entry).removeprefix("smtp "), variable)
 
 
 def _login_error(alias: str) -> Exception | None:

@@ -15,7 +15,7 @@ from newsletter.delivery.ledger import recovery
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.operation.findings import ERROR, Finding
-from newsletter.publication.heartbeats import ALWAYS, Component, silent_seconds
+from newsletter.publication.heartbeats import ALWAYS_BEATING, Component, silent_seconds
 from newsletter.publication.models import Publication
 
 ALARM_SECONDS = 300.0  # until the author gets a mail
@@ -28,12 +28,12 @@ EFFECTS = {
 
 def readiness() -> dict[str, str]:
     """Return "ok", or for how long it has been silent, for each part that always has something to do."""
-    ages = {part.value: silent_seconds(part) for part in ALWAYS}
+    ages = {part.value: silent_seconds(part) for part in ALWAYS_BEATING}
     return {name: f"silent for {seconds:.0f} s" if seconds else "ok" for name, seconds in ages.items()}
 
 
 def silence(now: datetime) -> Iterator[Finding]:
-    for part in ALWAYS:
+    for part in ALWAYS_BEATING:
         if seconds := silent_seconds(part):
             since = timezone.localtime(now - timedelta(seconds=seconds), Publication.objects.current().zone)
             message = _("%(what)s, since %(since)s.") % {"what": EFFECTS[part], "since": f"{since:%Y-%m-%d %H:%M:%S}"}
@@ -43,7 +43,7 @@ def silence(now: datetime) -> Iterator[Finding]:
 
 def standstill(now: datetime) -> Iterator[Finding]:
     """Look for mailings that could go on and do not."""
-    if silent_seconds(Component.LANES, allowed=recovery.STALLED_AFTER.total_seconds(), unknown=True) == 0:
+    if silent_seconds(Component.LANES, allowed=recovery.STALLED_AFTER.total_seconds(), unknown_is_silent=True) == 0:
         return
     for mailing in recovery.stalled_mailings(now).select_related("issue"):
         message = _("The mailing of %s has made no progress for 90 seconds, though it could.") % mailing.issue
@@ -53,7 +53,7 @@ def standstill(now: datetime) -> Iterator[Finding]:
 
 def is_alarm_due() -> bool:
     """Return whether the author must get a mail about it."""
-    return any(silent_seconds(part) >= ALARM_SECONDS for part in ALWAYS)
+    return any(silent_seconds(part) >= ALARM_SECONDS for part in ALWAYS_BEATING)
 
 
 def mail_author(now: datetime) -> int:

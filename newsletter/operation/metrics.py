@@ -17,14 +17,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from newsletter.delivery.models import Batch, Breakdown, Delivery, InboundMessage, Mailing
-from newsletter.mail.mailers import provider_name
+from newsletter.mail.mailers import provider_label
 from newsletter.mail.smtp_replies import RefusalReason
 from newsletter.mail.views import is_trial_user
 from newsletter.operation import serving
 from newsletter.operation.models import Look, NightlyBackup, Trouble
 from newsletter.publication import heartbeats
 from subscribers.models import Subscriber
-from subscribers.models.counts import cached_tally, count_movements
+from subscribers.models.counts import cached_reader_counts, count_movements
 
 DAY = timedelta(days=1)
 
@@ -136,7 +136,7 @@ def mailings(now: datetime) -> Iterator[Metric]:
 
 def replies(now: datetime) -> Iterator[Metric]:
     """Permanent refusals (5xx) by reason, and deferred copies (4xx) by domain."""
-    provider, reasons = provider_name(settings.MAILERS["bulk"]), Counter[str]()
+    provider, reasons = provider_label(settings.MAILERS["bulk"]), Counter[str]()
     for said in Breakdown.objects.values_list("by_verdict", flat=True):
         reasons.update(said)
     refused = CounterMetricFamily(
@@ -163,7 +163,7 @@ def lanes(now: datetime) -> Iterator[Metric]:
 
 
 def readers(now: datetime) -> Iterator[Metric]:
-    counts = {name: float(number) for name, number in vars(cached_tally(now)).items()}
+    counts = {name: float(number) for name, number in vars(cached_reader_counts(now)).items()}
     yield labelled_gauge("readers", "Readers, by whether an issue would go to them.", "state", counts)
     (moved,) = count_movements([(now - DAY, now)])
     yield gauge("readers_came_day", "Readers who confirmed within 24 hours.", moved.came)

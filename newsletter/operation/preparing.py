@@ -20,7 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from newsletter.delivery.ledger import restored
+from newsletter.delivery.ledger import restore_detection
 from newsletter.operation import replaced_migrations
 
 PATIENCE_SECONDS = 2  # between retries while the database is unavailable
@@ -54,7 +54,7 @@ def migrate_database() -> None:
             _refuse_another_encoding()
             refuse_newer()
             call_command("migrate", verbosity=0, interactive=False)
-        restored.detect_restore(timezone.now())
+        restore_detection.detect_restore(timezone.now())
     except OperationalError as error:
         raise CommandError(f"The database cannot be used: {error}") from None
 
@@ -67,7 +67,7 @@ def replay_departures() -> None:
     while True:
         try:
             refuse_newer()
-            restored.detect_restore(timezone.now())
+            restore_detection.detect_restore(timezone.now())
         except (OperationalError, InterfaceError) as error:
             log.warning("waiting for the database: %s", type(error).__name__, exc_info=error)
             time.sleep(PATIENCE_SECONDS)

@@ -21,7 +21,7 @@ from pathlib import Path
 from threading import Thread
 
 from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import SILENT_SECONDS
+from newsletter.publication.heartbeats import SILENT_AFTER_SECONDS
 
 STOP_SECONDS = 9.0  # from the first SIGTERM to SIGKILL; with it all is over within ten
 STEADY_SECONDS = 30.0  # a child that ran this long had started well: the next pause is short again
@@ -188,8 +188,8 @@ class Child:
             return False
         beaten_at = self.beats() or 0.0
         if beaten_at < self.started_at:  # by the one before it; this one has not begun its work yet
-            beaten_at = self.started_at + SILENT_SECONDS
-        return time.monotonic() - max(beaten_at, self.woken_at) > SILENT_SECONDS
+            beaten_at = self.started_at + SILENT_AFTER_SECONDS
+        return time.monotonic() - max(beaten_at, self.woken_at) > SILENT_AFTER_SECONDS
 
     @property
     def pause_seconds(self) -> float:
@@ -254,7 +254,7 @@ class Supervisor:
             if child.process is not None and child.ask():
                 self._give_up(child, f"has not answered {FAILURES} times in {FAILURE_SECONDS:g} s")
             elif child.is_silent():
-                self._give_up(child, f"has not done its work for {SILENT_SECONDS:g} s")
+                self._give_up(child, f"has not done its work for {SILENT_AFTER_SECONDS:g} s")
         if not self._ready and all(child.has_answered for child in self.children):
             self._ready = True
             self.on_ready()
@@ -266,7 +266,7 @@ class Supervisor:
     def _notice_standstill(self) -> None:
         """Give the children time to show that they work if nobody asked them for long: the machine may have slept."""
         now = time.monotonic()
-        if now - self._asked_at > SILENT_SECONDS / 2:
+        if now - self._asked_at > SILENT_AFTER_SECONDS / 2:
             for child in self.children:
                 child.woken_at = now
         self._asked_at = now

@@ -20,7 +20,7 @@ _looks: list["subprocess.Popen[bytes]"] = []
 @shared_task(ignore_result=True)
 def back_up() -> None:
     """Copy departures; start the due backup in a subprocess: it may take many minutes."""
-    backups.keep_departures()
+    backups.store_departures()
     _begun[:] = [process for process in _begun if process.poll() is None]
     now = timezone.now()
     if not _begun and backups.is_backup_due(now):

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from newsletter.mail.salutations import with_name, without_names
+from newsletter.mail.salutations import fill_fallback_words, with_name
 from newsletter.posts.forms import PostForm
 from newsletter.posts.image_admin import ImageAdmin
 from newsletter.posts.json_saves import (
@@ -56,7 +56,7 @@ from newsletter.posts.proofreading.check import HINTS, RULES, apply_fixes, group
 from newsletter.posts.redirects import RedirectAdmin
 from newsletter.posts.search.index import index_post
 from newsletter.posts.storing import (
-    MAY_PUBLISH,
+    PUBLISH_PERMISSION,
     discard_working_copy,
     restore_version,
     store_relations,
@@ -166,10 +166,10 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     # --- Which posts ---
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(MAY_PUBLISH)
+        return request.user.has_perm(PUBLISH_PERMISSION)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
-        posts = super().get_queryset(request).open_to(request.user).prefetch_related("tags")  # type: ignore[attr-defined]
+        posts = super().get_queryset(request).visible_to(request.user).prefetch_related("tags")  # type: ignore[attr-defined]
         return posts.annotate(is_pending=Exists(WorkingCopy.objects.filter(post=OuterRef("pk"))))  # type: ignore[no-any-return]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Post | None:
@@ -309,7 +309,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
         """Add a message about what readers see now."""
         if wants_json(request):
             return
-        if post.pending:
+        if post.pending_copy:
             self.message_user(request, _("Readers see the former text until you update the post."), messages.INFO)
             return
         at = date_format(timezone.localtime(post.published_at), "DATETIME_FORMAT") if post.published_at else ""
@@ -342,9 +342,9 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
         if not change:
             obj.created_by_id = request.user.pk
             obj.document = document_name(request) if wants_json(request) else ""
-        is_shown = bool({PUBLISH, UPDATE} & request.POST.keys())
+        update_live = bool({PUBLISH, UPDATE} & request.POST.keys())
         write = partial(super().save_model, request, obj, form, change)
-        store_text(obj, form, is_shown=is_shown, write=write, now=timezone.now())
+        store_text(obj, form, update_live=update_live, save_row=write, now=timezone.now())
         Revision.objects.drop_refused(obj.pk, page=document_name(request))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -367,10 +367,10 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     # --- JSON for scripts ---
 
     def seen(self, saved: Post) -> dict[str, str]:
-        return {"seen_at": (saved.pending or saved).updated_at.isoformat()}
+        return {"seen_at": (saved.pending_copy or saved).updated_at.isoformat()}
 
     def facts(self, saved: Post) -> dict[str, Any]:
-        return {"pending": bool(saved.pending)}
+        return {"pending": bool(saved.pending_copy)}
 
     def saved_before(self, request: HttpRequest) -> int | None:
         """Primary key made by an earlier first save of the same form."""
@@ -387,7 +387,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
         body = request.POST.get("body", "")
         post = Post(title=request.POST.get("title", ""), body=body[:BODY_MAX])
         html = render_uncached(post.body)
-        context = {"post": post, "html": mark_safe(without_names(html)), "is_cut": len(body) > BODY_MAX}  # noqa: S308  # nosec B308, B703  # sanitised
+        context = {"post": post, "html": mark_safe(fill_fallback_words(html)), "is_cut": len(body) > BODY_MAX}  # noqa: S308  # nosec B308, B703  # sanitised
         if request.POST.get("field") in FIELDS_WITH_NAMES:
             context |= {"reader": SAMPLE_NAME, "named": _with_sample_name(html)}
         return render(request, "posts/_preview.html", context)
@@ -463,7 +463,7 @@ class PostAdmin(JsonSaveAdmin, AuditedAdmin):
     def working_copy(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the unpublished changes of a published post; POST discards them."""
         post = self._post_to_change(request, pk)
-        if post.pending is None:
+        if post.pending_copy is None:
             return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]))
         if request.method == "POST":
             text = _("The form shows again what readers see. What you had changed stands among the versions.")

@@ -11,7 +11,7 @@ from django.views.decorators.cache import cache_control
 
 from newsletter.page_cache.pages import cached_page
 from newsletter.posts import syndication
-from newsletter.posts.models import Post, PostQuerySet, Tag, with_covers, with_renderings
+from newsletter.posts.models import Post, PostQuerySet, Tag, attach_covers, attach_renderings
 from newsletter.posts.syndication import FeedEntry, absolute_url
 from newsletter.posts.text.missing_text import strip_comments, visible_text
 from newsletter.publication.models import Publication
@@ -21,7 +21,7 @@ MAX_AGE = 300  # seconds
 
 
 def _newest(posts: PostQuerySet) -> list[FeedEntry]:
-    found = with_covers(with_renderings(posts.prefetch_related("tags")[:FEED_POSTS]))
+    found = attach_covers(attach_renderings(posts.prefetch_related("tags")[:FEED_POSTS]))
     return [feed_entry(post) for post in found]
 
 

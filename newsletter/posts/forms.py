@@ -14,8 +14,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
-from newsletter.posts.json_saves import AUTO, CHANGED_ELSEWHERE, PUBLISH, UPDATE
-from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
+from newsletter.posts.json_saves import AUTOSAVE_FIELD, CHANGED_ELSEWHERE, PUBLISH, UPDATE
+from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, parse_tag_names
 from newsletter.posts.text.measures import slug_from_title
 from newsletter.publication.forms import ONE_LINE, CleanTextForm
 from newsletter.publication.models import Publication
@@ -128,7 +128,7 @@ class TitleTextarea(forms.Textarea):
         super().__init__({"rows": 1, ONE_LINE: "", "enterkeyhint": "done"})
 
 
-class SeenInput(forms.HiddenInput):
+class VersionInput(forms.HiddenInput):
     """The version that a tab shows; browsers must not restore an older value on reload."""
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
     )
     cover = CoverField()
     published_at = ReleaseField()
-    seen_at = forms.CharField(required=False, widget=SeenInput)  # version that this tab was opened with
+    seen_at = forms.CharField(required=False, widget=VersionInput)  # version that this tab was opened with
 
     class Meta:
         model = Post
@@ -162,18 +162,18 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         if "published_at" in self.fields:
             self.fields["published_at"].widget.state = self.instance.state(timezone.now())
         if self.instance.pk:
-            pending = self.instance.pending
-            tags = pending.tag_names if pending else "、".join(self.instance.tags.values_list("name", flat=True))
+            copy = self.instance.pending_copy
+            tags = copy.tag_names if copy else "、".join(self.instance.tags.values_list("name", flat=True))
             self.initial.update({"tag_names": tags, "seen_at": self.changed_at.isoformat()})
             self._freeze_slug()
             self._show_cover()
-        if AUTO in self.data and not {PUBLISH, UPDATE} & self.data.keys():
+        if AUTOSAVE_FIELD in self.data and not {PUBLISH, UPDATE} & self.data.keys():
             self._relax_for_autosave()
 
     @property
     def changed_at(self) -> datetime:
         """When the text that the form shows was last saved; for saved posts only."""
-        at: datetime = (self.instance.pending or self.instance).updated_at
+        at: datetime = (self.instance.pending_copy or self.instance).updated_at
         return at
 
     def _relax_for_autosave(self) -> None:
@@ -221,7 +221,7 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
         return former
 
     def clean_is_unlisted(self) -> bool:
-        """Refuse to unlist a post of an issue, whose page lists it."""
+        """A post of an issue cannot be unlisted, because the page of the issue lists it."""
         is_unlisted: bool = self.cleaned_data["is_unlisted"]
         issue = self.instance.issues.order_by("number").first() if is_unlisted and self.instance.pk else None
         if issue is None:
@@ -232,7 +232,7 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
     def clean_tag_names(self) -> list[str]:
         """Parse the names; `cleaned_data["tag_names_typed"]` keeps the typed text."""
         self.cleaned_data["tag_names_typed"] = self.cleaned_data["tag_names"]
-        names = tag_names(self.cleaned_data["tag_names"])
+        names = parse_tag_names(self.cleaned_data["tag_names"])
         longest = max(names, key=len, default="")
         if len(longest) > TAG_NAME_MAX:
             message = _("The tag “%(name)s” is too long: %(most)s characters at most.")
@@ -243,13 +243,18 @@ class PostForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not cleaned.get("words") and cleaned.get("title") and AUTO not in self.data and self._suggests_slug():
+        if (
+            not cleaned.get("words")
+            and cleaned.get("title")
+            and AUTOSAVE_FIELD not in self.data
+            and self._suggests_slug()
+        ):
             cleaned["words"] = slug_from_title(cleaned["title"])
         self._refuse_stale(cleaned.get("seen_at", ""))
         return cleaned
 
     def _suggests_slug(self) -> bool:
-        """May the slug come from the title? Not after the author has cleared it, nor once it is frozen."""
+        """Whether the slug may come from the title: not after the author has cleared it, nor once it is frozen."""
         is_cleared = self.instance.pk and "words" in self.changed_data
         return not (is_cleared or self.fields["words"].disabled)
 
@@ -298,7 +303,7 @@ class ImageForm(CleanTextForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def save(self, commit: bool = True) -> Image:
         alt, name = self.cleaned_data["alt"], self.cleaned_data["file"].name
-        self.instance, self.is_new = Image.objects.keep(self.picture, name or gettext("picture"), alt)
+        self.instance, self.is_new = Image.objects.get_or_store(self.picture, name or gettext("picture"), alt)
         self.instance.alt = alt
         image: Image = super().save(commit=commit)
         return image

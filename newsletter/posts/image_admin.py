@@ -55,7 +55,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the 
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         if image := kwargs.get("obj"):
-            posts = Post.objects.open_to(request.user).filter(pictures=image).order_by("-pk")
+            posts = Post.objects.visible_to(request.user).filter(pictures=image).order_by("-pk")
             context["uses"] = posts.only("title", "published_at")[:USES_SHOWN]
         return super().render_change_form(request, context, **kwargs)
 

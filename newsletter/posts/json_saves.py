@@ -1,4 +1,4 @@
-"""JSON responses of an admin form, so that a script can save while the author goes on writing.
+"""JSON responses of an admin form, so that a script can save while the author keeps writing.
 
 Permissions, validation, saving and logging are those of the ordinary form; only the response differs.
 """
@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 JSON = "application/json"
-CHANGED_ELSEWHERE = "changed_elsewhere"  # error code of a form whose text somebody else has saved meanwhile
+CHANGED_ELSEWHERE = "changed_elsewhere"  # error code of a form whose text was saved elsewhere meanwhile
 ENTER_BUTTON = "_enter"  # the form's default button: pressed by Enter in a field
-AUTO = "_auto"  # field of an autosave: no button was pressed, and nothing is published
+AUTOSAVE_FIELD = "_auto"  # field of an autosave: no button was pressed, and nothing is published
 PUBLISH, UPDATE = "_publish", "_update"  # buttons that make the form's text public
 AUTOSAVE_DELAY = timedelta(seconds=2)  # after the last key
 DOCUMENT = "document"  # form field: random id of a text that is not saved yet
@@ -36,7 +36,7 @@ def wants_json(request: HttpRequest) -> bool:
 
 
 def is_autosave(request: HttpRequest) -> bool:
-    return wants_json(request) and AUTO in request.POST
+    return wants_json(request) and AUTOSAVE_FIELD in request.POST
 
 
 class JsonSaveAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -15,7 +15,9 @@ from django.utils.html import format_html, format_html_join
 from newsletter.posts.models.images import Image
 
 # As templates and the sanitiser write it: values in double quotes, which they cannot contain.
-PICTURE = re.compile(r'<img(?:\s+[a-z-]+="[^"]*")*?\s+src="(/media/([0-9a-f]{16})/[^"]+)"(?:\s+[a-z-]+="[^"]*")*\s*/?>')
+IMG_PATTERN = re.compile(
+    r'<img(?:\s+[a-z-]+="[^"]*")*?\s+src="(/media/([0-9a-f]{16})/[^"]+)"(?:\s+[a-z-]+="[^"]*")*\s*/?>'
+)
 # Width of a picture in site.css: --measure and the page's margins at a font size of up to 18 pixels. In `sizes`, a rem
 # is the browser's own 16 pixels (CSS Values, relative lengths in media queries and `sizes`).
 MEASURE = "(min-width: 45.5rem) 43rem, calc(100vw - 2.6rem)"
@@ -24,7 +26,7 @@ ABOVE_FOLD = 800  # characters of HTML after the title: about one telephone scre
 MIME_TYPES = {"avif": "image/avif", "webp": "image/webp"}  # preferred first
 
 
-def with_responsive_pictures[V: Callable[..., HttpResponse]](view: V) -> V:
+def responsive_pictures[V: Callable[..., HttpResponse]](view: V) -> V:
     """Decorate a view: offer sizes and formats of the pictures on its page, by at most one query."""
 
     @wraps(view)
@@ -32,7 +34,7 @@ def with_responsive_pictures[V: Callable[..., HttpResponse]](view: V) -> V:
         response = view(request, *args, **kwargs)
         if b'src="/media/' in response.content:
             html = response.content.decode()
-            digests = {digest for _url, digest in PICTURE.findall(html)}
+            digests = {digest for _url, digest in IMG_PATTERN.findall(html)}
             images = Image.objects.filter(digest__in=digests) if digests else ()
             response.content = add_picture_sizes(html, {image.get_absolute_url(): image for image in images})
         return response
@@ -50,7 +52,7 @@ def add_picture_sizes(html: str, images: Mapping[str, Image]) -> str:
             tag = tag.replace(' loading="lazy"', "")
         return _picture(tag, image) if image and image.sizes else tag
 
-    return PICTURE.sub(wrap, html)
+    return IMG_PATTERN.sub(wrap, html)
 
 
 def _picture(tag: str, image: Image) -> str:

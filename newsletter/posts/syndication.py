@@ -65,7 +65,7 @@ def html_for_feed(html: str, url: str) -> str:
     def make_absolute(match: re.Match[str]) -> str:
         return match[1] + (url if match.string[match.end()] == "#" else settings.SITE_URL)
 
-    html = typed_tags.replace_frames(_PLAYER.sub(r"\1", html), is_mail=True)
+    html = typed_tags.replace_iframes(_PLAYER.sub(r"\1", html), is_mail=True)
     return _LOCAL_ADDRESS.sub(make_absolute, html)
 
 

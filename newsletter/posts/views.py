@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from newsletter.limits import client_ip
-from newsletter.limits.public_views import retry_time, secret_url
+from newsletter.limits.public_views import private_view, retry_time
 from newsletter.limits.rate_limits import retry_after_seconds
 from newsletter.page_cache.pages import cached_page, requested_page
-from newsletter.posts.models import Post, PostQuerySet, Tag, with_covers, with_renderings
+from newsletter.posts.models import Post, PostQuerySet, Tag, attach_covers, attach_renderings
 from newsletter.posts.redirects import find_redirect
-from newsletter.posts.responsive_images import with_responsive_pictures
+from newsletter.posts.responsive_images import responsive_pictures
 from newsletter.posts.search.index import search as look_up
 from newsletter.publication import sharing
 
@@ -28,7 +28,7 @@ SEARCHES_PER_MINUTE = 30
 
 def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
     page = requested_page(request, Paginator(posts.prefetch_related("tags"), PER_PAGE))
-    page.object_list = with_renderings(page.object_list)
+    page.object_list = attach_renderings(page.object_list)
     return page
 
 
@@ -40,7 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @cached_page(Post.objects.next_change)
-@with_responsive_pictures
+@responsive_pictures
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its canonical URL; other slugs redirect to it."""
     now = timezone.now()
@@ -52,7 +52,7 @@ def post(request: HttpRequest, number: int) -> HttpResponse:
     listed = Post.objects.none() if found.is_unlisted else Post.objects.listed(now)
     older, newer = listed.neighbours(found)
     prefetch_related_objects([found], "tags", "issues")
-    related = with_covers(with_renderings([found, *listed.related(found, READ_MORE)]))[1:]
+    related = attach_covers(attach_renderings([found, *listed.related(found, READ_MORE)]))[1:]
     return render(request, "posts/post.html", {"post": found, "older": older, "newer": newer, "related": related})
 
 
@@ -94,7 +94,7 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(request, "posts/search.html", {"query": query, "page": page, "results": found.results})
 
 
-@secret_url
+@private_view
 def preview(request: HttpRequest, token: str) -> HttpResponse:
     """Show a draft by its preview link; redirect to the post once it is published."""
     now = timezone.now()

@@ -73,11 +73,11 @@ Action = Change.Action
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """A line of the history page, translated. who: see `actor_text`."""
+    """An entry of the history page, translated. actor: see `actor_text`."""
 
     at: datetime
-    what: str
-    who: str
+    text: str
+    actor: str
     details: tuple[str, ...] = ()
     url: str = ""
 
@@ -126,7 +126,7 @@ class AuditedAdmin(PlainDeleteAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
         if not self.has_view_or_change_permission(request, found):
             raise PermissionDenied
-        paginator = Paginator(self.history_of(request, found), PER_PAGE)
+        paginator = Paginator(self.history_rows_of(request, found), PER_PAGE)
         shown = paginator.get_page(request.GET.get("p", 1))
         context = self.admin_site.each_context(request) | {
             "title": _("History"),
@@ -137,23 +137,25 @@ class AuditedAdmin(PlainDeleteAdmin):
         }
         return TemplateResponse(request, self.object_history_template or "admin/history.html", context)
 
-    def history_of(self, request: HttpRequest, obj: Model) -> QuerySet[Any]:
+    def history_rows_of(self, request: HttpRequest, obj: Model) -> QuerySet[Any]:
         """(time, source, key) rows, newest first, the input of `entries`."""
-        return newest_first(changes_of(obj))
+        return newest_first(change_rows(obj))
 
     def entries(self, rows: Iterable[tuple[datetime, str, int]]) -> list[HistoryEntry]:
         rows = list(rows)
-        made = self.entries_of(rows)
-        return [made[source, key] for _at, source, key in rows if (source, key) in made]
+        found = self.entries_by_key(rows)
+        return [found[source, key] for _at, source, key in rows if (source, key) in found]
 
-    def entries_of(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], HistoryEntry]:
+    def entries_by_key(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], HistoryEntry]:
         changes = Change.objects.filter(pk__in=keys_of(rows, CHANGE))
         return {(CHANGE, one.pk): self.entry_of(one) for one in changes}
 
     def entry_of(self, change: Change) -> HistoryEntry:
         """Fields are named by their form labels."""
         names = [self._label(name) for name in change.detail.get("fields", [])]
-        return HistoryEntry(change.at, _what(change, names), actor_text(change.by, change.via), tuple(_details(change)))
+        return HistoryEntry(
+            change.at, _change_text(change, names), actor_text(change.by, change.via), tuple(_details(change))
+        )
 
     def _label(self, name: str) -> str:
         field = getattr(self.form, "base_fields", {}).get(name)
@@ -164,7 +166,7 @@ def keys_of(rows: Iterable[tuple[datetime, str, int]], wanted: str) -> list[int]
     return [key for _at, source, key in rows if source == wanted]
 
 
-def changes_of(obj: Model) -> QuerySet[Any]:
+def change_rows(obj: Model) -> QuerySet[Any]:
     return history_rows(Change.objects.of(obj), "at", CHANGE)
 
 
@@ -184,26 +186,26 @@ def quoted(titles: Iterable[str]) -> str:
     return _(", ").join(_("“%(title)s”") % {"title": title} for title in titles)
 
 
-def _what(change: Change, names: list[str]) -> str:
+def _change_text(change: Change, names: list[str]) -> str:
     if change.what == Action.CHANGED and names:
         return _("Changed: %(fields)s") % {"fields": _(", ").join(names)}
-    words = {
+    texts = {
         Action.ADDED: _("Created"),
         Action.CHANGED: _("Changed"),
         Action.PUBLISHED: _("Published"),
         Action.WITHDRAWN: _("Made a draft again"),
         Action.DELETED: _("Deleted"),
     }
-    return words[Action(change.what)]
+    return texts[Action(change.what)]
 
 
 def _details(change: Change) -> Iterator[str]:
-    words = {
+    sentences = {
         "put_in": _("Put in: %(posts)s"),
         "taken_out": _("Taken out: %(posts)s"),
         "arranged": _("Place or form changed: %(posts)s"),
     }
-    for key, sentence in words.items():
+    for key, sentence in sentences.items():
         if titles := change.detail.get(key):
             yield sentence % {"posts": quoted(titles)}
 

@@ -21,7 +21,7 @@ class Via(TextChoices):
     """The channel of an action."""
 
     DESK = "desk", _("on the desk")
-    LETTER = "letter", _("by a link in a letter")
+    MAIL_LINK = "letter", _("by a link in a letter")
     COMMAND = "command", _("from the command line")
     API = "api", _("by the API")
     ENGINE = "engine", _("by itself")

@@ -4,18 +4,18 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from newsletter.publication import look, sharing
+from newsletter.publication import sharing, stylesheet
 from newsletter.publication.models import Publication
 
 
 def publication(request: HttpRequest) -> dict[str, object]:
     current = Publication.objects.current()
-    request.sheet_hash = look.sheet_hash(current.accent, current.theme)  # type: ignore[attr-defined]  # for ContentSecurityPolicy, in PolicyMiddleware
+    request.sheet_hash = stylesheet.css_csp_hash(current.accent, current.theme)  # type: ignore[attr-defined]  # for ContentSecurityPolicy, in PolicyMiddleware
     return {
         "publication": current,
-        "look_url": f"{reverse('publication:look')}?v={look.version(current.accent, current.theme)}",
-        "sheet": look.css(current.accent, current.theme),
-        "inline_script": look.INLINE_SCRIPT,
+        "look_url": f"{reverse('publication:look')}?v={stylesheet.css_version(current.accent, current.theme)}",
+        "sheet": stylesheet.full_css(current.accent, current.theme),
+        "inline_script": stylesheet.INLINE_SCRIPT,
         "icon_version": sharing.icon_version(current),
         "page_language": sharing.language_tag(current),
         "publication_card_url": sharing.publication_card_url(current),

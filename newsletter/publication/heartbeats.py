@@ -1,8 +1,8 @@
 """Heartbeats of the background components, for supervisor, doctor and /readyz.
 
 Each component sets the mtime of its file in DATA_DIR/heartbeats to the machine's monotonic clock, which processes share
-and date changes do not affect. Only finished work counts; no thread beats by itself. With Redis a component also sets
-a key for SILENT_SECONDS, so that other machines see it.
+and date changes do not affect. Only finished work counts; no thread beats on its own. With Redis a component also sets
+a key for SILENT_AFTER_SECONDS, so that other machines see it.
 """
 
 import math
@@ -19,9 +19,9 @@ from django.core.cache import cache
 from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit
 from newsletter.limits.redis_cache import redis_errors
 
-EVERY_SECONDS = 10.0  # minimum interval between two heartbeats
-SILENT_SECONDS = 60.0
-SERVER = "heartbeats"  # the name of its circuit breaker
+BEAT_INTERVAL_SECONDS = 10.0  # minimum interval between two heartbeats
+SILENT_AFTER_SECONDS = 60.0
+BREAKER = "heartbeats"  # name of the circuit breaker
 
 
 class Component(StrEnum):
@@ -34,14 +34,14 @@ class Component(StrEnum):
     WORKER = "worker"  # finishes tasks, successful or not
 
 
-ALWAYS = (
+ALWAYS_BEATING = (
     Component.DISPATCHER,
     Component.CONFIRMATIONS,
     Component.CLOCK,
 )  # must beat even without work
 
 
-class _Own:
+class _ProcessState:
     """State of this process. name: its own file, "" without a supervisor."""
 
     name = ""
@@ -50,21 +50,21 @@ class _Own:
 
 def set_process_name(name: str) -> None:
     """Name the heartbeat file that this process' supervisor watches."""
-    _Own.name, _Own.beats = name, {}
+    _ProcessState.name, _ProcessState.beats = name, {}
 
 
 def beat_process() -> None:
     """Record a heartbeat of this process, if it is supervised."""
-    if _Own.name:
-        beat(_Own.name)
+    if _ProcessState.name:
+        beat(_ProcessState.name)
 
 
 def beat(component: str) -> None:
-    """Record a heartbeat; a no-op within EVERY_SECONDS."""
+    """Record a heartbeat; a no-op within BEAT_INTERVAL_SECONDS."""
     now = time.monotonic()
-    if now - _Own.beats.get(component, -EVERY_SECONDS) < EVERY_SECONDS:
+    if now - _ProcessState.beats.get(component, -BEAT_INTERVAL_SECONDS) < BEAT_INTERVAL_SECONDS:
         return
-    _Own.beats[component] = now
+    _ProcessState.beats[component] = now
     path = _path(component)
     with suppress(OSError):  # a full disk must not stop the work
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,54 +74,55 @@ def beat(component: str) -> None:
 
 
 def _share(component: str) -> None:
-    if settings.REDIS_URL and component in Component and not is_circuit_open(SERVER):
+    if settings.REDIS_URL and component in Component and not is_circuit_open(BREAKER):
         try:
-            cache.set(_key(component), 1, SILENT_SECONDS)
+            cache.set(_key(component), 1, SILENT_AFTER_SECONDS)
         except redis_errors() as error:
-            open_circuit(SERVER, error, meanwhile="each machine knows only its own components")
+            open_circuit(BREAKER, error, meanwhile="each machine knows only its own components")
 
 
 def last_beat(component: str, *, anywhere: bool = False) -> float | None:
     """Monotonic time of the last heartbeat; None if there was none since boot.
 
-    anywhere: a recent heartbeat of another machine counts as now; queried only if this machine's is old.
+    anywhere: a recent heartbeat of another machine counts as now; queried only if the one here is old.
     """
     now = time.monotonic()
     try:
         at = _path(component).stat().st_mtime
     except OSError:
         at = math.inf
-    if anywhere and not 0 <= now - at <= SILENT_SECONDS and _beats_elsewhere(component):
+    if anywhere and not 0 <= now - at <= SILENT_AFTER_SECONDS and _beats_elsewhere(component):
         return now
     return at if at <= now else None
 
 
-def silent_seconds(component: str, *, allowed: float = SILENT_SECONDS, unknown: bool = False) -> float:
+def silent_seconds(component: str, *, allowed: float = SILENT_AFTER_SECONDS, unknown_is_silent: bool = False) -> float:
     """Seconds since the last heartbeat on any machine; 0 up to `allowed`.
 
-    unknown: count a component that never ran on this machine as infinitely silent.
+    unknown_is_silent: treat a component without any known heartbeat (none here since boot, none elsewhere lately) as
+        infinitely silent.
     """
     at = last_beat(component, anywhere=True)
     if at is None:
-        return math.inf if unknown else 0.0
+        return math.inf if unknown_is_silent else 0.0
     age = time.monotonic() - at
     return age if age > allowed else 0.0
 
 
 def _beats_elsewhere(component: str) -> bool:
-    if not settings.REDIS_URL or is_circuit_open(SERVER):
+    if not settings.REDIS_URL or is_circuit_open(BREAKER):
         return False
     try:
         return cache.get(_key(component)) is not None
     except redis_errors() as error:
-        open_circuit(SERVER, error, meanwhile="each machine knows only its own components")
+        open_circuit(BREAKER, error, meanwhile="each machine knows only its own components")
         return False
 
 
 def clear_beats(components: Iterable[str] = Component) -> None:
     """Delete heartbeats of this machine, before its components start."""
     for component in components:
-        _Own.beats.pop(component, None)
+        _ProcessState.beats.pop(component, None)
         _path(component).unlink(missing_ok=True)
 
 

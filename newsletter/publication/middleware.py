@@ -15,7 +15,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from newsletter.limits import body_size
 from newsletter.page_cache.compression import accepts_gzip
-from newsletter.publication import look
+from newsletter.publication import stylesheet
 from newsletter.publication.models import Publication
 from newsletter.publication.response_headers import PERMISSIONS, add_static_headers
 
@@ -60,9 +60,9 @@ class PolicyMiddleware(ContentSecurityPolicyMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         answer: HttpResponse = super().process_response(request, response)
         policy = answer.headers.get(CSP.HEADER_ENFORCE, "")
-        if look.SHEET_HASH in policy:
-            found = policy.replace(look.SHEET_HASH, getattr(request, "sheet_hash", ""))
-            found = found.replace(look.SCRIPT_HASH, look.INLINE_SCRIPT_HASH)
+        if stylesheet.SHEET_HASH_PLACEHOLDER in policy:
+            found = policy.replace(stylesheet.SHEET_HASH_PLACEHOLDER, getattr(request, "sheet_hash", ""))
+            found = found.replace(stylesheet.SCRIPT_HASH_PLACEHOLDER, stylesheet.INLINE_SCRIPT_HASH)
             answer.headers[str(CSP.HEADER_ENFORCE)] = found.replace(" ;", ";")
         return answer
 

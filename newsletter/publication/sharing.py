@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import patch_cache_control
 
-from newsletter.publication import look
+from newsletter.publication import stylesheet
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import icons
 from newsletter.publication.pictures.cards import Card, FontUnusable
@@ -41,7 +41,7 @@ def language_tag(publication: Publication) -> str:
 
 def icon_version(publication: Publication) -> str:
     """8 hex characters for the URLs of the icons."""
-    return icons.digest(*look.badge_colours(publication.accent), publication.logo.name or "")
+    return icons.digest(*stylesheet.icon_colours(publication.accent), publication.logo.name or "")
 
 
 def icon_url(publication: Publication, name: str) -> str:
@@ -75,19 +75,19 @@ def temporary_redirect(address: str) -> HttpResponseRedirect:
 
 
 def draw_once(name: str, draw: Callable[[], bytes]) -> IO[bytes]:
-    """`make_once` for a file that is small enough for memory."""
-    return make_once(name, lambda file: file.write(draw()), turn="drawing")
+    """`open_or_create` for a file that is small enough for memory."""
+    return open_or_create(name, lambda file: file.write(draw()), lock="drawing")
 
 
-def make_once(name: str, write: Callable[[IO[bytes]], object], *, turn: str) -> IO[bytes]:
+def open_or_create(name: str, write: Callable[[IO[bytes]], object], *, lock: str) -> IO[bytes]:
     """Open the file `name` in `media`; if it is missing, `write` creates it once, atomically.
 
     name: folder/subject-version. Other versions of the subject are deleted.
-    turn: name of the lock that serializes creation, because strangers may request many files at once.
+    lock: name of the lock that serializes creation: strangers may request many files at once.
     """
     with suppress(FileNotFoundError):
         return media.open(name)
-    with _locked(turn):
+    with _locked(lock):
         with suppress(FileNotFoundError):  # created while this request waited
             return media.open(name)
         with tempfile.TemporaryFile(dir=settings.DATA_DIR) as file:
@@ -102,14 +102,14 @@ def _delete_former(name: str) -> None:
     """Delete other versions: for "p/12-abc.png" all "12-*.png"; without a "-", all in the folder."""
     path = PurePosixPath(name)
     what, dash, _version = path.name.rpartition("-")
-    for other in media.beginning(f"{path.parent}/{what}{dash}"):
+    for other in media.names_with_prefix(f"{path.parent}/{what}{dash}"):
         if other != name and other.endswith(path.suffix):
             media.delete(other)
 
 
 @contextmanager
-def _locked(turn: str) -> Iterator[None]:
+def _locked(lock: str) -> Iterator[None]:
     """A lock between threads and processes; the kernel releases it if its owner dies."""
-    with (settings.DATA_DIR / f"{turn}.lock").open("a") as file:
+    with (settings.DATA_DIR / f"{lock}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

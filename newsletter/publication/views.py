@@ -20,8 +20,7 @@ from django.views.decorators.cache import cache_control
 from newsletter.buckets import PicturesUnavailable
 from newsletter.mail import logs
 from newsletter.page_cache.pages import cached_page
-from newsletter.publication import disclosure, sharing
-from newsletter.publication import look as colours
+from newsletter.publication import disclosure, sharing, stylesheet
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import icons, storages
 from newsletter.publication.response_headers import STATIC_HEADERS
@@ -44,10 +43,12 @@ PICTURE_TYPES = {
 @cached_page(parameters=["v"])
 def look(request: HttpRequest) -> HttpResponse:
     publication = Publication.objects.current()
-    version = colours.version(publication.accent, publication.theme)
+    version = stylesheet.css_version(publication.accent, publication.theme)
     if request.GET.get("v", version) != version:
         return sharing.temporary_redirect(f"{request.path}?v={version}")
-    response = HttpResponse(colours.css(publication.accent, publication.theme), content_type="text/css; charset=utf-8")
+    response = HttpResponse(
+        stylesheet.full_css(publication.accent, publication.theme), content_type="text/css; charset=utf-8"
+    )
     if "v" in request.GET:
         patch_cache_control(response, public=True, max_age=YEAR, immutable=True)
     return response
@@ -100,7 +101,7 @@ def _logo() -> bytes:
 
 
 def _colours() -> dict[str, str]:
-    accent, ink = colours.badge_colours(Publication.objects.current().accent)
+    accent, ink = stylesheet.icon_colours(Publication.objects.current().accent)
     return {"accent": accent, "ink": ink}
 
 

@@ -1,5 +1,5 @@
 // Adds what only a script can do; every page works without it. Nothing that it keeps leaves this browser.
-// A chosen colour scheme is there before it: look.py, INLINE_SCRIPT, which also asks for this file once the page is there.
+// A chosen colour scheme is there before it: stylesheet.py, INLINE_SCRIPT, which also asks for this file once the page is there.
 const root = document.documentElement;
 
 const SCHEMES = ["auto", "light", "dark"];

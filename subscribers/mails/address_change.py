@@ -104,14 +104,14 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: ConsentDetails
 class ChangeMail(ReaderMail[AddressChange]):
     """To the new address to confirm it, then to the former one."""
 
-    model, what = AddressChange, Unsent.MailKind.CHANGE
-    unwritable = "Change of address %d cannot be told: %s"
-    failed = "Try %d to tell of change of address %d failed: %s"
+    model, mail_kind = AddressChange, Unsent.MailKind.CHANGE
+    invalid_message = "Change of address %d cannot be told: %s"
+    failed_message = "Try %d to tell of change of address %d failed: %s"
 
-    def write(self, row: AddressChange, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: AddressChange, now: datetime) -> tuple[Mail, dict[str, object]]:
         return change_mail(row), {}
 
-    def since(self, row: AddressChange, now: datetime) -> datetime:
+    def requested_at(self, row: AddressChange, now: datetime) -> datetime:
         return row.confirmed_at or row.asked_at
 
 

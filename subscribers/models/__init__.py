@@ -2,7 +2,15 @@
 
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Act, Consent, ConsentText, Forgotten
-from subscribers.models.counts import DayCount, Movement, OriginCount, Tally, cached_tally, count_movements, count_tally
+from subscribers.models.counts import (
+    DayCount,
+    Movement,
+    OriginCount,
+    ReaderCounts,
+    cached_reader_counts,
+    count_movements,
+    count_readers,
+)
 from subscribers.models.mail_queue import ConfirmationReminder, FreshLink, LinkWish, MailBudget, Unsent
 from subscribers.models.notes import Invitation, Invited, Note, Pause, Sentence
 from subscribers.models.readers import (
@@ -12,7 +20,7 @@ from subscribers.models.readers import (
     UNDO_WITHIN,
     Subscriber,
     SubscriberQuerySet,
-    barred_suppressions,
+    effective_suppressions,
     is_mailable,
 )
 from subscribers.models.suppressions import Suppression, address_hash
@@ -39,18 +47,18 @@ __all__ = [
     "Note",
     "OriginCount",
     "Pause",
+    "ReaderCounts",
     "ReaderTag",
     "Sentence",
     "Subscriber",
     "SubscriberQuerySet",
     "Suppression",
     "Tagging",
-    "Tally",
     "Unsent",
     "address_hash",
-    "barred_suppressions",
-    "cached_tally",
+    "cached_reader_counts",
     "count_movements",
-    "count_tally",
+    "count_readers",
+    "effective_suppressions",
     "is_mailable",
 ]

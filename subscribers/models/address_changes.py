@@ -11,14 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.mail import tokens
 from subscribers.addresses import mask_address
 
-CHANGE_WITHIN = timedelta(days=7)
-UNDO_MOVE_WITHIN = timedelta(days=14)
+CONFIRM_CHANGE_WITHIN = timedelta(days=7)
+UNDO_CHANGE_WITHIN = timedelta(days=14)
 PURPOSE, UNDO = "address", "former address"
 
 
 class AddressChangeQuerySet(models.QuerySet["AddressChange"]):
     def waiting(self, now: datetime) -> "AddressChangeQuerySet":
-        return self.filter(confirmed_at=None, asked_at__gt=now - CHANGE_WITHIN)
+        return self.filter(confirmed_at=None, asked_at__gt=now - CONFIRM_CHANGE_WITHIN)
 
     def for_token(self, token: str) -> "AddressChange | None":
         """The change of a confirmation link, also if already confirmed."""
@@ -74,7 +74,7 @@ class AddressChange(models.Model):
         return settings.SITE_URL + reverse("subscribers:undo-move", args=[token])
 
     def bound(self, purpose: str) -> str:
-        """What a token is bound to: the mailbox it was sent to, and the row."""
+        """The value that binds a token to its mailbox and to the row."""
         return {PURPOSE: self.email, UNDO: self.former}[purpose] + self.token_salt
 
     @property
@@ -91,8 +91,8 @@ class AddressChange(models.Model):
         return self.former if self.confirmed_at else self.email
 
     def can_confirm(self, now: datetime) -> bool:
-        return self.confirmed_at is None and self.asked_at > now - CHANGE_WITHIN and self.subscriber.is_reader
+        return self.confirmed_at is None and self.asked_at > now - CONFIRM_CHANGE_WITHIN and self.subscriber.is_reader
 
     def can_undo(self, now: datetime) -> bool:
         is_done = self.confirmed_at is not None and self.undone_at is None
-        return is_done and self.confirmed_at is not None and self.confirmed_at > now - UNDO_MOVE_WITHIN
+        return is_done and self.confirmed_at is not None and self.confirmed_at > now - UNDO_CHANGE_WITHIN

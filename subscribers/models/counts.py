@@ -1,4 +1,4 @@
-"""Daily counts of readers, of those who came and left, and of their sources."""
+"""Daily counts of readers, arrivals, departures and sources."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,48 +14,48 @@ from django.utils.translation import gettext_lazy as _
 
 from subscribers import origins
 from subscribers.models.consents import Consent
-from subscribers.models.readers import Subscriber, barred_suppressions
+from subscribers.models.readers import Subscriber, effective_suppressions
 from subscribers.models.suppressions import Suppression
 
-TALLY_KEY, TALLY_SECONDS = "readers:tally", 60
-MANY = 50_000  # readers from which on counts are cached
+COUNTS_CACHE_KEY, COUNTS_CACHE_SECONDS = "readers:tally", 60
+CACHED_ABOVE = 50_000  # readers
 WEEKS = 12
 WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Tally:
-    """Readers who would get an issue now, and the others by reason."""
+class ReaderCounts:
+    """Readers who can be mailed now, and the others by reason."""
 
     mailable: int
     pending: int
-    resting: int
+    paused: int
     unsubscribed: int
     suppressed: int
 
 
-def count_tally(now: datetime) -> Tally:
+def count_readers(now: datetime) -> ReaderCounts:
     """Three queries on indexes alone."""
     states = dict(Subscriber.objects.order_by().values_list("state").annotate(Count("pk")))
-    resting = Subscriber.objects.filter(state=Subscriber.State.PAUSED, paused_until__gt=now).count()
-    awake = states.get(Subscriber.State.ACTIVE, 0) + states.get(Subscriber.State.PAUSED, 0) - resting
-    suppressed = barred_suppressions(now).count()
-    return Tally(
+    paused = Subscriber.objects.filter(state=Subscriber.State.PAUSED, paused_until__gt=now).count()
+    awake = states.get(Subscriber.State.ACTIVE, 0) + states.get(Subscriber.State.PAUSED, 0) - paused
+    suppressed = effective_suppressions(now).count()
+    return ReaderCounts(
         mailable=awake - suppressed,
         pending=states.get(Subscriber.State.PENDING, 0),
-        resting=resting,
+        paused=paused,
         unsubscribed=states.get(Subscriber.State.UNSUBSCRIBED, 0),
         suppressed=suppressed,
     )
 
 
-def cached_tally(now: datetime) -> Tally:
-    """The tally, cached for a minute if counting takes long."""
-    kept: Tally | None = caches["pages"].get(TALLY_KEY)
+def cached_reader_counts(now: datetime) -> ReaderCounts:
+    """Cached for a minute if there are more than CACHED_ABOVE readers."""
+    kept: ReaderCounts | None = caches["pages"].get(COUNTS_CACHE_KEY)
     if kept is None:
-        kept = count_tally(now)
-        if kept.mailable + kept.unsubscribed > MANY:
-            caches["pages"].set(TALLY_KEY, kept, TALLY_SECONDS)
+        kept = count_readers(now)
+        if kept.mailable + kept.unsubscribed > CACHED_ABOVE:
+            caches["pages"].set(COUNTS_CACHE_KEY, kept, COUNTS_CACHE_SECONDS)
     return kept
 
 
@@ -74,7 +74,7 @@ class DayCountManager(models.Manager["DayCount"]):
             were = Subscriber.objects.aggregate(**{name: Count("pk", filter=_was(at)) for name, at in moments.items()})
             found = (DayCount(on=day, readers=were[f"d{day:%Y%m%d}"]) for day in missing)
             self.bulk_create(found, ignore_conflicts=True)
-        readers = count_tally(now).mailable
+        readers = count_readers(now).mailable
         if not self.filter(on=today, readers=readers).exists():  # avoid needless writes on an idle installation
             self.update_or_create(on=today, defaults={"readers": readers})
 
@@ -120,7 +120,7 @@ def _last_until(day: date, kept: Iterable[tuple[date, int]]) -> int | None:
 
 @dataclass(frozen=True)
 class Movement:
-    """Readers who confirmed and who left within a period, without those erased since."""
+    """Readers who confirmed or left within a period, without those erased since."""
 
     came: int
     left: int
@@ -151,7 +151,7 @@ SOURCES_A_DAY = 20  # the rest of a day is summed: anybody can invent sources
 
 class OriginCountManager(models.Manager["OriginCount"]):
     def keep(self, now: datetime, zone: ZoneInfo) -> None:
-        """Count days with new arrivals, and who stayed of those who came a quarter ago."""
+        """Count days with new arrivals, and how many of those from a quarter ago have stayed."""
         counted = dict(self.order_by().values_list("on").annotate(readers=Sum("came")))
         for day, readers in _came_by_day(zone):
             if readers > counted.get(day, 0):
@@ -186,7 +186,7 @@ class OriginCountManager(models.Manager["OriginCount"]):
 
 
 class OriginCount(models.Model):
-    """Readers who came from a source on a day. stayed: of these, still there a quarter later."""
+    """Readers who came from a source on a day. stayed: how many of them were readers a quarter later."""
 
     on = models.DateField(_("day"))
     kind = models.CharField(_("kind of source"), max_length=10)

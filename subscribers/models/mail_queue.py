@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.queued_mail import CLOCK_SLACK
-from newsletter.mail.tokens import digest
+from newsletter.mail.tokens import keyed_digest
 from subscribers.addresses import canonical_mailbox
 from subscribers.models.suppressions import address_hash
 
@@ -35,7 +35,7 @@ def take_from_budget(email: str, now: datetime) -> bool:
 
     Safe under concurrency: one conditional UPDATE.
     """
-    mailbox = digest("mail budget", canonical_mailbox(email))
+    mailbox = keyed_digest("mail budget", canonical_mailbox(email))
     with transaction.atomic():
         MailBudget.objects.bulk_create([MailBudget(mailbox=mailbox)], ignore_conflicts=True)
         has_room = Q(third=None) | Q(third__lte=now - WITHIN) | Q(third__gt=now + CLOCK_SLACK)  # by a fast clock

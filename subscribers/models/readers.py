@@ -47,7 +47,7 @@ def is_mailable(now: datetime, reader: str) -> Q:
     return _awake(now, reader) & Q(IsNull(Subquery(suppressions.values("pk")[:1]), True))
 
 
-def barred_suppressions(now: datetime) -> "models.QuerySet[Suppression]":
+def effective_suppressions(now: datetime) -> "models.QuerySet[Suppression]":
     """Suppressions of otherwise mailable readers; reads the suppressions, not all readers."""
     readers = Subscriber.objects.filter(_awake(now), address_hash=OuterRef("address_hash"))
     return Suppression.objects.filter(Exists(readers)).order_by()
@@ -193,8 +193,8 @@ class Subscriber(ReaderLinks):
         return self.state in {self.State.ACTIVE, self.State.PAUSED}
 
     @property
-    def has_data(self) -> bool:
-        """May they see their data: confirmed, or unsubscribed?"""
+    def can_see_data(self) -> bool:
+        """Whether the data link is offered: not to unconfirmed addresses."""
         return self.is_reader or self.state == self.State.UNSUBSCRIBED
 
     @property
@@ -202,8 +202,8 @@ class Subscriber(ReaderLinks):
         return Tagging.objects.names_of([self.pk])[self.pk]
 
     @property
-    def is_asked_back(self) -> bool:
-        """A reader whose suppression ends by a new confirmation; gets nothing else until then."""
+    def needs_reconfirmation(self) -> bool:
+        """Whether a suppressed reader has been asked to confirm again, and gets no other mail until then."""
         suppressions = Suppression.objects.filter(address_hash=self.address_hash, reopened_at__isnull=False)
         return self.is_reader and suppressions.exists()
 
@@ -211,7 +211,7 @@ class Subscriber(ReaderLinks):
         return self.state == self.State.PAUSED and self.paused_until is not None and self.paused_until > now
 
     def has_joined_since(self, at: datetime) -> bool:
-        """Has the reader signed up, confirmed, come back or been imported after `at`?"""
+        """Whether the reader signed up, confirmed, came back or was imported after `at`."""
         asked = self.asked_at is not None and self.asked_at > at
         joined = [Consent.Kind.CONFIRMED, Consent.Kind.CAME_BACK, Consent.Kind.IMPORTED]
         return asked or self.created_at > at or self.consents.filter(kind__in=joined, at__gt=at).exists()
@@ -242,14 +242,14 @@ class Subscriber(ReaderLinks):
                 asked_at=now,
                 asked_times=F("asked_times") + 1,
             )
-            if asked and (not self.is_reader or self.is_asked_back):
+            if asked and (not self.is_reader or self.needs_reconfirmation):
                 self._record(Consent.Kind.ASKED, how, now)
         return asked
 
     def confirm(self, now: datetime, how: ConsentDetails = NO_DETAILS) -> bool:
         """Activate, if the round has not changed since it was read; lifts suppressions that consent ends."""
         waiting = Q(signup_round=self.signup_round)
-        if not self.is_asked_back:
+        if not self.needs_reconfirmation:
             waiting &= Q(state__in=[self.State.PENDING, self.State.UNSUBSCRIBED])
         was_reader = self.confirmed_at is not None
         with transaction.atomic():

@@ -13,14 +13,14 @@ from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 from django.views.decorators.http import require_POST, require_safe
 
-from newsletter.limits.public_views import same_origin, secret_url, too_many_requests
+from newsletter.limits.public_views import private_view, same_origin, too_many_requests
 from newsletter.limits.rate_limits import is_over_limit
 from newsletter.page_cache.pages import cached_page
 from newsletter.publication.models import Publication
 from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import own_data, privacy, tasks
 from subscribers.forms import AddressForm, NameForm, OwnPauseForm
-from subscribers.links import FRESH_MINUTES
+from subscribers.links import DATA_LINK_MINUTES
 from subscribers.mails import address_change, sending
 from subscribers.models import Sentence, Subscriber, address_hash
 from subscribers.models.address_changes import AddressChange
@@ -61,14 +61,14 @@ def by_fresh_token(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
     return wraps(view)(opened)
 
 
-@secret_url
+@private_view
 @require_safe
 @by_letter_token
 def preferences(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     return _preferences_page(request, subscriber)
 
 
-@secret_url
+@private_view
 @require_POST
 @same_origin
 @by_letter_token
@@ -76,11 +76,11 @@ def pause(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpRespo
     form = OwnPauseForm(request.POST, today=timezone.localdate())
     if not form.is_valid():
         return _preferences_page(request, subscriber, form)
-    subscriber.pause(form.until(), timezone.now())
+    subscriber.pause(form.resume_at(), timezone.now())
     return redirect_done("preferences", token, "paused")
 
 
-@secret_url
+@private_view
 @require_POST
 @same_origin
 @by_letter_token
@@ -89,13 +89,13 @@ def resume(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResp
     return redirect_done("preferences", token, "resumed")
 
 
-@secret_url
+@private_view
 @require_POST
 @same_origin
 @by_letter_token
 def send_link(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     """Mail a fresh link to the reader; the response is always the same."""
-    if sending.request_link(subscriber, timezone.now()):
+    if sending.queue_link(subscriber, timezone.now()):
         enqueue_on_commit(tasks.send_confirmations)
     return redirect_done("preferences", token, "link")
 
@@ -119,7 +119,7 @@ def _preferences_page(
         "is_paused": subscriber.is_paused(timezone.now()),
         "pause_form": pause_form or OwnPauseForm(today=timezone.localdate()),
         "done": what if (what := request.GET.get("done")) in DONE else "",
-        "minutes": FRESH_MINUTES,
+        "minutes": DATA_LINK_MINUTES,
     }
     return render(request, "subscribers/preferences.html", context, status=422 if pause_form else 200)
 
@@ -129,7 +129,7 @@ PER_DAY = 5  # change mails per reader, and per new address
 MINE_DONE = {"name", "address", "again", "not-again"}  # values of ?done=
 
 
-@secret_url
+@private_view
 @get_or_post
 @same_origin
 @by_fresh_token
@@ -145,7 +145,7 @@ def own_data_page(request: HttpRequest, subscriber: Subscriber, token: str) -> H
     return _mine_page(request, subscriber, token, name_form=form)
 
 
-@secret_url
+@private_view
 @require_POST
 @same_origin
 @by_fresh_token
@@ -165,7 +165,7 @@ def change_address(request: HttpRequest, subscriber: Subscriber, token: str) -> 
     return redirect_done("mine", token, "address")
 
 
-@secret_url
+@private_view
 @require_POST
 @same_origin
 def how_heard(request: HttpRequest, token: str) -> HttpResponse:
@@ -192,7 +192,7 @@ def _mine_page(
     name_form: NameForm | None = None,
     address_form: AddressForm | None = None,
 ) -> HttpResponse:
-    if not subscriber.has_data:
+    if not subscriber.can_see_data:
         return closed_page(request, "spent", status=410)
     context = {
         "subscriber": subscriber,
@@ -211,7 +211,7 @@ def _mine_page(
     return render(request, "subscribers/mine.html", context, status=422 if has_error else 200)
 
 
-@secret_url
+@private_view
 @get_or_post
 @same_origin
 def move(request: HttpRequest, token: str) -> HttpResponse:
@@ -233,7 +233,7 @@ def move(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/move.html", {"change": change})
 
 
-@secret_url
+@private_view
 @get_or_post
 @same_origin
 def undo_move(request: HttpRequest, token: str) -> HttpResponse:
@@ -252,7 +252,7 @@ def undo_move(request: HttpRequest, token: str) -> HttpResponse:
 NAME = "my-data"  # file name of downloads
 
 
-@secret_url
+@private_view
 @require_safe
 @by_fresh_token
 def download_json(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
@@ -260,7 +260,7 @@ def download_json(request: HttpRequest, reader: Subscriber, token: str) -> HttpR
     return _attached(response, "json")
 
 
-@secret_url
+@private_view
 @require_safe
 @by_fresh_token
 def download_csv(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
@@ -274,7 +274,7 @@ def _attached(response: HttpResponse, kind: str) -> HttpResponse:
     return response
 
 
-@secret_url
+@private_view
 @get_or_post
 @same_origin
 @by_fresh_token

@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.limits.client_ip import client_address, client_network
-from newsletter.limits.public_views import is_same_origin, retry_time, same_origin, secret_url, too_many_requests
+from newsletter.limits.public_views import is_same_origin, private_view, retry_time, same_origin, too_many_requests
 from newsletter.limits.rate_limits import is_over_limit, retry_after_seconds
 from newsletter.mail import tokens
 from newsletter.mail.views import is_trial_user
@@ -29,7 +29,7 @@ from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import origins, pending_unsubscribes, privacy, signup, tasks
 from subscribers.addresses import LENGTH_MAX
 from subscribers.forms import NAME_MAX, RequestLinkForm, SignupForm, sign_person_pass, sign_waiting_ticket
-from subscribers.links import FRESH_MINUTES
+from subscribers.links import DATA_LINK_MINUTES
 from subscribers.models import CONFIRM_WITHIN, LinkWish, Sentence, Subscriber
 from subscribers.models.consents import ConsentDetails
 from subscribers.models.notes import SENTENCE_LENGTH_MAX as SENTENCE_MAX
@@ -57,7 +57,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     return _signup_page(request, SignupForm(), typed=(request.POST or request.GET).get("email", ""))
 
 
-@secret_url
+@private_view
 @require_safe
 def invited_signup(request: HttpRequest, token: str) -> HttpResponse:
     """Show the sign-up to an invited person; the same for valid and invalid tokens."""
@@ -187,7 +187,7 @@ def _notices() -> list[NoticeSection]:
 # --- Confirming ---
 
 
-@secret_url
+@private_view
 @get_or_post
 @same_origin
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
@@ -226,7 +226,7 @@ def _spent_or_invalid(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @csrf_exempt
-@secret_url
+@private_view
 @get_or_post
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Unsubscribe on POST; one-click requests (RFC 8058) from any origin."""
@@ -265,7 +265,7 @@ def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/unsubscribe.html", {"subscriber": subscriber})
 
 
-@secret_url
+@private_view
 @require_POST
 @same_origin
 def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
@@ -279,7 +279,7 @@ def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
     return left_page(request, subscriber, is_said=is_said, undo=request.POST.get("undo", ""))
 
 
-@secret_url
+@private_view
 @require_POST
 @same_origin
 def come_back(request: HttpRequest, token: str) -> HttpResponse:
@@ -294,7 +294,7 @@ def come_back(request: HttpRequest, token: str) -> HttpResponse:
     return left_page(request, subscriber, is_asked=True)
 
 
-@secret_url
+@private_view
 @get_or_post
 @same_origin
 def undo(request: HttpRequest, token: str) -> HttpResponse:
@@ -349,7 +349,7 @@ PER_NETWORK = 10  # link requests in ten minutes
 def request_link(request: HttpRequest) -> HttpResponse:
     """Request a fresh link by address; response and response time do not depend on the address."""
     form = RequestLinkForm(request.POST if request.method == "POST" else None)
-    context = {"form": form, "minutes": FRESH_MINUTES, "email": ""}
+    context = {"form": form, "minutes": DATA_LINK_MINUTES, "email": ""}
     if request.method == "POST" and form.is_valid():
         now, who = timezone.now(), client_network(client_address(request))
         if seconds := retry_after_seconds("door", who, limit=PER_NETWORK, seconds=MINUTES_10, now=now):

@@ -58,7 +58,7 @@ def send(program, content, name="readers.csv", consent=PROOF, **more):
 
 
 def work():
-    while Errand.objects.filter(state__in=Errand.AT_WORK).exists():
+    while Errand.objects.filter(state__in=Errand.ACTIVE_STATES).exists():
         tasks.work_on_errands()
 
 

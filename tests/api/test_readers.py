@@ -326,7 +326,7 @@ def exported(program, query=""):
 
 
 def test_all_readers_are_streamed_as_lines_of_json(owner, monkeypatch):
-    monkeypatch.setattr(exporting, "AT_ONCE", 2)
+    monkeypatch.setattr(exporting, "BATCH_SIZE", 2)
     for number in range(5):
         make_subscriber(f"r{number}@example.org", name="王", tags="a, b" if number == 1 else "")
     suppress("r3@example.org", "bounced")
@@ -354,7 +354,7 @@ def test_the_table_is_that_of_the_desk(owner):
 
 
 def test_an_export_asks_in_turns_and_keeps_no_cursor_open(owner, monkeypatch):
-    monkeypatch.setattr(exporting, "AT_ONCE", 10)
+    monkeypatch.setattr(exporting, "BATCH_SIZE", 10)
     for _reader in range(35):
         make_subscriber()
     answer = owner.get("/readers/export")

@@ -10,7 +10,7 @@ from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider import outcomes, stoppable_wait
 from newsletter.delivery.sending import api_courier, couriers
 from newsletter.operation import supervisor, worker
-from newsletter.publication.heartbeats import SILENT_SECONDS
+from newsletter.publication.heartbeats import SILENT_AFTER_SECONDS
 from newsletter.publication.models import Publication
 from tests.support.product import ROOT
 
@@ -47,9 +47,9 @@ def numbers() -> dict[str, str]:
         "most connections": f"up to {couriers.MOST_LINES} (",
         "warm-up": "allows {}, {}, {} … {:,} mails".format(*map(rate.daily_limit, (1, 2, 3, 16))),
         "days of a warm-up": "10,000 readers take {} days, a million {}".format(*days),
-        "failing": f"over {alerts.FAILING_SHARE * 100:g} %, at least {alerts.FAILING_AT_LEAST} copies",
+        "failing": f"over {alerts.FAILED_SHARE_MIN * 100:g} %, at least {alerts.FAILED_COPIES_MIN} copies",
         "threads": f"Celery on {WORDS[worker.CONCURRENCY]} threads",
-        "silent": f"silent for {SILENT_SECONDS:g} seconds",
+        "silent": f"silent for {SILENT_AFTER_SECONDS:g} seconds",
         "restart": "after {}, {}, {}, {} and at most {} seconds".format(*supervisor.PAUSE_SECONDS),
         "kill": f"after {WORDS[supervisor.STOP_SECONDS]} seconds SIGKILL",
     }

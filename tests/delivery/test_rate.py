@@ -294,7 +294,7 @@ def test_it_goes_on_when_the_local_day_has_begun():
 def test_an_issue_is_spread_over_as_few_days_as_the_ceilings_allow(readers, since, spread):
     begins_at = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)  # 07:00 on the third in Taipei
 
-    assert WarmUp(since, TAIPEI).spread(readers, begins_at) == spread
+    assert WarmUp(since, TAIPEI).plan(readers, begins_at) == spread
 
 
 def test_a_night_that_is_an_hour_longer_is_waited_for():
@@ -377,7 +377,7 @@ def test_the_least_of_the_limits_counts():
 
 @pytest.mark.django_db
 def test_slow_domains_make_windows_small_and_fast_ones_let_them_grow(clock):
-    pacer = RateLimiter(None, limits=SendLimits(domains={"slow.org": 1.0}))
+    pacer = RateLimiter(None, limits=SendLimits(domain_rates={"slow.org": 1.0}))
     windows = []
     for _ in range(6):
         windows.append(pacer.window(100))
@@ -408,7 +408,7 @@ def test_two_domains_have_a_line_each(make_mailing, run, clock):
     provider = Provider()
     left = sent_at(clock, provider)
 
-    run(mailing, provider, pacer=RateLimiter(None, limits=SendLimits(domains={"gmail.com": 1.0, "*": 10.0})))
+    run(mailing, provider, pacer=RateLimiter(None, limits=SendLimits(domain_rates={"gmail.com": 1.0, "*": 10.0})))
 
     assert [at for _email, at in left] == pytest.approx([0, 0, 0.1, 1.0])
 

@@ -12,7 +12,7 @@ from newsletter.delivery import lane_process, tasks
 from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.mail.mailers import mailer_from_url, provider_name
+from newsletter.mail.mailers import mailer_from_url, provider_label
 from tests.factories import make_subscriber
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
@@ -78,7 +78,7 @@ def test_a_pause_holds_and_the_rest_goes_by_the_other_provider_nobody_twice(mail
     assert counts.sent == len(slow.received()) < READERS
     assert (counts.sending, counts.uncertain, counts.queued) == (0, 0, READERS - counts.sent)
 
-    assert mailing.switch("default", provider_name(settings.MAILERS["default"]))
+    assert mailing.switch("default", provider_label(settings.MAILERS["default"]))
     mailing.resume(timezone.now(), timedelta())
     lane_process.run_lane(0)
 
@@ -87,7 +87,7 @@ def test_a_pause_holds_and_the_rest_goes_by_the_other_provider_nobody_twice(mail
     assert not slow.readers() & smtp.readers()
     assert slow.copies_per_reader() == smtp.copies_per_reader() == {1}
     assert mailing.counts().sent == READERS
-    assert ("switched", provider_name(settings.MAILERS["default"])) in mailing.steps.values_list("what", "detail")
+    assert ("switched", provider_label(settings.MAILERS["default"])) in mailing.steps.values_list("what", "detail")
 
 
 @pytest.mark.parametrize("state", ["scheduled", "sending", "sent", "cancelled"])

@@ -99,7 +99,7 @@ def test_every_issue_is_introduced_closed_and_announced():
 
 
 def test_nobody_of_the_sample_waits_for_a_confirmation_or_a_welcome():
-    assert not sending.SIGN_UP_MAIL.waiting(NOW + timedelta(days=1)).exists()
+    assert not sending.SIGN_UP_MAIL.due_rows(NOW + timedelta(days=1)).exists()
     assert not Subscriber.objects.filter(confirmed_at__isnull=False, welcomed_at__isnull=True).exists()
 
 
@@ -155,7 +155,7 @@ def test_the_home_and_the_history_of_the_sample_say_what_is_so(client):
     assert "Nothing has been sent yet" not in home.text
     assert "No issue was mailed from here yet" not in home.text
     assert list(home.context["left_out"]) == []
-    assert [entry.what for entry in history.context["entries"]] == [
+    assert [entry.text for entry in history.context["entries"]] == [
         "Closed: the issue is sent",
         "Sending began",
         "Scheduled",

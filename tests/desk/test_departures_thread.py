@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from newsletter.delivery.ledger import restored
+from newsletter.delivery.ledger import restore_detection
 from newsletter.desk import departures_thread
 from subscribers import pending_unsubscribes
 from subscribers.models import Subscriber
@@ -41,7 +41,7 @@ class Looks(Event):
 
 def test_departures_are_done_again_once_and_wishes_whenever_there_are_some(reader, monkeypatch):
     remembered = []
-    monkeypatch.setattr(restored, "detect_restore", remembered.append)
+    monkeypatch.setattr(restore_detection, "detect_restore", remembered.append)
     pending_unsubscribes.store_unsubscribe(reader.token("unsubscribe"), timezone.now())
 
     departures_thread.run(Looks(3))
@@ -57,7 +57,7 @@ def test_what_the_database_did_not_take_is_tried_again(reader, monkeypatch):
         if error := next(answers):
             raise error
 
-    monkeypatch.setattr(restored, "detect_restore", remember)
+    monkeypatch.setattr(restore_detection, "detect_restore", remember)
     pending_unsubscribes.store_unsubscribe(reader.token("unsubscribe"), timezone.now())
 
     departures_thread.run(Looks(2))

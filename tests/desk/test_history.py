@@ -117,7 +117,7 @@ def test_the_page_of_a_correction_says_how_many_have_a_copy(desk, issue):
 
 def audience(desk, issue, segment=""):
     found = desk.get(reverse("admin:issue_send", args=[issue.pk]), {"segment": segment}).context["audience"]
-    return found.readers, found.have_it, found.others
+    return found.readers, found.already_received, found.outside_segment
 
 
 @pytest.fixture

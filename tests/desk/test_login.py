@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import Resolver404, resolve
 
 from newsletter.desk.models import FailureCount
-from newsletter.operation.accounts import author, factors
+from newsletter.operation.accounts import author, second_factors
 from tests.factories import make_publication
 from tests.support.second_factor import add_totp_app, totp_code
 
@@ -108,7 +108,7 @@ def test_a_password_changed_meanwhile_ends_a_login_that_waits_for_its_code(clien
 
 def test_a_second_factor_that_is_gone_does_not_open_the_desk(client, gipi, codes):
     log_in(client)
-    factors.remove_all(gipi)
+    second_factors.remove_all(gipi)
 
     response = client.post(CODE, {"code": totp_code()})
 
@@ -241,7 +241,7 @@ def test_the_one_time_link_removes_the_second_factor_and_logs_in(client, gipi, c
     response = take_over(client, gipi)
 
     assert response["Location"] == "/admin/"
-    assert not factors.has_any(gipi)
+    assert not second_factors.has_second_factor(gipi)
     assert is_in(client)
 
 

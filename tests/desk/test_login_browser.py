@@ -6,7 +6,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from pytest_django.live_server_helper import LiveServer
 
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 from tests.factories import make_post, make_publication
 from tests.support.page_checks import assert_accessible_in_both_schemes
 from tests.support.second_factor import add_totp_app, totp_code
@@ -167,7 +167,7 @@ def test_no_screen_of_the_account_has_a_barrier_or_is_wider_than_a_small_phone(p
     page.fill("#id_code", totp_code(0, page.locator(".secret").inner_text().replace(" ", "")))
     press(page, "[value='Add it']")
     look(page)
-    for path in ("", "passkey/", "codes/", f"remove/{factors.factors_of(gipi).app.pk}/"):
+    for path in ("", "passkey/", "codes/", f"remove/{second_factors.factors_of(gipi).totp.pk}/"):
         page.goto(f"{server.url}/admin/account/{path}")
         look(page)
     let_proofs_grow_old()

@@ -39,7 +39,7 @@ from newsletter.desk.readers.reader_actions import BULK_FORMS, READER_ACTIONS
 from newsletter.issues import schedule
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
-from newsletter.mail.message import Letter, build_mail
+from newsletter.mail.message import MailContent, build_mail
 from newsletter.posts.models import Image, Pattern, Post, Redirect, Revision, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, Suppression, address_hash
@@ -330,7 +330,7 @@ def _closed_mailing() -> Mailing:
 
 
 def _mail() -> str:
-    letter = Letter("題", "<html><head></head><body>x</body></html>", "x\n")
+    letter = MailContent("題", "<html><head></head><body>x</body></html>", "x\n")
     headers = {"Message-ID": "<1@example.org>", "Date": "Tue, 24 Nov 2026 08:00:00 +0800"}
     mail = build_mail(letter, sender=("Gipi", "news@example.org"), to=("", READER), reply_to="", headers=headers)
     mailers["default"].send_messages([mail])

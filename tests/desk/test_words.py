@@ -14,7 +14,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approving
 from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image, Tag
-from subscribers.models import Suppression, Tally, address_hash
+from subscribers.models import ReaderCounts, Suppression, address_hash
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -120,7 +120,7 @@ UNGROUPED = re.compile(r"(?<![\d.,:/#-])\d{4,}(?![\d:/年-])")  # no year, no ti
 
 def test_numbers_have_their_thousands_in_chinese_too(admin_client, monkeypatch):
     make_publication(name="Gipi", author="Gipi", language="zh-hant")
-    monkeypatch.setattr("subscribers.admin.cached_tally", lambda now: Tally(3211, 1002, 0, 1234, 0))
+    monkeypatch.setattr("subscribers.admin.cached_reader_counts", lambda now: ReaderCounts(3211, 1002, 0, 1234, 0))
     now = timezone.now()
     make_subscriber("someone@example.org")
     mailing = approving.approve(make_issue(make_post("甲"), number=6), send_at=now, now=now, hold=timedelta())

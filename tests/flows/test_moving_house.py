@@ -21,7 +21,7 @@ from newsletter.posts.search.index import index_post
 from subscribers.models import Subscriber, Suppression, address_hash
 
 now = timezone.now().replace(microsecond=0)
-tags = Tag.objects.named([f"題目{{n}}" for n in range(7)])
+tags = Tag.objects.get_or_create_named([f"題目{{n}}" for n in range(7)])
 picture = Image.objects.first()
 Post.objects.bulk_create([
     Post(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from newsletter.delivery import lane_process
-from newsletter.delivery.ledger import recovery, restored
+from newsletter.delivery.ledger import recovery, restore_detection
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.tasks import send_welcomes
@@ -102,7 +102,7 @@ def _why_nothing_was_sent(mailing) -> str:
     state = Mailing.objects.filter(pk=mailing.pk).values_list("state", "retry_at").get()
     batches = list(Batch.objects.filter(mailing=mailing).values_list("state", "worker", "not_before", "cursor", "hi"))
     with recovery.hold_slot(0) as worker:
-        asked = (lane_process.is_stopping(), restored.is_undecided(), worker)
+        asked = (lane_process.is_stopping(), restore_detection.is_restore_undecided(), worker)
     return f"mailing {state}, batches {batches}, stopping, undecided and slot {asked}, threads {threading.enumerate()}"
 
 

@@ -32,8 +32,8 @@ answer = [finding.id for finding in editor_findings(timezone.now())]
 """
 DECISION = """
 from django.utils import timezone
-from newsletter.delivery.ledger import restored
-restored.count_as_sent(timezone.now())
+from newsletter.delivery.ledger import restore_detection
+restore_detection.count_as_sent(timezone.now())
 """
 END = """
 from subscribers.models import Subscriber, address_hash

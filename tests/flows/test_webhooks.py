@@ -18,7 +18,7 @@ from subscribers.models import Subscriber, address_hash
 now = timezone.now()
 Publication.objects.current()
 hook = Hook.objects.create(url={url!r}, created_at=now)
-hook.listen(["reader.left"], now)
+hook.subscribe_to(["reader.left"], now)
 readers = []
 for n in range({readers}):
     email = f"r{{n}}@example.org"

@@ -153,7 +153,7 @@ def saved(issue: Issue, **typed: object) -> Issue:
     form = IssueForm({"number": issue.number, "subject": "第七期", **typed}, instance=issue)
     assert form.is_valid(), form.errors
     form.save()
-    form.keep_texts()
+    form.save_texts()
     return issue
 
 

@@ -53,7 +53,7 @@ def test_a_list_of_issues_has_the_posts_that_readers_find_without_their_texts(dj
     make_issue(make_post("甲"), make_post("乙"), make_post(published_at=None))
 
     with django_assert_num_queries(2):
-        [issue] = Issue.objects.listed(PUBLISHED_AT)
+        [issue] = Issue.objects.for_listing(PUBLISHED_AT)
         titles = [item.post.title for item in issue.items.all()]
 
     assert titles == ["甲", "乙"]

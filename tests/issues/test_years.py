@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import timezone
 
+from newsletter.issues.annotations import attach_contents, attach_reading_minutes, first_sentences, year_volume
 from newsletter.issues.models import Issue
-from newsletter.issues.years import first_sentences, with_measures, with_minutes, year_volume
 from newsletter.posts.models import Image
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.page_checks import assert_valid
@@ -65,7 +65,7 @@ def test_the_archive_shows_the_first_cover_and_one_sentence_of_each_issue(client
 
 
 def listed():
-    return with_minutes(Issue.objects.archived().listed(PUBLISHED_AT))
+    return attach_reading_minutes(Issue.objects.archived().for_listing(PUBLISHED_AT))
 
 
 def test_an_issue_takes_as_long_as_all_its_posts():
@@ -89,10 +89,10 @@ def test_a_list_shows_only_what_readers_see_by_three_queries(django_assert_num_q
     second, first = make_post("後", words="after", body="字" * 300), make_post("先", body="字" * 200)
     issue = make_issue(first, second, make_post("藏", published_at=None), sent_at=PUBLISHED_AT)
     make_issue(sent_at=PUBLISHED_AT)
-    with_measures([issue], PUBLISHED_AT)  # the texts are rendered once
+    attach_contents([issue], PUBLISHED_AT)  # the texts are rendered once
 
     with django_assert_num_queries(3):  # issues, their items, the texts
-        empty, full = with_measures(Issue.objects.archived(), PUBLISHED_AT)
+        empty, full = attach_contents(Issue.objects.archived(), PUBLISHED_AT)
 
     assert full.contents == [(first.get_absolute_url(), "先"), (second.get_absolute_url(), "後")]
     assert (full.post_count, full.reading_minutes) == (2, 5)

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone, translation
 
-from newsletter.limits.public_views import retry_time, same_origin, secret_url, too_many_requests
+from newsletter.limits.public_views import private_view, retry_time, same_origin, too_many_requests
 from tests.factories import make_publication
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_a_form_of_another_site_does_not(headers):
 
 
 def test_an_address_that_opens_something_is_kept_to_its_owner():
-    response = secret_url(door)(RequestFactory().get("/door/"))
+    response = private_view(door)(RequestFactory().get("/door/"))
 
     assert response.headers["Referrer-Policy"] == "no-referrer"
     assert response.headers["X-Robots-Tag"] == "noindex, nofollow"

@@ -11,12 +11,12 @@ from newsletter.mail.colours import (
     PALETTE_NAMES,
     PaletteError,
     contrast,
-    ink_on,
     mail_palette,
     mix,
     palette,
     parse_hex,
     readable_hex,
+    text_colour_on,
 )
 
 
@@ -26,7 +26,7 @@ def test_any_accent_can_be_read_on_both_papers(colour, paper):
     shade = parse_hex(readable_hex(colour, on=paper))
 
     assert contrast(shade, parse_hex(paper)) >= 4.5
-    assert contrast(shade, ink_on(shade)) >= 4.5
+    assert contrast(shade, text_colour_on(shade)) >= 4.5
 
 
 def test_a_colour_that_can_be_read_is_not_touched():

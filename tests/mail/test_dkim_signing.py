@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from newsletter.mail import dkim_signing, headers
 from newsletter.mail.dkim_signing import InvalidKey, load_keys
-from newsletter.mail.message import Letter, build_mail
+from newsletter.mail.message import MailContent, build_mail
 
 LIST = headers.MailingList("issues.example.org", "gipi@example.org", "https://e.org/about/", "https://e.org/issues/")
 FIELDS = headers.list_headers(
-    LIST, "https://e.org/unsubscribe/1Q/", archived_at="https://e.org/issues/1/", feedback="1:issue:newsletter:abc"
+    LIST, "https://e.org/unsubscribe/1Q/", web_url="https://e.org/issues/1/", feedback="1:issue:newsletter:abc"
 )
 
 
@@ -48,7 +48,7 @@ def both(folder, rsa_key):
 
 def make_mail(subject="第 42 期：管理槓桿，不是更努力", fields=FIELDS):
     return build_mail(
-        Letter(subject, "<p>你好</p>", "你好\n"),
+        MailContent(subject, "<p>你好</p>", "你好\n"),
         sender=("Gipi電子報", "gipi@example.org"),
         to=("王「小」明", "reader@example.com"),
         reply_to="gipi@example.org",

@@ -85,7 +85,7 @@ def test_a_mail_to_the_list_says_everything_that_mail_clients_ask_for():
         LIST,
         URL,
         complaints_to="bounces@news.example.org",
-        archived_at="https://news.example.org/issues/42/",
+        web_url="https://news.example.org/issues/42/",
         feedback="3:issue:newsletter:0123456789",
     )
 
@@ -127,25 +127,25 @@ def test_the_feedback_id_has_four_fields_and_the_last_is_the_senders():
 
 
 def test_an_automatic_mail_asks_machines_not_to_answer():
-    assert headers.automatic_headers() == {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+    assert headers.auto_submitted_headers() == {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
 
 
 @pytest.mark.parametrize("value", ["a\r\nBcc: x@example.org", "a\nb", "a\x00b", "a\x7fb"])
 def test_a_line_break_in_a_value_is_refused(value):
     with pytest.raises(ValueError, match="X-Test may not contain line breaks or control characters, got"):
-        headers.validated("X-Test", value)
+        headers.validate_header("X-Test", value)
 
 
 def test_a_chinese_value_is_refused_where_encoding_is_forbidden():
     with pytest.raises(ValueError, match=r"^List-Id must be ASCII, got '電子報'$"):
-        headers.validated("List-Id", "電子報")
+        headers.validate_header("List-Id", "電子報")
 
 
 def test_a_value_that_cannot_be_one_line_is_refused():
     with pytest.raises(ValueError, match=r"^X-Test is longer than 998 characters$"):
-        headers.validated("X-Test", "x" * 991)
+        headers.validate_header("X-Test", "x" * 991)
 
-    assert headers.validated("X-Test", "x" * 990)
+    assert headers.validate_header("X-Test", "x" * 990)
 
 
 def test_a_return_path_carries_a_token_and_an_ascii_domain():
@@ -283,9 +283,9 @@ def test_the_guide_names_every_header_and_the_function_that_decides_it():
         name.strip() for names in re.findall(r"^\| ([A-Z][^|]+) \|", part, re.MULTILINE) for name in names.split(",")
     ]
     functions = re.findall(r"`(\w+)`(?=[^|]*\|[^|]*\|$)", part, re.MULTILINE)
-    options = {"by_mail": "a@e.org", "complaints_to": "b@e.org", "archived_at": URL, "feedback": "1:issue:x:y"}
+    options = {"unsubscribe_address": "a@e.org", "complaints_to": "b@e.org", "web_url": URL, "feedback": "1:issue:x:y"}
 
-    written = headers.list_headers(LIST, URL, **options) | headers.automatic_headers()
+    written = headers.list_headers(LIST, URL, **options) | headers.auto_submitted_headers()
 
     assert [name for name in written if name not in named] == []
     assert [name for name in functions if not hasattr(headers, name)] == []

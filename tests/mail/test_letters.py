@@ -75,7 +75,7 @@ def test_emphasis_of_chinese_is_never_slanted(language, is_upright):
 def test_an_accent_that_cannot_be_read_is_made_darker_by_day_and_softer_by_night():
     html = render().html
 
-    assert f"{readable_hex('#ffee00', on=palette()['raised'].night)} !important" in html
+    assert f"{readable_hex('#ffee00', on=palette()['raised'].dark)} !important" in html
     assert not re.search(r'style="[^"]*color: #ffee00', html)
 
 

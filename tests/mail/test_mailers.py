@@ -171,11 +171,11 @@ def test_every_url_may_say_how_fast_and_no_backend_hears_of_it(url, tmp_path):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("rate=fast", "MAIL_URL: rate must be messages a second, more than 0, got 'fast'"),
-        ("rate=0", "MAIL_URL: rate must be messages a second, more than 0, got '0'"),
-        ("rate=inf", "MAIL_URL: rate must be messages a second, more than 0, got 'inf'"),
+        ("rate=fast", "MAIL_URL: rate must be a number of messages per second above 0, got 'fast'"),
+        ("rate=0", "MAIL_URL: rate must be a number of messages per second above 0, got '0'"),
+        ("rate=inf", "MAIL_URL: rate must be a number of messages per second above 0, got 'inf'"),
         ("domain_rate=gmail.com", "MAIL_URL: domain_rate is written like gmail.com:20,*:50, got 'gmail.com'"),
-        ("domain_rate=gmail.com:-1", "MAIL_URL: domain_rate must be messages a second, more than 0, got '-1'"),
+        ("domain_rate=gmail.com:-1", "MAIL_URL: domain_rate must be a number of messages per second above 0, got '-1'"),
     ],
 )
 def test_a_limit_that_is_none_is_refused(query, message, tmp_path):

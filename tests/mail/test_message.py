@@ -7,10 +7,10 @@ import pytest
 from anymail.backends.test import EmailBackend as AnymailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
-from newsletter.mail.message import Letter, build_mail, shorten_subject
+from newsletter.mail.message import MailContent, build_mail, shorten_subject
 
 LONG_URL = "https://news.example.org/" + "unsubscribe/" * 12
-LETTER = Letter("第 42 期：管理槓桿", "<p>你好，<a href='https://e.x/'>看</a></p>", "你好，看 https://e.x/\n")
+LETTER = MailContent("第 42 期：管理槓桿", "<p>你好，<a href='https://e.x/'>看</a></p>", "你好，看 https://e.x/\n")
 
 
 def make_mail(letter=LETTER, **changes):
@@ -85,7 +85,9 @@ def test_a_mail_without_html_is_one_part_of_text():
 
 
 def test_no_line_is_longer_than_a_server_takes_and_all_are_ascii():
-    mail = make_mail(Letter("題" * 200, "<p>" + "字" * 20_000 + "</p>", "字" * 20_000), sender=("名" * 80, "a@b.tw"))
+    mail = make_mail(
+        MailContent("題" * 200, "<p>" + "字" * 20_000 + "</p>", "字" * 20_000), sender=("名" * 80, "a@b.tw")
+    )
 
     octets = octets_of(mail)
 
@@ -120,7 +122,7 @@ def test_a_line_break_in_a_header_is_refused_when_the_mail_is_built():
 
 def test_a_line_break_in_the_subject_is_refused():
     with pytest.raises(ValueError, match="Subject may not contain line breaks"):
-        octets_of(make_mail(Letter("a\nBcc: spy@example.org", "x", "x")))
+        octets_of(make_mail(MailContent("a\nBcc: spy@example.org", "x", "x")))
 
 
 @pytest.mark.parametrize("field", ["sender", "to"])

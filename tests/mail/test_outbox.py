@@ -6,13 +6,13 @@ import pytest
 from django.core.mail import EmailMessage, mailers
 
 from newsletter.mail import outbox
-from newsletter.mail.message import Letter, build_mail
+from newsletter.mail.message import MailContent, build_mail
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, 456, tzinfo=UTC)
 
 
 def make_mail(number=1, *, to=("王「小」明", "reader@example.com"), **headers):
-    letter = Letter(f"第 {number} 期", f"<p>{number}</p>", f"{number}\n")
+    letter = MailContent(f"第 {number} 期", f"<p>{number}</p>", f"{number}\n")
     given = {"Message-ID": f"<issue.{number}@example.org>", "Date": "Tue, 24 Nov 2026 08:00:00 +0800"} | headers
     return build_mail(letter, sender=("Gipi電子報", "news@example.org"), to=to, reply_to="", headers=given)
 

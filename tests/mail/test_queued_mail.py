@@ -100,8 +100,8 @@ READERS = {
     "link": Case(lambda: sending.LINK_MAIL, _link),
 }
 LEASED = READERS | {
-    "alert": Case(lambda: alerts.MAIL, _alert),
-    "reminder": Case(lambda: reminders.MAIL, _reminder),
+    "alert": Case(lambda: alerts.ALERT_MAIL, _alert),
+    "reminder": Case(lambda: reminders.REMINDER_MAIL, _reminder),
 }
 MARKED = {
     "first letter": Case(lambda: CourseMail(transport_for("default")), _first_letter),
@@ -145,7 +145,7 @@ def test_what_is_due_is_sent_once(case, provider):
 
 @every(LEASED)
 def test_what_is_not_due_yet_waits(case):
-    case.model.objects.update(**{case.due_at: NOW + MINUTE})
+    case.model.objects.update(**{case.due_column: NOW + MINUTE})
 
     assert [case.send_due(NOW), case.send_due(NOW + MINUTE)] == [0, 1]
 
@@ -155,7 +155,7 @@ def test_what_is_not_due_yet_waits(case):
 
 @every(ALL)
 def test_of_two_workers_that_have_read_the_row_one_sends(case, provider):
-    first, second = case.waiting(NOW).get(), case.waiting(NOW).get()
+    first, second = case.due_rows(NOW).get(), case.due_rows(NOW).get()
 
     assert [case.send(first, NOW), case.send(second, NOW)] == [SendResult.SENT, SendResult.NOT_TAKEN]
     assert len(provider.accepted) == 1
@@ -170,7 +170,7 @@ def test_of_two_workers_at_the_same_moment_one_sends(name, transactional_db, pro
     def work(_worker):
         try:
             kind = ALL[name].kind()
-            row = kind.waiting(NOW).get()
+            row = kind.due_rows(NOW).get()
             together.wait(10)
             return kind.send(row, NOW)
         finally:
@@ -270,7 +270,7 @@ def test_a_silence_after_the_mail_left_is_not_answered_by_a_second_one(case, pro
 
 @every(MARKED)
 def test_a_worker_that_dies_before_the_mail_leaves_costs_nobody_his_mail(case, provider):
-    row = case.waiting(NOW).get()
+    row = case.due_rows(NOW).get()
     assert case.claim(row, NOW)  # and here it dies
 
     assert [case.send_due(NOW + wait) for wait in (LEASE - MINUTE, LEASE, 2 * LEASE)] == [0, 1, 0]
@@ -278,13 +278,13 @@ def test_a_worker_that_dies_before_the_mail_leaves_costs_nobody_his_mail(case, p
 
 @every(LEASED | MARKED)
 def test_a_row_that_is_moved_on_before_the_mail_leaves_is_not_mailed(case, provider, monkeypatch):
-    write = case.write
+    write = case.build
 
     def slow(row, now):
-        case.model.objects.update(**{case.due_at: NOW + 2 * LEASE})
+        case.model.objects.update(**{case.due_column: NOW + 2 * LEASE})
         return write(row, now)
 
-    monkeypatch.setattr(case, "write", slow)
+    monkeypatch.setattr(case, "build", slow)
 
     assert case.send_due(NOW) == 0
     assert provider.accepted == []
@@ -308,7 +308,7 @@ def test_whoever_asks_again_while_the_mail_is_on_its_way_is_not_overruled(public
         Subscriber.objects.update(confirmation_due_at=later, asked_times=2)
 
     monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", ask_again)
-    sending.send_next(NOW)
+    sending.send_next_signup_mail(NOW)
 
     reader.refresh_from_db()
     assert (reader.confirmation_due_at, reader.confirmation_sent_at) == (later, None)
@@ -330,7 +330,7 @@ def test_the_mail_is_written_of_the_row_as_it_is_when_it_is_claimed(publication,
 def test_a_server_that_is_away_is_asked_again_a_minute_later(case, provider):
     provider.answers = [ConnectionRefusedError()]
 
-    assert case.send(case.waiting(NOW).get(), NOW) is SendResult.NO_SERVER
+    assert case.send(case.due_rows(NOW).get(), NOW) is SendResult.NO_SERVER
 
     assert [case.send_due(NOW + MINUTE / 2), case.send_due(NOW + MINUTE)] == [0, 1]
 
@@ -402,7 +402,7 @@ def tried(case, provider, error):
     provider.answers, last, now = [error] * 1000, None, NOW
     while now and now != last:
         case.send_due(now)
-        last, now = now, case.model.objects.values_list(case.due_at, flat=True).first()
+        last, now = now, case.model.objects.values_list(case.due_column, flat=True).first()
     return last - NOW, 1000 - len(provider.answers)
 
 
@@ -413,7 +413,7 @@ def test_a_reader_whose_server_says_later_is_tried_eight_times_and_the_author_is
     assert times == 8
     assert lasted < timedelta(hours=3)
     assert Unsent.objects.get().reason == "recipient refused with 450"
-    assert not case.waiting(NOW + timedelta(days=99)).exists()
+    assert not case.due_rows(NOW + timedelta(days=99)).exists()
 
 
 @every(READERS)
@@ -422,7 +422,7 @@ def test_a_server_that_stays_away_is_given_up_after_three_days_and_the_author_is
 
     assert timedelta(days=3) <= lasted < timedelta(days=3, hours=1)
     assert Unsent.objects.get().reason == "ConnectionRefusedError"
-    assert not case.waiting(NOW + timedelta(days=99)).exists()
+    assert not case.due_rows(NOW + timedelta(days=99)).exists()
 
 
 @pytest.mark.parametrize(("name", "days"), [("alert", 3), ("reminder", 1)])
@@ -446,7 +446,7 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
         raise SMTPDataError(450, b"busy")
 
     monkeypatch.setattr(sending.SIGN_UP_MAIL, "hand_over", slow)
-    sending.send_next(NOW)
+    sending.send_next_signup_mail(NOW)
 
     reader.refresh_from_db()
     assert reader.confirmation_due_at == NOW + 2 * LEASE

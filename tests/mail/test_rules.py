@@ -11,10 +11,10 @@ import re
 import pytest
 
 from newsletter.mail import headers
-from newsletter.mail.message import Letter, build_mail
+from newsletter.mail.message import MailContent, build_mail
 
 URL = "https://news.example.org/unsubscribe/1abcdefghijklmnop/"
-LETTER = Letter("管理槓桿：讓管理變省力的四個技巧「𠮷」🎉", "<p>好</p>", "好\n")
+LETTER = MailContent("管理槓桿：讓管理變省力的四個技巧「𠮷」🎉", "<p>好</p>", "好\n")
 LIST = headers.MailingList(
     list_id="issues.news.example.org",
     owner="gipi@example.org",
@@ -51,13 +51,13 @@ def octets_of(kind):
     own = {"Message-ID": headers.message_id(kind, 3, 41, domain="news.example.org")}
     feedback = headers.feedback_id(42, "issue", domain="news.example.org")
     archived_at = "https://news.example.org/issues/42/"
-    listed = headers.list_headers(LIST, URL, archived_at=archived_at, feedback=feedback)
+    listed = headers.list_headers(LIST, URL, web_url=archived_at, feedback=feedback)
     mail = build_mail(
         LETTER,
         sender=("Gipi電子報，「第一名」", "news@news.example.org"),
         to=('王「小」明, "𠮷"', "reader@example.net"),
         reply_to="gipi@example.org",
-        headers=own | (listed if kind == "issue" else headers.automatic_headers()),
+        headers=own | (listed if kind == "issue" else headers.auto_submitted_headers()),
     )
     return mail.message().as_bytes().partition(b"\n\n")[0] + b"\n"
 

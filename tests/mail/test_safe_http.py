@@ -47,7 +47,7 @@ def here_only(address, port):
 
 @pytest.mark.parametrize("path", ["/picture", "/moved"])
 def test_what_is_there_comes_no_further_than_asked(site, path):
-    assert fetch(site + path, 4, agent="x", may_ask=here_only) == b"0123"
+    assert fetch(site + path, 4, agent="x", is_allowed=here_only) == b"0123"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_is_there_comes_no_further_than_asked(site, path):
 )
 def test_what_is_not_there_is_told_with_the_reason(site, path, why):
     with pytest.raises(FetchError, match=why):
-        fetch(site + path, 100, agent="x", may_ask=lambda address, port: address == "127.0.0.1")
+        fetch(site + path, 100, agent="x", is_allowed=lambda address, port: address == "127.0.0.1")
 
 
 @pytest.mark.parametrize(

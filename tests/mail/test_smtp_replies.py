@@ -230,17 +230,17 @@ NEVER = [
 
 @pytest.mark.parametrize("error", AWAY, ids=repr)
 def test_a_server_that_takes_nothing_from_us_is_away(error):
-    assert classify_error(error) is SendFailure.AWAY
+    assert classify_error(error) is SendFailure.SERVER_UNAVAILABLE
 
 
 @pytest.mark.parametrize("error", LATER, ids=repr)
 def test_an_address_may_be_refused_for_now(error):
-    assert classify_error(error) is SendFailure.LATER
+    assert classify_error(error) is SendFailure.TEMPORARY
 
 
 @pytest.mark.parametrize("error", NEVER, ids=repr)
 def test_an_address_may_never_do(error):
-    assert classify_error(error) is SendFailure.NEVER
+    assert classify_error(error) is SendFailure.PERMANENT
 
 
 @pytest.mark.parametrize(
@@ -249,8 +249,8 @@ def test_an_address_may_never_do(error):
         (ConnectionRefusedError(), True),
         (TimeoutError(), True),
         (SSLCertVerificationError("certificate has expired"), True),
-        (NotSent(SendFailure.AWAY, "421 closing"), True),
-        (NotSent(SendFailure.LATER, "450 busy"), False),
+        (NotSent(SendFailure.SERVER_UNAVAILABLE, "421 closing"), True),
+        (NotSent(SendFailure.TEMPORARY, "450 busy"), False),
         (SMTPConnectError(421, b""), True),
         (SMTPAuthenticationError(535, b""), True),
         (SMTPServerDisconnected("gone"), False),  # perhaps only for this mail
@@ -268,7 +268,7 @@ def test_only_where_no_server_is_there_at_all_the_next_mail_waits_too(error, exp
         (ConnectionRefusedError(), True),
         (SMTPAuthenticationError(535, b""), True),
         (refused(450, b"busy"), True),
-        (NotSent(SendFailure.AWAY, "421 closing"), True),
+        (NotSent(SendFailure.SERVER_UNAVAILABLE, "421 closing"), True),
         (ValueError("no such name"), True),
         (TimeoutError(), False),
         (SMTPServerDisconnected("gone"), False),

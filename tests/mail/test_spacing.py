@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.mail.spacing import space_html, space_text
+from newsletter.mail.spacing import autospace_html, autospace_text
 
 NAMES = ("Gipi電子報", "LINE購物")
 WRITTEN = st.text(st.sampled_from("中文期的報aZ5é%+#@&/.:，。「」（） \n\x02\x03_-"), max_size=40)
@@ -43,7 +43,7 @@ PIECES = st.lists(
     ],
 )
 def test_chinese_and_latin_stand_apart(typed, read):
-    assert space_text(typed, NAMES) == read
+    assert autospace_text(typed, NAMES) == read
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_chinese_and_latin_stand_apart(typed, read):
     ],
 )
 def test_no_space_comes_into_addresses_tags_and_names(typed):
-    assert space_text(typed, NAMES) == typed
+    assert autospace_text(typed, NAMES) == typed
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_no_space_comes_into_addresses_tags_and_names(typed):
     ],
 )
 def test_in_html_the_space_stands_outside_of_tags_and_never_in_code(typed, read):
-    assert space_html(typed, NAMES) == read
+    assert autospace_html(typed, NAMES) == read
 
 
 @given(WRITTEN)
 def test_a_second_time_changes_nothing_and_only_spaces_come_in(text):
-    once = space_text(text, NAMES)
+    once = autospace_text(text, NAMES)
 
-    assert space_text(once, NAMES) == once
+    assert autospace_text(once, NAMES) == once
     assert once.replace(" ", "") == text.replace(" ", "")
 
 
@@ -92,7 +92,7 @@ def test_a_second_time_changes_nothing_and_only_spaces_come_in(text):
 def test_each_space_that_comes_in_stands_between_the_two(text):
     unspaced = text.replace(" ", "")
 
-    around = re.findall("(?=(.) (.))", space_text(unspaced), re.DOTALL)
+    around = re.findall("(?=(.) (.))", autospace_text(unspaced), re.DOTALL)
 
     assert all(len(re.findall("[中文期的報]", left + right)) == 1 for left, right in around)
     assert not any(re.search("[，。：「」（）@&/.\\s]", left + right) for left, right in around)
@@ -100,9 +100,9 @@ def test_each_space_that_comes_in_stands_between_the_two(text):
 
 @given(PIECES)
 def test_html_keeps_its_tags_and_a_second_time_changes_nothing(html):
-    once = space_html(html, NAMES)
+    once = autospace_html(html, NAMES)
 
-    assert space_html(once, NAMES) == once
+    assert autospace_html(once, NAMES) == once
     assert once.replace(" ", "") == html.replace(" ", "")
     assert re.findall(
         "<pre>.*?</pre>|<!--.*?-->|</?[a-z][^>]*>", once.replace("第 5", "第5").replace('"中 a"', '"中a"')

@@ -6,7 +6,7 @@ from django.core.mail import mailers
 from django.urls import reverse
 
 from newsletter.mail import outbox
-from newsletter.mail.message import Letter, build_mail
+from newsletter.mail.message import MailContent, build_mail
 from tests.factories import make_helper, make_publication
 from tests.support.page_checks import markup
 
@@ -25,7 +25,7 @@ def directory(settings, tmp_path):
 
 
 def send(number=1, to="reader@example.com", subject="第 <42> 期"):
-    letter = Letter(subject, HTML, "你好 https://e.x/ <b>\n")
+    letter = MailContent(subject, HTML, "你好 https://e.x/ <b>\n")
     headers = {"Message-ID": f"<{number}@example.org>", "Date": "Tue, 24 Nov 2026 08:00:00 +0800"}
     mail = build_mail(letter, sender=("Gipi", "news@example.org"), to=("", to), reply_to="", headers=headers)
     mailers["default"].send_messages([mail])

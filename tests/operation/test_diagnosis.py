@@ -248,7 +248,7 @@ def broken_font(monkeypatch, tmp_path):
     file.write_bytes(b"no font")
     monkeypatch.setattr(cards, "FONT", file)
     monkeypatch.setattr(cards, "OTHER_FONTS", ())
-    forget = [known.cache_clear for known in (cards._files, cards._font, cards._font_with)]
+    forget = [known.cache_clear for known in (cards._font_files, cards._font, cards._font_index)]
     [clear() for clear in forget]
     yield file
     [clear() for clear in forget]

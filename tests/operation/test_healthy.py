@@ -146,7 +146,7 @@ def test_it_reads_what_the_others_write(settings, tmp_path):
         assert healthy.health(tmp_path) == {"worker": "ok", "clock": "ok"}
 
     assert tuple(programs.ALL) == healthy.PROGRAMS
-    assert healthy.SILENT_SECONDS == heartbeats.SILENT_SECONDS
+    assert healthy.SILENT_SECONDS == heartbeats.SILENT_AFTER_SECONDS
     assert {*healthy.NEEDS_ALL, "clock"} == set(readiness())
 
 

@@ -50,7 +50,7 @@ on_ready = lambda: say("ready " + " ".join(str(child.pid) for child in children)
 if port := int(os.environ.get("ASKED_PORT", "0")):
     children[0].answers = lambda: answers(port)
 if "BEATEN_AT" in os.environ:
-    supervisor.SILENT_SECONDS = 0.3
+    supervisor.SILENT_AFTER_SECONDS = 0.3
     children[0].beats = lambda: float(os.environ["BEATEN_AT"]) or None
 Supervisor(children, say, on_ready=on_ready).run()
 say("over")
@@ -221,11 +221,11 @@ def test_a_heartbeat_keeps_a_child_and_a_start_gives_it_twice_the_time():
     child = _ended(beats=lambda: beaten_at)
     now, beaten_at = time.monotonic(), None
 
-    child.started_at = now - 2 * supervisor.SILENT_SECONDS + 1
+    child.started_at = now - 2 * supervisor.SILENT_AFTER_SECONDS + 1
     assert not child.is_silent()
-    child.started_at = now - 2 * supervisor.SILENT_SECONDS - 1
+    child.started_at = now - 2 * supervisor.SILENT_AFTER_SECONDS - 1
     assert child.is_silent()
-    beaten_at = now - supervisor.SILENT_SECONDS + 1
+    beaten_at = now - supervisor.SILENT_AFTER_SECONDS + 1
     assert not child.is_silent()
 
 
@@ -233,7 +233,7 @@ def test_a_child_that_hangs_soon_after_its_first_work_is_silent_after_a_minute()
     now = time.monotonic()
     child = _ended(beats=lambda: beaten_at)
 
-    child.started_at, beaten_at = now - supervisor.SILENT_SECONDS - 5, now - supervisor.SILENT_SECONDS - 2
+    child.started_at, beaten_at = now - supervisor.SILENT_AFTER_SECONDS - 5, now - supervisor.SILENT_AFTER_SECONDS - 2
     assert child.is_silent()
     beaten_at = child.started_at - 1  # by the one before
     assert not child.is_silent()

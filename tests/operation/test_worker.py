@@ -117,7 +117,7 @@ def age(part, seconds):
 
 def is_silent(*, has_clock=False):
     at = programs.Worked(has_clock)()
-    return at is None or time.monotonic() - at > heartbeats.SILENT_SECONDS
+    return at is None or time.monotonic() - at > heartbeats.SILENT_AFTER_SECONDS
 
 
 def test_a_worker_that_ends_no_task_though_some_wait_does_not_work(settings):

@@ -256,7 +256,7 @@ def test_the_page_that_deletes_says_in_words_what_goes_and_what_stays_and_nothin
     for day in (1, 2):
         Revision.objects.record(post.pk, post, at=PUBLISHED_AT + timedelta(days=day))
         post.body += "再一段。"
-    WorkingCopy.objects.keep(Post.objects.get(pk=post.pk), "", now=timezone.now())
+    WorkingCopy.objects.store(Post.objects.get(pk=post.pk), "", now=timezone.now())
 
     page = author.get(f"/admin/posts/post/{post.pk}/delete/").text
     chosen = {"action": "delete_selected", "_selected_action": [post.pk]}
@@ -319,7 +319,7 @@ def test_a_saved_draft_is_read_by_staff_only(author):
 def test_every_page_of_a_post_is_valid_and_points_at_nothing_that_is_not_there(author, popup):
     now = timezone.now()
     changed, previewed = make_post("改過"), make_post("預覽", published_at=None)
-    WorkingCopy.objects.keep(Post.objects.get(pk=changed.pk), "", now=now)
+    WorkingCopy.objects.store(Post.objects.get(pk=changed.pk), "", now=now)
     previewed.open_preview(now)
     dated = make_post("排定", published_at=now + timedelta(days=2), body="好,的", summary="摘要")
 

@@ -31,7 +31,7 @@ def author(client, db, settings, tmp_path) -> Client:
 def make_image(alt: str = "三個圓圈", name: str = "circles.jpg") -> Image:
     """A picture of its own: the size in pixels makes its content another one."""
     size = (60 + Image.objects.count(), 40)
-    return Image.objects.keep(prepare_picture(picture("JPEG", size=size)), name, alt)[0]
+    return Image.objects.get_or_store(prepare_picture(picture("JPEG", size=size)), name, alt)[0]
 
 
 def saved(author: Client, post: Post, **fields: str) -> Post:
@@ -57,7 +57,7 @@ def test_a_post_knows_the_pictures_of_its_text_and_its_cover(author):
 def test_a_published_post_shows_what_readers_see_and_what_they_will_see(author):
     old, new = make_image("舊"), make_image("新")
     post = make_post(body=old.markdown)
-    post.record_pictures()
+    post.update_picture_links()
     at = post.published_at.astimezone()
     data = {"title": post.title, "body": new.markdown, "published_at": f"{at:%Y-%m-%dT%H:%M}"}
     address = reverse("admin:posts_post_change", args=[post.pk])
@@ -72,7 +72,7 @@ def test_a_published_post_shows_what_readers_see_and_what_they_will_see(author):
 def test_the_library_shows_the_newest_first_and_where_each_is_shown(author):
     first, second = make_image("第一張"), make_image("第二張", "second.jpg")
     for _ in range(2):
-        make_post(cover=first).record_pictures()
+        make_post(cover=first).update_picture_links()
 
     page = author.get(LIST).content.decode()
     assert page.index("第二張") < page.index("第一張")
@@ -92,7 +92,7 @@ def test_a_picture_is_found_by_its_words_and_by_its_file_name(author, query, fou
 
 def test_the_page_of_a_picture_names_the_posts_that_show_it_to_who_may_see_them(author):
     image = make_image()
-    make_post("別人的文章", cover=image).record_pictures()
+    make_post("別人的文章", cover=image).update_picture_links()
     address = reverse("admin:posts_image_change", args=[image.pk])
     assert "別人的文章" in author.get(address).content.decode()
 

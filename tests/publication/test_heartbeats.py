@@ -60,7 +60,7 @@ def test_a_jump_of_the_date_makes_no_part_silent_and_hides_none(settings, time_m
 
 def test_a_part_that_never_ran_here_is_another_machines(settings):
     assert heartbeats.silent_seconds(Component.CLOCK) == 0
-    assert heartbeats.silent_seconds(Component.LANES, unknown=True) == math.inf
+    assert heartbeats.silent_seconds(Component.LANES, unknown_is_silent=True) == math.inf
 
 
 def test_a_heartbeat_from_before_the_machine_was_started_counts_for_nothing(settings):
@@ -75,7 +75,7 @@ def test_a_busy_part_writes_six_times_a_minute_and_no_byte(settings, monkeypatch
     path.unlink()
     heartbeats.beat(Component.LANES)
     written_again = path.exists()
-    monkeypatch.setattr(heartbeats, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(heartbeats, "BEAT_INTERVAL_SECONDS", 0.0)
     heartbeats.beat(Component.LANES)
 
     assert not written_again

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.mail.colours import contrast, mail_palette, palette, parse_hex
-from newsletter.publication import look
+from newsletter.publication import stylesheet
 from newsletter.publication.models import Publication
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -21,14 +21,14 @@ def colour(css, name, scheme):
 
 
 def surface(theme, name, scheme):
-    return parse_hex(look.theme_palette(theme)[name][scheme])
+    return parse_hex(stylesheet.theme_palette(theme)[name][scheme])
 
 
 @pytest.mark.parametrize("accent", COLOURS)
 @pytest.mark.parametrize("theme", Publication.Theme.values)
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_any_accent_can_be_read_on_every_surface(accent, theme, scheme):
-    css = look.css(accent, theme)
+    css = stylesheet.full_css(accent, theme)
 
     for name in ("paper", "raised", "code"):
         assert contrast(colour(css, "accent", scheme), surface(theme, name, scheme)) >= 4.5, name
@@ -39,21 +39,21 @@ def test_any_accent_can_be_read_on_every_surface(accent, theme, scheme):
 def test_site_and_mails_show_the_accent_of_the_desk_by_day_and_by_night(theme, scheme):
     own = palette()["accent"]
 
-    assert colour(look.css(own.day.upper(), theme), "accent", scheme) == parse_hex(own[scheme])
-    assert mail_palette(own.day)[("by_day", "by_night")[scheme]]["accent"] == own[scheme]
+    assert colour(stylesheet.full_css(own.light.upper(), theme), "accent", scheme) == parse_hex(own[scheme])
+    assert mail_palette(own.light)[("by_day", "by_night")[scheme]]["accent"] == own[scheme]
 
 
 @pytest.mark.parametrize("accent", COLOURS)
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_words_on_the_accent_can_be_read(accent, scheme):
-    css = look.css(accent)
+    css = stylesheet.full_css(accent)
 
     assert contrast(colour(css, "accent", scheme), colour(css, "on-accent", scheme)) >= 4.5
 
 
 @pytest.mark.parametrize("theme", Publication.Theme.values)
 def test_the_sheet_of_a_page_is_at_most_20_kb_whatever_the_theme(theme):
-    assert len(look.css("#9a3412", theme).encode()) <= 20 * 1024
+    assert len(stylesheet.full_css("#9a3412", theme).encode()) <= 20 * 1024
 
 
 @pytest.mark.parametrize("theme", Publication.Theme.values)
@@ -68,12 +68,14 @@ def test_every_theme_can_be_read_in_both_schemes(theme, scheme):
 
 @pytest.mark.parametrize("theme", Publication.Theme.values)
 def test_a_theme_gives_values_to_names_of_the_palette_alone(theme):
-    assert look.theme_palette(theme).keys() == palette().keys()
+    assert stylesheet.theme_palette(theme).keys() == palette().keys()
 
 
 def test_a_page_that_is_one_readers_own_links_the_sheet_that_no_page_of_reading_carries():
-    own = set(re.findall(r"\.([a-z-]+)", re.sub(r"\d\.\d+", "", (look.STATIC / "subscriber.css").read_text())))
-    own -= set(re.findall(r"\.([a-z-]+)", (look.STATIC / "site.css").read_text())) | {"css"}
+    own = set(
+        re.findall(r"\.([a-z-]+)", re.sub(r"\d\.\d+", "", (stylesheet.STATIC_DIR / "subscriber.css").read_text()))
+    )
+    own -= set(re.findall(r"\.([a-z-]+)", (stylesheet.STATIC_DIR / "site.css").read_text())) | {"css"}
 
     assert {"framed", "qr", "steps", "notices", "choice", "radio", "stored"} <= own
     for path in (page for room in ROOMS_OF_READERS for page in (TEMPLATES / room).glob("*.html")):

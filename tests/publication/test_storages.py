@@ -30,7 +30,7 @@ def octets(width=900, height=300):
 
 
 def kept(**more):
-    return Image.objects.keep(prepared_once(octets()), "bridge.jpg", "一座橋", **more)[0]
+    return Image.objects.get_or_store(prepared_once(octets()), "bridge.jpg", "一座橋", **more)[0]
 
 
 # --- What both can do ---
@@ -98,7 +98,7 @@ def test_a_card_is_drawn_once_and_its_former_one_goes(either_media, client):
         assert drawn.startswith(b"\x89PNG")
         assert drawn == client.get(address).getvalue() == either_media.read(address.removeprefix("/"))
 
-    assert either_media.beginning("cards/p/") == [address.removeprefix("/")]
+    assert either_media.names_with_prefix("cards/p/") == [address.removeprefix("/")]
 
 
 def test_a_logo_is_in_icons_and_mails_and_a_book_has_its_pictures(either_media, client):
@@ -179,7 +179,7 @@ def test_an_upload_that_cannot_be_kept_is_told_and_nothing_is_there(lost_bucket,
 
 
 def test_sizes_are_made_later_and_never_given_up(either_media, settings, monkeypatch):
-    image = kept(later=True)
+    image = kept(defer_sizes=True)
     where = settings.STORAGES
     store_pictures_in(settings, "s3://key:secret@127.0.0.1:9/pictures?tls=false")
     with pytest.raises(PicturesUnavailable):

@@ -10,7 +10,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.publication import look
+from newsletter.publication import stylesheet
 from newsletter.publication.views import failure
 from tests.factories import make_publication
 
@@ -35,7 +35,7 @@ def keeps(response):
 def test_the_look_is_kept_for_ever_at_its_own_version(client):
     make_publication(accent="#0b4f9c")
 
-    response = client.get(reverse("publication:look"), {"v": look.version("#0b4f9c")})
+    response = client.get(reverse("publication:look"), {"v": stylesheet.css_version("#0b4f9c")})
 
     assert response.headers["Content-Type"] == "text/css; charset=utf-8"
     assert ":root:root{--accent:light-dark(#0b4f9c," in response.text
@@ -59,7 +59,7 @@ def test_every_page_carries_the_look_of_today_and_its_policy_lets_it_apply(clien
     page = client.get("/")
 
     [sheet] = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
-    assert sheet == look.css("#0b4f9c", "plain")
+    assert sheet == stylesheet.full_css("#0b4f9c", "plain")
     hashed = f"style-src 'self' 'sha256-{b64encode(sha256(sheet.encode()).digest()).decode()}';"
     assert hashed in page.headers["Content-Security-Policy"]
     assert hashed not in before

@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from subscribers.models import Subscriber, Suppression, address_hash, count_tally
-from subscribers.models.counts import TALLY_KEY
+from subscribers.models import Subscriber, Suppression, address_hash, count_readers
+from subscribers.models.counts import COUNTS_CACHE_KEY
 from tests.factories import make_subscriber
 
 READERS, SUPPRESSED = "/admin/subscribers/subscriber/", "/admin/subscribers/suppression/"
@@ -47,7 +47,7 @@ def test_a_reader_is_found_by_the_beginning_of_his_address_or_by_any_spelling(ad
 
 def test_the_list_never_counts_all_readers(admin_client):
     make_subscriber()
-    caches["pages"].set(TALLY_KEY, count_tally(timezone.now()))  # kept for a minute where counting takes long
+    caches["pages"].set(COUNTS_CACHE_KEY, count_readers(timezone.now()))  # kept for a minute where counting takes long
 
     with CaptureQueriesContext(connection) as queries:
         admin_client.get(READERS, {"state": "active"})

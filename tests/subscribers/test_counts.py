@@ -8,7 +8,7 @@ import time_machine
 from django.db import connection
 
 from subscribers import tasks
-from subscribers.models import DayCount, Movement, Subscriber, count_movements, count_tally
+from subscribers.models import DayCount, Movement, Subscriber, count_movements, count_readers
 from tests.factories import make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -29,10 +29,10 @@ def test_the_tally_agrees_with_who_would_be_mailed():
     make_subscriber(state=Subscriber.State.UNSUBSCRIBED)
     make_subscriber().suppress("bounced")
 
-    counted = count_tally(NOW)
+    counted = count_readers(NOW)
 
     assert counted.mailable == Subscriber.objects.mailable(NOW).count() == 2
-    assert (counted.pending, counted.resting, counted.unsubscribed, counted.suppressed) == (1, 1, 1, 1)
+    assert (counted.pending, counted.paused, counted.unsubscribed, counted.suppressed) == (1, 1, 1, 1)
 
 
 def test_the_first_count_knows_the_weeks_before_by_who_came_and_left():

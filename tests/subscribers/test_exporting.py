@@ -71,7 +71,7 @@ def test_lines_end_as_the_format_says():
 def test_many_readers_are_read_in_turns_with_what_belongs_to_them_by_three_queries(
     monkeypatch, django_assert_num_queries, readers, queries
 ):
-    monkeypatch.setattr(exporting, "AT_ONCE", 6)
+    monkeypatch.setattr(exporting, "BATCH_SIZE", 6)
     for number in range(readers):
         make_subscriber(tags=f"all,only{number}")
 

@@ -15,7 +15,7 @@ from fido2.cose import ES256
 from fido2.utils import websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
 
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
@@ -27,7 +27,7 @@ def totp_code(off: int = 0, secret: str = SECRET) -> str:
 
 def add_totp_app(user: User) -> list[str]:
     """Add the app to the account; return its recovery codes."""
-    return factors.add_app(user, SECRET, 0)
+    return second_factors.add_totp(user, SECRET, 0)
 
 
 def expire_proof(client: Client) -> None:

@@ -7,12 +7,12 @@ from ninja import Query, Schema
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, decode_cursor, encode_cursor
-from newsletter.api.endpoint import ApiResponse, AwareTime, Endpoints, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, iso_time, page_response
 from newsletter.api.endpoints.readers import SEE
 from newsletter.delivery.models import Event, Mailing
 from subscribers.models import Subscriber
 
-events = Endpoints(tags=["events"])
+events = EndpointRouter(tags=["events"])
 LOOKED_AT = 50_000  # rows scanned per page
 Kind = Literal[
     "sent",
@@ -56,7 +56,7 @@ class EventQuery(PageQuery):
     since: AwareTime | None = None
 
 
-@events.reads("/events", scope="events:read", needs=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut])
+@events.reads("/events", scope="events:read", permissions=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut])
 def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
     """A page of events, those that we were told last first."""
     rows, following = _page(wanted)

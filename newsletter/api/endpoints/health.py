@@ -5,11 +5,11 @@ from datetime import datetime
 from ninja import Schema
 
 from newsletter.api.auth import ApiRequest
-from newsletter.api.endpoint import ApiResponse, Endpoints, iso_time
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, iso_time
 from newsletter.operation import serving
 from newsletter.operation.models import Trouble
 
-health = Endpoints(tags=["health"])
+health = EndpointRouter(tags=["health"])
 
 
 class TroubleOut(Schema):
@@ -26,7 +26,7 @@ class HealthOut(Schema):
     troubles: list[TroubleOut]
 
 
-@health.reads("/health", scope="health:read", needs=("publication.view_publication",), returns=HealthOut)
+@health.reads("/health", scope="health:read", permissions=("publication.view_publication",), returns=HealthOut)
 def read_health(request: ApiRequest) -> ApiResponse:
     """Whether it is ready, part by part, and what is wrong with it."""
     parts = serving.readiness()

@@ -15,14 +15,14 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import FORM, ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, Endpoints, Number, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, iso_time, page_response
 from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.desk.jobs import files
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands, importing
 from subscribers.importers import csv_file, merging
 
-imports = Endpoints(tags=["imports"])
+imports = EndpointRouter(tags=["imports"])
 SCOPE, BRING = "imports:write", importing.RIGHTS
 PATH = "/imports/{number:number}"
 COLUMNS_MAX = 200
@@ -78,7 +78,7 @@ class ColumnsIn(Schema):
     columns: Annotated[dict[str, str], Field(max_length=COLUMNS_MAX)] = {}
 
 
-@imports.reads("/imports", scope=SCOPE, needs=BRING, returns=PageOf[ImportOut])
+@imports.reads("/imports", scope=SCOPE, permissions=BRING, returns=PageOf[ImportOut])
 def list_imports(request: ApiRequest, wanted: Query[PageQuery]) -> ApiResponse:
     """A page of your own imports, the newest first."""
     own = Errand.objects.filter(kind=Errand.Kind.IMPORT, user=request.user)
@@ -86,7 +86,7 @@ def list_imports(request: ApiRequest, wanted: Query[PageQuery]) -> ApiResponse:
     return page_response([_numbers(errand) for errand in page.rows], page.next)
 
 
-@imports.makes("/imports", scope=SCOPE, needs=BRING, returns=OneImportOut, takes=FORM)
+@imports.makes("/imports", scope=SCOPE, permissions=BRING, returns=OneImportOut, takes=FORM)
 def send_file(
     request: ApiRequest,
     file: File[UploadedFile],
@@ -103,14 +103,14 @@ def send_file(
     return ApiResponse(_import_out(errand), status=201, location=f"/api/v1/imports/{errand.pk}")
 
 
-@imports.reads(PATH, scope=SCOPE, needs=BRING, returns=OneImportOut)
-def read_import(request: ApiRequest, number: Number) -> ApiResponse:
+@imports.reads(PATH, scope=SCOPE, permissions=BRING, returns=OneImportOut)
+def read_import(request: ApiRequest, number: PathId) -> ApiResponse:
     """How far an import is, and what it has done or would do."""
     return ApiResponse(_import_out(importing.own(request, number)))
 
 
-@imports.makes(f"{PATH}/try", scope=SCOPE, needs=BRING, returns=OneImportOut, status=202)
-def try_import(request: ApiRequest, number: Number, wanted: ColumnsIn) -> ApiResponse:
+@imports.makes(f"{PATH}/try", scope=SCOPE, permissions=BRING, returns=OneImportOut, status=202)
+def try_import(request: ApiRequest, number: PathId, wanted: ColumnsIn) -> ApiResponse:
     """Try an import: nothing is written but which lines would be refused."""
     errand = importing.own(request, number)
     found = _columns(errand, wanted.columns)
@@ -122,8 +122,8 @@ def try_import(request: ApiRequest, number: Number, wanted: ColumnsIn) -> ApiRes
     return ApiResponse(_import_out(errand), status=202)
 
 
-@imports.makes(f"{PATH}/start", scope=SCOPE, needs=BRING, returns=OneImportOut, status=202)
-def start_import(request: ApiRequest, number: Number) -> ApiResponse:
+@imports.makes(f"{PATH}/start", scope=SCOPE, permissions=BRING, returns=OneImportOut, status=202)
+def start_import(request: ApiRequest, number: PathId) -> ApiResponse:
     """Write what was tried. Nobody is mailed."""
     errand = importing.own(request, number)
     if errand.state in {State.DRAFT, State.TRYING}:
@@ -133,8 +133,8 @@ def start_import(request: ApiRequest, number: Number) -> ApiResponse:
     return ApiResponse(_import_out(errand), status=202)
 
 
-@imports.makes(f"{PATH}/stop", scope=SCOPE, needs=BRING, returns=OneImportOut, status=200)
-def stop_import(request: ApiRequest, number: Number) -> ApiResponse:
+@imports.makes(f"{PATH}/stop", scope=SCOPE, permissions=BRING, returns=OneImportOut, status=200)
+def stop_import(request: ApiRequest, number: PathId) -> ApiResponse:
     """Stop before the next readers; what was done stays done."""
     errand = importing.own(request, number)
     if not errand.stop(timezone.now()):
@@ -142,8 +142,8 @@ def stop_import(request: ApiRequest, number: Number) -> ApiResponse:
     return ApiResponse(_import_out(errand))
 
 
-@imports.reads(f"{PATH}/refused", scope=SCOPE, needs=BRING, returns=None)
-def read_refused(request: ApiRequest, number: Number) -> FileResponse:
+@imports.reads(f"{PATH}/refused", scope=SCOPE, permissions=BRING, returns=None)
+def read_refused(request: ApiRequest, number: PathId) -> FileResponse:
     """The lines that were refused, as a CSV file that can be mended and sent again. There for a day."""
     errand = importing.own(request, number)
     if files.REFUSED not in errands.file_names(errand):

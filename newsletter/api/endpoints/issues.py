@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, Endpoints, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, iso_time, page_response
 from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.sending_days import free_slots
@@ -92,7 +92,7 @@ def _to_json(issue: Any) -> dict[str, Any]:
     }
 
 
-issues = Endpoints(tags=["issues"])
+issues = EndpointRouter(tags=["issues"])
 READ = ("issues.view_issue",)
 IssueNumber = Annotated[int, Path(ge=1, le=NUMBER_MAX)]
 
@@ -115,7 +115,7 @@ class IssueQuery(PageQuery):
         return found.in_year(self.year) if self.year else found
 
 
-@issues.reads("/issues", scope="issues:read", needs=READ, returns=PageOf[IssueOut])
+@issues.reads("/issues", scope="issues:read", permissions=READ, returns=PageOf[IssueOut])
 def list_issues(request: ApiRequest, wanted: Query[IssueQuery]) -> ApiResponse:
     """A page of issues, the highest number first."""
     found = with_json_fields(wanted.among(Issue.objects.all()))
@@ -123,7 +123,7 @@ def list_issues(request: ApiRequest, wanted: Query[IssueQuery]) -> ApiResponse:
     return page_response(issues_json(page.rows), page.next)
 
 
-@issues.reads("/issues/{number:number}", scope="issues:read", needs=READ, returns=IssueOut)
+@issues.reads("/issues/{number:number}", scope="issues:read", permissions=READ, returns=IssueOut)
 def read_issue(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """One issue, with its words and the places of its posts."""
     return ApiResponse(_issue_json(number))
@@ -253,7 +253,7 @@ class IssueIn(IssueChanges):
     subject: Annotated[Subject, Field(min_length=1)]
 
 
-@issues.makes("/issues", scope="issues:write", needs=ADD, returns=IssueOut)
+@issues.makes("/issues", scope="issues:write", permissions=ADD, returns=IssueOut)
 def create_issue(request: ApiRequest, new: IssueIn) -> ApiResponse:
     """Begin an issue."""
     asked: dict[str, Any] = new.model_dump(exclude_unset=True)
@@ -264,7 +264,7 @@ def create_issue(request: ApiRequest, new: IssueIn) -> ApiResponse:
     return issue_response(issue.number, status=201)
 
 
-@issues.changes("/issues/{number:number}", scope="issues:write", needs=CHANGE, returns=IssueOut)
+@issues.changes("/issues/{number:number}", scope="issues:write", permissions=CHANGE, returns=IssueOut)
 def change_issue(request: ApiRequest, number: IssueNumber, change: IssueChanges) -> ApiResponse:
     """Change an issue. A mailing that waits carries what was scheduled: what is changed now, its readers do not get."""
     issue = matched_issue(request, number)

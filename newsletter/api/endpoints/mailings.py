@@ -27,7 +27,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal, RehearsalStatus
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError, obstacles
-from newsletter.desk.audiences import audience_of, segments
+from newsletter.desk.audiences import count_audience, segment_choices
 from newsletter.desk.forms import ScheduleForm
 from newsletter.desk.issues.actions import ALL_ACTIONS
 from newsletter.desk.issues.composer import start_rehearsal, wake_workers
@@ -72,7 +72,7 @@ class RehearsalOut(Schema):
     remarks: list[RemarkOut]
 
 
-@issues.reads("/issues/{number:number}/rehearsal", scope="issues:read", needs=REHEARSE[1:], returns=RehearsalOut)
+@issues.reads("/issues/{number:number}/rehearsal", scope="issues:read", permissions=REHEARSE[1:], returns=RehearsalOut)
 def read_rehearsal(
     request: ApiRequest, number: IssueNumber, segment: Annotated[str, Query(max_length=201)] = ""
 ) -> ApiResponse:
@@ -81,7 +81,7 @@ def read_rehearsal(
 
 
 @issues.makes(
-    "/issues/{number:number}/rehearsal", scope="issues:write", needs=REHEARSE, returns=RehearsalOut, status=202
+    "/issues/{number:number}/rehearsal", scope="issues:write", permissions=REHEARSE, returns=RehearsalOut, status=202
 )
 def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: SegmentIn) -> ApiResponse:
     """Rehearse an issue as it is now. One that runs already is not begun again."""
@@ -93,7 +93,7 @@ def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: SegmentI
 
 def valid_segment(segment: str, **place: str) -> str:
     """Raise a Problem for an unknown segment."""
-    if segment not in segments():
+    if segment not in segment_choices():
         raise Problem("invalid", errors=[FieldError(_("There is no such tag."), **place)])
     return segment
 
@@ -137,13 +137,13 @@ class MailingOut(Schema):
     reason: str
 
 
-@issues.reads(PATH, scope="issues:read", needs=LOOK, returns=MailingOut)
+@issues.reads(PATH, scope="issues:read", permissions=LOOK, returns=MailingOut)
 def read_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """How far the mailing of an issue is."""
     return ApiResponse(mailing_json(get_issue(number)))
 
 
-@issues.reads("/issues/{number:number}/result", scope="issues:read", needs=LOOK, returns=dict[str, Any])
+@issues.reads("/issues/{number:number}/result", scope="issues:read", permissions=LOOK, returns=dict[str, Any])
 def read_result(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """What an issue has brought: the fields of result.json, in the language of the publication."""
     mailing = _mailings(get_issue(number)).last()
@@ -156,19 +156,19 @@ def read_result(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     return ApiResponse(written, etag="")
 
 
-@issues.makes(f"{PATH}/cancel", scope=SCHEDULE, needs=SEND, returns=MailingOut, status=200)
+@issues.makes(f"{PATH}/cancel", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
 def cancel_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Send nothing more of an issue, ever: before its time that reaches nobody."""
     return _act(number, "cancel")
 
 
-@issues.makes(f"{PATH}/pause", scope=SCHEDULE, needs=SEND, returns=MailingOut, status=200)
+@issues.makes(f"{PATH}/pause", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
 def pause_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Stop before the next message leaves."""
     return _act(number, "pause")
 
 
-@issues.makes(f"{PATH}/resume", scope=SCHEDULE, needs=SEND, returns=MailingOut, status=200)
+@issues.makes(f"{PATH}/resume", scope=SCHEDULE, permissions=SEND, returns=MailingOut, status=200)
 def resume_mailing(request: ApiRequest, number: IssueNumber) -> ApiResponse:
     """Go on where it stopped. What has not begun gets its hold again, and is announced to the author again."""
     issue, mailing = _open(number)
@@ -252,7 +252,7 @@ class ScheduleIn(Schema):
     segment: Segment = ""
 
 
-@issues.acts("/issues/{number:number}/schedule", scope=SCHEDULE, needs=("issues.send_issue",), returns=MailingOut)
+@issues.acts("/issues/{number:number}/schedule", scope=SCHEDULE, permissions=("issues.send_issue",), returns=MailingOut)
 def schedule_issue(request: ApiRequest, number: IssueNumber, when: ScheduleIn) -> ApiResponse:
     """Schedule an issue that was rehearsed. Its author is mailed when it goes out, with a link that cancels."""
     issue, now = matched_issue(request, number), timezone.now()
@@ -299,7 +299,7 @@ def _refuse_unless_rehearsed(issue: Issue, segment: str, letter: FrozenLetter, n
 
 def _refuse_another_number(issue: Issue, segment: str, readers: int | None, now: datetime) -> None:
     """Raise a Problem unless a large number of readers is confirmed by `readers`."""
-    found, limit = audience_of(issue, now, segment).readers, Publication.objects.current().number_typed_above
+    found, limit = count_audience(issue, now, segment).readers, Publication.objects.current().number_typed_above
     if readers == found or (readers is None and found <= limit):
         return
     text = _("%(count)s readers would get it now. Send this number in “readers” if that is meant.")

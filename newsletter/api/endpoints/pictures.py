@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import FORM, ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, Endpoints, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, iso_time, page_response
 from newsletter.api.problems import form_problem
 from newsletter.posts.forms import ImageForm
 from newsletter.posts.models import Image
@@ -20,7 +20,7 @@ from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.forms import CleanTextModelForm
 from newsletter.publication.task_queue import enqueue_on_commit
 
-pictures = Endpoints(tags=["pictures"])
+pictures = EndpointRouter(tags=["pictures"])
 ALT_MAX = 200
 AltForm = modelform_factory(Image, form=CleanTextModelForm, fields=("alt",))
 Alt = Annotated[str, Field(min_length=1, max_length=ALT_MAX)]
@@ -53,7 +53,7 @@ class PictureQuery(PageQuery):
     q: Annotated[str, Query(max_length=100)] = ""
 
 
-@pictures.reads("/pictures", scope="posts:read", needs=("posts.view_image",), returns=PageOf[PictureOut])
+@pictures.reads("/pictures", scope="posts:read", permissions=("posts.view_image",), returns=PageOf[PictureOut])
 def list_pictures(request: ApiRequest, wanted: Query[PictureQuery]) -> ApiResponse:
     """A page of pictures, the newest first."""
     words = [Q(alt__icontains=word) | Q(name__icontains=word) for word in wanted.q.split()]
@@ -61,13 +61,13 @@ def list_pictures(request: ApiRequest, wanted: Query[PictureQuery]) -> ApiRespon
     return page_response([_to_json(image) for image in page.rows], page.next)
 
 
-@pictures.reads("/pictures/{id}", scope="posts:read", needs=("posts.view_image",), returns=PictureOut)
+@pictures.reads("/pictures/{id}", scope="posts:read", permissions=("posts.view_image",), returns=PictureOut)
 def read_picture(request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002 - the name of the parameter, as it is described
     """One picture."""
     return ApiResponse(_to_json(_picture(id)))
 
 
-@pictures.makes("/pictures", scope="posts:write", needs=("posts.add_image",), returns=PictureOut, takes=FORM)
+@pictures.makes("/pictures", scope="posts:write", permissions=("posts.add_image",), returns=PictureOut, takes=FORM)
 def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]) -> ApiResponse:
     """Upload a picture, at most 10 MB. The same content again is the same picture, with the new words."""
     form = ImageForm({"alt": alt}, {"file": file})
@@ -78,7 +78,7 @@ def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]
     return ApiResponse(_to_json(_picture(image.digest)), status=201, location=f"/api/v1/pictures/{image.digest}")
 
 
-@pictures.changes("/pictures/{id}", scope="posts:write", needs=("posts.change_image",), returns=PictureOut)
+@pictures.changes("/pictures/{id}", scope="posts:write", permissions=("posts.change_image",), returns=PictureOut)
 def change_picture(request: ApiRequest, id: str, change: AltIn) -> ApiResponse:  # noqa: A002 - see read_picture
     """Change what a picture says."""
     Image.objects.select_for_update().filter(digest=id).first()  # as a tag

@@ -9,31 +9,31 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest, require_permission, require_scope
-from newsletter.api.endpoint import ApiResponse, AwareTime, Number, check_if_match, etag_of
-from newsletter.api.endpoints.posts import PostOut, get_post, posts, posts_json
+from newsletter.api.endpoint import ApiResponse, AwareTime, PathId, check_if_match, etag_of
+from newsletter.api.endpoints.posts import PostOut, get_post, posts_json, posts_router
 from newsletter.api.problems import FieldError, Problem, form_problem
 from newsletter.posts.forms import TAGS_MAX, PostForm
 from newsletter.posts.json_saves import CHANGED_ELSEWHERE, StaleText
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, WorkingCopy
-from newsletter.posts.storing import MAY_PUBLISH, UNVERSIONED_FIELDS, store_relations, store_text, withdraw_posts
+from newsletter.posts.storing import PUBLISH_PERMISSION, UNVERSIONED_FIELDS, store_relations, store_text, withdraw_posts
 from newsletter.publication.changes import Change
 
 NAMES = {"tag_names": "tags"}  # API names of form fields
 
 
-def save_post(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, is_shown: bool = False) -> Post:
+def save_post(request: ApiRequest, post: Post, changes: Mapping[str, Any], *, update_live: bool = False) -> Post:
     """Save a new or existing post. Raises Problem.
 
-    is_shown: publish it, with earlier unpublished changes.
+    update_live: publish it, with earlier unpublished changes.
     """
     is_new = post.pk is None
     form = _form(post, changes)
     if not form.is_valid():
         raise Problem("changed") if form.has_error("__all__", CHANGED_ELSEWHERE) else form_problem(form, NAMES)
-    if not (is_new or is_shown or form.changed_data):
+    if not (is_new or update_live or form.changed_data):
         return post
     _refuse_unless_allowed(request, post)
-    _store(request, form, is_new=is_new, is_shown=is_shown)
+    _store(request, form, is_new=is_new, update_live=update_live)
     return post
 
 
@@ -67,15 +67,15 @@ def _refuse_frozen_words(form: PostForm, changes: Mapping[str, Any]) -> None:
 def _refuse_unless_allowed(request: ApiRequest, post: Post) -> None:
     """Dated posts may be changed only with permission to publish, as on the desk."""
     if post.published_at is not None or (post.pk and Post.objects.filter(pk=post.pk).exclude(published_at=None)):
-        require_permission(request, MAY_PUBLISH)
+        require_permission(request, PUBLISH_PERMISSION)
 
 
-def _store(request: ApiRequest, form: PostForm, *, is_new: bool, is_shown: bool) -> None:
+def _store(request: ApiRequest, form: PostForm, *, is_new: bool, update_live: bool) -> None:
     post: Post = form.instance
     if is_new:
         post.created_by = request.user
     try:
-        store_text(post, form, is_shown=is_shown, write=partial(form.save, commit=True), now=timezone.now())
+        store_text(post, form, update_live=update_live, save_row=partial(form.save, commit=True), now=timezone.now())
     except StaleText as error:
         raise Problem("changed") from error
     store_relations(form)
@@ -83,12 +83,12 @@ def _store(request: ApiRequest, form: PostForm, *, is_new: bool, is_shown: bool)
     if is_new or fields:
         what, detail = (Change.Action.ADDED, {}) if is_new else (Change.Action.CHANGED, {"fields": fields})
         Change.objects.log(what, [post], detail)
-    if is_shown:
+    if update_live:
         Change.objects.log(Change.Action.PUBLISHED, [post])
 
 
 def changes_publication(changes: Mapping[str, Any]) -> bool:
-    """Does the change touch fields that need permission to publish?"""
+    """Whether the change touches fields that need permission to publish."""
     return bool(UNVERSIONED_FIELDS & changes.keys())
 
 
@@ -98,7 +98,7 @@ def with_working_copy(post: Post) -> Post:
     return post
 
 
-__all__ = ["posts"]  # v1.py imports the router from here, so that these endpoints are registered
+__all__ = ["posts_router"]  # v1.py imports the router from here, so that these endpoints are registered
 
 ADD, CHANGE = ("posts.add_post",), ("posts.change_post",)
 PUBLISHING = "posts:publish"
@@ -134,7 +134,7 @@ class PostIn(PostChanges):
     body: Annotated[Body, Field(min_length=1)]
 
 
-@posts.makes("/posts", scope="posts:write", needs=ADD, returns=PostOut)
+@posts_router.makes("/posts", scope="posts:write", permissions=ADD, returns=PostOut)
 def create_post(request: ApiRequest, new: PostIn) -> ApiResponse:
     """Write a new post."""
     changes = _asked(request, new)
@@ -142,25 +142,29 @@ def create_post(request: ApiRequest, new: PostIn) -> ApiResponse:
     return _answer(request, post.pk, status=201)
 
 
-@posts.changes("/posts/{number:number}", scope="posts:write", needs=CHANGE, returns=PostOut)
-def change_post(request: ApiRequest, number: Number, change: PostChanges) -> ApiResponse:
+@posts_router.changes("/posts/{number:number}", scope="posts:write", permissions=CHANGE, returns=PostOut)
+def change_post(request: ApiRequest, number: PathId, change: PostChanges) -> ApiResponse:
     """Change a post. Of a published one readers see the new text when it is published again."""
     post = _seen(request, number)
     save_post(request, post, _asked(request, change))
     return _answer(request, number)
 
 
-@posts.acts("/posts/{number:number}/publish", scope=PUBLISHING, needs=(*CHANGE, MAY_PUBLISH), returns=PostOut)
-def publish_post(request: ApiRequest, number: Number) -> ApiResponse:
+@posts_router.acts(
+    "/posts/{number:number}/publish", scope=PUBLISHING, permissions=(*CHANGE, PUBLISH_PERMISSION), returns=PostOut
+)
+def publish_post(request: ApiRequest, number: PathId) -> ApiResponse:
     """Show readers the post as it is now: a draft for the first time, a published one with what was changed in it."""
     post, now = _seen(request, number), timezone.now()
     changes = {} if post.is_published(now) else {"published_at": now}
-    save_post(request, post, changes, is_shown=True)
+    save_post(request, post, changes, update_live=True)
     return _answer(request, number)
 
 
-@posts.acts("/posts/{number:number}/withdraw", scope=PUBLISHING, needs=(*CHANGE, MAY_PUBLISH), returns=PostOut)
-def withdraw_post(request: ApiRequest, number: Number) -> ApiResponse:
+@posts_router.acts(
+    "/posts/{number:number}/withdraw", scope=PUBLISHING, permissions=(*CHANGE, PUBLISH_PERMISSION), returns=PostOut
+)
+def withdraw_post(request: ApiRequest, number: PathId) -> ApiResponse:
     """Make a draft of a post again: readers do not find it any more."""
     withdraw_posts([_seen(request, number)], timezone.now())
     return _answer(request, number)
@@ -171,7 +175,7 @@ def _asked(request: ApiRequest, change: PostChanges) -> dict[str, Any]:
     asked: dict[str, Any] = change.model_dump(exclude_unset=True)
     if changes_publication(asked):
         require_scope(request, PUBLISHING)
-        require_permission(request, MAY_PUBLISH)
+        require_permission(request, PUBLISH_PERMISSION)
     return asked
 
 

@@ -13,10 +13,10 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, AwareTime, Endpoints, Number, iso_time, page_response
-from newsletter.desk.editor_api import ALL, check_result, fixed_text
-from newsletter.mail.salutations import without_names
-from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, WorkingCopy, tag_names
+from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, PathId, iso_time, page_response
+from newsletter.desk.editor_api import ALL_RULES, check_result, fixed_text
+from newsletter.mail.salutations import fill_fallback_words
+from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, WorkingCopy, parse_tag_names
 from newsletter.posts.models.renderings import render_cached, render_uncached
 from newsletter.posts.proofreading.check import RULES
 from newsletter.publication.models import Publication
@@ -47,36 +47,36 @@ class PostOut(Schema):
 
 def posts_json(posts: Sequence[Post]) -> list[dict[str, Any]]:
     """Two queries, if tags and authors are prefetched."""
-    WorkingCopy.objects.overlay_all(posts)
+    WorkingCopy.objects.apply_to_posts(posts)
     covers = dict(Image.objects.filter(pk__in={post.cover_id for post in posts}).values_list("pk", "digest"))
     now = timezone.now()
     return [_to_json(post, covers, now) for post in posts]
 
 
 def _to_json(post: Post, covers: dict[int, str], now: datetime) -> dict[str, Any]:
-    pending = post.pending
+    pending_copy = post.pending_copy
     return {
         "id": post.pk,
         "state": post.state(now).value,
         "title": post.title,
         "summary": post.summary,
         "words": post.words,
-        "tags": tag_names(pending.tag_names) if pending else [tag.name for tag in post.tags.all()],
+        "tags": parse_tag_names(pending_copy.tag_names) if pending_copy else [tag.name for tag in post.tags.all()],
         "cover": covers.get(post.cover_id or 0),
         "published_at": iso_time(post.published_at),
         "is_web_only": post.is_web_only,
         "is_unlisted": post.is_unlisted,
-        "is_changed": pending is not None,
+        "is_changed": pending_copy is not None,
         "author": post.created_by.get_username() if post.created_by else "",
         "url": f"{settings.SITE_URL}{post.get_absolute_url()}",
         "created_at": iso_time(post.created_at),
-        "changed_at": iso_time((pending or post).updated_at),
+        "changed_at": iso_time((pending_copy or post).updated_at),
         "body": post.body,
     }
 
 
-posts = Endpoints(tags=["posts"])
-READ = ("posts.view_post",)
+posts_router = EndpointRouter(tags=["posts"])
+READ_PERMISSIONS = ("posts.view_post",)
 
 
 class PostQuery(PageQuery):
@@ -86,7 +86,7 @@ class PostQuery(PageQuery):
     tag: Annotated[str, Query(max_length=60)] = ""
     changed_since: AwareTime | None = None
 
-    def among(self, found: PostQuerySet, now: datetime) -> PostQuerySet:
+    def filter_posts(self, found: PostQuerySet, now: datetime) -> PostQuerySet:
         match self.state:
             case "draft":
                 found = found.drafts()
@@ -101,29 +101,29 @@ class PostQuery(PageQuery):
         return found
 
 
-@posts.reads("/posts", scope="posts:read", needs=READ, returns=PageOf[PostOut])
+@posts_router.reads("/posts", scope="posts:read", permissions=READ_PERMISSIONS, returns=PageOf[PostOut])
 def list_posts(request: ApiRequest, wanted: Query[PostQuery]) -> ApiResponse:
     """A page of posts, the newest first: all of them, or your own if you may not publish."""
-    found = Post.objects.open_to(request.user).select_related("created_by").prefetch_related("tags")
-    page = paginate(wanted.among(found, timezone.now()), limit=wanted.limit, cursor=wanted.cursor)
+    found = Post.objects.visible_to(request.user).select_related("created_by").prefetch_related("tags")
+    page = paginate(wanted.filter_posts(found, timezone.now()), limit=wanted.limit, cursor=wanted.cursor)
     return page_response(posts_json(page.rows), page.next)
 
 
-@posts.reads("/posts/{number:number}", scope="posts:read", needs=READ, returns=PostOut)
-def read_post(request: ApiRequest, number: Number) -> ApiResponse:
+@posts_router.reads("/posts/{number:number}", scope="posts:read", permissions=READ_PERMISSIONS, returns=PostOut)
+def read_post(request: ApiRequest, number: PathId) -> ApiResponse:
     """One post, with its Markdown."""
     return ApiResponse(posts_json([get_post(request, number)])[0])
 
 
 def get_post(request: ApiRequest, number: int) -> Post:
     """A post that the user may see. Raises Http404 for others."""
-    found = Post.objects.open_to(request.user).select_related("created_by").prefetch_related("tags")
+    found = Post.objects.visible_to(request.user).select_related("created_by").prefetch_related("tags")
     return get_object_or_404(found, pk=number)
 
 
-checks = Endpoints(tags=["posts"])
-WRITE = ("posts.change_post",)
-Rule = Annotated[str, Field(json_schema_extra={"enum": [ALL, *RULES]})]
+texts_router = EndpointRouter(tags=["posts"])
+WRITE_PERMISSIONS = ("posts.change_post",)
+Rule = Annotated[str, Field(json_schema_extra={"enum": [ALL_RULES, *RULES]})]
 
 
 class TextIn(Schema):
@@ -153,7 +153,7 @@ class FindingOut(Schema):
     fix: str | None
 
 
-class GroupOut(Schema):
+class FindingGroupOut(Schema):
     """hint: a matter of taste, which is not counted. hidden: findings of this rule that are not shown."""
 
     rule: str
@@ -171,44 +171,46 @@ class CheckOut(Schema):
     facts: list[str]
     count: int
     safe: int
-    groups: list[GroupOut]
+    groups: list[FindingGroupOut]
 
 
 class FixIn(TextIn):
     """rule: one of the check, or “all” of those that are on and no hints."""
 
-    rule: Rule = ALL
+    rule: Rule = ALL_RULES
 
 
 class FixOut(Schema):
     body: str
 
 
-@checks.reads("/posts/{number:number}/preview", scope="posts:read", needs=READ, returns=PreviewOut)
-def preview_post(request: ApiRequest, number: Number) -> ApiResponse:
+@texts_router.reads(
+    "/posts/{number:number}/preview", scope="posts:read", permissions=READ_PERMISSIONS, returns=PreviewOut
+)
+def preview_post(request: ApiRequest, number: PathId) -> ApiResponse:
     """A post as HTML, a draft too."""
     return ApiResponse({"html": str(render_cached(_body(request, number)))})
 
 
-@checks.reads("/posts/{number:number}/check", scope="posts:read", needs=READ, returns=CheckOut)
-def check_post(request: ApiRequest, number: Number) -> ApiResponse:
+@texts_router.reads("/posts/{number:number}/check", scope="posts:read", permissions=READ_PERMISSIONS, returns=CheckOut)
+def check_post(request: ApiRequest, number: PathId) -> ApiResponse:
     """What the format check says about a post."""
     return ApiResponse(check_result(_body(request, number), Publication.objects.current()))
 
 
-@checks.asks("/texts/preview", scope="posts:write", needs=WRITE, returns=PreviewOut)
+@texts_router.computes("/texts/preview", scope="posts:write", permissions=WRITE_PERMISSIONS, returns=PreviewOut)
 def preview_text(request: ApiRequest, text: TextIn) -> ApiResponse:
     """A text as HTML, as readers would see it."""
-    return ApiResponse({"html": without_names(render_uncached(text.body))}, etag="")
+    return ApiResponse({"html": fill_fallback_words(render_uncached(text.body))}, etag="")
 
 
-@checks.asks("/texts/check", scope="posts:write", needs=WRITE, returns=CheckOut)
+@texts_router.computes("/texts/check", scope="posts:write", permissions=WRITE_PERMISSIONS, returns=CheckOut)
 def check_text(request: ApiRequest, text: TextIn) -> ApiResponse:
     """What the format check says about a text."""
     return ApiResponse(check_result(text.body, Publication.objects.current()), etag="")
 
 
-@checks.asks("/texts/fix", scope="posts:write", needs=WRITE, returns=FixOut)
+@texts_router.computes("/texts/fix", scope="posts:write", permissions=WRITE_PERMISSIONS, returns=FixOut)
 def fix_text(request: ApiRequest, text: FixIn) -> ApiResponse:
     """A text with the safe fixes of the format check."""
     return ApiResponse({"body": fixed_text(text.body, text.rule, Publication.objects.current())}, etag="")

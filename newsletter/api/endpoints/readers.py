@@ -14,7 +14,15 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import Page, PageOf, PageQuery, decode_cursor, encode_cursor, paginate
-from newsletter.api.endpoint import ApiResponse, Endpoints, Number, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.endpoint import (
+    ApiResponse,
+    EndpointRouter,
+    PathId,
+    check_if_match,
+    etag_of,
+    iso_time,
+    page_response,
+)
 from newsletter.api.problems import Problem, form_problem
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.desk.readers.reader_actions import NOT_DONE, READER_ACTIONS, done
@@ -25,7 +33,7 @@ from newsletter.publication.task_queue import enqueue_on_commit
 from subscribers import privacy, signup, tasks
 from subscribers.addresses import LENGTH_MAX
 from subscribers.author_actions import ActionResult
-from subscribers.exporting import csv_lines, download_response, json_lines
+from subscribers.exporting import csv_download_response, csv_lines, json_lines
 from subscribers.forms import NAME_MAX, SignupForm
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
 from subscribers.models.consents import REASON_LENGTH, Consent, ConsentDetails
@@ -111,7 +119,7 @@ def consents_json(reader: Subscriber) -> list[dict[str, Any]]:
     ]
 
 
-readers = Endpoints(tags=["readers"])
+readers = EndpointRouter(tags=["readers"])
 SEE = ("subscribers.see_readers",)
 
 
@@ -135,7 +143,7 @@ class ReaderQuery(PageQuery):
         return found
 
 
-@readers.reads("/readers", scope="readers:read", needs=SEE, returns=PageOf[ReaderOut])
+@readers.reads("/readers", scope="readers:read", permissions=SEE, returns=PageOf[ReaderOut])
 def list_readers(request: ApiRequest, wanted: Query[ReaderQuery]) -> ApiResponse:
     """A page of readers, the newest first. Nobody counts them."""
     found, term = wanted.among(Subscriber.objects.all()), wanted.q.strip()
@@ -161,8 +169,8 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) ->
     return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
 
 
-@readers.reads("/readers/{number:number}", scope="readers:read", needs=SEE, returns=OneReaderOut)
-def read_reader(request: ApiRequest, number: Number) -> ApiResponse:
+@readers.reads("/readers/{number:number}", scope="readers:read", permissions=SEE, returns=OneReaderOut)
+def read_reader(request: ApiRequest, number: PathId) -> ApiResponse:
     """One reader, with the record of what they agreed to and took back."""
     item = reader_json(number)
     return ApiResponse(item | {"consents": consents_json(get_object_or_404(Subscriber, pk=number))}, etag=etag_of(item))
@@ -193,7 +201,7 @@ class AskedOut(Schema):
     status: str
 
 
-@readers.makes("/readers", scope="readers:write", needs=CARE, returns=AskedOut, status=202)
+@readers.makes("/readers", scope="readers:write", permissions=CARE, returns=AskedOut, status=202)
 def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     """Have somebody asked by mail whether they want the newsletter."""
     now = timezone.now()
@@ -232,32 +240,32 @@ class PauseReaderIn(ReasonIn):
     until_on: date
 
 
-@readers.makes("/readers/{number:number}/tag", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def tag_reader(request: ApiRequest, number: Number, options: TagReaderIn) -> ApiResponse:
+@readers.makes("/readers/{number:number}/tag", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+def tag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Give a tag to a reader."""
     return _act(number, "tag", options)
 
 
-@readers.makes("/readers/{number:number}/untag", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def untag_reader(request: ApiRequest, number: Number, options: TagReaderIn) -> ApiResponse:
+@readers.makes("/readers/{number:number}/untag", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+def untag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Take a tag from a reader."""
     return _act(number, "untag", options)
 
 
-@readers.makes("/readers/{number:number}/pause", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def pause_reader(request: ApiRequest, number: Number, options: PauseReaderIn) -> ApiResponse:
+@readers.makes("/readers/{number:number}/pause", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+def pause_reader(request: ApiRequest, number: PathId, options: PauseReaderIn) -> ApiResponse:
     """Let no issue go to a reader until a day. A longer pause of their own stands."""
     return _act(number, "pause", options)
 
 
-@readers.makes("/readers/{number:number}/resume", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def resume_reader(request: ApiRequest, number: Number, options: ReasonIn) -> ApiResponse:
+@readers.makes("/readers/{number:number}/resume", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+def resume_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
     """End the pause of a reader."""
     return _act(number, "resume", options)
 
 
-@readers.makes("/readers/{number:number}/unsubscribe", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
-def unsubscribe_reader(request: ApiRequest, number: Number, options: ReasonIn) -> ApiResponse:
+@readers.makes("/readers/{number:number}/unsubscribe", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
+def unsubscribe_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
     """Let a reader leave. They come back by signing up and confirming again."""
     return _act(number, "unsubscribe", options)
 
@@ -265,12 +273,12 @@ def unsubscribe_reader(request: ApiRequest, number: Number, options: ReasonIn) -
 @readers.changes(
     "/readers/{number:number}",
     scope=WRITE,
-    needs=(*CARE, "subscribers.delete_subscriber"),
+    permissions=(*CARE, "subscribers.delete_subscriber"),
     returns=None,
     method="DELETE",
     status=204,
 )
-def erase_reader(request: ApiRequest, number: Number) -> HttpResponse:
+def erase_reader(request: ApiRequest, number: PathId) -> HttpResponse:
     """Erase everything about a reader. A salted hash of the address stays, so that no import brings them back."""
     reader = get_object_or_404(Subscriber, pk=number)
     check_if_match(request, etag_of(reader_json(number)))
@@ -314,10 +322,10 @@ class DeliveryQuery(Schema):
 @readers.reads(
     "/readers/{number:number}/deliveries",
     scope="deliveries:read",
-    needs=(*SEE, "delivery.view_mailing"),
+    permissions=(*SEE, "delivery.view_mailing"),
     returns=PageOf[DeliveryOut],
 )
-def list_deliveries(request: ApiRequest, number: Number, wanted: Query[DeliveryQuery]) -> ApiResponse:
+def list_deliveries(request: ApiRequest, number: PathId, wanted: Query[DeliveryQuery]) -> ApiResponse:
     """A page of the copies of a reader, those of the latest mailing first."""
     before = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else None
     found, floor = copies_below(get_object_or_404(Subscriber, pk=number), before)
@@ -348,12 +356,12 @@ class ExportQuery(Schema):
     format: Literal["ndjson", "csv"] = "ndjson"
 
 
-@readers.reads("/readers/export", scope="readers:export", needs=EXPORT, returns=None)
+@readers.reads("/readers/export", scope="readers:export", permissions=EXPORT, returns=None)
 def export_readers(request: ApiRequest, wanted: Query[ExportQuery]) -> ApiResponse | StreamingHttpResponse:
     """Take the list of readers away, the first who came first. A suppressed address has the reason as its state."""
     everybody = Subscriber.objects.all()
     if wanted.format == "csv":
-        return download_response(csv_lines(everybody), f"readers-{timezone.localdate()}.csv")
+        return csv_download_response(csv_lines(everybody), f"readers-{timezone.localdate()}.csv")
     response = StreamingHttpResponse(json_lines(everybody), content_type=NDJSON)
     response.headers["Cache-Control"] = "no-store"
     return response

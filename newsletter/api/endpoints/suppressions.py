@@ -11,7 +11,15 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, Endpoints, Number, check_if_match, etag_of, iso_time, page_response
+from newsletter.api.endpoint import (
+    ApiResponse,
+    EndpointRouter,
+    PathId,
+    check_if_match,
+    etag_of,
+    iso_time,
+    page_response,
+)
 from newsletter.api.endpoints.readers import SEE
 from newsletter.api.problems import Problem, form_problem
 from subscribers import author_actions
@@ -20,7 +28,7 @@ from subscribers.forms import SuppressionForm
 from subscribers.models import Suppression
 from subscribers.reader_lists import by_address
 
-suppressions = Endpoints(tags=["suppressions"])
+suppressions = EndpointRouter(tags=["suppressions"])
 Reason = Literal["bounced", "complained", "manual", "erased"]
 
 
@@ -47,7 +55,7 @@ class SuppressionIn(Schema):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
-@suppressions.reads("/suppressions", scope="readers:read", needs=SEE, returns=PageOf[SuppressionOut])
+@suppressions.reads("/suppressions", scope="readers:read", permissions=SEE, returns=PageOf[SuppressionOut])
 def list_suppressions(request: ApiRequest, wanted: Query[SuppressionQuery]) -> ApiResponse:
     """A page of suppressed addresses, the newest first."""
     found = Suppression.objects.all()
@@ -59,14 +67,14 @@ def list_suppressions(request: ApiRequest, wanted: Query[SuppressionQuery]) -> A
     return page_response([_to_json(one) for one in page.rows], page.next)
 
 
-@suppressions.reads("/suppressions/{number:number}", scope="readers:read", needs=SEE, returns=SuppressionOut)
-def read_suppression(request: ApiRequest, number: Number) -> ApiResponse:
+@suppressions.reads("/suppressions/{number:number}", scope="readers:read", permissions=SEE, returns=SuppressionOut)
+def read_suppression(request: ApiRequest, number: PathId) -> ApiResponse:
     """One suppressed address."""
     return ApiResponse(_to_json(get_object_or_404(Suppression, pk=number)))
 
 
 @suppressions.makes(
-    "/suppressions", scope="readers:write", needs=(*SEE, "subscribers.add_suppression"), returns=SuppressionOut
+    "/suppressions", scope="readers:write", permissions=(*SEE, "subscribers.add_suppression"), returns=SuppressionOut
 )
 def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
     """Let no mail go to an address any more, whoever it belongs to."""
@@ -81,12 +89,12 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
 @suppressions.changes(
     "/suppressions/{number:number}",
     scope="readers:write",
-    needs=(*SEE, "subscribers.delete_suppression"),
+    permissions=(*SEE, "subscribers.delete_suppression"),
     returns=None,
     method="DELETE",
     status=204,
 )
-def lift_suppression(request: ApiRequest, number: Number) -> HttpResponse:
+def lift_suppression(request: ApiRequest, number: PathId) -> HttpResponse:
     """Let an address be mailed again that was suppressed by hand. What it says of its reader's options stands."""
     found = get_object_or_404(Suppression, pk=number)
     check_if_match(request, etag_of(_to_json(found)))

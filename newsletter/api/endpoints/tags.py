@@ -11,13 +11,13 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
-from newsletter.api.endpoint import ApiResponse, Endpoints, Number, check_if_match, etag_of, page_response
+from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, check_if_match, etag_of, page_response
 from newsletter.api.problems import form_problem
 from newsletter.posts.admin import reindex
 from newsletter.posts.models import TAG_NAME_MAX, Tag
 from newsletter.publication.forms import CleanTextModelForm
 
-tags = Endpoints(tags=["tags"])
+tags = EndpointRouter(tags=["tags"])
 TagForm = modelform_factory(Tag, form=CleanTextModelForm, fields=("name", "slug"))
 
 
@@ -39,21 +39,21 @@ class TagChanges(Schema):
     slug: Annotated[str, Field(min_length=1, max_length=60, pattern="^[-a-zA-Z0-9_]+$")] = ""
 
 
-@tags.reads("/tags", scope="posts:read", needs=("posts.view_post",), returns=PageOf[TagOut])
+@tags.reads("/tags", scope="posts:read", permissions=("posts.view_post",), returns=PageOf[TagOut])
 def list_tags(request: ApiRequest, wanted: Query[PageQuery]) -> ApiResponse:
     """A page of tags, the newest first."""
     page = paginate(Tag.objects.annotate(uses=Count("posts")), limit=wanted.limit, cursor=wanted.cursor)
     return page_response([_to_json(tag) for tag in page.rows], page.next)
 
 
-@tags.reads("/tags/{number:number}", scope="posts:read", needs=("posts.view_post",), returns=TagOut)
-def read_tag(request: ApiRequest, number: Number) -> ApiResponse:
+@tags.reads("/tags/{number:number}", scope="posts:read", permissions=("posts.view_post",), returns=TagOut)
+def read_tag(request: ApiRequest, number: PathId) -> ApiResponse:
     """One tag."""
     return ApiResponse(_to_json(_tag(number)))
 
 
-@tags.changes("/tags/{number:number}", scope="posts:write", needs=("posts.change_tag",), returns=TagOut)
-def change_tag(request: ApiRequest, number: Number, change: TagChanges) -> ApiResponse:
+@tags.changes("/tags/{number:number}", scope="posts:write", permissions=("posts.change_tag",), returns=TagOut)
+def change_tag(request: ApiRequest, number: PathId, change: TagChanges) -> ApiResponse:
     """Change the name of a tag or the end of its address."""
     Tag.objects.select_for_update().filter(pk=number).first()  # lock it until If-Match is checked
     tag = _tag(number)

@@ -10,18 +10,18 @@ from newsletter.api.hooks.models import KEPT_FOR, READER_EVENTS, Call, Hook, Hoo
 from subscribers.models import Subscriber, Suppression
 from subscribers.own_data import LINES_MAX, DataChapter, DataLine
 
-REDACTED: dict[str, Any] = {"about": None, "answer": ""}  # a response may repeat the request
+REDACTED_VALUES: dict[str, Any] = {"about": None, "answer": ""}  # a response may repeat the request
 
 
 def calls_chapter(reader: Subscriber, token: str) -> DataChapter:
     found = Call.objects.about_reader(reader.pk).exclude(state=Call.State.VOID).select_related("hook")
-    lines = tuple(_line(call) for call in found.order_by("-pk")[:LINES_MAX])
+    lines = tuple(_call_line(call) for call in found.order_by("-pk")[:LINES_MAX])
     days = KEPT_FOR.days
     intro = ngettext("Kept for %(days)s day.", "Kept for %(days)s days.", days) % {"days": days} if lines else ""
     return DataChapter("webhooks", _("What other services are told"), lines, intro)
 
 
-def _line(call: Call) -> DataLine:
+def _call_line(call: Call) -> DataLine:
     with_address = (_("with your address"),) if call.hook.shows_addresses else ()
     return DataLine(call.at, f"{call.hook.host}: {call.get_event_display()}", (call.get_state_display(), *with_address))
 
@@ -35,12 +35,12 @@ def hosts_with_addresses() -> list[str]:
 def redact_reader(reader: Subscriber) -> None:
     """Redact calls about a reader who is being erased. The erasure itself is still sent, with the key alone."""
     mine = Call.objects.about_reader(reader.pk)
-    mine.exclude(state=Call.State.WAITING).update(**REDACTED)
-    still_told = {"event": HookEventType.SUPPRESSED, "detail": Suppression.Reason.ERASED}
-    waiting = mine.waiting().exclude(**still_told)
-    waiting.update(**REDACTED, state=Call.State.VOID, settled_at=timezone.now())
+    mine.exclude(state=Call.State.WAITING).update(**REDACTED_VALUES)
+    still_sent = {"event": HookEventType.SUPPRESSED, "detail": Suppression.Reason.ERASED}
+    waiting = mine.waiting().exclude(**still_sent)
+    waiting.update(**REDACTED_VALUES, state=Call.State.VOID, settled_at=timezone.now())
 
 
 def redact_call(call: Call) -> None:
     """Redact a call about a reader who was erased meanwhile."""
-    Call.objects.filter(pk=call.pk).update(**REDACTED)
+    Call.objects.filter(pk=call.pk).update(**REDACTED_VALUES)

@@ -7,7 +7,7 @@ from django.db import transaction
 from newsletter.api.hooks.models import Call, Hook, HookEventType
 from newsletter.publication.changes import Change
 
-WAITS_AGAIN = {"state": Call.State.WAITING, "settled_at": None}
+PENDING_AGAIN_VALUES = {"state": Call.State.WAITING, "settled_at": None}
 
 
 def send_test(hook: Hook, now: datetime) -> Call:
@@ -31,22 +31,22 @@ def switch_off(hook: Hook) -> None:
 
 def switch_on(hook: Hook, now: datetime) -> None:
     """Resume pending calls at once. Events while it was off stay unrecorded."""
-    anew = {"off": "", "failures": 0, "failing_since": None, "retry_at": None}
-    if Hook.objects.filter(pk=hook.pk).exclude(off="").update(**anew):
+    values = {"off": "", "failures": 0, "failing_since": None, "retry_at": None}
+    if Hook.objects.filter(pk=hook.pk).exclude(off="").update(**values):
         hook.events.update(since=now)
         Change.objects.log(Change.Action.CHANGED, [hook], {"fields": ["off"]})
 
 
 def replay_call(call: Call) -> bool:
     """Repeat a call with the same id; return whether that is possible."""
-    again = Call.objects.filter(pk=call.pk, state__in=Call.AGAIN).exclude(about=None, event__startswith="reader.")
-    return bool(again.update(**WAITS_AGAIN))
+    replayable = Call.objects.filter(pk=call.pk, state__in=Call.REPLAYABLE_STATES)
+    return bool(replayable.exclude(about=None, event__startswith="reader.").update(**PENDING_AGAIN_VALUES))
 
 
 def replay_since(hook: Hook, since: datetime) -> int:
     """Repeat all calls since then, in order; return how many."""
-    again = Call.objects.filter(hook=hook, at__gte=since, state__in=Call.AGAIN).exclude(event=HookEventType.TEST)
-    return again.exclude(about=None).update(**WAITS_AGAIN)
+    replayable = Call.objects.filter(hook=hook, at__gte=since, state__in=Call.REPLAYABLE_STATES)
+    return replayable.exclude(event=HookEventType.TEST).exclude(about=None).update(**PENDING_AGAIN_VALUES)
 
 
 def delete_hook(hook: Hook) -> None:

@@ -35,7 +35,7 @@ EVENT_CHOICES = [
 
 HOOKS_MAX = 10
 KEPT_FOR = timedelta(days=45)  # how long calls can be seen and replayed
-ANSWER_MAX = 1024  # characters
+RESPONSE_TEXT_MAX = 1024  # characters
 
 
 class HookQuerySet(models.QuerySet["Hook"]):
@@ -46,7 +46,7 @@ class HookQuerySet(models.QuerySet["Hook"]):
         is_due = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
         return self.filter(is_free, is_due, Exists(waiting), off="").order_by("pk")
 
-    def held(self, now: datetime) -> "HookQuerySet":
+    def leased(self, now: datetime) -> "HookQuerySet":
         return self.filter(lease_until__gt=now)
 
 
@@ -101,7 +101,7 @@ class Hook(models.Model):
         self.secret = signing.new_secret()
         self.save(update_fields=["secret", "old_secret", "old_secret_until"])
 
-    def listen(self, events: Iterable[str], now: datetime) -> None:
+    def subscribe_to(self, events: Iterable[str], now: datetime) -> None:
         """Subscribe to exactly these events; to new ones from now on."""
         chosen = set(events)
         self.events.exclude(event__in=chosen).delete()
@@ -158,7 +158,7 @@ class Call(models.Model):
         HELD = "held", pgettext_lazy("of a call", "held back")  # from before a restore
         VOID = "void", pgettext_lazy("of a call", "not sent: it is about nothing that is there")
 
-    AGAIN = (State.SENT, State.FAILED, State.HELD)  # can be replayed
+    REPLAYABLE_STATES = (State.SENT, State.FAILED, State.HELD)
 
     hook = models.ForeignKey(Hook, on_delete=models.DB_CASCADE, related_name="calls", db_index=False)
     event = models.CharField(max_length=20, choices=HookEventType)
@@ -197,6 +197,6 @@ class Call(models.Model):
         self.state, self.settled_at = state, now
         self.save(update_fields=["state", "settled_at"])
 
-    def tried(self, now: datetime, **answer: object) -> None:
-        values = {"tries": F("tries") + 1, "tried_at": now, **answer}
+    def record_try(self, now: datetime, **result: object) -> None:
+        values = {"tries": F("tries") + 1, "tried_at": now, **result}
         Call.objects.filter(pk=self.pk).update(**values)

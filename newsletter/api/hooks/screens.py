@@ -78,35 +78,35 @@ class SinceForm(CleanTextForm, forms.Form):
         return since.replace(tzinfo=self.zone)
 
 
-SHOWN = 50  # calls
-JUST_CREATED = "webhook_secret"  # session key: the hook whose secret is shown once
-DOTS = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HELD: "warn"}
+CALLS_SHOWN = 50
+NEW_HOOK_SESSION_KEY = "webhook_secret"  # the hook whose secret is shown once
+DOT_CLASSES = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HELD: "warn"}
 
 
 @require_safe
 def webhooks(request: HttpRequest) -> HttpResponse:
     hooks = list(Hook.objects.all())
-    rows = [{"hook": hook, "state": state_of(hook), "last": _last(hook)} for hook in hooks]
+    rows = [{"hook": hook, "state": hook_state(hook), "last": _last_tried(hook)} for hook in hooks]
     return _page(
         request, "list", gettext("Webhooks"), {"rows": rows, "is_full": len(hooks) >= HOOKS_MAX, "max": HOOKS_MAX}
     )
 
 
-def state_of(hook: Hook) -> tuple[str, str]:
+def hook_state(hook: Hook) -> tuple[str, str]:
     if hook.off:
         return ("" if hook.off == Hook.Off.AUTHOR else "bad"), hook.get_off_display()
     return ("warn", gettext("takes nothing")) if hook.failures else ("good", pgettext("of a webhook", "on"))
 
 
-def _last(hook: Hook) -> Call | None:
+def _last_tried(hook: Hook) -> Call | None:
     """The call that was tried last."""
-    return max(_newest(hook, 1), key=lambda call: call.tried_at or call.at, default=None)
+    return max(_newest_calls(hook, 1), key=lambda call: call.tried_at or call.at, default=None)
 
 
-def _newest(hook: Hook, most: int) -> list[Call]:
+def _newest_calls(hook: Hook, count: int) -> list[Call]:
     """The newest settled or held calls; each state is read by an index."""
     states = [state for state in Call.State if state not in {Call.State.WAITING, Call.State.VOID}]
-    found = [call for state in states for call in hook.calls.filter(state=state).order_by("-pk")[:most]]
+    found = [call for state in states for call in hook.calls.filter(state=state).order_by("-pk")[:count]]
     tried = hook.calls.waiting().order_by("pk").first()  # the one that blocks the others
     return [*found, tried] if tried and tried.tried_at else found
 
@@ -117,15 +117,15 @@ def add(request: HttpRequest) -> HttpResponse:
         messages.error(request, gettext("There are %s webhooks already. Delete one first.") % HOOKS_MAX)
         return redirect("admin:webhooks")
     now = timezone.now()
-    return _form(request, Hook(created_at=now), now)
+    return _hook_form(request, Hook(created_at=now), now)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, pk: int) -> HttpResponse:
-    return _form(request, get_object_or_404(Hook, pk=pk), timezone.now())
+    return _hook_form(request, get_object_or_404(Hook, pk=pk), timezone.now())
 
 
-def _form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
+def _hook_form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
     if request.method == "POST":
         permissions.require_fresh_proof(request)  # it sends data about readers elsewhere
     is_new, had_addresses = hook.pk is None, hook.shows_addresses
@@ -134,14 +134,14 @@ def _form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
         if form.cleaned_data["shows_addresses"] and not had_addresses:
             permissions.check_permissions(request, permissions.EXPORT_READERS)
         hook = form.save()
-        hook.listen(form.cleaned_data["events"], now)
+        hook.subscribe_to(form.cleaned_data["events"], now)
         Change.objects.log(
             Change.Action.ADDED if is_new else Change.Action.CHANGED,
             [hook],
             {"fields": [] if is_new else form.changed_data},
         )
         if is_new:
-            request.session[JUST_CREATED] = hook.pk
+            request.session[NEW_HOOK_SESSION_KEY] = hook.pk
         return redirect("admin:webhook", hook.pk)
     title = gettext("New webhook") if is_new else gettext("Change %s") % hook.host
     context = {"form": form, "hook": None if is_new else hook}
@@ -152,15 +152,15 @@ def _form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
 def webhook(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     now = timezone.now()
-    calls = sorted(_newest(hook, SHOWN), key=lambda call: call.pk, reverse=True)[:SHOWN]
-    is_new = request.session.get(JUST_CREATED) == hook.pk
+    calls = sorted(_newest_calls(hook, CALLS_SHOWN), key=lambda call: call.pk, reverse=True)[:CALLS_SHOWN]
+    is_new = request.session.get(NEW_HOOK_SESSION_KEY) == hook.pk
     if is_new:
-        del request.session[JUST_CREATED]
+        del request.session[NEW_HOOK_SESSION_KEY]
     context = {
         "hook": hook,
-        "state": state_of(hook),
+        "state": hook_state(hook),
         "events": [event.get_event_display() for event in hook.events.all()],
-        "calls": [(call, DOTS.get(Call.State(call.state), "warn")) for call in calls],
+        "calls": [(call, DOT_CLASSES.get(Call.State(call.state), "warn")) for call in calls],
         "waiting": hook.calls.waiting().count(),
         "secret": hook.secret if is_new else "",
         "is_replaced": len(hook.keys(now)) > 1,
@@ -190,21 +190,21 @@ def rotate(request: HttpRequest, pk: int) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
     permissions.require_fresh_proof(request)
     hook_actions.rotate_secret(hook, timezone.now())
-    request.session[JUST_CREATED] = hook.pk
+    request.session[NEW_HOOK_SESSION_KEY] = hook.pk
     return redirect("admin:webhook", pk)
 
 
 @require_POST
 def perform_action(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     hook = get_object_or_404(Hook, pk=pk)
-    if (do := ACTIONS.get(name)) is None:
+    if (action := ACTIONS.get(name)) is None:
         raise Http404(name)
-    do(request, hook, timezone.now())
+    action(request, hook, timezone.now())
     enqueue_on_commit(tasks.call_hooks)
     return redirect("admin:webhook", pk)
 
 
-def _test(request: HttpRequest, hook: Hook, now: datetime) -> None:
+def _send_test(request: HttpRequest, hook: Hook, now: datetime) -> None:
     if hook.off:
         messages.error(request, gettext("It is switched off: nothing is sent. Switch it on first."))
         return
@@ -212,31 +212,31 @@ def _test(request: HttpRequest, hook: Hook, now: datetime) -> None:
     messages.success(request, gettext("A test is on its way. Load this page again in some seconds for the answer."))
 
 
-def _on(request: HttpRequest, hook: Hook, now: datetime) -> None:
+def _switch_on(request: HttpRequest, hook: Hook, now: datetime) -> None:
     hook_actions.switch_on(hook, now)
     messages.success(request, gettext("It is on: what waits is sent now. What happened while it was off is not told."))
 
 
-def _off(request: HttpRequest, hook: Hook, now: datetime) -> None:
+def _switch_off(request: HttpRequest, hook: Hook, now: datetime) -> None:
     hook_actions.switch_off(hook)
     messages.success(request, gettext("It is off: what waits stays, and what happens meanwhile is not kept for it."))
 
 
-def _replay(request: HttpRequest, hook: Hook, now: datetime) -> None:
+def _replay_since(request: HttpRequest, hook: Hook, now: datetime) -> None:
     form = SinceForm(request.POST, zone=_zone())
     if not form.is_valid():
         messages.error(request, gettext("Nothing is sent again: write a day and a time."))
         return
-    number = hook_actions.replay_since(hook, form.cleaned_data["since"])
-    words = ngettext("%s call is made once more.", "%s calls are made once more.", number)
-    messages.success(request, words % number)
+    count = hook_actions.replay_since(hook, form.cleaned_data["since"])
+    text = ngettext("%s call is made once more.", "%s calls are made once more.", count)
+    messages.success(request, text % count)
 
 
 ACTIONS: dict[str, Callable[[HttpRequest, Hook, datetime], None]] = {
-    "test": _test,
-    "on": _on,
-    "off": _off,
-    "replay": _replay,
+    "test": _send_test,
+    "on": _switch_on,
+    "off": _switch_off,
+    "replay": _replay_since,
 }
 
 

@@ -32,7 +32,7 @@ EVENT_OF_STEP = {
     MailingStep.Kind.PAUSED: HookEventType.PAUSED,
     MailingStep.Kind.FINISHED: HookEventType.SENT,
 }
-FUNCTION = "hooks_record"
+FUNCTION_PREFIX = "hooks_record"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class FactTable:
         return f"{self.table}_{self.verb.lower()}_told"
 
 
-def _case(column: str, events: Mapping[Any, HookEventType]) -> str:
+def _case_expression(column: str, events: Mapping[Any, HookEventType]) -> str:
     cases = (f"WHEN '{value}' THEN '{event.value}'" for value, event in events.items())
     return f"CASE {column} {' '.join(cases)} END"
 
@@ -76,10 +76,10 @@ def fact_tables(vendor: str) -> list[FactTable]:
         f" AND m.kind = '{Consent.Kind.MOVED.value}' AND m.at > n.at)"
     )
     return [
-        FactTable(consents, _case("n.kind", EVENT_OF_CONSENT), "n.subscriber_id", where=is_new),
+        FactTable(consents, _case_expression("n.kind", EVENT_OF_CONSENT), "n.subscriber_id", where=is_new),
         barred,
         FactTable(suppressions, barred.event, reader, "UPDATE", "reason", at=now, detail="n.reason"),
-        FactTable(MailingStep._meta.db_table, _case("n.what", EVENT_OF_STEP), "n.id"),
+        FactTable(MailingStep._meta.db_table, _case_expression("n.what", EVENT_OF_STEP), "n.id"),
         FactTable(ResultLetter._meta.db_table, f"'{HookEventType.RESULT.value}'", "n.issue_id", order="n.issue_id"),
     ]
 
@@ -100,17 +100,17 @@ def install_triggers(sender: AppConfig, *, using: str, **_event: object) -> None
     if Call._meta.db_table not in tables:
         return
     found = [source for source in fact_tables(connection.vendor) if source.table in tables]
-    write = _into_sqlite if connection.vendor == "sqlite" else _into_postgresql
+    create = _create_sqlite_trigger if connection.vendor == "sqlite" else _create_postgresql_trigger
     with transaction.atomic(using), connection.cursor() as cursor:
         for source in found:
-            write(cursor, source)
+            create(cursor, source)
 
 
-def _into_sqlite(cursor: CursorWrapper, source: FactTable) -> None:
+def _create_sqlite_trigger(cursor: CursorWrapper, source: FactTable) -> None:
     """A trigger per row: SQLite has no other. An identical one is left alone."""
     verb = f"UPDATE OF {source.column}" if source.column else source.verb
     when = f"WHEN OLD.{source.column} <> NEW.{source.column} " if source.column else ""
-    insert = _insert(source, "", "'msg_' || lower(hex(randomblob(16)))")
+    insert = _insert_statement(source, "", "'msg_' || lower(hex(randomblob(16)))")
     body = re.sub(r"\bn\.", "NEW.", insert)  # SQLite names the new row NEW
     statement = f"CREATE TRIGGER {source.trigger} AFTER {verb} ON {source.table} {when}BEGIN {body}; END"
     cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = %s", [source.trigger])
@@ -119,14 +119,14 @@ def _into_sqlite(cursor: CursorWrapper, source: FactTable) -> None:
         cursor.execute(statement)
 
 
-def _into_postgresql(cursor: CursorWrapper, source: FactTable) -> None:
+def _create_postgresql_trigger(cursor: CursorWrapper, source: FactTable) -> None:
     """One trigger per statement, however many rows it writes."""
-    name = f"{FUNCTION}_{source.trigger}"
+    name = f"{FUNCTION_PREFIX}_{source.trigger}"
     rows, tables = "added n", "NEW TABLE AS added"
     if source.column:
         rows = f"added n JOIN former o ON o.id = n.id AND o.{source.column} <> n.{source.column}"
         tables += " OLD TABLE AS former"
-    insert = _insert(source, f"{rows} CROSS JOIN ", "'msg_' || replace(gen_random_uuid()::text, '-', '')")
+    insert = _insert_statement(source, f"{rows} CROSS JOIN ", "'msg_' || replace(gen_random_uuid()::text, '-', '')")
     subscribed = f"SELECT 1 FROM {HookEvent._meta.db_table}"  # noqa: S608  # nosec B608  # our own table's name
     cursor.execute(
         f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
@@ -138,7 +138,7 @@ def _into_postgresql(cursor: CursorWrapper, source: FactTable) -> None:
     )
 
 
-def _insert(source: FactTable, rows: str, message_id: str) -> str:
+def _insert_statement(source: FactTable, rows: str, message_id: str) -> str:
     """The statement that writes a call for each subscribed hook. `rows` are called n."""
     calls, hooks, subscriptions = (model._meta.db_table for model in (Call, Hook, HookEvent))
     return (

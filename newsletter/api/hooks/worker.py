@@ -24,7 +24,7 @@ from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 
-LEASE = timedelta(minutes=1)  # of a worker: longer than a call, its name server and what is written about it
+LEASE = timedelta(minutes=1)  # longer than a call with its DNS query and database writes
 RETRY_DELAYS = (
     timedelta(seconds=5),
     timedelta(minutes=5),
@@ -32,20 +32,20 @@ RETRY_DELAYS = (
     timedelta(hours=2),
     timedelta(hours=5),
     timedelta(hours=10),
-)  # after the first failure in a row, the second …; the last one again and again
-JITTER = 0.2  # of a wait, at most: receivers that came back together are not called together
+)  # after the first failure in a row, the second …; the last one repeats
+JITTER = 0.2  # maximum share added to a delay, so that recovered receivers are not all called at once
 GIVEN_UP_AFTER = timedelta(days=3)
-FAILURES_MIN = 8  # before that: a clock that jumps ahead for a moment gives nobody up
+FAILURES_MIN = 8  # so that a clock that jumps ahead gives up no hook
 LOOK_BACK = KEPT_FOR - timedelta(days=5)  # shorter than KEPT_FOR: stored calls show what was sent
 
 
 def record_published_posts(now: datetime) -> int:
     """Write calls for posts that became public; return how many."""
     subscriptions = HookEvent.objects.filter(event=HookEventType.PUBLISHED, hook__off="")
-    return sum(_record_for(subscription, now) for subscription in subscriptions)
+    return sum(_record_posts_for(subscription, now) for subscription in subscriptions)
 
 
-def _record_for(subscription: HookEvent, now: datetime) -> int:
+def _record_posts_for(subscription: HookEvent, now: datetime) -> int:
     sent = Call.objects.filter(hook=subscription.hook_id, event=HookEventType.PUBLISHED, about=OuterRef("pk"))
     sent = sent.exclude(state=Call.State.VOID)  # it was withdrawn before any call
     listed = Post.objects.listed(now).filter(published_at__gte=max(subscription.since, now - LOOK_BACK))
@@ -65,9 +65,9 @@ def _record_for(subscription: HookEvent, now: datetime) -> int:
 
 
 TURN_SECONDS = 5.0
-BESIDE_SECONDS = 1.0  # while a mailing is being sent, which must not be slower for it
-RESTORED_SLACK = timedelta(minutes=1)  # in which departures are done again that a restored database had forgotten
-FORGOTTEN_AT_ONCE = 500  # rows
+TURN_SECONDS_WHILE_SENDING = 1.0  # so that a mailing is not slowed down
+RESTORED_SLACK = timedelta(minutes=1)  # departures missing from the backup are replayed within it
+DELETE_BATCH_SIZE = 500
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class PreparedCall:
 
     def send(self) -> CallResult:
         """Runs in a thread: uses no database."""
-        return http_calls.call(self.hook.url, self.body, self.headers)
+        return http_calls.send_call(self.hook.url, self.body, self.headers)
 
 
 def run_turn(now: datetime, seconds: float | None = None) -> bool:
@@ -97,7 +97,7 @@ def run_turn(now: datetime, seconds: float | None = None) -> bool:
         hold_calls_before_restore(hook)
     until = time.monotonic() + (turn_seconds() if seconds is None else seconds)
     try:
-        _rounds(hooks, until)
+        _call_in_rounds(hooks, until)
     finally:
         mine = Hook.objects.filter(pk__in=[hook.pk for hook in hooks], worker=hooks[0].worker)
         mine.update(lease_until=None, worker="")
@@ -106,12 +106,12 @@ def run_turn(now: datetime, seconds: float | None = None) -> bool:
 
 def turn_seconds() -> float:
     is_sending = Mailing.objects.filter(state=Mailing.State.SENDING).exists()
-    return BESIDE_SECONDS if is_sending else TURN_SECONDS
+    return TURN_SECONDS_WHILE_SENDING if is_sending else TURN_SECONDS
 
 
 def claim_hooks(now: datetime) -> list[Hook]:
     """Lease the hooks that are due; none while another worker has leased some: one worker suffices."""
-    if Hook.objects.held(now).exists():
+    if Hook.objects.leased(now).exists():
         return []
     worker = uuid.uuid4().hex
     for hook in Hook.objects.ready(now)[:HOOKS_MAX]:
@@ -138,22 +138,22 @@ def delete_old_calls(now: datetime) -> int:
     settled = Call.objects.filter(settled_at__lt=now - KEPT_FOR)
     of_off = Call.objects.waiting().filter(hook__in=Hook.objects.exclude(off="")).filter(at__lt=now - KEPT_FOR)
     old = [
-        *settled.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE],
-        *of_off.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE],
+        *settled.values_list("pk", flat=True)[:DELETE_BATCH_SIZE],
+        *of_off.values_list("pk", flat=True)[:DELETE_BATCH_SIZE],
     ]
     return Call.objects.filter(pk__in=old).delete()[0] if old else 0
 
 
-def _rounds(hooks: list[Hook], until: float) -> None:
+def _call_in_rounds(hooks: list[Hook], until: float) -> None:
     """Make one call per hook at a time, until none is left or the turn is over."""
     with ThreadPoolExecutor(len(hooks), "webhooks") as threads:
         while hooks and time.monotonic() < until:
-            made = [one for hook in hooks if (one := _next(hook))]
-            answers = [threads.submit(one.send) for one in made]
-            hooks = [one.hook for one, answer in zip(made, answers, strict=True) if _settle(one, answer.result())]
+            calls = [one for hook in hooks if (one := _prepare_next(hook))]
+            futures = [threads.submit(one.send) for one in calls]
+            hooks = [one.hook for one, future in zip(calls, futures, strict=True) if _settle(one, future.result())]
 
 
-def _next(hook: Hook) -> PreparedCall | None:
+def _prepare_next(hook: Hook) -> PreparedCall | None:
     """The next call of a hook; calls without a subject are skipped."""
     now = timezone.now()
     if not Hook.objects.filter(pk=hook.pk, worker=hook.worker, off="").update(lease_until=now + LEASE):
@@ -161,38 +161,38 @@ def _next(hook: Hook) -> PreparedCall | None:
     while call := Call.objects.next_of(hook):
         call.hook = hook
         if (body := http_calls.call_body(call, now)) is not None:
-            return PreparedCall(hook, call, body, signing.headers(call.message_id, body, hook.keys(now), now))
+            return PreparedCall(hook, call, body, signing.signature_headers(call.message_id, body, hook.keys(now), now))
         call.settle(Call.State.VOID, now)
     return None
 
 
-def _settle(made: PreparedCall, answer: CallResult) -> bool:
+def _settle(prepared: PreparedCall, result: CallResult) -> bool:
     """Store the result; return whether the hook may be called again at once."""
-    now, hook, call = timezone.now(), made.hook, made.call
+    now, hook, call = timezone.now(), prepared.hook, prepared.call
     with transaction.atomic():
         mine = Hook.objects.select_for_update(no_key=True).filter(pk=hook.pk, worker=hook.worker)
         if not mine.exists():
             return False  # a worker that was away for too long: another one makes the call again
-        call.tried(
+        call.record_try(
             now,
-            status=answer.status,
-            answer=answer.text,
-            trouble=answer.trouble,
-            milliseconds=answer.milliseconds,
+            status=result.status,
+            answer=result.response_text,
+            trouble=result.error,
+            milliseconds=result.milliseconds,
         )
         is_test = call.event == HookEventType.TEST
-        if answer.is_taken:
+        if result.is_accepted:
             call.settle(Call.State.SENT, now)
             mine.update(failures=0, failing_since=None, retry_at=None)
         elif is_test:
             call.settle(Call.State.FAILED, now)
         if (
-            answer.is_taken
+            result.is_accepted
             and call.event in READER_EVENTS
             and not Subscriber.objects.filter(pk=call.about or 0).exists()
         ):
             erasure.redact_call(call)
-    return True if answer.is_taken or is_test else _failed(hook, answer, now)
+    return True if result.is_accepted or is_test else _record_failure(hook, result, now)
 
 
 def retry_delay(failures: int) -> timedelta:
@@ -205,16 +205,16 @@ def is_given_up(failures: int, failing_since: datetime, now: datetime) -> bool:
     return failures >= FAILURES_MIN and now - failing_since >= GIVEN_UP_AFTER
 
 
-def _failed(hook: Hook, answer: CallResult, now: datetime) -> bool:
+def _record_failure(hook: Hook, result: CallResult, now: datetime) -> bool:
     fresh = Hook.objects.get(pk=hook.pk)
     failures, since = fresh.failures + 1, fresh.failing_since or now
     off = ""
-    if answer.is_gone:
+    if result.is_gone:
         off = Hook.Off.GONE
     elif is_given_up(failures, since, now):
         off = Hook.Off.FAILING
     values = {"failures": failures, "failing_since": since, "retry_at": now + retry_delay(failures)}
     Hook.objects.filter(pk=hook.pk, worker=hook.worker).update(**values, **({"off": off} if off else {}))
     if off:
-        log.error("webhook %s is off: %s", hook, answer.status or answer.trouble)
+        log.error("webhook %s is off: %s", hook, result.status or result.error)
     return False

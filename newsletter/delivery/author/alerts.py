@@ -17,12 +17,12 @@ from newsletter.delivery.events import rules
 from newsletter.delivery.models import Alert, Mailing, MailingCounts, Reminder, ResultLetter
 from newsletter.mail import headers, letters, tokens
 from newsletter.mail.message import Mail, build_automatic_mail
-from newsletter.mail.queued_mail import BACK_OFF_MAX, QueuedMail, Retry, backoff
+from newsletter.mail.queued_mail import BACKOFF_MAX, QueuedMail, Retry, backoff
 from newsletter.mail.smtp_replies import SendFailure
 from newsletter.publication.changes import Via
 from newsletter.publication.models import Publication
 from subscribers.addresses import without_addresses
-from subscribers.models import cached_tally
+from subscribers.models import cached_reader_counts
 
 
 def sender_addresses() -> list[str]:
@@ -37,23 +37,23 @@ class AuthorMail[Row: (Alert, Reminder, ResultLetter)](QueuedMail[Row]):
     Addresses are queried at each try: a mistyped one may have been corrected.
     """
 
-    failed: ClassVar[str]  # log message, for row and error
+    failure_message: ClassVar[str]  # for the log: of row and error
 
     def is_wanted(self, row: Row, now: datetime) -> bool:
         return bool(sender_addresses())
 
-    def retry(self, row: Row, whose: SendFailure, now: datetime) -> Retry:
-        return Retry(now + backoff(row.tries, BACK_OFF_MAX), row.tries)
+    def retry(self, row: Row, failure: SendFailure, now: datetime) -> Retry:
+        return Retry(now + backoff(row.tries, BACKOFF_MAX), row.tries)
 
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
-        logging.getLogger(type(self).__module__).warning(self.failed, row, type(error).__name__)
+        logging.getLogger(type(self).__module__).warning(self.failure_message, row, type(error).__name__)
 
 
-PURPOSE = "cancel"
+LINK_PURPOSE = "cancel"
 
 
 def cancel_token(mailing: Mailing) -> str:
-    return tokens.sign(PURPOSE, mailing.pk, mailing.token_salt)
+    return tokens.sign(LINK_PURPOSE, mailing.pk, mailing.token_salt)
 
 
 def cancel_url(mailing: Mailing) -> str:
@@ -64,14 +64,14 @@ def mailing_by_token(token: str) -> Mailing | None:
     """The mailing of a cancel link; None for an invalid token."""
     announced = Mailing.objects.filter(alerts__kind="announced").select_related("issue").defer("html", "text")
     found = announced.filter(pk=tokens.claimed_id(token) or 0).first()
-    return found if found and tokens.is_valid(token, PURPOSE, found.token_salt) else None
+    return found if found and tokens.is_valid(token, LINK_PURPOSE, found.token_salt) else None
 
 
 Kind = Alert.Kind
 UNATTENDED_AFTER = timedelta(minutes=10)
-FAILING_SHARE, FAILING_AT_LEAST = 0.05, 5  # of finished deliveries: one bad address of three is no alarm
+FAILED_SHARE_MIN, FAILED_COPIES_MIN = 0.05, 5  # of finished deliveries: one bad address of three is no alarm
 GIVE_UP_AFTER = timedelta(days=3)  # the desk shows alerts anyway
-PAUSES = [Kind.STOPPED, Kind.LATE]
+PAUSE_KINDS = [Kind.STOPPED, Kind.LATE]
 
 SUBJECTS = {
     Kind.STOPPED: gettext_lazy("Paused: %(issue)s"),
@@ -93,8 +93,8 @@ def record_alerts(now: datetime) -> int:
     recent = Mailing.objects.open() | Mailing.objects.filter(
         state=Mailing.State.SENT, finished_at__gt=now - GIVE_UP_AFTER
     )
-    found = [(one, *fact) for one in recent.defer("html", "text") for fact in _facts(one, now)]
-    _end_pauses({one.pk for one, kind, _detail in found if kind in PAUSES}, now)
+    found = [(one, *alert) for one in recent.defer("html", "text") for alert in _current_alerts(one, now)]
+    _end_pauses({one.pk for one, kind, _detail in found if kind in PAUSE_KINDS}, now)
     rows = [Alert(mailing=one, kind=kind, detail=detail, at=now, due_at=now) for one, kind, detail in found]
     if not rows:
         return 0
@@ -112,12 +112,12 @@ def record_unattended(now: datetime) -> None:
 
 def _end_pauses(paused: set[int], now: datetime) -> None:
     """End alerts of pauses that are over, so that the next pause is mailed again."""
-    over = Alert.objects.filter(kind__in=PAUSES, ended_at__isnull=True).exclude(mailing__in=paused)
+    over = Alert.objects.filter(kind__in=PAUSE_KINDS, ended_at__isnull=True).exclude(mailing__in=paused)
     if over.exists():  # an UPDATE without rows would still lock SQLite
         over.update(ended_at=now)
 
 
-def _facts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
+def _current_alerts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
     if mailing.state in {Mailing.State.SENDING, Mailing.State.SENT}:
         for refusing in rules.refusing_domains(mailing):
             yield Kind.REFUSED, str(refusing)
@@ -128,13 +128,13 @@ def _facts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
         is_late = mailing.paused_by == Mailing.Cause.LATE
         yield (Kind.LATE if is_late else Kind.STOPPED), without_addresses(mailing.reason)
     if mailing.planned_at:
-        yield from _about_copies(mailing.counts())
+        yield from _copy_alerts(mailing.counts())
 
 
-def _about_copies(counts: MailingCounts) -> Iterator[tuple[Kind, str]]:
+def _copy_alerts(counts: MailingCounts) -> Iterator[tuple[Kind, str]]:
     if counts.uncertain:
         yield Kind.UNCERTAIN, ""
-    if counts.failed >= FAILING_AT_LEAST and counts.failed > FAILING_SHARE * counts.finished:
+    if counts.failed >= FAILED_COPIES_MIN and counts.failed > FAILED_SHARE_MIN * counts.finished:
         yield Kind.FAILING, ""
 
 
@@ -142,21 +142,21 @@ def _about_copies(counts: MailingCounts) -> Iterator[tuple[Kind, str]]:
 
 
 class AlertMail(AuthorMail[Alert]):
-    model, failed = Alert, "alert %s is not mailed yet: %s"
+    model, failure_message = Alert, "alert %s is not mailed yet: %s"
 
-    def waiting(self, now: datetime) -> QuerySet[Alert]:
-        return super().waiting(now).filter(at__gt=now - GIVE_UP_AFTER)
+    def due_rows(self, now: datetime) -> QuerySet[Alert]:
+        return super().due_rows(now).filter(at__gt=now - GIVE_UP_AFTER)
 
     def is_wanted(self, row: Alert, now: datetime) -> bool:
         is_over = row.kind == Kind.ANNOUNCED and row.mailing.state not in Mailing.OPEN_STATES
         return not is_over and super().is_wanted(row, now)
 
-    def write(self, row: Alert, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: Alert, now: datetime) -> tuple[Mail, dict[str, object]]:
         return build_alert(row, sender_addresses()), {"notified_at": now}
 
 
-MAIL = AlertMail()
-send_due = MAIL.send_due
+ALERT_MAIL = AlertMail()
+send_due = ALERT_MAIL.send_due
 
 
 def build_alert(alert: Alert, addresses: list[str]) -> Mail:
@@ -172,7 +172,7 @@ def build_alert(alert: Alert, addresses: list[str]) -> Mail:
         "url": settings.SITE_URL + reverse("admin:mailing", args=[mailing.pk]),
     }
     if alert.kind == Kind.ANNOUNCED:
-        context |= _announced(mailing, alert.at)
+        context |= _announcement_context(mailing, alert.at)
     with translation.override(publication.language), timezone.override(publication.zone):
         time = date_format(timezone.localtime(mailing.send_at), "DATETIME_FORMAT")
         subject = str(SUBJECTS[Kind(alert.kind)]) % {"issue": mailing.issue, "time": time}
@@ -182,8 +182,8 @@ def build_alert(alert: Alert, addresses: list[str]) -> Mail:
     return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
 
 
-def _announced(mailing: Mailing, at: datetime) -> dict[str, object]:
+def _announcement_context(mailing: Mailing, at: datetime) -> dict[str, object]:
     """The context for a mailing scheduled by the API: by whom, to how many readers, and the cancel link."""
     step = mailing.steps.filter(via=Via.API, send_at__isnull=False).order_by("pk").last()
-    readers = 0 if mailing.segment or mailing.planned_at else cached_tally(at).mailable
+    readers = 0 if mailing.segment or mailing.planned_at else cached_reader_counts(at).mailable
     return {"by": step.by if step else "", "readers": readers, "cancel_url": cancel_url(mailing)}

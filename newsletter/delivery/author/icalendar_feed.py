@@ -21,8 +21,8 @@ from newsletter.publication.changes import Change
 from newsletter.publication.models import CACHE_KEY, Publication
 
 LINE_OCTETS = 75  # section 3.1
-DURATION = timedelta(minutes=30)  # for display, not how long sending takes
-REFRESH = "PT6H"  # suggested polling interval: RFC 7986 section 5.7
+EVENT_DURATION = timedelta(minutes=30)  # for display, not how long sending takes
+REFRESH_INTERVAL = "PT6H"  # suggested polling interval: RFC 7986 section 5.7
 ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": ""})
 
 
@@ -42,61 +42,61 @@ def icalendar(name: str, events: Iterable[CalendarEvent], *, domain: str, stamp:
     """
     lines = [
         *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//newsletter//slots//EN", "METHOD:PUBLISH"),
-        f"X-WR-CALNAME:{_text(name)}",
-        f"REFRESH-INTERVAL;VALUE=DURATION:{REFRESH}",
-        *(line for event in events for line in _event(event, domain, stamp)),
+        f"X-WR-CALNAME:{_escape_text(name)}",
+        f"REFRESH-INTERVAL;VALUE=DURATION:{REFRESH_INTERVAL}",
+        *(line for event in events for line in _event_lines(event, domain, stamp)),
         "END:VCALENDAR",
     ]
-    return b"".join(_folded(line) for line in lines)
+    return b"".join(_fold_line(line) for line in lines)
 
 
-def _event(event: CalendarEvent, domain: str, stamp: datetime) -> Iterator[str]:
+def _event_lines(event: CalendarEvent, domain: str, stamp: datetime) -> Iterator[str]:
     yield "BEGIN:VEVENT"
     yield f"UID:{event.name}@{domain}"
-    yield f"DTSTAMP:{_utc(stamp)}"
-    yield f"DTSTART:{_utc(event.at)}"
-    yield f"DTEND:{_utc(event.at + DURATION)}"
-    yield f"SUMMARY:{_text(event.summary)}"
+    yield f"DTSTAMP:{_format_utc(stamp)}"
+    yield f"DTSTART:{_format_utc(event.at)}"
+    yield f"DTEND:{_format_utc(event.at + EVENT_DURATION)}"
+    yield f"SUMMARY:{_escape_text(event.summary)}"
     yield "TRANSP:TRANSPARENT"
     yield "END:VEVENT"
 
 
-def _utc(at: datetime) -> str:
+def _format_utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def _text(text: str) -> str:
+def _escape_text(text: str) -> str:
     return text.translate(ESCAPES)
 
 
-def _folded(line: str) -> bytes:
+def _fold_line(line: str) -> bytes:
     """A content line folded between characters, at LINE_OCTETS bytes."""
-    pieces = [b""]
+    folded_lines = [b""]
     for char in line:
         octets = char.encode()
-        if len(pieces[-1]) + len(octets) > LINE_OCTETS:
-            pieces.append(b" ")
-        pieces[-1] += octets
-    return b"\r\n".join(pieces) + b"\r\n"
+        if len(folded_lines[-1]) + len(octets) > LINE_OCTETS:
+            folded_lines.append(b" ")
+        folded_lines[-1] += octets
+    return b"\r\n".join(folded_lines) + b"\r\n"
 
 
-PURPOSE = "calendar"
+LINK_PURPOSE = "calendar"
 A_YEAR = timedelta(days=365)
 
 
-# --- The address ---
+# --- The URL of the feed ---
 
 
 def calendar_url(publication: Publication) -> str:
-    token = tokens.sign(PURPOSE, publication.pk, _bound(publication))
+    token = tokens.sign(LINK_PURPOSE, publication.pk, _token_salt(publication))
     return settings.SITE_URL + reverse("delivery:calendar", args=[token])
 
 
 def is_calendar_token(token: str, publication: Publication) -> bool:
-    return tokens.claimed_id(token) == publication.pk and tokens.is_valid(token, PURPOSE, _bound(publication))
+    return tokens.claimed_id(token) == publication.pk and tokens.is_valid(token, LINK_PURPOSE, _token_salt(publication))
 
 
-def _bound(publication: Publication) -> str:
+def _token_salt(publication: Publication) -> str:
     return publication.salt + publication.calendar_salt
 
 

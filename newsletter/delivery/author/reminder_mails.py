@@ -22,30 +22,30 @@ from newsletter.issues.models import not_yet_mailed
 from newsletter.mail import headers, letters, plaintext, spacing, tokens
 from newsletter.mail import html as mail_html
 from newsletter.mail.colours import mail_palette
-from newsletter.mail.message import Letter, Mail, build_automatic_mail, shorten_subject
+from newsletter.mail.message import Mail, MailContent, build_automatic_mail, shorten_subject
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
-PURPOSE = "approve"
+LINK_PURPOSE = "approve"
 POSTS_SHOWN = 12
 # In templates/email/base.html. Not by a parser: html.parser needs 13 ms for a mail of 49 KB instead of 0.1, and a
 # parser that serializes the mail again would change what is to be approved.
-BODY = re.compile(r'<td class="body"[^>]*>')
+BODY_CELL = re.compile(r'<td class="body"[^>]*>')
 
 
 def approve_token(reminder: Reminder) -> str:
-    return tokens.sign(PURPOSE, reminder.pk, _bound(reminder))
+    return tokens.sign(LINK_PURPOSE, reminder.pk, _token_salt(reminder))
 
 
 def reminder_by_token(token: str) -> Reminder | None:
     """The reminder of a link; None for an invalid token."""
-    letters_told = Reminder.objects.filter(kind=Reminder.Kind.LETTER).select_related("issue")
-    found = letters_told.filter(pk=tokens.claimed_id(token) or 0).first()
-    return found if found and tokens.is_valid(token, PURPOSE, _bound(found)) else None
+    candidates = Reminder.objects.filter(kind=Reminder.Kind.LETTER).select_related("issue")
+    found = candidates.filter(pk=tokens.claimed_id(token) or 0).first()
+    return found if found and tokens.is_valid(token, LINK_PURPOSE, _token_salt(found)) else None
 
 
-def _bound(reminder: Reminder) -> str:
+def _token_salt(reminder: Reminder) -> str:
     return f"{reminder.slot_at.timestamp():.0f}{reminder.token_salt}"
 
 
@@ -59,15 +59,15 @@ def build_reminder(
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         if reminder.kind == Reminder.Kind.LETTER:
-            letter = _letter(reminder, publication, frozen)
+            letter = _approval_letter(reminder, publication, frozen)
         else:
-            letter = WRITERS[reminder.kind](reminder, publication, now)
+            letter = LETTER_BUILDERS[reminder.kind](reminder, publication, now)
     domain = publication.sender_email.rpartition("@")[2]
     message_id = headers.message_id("reminder", reminder.pk, domain=domain)
     return build_automatic_mail(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
 
 
-def _draft(reminder: Reminder, publication: Publication, now: datetime) -> Letter:
+def _draft_letter(reminder: Reminder, publication: Publication, now: datetime) -> MailContent:
     issue = reminder.issue
     items = issue.items.select_related("post") if issue else []
     posts = not_yet_mailed(Post.objects.published(now)).exclude(pk__in=[item.post_id for item in items])
@@ -91,7 +91,7 @@ def _subject(reminder: Reminder) -> str:
     return _("An issue is due on %(day)s") % {"day": day}
 
 
-def _missed(reminder: Reminder, publication: Publication, now: datetime) -> Letter:
+def _missed_letter(reminder: Reminder, publication: Publication, now: datetime) -> MailContent:
     context = {
         "publication": publication,
         "issue": reminder.issue,
@@ -105,29 +105,29 @@ def _missed(reminder: Reminder, publication: Publication, now: datetime) -> Lett
     return letters.render("missed", subject, context, base_url=settings.SITE_URL)
 
 
-def _letter(reminder: Reminder, publication: Publication, frozen: FrozenLetter | None) -> Letter:
+def _approval_letter(reminder: Reminder, publication: Publication, frozen: FrozenLetter | None) -> MailContent:
     """The issue as it would be sent at the slot, below a panel with the author's choices."""
     issue = reminder.issue
-    assert issue is not None  # noqa: S101 - a letter is of an issue
+    assert issue is not None  # noqa: S101 - letters always have an issue
     frozen = frozen or freeze(issue)
     mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **frozen.columns())
     values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
     whole_html, whole_text = html_and_text(mailing)
-    context = _answers(reminder, publication) | {"unshown": approving.losses_of_issue(issue, letter=frozen)}
+    context = _answer_links(reminder, publication) | {"unshown": approving.losses_of_issue(issue, letter=frozen)}
     names = letters.unspaced_names(publication)
-    panel = spacing.space_html(render_to_string("email/_approve.html", context), names)
-    note = spacing.space_text(html.unescape(render_to_string("email/_approve.txt", context).strip()), names)
-    page = BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
+    panel = spacing.autospace_html(render_to_string("email/_approve.html", context), names)
+    note = spacing.autospace_text(html.unescape(render_to_string("email/_approve.txt", context).strip()), names)
+    page = BODY_CELL.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
     text = f"{note}\n\n{plaintext.RULE}\n\n{fill(whole_text, values, escaped=False)}"
     page = mail_html.for_old_clients(page)
-    return Letter(
+    return MailContent(
         subject=shorten_subject(_("[To approve] %(subject)s") % {"subject": mailing.subject}),
         html=page,
         text=text,
     )
 
 
-def _answers(reminder: Reminder, publication: Publication) -> dict[str, object]:
+def _answer_links(reminder: Reminder, publication: Publication) -> dict[str, object]:
     page = settings.SITE_URL + reverse("delivery:approve", args=[approve_token(reminder)])
     return {
         "slot": reminder.slot_at,
@@ -140,7 +140,7 @@ def _answers(reminder: Reminder, publication: Publication) -> dict[str, object]:
     }
 
 
-WRITERS: dict[str, Callable[[Reminder, Publication, datetime], Letter]] = {
-    Reminder.Kind.DRAFT: _draft,
-    Reminder.Kind.MISSED: _missed,
+LETTER_BUILDERS: dict[str, Callable[[Reminder, Publication, datetime], MailContent]] = {
+    Reminder.Kind.DRAFT: _draft_letter,
+    Reminder.Kind.MISSED: _missed_letter,
 }

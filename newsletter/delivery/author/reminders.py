@@ -30,14 +30,14 @@ from newsletter.publication.models import Publication
 
 Kind, Answer = Reminder.Kind, Reminder.Response
 DRAFT_BEFORE, LETTER_BEFORE = timedelta(hours=72), timedelta(hours=24)
-AHEAD = timedelta(minutes=2)  # a little more than the interval of the task
+SCHEDULE_AHEAD = timedelta(minutes=2)  # a little more than the interval of the task
 
 
 class IssueChanged(Exception):
     """The issue differs from what the reminder showed."""
 
 
-class OffRhythm(Exception):
+class NotASlot(Exception):
     """The time is no longer a slot: the rhythm or the time zone was changed."""
 
 
@@ -47,8 +47,10 @@ class OffRhythm(Exception):
 def record_due(now: datetime) -> int:
     """Record due reminders for the slots ahead; return how many are new."""
     ahead = slots_ahead(Publication.objects.fresh(), now, DRAFT_BEFORE)
-    due = [(kind, slot_at) for slot_at in ahead if (kind := _kind(slot_at - now)) and not is_settled(slot_at)]
-    return sum(_note(kind, slot_at, now) for kind, slot_at in due)
+    due = [
+        (kind, slot_at) for slot_at in ahead if (kind := _due_kind(slot_at - now)) and not has_mailing_on_day(slot_at)
+    ]
+    return sum(_record_reminder(kind, slot_at, now) for kind, slot_at in due)
 
 
 def record_missed(now: datetime) -> int:
@@ -64,13 +66,13 @@ def record_missed(now: datetime) -> int:
     return Reminder.objects.count() - before
 
 
-def _kind(left: timedelta) -> Reminder.Kind | None:
+def _due_kind(left: timedelta) -> Reminder.Kind | None:
     if left <= LETTER_BEFORE:
         return Kind.LETTER
     return Kind.DRAFT if left <= DRAFT_BEFORE else None
 
 
-def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
+def _record_reminder(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
     """Record a reminder for a slot; a letter waits until the issue can be sent. Returns whether it is new."""
     if Reminder.objects.filter(
         kind=kind, slot_at=slot_at
@@ -85,12 +87,12 @@ def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
     with suppress(IntegrityError), transaction.atomic():  # another task was first, or the author took the issue number
         row.save(force_insert=True)
         if kind == Kind.DRAFT and issue is None:
-            _propose(row, now)
+            _create_draft(row, now)
         return True
     return False
 
 
-def _propose(reminder: Reminder, now: datetime) -> None:
+def _create_draft(reminder: Reminder, now: datetime) -> None:
     """Create a draft issue for the slot if posts wait: once per slot, even if the author deletes it."""
     issue = assembly.create_proposed_issue(reminder.slot_at)
     if issue is None:
@@ -108,16 +110,16 @@ def _propose(reminder: Reminder, now: datetime) -> None:
 class SlotReminderMail(AuthorMail[Reminder]):
     """The mail of a reminder, as long as its slot can be met."""
 
-    model, failed = Reminder, "reminder %s is not mailed yet: %s"
+    model, failure_message = Reminder, "reminder %s is not mailed yet: %s"
 
-    def waiting(self, now: datetime) -> QuerySet[Reminder]:
-        return super().waiting(now).filter(pk__in=Reminder.objects.of_use(now).values("pk"))
+    def due_rows(self, now: datetime) -> QuerySet[Reminder]:
+        return super().due_rows(now).filter(pk__in=Reminder.objects.of_use(now).values("pk"))
 
     def is_wanted(self, row: Reminder, now: datetime) -> bool:
-        is_over = row.kind != Kind.MISSED and (is_settled(row.slot_at) or not is_slot(row.slot_at))
+        is_over = row.kind != Kind.MISSED and (has_mailing_on_day(row.slot_at) or not is_slot(row.slot_at))
         return not is_over and super().is_wanted(row, now)
 
-    def write(self, row: Reminder, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: Reminder, now: datetime) -> tuple[Mail, dict[str, object]]:
         """The mail, and for a letter its content, for which alone an approval is valid."""
         if row.kind != Kind.LETTER or row.issue is None:
             return reminder_mails.build_reminder(row, sender_addresses(), now), {"notified_at": now}
@@ -126,8 +128,8 @@ class SlotReminderMail(AuthorMail[Reminder]):
         return reminder_mails.build_reminder(row, sender_addresses(), now, frozen=frozen), shown
 
 
-MAIL = SlotReminderMail()
-send_due = MAIL.send_due
+REMINDER_MAIL = SlotReminderMail()
+send_due = REMINDER_MAIL.send_due
 
 
 # --- What the author answers ---
@@ -136,11 +138,11 @@ send_due = MAIL.send_due
 def approve(reminder: Reminder, now: datetime) -> Mailing | None:
     """Schedule the letter's content for its slot; return None if there was an answer already.
 
-    Raises OffRhythm, IssueChanged if the issue was edited since, or PlanningError if it cannot be sent as it is.
+    Raises NotASlot, IssueChanged if the issue was edited since, or PlanningError if it cannot be sent as it is.
     """
     if not is_slot(reminder.slot_at):
-        raise OffRhythm
-    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
+        raise NotASlot
+    assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     with transaction.atomic():
         if not reminder.give(Answer.APPROVED, now):
             return None
@@ -158,7 +160,7 @@ def _schedule(reminder: Reminder, issue: Issue, now: datetime) -> Mailing:
 
 def move(reminder: Reminder, now: datetime) -> bool:
     """Move the slot by a week, to the same local time; the author gets reminders for the new slot."""
-    to = a_week_later(reminder.slot_at)
+    to = week_later(reminder.slot_at)
     with transaction.atomic():
         given = reminder.give(Answer.MOVED, now, moved_to=to)
         if given and (slot := _slot_of(reminder)):
@@ -179,7 +181,7 @@ def _slot_of(reminder: Reminder) -> Slot | None:
     return schedule.slot_at(Publication.objects.fresh(), reminder.slot_at)
 
 
-def a_week_later(slot_at: datetime) -> datetime:
+def week_later(slot_at: datetime) -> datetime:
     """The same local time a week later, or the first such time after a vacation, in UTC."""
     publication = Publication.objects.current()
     local = timezone.localtime(slot_at, publication.zone)
@@ -199,12 +201,12 @@ def send_unanswered(now: datetime) -> int:
     publication = Publication.objects.fresh()
     if publication.unapproved != Publication.Unapproved.GO:
         return 0
-    soon = now + approving.hold_time(publication) + AHEAD
+    soon = now + approving.hold_time(publication) + SCHEDULE_AHEAD
     due = Reminder.objects.unanswered().filter(slot_at__lte=soon, slot_at__gt=now - beginning.LATE)
-    return sum(_let_go(one, now) for one in due.select_related("issue"))
+    return sum(_send_unanswered_letter(one, now) for one in due.select_related("issue"))
 
 
-def _let_go(reminder: Reminder, now: datetime) -> bool:
+def _send_unanswered_letter(reminder: Reminder, now: datetime) -> bool:
     issue = reminder.issue
     if issue is None or was_decided(reminder) or reason_not_to_send(reminder, now):
         return False
@@ -219,14 +221,14 @@ def _let_go(reminder: Reminder, now: datetime) -> bool:
 # --- Slots ---
 
 Reason = Reminder.Reason
-NEAR = 3  # slots ahead to check: a moved slot may be close to its neighbours
+SLOTS_CHECKED = 3  # ahead: a moved slot may be close to its neighbours
 LOOK_BACK = timedelta(days=3)  # for slots without a reminder, because nothing was running
-SETTLED_BEFORE = timedelta(hours=24)  # a later change of the rhythm creates slots that nobody could meet
+RHYTHM_FIXED_BEFORE = timedelta(hours=24)  # a later change of the rhythm creates slots that nobody could meet
 
 
 def slots_ahead(publication: Publication, now: datetime, within: timedelta) -> list[datetime]:
     """The slots until `within` from now; two can be close together, because one was moved."""
-    return [at for at in schedule.next_slots(publication, after=now, count=NEAR) if at <= now + within]
+    return [at for at in schedule.next_slots(publication, after=now, count=SLOTS_CHECKED) if at <= now + within]
 
 
 def is_slot(at: datetime) -> bool:
@@ -234,7 +236,7 @@ def is_slot(at: datetime) -> bool:
     return schedule.slot_at(Publication.objects.fresh(), at) is not None
 
 
-def is_settled(slot_at: datetime) -> bool:
+def has_mailing_on_day(slot_at: datetime) -> bool:
     """Whether an issue is scheduled or was sent on the day of this slot."""
     zone = Publication.objects.current().zone
     midnight = timezone.localtime(slot_at, zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -251,7 +253,7 @@ def proposed_issue() -> Issue | None:
 
 def was_decided(reminder: Reminder) -> bool:
     """Whether the author has approved the issue after the letter, even if it was cancelled again."""
-    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
+    assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     mailings = reminder.issue.mailings.filter(kind=Mailing.Kind.ISSUE)
     alive = ~Q(state=Mailing.State.CANCELLED)
     return mailings.filter(alive | Q(approved_at__gte=reminder.at)).exists()
@@ -259,46 +261,46 @@ def was_decided(reminder: Reminder) -> bool:
 
 def reason_not_to_send(letter: Reminder, now: datetime) -> tuple[Reminder.Reason, str] | None:
     """Why a letter's issue must not be sent automatically, with details as sentences; None if it may."""
-    assert letter.issue is not None  # noqa: S101 - a letter is of an issue
+    assert letter.issue is not None  # noqa: S101 - letters always have an issue
     if not is_slot(letter.slot_at):
         return Reason.OFF_RHYTHM, ""
-    if near := _neighbour(letter.slot_at):
-        return Reason.TOO_SOON, near
+    if neighbour := _neighbour_time(letter.slot_at):
+        return Reason.TOO_SOON, neighbour
     frozen = freeze(letter.issue)
-    if sentences := _obstacles(letter.issue, max(letter.slot_at, now), frozen):
+    if sentences := _obstacle_sentences(letter.issue, max(letter.slot_at, now), frozen):
         return Reason.OBSTACLE, sentences
-    if reason := _why_unseen(letter, frozen):
+    if reason := _reason_unseen(letter, frozen):
         return reason, ""
-    if sentence := _unshown(letter.issue, frozen):
+    if sentence := _loss_sentence(letter.issue, frozen):
         return Reason.UNSHOWN, sentence
-    reason = _why_late(letter, now)
+    reason = _reason_late(letter, now)
     return (reason, "") if reason else None
 
 
-def _why_unseen(letter: Reminder, frozen: FrozenLetter) -> Reminder.Reason | None:
+def _reason_unseen(letter: Reminder, frozen: FrozenLetter) -> Reminder.Reason | None:
     if letter.notified_at is None:
         return Reason.UNTOLD
     return Reason.EDITED if letter.content_hash != frozen.content_hash else None
 
 
-def _why_late(letter: Reminder, now: datetime) -> Reminder.Reason | None:
+def _reason_late(letter: Reminder, now: datetime) -> Reminder.Reason | None:
     if Publication.objects.fresh().unapproved != Publication.Unapproved.GO:
         return Reason.UNANSWERED
     return Reason.DOWN if now - letter.slot_at >= beginning.LATE else None
 
 
-def _obstacles(issue: Issue, send_at: datetime, frozen: FrozenLetter) -> str:
+def _obstacle_sentences(issue: Issue, send_at: datetime, frozen: FrozenLetter) -> str:
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         return " ".join(obstacles(issue, send_at, letter=frozen))
 
 
-def _unshown(issue: Issue, frozen: FrozenLetter) -> str:
+def _loss_sentence(issue: Issue, frozen: FrozenLetter) -> str:
     with translation.override(Publication.objects.current().language):
         return approving.losses_of_issue(issue, letter=frozen)
 
 
-def _neighbour(slot_at: datetime) -> str:
+def _neighbour_time(slot_at: datetime) -> str:
     """The time of another issue too close to the slot, as text; "" if there is none."""
     publication = Publication.objects.current()
     day, reach = slot_at.astimezone(publication.zone).date(), timedelta(days=DAYS_BETWEEN)
@@ -321,25 +323,25 @@ def missed_slots(now: datetime) -> Iterator[Reminder]:
     for letter in passed.exclude(slot_at__in=recorded).select_related("issue"):
         is_missed = not was_decided(letter) and not schedule.is_slot_removed(publication, letter.slot_at)
         if is_missed and (why := reason_not_to_send(letter, now)):
-            yield _missed(letter.slot_at, letter.issue, why, now)
-    if (slot_at := _unreminded(publication, now)) and (issue := proposed_issue()) and issue.created_at < slot_at:
-        sentences = _obstacles(issue, slot_at, freeze(issue))
-        yield _missed(slot_at, issue, (Reason.OBSTACLE if sentences else Reason.DOWN, sentences), now)
+            yield _missed_row(letter.slot_at, letter.issue, why, now)
+    if (slot_at := _unreminded_slot(publication, now)) and (issue := proposed_issue()) and issue.created_at < slot_at:
+        sentences = _obstacle_sentences(issue, slot_at, freeze(issue))
+        yield _missed_row(slot_at, issue, (Reason.OBSTACLE if sentences else Reason.DOWN, sentences), now)
 
 
-def _missed(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, str], now: datetime) -> Reminder:
+def _missed_row(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, str], now: datetime) -> Reminder:
     reason, detail = why
     row = Reminder(kind=Reminder.Kind.MISSED, slot_at=slot_at, issue=issue, at=now, due_at=now)
     row.reason, row.detail = reason, detail
     return row
 
 
-def _unreminded(publication: Publication, now: datetime) -> datetime | None:
+def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None:
     """A past slot without a letter and without an issue; None if there is none."""
     slot_at = schedule.next_slot(publication, now - LOOK_BACK)
     if slot_at > now:
         return None
     reminded = Reminder.objects.filter(slot_at=slot_at)
-    was_real = publication.updated_at <= slot_at - SETTLED_BEFORE or reminded.exists()
+    was_real = publication.updated_at <= slot_at - RHYTHM_FIXED_BEFORE or reminded.exists()
     has_letter = reminded.exclude(kind=Reminder.Kind.DRAFT).exists()
-    return None if not was_real or has_letter or is_settled(slot_at) else slot_at
+    return None if not was_real or has_letter or has_mailing_on_day(slot_at) else slot_at

@@ -21,13 +21,13 @@ from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, build_automatic_mail
 from newsletter.publication.models import Publication
 
-AFTER = timedelta(hours=72)
+RESULT_DELAY = timedelta(hours=72)
 
 
 def record_due(now: datetime) -> int:
     """Record due results; return how many are new. If results are off, they are recorded without a mail."""
     over = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
-    over = over.filter(finished_at__lte=now - AFTER, finished_at__gt=now - AFTER - TRIED_FOR)
+    over = over.filter(finished_at__lte=now - RESULT_DELAY, finished_at__gt=now - RESULT_DELAY - TRIED_FOR)
     recorded = ResultLetter.objects.values("issue")
     found = list(over.exclude(issue__in=recorded).order_by("pk").values_list("issue", "pk"))
     if not found:
@@ -40,25 +40,25 @@ def record_due(now: datetime) -> int:
 
 
 class ResultMail(AuthorMail[ResultLetter]):
-    model, failed = ResultLetter, "the %s is not mailed yet: %s"
+    model, failure_message = ResultLetter, "the %s is not mailed yet: %s"
 
-    def waiting(self, now: datetime) -> QuerySet[ResultLetter]:
-        due = super().waiting(now).filter(pk__in=ResultLetter.objects.of_use(now).values("pk"))
+    def due_rows(self, now: datetime) -> QuerySet[ResultLetter]:
+        due = super().due_rows(now).filter(pk__in=ResultLetter.objects.of_use(now).values("pk"))
         return due.select_related("mailing__issue").defer("mailing__html", "mailing__text")
 
     def is_wanted(self, row: ResultLetter, now: datetime) -> bool:
         is_over = row.mailing.state == Mailing.State.SENT  # not while uncertain deliveries are sent again
         return is_over and Publication.objects.fresh().tells_results and super().is_wanted(row, now)
 
-    def write(self, row: ResultLetter, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: ResultLetter, now: datetime) -> tuple[Mail, dict[str, object]]:
         found = results.issue_result(row.mailing, now)
         if found is None:
             raise ValueError("the mailing is not over")
         return build_result_letter(found, sender_addresses()), {"notified_at": now}
 
 
-MAIL = ResultMail()
-send_due = MAIL.send_due
+RESULT_MAIL = ResultMail()
+send_due = RESULT_MAIL.send_due
 
 
 def build_result_letter(found: IssueResult, addresses: list[str]) -> Mail:

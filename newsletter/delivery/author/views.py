@@ -25,17 +25,17 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning.approving import PlanningError
 from newsletter.issues import schedule
 from newsletter.issues.models import Issue
-from newsletter.limits.public_views import same_origin, secret_url
+from newsletter.limits.public_views import private_view, same_origin
 from newsletter.mail import outbox
 from newsletter.mail.views import is_trial_user
 from newsletter.publication.changes import Via, acting_as
 from newsletter.publication.models import Publication
-from subscribers.models import cached_tally
+from subscribers.models import cached_reader_counts
 from subscribers.pages.views import invalid_link
 
-LINES_MAX = 60  # changed lines shown
+DIFF_LINES_MAX = 60  # changed lines shown
 
-SEND = "issues.send_issue"
+SEND_PERMISSION = "issues.send_issue"
 ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
     "approve": reminders.approve,
     "move": reminders.move,
@@ -44,14 +44,14 @@ ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
 
 
 class CurrentIssue:
-    """The issue of a letter as it is now, frozen lazily and once."""
+    """The reminder's issue as it is now, rendered at most once."""
 
     def __init__(self, reminder: Reminder) -> None:
         self.reminder = reminder
 
     @property
     def issue(self) -> Issue:
-        assert self.reminder.issue is not None  # noqa: S101 - a letter is of an issue
+        assert self.reminder.issue is not None  # noqa: S101 - letters always have an issue
         return self.reminder.issue
 
     @cached_property
@@ -59,72 +59,72 @@ class CurrentIssue:
         return freeze(self.issue)
 
     @cached_property
-    def lost(self) -> Sequence[object]:
+    def losses(self) -> Sequence[object]:
         """Losses, which must be acknowledged at the desk."""
         return losses(self.issue, self.letter)[:LOSSES_SHOWN]
 
 
-@secret_url
+@private_view
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
-def approve(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the possible answers to a letter; POST answers, once."""
+def answer_reminder(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the author's options; POST applies one, once."""
     reminder = reminder_by_token(token)
     if reminder is None:
         return invalid_link(request)
-    if not came_by_mail(request):
-        return asked_who_it_is(request)
+    if not is_link_trusted(request):
+        return login_redirect(request)
     now, problem, current = timezone.now(), "", CurrentIssue(reminder)
     act = ACTIONS.get(request.POST.get("do", ""))
     limit = Publication.objects.current().number_typed_above
-    asks_number = cached_tally(now).mailable > limit
-    if act is reminders.approve and asks_number and not _names_the_issue(request, current.issue):
+    asks_number = cached_reader_counts(now).mailable > limit
+    if act is reminders.approve and asks_number and not _is_number_typed(request, current.issue):
         problem = _("Type %(number)s, the number of this issue.") % {"number": current.issue.number}
-    elif act and _standing(current, now) in {"open", "unshown", "changed"}:
-        problem = _answer(request, act, reminder, now)
+    elif act and _reminder_state(current, now) in {"open", "unshown", "changed"}:
+        problem = _apply_answer(request, act, reminder, now)
         current = CurrentIssue(reminder)  # a concurrent edit may be the reason
-    standing = _standing(current, now)
+    state = _reminder_state(current, now)
     context = {
         "reminder": reminder,
         "issue": reminder.issue,
-        "standing": standing,
+        "state": state,
         "problem": problem,
         "asks_number": asks_number,
         "number_typed_above": f"{limit:,}",
-        "wish": request.GET.get("do", ""),
-        "week_later": reminders.a_week_later(reminder.slot_at),
+        "preselected": request.GET.get("do", ""),
+        "week_later": reminders.week_later(reminder.slot_at),
         "next_slot": schedule.next_slot(Publication.objects.current(), now),
-        "changes": _changes(current) if standing == "changed" else [],
-        "lost": current.lost if standing == "unshown" else [],
+        "changes": _diff_lines(current) if state == "changed" else [],
+        "losses": current.losses if state == "unshown" else [],
     }
     return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
 
 
-def _names_the_issue(request: HttpRequest, issue: Issue) -> bool:
-    """Whether the issue's number was typed, which prevents accidental taps on large lists."""
+def _is_number_typed(request: HttpRequest, issue: Issue) -> bool:
+    """Whether the issue number was typed, to prevent accidental sends to many readers."""
     return request.POST.get("number", "").strip() == str(issue.number)
 
 
-def came_by_mail(request: HttpRequest) -> bool:
-    """Whether the link authenticates its holder. While mail goes to the outbox, others can read it too."""
-    is_kept_here = outbox.directory() is not None and not is_trial_user(request)
-    return not is_kept_here or request.user.has_perm(SEND)
+def is_link_trusted(request: HttpRequest) -> bool:
+    """Whether the link alone authenticates. Not while others can read the outbox: then SEND_PERMISSION is needed."""
+    is_in_outbox = outbox.directory() is not None and not is_trial_user(request)
+    return not is_in_outbox or request.user.has_perm(SEND_PERMISSION)
 
 
-def asked_who_it_is(request: HttpRequest) -> HttpResponse:
+def login_redirect(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
-        raise PermissionDenied(SEND)
+        raise PermissionDenied(SEND_PERMISSION)
     return redirect_to_login(request.path, reverse("admin:login"))
 
 
-def _answer(
+def _apply_answer(
     request: HttpRequest, act: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime
 ) -> str:
-    """Apply the author's answer; return why it is impossible, "" on success."""
+    """Apply the answer; return a PlanningError's text, else "", also if the issue or the slot has changed."""
     try:
-        with acting_as(request.user.get_username(), Via.LETTER), transaction.atomic():
+        with acting_as(request.user.get_username(), Via.MAIL_LINK), transaction.atomic():
             act(reminder, now)
-    except (reminders.IssueChanged, reminders.OffRhythm):
+    except (reminders.IssueChanged, reminders.NotASlot):
         reminder.refresh_from_db()
     except PlanningError as error:
         reminder.refresh_from_db()
@@ -132,35 +132,35 @@ def _answer(
     return ""
 
 
-def _standing(current: CurrentIssue, now: datetime) -> str:
-    """The state of a letter: "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open"."""
+def _reminder_state(current: CurrentIssue, now: datetime) -> str:
+    """One of "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open"."""
     reminder = current.reminder
     if reminder.answer:
         return "answered"
     if reminder.slot_at <= now:
         return "passed"
-    if reminders.is_settled(reminder.slot_at) or _is_under_way(reminder):
+    if reminders.has_mailing_on_day(reminder.slot_at) or _is_under_way(reminder):
         return "settled"
     if not reminders.is_slot(reminder.slot_at):
         return "off_rhythm"
     if current.letter.content_hash != reminder.content_hash:
         return "changed"
-    return "unshown" if current.lost else "open"
+    return "unshown" if current.losses else "open"
 
 
 def _is_under_way(reminder: Reminder) -> bool:
     return reminder.issue is not None and reminder.issue.mailings.open().exists()
 
 
-def _changes(current: CurrentIssue) -> list[tuple[str, str]]:
-    """The diff since the letter: ("out" or "in", a line); [] if only its look changed."""
+def _diff_lines(current: CurrentIssue) -> list[tuple[str, str]]:
+    """The diff since the letter: ("out" or "in", line); empty if only its style changed."""
     now = current.letter.text.splitlines()
     lines = list(unified_diff(current.reminder.text.splitlines(), now, lineterm="", n=0))[2:]
-    names = {"-": "out", "+": "in"}
-    return [(names[line[0]], line[1:]) for line in lines if line[0] in names and line[1:].strip()][:LINES_MAX]
+    classes = {"-": "out", "+": "in"}
+    return [(classes[line[0]], line[1:]) for line in lines if line[0] in classes and line[1:].strip()][:DIFF_LINES_MAX]
 
 
-@secret_url
+@private_view
 @require_safe
 def calendar(request: HttpRequest, token: str) -> HttpResponse:
     publication = Publication.objects.fresh()
@@ -170,7 +170,7 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
     return HttpResponse(octets, content_type="text/calendar; charset=utf-8")
 
 
-@secret_url
+@private_view
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
 def cancel(request: HttpRequest, token: str) -> HttpResponse:
@@ -178,11 +178,11 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
     mailing = mailing_by_token(token)
     if mailing is None:
         return invalid_link(request)
-    if not came_by_mail(request):
-        return asked_who_it_is(request)
+    if not is_link_trusted(request):
+        return login_redirect(request)
     is_late = False
     if request.method == "POST":
-        with acting_as(request.user.get_username(), Via.LETTER):
+        with acting_as(request.user.get_username(), Via.MAIL_LINK):
             is_late = not mailing.cancel(timezone.now()) and mailing.state != Mailing.State.CANCELLED
     counts = mailing.counts()
     context = {

@@ -24,7 +24,7 @@ from newsletter.delivery.events.matching import (
     unsubscribing_reader,
 )
 from newsletter.delivery.events.parsed import EventKind, MessageKind, ParsedMessage, ParseError, ReportedEvent, TryLater
-from newsletter.delivery.events.parsing import mail, provider_requests
+from newsletter.delivery.events.parsing import inbound_mail, provider_requests
 from newsletter.delivery.events.rules import NewEvent
 from newsletter.delivery.models import Event, InboundMessage
 from subscribers.addresses import without_addresses
@@ -41,7 +41,7 @@ AWAY = (InterfaceError, OperationalError)  # the database is away: everything wa
 PARSERS: dict[str, Callable[[InboundMessage], ParsedMessage]] = {  # by source
     **dict.fromkeys(webhooks.VIEWS, provider_requests.parse_stored_request),
     webhooks.AMAZON: sns.parse_sns_request,
-    InboundMessage.MAIL: mail.parse_stored_mail,
+    InboundMessage.MAIL: inbound_mail.parse_stored_mail,
 }
 
 type Read = tuple[InboundMessage, ParsedMessage | None]  # None: unreadable, with a note why
@@ -170,8 +170,8 @@ def _record(read: Sequence[Read], now: datetime) -> int:
         if emptied:
             InboundMessage.objects.filter(pk__in=emptied).update(body=b"")
         for inbound, parsed in mine:
-            if parsed and parsed.letter and inbound.what == MessageKind.REPLY:
-                reply_storing.store_reply(inbound, parsed.letter)
+            if parsed and parsed.personal_mail and inbound.what == MessageKind.REPLY:
+                reply_storing.store_reply(inbound, parsed.personal_mail)
     return len(mine)
 
 
@@ -194,7 +194,7 @@ def _lock(keys: list[int]) -> dict[int, datetime | None]:
 def _new_events(found: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]]) -> list[NewEvent]:
     """Store events that are not known yet, and return them. Forged and unproven reports become no event."""
     news = {
-        (event.source, event.source_id): NewEvent(event, match, reported.words)
+        (event.source, event.source_id): NewEvent(event, match, reported.diagnostic)
         for event, reported, match in _events(found)
     }
     for source in {source for source, _id in news}:
@@ -234,18 +234,18 @@ def _known_to_have_arrived(copies: Sequence[CopyMatch]) -> set[tuple[int | None,
 
 
 def _event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMatch) -> Event:
-    came_back = reported.verdict is not None
+    came_back = reported.bounce_type is not None
     at = min(reported.at, inbound.received_at)  # reports may be dated in the future
     return Event(
         source=inbound.source,
         source_id=reported.source_id or f"arrived {match.mailing_id}/{match.seq}",
         kind=reported.kind,
-        verdict=reported.verdict or "",
+        verdict=reported.bounce_type or "",
         mailing_id=match.mailing_id,
         seq=match.seq,
         address_hash=match.address_hash,
         domain=match.domain if came_back else "",
-        words=without_addresses(reported.words)[:500],
+        words=without_addresses(reported.diagnostic)[:500],
         at=at,
         created_at=timezone.now() if reported.source_id else at,  # the time of a click is not stored
     )

@@ -14,7 +14,7 @@ from itertools import chain
 
 from django.db.models import Q
 
-from newsletter.delivery.events.parsed import CopyReference, EventKind, ReportedEvent
+from newsletter.delivery.events.parsed import DeliveryReference, EventKind, ReportedEvent
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
 from newsletter.mail import tokens
@@ -79,7 +79,7 @@ class CopyMatcher:
             return FORGED
         return _by_address(reported.reference.recipient, reported.at, is_vouched=reported.is_vouched)
 
-    def copy_of(self, reference: CopyReference) -> tuple[int, int] | None:
+    def copy_of(self, reference: DeliveryReference) -> tuple[int, int] | None:
         """(mailing_id, seq) by the first token or Message-ID with a valid signature; None without one."""
         found = chain(self._by_tokens(reference.tokens), _by_message_ids(reference.message_ids))
         return next((copy for copy in found if self._mailing(copy[0])), None)
@@ -122,7 +122,7 @@ def _is_over(sent_at: datetime | None, at: datetime) -> bool:
     return sent_at is not None and sent_at < at - REPORTED_WITHIN
 
 
-def unsubscribing_reader(reference: CopyReference) -> Subscriber | None:
+def unsubscribing_reader(reference: DeliveryReference) -> Subscriber | None:
     """The reader whose unsubscribe token the mail was sent to, or quotes."""
     for token in filter(tokens.claimed_id, reference.tokens):
         if reader := Subscriber.objects.for_token(token, "unsubscribe"):
@@ -130,7 +130,7 @@ def unsubscribing_reader(reference: CopyReference) -> Subscriber | None:
     return None
 
 
-def is_forged(reference: CopyReference) -> bool:
+def is_forged(reference: DeliveryReference) -> bool:
     """Whether a report without a valid signature contains what looks like one of ours."""
     return any(map(tokens.claimed_id, reference.tokens)) or any(map(OUR_MESSAGE_ID.match, reference.message_ids))
 

@@ -17,8 +17,8 @@ class TryLater(Exception):
 
 
 @dataclass(frozen=True)
-class CopyReference:
-    """What a report contains to identify its delivery; nothing is verified yet.
+class DeliveryReference:
+    """What identifies the delivery that a report is about; nothing is verified yet.
 
     tokens: possible tokens of ours, from the addresses it was sent to or quotes, or from the metadata that the
         provider got with the message.
@@ -35,17 +35,16 @@ class ReportedEvent:
     """One report about one delivery.
 
     source_id: the reporter's id of it, or a hash, for deduplication; "" if it only proves arrival and nothing else is
-        stored. verdict: of a bounce.
-    is_vouched: authenticated before it was stored, as provider's requests are and mails are not, or accepted as proven
-        by the author.
+        stored. diagnostic: the reply of the server, or the text of the complaint.
+    is_vouched: authenticated before it was stored (requests of providers, not mails), or accepted by the author.
     """
 
     kind: Event.Kind
     at: datetime
     source_id: str
-    reference: CopyReference = CopyReference()
-    verdict: Event.BounceType | None = None
-    words: str = ""
+    reference: DeliveryReference = DeliveryReference()
+    bounce_type: Event.BounceType | None = None
+    diagnostic: str = ""
     is_vouched: bool = False
 
 
@@ -77,14 +76,14 @@ class PersonalMail:
 
 @dataclass(frozen=True)
 class ParsedMessage:
-    """A parsed inbound message with its reports. names: the possible delivery of a message without reports.
+    """A parsed inbound message with its reports. reference: the possible delivery of a message without reports.
 
-    letter: of a mail by a person. is_emptied: its body is deleted once it is applied.
+    is_emptied: its body is deleted once it is applied.
     """
 
     what: InboundMessage.Kind
     events: tuple[ReportedEvent, ...] = ()
-    reference: CopyReference = CopyReference()
+    reference: DeliveryReference = DeliveryReference()
     note: str = ""
-    letter: PersonalMail | None = None
+    personal_mail: PersonalMail | None = None
     is_emptied: bool = False

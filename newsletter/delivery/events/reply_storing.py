@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 
 from newsletter.delivery.events.matching import CopyMatcher, reader_of_copy
-from newsletter.delivery.events.parsed import CopyReference, PersonalMail
+from newsletter.delivery.events.parsed import DeliveryReference, PersonalMail
 from newsletter.delivery.models import Answer, InboundMessage, Mailing, Reply, ReplyMail
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, address_hash
@@ -67,7 +67,7 @@ def _place(letter: PersonalMail) -> ReplyContext:
     before = _before(letter)
     if before and before.subscriber_id == (writer.pk if writer else None):
         return ReplyContext(writer, writer is not None, before.issue_id, before)
-    copy = CopyMatcher().copy_of(CopyReference(message_ids=letter.answers))
+    copy = CopyMatcher().copy_of(DeliveryReference(message_ids=letter.answers))
     if copy is None:
         return ReplyContext(writer)
     owner = reader_of_copy(*copy)

@@ -344,7 +344,7 @@ def confirm_dead(mailing: Mailing, now: datetime) -> int:
         mailing.lock()
         waiting = mailing.refusals.waiting().dead().count()
         if waiting:
-            mailing.record(MailingStep.Kind.BELIEVED, str(waiting), now)
+            mailing.record(MailingStep.Kind.REFUSALS_ACCEPTED, str(waiting), now)
     for batch in list(_with_refusals(mailing)):
         _judge(batch, now)
     return waiting
@@ -365,7 +365,7 @@ def retry_dead(mailing: Mailing, now: datetime) -> int:
             uncertain.retry_refused(mailing, [one.seq for one in dead])
         mailing.refusals.filter(pk__in=[one.pk for one in dead]).delete()
         if dead:
-            mailing.record(MailingStep.Kind.DOUBTED, str(len(dead)), now)
+            mailing.record(MailingStep.Kind.REFUSALS_DOUBTED, str(len(dead)), now)
     return len(dead)
 
 

@@ -316,7 +316,7 @@ STALLED_AFTER = timedelta(seconds=90)
 MOVES = (
     MailingStep.Kind.BEGUN,
     MailingStep.Kind.RESUMED,
-    MailingStep.Kind.AGAIN,
+    MailingStep.Kind.SEND_AGAIN,
 )  # each gives a lane STALLED_AFTER to start
 
 

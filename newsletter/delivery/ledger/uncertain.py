@@ -39,7 +39,7 @@ class Resolution(Enum):
     AGAIN = "again"  # the author wants it sent again
 
 
-STEP_OF = {Resolution.COUNTED: MailingStep.Kind.COUNTED, Resolution.AGAIN: MailingStep.Kind.AGAIN}
+STEP_OF = {Resolution.COUNTED: MailingStep.Kind.COUNTED_AS_SENT, Resolution.AGAIN: MailingStep.Kind.SEND_AGAIN}
 STATE_OF = {
     Resolution.ACCEPTED: Delivery.State.SENT,
     Resolution.REFUSED: Delivery.State.FAILED,

@@ -207,7 +207,7 @@ FIRST_ROWS = 500  # from which proof_rows chooses
 COMMON_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
 COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/?^_`{|}~-]+)*")
 FIRST_LINE = headers.LINE_LENGTH - len("To: ")
-ONE_WORD = (FIRST_LINE - headers.WORD_FRAME) // 4 * 3  # octets of a name in one encoded word
+ONE_WORD = (FIRST_LINE - headers.ENCODED_WORD_OVERHEAD) // 4 * 3  # octets of a name in one encoded word
 LARGEST = 2**31 - 1
 
 
@@ -293,7 +293,7 @@ def link_around_token(purpose: str) -> tuple[str, str]:
     """
     reader = Subscriber(pk=LARGEST)
     link, token = rendering.reader_values(reader)[f"{purpose}_url"], reader.token(purpose)
-    headers.validated("List-Unsubscribe", f"<{link}>")
+    headers.validate_header("List-Unsubscribe", f"<{link}>")
     before, _token, after = link.partition(token)
     return before, after
 
@@ -384,7 +384,7 @@ def written_address(email: str) -> str:
 
 
 def written_mailbox(name: str, address: str) -> bytes:
-    """The To field's body as by `headers.written_mailboxes`, with a fast path."""
+    """The To field's body as by `headers.format_address_header`, with a fast path."""
     if not name:
         return address.encode()
     octets = name.encode()

@@ -13,7 +13,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, RehearsalRemark
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.message import Mail
-from newsletter.mail.salutations import without_name_slots, without_names
+from newsletter.mail.salutations import fill_fallback_words, without_name_slots
 from newsletter.posts.feeds import feed_entry
 from newsletter.posts.markdown import render
 from newsletter.posts.models import Post
@@ -85,7 +85,7 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
 def losses_in_mail(title: str, typed: str, mail: Mail) -> list[Loss]:
     """The losses of a Markdown text in a mail that contains it."""
     html = next(str(part[0]) for part in mail.alternatives)
-    typed = without_names(typed)
+    typed = fill_fallback_words(typed)
     text = TypedText(title, typed, {_("Mail"): visible_text(html), _("Plain text"): str(mail.body)})
     return [*text.losses(), *text.unfilled()]
 
@@ -100,8 +100,8 @@ def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], n
     yield TypedText(_("Preheader"), issue.preheader, {_("Mail"): mail[_("Mail")]}, is_markdown=False)
     for title, source in (
         (_("Correction"), note),
-        (_("Introduction"), without_names(issue.introduction)),
-        (_("Closing"), without_names(issue.closing)),
+        (_("Introduction"), fill_fallback_words(issue.introduction)),
+        (_("Closing"), fill_fallback_words(issue.closing)),
     ):
         yield TypedText(title, source, mail | {_page(): visible_text(render.render(source))})
     yield TypedText(_("Signature"), Publication.objects.current().signature, mail)

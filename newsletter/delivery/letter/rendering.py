@@ -23,9 +23,9 @@ from newsletter.mail import headers, letters, salutations
 from newsletter.mail import html as mail_html
 from newsletter.mail.characters import single_line
 from newsletter.mail.html import stack_wide_tables
-from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build_mail, shorten_subject
-from newsletter.mail.salutations import without_names
-from newsletter.mail.spacing import space_text
+from newsletter.mail.message import SUBJECT_LENGTH, Mail, MailContent, build_mail, shorten_subject
+from newsletter.mail.salutations import fill_fallback_words
+from newsletter.mail.spacing import autospace_text
 from newsletter.posts.markdown import code_highlighting, render
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures
@@ -100,7 +100,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
-        "code_colours": code_highlighting.dark_colours(),
+        "code_colours": code_highlighting.mail_dark_colours(),
         "reader": format_html('<span class="reader">{}</span>', PLACEHOLDERS["email"]),
         **PLACEHOLDERS,
     }
@@ -117,7 +117,7 @@ def _entry(item: IssueItem, publication: Publication) -> dict[str, object]:
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
-        "html": without_names(author_html(post.body)) if item.form == IssueItem.Form.FULL else "",
+        "html": fill_fallback_words(author_html(post.body)) if item.form == IssueItem.Form.FULL else "",
         "cover": mail_html.size_attributes(cover.width, cover.height) if cover else "",
         "lines": _lines(item, is_digest=publication.look == Publication.MailLook.DIGEST),
         "thumbnail": settings.SITE_URL + cover.url_for("fallback", cover.widths("fallback")[0]) if cover else "",
@@ -155,7 +155,7 @@ def _preheader(issue: Issue, items: list[IssueItem]) -> str:
 
 def _beginning(issue: Issue, items: list[IssueItem]) -> str:
     if issue.introduction.strip():
-        return measures.excerpt(without_names(render.render(issue.introduction)), PREHEADER_LENGTH)
+        return measures.excerpt(fill_fallback_words(render.render(issue.introduction)), PREHEADER_LENGTH)
     return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
 
 
@@ -307,7 +307,7 @@ def _day(mailing: Mailing) -> str:
     at = mailing.send_at if mailing.kind == Mailing.Kind.ISSUE else mailing.issue.sent_at
     at = at or mailing.issue.sent_at or free_slots(publication, timezone.now(), 1, issue=mailing.issue)[0]
     with translation.override(publication.language):
-        return space_text(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
+        return autospace_text(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
 
 
 def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_mark: str = "") -> Mail:
@@ -318,7 +318,7 @@ def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], 
     """
     values = reader_values(subscriber)
     html_part, text_part = html_and_text(mailing)
-    letter = Letter(
+    letter = MailContent(
         subject=shorten_subject(subject_mark + mailing.subject),
         html=fill(html_part, values, escaped=True),
         text=fill(text_part, values, escaped=False),
@@ -343,8 +343,8 @@ def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) 
     return headers.list_headers(
         mailing_list,
         values["unsubscribe_url"],
-        archived_at=settings.SITE_URL + mailing.issue.get_absolute_url(),
-        by_mail=unsubscribe_address(values["unsubscribe_token"]),
+        web_url=settings.SITE_URL + mailing.issue.get_absolute_url(),
+        unsubscribe_address=unsubscribe_address(values["unsubscribe_token"]),
         complaints_to=complaints_to(mailing),
         feedback=headers.feedback_id(mailing.issue.number, mailing.kind, domain=domain),
     ) | {"Message-ID": headers.message_id("issue", *ids, domain=domain)}

@@ -1,4 +1,4 @@
-"""Redirects clicks and counts them by day, machines apart from people. Single clicks are deleted the next day."""
+"""Redirects clicks and counts them by day, people and machines apart. Single clicks are deleted the next day."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import render
 from django.utils import timezone, translation
 
-from newsletter.delivery.links.rewriting import LONGEST
+from newsletter.delivery.links.rewriting import URL_LENGTH_MAX
 from newsletter.delivery.models import DaySalt, Link, LinkDayCount, Mailing, Visit
 from newsletter.delivery.models.links import HASH_LENGTH
 from newsletter.limits import circuit_breaker, client_ip, rate_limits
-from newsletter.limits.public_views import secret_url, too_many_requests
+from newsletter.limits.public_views import private_view, too_many_requests
 from newsletter.mail import tokens
 from newsletter.publication.models import Publication
 
@@ -27,7 +27,7 @@ from newsletter.publication.models import Publication
 # 1 https://check.live-direct-marketing.online/blog/bot-clicks-security-scanners-detect
 # 2 https://university.act-on.com/Product_Features/Reports/Sent_Email_Reports/Identifying_False_Positives_in_Email_Clicks
 # 3 https://developers.facebook.com/docs/sharing/webmasters/web-crawlers and https://api.slack.com/robots
-SCANNERS = (
+BOT_SUBSTRINGS = (
     *("ms-office", "msoffice", "microsoft office", "skypeuripreview"),  # Microsoft's (1)
     *("barracuda", "mimecast", "proofpoint", "ironport", "ciscosecureemail", "tmes", "fortinet", "sophos"),  # 1, 2
     *("trend micro", "trendmicro", "fortimail", "symantec", "mcafee", "forcepoint", "fireeye", "kaspersky"),
@@ -37,17 +37,17 @@ SCANNERS = (
     *("bot", "crawl", "spider", "scanner", "monitor", "headless", "curl/", "wget/", "python", "java/", "okhttp"),
     *("go-http-client", "libwww", "axios/", "node-fetch", "apache-httpclient", "phantomjs", "puppeteer"),
 )
-BROWSERS = ("mozilla/", "opera/")  # prefixes of browsers
-NO_BOT = "cubot"  # a phone brand
-PREFETCHES = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+BROWSER_PREFIXES = ("mozilla/", "opera/")  # prefixes of browsers
+BOT_FALSE_POSITIVE = "cubot"  # a phone brand
+PREFETCH_HEADERS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 
 
 def is_machine(headers: Mapping[str, str]) -> bool:
-    """Whether a request is by a program or a prefetch, judged by its headers."""
-    program = headers.get("User-Agent", "").lower().replace(NO_BOT, "")
-    if any(_is_prefetch(headers.get(name, "")) for name in PREFETCHES):
+    """Whether a request is by a program or a prefetch, by its headers."""
+    program = headers.get("User-Agent", "").lower().replace(BOT_FALSE_POSITIVE, "")
+    if any(_is_prefetch(headers.get(name, "")) for name in PREFETCH_HEADERS):
         return True
-    return not program.startswith(BROWSERS) or any(name in program for name in SCANNERS)
+    return not program.startswith(BROWSER_PREFIXES) or any(name in program for name in BOT_SUBSTRINGS)
 
 
 def _is_prefetch(purpose: str) -> bool:
@@ -62,27 +62,27 @@ def asks_not_to_be_tracked(headers: Mapping[str, str]) -> bool:
     return "1" in {headers.get("Sec-GPC", "").strip(), headers.get("DNT", "").strip()}
 
 
-DAYS = 3  # shown one by one
-PATIENCE_MS = 200  # how long a click waits for a locked database; then it is not counted
-COUNTED_MAX, COUNTED_SECONDS = 300, 600  # clicks from one network
+DAYS_SHOWN = 3
+LOCK_WAIT_MS = 200  # a click that finds the database locked for longer is not counted
+CLICK_LIMIT, CLICK_WINDOW_SECONDS = 300, 600  # clicks from one network
 SALT_SECONDS = 3600
-STORE = """INSERT INTO delivery_visit (link_id, day, who, network, at, is_machine)
+INSERT_VISIT_SQL = """INSERT INTO delivery_visit (link_id, day, who, network, at, is_machine)
     VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (link_id, day, who) DO NOTHING"""
 
-# --- Machines that are recognized by several clicks ---
-AT_ONCE = timedelta(seconds=60)  # all links of a letter, from one network
-AT_LEAST = 3  # links a letter must have for that
+# --- Machines recognized by a burst of clicks ---
+BURST_WINDOW = timedelta(seconds=60)  # all links of a letter, from one network
+BURST_LINKS_MIN = 3  # in a letter, for this rule
 
 
 @dataclass(frozen=True)
 class LinkCount:
-    """Approximate clicks of a link. days: people on each of the first DAYS days."""
+    """Approximate clicks of a link. people_by_day: on each of the first DAYS_SHOWN days."""
 
     url: str
     words: str
     people: int
     machines: int
-    days: tuple[int, ...]
+    people_by_day: tuple[int, ...]
 
     @property
     def host(self) -> str:
@@ -95,7 +95,7 @@ def link_counts(mailing: Mailing) -> tuple[LinkCount, ...]:
     if not days:
         return ()
     over = LinkDayCount.objects.filter(link__mailing=mailing).values_list("link", "day", "people", "machines")
-    for link, day, people, others in [*over, *_today(mailing)]:
+    for link, day, people, others in [*over, *_uncounted_visits(mailing)]:
         before = days[link].get(day, (0, 0))
         days[link][day] = (before[0] + people, before[1] + others)
     first = _day(mailing.planned_at or mailing.send_at)
@@ -104,12 +104,12 @@ def link_counts(mailing: Mailing) -> tuple[LinkCount, ...]:
 
 
 def _count(link: Link, days: dict[date, tuple[int, int]], first: date) -> LinkCount:
-    shown = (days.get(first + timedelta(days=number), (0, 0))[0] for number in range(DAYS))
-    people, others = (sum(both[place] for both in days.values()) for place in (0, 1))
+    shown = (days.get(first + timedelta(days=number), (0, 0))[0] for number in range(DAYS_SHOWN))
+    people, others = (sum(both[index] for both in days.values()) for index in (0, 1))
     return LinkCount(link.url, link.words, people, others, tuple(shown))
 
 
-def _today(mailing: Mailing) -> list[tuple[int, date, int, int]]:
+def _uncounted_visits(mailing: Mailing) -> list[tuple[int, date, int, int]]:
     visits = Visit.objects.filter(link__mailing=mailing).order_by().values_list("link", "day")
     return list(visits.annotate(people=Count("pk", filter=Q(is_machine=False)), machines=_machines()))
 
@@ -125,7 +125,7 @@ def _day(at: datetime) -> date:
 # --- A visit ---
 
 
-def count_visit(link: int, request: HttpRequest, now: datetime) -> None:
+def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
     """Count a click, unless counting is off or the browser asks not to be tracked. Never raises database errors."""
     address = client_ip.client_address(request)
     if asks_not_to_be_tracked(request.headers) or circuit_breaker.is_circuit_open("link-counts"):
@@ -134,13 +134,13 @@ def count_visit(link: int, request: HttpRequest, now: datetime) -> None:
     try:
         if not Publication.objects.current().counts_links:
             return
-        if rate_limits.is_over_limit("followed", network, limit=COUNTED_MAX, seconds=COUNTED_SECONDS):
+        if rate_limits.is_over_limit("followed", network, limit=CLICK_LIMIT, seconds=CLICK_WINDOW_SECONDS):
             return
         day = _day(now)
-        who, place = (_hash(day, text) for text in (f"{network} {program}", network))
+        who, network_hash = (_hash(day, text) for text in (f"{network} {program}", network))
         at = connection.ops.adapt_datetimefield_value(now)
-        with _briefly(), connection.cursor() as cursor:
-            cursor.execute(STORE, [link, day, who, place, at, is_machine(request.headers)])
+        with _short_lock_wait(), connection.cursor() as cursor:
+            cursor.execute(INSERT_VISIT_SQL, [link_id, day, who, network_hash, at, is_machine(request.headers)])
     except (DatabaseError, InterfaceError) as error:
         circuit_breaker.open_circuit("link-counts", error, meanwhile="who follows a link is led on, and not counted")
 
@@ -149,26 +149,26 @@ def _hash(day: date, text: str) -> str:
     name = f"link-salt:{day}"
     salt: str | None = caches["pages"].get(name)
     if salt is None:
-        salt = DaySalt.of(day)
+        salt = DaySalt.get_or_create_salt(day)
         caches["pages"].set(name, salt, SALT_SECONDS)
     return digest(salt.encode(), text.encode(), sha256).hex()[:HASH_LENGTH]
 
 
 @contextmanager
-def _briefly() -> Iterator[None]:
-    """Limit SQLite's wait for a lock to PATIENCE_MS. PostgreSQL never waits for this insert."""
+def _short_lock_wait() -> Iterator[None]:
+    """Limit SQLite's wait for a lock to LOCK_WAIT_MS. PostgreSQL never waits for this insert."""
     if connection.vendor != "sqlite":
         yield
         return
     usual = int(float(connection.settings_dict["OPTIONS"].get("timeout", 5)) * 1000)
-    _wait(PATIENCE_MS)
+    _set_busy_timeout(LOCK_WAIT_MS)
     try:
         yield
     finally:
-        _wait(usual)
+        _set_busy_timeout(usual)
 
 
-def _wait(milliseconds: int) -> None:
+def _set_busy_timeout(milliseconds: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
@@ -176,7 +176,7 @@ def _wait(milliseconds: int) -> None:
 # --- By the clock ---
 
 
-def count_days(now: datetime) -> None:
+def aggregate_days(now: datetime) -> None:
     """Mark machines among today's clicks, and reduce past days to counts."""
     today = _day(now)
     open_days = Visit.objects.order_by().values_list("link__mailing_id", "day").distinct()
@@ -184,14 +184,14 @@ def count_days(now: datetime) -> None:
         mailing = Mailing.objects.defer("html", "text").get(pk=number)
         mark_machines(mailing, day)
         if day < today:
-            _close(mailing, day)
+            _aggregate_day(mailing, day)
     former = DaySalt.objects.filter(day__lt=today)
     if former.exists():  # Django opens a transaction even to delete nothing
         former.delete()
 
 
 def mark_machines(mailing: Mailing, day: date) -> None:
-    """Mark a day's clicks by machines, and delete those of test copies, from before the mailing began."""
+    """Mark a day's clicks by machines; delete clicks from before the audience was fixed: they come from test copies."""
     visits = Visit.objects.filter(link__mailing=mailing, day=day)
     if mailing.planned_at is None:
         visits.delete()
@@ -200,12 +200,14 @@ def mark_machines(mailing: Mailing, day: date) -> None:
     people = visits.filter(is_machine=False)
     by_network = people.order_by().values("network")
     at_once = by_network.annotate(links=Count("link", distinct=True), first=Min("at"), last=Max("at"))
-    all_links = max(AT_LEAST, mailing.links.count())
-    networks = [one["network"] for one in at_once.filter(links__gte=all_links) if one["last"] - one["first"] <= AT_ONCE]
+    all_links = max(BURST_LINKS_MIN, mailing.links.count())
+    networks = [
+        one["network"] for one in at_once.filter(links__gte=all_links) if one["last"] - one["first"] <= BURST_WINDOW
+    ]
     people.filter(network__in=networks).update(is_machine=True)
 
 
-def _close(mailing: Mailing, day: date) -> None:
+def _aggregate_day(mailing: Mailing, day: date) -> None:
     """Reduce a day's clicks to counts, in one transaction per link, so that each counts once."""
     for link in mailing.links.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
@@ -219,33 +221,33 @@ def _close(mailing: Mailing, day: date) -> None:
                 visits.delete()
 
 
-ENCODED = 12  # bytes of a percent-encoded character at most
-UNKNOWN_MAX, UNKNOWN_SECONDS = 60, 600  # invalid tokens from one network
+ENCODED_CHAR_BYTES_MAX = 12  # bytes of a percent-encoded character at most
+INVALID_TOKEN_LIMIT, INVALID_TOKEN_WINDOW_SECONDS = 60, 600  # invalid tokens from one network
 
 
-@secret_url
+@private_view
 def follow(request: HttpRequest, token: str) -> HttpResponse:
     """Redirect to the link's target; 404 for an unknown token."""
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    found = _found(token)
+    found = _resolve(token)
     if found is None:
-        return _unknown(request)
+        return _not_found(request)
     number, url = found
     if request.method == "GET":
         count_visit(number, request, timezone.now())
-    return HttpResponseRedirect(url, max_length=LONGEST * ENCODED)
+    return HttpResponseRedirect(url, max_length=URL_LENGTH_MAX * ENCODED_CHAR_BYTES_MAX)
 
 
-def _found(token: str) -> tuple[int, str] | None:
+def _resolve(token: str) -> tuple[int, str] | None:
     if tokens.claimed_id(token) is None:
         return None
     known: tuple[int, str] | None = caches["pages"].get(_key(token))
-    return known or _learned(token)
+    return known or _load_links(token)
 
 
-def _learned(token: str) -> tuple[int, str] | None:
-    """Look a link up, and cache all links of its mailing, as they are often clicked together."""
+def _load_links(token: str) -> tuple[int, str] | None:
+    """Look up a link, and cache all links of its mailing, which are often clicked together."""
     mailing = Link.objects.filter(token=token).values_list("mailing_id", flat=True).first()
     if mailing is None:
         return None
@@ -259,9 +261,9 @@ def _key(token: str) -> str:
     return f"link:{token}"
 
 
-def _unknown(request: HttpRequest) -> HttpResponse:
+def _not_found(request: HttpRequest) -> HttpResponse:
     who, publication = client_ip.client_network(client_ip.client_address(request)), Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        if rate_limits.is_over_limit("links", who, limit=UNKNOWN_MAX, seconds=UNKNOWN_SECONDS):
-            return too_many_requests(request, seconds=UNKNOWN_SECONDS)
+        if rate_limits.is_over_limit("links", who, limit=INVALID_TOKEN_LIMIT, seconds=INVALID_TOKEN_WINDOW_SECONDS):
+            return too_many_requests(request, seconds=INVALID_TOKEN_WINDOW_SECONDS)
         return render(request, "404.html", status=404)

@@ -1,4 +1,4 @@
-"""Chooses the links of a letter to count, and rewrites them to lead over this site."""
+"""Chooses which links of a letter are counted, and rewrites them to redirects of this site."""
 
 import html
 import re
@@ -18,7 +18,7 @@ TAG = re.compile(r"<[^>]*>")
 SHOWN = re.compile(r"(?:https?://|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/|$))\S*")  # link text that is a URL
 WEB = ("http://", "https://")
 PLACEHOLDER_START = "\x02"
-LONGEST = 2_000  # characters of a URL; browsers and Django limit it to about as many
+URL_LENGTH_MAX = 2_000  # characters of a URL; browsers and Django limit it to about as many
 GOES_ON = r"(?![\w/?=&%#~+-])"  # the URL must end here
 
 
@@ -66,7 +66,7 @@ def _leads_to_a_page(url: str) -> bool:
         return (
             url.startswith(WEB)
             and PLACEHOLDER_START not in url
-            and len(url) <= LONGEST
+            and len(url) <= URL_LENGTH_MAX
             and bool(urlsplit(url).hostname)
         )
     except ValueError:  # broken brackets

@@ -1,4 +1,4 @@
-"""Links of letters and their clicks: counts, and for one day salted hashes that cannot be traced back later."""
+"""Links of letters and their clicks: counts, and for a day salted hashes that cannot be traced back later."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -97,8 +97,8 @@ class DaySalt(models.Model):
         return str(self.day)
 
     @staticmethod
-    def of(day: date) -> str:
-        """The salt of a day, created on first use; the same in every process."""
+    def get_or_create_salt(day: date) -> str:
+        """The same in every process."""
         DaySalt.objects.bulk_create([DaySalt(day=day, salt=tokens.new_salt())], ignore_conflicts=True)
         salt: str = DaySalt.objects.values_list("salt", flat=True).get(pk=day)
         return salt

@@ -31,10 +31,10 @@ class MailingStep(models.Model):
         RESUMED = "resumed", _("resumed")
         REPLACED = "replaced", _("text replaced")
         SWITCHED = "switched", _("provider switched")
-        COUNTED = "counted", _("uncertain copies counted as sent")
-        AGAIN = "again", _("uncertain copies to be sent again")
-        BELIEVED = "believed", _("refused addresses suppressed")
-        DOUBTED = "doubted", _("refused addresses not believed")
+        COUNTED_AS_SENT = "counted", _("uncertain copies counted as sent")
+        SEND_AGAIN = "again", _("uncertain copies to be sent again")
+        REFUSALS_ACCEPTED = "believed", _("refused addresses suppressed")
+        REFUSALS_DOUBTED = "doubted", _("refused addresses not believed")
         FINISHED = "finished", _("finished")
         CANCELLED = "cancelled", _("cancelled")
         WITHHELD = "withheld", _("text taken out of the public list")
@@ -337,8 +337,10 @@ class Mailing(models.Model):
     @property
     def believes_refusals(self) -> bool:
         """Whether the author has confirmed that the refused addresses do not exist."""
-        said = self.steps.filter(what__in=[MailingStep.Kind.BELIEVED, MailingStep.Kind.DOUBTED]).last()
-        return said is not None and said.what == MailingStep.Kind.BELIEVED
+        said = self.steps.filter(
+            what__in=[MailingStep.Kind.REFUSALS_ACCEPTED, MailingStep.Kind.REFUSALS_DOUBTED]
+        ).last()
+        return said is not None and said.what == MailingStep.Kind.REFUSALS_ACCEPTED
 
     def wait_for_provider(self, now: datetime, reason: str) -> None:
         """Back off: 5 seconds, doubled by each failure in a row, at most 5 minutes."""

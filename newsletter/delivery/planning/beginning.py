@@ -25,7 +25,7 @@ from newsletter.delivery.planning.approving import (
 )
 from newsletter.issues.archiving import index_issue
 from newsletter.issues.models import Issue
-from newsletter.mail.mailers import provider_name
+from newsletter.mail.mailers import provider_label
 from newsletter.publication.models import Publication
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def plan_mailing(mailing: Mailing, now: datetime) -> bool:
         total = _write_deliveries(mailing, now)
         _create_batches(mailing, total)
         Mailing.objects.filter(pk=mailing.pk).update(total=total)
-        mailing.record(MailingStep.Kind.BEGUN, provider_name(settings.MAILERS[mailing.mailer]), now)
+        mailing.record(MailingStep.Kind.BEGUN, provider_label(settings.MAILERS[mailing.mailer]), now)
         mailing.issue.mark_sent(now)
         if mailing.kind == Mailing.Kind.CORRECTION:
             mailing.issue.mark_corrected(mailing.note, now)

@@ -38,9 +38,9 @@ def begin_course(reader: Subscriber, now: datetime) -> None:
 class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
     """A letter of the course: the issue as it was sent, with a prefix of its subject."""
 
-    model, mark, what = CourseCopy, "sent_at", "first letters"
+    model, sent_column, what = CourseCopy, "sent_at", "first letters"
 
-    def waiting(self, now: datetime) -> QuerySet[CourseCopy]:
+    def due_rows(self, now: datetime) -> QuerySet[CourseCopy]:
         publication = Publication.objects.current()
         if not publication.course or not sending_days.may_send_single_mails(publication, now):
             return CourseCopy.objects.none()
@@ -57,17 +57,17 @@ class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
             return SendResult.NOT_TAKEN
         return super().send(row, now)
 
-    def as_read(self, row: CourseCopy) -> QuerySet[CourseCopy]:
-        return super().as_read(row).filter(stopped_at=None)
+    def unchanged(self, row: CourseCopy) -> QuerySet[CourseCopy]:
+        return super().unchanged(row).filter(stopped_at=None)
 
-    def write(self, row: CourseCopy, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: CourseCopy, now: datetime) -> tuple[Mail, dict[str, object]]:
         return build_course_mail(row), {}
 
-    def end(self, row: CourseCopy, values: dict[str, object]) -> bool:
-        return super().end(row, {"reply": self.answer} | values)
+    def dequeue(self, row: CourseCopy, values: dict[str, object]) -> bool:
+        return super().dequeue(row, {"reply": self.answer} | values)
 
     def give_up(self, row: CourseCopy, error: Exception, now: datetime) -> bool:
-        return super().end(row, {"reply": str(error)[:200], "stopped_at": now, "sent_at": None})
+        return super().dequeue(row, {"reply": str(error)[:200], "stopped_at": now, "sent_at": None})
 
 
 def is_over(row: CourseCopy, now: datetime) -> bool:

@@ -10,8 +10,8 @@ from newsletter.delivery import sending_days
 from newsletter.delivery.letter.rendering import reader_values
 from newsletter.delivery.models import CourseCopy, Delivery
 from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.issues.annotations import attach_openings
 from newsletter.issues.models import Issue
-from newsletter.issues.years import with_openings
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, build_mail
 from newsletter.mail.queued_mail import AtMostOnceMail, SendResult, is_due
@@ -27,17 +27,17 @@ WENT = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Del
 class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
     """The mail of a pause that has ended, by date or by the reader."""
 
-    model, mark, what = Pause, "settled_at", "mails about what was missed"
+    model, sent_column, what = Pause, "settled_at", "mails about what was missed"
 
-    def waiting(self, now: datetime) -> QuerySet[Pause]:
+    def due_rows(self, now: datetime) -> QuerySet[Pause]:
         if not sending_days.may_send_single_mails(Publication.objects.current(), now):
             return Pause.objects.none()
         may_go = Q(due_at__isnull=True) | is_due("due_at", now)
         over = Pause.objects.filter(may_go, settled_at=None, until__lte=now, until__gt=now - STALE)
         return over.filter(is_mailable(now, "subscriber__")).select_related("subscriber").order_by("until", "pk")
 
-    def as_read(self, row: Pause) -> QuerySet[Pause]:
-        return super().as_read(row).filter(until=row.until)  # not if the reader has paused again
+    def unchanged(self, row: Pause) -> QuerySet[Pause]:
+        return super().unchanged(row).filter(until=row.until)  # not if the reader has paused again
 
     def send(self, row: Pause, now: datetime) -> SendResult:
         if not missed_issues(row):
@@ -45,11 +45,11 @@ class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
             return SendResult.NOT_TAKEN
         return super().send(row, now)
 
-    def write(self, row: Pause, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: Pause, now: datetime) -> tuple[Mail, dict[str, object]]:
         return build_missed_mail(row.subscriber, missed_issues(row), row), {}
 
     def give_up(self, row: Pause, error: Exception, now: datetime) -> bool:
-        return self.end(row, {"settled_at": now})
+        return self.dequeue(row, {"settled_at": now})
 
 
 def missed_issues(pause: Pause) -> list[Issue]:
@@ -69,7 +69,7 @@ def missed_issues(pause: Pause) -> list[Issue]:
 def build_missed_mail(reader: Subscriber, issues: list[Issue], pause: Pause) -> Mail:
     publication = Publication.objects.current()
     context: dict[str, object] = {"publication": publication, "site_url": settings.SITE_URL, "name": reader.name}
-    context |= reader_values(reader) | {"issues": [_issue_context(issue) for issue in with_openings(issues)]}
+    context |= reader_values(reader) | {"issues": [_issue_context(issue) for issue in attach_openings(issues)]}
     with translation.override(publication.language), timezone.override(publication.zone):
         context["since"] = pause.began_at
         subject = translation.ngettext(
@@ -89,7 +89,7 @@ def build_missed_mail(reader: Subscriber, issues: list[Issue], pause: Pause) -> 
         sender=publication.sender,
         to=(reader.name, reader.email),
         reply_to=publication.reply_to,
-        headers=headers.automatic_headers() | own,
+        headers=headers.auto_submitted_headers() | own,
     )
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, OnceMore, Quote, Reply
 from newsletter.delivery.models.replies import Feedback
-from newsletter.limits.public_views import same_origin, secret_url
+from newsletter.limits.public_views import private_view, same_origin
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from subscribers.own_data import LINES_MAX, DataButton, DataChapter, DataLine
@@ -124,7 +124,7 @@ def reports_chapter(reader: Subscriber, token: str) -> DataChapter:
     return DataChapter("reports", _("What was reported of your letters"), tuple(lines))
 
 
-@secret_url
+@private_view
 @require_POST
 @same_origin
 def again(request: HttpRequest, token: str, number: int) -> HttpResponse:

@@ -32,13 +32,13 @@ AGAIN = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", 
 class _Mail[Row: Answer | Quote](AtMostOnceMail[Row], SingleMail[Row]):
     """A mail whose row stores the server's reply."""
 
-    mark = "sent_at"
+    sent_column = "sent_at"
 
-    def end(self, row: Row, values: dict[str, object]) -> bool:
-        return super().end(row, {"response": self.answer} | values)
+    def dequeue(self, row: Row, values: dict[str, object]) -> bool:
+        return super().dequeue(row, {"response": self.answer} | values)
 
     def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
-        return super().end(row, {"response": str(error)[:200], "sent_at": None})
+        return super().dequeue(row, {"response": str(error)[:200], "sent_at": None})
 
 
 class AnswerMail(_Mail[Answer]):
@@ -46,12 +46,12 @@ class AnswerMail(_Mail[Answer]):
 
     model, what = Answer, "answers to readers"
 
-    def waiting(self, now: datetime) -> QuerySet[Answer]:
-        return super().waiting(now).select_related("reply")
+    def due_rows(self, now: datetime) -> QuerySet[Answer]:
+        return super().due_rows(now).select_related("reply")
 
-    def write(self, row: Answer, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: Answer, now: datetime) -> tuple[Mail, dict[str, object]]:
         if barred := obstacle_to_answering(row.reply):
-            raise NotSent(SendFailure.NEVER, barred)
+            raise NotSent(SendFailure.PERMANENT, barred)
         return build_answer(row), {}
 
 
@@ -104,12 +104,12 @@ State = Quote.State
 class QuoteMail(_Mail[Quote]):
     model, what = Quote, "questions about quotes"
 
-    def waiting(self, now: datetime) -> QuerySet[Quote]:
-        return super().waiting(now).select_related("subscriber", "reply")
+    def due_rows(self, now: datetime) -> QuerySet[Quote]:
+        return super().due_rows(now).select_related("subscriber", "reply")
 
-    def write(self, row: Quote, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: Quote, now: datetime) -> tuple[Mail, dict[str, object]]:
         if row.reply is None or obstacle_to_answering(row.reply) or row.state != State.ASKED:
-            raise NotSent(SendFailure.NEVER, "no mail goes there any more")
+            raise NotSent(SendFailure.PERMANENT, "no mail goes there any more")
         return build_question(row, row.reply), {}
 
 

@@ -33,17 +33,17 @@ class SingleMail[Row: Model](QueuedMail[Row]):
         try:
             outcome = self.transport.send(message)
         except (ProviderUnavailable, ProviderRejection) as problem:
-            raise NotSent(SendFailure.AWAY, str(problem)) from problem
+            raise NotSent(SendFailure.SERVER_UNAVAILABLE, str(problem)) from problem
         self.answer = (outcome.reply or outcome.provider_id)[:200]
         if outcome.status is not SendStatus.SENT:
-            whose = SendFailure.LATER if outcome.status is SendStatus.DEFERRED else SendFailure.NEVER
-            raise NotSent(whose, f"{outcome.status.value} {outcome.reply}")
+            failure = SendFailure.TEMPORARY if outcome.status is SendStatus.DEFERRED else SendFailure.PERMANENT
+            raise NotSent(failure, f"{outcome.status.value} {outcome.reply}")
 
-    def retry(self, row: Row, whose: SendFailure, now: datetime) -> Retry:
-        tries = getattr(row, self.tries)
-        if whose is SendFailure.AWAY:
+    def retry(self, row: Row, failure: SendFailure, now: datetime) -> Retry:
+        tries = getattr(row, self.tries_column)
+        if failure is SendFailure.SERVER_UNAVAILABLE:
             return Retry(now, tries - 1)
-        return Retry(now + REST if whose is SendFailure.LATER and tries < TRIES_MAX else None, tries)
+        return Retry(now + REST if failure is SendFailure.TEMPORARY and tries < TRIES_MAX else None, tries)
 
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         log = logging.getLogger(type(self).__module__)
@@ -65,19 +65,19 @@ def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
 class OnceMoreMail(AtMostOnceMail[OnceMore], SingleMail[OnceMore]):
     """One more copy, with a new Message-ID: mailboxes hide a second mail with the same one."""
 
-    model, mark, what = OnceMore, "sent_at", "issues that are asked for once more"
+    model, sent_column, what = OnceMore, "sent_at", "issues that are asked for once more"
 
-    def waiting(self, now: datetime) -> QuerySet[OnceMore]:
-        return super().waiting(now).select_related("subscriber", "mailing__issue")
+    def due_rows(self, now: datetime) -> QuerySet[OnceMore]:
+        return super().due_rows(now).select_related("subscriber", "mailing__issue")
 
-    def write(self, row: OnceMore, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: OnceMore, now: datetime) -> tuple[Mail, dict[str, object]]:
         if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
-            raise NotSent(SendFailure.NEVER, "left, paused or suppressed meanwhile")
+            raise NotSent(SendFailure.PERMANENT, "left, paused or suppressed meanwhile")
         mail = copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk))
         return mail, {}
 
-    def end(self, row: OnceMore, values: dict[str, object]) -> bool:
-        return super().end(row, {"reply": self.answer} | values)
+    def dequeue(self, row: OnceMore, values: dict[str, object]) -> bool:
+        return super().dequeue(row, {"reply": self.answer} | values)
 
     def give_up(self, row: OnceMore, error: Exception, now: datetime) -> bool:
-        return super().end(row, {"reply": str(error)[:200], "sent_at": None})
+        return super().dequeue(row, {"reply": str(error)[:200], "sent_at": None})

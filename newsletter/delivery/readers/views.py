@@ -14,7 +14,7 @@ from newsletter.delivery.models.replies import NAME_MAX, Feedback
 from newsletter.delivery.readers import quoting
 from newsletter.delivery.readers.changes import versions
 from newsletter.issues.models import NUMBER_MAX, Issue
-from newsletter.limits.public_views import same_origin, secret_url, too_many_requests
+from newsletter.limits.public_views import private_view, same_origin, too_many_requests
 from newsletter.limits.rate_limits import is_over_limit
 from newsletter.page_cache.pages import cached_page
 from subscribers.models import Sentence, Subscriber
@@ -28,7 +28,7 @@ class QuoteNameForm(forms.Form):
     )
 
 
-@secret_url
+@private_view
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
 def quote(request: HttpRequest, token: str) -> HttpResponse:
@@ -59,7 +59,7 @@ COUNTED_AFTER = timedelta(minutes=1)  # maximal age of the numbers on the page o
 ANSWERS_PER_DAY = 50  # of one reader, including changes
 
 
-@secret_url
+@private_view
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
 def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "") -> HttpResponse:

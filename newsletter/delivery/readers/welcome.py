@@ -18,7 +18,7 @@ from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, build_mail
 from newsletter.mail.queued_mail import Retry, is_due
-from newsletter.mail.smtp_replies import SendFailure, is_unreachable, is_unwritable
+from newsletter.mail.smtp_replies import SendFailure, is_invalid_message, is_unreachable
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -35,9 +35,9 @@ class WelcomeMail(SingleMail[Subscriber]):
     unavailable server; a crash, or a missing final reply, does not.
     """
 
-    model, due_at, tries, guard = Subscriber, "welcome_due_at", "", "welcomed_at"
+    model, due_column, tries_column, guard_column = Subscriber, "welcome_due_at", "", "welcomed_at"
 
-    def waiting(self, now: datetime) -> QuerySet[Subscriber]:
+    def due_rows(self, now: datetime) -> QuerySet[Subscriber]:
         may_go = Q(welcome_due_at__isnull=True) | is_due("welcome_due_at", now)
         unwelcomed = Subscriber.objects.mailable(now).filter(confirmed_at__isnull=False, welcomed_at__isnull=True)
         return unwelcomed.filter(may_go).order_by("pk")
@@ -48,18 +48,18 @@ class WelcomeMail(SingleMail[Subscriber]):
     def put_off(self, at: datetime) -> dict[str, object]:
         return {"welcomed_at": None, "welcome_due_at": at}
 
-    def write(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
+    def build(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
         course.begin_course(row, now)  # before sending: a crash must not lose the course
         return build_welcome(row, now), {}
 
-    def retry(self, row: Subscriber, whose: SendFailure, now: datetime) -> Retry:
-        if whose is SendFailure.AWAY:
+    def retry(self, row: Subscriber, failure: SendFailure, now: datetime) -> Retry:
+        if failure is SendFailure.SERVER_UNAVAILABLE:
             return Retry(now, 0)
         is_new = row.confirmed_at is not None and row.confirmed_at > now - GIVE_UP_AFTER
-        return Retry(now + REST if whose is SendFailure.LATER and is_new else None, 0)
+        return Retry(now + REST if failure is SendFailure.TEMPORARY and is_new else None, 0)
 
     def log(self, row: Subscriber, error: Exception, retry: Retry) -> None:
-        if is_unwritable(error):
+        if is_invalid_message(error):
             log.warning("reader %s cannot be welcomed", row.pk)
         elif is_unreachable(error):
             log.warning("welcome mails wait: %s", error)
@@ -89,7 +89,7 @@ def build_welcome(subscriber: Subscriber, now: datetime) -> Mail:
         sender=(name, address),
         to=(subscriber.name, subscriber.email),
         reply_to=publication.reply_to,
-        headers=headers.automatic_headers()
+        headers=headers.auto_submitted_headers()
         | {
             "Message-ID": headers.message_id("welcome", subscriber.pk, subscriber.signup_round, domain=domain),
             "List-Unsubscribe": f"<{subscriber.unsubscribe_url}>",

@@ -105,15 +105,17 @@ def courier_for(alias: str, mailing: Mailing, learnt: KnownScalers | None = None
 def smtp_limits(alias: str) -> ConnectionLimits:
     """Limits of a mailer's SMTP server; with a rate, as many connections as it needs."""
     limits, rate = _limits(alias)
-    if limits.lines or rate:
-        return ConnectionLimits(limits.lines or LINES_FOR_RATE, limits.per_connection, rate)
-    return DEFAULT_LIMITS._replace(per_connection=limits.per_connection)
+    if limits.connections or rate:
+        return ConnectionLimits(limits.connections or LINES_FOR_RATE, limits.messages_per_connection, rate)
+    return DEFAULT_LIMITS._replace(per_connection=limits.messages_per_connection)
 
 
 def api_limits(alias: str) -> ConnectionLimits:
     """Limits of concurrent calls of an e-mail API; with a rate, as many as it needs."""
     limits, rate = _limits(alias)
-    return ConnectionLimits(limits.lines or MOST_CALLS, rate=rate, first=None if limits.lines or rate else FIRST_CALLS)
+    return ConnectionLimits(
+        limits.connections or MOST_CALLS, rate=rate, first=None if limits.connections or rate else FIRST_CALLS
+    )
 
 
 def _limits(alias: str) -> tuple[SendLimits, float | None]:

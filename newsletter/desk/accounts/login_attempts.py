@@ -22,7 +22,7 @@ from django.utils import timezone
 from newsletter.desk.models import FailureCount
 from newsletter.limits import client_ip
 from newsletter.mail.characters import nfkc
-from newsletter.mail.tokens import digest
+from newsletter.mail.tokens import keyed_digest
 
 BROWSER_COOKIE = "desk_browser"
 BROWSER_LIFETIME = timedelta(days=400)  # the maximum of browsers: draft-ietf-httpbis-rfc6265bis section 5.5
@@ -134,15 +134,15 @@ def _keys_to_count(request: HttpRequest | None, name: str | None) -> list[str]:
     """Keys to count under: a known browser of this name alone, else name and network."""
     network = client_ip.client_network(client_ip.client_address(request)) if request else ""
     if name is None:
-        return [digest("attempts", f"nameless {network}")]
+        return [keyed_digest("attempts", f"nameless {network}")]
     browser = known_browser(request) if request else None
     if browser and fold_name(browser.username) == fold_name(name):
-        return [digest("attempts", f"browser {browser.id}")]
-    return [digest("attempts", f"network {network}"), _name_digest(name)]
+        return [keyed_digest("attempts", f"browser {browser.id}")]
+    return [keyed_digest("attempts", f"network {network}"), _name_digest(name)]
 
 
 def _name_digest(name: str) -> str:
-    return digest("attempts", f"name {fold_name(name)}")
+    return keyed_digest("attempts", f"name {fold_name(name)}")
 
 
 def _count_all(keys: list[str], now: datetime) -> bool:

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 
 RESPONSE_LENGTH_MAX = 16_000  # characters of JSON; a registration with an attestation is below 8,000
 NAME_LENGTH_MAX = 60
@@ -50,7 +50,7 @@ def register(user: User, name: str, answer: Any) -> list[str]:
     except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PasskeyRejected from error
     webauthn.WebAuthn.add(user, name[:NAME_LENGTH_MAX], answer)
-    return factors.create_first_codes(user)
+    return second_factors.create_first_codes(user)
 
 
 def authenticate(user: User | None, answer: Any) -> Authenticator:

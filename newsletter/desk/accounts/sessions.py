@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from newsletter.desk.accounts import login_attempts
 from newsletter.limits import client_ip
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 from newsletter.publication.models import Publication
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class SecondFactorStage(LoginStage):  # type: ignore[misc]  # allauth has no typ
     urlname = "admin:second_factor"
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
-        is_done = self.login.state.get("by_passkey") or not factors.has_any(self.login.user)
+        is_done = self.login.state.get("by_passkey") or not second_factors.has_second_factor(self.login.user)
         return (None if is_done else redirect(self.urlname)), True
 
 

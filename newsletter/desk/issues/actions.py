@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery.events import rules
-from newsletter.delivery.ledger import restored
+from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.ledger import uncertain as evidence
 from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.letter.losses import losses
@@ -31,9 +31,9 @@ from newsletter.desk.issues import history
 from newsletter.desk.issues.composer import issue_page, losses_context, moment_text, wake_workers
 from newsletter.desk.issues.scheduling import schedule_form
 from newsletter.mail import headers
-from newsletter.mail.mailers import provider_name
+from newsletter.mail.mailers import provider_label
 from newsletter.publication.models import Publication
-from subscribers.models import cached_tally
+from subscribers.models import cached_reader_counts
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _ask(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
     """The confirmation page. For "refreeze" it lists what readers would not get of the new text."""
     context = {"title": ALL_ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
     context["readers"] = reader_count(found, timezone.now())
-    context |= {"provider": provider_label(found.mailer), "other_provider": provider_label(_other(found))}
+    context |= {"provider": mailer_label(found.mailer), "other_provider": mailer_label(_other(found))}
     if action == "refreeze":
         context |= losses_context(losses(found.issue, freeze(found.issue, found.note), found.note))
     return issue_page(request, "desk/mailing_ask.html", found.issue, context)
@@ -116,7 +116,7 @@ def reader_count(found: Mailing, now: datetime) -> int:
     is_to_all = found.kind == Mailing.Kind.ISSUE and not found.segment and found.state == Mailing.State.SCHEDULED
     if not is_to_all or found.issue.mailings.filter(planned_at__isnull=False).exists():
         return 0
-    return cached_tally(now).mailable
+    return cached_reader_counts(now).mailable
 
 
 def _hold() -> timedelta:
@@ -152,8 +152,8 @@ def _other(found: Mailing) -> str:
     return "default" if found.mailer == "bulk" else "bulk"
 
 
-def provider_label(alias: str) -> str:
-    return history.provider_text(provider_name(settings.MAILERS[alias]))
+def mailer_label(alias: str) -> str:
+    return history.provider_text(provider_label(settings.MAILERS[alias]))
 
 
 def _has_two_providers() -> bool:
@@ -161,11 +161,11 @@ def _has_two_providers() -> bool:
 
 
 def _switch(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return found.switch(_other(found), provider_name(settings.MAILERS[_other(found)]))
+    return found.switch(_other(found), provider_label(settings.MAILERS[_other(found)]))
 
 
 def _after_switching(found: Mailing) -> str:
-    return _("What has not left goes by %(provider)s once you resume.") % {"provider": provider_label(found.mailer)}
+    return _("What has not left goes by %(provider)s once you resume.") % {"provider": mailer_label(found.mailer)}
 
 
 _State = Mailing.State
@@ -362,9 +362,9 @@ def _switch_text(request: HttpRequest, found: Mailing, wanted: str, reason: str)
 
 
 RESTORED: dict[str, Callable[[datetime], object]] = {
-    "count": restored.count_as_sent,
-    "go_on": restored.resume_sending,
-    "cancel": restored.cancel_open_mailings,
+    "count": restore_detection.count_as_sent,
+    "go_on": restore_detection.resume_sending,
+    "cancel": restore_detection.cancel_open_mailings,
 }
 
 
@@ -381,7 +381,7 @@ def decide_restored(request: HttpRequest) -> HttpResponse:
         "title": _("After a restore"),
         "restorations": found,
         **found.aggregate(departures=Sum("departures", default=0), made_at=Max("made_at")),
-        "copies": restored.count_forgotten(),
+        "copies": restore_detection.count_forgotten(),
         "mailings": Mailing.objects.open().select_related("issue").defer("html", "text"),
     }
     return render(request, "desk/restored.html", context)

@@ -39,13 +39,13 @@ from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, Reh
 from newsletter.delivery.rehearsal import EXAMPLE_READERS, build_test_copy, example_reader, unsaved_mailing
 from newsletter.delivery.rehearsal import rehearse as rehearse_letter
 from newsletter.delivery.sending_days import free_slots
-from newsletter.desk.audiences import segment_label, segments
+from newsletter.desk.audiences import segment_choices, segment_label
 from newsletter.desk.auto_rehearsal import audience_remarks
 from newsletter.desk.forms import TestCopyForm
 from newsletter.desk.settings.sender_checks import send_mail_now
 from newsletter.desk.tasks import look_outside
+from newsletter.issues.annotations import attach_reading_minutes
 from newsletter.issues.models import Issue, IssueItem, neighbours, prefetch_posts
-from newsletter.issues.years import with_minutes
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, html_frame
@@ -156,7 +156,7 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     [slot] = free_slots(Publication.objects.current(), timezone.now(), 1, issue=issue)
     issue.sent_at = issue.sent_at or (mailing.send_at if mailing else slot)
     prefetch_posts([issue], issue.sent_at)
-    with_minutes([issue])
+    attach_reading_minutes([issue])
     older, newer = neighbours(issue)
     around = {"older": older, "newer": newer}
     beside = {"corrections": issue.corrections.all(), "quotes": issue.quotes.all()}
@@ -184,8 +184,8 @@ class PostFormChoice:
 
 def add_choices(issue: Issue, formset: Any) -> None:
     publication = Publication.objects.current()
-    sizes = weights_by_form(issue, _posts_of(formset.rows))
-    for row, post in formset.rows:
+    sizes = weights_by_form(issue, _posts_of(formset.forms_with_posts))
+    for row, post in formset.forms_with_posts:
         row.choices = [_choice(radio, post, sizes, publication) for radio in row["form"]]
 
 
@@ -248,7 +248,7 @@ FRESH_SECONDS = 2  # between reloads while a worker checks links
 def rehearse(request: HttpRequest, pk: int) -> HttpResponse:
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
     asked = request.POST.get("segment") or request.GET.get("segment", "")
-    segment = asked if asked in segments() else ""
+    segment = asked if asked in segment_choices() else ""
     if request.method == "POST":
         start_rehearsal(issue, segment, now)
         query = f"?{urlencode({'segment': segment})}" if segment else ""
@@ -261,7 +261,7 @@ def rehearse(request: HttpRequest, pk: int) -> HttpResponse:
         "standing": standing,
         "segment": segment,
         "segment_in_words": segment_label(segment),
-        "segments": segments(),
+        "segments": segment_choices(),
     }
     response = issue_page(request, "desk/rehearsal.html", issue, context)
     if standing == RehearsalStatus.RUNNING:  # works without a script

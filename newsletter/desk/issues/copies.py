@@ -18,7 +18,7 @@ from newsletter.delivery.results import REASONS
 from newsletter.desk.issues.actions import message_id_of
 from newsletter.desk.issues.composer import issue_page
 from newsletter.mail.smtp_replies import RefusalReason
-from subscribers.exporting import csv_table, download_response, iso_time
+from subscribers.exporting import csv_download_response, csv_table, iso_time
 
 State = Delivery.State
 COLUMNS: dict[State, tuple[str, Any]] = {
@@ -173,7 +173,7 @@ def copies_csv(request: HttpRequest, pk: int, which: str) -> StreamingHttpRespon
         raise Http404(which)
     found = get_object_or_404(Mailing.objects.select_related("issue").only("issue__number"), pk=pk)
     name = f"issue-{found.issue.number}-mailing-{pk}-{which}.csv"
-    return download_response(csv_table(CSV_COLUMNS, _csv_rows(found, which)), name)
+    return csv_download_response(csv_table(CSV_COLUMNS, _csv_rows(found, which)), name)
 
 
 def _csv_rows(mailing: Mailing, which: str) -> Iterator[list[object]]:

@@ -25,7 +25,7 @@ from newsletter.publication.audit import (
     AuditedAdmin,
     HistoryEntry,
     actor_text,
-    changes_of,
+    change_rows,
     history_rows,
     keys_of,
     newest_first,
@@ -34,13 +34,13 @@ from newsletter.publication.changes import Via
 
 
 def is_number_fixed(issue: Issue) -> bool:
-    """Was the issue approved? Then its number is in mails and links."""
+    """Whether the issue was ever scheduled or sent: its number is then in mails and links."""
     return bool(issue.sent_at or issue.mailings.exists())
 
 
-def save_text(issue: Issue, seen: int) -> None:
-    """Save the form's fields. Raises StaleText if the version has changed since `seen`."""
-    if not Issue.objects.filter(pk=issue.pk, version=seen).update(version=F("version") + 1):
+def save_text(issue: Issue, seen_version: int) -> None:
+    """Save the form's fields. Raises StaleText if the version has changed since `seen_version`."""
+    if not Issue.objects.filter(pk=issue.pk, version=seen_version).update(version=F("version") + 1):
         raise StaleText
     issue.save(update_fields=[*IssueForm.Meta.fields, "updated_at"])
 
@@ -48,28 +48,28 @@ def save_text(issue: Issue, seen: int) -> None:
 def save_posts_and_texts(form: IssueForm) -> None:
     """Add the ticked posts, store the reusable texts, and update the search index."""
     form.add_posts()
-    form.keep_texts()
+    form.save_texts()
     index_issue(Issue.objects.get(pk=form.instance.pk))  # reload: it may have been sent meanwhile
 
 
 def change_detail(fields: Iterable[str], form: IssueForm, formsets: Iterable[Any], *, is_new: bool) -> dict[str, Any]:
-    """The detail of a Change. Ticked posts count as put in."""
-    put_in, taken_out, arranged = [str(post) for post in form.put_in], [], []
+    """The detail of a Change. Posts ticked in the form count as added."""
+    put_in, taken_out, arranged = [str(post) for post in form.added_posts], [], []
     for formset in () if is_new else formsets:
         put_in = [*(str(item) for item in formset.new_objects), *put_in]
         taken_out += [str(item) for item in formset.deleted_objects]
         arranged += [str(item) for item, _fields in formset.changed_objects]
-    words = [name for name in fields if name in IssueForm.Meta.fields]
-    found = {"fields": words, "put_in": put_in, "taken_out": taken_out, "arranged": arranged}
+    texts = [name for name in fields if name in IssueForm.Meta.fields]
+    found = {"fields": texts, "put_in": put_in, "taken_out": taken_out, "arranged": arranged}
     return {name: values for name, values in found.items() if values}
 
 
-STEP, ANSWER, MISSED = "step", "answer", "missed"  # the sources of a line, beside a change
-ANSWERS = {
+STEP_SOURCE, ANSWER_SOURCE, MISSED_SOURCE = "step", "answer", "missed"  # sources of entries, besides audit.CHANGE
+ANSWER_TEXTS = {
     Reminder.Response.MOVED: gettext_lazy("Put off by a week"),
     Reminder.Response.SKIPPED: gettext_lazy("The slot was skipped"),
 }
-What = MailingStep.Kind
+StepKind = MailingStep.Kind
 
 
 class AuditedIssueAdmin(AuditedAdmin):
@@ -81,36 +81,36 @@ class AuditedIssueAdmin(AuditedAdmin):
         detail = super().construct_change_message(request, form, formsets, add)
         return change_detail(detail.get("fields", []), form, formsets or (), is_new=add)
 
-    # Django returns the LogEntry, which nobody uses; there may be none here.
+    # Unlike Django's method, returns no LogEntry; nobody uses it.
     def log_change(self, request: HttpRequest, obj: Issue, message: Any) -> None:  # type: ignore[override]
-        """Log changes of posts each time, autosaves of the text once an hour."""
+        """Log every change, but autosaves of the text at most once an hour."""
         is_text = message and set(message) == {"fields"}
         if not (is_text and is_autosave(request) and was_logged_recently(obj)):
             super().log_change(request, obj, message)
 
-    def history_of(self, request: HttpRequest, obj: Issue) -> QuerySet[Any]:  # type: ignore[override]
-        changes = changes_of(obj)
+    def history_rows_of(self, request: HttpRequest, obj: Issue) -> QuerySet[Any]:  # type: ignore[override]
+        changes = change_rows(obj)
         if not request.user.has_perm("delivery.view_mailing"):
             return newest_first(changes)
-        steps = history_rows(MailingStep.objects.filter(mailing__issue=obj), "at", STEP)
+        steps = history_rows(MailingStep.objects.filter(mailing__issue=obj), "at", STEP_SOURCE)
         letters = Reminder.objects.filter(issue=obj)
-        answers = history_rows(letters.filter(answer__in=ANSWERS), "answered_at", ANSWER)
-        missed = history_rows(letters.filter(kind=Reminder.Kind.MISSED), "at", MISSED)
+        answers = history_rows(letters.filter(answer__in=ANSWER_TEXTS), "answered_at", ANSWER_SOURCE)
+        missed = history_rows(letters.filter(kind=Reminder.Kind.MISSED), "at", MISSED_SOURCE)
         return newest_first(changes.union(steps, answers, missed, all=True))
 
-    def entries_of(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], HistoryEntry]:
-        steps = MailingStep.objects.filter(pk__in=keys_of(rows, STEP)).select_related("mailing")
-        letters = Reminder.objects.in_bulk([*keys_of(rows, ANSWER), *keys_of(rows, MISSED)])
-        found = super().entries_of(rows)
-        found |= {(STEP, one.pk): step_entry(one) for one in steps.defer("mailing__html", "mailing__text")}
-        found |= {(ANSWER, key): _answered(letters[key]) for key in keys_of(rows, ANSWER)}
-        return found | {(MISSED, key): _missed(letters[key]) for key in keys_of(rows, MISSED)}
+    def entries_by_key(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], HistoryEntry]:
+        steps = MailingStep.objects.filter(pk__in=keys_of(rows, STEP_SOURCE)).select_related("mailing")
+        letters = Reminder.objects.in_bulk([*keys_of(rows, ANSWER_SOURCE), *keys_of(rows, MISSED_SOURCE)])
+        found = super().entries_by_key(rows)
+        found |= {(STEP_SOURCE, one.pk): step_entry(one) for one in steps.defer("mailing__html", "mailing__text")}
+        found |= {(ANSWER_SOURCE, key): _answer_entry(letters[key]) for key in keys_of(rows, ANSWER_SOURCE)}
+        return found | {(MISSED_SOURCE, key): _missed_entry(letters[key]) for key in keys_of(rows, MISSED_SOURCE)}
 
 
-# --- The words ---
+# --- Entry texts ---
 
 
-def entries_of(mailing: Mailing) -> list[HistoryEntry]:
+def mailing_entries(mailing: Mailing) -> list[HistoryEntry]:
     return [step_entry(step, mailing) for step in mailing.steps.order_by("-pk")]
 
 
@@ -118,63 +118,63 @@ def step_entry(step: MailingStep, mailing: Mailing | None = None) -> HistoryEntr
     """A history entry; it links to the mailing, except on the mailing's own page."""
     url = "" if mailing else reverse("admin:mailing", args=[step.mailing_id])
     return HistoryEntry(
-        step.at, _verb(step, mailing or step.mailing), actor_text(step.by, step.via), tuple(_details(step)), url
+        step.at, _step_text(step, mailing or step.mailing), actor_text(step.by, step.via), tuple(_details(step)), url
     )
 
 
-def _verb(step: MailingStep, mailing: Mailing) -> str:
+def _step_text(step: MailingStep, mailing: Mailing) -> str:
     is_correction = mailing.kind == Mailing.Kind.CORRECTION
-    if step.what == What.APPROVED:
-        return _approved(step, is_correction=is_correction)
-    if step.what == What.BEGUN:
+    if step.what == StepKind.APPROVED:
+        return _approval_text(step, is_correction=is_correction)
+    if step.what == StepKind.BEGUN:
         return _("Sending of the correction began") if is_correction else _("Sending began")
-    if step.what == What.FINISHED:
+    if step.what == StepKind.FINISHED:
         return _("Closed: the correction is sent") if is_correction else _("Closed: the issue is sent")
-    if step.what in _NUMBERS:
-        return _decided(step)
-    return str(_VERBS[What(step.what)])
+    if step.what in _COUNT_KINDS:
+        return _uncertain_text(step)
+    return str(_STEP_TEXTS[StepKind(step.what)])
 
 
-def _approved(step: MailingStep, *, is_correction: bool) -> str:
+def _approval_text(step: MailingStep, *, is_correction: bool) -> str:
     if is_correction:
         return _("A correction was scheduled")
-    if step.via == Via.LETTER:
+    if step.via == Via.MAIL_LINK:
         return _("Approved by the link in the letter")
     return _("Goes out without an answer") if step.via == Via.ENGINE else _("Scheduled")
 
 
-def _decided(step: MailingStep) -> str:
+def _uncertain_text(step: MailingStep) -> str:
     count = int(step.detail) if step.detail.isdecimal() else 0
     sent = ngettext("%(count)d uncertain copy counted as sent", "%(count)d uncertain copies counted as sent", count)
     again = ngettext("%(count)d uncertain copy to be sent again", "%(count)d uncertain copies to be sent again", count)
-    return (sent if step.what == What.COUNTED else again) % {"count": count}
+    return (sent if step.what == StepKind.COUNTED_AS_SENT else again) % {"count": count}
 
 
-_VERBS = {
-    What.AT_ONCE: gettext_lazy("Not waited any longer: to be sent at once"),
-    What.MOVED: gettext_lazy("Moved to another time"),
-    What.PAUSED: gettext_lazy("Paused"),
-    What.RESUMED: gettext_lazy("Resumed"),
-    What.REPLACED: gettext_lazy("The text was replaced by the current one"),
-    What.SWITCHED: gettext_lazy("Another provider carries the rest"),
-    What.BELIEVED: gettext_lazy("Addresses that do not exist were suppressed"),
-    What.DOUBTED: gettext_lazy("The mail server was not believed about addresses"),
-    What.CANCELLED: gettext_lazy("Cancelled"),
-    What.WITHHELD: gettext_lazy("The text was taken out of the public list of changes"),
-    What.SHOWN: gettext_lazy("The text was put back into the public list of changes"),
+_STEP_TEXTS = {
+    StepKind.AT_ONCE: gettext_lazy("Not waited any longer: to be sent at once"),
+    StepKind.MOVED: gettext_lazy("Moved to another time"),
+    StepKind.PAUSED: gettext_lazy("Paused"),
+    StepKind.RESUMED: gettext_lazy("Resumed"),
+    StepKind.REPLACED: gettext_lazy("The text was replaced by the current one"),
+    StepKind.SWITCHED: gettext_lazy("Another provider carries the rest"),
+    StepKind.REFUSALS_ACCEPTED: gettext_lazy("Addresses that do not exist were suppressed"),
+    StepKind.REFUSALS_DOUBTED: gettext_lazy("The mail server was not believed about addresses"),
+    StepKind.CANCELLED: gettext_lazy("Cancelled"),
+    StepKind.WITHHELD: gettext_lazy("The text was taken out of the public list of changes"),
+    StepKind.SHOWN: gettext_lazy("The text was put back into the public list of changes"),
 }
-_HASHES, _PROVIDERS = {What.APPROVED, What.REPLACED}, {What.BEGUN, What.SWITCHED}
-_NUMBERS = {What.COUNTED, What.AGAIN}
+_HASH_KINDS, _PROVIDER_KINDS = {StepKind.APPROVED, StepKind.REPLACED}, {StepKind.BEGUN, StepKind.SWITCHED}
+_COUNT_KINDS = {StepKind.COUNTED_AS_SENT, StepKind.SEND_AGAIN}
 
 
 def _details(step: MailingStep) -> Iterator[str]:
     if step.send_at:
-        yield _("Leaves on %(time)s") % {"time": _words(step.send_at)}
-    if step.what in _HASHES:
+        yield _("Leaves on %(time)s") % {"time": _format_time(step.send_at)}
+    if step.what in _HASH_KINDS:
         yield _("Text %(hash)s") % {"hash": step.detail[:12]}
-    elif step.what in _PROVIDERS:
+    elif step.what in _PROVIDER_KINDS:
         yield _("Provider: %(name)s") % {"name": provider_text(step.detail)}
-    elif step.detail and step.what not in _NUMBERS:
+    elif step.detail and step.what not in _COUNT_KINDS:
         yield step.detail
 
 
@@ -183,18 +183,20 @@ def provider_text(name: str) -> str:
     return _("the outbox: kept on this server, mailed to nobody") if name == OUTBOX_NAME else name
 
 
-def _answered(letter: Reminder) -> HistoryEntry:
-    details = [_("Leaves on %(time)s") % {"time": _words(letter.moved_to)}] if letter.moved_to else []
-    details += [_("Slot of %(time)s") % {"time": _words(letter.slot_at)}]
+def _answer_entry(letter: Reminder) -> HistoryEntry:
+    details = [_("Leaves on %(time)s") % {"time": _format_time(letter.moved_to)}] if letter.moved_to else []
+    details += [_("Slot of %(time)s") % {"time": _format_time(letter.slot_at)}]
     at = letter.answered_at or letter.at
-    return HistoryEntry(at, str(ANSWERS[Reminder.Response(letter.answer)]), actor_text("", Via.LETTER), tuple(details))
+    return HistoryEntry(
+        at, str(ANSWER_TEXTS[Reminder.Response(letter.answer)]), actor_text("", Via.MAIL_LINK), tuple(details)
+    )
 
 
-def _missed(letter: Reminder) -> HistoryEntry:
-    what = _("Not sent at the slot of %(time)s") % {"time": _words(letter.slot_at)}
+def _missed_entry(letter: Reminder) -> HistoryEntry:
+    text = _("Not sent at the slot of %(time)s") % {"time": _format_time(letter.slot_at)}
     details = (str(letter.get_reason_display()), letter.detail)
-    return HistoryEntry(letter.at, what, actor_text("", Via.ENGINE), tuple(text for text in details if text))
+    return HistoryEntry(letter.at, text, actor_text("", Via.ENGINE), tuple(filter(None, details)))
 
 
-def _words(at: datetime) -> str:
+def _format_time(at: datetime) -> str:
     return date_format(timezone.localtime(at), "DATETIME_FORMAT")

@@ -27,7 +27,7 @@ from newsletter.delivery.models.mailing import MailingStep
 from newsletter.delivery.planning.approving import can_be_corrected, deleted_copies_obstacles, mailing_obstacles
 from newsletter.delivery.readers import changes
 from newsletter.desk.issues import copies, history, results
-from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, SEND_AT_ONCE, provider_label, reader_count
+from newsletter.desk.issues.actions import ACTIONS, AT_ONCE, SEND_AT_ONCE, mailer_label, reader_count
 from newsletter.desk.issues.composer import issue_page
 from newsletter.desk.templatetags.calendar_days import days_until
 from newsletter.desk.templatetags.figures import thousands
@@ -250,8 +250,8 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
         "obstacles": mailing_obstacles(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
-        "entries": history.entries_of(found),
-        "provider": provider_label(found.mailer),
+        "entries": history.mailing_entries(found),
+        "provider": mailer_label(found.mailer),
         "is_in_public_list": may_send and changes.can_be_withheld(found),
         "withheld_at": _withheld_at(found),
         "can_send_the_rest": may_send and _can_send_the_rest(found),

@@ -27,7 +27,7 @@ from newsletter.delivery.planning.approving import (
     obstacles,
     was_sent_to_all,
 )
-from newsletter.desk.audiences import Audience, audience_of, segment_label, segments, warm_up_plan
+from newsletter.desk.audiences import Audience, count_audience, segment_choices, segment_label, warm_up_plan
 from newsletter.desk.forms import CorrectionForm, ScheduleForm
 from newsletter.desk.issues.composer import (
     NEEDS_REHEARSAL,
@@ -77,7 +77,7 @@ def schedule_form(request: HttpRequest, issue: Issue, now: datetime) -> Schedule
     names = "schedule_%s" if "dialog" in request.GET else "id_%s"  # a dialog shares the document with the page below it
     form = ScheduleForm(request.POST or None, issue=issue, slots=slots, begins=begins, auto_id=names)
     asked = request.POST.get("segment") or request.GET.get("segment", "")
-    form.segment = asked if asked in segments() else ""
+    form.segment = asked if asked in segment_choices() else ""
     return form
 
 
@@ -151,7 +151,7 @@ def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResp
 
 
 def _asked_of(form: ScheduleForm, issue: Issue, now: datetime) -> tuple[Audience, bool]:
-    audience = audience_of(issue, now, form.segment)
+    audience = count_audience(issue, now, form.segment)
     return audience, audience.readers > Publication.objects.current().number_typed_above
 
 
@@ -172,7 +172,7 @@ def _what_will_happen(
         "audience": audience,
         "number_typed_above": publication.number_typed_above,
         "spread": warm_up_plan(publication, audience.readers, at),
-        "segments": segments(),
+        "segments": segment_choices(),
         "segment": form.segment,
         "segment_in_words": segment_label(form.segment),
         "rows": [(item, item.post.state(at)) for item in items],

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from django.conf import settings
 
-from newsletter.desk.models import FILES_KEPT, Errand, Job
+from newsletter.desk.models import FILES_LIFETIME, Errand, Job
 
 READERS, GIVEN, REFUSED = "readers.csv", "given.csv", "refused.csv"
 ORPHAN = timedelta(days=1)  # a row that is written in the same transaction needs no longer
@@ -54,7 +54,7 @@ def remove(job: Job) -> None:
 def remove_old(kind: type[Job], now: datetime) -> int:
     """Remove the files that have had their time, and those of no job; return how many folders these were."""
     count = _remove_orphans(kind, now)
-    for job in kind.objects.with_old_files(now):
+    for job in kind.objects.with_expired_files(now):
         remove(job)
         count += kind.objects.filter(pk=job.pk).update(folder="")
     return count
@@ -62,7 +62,7 @@ def remove_old(kind: type[Job], now: datetime) -> int:
 
 def forget_words(now: datetime) -> int:
     """Forget whom errands were about that ended a day ago; return of how many."""
-    ended = Errand.objects.filter(ended_at__lt=now - FILES_KEPT).exclude(state__in=Errand.AT_WORK)
+    ended = Errand.objects.filter(ended_at__lt=now - FILES_LIFETIME).exclude(state__in=Errand.ACTIVE_STATES)
     old = ended.exclude(chosen={})
     for errand in old:
         errand.forget_words()
@@ -92,7 +92,7 @@ def _append(path: Path, size: int, octets: bytes) -> int:
 
 
 def _root(kind: type[Job]) -> Path:
-    folder: Path = settings.DATA_DIR / kind.ROOT
+    folder: Path = settings.DATA_DIR / kind.SUBDIR
     return folder
 
 

@@ -92,8 +92,8 @@ def _act(errand: Errand, readers: list[int], now: datetime) -> bool:
 
 
 def _export(errand: Errand, readers: list[int], _now: datetime) -> bool:
-    rows = list(exporting.csv_rows(Subscriber.objects.filter(pk__in=readers)))
-    files.add_rows(errand, files.READERS, exporting.HEADING, rows)
+    rows = list(exporting.csv_body_lines(Subscriber.objects.filter(pk__in=readers)))
+    files.add_rows(errand, files.READERS, exporting.HEADER_LINE, rows)
     _count(errand, Counter({ActionResult.DONE: len(rows)}))
     return _move_on(errand, readers)
 

@@ -82,7 +82,7 @@ def commit(job: Job, step: Step, now: datetime) -> bool:
 
 def fail(job: Job, error: str) -> None:
     """Mark the job as failed; committed steps stay."""
-    at_work = type(job).objects.filter(pk=job.pk, state__in=job.AT_WORK, worker=job.worker)
+    at_work = type(job).objects.filter(pk=job.pk, state__in=job.ACTIVE_STATES, worker=job.worker)
     at_work.update(state="failed", error=error[:500], ended_at=timezone.now(), lease_until=None, worker="")
     reason = error or "it was tried too often; see the log for why"
     log.error("%s %d failed: %s", type(job).__name__, job.pk, reason)

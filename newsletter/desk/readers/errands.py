@@ -15,11 +15,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from newsletter.desk import permissions
 from newsletter.desk.jobs import files
-from newsletter.desk.models import FILES_KEPT, Errand
+from newsletter.desk.models import FILES_LIFETIME, Errand
 from newsletter.desk.templatetags.figures import thousands
 from subscribers.author_actions import ActionResult
+from subscribers.exporting import csv_download_response as csv_download
 from subscribers.exporting import csv_lines
-from subscribers.exporting import download_response as csv_download
 from subscribers.models import Subscriber
 
 Kind = Errand.Kind
@@ -191,7 +191,7 @@ def _facts(request: HttpRequest, errand: Errand) -> dict[str, Any]:
         "lines": list(outcome_counts(errand)),
         "is_mine": is_mine,
         "names": file_names(errand) if is_mine else [],
-        "files_until": errand.ended_at + FILES_KEPT if errand.ended_at and errand.has_files(now) else None,
+        "files_until": errand.ended_at + FILES_LIFETIME if errand.ended_at and errand.has_files(now) else None,
     }
 
 

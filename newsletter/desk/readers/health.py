@@ -21,7 +21,7 @@ from newsletter.operation.accounts import roles
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers import growth as counts
-from subscribers.exporting import csv_table, download_response
+from subscribers.exporting import csv_download_response, csv_table
 from subscribers.growth import SourceGrowth
 from subscribers.models import Suppression
 
@@ -120,7 +120,7 @@ def growth(request: HttpRequest) -> HttpResponse:
 @require_safe
 def growth_csv(request: HttpRequest) -> StreamingHttpResponse:
     by = _by(request)
-    return download_response(csv_table(CSV_COLUMNS, counts.growth_table(_today(), by)), f"growth-by-{by}.csv")
+    return csv_download_response(csv_table(CSV_COLUMNS, counts.growth_table(_today(), by)), f"growth-by-{by}.csv")
 
 
 def _by(request: HttpRequest) -> str:

@@ -95,11 +95,11 @@ class PauseReadersForm(ActionReasonForm):
             raise ValidationError(gettext_lazy("A pause lasts a year at most."))
         return day
 
-    def until(self) -> datetime:
+    def resume_at(self) -> datetime:
         return timezone.make_aware(datetime.combine(self.cleaned_data["until_on"], time()))
 
     def options(self) -> dict[str, Any]:
-        return {"until": self.until().isoformat(), "reason": self.cleaned_data["reason"]}
+        return {"until": self.resume_at().isoformat(), "reason": self.cleaned_data["reason"]}
 
 
 class EmptyForm(forms.Form):
@@ -166,7 +166,7 @@ READER_ACTIONS: Final[dict[str, ReaderAction]] = {
         pgettext_lazy("a button", "Pause"),
         PauseReadersForm,
         # The form is PauseReadersForm.
-        lambda pk, form, occasion: author_actions.pause([pk], form.until(), occasion),  # type: ignore[attr-defined]
+        lambda pk, form, occasion: author_actions.pause([pk], form.resume_at(), occasion),  # type: ignore[attr-defined]
         gettext_lazy("The reader is paused."),
     ),
     "resume": ReaderAction(

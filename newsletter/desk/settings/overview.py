@@ -20,7 +20,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.desk import navigation, permissions
 from newsletter.desk.models import Errand
 from newsletter.operation import backup_findings
-from newsletter.operation.accounts import factors, roles
+from newsletter.operation.accounts import roles, second_factors
 from newsletter.publication.audit import PER_PAGE, AuditedAdmin, HistoryEntry, actor_text
 from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
@@ -63,7 +63,7 @@ def _now(request: HttpRequest, publication: Publication) -> dict[str, Any]:
         "admin:settings_sender": publication.sender_email,
         "admin:settings_rhythm": f"{every} {publication.cadence_at:%H:%M}",
         "admin:account": gettext_lazy("second factor")
-        if factors.has_any(cast("User", request.user))
+        if second_factors.has_second_factor(cast("User", request.user))
         else gettext_lazy("password alone"),
     }
 
@@ -114,6 +114,6 @@ def _entry(change: Change) -> HistoryEntry:
             change.at, _("%(title)s: %(what)s") % {"title": change.title, "what": change.get_what_display()}, change.by
         )
     entry = options.entry_of(change)
-    words = {"kind": options.opts.verbose_name, "title": change.title, "what": entry.what}
+    words = {"kind": options.opts.verbose_name, "title": change.title, "what": entry.text}
     what = _("%(kind)s “%(title)s”: %(what)s") % words
-    return HistoryEntry(entry.at, what, entry.who, entry.details)
+    return HistoryEntry(entry.at, what, entry.actor, entry.details)

@@ -19,7 +19,7 @@ from newsletter.desk.accounts import passkeys, sessions
 from newsletter.desk.accounts.security_alerts import SecurityEvent
 from newsletter.desk.forms import AuthenticatorAppForm, PasskeyForm
 from newsletter.desk.login import report_event
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 
 SECRET = "desk_app_secret"  # noqa: S105  # in the session, while an app is being added
 
@@ -29,8 +29,8 @@ def account(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
     context = {
         "title": _("Your account"),
-        "factors": factors.factors_of(user),
-        "is_missing": factors.is_factor_missing(user),
+        "factors": second_factors.factors_of(user),
+        "is_missing": second_factors.is_factor_missing(user),
         "takes_passkeys": passkeys.are_supported(request),
         "sessions": sessions.active_sessions(user, request.session.session_key),
     }
@@ -56,11 +56,11 @@ def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_app(request: HttpRequest) -> HttpResponse:
     user, form = cast("User", request.user), AuthenticatorAppForm(request.POST or None)
-    if factors.factors_of(user).app:
+    if second_factors.factors_of(user).totp:
         return redirect("admin:account")
     secret = request.session.setdefault(SECRET, generate_totp_secret())
     if form.is_valid():
-        step = factors.time_step_of(secret, form.cleaned_data["code"], timezone.now())
+        step = second_factors.time_step_of(secret, form.cleaned_data["code"], timezone.now())
         if step is not None:
             return _add_app(request, user, secret, step)
         form.add_error("code", _("This is not the code of now. Look at the clock of your device: it must be right."))
@@ -73,7 +73,7 @@ def add_app(request: HttpRequest) -> HttpResponse:
 
 
 def _add_app(request: HttpRequest, user: User, secret: str, step: int) -> HttpResponse:
-    codes = factors.add_app(user, secret, step)
+    codes = second_factors.add_totp(user, secret, step)
     del request.session[SECRET]
     return _added(request, user, codes, _("The app is added. From now on a login asks for its code."))
 
@@ -115,7 +115,7 @@ def remove_factor(request: HttpRequest, pk: int) -> HttpResponse:
     mine = Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES)
     factor = get_object_or_404(mine, pk=pk)
     if request.method == "POST":
-        factors.remove_factor(factor)
+        second_factors.remove_factor(factor)
         report_event(request, SecurityEvent.FACTOR_REMOVED, user)
         messages.success(request, _("The second factor is removed."))
         return redirect("admin:account")
@@ -126,14 +126,16 @@ def remove_factor(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def renew_codes(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
-    if not factors.has_any(user):
+    if not second_factors.has_second_factor(user):
         return redirect("admin:account")
     if request.method == "POST":
-        codes = factors.renew_codes(user)
+        codes = second_factors.renew_codes(user)
         report_event(request, SecurityEvent.CODES_RENEWED, user)
         return _codes(request, codes)
     return _page(
-        request, "desk/factor_codes.html", {"title": _("New recovery codes"), "factors": factors.factors_of(user)}
+        request,
+        "desk/factor_codes.html",
+        {"title": _("New recovery codes"), "factors": second_factors.factors_of(user)},
     )
 
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.issues import schedule
+from newsletter.issues.annotations import attach_contents
 from newsletter.issues.models import Correction, Issue, StartingPoint
-from newsletter.issues.years import with_measures
 from newsletter.publication.linked_data import Article
 from newsletter.publication.models import Publication
 from newsletter.publication.templatetags.structured_data import day, script, site
@@ -43,7 +43,7 @@ def as_minutes(minutes: int) -> str:
 
 @register.simple_tag
 def issue_byline(issue: Issue, *, shows_number: bool = False) -> SafeString:
-    """Date, number of posts and reading time. issue: from `with_measures`."""
+    """Date, number of posts and reading time. issue: from `attach_contents`."""
     number = _spans([as_issue(issue.number)] if shows_number else [])
     sent = format_html("{}\n", day(timezone.localtime(issue.sent_at))) if issue.sent_at else ""
     held = [as_posts(issue.post_count), as_minutes(issue.reading_minutes)] if issue.post_count else [as_posts(0)]
@@ -75,7 +75,7 @@ def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
 
 @register.simple_tag
 def latest_issues(count: int) -> list[Issue]:
-    return with_measures(Issue.objects.archived().defer("introduction", "closing")[:count], timezone.now())
+    return attach_contents(Issue.objects.archived().defer("introduction", "closing")[:count], timezone.now())
 
 
 @register.simple_tag

@@ -30,7 +30,7 @@ from newsletter.issues.volumes.epub import (
     TocEntry,
     to_xhtml,
 )
-from newsletter.posts.models import Image, Post, with_renderings
+from newsletter.posts.models import Image, Post, attach_renderings
 from newsletter.posts.models.images import BYTES_MAX
 from newsletter.posts.models.renderings import render_cached
 from newsletter.publication.models import Publication
@@ -54,7 +54,7 @@ class YearContents:
         return list(rows.values_list("post_id", "issue__number", "post__updated_at", "issue__updated_at"))
 
     @cached_property
-    def numbers(self) -> list[int]:
+    def issue_numbers(self) -> list[int]:
         return list(Issue.objects.archived().in_year(self.year).values_list("number", flat=True))
 
     @cached_property
@@ -70,11 +70,11 @@ class YearContents:
     @property
     def digest(self) -> str:
         """Changes with every text and position."""
-        return sha256(repr((self.numbers, self._rows, self.changed_at)).encode()).hexdigest()
+        return sha256(repr((self.issue_numbers, self._rows, self.changed_at)).encode()).hexdigest()
 
     def issues(self) -> Iterator["VolumeIssue"]:
         """Yield one loaded issue at a time."""
-        for number in self.numbers:
+        for number in self.issue_numbers:
             if issue := Issue.objects.archived().filter(number=number).first():
                 yield self._volume_issue(issue)
 
@@ -83,7 +83,7 @@ class YearContents:
         items = list(
             IssueItem.objects.filter(issue_id=issue.pk, post__published_at__lte=self.now).select_related("post__cover")
         )
-        with_renderings(item.post for item in items)
+        attach_renderings(item.post for item in items)
         posts = tuple(self._post(item, issue.number) for item in items)
         introduction, closing = render_cached(issue.introduction), render_cached(issue.closing)
         before, after = f"i{issue.number}", f"c{issue.number}"
@@ -254,7 +254,7 @@ def chapter_name(number: int) -> str:
 
 def _links(contents: YearContents) -> Callable[[str], str | None]:
     """A function that maps URLs to chapters of the book, or to absolute URLs."""
-    numbers = set(contents.numbers)
+    numbers = set(contents.issue_numbers)
 
     def link(address: str) -> str | None:
         if address.startswith("#"):

@@ -20,13 +20,13 @@ from newsletter.limits.rate_limits import retry_after_seconds
 from newsletter.page_cache.site_version import site_version_since
 from newsletter.posts.markdown import RENDERER_VERSION
 from newsletter.posts.models import Image
-from newsletter.posts.responsive_images import PICTURE, add_picture_sizes
-from newsletter.publication import look, sharing
+from newsletter.posts.responsive_images import IMG_PATTERN, add_picture_sizes
+from newsletter.publication import sharing, stylesheet
 from newsletter.publication.models import Publication
 
 FORMAT_VERSION = "5"  # of the generated files; part of their cache key
 
-PER_WINDOW, WINDOW_SECONDS = 20, 600  # downloads of one network
+DOWNLOADS_PER_WINDOW, WINDOW_SECONDS = 20, 600  # downloads per client network
 
 
 @require_safe
@@ -43,8 +43,8 @@ def epub(request: HttpRequest, year: int) -> HttpResponseBase:
 def printable(request: HttpRequest, year: int) -> HttpResponseBase:
     contents = _contents(year)
     publication = Publication.objects.current()
-    # For the CSP, also of a 304, whose header replaces the stored one.
-    request.sheet_hash = look.sheet_hash(publication.accent, publication.theme)  # type: ignore[attr-defined]  # a fact of ours
+    # For the CSP header, also of a 304: it replaces the cached one.
+    request.sheet_hash = stylesheet.css_csp_hash(publication.accent, publication.theme)  # type: ignore[attr-defined]  # our own attribute
     response = _volume_response(
         request, contents, f"{year}-page", ".html", lambda file: write_page(file, contents, request)
     )
@@ -55,7 +55,7 @@ def printable(request: HttpRequest, year: int) -> HttpResponseBase:
 
 def _contents(year: int) -> YearContents:
     contents = YearContents(year, timezone.now())
-    if not contents.numbers:
+    if not contents.issue_numbers:
         raise Http404
     return contents
 
@@ -63,22 +63,24 @@ def _contents(year: int) -> YearContents:
 def _volume_response(
     request: HttpRequest, contents: YearContents, name: str, suffix: str, write: Callable[[IO[bytes]], None]
 ) -> HttpResponseBase:
-    """A volume from the cache, or created; 429 over the rate limit."""
+    """Serve a volume, created if missing; 304 if unchanged, 429 over the rate limit."""
     version = _version(request, contents)
     etag = f'"{version}"'
-    if (known := get_conditional_response(request, etag)) is not None:
-        return _with_cache_headers(known, etag)
-    who = client_ip.client_network(client_ip.client_address(request))
-    if seconds := retry_after_seconds("volume", who, limit=PER_WINDOW, seconds=WINDOW_SECONDS, now=contents.now):
+    if (not_modified := get_conditional_response(request, etag)) is not None:
+        return _with_cache_headers(not_modified, etag)
+    network = client_ip.client_network(client_ip.client_address(request))
+    if seconds := retry_after_seconds(
+        "volume", network, limit=DOWNLOADS_PER_WINDOW, seconds=WINDOW_SECONDS, now=contents.now
+    ):
         return public_views.too_many_requests(request, seconds=seconds)
-    return _with_cache_headers(FileResponse(_opened(f"volumes/{name}-{version}{suffix}", write)), etag)
+    return _with_cache_headers(FileResponse(_open_or_create(f"volumes/{name}-{version}{suffix}", write)), etag)
 
 
-def _opened(name: str, write: Callable[[IO[bytes]], None]) -> IO[bytes]:
+def _open_or_create(name: str, write: Callable[[IO[bytes]], None]) -> IO[bytes]:
     try:
-        return sharing.make_once(name, write, turn="binding")
+        return sharing.open_or_create(name, write, lock="binding")
     except FileNotFoundError:  # replaced by another version meanwhile
-        return sharing.make_once(name, write, turn="binding")
+        return sharing.open_or_create(name, write, lock="binding")
 
 
 def _with_cache_headers[R: HttpResponseBase](response: R, etag: str) -> R:
@@ -89,29 +91,30 @@ def _with_cache_headers[R: HttpResponseBase](response: R, etag: str) -> R:
 
 
 def _version(request: HttpRequest, contents: YearContents) -> str:
-    """20 hex characters that change with all visible content."""
+    """20 hex characters that change whenever visible content does."""
     site = getattr(request, "site_version", None) or site_version_since(None)
     publication = Publication.objects.current()
-    sheets = (look.version(publication.accent, publication.theme), static("volume.css"), static("site.js"))
+    sheets = (stylesheet.css_version(publication.accent, publication.theme), static("volume.css"), static("site.js"))
     facts = (FORMAT_VERSION, RENDERER_VERSION, settings.SITE_URL, site, sheets, publication.language, contents.digest)
     return sha256(repr(facts).encode()).hexdigest()[:20]
 
 
-GAP = "<!-- issues -->"
+ISSUES_PLACEHOLDER = "<!-- issues -->"
 
 
 def write_page(file: IO[bytes], contents: YearContents, request: HttpRequest) -> None:
     """Write the printable page, an issue at a time."""
-    before, after = render_to_string("issues/year_print.html", {"contents": contents}, request).split(GAP)
+    page = render_to_string("issues/year_print.html", {"contents": contents}, request)
+    before, after = page.split(ISSUES_PLACEHOLDER)
     file.write(before.rstrip(" ").encode())
     for bound in contents.issues():
         html = render_to_string("issues/_bound.html", {"bound": bound, "issue": bound.issue}, request)
-        file.write(_pictured(html).encode())
+        file.write(_with_picture_sizes(html).encode())
     file.write(after.encode())
 
 
-def _pictured(html: str) -> str:
-    """Add srcset and remove lazy loading, because a printer does not scroll."""
-    digests = {digest for _url, digest in PICTURE.findall(html)}
+def _with_picture_sizes(html: str) -> str:
+    """Add srcset; remove lazy loading, which leaves images blank in print."""
+    digests = {digest for _url, digest in IMG_PATTERN.findall(html)}
     images = Image.objects.filter(digest__in=digests) if digests else ()
     return add_picture_sizes(html.replace(' loading="lazy"', ""), {image.get_absolute_url(): image for image in images})

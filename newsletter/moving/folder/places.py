@@ -9,7 +9,7 @@ from django.conf import settings
 
 from newsletter.moving.folder.layout import COPIED_BYTES, Damaged
 from newsletter.moving.folder.manifest import ExportReader, ExportWriter
-from newsletter.operation.backup.making import SECRET, merge_lines
+from newsletter.operation.backup.making import SECRET_NAME, merge_lines
 from newsletter.publication.pictures.storages import media
 
 PICTURES, KEYS = "pictures", "keys"
@@ -25,7 +25,7 @@ def write_files(folder: ExportWriter, *, with_keys: bool) -> None:
         if (settings.DATA_DIR / name).exists():
             folder.copy(settings.DATA_DIR / name, f"readers/{name}.txt")
     if with_keys:
-        folder.add(f"{KEYS}/{SECRET}", settings.SECRET_KEY.encode())
+        folder.add(f"{KEYS}/{SECRET_NAME}", settings.SECRET_KEY.encode())
         for source in sorted(settings.DKIM_DIR.glob("*")):
             folder.copy(source, f"{KEYS}/dkim/{source.name}")
 
@@ -47,7 +47,7 @@ def refuse_foreign_files(folder: ExportReader) -> None:
         if not PICTURE.fullmatch(name):
             raise Damaged(f"{name} is no picture of ours")
     for name in folder.below(KEYS):
-        if name != f"{KEYS}/{SECRET}" and not DKIM_KEY.fullmatch(name):
+        if name != f"{KEYS}/{SECRET_NAME}" and not DKIM_KEY.fullmatch(name):
             raise Damaged(f"{name} is no key of ours")
     files = (name for name in folder.files if not media.is_remote or not name.startswith(f"{PICTURES}/"))
     wanted, free = sum(folder.files[name]["bytes"] for name in files), shutil.disk_usage(settings.DATA_DIR).free
@@ -80,12 +80,12 @@ def _bring_pictures_in(folder: ExportReader) -> None:
 
 
 def _use_secret(folder: ExportReader) -> bool:
-    if f"{KEYS}/{SECRET}" not in folder.files:
+    if f"{KEYS}/{SECRET_NAME}" not in folder.files:
         return False
-    secret = folder.octets(f"{KEYS}/{SECRET}", KEY_BYTES).decode()
+    secret = folder.octets(f"{KEYS}/{SECRET_NAME}", KEY_BYTES).decode()
     if settings.SECRET_KEY_IS_GIVEN:
         return secret in {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}
-    _put(folder, f"{KEYS}/{SECRET}", settings.SECRET_KEY_PATH)
+    _put(folder, f"{KEYS}/{SECRET_NAME}", settings.SECRET_KEY_PATH)
     return True
 
 

@@ -33,7 +33,7 @@ class Illustration:
 
     def keep(self) -> Image:
         """Add it to the library; its sizes are made in the background."""
-        return Image.objects.keep(self.picture, self.name, self.alt, later=True)[0]
+        return Image.objects.get_or_store(self.picture, self.name, self.alt, defer_sizes=True)[0]
 
 
 class PostPictures:

@@ -18,7 +18,7 @@ from newsletter.moving.folder.layout import InvalidPost, Mailed, PostAccount, Po
 from newsletter.moving.taking.account import Entry, MoveReport, unnamed
 from newsletter.moving.taking.linking import Links
 from newsletter.moving.taking.pictures import Illustration, PostPictures, with_old_addresses
-from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, Redirect, Rendering, Tag, tag_names
+from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Post, Redirect, Rendering, Tag, parse_tag_names
 from newsletter.posts.models.renderings import render_uncached
 from newsletter.posts.search.index import index_post
 from newsletter.publication.models import Publication
@@ -102,14 +102,14 @@ def _cut(name: str, text: str, most: int, remarks: list[Remark]) -> str:
 def _pages(pages: tuple[TagPage, ...], tags: tuple[str, ...]) -> tuple[TagPage, ...]:
     """Pages of the tags that are kept, each with its tag's name here."""
     named = {name.casefold(): name for name in tags}
-    keys = [" ".join(tag_names(page.name)).casefold() for page in pages]
+    keys = [" ".join(parse_tag_names(page.name)).casefold() for page in pages]
     return tuple(replace(page, name=named[key]) for page, key in zip(pages, keys, strict=True) if key in named)
 
 
 def _tags(names: tuple[str, ...], remarks: list[Remark]) -> tuple[str, ...]:
     found: list[str] = []
     for given in names:
-        name = " ".join(tag_names(given))
+        name = " ".join(parse_tag_names(given))
         if len(name) > TAG_NAME_MAX:
             remarks.append(Remark("a tag that is too long stays away", name))
         elif name and name.casefold() not in {one.casefold() for one in found}:
@@ -200,8 +200,10 @@ class PostStep:
         post.cover = self.cover.keep() if self.cover else None
         post.source_digest = self.digest
         post.save()
-        post.tags.set(Tag.objects.named(file.tags, {page.name: page.slug for page in reversed(file.tag_pages)}))
-        post.record_pictures()
+        post.tags.set(
+            Tag.objects.get_or_create_named(file.tags, {page.name: page.slug for page in reversed(file.tag_pages)})
+        )
+        post.update_picture_links()
         index_post(post)
         html = post.html
         Rendering.objects.evict(post.body)

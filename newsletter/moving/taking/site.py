@@ -11,7 +11,7 @@ from django.core.cache import caches
 from django.db import DatabaseError, models, transaction
 from django.db.models import DateTimeField, Model, Q
 
-from newsletter.delivery.ledger import restored
+from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.replies import ReplyMail
@@ -243,7 +243,7 @@ def bring_in(root: Path, now: datetime) -> BroughtIn:
             _make_room()
             counts = fill(folder)
             unsent = _let_go_of_mails(now)
-            restored.block_sending(exported_at, now)
+            restore_detection.block_sending(exported_at, now)
             caches["pages"].clear()  # the publication, as this process knew it
             index.rebuild_index(archiving.search_documents())
             has_secret = places.put_files(folder)  # last: what is committed is whole

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from newsletter.operation.accounts import factors, roles
+from newsletter.operation.accounts import roles, second_factors
 
 USERNAME = "author"
 
@@ -72,5 +72,5 @@ def claim_account(author: User, *, username: str, email: str, password: str) -> 
     author.set_password(password)
     is_first = bool(unspent.update(username=username, email=email, password=author.password))
     if is_first:
-        factors.remove_all(author)
+        second_factors.remove_all(author)
     return is_first

@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
-FORMAT = 1  # of the manifest; a reader refuses a later one
-PART_BYTES = 8 * 1024**2  # of the dump in memory at a time
-COPIED_BYTES = 1024**2
-JSON_BYTES = 64 * 1024**2  # limit for sums.json, enough for half a million pictures
-MANIFEST, SUMS = "manifest.json", "sums.json"
-DUMP, FILES = "database/", "files/"
-MEMBER = re.compile(r"database/\d{5}|files/(?!/)[^\0]+|manifest\.json")
+MANIFEST_VERSION = 1  # readers refuse other versions
+DUMP_PART_BYTES = 8 * 1024**2  # in memory at a time
+COPY_CHUNK_BYTES = 1024**2
+JSON_BYTES_MAX = 64 * 1024**2  # limit for sums.json, enough for half a million pictures
+MANIFEST_NAME, SUMS_NAME = "manifest.json", "sums.json"
+DUMP_PREFIX, FILES_PREFIX = "database/", "files/"
+MEMBER_PATTERN = re.compile(r"database/\d{5}|files/(?!/)[^\0]+|manifest\.json")
 
 
 class DamagedBackup(Exception):
@@ -60,14 +60,14 @@ class BackupWriter:
 
     def add_dump(self, source: IO[bytes]) -> None:
         number = 0
-        while octets := source.read(PART_BYTES):
-            self.add(f"{DUMP}{number:05}", octets)
+        while octets := source.read(DUMP_PART_BYTES):
+            self.add(f"{DUMP_PREFIX}{number:05}", octets)
             number += 1
 
     def add_file(self, path: Path, name: str) -> None:
         """Add a file at its current size, even if it grows meanwhile. Raises FileNotFoundError."""
         with path.open("rb") as source:
-            self._add(f"{FILES}{name}", source, path.stat().st_size)
+            self._add(f"{FILES_PREFIX}{name}", source, path.stat().st_size)
 
     def _add(self, name: str, source: IO[bytes], size: int) -> None:
         info = tarfile.TarInfo(name)
@@ -77,7 +77,7 @@ class BackupWriter:
         self.sums[name] = hashing.sum()
 
     def finish(self) -> None:
-        self.add_json(SUMS, dict(self.sums))
+        self.add_json(SUMS_NAME, dict(self.sums))
         self.tar.close()
 
 
@@ -95,8 +95,8 @@ class HashingReader(io.RawIOBase):
         self.hash.update(octets)
         return octets
 
-    def rest(self) -> None:
-        while self.read(COPIED_BYTES):
+    def drain(self) -> None:
+        while self.read(COPY_CHUNK_BYTES):
             pass
 
     def sum(self) -> str:
@@ -112,9 +112,9 @@ class ArchiveMember:
     source: HashingReader
 
     @property
-    def file(self) -> str:
-        """Its path in DATA_DIR, "" if it is no file."""
-        return self.name.removeprefix(FILES) if self.name.startswith(FILES) else ""
+    def data_path(self) -> str:
+        """Path in DATA_DIR; "" for a part of the dump."""
+        return self.name.removeprefix(FILES_PREFIX) if self.name.startswith(FILES_PREFIX) else ""
 
 
 class BackupReader:
@@ -134,24 +134,24 @@ class BackupReader:
 
     def _manifest(self) -> dict[str, Any]:
         first = next(self.members, None)
-        if first is None or first.name != MANIFEST:
+        if first is None or first.name != MANIFEST_NAME:
             raise DamagedBackup("no backup: it does not begin with a manifest")
-        facts = _json(first.source, first.size, MANIFEST)
-        if facts.get("form") != FORMAT:
-            raise DamagedBackup(f"a backup of form {facts.get('form')}; this version reads form {FORMAT}")
+        facts = _parse_json(first.source, first.size, MANIFEST_NAME)
+        if facts.get("form") != MANIFEST_VERSION:
+            raise DamagedBackup(f"a backup of form {facts.get('form')}; this version reads form {MANIFEST_VERSION}")
         return facts
 
     def _members(self) -> Iterator[ArchiveMember]:
         sums: dict[str, str] = {}
         try:
             for info in self.tar:
-                if info.name == SUMS:
-                    return self._compare(info, sums)
+                if info.name == SUMS_NAME:
+                    return self._verify_sums(info, sums)
                 member = self._member(info)
                 if member.name in sums:
                     raise DamagedBackup(f"{info.name} is there twice")
                 yield member
-                member.source.rest()
+                member.source.drain()
                 sums[member.name] = member.source.sum()
         except (tarfile.TarError, EOFError, OSError) as error:
             raise DamagedBackup(f"it ends too early, or is damaged: {error}") from None
@@ -160,23 +160,23 @@ class BackupReader:
     def _member(self, info: tarfile.TarInfo) -> ArchiveMember:
         parts = Path(info.name).parts
         source = self.tar.extractfile(info) if info.isreg() else None
-        if source is None or ".." in parts or not MEMBER.fullmatch(info.name):
+        if source is None or ".." in parts or not MEMBER_PATTERN.fullmatch(info.name):
             raise DamagedBackup(f"{info.name!r} does not belong into a backup")
         return ArchiveMember(info.name, info.size, HashingReader(source))
 
-    def _compare(self, info: tarfile.TarInfo, found: dict[str, str]) -> None:
+    def _verify_sums(self, info: tarfile.TarInfo, found: dict[str, str]) -> None:
         source = self.tar.extractfile(info)
-        said = _json(source, info.size, SUMS) if source else {}
-        if wrong := sorted(name for name in said.keys() | found.keys() if said.get(name) != found.get(name)):
+        expected = _parse_json(source, info.size, SUMS_NAME) if source else {}
+        if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
             raise DamagedBackup(
                 f"{wrong[0]} is not what was written" + (f", and {len(wrong) - 1} more" if wrong[1:] else "")
             )
 
 
-def _json(source: io.RawIOBase | IO[bytes], size: int, name: str) -> dict[str, Any]:
+def _parse_json(source: io.RawIOBase | IO[bytes], size: int, name: str) -> dict[str, Any]:
     """Parse a JSON member. Raises DamagedBackup."""
     try:
-        facts = json.loads(source.read() or b"") if size <= JSON_BYTES else None
+        facts = json.loads(source.read() or b"") if size <= JSON_BYTES_MAX else None
     except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict):
@@ -195,14 +195,14 @@ class DumpStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        while self.member is not None and self.member.name.startswith(DUMP):
+        while self.member is not None and self.member.name.startswith(DUMP_PREFIX):
             if octets := self.member.source.read(len(buffer)):
                 buffer[: len(octets)] = octets
                 return len(octets)
             self.member = next(self.members, None)
         return 0
 
-    def rest(self) -> Iterator[ArchiveMember]:
+    def remaining_members(self) -> Iterator[ArchiveMember]:
         """The members after the dump, once that was read to its end."""
         if self.member is not None:
             yield self.member
@@ -210,12 +210,12 @@ class DumpStream(io.RawIOBase):
 
 
 def open_dump(reader: BackupReader) -> tuple[IO[bytes], DumpStream]:
-    """The dump as one stream, and the DumpStream below it, whose `rest` yields what follows."""
+    """The dump as one stream, and the DumpStream below it, whose `remaining_members` yields what follows."""
     parts = DumpStream(reader.members)
-    return io.BufferedReader(parts, COPIED_BYTES), parts
+    return io.BufferedReader(parts, COPY_CHUNK_BYTES), parts
 
 
-SUFFIX = ".age"
+ENCRYPTED_SUFFIX = ".age"
 
 
 class EncryptionError(Exception):
@@ -225,23 +225,23 @@ class EncryptionError(Exception):
 @contextmanager
 def encrypting(target: IO[bytes], public_key: str) -> Iterator[IO[bytes]]:
     """Yield a stream that writes to `target`, encrypted for `public_key` (age1…)."""
-    age = _age()
+    age = _import_age()
     try:
         key = age.x25519.Recipient.from_str(public_key)
     except age.RecipientError as error:
         raise EncryptionError(f"BACKUP_AGE_KEY is no public key of age (age1…): {error}") from None
-    with _pumped(lambda source: age.encrypt_io(source, target, [key])) as stream:
+    with _pipe_into(lambda source: age.encrypt_io(source, target, [key])) as stream:
         yield stream
 
 
 @contextmanager
-def _pumped(pump: Any) -> Iterator[IO[bytes]]:
-    """Yield the write end of a pipe that `pump` reads in a thread; afterwards raise what it raised."""
-    mouth, end = os.pipe()
+def _pipe_into(pump: Any) -> Iterator[IO[bytes]]:
+    """Yield the write end of a pipe that `pump` reads in a thread; afterwards raise its exception."""
+    read_end, write_end = os.pipe()
     raised: list[Exception] = []
 
     def run() -> None:
-        with os.fdopen(mouth, "rb") as source:
+        with os.fdopen(read_end, "rb") as source:
             try:
                 pump(source)
             except Exception as error:  # noqa: BLE001 - raised below, in the thread that waits
@@ -250,7 +250,7 @@ def _pumped(pump: Any) -> Iterator[IO[bytes]]:
     thread = threading.Thread(target=run, name="age", daemon=True)
     thread.start()
     try:
-        with os.fdopen(end, "wb", 1024**2) as stream:
+        with os.fdopen(write_end, "wb", 1024**2) as stream:
             yield stream
     except BrokenPipeError:  # the thread has stopped, and says why
         thread.join()
@@ -266,24 +266,24 @@ def _pumped(pump: Any) -> Iterator[IO[bytes]]:
 def open_archive(path: Path, identity: Path | None) -> Iterator[IO[bytes]]:
     """Open an archive for reading; decrypt it with the key file `identity` (AGE-SECRET-KEY-1…)."""
     with path.open("rb") as source:
-        if path.suffix != SUFFIX:
+        if path.suffix != ENCRYPTED_SUFFIX:
             yield source
         elif identity is None:
             raise EncryptionError(f"{path.name} is encrypted: name the file of its secret key by --identity")
         else:
-            with _decrypted(source, _identity(identity)) as stream:
+            with _decrypted(source, _read_identity(identity)) as stream:
                 yield stream
 
 
 @contextmanager
 def _decrypted(source: IO[bytes], key: Any) -> Iterator[IO[bytes]]:
-    age = _age()
-    mouth, end = os.pipe()
+    age = _import_age()
+    read_end, write_end = os.pipe()
     raised: list[Exception] = []
 
     def run() -> None:
         try:
-            with os.fdopen(end, "wb", 1024**2) as target:
+            with os.fdopen(write_end, "wb", 1024**2) as target:
                 age.decrypt_io(source, target, [key])
         except (age.DecryptError, OSError) as error:
             raised.append(error)
@@ -291,7 +291,7 @@ def _decrypted(source: IO[bytes], key: Any) -> Iterator[IO[bytes]]:
     thread = threading.Thread(target=run, name="age", daemon=True)
     thread.start()
     failure, reasons = None, raised
-    with os.fdopen(mouth, "rb", 1024**2) as stream:
+    with os.fdopen(read_end, "rb", 1024**2) as stream:
         try:
             yield stream
             while stream.read(1024**2):  # the end proves that nothing was changed
@@ -305,8 +305,8 @@ def _decrypted(source: IO[bytes], key: Any) -> Iterator[IO[bytes]]:
         raise failure
 
 
-def _identity(path: Path) -> Any:
-    age = _age()
+def _read_identity(path: Path) -> Any:
+    age = _import_age()
     lines = [line.strip() for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
     try:
         return age.x25519.Identity.from_str(lines[0] if lines else "")
@@ -314,7 +314,7 @@ def _identity(path: Path) -> Any:
         raise EncryptionError(f"{path} holds no secret key of age (AGE-SECRET-KEY-1…): {error}") from None
 
 
-def _age() -> Any:
+def _import_age() -> Any:
     try:
         import pyrage  # noqa: PLC0415 - an extra
     except ImportError:

@@ -18,11 +18,11 @@ from django.db.backends.postgresql.client import DatabaseClient
 
 from subscribers.departures import fsync_folder
 
-COPIED_BYTES = 1024**2
-ERROR_CHARACTERS = 2000  # of a failed program's stderr
+COPY_CHUNK_BYTES = 1024**2
+STDERR_MAX = 2000  # characters of a failed program's stderr
 ASIDE_PREFIX = "before_restore_"  # of schemas and files that a restore has put aside; never backed up
 # Tables backed up without rows: a day's salt would make hashes traceable to networks long after that night.
-WITHOUT_ROWS = ("delivery_visit", "delivery_daysalt")
+TABLES_WITHOUT_ROWS = ("delivery_visit", "delivery_daysalt")
 
 
 class DatabaseUnusable(Exception):
@@ -40,7 +40,7 @@ class DatabaseDump:
 @contextmanager
 def read_from_program(command: Sequence[str], env: Mapping[str, str]) -> Iterator[IO[bytes]]:
     """Yield a program's stdout. Raises DatabaseUnusable, with its stderr, if it is missing or fails."""
-    with tempfile.TemporaryFile() as errors, _started(command, env, stdout=subprocess.PIPE, stderr=errors) as process:
+    with tempfile.TemporaryFile() as errors, _run(command, env, stdout=subprocess.PIPE, stderr=errors) as process:
         output = cast("IO[bytes]", process.stdout)
         try:
             yield output
@@ -53,11 +53,11 @@ def read_from_program(command: Sequence[str], env: Mapping[str, str]) -> Iterato
 
 def write_to_program(command: Sequence[str], env: Mapping[str, str], source: IO[bytes]) -> None:
     """Pipe `source` into a program. Raises DatabaseUnusable, with its stderr, if it is missing or fails."""
-    with tempfile.TemporaryFile() as errors, _started(command, env, stdin=subprocess.PIPE, stderr=errors) as process:
-        entry = cast("IO[bytes]", process.stdin)
+    with tempfile.TemporaryFile() as errors, _run(command, env, stdin=subprocess.PIPE, stderr=errors) as process:
+        stdin = cast("IO[bytes]", process.stdin)
         try:
-            shutil.copyfileobj(source, entry, COPIED_BYTES)
-            entry.close()
+            shutil.copyfileobj(source, stdin, COPY_CHUNK_BYTES)
+            stdin.close()
         except BrokenPipeError:  # it has ended early, and says why
             process.stdin = None
         except BaseException:
@@ -67,7 +67,7 @@ def write_to_program(command: Sequence[str], env: Mapping[str, str], source: IO[
 
 
 @contextmanager
-def _started(
+def _run(
     command: Sequence[str],
     env: Mapping[str, str],
     *,
@@ -87,12 +87,12 @@ def _started(
 def _raise_failure(program: str, code: int, errors: IO[bytes]) -> None:
     if code:
         errors.seek(0)
-        stderr = errors.read(ERROR_CHARACTERS).decode(errors="replace").strip()
+        stderr = errors.read(STDERR_MAX).decode(errors="replace").strip()
         raise DatabaseUnusable(f"{program} failed: {stderr or f'exit code {code}'}")
 
 
 # Without owner: the role has another name in another installation.
-UNOWNED = [
+NO_OWNER_OPTIONS = [
     "--no-owner",
     "--no-privileges",
 ]
@@ -106,22 +106,23 @@ class PostgreSQLEngine:
     name: ClassVar[str] = "postgresql"
 
     @contextmanager
-    def dumped(self, scratch: Path) -> Iterator[DatabaseDump]:
+    def snapshot(self, scratch: Path) -> Iterator[DatabaseDump]:
         """Yield a consistent snapshot without blocking others. scratch: a folder with room for a copy."""
         with self._cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")  # the rows are those of the dump
             cursor.execute("SELECT pg_export_snapshot()")
-            snapshot = cursor.fetchone()[0]
-            options = ["--format=custom", *UNOWNED, f"--snapshot={snapshot}", f"--exclude-schema={ASIDE_PREFIX}*"]
-            options += [f"--exclude-table-data={name}" for name in WITHOUT_ROWS]
+            snapshot_id = cursor.fetchone()[0]
+            options = ["--format=custom", *NO_OWNER_OPTIONS, f"--snapshot={snapshot_id}"]
+            options += [f"--exclude-schema={ASIDE_PREFIX}*"]
+            options += [f"--exclude-table-data={name}" for name in TABLES_WITHOUT_ROWS]
             with read_from_program(self._command("pg_dump", options), self._environment()) as source:
-                yield DatabaseDump(_rows_of(cursor) | _without_rows(cursor), source)
+                yield DatabaseDump(_row_counts(cursor) | _zero_counts(cursor), source)
 
-    def rows(self) -> dict[str, int]:
+    def row_counts(self) -> dict[str, int]:
         with self._cursor() as cursor:
-            return _rows_of(cursor)
+            return _row_counts(cursor)
 
-    def others(self) -> list[str]:
+    def other_users(self) -> list[str]:
         """Other users of the database, for a message."""
         connections.close_all()
         with self._cursor() as cursor:
@@ -134,10 +135,10 @@ class PostgreSQLEngine:
 
     def is_empty(self) -> bool:
         with self._cursor() as cursor:
-            return not _tables_of(cursor)
+            return not _postgresql_tables(cursor)
 
     @contextmanager
-    def replaced(self, mark: str) -> Iterator[Self]:
+    def replacement(self, mark: str) -> Iterator[Self]:
         """Yield an empty database that replaces the current one when the block ends.
 
         The current one is kept under a name with `mark`. If the block raises, it is put back.
@@ -154,8 +155,8 @@ class PostgreSQLEngine:
             self.run("DROP SCHEMA public CASCADE", back)
             raise
 
-    def meanwhile(self, mark: str) -> str:
-        """Where the former data is during `replaced`, for the note that a killed restore leaves."""
+    def former_data_note(self, mark: str) -> str:
+        """Where the former data is during `replacement`, for the note that a killed restore leaves."""
         if self.is_empty():
             return "the database was empty before"
         return f"what was in the database before is in its schema {ASIDE_PREFIX}{mark}"
@@ -165,7 +166,7 @@ class PostgreSQLEngine:
 
     def load(self, source: IO[bytes]) -> None:
         connections.close_all()
-        options = ["--exit-on-error", "--single-transaction", *UNOWNED, "--dbname"]
+        options = ["--exit-on-error", "--single-transaction", *NO_OWNER_OPTIONS, "--dbname"]
         write_to_program(self._command("pg_restore", options), self._environment(), source)
         self.run("ANALYZE")  # otherwise the first queries get bad plans
 
@@ -197,24 +198,24 @@ class PostgreSQLEngine:
         return os.environ | (own or {})
 
 
-def _tables_of(cursor: Any) -> list[str]:
+def _postgresql_tables(cursor: Any) -> list[str]:
     cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
     return [name for (name,) in cursor.fetchall()]
 
 
-def _without_rows(cursor: Any) -> dict[str, int]:
-    return dict.fromkeys(set(WITHOUT_ROWS).intersection(_tables_of(cursor)), 0)
+def _zero_counts(cursor: Any) -> dict[str, int]:
+    return dict.fromkeys(set(TABLES_WITHOUT_ROWS).intersection(_postgresql_tables(cursor)), 0)
 
 
-def _rows_of(cursor: Any) -> dict[str, int]:
+def _row_counts(cursor: Any) -> dict[str, int]:
     rows = {}
-    for name in _tables_of(cursor):
+    for name in _postgresql_tables(cursor):
         cursor.execute(f'SELECT count(*) FROM "{name}"')  # noqa: S608 - a table of ours
         rows[name] = cursor.fetchone()[0]
     return rows
 
 
-WAIT_SECONDS = 60  # for a writer, before the snapshot begins
+WRITE_LOCK_SECONDS = 60  # for a writer, before the snapshot begins
 
 
 @dataclass(frozen=True)
@@ -223,23 +224,23 @@ class SQLiteEngine:
     name: ClassVar[str] = "sqlite"
 
     @contextmanager
-    def dumped(self, scratch: Path) -> Iterator[DatabaseDump]:
+    def snapshot(self, scratch: Path) -> Iterator[DatabaseDump]:
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=scratch) as folder:
             copy = Path(folder) / "copy.sqlite3"
-            with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)) as database:
+            with closing(sqlite3.connect(self.path, timeout=WRITE_LOCK_SECONDS, isolation_level=None)) as database:
                 database.execute("VACUUM INTO ?", [str(copy)])
-            _empty(copy)
+            _delete_excluded_rows(copy)
             # A subprocess compresses at level 1: higher levels take three times as long for 10 % less.
             with read_from_program(["gzip", "-1", "--stdout", str(copy)], os.environ) as source:
-                yield DatabaseDump(SQLiteEngine(copy).rows(), source)
+                yield DatabaseDump(SQLiteEngine(copy).row_counts(), source)
 
-    def rows(self) -> dict[str, int]:
+    def row_counts(self) -> dict[str, int]:
         with closing(sqlite3.connect(self.path)) as database:
-            tables = _tables(database)
+            tables = _sqlite_tables(database)
             return {name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}  # noqa: S608 - ours
 
-    def others(self) -> list[str]:
-        return [f"process {pid}" for pid in _holders(self.path)]
+    def other_users(self) -> list[str]:
+        return [f"process {pid}" for pid in _pids_with_open_file(self.path)]
 
     def is_empty(self) -> bool:
         """True without tables. An unreadable file is not empty."""
@@ -247,39 +248,39 @@ class SQLiteEngine:
             return True
         try:
             with closing(sqlite3.connect(self.path)) as database:
-                return not _tables(database)
+                return not _sqlite_tables(database)
         except sqlite3.DatabaseError:
             return False
 
     @contextmanager
-    def replaced(self, mark: str) -> Iterator[Self]:
+    def replacement(self, mark: str) -> Iterator[Self]:
         """The block fills a new file, which then replaces ours by rename."""
         self.remove_leftovers()
-        fresh = self._fresh()
-        self._settle()
+        fresh = self._new_file()
+        self._checkpoint()
         connection.settings_dict["NAME"] = fresh.path  # for the block's migrations
         try:
             yield fresh
             connections.close_all()
-            fresh._settle()
-            self._give_way(mark)
+            fresh._checkpoint()
+            self._keep_former_files(mark)
             fresh.path.replace(self.path)
             fsync_folder(self.path.parent)
         finally:
             connections.close_all()
             connection.settings_dict["NAME"] = self.path
-            fresh.clear()
+            fresh.delete_files()
 
-    def _fresh(self) -> Self:
+    def _new_file(self) -> Self:
         return replace(self, path=self.path.with_name(f".{self.path.name}.new"))
 
     def remove_leftovers(self) -> None:
-        self._fresh().clear()
+        self._new_file().delete_files()
 
-    def meanwhile(self, mark: str) -> str:
+    def former_data_note(self, mark: str) -> str:
         return "what was here before is as it was"
 
-    def _settle(self) -> None:
+    def _checkpoint(self) -> None:
         """Checkpoint the WAL into the file itself.
 
         A damaged file stays as it is; a log without a database belongs to a deleted one.
@@ -289,7 +290,7 @@ class SQLiteEngine:
             with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self.path)) as database:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _give_way(self, mark: str) -> None:
+    def _keep_former_files(self, mark: str) -> None:
         """Keep the current files under a name with `mark`; the database itself as a hard link, until it is replaced."""
         database, *logs = self._files()
         for file in logs:
@@ -298,7 +299,7 @@ class SQLiteEngine:
         if database.exists() and database.stat().st_size:
             os.link(database, database.with_name(f"{ASIDE_PREFIX}{mark}.{database.name}"))
 
-    def clear(self) -> None:
+    def delete_files(self) -> None:
         for file in self._files():
             file.unlink(missing_ok=True)
 
@@ -311,13 +312,13 @@ class SQLiteEngine:
         with os.fdopen(descriptor, "wb") as target:
             try:
                 with gzip.open(source) as plain:
-                    shutil.copyfileobj(plain, target, COPIED_BYTES)
+                    shutil.copyfileobj(plain, target, COPY_CHUNK_BYTES)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise DatabaseUnusable(f"the database in it is damaged: {error}") from None
             target.flush()
             os.fsync(descriptor)
-        if (answer := self._check()) != "ok":
-            raise DatabaseUnusable(f"the database in it is damaged: {answer}")
+        if (report := self._check()) != "ok":
+            raise DatabaseUnusable(f"the database in it is damaged: {report}")
 
     def _check(self) -> str:
         try:
@@ -327,20 +328,20 @@ class SQLiteEngine:
             return str(error)
 
 
-def _empty(copy: Path) -> None:
+def _delete_excluded_rows(copy: Path) -> None:
     """Securely delete rows that backups must not hold."""
     with closing(sqlite3.connect(copy, isolation_level=None)) as database:
         database.execute("PRAGMA secure_delete = ON")
-        for name in set(WITHOUT_ROWS).intersection(_tables(database)):
+        for name in set(TABLES_WITHOUT_ROWS).intersection(_sqlite_tables(database)):
             database.execute(f'DELETE FROM "{name}"')  # noqa: S608 - ours
 
 
-def _tables(database: sqlite3.Connection) -> list[str]:
+def _sqlite_tables(database: sqlite3.Connection) -> list[str]:
     found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
     return [name for (name,) in found if not name.startswith("sqlite_")]
 
 
-def _holders(path: Path) -> list[int]:
+def _pids_with_open_file(path: Path) -> list[int]:
     """Other processes with the file open, as far as /proc shows."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):

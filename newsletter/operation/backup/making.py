@@ -18,40 +18,40 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from newsletter.operation.backup import databases
 from newsletter.operation.backup.archive import (
-    FILES,
-    FORMAT,
-    MANIFEST,
-    SUFFIX,
+    ENCRYPTED_SUFFIX,
+    FILES_PREFIX,
+    MANIFEST_NAME,
+    MANIFEST_VERSION,
     ArchiveMember,
     BackupWriter,
     DamagedBackup,
     EncryptionError,
     encrypting,
 )
-from newsletter.operation.backup.databases import ASIDE_PREFIX, COPIED_BYTES
+from newsletter.operation.backup.databases import ASIDE_PREFIX, COPY_CHUNK_BYTES
 from newsletter.publication.pictures.storages import MediaStore, media
 
-SECRET = "secret_key"  # noqa: S105 - the name of its file
-LOGS = {"departures", "wishes"}  # lines for themselves, in any order: decision 0045
-MEDIA, DKIM = "media", "dkim"
-FOLDERS = (MEDIA, DKIM)
+SECRET_NAME = "secret_key"  # noqa: S105 - the name of its file
+LINE_FILES = {"departures", "wishes"}  # independent lines in any order: decision 0045
+MEDIA_FOLDER, DKIM_FOLDER = "media", "dkim"
+BACKED_UP_FOLDERS = (MEDIA_FOLDER, DKIM_FOLDER)
 
 
 def write_files(archive: BackupWriter) -> None:
     """Add the files; the departures last, so that they are the newest."""
     if media.is_remote:
         for name, octets in media.contents(media.pictures()):
-            archive.add(f"{FILES}{MEDIA}/{name}", octets)
+            archive.add(f"{FILES_PREFIX}{MEDIA_FOLDER}/{name}", octets)
     for name in file_names():
         archive.add_file(settings.DATA_DIR / name, name)
 
 
 def file_names() -> Iterator[str]:
     """Paths of all files in DATA_DIR that belong in a backup."""
-    for folder in (DKIM,) if media.is_remote else FOLDERS:
+    for folder in (DKIM_FOLDER,) if media.is_remote else BACKED_UP_FOLDERS:
         found = sorted((settings.DATA_DIR / folder).rglob("*"))
         yield from (str(path.relative_to(settings.DATA_DIR)) for path in found if path.is_file())
-    yield from (name for name in sorted(LOGS) if (settings.DATA_DIR / name).exists())
+    yield from (name for name in sorted(LINE_FILES) if (settings.DATA_DIR / name).exists())
 
 
 @dataclass
@@ -64,46 +64,46 @@ class FileRestorer:
     """
 
     folder: Path
-    mark: str  # in names of files that are put aside
+    mark: str  # in the names of files put aside
     overwrites: set[str] = field(default_factory=set)
     bucket: MediaStore | None = None
-    there: dict[str, int] | None = None  # what the bucket had before
+    existing_pictures: dict[str, int] | None = None  # what the bucket had before
     files: int = 0
     put_aside: int = 0
-    waiting: dict[Path, Path] = field(default_factory=dict)  # changed files, by the file they will replace
+    changed_files: dict[Path, Path] = field(default_factory=dict)  # new file by the one it will replace
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: Any) -> None:
-        for fresh in self.waiting.values():
+        for fresh in self.changed_files.values():
             fresh.unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Rename changed files into place."""
-        for path, fresh in self.waiting.items():
+        for path, fresh in self.changed_files.items():
             if str(path.relative_to(self.folder)) not in self.overwrites:
                 path.rename(path.with_name(f"{ASIDE_PREFIX}{self.mark}.{path.name}"))
                 self.put_aside += 1
             fresh.replace(path)
 
-    def put(self, member: ArchiveMember) -> None:
-        path = self._path(member.file)
-        if member.file in LOGS:
+    def restore(self, member: ArchiveMember) -> None:
+        path = self._path(member.data_path)
+        if member.data_path in LINE_FILES:
             merge_lines(path, member.source.read())
             return
         self.files += 1
-        if self.bucket and member.file.startswith(f"{MEDIA}/"):
+        if self.bucket and member.data_path.startswith(f"{MEDIA_FOLDER}/"):
             self._put_picture(self.bucket, member)
         else:
             self._put_file(path, member)
 
     def _put_picture(self, bucket: MediaStore, member: ArchiveMember) -> None:
         """Upload a picture unless it is there: its name is a content hash."""
-        if self.there is None:
-            self.there = bucket.pictures()
-        name = member.file.removeprefix(f"{MEDIA}/")
-        if self.there.get(name) != member.size:
+        if self.existing_pictures is None:
+            self.existing_pictures = bucket.pictures()
+        name = member.data_path.removeprefix(f"{MEDIA_FOLDER}/")
+        if self.existing_pictures.get(name) != member.size:
             bucket.put(name, cast("IO[bytes]", member.source))
 
     def _put_file(self, path: Path, member: ArchiveMember) -> None:
@@ -111,19 +111,20 @@ class FileRestorer:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
-                while octets := member.source.read(COPIED_BYTES):
+                while octets := member.source.read(COPY_CHUNK_BYTES):
                     target.write(octets)
         except BaseException:
             fresh.unlink(missing_ok=True)
             raise
         if path.exists() and path.read_bytes() != fresh.read_bytes():
-            self.waiting[path] = fresh
+            self.changed_files[path] = fresh
         else:
             fresh.replace(path)
 
     def _path(self, name: str) -> Path:
         path = self.folder / name
-        if name not in {SECRET, *LOGS} and not name.startswith(tuple(f"{folder}/" for folder in FOLDERS)):
+        is_in_folder = name.startswith(tuple(f"{folder}/" for folder in BACKED_UP_FOLDERS))
+        if name not in {SECRET_NAME, *LINE_FILES} and not is_in_folder:
             raise DamagedBackup(f"a backup holds no {name}")
         return path
 
@@ -158,26 +159,26 @@ def make_backup(path: Path, now: datetime, *, key: str | None = None) -> BackupR
     if path.exists():
         raise FileExistsError(f"{path} is there already: a backup is never written over")
     key = settings.BACKUP_AGE_KEY if key is None else key
-    if bool(key) != (path.suffix == SUFFIX):
+    if bool(key) != (path.suffix == ENCRYPTED_SUFFIX):
         raise EncryptionError(
-            f"BACKUP_AGE_KEY is set, so the backup is encrypted: let its name end in {SUFFIX}"
+            f"BACKUP_AGE_KEY is set, so the backup is encrypted: let its name end in {ENCRYPTED_SUFFIX}"
             if key
-            else f"a name in {SUFFIX} asks for encryption: set BACKUP_AGE_KEY to a public key of age"
+            else f"a name in {ENCRYPTED_SUFFIX} asks for encryption: set BACKUP_AGE_KEY to a public key of age"
         )
     began = time.monotonic()
-    with _whole(path) as file, _sealed(file, key) as stream:
-        rows = _write(stream, path.parent, now)
+    with _atomic_file(path) as file, _encrypted(file, key) as stream:
+        rows = _write_members(stream, path.parent, now)
     return BackupResult(path, path.stat().st_size, time.monotonic() - began, rows)
 
 
-def _write(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str, int]:
+def _write_members(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str, int]:
     engine = databases.current_engine()
     with BackupWriter(stream) as archive:
-        with engine.dumped(scratch) as dump:
-            archive.add_json(MANIFEST, _manifest(engine, dump.rows, now))
+        with engine.snapshot(scratch) as dump:
+            archive.add_json(MANIFEST_NAME, _manifest(engine, dump.rows, now))
             archive.add_dump(dump.source)
         # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
-        archive.add(f"{FILES}{SECRET}", settings.SECRET_KEY.encode())
+        archive.add(f"{FILES_PREFIX}{SECRET_NAME}", settings.SECRET_KEY.encode())
         write_files(archive)
         archive.finish()
     return dump.rows
@@ -186,15 +187,15 @@ def _write(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str, int]:
 def _manifest(engine: databases.Engine, rows: dict[str, int], now: datetime) -> dict[str, object]:
     migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
     made_at = now.astimezone(UTC).isoformat(timespec="seconds")
-    return {"form": FORMAT, "made_at": made_at, "engine": engine.name, "rows": rows, "migrations": migrations}
+    return {"form": MANIFEST_VERSION, "made_at": made_at, "engine": engine.name, "rows": rows, "migrations": migrations}
 
 
-def _sealed(file: IO[bytes], key: str) -> AbstractContextManager[IO[bytes]]:
+def _encrypted(file: IO[bytes], key: str) -> AbstractContextManager[IO[bytes]]:
     return encrypting(file, key) if key else nullcontext(file)
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
+def _atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Yield a file with mode 0600 that gets its name once it is complete and synced."""
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -24,18 +24,18 @@ from newsletter.operation.backup.stores import DEPARTURES_PREFIX, BackupStore, b
 from newsletter.operation.models import Nightly, NightlyBackup
 from newsletter.publication.models import Publication
 
-HOUR = time(3, 30)  # in the publication's zone, when it is quiet
-NAME = re.compile(r"newsletter-(\d{4}-\d{2}-\d{2})\.tar(\.age)?")
-DAYS, WEEKS, MONTHS = 7, 5, 12
+BACKUP_TIME = time(3, 30)  # in the publication's zone, when it is quiet
+FILE_NAME_PATTERN = re.compile(r"newsletter-(\d{4}-\d{2}-\d{2})\.tar(\.age)?")
+DAYS_KEPT, WEEKS_KEPT, MONTHS_KEPT = 7, 5, 12
 
 
 def file_name(day: date, *, is_encrypted: bool) -> str:
     return f"newsletter-{day.isoformat()}.tar" + (".age" if is_encrypted else "")
 
 
-def day_of(name: str) -> date | None:
+def backup_day(name: str) -> date | None:
     """The day in the name of a backup, None for other files."""
-    found = NAME.fullmatch(name)
+    found = FILE_NAME_PATTERN.fullmatch(name)
     try:
         return date.fromisoformat(found[1]) if found else None
     except ValueError:
@@ -44,7 +44,7 @@ def day_of(name: str) -> date | None:
 
 def due_on(now: datetime, days: Iterable[date]) -> date | None:
     """The day whose backup is due, or None. now: in the publication's zone. days: that have a backup."""
-    return now.date() if now.time() >= HOUR and now.date() not in set(days) else None
+    return now.date() if now.time() >= BACKUP_TIME and now.date() not in set(days) else None
 
 
 def days_to_remove(days: Iterable[date]) -> set[date]:
@@ -54,9 +54,9 @@ def days_to_remove(days: Iterable[date]) -> set[date]:
     """
     newest_first = sorted(set(days), reverse=True)
     periods: list[tuple[int, Callable[[date], object]]] = [
-        (DAYS, lambda day: day),
-        (WEEKS, lambda day: day.isocalendar()[:2]),
-        (MONTHS, lambda day: (day.year, day.month)),
+        (DAYS_KEPT, lambda day: day),
+        (WEEKS_KEPT, lambda day: day.isocalendar()[:2]),
+        (MONTHS_KEPT, lambda day: (day.year, day.month)),
     ]
     kept: set[date] = set()
     for number, period in periods:
@@ -78,12 +78,12 @@ def is_backup_due(now: datetime) -> bool:
 
 def make_due_backup(now: datetime) -> NightlyBackup | None:
     """Make the due backup unless another process does; remove old ones; test it if none was tested this month."""
-    kept, day = backup_store(settings.BACKUP_URL), due_day(NightlyBackup, now)
-    if kept is None or day is None or not (row := NightlyBackup.claim(day, now)):
+    store, day = backup_store(settings.BACKUP_URL), due_day(NightlyBackup, now)
+    if store is None or day is None or not (row := NightlyBackup.claim(day, now)):
         return None
     name = file_name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY))
     try:
-        with kept.writing(name, now) as path:
+        with store.writing(name, now) as path:
             made = making.make_backup(path, now)
     except BACKUP_ERRORS as error:
         log.exception("no backup was made")
@@ -93,30 +93,30 @@ def make_due_backup(now: datetime) -> NightlyBackup | None:
         return row
     row.made_at, row.octets, row.failure = timezone.now(), made.octets, ""
     row.save(update_fields=["made_at", "octets", "failure"])
-    remove_old(kept)
+    remove_old_backups(store)
     if not NightlyBackup.objects.filter(tried_at__year=day.year, tried_at__month=day.month).exists():
-        _try_out(row, kept, name, now)
+        _test_backup(row, store, name, now)
     return row
 
 
-def keep_departures() -> None:
+def store_departures() -> None:
     """Copy the departures file beside the backups: it would be lost with the machine."""
-    kept, source = backup_store(settings.BACKUP_URL), settings.DATA_DIR / "departures"
-    if kept is None or not source.exists():
+    store, source = backup_store(settings.BACKUP_URL), settings.DATA_DIR / "departures"
+    if store is None or not source.exists():
         return
     try:
-        kept.join(f"{DEPARTURES_PREFIX}{socket.gethostname()}", source)
+        store.merge(f"{DEPARTURES_PREFIX}{socket.gethostname()}", source)
     except OSError as error:
         log.warning("who has left is not kept beside the backups: %s", error)
 
 
-def remove_old(kept: BackupStore) -> list[str]:
+def remove_old_backups(store: BackupStore) -> list[str]:
     """Remove superfluous backups; return their names."""
-    found = {day: name for name in kept.names() if (day := day_of(name))}
-    gone = [found[day] for day in sorted(days_to_remove(found))]
-    for name in gone:
-        kept.remove(name)
-    return gone
+    found = {day: name for name in store.names() if (day := backup_day(name))}
+    old = [found[day] for day in sorted(days_to_remove(found))]
+    for name in old:
+        store.remove(name)
+    return old
 
 
 def due_day(work: type[Nightly], now: datetime) -> date | None:
@@ -124,17 +124,17 @@ def due_day(work: type[Nightly], now: datetime) -> date | None:
     return due_on(local, work._default_manager.exclude(made_at=None).values_list("day", flat=True))
 
 
-def _try_out(row: NightlyBackup, kept: BackupStore, name: str, now: datetime) -> None:
+def _test_backup(row: NightlyBackup, store: BackupStore, name: str, now: datetime) -> None:
     """Test the backup. If it is encrypted, whose key is elsewhere, test an unencrypted twin."""
     try:
-        tried = _trial(kept, name, now)
+        result = _drill(store, name, now)
     except BACKUP_ERRORS as error:
         log.exception("the backup would not bring the newsletter back")
         row.trial = str(error)
         subject, line = _("The backup would not bring the newsletter back"), row.trial
     else:
         row.trial = ""
-        facts = {"rows": f"{tried.rows:,}", "files": f"{tried.files:,}", "seconds": f"{tried.seconds:.0f}"}
+        facts = {"rows": f"{result.rows:,}", "files": f"{result.files:,}", "seconds": f"{result.seconds:.0f}"}
         subject = _("The backup was tried, and works")
         line = _("%(rows)s rows and %(files)s files were brought back beside the newsletter in %(seconds)s s.") % facts
     row.tried_at = timezone.now()
@@ -142,9 +142,9 @@ def _try_out(row: NightlyBackup, kept: BackupStore, name: str, now: datetime) ->
     _mail_author(subject, line, now)
 
 
-def _trial(kept: BackupStore, name: str, now: datetime) -> restoring.DrillResult:
+def _drill(store: BackupStore, name: str, now: datetime) -> restoring.DrillResult:
     if not settings.BACKUP_AGE_KEY:
-        with kept.reading(name) as path:
+        with store.reading(name) as path:
             return restoring.drill(path)
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=settings.DATA_DIR) as folder:
         return restoring.drill(making.make_backup(Path(folder) / "twin.tar", now, key="").path)

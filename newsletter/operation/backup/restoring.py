@@ -22,12 +22,12 @@ from django.db import DatabaseError, connection
 from django.utils.crypto import constant_time_compare
 
 from newsletter import server
-from newsletter.delivery.ledger import restored
+from newsletter.delivery.ledger import restore_detection
 from newsletter.operation import replaced_migrations
 from newsletter.operation.backup import databases
 from newsletter.operation.backup.archive import BackupReader, open_archive, open_dump
 from newsletter.operation.backup.databases import DatabaseUnusable, Engine, PostgreSQLEngine, SQLiteEngine
-from newsletter.operation.backup.making import SECRET, FileRestorer, merge_lines
+from newsletter.operation.backup.making import SECRET_NAME, FileRestorer, merge_lines
 from newsletter.operation.preparing import newer_migration
 from newsletter.operation.supervisor import free_port
 from newsletter.publication.pictures.storages import media
@@ -56,7 +56,7 @@ def restore_backup(path: Path, now: datetime, *, identity: Path | None = None, r
     """
     engine = databases.current_engine()
     check_compatible(verified_manifest(path, identity), engine)
-    if users := engine.others():
+    if users := engine.other_users():
         raise RestoreRefused(f"the database is in use by {', '.join(users)}: stop web server, workers and clock first")
     is_empty = engine.is_empty()
     if not is_empty and not replace:
@@ -65,56 +65,56 @@ def restore_backup(path: Path, now: datetime, *, identity: Path | None = None, r
         )
     mark = f"{now:%Y%m%d%H%M%S}"
     bucket = media if media.is_remote else None
-    putting = FileRestorer(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set(), bucket=bucket)
-    with _noted(path, engine.meanwhile(mark)), open_archive(path, identity) as stream, putting:
-        with engine.replaced(mark) as fresh:
-            made = _filled(BackupReader(stream), fresh, putting, now)
+    restorer = FileRestorer(settings.DATA_DIR, mark, overwrites={SECRET_NAME} if is_empty else set(), bucket=bucket)
+    with _unfinished_note(path, engine.former_data_note(mark)), open_archive(path, identity) as stream, restorer:
+        with engine.replacement(mark) as fresh:
+            made = _load_and_block_sending(BackupReader(stream), fresh, restorer, now)
             for lines in sorted(
                 path.parent.glob("departures-*")
             ):  # departures since then, if they are beside the backup
                 merge_lines(settings.DATA_DIR / "departures", lines.read_bytes())
-        putting.finish()
-    return RestoreResult(*made, putting.files, putting.put_aside)
+        restorer.finish()
+    return RestoreResult(*made, restorer.files, restorer.put_aside)
 
 
-def _filled(
-    reader: BackupReader, engine: Engine, putting: FileRestorer, now: datetime
+def _load_and_block_sending(
+    reader: BackupReader, engine: Engine, restorer: FileRestorer, now: datetime
 ) -> tuple[datetime, dict[str, int], bool]:
     """Load a backup and block sending; return its time, its rows, and whether its secret is used here."""
-    has_secret = load_backup(reader, engine, putting, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
+    has_secret = load_backup(reader, engine, restorer, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
     made_at = datetime.fromisoformat(reader.manifest["made_at"])
     call_command("migrate", verbosity=0, interactive=False)
-    restored.block_sending(made_at, now)
+    restore_detection.block_sending(made_at, now)
     return made_at, reader.manifest["rows"], has_secret
 
 
 def unfinished_restore() -> str:
     """The note of a killed restore, which forbids a start; "" if there is none."""
-    return _note().read_text() if _note().exists() else ""
+    return _note_path().read_text() if _note_path().exists() else ""
 
 
 def remove_leftovers() -> None:
     """Remove leftovers of a killed restore. Only call it when none runs."""
-    if _note().exists():
+    if _note_path().exists():
         databases.current_engine().remove_leftovers()
 
 
-def _note() -> Path:
+def _note_path() -> Path:
     file: Path = settings.DATA_DIR / "restore.unfinished"
     return file
 
 
 @contextmanager
-def _noted(path: Path, meanwhile: str) -> Iterator[None]:
+def _unfinished_note(path: Path, former_data: str) -> Iterator[None]:
     """Keep a note file during the block. It remains after a kill, not after an exception, which undoes everything."""
     try:
-        _note().write_text(
-            f"The restore of {path} was not finished, and {meanwhile}. "
-            f"Run it again (manage.py restore --replace PATH), or delete {_note()} to go on without it."
+        _note_path().write_text(
+            f"The restore of {path} was not finished, and {former_data}. "
+            f"Run it again (manage.py restore --replace PATH), or delete {_note_path()} to go on without it."
         )
         yield
     finally:
-        _note().unlink(missing_ok=True)
+        _note_path().unlink(missing_ok=True)
 
 
 def verified_manifest(path: Path, identity: Path | None) -> dict[str, Any]:
@@ -139,24 +139,24 @@ def check_compatible(manifest: dict[str, Any], engine: Engine) -> None:
         )
 
 
-def load_backup(reader: BackupReader, engine: Engine, putting: FileRestorer, *, keeps_secret: bool) -> bool:
+def load_backup(reader: BackupReader, engine: Engine, restorer: FileRestorer, *, keeps_secret: bool) -> bool:
     """Load the database, then the files. keeps_secret: keep ours. Return whether the backup's secret is used now."""
     dump, parts = open_dump(reader)
     engine.load(dump)
     is_used = True
-    for member in parts.rest():
-        if member.file == SECRET and keeps_secret:
+    for member in parts.remaining_members():
+        if member.data_path == SECRET_NAME and keeps_secret:
             is_used = constant_time_compare(member.source.read().decode(), settings.SECRET_KEY)
-        elif member.file:
-            putting.put(member)
+        elif member.data_path:
+            restorer.restore(member)
     return is_used
 
 
-START_SECONDS = 60  # for the web server's first response
-UNSET_VARIABLES = (  # nothing may leave the test
+SERVER_START_SECONDS = 60  # for the web server's first response
+UNSET_VARIABLES = (  # the drill must not send or fetch anything
     *("REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "MAILBOX_URL", "BACKUP_URL", "MEDIA_STORAGE_URL"),
 )
-PAGES = ("/", "/issues/", "/posts/", "/subscribe/")
+PAGES_CHECKED = ("/", "/issues/", "/posts/", "/subscribe/")
 
 
 class DrillFailed(Exception):
@@ -183,18 +183,18 @@ def drill(path: Path, *, identity: Path | None = None) -> DrillResult:
     manifest = verified_manifest(path, identity)
     with tempfile.TemporaryDirectory(prefix="newsletter-drill-") as name:
         folder = Path(name)
-        with _scratch(manifest["engine"], folder) as (engine, url), open_archive(path, identity) as stream:
+        with _scratch_database(manifest["engine"], folder) as (engine, url), open_archive(path, identity) as stream:
             check_compatible(manifest, engine)
-            putting = FileRestorer(folder, "drill")
-            load_backup(BackupReader(stream), engine, putting, keeps_secret=False)
-            _compare(manifest["rows"], engine.rows())
-            pages = _look(folder, url)
+            restorer = FileRestorer(folder, "drill")
+            load_backup(BackupReader(stream), engine, restorer, keeps_secret=False)
+            _compare_row_counts(manifest["rows"], engine.row_counts())
+            pages = _check_pages(folder, url)
     seconds = time.monotonic() - began
-    return DrillResult(manifest["made_at"], sum(manifest["rows"].values()), putting.files, pages, seconds)
+    return DrillResult(manifest["made_at"], sum(manifest["rows"].values()), restorer.files, pages, seconds)
 
 
 @contextmanager
-def _scratch(engine: str, folder: Path) -> Iterator[tuple[Engine, str]]:
+def _scratch_database(engine: str, folder: Path) -> Iterator[tuple[Engine, str]]:
     """Yield an empty scratch database, and its DATABASE_URL."""
     if engine == SQLiteEngine.name:
         yield SQLiteEngine(folder / "newsletter.sqlite3"), ""
@@ -213,27 +213,27 @@ def _scratch(engine: str, folder: Path) -> Iterator[tuple[Engine, str]]:
         ours.run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def _compare(said: Mapping[str, int], found: Mapping[str, int]) -> None:
-    if wrong := sorted(name for name in said.keys() | found.keys() if said.get(name) != found.get(name)):
+def _compare_row_counts(expected: Mapping[str, int], found: Mapping[str, int]) -> None:
+    if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
         name = wrong[0]
         raise DrillFailed(
-            f"the table {name} has {found.get(name)} rows; when the backup was made it had {said.get(name)}"
+            f"the table {name} has {found.get(name)} rows; when the backup was made it had {expected.get(name)}"
         )
 
 
-def _look(folder: Path, database_url: str) -> tuple[str, ...]:
+def _check_pages(folder: Path, database_url: str) -> tuple[str, ...]:
     """Start a web server on the scratch folder, without mail or queue; return the pages that answered 200."""
     port = free_port("127.0.0.1", 0)
     own = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "SITE_URL": f"http://127.0.0.1:{port}"}
-    own["SECRET_KEY"] = (folder / SECRET).read_text()
-    nothing = dict.fromkeys(UNSET_VARIABLES, "")
-    env = os.environ | {f"{name}_FILE": "" for name in own | nothing} | nothing | own
+    own["SECRET_KEY"] = (folder / SECRET_NAME).read_text()
+    unset = dict.fromkeys(UNSET_VARIABLES, "")
+    env = os.environ | {f"{name}_FILE": "" for name in own | unset} | unset | own
     # The calling command has run Django's checks: they load every page and would double the time.
-    _run(["migrate", "--skip-checks", "--verbosity", "0", "--no-input"], env)
+    _run_manage(["migrate", "--skip-checks", "--verbosity", "0", "--no-input"], env)
     if settings.STATIC_ROOT.is_dir():
         shutil.copytree(settings.STATIC_ROOT, folder / "static", dirs_exist_ok=True)
     else:
-        _run(["collectstatic", "--verbosity", "0", "--no-input"], env)
+        _run_manage(["collectstatic", "--verbosity", "0", "--no-input"], env)
     process = subprocess.Popen(  # noqa: S603 - ours
         server.command("127.0.0.1", port, processes=1),
         env=env,
@@ -242,36 +242,36 @@ def _look(folder: Path, database_url: str) -> tuple[str, ...]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait(process, port)
-        answers = {page: _status(port, page) for page in PAGES}
+        _wait_for_server(process, port)
+        answers = {page: _page_status(port, page) for page in PAGES_CHECKED}
     finally:
         process.terminate()
         process.wait()
     if wrong := [f"{page} {status}" for page, status in answers.items() if status != http.HTTPStatus.OK]:
         raise DrillFailed(f"a web server on it answers {', '.join(wrong)}")
-    return PAGES
+    return PAGES_CHECKED
 
 
-def _run(words: list[str], env: Mapping[str, str]) -> None:
+def _run_manage(words: list[str], env: Mapping[str, str]) -> None:
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
     done = subprocess.run(command, env=dict(env), capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
         raise DrillFailed(f"{words[0]} fails on it: {done.stderr.strip()[-500:]}")
 
 
-def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
-    until = time.monotonic() + START_SECONDS
-    while _status(port, "/healthz") != http.HTTPStatus.OK:
+def _wait_for_server(process: "subprocess.Popen[bytes]", port: int) -> None:
+    until = time.monotonic() + SERVER_START_SECONDS
+    while _page_status(port, "/healthz") != http.HTTPStatus.OK:
         if process.poll() is not None or time.monotonic() > until:
             raise DrillFailed("a web server does not start on it")
         time.sleep(0.1)
 
 
-def _status(port: int, page: str) -> int:
-    """0 without an answer."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as asking:
+def _page_status(port: int, page: str) -> int:
+    """0 without a response."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as client:
         try:
-            asking.request("GET", page)
-            return asking.getresponse().status
+            client.request("GET", page)
+            return client.getresponse().status
         except (OSError, http.client.HTTPException):
             return 0

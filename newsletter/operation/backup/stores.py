@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from newsletter.buckets import Bucket, bucket_from_url, is_bucket
+from newsletter.buckets import Bucket, bucket_from_url, is_bucket_url
 from newsletter.operation.backup import making
 
-DEPARTURES_PREFIX = "departures-"  # prefix of departures files
+DEPARTURES_PREFIX = "departures-"
 
 
 def backup_store(url: str) -> "BackupStore | None":
@@ -24,7 +24,7 @@ def backup_store(url: str) -> "BackupStore | None":
     """
     if not url:
         return None
-    if is_bucket(url):
+    if is_bucket_url(url):
         return BucketStore(bucket_from_url(url))
     parts = urlsplit(url)
     path = Path(parts.path)
@@ -33,8 +33,8 @@ def backup_store(url: str) -> "BackupStore | None":
     return FolderStore(path)
 
 
-def _found(name: str, now: datetime) -> str:
-    """Another name for a backup of this day that our database does not know; it is never removed.
+def _found_name(name: str, now: datetime) -> str:
+    """The new name of an existing backup that our database does not know; it is never removed.
 
     It may be the last one of a lost machine, whose folder a new installation was given.
     """
@@ -49,10 +49,10 @@ class FolderStore:
         return [path.name for path in self.folder.iterdir()]
 
     def writing(self, name: str, now: datetime) -> AbstractContextManager[Path]:
-        """Yield a path to write to; kept unless the block raises."""
+        """Yield a path to write to. An existing file of that name is renamed first."""
         path = self.folder / name
         with suppress(FileNotFoundError):
-            path.rename(path.with_name(_found(name, now)))
+            path.rename(path.with_name(_found_name(name, now)))
         return nullcontext(path)
 
     def reading(self, name: str) -> AbstractContextManager[Path]:
@@ -62,12 +62,12 @@ class FolderStore:
     def remove(self, name: str) -> None:
         (self.folder / name).unlink()
 
-    def join(self, name: str, source: Path) -> None:
+    def merge(self, name: str, source: Path) -> None:
         """Merge the lines of `source` into the stored ones."""
         copy = self.folder / name
         if not copy.exists() or copy.stat().st_size != source.stat().st_size:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            making.merge_lines(copy, source.read_bytes())  # merged, not replaced: a new machine knows less
+            making.merge_lines(copy, source.read_bytes())  # do not overwrite: a new machine's file has fewer lines
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,21 @@ class BucketStore:
     bucket: Bucket
 
     def names(self) -> list[str]:
-        return list(self.bucket.names())
+        return list(self.bucket.sizes())
 
     @contextmanager
     def writing(self, name: str, now: datetime) -> Iterator[Path]:
-        is_there = name in self.bucket.names()
-        with _scratch() as folder:
+        is_there = name in self.bucket.sizes()
+        with _temporary_folder() as folder:
             yield folder / name
             if is_there:
-                self.bucket.rename(name, _found(name, now))
+                self.bucket.rename(name, _found_name(name, now))
             self.bucket.upload(folder / name, name)
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Path]:
-        with _scratch() as folder:
-            for other in self.bucket.names():
+        with _temporary_folder() as folder:
+            for other in self.bucket.sizes():
                 if other.startswith(DEPARTURES_PREFIX):
                     self.bucket.download(other, folder / other)
             self.bucket.download(name, folder / name)
@@ -100,11 +100,11 @@ class BucketStore:
     def remove(self, name: str) -> None:
         self.bucket.remove(name)
 
-    def join(self, name: str, source: Path) -> None:
-        size = self.bucket.names(name).get(name)
+    def merge(self, name: str, source: Path) -> None:
+        size = self.bucket.sizes(name).get(name)
         if size == source.stat().st_size:
             return
-        with _scratch() as folder:
+        with _temporary_folder() as folder:
             copy = folder / name
             if size is not None:
                 self.bucket.download(name, copy)
@@ -117,7 +117,7 @@ type BackupStore = FolderStore | BucketStore
 
 
 @contextmanager
-def _scratch() -> Iterator[Path]:
+def _temporary_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=settings.DATA_DIR) as folder:
         yield Path(folder)
 
@@ -125,20 +125,20 @@ def _scratch() -> Iterator[Path]:
 @contextmanager
 def open_backup(path: str) -> Iterator[Path]:
     """Yield a readable path for a local path or s3://…/NAME."""
-    if not is_bucket(path):
+    if not is_bucket_url(path):
         yield Path(path)
         return
-    kept, name = _named(path)
-    with kept.reading(name) as file:
+    store, name = _split_url(path)
+    with store.reading(name) as file:
         yield file
 
 
-def _named(url: str) -> tuple[BucketStore, str]:
+def _split_url(url: str) -> tuple[BucketStore, str]:
     """The bucket and the name of an object's URL."""
     path, mark, query = url.partition("?")
     above, _slash, name = path.rpartition("/")
     return BucketStore(bucket_from_url(f"{above}{mark}{query}", "PATH")), name
 
 
-def without_secret(path: str) -> str:
-    return path.rpartition("@")[2] if is_bucket(path) else path
+def without_credentials(path: str) -> str:
+    return path.rpartition("@")[2] if is_bucket_url(path) else path

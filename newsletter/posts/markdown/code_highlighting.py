@@ -27,7 +27,7 @@ from pygments.util import ClassNotFound
 
 from newsletter.mail.colours import palette
 
-LONGEST = 20_000  # characters of a code block; longer ones take a second
+HIGHLIGHT_MAX = 20_000  # characters; longer code is not highlighted: it would take a second
 
 
 class LightStyle(Style):
@@ -35,7 +35,7 @@ class LightStyle(Style):
     often Chinese.
     """
 
-    background_color = palette()["code"].day
+    background_color = palette()["code"].light
     styles: ClassVar[dict[_TokenType, str]] = {
         Token: "#1f2328",
         Comment: "#5c6370",
@@ -68,7 +68,7 @@ class LightStyle(Style):
     }
 
 
-# The dark scheme's colour for each of these.
+# Dark counterparts of the colours above.
 DARK_COLOURS = {
     "#1f2328": "#e8e4dc",
     "#5c6370": "#a39d92",
@@ -81,18 +81,18 @@ DARK_COLOURS = {
     "#1d6335": "#9bdca8",
     "#a1260d": "#ff9d8a",
 }
-MAIL_BLOCK = (
+MAIL_PRE_STYLE = (
     "margin:0 0 1.2em;padding:12px 14px;background-color:#f6f4f0;color:#1f2328;"
     "font-family:Menlo,Consolas,monospace;font-size:14px;line-height:1.55;white-space:pre-wrap;border-radius:6px"
 )
 
 
 def highlight(code: str, language: str, *, inline: bool = False) -> str:
-    """Highlighted `<pre><code>`; plain if the language is unknown. inline: style attributes, for mail."""
-    lexer = _lexer(language) if len(code) <= LONGEST else None
+    """Highlighted `<pre><code>`; plain if the language is unknown or the code too long. inline: styles for mail."""
+    lexer = _lexer(language) if len(code) <= HIGHLIGHT_MAX else None
     body = pygmentise(code, lexer, _formatter(inline)) if lexer else escape(code, quote=False) + "\n"
     if inline:
-        return f'<pre style="{MAIL_BLOCK}"><code>{body}</code></pre>'
+        return f'<pre style="{MAIL_PRE_STYLE}"><code>{body}</code></pre>'
     kind = f' class="language-{escape(language)}"' if lexer else ""
     return f'<pre class="code"><code{kind}>{body}</code></pre>'
 
@@ -101,10 +101,10 @@ def highlight(code: str, language: str, *, inline: bool = False) -> str:
 def allowed_styles() -> frozenset[str]:
     """All style values that `highlight` can write, for the sanitiser."""
     css: str = _formatter(False).get_style_defs(".code")  # type: ignore[no-untyped-call]
-    return frozenset({MAIL_BLOCK, *re.findall(r"^\.code \..*{ (.*) }", css, re.MULTILINE)})
+    return frozenset({MAIL_PRE_STYLE, *re.findall(r"^\.code \..*{ (.*) }", css, re.MULTILINE)})
 
 
-def dark_colours() -> dict[str, str]:
+def mail_dark_colours() -> dict[str, str]:
     """Dark colour by light colour of code in mails, both as rrggbb."""
     return {day[1:]: night[1:] for day, night in DARK_COLOURS.items()}
 

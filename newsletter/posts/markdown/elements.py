@@ -22,12 +22,12 @@ from newsletter.posts.markdown.lines import (
     indent_of,
     without_closing_hashes,
 )
-from newsletter.posts.markdown.typed_tags import FRAME, escape_unclosed
+from newsletter.posts.markdown.typed_tags import IFRAME, escape_unclosed
 
-DEEPEST = 16  # nested containers; deeper Markdown stays as typed, which bounds the recursion
-MOST_COLOURED = 60_000  # characters of highlighted code in a post, to stay within a second
+NESTING_MAX = 16  # nested containers; deeper Markdown stays as typed
+HIGHLIGHTED_MAX = 60_000  # characters of highlighted code in a post, to stay within a second
 CALLOUT = re.compile(r"^\[!(?P<kind>\w+)\][+-]? *(?P<title>.*)$")
-CALLOUTS = {
+CALLOUT_TITLES = {
     "note": _("Note"),
     "tip": _("Tip"),
     "important": _("Important"),
@@ -35,7 +35,7 @@ CALLOUTS = {
     "caution": _("Caution"),
 }
 TASK = re.compile(r"^\[(?P<done>[ xX])\](?: +|$)")
-INDENTED = re.compile(r"\n(?=\u3000\u3000)")  # a paragraph start in Chinese typesetting
+PARAGRAPH_INDENT = re.compile(r"\n(?=\u3000\u3000)")  # a paragraph start in Chinese typesetting
 LANGUAGE = re.compile(r"^\{?\.?([\w+#.-]*)", re.ASCII)
 
 
@@ -46,10 +46,10 @@ class StructureParser(BlockParser):
         super().__init__(md)
         self.for_mail = for_mail
         self.depth = 0
-        self.colours_left = MOST_COLOURED
+        self.highlight_budget = HIGHLIGHTED_MAX
 
     def parseChunk(self, parent: Element, text: str) -> None:  # noqa: N802 (the library's name)
-        if self.depth >= DEEPEST:
+        if self.depth >= NESTING_MAX:
             SubElement(parent, "p").text = AtomicString(text.strip())
             return
         self.depth += 1
@@ -59,7 +59,7 @@ class StructureParser(BlockParser):
 
 
 class VideoProcessor(BlockProcessor):
-    """Replaces a paragraph that is only the URL of a video by the video."""
+    """Replaces a paragraph by a video if it is only the URL of one."""
 
     parser: "StructureParser"
 
@@ -73,7 +73,7 @@ class VideoProcessor(BlockProcessor):
 
 
 def _text(parser: StructureParser, parent: Element, segment: Segment) -> None:
-    text = INDENTED.sub("\n\n", "\n".join(segment.lines).strip("\n"))
+    text = PARAGRAPH_INDENT.sub("\n\n", "\n".join(segment.lines).strip("\n"))
     parser.parseBlocks(parent, text.split("\n\n"))
 
 
@@ -93,8 +93,8 @@ def _fence(parser: StructureParser, parent: Element, segment: Segment) -> None:
     is_closed = bool(body) and _closes(body[-1], match["fence"])
     code = "\n".join(line[min(indent, indent_of(line)) :] for line in (body[:-1] if is_closed else body))
     code = code if is_closed else code.rstrip("\n")
-    parser.colours_left -= len(code)
-    language = LANGUAGE.match(match["info"]) if parser.colours_left > 0 else None
+    parser.highlight_budget -= len(code)
+    language = LANGUAGE.match(match["info"]) if parser.highlight_budget > 0 else None
     html = highlight(code, language[1] if language else "", inline=parser.for_mail)
     _stash(parser, parent, html)
 
@@ -116,7 +116,7 @@ def _heading(parser: StructureParser, parent: Element, segment: Segment) -> None
         SubElement(parent, f"h{len(match['one'] or match['glued'])}").text = text
 
 
-def _title(parser: StructureParser, parent: Element, segment: Segment) -> None:
+def _setext_heading(parser: StructureParser, parent: Element, segment: Segment) -> None:
     level = 1 if segment.lines[-1].strip().startswith("=") else 2
     SubElement(parent, f"h{level}").text = "\n".join(line.strip() for line in segment.lines[:-1])
 
@@ -155,19 +155,19 @@ def _html(parser: StructureParser, parent: Element, segment: Segment) -> None:
     if video:
         _video(parser, parent, video)
     else:
-        parser.md.has_tags = True  # type: ignore[attr-defined]
-        _stash(parser, parent, f"<p>{html.strip()}</p>" if FRAME.fullmatch(html.strip()) else escape_unclosed(html))
+        parser.md.has_raw_html = True  # type: ignore[attr-defined]
+        _stash(parser, parent, f"<p>{html.strip()}</p>" if IFRAME.fullmatch(html.strip()) else escape_unclosed(html))
 
 
 def _quote(parser: StructureParser, parent: Element, segment: Segment) -> None:
     lines = [QUOTE.sub("", line, count=1) for line in segment.lines]
     callout = CALLOUT.match(lines[0])
     kind = callout["kind"].lower() if callout else ""
-    if not callout or kind not in CALLOUTS:
+    if not callout or kind not in CALLOUT_TITLES:
         parser.parseChunk(SubElement(parent, "blockquote"), "\n".join(lines))
         return
     box = SubElement(parent, "div", {"class": f"callout {kind}"})
-    SubElement(box, "p", {"class": "callout-title"}).text = callout["title"].strip() or str(CALLOUTS[kind])
+    SubElement(box, "p", {"class": "callout-title"}).text = callout["title"].strip() or str(CALLOUT_TITLES[kind])
     parser.parseChunk(box, "\n".join(lines[1:]))
 
 
@@ -182,7 +182,7 @@ def _list(parser: StructureParser, parent: Element, segment: Segment) -> None:
 
 
 def _is_spaced(item: ListItem) -> bool:
-    """Does a blank line separate two text blocks of the item, which makes its list loose?"""
+    """Whether a blank line separates two text blocks of the item, which makes its list loose."""
     parts = list(split_segments(item.lines))
     text = [part.lines for part in parts if part.kind == "text"]
     return any("" in lines for lines in text)
@@ -197,7 +197,7 @@ def _item(parser: StructureParser, parent: Element, item: ListItem, *, is_loose:
     if not is_loose:
         _unwrap_paragraphs(element)
     if task:
-        _check_box(parser, element, is_done=task["done"] != " ")
+        _add_checkbox(parser, element, is_done=task["done"] != " ")
 
 
 def _unwrap_paragraphs(item: Element) -> None:
@@ -213,7 +213,7 @@ def _unwrap_paragraphs(item: Element) -> None:
             before.tail = AtomicString(f"\n{text}") if isinstance(text, AtomicString) else f"\n{text}"
 
 
-def _check_box(parser: StructureParser, item: Element, *, is_done: bool) -> None:
+def _add_checkbox(parser: StructureParser, item: Element, *, is_done: bool) -> None:
     item.set("class", "task")
     holder = item if item.text or not len(item) or item[0].tag != "p" else item[0]
     text = holder.text or ""
@@ -232,7 +232,7 @@ BUILDERS: dict[str, Callable[[StructureParser, Element, Segment], None]] = {
     "table": _table,
     "fence": _fence,
     "heading": _heading,
-    "title": _title,
+    "title": _setext_heading,
     "rule": _rule,
     "definitions": _definitions,
     "html": _html,

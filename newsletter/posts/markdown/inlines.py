@@ -78,7 +78,7 @@ class BareUrl(InlineProcessor):
         return link, m.start(1), m.start(1) + len(url)
 
     def _is_in_raw_link(self, before: str) -> bool:
-        """Is the nearest raw `<a …>` or `</a>` before the URL an opening one?"""
+        """Whether the nearest raw `<a …>` or `</a>` before the URL is an opening one."""
         for key in reversed(INLINE_PLACEHOLDER_RE.findall(before[-2000:])):
             tag = self._raw_tag(key)
             if RAW_LINK.match(tag):
@@ -115,7 +115,7 @@ class KnownTag(HtmlInlineProcessor):
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
         if not is_inline(m[1]):
             return None, None, None
-        self.md.has_tags = True  # type: ignore[attr-defined]
+        self.md.has_raw_html = True  # type: ignore[attr-defined]
         return super().handleMatch(m, data)
 
 

@@ -44,7 +44,7 @@ def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -
     def convert(text: str) -> tuple[str, bool]:
         md = _Markdown(is_mail=False, source=text)
         md.treeprocessors.register(PictureSizes(md, sizes or {}), "sizes", 9)
-        return md.convert(TOC_MARK.sub("[TOC]", text)), md.has_tags
+        return md.convert(TOC_MARK.sub("[TOC]", text)), md.has_raw_html
 
     return wrap_tables(sanitise.for_web(_convert_balanced(source, convert, is_mail=False)))
 
@@ -59,7 +59,7 @@ def render_mail(source: str, *, base_url: str) -> str:
 
     def convert(text: str) -> tuple[str, bool]:
         md = _Markdown(is_mail=True, source=text)
-        return md.convert(TOC_MARK.sub("", text)), md.has_tags
+        return md.convert(TOC_MARK.sub("", text)), md.has_raw_html
 
     return sanitise.for_mail(_convert_balanced(source, convert, is_mail=True), base_url=base_url)
 
@@ -74,7 +74,7 @@ def _convert_balanced(source: str, convert: Convert, *, is_mail: bool) -> str:
         html, has_tags = _without_placeholders(source, convert), True
     if not has_tags:
         return html
-    return typed_tags.replace_frames(typed_tags.escape_unpaired(html), is_mail=is_mail)
+    return typed_tags.replace_iframes(typed_tags.escape_unpaired(html), is_mail=is_mail)
 
 
 def _without_placeholders(source: str, convert: Convert) -> str:
@@ -113,7 +113,7 @@ class _Markdown(markdown.Markdown):
 
     def __init__(self, *, is_mail: bool, source: str) -> None:
         self.is_mail = is_mail
-        self.has_tags = False  # whether the author typed any
+        self.has_raw_html = False  # whether the author typed any
         extensions = [TableExtension(use_align_attribute=True), _Footnotes(is_mail=is_mail)]
         if not is_mail:
             extensions.append(TocExtension(slugify=heading_ids(), toc_class="toc"))

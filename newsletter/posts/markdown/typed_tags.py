@@ -42,7 +42,7 @@ OPEN_ENDED: Final = frozenset(
 TOKEN: Final = re.compile(
     r"<(?:(?P<comment>!--)|(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9:-]*)(?P<rest>(?:[\s/](?:[^<>\"'\u2e80-\U0010ffff]|\"[^<\"]*\"|'[^<']*')*+)?)>|)"
 )
-FRAME: Final = re.compile(
+IFRAME: Final = re.compile(
     r"<iframe\b(?P<rest>(?:[^<>\"'\u2e80-\U0010ffff]|\"[^<\"]*\"|'[^<']*')*+)>[^<]*</iframe\s*>", re.IGNORECASE
 )
 NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
@@ -64,7 +64,7 @@ class HtmlTag(NamedTuple):
 
 
 def is_inline(typed: str) -> bool:
-    """May `typed`, from `<` to `>`, stand inside a sentence?"""
+    """Whether the tag `typed`, from `<` to `>`, may be inside a sentence."""
     match = TOKEN.match(typed)
     return bool(match and (match["comment"] or (match["name"] or "").lower() in INLINE))
 
@@ -92,7 +92,7 @@ def unpaired_tags(html: str) -> list[HtmlTag]:
 
 
 class TagOutcome(Enum):
-    """What becomes of HTML that does not take effect."""
+    """How HTML that has no effect is shown."""
 
     TYPED = "shown as typed"
     LEFT_OUT = "left out with what is in it"
@@ -133,7 +133,7 @@ def _outcome(source: str, opener: re.Match[str]) -> TagOutcome | None:
 
 
 def _is_in_block(source: str, place: int) -> bool:
-    """Does the paragraph or line at `place` start an HTML block?"""
+    """Whether the paragraph or line at `place` starts an HTML block."""
     first, line = source.rfind("\n\n", 0, place), source.rfind("\n", 0, place) + 1
     first = first + 2 if first >= 0 else 0
     is_block = HTML_BLOCK.match(source[first : first + LONGEST_TAG])
@@ -151,8 +151,8 @@ def _escape_tags(html: str, tags: list[HtmlTag]) -> str:
     return pieces[0] + "".join(f"&lt;{piece[1:]}" for piece in pieces[1:])
 
 
-def _end_of_frame(html: str, position: int) -> int:
-    match = FRAME.match(html, position)
+def _end_of_iframe(html: str, position: int) -> int:
+    match = IFRAME.match(html, position)
     return match.end() if match else -1
 
 
@@ -170,7 +170,7 @@ def _tokens(html: str) -> Iterator[HtmlTag]:
                 yield HtmlTag(position, position + 1)
             after = max(end, position + 1)
         elif name in DROPPED_WITH_CONTENT and not match["end"]:
-            end = _end_of_frame(html, position) if name == "iframe" else ends.after(f"</{name}", after)
+            end = _end_of_iframe(html, position) if name == "iframe" else ends.after(f"</{name}", after)
             if end < 0:
                 yield HtmlTag(position, after)  # never closed
             after = max(end, after)
@@ -196,16 +196,18 @@ class ClosingTags:
         return places[index] if index < len(places) else -1
 
 
-def replace_frames(html: str, *, is_mail: bool) -> str:
+def replace_iframes(html: str, *, is_mail: bool) -> str:
     """Replace iframes by links: all in mails, all but PLAYER_URLS on pages."""
-    return FRAME.sub(lambda frame: _frame_or_link(frame, is_mail=is_mail), html) if "<iframe" in html.lower() else html
+    return (
+        IFRAME.sub(lambda iframe: _iframe_or_link(iframe, is_mail=is_mail), html) if "<iframe" in html.lower() else html
+    )
 
 
-def _frame_or_link(frame: re.Match[str], *, is_mail: bool) -> str:
-    url = frame_url(frame["rest"])
+def _iframe_or_link(iframe: re.Match[str], *, is_mail: bool) -> str:
+    url = frame_url(iframe["rest"])
     if not url:
-        return escape(frame[0], quote=False)
-    return frame[0] if url.startswith(PLAYER_URLS) and not is_mail else frame_link(url)
+        return escape(iframe[0], quote=False)
+    return iframe[0] if url.startswith(PLAYER_URLS) and not is_mail else frame_link(url)
 
 
 def frame_url(attributes: str) -> str:

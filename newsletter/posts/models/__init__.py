@@ -11,9 +11,9 @@ from newsletter.posts.models.posts import (
     SearchDocument,
     Tag,
     TagQuerySet,
-    tag_names,
-    with_covers,
-    with_renderings,
+    attach_covers,
+    attach_renderings,
+    parse_tag_names,
 )
 from newsletter.posts.models.redirects import Redirect
 from newsletter.posts.models.renderings import Rendering
@@ -35,7 +35,7 @@ __all__ = [
     "Tag",
     "TagQuerySet",
     "WorkingCopy",
-    "tag_names",
-    "with_covers",
-    "with_renderings",
+    "attach_covers",
+    "attach_renderings",
+    "parse_tag_names",
 ]

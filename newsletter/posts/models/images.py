@@ -51,17 +51,17 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """Pictures whose slow sizes were never attempted, newest first."""
         return self.filter(finished_at__isnull=True)
 
-    def keep(self, picture: Picture, name: str, alt: str, *, later: bool = False) -> tuple["Image", bool]:
+    def get_or_store(self, picture: Picture, name: str, alt: str, *, defer_sizes: bool = False) -> tuple["Image", bool]:
         """Store a picture; return its row and whether that is new. Equal content is stored once.
 
         name: the uploaded file's name.
-        later: make all sizes in the background, for bulk imports.
+        defer_sizes: make all sizes in the background, for bulk imports.
         Raises OSError if the file cannot be written; no row is made then.
         """
         known = self.write(picture, name)
         fields = {"name": known.name, "alt": alt, "width": picture.width, "height": picture.height}
         image, is_new = (known, False) if known.pk else self.get_or_create(digest=picture.digest, defaults=fields)
-        image.take_wide(picture, () if later else QUICK_FORMS)
+        image.take_wide(picture, () if defer_sizes else QUICK_FORMS)
         return image, is_new
 
     def write(self, picture: Picture, name: str) -> "Image":
@@ -140,7 +140,7 @@ class Image(models.Model):
         """Make the missing sizes of these formats; return False if the picture cannot be read.
 
         An existing size is never remade: its URL is cached forever. A format or size that saves no bytes is dropped.
-        Changes nothing when it raises PicturesAway.
+        Changes nothing when it raises PicturesUnavailable.
         """
         try:
             made = {form: self._make_sizes_of(form) for form in forms if self._suits(form)}
@@ -155,9 +155,9 @@ class Image(models.Model):
         return True
 
     def finish(self, now: datetime) -> bool:
-        """Make every size; return False if the picture cannot be read, which is not retried.
+        """Make every size; False if the picture cannot be read, which is not retried.
 
-        Raises PicturesAway; the next run retries.
+        Raises PicturesUnavailable; the next run retries.
         """
         is_good = self.make_sizes(QUICK_FORMS + SLOW_FORMS)
         self.finished_at = now
@@ -192,7 +192,7 @@ class Image(models.Model):
         return sorted(files)
 
     def _saves_bytes(self, files: dict[int, bytes]) -> bool:
-        """Are the files smaller than what a browser would load without them?"""
+        """Whether the files are smaller than what a browser would load without them."""
         own = media.size(self.path("fallback", self.width))
         return len(files.get(self.width) or files.get(THUMB_WIDTH, b"")) < own
 

@@ -44,7 +44,7 @@ def post_path(number: int, words: str) -> str:
     return reverse("posts:post", args=[f"{number}-{words}" if words else str(number)])
 
 
-def tag_names(typed: str) -> list[str]:
+def parse_tag_names(typed: str) -> list[str]:
     """Split typed names at commas, half or full width; a leading # is dropped."""
     names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", without_hidden(typed)))
     return list(dict.fromkeys(nfc(name) for name in names if name))
@@ -61,8 +61,8 @@ class TagQuerySet(models.QuerySet["Tag"]):
         number, fewer = (Subquery(some.values("counted")) for some in (rows, rows.filter(post__in=hidden)))  # type: ignore[misc]  # annotated above
         return self.annotate(post_count=number - fewer).filter(post_count__gt=0).order_by("-post_count", "name")
 
-    def named(self, names: Iterable[str], slugs: Mapping[str, str] | None = None) -> list["Tag"]:
-        """Get or create tags by name, ignoring case.
+    def get_or_create_named(self, names: Iterable[str], slugs: Mapping[str, str] | None = None) -> list["Tag"]:
+        """The tags of these names, compared without case.
 
         slugs: preferred slug of a new tag, by name; used if it is free.
         """
@@ -105,7 +105,7 @@ class Tag(models.Model):
 
 class PostQuerySet(models.QuerySet["Post"]):
     def published(self, now: datetime) -> "PostQuerySet":
-        """Posts that readers may open, newest first; `listed` are those that pages lead to."""
+        """Posts that readers may open, newest first; see `listed` for those that pages link to."""
         return self.filter(published_at__lte=now).order_by("-published_at", "-pk")
 
     def listed(self, now: datetime) -> "PostQuerySet":
@@ -134,12 +134,12 @@ class PostQuerySet(models.QuerySet["Post"]):
     def drafts(self) -> "PostQuerySet":
         return self.filter(published_at__isnull=True).order_by("-updated_at", "-pk")
 
-    def open_to(self, user: Any) -> "PostQuerySet":
-        """Posts that a staff user may see: all for who may publish, else their own."""
+    def visible_to(self, user: Any) -> "PostQuerySet":
+        """All posts for staff who may publish, otherwise their own."""
         return self if user.has_perm("posts.publish_post") else self.filter(created_by=user.pk)
 
     def next_change(self, now: datetime) -> datetime | None:
-        """When the next scheduled post becomes public, of all posts; None if none is."""
+        """When the next scheduled post becomes public; None without one."""
         return self.scheduled(now).values_list("published_at", flat=True).first()
 
     def publish(self, now: datetime) -> int:
@@ -152,7 +152,7 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self.filter(published_at__isnull=False).update(published_at=None, updated_at=now)
 
     def previewed(self, token: str, now: datetime) -> "Post | None":
-        """The post that a preview token opens; None once it is closed or expired."""
+        """The post of a preview token; None if the preview is closed or expired."""
         post = self.filter(pk=tokens.claimed_id(token) or 0, preview_until__gt=now).first()
         return post if post and tokens.is_valid(token, "preview", post.preview_round) else None
 
@@ -206,7 +206,7 @@ class Post(models.Model):
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     _rendered: tuple[str, Rendering] | None = None  # (body, its rendering)
-    pending: Any = None  # the WorkingCopy laid over this instance, which must not be saved then
+    pending_copy: Any = None  # the working copy overlaid on this instance, which must then not be saved
 
     objects = PostQuerySet.as_manager()
 
@@ -244,7 +244,7 @@ class Post(models.Model):
 
     @property
     def was_mailed(self) -> bool:
-        """Was it in a sent issue? Readers' mails link to its URL then."""
+        """Whether it was in a sent issue: mails then link to its URL."""
         return self.issues.filter(sent_at__isnull=False).exists()
 
     def open_preview(self, now: datetime) -> None:
@@ -256,8 +256,8 @@ class Post(models.Model):
         self.preview_until = None
         Post.objects.filter(pk=self.pk).update(preview_until=None)
 
-    def record_pictures(self) -> None:
-        """Note which pictures the post shows, in its text or as its cover, or will when it is updated."""
+    def update_picture_links(self) -> None:
+        """Link the post to its cover and the pictures in its text, and to those of its working copy."""
         names = ("body", "working_copy__body", "cover__digest", "working_copy__cover__digest")
         *texts, cover, next_cover = Post.objects.values_list(*names).get(pk=self.pk)
         shown = Image.objects.within(*(text or "" for text in texts))
@@ -274,7 +274,7 @@ class Post(models.Model):
 
     @property
     def rendering(self) -> Rendering:
-        """The rendered body; use `with_renderings` for many posts."""
+        """The rendered body; use `attach_renderings` for many posts."""
         if self._rendered is None or self._rendered[0] != self.body:
             self._rendered = self.body, Rendering.objects.for_sources([self.body])[self.body]
         return self._rendered[1]
@@ -317,7 +317,7 @@ class Post(models.Model):
         return self.State.PUBLISHED if self.is_published(now) else self.State.SCHEDULED
 
 
-def with_renderings(posts: Iterable[Post]) -> list[Post]:
+def attach_renderings(posts: Iterable[Post]) -> list[Post]:
     """Load the renderings of all posts by one query."""
     found = list(posts)
     renderings = Rendering.objects.for_sources(post.body for post in found)
@@ -326,7 +326,7 @@ def with_renderings(posts: Iterable[Post]) -> list[Post]:
     return found
 
 
-def with_covers[T: Any](rows: Iterable[T]) -> list[T]:
+def attach_covers[T: Any](rows: Iterable[T]) -> list[T]:
     """Set `cover` on posts or issues by at most one query."""
     found = list(rows)
     numbers = {row.cover_id for row in found if row.cover_id}

@@ -172,7 +172,7 @@ def digest(text: PostText) -> str:
 
 
 class Revision(models.Model):
-    """A state in which the text of a post was saved, or refused. The newest that was saved is what its form shows."""
+    """A saved or refused text of a post. The form shows the newest saved one."""
 
     post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions")
     saved_at = models.DateTimeField(_("saved"))
@@ -227,31 +227,31 @@ COPIED_FIELDS = ("title", "words", "summary", "cover_id", "body")  # of a post, 
 
 class WorkingCopyQuerySet(models.QuerySet["WorkingCopy"]):
     def overlay(self, post: "Post") -> None:
-        """Set the fields of `post` from its working copy, if any, and `post.pending` to the copy."""
-        self.overlay_all([post])
+        """Set the fields of `post` from its working copy, if any, and `post.pending_copy` to the copy."""
+        self.apply_to_posts([post])
 
-    def overlay_all(self, posts: Sequence["Post"]) -> None:
+    def apply_to_posts(self, posts: Sequence["Post"]) -> None:
         copies = {copy.post_id: copy for copy in self.filter(post__in=[post.pk for post in posts])}
         for post in posts:
-            post.pending = copies.get(post.pk)
-            for name in COPIED_FIELDS if post.pending else ():
-                setattr(post, name, getattr(post.pending, name))
+            post.pending_copy = copies.get(post.pk)
+            for name in COPIED_FIELDS if post.pending_copy else ():
+                setattr(post, name, getattr(post.pending_copy, name))
 
-    def keep(self, post: "Post", tag_names: str, *, now: datetime) -> bool:
-        """Store the fields of `post` as its working copy; return False if it changed since `post.pending` was read."""
+    def store(self, post: "Post", tag_names: str, *, now: datetime) -> bool:
+        """Store the fields of `post` as its working copy; False if that changed since `post.pending_copy` was read."""
         fields: dict[str, Any] = {name: getattr(post, name) for name in COPIED_FIELDS}
         fields |= {"tag_names": tag_names, "updated_at": now}
-        if seen := post.pending:
+        if seen := post.pending_copy:
             is_stored = bool(self.filter(post=post.pk, updated_at=seen.updated_at).update(**fields))
         else:
             is_stored = self.get_or_create(post_id=post.pk, defaults=fields)[1]
-        post.pending = WorkingCopy(post_id=post.pk, **fields)
+        post.pending_copy = WorkingCopy(post_id=post.pk, **fields)
         return is_stored
 
-    def drop(self, post: "Post") -> bool:
-        """Delete the working copy; return False if it changed since `post.pending` was read."""
-        some, seen = self.filter(post=post.pk), post.pending
-        post.pending = None
+    def discard(self, post: "Post") -> bool:
+        """Delete the working copy; False if it has changed since `post.pending_copy` was read."""
+        some, seen = self.filter(post=post.pk), post.pending_copy
+        post.pending_copy = None
         if seen is None:
             return not some.exists()
         return bool(some.filter(updated_at=seen.updated_at).delete()[0])

@@ -18,15 +18,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from newsletter.mail.colours import palette
 
-VERSION = "2"  # of the drawing: a new one changes every card's URL
+DRAWING_VERSION = "2"  # a new one changes every card's URL
 WIDTH, HEIGHT = 1200, 630  # shown uncropped by Facebook, LINE and X
 MARGIN = 84
-PAPER, INK, QUIET = (palette()[name].day for name in ("paper", "ink", "quiet"))
-SIZES = (92, 80, 68, 58, 50)  # of the title in pixels: the largest that fits
+PAPER, INK, QUIET = (palette()[name].light for name in ("paper", "ink", "quiet"))
+TITLE_SIZES = (92, 80, 68, 58, 50)  # pixels: the largest that fits
 LINE_HEIGHT = 1.34
-TOP = 158  # pixels above the title
-SMALL, NUMBER = 34, 112  # pixels
-MEASURE = 100  # pixels: widths are measured at one size and scaled, because each size loads the font again
+TITLE_TOP = 158  # pixels above the title
+SMALL_SIZE, NUMBER_SIZE = 34, 112  # pixels
+MEASURED_SIZE = 100  # pixels: widths are measured at one size and scaled, because each size loads the font again
 FONT = Path(__file__).parent.parent / "fonts" / "NotoSerifTC-Bold.woff2"
 OTHER_FONTS = (
     "/usr/share/fonts/opentype/noto/NotoSerifCJK-Bold.ttc",
@@ -59,46 +59,47 @@ class Card:
     @property
     def digest(self) -> str:
         """16 hex characters that change with all that is visible."""
-        return sha256("\0".join([VERSION, *astuple(self)]).encode()).hexdigest()[:16]
+        return sha256("\0".join([DRAWING_VERSION, *astuple(self)]).encode()).hexdigest()[:16]
 
     def png(self) -> bytes:
         """Raise FontUnusable if the font cannot be read."""
         image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
         draw = ImageDraw.Draw(image)
         draw.rectangle((0, 0, WIDTH, 14), fill=self.accent)
-        draw_text(draw, (MARGIN, MARGIN), self.name, SMALL, self.accent)
+        draw_text(draw, (MARGIN, MARGIN), self.name, SMALL_SIZE, self.accent)
         self._draw_title(draw)
-        draw_text(draw, (MARGIN, HEIGHT - MARGIN - SMALL), self.detail, SMALL, QUIET)
+        draw_text(draw, (MARGIN, HEIGHT - MARGIN - SMALL_SIZE), self.detail, SMALL_SIZE, QUIET)
         if self.number:
-            width = text_width(self.number, NUMBER)
-            draw_text(draw, (WIDTH - MARGIN - width, HEIGHT - MARGIN - NUMBER), self.number, NUMBER, self.accent)
+            width = text_width(self.number, NUMBER_SIZE)
+            corner = (WIDTH - MARGIN - width, HEIGHT - MARGIN - NUMBER_SIZE)
+            draw_text(draw, corner, self.number, NUMBER_SIZE, self.accent)
         out = BytesIO()
         image.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         return out.getvalue()
 
     def _draw_title(self, draw: ImageDraw.ImageDraw) -> None:
-        room = HEIGHT - TOP - MARGIN - (NUMBER if self.number else SMALL) - 20
+        room = HEIGHT - TITLE_TOP - MARGIN - (NUMBER_SIZE if self.number else SMALL_SIZE) - 20
         size, lines = fit_title(self.title, room)
-        top = TOP + (room - len(lines) * size * LINE_HEIGHT) / 2
+        top = TITLE_TOP + (room - len(lines) * size * LINE_HEIGHT) / 2
         for number, line in enumerate(lines):
             draw_text(draw, (MARGIN, top + number * size * LINE_HEIGHT), line, size, INK)
 
 
 def fit_title(title: str, room: float) -> tuple[int, list[str]]:
     """Font size and lines for `room` pixels of height; a title that never fits is cut with …."""
-    for size in SIZES:
+    for size in TITLE_SIZES:
         lines = wrap_lines(title, size, WIDTH - 2 * MARGIN)
         if len(lines) * size * LINE_HEIGHT <= room:
-            return size, _balanced(title, size, len(lines))
-    size = SIZES[-1]
-    most = int(room // (size * LINE_HEIGHT))
-    *whole, last = wrap_lines(title, size, WIDTH - 2 * MARGIN)[:most]
+            return size, _balanced_lines(title, size, len(lines))
+    size = TITLE_SIZES[-1]
+    count = int(room // (size * LINE_HEIGHT))
+    *whole, last = wrap_lines(title, size, WIDTH - 2 * MARGIN)[:count]
     while last and text_width(last + "…", size) > WIDTH - 2 * MARGIN:
         last = last[:-1]
     return size, [*whole, last + "…"]
 
 
-def _balanced(title: str, size: int, count: int) -> list[str]:
+def _balanced_lines(title: str, size: int, count: int) -> list[str]:
     """Break into `count` even lines, after punctuation or between phrases, by dynamic programming."""
     pieces = list(_pieces(title))
     even = text_width(title, size) / count
@@ -107,7 +108,7 @@ def _balanced(title: str, size: int, count: int) -> list[str]:
     def best(start: int, left: int) -> tuple[float, tuple[str, ...]]:
         """Minimal cost and lines of the pieces from `start` on in `left` lines."""
         ends = [len(pieces)] if left == 1 else range(start + 1, len(pieces) - left + 2)
-        ways = []
+        candidates = []
         for end in ends:
             line = "".join(pieces[start:end]).strip()
             width = text_width(line, size)
@@ -115,8 +116,8 @@ def _balanced(title: str, size: int, count: int) -> list[str]:
                 break
             cost, lines = best(end, left - 1) if left > 1 else (0.0, ())
             breaks = _break_cost(pieces[end - 1], pieces[end]) if left > 1 else 0.0
-            ways.append((cost + breaks + (width / even - 1) ** 2, (line, *lines)))
-        return min(ways, default=(inf, ()))
+            candidates.append((cost + breaks + (width / even - 1) ** 2, (line, *lines)))
+        return min(candidates, default=(inf, ()))
 
     cost, lines = best(0, count)
     return list(lines) if cost < inf else wrap_lines(title, size, WIDTH - 2 * MARGIN)
@@ -172,50 +173,50 @@ def draw_text(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, siz
 
 
 def text_width(text: str, size: int) -> float:
-    return sum(_font(number, MEASURE).getlength(run) for number, run in _runs(text)) * size / MEASURE
+    return sum(_font(number, MEASURED_SIZE).getlength(run) for number, run in _runs(text)) * size / MEASURED_SIZE
 
 
 def _runs(text: str) -> Iterator[tuple[int, str]]:
     """Yield runs with the index of their font; characters without a font are omitted."""
-    for number, chars in groupby(text, key=_font_with):
+    for number, chars in groupby(text, key=_font_index):
         if number is not None:
             yield number, "".join(chars)
 
 
 @cache
-def _font_with(char: str) -> int | None:
+def _font_index(char: str) -> int | None:
     if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Mn"}:
         return None
-    return next((number for number in range(len(_files())) if char == " " or _has(number, char)), None)
+    return next((number for number in range(len(_font_files())) if char == " " or _has_glyph(number, char)), None)
 
 
-def _has(number: int, char: str) -> bool:
+def _has_glyph(number: int, char: str) -> bool:
     """A missing glyph looks like that of U+FFFF."""
-    font = _font(number, MEASURE)
+    font = _font(number, MEASURED_SIZE)
     return bytes(font.getmask(char)) != bytes(font.getmask("\uffff"))
 
 
 @cache
-def _files() -> tuple[str, ...]:
+def _font_files() -> tuple[str, ...]:
     return (str(FONT), *(path for path in OTHER_FONTS if Path(path).exists()))
 
 
 @cache
 def _font(number: int, size: int) -> ImageFont.FreeTypeFont:
     try:
-        return ImageFont.truetype(_files()[number], size, layout_engine=ImageFont.Layout.BASIC)
+        return ImageFont.truetype(_font_files()[number], size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
-        raise FontUnusable(f"{_files()[number]}: {error}") from error
+        raise FontUnusable(f"{_font_files()[number]}: {error}") from error
 
 
 COVER_WIDTH, COVER_HEIGHT = 1200, 1920  # 1 to 1.6, as Amazon, Apple and Kobo ask of a cover
 COVER_MARGIN = 120
-ROOM = COVER_WIDTH - 2 * COVER_MARGIN
-COVER_SIZES = (150, 128, 108, 90, 76)  # of the name in pixels: the largest that needs at most two lines
-NAME_LINES, PROMISE_LINES = 2, 3
-YEAR, COVER_SMALL = 300, 46
-COVER_TOP = 330  # pixels above the name
-BAND = 26  # pixels of the accent at the upper edge
+COVER_TEXT_WIDTH = COVER_WIDTH - 2 * COVER_MARGIN
+COVER_NAME_SIZES = (150, 128, 108, 90, 76)  # pixels: the largest that needs at most two lines
+NAME_LINES_MAX, PROMISE_LINES_MAX = 2, 3
+YEAR_SIZE, COVER_SMALL_SIZE = 300, 46
+COVER_NAME_TOP = 330  # pixels above the name
+BAND_HEIGHT = 26  # pixels of the accent at the upper edge
 
 
 @dataclass(frozen=True)
@@ -232,16 +233,16 @@ class Cover:
         """Raise FontUnusable if the font cannot be read."""
         image = Image.new("RGB", (COVER_WIDTH, COVER_HEIGHT), PAPER)
         draw = ImageDraw.Draw(image)
-        draw.rectangle((0, 0, COVER_WIDTH, BAND), fill=self.accent)
+        draw.rectangle((0, 0, COVER_WIDTH, BAND_HEIGHT), fill=self.accent)
         size, lines = fit_name(self.name)
-        bottom = _write_lines(draw, COVER_TOP, lines, size, INK)
+        bottom = _write_lines(draw, COVER_NAME_TOP, lines, size, INK)
         draw.rectangle((COVER_MARGIN, bottom + 36, COVER_MARGIN + 120, bottom + 40), fill=self.accent)
-        _write_lines(draw, bottom + 84, truncate_lines(self.promise, COVER_SMALL, PROMISE_LINES), COVER_SMALL, QUIET)
-        draw_text(
-            draw, (COVER_MARGIN, COVER_HEIGHT - COVER_MARGIN - YEAR - 2.4 * COVER_SMALL), self.year, YEAR, self.accent
-        )
-        for line in truncate_lines(self.author, COVER_SMALL, 1):
-            draw_text(draw, (COVER_MARGIN, bottom - COVER_SMALL), line, COVER_SMALL, INK)
+        promise = truncate_lines(self.promise, COVER_SMALL_SIZE, PROMISE_LINES_MAX)
+        _write_lines(draw, bottom + 84, promise, COVER_SMALL_SIZE, QUIET)
+        year_top = COVER_HEIGHT - COVER_MARGIN - YEAR_SIZE - 2.4 * COVER_SMALL_SIZE
+        draw_text(draw, (COVER_MARGIN, year_top), self.year, YEAR_SIZE, self.accent)
+        for line in truncate_lines(self.author, COVER_SMALL_SIZE, 1):
+            draw_text(draw, (COVER_MARGIN, bottom - COVER_SMALL_SIZE), line, COVER_SMALL_SIZE, INK)
         out = BytesIO()
         image.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         return out.getvalue()
@@ -249,20 +250,20 @@ class Cover:
 
 def fit_name(name: str) -> tuple[int, list[str]]:
     """Font size and lines of the name; cut with … if it never fits."""
-    for size in COVER_SIZES:
-        lines = wrap_lines(name, size, ROOM)
-        if len(lines) <= NAME_LINES and all(text_width(line, size) <= ROOM for line in lines):
+    for size in COVER_NAME_SIZES:
+        lines = wrap_lines(name, size, COVER_TEXT_WIDTH)
+        if len(lines) <= NAME_LINES_MAX and all(text_width(line, size) <= COVER_TEXT_WIDTH for line in lines):
             return size, lines
-    return COVER_SIZES[-1], truncate_lines(name, COVER_SIZES[-1], NAME_LINES)
+    return COVER_NAME_SIZES[-1], truncate_lines(name, COVER_NAME_SIZES[-1], NAME_LINES_MAX)
 
 
-def truncate_lines(text: str, size: int, most: int) -> list[str]:
-    """At most `most` lines, cut with …."""
-    whole = [line for line in wrap_lines(text, size, ROOM) if line]
-    lines = whole[:most]
-    if lines and (len(whole) > most or text_width(lines[-1], size) > ROOM):
+def truncate_lines(text: str, size: int, count: int) -> list[str]:
+    """At most `count` lines, cut with …."""
+    whole = [line for line in wrap_lines(text, size, COVER_TEXT_WIDTH) if line]
+    lines = whole[:count]
+    if lines and (len(whole) > count or text_width(lines[-1], size) > COVER_TEXT_WIDTH):
         last = lines[-1]
-        while last and text_width(f"{last}…", size) > ROOM:
+        while last and text_width(f"{last}…", size) > COVER_TEXT_WIDTH:
             last = last[:-1]
         lines[-1] = f"{last}…"
     return lines

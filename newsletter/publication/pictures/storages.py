@@ -28,13 +28,13 @@ from django.utils.translation import gettext as _
 
 from newsletter.buckets import BucketError, PicturesUnavailable, S3Timeouts, bucket_from_url
 
-PICTURE = re.compile(r"[0-9a-f]{16}/[^/.][^/]*")
+PICTURE_NAME = re.compile(r"[0-9a-f]{16}/[^/.][^/]*")
 # A request waits for each picture.
 INTERACTIVE_TIMEOUTS = S3Timeouts(connect_seconds=2, read_seconds=5, tries=2)
 READ_AHEAD = 8  # objects of up to 10 MB
-SIZES_CACHED = 20_000
-COPIED_BYTES = 1024**2
-NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+SIZES_CACHED_MAX = 20_000
+COPY_CHUNK_BYTES = 1024**2
+NOT_FOUND_ERRNOS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ class MediaStore(Protocol):
     def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield name and content in order, with read-ahead and long timeouts."""
 
-    def beginning(self, begin: str) -> list[str]:
-        """Names with this prefix, which includes a folder."""
+    def names_with_prefix(self, prefix: str) -> list[str]:
+        """The prefix includes a folder."""
 
 
 class _ContentAddressed:
@@ -84,7 +84,7 @@ class FolderMedia(_ContentAddressed, FileSystemStorage):
         try:
             return File(Path(self.path(name)).open(mode))
         except OSError as error:
-            if error.errno in NO_FILE:
+            if error.errno in NOT_FOUND_ERRNOS:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from None
             raise
 
@@ -97,7 +97,7 @@ class FolderMedia(_ContentAddressed, FileSystemStorage):
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=".")
         try:
             with os.fdopen(handle, "wb") as file:
-                copyfileobj(source, file, COPIED_BYTES)
+                copyfileobj(source, file, COPY_CHUNK_BYTES)
             Path(part).chmod(settings.FILE_UPLOAD_PERMISSIONS)
             Path(part).replace(path)
         finally:
@@ -107,16 +107,16 @@ class FolderMedia(_ContentAddressed, FileSystemStorage):
         root = Path(self.location)
         files = (file for folder in sorted(root.glob("[0-9a-f]*")) if folder.is_dir() for file in folder.iterdir())
         found = {str(file.relative_to(root)): file for file in files if file.is_file() and not file.is_symlink()}
-        return {name: found[name].stat().st_size for name in sorted(found) if PICTURE.fullmatch(name)}
+        return {name: found[name].stat().st_size for name in sorted(found) if PICTURE_NAME.fullmatch(name)}
 
     def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         return ((name, self.read(name)) for name in names)
 
-    def beginning(self, begin: str) -> list[str]:
-        above, _slash, start = begin.rpartition("/")
+    def names_with_prefix(self, prefix: str) -> list[str]:
+        folder, _slash, start = prefix.rpartition("/")
         with suppress(FileNotFoundError, NotADirectoryError):
-            names = [path.name for path in Path(self.path(above)).iterdir()]
-            return [f"{above}/{name}" for name in names if name.startswith(start)]
+            names = [path.name for path in Path(self.path(folder)).iterdir()]
+            return [f"{folder}/{name}" for name in names if name.startswith(start)]
         return []
 
 
@@ -170,8 +170,8 @@ class BucketMedia(_ContentAddressed, Storage):
             self.bucket.remove(name)
 
     def pictures(self) -> dict[str, int]:
-        found = self.background_bucket.names()
-        return {name: found[name] for name in sorted(found) if PICTURE.fullmatch(name)}
+        found = self.background_bucket.sizes()
+        return {name: found[name] for name in sorted(found) if PICTURE_NAME.fullmatch(name)}
 
     def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         left = iter(names)
@@ -182,14 +182,14 @@ class BucketMedia(_ContentAddressed, Storage):
                 yield name, reading.result()
                 ahead.extend((name, pool.submit(self.background_bucket.read, name)) for name in islice(left, 1))
 
-    def beginning(self, begin: str) -> list[str]:
+    def names_with_prefix(self, prefix: str) -> list[str]:
         with self._bucket_errors():
-            return list(self.bucket.names(begin))
+            return list(self.bucket.sizes(prefix))
 
     def _cache_size(self, name: str, size: int) -> None:
         """A picture's size never changes."""
-        if PICTURE.fullmatch(name):
-            if len(self._sizes) >= SIZES_CACHED:
+        if PICTURE_NAME.fullmatch(name):
+            if len(self._sizes) >= SIZES_CACHED_MAX:
                 self._sizes.clear()
             self._sizes[name] = size
 

@@ -23,14 +23,14 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 NAME_MAX = 80  # characters, with the suffix
 GIVEN_NAME_MAX = 255  # characters; slugify sorts combining marks in quadratic time
 MAIL_WIDTH = 1280  # pixels: twice the width of a mail; the default size
-WIDE = 2000  # pixels: for large and dense screens
+WIDE_WIDTH = 2000  # pixels: for large and dense screens
 # Encoder options. Drawings are lossless WebP; AVIF is for photographs only.
 _WEBP_PHOTOGRAPH: dict[str, Any] = {"quality": 80, "method": 4}
 _WEBP_DRAWING: dict[str, Any] = {"lossless": True, "quality": 60, "method": 3}
 _JPEG: dict[str, Any] = {"quality": 85, "optimize": True, "progressive": True}
 AVIF_QUALITY, AVIF_SPEED = 60, 6  # speed of 0 to 10: at 8 a third of the time, and 0.3 to 1 dB less
 # Raised by Pillow's decoders for 8,000 corrupted pictures and other files.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError, RuntimeError)
+_DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError, RuntimeError)
 _START_OF_SCAN = b"\xff\xda"  # never within compressed data: ITU T.81, B.1.1.2
 _PROFILE_OF = {"RGB": "RGB ", "RGBA": "RGB ", "L": "GRAY", "CMYK": "CMYK"}  # mode: colour space in its profile
 
@@ -58,11 +58,11 @@ class Picture:
         return (stem.strip("-_") or "picture") + self.name_suffix
 
 
-def _picture(data: bytes, name_suffix: str, width: int, height: int) -> Picture:
+def _with_digest(data: bytes, name_suffix: str, width: int, height: int) -> Picture:
     return Picture(data, name_suffix, width, height, sha256(data).hexdigest()[:16])
 
 
-def _checked(data: bytes) -> tuple[Image.Image, bool]:
+def _open_checked(data: bytes) -> tuple[Image.Image, bool]:
     """The image, not yet decoded, and whether it is an animated GIF."""
     if len(data) > BYTES_MAX:
         raise PictureError(_("The file is larger than 10 MB. Make the picture smaller and try again."))
@@ -72,56 +72,56 @@ def _checked(data: bytes) -> tuple[Image.Image, bool]:
         _refuse_bombs(image, data)
         moves = image.format == "GIF" and bool(getattr(image, "is_animated", False))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels() from error
+        raise _too_many_pixels_error() from error
     except PictureError:
         raise
-    except _BROKEN as error:
-        raise _unreadable() from error
+    except _DECODER_ERRORS as error:
+        raise _unreadable_error() from error
     return image, moves
 
 
 def refuse_unusable(data: bytes) -> None:
     """Raise PictureError for what is no picture, or too large, without decoding it: it may still be damaged."""
-    _checked(data)
+    _open_checked(data)
 
 
 def _refuse_bombs(image: Image.Image, data: bytes) -> None:
     _refuse_size(*image.size)
     if image.format in {"JPEG", "MPO"} and data.count(_START_OF_SCAN) > SCANS_MAX:
-        raise _unreadable()
+        raise _unreadable_error()
 
 
 def _refuse_size(width: int, height: int) -> None:
     if width * height > PIXELS_MAX:
-        raise _too_many_pixels()
+        raise _too_many_pixels_error()
     if max(width, height) > SIDE_MAX:
         raise PictureError(_("The picture is wider or higher than 16,384 pixels. Make it smaller and try again."))
 
 
-def _too_many_pixels() -> PictureError:
+def _too_many_pixels_error() -> PictureError:
     return PictureError(_("The picture has more than 40 million pixels. Make it smaller and try again."))
 
 
-def _unreadable() -> PictureError:
+def _unreadable_error() -> PictureError:
     return PictureError(_("This is not a picture that can be read. JPEG, PNG, GIF and WebP can."))
 
 
-def _damaged() -> PictureError:
+def _damaged_error() -> PictureError:
     return PictureError(_("The picture is damaged: it ends too early or has holes. Save it again."))
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _normalized(image: Image.Image) -> Image.Image:
     """Decode and apply orientation; convert to sRGB and a mode that mail clients support."""
     profile = image.info.get("icc_profile")
     try:
         image = ImageOps.exif_transpose(image)
         if profile and image.mode == "CMYK":
-            image = _in_srgb(image, profile)
+            image = _to_srgb(image, profile)
         clear = "A" in image.getbands() or "transparency" in image.info
         image = image.convert("RGBA" if clear else "L" if image.mode in {"1", "L"} else "RGB")
-        image = _in_srgb(image, profile) if profile else image
-    except _BROKEN as error:
-        raise _damaged() from error
+        image = _to_srgb(image, profile) if profile else image
+    except _DECODER_ERRORS as error:
+        raise _damaged_error() from error
     image.info = {}  # metadata
     return image
 
@@ -131,7 +131,7 @@ def _srgb() -> Any:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Convert from the ICC profile; unchanged if the profile is broken or of another colour space.
 
     Profiles are dropped, because they may name a device or person.
@@ -143,18 +143,18 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         mode = "RGBA" if image.mode == "RGBA" else "RGB"
         intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
         return ImageCms.buildTransform(described, _srgb(), image.mode, mode, intent, flags).apply(image)
-    except (ImageCms.PyCMSError, *_BROKEN):
+    except (ImageCms.PyCMSError, *_DECODER_ERRORS):
         return image
 
 
-def _narrowed(image: Image.Image, width_max: int) -> Image.Image:
+def _narrow(image: Image.Image, width_max: int) -> Image.Image:
     if image.width <= width_max:
         return image
     height = max(1, round(image.height * width_max / image.width))
     return image.resize((width_max, height), Image.Resampling.LANCZOS)
 
 
-def _encoded(image: Image.Image, source: str) -> Picture:
+def _encode(image: Image.Image, source: str) -> Picture:
     """JPEG for photographs, PNG for drawings and transparency: Outlook shows no WebP."""
     drawn = image.mode == "RGBA" or source in {"PNG", "GIF"}
     out = BytesIO()
@@ -162,7 +162,7 @@ def _encoded(image: Image.Image, source: str) -> Picture:
         image.save(out, "PNG", optimize=True)
     else:
         image.save(out, "JPEG", **_JPEG)
-    return _picture(out.getvalue(), ".png" if drawn else ".jpg", image.width, image.height)
+    return _with_digest(out.getvalue(), ".png" if drawn else ".jpg", image.width, image.height)
 
 
 def prepare_picture(data: bytes, *, width_max: int = MAIL_WIDTH) -> Picture:
@@ -170,53 +170,53 @@ def prepare_picture(data: bytes, *, width_max: int = MAIL_WIDTH) -> Picture:
 
     An animated GIF keeps its size: resized frames flicker.
     """
-    return _prepared(data, width_max)[0]
+    return _prepare(data, width_max)[0]
 
 
 def prepare_picture_with_wide(data: bytes) -> Picture:
     """Like `prepare_picture`, with `wide` set if the upload is wider. Raises PictureError."""
-    picture, *wider = _prepared(data, MAIL_WIDTH, WIDE)
+    picture, *wider = _prepare(data, MAIL_WIDTH, WIDE_WIDTH)
     return replace(picture, wide=wider[0]) if wider else picture
 
 
-def _prepared(data: bytes, *widths: int) -> list[Picture]:
-    image, moves = _checked(data)
+def _prepare(data: bytes, *widths: int) -> list[Picture]:
+    image, moves = _open_checked(data)
     if moves:
-        return [_moving(data)]
-    source, upright = image.format or "", _upright(image)
+        return [_rewrite_animation(data)]
+    source, upright = image.format or "", _normalized(image)
     wanted = sorted({min(width, upright.width) for width in widths})
-    return [_encoded(_narrowed(upright, width), source) for width in wanted]
+    return [_encode(_narrow(upright, width), source) for width in wanted]
 
 
-def _moving(data: bytes) -> Picture:
+def _rewrite_animation(data: bytes) -> Picture:
     """Rewrite an animated GIF after decoding every frame."""
     try:
         found = gif.read_gif(data, frames_max=FRAMES_MAX)
     except gif.TooManyFrames as error:
-        raise _too_long() from error
+        raise _too_long_error() from error
     except gif.GifError as error:
-        raise _damaged() from error
+        raise _damaged_error() from error
     width, height = found.size
     _refuse_size(width, height)
     if width * height * len(found.frames) > FRAME_PIXELS_MAX:
-        raise _too_long()
+        raise _too_long_error()
     anew = gif.write_gif(found)
-    _draw_all(anew)
-    return _picture(anew, ".gif", width, height)
+    _decode_frames(anew)
+    return _with_digest(anew, ".gif", width, height)
 
 
-def _too_long() -> PictureError:
+def _too_long_error() -> PictureError:
     text = _("The picture moves for too long: at most 1,000 frames, and 200 million pixels in all. Make it shorter.")
     return PictureError(text)
 
 
-def _draw_all(moving: bytes) -> None:
+def _decode_frames(moving: bytes) -> None:
     """Decode every frame; raise PictureError for a truncated one."""
     try:
         for frame in ImageSequence.Iterator(Image.open(BytesIO(moving), formats=["GIF"])):
             frame.load()
-    except _BROKEN as error:
-        raise _damaged() from error
+    except _DECODER_ERRORS as error:
+        raise _damaged_error() from error
 
 
 def resize_picture(data: bytes, width: int, form: str) -> bytes:
@@ -224,7 +224,7 @@ def resize_picture(data: bytes, width: int, form: str) -> bytes:
 
     form: jpg, png, webp, avif, or thumb (a small WebP).
     """
-    image, _moves = _checked(data)
+    image, _moves = _open_checked(data)
     drawn = image.format == "PNG"
     options: dict[str, dict[str, Any]] = {
         "jpg": _JPEG | {"format": "JPEG"},
@@ -234,5 +234,5 @@ def resize_picture(data: bytes, width: int, form: str) -> bytes:
         "avif": {"format": "AVIF", "quality": AVIF_QUALITY, "speed": AVIF_SPEED},
     }
     out = BytesIO()
-    _narrowed(_upright(image), width).save(out, **options[form])
+    _narrow(_normalized(image), width).save(out, **options[form])
     return out.getvalue()

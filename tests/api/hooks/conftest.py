@@ -24,7 +24,7 @@ def make_hook():
     def make(url="https://hooks.example.org/in", *events, **fields):
         now = timezone.now()
         hook = Hook.objects.create(url=url, created_at=now, **fields)
-        hook.listen(events or HookEventType.values, now - timedelta(hours=1))
+        hook.subscribe_to(events or HookEventType.values, now - timedelta(hours=1))
         return hook
 
     return make

@@ -144,17 +144,17 @@ def connections(monkeypatch):
 def test_nothing_of_our_own_network_is_called(names, connections, address):
     names([address])
 
-    answer = http_calls.call("https://hooks.example.org/in", b"{}", {})
+    answer = http_calls.send_call("https://hooks.example.org/in", b"{}", {})
 
     assert answer.status is None
-    assert answer.trouble.startswith("private")
+    assert answer.error.startswith("private")
     assert connections == []
 
 
 def test_one_address_of_ours_among_several_is_enough_to_refuse(names, connections):
     names([PUBLIC, "127.0.0.1"])
 
-    assert http_calls.call("https://hooks.example.org/in", b"{}", {}).trouble.startswith("private")
+    assert http_calls.send_call("https://hooks.example.org/in", b"{}", {}).error.startswith("private")
     assert connections == []
 
 
@@ -162,10 +162,10 @@ def test_the_very_address_that_was_looked_at_is_called(names, connections):
     """A name server that answers anew with our own address (DNS rebinding) is not asked again."""
     names([PUBLIC], ["127.0.0.1"])
 
-    answer = http_calls.call("https://hooks.example.org/in", b"{}", {})
+    answer = http_calls.send_call("https://hooks.example.org/in", b"{}", {})
 
     assert connections == [(PUBLIC, 443)]
-    assert answer.trouble == "Connection refused"
+    assert answer.error == "Connection refused"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_what_is_no_address_of_a_hook_is_not_called(names, connections, url):
     names([PUBLIC])
 
     assert not http_calls.is_allowed_url(url)
-    assert http_calls.call(url, b"{}", {}).status is None
+    assert http_calls.send_call(url, b"{}", {}).status is None
     assert connections == []
 
 
@@ -213,4 +213,4 @@ def test_a_name_that_nobody_has_is_told(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", nobody)
 
-    assert http_calls.call("https://nowhere.example.org/", b"{}", {}).trouble == "nameless: nowhere.example.org"
+    assert http_calls.send_call("https://nowhere.example.org/", b"{}", {}).error == "nameless: nowhere.example.org"

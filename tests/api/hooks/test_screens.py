@@ -38,7 +38,7 @@ def receiver(settings):
 
 def make_hook(url=URL, **fields):
     hook = Hook.objects.create(url=url, created_at=timezone.now(), **fields)
-    hook.listen([HookEventType.LEFT], timezone.now() - timedelta(hours=1))
+    hook.subscribe_to([HookEventType.LEFT], timezone.now() - timedelta(hours=1))
     return hook
 
 

@@ -190,7 +190,7 @@ def test_a_redirect_is_not_followed(receiver, make_hook):
 
 
 def test_a_receiver_that_says_nothing_in_time_has_not_taken_it(receiver, make_hook, monkeypatch):
-    monkeypatch.setattr(http_calls, "SECONDS", 0.3)
+    monkeypatch.setattr(http_calls, "TIMEOUT_SECONDS", 0.3)
     make_hook(receiver.url)
     receiver.hold = threading.Event()
     leave(make_subscriber())
@@ -199,7 +199,7 @@ def test_a_receiver_that_says_nothing_in_time_has_not_taken_it(receiver, make_ho
 
     call = Call.objects.get()
     assert (call.state, call.status) == (Call.State.WAITING, None)
-    assert call.trouble == http_calls.LATE
+    assert call.trouble == http_calls.TIMEOUT_TEXT
 
 
 def test_of_an_answer_the_beginning_is_kept_as_text(receiver, make_hook):
@@ -221,7 +221,7 @@ def test_a_worker_that_was_killed_in_a_call_leaves_it_to_the_next_one_with_the_s
     leave(make_subscriber())
     now = timezone.now()
     (held,) = worker.claim_hooks(now)
-    made = worker._next(held)
+    made = worker._prepare_next(held)
     made.send()  # the receiver has it, and nobody has written that down
 
     work()

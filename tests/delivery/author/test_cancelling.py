@@ -72,7 +72,7 @@ def test_a_time_that_a_program_sets_is_mailed_with_its_name_and_a_link_that_canc
     assert f"https://news.example.org{page(mailing)}" in text
 
 
-@pytest.mark.parametrize("via", [Via.DESK, Via.LETTER, Via.COMMAND, Via.ENGINE])
+@pytest.mark.parametrize("via", [Via.DESK, Via.MAIL_LINK, Via.COMMAND, Via.ENGINE])
 def test_what_a_person_schedules_is_not_announced(box, via):
     schedule(via)
 

@@ -246,8 +246,8 @@ def test_the_answers_stand_on_a_panel_of_their_own_by_day_and_by_night_in_every_
 
     html = body(mails(box)[0], "html")
     raised = palette()["raised"]
-    assert re.search(rf'<div class="approval" style="[^"]*background-color: {raised.day}', html)
-    assert re.findall(r"\.approval \{([^}]*)\}", html) == [f" background-color: {raised.night} !important; "]
+    assert re.search(rf'<div class="approval" style="[^"]*background-color: {raised.light}', html)
+    assert re.findall(r"\.approval \{([^}]*)\}", html) == [f" background-color: {raised.dark} !important; "]
 
 
 @pytest.mark.parametrize(("unapproved", "words"), [("wait", "it waits."), ("go", "it goes out then, as it is here.")])
@@ -328,7 +328,7 @@ def test_a_week_is_a_week_by_the_clock(publication):
     make_publication(time_zone="Europe/Berlin")
     before = datetime(2026, 10, 22, 6, 0, tzinfo=UTC)  # 08:00, summer time
 
-    assert reminders.a_week_later(before) == datetime(2026, 10, 29, 7, 0, tzinfo=UTC)
+    assert reminders.week_later(before) == datetime(2026, 10, 29, 7, 0, tzinfo=UTC)
 
 
 def test_a_skipped_slot_passes_and_the_next_is_reminded_of(box, issue):

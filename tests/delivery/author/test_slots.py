@@ -332,7 +332,7 @@ def test_an_old_letters_link_schedules_no_slot_that_is_none_any_more(box, issue)
     letter = Reminder.objects.get(kind="letter")
     rhythm_moved_by_a_week(issue)
 
-    with pytest.raises(reminders.OffRhythm):
+    with pytest.raises(reminders.NotASlot):
         reminders.approve(letter, SLOT - 20 * HOUR)
 
     letter.refresh_from_db()
@@ -423,4 +423,4 @@ def test_a_letters_answer_is_a_shift_that_the_whole_desk_sees(box, issue):
 def test_a_week_later_is_behind_a_vacation(box):
     schedule.add_vacation(SLOT.date() + 6 * DAY, SLOT.date() + 15 * DAY, SLOT - DAY)
 
-    assert reminders.a_week_later(SLOT) == SLOT + 21 * DAY
+    assert reminders.week_later(SLOT) == SLOT + 21 * DAY

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.utils import IntegrityError, OperationalError
 
 from newsletter.delivery.events import applying, rules
-from newsletter.delivery.events.parsing import mail
+from newsletter.delivery.events.parsing import inbound_mail
 from newsletter.delivery.models import Delivery, Event, InboundMessage, Mailing, Reply
 from newsletter.delivery.models.events import READ_WITHIN
 from newsletter.mail import tokens
@@ -282,7 +282,7 @@ def test_a_mail_that_another_worker_is_reading_is_not_read(mailing, monkeypatch)
     def reading(arrival):
         read.append(arrival.pk)
         applying.apply_waiting(TOLD_AT, 1)
-        return mail.parse_stored_mail(arrival)
+        return inbound_mail.parse_stored_mail(arrival)
 
     monkeypatch.setitem(applying.PARSERS, "mail", reading)
     receive(dsn(verp(mailing, seq_of(mailing))))
@@ -295,7 +295,7 @@ def test_a_mail_that_ends_its_reader_twice_is_set_aside_and_takes_no_other_with_
     def die_of_the_first(arrival):
         if b"killer" in bytes(arrival.body):
             raise SystemExit
-        return mail.parse_stored_mail(arrival)
+        return inbound_mail.parse_stored_mail(arrival)
 
     monkeypatch.setitem(applying.PARSERS, "mail", die_of_the_first)
     with pytest.raises(SystemExit):
@@ -329,7 +329,7 @@ def test_a_database_that_is_away_ends_no_reading(mailing, monkeypatch):
 def test_what_another_worker_has_applied_meanwhile_is_left_alone(mailing, monkeypatch):
     def overtaken(arrival):
         InboundMessage.objects.update(state=State.APPLIED, what=What.NOTICE)
-        return mail.parse_stored_mail(arrival)
+        return inbound_mail.parse_stored_mail(arrival)
 
     monkeypatch.setitem(applying.PARSERS, "mail", overtaken)
     InboundMessage.objects.store(InboundMessage.MAIL, dsn(verp(mailing, seq_of(mailing))), TOLD_AT)

@@ -73,7 +73,7 @@ def test_what_amazon_signed_is_read_and_the_certificate_is_fetched_once(version)
     for _ in range(3):
         (fact,) = read(sns_signed(NOTIFICATION, version), amazon).events
 
-    assert (fact.kind, fact.verdict, fact.words) == ("bounced", "hard", "smtp; 550 5.1.1 User unknown")
+    assert (fact.kind, fact.bounce_type, fact.diagnostic) == ("bounced", "hard", "smtp; 550 5.1.1 User unknown")
     assert amazon.asked == [CERTIFICATE_URL]
 
 

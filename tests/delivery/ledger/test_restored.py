@@ -10,7 +10,7 @@ from django.test import TestCase
 from django.utils import timezone
 
 from newsletter.delivery import lane_process
-from newsletter.delivery.ledger import claims, flight_recorder, recovery, restored
+from newsletter.delivery.ledger import claims, flight_recorder, recovery, restore_detection
 from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import Restoration
@@ -45,14 +45,14 @@ def send(mailing, provider=None, *, stop_after=99):
 
 def test_a_ledger_that_was_not_restored_is_never_taken_for_one(make_mailing):
     mailing = make_mailing("abcd")
-    assert not restored.detect_restore(NOW)
+    assert not restore_detection.detect_restore(NOW)
 
     send(mailing, stop_after=2)
-    assert not restored.detect_restore(NOW)
+    assert not restore_detection.detect_restore(NOW)
     send(mailing)
-    assert not restored.detect_restore(NOW)
+    assert not restore_detection.detect_restore(NOW)
 
-    assert not restored.is_undecided()
+    assert not restore_detection.is_restore_undecided()
 
 
 def test_a_lane_that_died_in_mid_mailing_is_no_restore(make_mailing):
@@ -61,7 +61,7 @@ def test_a_lane_that_died_in_mid_mailing_is_no_restore(make_mailing):
     with pytest.raises(RuntimeError):
         send(mailing, provider)
 
-    assert not restored.detect_restore(NOW)
+    assert not restore_detection.detect_restore(NOW)
 
 
 def test_copies_that_have_left_are_known_after_a_restore_and_nothing_more_leaves(make_mailing, settings):
@@ -71,13 +71,13 @@ def test_copies_that_have_left_are_known_after_a_restore_and_nothing_more_leaves
         send(mailing, stop_after=1)
     assert states(mailing) == [QUEUED] * 4
 
-    assert restored.detect_restore(NOW)
+    assert restore_detection.detect_restore(NOW)
     dispatch()
     lane_process.run_lane(0)
 
-    assert restored.is_undecided()
+    assert restore_detection.is_restore_undecided()
     assert states(mailing) == [QUEUED] * 4
-    assert restored.count_forgotten() == 3
+    assert restore_detection.count_forgotten() == 3
 
 
 def test_what_the_recorders_know_is_counted_and_the_rest_gets_its_copy(make_mailing):
@@ -85,12 +85,12 @@ def test_what_the_recorders_know_is_counted_and_the_rest_gets_its_copy(make_mail
     with forgotten():
         send(mailing, stop_after=2)
         send(mailing, stop_after=1)
-    restored.detect_restore(NOW)
+    restore_detection.detect_restore(NOW)
 
-    assert restored.count_as_sent(NOW) == 3
+    assert restore_detection.count_as_sent(NOW) == 3
     provider = send(mailing)
 
-    assert not restored.is_undecided()
+    assert not restore_detection.is_restore_undecided()
     assert provider.accepted == [f"{name}@example.org" for name in "def"]
     assert states(mailing) == [SENT] * 6
     counts = mailing.counts()
@@ -104,9 +104,9 @@ def test_a_copy_that_was_on_the_wire_is_uncertain_after_a_restore(make_mailing):
     with Recorder(recovery.flight_path(0)) as flight:
         flight.begin(batch.pk, batch.token + 1, lo=batch.lo, hi=batch.hi)
         flight.mark(1, RowMark.HANDED_OVER)
-    restored.detect_restore(NOW)
+    restore_detection.detect_restore(NOW)
 
-    restored.count_as_sent(NOW)
+    restore_detection.count_as_sent(NOW)
 
     assert states(mailing) == [QUEUED, UNCERTAIN]
     assert mailing.counts().uncertain == 1
@@ -124,7 +124,7 @@ def test_a_backup_of_the_very_moment_is_recovered_by_the_record_beyond_its_curso
             flight.mark(0, RowMark.SENT)
             flight.mark(1, RowMark.SENT)
 
-    assert restored.detect_restore(NOW)
+    assert restore_detection.detect_restore(NOW)
     recovery.sweep(slots=1)
 
     assert states(mailing) == [SENT, SENT, QUEUED, QUEUED]
@@ -176,13 +176,13 @@ def test_a_second_restore_knows_what_has_left_since_the_first_under_the_same_tok
     mailing = make_mailing("abcd")
     with forgotten():
         send(mailing, stop_after=1)
-    assert restored.detect_restore(NOW)
-    restored.count_as_sent(NOW)
+    assert restore_detection.detect_restore(NOW)
+    restore_detection.count_as_sent(NOW)
 
     with forgotten():
         send(mailing, stop_after=2)
-    assert restored.detect_restore(NOW)
-    restored.count_as_sent(NOW)
+    assert restore_detection.detect_restore(NOW)
+    restore_detection.count_as_sent(NOW)
 
     assert states(mailing) == [SENT, SENT, SENT, QUEUED]
 
@@ -191,12 +191,12 @@ def test_the_author_may_go_on_and_is_not_asked_again(make_mailing):
     mailing = make_mailing("ab")
     with forgotten():
         send(mailing)
-    restored.detect_restore(NOW)
+    restore_detection.detect_restore(NOW)
 
-    restored.resume_sending(NOW)
+    restore_detection.resume_sending(NOW)
 
-    assert not restored.detect_restore(NOW)
-    assert not restored.is_undecided()
+    assert not restore_detection.detect_restore(NOW)
+    assert not restore_detection.is_restore_undecided()
     assert send(mailing).accepted == ["a@example.org", "b@example.org"]
 
 
@@ -204,13 +204,13 @@ def test_the_author_may_cancel_what_was_open(make_mailing):
     mailing = make_mailing("ab")
     with forgotten():
         send(mailing)
-    restored.detect_restore(NOW)
+    restore_detection.detect_restore(NOW)
 
-    restored.cancel_open_mailings(NOW)
+    restore_detection.cancel_open_mailings(NOW)
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason) == (Mailing.State.CANCELLED, "The database was restored.")
-    assert not restored.is_undecided()
+    assert not restore_detection.is_restore_undecided()
 
 
 def test_a_departure_that_was_forgotten_is_proof_too(make_mailing):
@@ -218,7 +218,7 @@ def test_a_departure_that_was_forgotten_is_proof_too(make_mailing):
     with forgotten(), TestCase.captureOnCommitCallbacks(execute=True):
         Subscriber.objects.get(email="a@example.org").unsubscribe(timezone.now())
 
-    assert restored.detect_restore(NOW)
+    assert restore_detection.detect_restore(NOW)
 
     assert Restoration.undecided().get().departures == 1
 
@@ -228,9 +228,9 @@ def test_a_database_that_went_down_as_somebody_left_stops_no_mailing(make_mailin
     with forgotten():
         Subscriber.objects.get(email="a@example.org").unsubscribe(timezone.now())
 
-    assert not restored.detect_restore(NOW)
+    assert not restore_detection.detect_restore(NOW)
 
-    assert not restored.is_undecided()
+    assert not restore_detection.is_restore_undecided()
     assert not Subscriber.objects.mailable(NOW).filter(email="a@example.org").exists()
     assert Subscriber.objects.get(email="a@example.org").state == "unsubscribed"
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from newsletter.delivery.links import counting
-from newsletter.delivery.links.counting import asks_not_to_be_tracked, count_days, is_machine, link_counts
+from newsletter.delivery.links.counting import aggregate_days, asks_not_to_be_tracked, is_machine, link_counts
 from newsletter.delivery.models import DaySalt, Link, LinkDayCount, Visit
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication
@@ -37,7 +37,7 @@ def test_people_are_counted_by_link(mailing, links, follow, later):
         (links[0].url, 2, 0),
         (links[1].url, 1, 0),
     ]
-    assert link_counts(mailing)[0].days == (2, 0, 0)
+    assert link_counts(mailing)[0].people_by_day == (2, 0, 0)
 
 
 def test_one_person_counts_once_a_day_and_again_the_next(mailing, links, follow, later, time_machine):
@@ -46,7 +46,7 @@ def test_one_person_counts_once_a_day_and_again_the_next(mailing, links, follow,
     time_machine.move_to(NEXT_DAY, tick=False)
     follow(links[0], network="192.0.2.1")
 
-    assert link_counts(mailing)[0].days == (1, 1, 0)
+    assert link_counts(mailing)[0].people_by_day == (1, 1, 0)
     assert people(mailing)[0] == 2
 
 
@@ -87,7 +87,7 @@ def test_who_follows_all_links_at_once_is_a_machine(mailing, links, follow, late
         time_machine.move_to(LATER + timedelta(minutes=number), tick=False)
         follow(link, network="192.0.2.10")
 
-    count_days(LATER)
+    aggregate_days(LATER)
 
     assert {(one.people, one.machines) for one in link_counts(mailing)} == {(1, 1)}
 
@@ -96,7 +96,7 @@ def test_nothing_is_counted_of_test_copies_before_the_mailing_has_begun(make_mai
     mailing = make_mailing("a", planned=False)
     follow(mailing.links.first())
 
-    count_days(LATER)
+    aggregate_days(LATER)
 
     assert not Visit.objects.exists()
     assert people(mailing) == [0] * mailing.links.count()
@@ -107,12 +107,12 @@ def test_in_the_night_hashes_and_salt_are_thrown_away_and_the_numbers_stay(maili
     follow(links[1])
     before = link_counts(mailing)
 
-    count_days(NEXT_DAY)
+    aggregate_days(NEXT_DAY)
 
     assert not Visit.objects.exists()
     assert not DaySalt.objects.exists()
     assert link_counts(mailing) == before
-    count_days(NEXT_DAY)
+    aggregate_days(NEXT_DAY)
     assert link_counts(mailing) == before
 
 
@@ -127,10 +127,10 @@ def test_the_same_person_has_another_hash_on_another_day(mailing, links, follow,
 
 def test_a_late_visit_of_a_day_that_is_over_is_added(mailing, links, follow, later):
     follow(links[0])
-    count_days(NEXT_DAY)
+    aggregate_days(NEXT_DAY)
     follow(links[0])
 
-    count_days(NEXT_DAY)
+    aggregate_days(NEXT_DAY)
 
     assert LinkDayCount.objects.get().people == 2
 
@@ -143,7 +143,7 @@ def test_no_table_names_a_reader():
 
 
 def test_one_network_cannot_fill_the_table(mailing, links, follow, later, monkeypatch):
-    monkeypatch.setattr(counting, "COUNTED_MAX", 2)
+    monkeypatch.setattr(counting, "CLICK_LIMIT", 2)
 
     answers = [follow(links[0], network="192.0.2.1", program=f"Mozilla/5.0 {one}").status_code for one in range(4)]
 

@@ -23,12 +23,12 @@ from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import SPARE, ConnectionLimits, SmtpSender
 from newsletter.delivery.provider.stoppable_wait import StopDeadline
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.mail.message import Letter, build_mail
+from newsletter.mail.message import MailContent, build_mail
 
 
 def envelope(seq, recipient, text="管理"):
     mail = build_mail(
-        Letter(subject="第七期", html=f"<p>{text}</p>", text=text),
+        MailContent(subject="第七期", html=f"<p>{text}</p>", text=text),
         sender=("Gipi電子報", "news@news.example.org"),
         to=("", recipient),
         reply_to="",

@@ -10,12 +10,12 @@ import pytest
 from newsletter.delivery.provider.outcomes import REFUSALS, ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.mail.message import Letter, build_mail
+from newsletter.mail.message import MailContent, build_mail
 
 
 def mail_to(address):
     return build_mail(
-        Letter(subject="第七期", html="<p>管理</p>", text="管理"),
+        MailContent(subject="第七期", html="<p>管理</p>", text="管理"),
         sender=("Gipi電子報", "news@news.example.org"),
         to=("", address),
         reply_to="",

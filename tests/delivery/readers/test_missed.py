@@ -154,7 +154,7 @@ def test_who_pauses_anew_while_a_worker_has_the_row_is_not_mailed(reader, smtp_d
     sent(4, BEGAN + 13 * DAY)
     reader.pause(BACK, BEGAN)
     kind = MissedMail(DjangoTransport(None))
-    row = kind.waiting(BACK).get()
+    row = kind.due_rows(BACK).get()
     reader.pause(BACK + 30 * DAY, BACK)
 
     assert kind.send(row, BACK) is SendResult.NOT_TAKEN

@@ -51,7 +51,7 @@ def lines(reader, token="token"):
 
 
 def page(reader) -> str:
-    return reader.fresh_url(timezone.now()).removeprefix("https://news.example.org")
+    return reader.data_url(timezone.now()).removeprefix("https://news.example.org")
 
 
 def outbox_of(mailoutbox):

@@ -78,14 +78,14 @@ def site():
     ],
 )
 def test_a_link_is_judged_by_where_it_ends(site, path, verdict, detail):
-    found = check_link(site.url + path, may_ask=anybody)
+    found = check_link(site.url + path, is_allowed=anybody)
 
     assert (found.verdict, found.detail) == (verdict, detail)
 
 
 def test_head_comes_first_and_get_only_when_it_is_refused(site):
-    check_link(f"{site.url}/200", may_ask=anybody)
-    check_link(f"{site.url}/404", may_ask=anybody)
+    check_link(f"{site.url}/200", is_allowed=anybody)
+    check_link(f"{site.url}/404", is_allowed=anybody)
 
     assert [(method, path) for method, path, _host in site.asked] == [
         ("HEAD", "/200"),
@@ -96,7 +96,7 @@ def test_head_comes_first_and_get_only_when_it_is_refused(site):
 
 
 def test_a_circle_of_redirects_has_an_end(site):
-    found = check_link(f"{site.url}/{'to/' * 8}200", may_ask=anybody)
+    found = check_link(f"{site.url}/{'to/' * 8}200", is_allowed=anybody)
 
     assert (found.verdict, found.detail) == (LinkStatus.DOUBTFUL, "more than 5 redirects")
     assert len(site.asked) == link_checker.HOPS_MAX + 1
@@ -144,25 +144,25 @@ def test_a_redirect_into_this_network_is_not_followed(site):
         asked.append(address)
         return len(asked) == 1
 
-    found = check_link(f"{site.url}/to/http://127.0.0.1:{site.server_port}/secret", may_ask=only_the_first)
+    found = check_link(f"{site.url}/to/http://127.0.0.1:{site.server_port}/secret", is_allowed=only_the_first)
 
     assert (found.verdict, found.detail) == (LinkStatus.PRIVATE, "127.0.0.1")
     assert [path for _method, path, _host in site.asked] == [f"/to/http://127.0.0.1:{site.server_port}/secret"]
 
 
 def test_a_redirect_to_a_file_is_not_followed(site):
-    assert check_link(f"{site.url}/to/file:///etc/passwd", may_ask=anybody).verdict == LinkStatus.DOUBTFUL
+    assert check_link(f"{site.url}/to/file:///etc/passwd", is_allowed=anybody).verdict == LinkStatus.DOUBTFUL
 
 
 @pytest.mark.parametrize(
     "url", ["http://[", "http:///x", "http://a:99999/", "ftp://a/", "http://" + "a" * 300 + ".example/"]
 )
 def test_what_is_no_web_address_raises_nothing(url):
-    assert check_link(url, may_ask=anybody).verdict in {LinkStatus.DOUBTFUL, LinkStatus.NAMELESS, LinkStatus.OFFLINE}
+    assert check_link(url, is_allowed=anybody).verdict in {LinkStatus.DOUBTFUL, LinkStatus.NAMELESS, LinkStatus.OFFLINE}
 
 
 def test_a_closed_port_is_doubtful():
-    found = check_link(f"http://127.0.0.1:{free_port()}/", may_ask=anybody)
+    found = check_link(f"http://127.0.0.1:{free_port()}/", is_allowed=anybody)
 
     assert (found.verdict, found.detail) == (LinkStatus.DOUBTFUL, "Connection refused")
 
@@ -170,7 +170,7 @@ def test_a_closed_port_is_doubtful():
 def test_a_silent_server_is_given_up(monkeypatch):
     monkeypatch.setattr(safe_http, "STEP_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        found = check_link(f"http://127.0.0.1:{server.getsockname()[1]}/", may_ask=anybody)
+        found = check_link(f"http://127.0.0.1:{server.getsockname()[1]}/", is_allowed=anybody)
 
     assert found.verdict == LinkStatus.DOUBTFUL
     assert found.detail.startswith("no answer within")
@@ -193,7 +193,7 @@ def test_a_server_that_drips_is_hung_up_on(monkeypatch):
             pass
 
     with serving(Drip) as server:
-        found = check_link(f"http://127.0.0.1:{server.server_port}/", may_ask=anybody)
+        found = check_link(f"http://127.0.0.1:{server.server_port}/", is_allowed=anybody)
         assert hung_up.wait(4)
 
     assert found.verdict == LinkStatus.DOUBTFUL
@@ -204,7 +204,7 @@ def test_many_are_asked_and_each_is_counted(site):
     counted = []
     urls = [f"{site.url}/{code}" for code in (200, 404, 503, 200, 410, 204)]
 
-    found = check_links(urls, on_progress=counted.append, may_ask=anybody)
+    found = check_links(urls, on_progress=counted.append, is_allowed=anybody)
 
     assert [one.url for one in found] == urls
     assert [one.detail for one in found] == ["200", "404", "503", "200", "410", "204"]

@@ -241,7 +241,7 @@ def kept(issue, *links):
 def test_links_to_others_are_asked_and_told(issue, site):
     found = kept(issue, f"{site}/200", f"{site}/204", f"{site}/404", f"{site}/503", f"{site}/403")
 
-    remarks = rehearsal.check_other_sites(found, may_ask=lambda address, port: True)
+    remarks = rehearsal.check_other_sites(found, is_allowed=lambda address, port: True)
 
     assert [(one.level, one.text) for one in remarks] == [
         ("error", f"Nothing is there (404): {site}/404"),

@@ -5,7 +5,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.test import Client
 
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 from tests.factories import make_publication
 from tests.support.second_factor import Passkey, expire_proof
 
@@ -159,7 +159,7 @@ def test_who_may_not_use_the_desk_is_not_let_in_by_a_passkey(passkey, change):
 
 
 def test_a_passkey_that_was_removed_opens_nothing(passkey, gipi):
-    factors.remove_factor(factors.factors_of(gipi).passkeys[0])
+    second_factors.remove_factor(second_factors.factors_of(gipi).passkeys[0])
     browser = Browser()
 
     browser.post(LOGIN, {"credential": passkey.get(browser.asked())})
@@ -221,7 +221,7 @@ def test_a_device_that_did_not_check_its_owner_is_not_added(gipi):
     page = browser.post("/admin/account/passkey/", {"name": "key", "credential": answer})
 
     assert "The browser has made no passkey that can be used here." in page.text
-    assert not factors.has_any(gipi)
+    assert not second_factors.has_second_factor(gipi)
 
 
 def test_what_was_made_on_a_false_page_is_not_added(gipi):

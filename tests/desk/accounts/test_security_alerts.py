@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from newsletter.desk import tasks
 from newsletter.desk.accounts import security_alerts
 from newsletter.mail import outbox
-from newsletter.operation.accounts import author, factors
+from newsletter.operation.accounts import author, second_factors
 from tests.factories import make_publication
 from tests.support.second_factor import add_totp_app, totp_code
 
@@ -69,7 +69,7 @@ def test_a_second_factor_that_is_added_renewed_or_removed_is_told(gipi, told):
 
     here.post("/admin/account/app/", {"code": totp_code(0, secret)})
     here.post("/admin/account/codes/")
-    here.post(f"/admin/account/remove/{factors.factors_of(gipi).app.pk}/")
+    here.post(f"/admin/account/remove/{second_factors.factors_of(gipi).totp.pk}/")
 
     assert [kind for kind, _to in told] == ["factor_added", "codes_renewed", "factor_removed"]
 

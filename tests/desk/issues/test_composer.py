@@ -226,8 +226,8 @@ def test_the_send_page_counts_who_gets_it_and_who_does_not(desk, issue):
 
     assert vars(audience) == {
         "readers": 2,
-        "have_it": 0,
-        "others": 0,
+        "already_received": 0,
+        "outside_segment": 0,
         "pending": 1,
         "paused": 1,
         "unsubscribed": 1,
@@ -405,7 +405,7 @@ def test_an_author_sees_how_many_readers_have_a_tag(desk, issue):
 
     page = desk.get(screen("send", issue), {"segment": "+課程學員"})
 
-    assert (page.context["audience"].readers, page.context["audience"].others) == (1, 1)
+    assert (page.context["audience"].readers, page.context["audience"].outside_segment) == (1, 1)
     assert page.context["segment_in_words"] == "tag: 課程學員"
     assert '<option value="+課程學員" selected>' in page.text
 

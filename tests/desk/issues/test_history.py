@@ -51,7 +51,7 @@ def typed(desk, row, **changes):
 
 def lines(desk, row) -> list[str]:
     """What the history page says, a line each, the newest first."""
-    return [f"{one.what} | {one.who}" for one in desk.get(of(row, "history")).context["entries"]]
+    return [f"{one.text} | {one.actor}" for one in desk.get(of(row, "history")).context["entries"]]
 
 
 # --- Texts ---
@@ -237,9 +237,9 @@ def test_a_long_history_has_pages_and_the_newest_line_comes_first(desk, issue, c
 
     first, last = (desk.get(of(issue, "history"), {"p": page}) for page in (1, 3))
 
-    assert [entry.what for entry in first.context["entries"]][:2] == ["Moved to another time", "Changed: Subject"]
+    assert [entry.text for entry in first.context["entries"]][:2] == ["Moved to another time", "Changed: Subject"]
     assert len(first.context["entries"]) == PER_PAGE
-    assert [entry.what for entry in last.context["entries"]] == ["Scheduled"]
+    assert [entry.text for entry in last.context["entries"]] == ["Scheduled"]
     assert 'rel="next" href="?p=2"' in markup(first)
 
 

@@ -342,7 +342,7 @@ def test_an_author_who_does_not_want_to_wait_ends_the_hold(desk, scheduled):
     assert told(response) == ["It is being sent. The first mail leaves within seconds."]
     assert (state_of(scheduled), scheduled.send_at) == ("scheduled", NOW)
     assert [begun.pk for begun in beginning.begin_due(NOW)] == [scheduled.pk]
-    history = [(entry.what, entry.who) for entry in desk.get(screen(scheduled)).context["entries"]]
+    history = [(entry.text, entry.actor) for entry in desk.get(screen(scheduled)).context["entries"]]
     assert ("Not waited any longer: to be sent at once", "gipi · on the desk") in history
 
 

@@ -43,7 +43,7 @@ def page_of(desk, mailing):
 
 def last_words(desk, mailing):
     entry = page_of(desk, mailing).context["entries"][0]
-    return entry.what, entry.who, entry.details
+    return entry.text, entry.actor, entry.details
 
 
 def take_out(desk, mailing, reason="裡面有客戶的名字。"):

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from newsletter.desk.jobs import files, readers, working
 from newsletter.desk.jobs.selection import Selection
-from newsletter.desk.models import FILES_KEPT, Errand, PostImport
+from newsletter.desk.models import FILES_LIFETIME, Errand, PostImport
 from newsletter.publication.changes import Change
 from subscribers.importers import csv_file, merging
 from subscribers.models import Act, Consent, Subscriber, Suppression
@@ -195,12 +195,12 @@ def test_a_file_is_its_owner_s_alone_and_gone_after_a_day(begun):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
-    files.remove_old(Errand, errand.ended_at + FILES_KEPT - timedelta(minutes=1))
+    files.remove_old(Errand, errand.ended_at + FILES_LIFETIME - timedelta(minutes=1))
     assert path.exists()
-    assert errand.has_files(errand.ended_at + FILES_KEPT - timedelta(minutes=1))
-    assert not errand.has_files(errand.ended_at + FILES_KEPT)
+    assert errand.has_files(errand.ended_at + FILES_LIFETIME - timedelta(minutes=1))
+    assert not errand.has_files(errand.ended_at + FILES_LIFETIME)
 
-    assert files.remove_old(Errand, errand.ended_at + FILES_KEPT + timedelta(minutes=1)) == 1
+    assert files.remove_old(Errand, errand.ended_at + FILES_LIFETIME + timedelta(minutes=1)) == 1
     assert not path.parent.exists()
     errand.refresh_from_db()
     assert errand.folder == ""
@@ -228,8 +228,8 @@ def looked_for(begun):
 def test_whom_an_author_looked_for_is_forgotten_a_day_after_the_end(looked_for):
     errand = looked_for
 
-    early = files.forget_words(errand.ended_at + FILES_KEPT - timedelta(minutes=1))
-    late = [files.forget_words(errand.ended_at + FILES_KEPT + timedelta(minutes=1)) for _time in range(2)]
+    early = files.forget_words(errand.ended_at + FILES_LIFETIME - timedelta(minutes=1))
+    late = [files.forget_words(errand.ended_at + FILES_LIFETIME + timedelta(minutes=1)) for _time in range(2)]
 
     errand.refresh_from_db()
     assert (early, late) == (0, [1, 0])
@@ -241,7 +241,7 @@ def test_whom_an_author_looked_for_is_forgotten_a_day_after_the_end(looked_for):
 def test_words_that_are_cut_off_are_forgotten_whole(looked_for):
     Errand.objects.update(about="搜尋：r1@exam")
 
-    files.forget_words(looked_for.ended_at + FILES_KEPT + timedelta(minutes=1))
+    files.forget_words(looked_for.ended_at + FILES_LIFETIME + timedelta(minutes=1))
 
     assert Errand.objects.get().about == "…"
 
@@ -254,7 +254,7 @@ def test_the_columns_of_a_file_are_no_search(begun):
         chosen={"term": "name"},
         by="gipi",
         created_at=timezone.now(),
-        ended_at=timezone.now() - 2 * FILES_KEPT,
+        ended_at=timezone.now() - 2 * FILES_LIFETIME,
     )
 
     files.forget_words(timezone.now())
@@ -267,7 +267,7 @@ def test_the_columns_of_a_file_are_no_search(begun):
 @pytest.mark.django_db
 def test_a_folder_that_no_row_names_goes_after_a_day(settings, tmp_path, kind):
     settings.DATA_DIR = tmp_path
-    folder = tmp_path / kind.ROOT / files.make_folder(kind)
+    folder = tmp_path / kind.SUBDIR / files.make_folder(kind)
     (folder / "r.csv").write_text("email\nr1@example.org\n")
     made = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from newsletter.desk import tasks
-from newsletter.desk.models import FILES_KEPT, Errand
+from newsletter.desk.models import FILES_LIFETIME, Errand
 from subscribers.models import Subscriber, Suppression
 from tests.factories import make_publication, make_subscriber
 
@@ -158,6 +158,6 @@ def test_an_export_is_downloaded_by_who_asked_for_it_for_a_day(admin_client, tim
     assert other.get(url).status_code == 404
     assert "Only admin, who asked for it" in other.get(f"{READERS}errands/{errand.pk}/").text
     assert admin_client.get(f"{READERS}errands/{errand.pk}/files/..").status_code == 404
-    Errand.objects.update(ended_at=timezone.now() - FILES_KEPT)
+    Errand.objects.update(ended_at=timezone.now() - FILES_LIFETIME)
     assert admin_client.get(url).status_code == 404
     assert "The file was deleted after a day." in admin_client.get(f"{READERS}errands/{errand.pk}/").text

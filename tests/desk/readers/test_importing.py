@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from newsletter.desk import tasks
 from newsletter.desk.jobs import files, working
-from newsletter.desk.models import FILES_KEPT, Errand
+from newsletter.desk.models import FILES_LIFETIME, Errand
 from newsletter.publication.changes import Change
 from subscribers.models import Consent, Subscriber
 from tests.factories import make_publication, make_subscriber
@@ -302,7 +302,7 @@ def test_an_import_is_its_author_s_alone_and_begins_once(admin_client):
 def test_a_file_that_has_had_its_day_is_asked_for_again(admin_client):
     send(admin_client, "email\na@example.org\n")
     pk = Errand.objects.get().pk
-    Errand.objects.update(created_at=timezone.now() - FILES_KEPT * 2)
+    Errand.objects.update(created_at=timezone.now() - FILES_LIFETIME * 2)
     files.remove_old(Errand, timezone.now())
 
     page = admin_client.get(f"{READERS}errands/{pk}/columns/")

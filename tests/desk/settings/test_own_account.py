@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from newsletter.mail import outbox
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 from tests.factories import make_post, make_publication
 from tests.support.page_checks import assert_valid, markup
 from tests.support.second_factor import add_totp_app, expire_proof, totp_code
@@ -40,7 +40,7 @@ def test_an_app_is_added_by_its_first_code(desk, gipi):
     shown = desk.post(f"{ACCOUNT}app/", {"code": totp_code(0, secret)})
 
     assert "Keep these codes now" in shown.text
-    assert factors.has_any(gipi)
+    assert second_factors.has_second_factor(gipi)
 
 
 def test_a_wrong_code_adds_nothing_and_keeps_the_secret_that_the_app_was_shown(desk, gipi):
@@ -50,7 +50,7 @@ def test_a_wrong_code_adds_nothing_and_keeps_the_secret_that_the_app_was_shown(d
 
     assert "This is not the code of now." in wrong.text
     assert secret_on(wrong) == secret
-    assert not factors.has_any(gipi)
+    assert not second_factors.has_second_factor(gipi)
 
 
 def test_the_secret_is_in_the_picture_as_an_address_of_an_app(desk):
@@ -82,7 +82,9 @@ def test_recovery_codes_are_shown_once_and_can_be_kept_as_a_file(desk, gipi):
 def test_the_pages_are_valid(desk, gipi):
     pages = [desk.get(f"{ACCOUNT}{path}") for path in ("", "app/", "passkey/")]
     add_totp_app(gipi)
-    pages += [desk.get(f"{ACCOUNT}{path}") for path in ("", "codes/", f"remove/{factors.factors_of(gipi).app.pk}/")]
+    pages += [
+        desk.get(f"{ACCOUNT}{path}") for path in ("", "codes/", f"remove/{second_factors.factors_of(gipi).totp.pk}/")
+    ]
     pages.append(desk.post(f"{ACCOUNT}codes/"))
 
     for page in pages:
@@ -95,26 +97,26 @@ def test_the_pages_are_valid(desk, gipi):
 
 def test_removing_asks_first_and_then_removes(desk, gipi):
     add_totp_app(gipi)
-    path = f"{ACCOUNT}remove/{factors.factors_of(gipi).app.pk}/"
+    path = f"{ACCOUNT}remove/{second_factors.factors_of(gipi).totp.pk}/"
 
     asked = desk.get(path)
-    before = factors.has_any(gipi)
+    before = second_factors.has_second_factor(gipi)
     done = desk.post(path)
 
     assert "after that your password alone opens the desk" in asked.text
     assert before
     assert done["Location"] == ACCOUNT
-    assert not factors.has_any(gipi)
+    assert not second_factors.has_second_factor(gipi)
 
 
 def test_nobody_removes_what_is_another_account_s(desk):
     other = User.objects.create_superuser("other")
     add_totp_app(other)
 
-    response = desk.post(f"{ACCOUNT}remove/{factors.factors_of(other).app.pk}/")
+    response = desk.post(f"{ACCOUNT}remove/{second_factors.factors_of(other).totp.pk}/")
 
     assert response.status_code == 404
-    assert factors.has_any(other)
+    assert second_factors.has_second_factor(other)
 
 
 @pytest.mark.parametrize("path", ["app/", "passkey/", "codes/", "remove/1/"])
@@ -134,7 +136,7 @@ def test_what_is_no_passkey_is_not_added(desk, gipi, answer):
     page = desk.post(f"{ACCOUNT}passkey/", {"name": "key", "credential": answer}, SERVER_NAME="localhost")
 
     assert "The browser has made no passkey that can be used here." in page.text
-    assert not factors.has_any(gipi)
+    assert not second_factors.has_second_factor(gipi)
 
 
 # --- Owners who must have one ---

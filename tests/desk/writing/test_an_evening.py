@@ -56,7 +56,7 @@ def log_in_again(page) -> None:
 
 
 def test_nothing_of_five_thousand_characters_is_lost(desk, server):
-    image = Image.objects.keep(prepare_picture(picture("JPEG")), "circles.jpg", "三個圓圈")[0]
+    image = Image.objects.get_or_store(prepare_picture(picture("JPEG")), "circles.jpg", "三個圓圈")[0]
     page, context = desk, desk.context
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(server.url + ADD)

@@ -17,7 +17,9 @@ def _media(settings, tmp_path):
 
 
 def make_image(alt: str) -> Image:
-    return Image.objects.keep(prepare_picture(picture("JPEG", size=(90 + Image.objects.count(), 60))), "p.jpg", alt)[0]
+    return Image.objects.get_or_store(
+        prepare_picture(picture("JPEG", size=(90 + Image.objects.count(), 60))), "p.jpg", alt
+    )[0]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from PIL import Image as Drawing
 
 from newsletter.issues.volumes import book
 from newsletter.issues.volumes.book import YearContents
-from newsletter.issues.volumes.views import PER_WINDOW
+from newsletter.issues.volumes.views import DOWNLOADS_PER_WINDOW
 from newsletter.posts.models import Image
 from newsletter.publication.pictures.cards import Cover
 from tests.factories import make_issue, make_post, make_publication
@@ -80,7 +80,7 @@ def _media(settings, tmp_path, monkeypatch):
 def kept_picture(size=(900, 600), alt="一座橋") -> Image:
     file = BytesIO()
     Drawing.effect_noise(size, 60).convert("RGB").save(file, "JPEG", quality=80)
-    return Image.objects.keep(prepared_once(file.getvalue()), "bridge.jpg", alt)[0]
+    return Image.objects.get_or_store(prepared_once(file.getvalue()), "bridge.jpg", alt)[0]
 
 
 def opened(response) -> ZipFile:
@@ -175,7 +175,7 @@ def test_a_volume_is_made_once_and_anew_when_a_text_changes(client, address):
 
 def test_who_asks_for_too_many_is_told_when_to_come_back(client):
     make_issue(make_post(), number=7, sent_at=SENT_AT)
-    for _ in range(PER_WINDOW):
+    for _ in range(DOWNLOADS_PER_WINDOW):
         b"".join(client.get("/issues/2026.epub").streaming_content)
 
     refused = client.get("/issues/2026.epub")

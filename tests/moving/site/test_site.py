@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import models
 from django.utils import timezone
 
-from newsletter.delivery.ledger import restored
+from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.tasks import send_welcomes
 from newsletter.issues.models import Issue
@@ -214,7 +214,7 @@ def test_copies_come_back_as_they_were(old, moved, export):
     found = second.deliveries.order_by("seq").values_list("mailing", "seq", "subscriber", "state")
     assert list(found) == [(second.pk, 0, readers[0].pk, 0), (second.pk, 1, readers[1].pk, 0), (second.pk, 2, None, 0)]
     assert (mailing.counts(), second.counts()) == counted
-    assert restored.is_undecided(), "the old house may have sent it meanwhile"
+    assert restore_detection.is_restore_undecided(), "the old house may have sent it meanwhile"
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_house_with_anything_in_it_is_refused_and_stays(old, export, make, cap
         call_command("import_site", str(folder))
 
     assert Publication.objects.get().name == "Another" != name
-    assert not restored.is_undecided()
+    assert not restore_detection.is_restore_undecided()
 
 
 def test_a_file_that_was_changed_is_refused(old, moved, export):
@@ -325,7 +325,7 @@ def test_who_left_or_must_not_be_mailed_stays_so(old, moved, export):
     new = moved()
 
     site.bring_in(folder, timezone.now())
-    restored.detect_restore(timezone.now())
+    restore_detection.detect_restore(timezone.now())
 
     assert (new / "departures").exists()
     mailable = Subscriber.objects.mailable(timezone.now()).values_list("email", flat=True)

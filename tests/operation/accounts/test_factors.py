@@ -11,7 +11,7 @@ from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from newsletter.operation.accounts import factors
+from newsletter.operation.accounts import second_factors
 from tests.factories import make_publication
 from tests.support.second_factor import SECRET, add_totp_app
 
@@ -29,7 +29,7 @@ def shown(off: int = 0, now: datetime = NOW) -> str:
 
 
 def accepts(user: User, code: str, now: datetime = NOW, *, is_known_browser: bool = False) -> str:
-    return factors.check_code(user, code, now, is_known_browser=is_known_browser)
+    return second_factors.check_code(user, code, now, is_known_browser=is_known_browser)
 
 
 # --- Codes of an app ---
@@ -39,7 +39,7 @@ def test_codes_are_those_of_rfc_6238():
     """The RFC's own secret and its time of 59 seconds, whose code of eight digits is 94287082."""
     secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
-    step = factors.time_step_of(secret, "287082", datetime.fromtimestamp(59, UTC))
+    step = second_factors.time_step_of(secret, "287082", datetime.fromtimestamp(59, UTC))
 
     assert step == 1
 
@@ -71,7 +71,7 @@ def test_after_a_code_no_earlier_one_is_accepted(gipi):
 
 def test_the_code_that_added_the_app_does_not_log_in(gipi):
     step = int(NOW.timestamp()) // 30
-    factors.add_app(gipi, SECRET, step)
+    second_factors.add_totp(gipi, SECRET, step)
 
     assert accepts(gipi, shown()) == ""
     assert accepts(gipi, shown(1)) == "totp"
@@ -93,7 +93,7 @@ def test_what_is_no_code_is_wrong(gipi, typed):
 def test_another_account_has_other_codes(gipi):
     add_totp_app(gipi)
     other = User.objects.create_user("other")
-    factors.add_app(other, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 0)
+    second_factors.add_totp(other, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 0)
 
     assert accepts(other, shown()) == ""
 
@@ -108,13 +108,13 @@ def test_ten_recovery_codes_come_with_the_first_factor_and_each_opens_once(gipi)
 
     assert len(set(codes)) == 10
     assert (first, second) == ("recovery_codes", "")
-    assert factors.factors_of(gipi).codes_left == 9
+    assert second_factors.factors_of(gipi).recovery_codes_left == 9
 
 
 def test_new_recovery_codes_replace_the_former_ones(gipi):
     former = add_totp_app(gipi)
 
-    renewed = factors.renew_codes(gipi)
+    renewed = second_factors.renew_codes(gipi)
 
     assert not set(former) & set(renewed)
     assert accepts(gipi, former[0]) == ""
@@ -133,7 +133,7 @@ def test_after_ten_wrong_codes_the_right_one_waits_for_ten_minutes(gipi):
     add_totp_app(gipi)
     guess(gipi, 10)
 
-    with pytest.raises(factors.TooManyFailures):
+    with pytest.raises(second_factors.TooManyFailures):
         accepts(gipi, shown())
     later = NOW + timedelta(minutes=10, seconds=1)
 
@@ -146,7 +146,7 @@ def test_thirty_wrong_codes_are_all_that_a_day_has(gipi):
         guess(gipi, 10, NOW + timedelta(hours=turn))
     at_the_end, next_day = NOW + timedelta(hours=23), NOW + timedelta(hours=24, seconds=30)
 
-    with pytest.raises(factors.TooManyFailures):
+    with pytest.raises(second_factors.TooManyFailures):
         accepts(gipi, shown(now=at_the_end), at_the_end)
     assert accepts(gipi, shown(now=next_day), next_day) == "totp"
 
@@ -162,7 +162,7 @@ def test_a_known_browser_is_counted_too(gipi):
     add_totp_app(gipi)
     guess(gipi, 10, is_known_browser=True)
 
-    with pytest.raises(factors.TooManyFailures):
+    with pytest.raises(second_factors.TooManyFailures):
         accepts(gipi, shown(), is_known_browser=True)
 
 
@@ -181,7 +181,7 @@ def test_failures_are_counted_without_a_cache(gipi, settings):
     add_totp_app(gipi)
     guess(gipi, 10)
 
-    with pytest.raises(factors.TooManyFailures):
+    with pytest.raises(second_factors.TooManyFailures):
         accepts(gipi, shown())
 
 
@@ -221,7 +221,7 @@ def test_without_the_former_secret_key_no_code_is_right_and_the_reason_is_told(g
 def test_with_the_last_factor_the_recovery_codes_go(gipi):
     add_totp_app(gipi)
 
-    factors.remove_factor(factors.factors_of(gipi).app)
+    second_factors.remove_factor(second_factors.factors_of(gipi).totp)
 
     assert not Authenticator.objects.exists()
 
@@ -229,8 +229,8 @@ def test_with_the_last_factor_the_recovery_codes_go(gipi):
 def test_removing_all_says_whether_there_was_one(gipi):
     add_totp_app(gipi)
 
-    assert [factors.remove_all(gipi) for _ in range(2)] == [True, False]
-    assert factors.factors_of(gipi) == factors.Factors(app=None, passkeys=[], codes_left=0)
+    assert [second_factors.remove_all(gipi) for _ in range(2)] == [True, False]
+    assert second_factors.factors_of(gipi) == second_factors.Factors(totp=None, passkeys=[], recovery_codes_left=0)
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -242,14 +242,14 @@ def test_only_owners_must_have_one_and_only_when_the_publication_says_so(asks, i
     user = User.objects.create_user("somebody", is_superuser=is_superuser)
     user.groups.set([Group.objects.get_or_create(name=group)[0]] if group else [])
 
-    assert factors.is_factor_missing(user) is (asks and is_owner)
+    assert second_factors.is_factor_missing(user) is (asks and is_owner)
 
 
 def test_who_has_one_misses_none(gipi):
     make_publication(owners_need_second_factor=True)
     add_totp_app(gipi)
 
-    assert not factors.is_factor_missing(gipi)
+    assert not second_factors.is_factor_missing(gipi)
 
 
 @pytest.mark.django_db(transaction=True)

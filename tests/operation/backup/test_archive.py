@@ -23,13 +23,13 @@ DUMP = bytes(range(256)) * 400
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    monkeypatch.setattr(archive, "PART_BYTES", 1000)
+    monkeypatch.setattr(archive, "DUMP_PART_BYTES", 1000)
 
 
 def written(*, is_finished: bool = True, manifest: dict | None = None, **files: bytes) -> bytes:
     stream = io.BytesIO()
     writer = BackupWriter(stream)
-    writer.add_json("manifest.json", manifest or {"form": archive.FORMAT, "engine": "sqlite"})
+    writer.add_json("manifest.json", manifest or {"form": archive.MANIFEST_VERSION, "engine": "sqlite"})
     writer.add_dump(io.BytesIO(DUMP))
     for name, octets in files.items():
         writer.add(f"files/{name}", octets)
@@ -67,14 +67,16 @@ def test_the_dump_is_one_stream_and_the_files_follow():
     dump, parts = open_dump(BackupReader(io.BytesIO(written(departures=b"lines"))))
 
     assert dump.read() == DUMP
-    assert [(member.file, member.source.read()) for member in parts.rest()] == [("departures", b"lines")]
+    assert [(member.data_path, member.source.read()) for member in parts.remaining_members()] == [
+        ("departures", b"lines")
+    ]
 
 
 def test_a_dump_that_is_not_read_to_its_end_does_not_hide_the_files():
     dump, parts = open_dump(BackupReader(io.BytesIO(written(departures=b"lines"))))
     dump.read(10)
 
-    assert [member.file for member in parts.rest() if member.file] == ["departures"]
+    assert [member.data_path for member in parts.remaining_members() if member.data_path] == ["departures"]
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.5, 0.9])
@@ -188,7 +190,7 @@ def test_facts_that_cannot_be_read_are_called_damage(octets, name):
     stream = io.BytesIO()
     writer = BackupWriter(stream)
     if name == "sums.json":
-        writer.add_json("manifest.json", {"form": archive.FORMAT})
+        writer.add_json("manifest.json", {"form": archive.MANIFEST_VERSION})
     writer.add(name, octets)
     writer.tar.close()
 

@@ -6,7 +6,7 @@ import tarfile
 import pyrage
 import pytest
 
-from newsletter.operation.backup.archive import DUMP
+from newsletter.operation.backup.archive import DUMP_PREFIX
 from tests.support.product import Product
 
 pytestmark = pytest.mark.servers
@@ -42,18 +42,18 @@ Subscriber.objects.filter(email__in=["reader7@example.org", "reader8@example.org
 """
 FACTS = """
 from django.utils import timezone
-from newsletter.delivery.ledger import restored
+from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.models import DaySalt, Link, Visit
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 
-restored.detect_restore(timezone.now())
+restore_detection.detect_restore(timezone.now())
 answer = {{
     "titles": sorted(Post.objects.values_list("title", flat=True)),
     "readers": Subscriber.objects.count(),
     "left": sorted(Subscriber.objects.filter(state="unsubscribed").values_list("email", flat=True)),
-    "locked": restored.is_undecided(),
+    "locked": restore_detection.is_restore_undecided(),
     "made_at": Restoration.objects.exclude(made_at=None).exists(),
     "links": [model.objects.count() for model in (Link, Visit, DaySalt)],
     "opens": Subscriber.objects.for_token({token!r}, "unsubscribe") is not None,
@@ -242,7 +242,7 @@ def test_a_night(make_product, tmp_path):
     assert len(list(folder.glob("newsletter-*.tar"))) == 12
     path = max(folder.glob("newsletter-*.tar"))
     product.shell(CHANGE)
-    product.shell("from newsletter.operation.backup.nightly import keep_departures\nkeep_departures()")
+    product.shell("from newsletter.operation.backup.nightly import store_departures\nkeep_departures()")
 
     other = make_product(is_new=True)
     other.command("restore", str(path))
@@ -309,6 +309,6 @@ def test_the_archive_is_an_ordinary_tar(make_product, tmp_path):
 def _database_in(path):
     """The file of SQLite in a backup; what pg_dump packs is read by restoring it."""
     with tarfile.open(path) as archive:
-        parts = [archive.extractfile(one).read() for one in archive if one.name.startswith(DUMP)]
+        parts = [archive.extractfile(one).read() for one in archive if one.name.startswith(DUMP_PREFIX)]
     dump = b"".join(parts)
     return gzip.decompress(dump) if dump.startswith(b"\x1f\x8b") else b""

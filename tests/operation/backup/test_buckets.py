@@ -27,7 +27,7 @@ default_storage.save("ab/picture.webp", ContentFile(b"octets of a picture"))
 NIGHT = """
 from datetime import datetime, UTC
 from newsletter.operation.backup import nightly
-nightly.keep_departures()
+nightly.store_departures()
 row = nightly.make_due_backup(datetime(2026, 11, 28, 20, tzinfo=UTC))
 answer = [str(row.day), row.octets, row.failure, row.trial, row.tried_at is not None]
 """
@@ -36,15 +36,15 @@ from django.utils import timezone
 from newsletter.operation.backup import nightly
 from subscribers.models import Subscriber
 Subscriber.objects.get(email="reader3@example.org").unsubscribe(timezone.now())
-nightly.keep_departures()
-nightly.keep_departures()
+nightly.store_departures()
+nightly.store_departures()
 """
 FACTS = """
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 from django.utils import timezone
-from newsletter.delivery.ledger import restored
-restored.detect_restore(timezone.now())
+from newsletter.delivery.ledger import restore_detection
+restore_detection.detect_restore(timezone.now())
 left = Subscriber.objects.filter(state="unsubscribed").values_list("email", flat=True)
 answer = [Subscriber.objects.count(), list(left), list(Post.objects.values_list("title", flat=True))]
 """
@@ -103,7 +103,7 @@ def test_lines_of_two_machines_of_one_name_are_joined(s3, tmp_path, settings):
 
     for lines in (b"\none\ntwo", b"\nthree"):
         source.write_bytes(lines)
-        kept.join("departures-mail1", source)
+        kept.merge("departures-mail1", source)
 
     assert bucket_from_url(s3.url).read("departures-mail1") == b"\none\ntwo\nthree"
 
@@ -163,4 +163,4 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "boto3", None)
 
     with pytest.raises(ImproperlyConfigured, match="uv sync --extra s3"):
-        bucket_from_url("s3://key:secret@host/nights").names()
+        bucket_from_url("s3://key:secret@host/nights").sizes()

@@ -39,12 +39,12 @@ def test_a_clock_that_was_ahead_hinders_no_backup():
 
 @pytest.mark.parametrize("is_encrypted", [False, True])
 def test_a_name_tells_the_day(is_encrypted):
-    assert nightly.day_of(nightly.file_name(TODAY, is_encrypted=is_encrypted)) == TODAY
+    assert nightly.backup_day(nightly.file_name(TODAY, is_encrypted=is_encrypted)) == TODAY
 
 
 @pytest.mark.parametrize("name", ["newsletter.tar", "newsletter-2026-02-30.tar", "newsletter-2026-11-28.tar.part", ""])
 def test_other_files_are_none_of_ours(name):
-    assert nightly.day_of(name) is None
+    assert nightly.backup_day(name) is None
 
 
 def test_after_two_years_of_nights_24_at_most_are_kept():
@@ -65,7 +65,7 @@ def test_the_newest_stays_and_thinning_twice_takes_no_more(found):
 
     assert not found or max(found) in kept
     assert nightly.days_to_remove(kept) == set()
-    assert len(kept) <= nightly.DAYS + nightly.WEEKS + nightly.MONTHS
+    assert len(kept) <= nightly.DAYS_KEPT + nightly.WEEKS_KEPT + nightly.MONTHS_KEPT
 
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +86,7 @@ def folder(settings, tmp_path):
 
 
 def ids(now: datetime = NOW) -> list[str]:
-    return [finding.id for finding in backup_findings.nightly_findings(now)]
+    return [finding.id for finding in backup_findings.nightly_backup_findings(now)]
 
 
 def made(day: date, **facts) -> NightlyBackup:
@@ -152,7 +152,7 @@ def test_a_new_installation_with_a_folder_hears_nothing(folder):
 def test_a_backup_that_was_not_made_is_an_error(folder):
     NightlyBackup.objects.create(day=DAY, begun_at=NOW, failure="No space left on device")
 
-    (finding,) = backup_findings.nightly_findings(NOW)
+    (finding,) = backup_findings.nightly_backup_findings(NOW)
 
     assert (finding.level, finding.id) == ("error", "backup.failed")
     assert "No space left on device" in finding.message
@@ -184,12 +184,12 @@ def test_an_open_site_is_told_that_nobody_backs_it_up(settings):
 
 def test_departures_are_kept_beside_the_backups(folder, settings, tmp_path_factory):
     settings.DATA_DIR = tmp_path_factory.mktemp("data")
-    nightly.keep_departures()
+    nightly.store_departures()
     assert list(folder.iterdir()) == []
 
     for lines in (b"\none", b"\none\ntwo"):
         (settings.DATA_DIR / "departures").write_bytes(lines)
-        nightly.keep_departures()
+        nightly.store_departures()
         (copy,) = folder.iterdir()
         assert copy.name.startswith("departures-")
         assert copy.read_bytes() == lines
@@ -199,11 +199,11 @@ def test_departures_are_kept_beside_the_backups(folder, settings, tmp_path_facto
 def test_a_new_machine_of_the_same_name_forgets_nobody(folder, settings, tmp_path_factory):
     settings.DATA_DIR = tmp_path_factory.mktemp("burnt")
     (settings.DATA_DIR / "departures").write_bytes(b"\none\ntwo")
-    nightly.keep_departures()
+    nightly.store_departures()
 
     settings.DATA_DIR = tmp_path_factory.mktemp("new")
     (settings.DATA_DIR / "departures").write_bytes(b"\nthree")
-    nightly.keep_departures()
+    nightly.store_departures()
 
     (copy,) = folder.iterdir()
     assert copy.read_bytes() == b"\none\ntwo\nthree"
@@ -233,7 +233,7 @@ def test_other_files_in_the_folder_stay(folder):
     ):
         (folder / name).touch()
 
-    gone = nightly.remove_old(stores.FolderStore(folder))
+    gone = nightly.remove_old_backups(stores.FolderStore(folder))
 
     left = {path.name for path in folder.iterdir()}
     assert {

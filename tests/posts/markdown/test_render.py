@@ -277,7 +277,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize(("ground", "inks"), [("day", DARK_COLOURS.keys()), ("night", DARK_COLOURS.values())])
+@pytest.mark.parametrize(("ground", "inks"), [("light", DARK_COLOURS.keys()), ("dark", DARK_COLOURS.values())])
 def test_every_colour_of_code_can_be_read(ground, inks):
     below = luminance(getattr(palette()["code"], ground))
     for ink in map(luminance, inks):

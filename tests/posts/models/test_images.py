@@ -60,7 +60,7 @@ def plain(width, height):
 
 
 def kept(data, name="a.jpg"):
-    return Image.objects.keep(prepared_once(data), name, "alt")[0]
+    return Image.objects.get_or_store(prepared_once(data), name, "alt")[0]
 
 
 def names(media):
@@ -240,7 +240,7 @@ def test_a_picture_whose_file_is_broken_is_given_up_and_keeps_its_address(media,
 
 
 def test_the_same_upload_years_later_brings_the_pixels_that_were_not_kept(media):
-    old = Image.objects.keep(prepare_picture(file()), "a.jpg", "alt")[0]
+    old = Image.objects.get_or_store(prepare_picture(file()), "a.jpg", "alt")[0]
     assert old.widths("fallback") == [640, 1280]
 
     kept(file(), "b.jpg")

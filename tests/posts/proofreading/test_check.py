@@ -206,7 +206,7 @@ def test_the_send_page_names_the_posts_to_read_again(author):
 )
 def test_a_picture_may_weigh_what_its_size_asks_for(author, pixels, size, is_told):
     picture = Picture(b"x" * size, ".png", *pixels, digest="0123456789abcdef")
-    image, _is_new = Image.objects.keep(picture, "chart", "圖表")
+    image, _is_new = Image.objects.get_or_store(picture, "chart", "圖表")
     post = make_post(body=f"看圖。\n\n{image.markdown}\n\n`{image.get_absolute_url()}`")
 
     found = [(f.rule, f.text) for f in post.findings(Publication.objects.current())]

@@ -9,10 +9,10 @@ from PIL import Image, ImageChops, ImageColor
 from newsletter.publication.pictures import cards
 from newsletter.publication.pictures.cards import (
     COVER_HEIGHT,
+    COVER_TEXT_WIDTH,
     COVER_WIDTH,
-    NAME_LINES,
+    NAME_LINES_MAX,
     PAPER,
-    ROOM,
     Card,
     Cover,
     fit_name,
@@ -81,7 +81,7 @@ def test_what_no_font_has_is_left_out_and_the_rest_is_drawn(title):
 
 @pytest.mark.parametrize("char", "臺灣管理產品經濟學喆堃犇峯裡着，。「」A9é—…")
 def test_the_font_has_what_taiwanese_authors_type(char):
-    assert cards._font_with(char) == 0 or char in "犇峯着"
+    assert cards._font_index(char) == 0 or char in "犇峯着"
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_a_cover_has_the_shape_that_shops_ask_for_and_weighs_little():
 def test_no_name_leaves_the_margins(name):
     size, lines = fit_name(name)
 
-    assert 1 <= len(lines) <= NAME_LINES
-    assert all(text_width(line, size) <= ROOM for line in lines)
+    assert 1 <= len(lines) <= NAME_LINES_MAX
+    assert all(text_width(line, size) <= COVER_TEXT_WIDTH for line in lines)
     picture = drawn(Cover(name, name, name, "2026", ACCENT))
     for box in [
         (0, 40, 100, COVER_HEIGHT),

@@ -7,7 +7,7 @@ from PIL import Image
 
 from newsletter.mail.colours import palette, parse_hex
 from newsletter.publication.pictures import icons
-from newsletter.publication.pictures.icons import PAPER, SIDE, square_crop, with_halo
+from newsletter.publication.pictures.icons import FACE_PIXELS, PAPER, square_crop, with_halo
 
 ACCENT, INK = "#9a3412", "#ffffff"
 COLOURS = {"accent": ACCENT, "ink": INK}
@@ -50,7 +50,7 @@ def test_a_logo_that_the_system_cuts_stays_where_it_is_always_seen():
     image = opened(icons.png(200, **COLOURS, logo=logo(100, 100), is_whole=True))
 
     assert image.getpixel((21, 100)) == (0, 255, 0, 255)
-    assert image.getpixel((18, 100)) == (*parse_hex(palette()["paper"].day), 255)
+    assert image.getpixel((18, 100)) == (*parse_hex(palette()["paper"].light), 255)
 
 
 def png(image):
@@ -86,7 +86,7 @@ def test_any_picture_becomes_a_small_square(size):
     octets = square_crop(picture(size, (20, 90, 160)))
 
     image = Image.open(BytesIO(octets))
-    assert (image.format, image.size) == ("JPEG", (SIDE, SIDE))
+    assert (image.format, image.size) == ("JPEG", (FACE_PIXELS, FACE_PIXELS))
     assert len(octets) < 10_000
 
 

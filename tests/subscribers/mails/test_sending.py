@@ -89,7 +89,7 @@ def send_until_over(provider, stranger):
     """Send whenever the mail is due; return the minutes between the tries."""
     waits, now = [], NOW
     while stranger.confirmation_due_at and not provider.accepted:
-        sending.send_next(now)
+        sending.send_next_signup_mail(now)
         stranger.refresh_from_db()
         due_at = stranger.confirmation_due_at or now
         waits.append((due_at - now).total_seconds() / 60)
@@ -117,8 +117,8 @@ def test_every_try_carries_the_same_message_id(provider, stranger):
     provider.answers = [SMTPServerDisconnected("gone")]
     ids = [sending.signup_mail(stranger).message()["Message-ID"]]
 
-    sending.send_next(NOW)
-    sending.send_next(NOW + timedelta(minutes=1))
+    sending.send_next_signup_mail(NOW)
+    sending.send_next_signup_mail(NOW + timedelta(minutes=1))
 
     assert [message.message()["Message-ID"] for message in provider.accepted] == ids
 
@@ -127,7 +127,7 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
     provider.answers = [SMTPRecipientsRefused({"reader@example.org": (550, b"no reader@example.org here")})]
 
     with caplog.at_level(logging.WARNING):
-        sending.send_next(NOW)
+        sending.send_next_signup_mail(NOW)
 
     stranger.refresh_from_db()
     assert (stranger.confirmation_due_at, stranger.confirmation_sent_at) == (None, None)
@@ -138,7 +138,7 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
 def test_an_address_that_is_refused_for_now_is_tried_again(provider, stranger):
     provider.answers = [SMTPRecipientsRefused({"reader@example.org": (450, b"greylisted")})]
 
-    sending.send_next(NOW)
+    sending.send_next_signup_mail(NOW)
 
     stranger.refresh_from_db()
     assert stranger.confirmation_due_at == NOW + timedelta(minutes=1)
@@ -147,7 +147,7 @@ def test_an_address_that_is_refused_for_now_is_tried_again(provider, stranger):
 def test_the_log_names_no_address(provider, stranger, caplog):
     provider.answers = [SMTPDataError(554, b"<reader@example.org> is not liked")]
 
-    sending.send_next(NOW)
+    sending.send_next_signup_mail(NOW)
 
     assert "SMTPDataError 554" in caplog.text
     assert "reader@example.org" not in caplog.text
@@ -166,7 +166,7 @@ def test_an_address_that_can_be_in_no_letter_is_let_go(provider, stranger, caplo
     Subscriber.objects.update(email="two words@example.org")
 
     with caplog.at_level(logging.WARNING):
-        assert sending.send_next(NOW)
+        assert sending.send_next_signup_mail(NOW)
 
     assert Subscriber.objects.get().confirmation_due_at is None
     assert caplog.messages == [f"Sign-up {stranger.pk} cannot be answered: ValueError"]

@@ -46,7 +46,7 @@ def test_a_life_of_a_subscription_is_a_record(client, sign_up, letters, clock):
     reader.refresh_from_db()
     client.post(path_of(reader.undo_url), REMOTE_ADDR="203.0.113.9")
     reader.refresh_from_db()
-    client.post(path_of(reader.fresh_url(NOW + timedelta(days=1))) + "address/", {"email": "new@example.net"})
+    client.post(path_of(reader.data_url(NOW + timedelta(days=1))) + "address/", {"email": "new@example.net"})
     client.post(path_of(AddressChange.objects.get().confirm_url))
 
     rows = [(line.kind, line.at, line.source, line.ip) for line in reader.consents.all()]

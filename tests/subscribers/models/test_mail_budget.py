@@ -174,7 +174,7 @@ def test_the_former_address_is_told_of_a_move_even_if_its_budget_is_spent():
 
     address_change.confirm_change(AddressChange.objects.get(), NOW)
 
-    assert address_change.MAIL.waiting(NOW).get().mailed_address == "old@example.org"
+    assert address_change.MAIL.due_rows(NOW).get().mailed_address == "old@example.org"
 
 
 def test_that_it_is_told_counts():
@@ -190,7 +190,7 @@ def test_the_tries_of_one_mail_count_once(monkeypatch, settings):
     monkeypatch.setattr("tests.subscribers.mails.test_sending.Provider.answers", [ConnectionRefusedError()] * 3)
     sign_up("reader@example.org", FORM, NOW)
 
-    went_on = [tasks.sending.send_next(NOW + timedelta(minutes=minutes)) for minutes in (0, 1, 2, 4)]
+    went_on = [tasks.sending.send_next_signup_mail(NOW + timedelta(minutes=minutes)) for minutes in (0, 1, 2, 4)]
 
     assert went_on == [False, False, False, True]
 
@@ -198,4 +198,4 @@ def test_the_tries_of_one_mail_count_once(monkeypatch, settings):
 
 
 def path(reader: Subscriber) -> str:
-    return reader.fresh_url(NOW).removeprefix("https://news.example.org")
+    return reader.data_url(NOW).removeprefix("https://news.example.org")

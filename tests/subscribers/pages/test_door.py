@@ -137,8 +137,8 @@ def test_another_site_cannot_ask(ask, reader):
 def test_a_wish_is_granted_once_by_two_workers(reader):
     LinkWish.objects.keep("reader@example.org", NOW)
 
-    sending.create_due_links(NOW)
-    sending.create_due_links(NOW)
+    sending.queue_requested_links(NOW)
+    sending.queue_requested_links(NOW)
 
     assert FreshLink.objects.count() == 1
 

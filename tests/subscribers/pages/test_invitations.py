@@ -147,12 +147,12 @@ def test_a_reader_who_was_erased_meanwhile_costs_the_friend_nothing(client, sign
 
 
 def test_the_reader_sees_the_number_and_takes_it_along(client, sign_up, door, reader):
-    assert "Nobody has come by your link yet." in client.get(path_of(reader.fresh_url(NOW))).text
+    assert "Nobody has come by your link yet." in client.get(path_of(reader.data_url(NOW))).text
 
     for name in ("a", "b"):
         confirm(client, come_by(door, client, sign_up, f"{name}@example.org"))
 
-    mine = path_of(reader.fresh_url(NOW))
+    mine = path_of(reader.data_url(NOW))
     assert "2 readers have come by your link." in text_of(client.get(mine))
     assert f'href="{reader.invite_url}"' in client.get(mine).text
     assert client.get(f"{mine}data.json").json()["readers_invited"] == 2
@@ -168,5 +168,5 @@ def test_as_it_comes_there_is_no_link_and_none_is_counted(client, sign_up, reade
     confirm(client, Subscriber.objects.get(email="friend@example.org"))
 
     assert counted() == []
-    assert "your link" not in client.get(path_of(reader.fresh_url(NOW))).text
+    assert "your link" not in client.get(path_of(reader.data_url(NOW))).text
     assert "came by your link" not in client.get("/privacy/").text

@@ -136,7 +136,7 @@ def test_a_reader_gets_as_many_as_strangers_may_have_sent_to_a_mailbox(ask, lett
 
 @pytest.mark.parametrize(("state", "gets_one"), [(State.PENDING, False), (State.UNSUBSCRIBED, True)])
 def test_who_never_confirmed_gets_no_link(state, gets_one):
-    assert sending.request_link(make_subscriber(state=state), NOW) is gets_one
+    assert sending.queue_link(make_subscriber(state=state), NOW) is gets_one
     assert FreshLink.objects.exists() is gets_one
 
 
@@ -188,7 +188,7 @@ def test_a_server_that_is_away_is_asked_again_with_a_link_that_is_fresh_then(wis
 def test_the_name_is_changed_on_the_page_of_a_fresh_link(client, reader):
     make_publication(asks_name=True)
 
-    response = client.post(path_of(reader.fresh_url(NOW)), {"name": "  小\n明 "}, follow=True)
+    response = client.post(path_of(reader.data_url(NOW)), {"name": "  小\n明 "}, follow=True)
 
     reader.refresh_from_db()
     assert reader.name == "小 明"
@@ -197,7 +197,7 @@ def test_the_name_is_changed_on_the_page_of_a_fresh_link(client, reader):
 
 @pytest.mark.parametrize(("minutes", "status"), [(0, 200), (29, 200), (30, 200), (31, 404), (600, 404)])
 def test_a_fresh_link_opens_for_half_an_hour(client, reader, clock, minutes, status):
-    link = path_of(reader.fresh_url(NOW))
+    link = path_of(reader.data_url(NOW))
     clock.shift(timedelta(minutes=minutes))
 
     response = client.get(link)
@@ -208,11 +208,11 @@ def test_a_fresh_link_opens_for_half_an_hour(client, reader, clock, minutes, sta
 
 
 def test_a_link_of_the_future_opens_nothing(client, reader):
-    assert client.get(path_of(reader.fresh_url(NOW + timedelta(minutes=1)))).status_code == 404
+    assert client.get(path_of(reader.data_url(NOW + timedelta(minutes=1)))).status_code == 404
 
 
 def test_a_fresh_link_ends_with_its_address(client, reader):
-    link = path_of(reader.fresh_url(NOW))
+    link = path_of(reader.data_url(NOW))
     Subscriber.objects.filter(pk=reader.pk).update(email="new@example.net", address_hash="0" * 32)
 
     responses = [client.get(link), client.post(link, {"name": "x"})]
@@ -223,7 +223,7 @@ def test_a_fresh_link_ends_with_its_address(client, reader):
 
 def test_who_has_left_changes_nothing_more(client, reader):
     reader.unsubscribe(NOW)
-    link = path_of(reader.fresh_url(NOW))
+    link = path_of(reader.data_url(NOW))
 
     page, answer = client.get(link), client.post(link, {"name": "x"})
 
@@ -236,7 +236,7 @@ def test_who_has_left_changes_nothing_more(client, reader):
 def test_a_name_that_is_too_long_is_explained(client, reader):
     make_publication(asks_name=True)
 
-    response = client.post(path_of(reader.fresh_url(NOW)), {"name": "x" * 81})
+    response = client.post(path_of(reader.data_url(NOW)), {"name": "x" * 81})
 
     assert response.status_code == 422
     assert "at most 80" in body(response)

@@ -19,7 +19,7 @@ def ask(client, reader):
     """Fill the form on the page of a fresh link, and return the page that follows."""
 
     def post(email=NEW, **where):
-        path = path_of(reader.fresh_url(NOW)) + "address/"
+        path = path_of(reader.data_url(NOW)) + "address/"
         return client.post(path, {"email": email}, follow=True, **where)
 
     return post

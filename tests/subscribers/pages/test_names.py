@@ -73,7 +73,7 @@ def test_before_the_confirmation_no_mail_says_the_name(asks, sign_up, letters):
 
 
 def test_the_page_of_own_data_asks_only_where_a_name_is_of_use(client, reader):
-    mine = path_of(reader.fresh_url(NOW))
+    mine = path_of(reader.data_url(NOW))
     assert 'name="name"' not in client.get(mine).text
     assert client.post(mine, {"name": "王小明"}).status_code == 410
 

@@ -19,7 +19,7 @@ def mine(reader):
     reader.save(update_fields=["name"])
     reader.set_tags(["主管", "=HYPERLINK(1)"])
     Note.objects.create(subscriber=reader, at=NOW.replace(microsecond=6), text="講座上認識的", by="gipi")
-    return path_of(reader.fresh_url(NOW))
+    return path_of(reader.data_url(NOW))
 
 
 def test_the_page_says_all_that_is_kept(client, mine):

@@ -187,8 +187,8 @@ def test_it_names_when_the_network_of_a_consent_goes(client):
 
 def test_a_salted_hash_is_called_a_pseudonym(client, reader):
     make_publication(language="en")
-    pages = [client.get(PAGE), client.get(path_of(reader.fresh_url(NOW)) + "erase/")]
-    pages.append(client.post(path_of(reader.fresh_url(NOW)) + "erase/"))
+    pages = [client.get(PAGE), client.get(path_of(reader.data_url(NOW)) + "erase/")]
+    pages.append(client.post(path_of(reader.data_url(NOW)) + "erase/"))
 
     for page in pages:
         assert "a pseudonym of your address" in body(page)

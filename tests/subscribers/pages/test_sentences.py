@@ -122,7 +122,7 @@ def test_who_has_confirmed_is_asked_how_they_heard_of_it_if_the_author_wants_to_
 
 def test_as_it_comes_nobody_is_asked_and_nothing_is_taken(client, sign_up):
     page = confirm(client, sign_up)
-    door = path_of(Subscriber.objects.get().fresh_url(NOW)) + "heard/"
+    door = path_of(Subscriber.objects.get().data_url(NOW)) + "heard/"
 
     assert asked(page) == ""
     assert client.post(door, {"sentence": "同事"}).status_code == 404
@@ -135,5 +135,5 @@ def test_a_letter_opens_no_way_to_answer_for_its_reader(client, reader, purpose)
     make_publication(asks_heard=True)
 
     assert client.post(f"/mine/{reader.token(purpose)}/heard/", {"sentence": "x"}).status_code == 404
-    assert client.get(path_of(reader.fresh_url(NOW)) + "heard/").status_code == 405
+    assert client.get(path_of(reader.data_url(NOW)) + "heard/").status_code == 405
     assert said() == []

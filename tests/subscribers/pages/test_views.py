@@ -271,7 +271,7 @@ def test_guessing_is_slow(client, reader):
 
 @pytest.mark.parametrize("page", ["confirm_url", "unsubscribe_url", "preferences_url", "mine"])
 def test_the_page_of_a_token_is_kept_from_caches_searches_and_referers(client, asked, page):
-    response = client.get(path_of(asked.fresh_url(NOW) if page == "mine" else getattr(asked, page)))
+    response = client.get(path_of(asked.data_url(NOW) if page == "mine" else getattr(asked, page)))
 
     assert response.headers["Referrer-Policy"] == "no-referrer"
     assert response.headers["Cache-Control"] == "no-store, private"

@@ -37,7 +37,7 @@ class RecipientStatus:
     address: str
     action: str
     status: str
-    words: str
+    diagnostic: str
 
     @property
     def has_failed(self) -> bool:
@@ -92,7 +92,7 @@ class FeedbackReport:
 
     @property
     def is_complaint(self) -> bool:
-        """Whether the reader rejects the mail; not for failed authentication, or "not spam"."""
+        """False for reports of failed authentication and of "not spam"."""
         return self.kind in COMPLAINTS
 
 
@@ -100,11 +100,11 @@ def feedback_report(message: Message) -> FeedbackReport | None:
     for part in leaf_parts(message):
         if part.get_content_type() == "message/feedback-report":
             fields = next(iter(field_blocks(part)), None)
-            return _report(fields) if fields is not None else None
+            return _parse_feedback_report(fields) if fields is not None else None
     return None
 
 
-def _report(fields: Message) -> FeedbackReport:
+def _parse_feedback_report(fields: Message) -> FeedbackReport:
     named = [str(one) for name in ("Original-Rcpt-To", "Removal-Recipient") for one in fields.get_all(name, [])]
     recipients = tuple(dict.fromkeys(found for one in named if "@" in (found := parseaddr(one)[1])))
     kind = header(fields, "Feedback-Type").lower()
@@ -119,13 +119,13 @@ def junk_report(message: Message) -> FeedbackReport | None:
     It contains the mail, or is the mail itself, with a header field for the recipient.
     Source: https://sendersupport.olc.protection.outlook.com/snds/JMRP.aspx
     """
-    inner = complained_of(message)
-    recipient = header(inner, JUNK).strip("<>") if inner is not None else ""
+    reported = reported_mail(message)
+    recipient = header(reported, JUNK).strip("<>") if reported is not None else ""
     return FeedbackReport("abuse", (recipient,), "", "JMRP") if "@" in recipient else None
 
 
-def complained_of(message: Message) -> Message | None:
-    """The mail that a report contains, which may be the report itself; None if there is none."""
+def reported_mail(message: Message) -> Message | None:
+    """The mail that a report is about, which may be the report itself; None without one."""
     return message if header(message, JUNK) else returned_mail(message)
 
 
@@ -329,14 +329,14 @@ def is_by_daemon(message: Message) -> bool:
     return bool(DAEMON.search(address(message, "From")) or DAEMON.search(header(message, "From")))
 
 
-def is_by_machine(message: Message) -> bool:
+def looks_like_report(message: Message) -> bool:
     """Whether a mail with report parts is a report: a forwarded bounce may contain them too."""
     if message.get_content_type() in REPORT_KINDS or header(message, "X-Failed-Recipients"):
         return True
     return _is_titled(message) or is_by_daemon(message) or has_empty_return_path(message)
 
 
-def is_answer(message: Message) -> bool:
+def has_reply_subject(message: Message) -> bool:
     """Whether the subject is that of a reply or a forward, which programs never send."""
     return bool(ANSWER.match(header(message, "Subject")))
 
@@ -344,12 +344,12 @@ def is_answer(message: Message) -> bool:
 def _is_titled(message: Message) -> bool:
     """Whether the subject is that of a bounce, and the sender neither a person nor a site."""
     subject = header(message, "Subject")
-    if not TITLE.search(subject) or is_answer(message) or is_by_its_sender(message):
+    if not TITLE.search(subject) or has_reply_subject(message) or from_matches_return_path(message):
         return False
     return not TAGGED.match(subject) or is_by_daemon(message) or has_empty_return_path(message)
 
 
-def is_by_its_sender(message: Message) -> bool:
+def from_matches_return_path(message: Message) -> bool:
     """Whether From and Return-Path are equal, as in personal mail, but not in bounces."""
     sender = address(message, "From").lower()
     return "@" in sender and sender == address(message, "Return-Path").lower() and not CERTAIN.search(sender)
@@ -380,9 +380,9 @@ def is_bounce(message: Message, text: str, scanned: Callable[[], list[str]]) -> 
         is_by_daemon(message),
         has_no_sender,
         is_titled,
-        not is_answer(message) and _tells_of_failure(message, text, scanned),
+        not has_reply_subject(message) and _tells_of_failure(message, text, scanned),
     ]
-    is_gateway = bool(ERROR.search(text)) and (not is_answer(message) or bool(ENVELOPE.search(text)))
+    is_gateway = bool(ERROR.search(text)) and (not has_reply_subject(message) or bool(ENVELOPE.search(text)))
     return sum(signs) > 1 or (signs[0] and is_gateway)
 
 
@@ -412,7 +412,7 @@ def is_delay_report(message: Message, text: str) -> bool:
     return (is_called_late and not NO_SUCH_ADDRESS.search(first)) or bool(GOES_ON.search(report))
 
 
-@lru_cache(maxsize=8)  # asked for each recipient of a report
+@lru_cache(maxsize=8)  # called for each recipient of a report
 def text_above_original(text: str) -> str:
     """The server's text, without the returned mail below it."""
     text = text[:REPORT_MAX]

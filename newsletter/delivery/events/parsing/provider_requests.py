@@ -9,7 +9,7 @@ from typing import Any
 from newsletter.delivery.events import webhooks
 from newsletter.delivery.events.parsed import (
     BounceType,
-    CopyReference,
+    DeliveryReference,
     EventKind,
     MessageKind,
     ParsedMessage,
@@ -73,13 +73,13 @@ def _reported_event(event: Any, received_at: datetime) -> ReportedEvent:
     raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
     # A repeated request has a new signature, but is the same.
     written = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
-    reference = CopyReference(tuple(_tokens(event.metadata)), tuple(_message_ids(written)), _text(event.recipient))
+    reference = DeliveryReference(tuple(_tokens(event.metadata)), tuple(_message_ids(written)), _text(event.recipient))
     at = _aware(event.timestamp) or received_at
     if str(event.event_type) in ENGAGEMENT:
         return ReportedEvent(EventKind.DELIVERED, _day_of(at), "", reference, is_vouched=True)
     said = [_text(event.mta_response), _text(event.description)]
     kind = KIND_OF.get(str(event.event_type), EventKind.UNKNOWN)
-    verdict = _verdict(kind, event, raw, said)
+    bounce_type = _bounce_type(kind, event, raw, said)
     if kind == EventKind.REJECTED and event.reject_reason == "unsubscribed":
         kind = EventKind.UNSUBSCRIBED
     return ReportedEvent(
@@ -87,13 +87,13 @@ def _reported_event(event: Any, received_at: datetime) -> ReportedEvent:
         at,
         webhooks.hash_of([written, str(event.event_type), reference.recipient]),
         reference,
-        verdict=verdict,
-        words=" ".join((next(filter(None, said), "") or _text(event.reject_reason)).split())[:LENGTH_MAX],
+        bounce_type=bounce_type,
+        diagnostic=" ".join((next(filter(None, said), "") or _text(event.reject_reason)).split())[:LENGTH_MAX],
         is_vouched=True,
     )
 
 
-def _verdict(kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]) -> Event.BounceType | None:
+def _bounce_type(kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]) -> Event.BounceType | None:
     if kind == EventKind.BOUNCED:
         status = str(raw.get("status", ""))
         status = status if bounces.ENHANCED.fullmatch(status) else ""
@@ -108,7 +108,7 @@ def _tokens(metadata: Any) -> Iterator[str]:
 
 
 def _message_ids(written: str) -> list[str]:
-    """Possible Message-IDs of ours: mails by SMTP have no metadata, and providers quote the header."""
+    """Possible Message-IDs of ours: mails sent by SMTP have no metadata, but providers quote the header."""
     return list(dict.fromkeys(OUR_MESSAGE_ID.findall(written)))[:5] if "issue." in written.lower() else []
 
 

@@ -5,12 +5,12 @@ import shlex
 from collections.abc import Callable
 from functools import partial
 
-from newsletter.posts.markdown.elements import CALLOUTS
+from newsletter.posts.markdown.elements import CALLOUT_TITLES
 
 PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
 # Kinds of boxes elsewhere, and the one of ours that says nearly the same; any other is a note.
 KINDS = {
-    **{name: name.upper() for name in CALLOUTS},
+    **{name: name.upper() for name in CALLOUT_TITLES},
     **dict.fromkeys(("success", "hint", "check", "done"), "TIP"),
     **dict.fromkeys(("danger", "error", "failure", "bug", "critical", "fail"), "CAUTION"),
     **dict.fromkeys(("attention", "warn"), "WARNING"),

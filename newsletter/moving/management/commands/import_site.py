@@ -46,7 +46,7 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(_summary_lines(found)))
 
     def _refuse_others(self) -> None:
-        if others := databases.current_engine().others():
+        if others := databases.current_engine().other_users():
             raise site.ImportRefused(
                 f"the database is in use by {', '.join(others)}: stop web server, workers and clock"
             )

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from newsletter.operation.accounts import author, factors
+from newsletter.operation.accounts import author, second_factors
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         self.stdout.write(author.start_link(user, base_url=settings.SITE_URL))
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
         self.stderr.write(f"It works once, within {hours} hours. The old password works until then.")
-        if factors.has_any(user):
+        if second_factors.has_second_factor(user):
             self.stderr.write("Whoever uses it removes the second factor of this account. Set one up again afterwards.")
 
     def _named(self, name: str) -> User:

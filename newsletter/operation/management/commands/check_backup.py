@@ -8,7 +8,7 @@ from newsletter.operation.backup import restoring
 from newsletter.operation.backup.archive import DamagedBackup, EncryptionError
 from newsletter.operation.backup.databases import DatabaseUnusable
 from newsletter.operation.backup.restoring import RestoreRefused
-from newsletter.operation.backup.stores import open_backup, without_secret
+from newsletter.operation.backup.stores import open_backup, without_credentials
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--identity", type=Path, metavar="FILE", help="the secret key of age, for an encrypted one")
 
     def handle(self, *args: Any, path: str, identity: Path | None, **options: Any) -> None:
-        name = without_secret(path)
+        name = without_credentials(path)
         try:
             with open_backup(path) as file:
                 tried = restoring.drill(file, identity=identity)

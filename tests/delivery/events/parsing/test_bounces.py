@@ -8,7 +8,7 @@ import pytest
 
 from newsletter.delivery.events.parsed import BounceType, EventKind, MessageKind
 from newsletter.delivery.events.parsing import bounces
-from newsletter.delivery.events.parsing.mail import parse_mail
+from newsletter.delivery.events.parsing.inbound_mail import parse_mail
 from tests.delivery.events.mails import dsn, plain, returned
 
 AT = datetime(2026, 11, 4, 12, tzinfo=UTC)
@@ -34,7 +34,7 @@ def as_prose(words):
 
 def verdict_of(body):
     facts = parse_mail(body, [], AT).events
-    return str(facts[0].verdict) if facts else "none"
+    return str(facts[0].bounce_type) if facts else "none"
 
 
 def test_what_receivers_say_is_understood():
@@ -99,15 +99,15 @@ def test_reading_a_long_reply_takes_no_time():
 def test_the_words_behind_a_status_are_read_where_there_are_no_others():
     reading = parse_mail(dsn(words="", status="5.0.0 (recipient reached disk quota)"), [], AT)
 
-    assert reading.events[0].verdict == SOFT
-    assert reading.events[0].words == "recipient reached disk quota"
+    assert reading.events[0].bounce_type == SOFT
+    assert reading.events[0].diagnostic == "recipient reached disk quota"
 
 
 @pytest.mark.parametrize("action", ["failed", "failure", "expired", "error", "failed (gave up)"])
 def test_servers_call_a_failure_by_several_names(action):
     reading = parse_mail(dsn(words="smtp; connection timed out", status="", action=action), [], AT)
 
-    assert (reading.what, reading.events[0].verdict) == (MessageKind.BOUNCE, SOFT)
+    assert (reading.what, reading.events[0].bounce_type) == (MessageKind.BOUNCE, SOFT)
 
 
 def test_fields_of_a_recipient_beside_those_of_the_mail_are_no_second_recipient():
@@ -126,7 +126,7 @@ def test_the_reply_of_a_server_counts_more_than_what_is_said_around_it():
     body = plain(f"{ADVICE}\n\n{reply}\n", to=to, sender="postmaster@mx.example", subject="系统退信")
     reading = parse_mail(body, [], AT)
 
-    assert [fact.verdict for fact in reading.events] == [POLICY]
+    assert [fact.bounce_type for fact in reading.events] == [POLICY]
 
 
 def test_words_that_stand_below_an_address_on_a_line_of_its_own_are_about_it():
@@ -134,7 +134,7 @@ def test_words_that_stand_below_an_address_on_a_line_of_its_own_are_about_it():
 
     reading = parse_mail(plain(text, sender="postmaster@mx.example", subject="系统退信"), [], AT)
 
-    assert [(fact.reference.recipient, fact.verdict) for fact in reading.events] == [("a@example.org", POLICY)]
+    assert [(fact.reference.recipient, fact.bounce_type) for fact in reading.events] == [("a@example.org", POLICY)]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_mail_that_says_so_and_returns_the_copy_is_a_bounce_whoever_writes_it(
 
     reading = parse_mail(with_returned(text, subject="Mail delivery failed", sender="ndr@some.example"), [], AT)
 
-    assert (reading.what, reading.events[0].verdict) == (MessageKind.BOUNCE, HARD)
+    assert (reading.what, reading.events[0].bounce_type) == (MessageKind.BOUNCE, HARD)
 
 
 @pytest.mark.parametrize("subject", ["Fwd: Mail delivery failed", "Re: Mail delivery failed", "What is this?"])

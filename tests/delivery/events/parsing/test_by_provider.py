@@ -16,7 +16,7 @@ def told(provider, raw):
     body = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
     kept = {"content-type": "application/x-www-form-urlencoded" if provider == "mandrill" else "application/json"}
     (fact,) = parse_request(provider, body, kept, NOW).events
-    return fact.kind, fact.verdict
+    return fact.kind, fact.bounce_type
 
 
 def postmark(kind, words=""):

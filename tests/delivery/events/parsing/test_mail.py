@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.mail_reading import made
 from newsletter.delivery.events.parsed import BounceType, EventKind, MessageKind
-from newsletter.delivery.events.parsing.mail import parse_mail
+from newsletter.delivery.events.parsing.inbound_mail import parse_mail
 from tests.delivery.conftest import NOW
 from tests.delivery.events.mails import BLOCKED, FULL, GONE, complaint, dsn, plain, returned
 from tests.support.cpu import is_within
@@ -38,7 +38,7 @@ def bounced(text, *, subject="Undelivered Mail Returned to Sender", sender=DAEMO
 
 
 def said(reading):
-    return [(fact.reference.recipient, fact.verdict) for fact in reading.events]
+    return [(fact.reference.recipient, fact.bounce_type) for fact in reading.events]
 
 
 # --- Reports that follow the standard ---
@@ -107,7 +107,7 @@ def test_a_report_whose_parts_are_broken_is_read_by_its_fields():
 def test_where_a_server_gives_no_words_its_code_is_kept():
     body = dsn(words="").replace(b"This is the mail system at host mx.example.org.", b"  <a@example.org>")
 
-    assert [fact.words for fact in read(body).events] == ["5.1.1"]
+    assert [fact.diagnostic for fact in read(body).events] == ["5.1.1"]
 
 
 def test_a_report_without_a_mail_around_it_is_one():
@@ -123,19 +123,19 @@ def test_what_is_only_late_is_no_bounce():
     reading = read(dsn(action="delayed", status="4.7.1", words="smtp; 421 4.7.0 too many complaints"))
 
     assert reading.what == MessageKind.NOTICE
-    assert [(fact.kind, fact.verdict) for fact in reading.events] == [(EventKind.DEFERRED, POLICY)]
+    assert [(fact.kind, fact.bounce_type) for fact in reading.events] == [(EventKind.DEFERRED, POLICY)]
 
 
 def test_nothing_that_is_only_late_calls_an_address_dead():
     reading = read(dsn(action="delayed", status="4.1.1", words="smtp; 450 4.1.1 user unknown"))
 
-    assert [fact.verdict for fact in reading.events] == [SOFT]
+    assert [fact.bounce_type for fact in reading.events] == [SOFT]
 
 
 def test_what_was_delivered_is_told_as_that():
     reading = read(dsn(action="delivered", status="2.0.0", words="smtp; 250 ok"))
 
-    assert (reading.what, reading.events[0].kind, reading.events[0].verdict) == (
+    assert (reading.what, reading.events[0].kind, reading.events[0].bounce_type) == (
         MessageKind.NOTICE,
         EventKind.DELIVERED,
         None,
@@ -322,7 +322,7 @@ def test_people_who_write_of_bounces_write_none(body):
 def test_everything_else_is_told_apart(body, what):
     reading = read(body)
 
-    assert (reading.what, [fact.verdict for fact in reading.events]) == (what, [None] * len(reading.events))
+    assert (reading.what, [fact.bounce_type for fact in reading.events]) == (what, [None] * len(reading.events))
     is_of_a_machine = what == MessageKind.AUTO_REPLY
     assert [fact.kind for fact in reading.events] == [EventKind.AUTORESPONDED] * is_of_a_machine
 
@@ -359,7 +359,7 @@ def test_a_receipt_says_that_its_copy_arrived_and_no_more(disposition, sender):
     reading = read(receipt(disposition, sender=sender))
 
     assert reading.what == MessageKind.AUTO_REPLY
-    assert [(fact.kind, fact.verdict) for fact in reading.events] == [(EventKind.AUTORESPONDED, None)]
+    assert [(fact.kind, fact.bounce_type) for fact in reading.events] == [(EventKind.AUTORESPONDED, None)]
     assert reading.events[0].reference.message_ids == ("<issue.1.2.abc@x>",)
 
 
@@ -421,7 +421,7 @@ def test_a_complaint_names_the_copy_and_who_complained(kind):
         "a@example.org",
         ("<issue.1.2.abc@x>",),
     )
-    assert fact.words == "This is an email abuse report."
+    assert fact.diagnostic == "This is an email abuse report."
 
 
 def test_an_address_with_a_name_is_an_address():

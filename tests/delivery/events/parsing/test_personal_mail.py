@@ -6,7 +6,7 @@ from email.message import EmailMessage
 import pytest
 
 from newsletter.delivery.events.parsing import personal_mail
-from newsletter.delivery.events.parsing.mail import parse_mail
+from newsletter.delivery.events.parsing.inbound_mail import parse_mail
 from newsletter.delivery.models import InboundMessage
 from tests.delivery.conftest import NOW
 from tests.support.cpu import is_within
@@ -244,7 +244,7 @@ def test_parts_within_parts_end_somewhere(depth):
     found = parse_mail(nested(depth), [], NOW)
 
     assert found.what == InboundMessage.Kind.REPLY
-    assert found.letter.sender == "a@example.org"
+    assert found.personal_mail.sender == "a@example.org"
 
 
 def with_pictures(number):

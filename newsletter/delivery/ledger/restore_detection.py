@@ -35,7 +35,7 @@ STATE_OF = {
 
 
 def detect_restore(now: datetime) -> bool:
-    """Replay forgotten departures; if the database was restored, block sending. Returns whether it was.
+    """Replay forgotten departures; block sending if the database was restored, and return whether it was.
 
     Called at each start, before anything is sent, by one process of a machine at a time.
     """
@@ -58,17 +58,17 @@ def block_sending(made_at: datetime, now: datetime) -> None:
 @contextmanager
 def _alone() -> Iterator[None]:
     settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
-    with (settings.LOCK_DIR / "restored").open("a") as block_sending:
-        fcntl.flock(block_sending, fcntl.LOCK_EX)
+    with (settings.LOCK_DIR / "restored").open("a") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
         yield
 
 
-def is_undecided() -> bool:
+def is_restore_undecided() -> bool:
     return Restoration.undecided().exists()
 
 
 def _proofs(records: Iterable[FlightRecord]) -> list[FlightRecord]:
-    """The records that are newer than the ledger, without those of an earlier decision.
+    """The records that are newer than the ledger, except those already decided.
 
     Records are compared with their marks: a ledger that was restored twice issues a token twice.
     """
@@ -92,14 +92,14 @@ def _waiting(batch: Batch, rows: list[int]) -> "QuerySet[Delivery]":
 
 
 def count_forgotten() -> int:
-    """Deliveries that wait in the ledger though a recorder knows that they were handed over."""
+    """Deliveries that wait in the ledger although a recorder says that they were handed over."""
     return len({(batch.pk, seq) for batch, record in _undecided() for seq in _forgotten(batch, record)})
 
 
 def count_as_sent(now: datetime) -> int:
     """Settle what the recorders know, as sent or uncertain, and allow sending; return how many deliveries."""
     with transaction.atomic():
-        counted = sum(_count(batch, found, now) for batch, found in _undecided())
+        counted = sum(_settle(batch, found, now) for batch, found in _undecided())
         Restoration.decide(Restoration.Handling.COUNTED, now)
     return counted
 
@@ -127,13 +127,13 @@ def _undecided() -> list[tuple[Batch, FlightRecord]]:
 
 
 def _forgotten(batch: Batch, record: FlightRecord) -> dict[int, RowMark]:
-    """Rows that were handed over by their marks, but wait in the ledger."""
+    """Rows that their marks say were handed over, but that wait in the ledger."""
     left = {seq: mark for seq, mark in record.rows() if mark in STATE_OF}
     waiting = set(_waiting(batch, list(left)).values_list("seq", flat=True))
     return {seq: mark for seq, mark in left.items() if seq in waiting}
 
 
-def _count(batch: Batch, record: FlightRecord, now: datetime) -> int:
+def _settle(batch: Batch, record: FlightRecord, now: datetime) -> int:
     batch.mailing.lock()
     Batch.objects.select_for_update().get(pk=batch.pk)
     found = _forgotten(batch, record)

@@ -11,12 +11,12 @@ from newsletter.mail.colours import (
     Colour,
     ColourPair,
     accent_pair,
-    ink_on,
+    ensure_contrast,
     luminance,
     palette,
     parse_hex,
-    parse_sheet,
-    readable,
+    parse_palette,
+    text_colour_on,
     to_hex,
 )
 
@@ -27,7 +27,7 @@ def _hash_source(inline: str) -> str:
 
 
 DEFAULT_THEME = "letter"
-STATIC = Path(__file__).parent.parent / "static"
+STATIC_DIR = Path(__file__).parent.parent / "static"
 SURFACES = ("paper", "raised", "code")  # backgrounds of the accent
 # In the head of every page: applies the stored colour scheme without a flash, and loads site.js after the page, which
 # does not depend on it.
@@ -38,61 +38,63 @@ INLINE_SCRIPT = (
     'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
 INLINE_SCRIPT_HASH = _hash_source(INLINE_SCRIPT)
-# Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the current `sheet_hash`.
-SCRIPT_HASH, SHEET_HASH = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
+# Placeholders in settings.SECURE_CSP for INLINE_SCRIPT_HASH and the current `css_csp_hash`.
+SCRIPT_HASH_PLACEHOLDER, SHEET_HASH_PLACEHOLDER = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 
 @cache
 def theme_palette(theme: str) -> dict[str, ColourPair]:
-    return palette() if theme == DEFAULT_THEME else palette() | parse_sheet(STATIC / f"themes/{theme}.css")
+    return palette() if theme == DEFAULT_THEME else palette() | parse_palette(STATIC_DIR / f"themes/{theme}.css")
 
 
 @lru_cache(maxsize=8)
-def badge_colours(accent: str) -> tuple[str, str]:
-    """Background and ink of the icon, with enough contrast."""
-    day, _night = _shades(accent, DEFAULT_THEME)
-    return to_hex(day), to_hex(ink_on(day))
+def icon_colours(accent: str) -> tuple[str, str]:
+    """Background and text colour of the icon, with enough contrast."""
+    light, _dark = _accent_colours(accent, DEFAULT_THEME)
+    return to_hex(light), to_hex(text_colour_on(light))
 
 
-def _shades(accent: str, theme: str) -> tuple[Colour, Colour]:
+def _accent_colours(accent: str, theme: str) -> tuple[Colour, Colour]:
     """The accent in both schemes, readable on each surface of the theme."""
     surfaces = [theme_palette(theme)[name] for name in SURFACES]
-    darkest = min((parse_hex(surface.day) for surface in surfaces), key=luminance)
-    lightest = max((parse_hex(surface.night) for surface in surfaces), key=luminance)
-    by_day, by_night = accent_pair(accent)
-    return readable(parse_hex(by_day), darkest), readable(parse_hex(by_night), lightest)
+    darkest = min((parse_hex(surface.light) for surface in surfaces), key=luminance)
+    lightest = max((parse_hex(surface.dark) for surface in surfaces), key=luminance)
+    light, dark = accent_pair(accent)
+    return ensure_contrast(parse_hex(light), darkest), ensure_contrast(parse_hex(dark), lightest)
 
 
-def colours(accent: str, theme: str) -> str:
+def accent_css(accent: str, theme: str) -> str:
     """CSS custom properties of the accent, which is like #9a3412."""
-    day, night = _shades(accent, theme)
-    pairs = {"accent": (day, night), "on-accent": (ink_on(day), ink_on(night))}
-    rules = (f"--{name}:light-dark({to_hex(light)},{to_hex(dark)})" for name, (light, dark) in pairs.items())
+    light, dark = _accent_colours(accent, theme)
+    pairs = {"accent": (light, dark), "on-accent": (text_colour_on(light), text_colour_on(dark))}
+    rules = (
+        f"--{name}:light-dark({to_hex(own_light)},{to_hex(own_dark)})" for name, (own_light, own_dark) in pairs.items()
+    )
     return f":root:root{{{';'.join(rules)}}}"
 
 
 @lru_cache(maxsize=8)
-def css(accent: str, theme: str = DEFAULT_THEME) -> str:
+def full_css(accent: str, theme: str = DEFAULT_THEME) -> str:
     """The whole style sheet: palette.css, site.css, theme, accent and code.css.
 
     It is inlined, so that a page needs one request. The default theme is site.css itself.
     """
     own = "" if theme == DEFAULT_THEME else _minified(f"themes/{theme}.css")
-    return _minified("palette.css") + _minified("site.css") + own + colours(accent, theme) + _minified("code.css")
+    return _minified("palette.css") + _minified("site.css") + own + accent_css(accent, theme) + _minified("code.css")
 
 
 def _minified(name: str) -> str:
-    """Minified: it counts toward the 20 KB of a page."""
-    return str(cssmin((STATIC / name).read_text(encoding="utf-8")))
+    """It counts towards the 20 KB of a page."""
+    return str(cssmin((STATIC_DIR / name).read_text(encoding="utf-8")))
 
 
 @lru_cache(maxsize=8)
-def version(accent: str, theme: str = DEFAULT_THEME) -> str:
+def css_version(accent: str, theme: str = DEFAULT_THEME) -> str:
     """8 hex characters for the URL of the style sheet."""
-    return sha256(css(accent, theme).encode()).hexdigest()[:8]
+    return sha256(full_css(accent, theme).encode()).hexdigest()[:8]
 
 
 @lru_cache(maxsize=8)
-def sheet_hash(accent: str, theme: str = DEFAULT_THEME) -> str:
+def css_csp_hash(accent: str, theme: str = DEFAULT_THEME) -> str:
     """The CSP source of the inlined style sheet."""
-    return _hash_source(css(accent, theme))
+    return _hash_source(full_css(accent, theme))

@@ -1,4 +1,4 @@
-"""Annotate issues for lists: posts, reading time, first sentences; and all issues of a year."""
+"""Sets attributes of issues for lists: posts, reading time, first sentences; and all issues of a year."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.mail.salutations import without_names
+from newsletter.mail.salutations import fill_fallback_words
 from newsletter.posts.markdown import render
-from newsletter.posts.models import Post, with_renderings
+from newsletter.posts.models import Post, attach_renderings
 from newsletter.posts.models.posts import post_path
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
@@ -16,10 +16,10 @@ from newsletter.publication.models import Publication
 OPENING_LENGTH = 70  # characters: two lines
 
 
-def with_measures(issues: Iterable[Issue], now: datetime) -> list[Issue]:
+def attach_contents(issues: Iterable[Issue], now: datetime) -> list[Issue]:
     """Set post_count, reading_minutes, contents and cover_id by the public posts.
 
-    Two queries for any number of issues, if the posts are rendered already.
+    Two queries for any number of issues, if all posts are rendered.
     """
     issues = list(issues)
     public = IssueItem.objects.filter(issue__in=issues, post__published_at__lte=now)
@@ -30,18 +30,18 @@ def with_measures(issues: Iterable[Issue], now: datetime) -> list[Issue]:
     for issue in issues:
         issue.contents = [(post_path(pk, words), title) for pk, _cover, words, title in rows[issue.pk]]
         issue.cover_id = next((cover for _pk, cover, *_words in rows[issue.pk] if cover), None)
-    return _with_minutes(issues, {issue.pk: [pk for pk, *_rest in rows[issue.pk]] for issue in issues})
+    return _attach_reading_minutes(issues, {issue.pk: [pk for pk, *_rest in rows[issue.pk]] for issue in issues})
 
 
-def with_minutes(issues: Iterable[Issue]) -> list[Issue]:
+def attach_reading_minutes(issues: Iterable[Issue]) -> list[Issue]:
     """Set post_count and reading_minutes by prefetched items; one query."""
     issues = list(issues)
-    return _with_minutes(issues, {issue.pk: [item.post_id for item in issue.items.all()] for issue in issues})
+    return _attach_reading_minutes(issues, {issue.pk: [item.post_id for item in issue.items.all()] for issue in issues})
 
 
-def _with_minutes(issues: list[Issue], posts: Mapping[int, Sequence[int]]) -> list[Issue]:
+def _attach_reading_minutes(issues: list[Issue], posts: Mapping[int, Sequence[int]]) -> list[Issue]:
     numbers = {number for some in posts.values() for number in some}
-    texts = with_renderings(Post.objects.filter(pk__in=numbers).only("body")) if numbers else []
+    texts = attach_renderings(Post.objects.filter(pk__in=numbers).only("body")) if numbers else []
     renderings = {post.pk: post.rendering for post in texts}
     publication = Publication.objects.current()
     for issue in issues:
@@ -77,16 +77,18 @@ class Volume:
 def year_volume(year: int, now: datetime) -> Volume | None:
     """None if nothing was sent in `year`."""
     archived = Issue.objects.archived()
-    issues = with_openings(with_measures(archived.in_year(year).defer("closing"), now))
+    issues = attach_openings(attach_contents(archived.in_year(year).defer("closing"), now))
     return Volume(year, issues, *archived.years_beside(year)) if issues else None
 
 
 def first_sentences(introduction: str) -> str:
     """The first complete sentences of the first paragraph."""
-    return measures.excerpt(without_names(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH)
+    return measures.excerpt(
+        fill_fallback_words(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH
+    )
 
 
-def with_openings(issues: Iterable[Issue]) -> list[Issue]:
+def attach_openings(issues: Iterable[Issue]) -> list[Issue]:
     """Set `opening`: the preheader, or the first sentences of the introduction."""
     issues = list(issues)
     for issue in issues:

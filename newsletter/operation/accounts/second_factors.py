@@ -17,11 +17,11 @@ from django.db import transaction
 from newsletter.operation.accounts import roles
 from newsletter.publication.models import Publication
 
-Type = Authenticator.Type
+FactorType = Authenticator.Type
 STEP_SECONDS = 30  # RFC 6238 section 5.2
 STEPS_TOLERATED = (0, -1, 1)  # clock skew and typing time
 CODE_LENGTH_MAX = 32  # characters with blanks; longer input is rejected unparsed
-FAILURES_MAX, FAILURES_WITHIN = 10, timedelta(minutes=10)
+FAILURES_MAX, FAILURE_WINDOW = 10, timedelta(minutes=10)
 FAILURES_A_DAY_MAX = 30  # of a million codes, three of which are right at any moment
 
 
@@ -31,13 +31,13 @@ class TooManyFailures(Exception):
 
 @dataclass(frozen=True)
 class Factors:
-    app: Authenticator | None
+    totp: Authenticator | None
     passkeys: list[Authenticator]
-    codes_left: int
+    recovery_codes_left: int
 
     @property
-    def are_any(self) -> bool:
-        return bool(self.app or self.passkeys)
+    def is_any_set_up(self) -> bool:
+        return bool(self.totp or self.passkeys)
 
 
 # --- What there is ---
@@ -45,26 +45,26 @@ class Factors:
 
 def factors_of(user: User) -> Factors:
     rows = list(Authenticator.objects.filter(user=user).order_by("pk"))
-    codes = next((row for row in rows if row.type == Type.RECOVERY_CODES), None)
+    codes = next((row for row in rows if row.type == FactorType.RECOVERY_CODES), None)
     return Factors(
-        app=next((row for row in rows if row.type == Type.TOTP), None),
-        passkeys=[row for row in rows if row.type == Type.WEBAUTHN],
-        codes_left=len(RecoveryCodes(codes).get_unused_codes()) if codes else 0,
+        totp=next((row for row in rows if row.type == FactorType.TOTP), None),
+        passkeys=[row for row in rows if row.type == FactorType.WEBAUTHN],
+        recovery_codes_left=len(RecoveryCodes(codes).get_unused_codes()) if codes else 0,
     )
 
 
-def has_any(user: User) -> bool:
-    return bool(Authenticator.objects.filter(user=user, type__in=[Type.TOTP, Type.WEBAUTHN]).exists())
+def has_second_factor(user: User) -> bool:
+    return bool(Authenticator.objects.filter(user=user, type__in=[FactorType.TOTP, FactorType.WEBAUTHN]).exists())
 
 
 def has_passkey(user: User) -> bool:
-    return bool(Authenticator.objects.filter(user=user, type=Type.WEBAUTHN).exists())
+    return bool(Authenticator.objects.filter(user=user, type=FactorType.WEBAUTHN).exists())
 
 
 def is_factor_missing(user: User) -> bool:
-    """Does the publication require a second factor that this account lacks?"""
-    asks = Publication.objects.current().owners_need_second_factor
-    return bool(asks and roles.is_owner(user) and not has_any(user))
+    """Whether the publication requires a second factor that this account lacks."""
+    requires = Publication.objects.current().owners_need_second_factor
+    return bool(requires and roles.is_owner(user) and not has_second_factor(user))
 
 
 # --- Codes ---
@@ -72,45 +72,47 @@ def is_factor_missing(user: User) -> bool:
 
 @transaction.atomic
 def check_code(user: User, code: str, now: datetime, *, is_known_browser: bool) -> str:
-    """The type of the factor that accepts the code, "" if none does. A code is accepted once.
+    """The type of the factor that accepts the code; "" if it is wrong. Each code is accepted once.
 
     is_known_browser: failures count separately, so that a stranger with the password cannot lock the user out.
     Raises TooManyFailures; ValidationError if the secret was encrypted under another SECRET_KEY.
     """
-    rows = Authenticator.objects.select_for_update().filter(user=user, type__in=[Type.TOTP, Type.RECOVERY_CODES])
+    rows = Authenticator.objects.select_for_update().filter(
+        user=user, type__in=[FactorType.TOTP, FactorType.RECOVERY_CODES]
+    )
     found = {row.type: row for row in rows}
-    tally = found.get(Type.RECOVERY_CODES) or RecoveryCodes.activate(user).instance
+    tally = found.get(FactorType.RECOVERY_CODES) or RecoveryCodes.activate(user).instance
     counted = "known" if is_known_browser else "new"
-    _refuse_guessing(_failures(tally, counted, now), now)
-    accepted = _accepting(found | {tally.type: tally}, code, now) if len(code) <= CODE_LENGTH_MAX else ""
+    _refuse_guessing(_failure_times(tally, counted, now), now)
+    accepted = _use_code(found | {tally.type: tally}, code, now) if len(code) <= CODE_LENGTH_MAX else ""
     tally.refresh_from_db()  # a recovery code was marked as used
-    _count(tally, counted, [] if accepted else [*_failures(tally, counted, now), now.timestamp()])
+    _save_failures(tally, counted, [] if accepted else [*_failure_times(tally, counted, now), now.timestamp()])
     return accepted
 
 
-def _accepting(found: dict[str, Authenticator], code: str, now: datetime) -> str:
-    if Type.TOTP in found and _is_of_app(found[Type.TOTP], code, now):
-        return str(Type.TOTP)
-    return str(Type.RECOVERY_CODES) if RecoveryCodes(found[Type.RECOVERY_CODES]).validate_code(code) else ""
+def _use_code(found: dict[str, Authenticator], code: str, now: datetime) -> str:
+    if FactorType.TOTP in found and _use_totp_code(found[FactorType.TOTP], code, now):
+        return str(FactorType.TOTP)
+    return str(FactorType.RECOVERY_CODES) if RecoveryCodes(found[FactorType.RECOVERY_CODES]).validate_code(code) else ""
 
 
-def _is_of_app(app: Authenticator, code: str, now: datetime) -> bool:
-    """Is it the code of a later time step than the last accepted one? RFC 6238 section 5.2.
+def _use_totp_code(totp: Authenticator, code: str, now: datetime) -> bool:
+    """Accept a code whose time step is later than that of the last accepted one: RFC 6238 section 5.2.
 
     The step is stored in the row: allauth's cache forgets it after one step, while a code is valid for three.
     """
-    step = time_step_of(decrypt(app.data["secret"]), code, now)
-    if step is None or step <= app.data.get("last_step", -1):
+    step = time_step_of(decrypt(totp.data["secret"]), code, now)
+    if step is None or step <= totp.data.get("last_step", -1):
         return False
-    app.data["last_step"] = step
-    app.save(update_fields=["data"])
+    totp.data["last_step"] = step
+    totp.save(update_fields=["data"])
     return True
 
 
 def time_step_of(secret: str, code: str, now: datetime) -> int | None:
-    """The time step of a code, None if it is of none near `now`.
+    """The time step near `now` with this code; None if there is none.
 
-    secret: base32, as shown to the app.
+    secret: base32, as the app has it.
     """
     current = int(now.timestamp()) // STEP_SECONDS
     for step in (current + off for off in STEPS_TOLERATED):
@@ -119,18 +121,18 @@ def time_step_of(secret: str, code: str, now: datetime) -> int | None:
     return None
 
 
-def _failures(tally: Authenticator, counted: str, now: datetime) -> list[float]:
+def _failure_times(tally: Authenticator, counted: str, now: datetime) -> list[float]:
     kept: list[float] = tally.data.get("failures", {}).get(counted, [])
     return [at for at in kept if at > (now - timedelta(days=1)).timestamp()]
 
 
 def _refuse_guessing(failures: list[float], now: datetime) -> None:
-    recent = [at for at in failures if at > (now - FAILURES_WITHIN).timestamp()]
+    recent = [at for at in failures if at > (now - FAILURE_WINDOW).timestamp()]
     if len(recent) >= FAILURES_MAX or len(failures) >= FAILURES_A_DAY_MAX:
         raise TooManyFailures
 
 
-def _count(tally: Authenticator, counted: str, failures: list[float]) -> None:
+def _save_failures(tally: Authenticator, counted: str, failures: list[float]) -> None:
     tally.data["failures"] = tally.data.get("failures", {}) | {counted: failures}
     tally.save(update_fields=["data"])
 
@@ -139,30 +141,30 @@ def _count(tally: Authenticator, counted: str, failures: list[float]) -> None:
 
 
 @transaction.atomic
-def add_app(user: User, secret: str, step: int) -> list[str]:
-    """Add the app with `secret`, verified at `step`; return new recovery codes, [] if there are some."""
-    app = TOTP.activate(user, secret).instance
-    app.data["last_step"] = step
-    app.save(update_fields=["data"])
+def add_totp(user: User, secret: str, step: int) -> list[str]:
+    """Add the app with `secret`, verified at `step`; return recovery codes, [] if the account has some."""
+    totp = TOTP.activate(user, secret).instance
+    totp.data["last_step"] = step
+    totp.save(update_fields=["data"])
     return create_first_codes(user)
 
 
 def create_first_codes(user: User) -> list[str]:
     """Recovery codes for the first factor; [] if the account has some."""
-    if Authenticator.objects.filter(user=user, type=Type.RECOVERY_CODES).exists():
+    if Authenticator.objects.filter(user=user, type=FactorType.RECOVERY_CODES).exists():
         return []
-    return _as_shown(RecoveryCodes.activate(user))
+    return _format_codes(RecoveryCodes.activate(user))
 
 
 @transaction.atomic
 def renew_codes(user: User) -> list[str]:
     """Ten new recovery codes; the former ones are deleted."""
     User.objects.select_for_update().get(pk=user.pk)
-    Authenticator.objects.filter(user=user, type=Type.RECOVERY_CODES).delete()
-    return _as_shown(RecoveryCodes.activate(user))
+    Authenticator.objects.filter(user=user, type=FactorType.RECOVERY_CODES).delete()
+    return _format_codes(RecoveryCodes.activate(user))
 
 
-def _as_shown(codes: RecoveryCodes) -> list[str]:
+def _format_codes(codes: RecoveryCodes) -> list[str]:
     return [f"{code[:4]} {code[4:]}" for code in codes.get_unused_codes()]
 
 
@@ -171,12 +173,12 @@ def remove_factor(factor: Authenticator) -> None:
     """Remove an app or a passkey, and with the last of them the recovery codes."""
     user = factor.user
     factor.delete()
-    if not has_any(user):
+    if not has_second_factor(user):
         Authenticator.objects.filter(user=user).delete()
 
 
 def remove_all(user: User) -> bool:
     """Remove every second factor; return whether there was one."""
-    had_any = has_any(user)
+    had_any = has_second_factor(user)
     Authenticator.objects.filter(user=user).delete()
     return had_any

@@ -1,0 +1,251 @@
+"""Parses an inbound mail as a complaint, a bounce, an automatic reply or a personal reply, in this order.
+
+Machine-readable reports come first, because mail servers mark bounces as automatic replies. A mail is a personal reply
+only if it is nothing else.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import Message
+from functools import cached_property
+from hashlib import sha256
+
+from flufl.bounce import scan_message
+
+from newsletter.delivery.events.parsed import (
+    BounceType,
+    DeliveryReference,
+    EventKind,
+    MessageKind,
+    ParsedMessage,
+    ReportedEvent,
+)
+from newsletter.delivery.events.parsing import bounces, mime, personal_mail
+from newsletter.delivery.models.events import Event, InboundMessage
+
+RECIPIENTS_MAX = 100  # of one report; our mails have one
+SCANNED_MAX, SCANNED_LINES_MAX = 64 * 1024, 1_000  # bytes and lines for flufl.bounce, whose time grows with both
+
+
+@dataclass(frozen=True)
+class InspectedMail:
+    """A mail with derived values, computed once. to: its recipients, those of the envelope first."""
+
+    mail: Message
+    raw_bytes: bytes
+    text: str
+    raw_text: str
+    to: list[str]
+    sent_at: datetime
+    dedup_key: str
+    reported_mail: Message | None
+
+    @cached_property
+    def scanned_addresses(self) -> list[str]:
+        begins = mime.first_lines(self.raw_bytes[:SCANNED_MAX], SCANNED_LINES_MAX)
+        return sorted(one.decode("ascii", "replace") for one in scan_message(mime.parse_message(begins)))
+
+    @cached_property
+    def raw_body(self) -> str:
+        return self.raw_text.partition("\n\n")[2]
+
+    @cached_property
+    def reply_text(self) -> str:
+        """Text that may contain a server's reply; "" if there are only parsable report fields."""
+        return self.text or ("" if bounces.recipient_statuses(self.mail) else self.raw_body)
+
+    @cached_property
+    def reference(self) -> DeliveryReference:
+        """References to a delivery, including those in the returned mail."""
+        quoted = mime.tokens_in_headers(self.reported_mail) if self.reported_mail is not None else ()
+        tokens = dict.fromkeys([*mime.tokens_in_addresses(self.to), *quoted])
+        return DeliveryReference(tuple(tokens), mime.quoted_message_ids(self.reported_mail, self.raw_body))
+
+    @cached_property
+    def unquoted_reference(self) -> DeliveryReference:
+        """From recipients, In-Reply-To and References alone; quoted text is ignored, because anybody can write it."""
+        answered = [*mime.header(self.mail, "In-Reply-To").split(), *mime.header(self.mail, "References").split()]
+        return DeliveryReference(mime.tokens_in_addresses(self.to), tuple(reversed(answered[-20:])))
+
+
+def parse_stored_mail(inbound: InboundMessage) -> ParsedMessage:
+    return parse_mail(bytes(inbound.body), inbound.about.get("to", []), inbound.received_at)
+
+
+def parse_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> ParsedMessage:
+    """envelope_to: the envelope's recipients, if known."""
+    mail = mime.parse_message(body)
+    inspected = InspectedMail(
+        mail=mail,
+        raw_bytes=body,
+        text=mime.message_text(mail),
+        raw_text=body[: mime.READ_MAX].decode("utf-8", "replace").replace("\r\n", "\n"),
+        to=mime.recipient_addresses(mail, envelope_to),
+        sent_at=mime.sent_date(mail, received_at),
+        dedup_key=_dedup_key(mail, body),
+        reported_mail=bounces.reported_mail(mail),
+    )
+    return (
+        _parse_complaint(inspected)
+        or _parse_delivery_report(inspected)
+        or _parse_nonstandard_bounce(inspected)
+        or _parse_other(inspected, body)
+    )
+
+
+def _dedup_key(mail: Message, body: bytes) -> str:
+    """A hash that is the same whether a mail arrived by pipe or by mailbox."""
+    named = mime.header(mail, "Message-ID")
+    fields = "\n".join([named, *(mime.header(mail, name) for name in ("Date", "From", "To", "Subject", "In-Reply-To"))])
+    return sha256(fields.encode() if named else body).hexdigest()[:32]
+
+
+# --- Complaints ---
+
+
+def _parse_complaint(inspected: InspectedMail) -> ParsedMessage | None:
+    report = bounces.feedback_report(inspected.mail) or bounces.junk_report(inspected.mail)
+    if report is None:
+        return None
+    if not report.is_complaint:
+        return ParsedMessage(MessageKind.NOTICE, note=f"a report of a receiver: {report.kind}")
+    diagnostic = bounces.complaint_words(inspected.mail) or f"complaint: {report.kind}"
+    reference = inspected.reference
+    tokens = (*reference.tokens, *mime.tokens_in_addresses([report.mail_from]))
+    reported_events = [
+        ReportedEvent(
+            EventKind.COMPLAINED,
+            inspected.sent_at,
+            f"{inspected.dedup_key}:{number}",
+            DeliveryReference(tokens, reference.message_ids, recipient),
+            diagnostic=diagnostic,
+        )
+        for number, recipient in enumerate(report.recipients[:RECIPIENTS_MAX] or ("",))
+    ]
+    return ParsedMessage(MessageKind.COMPLAINT, tuple(reported_events), reference)
+
+
+# --- Bounces ---
+
+
+def _parse_delivery_report(inspected: InspectedMail) -> ParsedMessage | None:
+    about = bounces.recipient_statuses(inspected.mail) if bounces.looks_like_report(inspected.mail) else []
+    if not about:
+        return None
+    failed = [one for one in about if one.has_failed]
+    listed = (failed or about)[:RECIPIENTS_MAX]
+    addresses = [one.address for one in listed]
+    reported_events = tuple(_reported_event(inspected, number, one, addresses) for number, one in enumerate(listed))
+    what = MessageKind.BOUNCE if failed else MessageKind.NOTICE
+    return ParsedMessage(
+        what, reported_events, inspected.reference, note="" if failed else f"a report: {about[0].action}"
+    )
+
+
+def _reported_event(
+    inspected: InspectedMail, number: int, one: bounces.RecipientStatus, addresses: list[str]
+) -> ReportedEvent:
+    said = [one.diagnostic, *bounces.words_about(one.address, inspected.reply_text, addresses)]
+    around = [bounces.text_above_original(inspected.reply_text)]
+    if one.has_failed:
+        return _bounce_event(
+            inspected,
+            number,
+            one.address,
+            [*said, one.status, *around],
+            bounces.classify_bounce(said, one.status, around),
+        )
+    if one.action == "delivered":
+        return _bounce_event(inspected, number, one.address, [one.diagnostic], None, EventKind.DELIVERED)
+    if one.action == "delayed":
+        bounce_type = _as_temporary(bounces.classify_bounce(said, one.status, around))
+        return _bounce_event(inspected, number, one.address, [*said, *around], bounce_type, EventKind.DEFERRED)
+    kind = EventKind.DEFERRED if one.action == "relayed" else EventKind.UNKNOWN
+    return _bounce_event(inspected, number, one.address, [*said, *around], None, kind)
+
+
+def _as_temporary(bounce_type: Event.BounceType) -> Event.BounceType:
+    return BounceType.SOFT if bounce_type == BounceType.HARD else bounce_type
+
+
+def _bounce_event(
+    inspected: InspectedMail,
+    number: int,
+    recipient: str,
+    said: list[str],
+    bounce_type: Event.BounceType | None,
+    kind: Event.Kind = EventKind.BOUNCED,
+) -> ReportedEvent:
+    reference = DeliveryReference(inspected.reference.tokens, inspected.reference.message_ids, recipient)
+    diagnostic = next((one for one in said if bounces.ADDRESS.sub("", one).strip("<>:, \n")), "")
+    diagnostic = " ".join(mime.CONTROL.sub(" ", diagnostic).split())[:500]
+    return ReportedEvent(
+        kind,
+        inspected.sent_at,
+        f"{inspected.dedup_key}:{number}",
+        reference,
+        bounce_type=bounce_type,
+        diagnostic=diagnostic,
+    )
+
+
+def _parse_nonstandard_bounce(inspected: InspectedMail) -> ParsedMessage | None:
+    if not bounces.is_bounce(inspected.mail, inspected.text, lambda: inspected.scanned_addresses):
+        return None
+    if bounces.is_success_report(inspected.mail, inspected.text):
+        return ParsedMessage(
+            MessageKind.NOTICE, reference=inspected.reference, note="a mail server, about a mail that arrived"
+        )
+    is_late = bounces.is_delay_report(inspected.mail, inspected.text)
+    named = bounces.failed_addresses(inspected.mail, inspected.text, inspected.to, inspected.scanned_addresses)[
+        :RECIPIENTS_MAX
+    ]
+    if not named and inspected.reference == DeliveryReference():
+        return ParsedMessage(
+            MessageKind.NOTICE, note="a mail server, about something else"
+        )  # such as a quota warning of our own mailbox
+    reported_events = []
+    for number, recipient in enumerate(named or [""]):
+        said = [one for one in bounces.words_about(recipient, inspected.text, named) if one]
+        around = [bounces.text_above_original(inspected.text), mime.header(inspected.mail, "Subject")]
+        # For a group Google does not disclose whether it exists or refuses us.
+        is_group = recipient.endswith("@googlegroups.com")
+        bounce_type = BounceType.POLICY if is_group else bounces.classify_bounce(said, "", around)
+        if is_late:
+            reported_events.append(
+                _bounce_event(
+                    inspected, number, recipient, [*said, *around], _as_temporary(bounce_type), EventKind.DEFERRED
+                )
+            )
+        else:
+            reported_events.append(_bounce_event(inspected, number, recipient, [*said, *around], bounce_type))
+    note = "a mail server is still trying" if is_late else ""
+    return ParsedMessage(
+        MessageKind.NOTICE if is_late else MessageKind.BOUNCE, tuple(reported_events), inspected.reference, note
+    )
+
+
+# --- Everything else ---
+
+
+def _parse_other(inspected: InspectedMail, body: bytes) -> ParsedMessage:
+    reference = inspected.unquoted_reference
+    if bounces.is_auto_reply(inspected.mail) or bounces.report_type(inspected.mail) == bounces.READ_RECEIPT:
+        return ParsedMessage(MessageKind.AUTO_REPLY, _auto_reply_events(inspected), reference)
+    is_by_person = bounces.has_reply_subject(inspected.mail) or bounces.from_matches_return_path(inspected.mail)
+    is_by_program = bounces.is_by_daemon(inspected.mail) and not is_by_person
+    if is_by_program or bounces.report_type(inspected.mail):
+        return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mail server, about something else")
+    if bounces.is_by_list(inspected.mail):
+        return ParsedMessage(MessageKind.NOTICE, reference=reference, note="a mailing list, or a mail to many")
+    return ParsedMessage(
+        MessageKind.REPLY,
+        reference=reference,
+        personal_mail=personal_mail.parse_personal_mail(body, inspected.dedup_key),
+    )
+
+
+def _auto_reply_events(inspected: InspectedMail) -> tuple[ReportedEvent, ...]:
+    return (
+        ReportedEvent(EventKind.AUTORESPONDED, inspected.sent_at, inspected.dedup_key, inspected.unquoted_reference),
+    )
