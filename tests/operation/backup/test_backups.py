@@ -242,7 +242,7 @@ def test_a_night(make_product, tmp_path):
     assert len(list(folder.glob("newsletter-*.tar"))) == 12
     path = max(folder.glob("newsletter-*.tar"))
     product.shell(CHANGE)
-    product.shell("from newsletter.operation.backup.nightly import store_departures\nkeep_departures()")
+    product.shell("from newsletter.operation.backup.nightly import store_departures\nstore_departures()")
 
     other = make_product(is_new=True)
     other.command("restore", str(path))
