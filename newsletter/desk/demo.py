@@ -112,9 +112,9 @@ def _introduce() -> Publication:
     publication, _made = Publication.objects.get_or_create(pk=1)
     untouched = Publication()
     fields, about = _parsed("publication.md")
-    for name, value in (fields | {"about": about.strip()}).items():
+    for name, value in (fields | {"about": about}).items():
         if getattr(publication, name) in {"", getattr(untouched, name)}:
-            setattr(publication, name, value)
+            setattr(publication, name, value.strip())
     publication.save()
     caches["pages"].delete(CACHE_KEY)
     return publication
