@@ -159,7 +159,7 @@ def test_the_doctor_names_a_bucket_that_is_away_or_refuses(s3, settings):
 
 @pytest.mark.parametrize("words", [["backup", "x.tar"], ["export_site", "x"]])
 def test_nothing_is_written_without_the_pictures_and_it_is_said_why(settings, moved, tmp_path, monkeypatch, words):
-    monkeypatch.setattr(Bucket, "patience", S3Timeouts(connect_seconds=1, read_seconds=1, tries=1))
+    monkeypatch.setattr(Bucket, "timeouts", S3Timeouts(connect_seconds=1, read_seconds=1, tries=1))
     moved("old", f"s3://key:secret@127.0.0.1:{free_port()}/pictures?tls=false")
     make_publication()
 

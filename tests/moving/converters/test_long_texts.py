@@ -7,7 +7,6 @@ from newsletter.moving.converters.markdown import fields
 from newsletter.moving.converters.markdown.line_ends import with_hard_breaks
 from newsletter.moving.converters.markdown.marks import as_markdown
 from newsletter.moving.counting import count_html, count_markdown
-from newsletter.moving.taking import linking
 from tests.support.cpu import is_within
 
 pytestmark = pytest.mark.exhaustive
@@ -36,7 +35,6 @@ SECONDS = 3.0  # of CPU time
     [
         fields._HEADING.match,
         lambda text: with_addresses(text, lambda _address, _is_picture: ""),
-        lambda text: list(linking._LINK.finditer(text)),
         as_markdown,
         with_hard_breaks,
         count_html,

@@ -219,4 +219,4 @@ def test_thousands_of_marks_that_never_end_are_read_in_one_go():
 
     text, remarks = as_markdown(typed)
 
-    assert (text, len(remarks)) == (typed, 9_000)
+    assert (text, len(remarks)) == (typed, 3)  # each named once
