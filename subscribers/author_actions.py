@@ -1,7 +1,6 @@
 """Actions of the author on one or some thousand readers. Each adds an Act or a Consent to the readers' history.
 
-Call these functions in a transaction. They lock the readers they change, are idempotent, and return the number of
-readers by result.
+Call those that return `ResultCounts` in a transaction. They lock the readers they change, and are idempotent.
 """
 
 from collections import Counter

@@ -42,7 +42,7 @@ class IdempotencyClaim:
     def keep(self, response: HttpResponse) -> None:
         """Store the response. Raises Problem, and so rolls back, if another request has taken over the claim."""
         headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-        content = _lock(self.key).encrypt(response.content).decode()
+        content = _cipher(self.key).encrypt(response.content).decode()
         kept = self._mine().update(status=response.status_code, headers=headers, content=content)
         if not kept:
             raise Problem("conflict", _("It took too long, and was begun again by another request with this key."))
@@ -93,7 +93,7 @@ def delete_old_answers(now: datetime) -> None:
         old.delete()
 
 
-def _lock(key: str) -> Fernet:
+def _cipher(key: str) -> Fernet:
     return Fernet(urlsafe_b64encode(sha256(f"answer {key}".encode()).digest()))
 
 
@@ -114,7 +114,7 @@ def _claim(token: Token, key: str, path: str, digest: str, now: datetime) -> Ide
 
 def _again(row: KeptAnswer, key: str, now: datetime) -> IdempotencyClaim | HttpResponse:
     if row.status is not None:
-        content = _lock(key).decrypt(row.content)
+        content = _cipher(key).decrypt(row.content)
         return HttpResponse(content, status=row.status, headers=row.headers | {REPLAYED: "true"})
     is_given_up = abs(now - row.claimed_at) >= CLAIM
     same = KeptAnswer.objects.filter(pk=row.pk, claimed_at=row.claimed_at, status__isnull=True)

@@ -52,23 +52,23 @@ def with_numbers(mails: Iterable[PastMail], taken: NumbersInUse) -> list[PastMai
 
     The numbers of the subjects count (“#12”, “第 12 期”) if most have one and they rise with the dates. The others get
     free numbers between those of the issues that were sent before and after them, counted from the lower one. Where
-    these do not suffice, they get numbers above all; readers find issues by their day.
+    these do not suffice, they get numbers higher than any in use; readers find issues by date.
     """
     past = sorted(mails, key=lambda one: (one.at, one.source))
-    numbers = [number if number not in taken else None for number in _trusted(past)]
+    numbers = [number if number not in taken else None for number in _subject_numbers(past)]
     named = ((one.at, number) for one, number in zip(past, numbers, strict=True) if number is not None)
     line = sorted([*((at, number) for number, at in taken.items() if at), *named])
     used = {*taken, *(number for number in numbers if number is not None)}
     places = [bisect(line, one.at, key=itemgetter(0)) for one in past]
     for place, run in groupby((i for i, number in enumerate(numbers) if number is None), key=places.__getitem__):
-        importable_mails = list(run)
-        for at, number in zip(importable_mails, _free(line, place, used, len(importable_mails)), strict=True):
-            numbers[at] = number
+        indices = list(run)
+        for index, number in zip(indices, _free(line, place, used, len(indices)), strict=True):
+            numbers[index] = number
             used.add(number)
     return [replace(one, number=number) for one, number in zip(past, numbers, strict=True)]
 
 
-def _trusted(past: Sequence[PastMail]) -> list[int | None]:
+def _subject_numbers(past: Sequence[PastMail]) -> list[int | None]:
     read = [_number_in(one.subject) for one in past]
     named = [number for number in read if number is not None]
     rises = all(before < after for before, after in pairwise(named))

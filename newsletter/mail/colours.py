@@ -128,7 +128,7 @@ def mail_palette(accent: str = "") -> dict[str, dict[str, str]]:
 
 
 def accent_pair(accent: str) -> ColourPair:
-    """The accent in both schemes, before contrast is ensured; only the palette's own differs between them."""
+    """The accent of each scheme, before `ensure_contrast`. A custom accent is the same in both."""
     own = palette()["accent"]
     return own if accent.lower() in ("", own.light) else ColourPair(accent, accent)
 

@@ -39,7 +39,7 @@ HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package
 
 
 def worker(now: datetime) -> Iterator[Finding]:
-    """Has any worker finished a task lately? There are some at all times."""
+    """Has any worker finished a task lately? Periodic tasks are always due."""
     if silent_seconds(Component.WORKER, allowed=SILENT_SECONDS, unknown_is_silent=True) and not serving.queue_error():
         yield _no_worker()
 
@@ -228,5 +228,5 @@ def editor_findings(now: datetime) -> list[Finding]:
     return _ask(MAILING_CHECKS, now)
 
 
-def _ask(doctor_checks: tuple[Check, ...], now: datetime) -> list[Finding]:
-    return [finding for question in doctor_checks for finding in question(now)]
+def _ask(checks: tuple[Check, ...], now: datetime) -> list[Finding]:
+    return [finding for check in checks for finding in check(now)]

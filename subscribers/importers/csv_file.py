@@ -168,7 +168,7 @@ def _decodes(path: Path, encoding: str) -> bool:
 def first_line(file: TextIO) -> tuple[str, str, int]:
     """Read the first line of a table; return it, what stands between its cells, and how many lines were read.
 
-    Excel takes a line such as “sep=;” in front of a table for the sign between its cells.
+    Excel reads a first line such as “sep=;” as the delimiter.
     """
     line = file.readline()
     if found := SIGN.fullmatch(line):
@@ -201,7 +201,7 @@ REFUSED_BECAUSE: Final = "refused_because"
 class Table:
     """A table that is being read, row by row. names: of its columns; made up if its first line is a row.
 
-    reason: of a suppression list, why an address stands in it for which it gives no reason.
+    reason: for a suppression list, the default of rows that give none.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ POST: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
 # CSS classes in templates/email/issue.html for what is not the author's text, or repeats it.
 BESIDE: Final = frozenset({"panel", "quiet", "onward", "callout"})
 END: Final = "ask"  # the class of the question after the closing
-TASTE: Final = re.compile(rf"(?<=[{WIDE}])[ \u00a0](?=[!-~])|(?<=[!-~])[ \u00a0](?=[{WIDE}])")
+CJK_LATIN_SPACE: Final = re.compile(rf"(?<=[{WIDE}])[ \u00a0](?=[!-~])|(?<=[!-~])[ \u00a0](?=[{WIDE}])")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def parse_letter(html: str) -> list[LetterPart]:
 
 
 def _text(lines: Iterable[str]) -> str:
-    joined = (TASTE.sub("", " ".join(line.split())) for line in lines)
+    joined = (CJK_LATIN_SPACE.sub("", " ".join(line.split())) for line in lines)
     return "\n".join(filter(None, joined))
 
 
@@ -115,12 +115,12 @@ def public_parts(parts: Iterable[LetterPart], posts: Collection[int]) -> list[Le
     return [part for part in parts if not part.post or part.post in posts]
 
 
-VERBS = (MailingStep.Kind.WITHHELD, MailingStep.Kind.SHOWN)
+WITHHOLDING_KINDS = (MailingStep.Kind.WITHHELD, MailingStep.Kind.SHOWN)
 
 
 def withheld_texts(issue: Issue) -> dict[str, datetime]:
     """Content hashes of texts that are not shown, with the time each was withheld."""
-    steps = MailingStep.objects.filter(mailing__issue=issue, what__in=VERBS).order_by("pk")
+    steps = MailingStep.objects.filter(mailing__issue=issue, what__in=WITHHOLDING_KINDS).order_by("pk")
     found: dict[str, datetime] = {}
     for content_hash, what, at in steps.values_list("mailing__content_hash", "what", "at"):
         if what == MailingStep.Kind.WITHHELD:
@@ -178,7 +178,7 @@ class Version:
     is_compared: bool = False  # there is a previous shown version
 
 
-def _with_the_latest(texts: Sequence[Version]) -> Iterator[Version]:
+def _without_corrected_readers(texts: Sequence[Version]) -> Iterator[Version]:
     """Subtract from each text the readers who got a correction of it."""
     for place, text in enumerate(texts):
         corrected = max((later.readers for later in texts[place + 1 :] if later.is_correction), default=0)
@@ -225,7 +225,7 @@ def _mailed(issue: Issue) -> Iterator[Version]:
                 withheld_at=hidden.get(mailing.content_hash),
                 parts=known.parts if known else parse_letter(without_name_slots(mailing.html)),
             )
-    yield from _with_the_latest([*seen.values()])
+    yield from _without_corrected_readers([*seen.values()])
 
 
 def _web(issue: Issue, since: datetime, now: datetime) -> Version | None:

@@ -1,4 +1,4 @@
-"""Ghost's export, of every age: JSON as Ghost writes it, or the zip in which it lies beside its pictures."""
+"""Exports of all Ghost versions: the JSON file, or a ZIP that contains it and the pictures."""
 
 import json
 import re
@@ -112,7 +112,7 @@ class Ghost(Converter):
                 continue
             if any(TEXTS & set(row) for row in export.posts) or (files.is_one and not export.posts):
                 return cls(files, zone, site, export=export)
-            if files.is_one:  # lists of another name's make are called posts too
+            if files.is_one:  # other programs' exports have a list called posts too
                 raise Rejected("it has no posts of Ghost in it")
         return None
 

@@ -1,4 +1,4 @@
-"""A text of WordPress as the HTML that its page was: paragraphs of the old editor, short codes, blocks, notes. Pure.
+"""WordPress post content as the HTML of its page: classic-editor paragraphs, shortcodes, blocks, notes. Pure.
 
 Sources of notes: Easy Footnotes and Simple Footnotes ([footnote], [ref]), Easy Footnotes for Gutenberg ([efn_note]),
 Modern Footnotes ([mfn]).
@@ -94,7 +94,7 @@ def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
     text = _EMBED.sub(lambda found: _embedded(found, remarks), text)
     text = _DYNAMIC.sub(_dynamic, _MEDIA.sub(_media, _CAPTION.sub(_figure, text)))
     text = _with_notes_below(_VERBATIM.sub(lambda found: code.hide(found[0]), text))
-    _name_unknown(text, remarks)
+    _report_unknown(text, remarks)
     text = _ESCAPED.sub(r"[\g<code>]", text)
     text = code.put_back(_BLOCK_MARK.sub("", text)) if is_blocks else with_paragraphs(code.put_back(text))
     return text + _notes(footnotes, remarks)
@@ -159,7 +159,7 @@ _ALWAYS = {"toc", "gallery", "playlist", "sitemap", "archives"}  # no word of an
 _WORDS = {"sic", "note", "edit", "update", "optional", "link", "http", "https"}
 
 
-def _name_unknown(text: str, remarks: list[Remark]) -> None:
+def _report_unknown(text: str, remarks: list[Remark]) -> None:
     for found in _UNKNOWN.finditer(text):
         name = found["name"]
         is_code = name in _ALWAYS or "_" in name or name.count("-") > 1
