@@ -22,6 +22,6 @@ django.setup()
 from django.conf import settings  # noqa: E402 - configured only now
 
 settings.ROOT_URLCONF = urlconf
-from newsletter.rsgi import RsgiAdapter  # noqa: E402
+from newsletter.rsgi import RsgiAdapter  # noqa: E402 - after ROOT_URLCONF is set
 
 application = RsgiAdapter(get_wsgi_application())

@@ -22,7 +22,7 @@ AWAY, MISSING, REFUSED = "away", "missing", "refused"
 ERROR_CHARACTERS = 200  # characters of what a server says
 
 log = logging.getLogger(__name__)
-_not_ready: set[str] = set()  # parts that this process has told not to be ready
+_not_ready: set[str] = set()  # parts that this process has logged as not ready
 
 
 def readiness() -> dict[str, str]:

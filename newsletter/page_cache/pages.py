@@ -1,6 +1,6 @@
 """The page cache: a decorator for views and the middleware that serves from it.
 
-The cache key holds the site's version, which triggers raise in the transaction of each change, whoever writes: the
+The cache key holds the site's version, which triggers raise in the transaction of each change, by any writer: the
 admin, a queryset's `update` or plain SQL. So nothing has to be invalidated. Changes by time alone end a page at a time
 that its view names. Pages are stored compressed, because nearly every client accepts gzip.
 
