@@ -31,7 +31,7 @@ DAYS = (30, 90, 365)
 USUAL_DAYS = 90
 
 
-def _ends() -> list[tuple[str, Any]]:
+def _expiry_choices() -> list[tuple[str, Any]]:
     each = ((days, ngettext("after %(days)s day", "after %(days)s days", days)) for days in DAYS)
     return [*((str(days), words % {"days": days}) for days, words in each), ("", _("not by itself"))]
 
@@ -46,7 +46,7 @@ class TokenForm(CleanTextModelForm):
         help_text=_("It may schedule them: the hold stays, and so does the mail with which you cancel."),
     )
     ends = forms.ChoiceField(
-        label=pgettext_lazy("of a token", "ends"), choices=_ends, required=False, initial=str(USUAL_DAYS)
+        label=pgettext_lazy("of a token", "ends"), choices=_expiry_choices, required=False, initial=str(USUAL_DAYS)
     )
     user: Any  # who makes it: set by the admin
 

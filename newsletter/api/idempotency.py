@@ -25,7 +25,7 @@ from newsletter.api.models import KEPT_FOR, KEY_MAX, KeptAnswer, Token
 from newsletter.api.problems import Problem
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
-CLAIM = timedelta(minutes=1)
+CLAIM_TTL = timedelta(minutes=1)
 PIECE = 64 * 1024  # bytes read at a time
 KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Content-Language")
 
@@ -116,7 +116,7 @@ def _again(row: KeptAnswer, key: str, now: datetime) -> IdempotencyClaim | HttpR
     if row.status is not None:
         content = _cipher(key).decrypt(row.content)
         return HttpResponse(content, status=row.status, headers=row.headers | {REPLAYED: "true"})
-    is_given_up = abs(now - row.claimed_at) >= CLAIM
+    is_given_up = abs(now - row.claimed_at) >= CLAIM_TTL
     same = KeptAnswer.objects.filter(pk=row.pk, claimed_at=row.claimed_at, status__isnull=True)
     if not is_given_up or not same.update(claimed_at=now):
         raise Problem("conflict", _("A request with this Idempotency-Key is being worked on."), headers=_SOON)

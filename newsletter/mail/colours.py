@@ -111,10 +111,10 @@ def _pair(sheet: str, name: str, value: str) -> ColourPair:
         raise PaletteError(f"{sheet} names {name}, which is not of the palette")
     if not found:
         raise PaletteError(f"{sheet}: {name} must be light-dark(#day, #night), got {value!r}")
-    return ColourPair(*(_six_digits(shade) for shade in found.groups()))
+    return ColourPair(*(_long_hex(shade) for shade in found.groups()))
 
 
-def _six_digits(shade: str) -> str:
+def _long_hex(shade: str) -> str:
     return shade if len(shade) > len("#fff") else "#" + "".join(digit * 2 for digit in shade[1:])
 
 

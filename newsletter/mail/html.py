@@ -12,7 +12,7 @@ COLUMN_WIDTH = 544  # pixels of the text column in templates/email/base.html: 60
 PICTURE = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
 PRE = re.compile(r"<pre\b([^>]*)>(.*?)</pre>", re.DOTALL)
 NEWLINE = "\n"
-LEADING = re.compile(r"^((?:<[^>]*>)*)( +)", re.MULTILINE)
+LINE_INDENT = re.compile(r"^((?:<[^>]*>)*)( +)", re.MULTILINE)
 SPACES = re.compile(r" {2,}")
 CODE_WORD_MAX = 26  # characters of code on one line of the narrowest phone
 MARKS_OF_CODE = "/._,:=?+|-"
@@ -22,7 +22,7 @@ CODE_JOINT = re.compile(  # punctuation after a letter, also within coloured spa
 BREAK = '<span style="display: inline-block"></span>'  # no width, not copied; Gmail does not know <wbr>
 INDENT_MAX = 16  # spaces; deeper indents may break
 ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
-HEADER = re.compile(r"<th\b(?![^>]*\bscope=)")
+HEADER_CELL = re.compile(r"<th\b(?![^>]*\bscope=)")
 TEXT = re.compile(r">[^<]+<")
 LONG_RUN = re.compile(r"[!-,.0-;=@-~\u00a1-\u024f\u2014]{30,}")  # URLs break by CSS instead
 FIRST_ROW = re.compile(r"<table\b(?![^>]*\brole=)([^>]*)>(.*?)</tr>", re.DOTALL)  # of a table of data
@@ -30,7 +30,7 @@ CELL = re.compile(r"<t[hd]\b")
 COLUMNS_MANY = 5  # too many for a phone without breaking words
 ATOMS = re.compile(r"(?:&[a-z0-9#]+;|[^&]|&){1,12}")
 ZERO_WIDTH_SPACE, NO_BREAK_SPACE = "\u200b", "\xa0"
-SMALL = 280  # pixels: fits the narrowest phone
+PHONE_WIDTH = 280  # pixels: fits the narrowest phone
 COLOURED = re.compile(r'<span style="([^"]*?color: ?#([0-9a-fA-F]{6})\b[^"]*)">')
 HEADING = re.compile(r"(</?h)([1-6])\b")
 ADDRESS_LINK = re.compile(r"<a\b([^>]*)>(?=https?://[^\s<]{30,}<)")
@@ -63,7 +63,7 @@ def size_attributes(width: int, height: int) -> str:
     so it would not shrink on a phone. The style keeps the placeholder of a blocked picture narrow.
     """
     width, height = fit_column(width, height)
-    if width <= SMALL:
+    if width <= PHONE_WIDTH:
         return f'width="{width}" height="{height}"'
     return f'width="{width}" style="width: 100%; max-width: {width}px;"'
 
@@ -92,7 +92,7 @@ def for_old_clients(html: str) -> str:
     head, body, rest = html.partition("<body")
     rest = PRE.sub(lambda found: _as_lines(found[1], found[2]), rest)
     rest = FIRST_ROW.sub(_breakable_table, rest)
-    rest = HEADER.sub('<th scope="col"', ALIGNED.sub(r"\1", rest))
+    rest = HEADER_CELL.sub('<th scope="col"', ALIGNED.sub(r"\1", rest))
     rest = ADDRESS_LINK.sub(lambda link: f"<a{_broken_anywhere(link[1])}>", rest)
     rest = ADDRESS_SHOWN.sub(r">\1<br>\2<", rest)
     return head + body + TEXT.sub(lambda found: LONG_RUN.sub(_with_breaks, found[0]), rest)
@@ -118,7 +118,7 @@ def _as_lines(attributes: str, code: str) -> str:
 
     A word that is too wide breaks after punctuation, such as a slash; between letters only if that is not enough.
     """
-    led = LEADING.sub(lambda line: line[1] + _no_break(line[2]), code.strip(NEWLINE))
+    led = LINE_INDENT.sub(lambda line: line[1] + _no_break(line[2]), code.strip(NEWLINE))
     if not (fits := _fits(led)):
         led = CODE_JOINT.sub(lambda found: found[0] if found[0].startswith("<") else found[0] + BREAK, led)
         fits = _fits(led.replace(BREAK, " "))

@@ -145,7 +145,7 @@ def uncertain(now: datetime) -> Iterator[Finding]:
         yield Finding(WARNING, "mailing.uncertain", message % count, hint)
 
 
-def last_look(now: datetime) -> Iterator[Finding]:
+def last_check_findings(now: datetime) -> Iterator[Finding]:
     """Errors of the last hourly check that take too long to check on a page."""
     for trouble in Trouble.objects.filter(level=ERROR):
         if trouble.finding.startswith(TAKES_LONG):
@@ -206,7 +206,7 @@ MAILING_CHECKS: tuple[Check, ...] = (
 DESK_CHECKS: tuple[Check, ...] = (
     *MAILING_CHECKS,
     *(backup_findings.nightly_backup_findings, mailbox, waiting_letters, lost_letters, result_letters),
-    *(mail, sender_findings, postal_address, data_place, doctor_checks.webhooks, last_look),
+    *(mail, sender_findings, postal_address, data_place, doctor_checks.webhooks, last_check_findings),
 )
 
 

@@ -7,8 +7,8 @@ from django.db import IntegrityError, models, transaction
 
 from newsletter.operation.findings import Finding
 
-LOOK_EVERY = timedelta(hours=1)
-HELD = timedelta(hours=2)  # a claim without result expires after this
+CHECK_INTERVAL = timedelta(hours=1)
+CLAIM_TTL = timedelta(hours=2)  # a claim without result expires after this
 
 
 class Nightly(models.Model):
@@ -29,7 +29,7 @@ class Nightly(models.Model):
 
     @classmethod
     def held(cls, day: date, now: datetime) -> bool:
-        """Is the day's job running or done? A claim expires after HELD."""
+        """Is the day's job running or done? A claim expires after CLAIM_TTL."""
         return cls._default_manager.filter(day=day).exclude(cls._dead(now)).exists()
 
     @classmethod
@@ -45,7 +45,7 @@ class Nightly(models.Model):
     @staticmethod
     def _dead(now: datetime) -> models.Q:
         ahead = models.Q(begun_at__gt=now)  # a wrong clock
-        return (models.Q(begun_at__lt=now - HELD) | ahead) & models.Q(made_at=None)
+        return (models.Q(begun_at__lt=now - CLAIM_TTL) | ahead) & models.Q(made_at=None)
 
 
 class NightlyBackup(Nightly):
@@ -70,7 +70,7 @@ class Look(models.Model):
     @classmethod
     def is_due(cls, now: datetime) -> bool:
         """Has an hour passed? A time in the future was written by a wrong clock."""
-        return not cls.objects.filter(at__gt=now - LOOK_EVERY, at__lte=now).exists()
+        return not cls.objects.filter(at__gt=now - CHECK_INTERVAL, at__lte=now).exists()
 
     @classmethod
     def note(cls, now: datetime) -> bool:

@@ -21,7 +21,7 @@ def copy_pictures(source: MediaStore, target: MediaStore, say: Callable[[int, in
 
     say: called with done and total.
     """
-    wanted, there = source.pictures(), target.pictures()
+    wanted, there = source.picture_sizes(), target.picture_sizes()
     missing = [name for name, size in wanted.items() if there.get(name) != size]
     for done in _all_put(source.contents(missing), target):
         say(len(wanted) - len(missing) + done, len(wanted))

@@ -23,9 +23,9 @@ def address_hash(email: str, salt: str | None = None) -> str:
     return hmac.digest(salt.encode(), comparison_key(email).encode(), sha256).hex()[:32]
 
 
-def make_departure(why: DepartureKind, who: str, *, at: datetime | None = None, heir: str = "") -> Departure:
-    """A line for the departures file. who, heir: address hashes; at: now by default."""
-    return Departure(at or timezone.now(), why, who, Publication.objects.current().salt, heir)
+def make_departure(why: DepartureKind, address_hash: str, *, at: datetime | None = None, heir: str = "") -> Departure:
+    """A line for the departures file. address_hash, heir: hashes of addresses; at: now by default."""
+    return Departure(at or timezone.now(), why, address_hash, Publication.objects.current().salt, heir)
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):

@@ -48,7 +48,7 @@ def fill(names=PICTURES):
 
 
 def all_of(store):
-    return dict(store.contents(store.pictures()))
+    return dict(store.contents(store.picture_sizes()))
 
 
 # --- Copying ---
@@ -181,7 +181,7 @@ for name, octets in {PICTURES!r}.items():
 """
 FACTS = """
 from newsletter.publication.pictures.storages import media
-answer = {name: octets.decode() for name, octets in media.contents(media.pictures())}
+answer = {name: octets.decode() for name, octets in media.contents(media.picture_sizes())}
 """
 
 

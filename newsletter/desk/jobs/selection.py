@@ -49,7 +49,7 @@ def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuer
     return readers.filter(~Exists(sent.filter(subscriber=OuterRef("pk"))), state__in=READING)
 
 
-NARROWINGS: Final[Mapping[str, ReaderFilter]] = {**reader_lists.READER_FILTERS, "copies": without_last_copy}
+FILTERS_BY_PARAMETER: Final[Mapping[str, ReaderFilter]] = {**reader_lists.READER_FILTERS, "copies": without_last_copy}
 SEARCH = "q"
 TICKED_MAX = 1000
 
@@ -69,7 +69,7 @@ class Selection:
 
     @classmethod
     def of_all(cls, query: Mapping[str, str]) -> "Selection":
-        given = {name: query.get(name, "") for name in NARROWINGS}
+        given = {name: query.get(name, "") for name in FILTERS_BY_PARAMETER}
         filters = {name: pinned(value) if name == "copies" else value for name, value in given.items() if value}
         upto = Subscriber.objects.aggregate(last=Max("pk"))["last"] or 0
         text = query.get(SEARCH, "").strip()
@@ -99,5 +99,5 @@ class Selection:
 def _narrowed(filters: Mapping[str, str]) -> SubscriberQuerySet:
     found = Subscriber.objects.all()
     for name, value in filters.items():
-        found = NARROWINGS[name](found, value)
+        found = FILTERS_BY_PARAMETER[name](found, value)
     return found

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.desk import permissions, tasks
 from newsletter.desk.jobs.readers import begin
-from newsletter.desk.jobs.selection import NARROWINGS, SEARCH, TICKED_MAX, Selection
+from newsletter.desk.jobs.selection import FILTERS_BY_PARAMETER, SEARCH, TICKED_MAX, Selection
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import errands
 from newsletter.desk.readers.reader_actions import BULK_FORMS
@@ -55,7 +55,7 @@ class ChosenReaders:
 
 def filter_query(given: Mapping[str, str]) -> str:
     query = QueryDict(mutable=True)
-    query.update({name: given[name] for name in sorted([*NARROWINGS, SEARCH]) if given.get(name, "").strip()})
+    query.update({name: given[name] for name in sorted([*FILTERS_BY_PARAMETER, SEARCH]) if given.get(name, "").strip()})
     return query.urlencode()
 
 
@@ -73,7 +73,9 @@ def query_for_ticked(numbers: Sequence[str]) -> str:
 def chosen_readers(request: HttpRequest) -> ChosenReaders | None:
     if request.GET.get(ALL):
         selection = Selection.of_all(request.GET)
-        return ChosenReaders(selection, errands.describe_selection(_parts(request), 0), selection.readers().count())
+        return ChosenReaders(
+            selection, errands.describe_selection(_filters_by_title(request), 0), selection.readers().count()
+        )
     numbers = [int(number) for number in request.GET.getlist(TICKED)[:TICKED_MAX] if number.isdecimal()]
     if not numbers:
         return None
@@ -91,7 +93,7 @@ def choose(request: HttpRequest) -> HttpResponse:
         (
             Errand.Kind(kind).label,
             errands.WHAT_HAPPENS[kind],
-            f"{reverse('admin:reader_bulk', args=[kind])}?{_line(request)}",
+            f"{reverse('admin:reader_bulk', args=[kind])}?{_selection_query(request)}",
         )
         for kind in kinds
     ]
@@ -153,7 +155,7 @@ def _rights(kind: str) -> list[str]:
     return [RIGHTS[kind]] if kind in RIGHTS else []
 
 
-def _parts(request: HttpRequest) -> dict[Promise | str, Promise | str]:
+def _filters_by_title(request: HttpRequest) -> dict[Promise | str, Promise | str]:
     """The active filters by title."""
     options: Any = admin.site.get_model_admin(Selection().readers().model)
     found: dict[Promise | str, Promise | str] = {}
@@ -166,7 +168,7 @@ def _parts(request: HttpRequest) -> dict[Promise | str, Promise | str]:
     return found
 
 
-def _line(request: HttpRequest) -> str:
+def _selection_query(request: HttpRequest) -> str:
     return query_for_all(request.GET) if request.GET.get(ALL) else query_for_ticked(request.GET.getlist(TICKED))
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk import permissions
 from newsletter.desk.jobs import selection
-from newsletter.desk.jobs.selection import NARROWINGS
+from newsletter.desk.jobs.selection import FILTERS_BY_PARAMETER
 from newsletter.desk.models import Errand
 from newsletter.desk.readers import bulk_actions, reader_actions, timeline
 from newsletter.desk.readers.reader_actions import BULK_FORMS, NoteForm
@@ -40,7 +40,7 @@ def bulk_action(kind: str) -> Any:
 
 
 class CopiesField(ListFilter):
-    filters = NARROWINGS
+    filters = FILTERS_BY_PARAMETER
     title, parameter_name = _("copies"), "copies"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Options:

@@ -96,15 +96,15 @@ class YearContents:
 
 @dataclass(frozen=True)
 class VolumePost:
-    """told_in: number of an earlier issue of the volume with this post; then `html` is empty."""
+    """earlier_issue: number of an earlier issue of the volume with this post; then `html` is empty."""
 
     post: Post
     html: str
-    told_in: int | None
+    earlier_issue: int | None
 
     @property
     def cover(self) -> Image | None:
-        return self.post.cover if self.told_in is None else None
+        return self.post.cover if self.earlier_issue is None else None
 
 
 @dataclass(frozen=True)
@@ -238,13 +238,13 @@ def _chapters(contents: YearContents, pictures: BookPictures) -> Iterator[BookCh
 
 def _post(bound: VolumePost, pictures: BookPictures, xhtml: Callable[[str], str]) -> dict[str, object]:
     """Template context of a post: its text, or a link to its earlier chapter."""
-    told_in = bound.told_in
+    earlier_issue = bound.earlier_issue
     return {
         "post": bound.post,
         "html": xhtml(bound.html),
         "cover": bound.cover and pictures.show(bound.cover.get_absolute_url()),
-        "told_in": told_in,
-        "before": f"{chapter_name(told_in)}#post-{bound.post.pk}" if told_in is not None else "",
+        "earlier_issue": earlier_issue,
+        "before": f"{chapter_name(earlier_issue)}#post-{bound.post.pk}" if earlier_issue is not None else "",
     }
 
 

@@ -32,7 +32,7 @@ def write_files(folder: ExportWriter, *, with_keys: bool) -> None:
 
 def _write_pictures(folder: ExportWriter) -> None:
     """Write pictures in every stored size; those drawn on request are left out."""
-    found = media.pictures()
+    found = media.picture_sizes()
     if media.is_remote:
         for name, octets in media.contents(found):
             folder.add(f"{PICTURES}/{name}", octets)
@@ -71,7 +71,7 @@ def put_files(folder: ExportReader) -> bool:
 
 def _bring_pictures_in(folder: ExportReader) -> None:
     """Store the pictures; those of an earlier run are skipped."""
-    there = media.pictures() if media.is_remote else {}
+    there = media.picture_sizes() if media.is_remote else {}
     for name in folder.below(PICTURES):
         path = name.removeprefix(f"{PICTURES}/")
         if there.get(path) != folder.files[name]["bytes"]:

@@ -40,7 +40,7 @@ BACKED_UP_FOLDERS = (MEDIA_FOLDER, DKIM_FOLDER)
 def write_files(archive: BackupWriter) -> None:
     """Add the files; the departures last, so that they are the newest."""
     if media.is_remote:
-        for name, octets in media.contents(media.pictures()):
+        for name, octets in media.contents(media.picture_sizes()):
             archive.add(f"{FILES_PREFIX}{MEDIA_FOLDER}/{name}", octets)
     for name in file_names():
         archive.add_file(settings.DATA_DIR / name, name)
@@ -101,7 +101,7 @@ class FileRestorer:
     def _put_picture(self, bucket: MediaStore, member: ArchiveMember) -> None:
         """Upload a picture unless it is there: its name is a content hash."""
         if self.existing_pictures is None:
-            self.existing_pictures = bucket.pictures()
+            self.existing_pictures = bucket.picture_sizes()
         name = member.data_path.removeprefix(f"{MEDIA_FOLDER}/")
         if self.existing_pictures.get(name) != member.size:
             bucket.put(name, cast("IO[bytes]", member.source))

@@ -61,12 +61,12 @@ def plain_text(html: str) -> str:
 
 def han_count(html: str) -> int:
     """Han characters, without code, captions and footnotes."""
-    return sum(len(HAN_CHARACTER.findall(text)) for text in _read_text(html))
+    return sum(len(HAN_CHARACTER.findall(text)) for text in _counted_texts(html))
 
 
 def word_count(html: str) -> int:
     """Words in other scripts, without code, captions and footnotes."""
-    return sum(len(LATIN_WORD.findall(text)) for text in _read_text(html))
+    return sum(len(LATIN_WORD.findall(text)) for text in _counted_texts(html))
 
 
 def reading_minutes(
@@ -133,7 +133,7 @@ def slug_from_title(title: str) -> str:
     return "-".join(words)
 
 
-def _read_text(html: str) -> Iterator[str]:
+def _counted_texts(html: str) -> Iterator[str]:
     for text, path in _blocks(html, without=frozenset({"code", "pre", "figcaption"})):
         if "footnote" not in path:
             yield text

@@ -55,7 +55,7 @@ class MediaStore(Protocol):
         """Write or replace, atomically."""
 
     def delete(self, name: str) -> None: ...
-    def pictures(self) -> dict[str, int]:
+    def picture_sizes(self) -> dict[str, int]:
         """Bytes of all pictures and sizes by name. Long timeouts: for backups. Raises OSError."""
 
     def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -103,7 +103,7 @@ class FolderMedia(_ContentAddressed, FileSystemStorage):
         finally:
             Path(part).unlink(missing_ok=True)
 
-    def pictures(self) -> dict[str, int]:
+    def picture_sizes(self) -> dict[str, int]:
         root = Path(self.location)
         files = (file for folder in sorted(root.glob("[0-9a-f]*")) if folder.is_dir() for file in folder.iterdir())
         found = {str(file.relative_to(root)): file for file in files if file.is_file() and not file.is_symlink()}
@@ -169,7 +169,7 @@ class BucketMedia(_ContentAddressed, Storage):
         with self._bucket_errors():
             self.bucket.remove(name)
 
-    def pictures(self) -> dict[str, int]:
+    def picture_sizes(self) -> dict[str, int]:
         found = self.background_bucket.sizes()
         return {name: found[name] for name in sorted(found) if PICTURE_NAME.fullmatch(name)}
 
