@@ -1,7 +1,7 @@
 """The embedded queue: a Kombu transport over a folder, one file a message.
 
-A message that equals a waiting one replaces it, so the folder never holds more than one file a task. Files are
-published and claimed by a rename, which is atomic. Idle workers poll every POLL_SECONDS.
+A message that equals a waiting one replaces it, so the folder never holds more than one file a task. A message is
+published by a rename and claimed by unlink, which are atomic. Idle workers poll every POLL_SECONDS.
 """
 
 from collections import deque
@@ -23,12 +23,12 @@ class FolderChannel(virtual.Channel):
         super().__init__(*args, **kwargs)
         self.folder = Path(self.connection.client.transport_options["folder"])  # type: ignore[union-attr, index]  # is set
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.found: dict[str, deque[Path]] = {}  # by queue: files of the last scan, not yet claimed
+        self.scanned: dict[str, deque[Path]] = {}  # by queue: files of the last scan, not yet claimed
 
     def _put(self, queue: str, message: dict[str, Any], **_options: Any) -> None:
         """Write a draft, then rename it: readers never see half a message."""
-        work = f"{message['headers'].get('task')} {message['body']}"
-        path = self.folder / f"{sha256(work.encode()).hexdigest()[:32]}.{queue}.msg"
+        task_call = f"{message['headers'].get('task')} {message['body']}"
+        path = self.folder / f"{sha256(task_call.encode()).hexdigest()[:32]}.{queue}.msg"
         draft = path.with_suffix(f".{uuid4().hex}.draft")
         try:
             draft.write_text(dumps(message))
@@ -38,11 +38,11 @@ class FolderChannel(virtual.Channel):
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         """Claim the oldest message; the folder is scanned again once the last scan is used up."""
-        found = self.found.setdefault(queue, deque())
-        if not found:
-            found.extend(sorted(self._waiting(queue), key=_age))
-        while found:
-            if (text := _take(found.popleft())) is not None:
+        paths = self.scanned.setdefault(queue, deque())
+        if not paths:
+            paths.extend(sorted(self._waiting(queue), key=_age))
+        while paths:
+            if (text := _take(paths.popleft())) is not None:
                 return loads(text)
         raise Empty
 
@@ -65,13 +65,11 @@ def _age(path: Path) -> int:
 
 def _take(path: Path) -> str | None:
     """Read and remove a message; None if another worker claimed it first."""
-    mine = path.with_suffix(f".{uuid4().hex}.taken")
     try:
-        path.rename(mine)
+        text = path.read_text()
+        path.unlink()  # succeeds for one worker
     except FileNotFoundError:
         return None
-    text = mine.read_text()
-    mine.unlink()
     return text
 
 
