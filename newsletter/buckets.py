@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-OPTIONS = {"region", "tls"}
-CONNECTIONS = 32  # a process; each of its threads may read a picture
-ABSENT = {"404", "NoSuchKey"}
+URL_OPTIONS = {"region", "tls"}
+CONNECTIONS_MAX = 32  # a process; each of its threads may read a picture
+NOT_FOUND_CODES = {"404", "NoSuchKey"}
 SERVER_ERROR = 500
 
 
@@ -129,7 +129,7 @@ def _client_of(bucket: Bucket, process: int) -> Any:
         connect_timeout=bucket.timeouts.connect_seconds,
         read_timeout=bucket.timeouts.read_seconds,
         retries={"total_max_attempts": bucket.timeouts.tries, "mode": "standard"},
-        max_pool_connections=CONNECTIONS,
+        max_pool_connections=CONNECTIONS_MAX,
     )
     given = {
         "endpoint_url": bucket.endpoint,
@@ -150,7 +150,12 @@ def bucket_from_url(url: str, name: str = "BACKUP_URL") -> Bucket:
         port = parts.port
     except ValueError:
         raise ImproperlyConfigured(f"{name}: host or port cannot be read. Percent-encode special characters") from None
-    if parts.scheme != "s3" or not bucket or options.keys() - OPTIONS or bool(parts.username) != bool(parts.password):
+    if (
+        parts.scheme != "s3"
+        or not bucket
+        or options.keys() - URL_OPTIONS
+        or bool(parts.username) != bool(parts.password)
+    ):
         raise ImproperlyConfigured(f"{name} is written like s3://KEY:SECRET@HOST/BUCKET?region=REGION")
     scheme = "http" if options.get("tls", "").lower() in {"false", "0", "no"} else "https"
     host = f"{parts.hostname}:{port}" if parts.hostname and port else parts.hostname
@@ -174,7 +179,7 @@ def _client_errors(bucket: Bucket) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in ABSENT:
+        if error.response.get("Error", {}).get("Code") in NOT_FOUND_CODES:
             raise FileNotFoundError(_message(bucket, error)) from error
         fault = BucketError(_message(bucket, error))
         fault.is_refusal = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < SERVER_ERROR

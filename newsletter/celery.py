@@ -18,7 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
 TRANSPORT_ALIASES["files"] = "newsletter.embedded_queue:FolderTransport"  # the scheme of the embedded queue's URL
 
 # Seconds between tries to reach the queue.
-AGAIN: dict[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
+RETRY_INTERVALS: dict[str, Any] = {"interval_start": 1, "interval_step": 1, "interval_max": 5}
 
 _lock = Lock()
 _rerun_requested: dict[str, bool] = {}  # by name of each task that is running in this process
@@ -63,7 +63,7 @@ class QueueConnection(Connection):
     """Kombu's own, which otherwise asks a Redis that was away for minutes anew only each half minute."""
 
     def ensure_connection(self, *args: Any, **kwargs: Any) -> Self:
-        return super().ensure_connection(*args, **(AGAIN | kwargs))
+        return super().ensure_connection(*args, **(RETRY_INTERVALS | kwargs))
 
 
 class Amqp(AMQP):

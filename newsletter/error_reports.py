@@ -16,14 +16,25 @@ from newsletter.mail.logs import MASK, mask_tokens, request_id
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
-ADDRESS = re.compile(r"[^\s<>\"'(),;:=@/\[\]]{1,64}@[^\s<>\"'(),;:=@/\[\]]{1,255}")
-SECRET_IN_URL = re.compile(r"(?<=://)[^\s/@]{1,300}(?=@)")
-QUERY = re.compile(r"\?\S{0,8000}")
-ALLOWED = (
+EMAIL_PATTERN = re.compile(r"[^\s<>\"'(),;:=@/\[\]]{1,64}@[^\s<>\"'(),;:=@/\[\]]{1,255}")
+URL_SECRET_PATTERN = re.compile(r"(?<=://)[^\s/@]{1,300}(?=@)")
+QUERY_PATTERN = re.compile(r"\?\S{0,8000}")
+ALLOWED_FIELDS = (
     *("event_id", "timestamp", "platform", "level", "logger", "release", "environment", "sdk"),
     *("exception", "logentry", "request"),
 )
-DROPPED = {"vars", "params", "message", "headers", "cookies", "query_string", "data", "env", "mechanism", "abs_path"}
+DROPPED_FIELDS = {
+    "vars",
+    "params",
+    "message",
+    "headers",
+    "cookies",
+    "query_string",
+    "data",
+    "env",
+    "mechanism",
+    "abs_path",
+}
 TEXT_MAX = 1000  # characters
 
 
@@ -54,9 +65,9 @@ def start_sentry() -> None:
 
 def without_personal_data(event: "Event", hint: "Hint") -> "Event":
     """Reduce an event to what may leave this machine (`before_send` of Sentry)."""
-    kept = _without_dropped({name: value for name, value in event.items() if name in ALLOWED})
+    kept = _without_dropped({name: value for name, value in event.items() if name in ALLOWED_FIELDS})
     if "request" in kept:
-        kept["request"]["url"] = QUERY.sub("", kept["request"].get("url", ""))
+        kept["request"]["url"] = QUERY_PATTERN.sub("", kept["request"].get("url", ""))
     if number := request_id.get():
         kept["tags"] = {"request": number}
     return kept  # type: ignore[no-any-return]
@@ -66,10 +77,10 @@ def _without_dropped(value: Any) -> Any:
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, dict):
-        return {name: _without_dropped(inner) for name, inner in value.items() if name not in DROPPED}
+        return {name: _without_dropped(inner) for name, inner in value.items() if name not in DROPPED_FIELDS}
     return [_without_dropped(inner) for inner in value] if isinstance(value, list) else value
 
 
 def redacted(text: str) -> str:
     """Mask mail addresses, link tokens and credentials in URLs; at most TEXT_MAX characters."""
-    return ADDRESS.sub(MASK, mask_tokens(SECRET_IN_URL.sub(MASK, text[: 4 * TEXT_MAX])))[:TEXT_MAX]
+    return EMAIL_PATTERN.sub(MASK, mask_tokens(URL_SECRET_PATTERN.sub(MASK, text[: 4 * TEXT_MAX])))[:TEXT_MAX]

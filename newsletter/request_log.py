@@ -15,10 +15,10 @@ from newsletter.limits.client_ip import client_address
 from newsletter.mail import logs
 
 LINE_MAX = 300  # characters of a line about a 4xx response
-HEADER = "X-Request-ID"
-FOREIGN_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+REQUEST_ID_HEADER = "X-Request-ID"
+PROXY_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{8,64}")
 
-access = logging.getLogger("newsletter.access")
+access_log = logging.getLogger("newsletter.access")
 
 
 class RequestIdMiddleware:
@@ -32,7 +32,7 @@ class RequestIdMiddleware:
         token = logs.request_id.set(number)
         try:
             response = self.get_response(request)
-            response.headers[HEADER] = number
+            response.headers[REQUEST_ID_HEADER] = number
             if settings.LOG_REQUESTS:
                 _log_access(request, response, time.perf_counter() - start)
         finally:
@@ -61,11 +61,11 @@ def _shortened(line: str) -> str:
 
 
 def _request_id(request: HttpRequest) -> str:
-    given = request.headers.get(HEADER, "") if settings.TRUSTED_PROXIES else ""
-    return given if FOREIGN_ID.fullmatch(given) else secrets.token_hex(8)
+    given = request.headers.get(REQUEST_ID_HEADER, "") if settings.TRUSTED_PROXIES else ""
+    return given if PROXY_ID_PATTERN.fullmatch(given) else secrets.token_hex(8)
 
 
 def _log_access(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
     client = client_address(request) or "unknown"
     words = (request.method, _shortened(request.path), response.status_code, round(seconds * 1000), client)
-    access.info("%s %s %d, %d ms, from %s", *words)
+    access_log.info("%s %s %d, %d ms, from %s", *words)

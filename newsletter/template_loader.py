@@ -29,9 +29,9 @@ class TrimmingLoader(FilesystemLoader):
     def get_contents(self, origin: Origin) -> str:
         source: str = super().get_contents(origin)
         name = str(origin.template_name)
-        return source if name.startswith(_UNTRIMMED) or not name.endswith(".html") else trimmed(source)
+        return source if name.startswith(_UNTRIMMED) or not name.endswith(".html") else trim_tag_lines(source)
 
 
-def trimmed(source: str) -> str:
+def trim_tag_lines(source: str) -> str:
     """The template source without lines on which only tags stand."""
     return _LONE.sub(r"\1", _INDENTED.sub("", source))

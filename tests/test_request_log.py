@@ -10,7 +10,7 @@ from django.test import RequestFactory
 
 from newsletter.celery import app
 from newsletter.mail import logs
-from newsletter.request_log import FOREIGN_ID, ClientAddressFilter, RequestIdMiddleware
+from newsletter.request_log import PROXY_ID_PATTERN, ClientAddressFilter, RequestIdMiddleware
 from tests.factories import make_publication
 
 log = logging.getLogger("newsletter.x")
@@ -36,7 +36,7 @@ def test_what_the_answer_says_is_what_the_log_says():
     response = answered(number_inside)
 
     assert response.text == response["X-Request-ID"]
-    assert FOREIGN_ID.fullmatch(response.text)
+    assert PROXY_ID_PATTERN.fullmatch(response.text)
 
 
 def test_the_number_of_a_proxy_that_we_trust_is_kept(settings):
@@ -58,7 +58,7 @@ def test_a_number_that_could_be_taken_for_something_else_is_replaced(settings, g
     response = answered(**{"X-Request-ID": given})
 
     assert response["X-Request-ID"] != given
-    assert FOREIGN_ID.fullmatch(response["X-Request-ID"])
+    assert PROXY_ID_PATTERN.fullmatch(response["X-Request-ID"])
 
 
 def test_the_number_ends_with_the_request():

@@ -4,11 +4,11 @@ import pytest
 from django.template import engines
 from django.template.loader import get_template
 
-from newsletter.template_loader import trimmed
+from newsletter.template_loader import trim_tag_lines
 
 
 def shown(source, **context):
-    return engines["django"].from_string(trimmed(source)).render(context)
+    return engines["django"].from_string(trim_tag_lines(source)).render(context)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_what_is_said_keeps_its_white_space(source, page):
 def test_mails_are_laid_out_by_hand():
     mail = get_template("email/base.html").template.source
 
-    assert trimmed(mail) != mail, "the mail has lines of tags, which stay"
+    assert trim_tag_lines(mail) != mail, "the mail has lines of tags, which stay"

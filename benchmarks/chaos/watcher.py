@@ -24,7 +24,7 @@ from newsletter.delivery.ledger import restore_detection
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.operation import diagnosis
 now = timezone.now()
-found = [one for question in diagnosis.FOUNDATIONS for one in question(now)]
+found = [one for question in diagnosis.FOUNDATION_CHECKS for one in question(now)]
 could = False
 if not found:
     found = [one for question in diagnosis.MAILING_CHECKS for one in question(now)]

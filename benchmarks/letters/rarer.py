@@ -77,10 +77,10 @@ def silence(scene: "Scene") -> Mail:
     with translation.override("zh-hant"):
         what = translation.gettext("%(what)s, since %(since)s.")
         hint = translation.gettext(HINT)
-        said = [str(each) for each in liveness.EFFECTS.values()]
+        said = [str(each) for each in liveness.SILENCE_EFFECTS.values()]
     messages = [what % {"what": each, "since": f"{scene.now:%Y-%m-%d %H:%M:%S}"} for each in said]
     findings = [Finding(ERROR, "silent", each, hint) for each in messages]
-    return liveness.message(findings, [scene.to], _moment(scene))
+    return liveness.build_silence_mail(findings, [scene.to], _moment(scene))
 
 
 def troubles(scene: "Scene") -> Mail:

@@ -15,16 +15,16 @@ from ninja import Query, Schema
 from newsletter.api.problems import FieldError, Problem
 from newsletter.mail import tokens
 
-LIMIT, LIMIT_MAX = 20, 100
+PAGE_LENGTH, PAGE_LENGTH_MAX = 20, 100
 CURSOR_MAX = 400  # characters
-PURPOSE = "api cursor"
-SIGNATURE = 16  # characters; signed, so that only cursors from our own pages are accepted
+SIGNING_PURPOSE = "api cursor"
+SIGNATURE_LENGTH = 16  # characters; signed, so that only cursors from our own pages are accepted
 
 
 class PageQuery(Schema):
     """Which page of a list, in the query of its address."""
 
-    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
+    limit: Annotated[int, Query(ge=1, le=PAGE_LENGTH_MAX)] = PAGE_LENGTH
     cursor: Annotated[str, Query(max_length=CURSOR_MAX)] = ""
 
 
@@ -44,7 +44,7 @@ class Page[M: Model]:
 
 
 def paginate[M: Model](
-    rows: QuerySet[M], *, by: Sequence[str] = ("pk",), limit: int = LIMIT, cursor: str = ""
+    rows: QuerySet[M], *, by: Sequence[str] = ("pk",), limit: int = PAGE_LENGTH, cursor: str = ""
 ) -> Page[M]:
     """One page of `rows`, in descending order.
 
@@ -69,12 +69,12 @@ def _behind(by: Sequence[str], values: Sequence[Any]) -> Q:
 def encode_cursor(values: Sequence[Any]) -> str:
     plain = [{"at": one.isoformat()} if isinstance(one, datetime) else one for one in values]
     text = urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
-    return f"{text}.{tokens.keyed_digest(PURPOSE, text)[:SIGNATURE]}"
+    return f"{text}.{tokens.keyed_digest(SIGNING_PURPOSE, text)[:SIGNATURE_LENGTH]}"
 
 
 def decode_cursor(cursor: str, length: int) -> list[Any]:
     text, _dot, signature = cursor[:CURSOR_MAX].rpartition(".")
-    known = [one[:SIGNATURE] for one in tokens.digests(PURPOSE, text)]
+    known = [one[:SIGNATURE_LENGTH] for one in tokens.digests(SIGNING_PURPOSE, text)]
     if not signature.isascii() or not any(compare_digest(one, signature) for one in known):
         raise Problem("invalid", errors=[FieldError(_("This is no cursor of ours."), parameter="cursor")])
     values = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))

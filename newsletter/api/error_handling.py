@@ -18,11 +18,11 @@ from ninja.parser import Parser
 from newsletter.api import problems
 from newsletter.api.problems import FieldError, Problem
 
-A_TEXT = gettext_lazy("This has to be a text.")
-A_NUMBER = gettext_lazy("This has to be a whole number.")
-TRUE_OR_FALSE = gettext_lazy("This has to be true or false.")
-A_LIST = gettext_lazy("This has to be a list.")
-AN_OBJECT = gettext_lazy("This has to be an object.")
+NOT_A_STRING = gettext_lazy("This has to be a text.")
+NOT_AN_INTEGER = gettext_lazy("This has to be a whole number.")
+NOT_A_BOOLEAN = gettext_lazy("This has to be true or false.")
+NOT_A_LIST = gettext_lazy("This has to be a list.")
+NOT_AN_OBJECT = gettext_lazy("This has to be an object.")
 # By pydantic's error type, or its first word. Braces are filled from its context.
 VALIDATION_MESSAGES: Mapping[str, Promise] = {
     "missing": gettext_lazy("This has to be there."),
@@ -30,19 +30,19 @@ VALIDATION_MESSAGES: Mapping[str, Promise] = {
     "string_too_short": gettext_lazy("This needs at least {min_length} characters."),
     "string_too_long": gettext_lazy("This may have at most {max_length} characters."),
     "string_pattern_mismatch": gettext_lazy("This has to look like {pattern}."),
-    "string": A_TEXT,
-    "int": A_NUMBER,
+    "string": NOT_A_STRING,
+    "int": NOT_AN_INTEGER,
     "greater_than": gettext_lazy("This has to be more than {gt}."),
     "greater_than_equal": gettext_lazy("This has to be {ge} or more."),
     "less_than": gettext_lazy("This has to be less than {lt}."),
     "less_than_equal": gettext_lazy("This has to be {le} or less."),
-    "bool": TRUE_OR_FALSE,
+    "bool": NOT_A_BOOLEAN,
     "literal_error": gettext_lazy("This has to be one of {expected}."),
     "too_long": gettext_lazy("This may have at most {max_length} entries."),
     "too_short": gettext_lazy("This needs at least {min_length} entries."),
-    "list": A_LIST,
-    "dict": AN_OBJECT,
-    "model": AN_OBJECT,
+    "list": NOT_A_LIST,
+    "dict": NOT_AN_OBJECT,
+    "model": NOT_AN_OBJECT,
     "datetime": gettext_lazy("This has to be a time with its offset, as 2026-12-04T08:00:00+08:00."),
     "timezone": gettext_lazy("This has to be a time with its offset, as 2026-12-04T08:00:00+08:00."),
     "date": gettext_lazy("This has to be a day, as 2026-12-04."),
@@ -93,7 +93,7 @@ def _has_nul(data: Any) -> bool:
 
 
 log = logging.getLogger("django.request")
-IN_FORM = {"form", "file"}
+FORM_LOCATIONS = {"form", "file"}
 
 
 def register_handlers(api: NinjaAPI) -> None:
@@ -123,7 +123,7 @@ def _error(one: dict[str, Any]) -> FieldError:
     what, (place, *parts) = validation_message(one["type"], one.get("ctx", {})), one["loc"]
     if place == "body":  # followed by the argument's name
         parts = parts[1:]
-    if place == "body" or place in IN_FORM:
+    if place == "body" or place in FORM_LOCATIONS:
         return FieldError(what, pointer="".join(f"/{_escaped(part)}" for part in parts))
     return FieldError(what, parameter=str(parts[-1]) if parts else "")
 

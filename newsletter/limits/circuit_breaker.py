@@ -4,7 +4,7 @@ import logging
 
 from django.core.cache import caches
 
-AGAIN_SECONDS = 5  # after a failure, until the next call
+OPEN_SECONDS = 5  # after a failure, until the next call
 LOG_SECONDS = 60  # between log lines about the same server
 
 logger = logging.getLogger(__name__)
@@ -16,6 +16,6 @@ def is_circuit_open(server: str) -> bool:
 
 def open_circuit(server: str, error: Exception, *, meanwhile: str) -> None:
     """Stop calling `server` for AGAIN_SECONDS. meanwhile: what happens without it, for the log."""
-    caches["spare"].set(f"away:{server}", True, AGAIN_SECONDS)
+    caches["spare"].set(f"away:{server}", True, OPEN_SECONDS)
     if caches["spare"].add(f"said:{server}", True, LOG_SECONDS):
         logger.warning("%s fails: %s (%s: %s)", server, meanwhile, type(error).__name__, error)

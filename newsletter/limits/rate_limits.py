@@ -12,7 +12,7 @@ from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit
 from newsletter.limits.redis_cache import redis_errors
 from newsletter.mail.tokens import keyed_digest
 
-REDIS = "redis"  # the name of its circuit breaker
+CIRCUIT = "redis"  # the name of its circuit breaker
 
 
 def _key(scope: str, who: str) -> str:
@@ -42,12 +42,12 @@ def is_over_limit(scope: str, who: str, *, limit: int, seconds: int) -> bool:
 
 def _shared(count: Callable[[], int]) -> int | None:
     """The count in Redis; None while Redis is down."""
-    if is_circuit_open(REDIS):
+    if is_circuit_open(CIRCUIT):
         return None
     try:
         return count()
     except redis_errors() as error:
-        open_circuit(REDIS, error, meanwhile="each process counts for its own rate limits")
+        open_circuit(CIRCUIT, error, meanwhile="each process counts for its own rate limits")
         return None
 
 

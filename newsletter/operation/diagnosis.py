@@ -20,31 +20,31 @@ from newsletter.operation.findings import ERROR, INFO, WARNING, Check, Finding
 from newsletter.operation.models import Trouble
 from newsletter.operation.senders import dns_findings, sender_findings, subject_findings
 from newsletter.operation.undelivered import (
-    lost_letters,
-    mailbox,
-    refused_addresses,
-    result_letters,
-    waiting_letters,
-    webhook,
+    lost_mail_findings,
+    mailbox_findings,
+    provider_webhook_findings,
+    refused_address_findings,
+    result_letter_findings,
+    waiting_mail_findings,
 )
 from newsletter.publication.heartbeats import Component, silent_seconds
 from newsletter.publication.models import Publication
 
 SILENT_SECONDS = 180  # a task may take a minute
-LATE = timedelta(minutes=5)  # beat runs every few seconds: after this no worker is there
+LATE_AFTER = timedelta(minutes=5)  # beat runs every few seconds: after this no worker is there
 HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package, and clients show no button
 
 
 # --- The worker ---
 
 
-def worker(now: datetime) -> Iterator[Finding]:
+def worker_findings(now: datetime) -> Iterator[Finding]:
     """Has any worker finished a task lately? Periodic tasks are always due."""
     if silent_seconds(Component.WORKER, allowed=SILENT_SECONDS, unknown_is_silent=True) and not serving.queue_error():
         yield _no_worker()
 
 
-def waiting_tasks(now: datetime) -> Iterator[Finding]:
+def waiting_task_findings(now: datetime) -> Iterator[Finding]:
     """Old tasks in the embedded queue."""
     if not settings.REDIS_URL and any(map(_is_old, settings.QUEUE_DIR.glob("*.celery.msg"))):
         yield _no_worker()
@@ -62,7 +62,7 @@ def _no_worker() -> Finding:
     return Finding(ERROR, "worker.silent", _("No worker answers: neither issues nor confirmations are sent."), hint)
 
 
-def author_account(now: datetime) -> Iterator[Finding]:
+def account_findings(now: datetime) -> Iterator[Finding]:
     if author.nobody_can_log_in():
         hint = _("Run manage.py author_link and open what it prints.")
         yield Finding(WARNING, "author.missing", _("Nobody can log in to the desk yet."), hint)
@@ -71,21 +71,21 @@ def author_account(now: datetime) -> Iterator[Finding]:
 # --- Addresses and secrets ---
 
 
-def site_url(now: datetime) -> Iterator[Finding]:
+def site_url_findings(now: datetime) -> Iterator[Finding]:
     if urlsplit(settings.SITE_URL).scheme == "http":
         message = _("%s is not https: mail clients show no unsubscribe button, and passwords travel in the open.")
         hint = _("Put a proxy with TLS in front and set SITE_URL=https://…")
         yield Finding(WARNING, "site_url.http", message % settings.SITE_URL, hint)
 
 
-def proxies(now: datetime) -> Iterator[Finding]:
+def proxy_findings(now: datetime) -> Iterator[Finding]:
     if urlsplit(settings.SITE_URL).scheme == "https" and not settings.TRUSTED_PROXIES:
         message = _("%s is https, but no proxy is trusted: every page would redirect to itself.")
         hint = _("Set TRUSTED_PROXIES=1 if one proxy ends TLS in front of the web server.")
         yield Finding(WARNING, "proxies.untrusted", message % settings.SITE_URL, hint)
 
 
-def unsubscribe_url(now: datetime) -> Iterator[Finding]:
+def unsubscribe_url_findings(now: datetime) -> Iterator[Finding]:
     longest = len(f"{settings.SITE_URL}/unsubscribe//") + TOKEN_LENGTH_MAX
     if longest > HEADER_URL_LENGTH_MAX:
         message = _("Links to unsubscribe may have %(length)d characters; up to %(max)d are safe in a header.")
@@ -94,7 +94,7 @@ def unsubscribe_url(now: datetime) -> Iterator[Finding]:
         yield Finding(INFO, "unsubscribe_url.long", message % sizes, hint)
 
 
-def debug(now: datetime) -> Iterator[Finding]:
+def debug_findings(now: datetime) -> Iterator[Finding]:
     if settings.DEBUG:
         message = _("DEBUG is on: error pages show the program's inside to everybody.")
         yield Finding(WARNING, "debug.on", message, _("Set DEBUG=0."))
@@ -103,35 +103,35 @@ def debug(now: datetime) -> Iterator[Finding]:
 # --- Mail ---
 
 
-def mail(now: datetime) -> Iterator[Finding]:
+def outbox_findings(now: datetime) -> Iterator[Finding]:
     if not settings.MAIL_URL:
         hint = _("Set MAIL_URL, such as smtp://user:password@host:587, and start again.")
         yield Finding(WARNING, "mail.outbox", _("Mail leaves only for the outbox: no reader gets any."), hint)
 
 
-def postal_address(now: datetime) -> Iterator[Finding]:
+def postal_address_findings(now: datetime) -> Iterator[Finding]:
     if not Publication.objects.current().postal_address:
         hint = _("Fill it in under Publication: many countries ask for it at the foot of every issue.")
         yield Finding(WARNING, "postal_address.empty", _("The postal address is empty."), hint)
 
 
-def data_place(now: datetime) -> Iterator[Finding]:
+def data_place_findings(now: datetime) -> Iterator[Finding]:
     if not Publication.objects.current().data_place:
         hint = _("Fill it in under The newsletter: the law of Taiwan asks in which region data is kept.")
         yield Finding(WARNING, "data_place.empty", _("The privacy notice does not say where data is kept."), hint)
 
 
-def mailings(now: datetime) -> Iterator[Finding]:
+def mailing_findings(now: datetime) -> Iterator[Finding]:
     for mailing in Mailing.objects.filter(state=Mailing.State.PAUSED).select_related("issue"):
         message = _("The mailing of %(issue)s is paused. %(reason)s")
         facts = {"issue": mailing.issue, "reason": mailing.why_paused}
         yield Finding(WARNING, "mailing.paused", (message % facts).strip(), _("Resume or cancel it."), mailing.pk)
-    for mailing in Mailing.objects.due(now - LATE).select_related("issue"):
+    for mailing in Mailing.objects.due(now - LATE_AFTER).select_related("issue"):
         message = _("%s should be on its way, but no worker has taken it up.") % mailing.issue
         yield Finding(ERROR, "mailing.late", message, _("Start manage.py up, or the worker and beat."), mailing.pk)
 
 
-def uncertain(now: datetime) -> Iterator[Finding]:
+def uncertain_delivery_findings(now: datetime) -> Iterator[Finding]:
     count = Batch.objects.aggregate(total=Sum("uncertain"))["total"] or 0
     if count:
         message = ngettext(
@@ -148,20 +148,24 @@ def uncertain(now: datetime) -> Iterator[Finding]:
 def last_check_findings(now: datetime) -> Iterator[Finding]:
     """Errors of the last hourly check that take too long to check on a page."""
     for trouble in Trouble.objects.filter(level=ERROR):
-        if trouble.finding.startswith(TAKES_LONG):
+        if trouble.finding.startswith(SLOW_CHECK_IDS):
             yield trouble.as_finding()
 
 
 # --- The table ---
 
-TAKES_LONG = (
+SLOW_CHECK_IDS = (
     *("mail.away", "mail.login", "mail.unsupported", "mail.certificate", "dkim.", "spf.", "dmarc.", "secret."),
     *("media.", "locks.", "outbox.", "backups.", "data_dir.", "static.", "cards."),
 )
 
-FOUNDATIONS: tuple[Check, ...] = (doctor_checks.disk, serving.database, serving.queue)  # prerequisites of all others
+FOUNDATION_CHECKS: tuple[Check, ...] = (
+    doctor_checks.disk_findings,
+    serving.database_findings,
+    serving.queue_findings,
+)  # prerequisites of all others
 # Findings of these after which the others are not run.
-BROKEN = frozenset(
+BLOCKING_IDS = frozenset(
     {
         *("data_dir.read_only", "data_dir.full", "queue.unreachable"),
         *("database.unreachable", "database.missing", "database.refused", "database.migrations"),
@@ -169,64 +173,99 @@ BROKEN = frozenset(
 )
 ALL_CHECKS: tuple[Check, ...] = (
     *(
-        doctor_checks.folders,
-        doctor_checks.bucket_of_pictures,
-        doctor_checks.journal,
-        doctor_checks.clock,
-        doctor_checks.static_files,
-        doctor_checks.card_font,
+        doctor_checks.folder_findings,
+        doctor_checks.picture_bucket_findings,
+        doctor_checks.journal_findings,
+        doctor_checks.clock_skew_findings,
+        doctor_checks.static_file_findings,
+        doctor_checks.card_font_findings,
     ),
-    *(worker, liveness.silence, author_account),
-    *(site_url, proxies, unsubscribe_url, doctor_checks.secret_key, doctor_checks.changed_key, debug),
+    *(worker_findings, liveness.silence_findings, account_findings),
     *(
-        mail,
-        doctor_checks.smtp_logins,
+        site_url_findings,
+        proxy_findings,
+        unsubscribe_url_findings,
+        doctor_checks.generated_key_findings,
+        doctor_checks.changed_key_findings,
+        debug_findings,
+    ),
+    *(
+        outbox_findings,
+        doctor_checks.smtp_login_findings,
         sender_findings,
         subject_findings,
         dns_findings,
-        postal_address,
-        data_place,
-        mailings,
-        liveness.standstill,
-        uncertain,
+        postal_address_findings,
+        data_place_findings,
+        mailing_findings,
+        liveness.stalled_mailing_findings,
+        uncertain_delivery_findings,
     ),
     *(
         restore_findings,
         backup_findings.nightly_backup_findings,
         backup_findings.bucket_findings,
         backup_findings.no_backup_findings,
-        refused_addresses,
+        refused_address_findings,
     ),
-    *(mailbox, webhook, doctor_checks.webhooks, waiting_letters, lost_letters, result_letters),
+    *(
+        mailbox_findings,
+        provider_webhook_findings,
+        doctor_checks.outgoing_webhook_findings,
+        waiting_mail_findings,
+        lost_mail_findings,
+        result_letter_findings,
+    ),
 )
 # Cheap checks whose findings an author can fix.
 MAILING_CHECKS: tuple[Check, ...] = (
-    *(restore_findings, waiting_tasks, liveness.silence, mailings, liveness.standstill, uncertain, refused_addresses),
+    *(
+        restore_findings,
+        waiting_task_findings,
+        liveness.silence_findings,
+        mailing_findings,
+        liveness.stalled_mailing_findings,
+        uncertain_delivery_findings,
+        refused_address_findings,
+    ),
 )
 DESK_CHECKS: tuple[Check, ...] = (
     *MAILING_CHECKS,
-    *(backup_findings.nightly_backup_findings, mailbox, waiting_letters, lost_letters, result_letters),
-    *(mail, sender_findings, postal_address, data_place, doctor_checks.webhooks, last_check_findings),
+    *(
+        backup_findings.nightly_backup_findings,
+        mailbox_findings,
+        waiting_mail_findings,
+        lost_mail_findings,
+        result_letter_findings,
+    ),
+    *(
+        outbox_findings,
+        sender_findings,
+        postal_address_findings,
+        data_place_findings,
+        doctor_checks.outgoing_webhook_findings,
+        last_check_findings,
+    ),
 )
 
 
 def run_checks(now: datetime) -> list[Finding]:
     """All findings, most severe first. Takes seconds if a service does not answer."""
-    broken = _ask(FOUNDATIONS, now)
-    ends_here = not BROKEN.isdisjoint(finding.id for finding in broken)
-    findings = broken if ends_here else [*broken, *_ask(ALL_CHECKS, now)]
+    broken = _run(FOUNDATION_CHECKS, now)
+    ends_here = not BLOCKING_IDS.isdisjoint(finding.id for finding in broken)
+    findings = broken if ends_here else [*broken, *_run(ALL_CHECKS, now)]
     return sorted(findings, key=lambda finding: [ERROR, WARNING, INFO].index(finding.level))
 
 
 def author_findings(now: datetime) -> list[Finding]:
     """For the desk's first page; cheap."""
-    return _ask(DESK_CHECKS, now)
+    return _run(DESK_CHECKS, now)
 
 
 def editor_findings(now: datetime) -> list[Finding]:
     """Those that an editor can fix."""
-    return _ask(MAILING_CHECKS, now)
+    return _run(MAILING_CHECKS, now)
 
 
-def _ask(checks: tuple[Check, ...], now: datetime) -> list[Finding]:
+def _run(checks: tuple[Check, ...], now: datetime) -> list[Finding]:
     return [finding for check in checks for finding in check(now)]

@@ -33,37 +33,37 @@ from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card, FontUnusable
 from newsletter.publication.pictures.storages import media
 
-FREE_BYTES = 500 * 1024**2
-LAST_BYTES = 50 * 1024**2  # below, an error: the database may stop within hours
-READY_BYTES = 1024**2  # below, /readyz reports a full disk
-FULL = {errno.ENOSPC, errno.EDQUOT}
-CLOCK = timedelta(seconds=5)
+WARNING_FREE_BYTES = 500 * 1024**2
+ERROR_FREE_BYTES = 50 * 1024**2  # below, an error: the database may stop within hours
+READY_FREE_BYTES = 1024**2  # below, /readyz reports a full disk
+DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
+CLOCK_SKEW_MAX = timedelta(seconds=5)
 PROBE = "doctor/probe.txt"
 
 
-def readiness() -> dict[str, str]:
+def disk_readiness() -> dict[str, str]:
     """ "ok", "read-only" or "full" for DATA_DIR. Does not write: called every half minute."""
     try:
-        disk = os.statvfs(settings.DATA_DIR)
+        volume = os.statvfs(settings.DATA_DIR)
     except OSError as error:
         return {"data_dir": type(error).__name__}
-    if disk.f_flag & os.ST_RDONLY or not os.access(settings.DATA_DIR, os.W_OK | os.X_OK):
+    if volume.f_flag & os.ST_RDONLY or not os.access(settings.DATA_DIR, os.W_OK | os.X_OK):
         return {"data_dir": "read-only"}
-    return {"data_dir": "full" if disk.f_bavail * disk.f_frsize < READY_BYTES else "ok"}
+    return {"data_dir": "full" if volume.f_bavail * volume.f_frsize < READY_FREE_BYTES else "ok"}
 
 
-def disk(now: datetime) -> Iterator[Finding]:
+def disk_findings(now: datetime) -> Iterator[Finding]:
     """Write a test file into DATA_DIR."""
     folder: Path = settings.DATA_DIR
     if (error := write_error(folder)) is not None:
         yield _unusable("data_dir", folder, error)
-    elif (free := shutil.disk_usage(folder).free) < FREE_BYTES:
+    elif (free := shutil.disk_usage(folder).free) < WARNING_FREE_BYTES:
         message = _("Only %(free)d MB are free for %(folder)s.") % {"free": free >> 20, "folder": folder}
-        level = ERROR if free < LAST_BYTES else WARNING
+        level = ERROR if free < ERROR_FREE_BYTES else WARNING
         yield Finding(level, "data_dir.space", message, _("Make room; without any, the database stops."))
 
 
-def folders(now: datetime) -> Iterator[Finding]:
+def folder_findings(now: datetime) -> Iterator[Finding]:
     """Write a test file into folders that may be on other disks or owned by other users."""
     for name, folder in _folders().items():
         if (error := write_error(folder)) is not None:
@@ -81,7 +81,7 @@ def _folders() -> dict[str, Path]:
     return known
 
 
-def bucket_of_pictures(now: datetime) -> Iterator[Finding]:
+def picture_bucket_findings(now: datetime) -> Iterator[Finding]:
     """Write, read and delete a test object."""
     if not media.is_remote:
         return
@@ -110,7 +110,7 @@ def write_error(folder: Path) -> OSError | None:
 
 
 def _unusable(name: str, folder: Path, error: OSError) -> Finding:
-    if error.errno in FULL:
+    if error.errno in DISK_FULL_ERRNOS:
         message = _("The disk of %s is full.") % folder
         return Finding(ERROR, f"{name}.full", message, _("Make room; without any, the database stops."))
     message = _("%(folder)s cannot be written to: %(why)s.") % {"folder": folder, "why": error.strerror or error}
@@ -118,7 +118,7 @@ def _unusable(name: str, folder: Path, error: OSError) -> Finding:
     return Finding(ERROR, f"{name}.read_only", message, hint)
 
 
-def journal(now: datetime) -> Iterator[Finding]:
+def journal_findings(now: datetime) -> Iterator[Finding]:
     if connection.vendor != "sqlite" or (mode := _one_value("PRAGMA journal_mode")) in {"wal", "memory"}:
         return
     message = _("SQLite keeps its journal as “%s” instead of WAL: pages wait while mail is sent.") % mode
@@ -131,24 +131,24 @@ def _one_value(sql: str) -> str:
         return str(cursor.fetchone()[0])
 
 
-def clock(now: datetime) -> Iterator[Finding]:
+def clock_skew_findings(now: datetime) -> Iterator[Finding]:
     if connection.vendor != "postgresql":
         return  # SQLite has no clock of its own
     there = Publication.objects.values_list(Now(), flat=True).first() or now
     here = datetime.now(UTC)
-    if abs(there - here) > CLOCK:
+    if abs(there - here) > CLOCK_SKEW_MAX:
         message = _("The clocks of this machine and of the database differ: %(here)s and %(there)s.")
         times = {"here": f"{here:%H:%M:%S}", "there": f"{there:%H:%M:%S}"}
         yield Finding(WARNING, "clock.differs", message % times, _("Let both machines follow a time server."))
 
 
-def static_files(now: datetime) -> Iterator[Finding]:
+def static_file_findings(now: datetime) -> Iterator[Finding]:
     if not (settings.STATIC_ROOT / "staticfiles.json").exists():
         hint = _("Run manage.py collectstatic; manage.py up does it by itself.")
         yield Finding(ERROR, "static.missing", _("The style sheets have not been collected."), hint)
 
 
-def card_font(now: datetime) -> Iterator[Finding]:
+def card_font_findings(now: datetime) -> Iterator[Finding]:
     try:
         Card("題", name="", detail="", accent="#000000").png()
     except FontUnusable as error:
@@ -157,14 +157,14 @@ def card_font(now: datetime) -> Iterator[Finding]:
         yield Finding(ERROR, "cards.font", message, hint)
 
 
-ANSWER_SECONDS = 10.0
-MAILERS = {"default": "MAIL_URL", "bulk": "BULK_MAIL_URL"}
+SMTP_TIMEOUT_SECONDS = 10.0
+URL_VARIABLES = {"default": "MAIL_URL", "bulk": "BULK_MAIL_URL"}
 
 
-def smtp_logins(now: datetime) -> Iterator[Finding]:
+def smtp_login_findings(now: datetime) -> Iterator[Finding]:
     """Connect and log in to each SMTP server. APIs are not checked."""
     tried = []
-    for alias, variable in MAILERS.items():
+    for alias, variable in URL_VARIABLES.items():
         entry = settings.MAILERS[alias]
         if entry["BACKEND"] != SMTP_BACKEND or entry["OPTIONS"] in tried:
             continue
@@ -176,7 +176,7 @@ def smtp_logins(now: datetime) -> Iterator[Finding]:
 def _login_error(alias: str) -> Exception | None:
     backend = mail.mailers[alias]
     assert isinstance(backend, EmailBackend)  # noqa: S101 - who asks has looked
-    backend.timeout = min(backend.timeout or ANSWER_SECONDS, ANSWER_SECONDS)
+    backend.timeout = min(backend.timeout or SMTP_TIMEOUT_SECONDS, SMTP_TIMEOUT_SECONDS)
     try:
         backend.open()
     except OSError as error:  # those of smtplib and ssl are
@@ -215,14 +215,14 @@ def _said(error: Exception) -> str:
     return " ".join((reason or type(error).__name__).split()).rstrip(".")
 
 
-def secret_key(now: datetime) -> Iterator[Finding]:
+def generated_key_findings(now: datetime) -> Iterator[Finding]:
     file = settings.SECRET_KEY_PATH
     if file.exists() and file.read_text().strip() == settings.SECRET_KEY:
         hint = _("Back it up: without it every link in mails sent so far dies.")
         yield Finding(INFO, "secret.generated", _("The secret key is kept in %s.") % file, hint)
 
 
-def changed_key(now: datetime) -> Iterator[Finding]:
+def changed_key_findings(now: datetime) -> Iterator[Finding]:
     """A key that signed links in mails is missing from the settings."""
     if Look.marks() - _marks_now():
         message = _("The secret key is not the one of before: links in mails sent so far, and logins, are dead.")
@@ -251,10 +251,10 @@ def _mark(key: str) -> str:
     return salted_hmac("newsletter.operation.key-mark", "", secret=key, algorithm="sha256").hexdigest()[:16]
 
 
-FAILING_FOR = timedelta(hours=6)  # shorter outages may be updates
+FAILING_AFTER = timedelta(hours=6)  # shorter outages may be updates
 
 
-def webhooks(now: datetime) -> Iterator[Finding]:
+def outgoing_webhook_findings(now: datetime) -> Iterator[Finding]:
     """Webhooks that were switched off automatically, or have failed for hours."""
     for hook in apps.get_model("hooks", "Hook")._default_manager.exclude(off="author"):
         if hook.off:
@@ -262,6 +262,6 @@ def webhooks(now: datetime) -> Iterator[Finding]:
             hint = _("Look at its last answers, mend it over there, and switch it on again: what waits goes on then.")
             facts = {"name": hook, "state": hook.get_off_display()}
             yield Finding(WARNING, "webhook.off", message % facts, hint, hook.pk)
-        elif hook.failing_since and hook.failing_since < now - FAILING_FOR:
+        elif hook.failing_since and hook.failing_since < now - FAILING_AFTER:
             hint = _("Nothing is lost for three days; then it is switched off. Look at its last answers.")
             yield Finding(WARNING, "webhook.failing", _("The webhook %s takes nothing.") % hook, hint, hook.pk)

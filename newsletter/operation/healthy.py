@@ -1,7 +1,7 @@
-"""Whether what `up` runs on this machine is well, asked without Django.
+"""A health check for containers: are the programs that `up` runs on this machine alive? Without Django.
 
-A container asks every half minute; loading the product for it would take more of a processor than running it.
-So this file imports nothing of ours: manage.py loads it by its path.
+It runs every half minute; importing the product would cost more CPU than running it. So this file imports nothing of
+ours, and manage.py loads it by its path.
 """
 
 import http.client
@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 PROGRAMS = ("web", "worker", "clock")
-SERVES = ("database", "migrations", "queue")  # of /readyz: what the web server itself needs
-NEEDS_ALL = ("dispatcher", "confirmations")  # of /readyz: work of worker and clock together
+WEB_PARTS = ("database", "migrations", "queue")  # of /readyz: what the web server itself needs
+WORKER_PARTS = ("dispatcher", "confirmations")  # of /readyz: need worker and clock
 SILENT_SECONDS = 60.0
-ANSWER_SECONDS = 8.0
+TIMEOUT_SECONDS = 8.0
 
 
 def report(data: Path) -> int:
@@ -31,7 +31,7 @@ def report(data: Path) -> int:
 
 
 def health(data: Path) -> dict[str, str]:
-    """Return "ok" or what is wrong, for each program that an `up` of this machine runs in the folder `data`."""
+    """ "ok" or what is wrong, for each program that `up` runs on this machine in the folder `data`."""
     notes = {name: note for name in PROGRAMS if (note := _note(data / f"up-{name}.lock"))}
     answers = {name: _silence(data / "heartbeats" / name) for name in notes if name != "web"}
     if "web" in notes:
@@ -40,9 +40,9 @@ def health(data: Path) -> dict[str, str]:
 
 
 def _note(lock: Path) -> dict[str, str] | None:
-    """Return what the holder of a lock wrote, if it is a process of this machine that lives.
+    """The note of a lock's holder, if that is a living process of this machine.
 
-    The lock itself is not tried: for that moment an `up` that starts would find it taken.
+    The lock itself is not tried: an `up` that starts at that moment would find it taken.
     """
     with suppress(OSError, ValueError, KeyError, TypeError):  # no such process, or a note that is none
         note: dict[str, str] = json.loads(lock.read_text())
@@ -61,8 +61,8 @@ def _silence(heartbeat: Path) -> str:
 
 
 def _web(address: str, programs: tuple[str, ...]) -> str:
-    """Ask /readyz; count what the web server needs, and the work that is all done on this machine."""
-    parts = SERVES + NEEDS_ALL * (programs == PROGRAMS)
+    """Ask /readyz. WORKER_PARTS count only if all programs run on this machine."""
+    parts = WEB_PARTS + WORKER_PARTS * (programs == PROGRAMS)
     try:
         answers = _readyz(address)
     except (OSError, TypeError, ValueError, http.client.HTTPException) as error:
@@ -73,7 +73,7 @@ def _web(address: str, programs: tuple[str, ...]) -> str:
 
 def _readyz(address: str) -> dict[str, str]:
     url = urlsplit(address)
-    with closing(http.client.HTTPConnection(url.hostname or "", url.port, timeout=ANSWER_SECONDS)) as asking:
+    with closing(http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)) as asking:
         asking.request("GET", "/readyz", headers={"Host": "localhost"})
         answers = json.loads(asking.getresponse().read())
     if not isinstance(answers, dict):

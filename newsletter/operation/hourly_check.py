@@ -26,7 +26,7 @@ from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look, Trouble
 from newsletter.publication.models import Publication
 
-LOOKS = {ERROR: 1}  # in a row before a finding is reported; 2 for other levels
+CHECKS_BEFORE_REPORT = {ERROR: 1}  # in a row before a finding is reported; 2 for other levels
 # Mailed by alerts, report_silence and the backup itself.
 MAILED_AT_ONCE = ("mailing.", "dispatcher.", "confirmations.", "clock.silent", "worker.", "backup.failed")
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def _mail_changes(now: datetime) -> HealthChanges:
         if not trouble.level:
             well.append(trouble.message)
             trouble.delete()
-        elif trouble.told_at is None and trouble.looks >= LOOKS.get(trouble.level, 2):
+        elif trouble.told_at is None and trouble.looks >= CHECKS_BEFORE_REPORT.get(trouble.level, 2):
             trouble.told_at, trouble.by_mail = now, not trouble.finding.startswith(MAILED_AT_ONCE)
             trouble.save()
             if trouble.by_mail:
@@ -118,7 +118,7 @@ def _mail_changes(now: datetime) -> HealthChanges:
 
 def _is_whole(found: Iterable[Finding]) -> bool:
     """Did all checks run? Otherwise missing findings do not mean "well again"."""
-    return diagnosis.BROKEN.isdisjoint(finding.id for finding in found)
+    return diagnosis.BLOCKING_IDS.isdisjoint(finding.id for finding in found)
 
 
 def build_health_mail(news: HealthChanges, addresses: list[str], now: datetime) -> Mail:

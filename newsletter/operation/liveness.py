@@ -1,4 +1,4 @@
-"""Whether the parts do their work: what the doctor, the desk and /readyz say of it, and the mail to the author."""
+"""Silent components: findings of the doctor, readiness, and the mail to the author."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -19,56 +19,59 @@ from newsletter.publication.heartbeats import ALWAYS_BEATING, Component, silent_
 from newsletter.publication.models import Publication
 
 ALARM_SECONDS = 300.0  # until the author gets a mail
-EFFECTS = {
+SILENCE_EFFECTS = {
     Component.DISPATCHER: gettext_lazy("Mailings are neither begun nor looked after"),
     Component.CONFIRMATIONS: gettext_lazy("No confirmations are sent"),
     Component.CLOCK: gettext_lazy("The clock starts no tasks"),
 }
 
 
-def readiness() -> dict[str, str]:
-    """Return "ok", or for how long it has been silent, for each part that always has something to do."""
+def component_readiness() -> dict[str, str]:
+    """ "ok", or how long it has been silent, for each component that must beat even without work."""
     ages = {part.value: silent_seconds(part) for part in ALWAYS_BEATING}
     return {name: f"silent for {seconds:.0f} s" if seconds else "ok" for name, seconds in ages.items()}
 
 
-def silence(now: datetime) -> Iterator[Finding]:
+def silence_findings(now: datetime) -> Iterator[Finding]:
     for part in ALWAYS_BEATING:
         if seconds := silent_seconds(part):
             since = timezone.localtime(now - timedelta(seconds=seconds), Publication.objects.current().zone)
-            message = _("%(what)s, since %(since)s.") % {"what": EFFECTS[part], "since": f"{since:%Y-%m-%d %H:%M:%S}"}
+            text = _("%(what)s, since %(since)s.") % {
+                "what": SILENCE_EFFECTS[part],
+                "since": f"{since:%Y-%m-%d %H:%M:%S}",
+            }
             hint = _("manage.py up starts the part again by itself. Without it, start the worker and beat again.")
-            yield Finding(ERROR, f"{part}.silent", message, hint)
+            yield Finding(ERROR, f"{part}.silent", text, hint)
 
 
-def standstill(now: datetime) -> Iterator[Finding]:
-    """Look for mailings that could go on and do not."""
+def stalled_mailing_findings(now: datetime) -> Iterator[Finding]:
+    """Mailings that could go on, and do not."""
     if silent_seconds(Component.LANES, allowed=recovery.STALLED_AFTER.total_seconds(), unknown_is_silent=True) == 0:
         return
     for mailing in recovery.stalled_mailings(now).select_related("issue"):
-        message = _("The mailing of %s has made no progress for 90 seconds, though it could.") % mailing.issue
+        text = _("The mailing of %s has made no progress for 90 seconds, though it could.") % mailing.issue
         hint = _("Start manage.py up or the worker again: nothing is sent twice. Its log may say why.")
-        yield Finding(ERROR, "mailing.stands_still", message, hint, mailing.pk)
+        yield Finding(ERROR, "mailing.stands_still", text, hint, mailing.pk)
 
 
 def is_alarm_due() -> bool:
-    """Return whether the author must get a mail about it."""
+    """Has a component been silent for ALARM_SECONDS?"""
     return any(silent_seconds(part) >= ALARM_SECONDS for part in ALWAYS_BEATING)
 
 
 def mail_author(now: datetime) -> int:
-    """Mail those who may send issues what does not work; return to how many addresses."""
+    """Mail silent components to those who may send issues; return the number of addresses."""
     addresses = sender_addresses()
     with translation.override(Publication.objects.current().language):
-        findings = list(silence(now))
+        findings = list(silence_findings(now))
     if not (addresses and findings):
         return 0
-    mail.mailers["default"].send_messages([message(findings, addresses, now)])
+    mail.mailers["default"].send_messages([build_silence_mail(findings, addresses, now)])
     return len(addresses)
 
 
-def message(findings: Sequence[Finding], addresses: list[str], now: datetime) -> Mail:
-    """Build the one mail about what does not work, in the publication's language."""
+def build_silence_mail(findings: Sequence[Finding], addresses: list[str], now: datetime) -> Mail:
+    """In the publication's language."""
     publication = Publication.objects.current()
     with translation.override(publication.language):
         url = settings.SITE_URL + reverse("admin:index")

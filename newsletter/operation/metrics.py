@@ -192,7 +192,7 @@ def webhooks(now: datetime) -> Iterator[Metric]:
 
 
 def queue(now: datetime) -> Iterator[Metric]:
-    length = serving.waiting_tasks()
+    length = serving.queue_length()
     if length is not None:
         yield gauge("queue_length", "Tasks on the queue that no worker has taken.", length)
 

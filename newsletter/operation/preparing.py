@@ -23,9 +23,9 @@ from django.utils import timezone
 from newsletter.delivery.ledger import restore_detection
 from newsletter.operation import replaced_migrations
 
-PATIENCE_SECONDS = 2  # between retries while the database is unavailable
+DATABASE_RETRY_SECONDS = 2  # between retries while the database is unavailable
 log = logging.getLogger(__name__)
-MIGRATING = 0x6E657773  # "news": PostgreSQL's number of the lock
+MIGRATION_LOCK_ID = 0x6E657773  # "news": PostgreSQL's number of the lock
 
 
 def make_folders() -> None:
@@ -70,7 +70,7 @@ def replay_departures() -> None:
             restore_detection.detect_restore(timezone.now())
         except (OperationalError, InterfaceError) as error:
             log.warning("waiting for the database: %s", type(error).__name__, exc_info=error)
-            time.sleep(PATIENCE_SECONDS)
+            time.sleep(DATABASE_RETRY_SECONDS)
         else:
             return
         finally:
@@ -93,7 +93,7 @@ def newer_migration(names: Iterable[str]) -> str:
 
 
 # Unminified libraries of the stock admin: only DEBUG uses them, and they are half of what would be compressed.
-UNMINIFIED = ["jquery.js", "select2.full.js", "xregexp.js"]
+UNMINIFIED_SCRIPTS = ["jquery.js", "select2.full.js", "xregexp.js"]
 
 NO_TABLES = "The database has not the tables of this version yet: run manage.py migrate, or start manage.py up."
 
@@ -132,11 +132,11 @@ def _alone() -> Iterator[None]:
     """Hold the migration lock."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK_ID])
             try:
                 yield
             finally:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATING])
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK_ID])
         return
     with (settings.DATA_DIR / "migrate.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -153,7 +153,7 @@ def collect_static_files() -> None:
         return
     mark, sources = settings.STATIC_ROOT / ".sources", _static_sources()
     if not mark.exists() or mark.read_text() != sources:
-        unused = [] if settings.DEBUG else UNMINIFIED
+        unused = [] if settings.DEBUG else UNMINIFIED_SCRIPTS
         call_command("collectstatic", verbosity=0, interactive=False, clear=True, ignore_patterns=unused)
         mark.write_text(sources)
 

@@ -35,12 +35,12 @@ from newsletter.mail.message import shouting_letters
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.publication.models import Publication
 
-AWAY = "dns.away"
-IN_HOUSE = ("localhost", "127.0.0.1", "::1")
-MADE_UP_DOMAINS = ("example.com", "example.org", "example.net")  # RFC 2606 section 3
+DNS_AWAY_ID = "dns.away"
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net")  # RFC 2606 section 3
 # Freemail domains: only their owner can publish DNS records. Gmail marks mails that claim to be from gmail.com
 # as spam (https://support.google.com/a/answer/81126), Yahoo and AOL publish p=reject.
-MAILBOXES = frozenset(
+FREEMAIL_DOMAINS = frozenset(
     (
         *("gmail.com", "googlemail.com", "yahoo.com", "yahoo.com.tw", "ymail.com", "aol.com"),
         *("outlook.com", "hotmail.com", "live.com", "msn.com", "icloud.com", "me.com", "mac.com"),
@@ -171,7 +171,7 @@ class MailRoute:
 
     @property
     def is_in_house(self) -> bool:
-        return self.host in IN_HOUSE
+        return self.host in LOCAL_HOSTS
 
 
 @dataclass(frozen=True)
@@ -254,8 +254,8 @@ def bulk_route() -> MailRoute:
 def _known[T](ask_for: Callable[[], T]) -> T | DnsUnavailable:
     try:
         return ask_for()
-    except DnsUnavailable as dns_unanswered:
-        return dns_unanswered
+    except DnsUnavailable as dns_away_finding:
+        return dns_away_finding
 
 
 def _keys(
@@ -300,9 +300,9 @@ def sender_findings(now: datetime) -> Iterator[Finding]:
     address = Publication.objects.current().sender_email
     level = ERROR if settings.MAIL_URL else WARNING
     hint = _("Set the sender address under Publication; it needs a domain of your own.")
-    if dns_domain(address) in MADE_UP_DOMAINS:
+    if dns_domain(address) in EXAMPLE_DOMAINS:
         yield Finding(level, "sender.made_up", _("Mail would come from %s, which is nobody's.") % address, hint)
-    elif dns_domain(address) in MAILBOXES:
+    elif dns_domain(address) in FREEMAIL_DOMAINS:
         message = _("Mail would come from %s, at whose domain only its owner can say who may send.") % address
         yield Finding(level, "sender.mailbox", message, hint)
 
@@ -337,12 +337,12 @@ class DnsRecord:
 
     @property
     def is_unknown(self) -> bool:
-        return any(one.id == AWAY for one in self.findings)
+        return any(one.id == DNS_AWAY_ID for one in self.findings)
 
 
 def dns_findings(now: datetime) -> Iterator[Finding]:
     """DNS findings, if mail is really sent. An unresponsive DNS is reported once."""
-    if not settings.MAIL_URL or sender_domain() in MADE_UP_DOMAINS:
+    if not settings.MAIL_URL or sender_domain() in EXAMPLE_DOMAINS:
         return
     try:
         facts = gather_facts(Resolver())
@@ -350,8 +350,8 @@ def dns_findings(now: datetime) -> Iterator[Finding]:
         yield bad_key_finding(error)
         return
     found = [one for record in dns_rows(facts) for one in record.findings]
-    yield from [one for one in found if one.id == AWAY][:1]
-    yield from (one for one in found if one.id != AWAY)
+    yield from [one for one in found if one.id == DNS_AWAY_ID][:1]
+    yield from (one for one in found if one.id != DNS_AWAY_ID)
     yield from encryption_findings(facts)
     yield from _returns(facts)
 
@@ -378,9 +378,9 @@ def bad_key_finding(error: dkim_signing.InvalidKey) -> Finding:
     return Finding(ERROR, "dkim.unusable", _("A file in DATA_DIR/dkim is no key: %s.") % error, hint)
 
 
-def dns_unanswered(error: DnsUnavailable) -> Finding:
+def dns_away_finding(error: DnsUnavailable) -> Finding:
     hint = _("So nothing is known of it now, and nothing need be wrong. Ask again later.")
-    return Finding(INFO, AWAY, _("The DNS did not answer (%s).") % error, hint)
+    return Finding(INFO, DNS_AWAY_ID, _("The DNS did not answer (%s).") % error, hint)
 
 
 def _texts(found: Spf | DnsUnavailable) -> tuple[str, ...]:
@@ -405,7 +405,7 @@ def _spf_of_sender(facts: SenderFacts) -> Iterator[Finding]:
 
 def _spf(name: str, found: Spf | DnsUnavailable, way: MailRoute) -> Iterator[Finding]:
     if isinstance(found, DnsUnavailable):
-        yield dns_unanswered(found)
+        yield dns_away_finding(found)
     elif not found.records:
         message = _("%s has no SPF record: receivers cannot tell who may send in its name.") % name
         hint = _("Publish, as TXT of %(name)s: v=spf1 %(who)s ~all") % {"name": name, "who": _who(way)}
@@ -454,7 +454,7 @@ def _dkim_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
 def _dkim(key: dkim_signing.DkimKey, there: PublicKey | DnsUnavailable) -> Iterator[Finding]:
     """Compare an own key with its DNS record."""
     if isinstance(there, DnsUnavailable):
-        yield dns_unanswered(there)
+        yield dns_away_finding(there)
     elif there.material == parse_tags(key.record)["p"]:
         yield from _strengths([there])
     else:
@@ -493,7 +493,7 @@ def _unsigned(facts: SenderFacts) -> Iterator[Finding]:
     """When we do not sign and no key of a service was found."""
     unanswered = [one for one in facts.dkim if isinstance(one, DnsUnavailable)]
     if unanswered:
-        yield dns_unanswered(unanswered[0])
+        yield dns_away_finding(unanswered[0])
     elif facts.way.is_own_server:
         message = _("This program does not sign mails; whether your mail server does, it cannot know.")
         hint = _(
@@ -519,7 +519,7 @@ def _unsigned(facts: SenderFacts) -> Iterator[Finding]:
 def _dmarc(facts: SenderFacts) -> Iterator[Finding]:
     found = facts.dmarc
     if isinstance(found, DnsUnavailable):
-        yield dns_unanswered(found)
+        yield dns_away_finding(found)
     elif len(found.own) > 1:
         message = _("%(name)s has %(count)d DMARC records; receivers take none of them.")
         hint = _("Leave one of them.")
@@ -543,7 +543,7 @@ def _dmarc(facts: SenderFacts) -> Iterator[Finding]:
 
 def _takes_mail(facts: SenderFacts) -> Iterator[Finding]:
     if isinstance(facts.takes_mail, DnsUnavailable):
-        yield dns_unanswered(facts.takes_mail)
+        yield dns_away_finding(facts.takes_mail)
     elif not facts.takes_mail:
         message = _("%s takes no mail: replies of readers and bounces are lost.") % facts.domain
         yield Finding(WARNING, "mx.missing", message, _("Publish an MX record that names a mail server."))
@@ -552,7 +552,7 @@ def _takes_mail(facts: SenderFacts) -> Iterator[Finding]:
 def _of_bounces(facts: SenderFacts, bounces: BounceDomain) -> Iterator[Finding]:
     """Check a bounce domain other than the sender's."""
     if isinstance(bounces.is_aligned, DnsUnavailable):
-        yield dns_unanswered(bounces.is_aligned)
+        yield dns_away_finding(bounces.is_aligned)
     elif bounces.is_aligned is False and isinstance(facts.dmarc, Dmarc):
         message = _("Bounces go to %(bounces)s, which does not stand for %(domain)s: DMARC rests on DKIM alone.")
         hint = (
@@ -583,7 +583,7 @@ def _returns(facts: SenderFacts) -> Iterator[Finding]:
 def _ptr(facts: SenderFacts) -> Iterator[Finding]:
     """PTR of our own mail server: receivers reject one without forward-confirmed reverse DNS."""
     if isinstance(facts.reverse, DnsUnavailable):
-        yield dns_unanswered(facts.reverse)
+        yield dns_away_finding(facts.reverse)
         return
     for address, (names, leads_back) in (facts.reverse or {}).items():
         if not leads_back:

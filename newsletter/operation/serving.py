@@ -1,4 +1,4 @@
-"""What must be there before a page can be served: what /readyz, the doctor and the log say of it."""
+"""Readiness of database, migrations and queue: for /readyz, the doctor and the log."""
 
 import logging
 import os
@@ -19,22 +19,22 @@ from newsletter.operation import doctor_checks, liveness, preparing, replaced_mi
 from newsletter.operation.findings import ERROR, Finding
 
 AWAY, MISSING, REFUSED = "away", "missing", "refused"
-ERROR_CHARACTERS = 200  # characters of what a server says
+ERROR_TEXT_MAX = 200  # characters of a server's message
 
 log = logging.getLogger(__name__)
 _not_ready: set[str] = set()  # parts that this process has logged as not ready
 
 
 def readiness() -> dict[str, str]:
-    """Return "ok", or in a word why not, for each part that every page and task needs."""
-    database = _database_answer()
-    migrations = "unknown" if database else "" if is_migrated() else "pending"
-    needed = {"database": database or "ok", "migrations": migrations or "ok", "queue": queue_error() or "ok"}
-    return needed | doctor_checks.readiness() | liveness.readiness()
+    """ "ok" or a short reason, for each part that pages and tasks need."""
+    refusal = _database_answer()
+    migrations = "unknown" if refusal else "" if is_migrated() else "pending"
+    needed = {"database": refusal or "ok", "migrations": migrations or "ok", "queue": queue_error() or "ok"}
+    return needed | doctor_checks.disk_readiness() | liveness.component_readiness()
 
 
 def log_readiness(parts: Mapping[str, str]) -> None:
-    """Write one line when a part ceases to be ready, and one when it is ready again. Known to one process alone."""
+    """Log when a part stops being ready, and when it is ready again; each process for itself."""
     wrong = {part: answer for part, answer in parts.items() if answer != "ok"}
     for part in sorted(wrong.keys() - _not_ready):
         log.warning("not ready: %s %s", part, wrong[part])
@@ -59,26 +59,26 @@ def _database_error() -> Error | None:
     return None
 
 
-def _kind(error: Error) -> str:
-    """Return in a word what a database that cannot be used is: /readyz says no more, as the text may name an account.
+def _reason(error: Error) -> str:
+    """A short reason for /readyz: the message itself may name an account.
 
-    A connection that fails has no SQLSTATE: libpq has the server's own words alone.
+    A failed connection has no SQLSTATE, only libpq's text.
     """
     words = str(error)
     if "does not exist" in words and "database" in words and "role" not in words:
         return MISSING
-    if any(said in words for said in ("authentication failed", "pg_hba.conf", "no password supplied", "role")):
+    if any(phrase in words for phrase in ("authentication failed", "pg_hba.conf", "no password supplied", "role")):
         return REFUSED
     return AWAY if type(error).__name__ in {"OperationalError", "InterfaceError"} else type(error).__name__
 
 
 def _database_answer() -> str:
-    """Return "" if the database answers, else the kind of its refusal."""
+    """ "" if the database answers, else a short reason."""
     error = _database_error()
-    return "" if error is None else _kind(error)
+    return "" if error is None else _reason(error)
 
 
-def database(now: datetime) -> Iterator[Finding]:
+def database_findings(now: datetime) -> Iterator[Finding]:
     error = _database_error()
     if error is not None:
         yield _unusable(error)
@@ -93,22 +93,22 @@ def database(now: datetime) -> Iterator[Finding]:
 
 
 def _unusable(error: Error) -> Finding:
-    kind, said = _kind(error), " ".join(str(error).split())[:ERROR_CHARACTERS].rstrip(".")
-    if kind == MISSING:
-        message = _("The database server answers, but it has no such database: %s.") % said
+    reason, text = _reason(error), " ".join(str(error).split())[:ERROR_TEXT_MAX].rstrip(".")
+    if reason == MISSING:
+        message = _("The database server answers, but it has no such database: %s.") % text
         return Finding(ERROR, "database.missing", message, _("Create it, or mend the name in DATABASE_URL."))
-    if kind == REFUSED:
-        message = _("The database server does not let us in: %s.") % said
+    if reason == REFUSED:
+        message = _("The database server does not let us in: %s.") % text
         hint = _("Look at user and password in DATABASE_URL, and at DATABASE_PASSWORD.")
         return Finding(ERROR, "database.refused", message, hint)
     hint = _("Look at DATABASE_URL, and whether the server runs.")
-    return Finding(ERROR, "database.unreachable", _("The database does not answer: %s.") % said, hint)
+    return Finding(ERROR, "database.unreachable", _("The database does not answer: %s.") % text, hint)
 
 
 def queue_error(*, writes: bool = False) -> str:
-    """Return "" if tasks can be put on the queue, else the kind of obstacle.
+    """ "" if tasks can be enqueued, else a short reason.
 
-    writes: see that Redis is not full or read-only. Pages need neither, so /readyz does not ask for it.
+    writes: also check that Redis is not full or read-only; pages do not need that, so /readyz does not ask for it.
     """
     if not settings.REDIS_URL:
         folder = settings.QUEUE_DIR if settings.QUEUE_DIR.exists() else settings.QUEUE_DIR.parent  # made at first use
@@ -129,19 +129,14 @@ def _redis() -> Iterator[Any]:
         yield connection.default_channel.client  # type: ignore[attr-defined]  # of kombu's channel for Redis
 
 
-def queue(now: datetime) -> Iterator[Finding]:
+def queue_findings(now: datetime) -> Iterator[Finding]:
     if answer := queue_error(writes=True):
         hint = _("Look at REDIS_URL; without one, manage.py up makes the folder DATA_DIR/queue.")
         yield Finding(ERROR, "queue.unreachable", _("The queue cannot be used: %s.") % answer, hint)
 
 
-def has_waiting_tasks() -> bool:
-    """Return whether the queue is there, and something waits in it."""
-    return bool(waiting_tasks())
-
-
-def waiting_tasks() -> int | None:
-    """Return how many tasks no worker has taken yet; None while the queue is away."""
+def queue_length() -> int | None:
+    """Tasks that no worker has taken; None while the queue is down."""
     try:
         if not settings.REDIS_URL:
             return sum(1 for _message in settings.QUEUE_DIR.glob("*.msg"))

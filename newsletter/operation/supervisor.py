@@ -1,7 +1,7 @@
-"""Keep processes running: start, restart, stop. Knows nothing of what they do.
+"""Keep child processes running: start, restart, stop. Independent of what they do.
 
-Each is a fork of this process, which has one thread. It shows that it works by the age of a file (heartbeats.py), or
-answers a question from outside; one that does neither is ended and started again.
+Each child is a fork of this single-threaded process. It is monitored by the age of its heartbeat file (heartbeats.py)
+or by probes over HTTP; a child that fails both is killed and restarted.
 """
 
 import errno
@@ -23,28 +23,31 @@ from threading import Thread
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import SILENT_AFTER_SECONDS
 
-STOP_SECONDS = 9.0  # from the first SIGTERM to SIGKILL; with it all is over within ten
-STEADY_SECONDS = 30.0  # a child that ran this long had started well: the next pause is short again
-START_SECONDS = 120.0  # that a child may take until it answers for the first time
-CHECK_SECONDS = 3.0  # between two questions to a child that has not answered the last one
-CALM_SECONDS = 12.0  # between two questions to one that has
-LOOK_SECONDS = 5.0  # between two looks at the heartbeats
-FAILURES, FAILURE_SECONDS = 3, 15.0  # so many without an answer in so short a time, and it is started again
-PAUSE_SECONDS = (0.5, 1, 2, 4, 8)  # before the first, second, … restart in a row
+STOP_SECONDS = 9.0  # from SIGTERM to SIGKILL, so that a stop takes less than ten seconds
+STABLE_SECONDS = 30.0  # after so long a run, restart delays begin with the shortest again
+STARTUP_SECONDS_MAX = 120.0  # for the first successful probe of a child
+PROBE_RETRY_SECONDS = 3.0  # between probes of a child that failed the last one
+PROBE_INTERVAL_SECONDS = 12.0  # between probes of a healthy child
+HEARTBEAT_CHECK_SECONDS = 5.0  # between checks of the heartbeats
+FAILED_PROBES_MAX, FAILURE_WINDOW_SECONDS = (
+    3,
+    15.0,
+)  # so many without an answer in so short a time, and it is started again
+RESTART_DELAYS_SECONDS = (0.5, 1, 2, 4, 8)  # before the first, second, … restart in a row
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 fork = multiprocessing.get_context("fork")
 
 
 class AlreadyInUse(Exception):
-    """A port or a folder that something else holds."""
+    """Another process holds the port or the lock; the message says which."""
 
 
 @contextmanager
 def exclusive_lock(lock: Path, note: str) -> Iterator[None]:
-    """Hold the lock file while the block runs; the kernel lets go of it when the process dies.
+    """Hold the lock file while the block runs; the kernel releases it when the process dies.
 
-    note: kept in the file for the next one that tries. Raises Taken with the note of the present holder.
+    note: written to the file. Raises AlreadyInUse with the note of the current holder.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a+") as file:
@@ -61,13 +64,13 @@ def exclusive_lock(lock: Path, note: str) -> Iterator[None]:
 
 
 def free_port(host: str, port: int) -> int:
-    """Return `port`, or a port that is free if it is 0.
+    """`port` itself, or any free port if it is 0.
 
-    Raises Taken when another program listens on it, OSError when the address cannot be had at all.
+    Raises AlreadyInUse if another program listens on it, OSError if the address cannot be bound.
     """
     family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that is only cooling down is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
         try:
             probe.bind(address)
         except OSError as error:
@@ -79,8 +82,7 @@ def free_port(host: str, port: int) -> int:
 
 @cache
 def _lifeline(_pid: int) -> tuple[int, int]:
-    """Return a pipe into which nobody writes. Its second end is held by this process alone: when that dies, however
-    it dies, those who read the first end are at the end of the file."""
+    """A pipe that nobody writes to. Only this process holds its write end: when it dies, readers get EOF."""
     return os.pipe()
 
 
@@ -93,41 +95,40 @@ def _end_with_parent(lifeline: int) -> None:
 
 @dataclass
 class Child:
-    """One process that must always run.
+    """A supervised process. All times are of time.monotonic().
 
-    work: what it does until SIGTERM. answers: asks it from outside; returns whether it has answered. None for one that
-    cannot be asked. beats: returns when it last did its work, None if that is not known; None for one without a
-    heartbeat. leads: whether it begins a process group of its own, or stays in this one's.
+    work: runs until SIGTERM. probe: returns whether the child responds; None if it cannot be probed. last_beat: returns
+    the time of its last heartbeat, None if unknown; None for a child without heartbeat. has_own_group: starts a process
+    group, instead of staying in the supervisor's.
     """
 
     name: str
     work: Callable[[], None]
-    answers: Callable[[], bool] | None = None
-    beats: Callable[[], float | None] | None = None
-    leads: bool = True
+    probe: Callable[[], bool] | None = None
+    last_beat: Callable[[], float | None] | None = None
+    has_own_group: bool = True
     process: ForkProcess | None = None
-    started_at: float = 0.0  # seconds of the monotonic clock, as all times here
-    woken_at: float = 0.0  # when the supervisor went on after it had stood still itself, perhaps with all its children
-    due_at: float = 0.0
-    deaths: int = 0  # in a row, none of them after a steady run
-    ask_at: float = 0.0  # not before
-    has_answered: bool = False  # since it was started
-    failed_at: list[float] = field(default_factory=list)  # the latest questions without an answer
+    started_at: float = 0.0
+    woken_at: float = 0.0  # when the supervisor itself resumed after a standstill, such as suspend
+    restart_at: float = 0.0
+    deaths: int = 0  # in a row, without a stable run between them
+    next_probe_at: float = 0.0
+    has_answered: bool = False  # since its start
+    failed_at: list[float] = field(default_factory=list)  # the latest failed probes
 
     def start(self) -> None:
         self.started_at = time.monotonic()
-        self.has_answered, self.failed_at, self.ask_at = False, [], 0.0
+        self.has_answered, self.failed_at, self.next_probe_at = False, [], 0.0
         self.process = fork.Process(target=self._begin, args=_lifeline(os.getpid()), name=self.name)
         self.process.start()
-        if self.leads:
+        if self.has_own_group:
             with suppress(OSError):  # it did so itself, or has ended
                 os.setpgid(self.pid, self.pid)
 
     def _begin(self, lifeline: int, held_by_parent: int) -> None:
-        """Do the work, in the new process."""
         os.close(held_by_parent)
-        if self.leads:
-            os.setpgid(0, 0)  # Ctrl-C reaches the supervisor alone, which then stops all in order
+        if self.has_own_group:
+            os.setpgid(0, 0)  # Ctrl-C reaches only the supervisor, which stops all in order
         signal.set_wakeup_fd(-1)  # the supervisor's
         for number in (*STOP_SIGNALS, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
@@ -150,60 +151,60 @@ class Child:
         return fork_of_this.exitcode or 0
 
     def poll(self) -> int | None:
-        """Return the exit status of the process that was started last, None while it lives."""
+        """The exit status of the last process; None while it runs."""
         return self.process.exitcode if self.process else None
 
     def reap(self) -> int | None:
-        """Return the exit status once if the child has died, and set the time of its restart."""
+        """Return the exit status, once, of a child that has died, and schedule its restart."""
         if (status := self.poll()) is None:
             return None
-        self.signal_group(signal.SIGKILL)  # what it left behind must not work beside its successor
+        self.signal_group(signal.SIGKILL)  # its own children must not work beside its successor
         now = time.monotonic()
-        self.deaths = 1 if now - self.started_at >= STEADY_SECONDS else self.deaths + 1
-        self.due_at = now + self.pause_seconds
+        self.deaths = 1 if now - self.started_at >= STABLE_SECONDS else self.deaths + 1
+        self.restart_at = now + self.restart_delay
         self.process = None
         return status
 
-    def ask(self) -> bool:
-        """Ask the child; return whether it has stopped answering. While it starts it may take its time."""
+    def has_stopped_answering(self) -> bool:
+        """Probe the child if that is due. Failures during STARTUP_SECONDS_MAX do not count."""
         now = time.monotonic()
-        if now < self.ask_at:
+        if now < self.next_probe_at:
             return False
-        if self.answers is None or self.answers():
+        if self.probe is None or self.probe():
             self.has_answered = True
-            self.ask_at = now if self.is_doubtful else now + CALM_SECONDS
-        elif self.has_answered or now - self.started_at > START_SECONDS:
-            self.failed_at = [at for at in self.failed_at if now - at < FAILURE_SECONDS] + [now]
-        return len(self.failed_at) >= FAILURES
+            self.next_probe_at = now if self.is_doubtful else now + PROBE_INTERVAL_SECONDS
+        elif self.has_answered or now - self.started_at > STARTUP_SECONDS_MAX:
+            self.failed_at = [at for at in self.failed_at if now - at < FAILURE_WINDOW_SECONDS] + [now]
+        return len(self.failed_at) >= FAILED_PROBES_MAX
 
     @property
     def is_doubtful(self) -> bool:
-        """Return whether it has not answered yet, or has lately not answered."""
-        latest = self.failed_at[-1] if self.failed_at else -FAILURE_SECONDS
-        return not self.has_answered or time.monotonic() - latest < FAILURE_SECONDS
+        """It has not answered yet, or a recent probe failed."""
+        latest = self.failed_at[-1] if self.failed_at else -FAILURE_WINDOW_SECONDS
+        return not self.has_answered or time.monotonic() - latest < FAILURE_WINDOW_SECONDS
 
     def is_silent(self) -> bool:
-        """Return whether a child that lives has stopped doing its work."""
-        if self.beats is None or self.process is None:
+        """It runs, and its heartbeat is old."""
+        if self.last_beat is None or self.process is None:
             return False
-        beaten_at = self.beats() or 0.0
-        if beaten_at < self.started_at:  # by the one before it; this one has not begun its work yet
+        beaten_at = self.last_beat() or 0.0
+        if beaten_at < self.started_at:  # of its predecessor: a new process has twice the time
             beaten_at = self.started_at + SILENT_AFTER_SECONDS
         return time.monotonic() - max(beaten_at, self.woken_at) > SILENT_AFTER_SECONDS
 
     @property
-    def pause_seconds(self) -> float:
-        return PAUSE_SECONDS[min(self.deaths, len(PAUSE_SECONDS)) - 1]
+    def restart_delay(self) -> float:
+        return RESTART_DELAYS_SECONDS[min(self.deaths, len(RESTART_DELAYS_SECONDS)) - 1]
 
     def terminate(self) -> None:
-        """Ask the child, not its own children, to end."""
+        """Send SIGTERM to the child, but not to its own children."""
         if self.process is not None:
             self.process.terminate()
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Signal the child and what it has started, or what it has left behind."""
+        """Signal the child and its own children, also after its death."""
         with suppress(ProcessLookupError):
-            if self.process is not None and self.leads:
+            if self.process is not None and self.has_own_group:
                 os.killpg(self.pid, number)
             elif self.process is not None and self.poll() is None:
                 os.kill(self.pid, number)
@@ -211,87 +212,89 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Runs children until a signal says stop.
+    """Runs children until a stop signal.
 
-    say: takes one line for the operator. on_ready: called once, when every child has answered.
-    on_look: called each time after the children were looked at; must not wait for anything.
+    log: takes a line for the operator. on_ready: called once, when every child has answered.
+    on_check: called after each check of the children; must not block.
     """
 
     children: Sequence[Child]
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     on_ready: Callable[[], object] = lambda: None
-    on_look: Callable[[], None] | None = None
+    on_check: Callable[[], None] | None = None
     _ready: bool = field(default=False, init=False)
-    _ask_at: float = field(default=0.0, init=False)
-    _asked_at: float = field(default_factory=time.monotonic, init=False)
+    _next_check_at: float = field(default=0.0, init=False)
+    _checked_at: float = field(default_factory=time.monotonic, init=False)
 
     def run(self) -> None:
         """Return after SIGINT, SIGTERM or SIGHUP, when no child is left."""
         with _signals() as inbox:
             try:
-                while not _stop_asked(inbox, self._idle_seconds()):
-                    self._tend()
+                while not _is_stop_requested(inbox, self._idle_seconds()):
+                    self._restart_dead_and_check()
             finally:
                 self._stop(inbox)
 
-    def _tend(self) -> None:
+    def _restart_dead_and_check(self) -> None:
         for child in self.children:
             status = child.reap()
             if status is not None:
                 how = f"signal {-status}" if status < 0 else f"exit status {status}"
-                self.say(f"{child.name} died ({how}); starting it again in {child.pause_seconds:g} s.")
-            if child.process is None and child.due_at <= time.monotonic():
+                self.log(f"{child.name} died ({how}); starting it again in {child.restart_delay:g} s.")
+            if child.process is None and child.restart_at <= time.monotonic():
                 child.start()
                 if child.deaths:
-                    self.say(f"{child.name} is started again.")
-        if time.monotonic() >= self._ask_at:
-            self._ask()
+                    self.log(f"{child.name} is started again.")
+        if time.monotonic() >= self._next_check_at:
+            self._check()
 
-    def _ask(self) -> None:
-        """Ask all children; end those that answer no more, as if they had died."""
+    def _check(self) -> None:
+        """Check all children; kill those that hang, so that they are restarted."""
         self._notice_standstill()
         for child in self.children:
-            if child.process is not None and child.ask():
-                self._give_up(child, f"has not answered {FAILURES} times in {FAILURE_SECONDS:g} s")
+            if child.process is not None and child.has_stopped_answering():
+                self._kill(child, f"has not answered {FAILED_PROBES_MAX} times in {FAILURE_WINDOW_SECONDS:g} s")
             elif child.is_silent():
-                self._give_up(child, f"has not done its work for {SILENT_AFTER_SECONDS:g} s")
+                self._kill(child, f"has not done its work for {SILENT_AFTER_SECONDS:g} s")
         if not self._ready and all(child.has_answered for child in self.children):
             self._ready = True
             self.on_ready()
-        if self.on_look:
-            self.on_look()
+        if self.on_check:
+            self.on_check()
         is_calm = not any(child.is_doubtful for child in self.children)
-        self._ask_at = time.monotonic() + (LOOK_SECONDS if is_calm else CHECK_SECONDS if self._ready else 0)
+        self._next_check_at = time.monotonic() + (
+            HEARTBEAT_CHECK_SECONDS if is_calm else PROBE_RETRY_SECONDS if self._ready else 0
+        )
 
     def _notice_standstill(self) -> None:
-        """Give the children time to show that they work if nobody asked them for long: the machine may have slept."""
+        """After a long interval give the children time for a new heartbeat: the machine may have been suspended."""
         now = time.monotonic()
-        if now - self._asked_at > SILENT_AFTER_SECONDS / 2:
+        if now - self._checked_at > SILENT_AFTER_SECONDS / 2:
             for child in self.children:
                 child.woken_at = now
-        self._asked_at = now
+        self._checked_at = now
 
-    def _give_up(self, child: Child, why: str) -> None:
-        self.say(f"{child.name} {why}; ending it.")
+    def _kill(self, child: Child, why: str) -> None:
+        self.log(f"{child.name} {why}; ending it.")
         child.failed_at = []
         child.signal_group(signal.SIGKILL)
 
     def _idle_seconds(self) -> float | None:
-        """Return how long nothing can happen without a signal; None means for ever."""
+        """Seconds to wait for a signal; None for ever."""
         if not self._ready:
             return 0.05
-        due = [child.due_at for child in self.children if child.process is None]
-        due += [self._ask_at for child in self.children if child.answers or child.beats]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        times = [child.restart_at for child in self.children if child.process is None]
+        times += [self._next_check_at for child in self.children if child.probe or child.last_beat]
+        return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _stop(self, inbox: socket.socket) -> None:
-        """End all children: by request, and after STOP_SECONDS or a second signal by force."""
+        """Stop all children with SIGTERM, and with SIGKILL after STOP_SECONDS or a second signal."""
         for child in self.children:
             child.terminate()
         deadline = time.monotonic() + STOP_SECONDS
         while any(child.process and child.poll() is None for child in self.children):
             left = deadline - time.monotonic()
-            if left <= 0 or _stop_asked(inbox, left):
+            if left <= 0 or _is_stop_requested(inbox, left):
                 break
         for child in self.children:
             child.signal_group(signal.SIGKILL)
@@ -301,7 +304,7 @@ class Supervisor:
 
 @contextmanager
 def _signals() -> Iterator[socket.socket]:
-    """Give a socket from which the numbers of signals can be read, one byte each."""
+    """Yield a socket that receives the number of each signal, as a byte."""
     inbox, outbox = socket.socketpair()
     inbox.setblocking(False)
     outbox.setblocking(False)
@@ -318,7 +321,7 @@ def _signals() -> Iterator[socket.socket]:
         outbox.close()
 
 
-def _stop_asked(inbox: socket.socket, seconds: float | None) -> bool:
-    """Wait for a signal, at most `seconds`; return whether one of those read asks to stop."""
+def _is_stop_requested(inbox: socket.socket, seconds: float | None) -> bool:
+    """Wait up to `seconds` for signals; return whether one is a stop signal."""
     readable, _, _ = select.select([inbox], [], [], seconds)
     return bool(readable) and any(number in STOP_SIGNALS for number in inbox.recv(512))

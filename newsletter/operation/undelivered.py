@@ -22,7 +22,7 @@ LATELY = timedelta(days=30)
 WAITED = timedelta(hours=2)  # longer than throttled sign-ups wait
 
 
-def refused_addresses(now: datetime) -> Iterator[Finding]:
+def refused_address_findings(now: datetime) -> Iterator[Finding]:
     """Mailings with so many "unknown user" replies that the author should decide."""
     waiting = Refusal.objects.waiting().dead().filter(at__gt=now - LATELY).order_by().values("mailing").distinct()
     for mailing in Mailing.objects.filter(pk__in=waiting).select_related("issue").defer("html", "text"):
@@ -33,7 +33,7 @@ def refused_addresses(now: datetime) -> Iterator[Finding]:
             yield Finding(WARNING, "mailing.refused_addresses", message % facts, hint, mailing.pk)
 
 
-def mailbox(now: datetime) -> Iterator[Finding]:
+def mailbox_findings(now: datetime) -> Iterator[Finding]:
     """Is the bounce mailbox configured, and can it be read?"""
     try:
         where = parse_mailbox_url(settings.MAILBOX_URL)
@@ -50,7 +50,7 @@ def mailbox(now: datetime) -> Iterator[Finding]:
         yield Finding(WARNING, "mailbox.away", message, hint)
 
 
-def webhook(now: datetime) -> Iterator[Finding]:
+def provider_webhook_findings(now: datetime) -> Iterator[Finding]:
     """A provider whose webhooks are not set up, or not verified by signature."""
     provider = provider_host(settings.MAILERS["bulk"])
     if provider not in webhooks.VIEWS:
@@ -77,7 +77,7 @@ def webhook(now: datetime) -> Iterator[Finding]:
         yield Finding(level, "webhook.key", message % facts, hint % {"option": wanted[0]})
 
 
-def waiting_letters(now: datetime) -> Iterator[Finding]:
+def waiting_mail_findings(now: datetime) -> Iterator[Finding]:
     """Sign-ups and changes of address whose mail is still being retried."""
     since = now - WAITED
     count = Subscriber.objects.filter(confirmation_due_at__isnull=False, asked_at__lt=since).count()
@@ -92,7 +92,7 @@ def waiting_letters(now: datetime) -> Iterator[Finding]:
         yield Finding(ERROR, "mail.waiting", message % count, hint)
 
 
-def lost_letters(now: datetime) -> Iterator[Finding]:
+def lost_mail_findings(now: datetime) -> Iterator[Finding]:
     """Mails to readers that were given up."""
     lost = Unsent.objects.lately(now)
     if count := lost.count():
@@ -105,7 +105,7 @@ def lost_letters(now: datetime) -> Iterator[Finding]:
         yield Finding(WARNING, "mail.given_up", message % {"count": count, "reason": lost[0].reason}, hint)
 
 
-def result_letters(now: datetime) -> Iterator[Finding]:
+def result_letter_findings(now: datetime) -> Iterator[Finding]:
     """Results that could not be mailed to the author; the desk shows them anyway."""
     if not Publication.objects.current().tells_results:
         return

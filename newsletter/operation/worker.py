@@ -1,7 +1,7 @@
-"""The worker: Celery on a pool of threads, which does all but sending issues; and the clock, a thread beside them.
+"""The worker: Celery on a thread pool, for everything but sending issues; and the clock, a thread beside it.
 
-The database is the truth and tasks are wake-ups, so any queue will do. While it is away, full or a read-only replica,
-the clock does its tasks itself: mailings begin, confirmations and notices leave. Other machines' workers wait.
+Tasks are only wake-ups: the work is in the database. While the queue is down, full or read-only, the clock runs its
+tasks itself, so mailings, confirmations and notices go on. Other machines' workers wait.
 """
 
 import logging
@@ -23,35 +23,35 @@ from newsletter.operation.supervisor import STOP_SIGNALS
 from newsletter.publication.heartbeats import Component, beat
 from newsletter.publication.task_queue import enqueue
 
-CONCURRENCY = 6  # tasks done at a time
-CLOCK_CONCURRENCY = 4  # the same, of a clock that does them itself
-FIRST_SECONDS = 600.0  # after a start, at the latest, each task has had its turn: nothing is kept of the last ones
+CONCURRENCY = 6  # threads of the worker
+CLOCK_CONCURRENCY = 4  # threads of the clock, while the queue is down
+FIRST_RUN_SECONDS_MAX = 600.0  # after a start: the time of the last run is not stored
 TICK_SECONDS = 1.0
-PATIENCE_SECONDS = 2.0  # between questions to a queue that refuses
-END_SECONDS = 2.0  # that the clock is waited for
-CLOCK_ENDED = 70  # exit code: an error of the program
+QUEUE_RETRY_SECONDS = 2.0  # between tries while the queue is down
+CLOCK_STOP_SECONDS = 2.0  # for the clock to stop
+CLOCK_CRASHED = 70  # exit code: EX_SOFTWARE of sysexits.h
 
 log = logging.getLogger(__name__)
 
 
-def run(hands: int, log_level: str, *, has_clock: bool) -> None:
-    """Take tasks from the queue until SIGTERM; then let those that are begun end."""
+def run(threads: int, log_level: str, *, has_clock: bool) -> None:
+    """Run tasks from the queue until SIGTERM; then finish those that are running."""
     _load_tasks()
     task_postrun.connect(_beat)
     over = Event()
     clock = Thread(target=_tick_or_end, args=(over,), name="clock")
-    if has_clock:  # before Celery, which is ready only once its queue answers
+    if has_clock:  # before Celery, which blocks until its queue answers
         clock.start()
-    options: dict[str, Any] = {"pool_cls": "threads", "concurrency": hands, "loglevel": log_level, "quiet": True}
-    # Workers may talk to each other; here the database says who does what.
+    options: dict[str, Any] = {"pool_cls": "threads", "concurrency": threads, "loglevel": log_level, "quiet": True}
+    # Workers need not know each other: the database coordinates them.
     options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
     worker = app.Worker(**options)
     worker.start()
-    if worker.exitcode:  # Celery ends where Redis refuses its writes; meanwhile the clock does its tasks itself
+    if worker.exitcode:  # Celery exits if Redis refuses writes; meanwhile the clock runs its tasks itself
         _wait_for_queue()
     over.set()
     if has_clock:
-        clock.join(END_SECONDS)
+        clock.join(CLOCK_STOP_SECONDS)
     raise SystemExit(worker.exitcode)
 
 
@@ -59,7 +59,7 @@ def _wait_for_queue() -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     while serving.queue_error(writes=True):
-        time.sleep(PATIENCE_SECONDS)
+        time.sleep(QUEUE_RETRY_SECONDS)
 
 
 def run_clock() -> None:
@@ -71,7 +71,7 @@ def run_clock() -> None:
 
 
 def _load_tasks() -> None:
-    os.environ["CELERY_SKIP_CHECKS"] = "true"  # they load the screens of the desk; Celery skips them by this variable
+    os.environ["CELERY_SKIP_CHECKS"] = "true"  # these checks would load the desk
     app.loader.import_default_modules()
 
 
@@ -80,64 +80,65 @@ def _beat(**_event: object) -> None:
 
 
 def _tick_or_end(over: Event) -> None:
-    """Run the clock; should it end unasked, end the process, which is started again."""
+    """Run the clock; if it crashes, end the process, so that the supervisor restarts it."""
     try:
         Clock().run(over)
     except BaseException:
         log.exception("the clock has stopped; its worker is started again")
     if not over.is_set():
-        os._exit(CLOCK_ENDED)
+        os._exit(CLOCK_CRASHED)
 
 
 class Clock:
-    """Has each task of CELERY_BEAT_SCHEDULE done in its rhythm. Monotonic time alone counts: no date that jumps holds
-    anything up. The rare ones have their first turn soon after a start."""
+    """Enqueues each task of CELERY_BEAT_SCHEDULE at its interval, by monotonic time: date changes do not matter.
+
+    The first run of a rare task is soon after the start."""
 
     def __init__(self) -> None:
         _load_tasks()
         now = time.monotonic()
-        self.due = {entry["task"]: now for entry in settings.CELERY_BEAT_SCHEDULE.values()}
-        self.due |= {
-            entry["task"]: now + min(entry["schedule"], FIRST_SECONDS)
+        self.due_at = {entry["task"]: now for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+        self.due_at |= {
+            entry["task"]: now + min(entry["schedule"], FIRST_RUN_SECONDS_MAX)
             for entry in settings.CELERY_BEAT_SCHEDULE.values()
             if entry["schedule"] >= 60
         }
-        self.own = TaskPool()
+        self.local_pool = TaskPool()
 
     def run(self, over: Event) -> None:
         while not over.wait(TICK_SECONDS):
             self.tick(time.monotonic())
-        self.own.end()
+        self.local_pool.shut_down()
 
     def tick(self, now: float) -> None:
         for entry in settings.CELERY_BEAT_SCHEDULE.values():
             name = entry["task"]
-            if self.due[name] <= now:
-                self.due[name] = now + entry["schedule"]
+            if self.due_at[name] <= now:
+                self.due_at[name] = now + entry["schedule"]
                 task = app.tasks[name]
                 if not enqueue(task, **entry["options"]):
-                    self.own.do(task)
+                    self.local_pool.submit(task)
                 beat(Component.CLOCK)
 
 
 class TaskPool:
-    """Threads that do what cannot be put on the queue."""
+    """Runs tasks in threads of this process while the queue is down; each task at most once at a time."""
 
     def __init__(self) -> None:
         self.threads = ThreadPoolExecutor(CLOCK_CONCURRENCY, "task")
-        self.under_way: dict[str, Future[None]] = {}
+        self.futures: dict[str, Future[None]] = {}
 
-    def do(self, task: "Task[..., None]") -> None:
-        before = self.under_way.get(task.name)
-        if before is None or before.done():
-            self.under_way[task.name] = self.threads.submit(_do, task)
+    def submit(self, task: "Task[..., None]") -> None:
+        running = self.futures.get(task.name)
+        if running is None or running.done():
+            self.futures[task.name] = self.threads.submit(_run_task, task)
 
-    def end(self) -> None:
+    def shut_down(self) -> None:
         self.threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _do(task: "Task[..., None]") -> None:
-    """Do a task in this process; Celery writes into the log what it raises."""
+def _run_task(task: "Task[..., None]") -> None:
+    """Run a task in this process; Celery logs its exceptions."""
     try:
         task.apply()
     finally:

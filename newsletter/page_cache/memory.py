@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
-LARGEST = 1 / 16  # of MAX_BYTES: a larger value would evict what many requests need
+LARGEST_SHARE = 1 / 16  # of MAX_BYTES: a larger value would evict what many requests need
 OVERHEAD_BYTES = 400  # of an entry, beside its name and value
 
 
@@ -45,7 +45,7 @@ class LruStore:
             if is_new and existing and not _is_expired(existing):
                 return False
             self._drop(name)
-            if _is_expired(entry) or (size := _size(name, entry)) > self.max_bytes * LARGEST:
+            if _is_expired(entry) or (size := _size(name, entry)) > self.max_bytes * LARGEST_SHARE:
                 return False
             self._entries[name] = entry
             self.bytes += size

@@ -31,7 +31,7 @@ from newsletter.page_cache.compression import accepts_gzip
 from newsletter.page_cache.site_version import site_version_since
 from newsletter.wsgi_environ import ARRIVED_AT
 
-LONGEST = timedelta(hours=1)
+LIFETIME_MAX = timedelta(hours=1)
 COMPRESSION = 6
 NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
@@ -69,7 +69,7 @@ def cached_page[V: Callable[..., HttpResponse]](
             response = view(request, *args, **kwargs)
             if request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK:
                 changes_at = until(now) if until else None
-                ends = (changes_at, getattr(response, "changes_at", None), now + LONGEST)
+                ends = (changes_at, getattr(response, "changes_at", None), now + LIFETIME_MAX)
                 response.cache_until = min(at for at in ends if at)  # type: ignore[attr-defined]  # for the middleware
             return response
 
@@ -117,7 +117,7 @@ class PageCacheMiddleware:
             return response
         page = _page(response, until)
         if key:
-            caches["pages"].set(key, page, LONGEST.total_seconds())
+            caches["pages"].set(key, page, LIFETIME_MAX.total_seconds())
         return _response(request, page)
 
 

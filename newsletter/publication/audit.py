@@ -67,7 +67,7 @@ def _without(nested: Iterable[Any], starts: tuple[str, ...]) -> list[Any]:
 
 
 PER_PAGE = 50
-CHANGE = "change"  # the source of an entry
+CHANGE_SOURCE = "change"  # the source of an entry
 Action = Change.Action
 
 
@@ -147,8 +147,8 @@ class AuditedAdmin(PlainDeleteAdmin):
         return [found[source, key] for _at, source, key in rows if (source, key) in found]
 
     def entries_by_key(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], HistoryEntry]:
-        changes = Change.objects.filter(pk__in=keys_of(rows, CHANGE))
-        return {(CHANGE, one.pk): self.entry_of(one) for one in changes}
+        changes = Change.objects.filter(pk__in=keys_of(rows, CHANGE_SOURCE))
+        return {(CHANGE_SOURCE, one.pk): self.entry_of(one) for one in changes}
 
     def entry_of(self, change: Change) -> HistoryEntry:
         """Fields are named by their form labels."""
@@ -167,7 +167,7 @@ def keys_of(rows: Iterable[tuple[datetime, str, int]], wanted: str) -> list[int]
 
 
 def change_rows(obj: Model) -> QuerySet[Any]:
-    return history_rows(Change.objects.of(obj), "at", CHANGE)
+    return history_rows(Change.objects.of(obj), "at", CHANGE_SOURCE)
 
 
 def history_rows(rows: QuerySet[Any], at: str, source: str) -> QuerySet[Any]:
@@ -182,7 +182,7 @@ def newest_first(rows: QuerySet[Any]) -> QuerySet[Any]:
     return ordered
 
 
-def quoted(titles: Iterable[str]) -> str:
+def quote_titles(titles: Iterable[str]) -> str:
     return _(", ").join(_("“%(title)s”") % {"title": title} for title in titles)
 
 
@@ -207,7 +207,7 @@ def _details(change: Change) -> Iterator[str]:
     }
     for key, sentence in sentences.items():
         if titles := change.detail.get(key):
-            yield sentence % {"posts": quoted(titles)}
+            yield sentence % {"posts": quote_titles(titles)}
 
 
 def _verbose_name(model: type[Model], name: str) -> str:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
 from django.utils.translation import gettext_lazy as _
 
-LIFETIME = timedelta(days=180)  # RFC 9116 section 2.5.5: less than a year
+SECURITY_TXT_LIFETIME = timedelta(days=180)  # RFC 9116 section 2.5.5: less than a year
 _is_page = URLValidator(schemes=["https"])
 
 
@@ -22,7 +22,7 @@ def validate_contact(contact: str) -> None:
 
 def security_txt(contact: str, *, languages: Sequence[str], address: str, now: datetime) -> str:
     """contact: see `validate_contact`. address: the URL of the file itself."""
-    expires_at = datetime.combine((now + LIFETIME).astimezone(UTC).date(), time(), UTC)
+    expires_at = datetime.combine((now + SECURITY_TXT_LIFETIME).astimezone(UTC).date(), time(), UTC)
     fields = {
         "Contact": contact if "://" in contact else f"mailto:{quote(contact, safe='@')}",
         "Expires": f"{expires_at:%Y-%m-%dT%H:%M:%SZ}",

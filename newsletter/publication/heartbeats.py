@@ -21,7 +21,7 @@ from newsletter.limits.redis_cache import redis_errors
 
 BEAT_INTERVAL_SECONDS = 10.0  # minimum interval between two heartbeats
 SILENT_AFTER_SECONDS = 60.0
-BREAKER = "heartbeats"  # name of the circuit breaker
+CIRCUIT = "heartbeats"  # name of the circuit breaker
 
 
 class Component(StrEnum):
@@ -74,11 +74,11 @@ def beat(component: str) -> None:
 
 
 def _share(component: str) -> None:
-    if settings.REDIS_URL and component in Component and not is_circuit_open(BREAKER):
+    if settings.REDIS_URL and component in Component and not is_circuit_open(CIRCUIT):
         try:
             cache.set(_key(component), 1, SILENT_AFTER_SECONDS)
         except redis_errors() as error:
-            open_circuit(BREAKER, error, meanwhile="each machine knows only its own components")
+            open_circuit(CIRCUIT, error, meanwhile="each machine knows only its own components")
 
 
 def last_beat(component: str, *, anywhere: bool = False) -> float | None:
@@ -110,12 +110,12 @@ def silent_seconds(component: str, *, allowed: float = SILENT_AFTER_SECONDS, unk
 
 
 def _beats_elsewhere(component: str) -> bool:
-    if not settings.REDIS_URL or is_circuit_open(BREAKER):
+    if not settings.REDIS_URL or is_circuit_open(CIRCUIT):
         return False
     try:
         return cache.get(_key(component)) is not None
     except redis_errors() as error:
-        open_circuit(BREAKER, error, meanwhile="each machine knows only its own components")
+        open_circuit(CIRCUIT, error, meanwhile="each machine knows only its own components")
         return False
 
 

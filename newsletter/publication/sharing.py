@@ -20,7 +20,7 @@ from newsletter.publication.pictures import icons
 from newsletter.publication.pictures.cards import Card, FontUnusable
 from newsletter.publication.pictures.storages import media
 
-YEAR = 365 * 24 * 3600  # seconds
+YEAR_SECONDS = 365 * 24 * 3600  # seconds
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def card_response(card: Card, *, asked: str, address: str) -> HttpResponseBase:
         logger.error("The picture beside a link cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
         return temporary_redirect(icon_url(Publication.objects.current(), "icon-512.png"))
     shown = FileResponse(file, content_type="image/png")
-    patch_cache_control(shown, public=True, max_age=YEAR, immutable=True)
+    patch_cache_control(shown, public=True, max_age=YEAR_SECONDS, immutable=True)
     return shown
 
 

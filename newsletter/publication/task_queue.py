@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from newsletter.limits.circuit_breaker import is_circuit_open, open_circuit
 from newsletter.limits.redis_cache import redis_errors
 
-SERVER = "queue"  # the name of its circuit breaker
+CIRCUIT = "queue"  # the name of its circuit breaker
 
 
 def enqueue_on_commit(task: "Task[..., None]", *args: Any, **options: Any) -> None:
@@ -23,11 +23,11 @@ def enqueue_on_commit(task: "Task[..., None]", *args: Any, **options: Any) -> No
 
 def enqueue(task: "Task[..., None] | Signature[None]", *args: Any, **options: Any) -> bool:
     """Return False if the queue is down, full or read-only."""
-    if is_circuit_open(SERVER):
+    if is_circuit_open(CIRCUIT):
         return False
     try:
         task.apply_async(args, **options)
     except redis_errors(OperationalError, OSError) as error:  # OSError: the embedded queue
-        open_circuit(SERVER, error, meanwhile="beat has the work done some seconds later")
+        open_circuit(CIRCUIT, error, meanwhile="beat has the work done some seconds later")
         return False
     return True

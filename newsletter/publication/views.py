@@ -24,7 +24,7 @@ from newsletter.publication import disclosure, sharing, stylesheet
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import icons, storages
 from newsletter.publication.response_headers import STATIC_HEADERS
-from newsletter.publication.sharing import YEAR
+from newsletter.publication.sharing import YEAR_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def look(request: HttpRequest) -> HttpResponse:
         stylesheet.full_css(publication.accent, publication.theme), content_type="text/css; charset=utf-8"
     )
     if "v" in request.GET:
-        patch_cache_control(response, public=True, max_age=YEAR, immutable=True)
+        patch_cache_control(response, public=True, max_age=YEAR_SECONDS, immutable=True)
     return response
 
 
@@ -72,7 +72,7 @@ def _icon(request: HttpRequest, content_type: str, draw: Callable[[bytes], bytes
     path = PurePath(request.path)
     octets = _drawn(f"icons/{path.stem}-{version}{path.suffix}", draw)
     response = HttpResponse(octets, content_type=content_type)
-    how = {"max_age": YEAR, "immutable": True} if "v" in request.GET else {"max_age": 3600}
+    how = {"max_age": YEAR_SECONDS, "immutable": True} if "v" in request.GET else {"max_age": 3600}
     patch_cache_control(response, public=True, **how)
     return response
 
@@ -123,7 +123,7 @@ def icon(request: HttpRequest, size: int, is_whole: bool = False) -> HttpRespons
     return _icon(request, "image/png", lambda logo: icons.png(size, **_colours(), logo=logo, is_whole=is_whole))
 
 
-@cache_control(public=True, max_age=YEAR, immutable=True)
+@cache_control(public=True, max_age=YEAR_SECONDS, immutable=True)
 def media(request: HttpRequest, digest: str, name: str) -> FileResponse:
     """Immutable: the URL holds a hash of the content, and old mails still request it."""
     content_type = PICTURE_TYPES.get(PurePath(name).suffix.lower())

@@ -451,7 +451,7 @@ def test_events_are_told_with_their_readers_the_latest_first(owner):
 
 
 def test_events_go_page_by_page_by_kind_and_since(owner, monkeypatch):
-    monkeypatch.setattr("newsletter.api.endpoints.events.LOOKED_AT", 4)
+    monkeypatch.setattr("newsletter.api.endpoints.events.SCANNED_MAX", 4)
     rows = [event(number, kind="complained" if number % 5 == 0 else "bounced") for number in range(12)]
 
     def all_of(query):

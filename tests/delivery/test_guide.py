@@ -50,7 +50,7 @@ def numbers() -> dict[str, str]:
         "failing": f"over {alerts.FAILED_SHARE_MIN * 100:g} %, at least {alerts.FAILED_COPIES_MIN} copies",
         "threads": f"Celery on {WORDS[worker.CONCURRENCY]} threads",
         "silent": f"silent for {SILENT_AFTER_SECONDS:g} seconds",
-        "restart": "after {}, {}, {}, {} and at most {} seconds".format(*supervisor.PAUSE_SECONDS),
+        "restart": "after {}, {}, {}, {} and at most {} seconds".format(*supervisor.RESTART_DELAYS_SECONDS),
         "kill": f"after {WORDS[supervisor.STOP_SECONDS]} seconds SIGKILL",
     }
 

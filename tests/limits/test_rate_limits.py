@@ -10,10 +10,10 @@ from django.core.cache import cache, caches
 from django.test import RequestFactory
 from redis.exceptions import ConnectionError as RedisGone
 
-from newsletter.limits.circuit_breaker import AGAIN_SECONDS
+from newsletter.limits.circuit_breaker import OPEN_SECONDS
 from newsletter.limits.client_ip import client_address, client_network
 from newsletter.limits.rate_limits import (
-    REDIS,
+    CIRCUIT,
     has_reached_limit,
     is_over_limit,
     retry_after_seconds,
@@ -166,7 +166,7 @@ def test_what_a_process_counted_by_itself_counts_on_when_redis_is_back(counted_i
     for _knock in range(3):
         is_over_limit("door", "10.0.0.1", limit=3, seconds=60)
     counted_in_redis.mend()
-    caches["spare"].delete(f"away:{REDIS}")
+    caches["spare"].delete(f"away:{CIRCUIT}")
 
     assert has_reached_limit("door", "10.0.0.1", limit=3)
     assert is_over_limit("door", "10.0.0.1", limit=3, seconds=60)
@@ -216,7 +216,7 @@ def test_redis_is_asked_again_after_some_seconds_and_the_log_says_so_once_a_minu
             is_over_limit("door", "", limit=1000, seconds=600)
             clock.shift(timedelta(seconds=1))
 
-    assert len(asked) == 70 // AGAIN_SECONDS
+    assert len(asked) == 70 // OPEN_SECONDS
     assert len(caplog.records) == 2
 
 

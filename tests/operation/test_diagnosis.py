@@ -97,25 +97,25 @@ def test_a_made_up_sender_is_an_error_once_mail_really_leaves(settings):
 def test_a_generated_secret_is_named_so_that_it_is_kept(settings):
     (settings.DATA_DIR / "secret_key").write_text("from the environment\n")
 
-    assert ids(doctor_checks.secret_key(timezone.now())) == ["secret.generated"]
+    assert ids(doctor_checks.generated_key_findings(timezone.now())) == ["secret.generated"]
 
 
 def test_a_secret_from_elsewhere_makes_the_file_unimportant(settings):
     (settings.DATA_DIR / "secret_key").write_text("an older one\n")
 
-    assert ids(doctor_checks.secret_key(timezone.now())) == []
+    assert ids(doctor_checks.generated_key_findings(timezone.now())) == []
 
 
 def test_a_folder_that_is_nearly_full_is_named(monkeypatch):
-    monkeypatch.setattr(doctor_checks, "FREE_BYTES", 2**63)
+    monkeypatch.setattr(doctor_checks, "WARNING_FREE_BYTES", 2**63)
 
-    assert ids(doctor_checks.disk(timezone.now())) == ["data_dir.space"]
+    assert ids(doctor_checks.disk_findings(timezone.now())) == ["data_dir.space"]
 
 
 def test_a_folder_that_is_not_there_cannot_be_written_to(settings):
     settings.DATA_DIR = settings.DATA_DIR / "nowhere"
 
-    assert ids(doctor_checks.disk(timezone.now())) == ["data_dir.read_only"]
+    assert ids(doctor_checks.disk_findings(timezone.now())) == ["data_dir.read_only"]
 
 
 def test_pending_migrations_silence_questions_that_need_them():
@@ -128,7 +128,7 @@ def test_pending_migrations_silence_questions_that_need_them():
 def test_a_queue_without_a_folder_is_an_error(settings):
     settings.QUEUE_DIR = settings.QUEUE_DIR / "not" / "there"
 
-    assert ids(serving.queue(timezone.now())) == ["queue.unreachable"]
+    assert ids(serving.queue_findings(timezone.now())) == ["queue.unreachable"]
 
 
 @pytest.mark.servers
@@ -138,10 +138,10 @@ def test_a_redis_that_takes_no_task_is_an_error_of_the_queue_and_none_of_the_pag
     settings, redis, redis_url, fault, told
 ):
     settings.REDIS_URL = redis_url
-    assert not list(serving.queue(timezone.now()))
+    assert not list(serving.queue_findings(timezone.now()))
 
     getattr(redis, fault)()
-    found = [finding.message for finding in serving.queue(timezone.now())]
+    found = [finding.message for finding in serving.queue_findings(timezone.now())]
     readiness = serving.readiness()
     redis.mend()
 
@@ -152,13 +152,13 @@ def test_a_redis_that_takes_no_task_is_an_error_of_the_queue_and_none_of_the_pag
 def test_a_queue_that_is_not_answering_is_an_error(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
-    found = list(serving.queue(timezone.now()))
+    found = list(serving.queue_findings(timezone.now()))
 
     assert [finding.message for finding in found] == ["The queue cannot be used: ConnectionError."]
 
 
 def test_without_a_worker_nothing_is_sent():
-    found = list(diagnosis.worker(timezone.now()))
+    found = list(diagnosis.worker_findings(timezone.now()))
 
     assert [(finding.level, finding.id) for finding in found] == [("error", "worker.silent")]
 
@@ -166,10 +166,10 @@ def test_without_a_worker_nothing_is_sent():
 def test_a_task_that_nobody_takes_shows_that_there_is_no_worker(settings):
     task = settings.QUEUE_DIR / "1_a.celery.msg"
     task.touch()
-    fresh = ids(diagnosis.waiting_tasks(timezone.now()))
+    fresh = ids(diagnosis.waiting_task_findings(timezone.now()))
     os.utime(task, (time.time() - 600, time.time() - 600))
 
-    old = ids(diagnosis.waiting_tasks(timezone.now()))
+    old = ids(diagnosis.waiting_task_findings(timezone.now()))
 
     assert (fresh, old) == ([], ["worker.silent"])
 
@@ -177,13 +177,13 @@ def test_a_task_that_nobody_takes_shows_that_there_is_no_worker(settings):
 def test_nobody_to_log_in_is_named():
     User.objects.all().delete()
 
-    assert ids(diagnosis.author_account(timezone.now())) == ["author.missing"]
+    assert ids(diagnosis.account_findings(timezone.now())) == ["author.missing"]
 
 
 def test_a_paused_mailing_is_named_with_its_reason():
     make_mailing(state="paused", reason="The mail server refuses the password.", paused_by=Mailing.Cause.PROVIDER)
 
-    found = list(diagnosis.mailings(timezone.now()))
+    found = list(diagnosis.mailing_findings(timezone.now()))
 
     assert [finding.message for finding in found] == [
         "The mailing of #7 管理槓桿 is paused. The mail server refuses the password."
@@ -193,13 +193,13 @@ def test_a_paused_mailing_is_named_with_its_reason():
 def test_a_mailing_that_no_worker_takes_up_is_an_error():
     make_mailing(send_at=timezone.now() - timedelta(minutes=6))
 
-    assert ids(diagnosis.mailings(timezone.now())) == ["mailing.late"]
+    assert ids(diagnosis.mailing_findings(timezone.now())) == ["mailing.late"]
 
 
 def test_a_mailing_whose_time_has_just_come_is_no_matter():
     make_mailing(send_at=timezone.now() - timedelta(minutes=1))
 
-    assert ids(diagnosis.mailings(timezone.now())) == []
+    assert ids(diagnosis.mailing_findings(timezone.now())) == []
 
 
 def test_uncertain_mails_are_counted_over_all_mailings():
@@ -207,7 +207,7 @@ def test_uncertain_mails_are_counted_over_all_mailings():
     for no in range(2):
         Batch.objects.create(mailing=mailing, no=no, lo=0, hi=2, cursor=2, state="done", uncertain=no + 1)
 
-    found = list(diagnosis.uncertain(timezone.now()))
+    found = list(diagnosis.uncertain_delivery_findings(timezone.now()))
 
     assert [finding.message for finding in found] == [
         "3 mails may or may not have arrived: the answer of the mail server was lost."
@@ -255,7 +255,7 @@ def broken_font(monkeypatch, tmp_path):
 
 
 def test_a_font_that_cannot_be_read_is_an_error(worker, broken_font):
-    (finding,) = doctor_checks.card_font(timezone.now())
+    (finding,) = doctor_checks.card_font_findings(timezone.now())
 
     assert (finding.level, finding.id) == ("error", "cards.font")
     assert str(broken_font) in finding.message
@@ -263,4 +263,4 @@ def test_a_font_that_cannot_be_read_is_an_error(worker, broken_font):
 
 
 def test_the_font_of_the_house_is_in_order():
-    assert ids(doctor_checks.card_font(timezone.now())) == []
+    assert ids(doctor_checks.card_font_findings(timezone.now())) == []

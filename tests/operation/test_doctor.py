@@ -48,11 +48,11 @@ def test_a_secret_key_that_is_lost_for_good_is_forgotten_on_demand(findings, set
     hourly_check.check_and_mail(timezone.now())
     settings.SECRET_KEY = "another one"
     hourly_check.check_and_mail(timezone.now())
-    assert [one.id for one in doctor_checks.changed_key(timezone.now())] == ["secret.changed"]
+    assert [one.id for one in doctor_checks.changed_key_findings(timezone.now())] == ["secret.changed"]
 
     call_command("doctor", "--forget-keys")
 
-    assert list(doctor_checks.changed_key(timezone.now())) == []
+    assert list(doctor_checks.changed_key_findings(timezone.now())) == []
 
 
 def test_a_former_secret_key_that_is_still_known_is_no_matter(findings, settings):
@@ -60,7 +60,7 @@ def test_a_former_secret_key_that_is_still_known_is_no_matter(findings, settings
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another one"
 
-    assert list(doctor_checks.changed_key(timezone.now())) == []
+    assert list(doctor_checks.changed_key_findings(timezone.now())) == []
 
 
 def test_an_error_is_a_failure(findings):

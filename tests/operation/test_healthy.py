@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from newsletter.operation import healthy, programs
-from newsletter.operation.liveness import readiness
+from newsletter.operation.liveness import component_readiness
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Component
 from tests.support.product import ROOT
@@ -142,12 +142,12 @@ def test_it_reads_what_the_others_write(settings, tmp_path):
     for part in (Component.WORKER, Component.CLOCK):
         heartbeats.beat(part)
 
-    with programs.hold_locks(programs.ALL[1:], programs.LockNote.ours()):
+    with programs.hold_locks(programs.ALL_PROGRAMS[1:], programs.LockNote.ours()):
         assert healthy.health(tmp_path) == {"worker": "ok", "clock": "ok"}
 
-    assert tuple(programs.ALL) == healthy.PROGRAMS
+    assert tuple(programs.ALL_PROGRAMS) == healthy.PROGRAMS
     assert healthy.SILENT_SECONDS == heartbeats.SILENT_AFTER_SECONDS
-    assert {*healthy.NEEDS_ALL, "clock"} == set(readiness())
+    assert {*healthy.WORKER_PARTS, "clock"} == set(component_readiness())
 
 
 @pytest.mark.parametrize("variables", [{}, {"SITE_URL": "no address"}])

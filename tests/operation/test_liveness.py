@@ -51,7 +51,7 @@ def test_a_part_that_does_no_work_is_named_with_the_time_since_when(settings, pa
     silence(settings, part, 90)
     now = timezone.now()
 
-    found = list(liveness.silence(now))
+    found = list(liveness.silence_findings(now))
     answer = client.get("/readyz")
 
     since = timezone.localtime(now - timedelta(seconds=90), heartbeats_zone())
@@ -71,15 +71,15 @@ def test_the_doctor_and_the_desks_home_tell_of_it(settings):
 
     assert "clock.silent" in ids(diagnosis.author_findings(now))
     assert "clock.silent" in ids(diagnosis.editor_findings(now))
-    assert liveness.silence in diagnosis.ALL_CHECKS
+    assert liveness.silence_findings in diagnosis.ALL_CHECKS
 
 
 def test_parts_that_work_are_ready():
     for part in heartbeats.ALWAYS_BEATING:
         heartbeats.beat(part)
 
-    assert set(liveness.readiness().values()) == {"ok"}
-    assert list(liveness.silence(timezone.now())) == []
+    assert set(liveness.component_readiness().values()) == {"ok"}
+    assert list(liveness.silence_findings(timezone.now())) == []
 
 
 # --- The author ---
@@ -92,13 +92,13 @@ def test_the_author_gets_one_mail_after_five_minutes_by_a_process_of_its_own(set
 
     for seconds in (61, 299, 301, 400):
         silence(settings, Component.DISPATCHER, seconds)
-        alarm.look()
+        alarm.check()
     told = list(started)
     heartbeats.set_process_name("")
     heartbeats.beat(Component.DISPATCHER)
-    alarm.look()
+    alarm.check()
     silence(settings, Component.DISPATCHER, 301)
-    alarm.look()
+    alarm.check()
 
     assert told == ["report_silence"]
     assert started == ["report_silence"] * 2, "the next silence is told anew"
@@ -143,23 +143,23 @@ def sending():
 def test_a_mailing_that_could_go_on_and_does_not_is_found_after_ninety_seconds(sending):
     now = timezone.now()
 
-    assert ids(liveness.standstill(now + timedelta(seconds=89))) == []
-    assert ids(liveness.standstill(now + LATER)) == ["mailing.stands_still"]
-    assert liveness.standstill in diagnosis.MAILING_CHECKS
-    assert liveness.standstill in diagnosis.ALL_CHECKS
+    assert ids(liveness.stalled_mailing_findings(now + timedelta(seconds=89))) == []
+    assert ids(liveness.stalled_mailing_findings(now + LATER)) == ["mailing.stands_still"]
+    assert liveness.stalled_mailing_findings in diagnosis.MAILING_CHECKS
+    assert liveness.stalled_mailing_findings in diagnosis.ALL_CHECKS
 
 
 def test_a_mailing_with_a_lane_that_goes_on_is_no_finding(sending):
     heartbeats.beat(Component.LANES)
 
-    assert ids(liveness.standstill(timezone.now() + LATER)) == []
+    assert ids(liveness.stalled_mailing_findings(timezone.now() + LATER)) == []
 
 
 def test_a_leased_batch_without_progress_is_a_standstill(sending, settings):
     sending.batches.update(state=Batch.State.LEASED)
     silence(settings, Component.LANES, 91)
 
-    assert ids(liveness.standstill(timezone.now() + LATER)) == ["mailing.stands_still"]
+    assert ids(liveness.stalled_mailing_findings(timezone.now() + LATER)) == ["mailing.stands_still"]
 
 
 @pytest.mark.parametrize("state", [Mailing.State.PAUSED, Mailing.State.SENT, Mailing.State.CANCELLED])

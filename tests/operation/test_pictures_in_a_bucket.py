@@ -145,13 +145,13 @@ def test_the_doctor_names_a_bucket_that_is_away_or_refuses(s3, settings):
     for url, why in urls.items():
         store_pictures_in(settings, url)
 
-        found = list(doctor_checks.bucket_of_pictures(NOW))
+        found = list(doctor_checks.picture_bucket_findings(NOW))
 
         assert [one.id for one in found] == (["media.away"] if why else [])
         assert all(why in one.message and "cret" not in one.message for one in found)
     assert s3.names("pictures") == [], "the doctor leaves nothing there"
-    assert doctor_checks.bucket_of_pictures in diagnosis.ALL_CHECKS
-    assert "media" not in doctor_checks.readiness()
+    assert doctor_checks.picture_bucket_findings in diagnosis.ALL_CHECKS
+    assert "media" not in doctor_checks.disk_readiness()
 
 
 # --- Backups ---

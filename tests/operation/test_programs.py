@@ -5,7 +5,7 @@ import os
 import pytest
 
 from newsletter.operation import programs
-from newsletter.operation.programs import ALL, LockNote, Program
+from newsletter.operation.programs import ALL_PROGRAMS, LockNote, Program
 from newsletter.operation.supervisor import AlreadyInUse
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Component
@@ -55,11 +55,11 @@ def test_two_of_different_kinds_share_a_folder_and_two_of_one_kind_do_not(settin
         programs.hold_locks([Program.WORKER, Program.CLOCK], LockNote(8, "a-machine")),
     ):
         with pytest.raises(AlreadyInUse, match="web: process 7 on a-machine, http"):
-            programs.hold_locks(ALL, LockNote.ours()).__enter__()
+            programs.hold_locks(ALL_PROGRAMS, LockNote.ours()).__enter__()
         with pytest.raises(AlreadyInUse, match="clock: process 8 on a-machine"):
             programs.hold_locks([Program.CLOCK], LockNote.ours()).__enter__()
 
-    with programs.hold_locks(ALL, LockNote.ours()):
+    with programs.hold_locks(ALL_PROGRAMS, LockNote.ours()):
         pass
 
 
@@ -78,7 +78,7 @@ def test_starting_one_forgets_no_heartbeat_of_another(settings, tmp_path):
 
 
 def test_every_heartbeat_is_of_one_program():
-    assert sorted(part for parts in programs.BEATS.values() for part in parts) == sorted(Component)
+    assert sorted(part for parts in programs.COMPONENTS.values() for part in parts) == sorted(Component)
 
 
 def test_only_those_asked_for_are_started():
@@ -88,7 +88,7 @@ def test_only_those_asked_for_are_started():
     assert names(Program.WEB) == ["web"]
     assert names(Program.CLOCK) == ["clock"]
     assert names(Program.WORKER) == ["worker", "lane-1"]
-    assert names(*ALL) == ["web", "worker", "lane-1"], "the clock is a thread of the worker"
+    assert names(*ALL_PROGRAMS) == ["web", "worker", "lane-1"], "the clock is a thread of the worker"
 
 
 LANE = """
@@ -97,7 +97,7 @@ import django
 django.setup()
 from django.urls import reverse, set_urlconf
 from newsletter.operation import programs
-set_urlconf(programs.LETTERS_URLCONF)
+set_urlconf(programs.MAIL_URLCONF)
 print(reverse("subscribers:unsubscribe", args=["token"]))
 print(sorted(name for name in sys.modules if name.startswith(("newsletter.desk.site", "newsletter.api.v1", "redis"))))
 """

@@ -24,9 +24,9 @@ import socket, sys, time
 from functools import partial
 from newsletter.operation import supervisor
 from newsletter.operation.supervisor import Child, Supervisor
-supervisor.PAUSE_SECONDS = (0.01, 0.02)
+supervisor.RESTART_DELAYS_SECONDS = (0.01, 0.02)
 supervisor.STOP_SECONDS = 0.5
-supervisor.CHECK_SECONDS = supervisor.CALM_SECONDS = supervisor.LOOK_SECONDS = 0.05
+supervisor.PROBE_RETRY_SECONDS = supervisor.PROBE_INTERVAL_SECONDS = supervisor.HEARTBEAT_CHECK_SECONDS = 0.05
 say = lambda line: print(line, flush=True)
 
 def answers(port):
@@ -48,10 +48,10 @@ def work(script):
 children = [Child(f"child{n}", partial(work, script)) for n, script in enumerate(sys.argv[1:])]
 on_ready = lambda: say("ready " + " ".join(str(child.pid) for child in children))
 if port := int(os.environ.get("ASKED_PORT", "0")):
-    children[0].answers = lambda: answers(port)
+    children[0].probe = lambda: answers(port)
 if "BEATEN_AT" in os.environ:
     supervisor.SILENT_AFTER_SECONDS = 0.3
-    children[0].beats = lambda: float(os.environ["BEATEN_AT"]) or None
+    children[0].last_beat = lambda: float(os.environ["BEATEN_AT"]) or None
 Supervisor(children, say, on_ready=on_ready).run()
 say("over")
 """
@@ -218,7 +218,7 @@ def test_a_child_that_lives_and_does_no_work_is_started_again_and_said_so(superv
 
 
 def test_a_heartbeat_keeps_a_child_and_a_start_gives_it_twice_the_time():
-    child = _ended(beats=lambda: beaten_at)
+    child = _ended(last_beat=lambda: beaten_at)
     now, beaten_at = time.monotonic(), None
 
     child.started_at = now - 2 * supervisor.SILENT_AFTER_SECONDS + 1
@@ -231,7 +231,7 @@ def test_a_heartbeat_keeps_a_child_and_a_start_gives_it_twice_the_time():
 
 def test_a_child_that_hangs_soon_after_its_first_work_is_silent_after_a_minute():
     now = time.monotonic()
-    child = _ended(beats=lambda: beaten_at)
+    child = _ended(last_beat=lambda: beaten_at)
 
     child.started_at, beaten_at = now - supervisor.SILENT_AFTER_SECONDS - 5, now - supervisor.SILENT_AFTER_SECONDS - 2
     assert child.is_silent()
@@ -242,20 +242,20 @@ def test_a_child_that_hangs_soon_after_its_first_work_is_silent_after_a_minute()
 def test_a_supervisor_that_stood_still_itself_gives_its_children_time_again(monkeypatch):
     """All of a machine may have slept: a woken child has not beaten yet."""
     now = 1000.0
-    child = _ended(beats=lambda: 1000.0)
+    child = _ended(last_beat=lambda: 1000.0)
     child.started_at = 0.0
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
     said = []
     looks = Supervisor([child], said.append)
-    looks._ask()
+    looks._check()
 
     for seconds in range(110, 171, 3):
         now = 1000.0 + seconds
-        looks._ask()
+        looks._check()
     assert said == []
 
     now = 1171.0
-    looks._ask()
+    looks._check()
     assert said == ["worker has not done its work for 60 s; ending it."]
 
 
@@ -287,12 +287,12 @@ def test_failures_that_lie_far_apart_are_no_reason(monkeypatch):
     now = 0.0
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
     answers = iter([True, *[False, True] * 20])
-    child = Child("web", lambda: None, has_answered=True, answers=lambda: next(answers))
+    child = Child("web", lambda: None, has_answered=True, probe=lambda: next(answers))
 
     stopped = []
     for _question in range(41):
         now += 6
-        stopped.append(child.ask())
+        stopped.append(child.has_stopped_answering())
 
     assert not any(stopped)
 
@@ -300,50 +300,50 @@ def test_failures_that_lie_far_apart_are_no_reason(monkeypatch):
 def test_a_child_that_never_answers_does_not_start_for_ever(monkeypatch):
     now = 1000.0
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
-    child = Child("web", lambda: None, started_at=now, answers=lambda: False)
+    child = Child("web", lambda: None, started_at=now, probe=lambda: False)
 
-    early = [child.ask() for _question in range(10)]
-    now += supervisor.START_SECONDS + 1
-    late = [child.ask() for _question in range(3)]
+    early = [child.has_stopped_answering() for _question in range(10)]
+    now += supervisor.STARTUP_SECONDS_MAX + 1
+    late = [child.has_stopped_answering() for _question in range(3)]
 
     assert not any(early)
     assert late == [False, False, True]
 
 
 def test_one_that_answers_is_asked_seldom_and_one_that_does_not_again_and_again(monkeypatch):
-    monkeypatch.setattr(supervisor, "CALM_SECONDS", 1000)
+    monkeypatch.setattr(supervisor, "PROBE_INTERVAL_SECONDS", 1000)
     asked, answer = [], True
-    child = Child("web", lambda: None, started_at=time.monotonic(), answers=lambda: asked.append(1) or answer)
+    child = Child("web", lambda: None, started_at=time.monotonic(), probe=lambda: asked.append(1) or answer)
 
     for _look in range(5):
-        child.ask()
+        child.has_stopped_answering()
     assert len(asked) == 1
     assert not child.is_doubtful
 
-    answer, child.ask_at = False, 0
+    answer, child.next_probe_at = False, 0
     for _look in range(3):
-        child.ask()
+        child.has_stopped_answering()
     assert len(asked) == 4
     assert child.is_doubtful
 
 
 def test_three_failures_among_five_questions_are_a_reason(monkeypatch):
-    monkeypatch.setattr(supervisor, "CALM_SECONDS", 0)
+    monkeypatch.setattr(supervisor, "PROBE_INTERVAL_SECONDS", 0)
     answers = iter([True, False, True, False, True, False])
-    child = Child("web", lambda: None, started_at=time.monotonic(), answers=lambda: next(answers))
+    child = Child("web", lambda: None, started_at=time.monotonic(), probe=lambda: next(answers))
 
-    assert [child.ask() for _question in range(6)] == [False] * 5 + [True]
+    assert [child.has_stopped_answering() for _question in range(6)] == [False] * 5 + [True]
 
 
 def test_a_child_that_was_started_again_has_failed_in_nothing():
     child = Child(
-        "web", lambda: None, started_at=-1000.0, has_answered=True, failed_at=[1.0, 2.0, 3.0], answers=lambda: False
+        "web", lambda: None, started_at=-1000.0, has_answered=True, failed_at=[1.0, 2.0, 3.0], probe=lambda: False
     )
 
     child.start()
     child.process.join()
 
-    assert not child.ask()
+    assert not child.has_stopped_answering()
 
 
 def test_pauses_grow_while_a_child_keeps_dying():
@@ -352,7 +352,7 @@ def test_pauses_grow_while_a_child_keeps_dying():
 
     for deaths in range(1, 10):
         child.deaths = deaths
-        pauses.append(child.pause_seconds)
+        pauses.append(child.restart_delay)
 
     assert pauses == [0.5, 1, 2, 4, 8, 8, 8, 8, 8]
 
@@ -360,17 +360,17 @@ def test_pauses_grow_while_a_child_keeps_dying():
 def test_a_steady_run_makes_the_next_pause_short_again(monkeypatch):
     child = Child("web", lambda: sys.exit(1), deaths=5)
     child.start()
-    child.started_at -= supervisor.STEADY_SECONDS
+    child.started_at -= supervisor.STABLE_SECONDS
     child.process.join()
 
     status = child.reap()
 
-    assert (status, child.deaths, child.pause_seconds) == (1, 1, 0.5)
+    assert (status, child.deaths, child.restart_delay) == (1, 1, 0.5)
 
 
 def test_nothing_is_waited_for_without_a_reason():
     quiet = Supervisor([], print)
-    quiet._tend()
+    quiet._restart_dead_and_check()
 
     assert quiet._idle_seconds() is None
 

@@ -28,8 +28,8 @@ def found(question):
 @pytest.mark.parametrize(
     "question",
     [
-        *(undelivered.refused_addresses, undelivered.waiting_letters),
-        *(undelivered.lost_letters, undelivered.result_letters),
+        *(undelivered.refused_address_findings, undelivered.waiting_mail_findings),
+        *(undelivered.lost_mail_findings, undelivered.result_letter_findings),
     ],
 )
 def test_it_is_asked_by_the_doctor_and_at_home_and_without_news_says_nothing(question):
@@ -45,7 +45,7 @@ def test_sign_ups_and_changes_that_wait_for_hours_are_told():
     AddressChange.objects.create(subscriber=reader, email="n@example.org", asked_at=LONG_AGO, due_at=NOW)
 
     words = "2 sign-ups and changes of address have waited for their mails for hours: the mail server takes nothing."
-    assert found(undelivered.waiting_letters) == [("error", "mail.waiting", words)]
+    assert found(undelivered.waiting_mail_findings) == [("error", "mail.waiting", words)]
 
 
 def test_mails_that_were_given_up_are_told_for_two_weeks():
@@ -53,7 +53,7 @@ def test_mails_that_were_given_up_are_told_for_two_weeks():
     Unsent.objects.create(what="change", at=NOW - timedelta(days=13), reason="ConnectionRefusedError")
 
     words = "1 mail to a reader was tried for days and given up. The mail server's last word: ConnectionRefusedError."
-    assert found(undelivered.lost_letters) == [("warning", "mail.given_up", words)]
+    assert found(undelivered.lost_mail_findings) == [("warning", "mail.given_up", words)]
 
 
 # --- The mailbox for returned mail ---
@@ -70,21 +70,21 @@ def test_without_a_mailbox_nothing_is_said(settings):
     settings.MAILBOX_URL = ""
     MailFetch.failed("ConnectionRefusedError", LONG_AGO)
 
-    assert found(undelivered.mailbox) == []
-    assert undelivered.mailbox in ALL_CHECKS
-    assert undelivered.mailbox in DESK_CHECKS
+    assert found(undelivered.mailbox_findings) == []
+    assert undelivered.mailbox_findings in ALL_CHECKS
+    assert undelivered.mailbox_findings in DESK_CHECKS
 
 
 def test_a_mailbox_that_cannot_be_read_for_minutes_is_told_until_it_can(mailbox):
     MailFetch.failed("ConnectionRefusedError", NOW - timedelta(minutes=1))
-    assert found(undelivered.mailbox) == []
+    assert found(undelivered.mailbox_findings) == []
 
     MailFetch.objects.update(failing_since=LONG_AGO)
     words = "The mailbox for returned mail cannot be read: ConnectionRefusedError."
-    assert found(undelivered.mailbox) == [("warning", "mailbox.away", words)]
+    assert found(undelivered.mailbox_findings) == [("warning", "mailbox.away", words)]
 
     MailFetch.succeeded(NOW)
-    assert found(undelivered.mailbox) == []
+    assert found(undelivered.mailbox_findings) == []
 
 
 @pytest.mark.parametrize("url", ["imaps://b:secret@mail.example.org", "pipe:"])
@@ -93,14 +93,14 @@ def test_a_mailbox_without_an_address_for_returned_mail_is_told(mailbox, url):
     make_publication(bounces_to="")
 
     words = "Returned mail does not go to the mailbox that is read."
-    assert found(undelivered.mailbox) == [("warning", "mailbox.no_address", words)]
+    assert found(undelivered.mailbox_findings) == [("warning", "mailbox.no_address", words)]
 
 
 def test_a_mailbox_url_that_leads_nowhere_is_an_error_and_not_shown(mailbox):
     mailbox.MAILBOX_URL = "pop3://b:secret@mail.example.org"
 
     words = "MAILBOX_URL must be like imaps://user:password@host/INBOX"
-    assert found(undelivered.mailbox) == [("error", "mailbox.url", words)]
+    assert found(undelivered.mailbox_findings) == [("error", "mailbox.url", words)]
 
 
 # --- What the provider reports ---
@@ -128,15 +128,15 @@ def sends_by(settings, tmp_path):
 def test_of_a_provider_that_reports_or_cannot_nothing_is_said(sends_by, url, secret):
     sends_by(url, secret)
 
-    assert undelivered.webhook in ALL_CHECKS
-    assert found(undelivered.webhook) == []
+    assert undelivered.provider_webhook_findings in ALL_CHECKS
+    assert found(undelivered.provider_webhook_findings) == []
 
 
 def test_a_provider_that_nobody_listens_to_is_told_with_what_mends_it(sends_by):
     sends_by("mailgun://key@mg.example.org", secret="")
 
     with translation.override("en"):
-        (finding,) = undelivered.webhook(NOW)
+        (finding,) = undelivered.provider_webhook_findings(NOW)
 
     assert (finding.level, finding.id) == ("warning", "webhook.secret")
     assert finding.message.startswith("Nobody hears what mailgun reports")
@@ -152,7 +152,7 @@ def test_a_missing_key_is_told_with_its_option(sends_by, url, level, option):
     sends_by(url)
 
     with translation.override("en"):
-        (finding,) = undelivered.webhook(NOW)
+        (finding,) = undelivered.provider_webhook_findings(NOW)
 
     assert (finding.level, finding.id) == (level, "webhook.key")
     assert option in finding.hint
@@ -173,7 +173,7 @@ def test_a_result_that_could_not_be_mailed_is_told_with_where_it_stands(unsent):
     User.objects.create_superuser("gipi", "gipi@example.org", "pw")
 
     with translation.override("en"):
-        (finding,) = undelivered.result_letters(NOW)
+        (finding,) = undelivered.result_letter_findings(NOW)
 
     assert finding.message == "The letter about what #7 第7期 has brought could not be sent."
     assert finding.hint.startswith("Look at MAIL_URL")
@@ -184,7 +184,7 @@ def test_without_anybody_to_mail_it_to_the_doctor_asks_for_an_address(unsent):
     User.objects.create_superuser("gipi", "", "pw")
 
     with translation.override("en"):
-        (finding,) = undelivered.result_letters(NOW)
+        (finding,) = undelivered.result_letter_findings(NOW)
 
     assert finding.hint == "Nobody who may send issues has an address: enter one in the team."
 
@@ -193,10 +193,10 @@ def test_without_anybody_to_mail_it_to_the_doctor_asks_for_an_address(unsent):
 def test_a_result_that_was_told_or_is_not_wanted_or_is_just_due_is_no_finding(unsent, change):
     ResultLetter.objects.update(**change)
 
-    assert found(undelivered.result_letters) == []
+    assert found(undelivered.result_letter_findings) == []
 
 
 def test_a_letter_that_was_switched_off_is_no_finding(unsent):
     make_publication(tells_results=False)
 
-    assert found(undelivered.result_letters) == []
+    assert found(undelivered.result_letter_findings) == []

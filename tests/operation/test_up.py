@@ -132,7 +132,7 @@ def test_the_document_shows_the_command_that_up_runs():
 def test_only_processes_that_share_their_counters_are_many(settings, redis_url, processes):
     settings.REDIS_URL = redis_url
 
-    web, *_others = programs.children(programs.ALL, "127.0.0.1", 8000)
+    web, *_others = programs.children(programs.ALL_PROGRAMS, "127.0.0.1", 8000)
 
     assert web.work.args == ("127.0.0.1", 8000, processes)
 

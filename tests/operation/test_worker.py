@@ -74,14 +74,14 @@ def test_while_the_queue_is_away_the_clock_does_its_tasks_itself_and_none_beside
     hands = worker.TaskPool()
 
     for _tick in range(5):
-        hands.do(task)
+        hands.submit(task)
     wait_until(lambda: begun)
     goes_on.set()
-    wait_until(hands.under_way[task.name].done)
+    wait_until(hands.futures[task.name].done)
     first = len(begun)
-    hands.do(task)
-    wait_until(hands.under_way[task.name].done)
-    hands.end()
+    hands.submit(task)
+    wait_until(hands.futures[task.name].done)
+    hands.shut_down()
 
     assert (first, len(begun)) == (1, 2)
 
@@ -90,7 +90,7 @@ def test_a_clock_without_a_queue_has_everything_done(monkeypatch):
     done = []
     monkeypatch.setattr(worker, "enqueue", lambda _task, **_options: False)
     clock = Clock()
-    monkeypatch.setattr(clock.own, "do", lambda task: done.append(task.name))
+    monkeypatch.setattr(clock.local_pool, "submit", lambda task: done.append(task.name))
 
     clock.tick(time.monotonic())
 
@@ -103,7 +103,7 @@ def test_a_clock_that_ends_unasked_ends_its_process(monkeypatch):
 
     monkeypatch.setattr(Clock, "run", fail)
 
-    assert Child("worker", lambda: worker._tick_or_end(threading.Event())).run() == worker.CLOCK_ENDED
+    assert Child("worker", lambda: worker._tick_or_end(threading.Event())).run() == worker.CLOCK_CRASHED
 
 
 # --- Whether it works ---
@@ -116,7 +116,7 @@ def age(part, seconds):
 
 
 def is_silent(*, has_clock=False):
-    at = programs.Worked(has_clock)()
+    at = programs.WorkerBeat(has_clock)()
     return at is None or time.monotonic() - at > heartbeats.SILENT_AFTER_SECONDS
 
 
@@ -132,7 +132,7 @@ def test_a_worker_that_ends_no_task_though_some_wait_does_not_work(settings):
 
 def test_a_worker_has_time_for_the_first_task_after_a_long_rest(settings):
     age(Component.WORKER, 300)
-    worked, before = programs.Worked(has_clock=False), time.monotonic()
+    worked, before = programs.WorkerBeat(has_clock=False), time.monotonic()
     worked()
     (settings.QUEUE_DIR / "one.celery.msg").touch()
 

@@ -270,7 +270,7 @@ def test_a_scheduled_post_is_there_at_its_minute(client, clock):
 def test_no_page_is_kept_for_more_than_an_hour(client, clock):
     client.get("/about/")
 
-    clock.now += pages.LONGEST
+    clock.now += pages.LIFETIME_MAX
 
     with CaptureQueriesContext(connection) as context:
         client.get("/about/")

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import ReadOnlyError
 
 from newsletter.delivery.tasks import dispatch
-from newsletter.limits.circuit_breaker import AGAIN_SECONDS
+from newsletter.limits.circuit_breaker import OPEN_SECONDS
 from newsletter.publication.task_queue import enqueue, enqueue_on_commit
 from newsletter.settings import REDIS_QUEUE
 
@@ -44,10 +44,10 @@ def test_a_queue_that_takes_nothing_is_no_error_and_left_alone_for_some_seconds(
     with time_machine.travel("2026-11-24T08:00:00Z", tick=False) as clock:
         puts = [enqueue(task) for _try in range(10)]
         at_first = len(task.asked)
-        clock.shift(timedelta(seconds=AGAIN_SECONDS))
+        clock.shift(timedelta(seconds=OPEN_SECONDS))
         enqueue(task)
         task.error = None
-        clock.shift(timedelta(seconds=AGAIN_SECONDS))
+        clock.shift(timedelta(seconds=OPEN_SECONDS))
         again = enqueue(task)
 
     assert puts == [False] * 10

@@ -8,12 +8,12 @@ from ninja import Query, Schema
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, decode_cursor, encode_cursor
 from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, iso_time, page_response
-from newsletter.api.endpoints.readers import SEE
+from newsletter.api.endpoints.readers import SEE_PERMISSIONS
 from newsletter.delivery.models import Event, Mailing
 from subscribers.models import Subscriber
 
 events = EndpointRouter(tags=["events"])
-LOOKED_AT = 50_000  # rows scanned per page
+SCANNED_MAX = 50_000  # rows scanned per page
 Kind = Literal[
     "sent",
     "delivered",
@@ -56,7 +56,9 @@ class EventQuery(PageQuery):
     since: AwareTime | None = None
 
 
-@events.reads("/events", scope="events:read", permissions=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut])
+@events.reads(
+    "/events", scope="events:read", permissions=(*SEE_PERMISSIONS, "delivery.view_mailing"), returns=PageOf[EventOut]
+)
 def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
     """A page of events, those that we were told last first."""
     rows, following = _page(wanted)
@@ -66,7 +68,7 @@ def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
 def _page(wanted: EventQuery) -> tuple[list[Event], str]:
     """One page, and the next cursor; "" if nothing can follow."""
     top = int(decode_cursor(wanted.cursor, 1)[0]) if wanted.cursor else _newest() + 1
-    bottom = max(top - LOOKED_AT, 0)
+    bottom = max(top - SCANNED_MAX, 0)
     among = Event.objects.filter(pk__lt=top, pk__gte=bottom)
     if wanted.since:
         among = among.filter(created_at__gte=wanted.since)

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.api.hooks.models import KEPT_FOR, READER_EVENTS, Call, Hook, HookEventType
+from newsletter.api.hooks.models import CALL_RETENTION, READER_EVENTS, Call, Hook, HookEventType
 from subscribers.models import Subscriber, Suppression
 from subscribers.own_data import LINES_MAX, DataChapter, DataLine
 
@@ -16,7 +16,7 @@ REDACTED_VALUES: dict[str, Any] = {"about": None, "answer": ""}  # a response ma
 def calls_chapter(reader: Subscriber, token: str) -> DataChapter:
     found = Call.objects.about_reader(reader.pk).exclude(state=Call.State.VOID).select_related("hook")
     lines = tuple(_call_line(call) for call in found.order_by("-pk")[:LINES_MAX])
-    days = KEPT_FOR.days
+    days = CALL_RETENTION.days
     intro = ngettext("Kept for %(days)s day.", "Kept for %(days)s days.", days) % {"days": days} if lines else ""
     return DataChapter("webhooks", _("What other services are told"), lines, intro)
 

@@ -34,7 +34,7 @@ EVENT_CHOICES = [
 
 
 HOOKS_MAX = 10
-KEPT_FOR = timedelta(days=45)  # how long calls can be seen and replayed
+CALL_RETENTION = timedelta(days=45)  # how long calls can be seen and replayed
 RESPONSE_TEXT_MAX = 1024  # characters
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.api.hooks import hook_actions, http_calls, tasks
-from newsletter.api.hooks.models import EVENT_CHOICES, HOOKS_MAX, KEPT_FOR, Call, Hook
+from newsletter.api.hooks.models import CALL_RETENTION, EVENT_CHOICES, HOOKS_MAX, Call, Hook
 from newsletter.api.hooks.signing import OLD_SECRET_FOR
 from newsletter.desk import permissions
 from newsletter.publication.changes import Change
@@ -166,7 +166,7 @@ def webhook(request: HttpRequest, pk: int) -> HttpResponse:
         "is_replaced": len(hook.keys(now)) > 1,
         "old_for": OLD_SECRET_FOR.days * 24,
         "since": SinceForm(initial={"since": timezone.localtime(now - timedelta(days=1), _zone())}),
-        "kept_days": KEPT_FOR.days,
+        "kept_days": CALL_RETENTION.days,
     }
     return _page(request, "hook", str(hook), context)
 

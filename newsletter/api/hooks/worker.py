@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from newsletter.api.hooks import erasure, http_calls, signing
 from newsletter.api.hooks.http_calls import CallResult
-from newsletter.api.hooks.models import HOOKS_MAX, KEPT_FOR, READER_EVENTS, Call, Hook, HookEvent, HookEventType
+from newsletter.api.hooks.models import CALL_RETENTION, HOOKS_MAX, READER_EVENTS, Call, Hook, HookEvent, HookEventType
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.deliveries import Restoration
 from newsletter.posts.models import Post
@@ -36,7 +36,7 @@ RETRY_DELAYS = (
 JITTER = 0.2  # maximum share added to a delay, so that recovered receivers are not all called at once
 GIVEN_UP_AFTER = timedelta(days=3)
 FAILURES_MIN = 8  # so that a clock that jumps ahead gives up no hook
-LOOK_BACK = KEPT_FOR - timedelta(days=5)  # shorter than KEPT_FOR: stored calls show what was sent
+LOOK_BACK = CALL_RETENTION - timedelta(days=5)  # shorter than KEPT_FOR: stored calls show what was sent
 
 
 def record_published_posts(now: datetime) -> int:
@@ -135,8 +135,8 @@ def hold_calls_before_restore(hook: Hook) -> None:
 
 def delete_old_calls(now: datetime) -> int:
     """Delete calls settled long ago, and pending ones of hooks that have been off as long."""
-    settled = Call.objects.filter(settled_at__lt=now - KEPT_FOR)
-    of_off = Call.objects.waiting().filter(hook__in=Hook.objects.exclude(off="")).filter(at__lt=now - KEPT_FOR)
+    settled = Call.objects.filter(settled_at__lt=now - CALL_RETENTION)
+    of_off = Call.objects.waiting().filter(hook__in=Hook.objects.exclude(off="")).filter(at__lt=now - CALL_RETENTION)
     old = [
         *settled.values_list("pk", flat=True)[:DELETE_BATCH_SIZE],
         *of_off.values_list("pk", flat=True)[:DELETE_BATCH_SIZE],

@@ -100,7 +100,7 @@ def dns_page(request: HttpRequest) -> HttpResponse:
         "title": _("DNS records of %s") % name,
         "domain": name,
         "read_at": now,
-        "is_asked": name not in senders.MADE_UP_DOMAINS,
+        "is_asked": name not in senders.EXAMPLE_DOMAINS,
         "findings": list(senders.sender_findings(now)),
     }
     if context["is_asked"]:

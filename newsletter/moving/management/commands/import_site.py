@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def _make_site(self, path: Path) -> None:
         try:
-            with programs.hold_locks(programs.ALL, programs.LockNote.ours()):
+            with programs.hold_locks(programs.ALL_PROGRAMS, programs.LockNote.ours()):
                 self._refuse_others()
                 preparing.migrate_database()
                 found = site.bring_in(path.absolute(), timezone.now())

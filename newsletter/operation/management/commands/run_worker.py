@@ -14,26 +14,26 @@ from newsletter.operation.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    help = "Run a worker: lanes send mailings, threads do what waits in the queue. SIGTERM stops it in order."
-    requires_system_checks = []  # they load every page and the admin; migrate and `up` have asked them
+    help = "Run a worker: lanes send mailings, threads run tasks from the queue. SIGTERM stops it gracefully."
+    requires_system_checks = []  # they load every page and the admin; migrate and `up` have run them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        words = f"tasks done at a time, beside mailings (default: {worker.CONCURRENCY})"
+        words = f"threads for tasks (default: {worker.CONCURRENCY})"
         parser.add_argument("--hands", type=int, default=worker.CONCURRENCY, help=words)
-        parser.add_argument("--clock", action="store_true", help="start what runs by itself, too")
+        parser.add_argument("--clock", action="store_true", help="also run the clock, which enqueues periodic tasks")
         parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR (default: INFO)")
 
     def handle(self, *args: Any, hands: int, clock: bool, log_level: str, **options: Any) -> None:
         if reason := unfinished_restore():
             raise CommandError(reason)
-        with suppress(OperationalError, InterfaceError):  # it does not answer: the programs wait until it does
+        with suppress(OperationalError, InterfaceError):  # the database is down: the processes wait for it
             preparing.refuse_newer()
-        connections.close_all()  # no program may share one with another
+        connections.close_all()  # forks must not share one
         programs.clear_heartbeats([Program.WORKER])
-        # In one group, so that whoever kills it kills all of it.
-        Supervisor(programs.workers(hands, log_level, has_clock=clock, leads=False), self._say).run()
+        # In one process group, so that one signal stops all.
+        Supervisor(programs.worker_children(hands, log_level, has_clock=clock, has_own_group=False), self._say).run()
 
     def _say(self, line: str) -> None:
-        with suppress(OSError):  # nobody reads it, or its disk is full
+        with suppress(OSError):  # stderr is closed, or its disk is full
             self.stderr.write(line)
             self.stderr.flush()

@@ -24,7 +24,7 @@ from newsletter.operation.programs import LockNote, Program, address
 from newsletter.operation.supervisor import AlreadyInUse, Child, Supervisor, free_port
 from newsletter.publication.models import Publication
 
-ALARMED = "silence-is-reported"  # cache key: one machine reports
+ALARM_CACHE_KEY = "silence-is-reported"  # only one machine reports
 
 
 class Command(BaseCommand):
@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, only: str | None, demo: bool, **options: Any) -> None:
         try:
-            chosen = programs.ALL if only is None else programs.parse_programs(only)
+            chosen = programs.ALL_PROGRAMS if only is None else programs.parse_programs(only)
         except ValueError as error:
             raise CommandError(f"--only: {error}.") from None
         has_web = Program.WEB in chosen
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             programs.children(chosen, host, port),
             self._say,
             on_ready=greeting.run,  # errors in it are ignored
-            on_look=Alarm().look,
+            on_check=Alarm().check,
         ).run()
         self._say("Stopped.")
         _drop_unwritable()
@@ -108,7 +108,7 @@ class Alarm:
         self.is_on = False
         self.process: subprocess.Popen[bytes] | None = None
 
-    def look(self) -> None:
+    def check(self) -> None:
         if self.process and self.process.poll() is not None:
             self.process = None
         if (is_due := liveness.is_alarm_due()) and not self.is_on and _is_first():
@@ -122,14 +122,14 @@ class Alarm:
 def _is_first() -> bool:
     """Has no other `up` reported the silence? Many machines may share one database and Redis."""
     try:
-        return cache.add(ALARMED, True, 2 * liveness.ALARM_SECONDS)
+        return cache.add(ALARM_CACHE_KEY, True, 2 * liveness.ALARM_SECONDS)
     except redis_errors():
         return True
 
 
 def _end_alarm() -> None:
     try:
-        cache.delete(ALARMED)
+        cache.delete(ALARM_CACHE_KEY)
     except redis_errors():
         return  # it ends by itself
 
