@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-URL_OPTIONS = {"region", "tls"}
+OPTIONS = {"region", "tls"}
 CONNECTIONS_MAX = 32  # a process; each of its threads may read a picture
 NOT_FOUND_CODES = {"404", "NoSuchKey"}
 SERVER_ERROR = 500
@@ -150,12 +150,7 @@ def bucket_from_url(url: str, name: str = "BACKUP_URL") -> Bucket:
         port = parts.port
     except ValueError:
         raise ImproperlyConfigured(f"{name}: host or port cannot be read. Percent-encode special characters") from None
-    if (
-        parts.scheme != "s3"
-        or not bucket
-        or options.keys() - URL_OPTIONS
-        or bool(parts.username) != bool(parts.password)
-    ):
+    if parts.scheme != "s3" or not bucket or options.keys() - OPTIONS or bool(parts.username) != bool(parts.password):
         raise ImproperlyConfigured(f"{name} is written like s3://KEY:SECRET@HOST/BUCKET?region=REGION")
     scheme = "http" if options.get("tls", "").lower() in {"false", "0", "no"} else "https"
     host = f"{parts.hostname}:{port}" if parts.hostname and port else parts.hostname

@@ -19,22 +19,11 @@ if TYPE_CHECKING:
 EMAIL_PATTERN = re.compile(r"[^\s<>\"'(),;:=@/\[\]]{1,64}@[^\s<>\"'(),;:=@/\[\]]{1,255}")
 URL_SECRET_PATTERN = re.compile(r"(?<=://)[^\s/@]{1,300}(?=@)")
 QUERY_PATTERN = re.compile(r"\?\S{0,8000}")
-ALLOWED_FIELDS = (
+ALLOWED = (
     *("event_id", "timestamp", "platform", "level", "logger", "release", "environment", "sdk"),
     *("exception", "logentry", "request"),
 )
-DROPPED_FIELDS = {
-    "vars",
-    "params",
-    "message",
-    "headers",
-    "cookies",
-    "query_string",
-    "data",
-    "env",
-    "mechanism",
-    "abs_path",
-}
+DROPPED = {"vars", "params", "message", "headers", "cookies", "query_string", "data", "env", "mechanism", "abs_path"}
 TEXT_MAX = 1000  # characters
 
 
@@ -65,7 +54,7 @@ def start_sentry() -> None:
 
 def without_personal_data(event: "Event", hint: "Hint") -> "Event":
     """Reduce an event to what may leave this machine (`before_send` of Sentry)."""
-    kept = _without_dropped({name: value for name, value in event.items() if name in ALLOWED_FIELDS})
+    kept = _without_dropped({name: value for name, value in event.items() if name in ALLOWED})
     if "request" in kept:
         kept["request"]["url"] = QUERY_PATTERN.sub("", kept["request"].get("url", ""))
     if number := request_id.get():
@@ -77,7 +66,7 @@ def _without_dropped(value: Any) -> Any:
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, dict):
-        return {name: _without_dropped(inner) for name, inner in value.items() if name not in DROPPED_FIELDS}
+        return {name: _without_dropped(inner) for name, inner in value.items() if name not in DROPPED}
     return [_without_dropped(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -17,7 +17,7 @@ from newsletter.limits.client_ip import client_address, client_network
 from newsletter.limits.rate_limits import retry_after_seconds
 
 REQUESTS, WRONG_TOKENS, SECONDS = 600, 30, 60  # per token, per network, in SECONDS
-JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
+JSON, FORM = "application/json", "multipart/form-data"
 
 
 class ApiRequest(HttpRequest):
@@ -33,7 +33,7 @@ class BearerToken(HttpBearer):
     takes: the media type of the body.
     """
 
-    def __init__(self, scope: str, needs: Sequence[str], takes: str = JSON_TYPE) -> None:
+    def __init__(self, scope: str, needs: Sequence[str], takes: str = JSON) -> None:
         super().__init__()
         self.scope, self.needs, self.takes = scope, tuple(needs), takes
 

@@ -29,7 +29,7 @@ from ninja import Path, Router
 from pydantic import AfterValidator, AwareDatetime
 
 from newsletter.api import idempotency
-from newsletter.api.auth import JSON_TYPE, ApiRequest, BearerToken
+from newsletter.api.auth import JSON, ApiRequest, BearerToken
 from newsletter.api.openapi import EndpointSpec, parameter_specs, response_specs
 from newsletter.api.problems import Problem
 from newsletter.publication.changes import Via, acting_as
@@ -106,14 +106,7 @@ class EndpointRouter(Router):
         return self._registered(path, scope, permissions, returns, EndpointSpec("POST"))
 
     def makes(
-        self,
-        path: str,
-        *,
-        scope: str,
-        permissions: Sequence[str],
-        returns: Any,
-        takes: str = JSON_TYPE,
-        status: int = 201,
+        self, path: str, *, scope: str, permissions: Sequence[str], returns: Any, takes: str = JSON, status: int = 201
     ) -> Callable[[View], View]:
         return self._registered(
             path, scope, permissions, returns, EndpointSpec("POST", status=status, has_key=True, takes=takes)
@@ -220,7 +213,7 @@ def to_http(request: HttpRequest, answer: ApiResponse | HttpResponseBase) -> Htt
         if request.method in {"GET", "HEAD"} and is_not_modified(request, etag):
             return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     text = json.dumps(answer.body, ensure_ascii=False)
-    return HttpResponse(text, status=answer.status, content_type=JSON_TYPE, headers=headers)
+    return HttpResponse(text, status=answer.status, content_type=JSON, headers=headers)
 
 
 def _next_link(request: HttpRequest, cursor: str) -> str:

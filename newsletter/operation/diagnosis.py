@@ -172,80 +172,27 @@ BLOCKING_IDS = frozenset(
     }
 )
 ALL_CHECKS: tuple[Check, ...] = (
-    *(
-        doctor_checks.folder_findings,
-        doctor_checks.picture_bucket_findings,
-        doctor_checks.journal_findings,
-        doctor_checks.clock_skew_findings,
-        doctor_checks.static_file_findings,
-        doctor_checks.card_font_findings,
-    ),
-    *(worker_findings, liveness.silence_findings, account_findings),
-    *(
-        site_url_findings,
-        proxy_findings,
-        unsubscribe_url_findings,
-        doctor_checks.generated_key_findings,
-        doctor_checks.changed_key_findings,
-        debug_findings,
-    ),
-    *(
-        outbox_findings,
-        doctor_checks.smtp_login_findings,
-        sender_findings,
-        subject_findings,
-        dns_findings,
-        postal_address_findings,
-        data_place_findings,
-        mailing_findings,
-        liveness.stalled_mailing_findings,
-        uncertain_delivery_findings,
-    ),
-    *(
-        restore_findings,
-        backup_findings.nightly_backup_findings,
-        backup_findings.bucket_findings,
-        backup_findings.no_backup_findings,
-        refused_address_findings,
-    ),
-    *(
-        mailbox_findings,
-        provider_webhook_findings,
-        doctor_checks.outgoing_webhook_findings,
-        waiting_mail_findings,
-        lost_mail_findings,
-        result_letter_findings,
-    ),
+    *(doctor_checks.folder_findings, doctor_checks.picture_bucket_findings, doctor_checks.journal_findings),
+    *(doctor_checks.clock_skew_findings, doctor_checks.static_file_findings, doctor_checks.card_font_findings),
+    *(worker_findings, liveness.silence_findings, account_findings, site_url_findings, proxy_findings),
+    *(unsubscribe_url_findings, doctor_checks.generated_key_findings, doctor_checks.changed_key_findings),
+    *(debug_findings, outbox_findings, doctor_checks.smtp_login_findings, sender_findings, subject_findings),
+    *(dns_findings, postal_address_findings, data_place_findings, mailing_findings),
+    *(liveness.stalled_mailing_findings, uncertain_delivery_findings, restore_findings),
+    *(backup_findings.nightly_backup_findings, backup_findings.bucket_findings, backup_findings.no_backup_findings),
+    *(refused_address_findings, mailbox_findings, provider_webhook_findings, doctor_checks.hook_findings),
+    *(waiting_mail_findings, lost_mail_findings, result_letter_findings),
 )
 # Cheap checks whose findings an author can fix.
 MAILING_CHECKS: tuple[Check, ...] = (
-    *(
-        restore_findings,
-        waiting_task_findings,
-        liveness.silence_findings,
-        mailing_findings,
-        liveness.stalled_mailing_findings,
-        uncertain_delivery_findings,
-        refused_address_findings,
-    ),
+    *(restore_findings, waiting_task_findings, liveness.silence_findings, mailing_findings),
+    *(liveness.stalled_mailing_findings, uncertain_delivery_findings, refused_address_findings),
 )
 DESK_CHECKS: tuple[Check, ...] = (
     *MAILING_CHECKS,
-    *(
-        backup_findings.nightly_backup_findings,
-        mailbox_findings,
-        waiting_mail_findings,
-        lost_mail_findings,
-        result_letter_findings,
-    ),
-    *(
-        outbox_findings,
-        sender_findings,
-        postal_address_findings,
-        data_place_findings,
-        doctor_checks.outgoing_webhook_findings,
-        last_check_findings,
-    ),
+    *(backup_findings.nightly_backup_findings, mailbox_findings, waiting_mail_findings, lost_mail_findings),
+    *(result_letter_findings, outbox_findings, sender_findings, postal_address_findings, data_place_findings),
+    *(doctor_checks.hook_findings, last_check_findings),
 )
 
 

@@ -254,7 +254,7 @@ def _mark(key: str) -> str:
 FAILING_AFTER = timedelta(hours=6)  # shorter outages may be updates
 
 
-def outgoing_webhook_findings(now: datetime) -> Iterator[Finding]:
+def hook_findings(now: datetime) -> Iterator[Finding]:
     """Webhooks that were switched off automatically, or have failed for hours."""
     for hook in apps.get_model("hooks", "Hook")._default_manager.exclude(off="author"):
         if hook.off:

@@ -36,12 +36,9 @@ def silence_findings(now: datetime) -> Iterator[Finding]:
     for part in ALWAYS_BEATING:
         if seconds := silent_seconds(part):
             since = timezone.localtime(now - timedelta(seconds=seconds), Publication.objects.current().zone)
-            text = _("%(what)s, since %(since)s.") % {
-                "what": SILENCE_EFFECTS[part],
-                "since": f"{since:%Y-%m-%d %H:%M:%S}",
-            }
+            facts = {"what": SILENCE_EFFECTS[part], "since": f"{since:%Y-%m-%d %H:%M:%S}"}
             hint = _("manage.py up starts the part again by itself. Without it, start the worker and beat again.")
-            yield Finding(ERROR, f"{part}.silent", text, hint)
+            yield Finding(ERROR, f"{part}.silent", _("%(what)s, since %(since)s.") % facts, hint)
 
 
 def stalled_mailing_findings(now: datetime) -> Iterator[Finding]:

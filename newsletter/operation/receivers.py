@@ -13,14 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from newsletter.operation.findings import ERROR, WARNING, Finding
-from newsletter.operation.senders import (
-    DNS_AWAY_ID,
-    EXAMPLE_DOMAINS,
-    FREEMAIL_DOMAINS,
-    SenderFacts,
-    dns_rows,
-    encryption_findings,
-)
+from newsletter.operation.senders import DNS_AWAY, EXAMPLE_DOMAINS, FREEMAIL, SenderFacts, dns_rows, encryption_findings
 
 SOURCES = {
     "Gmail": "https://support.google.com/a/answer/81126",
@@ -68,7 +61,7 @@ def _of(found: Iterable[Finding]) -> Assessment:
     for one in findings:
         if one.level in {ERROR, WARNING}:
             return Assessment(RequirementState.MISSING, f"{one.message} {one.hint}")
-    unknown = next((one for one in findings if one.id in {DNS_AWAY_ID, "mail.dkim"}), None)
+    unknown = next((one for one in findings if one.id in {DNS_AWAY, "mail.dkim"}), None)
     return Assessment(RequirementState.UNKNOWN, unknown.message) if unknown else Assessment(RequirementState.HOLDS)
 
 
@@ -82,7 +75,7 @@ def _spf(facts: SenderFacts) -> Assessment:
             RequirementState.UNKNOWN, _("The mail service looks after it, for its own domain of bounces.")
         )
     rows = [row for row in dns_rows(facts) if row.where == facts.bounces.domain and row.kind in {"SPF", _("Bounces")}]
-    return _of(one for row in rows for one in row.findings if one.id == DNS_AWAY_ID or one.id.startswith("spf."))
+    return _of(one for row in rows for one in row.findings if one.id == DNS_AWAY or one.id.startswith("spf."))
 
 
 def _dkim(facts: SenderFacts) -> Assessment:
@@ -154,7 +147,7 @@ def _dead_addresses(facts: SenderFacts) -> Assessment:
 
 
 def _takes_replies(facts: SenderFacts) -> Assessment:
-    if facts.domain in FREEMAIL_DOMAINS or facts.domain in EXAMPLE_DOMAINS:
+    if facts.domain in FREEMAIL or facts.domain in EXAMPLE_DOMAINS:
         return Assessment(
             RequirementState.MISSING, _("Set the sender address under Publication; it needs a domain of your own.")
         )

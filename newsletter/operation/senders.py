@@ -35,12 +35,12 @@ from newsletter.mail.message import shouting_letters
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.publication.models import Publication
 
-DNS_AWAY_ID = "dns.away"
+DNS_AWAY = "dns.away"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net")  # RFC 2606 section 3
 # Freemail domains: only their owner can publish DNS records. Gmail marks mails that claim to be from gmail.com
 # as spam (https://support.google.com/a/answer/81126), Yahoo and AOL publish p=reject.
-FREEMAIL_DOMAINS = frozenset(
+FREEMAIL = frozenset(
     (
         *("gmail.com", "googlemail.com", "yahoo.com", "yahoo.com.tw", "ymail.com", "aol.com"),
         *("outlook.com", "hotmail.com", "live.com", "msn.com", "icloud.com", "me.com", "mac.com"),
@@ -302,7 +302,7 @@ def sender_findings(now: datetime) -> Iterator[Finding]:
     hint = _("Set the sender address under Publication; it needs a domain of your own.")
     if dns_domain(address) in EXAMPLE_DOMAINS:
         yield Finding(level, "sender.made_up", _("Mail would come from %s, which is nobody's.") % address, hint)
-    elif dns_domain(address) in FREEMAIL_DOMAINS:
+    elif dns_domain(address) in FREEMAIL:
         message = _("Mail would come from %s, at whose domain only its owner can say who may send.") % address
         yield Finding(level, "sender.mailbox", message, hint)
 
@@ -337,7 +337,7 @@ class DnsRecord:
 
     @property
     def is_unknown(self) -> bool:
-        return any(one.id == DNS_AWAY_ID for one in self.findings)
+        return any(one.id == DNS_AWAY for one in self.findings)
 
 
 def dns_findings(now: datetime) -> Iterator[Finding]:
@@ -350,8 +350,8 @@ def dns_findings(now: datetime) -> Iterator[Finding]:
         yield bad_key_finding(error)
         return
     found = [one for record in dns_rows(facts) for one in record.findings]
-    yield from [one for one in found if one.id == DNS_AWAY_ID][:1]
-    yield from (one for one in found if one.id != DNS_AWAY_ID)
+    yield from [one for one in found if one.id == DNS_AWAY][:1]
+    yield from (one for one in found if one.id != DNS_AWAY)
     yield from encryption_findings(facts)
     yield from _returns(facts)
 
@@ -380,7 +380,7 @@ def bad_key_finding(error: dkim_signing.InvalidKey) -> Finding:
 
 def dns_away_finding(error: DnsUnavailable) -> Finding:
     hint = _("So nothing is known of it now, and nothing need be wrong. Ask again later.")
-    return Finding(INFO, DNS_AWAY_ID, _("The DNS did not answer (%s).") % error, hint)
+    return Finding(INFO, DNS_AWAY, _("The DNS did not answer (%s).") % error, hint)
 
 
 def _texts(found: Spf | DnsUnavailable) -> tuple[str, ...]:

@@ -30,10 +30,7 @@ STARTUP_SECONDS_MAX = 120.0  # for the first successful probe of a child
 PROBE_RETRY_SECONDS = 3.0  # between probes of a child that failed the last one
 PROBE_INTERVAL_SECONDS = 12.0  # between probes of a healthy child
 HEARTBEAT_CHECK_SECONDS = 5.0  # between checks of the heartbeats
-FAILED_PROBES_MAX, FAILURE_WINDOW_SECONDS = (
-    3,
-    15.0,
-)  # so many without an answer in so short a time, and it is started again
+FAILED_PROBES_MAX, FAILURE_WINDOW_SECONDS = 3, 15.0  # so many failed probes within the window: restart
 RESTART_DELAYS_SECONDS = (0.5, 1, 2, 4, 8)  # before the first, second, … restart in a row
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}

@@ -34,11 +34,7 @@ class Component(StrEnum):
     WORKER = "worker"  # finishes tasks, successful or not
 
 
-ALWAYS_BEATING = (
-    Component.DISPATCHER,
-    Component.CONFIRMATIONS,
-    Component.CLOCK,
-)  # must beat even without work
+ALWAYS_BEATING = (Component.DISPATCHER, Component.CONFIRMATIONS, Component.CLOCK)  # must beat even without work
 
 
 class _ProcessState:

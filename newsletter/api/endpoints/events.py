@@ -8,7 +8,7 @@ from ninja import Query, Schema
 from newsletter.api.auth import ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, decode_cursor, encode_cursor
 from newsletter.api.endpoint import ApiResponse, AwareTime, EndpointRouter, iso_time, page_response
-from newsletter.api.endpoints.readers import SEE_PERMISSIONS
+from newsletter.api.endpoints.readers import SEE
 from newsletter.delivery.models import Event, Mailing
 from subscribers.models import Subscriber
 
@@ -56,9 +56,7 @@ class EventQuery(PageQuery):
     since: AwareTime | None = None
 
 
-@events.reads(
-    "/events", scope="events:read", permissions=(*SEE_PERMISSIONS, "delivery.view_mailing"), returns=PageOf[EventOut]
-)
+@events.reads("/events", scope="events:read", permissions=(*SEE, "delivery.view_mailing"), returns=PageOf[EventOut])
 def list_events(request: ApiRequest, wanted: Query[EventQuery]) -> ApiResponse:
     """A page of events, those that we were told last first."""
     rows, following = _page(wanted)

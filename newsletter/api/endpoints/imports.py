@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
-from newsletter.api.auth import FORM_TYPE, ApiRequest
+from newsletter.api.auth import FORM, ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
 from newsletter.api.endpoint import ApiResponse, EndpointRouter, PathId, iso_time, page_response
 from newsletter.api.problems import FieldError, Problem, form_problem
@@ -23,7 +23,7 @@ from newsletter.desk.readers import errands, importing
 from subscribers.importers import csv_file, merging
 
 imports = EndpointRouter(tags=["imports"])
-SCOPE, IMPORT_PERMISSIONS = "imports:write", importing.RIGHTS
+SCOPE, RIGHTS = "imports:write", importing.RIGHTS
 PATH = "/imports/{number:number}"
 COLUMNS_MAX = 200
 State = Errand.State
@@ -78,7 +78,7 @@ class ColumnsIn(Schema):
     columns: Annotated[dict[str, str], Field(max_length=COLUMNS_MAX)] = {}
 
 
-@imports.reads("/imports", scope=SCOPE, permissions=IMPORT_PERMISSIONS, returns=PageOf[ImportOut])
+@imports.reads("/imports", scope=SCOPE, permissions=RIGHTS, returns=PageOf[ImportOut])
 def list_imports(request: ApiRequest, wanted: Query[PageQuery]) -> ApiResponse:
     """A page of your own imports, the newest first."""
     own = Errand.objects.filter(kind=Errand.Kind.IMPORT, user=request.user)
@@ -86,7 +86,7 @@ def list_imports(request: ApiRequest, wanted: Query[PageQuery]) -> ApiResponse:
     return page_response([_numbers(errand) for errand in page.rows], page.next)
 
 
-@imports.makes("/imports", scope=SCOPE, permissions=IMPORT_PERMISSIONS, returns=OneImportOut, takes=FORM_TYPE)
+@imports.makes("/imports", scope=SCOPE, permissions=RIGHTS, returns=OneImportOut, takes=FORM)
 def send_file(
     request: ApiRequest,
     file: File[UploadedFile],
@@ -103,13 +103,13 @@ def send_file(
     return ApiResponse(_import_out(errand), status=201, location=f"/api/v1/imports/{errand.pk}")
 
 
-@imports.reads(PATH, scope=SCOPE, permissions=IMPORT_PERMISSIONS, returns=OneImportOut)
+@imports.reads(PATH, scope=SCOPE, permissions=RIGHTS, returns=OneImportOut)
 def read_import(request: ApiRequest, number: PathId) -> ApiResponse:
     """How far an import is, and what it has done or would do."""
     return ApiResponse(_import_out(importing.own(request, number)))
 
 
-@imports.makes(f"{PATH}/try", scope=SCOPE, permissions=IMPORT_PERMISSIONS, returns=OneImportOut, status=202)
+@imports.makes(f"{PATH}/try", scope=SCOPE, permissions=RIGHTS, returns=OneImportOut, status=202)
 def try_import(request: ApiRequest, number: PathId, wanted: ColumnsIn) -> ApiResponse:
     """Try an import: nothing is written but which lines would be refused."""
     errand = importing.own(request, number)
@@ -122,7 +122,7 @@ def try_import(request: ApiRequest, number: PathId, wanted: ColumnsIn) -> ApiRes
     return ApiResponse(_import_out(errand), status=202)
 
 
-@imports.makes(f"{PATH}/start", scope=SCOPE, permissions=IMPORT_PERMISSIONS, returns=OneImportOut, status=202)
+@imports.makes(f"{PATH}/start", scope=SCOPE, permissions=RIGHTS, returns=OneImportOut, status=202)
 def start_import(request: ApiRequest, number: PathId) -> ApiResponse:
     """Write what was tried. Nobody is mailed."""
     errand = importing.own(request, number)
@@ -133,7 +133,7 @@ def start_import(request: ApiRequest, number: PathId) -> ApiResponse:
     return ApiResponse(_import_out(errand), status=202)
 
 
-@imports.makes(f"{PATH}/stop", scope=SCOPE, permissions=IMPORT_PERMISSIONS, returns=OneImportOut, status=200)
+@imports.makes(f"{PATH}/stop", scope=SCOPE, permissions=RIGHTS, returns=OneImportOut, status=200)
 def stop_import(request: ApiRequest, number: PathId) -> ApiResponse:
     """Stop before the next readers; what was done stays done."""
     errand = importing.own(request, number)
@@ -142,7 +142,7 @@ def stop_import(request: ApiRequest, number: PathId) -> ApiResponse:
     return ApiResponse(_import_out(errand))
 
 
-@imports.reads(f"{PATH}/refused", scope=SCOPE, permissions=IMPORT_PERMISSIONS, returns=None)
+@imports.reads(f"{PATH}/refused", scope=SCOPE, permissions=RIGHTS, returns=None)
 def read_refused(request: ApiRequest, number: PathId) -> FileResponse:
     """The lines that were refused, as a CSV file that can be mended and sent again. There for a day."""
     errand = importing.own(request, number)

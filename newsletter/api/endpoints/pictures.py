@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
 
-from newsletter.api.auth import FORM_TYPE, ApiRequest
+from newsletter.api.auth import FORM, ApiRequest
 from newsletter.api.cursors import PageOf, PageQuery, paginate
 from newsletter.api.endpoint import ApiResponse, EndpointRouter, check_if_match, etag_of, iso_time, page_response
 from newsletter.api.problems import form_problem
@@ -67,7 +67,7 @@ def read_picture(request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002 - t
     return ApiResponse(_to_json(_picture(id)))
 
 
-@pictures.makes("/pictures", scope="posts:write", permissions=("posts.add_image",), returns=PictureOut, takes=FORM_TYPE)
+@pictures.makes("/pictures", scope="posts:write", permissions=("posts.add_image",), returns=PictureOut, takes=FORM)
 def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]) -> ApiResponse:
     """Upload a picture, at most 10 MB. The same content again is the same picture, with the new words."""
     form = ImageForm({"alt": alt}, {"file": file})

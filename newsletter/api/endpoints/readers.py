@@ -120,7 +120,7 @@ def consents_json(reader: Subscriber) -> list[dict[str, Any]]:
 
 
 readers = EndpointRouter(tags=["readers"])
-SEE_PERMISSIONS = ("subscribers.see_readers",)
+SEE = ("subscribers.see_readers",)
 
 
 class ReaderQuery(PageQuery):
@@ -143,7 +143,7 @@ class ReaderQuery(PageQuery):
         return found
 
 
-@readers.reads("/readers", scope="readers:read", permissions=SEE_PERMISSIONS, returns=PageOf[ReaderOut])
+@readers.reads("/readers", scope="readers:read", permissions=SEE, returns=PageOf[ReaderOut])
 def list_readers(request: ApiRequest, wanted: Query[ReaderQuery]) -> ApiResponse:
     """A page of readers, the newest first. Nobody counts them."""
     found, term = wanted.among(Subscriber.objects.all()), wanted.q.strip()
@@ -169,7 +169,7 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: ReaderQuery) ->
     return Page(rows, encode_cursor([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
 
 
-@readers.reads("/readers/{number:number}", scope="readers:read", permissions=SEE_PERMISSIONS, returns=OneReaderOut)
+@readers.reads("/readers/{number:number}", scope="readers:read", permissions=SEE, returns=OneReaderOut)
 def read_reader(request: ApiRequest, number: PathId) -> ApiResponse:
     """One reader, with the record of what they agreed to and took back."""
     item = reader_json(number)
@@ -181,7 +181,7 @@ def reader_json(number: int) -> dict[str, Any]:
     return _to_json(get_object_or_404(with_json_fields(Subscriber.objects.all()), pk=number))
 
 
-CARE_PERMISSIONS = ("subscribers.see_readers", "subscribers.change_subscriber")
+CARE = ("subscribers.see_readers", "subscribers.change_subscriber")
 WORDS_MAX = 2000
 
 
@@ -201,7 +201,7 @@ class AskedOut(Schema):
     status: str
 
 
-@readers.makes("/readers", scope="readers:write", permissions=CARE_PERMISSIONS, returns=AskedOut, status=202)
+@readers.makes("/readers", scope="readers:write", permissions=CARE, returns=AskedOut, status=202)
 def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     """Have somebody asked by mail whether they want the newsletter."""
     now = timezone.now()
@@ -219,7 +219,7 @@ def add_reader(request: ApiRequest, new: ReaderIn) -> ApiResponse:
     return ApiResponse({"email": email, "status": "asked"}, status=202, etag="")
 
 
-WRITE_SCOPE = "readers:write"
+WRITE = "readers:write"
 SUCCESS_ENDS = {ActionResult.DONE, ActionResult.ALREADY}
 
 
@@ -240,45 +240,31 @@ class PauseReaderIn(ReasonIn):
     until_on: date
 
 
-@readers.makes(
-    "/readers/{number:number}/tag", scope=WRITE_SCOPE, permissions=CARE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@readers.makes("/readers/{number:number}/tag", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
 def tag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Give a tag to a reader."""
     return _act(number, "tag", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/untag", scope=WRITE_SCOPE, permissions=CARE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@readers.makes("/readers/{number:number}/untag", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
 def untag_reader(request: ApiRequest, number: PathId, options: TagReaderIn) -> ApiResponse:
     """Take a tag from a reader."""
     return _act(number, "untag", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/pause", scope=WRITE_SCOPE, permissions=CARE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@readers.makes("/readers/{number:number}/pause", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
 def pause_reader(request: ApiRequest, number: PathId, options: PauseReaderIn) -> ApiResponse:
     """Let no issue go to a reader until a day. A longer pause of their own stands."""
     return _act(number, "pause", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/resume", scope=WRITE_SCOPE, permissions=CARE_PERMISSIONS, returns=ReaderOut, status=200
-)
+@readers.makes("/readers/{number:number}/resume", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
 def resume_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
     """End the pause of a reader."""
     return _act(number, "resume", options)
 
 
-@readers.makes(
-    "/readers/{number:number}/unsubscribe",
-    scope=WRITE_SCOPE,
-    permissions=CARE_PERMISSIONS,
-    returns=ReaderOut,
-    status=200,
-)
+@readers.makes("/readers/{number:number}/unsubscribe", scope=WRITE, permissions=CARE, returns=ReaderOut, status=200)
 def unsubscribe_reader(request: ApiRequest, number: PathId, options: ReasonIn) -> ApiResponse:
     """Let a reader leave. They come back by signing up and confirming again."""
     return _act(number, "unsubscribe", options)
@@ -286,8 +272,8 @@ def unsubscribe_reader(request: ApiRequest, number: PathId, options: ReasonIn) -
 
 @readers.changes(
     "/readers/{number:number}",
-    scope=WRITE_SCOPE,
-    permissions=(*CARE_PERMISSIONS, "subscribers.delete_subscriber"),
+    scope=WRITE,
+    permissions=(*CARE, "subscribers.delete_subscriber"),
     returns=None,
     method="DELETE",
     status=204,
@@ -336,7 +322,7 @@ class DeliveryQuery(Schema):
 @readers.reads(
     "/readers/{number:number}/deliveries",
     scope="deliveries:read",
-    permissions=(*SEE_PERMISSIONS, "delivery.view_mailing"),
+    permissions=(*SEE, "delivery.view_mailing"),
     returns=PageOf[DeliveryOut],
 )
 def list_deliveries(request: ApiRequest, number: PathId, wanted: Query[DeliveryQuery]) -> ApiResponse:
@@ -361,7 +347,7 @@ def _delivery_json(mailing: Mailing, copy: Any) -> dict[str, Any]:
 
 
 NDJSON = "application/x-ndjson"
-EXPORT_PERMISSIONS = ("subscribers.see_readers", "subscribers.export_readers")
+EXPORT = ("subscribers.see_readers", "subscribers.export_readers")
 
 
 class ExportQuery(Schema):
@@ -370,7 +356,7 @@ class ExportQuery(Schema):
     format: Literal["ndjson", "csv"] = "ndjson"
 
 
-@readers.reads("/readers/export", scope="readers:export", permissions=EXPORT_PERMISSIONS, returns=None)
+@readers.reads("/readers/export", scope="readers:export", permissions=EXPORT, returns=None)
 def export_readers(request: ApiRequest, wanted: Query[ExportQuery]) -> ApiResponse | StreamingHttpResponse:
     """Take the list of readers away, the first who came first. A suppressed address has the reason as its state."""
     everybody = Subscriber.objects.all()

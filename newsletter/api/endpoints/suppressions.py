@@ -20,7 +20,7 @@ from newsletter.api.endpoint import (
     iso_time,
     page_response,
 )
-from newsletter.api.endpoints.readers import SEE_PERMISSIONS
+from newsletter.api.endpoints.readers import SEE
 from newsletter.api.problems import Problem, form_problem
 from subscribers import author_actions
 from subscribers.addresses import LENGTH_MAX
@@ -55,7 +55,7 @@ class SuppressionIn(Schema):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
-@suppressions.reads("/suppressions", scope="readers:read", permissions=SEE_PERMISSIONS, returns=PageOf[SuppressionOut])
+@suppressions.reads("/suppressions", scope="readers:read", permissions=SEE, returns=PageOf[SuppressionOut])
 def list_suppressions(request: ApiRequest, wanted: Query[SuppressionQuery]) -> ApiResponse:
     """A page of suppressed addresses, the newest first."""
     found = Suppression.objects.all()
@@ -67,19 +67,14 @@ def list_suppressions(request: ApiRequest, wanted: Query[SuppressionQuery]) -> A
     return page_response([_to_json(one) for one in page.rows], page.next)
 
 
-@suppressions.reads(
-    "/suppressions/{number:number}", scope="readers:read", permissions=SEE_PERMISSIONS, returns=SuppressionOut
-)
+@suppressions.reads("/suppressions/{number:number}", scope="readers:read", permissions=SEE, returns=SuppressionOut)
 def read_suppression(request: ApiRequest, number: PathId) -> ApiResponse:
     """One suppressed address."""
     return ApiResponse(_to_json(get_object_or_404(Suppression, pk=number)))
 
 
 @suppressions.makes(
-    "/suppressions",
-    scope="readers:write",
-    permissions=(*SEE_PERMISSIONS, "subscribers.add_suppression"),
-    returns=SuppressionOut,
+    "/suppressions", scope="readers:write", permissions=(*SEE, "subscribers.add_suppression"), returns=SuppressionOut
 )
 def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
     """Let no mail go to an address any more, whoever it belongs to."""
@@ -94,7 +89,7 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> ApiResponse:
 @suppressions.changes(
     "/suppressions/{number:number}",
     scope="readers:write",
-    permissions=(*SEE_PERMISSIONS, "subscribers.delete_suppression"),
+    permissions=(*SEE, "subscribers.delete_suppression"),
     returns=None,
     method="DELETE",
     status=204,

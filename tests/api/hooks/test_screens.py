@@ -220,15 +220,15 @@ def test_the_page_asks_as_much_for_many_calls_as_for_few(desk, django_assert_max
 
 def test_the_doctor_and_the_home_say_that_one_is_off_and_where_it_is_mended():
     now = timezone.now()
-    assert doctor_checks.outgoing_webhook_findings in ALL_CHECKS
-    assert doctor_checks.outgoing_webhook_findings in DESK_CHECKS
-    assert list(doctor_checks.outgoing_webhook_findings(now)) == []
+    assert doctor_checks.hook_findings in ALL_CHECKS
+    assert doctor_checks.hook_findings in DESK_CHECKS
+    assert list(doctor_checks.hook_findings(now)) == []
     make_hook(off=Hook.Off.AUTHOR)
     gone = make_hook(off=Hook.Off.GONE)
     failing = make_hook(failures=3, failing_since=now - timedelta(hours=7))
     make_hook(failures=1, failing_since=now)
 
-    found = list(doctor_checks.outgoing_webhook_findings(now))
+    found = list(doctor_checks.hook_findings(now))
 
     assert [(one.id, one.about) for one in found] == [("webhook.off", gone.pk), ("webhook.failing", failing.pk)]
     assert REMEDIES["webhook.off"].url(found[0]) == reverse("admin:webhook", args=[gone.pk])
