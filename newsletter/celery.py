@@ -60,7 +60,7 @@ class CoalescingTask(DjangoTask):  # type: ignore[type-arg]  # it takes none whe
 
 
 class QueueConnection(Connection):
-    """Kombu's own, which otherwise asks a Redis that was away for minutes anew only each half minute."""
+    """Kombu's, but after an outage of Redis it retries within RETRY_INTERVALS, not only every half minute."""
 
     def ensure_connection(self, *args: Any, **kwargs: Any) -> Self:
         return super().ensure_connection(*args, **(RETRY_INTERVALS | kwargs))
@@ -78,8 +78,8 @@ app.autodiscover_tasks()
 @before_task_publish.connect
 def _send_request_id(headers: dict[str, Any], **_: Any) -> None:
     """Log lines of the task carry the id of the request that queued it."""
-    if number := logs.request_id.get():
-        headers["request_id"] = number
+    if request_id := logs.request_id.get():
+        headers["request_id"] = request_id
 
 
 @task_prerun.connect

@@ -57,8 +57,8 @@ def without_personal_data(event: "Event", hint: "Hint") -> "Event":
     kept = _without_dropped({name: value for name, value in event.items() if name in ALLOWED})
     if "request" in kept:
         kept["request"]["url"] = QUERY_PATTERN.sub("", kept["request"].get("url", ""))
-    if number := request_id.get():
-        kept["tags"] = {"request": number}
+    if current_id := request_id.get():
+        kept["tags"] = {"request": current_id}
     return kept  # type: ignore[no-any-return]
 
 

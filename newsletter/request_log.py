@@ -28,11 +28,11 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        start, number = time.perf_counter(), _request_id(request)
-        token = logs.request_id.set(number)
+        start, request_id = time.perf_counter(), _request_id(request)
+        token = logs.request_id.set(request_id)
         try:
             response = self.get_response(request)
-            response.headers[REQUEST_ID_HEADER] = number
+            response.headers[REQUEST_ID_HEADER] = request_id
             if settings.LOG_REQUESTS:
                 _log_access(request, response, time.perf_counter() - start)
         finally:
@@ -67,5 +67,5 @@ def _request_id(request: HttpRequest) -> str:
 
 def _log_access(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
     client = client_address(request) or "unknown"
-    words = (request.method, _shortened(request.path), response.status_code, round(seconds * 1000), client)
-    access_log.info("%s %s %d, %d ms, from %s", *words)
+    values = (request.method, _shortened(request.path), response.status_code, round(seconds * 1000), client)
+    access_log.info("%s %s %d, %d ms, from %s", *values)

@@ -21,9 +21,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 class Environment(FileAwareEnv):
-    """What is read of the environment: an empty variable is none, and a file's value ends before its last newline.
+    """Environment variables, also as files (NAME_FILE). An empty variable counts as unset; files are stripped.
 
-    But for SECRET_KEY: links in mails have been signed with the whole of its file.
+    Not that of SECRET_KEY: links in mails were signed with its whole content.
     """
 
     def _get_value(self, env_key: str, default: Any) -> Any:
@@ -63,19 +63,19 @@ SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 
 # `up` writes the address it listens on, so that a command in another shell builds the same links.
 SITE_URL_FILE = DATA_DIR / "site_url"
-_listening = SITE_URL_FILE.read_text().strip() if SITE_URL_FILE.exists() else "http://127.0.0.1:8000"
+_last_address = SITE_URL_FILE.read_text().strip() if SITE_URL_FILE.exists() else "http://127.0.0.1:8000"
 SITE_URL_IS_GIVEN = bool(env.str("SITE_URL", ""))
-SITE_URL: str = env.str("SITE_URL", _listening).rstrip("/")
-_site = urlsplit(SITE_URL)
-if _site.scheme not in {"http", "https"} or not _site.hostname:
+SITE_URL: str = env.str("SITE_URL", _last_address).rstrip("/")
+_site_parts = urlsplit(SITE_URL)
+if _site_parts.scheme not in {"http", "https"} or not _site_parts.hostname:
     raise ImproperlyConfigured(f"SITE_URL must be an absolute http(s) URL, got {SITE_URL!r}")
-ALLOWED_HOSTS = [_site.hostname, "localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = [_site_parts.hostname, "localhost", "127.0.0.1", "[::1]"]
 TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", 0)
 
-_https = _site.scheme == "https"
-SECURE_SSL_REDIRECT = _https
-SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+_is_https = _site_parts.scheme == "https"
+SECURE_SSL_REDIRECT = _is_https
+SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https
 CSRF_COOKIE_HTTPONLY = True  # the desk's scripts read the form field
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
 if TRUSTED_PROXIES:
@@ -102,7 +102,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W005",
     "security.W021",
     # Need TLS: an https SITE_URL turns them on.
-    *([] if _https else ["security.W004", "security.W008", "security.W012", "security.W016"]),
+    *([] if _is_https else ["security.W004", "security.W008", "security.W012", "security.W016"]),
 ]
 
 # --- Applications and middleware ---
@@ -234,17 +234,17 @@ DATABASES: dict[str, Any] = {
 if DATABASE_PASSWORD := env.str("DATABASE_PASSWORD", ""):  # a password file that PostgreSQL reads too
     DATABASES["default"]["PASSWORD"] = DATABASE_PASSWORD
 if "postgresql" in DATABASES["default"]["ENGINE"]:  # fail fast while the server is down
-    # A dead machine or a cut cable closes no connection: 20 seconds without a sign of life end it. The system's own
-    # limits are a quarter of an hour, and hours on an idle connection.
+    # A dead machine or a cut cable closes no connection: give up after 20 seconds without a reply. The system's
+    # defaults are a quarter of an hour, and hours for an idle connection.
     _timeouts = {"connect_timeout": 2, "tcp_user_timeout": 20_000}  # seconds, milliseconds
     _timeouts |= {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
     DATABASES["default"]["OPTIONS"] = _timeouts | DATABASES["default"].get("OPTIONS", {})
     DATABASES["default"]["ENGINE"] = "newsletter.postgresql"
 REDIS_URL: str = env.str("REDIS_URL", "")
-_counters = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
+_local_memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 CACHES: dict[str, dict[str, Any]] = {
-    "default": _counters,  # rate limits; shared by all processes with Redis
-    "spare": _counters | {"LOCATION": "spare"},  # of each process, while Redis is down
+    "default": _local_memory,  # rate limits; shared by all processes with Redis
+    "spare": _local_memory | {"LOCATION": "spare"},  # of each process, while Redis is down
     "pages": {  # rebuildable, never in Redis: docs/decisions/0018. A page has 10 KB.
         "BACKEND": "newsletter.page_cache.memory.BoundedMemoryCache",
         "OPTIONS": {"MAX_ENTRIES": 5_000, "MAX_BYTES": 32 * 1024 * 1024},
@@ -259,9 +259,9 @@ REDIS_QUEUE |= {"socket_timeout": 1, "socket_connect_timeout": 1}
 FILES_QUEUE = {"folder": str(QUEUE_DIR)}
 CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
-_IS_ONE_FILE = "sqlite3" in DATABASES["default"]["ENGINE"]
+_is_sqlite = "sqlite3" in DATABASES["default"]["ENGINE"]
 # Celery reconnects for each task; a connection to a file cannot break, and opening it costs more.
-CELERY_DB_REUSE_MAX = 1_000 if _IS_ONE_FILE else None  # tasks
+CELERY_DB_REUSE_MAX = 1_000 if _is_sqlite else None  # tasks
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -323,7 +323,7 @@ WEBHOOKS_TO_LOOPBACK: bool = env.bool("WEBHOOKS_TO_LOOPBACK", DEBUG)
 # How long deliveries are kept after a mailing; None: for ever.
 KEEP_DELIVERIES_DAYS: int | None = env.int("KEEP_DELIVERIES_DAYS", None)
 # Sending processes of this machine. SQLite has one writer.
-DELIVERY_LANES: int = 1 if _IS_ONE_FILE else max(1, min(4, (os.cpu_count() or 1) // 4))
+DELIVERY_LANES: int = 1 if _is_sqlite else max(1, min(4, (os.cpu_count() or 1) // 4))
 MAILERS = {
     "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),
     "bulk": mailer_from_url(BULK_MAIL_URL, outbox=OUTBOX_DIR),

@@ -21,10 +21,10 @@ class OperationConfig(AppConfig):
             error_reports.start_sentry()
         os.umask(0o077)  # addresses, drafts and keys are readable by the owner alone, whatever the caller's umask
         if not settings.SECRET_KEY_IS_GIVEN:
-            settings.SECRET_KEY = SimpleLazyObject(_kept_secret)
+            settings.SECRET_KEY = SimpleLazyObject(_load_secret)
 
 
-def _kept_secret() -> str:
+def _load_secret() -> str:
     """The installation's own secret, created on first use."""
     try:
         return tokens.load_or_create_secret(settings.SECRET_KEY_PATH, secrets.token_urlsafe(50))

@@ -50,9 +50,9 @@ def nightly_backup_findings(now: datetime) -> Iterator[Finding]:
             _("Last night's backup was not made: %s") % latest.failure,
             _("It is tried again within two hours; manage.py backup PATH says more."),
         )
-    made = NightlyBackup.objects.exclude(made_at=None).order_by("made_at").last()
-    if made and made.made_at and now - made.made_at > MAX_AGE:
-        since = timezone.localtime(made.made_at).strftime("%Y-%m-%d %H:%M")
+    last = last_backup(now)
+    if last and last.is_old:
+        since = timezone.localtime(last.made_at).strftime("%Y-%m-%d %H:%M")
         yield Finding(
             WARNING,
             "backup.old",

@@ -38,7 +38,7 @@ ERROR_FREE_BYTES = 50 * 1024**2  # below, an error: the database may stop within
 READY_FREE_BYTES = 1024**2  # below, /readyz reports a full disk
 DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 CLOCK_SKEW_MAX = timedelta(seconds=5)
-PROBE = "doctor/probe.txt"
+PROBE_NAME = "doctor/probe.txt"
 
 
 def disk_readiness() -> dict[str, str]:
@@ -86,9 +86,9 @@ def picture_bucket_findings(now: datetime) -> Iterator[Finding]:
     if not media.is_remote:
         return
     try:
-        media.put(PROBE, BytesIO(b"written by doctor"))
-        media.read(PROBE)
-        media.delete(PROBE)
+        media.put(PROBE_NAME, BytesIO(b"written by doctor"))
+        media.read(PROBE_NAME)
+        media.delete(PROBE_NAME)
     except (OSError, ImproperlyConfigured) as error:
         message = _("The bucket of the pictures does not answer, or refuses us: %s.") % str(error).rstrip(".")
         hint = _(
@@ -175,7 +175,7 @@ def smtp_login_findings(now: datetime) -> Iterator[Finding]:
 
 def _login_error(alias: str) -> Exception | None:
     backend = mail.mailers[alias]
-    assert isinstance(backend, EmailBackend)  # noqa: S101 - who asks has looked
+    assert isinstance(backend, EmailBackend)  # noqa: S101 - smtp_login_findings has checked
     backend.timeout = min(backend.timeout or SMTP_TIMEOUT_SECONDS, SMTP_TIMEOUT_SECONDS)
     try:
         backend.open()
@@ -188,7 +188,7 @@ def _login_error(alias: str) -> Exception | None:
 
 
 def _login_finding(error: Exception, server: str, variable: str) -> Finding:
-    facts = {"server": server, "why": _said(error)}
+    facts = {"server": server, "why": _error_text(error)}
     if isinstance(error, smtplib.SMTPAuthenticationError):
         message = _("The mail server %(server)s refuses user or password: %(why)s.")
         return Finding(ERROR, "mail.login", message % facts, _("Enter them in %s anew.") % variable)
@@ -205,11 +205,11 @@ def _login_finding(error: Exception, server: str, variable: str) -> Finding:
     return Finding(ERROR, "mail.away", message % facts, hint)
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """The server's reply or the system's message, on one line."""
     if isinstance(error, smtplib.SMTPResponseException):
-        words = error.smtp_error
-        text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+        raw = error.smtp_error
+        text = raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
         return " ".join(f"{error.smtp_code} {text}".split()).rstrip(".")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join((reason or type(error).__name__).split()).rstrip(".")
@@ -224,7 +224,7 @@ def generated_key_findings(now: datetime) -> Iterator[Finding]:
 
 def changed_key_findings(now: datetime) -> Iterator[Finding]:
     """A key that signed links in mails is missing from the settings."""
-    if Look.marks() - _marks_now():
+    if Look.marks() - _current_marks():
         message = _("The secret key is not the one of before: links in mails sent so far, and logins, are dead.")
         hint = _(
             "Put the former key into SECRET_KEY, or into SECRET_KEY_FALLBACKS. If it is lost for good, say so: "
@@ -235,7 +235,7 @@ def changed_key_findings(now: datetime) -> Iterator[Finding]:
 
 def remember_keys() -> None:
     """Store the mark of the current key, unless a former one is missing: that would hide the loss."""
-    if not Look.marks() - _marks_now():
+    if not Look.marks() - _current_marks():
         Look.keep_marks(Look.marks() | {_mark(settings.SECRET_KEY)})
 
 
@@ -243,7 +243,7 @@ def forget_keys() -> None:
     Look.keep_marks({_mark(settings.SECRET_KEY)})
 
 
-def _marks_now() -> set[str]:
+def _current_marks() -> set[str]:
     return {_mark(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)}
 
 

@@ -73,8 +73,8 @@ def _update_problems(found: Sequence[Finding], now: datetime, *, is_first: bool)
         if trouble.told_at is None and is_first and finding.level != ERROR:
             trouble.told_at = now  # not reported: initial setup
         trouble.save()
-    if _is_whole(found):
-        _end([trouble for trouble in known.values() if trouble.level])
+    if _is_complete(found):
+        _end_problems([trouble for trouble in known.values() if trouble.level])
 
 
 def _by_name(found: Sequence[Finding]) -> dict[str, Finding]:
@@ -87,7 +87,7 @@ def _by_name(found: Sequence[Finding]) -> dict[str, Finding]:
     return named
 
 
-def _end(troubles: Sequence[Trouble]) -> None:
+def _end_problems(troubles: Sequence[Trouble]) -> None:
     for trouble in troubles:
         log.warning("well again: %s", trouble.name)
         if trouble.by_mail:
@@ -109,25 +109,27 @@ def _mail_changes(now: datetime) -> HealthChanges:
             trouble.save()
             if trouble.by_mail:
                 wrong.append(trouble.as_finding())
-    news = HealthChanges(wrong, well)
+    changes = HealthChanges(wrong, well)
     addresses = sender_addresses()
-    if news and addresses:
-        mail.mailers["default"].send_messages([build_health_mail(news, addresses, now)])
-    return news
+    if changes and addresses:
+        mail.mailers["default"].send_messages([build_health_mail(changes, addresses, now)])
+    return changes
 
 
-def _is_whole(found: Iterable[Finding]) -> bool:
+def _is_complete(found: Iterable[Finding]) -> bool:
     """Did all checks run? Otherwise missing findings do not mean "well again"."""
     return diagnosis.BLOCKING_IDS.isdisjoint(finding.id for finding in found)
 
 
-def build_health_mail(news: HealthChanges, addresses: list[str], now: datetime) -> Mail:
+def build_health_mail(changes: HealthChanges, addresses: list[str], now: datetime) -> Mail:
     """In the publication's language."""
     publication = Publication.objects.current()
     with translation.override(publication.language):
-        words = translation.gettext("%s needs somebody") if news.wrong else translation.gettext("%s: it is well again")
+        words = (
+            translation.gettext("%s needs somebody") if changes.wrong else translation.gettext("%s: it is well again")
+        )
         url = settings.SITE_URL + reverse("admin:index")
-        context = {"publication": publication, "news": news, "url": url}
+        context = {"publication": publication, "news": changes, "url": url}
         letter = letters.render("troubles", words % publication.name, context, base_url=settings.SITE_URL)
     domain = publication.sender_email.rpartition("@")[2]
     message_id = headers.message_id("troubles", int(now.timestamp()), domain=domain)

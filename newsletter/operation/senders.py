@@ -214,7 +214,7 @@ def gather_facts(ask: Lookup) -> SenderFacts:
     domain = dns_domain(publication.sender_email)
     way = bulk_route()
     keys = dkim_signing.load_keys() if way.takes_our_signatures else ()
-    policy = _known(partial(email_authentication.lookup_dmarc, ask, domain))
+    policy = _or_unavailable(partial(email_authentication.lookup_dmarc, ask, domain))
     return SenderFacts(
         domain=domain,
         address=publication.sender_email,
@@ -223,13 +223,13 @@ def gather_facts(ask: Lookup) -> SenderFacts:
         keys=keys,
         reads_returns=bool(settings.MAILBOX_URL and publication.bounces_to),
         has_provider_reports=bool(settings.WEBHOOK_SECRET),
-        spf=_known(partial(email_authentication.lookup_spf, ask, domain)),
+        spf=_or_unavailable(partial(email_authentication.lookup_spf, ask, domain)),
         dkim=_keys(ask, domain, way, keys, policy),
         dmarc=policy,
-        mx=_known(partial(ask, domain, "MX")),
-        takes_mail=_known(partial(takes_mail, ask, domain)),
+        mx=_or_unavailable(partial(ask, domain, "MX")),
+        takes_mail=_or_unavailable(partial(takes_mail, ask, domain)),
         bounces=None if way.service else _bounces(ask, policy, dns_domain(publication.bounces_to) or domain),
-        reverse=_known(partial(_reverse_names, ask, way, domain)),
+        reverse=_or_unavailable(partial(_reverse_names, ask, way, domain)),
     )
 
 
@@ -251,11 +251,11 @@ def bulk_route() -> MailRoute:
     return MailRoute(parts.scheme, host, options["use_ssl"] or options["use_tls"], mail_service_of(host))
 
 
-def _known[T](ask_for: Callable[[], T]) -> T | DnsUnavailable:
+def _or_unavailable[T](ask_for: Callable[[], T]) -> T | DnsUnavailable:
     try:
         return ask_for()
-    except DnsUnavailable as dns_away_finding:
-        return dns_away_finding
+    except DnsUnavailable as error:
+        return error
 
 
 def _keys(
@@ -268,7 +268,9 @@ def _keys(
         if isinstance(policy, Dmarc) and policy.organisation != domain:
             places.append(policy.organisation)
     names = [(selector, place) for place in places for selector in selectors]
-    return tuple(_known(partial(email_authentication.lookup_dkim, ask, selector, place)) for selector, place in names)
+    return tuple(
+        _or_unavailable(partial(email_authentication.lookup_dkim, ask, selector, place)) for selector, place in names
+    )
 
 
 def _bounces(ask: Lookup, policy: Dmarc | DnsUnavailable, domain: str) -> BounceDomain:
@@ -279,9 +281,9 @@ def _bounces(ask: Lookup, policy: Dmarc | DnsUnavailable, domain: str) -> Bounce
 
     return BounceDomain(
         domain,
-        _known(partial(email_authentication.lookup_spf, ask, domain)),
-        _known(partial(takes_mail, ask, domain)),
-        _known(is_aligned),
+        _or_unavailable(partial(email_authentication.lookup_spf, ask, domain)),
+        _or_unavailable(partial(takes_mail, ask, domain)),
+        _or_unavailable(is_aligned),
     )
 
 
@@ -353,7 +355,7 @@ def dns_findings(now: datetime) -> Iterator[Finding]:
     yield from [one for one in found if one.id == DNS_AWAY][:1]
     yield from (one for one in found if one.id != DNS_AWAY)
     yield from encryption_findings(facts)
-    yield from _returns(facts)
+    yield from _unread_bounce_findings(facts)
 
 
 def dns_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
@@ -366,7 +368,9 @@ def dns_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
     yield DnsRecord("MX", facts.domain, facts.mx if isinstance(facts.mx, tuple) else (), tuple(_takes_mail(facts)))
     if facts.bounces and facts.bounces.domain != facts.domain:
         bounces = facts.bounces
-        yield DnsRecord(_("Bounces"), bounces.domain, _texts(bounces.spf), tuple(_of_bounces(facts, bounces)))
+        yield DnsRecord(
+            _("Bounces"), bounces.domain, _texts(bounces.spf), tuple(_bounce_domain_findings(facts, bounces))
+        )
     if facts.reverse is not None:
         names = facts.reverse if isinstance(facts.reverse, dict) else {}
         back = sorted({one for found, _leads_back in names.values() for one in found})
@@ -408,7 +412,7 @@ def _spf(name: str, found: Spf | DnsUnavailable, way: MailRoute) -> Iterator[Fin
         yield dns_away_finding(found)
     elif not found.records:
         message = _("%s has no SPF record: receivers cannot tell who may send in its name.") % name
-        hint = _("Publish, as TXT of %(name)s: v=spf1 %(who)s ~all") % {"name": name, "who": _who(way)}
+        hint = _("Publish, as TXT of %(name)s: v=spf1 %(who)s ~all") % {"name": name, "who": _spf_term(way)}
         yield Finding(WARNING, "spf.missing", message, hint)
     elif len(found.records) > 1:
         message = _("%(name)s has %(count)d SPF records; receivers take none of them.")
@@ -427,7 +431,7 @@ def _spf(name: str, found: Spf | DnsUnavailable, way: MailRoute) -> Iterator[Fin
         yield Finding(ERROR, "spf.broken", message % {"name": name, "included": found.broken[0]}, hint)
 
 
-def _who(way: MailRoute) -> str:
+def _spf_term(way: MailRoute) -> str:
     """The SPF term for our mail server or service."""
     if way.service and way.service.include:
         return way.service.include
@@ -444,10 +448,10 @@ def _dkim_rows(facts: SenderFacts) -> Iterator[DnsRecord]:
         for key, there in zip(facts.keys, facts.dkim, strict=True):
             text = (there.text,) if isinstance(there, PublicKey) and there.text else ()
             where = f"{key.selector}._domainkey.{facts.domain}"
-            yield DnsRecord("DKIM", where, text, (*_dkim(key, there), *_kinds(facts)))
+            yield DnsRecord("DKIM", where, text, (*_dkim(key, there), *_key_kind_findings(facts)))
         return
     found = [one for one in facts.dkim if isinstance(one, PublicKey) and one.text]
-    findings = [*_strengths(found)] if found else [*_unsigned(facts)]
+    findings = [*_key_length_findings(found)] if found else [*_no_key_findings(facts)]
     yield DnsRecord("DKIM", found[0].name if found else "", tuple(one.text for one in found), tuple(findings))
 
 
@@ -456,7 +460,7 @@ def _dkim(key: dkim_signing.DkimKey, there: PublicKey | DnsUnavailable) -> Itera
     if isinstance(there, DnsUnavailable):
         yield dns_away_finding(there)
     elif there.material == parse_tags(key.record)["p"]:
-        yield from _strengths([there])
+        yield from _key_length_findings([there])
     else:
         message = (
             _("The DKIM key “%s” signs our mails, but the DNS has another one under its name.")
@@ -467,14 +471,14 @@ def _dkim(key: dkim_signing.DkimKey, there: PublicKey | DnsUnavailable) -> Itera
         yield Finding(ERROR, "dkim.differs" if there.text else "dkim.missing", message % key.selector, hint)
 
 
-def _kinds(facts: SenderFacts) -> Iterator[Finding]:
+def _key_kind_findings(facts: SenderFacts) -> Iterator[Finding]:
     if all(key.kind == "ed25519" for key in facts.keys):
         message = _("All DKIM keys are Ed25519, which not every receiver can check.")
         hint = _("Put an RSA key of 2048 bits beside them: docs/deploy.md.")
         yield Finding(WARNING, "dkim.ed25519_only", message, hint)
 
 
-def _strengths(published: list[PublicKey]) -> Iterator[Finding]:
+def _key_length_findings(published: list[PublicKey]) -> Iterator[Finding]:
     """Check the length of published keys."""
     for key in published:
         if key.bits == 0:
@@ -489,7 +493,7 @@ def _strengths(published: list[PublicKey]) -> Iterator[Finding]:
             yield Finding(level, "dkim.short", message % values, hint)
 
 
-def _unsigned(facts: SenderFacts) -> Iterator[Finding]:
+def _no_key_findings(facts: SenderFacts) -> Iterator[Finding]:
     """When we do not sign and no key of a service was found."""
     unanswered = [one for one in facts.dkim if isinstance(one, DnsUnavailable)]
     if unanswered:
@@ -549,7 +553,7 @@ def _takes_mail(facts: SenderFacts) -> Iterator[Finding]:
         yield Finding(WARNING, "mx.missing", message, _("Publish an MX record that names a mail server."))
 
 
-def _of_bounces(facts: SenderFacts, bounces: BounceDomain) -> Iterator[Finding]:
+def _bounce_domain_findings(facts: SenderFacts, bounces: BounceDomain) -> Iterator[Finding]:
     """Check a bounce domain other than the sender's."""
     if isinstance(bounces.is_aligned, DnsUnavailable):
         yield dns_away_finding(bounces.is_aligned)
@@ -569,7 +573,7 @@ def _of_bounces(facts: SenderFacts, bounces: BounceDomain) -> Iterator[Finding]:
         yield Finding(WARNING, "bounces.no_mx", message, _("Publish an MX record that names a mail server."))
 
 
-def _returns(facts: SenderFacts) -> Iterator[Finding]:
+def _unread_bounce_findings(facts: SenderFacts) -> Iterator[Finding]:
     """Bounces and complaints are not processed."""
     if not (facts.reads_returns or facts.has_provider_reports):
         message = _("Nobody reads what comes back: addresses that die later, and complaints, stay unknown.")

@@ -13,30 +13,30 @@ from newsletter.operation.backup import nightly as backups
 from newsletter.operation.models import Look
 
 # Subprocesses of this process; polled at the next task.
-_begun: list["subprocess.Popen[bytes]"] = []
-_looks: list["subprocess.Popen[bytes]"] = []
+_backup_processes: list["subprocess.Popen[bytes]"] = []
+_check_processes: list["subprocess.Popen[bytes]"] = []
 
 
 @shared_task(ignore_result=True)
 def back_up() -> None:
     """Copy departures; start the due backup in a subprocess: it may take many minutes."""
     backups.store_departures()
-    _begun[:] = [process for process in _begun if process.poll() is None]
+    _backup_processes[:] = [process for process in _backup_processes if process.poll() is None]
     now = timezone.now()
-    if not _begun and backups.is_backup_due(now):
-        _begun.append(_started("backup", "--nightly"))
+    if not _backup_processes and backups.is_backup_due(now):
+        _backup_processes.append(_run_command("backup", "--nightly"))
 
 
 @shared_task(ignore_result=True)
 def examine() -> None:
     """Start the due hourly check in a subprocess: it waits for unresponsive servers."""
-    _keep_statistics()
-    _looks[:] = [process for process in _looks if process.poll() is None]
-    if Look.is_due(timezone.now()) and not _looks:
-        _looks.append(_started("doctor", "--mail"))
+    _update_statistics()
+    _check_processes[:] = [process for process in _check_processes if process.poll() is None]
+    if Look.is_due(timezone.now()) and not _check_processes:
+        _check_processes.append(_run_command("doctor", "--mail"))
 
 
-def _keep_statistics() -> None:
+def _update_statistics() -> None:
     """Update SQLite's planner statistics: without them, the query for new readers scans the table.
 
     Source: https://www.sqlite.org/lang_analyze.html#automatically_running_analyze
@@ -46,6 +46,6 @@ def _keep_statistics() -> None:
             cursor.execute("PRAGMA optimize=0x10002")
 
 
-def _started(*words: str) -> "subprocess.Popen[bytes]":
+def _run_command(*words: str) -> "subprocess.Popen[bytes]":
     command = ["nice", sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
     return subprocess.Popen(command, env=os.environ, start_new_session=True)  # noqa: S603  # our own command

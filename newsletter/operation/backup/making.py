@@ -30,6 +30,7 @@ from newsletter.operation.backup.archive import (
 )
 from newsletter.operation.backup.databases import ASIDE_PREFIX, COPY_CHUNK_BYTES
 from newsletter.publication.pictures.storages import MediaStore, media
+from subscribers.departures import fsync_folder
 
 SECRET_NAME = "secret_key"  # noqa: S105 - the name of its file
 LINE_FILES = {"departures", "wishes"}  # independent lines in any order: decision 0045
@@ -208,8 +209,4 @@ def _atomic_file(path: Path) -> Iterator[IO[bytes]]:
         part.rename(path)
     finally:
         part.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    fsync_folder(path.parent)
