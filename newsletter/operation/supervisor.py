@@ -6,7 +6,6 @@ or by probes over HTTP; a child that fails both is killed and restarted.
 
 import errno
 import fcntl
-import gc
 import multiprocessing
 import os
 import select
@@ -226,7 +225,6 @@ class Supervisor:
 
     def run(self) -> None:
         """Return after SIGINT, SIGTERM or SIGHUP, when no child is left."""
-        gc.freeze()  # a collection in a fork would write to all that it shares with this process, and so copy it
         with _signals() as inbox:
             try:
                 while not _is_stop_requested(inbox, self._idle_seconds()):
