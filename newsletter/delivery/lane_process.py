@@ -105,14 +105,14 @@ def run_lane(slot: int, *, after: int = 0, learnt: KnownScalers | None = None) -
         recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=number)
         with _errors_recorded(mailing):
-            send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _ending(slot, lock), learnt)
+            send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _ending_check(slot, lock), learnt)
     enqueue(
         app.signature(DISPATCH), expires=WAKE_UP_EXPIRES
     )  # closes the mailing; if it is lost, beat enqueues another
     return number
 
 
-def _ending(slot: int, lock: int | None) -> Callable[[], bool]:
+def _ending_check(slot: int, lock: int | None) -> Callable[[], bool]:
     """A predicate for the lane: must it end, because of a stop request or because its lock file was deleted?"""
     look_at, is_lost = 0.0, False
 
@@ -155,12 +155,12 @@ def send_batches(
             writer=writer,
             worker=worker,
             is_stopping=is_ending,
-            pacer=_pacer(mailing.mailer),
+            rate_limiter=_rate_limiter(mailing.mailer),
         )
         lane.run(LANE_SECONDS)
 
 
-def _pacer(mailer: str) -> RateLimiter:
+def _rate_limiter(mailer: str) -> RateLimiter:
     """mailer: a key of settings.MAILERS."""
     publication = Publication.objects.fresh()
     zone = ZoneInfo(publication.time_zone)

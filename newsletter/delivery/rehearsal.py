@@ -24,7 +24,7 @@ from django.utils.translation import ngettext
 
 from newsletter.buckets import PicturesUnavailable
 from newsletter.delivery.ledger.claims import DeliveryRow
-from newsletter.delivery.letter.compiled import LARGEST, PER_COPY, CompiledMailing
+from newsletter.delivery.letter.compiled import LARGEST_ID, PER_COPY_FIELDS, CompiledMailing
 from newsletter.delivery.letter.losses import check_losses, weigh_letter
 from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.models import Mailing
@@ -86,7 +86,7 @@ class _ReferenceParser(HTMLParser):
             self.found.pictures.append(PictureReference(str(given.get("src") or ""), alt, has_width))
 
 
-def read_html(html: str) -> References:
+def find_references(html: str) -> References:
     reader = _ReferenceParser()
     reader.feed(html)
     reader.close()
@@ -97,14 +97,14 @@ def read_html(html: str) -> References:
 Topic = Rehearsal.Topic
 UNSUBSCRIBE_URL_MAX = 74  # some relays write a longer one as an encoded word (RFC 2047)
 ALL_PICTURES_MAX = 2_000_000  # bytes, for readers on a mobile network
-FORMATS = {".jpg", ".jpeg", ".png", ".gif"}  # Outlook shows no WebP, AVIF or SVG
+OUTLOOK_FORMATS = {".jpg", ".jpeg", ".png", ".gif"}  # Outlook shows no WebP, AVIF or SVG
 
 
 # --- Headers ---
 
 
 def check_headers(octets: bytes, mailing: Mailing) -> Iterator[RehearsalRemark]:
-    found = [*_about_leaving(octets), *_about_capitals(mailing.subject)]
+    found = [*_about_unsubscribing(octets), *_about_capitals(mailing.subject)]
     yield from found
     if not any(one.level in {ERROR, WARNING} for one in found):
         count = len(outbox.header_fields(octets))
@@ -114,7 +114,7 @@ def check_headers(octets: bytes, mailing: Mailing) -> Iterator[RehearsalRemark]:
         yield RehearsalRemark(Topic.HEADERS, OK, text % {"count": count})
 
 
-def _about_leaving(octets: bytes) -> Iterator[RehearsalRemark]:
+def _about_unsubscribing(octets: bytes) -> Iterator[RehearsalRemark]:
     comparable_content = {name.lower(): value for name, value in outbox.header_fields(octets)}
     url = comparable_content.get("list-unsubscribe", "").partition(",")[0].strip("<>")
     if len(url) > UNSUBSCRIBE_URL_MAX:
@@ -181,11 +181,11 @@ def _has_row(match: ResolverMatch, issue: Issue, at: datetime) -> bool:
             is_archived = Issue.objects.archived().filter(number=given["number"]).exists()
             return given["number"] == issue.number or is_archived
         case "publication:media":
-            return _is_kept(f"{given['digest']}/{given['name']}")
+            return _is_stored(f"{given['digest']}/{given['name']}")
     return True
 
 
-def _is_kept(path: str) -> bool:
+def _is_stored(path: str) -> bool:
     """Whether a picture exists; True if the storage does not respond, which `check_pictures` reports."""
     try:
         return media.exists(path)
@@ -209,7 +209,7 @@ def check_pictures(references: References, *, logo_url: str = "") -> Iterator[Re
 
 
 def _about_pictures(references: References, logo_url: str) -> Iterator[RehearsalRemark]:
-    found = [remark for one in references.pictures for remark in (*_about_file(one), *_about_words(one, logo_url))]
+    found = [remark for one in references.pictures for remark in (*_about_file(one), *_about_alt_text(one, logo_url))]
     total = sum(_size(one.url) or 0 for one in references.pictures)
     if total > ALL_PICTURES_MAX:
         text = _("All pictures together weigh %s; on the way that takes long.") % filesizeformat(total)
@@ -235,13 +235,13 @@ def _about_file(picture: PictureReference) -> Iterator[RehearsalRemark]:
     elif size > BYTES_MAX:
         text = _("This picture weighs %(size)s: %(name)s") % {"size": filesizeformat(size), "name": name}
         yield RehearsalRemark(Topic.PICTURES, WARNING, text, _("Make it smaller."))
-    if is_own_url(picture.url) and PurePath(picture.url).suffix.lower() not in FORMATS:
+    if is_own_url(picture.url) and PurePath(picture.url).suffix.lower() not in OUTLOOK_FORMATS:
         yield RehearsalRemark(
             Topic.PICTURES, WARNING, _("Outlook does not show this picture: %s") % name, _("Use JPEG or PNG.")
         )
 
 
-def _about_words(picture: PictureReference, logo_url: str) -> Iterator[RehearsalRemark]:
+def _about_alt_text(picture: PictureReference, logo_url: str) -> Iterator[RehearsalRemark]:
     name = PurePath(picture.url).name
     if picture.alt is None or (not picture.alt.strip() and picture.url != logo_url):
         text = _("Who does not see this picture is told nothing: %s") % name
@@ -265,8 +265,8 @@ def _size(url: str) -> int | None:
 # --- Links to other sites ---
 
 
-AT_ONCE = 4
-AGENT = "newsletter-rehearsal/1 (looks whether a link works)"
+CHECKS_AT_ONCE = 4
+USER_AGENT = "newsletter-rehearsal/1 (looks whether a link works)"
 GONE_FOR_SURE = frozenset({404, 410})
 NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCES, errno.EPERM}
 
@@ -282,14 +282,14 @@ def check_links(
     urls: Iterable[str], *, on_progress: Callable[[int], None], is_allowed: Callable[[str, int], bool] = may_connect
 ) -> list[LinkCheck]:
     """Check URLs, AT_ONCE at a time; `on_progress` is called in the caller's thread with the number checked."""
-    with ThreadPoolExecutor(AT_ONCE, "outward") as threads:
+    with ThreadPoolExecutor(CHECKS_AT_ONCE, "outward") as threads:
         futures = [threads.submit(check_link, url, is_allowed=is_allowed) for url in urls]
         for number, _done in enumerate(as_completed(futures), 1):
             on_progress(number)
-    return _without_names([future.result() for future in futures])
+    return _all_offline_if_nameless([future.result() for future in futures])
 
 
-def _without_names(found: list[LinkCheck]) -> list[LinkCheck]:
+def _all_offline_if_nameless(found: list[LinkCheck]) -> list[LinkCheck]:
     """If no host resolves at all, this machine is offline: resolvers of closed networks reply like that."""
     if any(one.verdict not in {LinkStatus.NAMELESS, LinkStatus.OFFLINE} for one in found):
         return found
@@ -305,26 +305,28 @@ def check_link(url: str, *, is_allowed: Callable[[str, int], bool] = may_connect
     except TimeoutError:
         return LinkCheck(url, LinkStatus.DOUBTFUL, f"no answer within {STEP_SECONDS:.0f} seconds")
     except OSError as error:
-        return LinkCheck(url, LinkStatus.OFFLINE if error.errno in NO_NETWORK else LinkStatus.DOUBTFUL, _words(error))
+        return LinkCheck(
+            url, LinkStatus.OFFLINE if error.errno in NO_NETWORK else LinkStatus.DOUBTFUL, _error_text(error)
+        )
     except (HTTPException, ValueError) as error:
         return LinkCheck(url, LinkStatus.DOUBTFUL, type(error).__name__)
 
 
-def _words(error: OSError) -> str:
+def _error_text(error: OSError) -> str:
     return str(getattr(error, "verify_message", "") or error.strerror or type(error).__name__)
 
 
 def _follow(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[LinkStatus, str]:
     here = url
     for _hop in range(HOPS_MAX + 1):
-        status, location = _status(here, is_allowed)
+        status, location = _request_status(here, is_allowed)
         if status not in REDIRECTS or not location:
-            return _verdict(status), str(status)
+            return _link_status(status), str(status)
         here = urljoin(here, location)
     return LinkStatus.DOUBTFUL, f"more than {HOPS_MAX} redirects"
 
 
-def _verdict(status: int) -> LinkStatus:
+def _link_status(status: int) -> LinkStatus:
     if status in GONE_FOR_SURE:
         return LinkStatus.GONE
     if status < 400:
@@ -332,7 +334,7 @@ def _verdict(status: int) -> LinkStatus:
     return LinkStatus.DOUBTFUL if 500 <= status < 600 else LinkStatus.REFUSES_BOTS
 
 
-def _status(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[int, str]:
+def _request_status(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[int, str]:
     """Request by HEAD, and by GET if that fails: many servers do not support HEAD (RFC 9110 section 9.3.2)."""
     parts = parse_url(url)
     address = resolve_allowed(parts, is_allowed)
@@ -343,7 +345,7 @@ def _status(url: str, is_allowed: Callable[[str, int], bool]) -> tuple[int, str]
 def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
     with connection_to(parts, address) as connection:
         target = parts.path or "/"
-        headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": AGENT, "Accept": "*/*"}
+        headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": USER_AGENT, "Accept": "*/*"}
         connection.request(method, f"{target}?{parts.query}" if parts.query else target, headers=headers)
         response = connection.getresponse()  # the body is never read
         return response.status, response.getheader("Location", "")
@@ -352,7 +354,7 @@ def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
 # --- Copies ---
 
 
-AT_EACH_END = 20  # sample readers at each end of the audience
+SAMPLES_AT_END = 20  # sample readers at each end of the audience
 LINKS_MAX = 200  # to other sites
 LEVEL_OF = {
     LinkStatus.GONE: ERROR,
@@ -389,7 +391,7 @@ def build_test_copy(issue: Issue, address: str, name: str = "") -> Mail:
     now = timezone.now()
     mailing = Mailing(issue=issue, approved_at=now, send_at=now, **freeze(issue).columns())
     ids = (issue.number, time.time_ns())
-    return copy_for(mailing, example_reader(address, name), ids=ids, subject_mark=_("[Test] "))
+    return copy_for(mailing, example_reader(address, name), ids=ids, subject_prefix=_("[Test] "))
 
 
 def send_test_copy(issue: Issue, address: str) -> SendOutcome:
@@ -427,10 +429,12 @@ def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
     compiled = CompiledMailing(mailing)
     hard = extreme_rows(mailing, now)
     known = {row.subscriber_id for row in hard}
-    hardest = [_write(mailing, compiled, row) for row in [*hard, *example_rows()]]
-    others = [_write(mailing, compiled, row) for row in sample_rows(mailing, now) if row.subscriber_id not in known]
+    hardest = [_write_copy(mailing, compiled, row) for row in [*hard, *example_rows()]]
+    others = [
+        _write_copy(mailing, compiled, row) for row in sample_rows(mailing, now) if row.subscriber_id not in known
+    ]
     specimen = next(one for one in hardest if not one.problem)
-    references = read_html(outbox.body_part(specimen.octets, "html"))
+    references = find_references(outbox.body_part(specimen.octets, "html"))
     remarks = [*_about_copies([*hardest, *others]), *_about_letter(mailing, specimen, references)]
     copies = [
         {"name": one.name, "address": one.address, "bytes": len(one.octets), "problem": one.problem} for one in hardest
@@ -452,12 +456,12 @@ def extreme_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
 
 
 def example_rows() -> list[DeliveryRow]:
-    return [DeliveryRow(LARGEST, LARGEST, address, name, is_mailable=True) for name, address in EXAMPLE_READERS]
+    return [DeliveryRow(LARGEST_ID, LARGEST_ID, address, name, is_mailable=True) for name, address in EXAMPLE_READERS]
 
 
 def sample_rows(mailing: Mailing, now: datetime) -> list[DeliveryRow]:
     readers = audience(mailing, now)
-    rows = [*_rows(readers.order_by("pk")[:AT_EACH_END]), *_rows(readers.order_by("-pk")[:AT_EACH_END])]
+    rows = [*_rows(readers.order_by("pk")[:SAMPLES_AT_END]), *_rows(readers.order_by("-pk")[:SAMPLES_AT_END])]
     return list({row.subscriber_id: row for row in rows}.values())
 
 
@@ -467,7 +471,7 @@ def _rows(readers: SubscriberQuerySet) -> Iterator[DeliveryRow]:
         yield DeliveryRow(number, *row)
 
 
-def _write(mailing: Mailing, compiled: CompiledMailing, row: DeliveryRow) -> WrittenCopy:
+def _write_copy(mailing: Mailing, compiled: CompiledMailing, row: DeliveryRow) -> WrittenCopy:
     """Build a message by the compiled template and by the e-mail classes: both must be equal."""
     try:
         octets = compiled.envelope(row).data
@@ -481,7 +485,7 @@ def _write(mailing: Mailing, compiled: CompiledMailing, row: DeliveryRow) -> Wri
 def comparable_content(octets: bytes) -> tuple[object, ...]:
     """Headers and bodies, without fields that differ between two copies."""
     fields = [(name.lower(), value) for name, value in outbox.header_fields(octets)]
-    own = sorted(one for one in fields if one[0] not in PER_COPY)
+    own = sorted(one for one in fields if one[0] not in PER_COPY_FIELDS)
     return own, outbox.body_part(octets, "html"), outbox.body_part(octets, "plain")
 
 

@@ -62,7 +62,7 @@ def take_steps(now: datetime) -> None:
     with log_errors("judging refusals"):
         rules.judge_refusals(now)
     with log_errors("counting"):
-        breakdown.count_one(now)
+        breakdown.count_next_mailing(now)
 
 
 @shared_task(ignore_result=True)

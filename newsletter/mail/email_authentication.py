@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 QUERY_SECONDS = 4.0  # for one query with its retries
 TOTAL_SECONDS = 12.0
-PIECES = re.compile(r'"\s*"')
+STRING_BOUNDARY = re.compile(r'"\s*"')
 HOST_TYPES = {"MX", "PTR", "CNAME"}  # record types that end with a host name
 
 
@@ -71,7 +71,7 @@ def _resolve(name: str, kind: str, seconds: float) -> tuple[str, ...] | DnsUnava
 
 def _record_text(record: str, kind: str) -> str:
     if kind == "TXT":
-        return PIECES.sub("", record).strip('"')  # strings are joined: RFC 7208 section 3.3
+        return STRING_BOUNDARY.sub("", record).strip('"')  # strings are joined: RFC 7208 section 3.3
     return record.rstrip(".") if kind in HOST_TYPES else record
 
 
@@ -175,10 +175,10 @@ def lookup_dkim(ask: Lookup, selector: str, domain: str) -> PublicKey:
     if not text:
         return PublicKey(name)
     kind = parse_tags(text).get("k", "rsa").lower()
-    return PublicKey(name, text, kind, _bits(kind, parse_tags(text)["p"]))
+    return PublicKey(name, text, kind, _key_bits(kind, parse_tags(text)["p"]))
 
 
-def _bits(kind: str, material: str) -> int:
+def _key_bits(kind: str, material: str) -> int:
     try:
         octets = base64.b64decode(material, validate=True)
         if kind == "ed25519":

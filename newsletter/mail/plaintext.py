@@ -13,7 +13,7 @@ CLOSERS = "，。、；：？！）」』】》〉〕］｝…—～·％”’"
 WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 COMBINING = r"(?:[\ufe0e\ufe0f\u20e3\u0300-\u036f\U0001f3fb-\U0001f3ff]|\u200d.)*"
 # Never broken: a URL, a word, or one character with its punctuation.
-UNIT = re.compile(
+UNBROKEN = re.compile(
     rf"\s+|(?:https?://|mailto:)[!-~]+(?: ?[{re.escape(CLOSERS)}]+)?|[{re.escape(OPENERS)}]*"
     rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{COMBINING})[{re.escape(CLOSERS)}]*(?:\[\d+\][{re.escape(CLOSERS)}]*)?",
     re.DOTALL,
@@ -26,47 +26,47 @@ def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None
     No line begins with 。 or ends with 「. URLs are never broken, even if the line gets too long.
     """
     rest = first if rest is None else rest
-    lines, line, taken, started = [], first, width(first), False
-    for unit in UNIT.findall(text):
-        if started and taken + width(unit.rstrip()) > columns:
+    lines, line, taken, started = [], first, display_width(first), False
+    for unit in UNBROKEN.findall(text):
+        if started and taken + display_width(unit.rstrip()) > columns:
             lines.append(line.rstrip())
             line = rest + unit.lstrip()
-            taken = width(line)
+            taken = display_width(line)
         else:
             line += unit
-            taken += width(unit)
+            taken += display_width(unit)
         started = bool(line[len(rest) :].strip())
     return "\n".join([*lines, line.rstrip()])
 
 
 def tidy(text: str) -> str:
     """Wrap long lines and collapse blank lines of a text template's output."""
-    lines = [wrap(line) if width(line) > COLUMNS else line.rstrip() for line in text.splitlines()]
+    lines = [wrap(line) if display_width(line) > COLUMNS else line.rstrip() for line in text.splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
-def width(text: str) -> int:
+def display_width(text: str) -> int:
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(unicodedata.combining(char) > 0 or char in "\u200b\u200d\ufe0f" for char in text)
 
 
-def table(rows: list[list[str]], *, headed: bool) -> str:
+def aligned_table(rows: list[list[str]], *, headed: bool) -> str:
     """Aligned columns; if too wide, `heading：cell` lines with a blank line between rows."""
     if not rows:
         return ""
     columns = max(map(len, rows))
-    widths = [max(width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
+    widths = [max(display_width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
     if sum(widths) + 3 * (columns - 1) > COLUMNS:
-        return _listed(rows, headed=headed)
+        return _table_as_list(rows, headed=headed)
     lines = ["   ".join(_padded(cell, widths[at]) for at, cell in enumerate(row)).rstrip() for row in rows]
     if headed:
         lines.insert(1, "   ".join("-" * size for size in widths))
     return "\n".join(lines)
 
 
-def _listed(rows: list[list[str]], *, headed: bool) -> str:
+def _table_as_list(rows: list[list[str]], *, headed: bool) -> str:
     heads, body = (rows[0], rows[1:]) if headed else ([], rows)
     blocks = []
     for row in body:
@@ -76,21 +76,34 @@ def _listed(rows: list[list[str]], *, headed: bool) -> str:
 
 
 def _padded(cell: str, columns: int) -> str:
-    return cell + " " * (columns - width(cell))
+    return cell + " " * (columns - display_width(cell))
 
 
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
 
-LINK, BREAK = "\x00", "\x01"  # internal marks: a URL stands between two LINKs
+LINK_MARK, BREAK_MARK = "\x00", "\x01"  # internal marks: a URL stands between two LINKs
 
-SILENT = {"head", "style", "script", "title", "template"}
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
-NOTE = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
-BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
-MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
+SKIPPED_TAGS = {"head", "style", "script", "title", "template"}
+VOID_TAGS = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+SEPARATED_TAGS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
+FOOTNOTE = re.compile(r"\[(\d+)\]")  # a footnote; links have such numbers too
+BLOCK_TAGS = SEPARATED_TAGS | {
+    "div",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "main",
+    "tr",
+    "td",
+    "th",
+    "li",
+    "dt",
+    "dd",
+}
+HEADING_MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
 # Inline elements whose title attribute is appended to their text.
-TITLED = frozenset(
+TITLED_TAGS = frozenset(
     {"abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s"}
 ) | {"samp", "small", "span", "strong", "sub", "sup", "u", "var"}
 RULE = "─" * 6
@@ -142,14 +155,14 @@ class _TextExtractor(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if self.silent or tag in SILENT or _is_hidden(given):
-            if tag not in VOID:
+        if self.silent or tag in SKIPPED_TAGS or _is_hidden(given):
+            if tag not in VOID_TAGS:
                 self.silent.append(tag)
             return
-        if tag in BREAKING and not self._in_cell(tag):
+        if tag in BLOCK_TAGS and not self._in_cell(tag):
             self._flush()
-            self.apart = self.apart or (tag in APART and not (tag in {"ul", "ol", "p"} and self.lists))
-        if tag in TITLED:
+            self.apart = self.apart or (tag in SEPARATED_TAGS and not (tag in {"ul", "ol", "p"} and self.lists))
+        if tag in TITLED_TAGS:
             self.titles.append((tag, _collapsed(given.get("title", ""))))
         opener = getattr(self, f"_open_{tag}", None)
         if opener:
@@ -161,18 +174,18 @@ class _TextExtractor(HTMLParser):
                 while self.silent.pop() != tag:
                     pass
             return
-        if tag in TITLED:
+        if tag in TITLED_TAGS:
             self._append_title(tag)
         closer = getattr(self, f"_close_{tag}", None)
         if closer:
             closer()
-        elif tag in BREAKING and not self._in_cell(tag):
-            self._flush(MARKS.get(tag, ""))
-            self.apart = self.apart or (tag in APART and not (tag == "p" and self.lists))
+        elif tag in BLOCK_TAGS and not self._in_cell(tag):
+            self._flush(HEADING_MARKS.get(tag, ""))
+            self.apart = self.apart or (tag in SEPARATED_TAGS and not (tag == "p" and self.lists))
 
     def handle_data(self, data: str) -> None:
         if not self.silent:
-            self.run.append(data.replace(LINK, "").replace(BREAK, ""))
+            self.run.append(data.replace(LINK_MARK, "").replace(BREAK_MARK, ""))
 
     # --- links and pictures ---
 
@@ -203,14 +216,14 @@ class _TextExtractor(HTMLParser):
             self.shown.setdefault(href, None)
             return
         suffix = f"（{title}）" if title else ""
-        self.last_link = f"{words}{suffix}{LINK}{href}{LINK}"
-        self.run.append(f"{suffix}{LINK}{href}{LINK}")  # replaced at the end of the block
+        self.last_link = f"{words}{suffix}{LINK_MARK}{href}{LINK_MARK}"
+        self.run.append(f"{suffix}{LINK_MARK}{href}{LINK_MARK}")  # replaced at the end of the block
 
     def _open_sup(self, given: dict[str, str]) -> None:
         self.raised = len(self.run)
 
     def _close_sup(self) -> None:
-        self.run[self.raised :] = [NOTE.sub(r"［註 \1］", "".join(self.run[self.raised :]))]
+        self.run[self.raised :] = [FOOTNOTE.sub(r"［註 \1］", "".join(self.run[self.raised :]))]
 
     def _open_img(self, given: dict[str, str]) -> None:
         alt, title = _collapsed(given.get("alt", "")), _collapsed(given.get("title", ""))
@@ -220,7 +233,7 @@ class _TextExtractor(HTMLParser):
             self.run.append(_("[Picture: %(alt)s]") % {"alt": alt})
 
     def _open_br(self, given: dict[str, str]) -> None:
-        self.run.append("\n" if self.pre else BREAK)
+        self.run.append("\n" if self.pre else BREAK_MARK)
 
     def _open_hr(self, given: dict[str, str]) -> None:
         self._flush()
@@ -300,7 +313,9 @@ class _TextExtractor(HTMLParser):
         self._flush()
         if data is not None:
             self._put(
-                table([[cell.replace(BREAK, " ") for cell in row] for row in data.rows if row], headed=data.headed)
+                aligned_table(
+                    [[cell.replace(BREAK_MARK, " ") for cell in row] for row in data.rows if row], headed=data.headed
+                )
             )
         self.apart = True
 
@@ -310,7 +325,7 @@ class _TextExtractor(HTMLParser):
         """Text since the last block, with link numbers."""
         words = _collapsed("".join(self.run))
         self.run.clear()
-        return re.sub(f"{LINK}(.*?){LINK}", lambda match: self._number(match[1]), words)
+        return re.sub(f"{LINK_MARK}(.*?){LINK_MARK}", lambda match: self._number(match[1]), words)
 
     def _number(self, href: str) -> str:
         if href not in self.shown:
@@ -324,7 +339,7 @@ class _TextExtractor(HTMLParser):
         address = self._lone_address()
         if words := self._words():
             first, rest = self._prefixes()
-            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in words.split(BREAK)]
+            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in words.split(BREAK_MARK)]
             lines[1:] = [line.replace(first + mark, rest, 1) for line in lines[1:]]
             if address:
                 lines.append(rest + address)
@@ -340,7 +355,7 @@ class _TextExtractor(HTMLParser):
 
     def _lone_address(self) -> str:
         """The URL if one link is the whole block and the URL was not shown before."""
-        whole, href = _collapsed("".join(self.run)), self.last_link.removesuffix(LINK).rpartition(LINK)[2]
+        whole, href = _collapsed("".join(self.run)), self.last_link.removesuffix(LINK_MARK).rpartition(LINK_MARK)[2]
         if not href or whole != self.last_link or href in self.shown:
             return ""
         self.shown[href] = None

@@ -42,10 +42,10 @@ def _key(purpose: str, secret: str) -> bytes:
 
 
 def _signature(secret: str, purpose: str, number: int, bound: str) -> str:
-    return _sixteen(hmac.digest(_key(purpose, secret), f"{number}.{bound}".encode(), "sha256"))
+    return _base62_digest(hmac.digest(_key(purpose, secret), f"{number}.{bound}".encode(), "sha256"))
 
 
-def _sixteen(octets: bytes) -> str:
+def _base62_digest(octets: bytes) -> str:
     """16 base62 digits of 96 bits, by pairs and small integers: a mailing signs millions."""
     high, low = divmod(int.from_bytes(octets[:12]), 62**8)
     high, pairs = high % 62**8, PAIRS
@@ -74,7 +74,7 @@ def signers(purposes: Sequence[str]) -> Callable[[int, str], list[str]]:
 
     def signed(number: int, bound: str) -> list[str]:
         head, text = _base62(number), f"{number}.{bound}".encode()
-        return [head + _sixteen(mac(text)) for mac in macs]
+        return [head + _base62_digest(mac(text)) for mac in macs]
 
     return signed
 

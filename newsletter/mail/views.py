@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from newsletter.mail import outbox
 
 MAILS_PER_PAGE = 50
-SEE_MAIL = "publication.see_mail"
+SEE_MAIL_PERMISSION = "publication.see_mail"
 # Headers that proxies add. Some add none: see `is_trial_site`.
 PROXY_HEADERS = ("X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "FORWARDED", "X_REAL_IP", "VIA")
 # A mail may have styles and pictures, but no scripts, requests or forms.
@@ -45,8 +45,8 @@ def outbox_view[**P](
         directory = outbox.directory()
         if directory is None:
             raise Http404
-        if not (request.user.has_perm(SEE_MAIL) or is_trial_user(request)):
-            raise PermissionDenied(SEE_MAIL) if request.user.is_staff else Http404
+        if not (request.user.has_perm(SEE_MAIL_PERMISSION) or is_trial_user(request)):
+            raise PermissionDenied(SEE_MAIL_PERMISSION) if request.user.is_staff else Http404
         return view(request, directory, *args, **kwargs)
 
     update_wrapper(guarded, view)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, uncertain
-from newsletter.delivery.ledger.claims import DeliveryResult, LaneEnds
+from newsletter.delivery.ledger.claims import DeliveryResult, LaneEnded
 from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
 from newsletter.delivery.ledger.uncertain import DeliveryReport, Resolution, SeenRow
 from newsletter.delivery.models import Batch, Delivery, Mailing
@@ -88,7 +88,7 @@ class Worker:
             return
         try:
             self.fetched.append(next(self.rows))
-        except (StopIteration, LaneEnds):
+        except (StopIteration, LaneEnded):
             self.is_through = True
 
     def hand_over(self, answer):

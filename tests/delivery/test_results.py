@@ -89,7 +89,7 @@ def test_sentences_in_chinese_have_no_space_between_them():
 
 def test_what_was_refused_at_once_and_what_came_back_are_one_list_of_reasons():
     mailing = sent(1, NOW, failed=2)
-    breakdown.count_one(NOW)
+    breakdown.count_next_mailing(NOW)
     told(mailing, "bounced", 5, 6, 7, verdict="soft", domain="full.example")
     told(mailing, "bounced", 8, verdict="hard", domain="full.example")
 

@@ -17,13 +17,13 @@ from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailBoxStartTls, Ma
 
 from newsletter.delivery.models import InboundMessage, MailFetch
 
-AT_ONCE = 200  # mails per fetch
-REFUSED_MAX = 20  # mails that cannot be moved before the fetch stops
+MAILS_PER_FETCH = 200  # mails per fetch
+FAILED_MOVES_MAX = 20  # mails that cannot be moved before the fetch stops
 TIMEOUT_SECONDS = 20
 PIPE = "pipe:"  # no mailbox: a mail server pipes each mail to receive_mail
-DONE = "Processed"
+DONE_FOLDER = "Processed"
 PORTS = {"imaps": 993, "imap": 143, "imap+starttls": 143}
-AWAY = (OSError, imaplib.IMAP4.error, ImapToolsError, ssl.SSLError)
+MAILBOX_ERRORS = (OSError, imaplib.IMAP4.error, ImapToolsError, ssl.SSLError)
 
 
 class MailboxUnavailable(Exception):
@@ -64,7 +64,7 @@ def parse_mailbox_url(url: str) -> MailboxConfig | None:
         user=unquote(parts.username),
         password=unquote(parts.password or ""),
         folder=unquote(parts.path.strip("/")) or "INBOX",
-        done=parse_qs(parts.query).get("done", [DONE])[0],
+        done=parse_qs(parts.query).get("done", [DONE_FOLDER])[0],
     )
 
 
@@ -77,8 +77,8 @@ def fetch_mails(now: datetime) -> int:
     if where is None:
         return 0
     try:
-        new = sum(_take(where, now))
-    except AWAY as problem:
+        new = sum(_store_and_move(where, now))
+    except MAILBOX_ERRORS as problem:
         why = f"{type(problem).__name__}: {problem}".replace(where.password or "\0", "•••")
         MailFetch.failed(why, now)
         raise MailboxUnavailable(why) from problem
@@ -86,31 +86,31 @@ def fetch_mails(now: datetime) -> int:
     return new
 
 
-def _take(where: MailboxConfig, now: datetime) -> Iterator[bool]:
+def _store_and_move(where: MailboxConfig, now: datetime) -> Iterator[bool]:
     """Store and move mails; yield whether each is new. Errors of single mails are raised at the end."""
-    with _opened(where) as box:
+    with _connected(where) as box:
         box.login(where.user, where.password, initial_folder=where.folder)
         uids = box.uids()
         if uids:
             _make_folder(box, where.done)
         refused: list[Exception] = []
-        for uid in uids[: AT_ONCE + REFUSED_MAX]:
+        for uid in uids[: MAILS_PER_FETCH + FAILED_MOVES_MAX]:
             try:
-                if body := _octets(box, uid):
+                if body := _fetch_raw(box, uid):
                     yield InboundMessage.objects.store(InboundMessage.MAIL, body, now)
                     box.move(uid, where.done)
             except imaplib.IMAP4.abort:  # the connection has ended
                 raise
             except (imaplib.IMAP4.error, ImapToolsError) as problem:
                 refused.append(problem)
-            if len(refused) >= REFUSED_MAX:
+            if len(refused) >= FAILED_MOVES_MAX:
                 break
         if refused:
             raise refused[0]
 
 
 @contextlib.contextmanager
-def _opened(where: MailboxConfig) -> Iterator[BaseMailBox]:
+def _connected(where: MailboxConfig) -> Iterator[BaseMailBox]:
     """A connection whose socket is closed even if the server hangs up."""
     box = where.open()
     try:
@@ -127,7 +127,7 @@ def _make_folder(box: BaseMailBox, name: str) -> None:
             box.folder.create(name)
 
 
-def _octets(box: BaseMailBox, uid: str) -> bytes:
+def _fetch_raw(box: BaseMailBox, uid: str) -> bytes:
     """The raw mail, left unread; b"" if it is gone."""
     _status, found = box.client.uid("FETCH", uid, "(BODY.PEEK[])")
     return next((bytes(part[1]) for part in found if isinstance(part, tuple)), b"")

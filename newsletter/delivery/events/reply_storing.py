@@ -33,10 +33,10 @@ def store_reply(inbound: InboundMessage, letter: PersonalMail) -> Reply | None:
     if not inbound.body:  # stored before
         return None
     if _is_by_author(letter) and (about := _answered_reply(letter)):
-        _keep_answer(about, letter, inbound)
+        _store_author_answer(about, letter, inbound)
         InboundMessage.objects.filter(pk=inbound.pk).update(body=b"")
         return None
-    place = _place(letter)
+    place = _reply_context(letter)
     row = {
         "subscriber": place.reader,
         "is_certain": place.is_certain,
@@ -62,9 +62,9 @@ def store_reply(inbound: InboundMessage, letter: PersonalMail) -> Reply | None:
 # --- Whose it is ---
 
 
-def _place(letter: PersonalMail) -> ReplyContext:
+def _reply_context(letter: PersonalMail) -> ReplyContext:
     writer = _reader_at(letter.sender)
-    before = _before(letter)
+    before = _previous_reply(letter)
     if before and before.subscriber_id == (writer.pk if writer else None):
         return ReplyContext(writer, writer is not None, before.issue_id, before)
     copy = CopyMatcher().copy_of(DeliveryReference(message_ids=letter.answers))
@@ -80,7 +80,7 @@ def _reader_at(address: str) -> Subscriber | None:
     return Subscriber.objects.filter(address_hash=address_hash(address)).first() if "@" in address else None
 
 
-def _before(letter: PersonalMail) -> Reply | None:
+def _previous_reply(letter: PersonalMail) -> Reply | None:
     answer = Answer.objects.filter(message_id__in=letter.answers).select_related("reply").order_by("-pk").first()
     return answer.reply if answer else None
 
@@ -98,7 +98,7 @@ def _answered_reply(letter: PersonalMail) -> Reply | None:
     return Reply.objects.filter(message_id__in=letter.answers).order_by("-pk").first() if letter.answers else None
 
 
-def _keep_answer(reply: Reply, letter: PersonalMail, inbound: InboundMessage) -> None:
+def _store_author_answer(reply: Reply, letter: PersonalMail, inbound: InboundMessage) -> None:
     digest = sha256(letter.key.encode()).hexdigest()[:32]
     at = inbound.received_at
     row = {"text": letter.text, "message_id": letter.message_id, "written_at": at, "sent_at": at}

@@ -25,7 +25,7 @@ from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, 
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
 
-SLICE = 100  # batches per transaction
+BATCHES_PER_SLICE = 100  # batches per transaction
 QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN
 
 
@@ -39,8 +39,8 @@ class Resolution(Enum):
     AGAIN = "again"  # the author wants it sent again
 
 
-STEP_OF = {Resolution.COUNTED: MailingStep.Kind.COUNTED_AS_SENT, Resolution.AGAIN: MailingStep.Kind.SEND_AGAIN}
-STATE_OF = {
+STEP_OF_DECISION = {Resolution.COUNTED: MailingStep.Kind.COUNTED_AS_SENT, Resolution.AGAIN: MailingStep.Kind.SEND_AGAIN}
+STATE_OF_RESOLUTION = {
     Resolution.ACCEPTED: Delivery.State.SENT,
     Resolution.REFUSED: Delivery.State.FAILED,
     Resolution.PUT_OFF: Delivery.State.DEFERRED,
@@ -49,7 +49,7 @@ STATE_OF = {
     Resolution.COUNTED: Delivery.State.SENT,
     Resolution.AGAIN: Delivery.State.QUEUED,
 }
-RESOLUTION_OF = {  # by a lane's result
+RESOLUTION_OF_STATE = {  # by a lane's result
     Delivery.State.SENT: Resolution.ACCEPTED,
     Delivery.State.FAILED: Resolution.REFUSED,
     Delivery.State.DEFERRED: Resolution.PUT_OFF,
@@ -84,7 +84,7 @@ def resolve(delivery: Delivery, report: DeliveryReport) -> bool:
     with transaction.atomic():
         delivery.mailing.lock()
         own = delivery.mailing.batches.filter(lo__lte=delivery.seq, hi__gt=delivery.seq)
-        return bool(_move(delivery.mailing, list(own), Q(seq=delivery.seq), report))
+        return bool(_apply_to_batches(delivery.mailing, list(own), Q(seq=delivery.seq), report))
 
 
 def settle_late(batch: Batch, known: Mapping[int, DeliveryReport]) -> int:
@@ -92,17 +92,17 @@ def settle_late(batch: Batch, known: Mapping[int, DeliveryReport]) -> int:
 
     The mailing's row is updated after the commit, because a mailing must be locked before its batches.
     """
-    moved = sum(_move_in(batch, Q(seq=seq), report) for seq, report in known.items())
+    moved = sum(_apply_to_batch(batch, Q(seq=seq), report) for seq, report in known.items())
     if moved:
-        transaction.on_commit(partial(_recount, batch.mailing_id))
+        transaction.on_commit(partial(_request_recount, batch.mailing_id))
     return moved
 
 
 def requeue_never_left(batch: Batch, rows: Sequence[int], report: DeliveryReport) -> int:
     """Queue rows again that were never handed over; return how many. The caller has locked the batch."""
-    moved = _move_in(batch, Q(seq__in=rows), report)
+    moved = _apply_to_batch(batch, Q(seq__in=rows), report)
     if moved:
-        transaction.on_commit(partial(_recount, batch.mailing_id))
+        transaction.on_commit(partial(_request_recount, batch.mailing_id))
     return moved
 
 
@@ -117,7 +117,7 @@ def decide(mailing: Mailing, rows: Sequence[SeenRow], report: DeliveryReport) ->
     with transaction.atomic():
         mailing.lock()
         batches = list(mailing.batches.filter(within))
-        return _decided(mailing, report, lambda: _move(mailing, batches, wanted, report))
+        return _apply_decision(mailing, report, lambda: _apply_to_batches(mailing, batches, wanted, report))
 
 
 def decide_all(mailing: Mailing, report: DeliveryReport, *, seen: int) -> int:
@@ -131,16 +131,16 @@ def decide_all(mailing: Mailing, report: DeliveryReport, *, seen: int) -> int:
             mailing.lock()
             if not after and last_decision(mailing) != seen:
                 return 0
-            batches = list(mailing.batches.filter(uncertain__gt=0, pk__gt=after).order_by("pk")[:SLICE])
+            batches = list(mailing.batches.filter(uncertain__gt=0, pk__gt=after).order_by("pk")[:BATCHES_PER_SLICE])
             if not batches:
                 return total
-            total += _decided(mailing, report, partial(_move, mailing, batches, Q(), report))
+            total += _apply_decision(mailing, report, partial(_apply_to_batches, mailing, batches, Q(), report))
         after = batches[-1].pk
 
 
 def last_decision(mailing: Mailing) -> int:
     """The key of the step of the author's last decision about uncertain rows, 0 if there is none."""
-    decisions = mailing.steps.filter(what__in=STEP_OF.values())
+    decisions = mailing.steps.filter(what__in=STEP_OF_DECISION.values())
     return decisions.order_by("pk").values_list("pk", flat=True).last() or 0
 
 
@@ -152,13 +152,13 @@ def can_be_sent_again(mailing: Mailing) -> bool:
     return mailing.state in {Mailing.State.SENDING, Mailing.State.PAUSED}
 
 
-def _decided(mailing: Mailing, report: DeliveryReport, move: Callable[[], int]) -> int:
+def _apply_decision(mailing: Mailing, report: DeliveryReport, move: Callable[[], int]) -> int:
     mailing.refresh_from_db(fields=["state"])
     if report.resolution is Resolution.AGAIN and not can_be_sent_again(mailing):
         return 0
     moved = move()
     if moved:
-        mailing.record(STEP_OF[report.resolution], str(moved), report.at)
+        mailing.record(STEP_OF_DECISION[report.resolution], str(moved), report.at)
     if moved and report.resolution is Resolution.AGAIN:
         _reopen(mailing)
     return moved
@@ -184,30 +184,30 @@ def retry_refused(mailing: Mailing, seqs: Sequence[int]) -> int:
             _only(batch).open_again()
         tried += deferred
     if tried:
-        _recount(mailing.pk)
+        _request_recount(mailing.pk)
         _reopen(mailing)
     return tried
 
 
-def _move(mailing: Mailing, batches: list[Batch], rows: Q, report: DeliveryReport) -> int:
+def _apply_to_batches(mailing: Mailing, batches: list[Batch], rows: Q, report: DeliveryReport) -> int:
     """Apply the report to `rows` of `batches` and their counters. The caller has locked the mailing."""
     locked = Batch.objects.select_for_update().filter(pk__in=[batch.pk for batch in batches])
-    moved = sum(_move_in(batch, rows, report) for batch in locked.order_by("pk"))
+    moved = sum(_apply_to_batch(batch, rows, report) for batch in locked.order_by("pk"))
     if moved:
-        _recount(mailing.pk)
+        _request_recount(mailing.pk)
     return moved
 
 
-def _recount(mailing_id: int) -> None:
+def _request_recount(mailing_id: int) -> None:
     Mailing.objects.filter(pk=mailing_id).update(counted_at=None)
 
 
-def _move_in(batch: Batch, rows: Q, report: DeliveryReport) -> int:
+def _apply_to_batch(batch: Batch, rows: Q, report: DeliveryReport) -> int:
     mine = Delivery.objects.filter(rows, mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     uncertain = mine.filter(state=UNCERTAIN)
     if report.resolution is Resolution.AGAIN:
         return _queue_again(batch, uncertain)
-    state, values = STATE_OF[report.resolution], _values(report)
+    state, values = STATE_OF_RESOLUTION[report.resolution], _report_columns(report)
     if report.attempt is not None and report.resolution is not Resolution.ACCEPTED:
         uncertain = uncertain.filter(attempts=report.attempt)
     if report.resolution is Resolution.NEVER_LEFT:
@@ -224,9 +224,9 @@ def _move_in(batch: Batch, rows: Q, report: DeliveryReport) -> int:
     return settled + spared
 
 
-def _values(report: DeliveryReport) -> dict[str, object]:
-    values: dict[str, object] = {"state": STATE_OF[report.resolution], "reply": report.words[:500]}
-    if STATE_OF[report.resolution] == SENT:
+def _report_columns(report: DeliveryReport) -> dict[str, object]:
+    values: dict[str, object] = {"state": STATE_OF_RESOLUTION[report.resolution], "reply": report.words[:500]}
+    if STATE_OF_RESOLUTION[report.resolution] == SENT:
         values["sent_at"] = Coalesce(F("sent_at"), Value(report.at))
     if report.provider_id:
         values["provider_id"] = report.provider_id

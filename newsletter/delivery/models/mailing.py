@@ -355,7 +355,7 @@ class Mailing(models.Model):
         """Send nothing before `at`; not a provider failure."""
         self._note_provider(retry_at=at, provider_failures=0, reason=reason[:500])
 
-    def provider_answers(self) -> None:
+    def reset_backoff(self) -> None:
         """Reset the backoff: a message was accepted or refused."""
         if self.provider_failures or self.retry_at:
             self._note_provider(retry_at=None, provider_failures=0, reason="")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
 
-MISSED_FOR = timedelta(days=14)  # later the next slot matters more
+MISSED_MAILED_FOR = timedelta(days=14)  # later the next slot matters more
 
 
 def keep_drafts(collector: Any, field: Any, reminders: "ReminderQuerySet", using: str) -> None:
@@ -21,9 +21,9 @@ def keep_drafts(collector: Any, field: Any, reminders: "ReminderQuerySet", using
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
-    def of_use(self, now: datetime) -> "ReminderQuerySet":
+    def worth_mailing(self, now: datetime) -> "ReminderQuerySet":
         """Those still worth mailing: before their slot, or up to MISSED_FOR after a missed one."""
-        return self.filter(Q(slot_at__gt=now) | Q(kind=Reminder.Kind.MISSED, slot_at__gt=now - MISSED_FOR))
+        return self.filter(Q(slot_at__gt=now) | Q(kind=Reminder.Kind.MISSED, slot_at__gt=now - MISSED_MAILED_FOR))
 
     def unanswered(self) -> "ReminderQuerySet":
         """Letters without an answer whose slot is not recorded as missed."""
@@ -103,13 +103,13 @@ class Reminder(models.Model):
         return given
 
 
-TRIED_FOR = timedelta(days=14)  # later the next issue matters more
+RESULT_MAILED_FOR = timedelta(days=14)  # later the next issue matters more
 
 
 class ResultLetterQuerySet(models.QuerySet["ResultLetter"]):
-    def of_use(self, now: datetime) -> "ResultLetterQuerySet":
+    def worth_mailing(self, now: datetime) -> "ResultLetterQuerySet":
         """Those still worth mailing."""
-        return self.filter(at__gt=now - TRIED_FOR)
+        return self.filter(at__gt=now - RESULT_MAILED_FOR)
 
     def unsent(self) -> "ResultLetterQuerySet":
         """Those still to be sent, and those given up."""

@@ -8,12 +8,12 @@ throttling.
 import math
 from collections import deque
 
-CYCLES = 4  # messages on each connection before a rate is used
-LEAST_SECONDS = 0.25
-WORTH = 0.5  # share of the possible gain, to keep more connections
-LOSS = 0.05  # share of the rate, to keep fewer connections
-STEP = 0.25  # of the connections, once doubling no longer pays
-FAILURES = 2  # failed doublings in a row before smaller steps: during one the machine may have stalled
+MESSAGES_EACH = 4  # messages on each connection before a rate is used
+SECONDS_MIN = 0.25
+GAIN_MIN = 0.5  # share of the possible gain, to keep more connections
+LOSS_MAX = 0.05  # share of the rate, to keep fewer connections
+SMALL_STEP = 0.25  # of the connections, once doubling no longer pays
+FAILURES_MAX = 2  # failed doublings in a row before smaller steps: during one the machine may have stalled
 FIRST_HOLD_SECONDS, HOLD_SECONDS = 2.0, 30.0  # between trials: doubled by each failed one, up to the second
 REFUSED_SECONDS = 60.0  # until a server that refused a connection is asked for another one
 THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many replies within this time: one may be about one reader
@@ -47,7 +47,7 @@ class ConnectionScaler:
         self.answers += 1
         if self.answers <= 0:
             self.since = now
-        elif self.answers >= CYCLES * self.wanted and now - self.since >= LEAST_SECONDS:
+        elif self.answers >= MESSAGES_EACH * self.wanted and now - self.since >= SECONDS_MIN:
             rate = self.answers / (now - self.since)
             self.begin()
             self._learn(rate, now)
@@ -74,7 +74,7 @@ class ConnectionScaler:
 
     def _shrink(self, wanted: int, hold_until: float) -> None:
         """Use fewer connections, and grow slowly from there."""
-        self.is_upwards, self.failures, self.hold = True, FAILURES, HOLD_SECONDS
+        self.is_upwards, self.failures, self.hold = True, FAILURES_MAX, HOLD_SECONDS
         self._settle(wanted, hold_until)
 
     def _settle(self, wanted: int, hold_until: float) -> None:
@@ -97,12 +97,12 @@ class ConnectionScaler:
 
     @property
     def _is_doubling(self) -> bool:
-        return self.failures < FAILURES
+        return self.failures < FAILURES_MAX
 
     def _is_worth(self, rate: float, connections: int, before: float) -> bool:
         if self.wanted < connections:
-            return rate >= before * (1 - LOSS)
-        return not self.is_measured or rate >= before * (1 + WORTH * (self.wanted / connections - 1))
+            return rate >= before * (1 - LOSS_MAX)
+        return not self.is_measured or rate >= before * (1 + GAIN_MIN * (self.wanted / connections - 1))
 
     def _try(self, rate: float, now: float) -> None:
         """Start a trial with more or fewer connections; at a limit the other direction is next."""
@@ -117,9 +117,9 @@ class ConnectionScaler:
         self.begin()
 
     def _more(self) -> int:
-        return min(self.most, self.wanted * 2 if self._is_doubling else math.ceil(self.wanted * (1 + STEP)))
+        return min(self.most, self.wanted * 2 if self._is_doubling else math.ceil(self.wanted * (1 + SMALL_STEP)))
 
     def _fewer(self) -> int:
         if self.wanted <= self.first or not self.is_measured:
             return self.wanted
-        return max(self.first, math.floor(self.wanted * (1 - STEP)))
+        return max(self.first, math.floor(self.wanted * (1 - SMALL_STEP)))

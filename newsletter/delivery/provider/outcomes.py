@@ -42,11 +42,11 @@ NEEDS_LOGIN = 530  # RFC 4954 section 6
 def smtp_outcome(code: int, words: bytes) -> SendOutcome:
     """Classify a reply to RCPT, DATA or the final dot: RFC 5321 section 4.2.1."""
     if code < 400:
-        return SendOutcome(SendStatus.SENT, one_line(words))
-    return SendOutcome(SendStatus.FAILED if code >= 500 else SendStatus.DEFERRED, one_line(words))
+        return SendOutcome(SendStatus.SENT, reply_line(words))
+    return SendOutcome(SendStatus.FAILED if code >= 500 else SendStatus.DEFERRED, reply_line(words))
 
 
-def is_about_us(question: bytes, code: int) -> bool:
+def is_about_sender(question: bytes, code: int) -> bool:
     """Whether a refusal of a command (MAIL, RCPT or DATA) is about the sender, not the reader."""
     return question.startswith(b"MAIL") or code == NEEDS_LOGIN
 
@@ -56,7 +56,7 @@ def is_about_us(question: bytes, code: int) -> bool:
 # Amazon: error codes of the API, and names of exceptions that the client raises before a request.
 # Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html (errors),
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html, botocore/exceptions.py.
-AMAZON_LATER = {
+AMAZON_TEMPORARY = {
     "LimitExceededException",
     "RequestLimitExceeded",
     "Throttling",
@@ -65,7 +65,7 @@ AMAZON_LATER = {
     "ConnectTimeoutError",
     "EndpointConnectionError",
 }
-AMAZON_REFUSES = {
+AMAZON_REJECTIONS = {
     "AccountSuspendedException",
     "ExpiredTokenException",
     "InvalidClientTokenId",
@@ -83,26 +83,26 @@ def mailer_outcome(error: Exception) -> SendOutcome:
     """Classify an exception of a mailer. Raises ProviderUnavailable or ProviderRejection."""
     match error:
         case anymail.AnymailRecipientsRefused() | anymail.AnymailInvalidAddress() | anymail.AnymailSerializationError():
-            return SendOutcome(SendStatus.FAILED, one_line(error))
+            return SendOutcome(SendStatus.FAILED, reply_line(error))
         case anymail.AnymailAPIError():
             return api_outcome(error)
         case anymail.AnymailUnsupportedFeature() | anymail.AnymailConfigurationError():
-            raise ProviderRejection(one_line(error)) from error
+            raise ProviderRejection(reply_line(error)) from error
         case OSError():  # the outbox, on a full disk: the same Message-ID never makes a second file
-            raise ProviderUnavailable(one_line(error)) from error
+            raise ProviderUnavailable(reply_line(error)) from error
     raise error
 
 
 def api_outcome(error: anymail.AnymailAPIError) -> SendOutcome:
     """Classify an error of an e-mail API. Raises ProviderUnavailable or ProviderRejection."""
-    status, code, words = error.status_code, "", one_line(error)
+    status, code, words = error.status_code, "", reply_line(error)
     if status is None:
         if _never_connected(error.__cause__):
             raise ProviderUnavailable(words) from error
         status, code = _amazon_error(error.__cause__)
-    if status == 429 or code in AMAZON_LATER:
+    if status == 429 or code in AMAZON_TEMPORARY:
         raise ProviderUnavailable(words) from error
-    if status in (401, 403) or code in AMAZON_REFUSES:
+    if status in (401, 403) or code in AMAZON_REJECTIONS:
         raise ProviderRejection(words) from error
     return SendOutcome(SendStatus.FAILED if 400 <= status < 500 else SendStatus.UNCERTAIN, words)
 
@@ -149,14 +149,14 @@ def postmark_outcome(entry: Mapping[str, Any]) -> SendOutcome | ProviderRejectio
     return ProviderRejection(f"Postmark: {code} {words}")
 
 
-def one_line(words: bytes | str | Exception) -> str:
+def reply_line(words: bytes | str | Exception) -> str:
     """A reply on one line of at most 500 characters, without NUL, which PostgreSQL cannot store."""
     text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
     return " ".join(text.replace("\0", "").split())[:500]
 
 
-REFUSALS = 20  # in a row, for one kind of reason, until we are assumed to be the reason
-OF_THE_READER = {RefusalReason.DEAD, RefusalReason.MAILBOX}
+REFUSALS_MAX = 20  # in a row, for one kind of reason, until we are assumed to be the reason
+READER_REASONS = {RefusalReason.DEAD, RefusalReason.MAILBOX}
 
 
 class Refusals:
@@ -174,7 +174,7 @@ class Refusals:
     @property
     def are_ours(self) -> bool:
         """Whether the server refuses us or the letter: kept refusals then go back to the queue."""
-        return self.in_a_row >= REFUSALS
+        return self.in_a_row >= REFUSALS_MAX
 
     def keep(self, seq: int, outcome: SendOutcome) -> bool:
         """Hold back a refusal that is not about the reader; return False for any other outcome.
@@ -184,12 +184,12 @@ class Refusals:
         if outcome.status is not SendStatus.FAILED:
             return False
         said = classify_refusal(outcome.reply)
-        is_kept = said not in OF_THE_READER
+        is_kept = said not in READER_REASONS
         if is_kept:
             self.kept.append((seq, outcome))
         self.in_a_row += is_kept
         self.dead_in_a_row += said is RefusalReason.DEAD
-        if self.are_ours or (self.dead_in_a_row >= REFUSALS and not self.believes):
+        if self.are_ours or (self.dead_in_a_row >= REFUSALS_MAX and not self.believes):
             self.problem = ProviderRejection(outcome.reply)
         return is_kept
 

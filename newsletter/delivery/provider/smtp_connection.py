@@ -24,19 +24,19 @@ from newsletter.delivery.provider.outcomes import (
     ProviderRejection,
     SendOutcome,
     SendStatus,
-    is_about_us,
-    one_line,
+    is_about_sender,
+    reply_line,
     smtp_outcome,
 )
 
 COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2: five minutes for MAIL, RCPT and DATA
 FINAL_REPLY_SECONDS = 600  # section 4.5.3.2.6: ten for the final dot
-REPLY_OCTETS = 4096  # per recv
+RECV_BYTES = 4096  # per recv
 DOT = b".\r\n"
 # The usual combined reply: a message is accepted, and the three commands for the next one too (RFC 2920).
-GOES_ON = re.compile(rb"(250(?: [^\r\n]*)?\r\n)(?:250(?: [^\r\n]*)?\r\n){2}354(?: [^\r\n]*)?\r\n")
+COMBINED_SUCCESS = re.compile(rb"(250(?: [^\r\n]*)?\r\n)(?:250(?: [^\r\n]*)?\r\n){2}354(?: [^\r\n]*)?\r\n")
 REPLY = re.compile(rb"(?:\d{3}-[^\r\n]*\r?\n)*(\d{3})(?: [^\r\n]*)?\r?\n")
-OF_A_LINE = re.compile(rb"connection|session", re.IGNORECASE)  # a limit of messages per connection
+CONNECTION_LIMIT = re.compile(rb"connection|session", re.IGNORECASE)  # a limit of messages per connection
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -184,7 +184,7 @@ class SmtpConnection:
     def on_readable(self) -> None:
         """Read replies, report outcomes, and send what comes next."""
         self._read()
-        if self.coming and self.stage is SmtpStage.WAITING and (all_well := GOES_ON.fullmatch(self.received)):
+        if self.coming and self.stage is SmtpStage.WAITING and (all_well := COMBINED_SUCCESS.fullmatch(self.received)):
             self._go_straight_on(all_well[1])
         while self.stage is not SmtpStage.IDLE and (reply := REPLY.match(self.received)):
             self.received = self.received[reply.end() :]
@@ -194,7 +194,7 @@ class SmtpConnection:
     def _go_straight_on(self, words: bytes) -> None:
         """Fast path for the usual combined reply."""
         self.received, self.is_clean = b"", True
-        self._report(SendOutcome(SendStatus.SENT, one_line(words)))
+        self._report(SendOutcome(SendStatus.SENT, reply_line(words)))
         self.asked = []
         self._write_message()
 
@@ -217,9 +217,9 @@ class SmtpConnection:
 
     def _read(self) -> None:
         try:
-            octets = self.sock.recv(REPLY_OCTETS)
+            octets = self.sock.recv(RECV_BYTES)
             while isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
-                octets += self.sock.recv(REPLY_OCTETS)
+                octets += self.sock.recv(RECV_BYTES)
         except WOULD_BLOCK:
             return
         except OSError as error:
@@ -233,7 +233,7 @@ class SmtpConnection:
             self.stage = SmtpStage.ASKING
             raise self._ended(words)
         if self.stage is SmtpStage.WRITING:  # the server refuses the message; no command may follow before a dot
-            raise ConnectionLost(one_line(words))
+            raise ConnectionLost(reply_line(words))
         if self.stage is SmtpStage.WAITING:
             self.is_clean = True
             return smtp_outcome(code, words)
@@ -264,16 +264,16 @@ class SmtpConnection:
         assert self.refusal is not None  # noqa: S101 - its callers saw one
         question, code, words = self.refusal
         self.is_clean = False
-        if not is_about_us(question, code):
+        if not is_about_sender(question, code):
             return smtp_outcome(code, words)
         if code >= 500:
-            raise ProviderRejection(one_line(words))
+            raise ProviderRejection(reply_line(words))
         raise self._ended(words)
 
     def _ended(self, words: bytes) -> ConnectionLost:
-        if not (self.answered and OF_A_LINE.search(words)):
-            self.exchange.on_throttling(one_line(words))
-        return ConnectionLost(one_line(words))
+        if not (self.answered and CONNECTION_LIMIT.search(words)):
+            self.exchange.on_throttling(reply_line(words))
+        return ConnectionLost(reply_line(words))
 
     def end_within(self, seconds: float) -> bool:
         """Send nothing more, and limit the wait for the final reply; return False if none is awaited."""

@@ -20,14 +20,14 @@ from newsletter.delivery.provider.outcomes import (
     Refusals,
     SendOutcome,
     SendStatus,
-    one_line,
+    reply_line,
 )
 from newsletter.delivery.provider.smtp_connection import ConnectionLost, Envelope, SmtpConnection, SmtpStage
-from newsletter.delivery.provider.stoppable_wait import LOOK_SECONDS, STOP_SECONDS, StopDeadline, run_in_thread
+from newsletter.delivery.provider.stoppable_wait import STOP_SECONDS, WAKE_SECONDS, StopDeadline, run_in_thread
 from newsletter.delivery.rate import GREYLISTED, is_throttling
 
-AT_ONCE = 16  # connections opened concurrently
-SPARE = 1.2  # factor on the connections that a rate needs
+OPENING_MAX = 16  # connections opened concurrently
+SPARE_FACTOR = 1.2  # factor on the connections that a rate needs
 GOODBYE_SECONDS = 1.5  # for all connections together
 OPENING_SECONDS = 0.02  # between checks of connections being opened, while no socket is ready
 
@@ -112,10 +112,10 @@ class ConnectionPool:
         """Connections to use: as many as a rate needs, times SPARE; without a rate as many as the scaler wants."""
         if self.limits.rate is None:
             return self.scaler.wanted
-        return max(1, min(self.scaler.wanted, math.ceil(self.limits.rate * self.seconds * SPARE)))
+        return max(1, min(self.scaler.wanted, math.ceil(self.limits.rate * self.seconds * SPARE_FACTOR)))
 
     def _begin(self, count: int) -> None:
-        for _ in range(min(count, AT_ONCE - len(self.opening))):
+        for _ in range(min(count, OPENING_MAX - len(self.opening))):
             backend = self.open_backend()
             self.opening.append(run_in_thread(partial(self._open, backend), partial(close_quietly, backend)))
 
@@ -133,7 +133,7 @@ class ConnectionPool:
             try:
                 connection = one.result()
             except smtplib.SMTPAuthenticationError as error:
-                self.problem = ProviderRejection(f"{error.smtp_code} {one_line(error.smtp_error)}")
+                self.problem = ProviderRejection(f"{error.smtp_code} {reply_line(error.smtp_error)}")
             except (smtplib.SMTPException, OSError) as error:
                 self._not_opened(str(error) or type(error).__name__)
             else:
@@ -183,8 +183,8 @@ def close_quietly(backend: EmailBackend) -> None:
 
 
 TRIES = 3  # connections that may break in a row until the provider counts as unavailable
-BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
-AHEAD, AHEAD_SECONDS = 32, 0.003  # messages rendered ahead at most, and for how long
+READ_WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
+AHEAD_MAX, AHEAD_SECONDS = 32, 0.003  # messages rendered ahead at most, and for how long
 LOCAL_ERRORS = ("451", "452")  # local errors of the server: RFC 5321 section 4.2.3
 
 
@@ -235,7 +235,7 @@ class SmtpSender:
             goes_on = self._hasten() if self.stop_deadline.is_stopping() else self._occupy(envelopes)
             if self.pool.is_idle():
                 break
-            for connection in self._awake(0 if goes_on else LOOK_SECONDS):
+            for connection in self._awake(0 if goes_on else WAKE_SECONDS):
                 self._attend(connection)
             outcomes, self.outcomes = self.outcomes, []
             yield from outcomes
@@ -285,7 +285,7 @@ class SmtpSender:
         """Render several messages in a row: switching between rendering and sending costs a fifth of both."""
         connections = len(self.pool.connections)
         if len(self.ahead) < connections:
-            most = max(connections, min(AHEAD, int(self.pool.rate * AHEAD_SECONDS)))
+            most = max(connections, min(AHEAD_MAX, int(self.pool.rate * AHEAD_SECONDS)))
             while self.problem is None and len(self.ahead) < most and (envelope := self._next(envelopes)):
                 self.ahead.append(envelope)
 
@@ -313,7 +313,7 @@ class SmtpSender:
 
     def _idle_connection(self) -> SmtpConnection | None:
         """An idle connection; waits for the first connection of all, unless the worker is stopped."""
-        connection = self.pool.first(self._goes_on, LOOK_SECONDS)
+        connection = self.pool.first(self._goes_on, WAKE_SECONDS)
         self.problem = self.problem or self.pool.problem
         return connection
 
@@ -330,7 +330,7 @@ class SmtpSender:
             self.stop_deadline.on_wait()
         if ready and now < self.look_at:
             return ready
-        self.look_at = now + LOOK_SECONDS
+        self.look_at = now + WAKE_SECONDS
         return ready + [one for one in self.pool.connections if one.deadline <= now and one not in ready]
 
     def _attend(self, connection: SmtpConnection) -> None:
@@ -354,7 +354,7 @@ class SmtpSender:
 
     def _look_for(self, connection: SmtpConnection) -> None:
         """Select for replies, and for writing if there is unsent data."""
-        self.pool.look_for(connection, BOTH if connection.unsent else selectors.EVENT_READ)
+        self.pool.look_for(connection, READ_WRITE if connection.unsent else selectors.EVENT_READ)
 
     def on_outcome(self, connection: SmtpConnection, seq: int, outcome: SendOutcome) -> None:
         self.broken.clear()

@@ -7,7 +7,7 @@ from threading import Thread
 
 from newsletter.delivery.provider.outcomes import SendOutcome, SendStatus
 
-LOOK_SECONDS = 0.25  # between calls of `on_wait`
+WAKE_SECONDS = 0.25  # between calls of `on_wait`
 # How long to wait for replies to messages already sent after a stop. Including the database writes that follow, a lane
 # ends within five seconds; RFC 5321 would allow ten minutes.
 STOP_SECONDS = 2.2
@@ -25,7 +25,7 @@ class StopDeadline:
     def answer[T](self, step: Callable[[], T]) -> T | SendOutcome:
         """Run `step` and return or raise its result; UNCERTAIN if a stop ended the wait."""
         end = run_in_thread(step)
-        while not wait([end], LOOK_SECONDS).done:
+        while not wait([end], WAKE_SECONDS).done:
             if not self._goes_on() and end.cancel():  # the thread continues, and its result is dropped
                 return SendOutcome(SendStatus.UNCERTAIN, STOPPED)
         return end.result()
@@ -34,11 +34,11 @@ class StopDeadline:
         """Sleep within a step, unless the worker is stopped."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self.is_stopping():
-            time.sleep(min(left, LOOK_SECONDS))
+            time.sleep(min(left, WAKE_SECONDS))
 
     def first[T](self, steps: Iterable[Future[T]]) -> set[Future[T]]:
         """Wait for at least one of the futures; return those done, or none if a stop ended the wait."""
-        while not (ended := wait(steps, LOOK_SECONDS, FIRST_COMPLETED).done):
+        while not (ended := wait(steps, WAKE_SECONDS, FIRST_COMPLETED).done):
             if not self._goes_on():
                 return set()
         return ended

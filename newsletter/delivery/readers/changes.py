@@ -18,10 +18,10 @@ from newsletter.posts.models import Post
 from newsletter.posts.text.diff import DiffPart, PartKind, diff
 from newsletter.posts.text.measures import BLOCK, VOID_TAGS, WIDE
 
-POST: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
+POST_PATH: Final = re.compile(r"/p/([0-9]{1,18})(?:-[^/]*)?/$")
 # CSS classes in templates/email/issue.html for what is not the author's text, or repeats it.
-BESIDE: Final = frozenset({"panel", "quiet", "onward", "callout"})
-END: Final = "ask"  # the class of the question after the closing
+SKIPPED_CLASSES: Final = frozenset({"panel", "quiet", "onward", "callout"})
+END_CLASS: Final = "ask"  # the class of the question after the closing
 CJK_LATIN_SPACE: Final = re.compile(rf"(?<=[{WIDE}])[ \u00a0](?=[!-~])|(?<=[!-~])[ \u00a0](?=[{WIDE}])")
 
 
@@ -35,7 +35,7 @@ class LetterPart:
 
 
 @dataclass
-class _Part:
+class _OpenPart:
     post: int = 0
     lines: list[str] = field(default_factory=lambda: [""])
     links: list[tuple[str, str]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class _LetterParser(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.parts = [_Part()]
+        self.parts = [_OpenPart()]
         self.open: list[tuple[str, bool, bool]] = []  # tag, is skipped, is prose
         self.is_begun = self.is_over = False
         self.href = ""
@@ -61,20 +61,20 @@ class _LetterParser(HTMLParser):
         kinds = set(given.get("class", "").split())
         in_prose = any(prose for _tag, _beside, prose in self.open)
         self.is_begun = self.is_begun or tag == "h1"
-        self.is_over = self.is_over or (self.is_begun and not in_prose and END in kinds)
+        self.is_over = self.is_over or (self.is_begun and not in_prose and END_CLASS in kinds)
         if tag not in VOID_TAGS:
-            self.open.append((tag, not in_prose and bool(kinds & BESIDE), "prose" in kinds))
+            self.open.append((tag, not in_prose and bool(kinds & SKIPPED_CLASSES), "prose" in kinds))
         if not self.is_read:
             return
         if "post" in kinds and not in_prose:
-            self.parts.append(_Part())
+            self.parts.append(_OpenPart())
             self.post_depth = len(self.open)
         if BLOCK.fullmatch(tag):
             self.parts[-1].lines.append("")
         if tag == "img":
             self.parts[-1].lines[-1] += f"［{given['alt']}］" if given.get("alt") else ""
         self.href = given.get("href", self.href)
-        found = POST.search(self.href) if tag == "a" and any(one[0] == "h2" for one in self.open) else None
+        found = POST_PATH.search(self.href) if tag == "a" and any(one[0] == "h2" for one in self.open) else None
         if found and len(self.parts) > 1 and not self.parts[-1].post and not in_prose:
             self.parts[-1].post = int(found[1])
 
@@ -86,7 +86,7 @@ class _LetterParser(HTMLParser):
         while any(one[0] == tag for one in self.open) and self.open.pop()[0] != tag:
             pass
         if len(self.open) < self.post_depth:
-            self.parts.append(_Part())
+            self.parts.append(_OpenPart())
             self.post_depth = 0
 
     def handle_data(self, data: str) -> None:
@@ -137,15 +137,15 @@ def can_be_withheld(mailing: Mailing) -> bool:
 
 def withhold(mailing: Mailing, reason: str, now: datetime) -> bool:
     """Remove the text of a mailing from the public list; return False if it is not there."""
-    return _switch(mailing, MailingStep.Kind.WITHHELD, reason, now)
+    return _set_withheld(mailing, MailingStep.Kind.WITHHELD, reason, now)
 
 
 def show_again(mailing: Mailing, reason: str, now: datetime) -> bool:
     """Put the text of a mailing back into the public list; return False if it is there."""
-    return _switch(mailing, MailingStep.Kind.SHOWN, reason, now)
+    return _set_withheld(mailing, MailingStep.Kind.SHOWN, reason, now)
 
 
-def _switch(mailing: Mailing, what: MailingStep.Kind, reason: str, now: datetime) -> bool:
+def _set_withheld(mailing: Mailing, what: MailingStep.Kind, reason: str, now: datetime) -> bool:
     with transaction.atomic():
         mailing.lock()
         is_withheld = mailing.content_hash in withheld_texts(mailing.issue)
@@ -155,7 +155,7 @@ def _switch(mailing: Mailing, what: MailingStep.Kind, reason: str, now: datetime
     return True
 
 
-NEAR = 60  # characters of context on each side of a change
+CONTEXT_LENGTH = 60  # characters of context on each side of a change
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Version:
     note: str = ""
     is_mailed: bool = False
     is_correction: bool = False
-    is_later: bool = False  # replaced an earlier text while the mailing was paused
+    is_replacement: bool = False  # replaced an earlier text while the mailing was paused
     withheld_at: datetime | None = None
     changes: Sequence[DiffPart] = ()  # since the previous shown version
     is_compared: bool = False  # there is a previous shown version
@@ -190,17 +190,17 @@ def versions(issue: Issue, now: datetime) -> list[Version]:
 
     Posts that are no longer public are omitted.
     """
-    texts = [*_mailed(issue)]
+    texts = [*_mailed_versions(issue)]
     if not texts:
         return []
-    if web := _web(issue, texts[-1].at, now):
+    if web := _web_version(issue, texts[-1].at, now):
         texts.append(web)
     posts = {part.post for text in texts for part in text.parts if part.post}
     public = set(Post.objects.published(now).filter(pk__in=posts).values_list("pk", flat=True))
-    return list(_compared([replace(text, parts=public_parts(text.parts, public)) for text in texts]))
+    return list(_with_diffs([replace(text, parts=public_parts(text.parts, public)) for text in texts]))
 
 
-def _mailed(issue: Issue) -> Iterator[Version]:
+def _mailed_versions(issue: Issue) -> Iterator[Version]:
     """Yield the text of each mailing with recipients; mailings of the same text are merged."""
     planned = list(issue.mailings.filter(planned_at__isnull=False).order_by("planned_at", "pk"))
     if not planned:  # mailed by another program
@@ -220,7 +220,7 @@ def _mailed(issue: Issue) -> Iterator[Version]:
                 readers=readers + (known.readers if known else 0),
                 note=mailing.note,
                 is_mailed=True,
-                is_later=mailing.pk in late,
+                is_replacement=mailing.pk in late,
                 is_correction=mailing.kind == Mailing.Kind.CORRECTION,
                 withheld_at=hidden.get(mailing.content_hash),
                 parts=known.parts if known else parse_letter(without_name_slots(mailing.html)),
@@ -228,7 +228,7 @@ def _mailed(issue: Issue) -> Iterator[Version]:
     yield from _without_corrected_readers([*seen.values()])
 
 
-def _web(issue: Issue, since: datetime, now: datetime) -> Version | None:
+def _web_version(issue: Issue, since: datetime, now: datetime) -> Version | None:
     """The current web page's text, if anything was changed after `since`."""
     public = Post.objects.published(now).values("pk")
     items = issue.items.filter(post__in=public).select_related("post__cover").prefetch_related("post__tags")
@@ -239,7 +239,7 @@ def _web(issue: Issue, since: datetime, now: datetime) -> Version | None:
     return Version(at, parse_letter(without_name_slots(html_with(issue, found))))
 
 
-def _compared(texts: Iterable[Version]) -> Iterator[Version]:
+def _with_diffs(texts: Iterable[Version]) -> Iterator[Version]:
     """Yield each text with its diff; the web page's only if it differs.
 
     A withheld text is compared with nothing, and the next one is compared with the last shown.
@@ -248,36 +248,36 @@ def _compared(texts: Iterable[Version]) -> Iterator[Version]:
     last: Sequence[LetterPart] | None = None
     for text in texts:
         former = None if text.withheld_at else shown
-        changes = _changes(former, text.parts)
-        if text.is_mailed or (changes if former else _changes(last, text.parts)):
+        changes = _diff(former, text.parts)
+        if text.is_mailed or (changes if former else _diff(last, text.parts)):
             note = "" if text.withheld_at else text.note
             yield replace(text, note=note, changes=changes, is_compared=former is not None)
         last = text.parts
         shown = shown if text.withheld_at else text.parts
 
 
-def _changes(former: Sequence[LetterPart] | None, parts: Sequence[LetterPart]) -> list[DiffPart]:
+def _diff(former: Sequence[LetterPart] | None, parts: Sequence[LetterPart]) -> list[DiffPart]:
     """The diff with context; [] without changes, or without a former text."""
     if former is None:
         return []
-    found = _near(diff(_words(former, parts), _words(parts, former)))
+    found = _shorten_context(diff(_comparable_text(former, parts), _comparable_text(parts, former)))
     return found if any(one.kind is not PartKind.SAME for one in found) else []
 
 
-def _near(found: Sequence[DiffPart]) -> list[DiffPart]:
+def _shorten_context(found: Sequence[DiffPart]) -> list[DiffPart]:
     shown, last = [], len(found) - 1
     for place, one in enumerate(found):
         if one.kind is not PartKind.SAME:
             shown.append(one)
             continue
-        head = one.text.partition("\n")[0][:NEAR] if place else ""
-        tail = one.text.rpartition("\n")[2][-NEAR:] if place < last else ""
+        head = one.text.partition("\n")[0][:CONTEXT_LENGTH] if place else ""
+        tail = one.text.rpartition("\n")[2][-CONTEXT_LENGTH:] if place < last else ""
         hidden = len(one.text) - len(head) - len(tail)
         shown.append(one if hidden <= 0 else DiffPart(PartKind.SAME, head, tail, hidden))
     return shown
 
 
-def _words(parts: Sequence[LetterPart], others: Sequence[LetterPart]) -> str:
+def _comparable_text(parts: Sequence[LetterPart], others: Sequence[LetterPart]) -> str:
     """The whole text, followed by links that `others` do not have, so that a changed URL shows in the diff."""
     known = {link for part in others for link in part.links}
     texts = [part.text for part in parts]

@@ -52,7 +52,7 @@ class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
         return found.select_related("subscriber", "mailing__issue").order_by("planned_for", "pk")
 
     def send(self, row: CourseCopy, now: datetime) -> SendResult:
-        if is_over(row, now):
+        if is_course_over(row, now):
             CourseCopy.objects.open().filter(subscriber=row.subscriber_id).update(stopped_at=now, due_at=None)
             return SendResult.NOT_TAKEN
         return super().send(row, now)
@@ -70,7 +70,7 @@ class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
         return super().dequeue(row, {"reply": str(error)[:200], "stopped_at": now, "sent_at": None})
 
 
-def is_over(row: CourseCopy, now: datetime) -> bool:
+def is_course_over(row: CourseCopy, now: datetime) -> bool:
     """Whether the reader has left, paused or been suppressed since the course began."""
     if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
         return True
@@ -82,4 +82,4 @@ def is_over(row: CourseCopy, now: datetime) -> bool:
 def build_course_mail(row: CourseCopy) -> Mail:
     with translation.override(Publication.objects.current().language):
         before = _("First letters %(position)d: ") % {"position": row.position}
-    return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, 0, row.subscriber_id), subject_mark=before)
+    return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, 0, row.subscriber_id), subject_prefix=before)

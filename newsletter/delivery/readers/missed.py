@@ -19,9 +19,9 @@ from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber, is_mailable
 
-STALE = timedelta(days=14)  # after the end of a pause; later the archive is enough
-UNDER_WAY = timedelta(days=3)  # duration of a mailing: a pause may begin within it
-WENT = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Delivery.State.UNCERTAIN}
+STALE_AFTER = timedelta(days=14)  # after the end of a pause; later the archive is enough
+MAILING_DURATION = timedelta(days=3)  # duration of a mailing: a pause may begin within it
+SENT_STATES = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Delivery.State.UNCERTAIN}
 
 
 class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
@@ -33,7 +33,7 @@ class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
         if not sending_days.may_send_single_mails(Publication.objects.current(), now):
             return Pause.objects.none()
         may_go = Q(due_at__isnull=True) | is_due("due_at", now)
-        over = Pause.objects.filter(may_go, settled_at=None, until__lte=now, until__gt=now - STALE)
+        over = Pause.objects.filter(may_go, settled_at=None, until__lte=now, until__gt=now - STALE_AFTER)
         return over.filter(is_mailable(now, "subscriber__")).select_related("subscriber").order_by("until", "pk")
 
     def unchanged(self, row: Pause) -> QuerySet[Pause]:
@@ -57,12 +57,12 @@ def missed_issues(pause: Pause) -> list[Issue]:
 
     An issue being sent when the pause began counts if the reader had a delivery that was not sent.
     """
-    since = pause.began_at - UNDER_WAY
+    since = pause.began_at - MAILING_DURATION
     issues = Issue.objects.archived().filter(imported_at__isnull=True, sent_at__gte=since, sent_at__lt=pause.until)
     copies = Delivery.objects.filter(subscriber=pause.subscriber_id, mailing__issue=OuterRef("pk"))
     letters = CourseCopy.objects.filter(subscriber=pause.subscriber_id, issue=OuterRef("pk"), sent_at__isnull=False)
     was_for_them = Q(sent_at__gte=pause.began_at) | Exists(copies)
-    found = issues.filter(was_for_them, ~Exists(copies.filter(state__in=WENT)), ~Exists(letters))
+    found = issues.filter(was_for_them, ~Exists(copies.filter(state__in=SENT_STATES)), ~Exists(letters))
     return list(found.order_by("number"))
 
 

@@ -26,7 +26,7 @@ from subscribers.models import Subscriber, Suppression, address_hash
 
 REFERENCES_MAX = 12  # keeps the header to some hundred bytes
 QUOTED_MAX = 3_000  # characters of the reply that the answer quotes
-AGAIN = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", "sv:")
+REPLY_PREFIXES = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", "sv:")
 
 
 class _Mail[Row: Answer | Quote](AtMostOnceMail[Row], SingleMail[Row]):
@@ -75,18 +75,18 @@ def build_answer(answer: Answer) -> Mail:
         sender=publication.sender,
         to=(single_line(reply.sender_name), reply.sender),
         reply_to=publication.reply_to,
-        headers={"Message-ID": answer.message_id} | _thread(answer),
+        headers={"Message-ID": answer.message_id} | _thread_headers(answer),
     )
 
 
 def answer_subject(reply: Reply, publication: Publication) -> str:
     """The reply's subject with a single Re:."""
     words = single_line(reply.subject) or publication.name
-    subject = words if words.lower().startswith(AGAIN) else f"Re: {words}"
+    subject = words if words.lower().startswith(REPLY_PREFIXES) else f"Re: {words}"
     return subject[:SUBJECT_LENGTH]
 
 
-def _thread(answer: Answer) -> dict[str, str]:
+def _thread_headers(answer: Answer) -> dict[str, str]:
     reply = answer.reply
     if not reply.message_id:
         return {}
@@ -197,14 +197,14 @@ def decline_quote(quote: Quote, now: datetime) -> bool:
             return False
         quote = current
         state = State.WITHDRAWN if quote.state == State.ALLOWED else State.DECLINED
-        frozen = _locked(quote.issue) if quote.issue else []
+        frozen = _locked_mailings(quote.issue) if quote.issue else []
         unchanged = {one.pk for one in frozen if freeze(one.issue, one.note).content_hash == one.content_hash}
         values = {"state": state, "name": "", "answered_at": now, "issue": None, "placed_at": None}
         Quote.objects.filter(pk=quote.pk).update(**values)
-        return all(_without_it(one, now, is_unchanged=one.pk in unchanged) for one in frozen) or _undo()
+        return all(_replace_or_pause(one, now, is_unchanged=one.pk in unchanged) for one in frozen) or _roll_back()
 
 
-def _locked(issue: Issue) -> list[Mailing]:
+def _locked_mailings(issue: Issue) -> list[Mailing]:
     waiting = issue.mailings.open().select_related("issue").order_by("pk")
     return [*waiting.select_for_update(of=("self",), no_key=True)]
 
@@ -215,7 +215,7 @@ def withdraw_quotes(reader: Subscriber) -> None:
         decline_quote(quote, timezone.now())
 
 
-def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
+def _replace_or_pause(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
     try:
         if is_unchanged and approving.refreeze(mailing, now=now):
             return True
@@ -227,7 +227,7 @@ def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
     return bool(is_stopped) and not Mailing.objects.filter(pk=mailing.pk, planned_at__isnull=False).exists()
 
 
-def _undo() -> bool:
+def _roll_back() -> bool:
     """Roll back: the mailing has just begun, so readers have it."""
     transaction.set_rollback(True)
     return False

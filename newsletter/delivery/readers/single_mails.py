@@ -16,7 +16,7 @@ from newsletter.mail.queued_mail import MAILER, AtMostOnceMail, QueuedMail, Retr
 from newsletter.mail.smtp_replies import NotSent, SendFailure, is_unreachable
 from subscribers.models import Subscriber
 
-REST = timedelta(minutes=10)  # after a temporary refusal: greylisting needs about five
+RETRY_AFTER = timedelta(minutes=10)  # after a temporary refusal: greylisting needs about five
 TRIES_MAX = 8
 
 
@@ -43,7 +43,7 @@ class SingleMail[Row: Model](QueuedMail[Row]):
         tries = getattr(row, self.tries_column)
         if failure is SendFailure.SERVER_UNAVAILABLE:
             return Retry(now, tries - 1)
-        return Retry(now + REST if failure is SendFailure.TEMPORARY and tries < TRIES_MAX else None, tries)
+        return Retry(now + RETRY_AFTER if failure is SendFailure.TEMPORARY and tries < TRIES_MAX else None, tries)
 
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         log = logging.getLogger(type(self).__module__)

@@ -33,8 +33,8 @@ from newsletter.delivery.provider.outcomes import (
     SendOutcome,
     SendStatus,
     api_outcome,
-    one_line,
     postmark_outcome,
+    reply_line,
     status_outcome,
 )
 from newsletter.delivery.provider.stoppable_wait import STOPPED, StopDeadline, run_in_thread
@@ -165,9 +165,9 @@ PROVIDERS = {
 }
 
 
-READERS = 200  # per call: larger calls save little, and a crash leaves a whole call uncertain
-CALL_BYTES = 20_000_000  # of complete bodies
-KEYS = UUID("b8f4a0d1-6f0e-4f0c-9c53-3d8a2f7e61aa")
+READERS_PER_CALL = 200  # per call: larger calls save little, and a crash leaves a whole call uncertain
+CALL_BYTES_MAX = 20_000_000  # of complete bodies
+KEY_NAMESPACE = UUID("b8f4a0d1-6f0e-4f0c-9c53-3d8a2f7e61aa")
 
 
 class BatchMessage:
@@ -190,12 +190,12 @@ class BatchMessage:
         self.token = copy_token_maker(mailing)
 
     def size(self) -> int:
-        limit = min(READERS, self.provider.limit)
+        limit = min(READERS_PER_CALL, self.provider.limit)
         if self.provider.slot:
             return limit
         octets = sum(len(body.encode()) for body in self.bodies.values())
         return max(
-            1, min(limit, CALL_BYTES // (2 * octets))
+            1, min(limit, CALL_BYTES_MAX // (2 * octets))
         )  # a Chinese character is 3 octets, and 6 as JSON writes it
 
     def values(self, row: DeliveryRow) -> dict[str, str]:
@@ -261,7 +261,9 @@ class BatchMessage:
         """Derive the idempotency key from content and readers, so that every worker computes the same one."""
         if self.provider.key:
             readers = [(row.seq, row.email, row.name) for row in rows]
-            message.idempotency_key = str(uuid5(KEYS, f"{self.mailing.pk} {self.mailing.content_hash} {readers}"))
+            message.idempotency_key = str(
+                uuid5(KEY_NAMESPACE, f"{self.mailing.pk} {self.mailing.content_hash} {readers}")
+            )
             if self.provider.key == "mail":
                 message.extra_headers["idempotencyKey"] = message.idempotency_key
 
@@ -276,8 +278,8 @@ def _link_writer(name: str) -> Callable[[int, str], str]:
 log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 1  # under a rate limit a call is made with the readers collected until then
-PAUSES = (1, 3, 9)  # seconds before retries with the same key; far below any key's lifetime
-HOPELESS = 31  # refusals of parts of one call, down to sixteenths, with none accepted: the reason is not a reader
+RETRY_SECONDS = (1, 3, 9)  # seconds before retries with the same key; far below any key's lifetime
+REFUSALS_MAX = 31  # refusals of parts of one call, down to sixteenths, with none accepted: the reason is not a reader
 FIRST_CALLS, MOST_CALLS = 1, 4  # concurrent calls: at the start, and at most; a crash leaves so many uncertain
 # Safe in text and HTML of any provider, without escaping.
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+=-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
@@ -329,7 +331,7 @@ class ApiCourier:
         mailing: Mailing,
         scaler: ConnectionScaler | None = None,
         *,
-        pauses: Sequence[float] = PAUSES,
+        pauses: Sequence[float] = RETRY_SECONDS,
     ) -> None:
         self.alias, self.mailing = alias, mailing
         self.backends: list[Any] = [mailers[alias]]  # idle
@@ -397,7 +399,7 @@ class ApiCourier:
             return None
         if call is None:
             return None
-        together, apart = _sorted(call)
+        together, apart = _split_unusual(call)
         self.waiting += [CallPart([row], is_alone=True) for row in apart]
         return CallPart(together) if together else self._next(calls)
 
@@ -442,9 +444,9 @@ class ApiCourier:
         except AnymailAPIError as error:
             return api_outcome(error)
         except AnymailUnsupportedFeature as error:
-            raise ProviderRejection(one_line(error)) from error
+            raise ProviderRejection(reply_line(error)) from error
         except AnymailError as error:  # before the request: an address that Anymail cannot write
-            return SendOutcome(SendStatus.FAILED, one_line(error))
+            return SendOutcome(SendStatus.FAILED, reply_line(error))
 
     # --- Replies ---
 
@@ -477,7 +479,7 @@ class ApiCourier:
 
     def _halve(self, part: CallPart, reply: SendOutcome) -> None:
         part.call.refusals += 1
-        if part.call.refusals == HOPELESS and not part.call.is_taken:
+        if part.call.refusals == REFUSALS_MAX and not part.call.is_taken:
             self.problem = self.problem or ProviderRejection(reply.reply)
         half = len(part.rows) // 2
         self.waiting += [CallPart(part.rows[:half], part.call), CallPart(part.rows[half:], part.call)]
@@ -507,7 +509,7 @@ def group_rows(rows: Iterator[DeliveryRow], size: int) -> Iterator[list[Delivery
         yield call
 
 
-def _sorted(call: Sequence[DeliveryRow]) -> tuple[list[DeliveryRow], list[DeliveryRow]]:
+def _split_unusual(call: Sequence[DeliveryRow]) -> tuple[list[DeliveryRow], list[DeliveryRow]]:
     """Rows for one call, and rows for single calls: unusual address or name, or a repeated address."""
     together, apart = dict[str, DeliveryRow](), list[DeliveryRow]()
     for row in call:

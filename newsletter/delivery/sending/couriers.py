@@ -36,16 +36,16 @@ from newsletter.mail.mailers import SendLimits
 
 log = logging.getLogger(__name__)
 
-FIRST_LINES, MOST_LINES = 4, 128  # SMTP connections of a lane: at the start, and at most
-DEFAULT_LIMITS = ConnectionLimits(MOST_LINES, first=FIRST_LINES)
+FIRST_CONNECTIONS, MOST_CONNECTIONS = 4, 128  # SMTP connections of a lane: at the start, and at most
+DEFAULT_LIMITS = ConnectionLimits(MOST_CONNECTIONS, first=FIRST_CONNECTIONS)
 WINDOW_SECONDS = 0.04  # several times the latency of a disk
 WINDOW_MIN, WINDOW_FIRST = 20, 100  # rows
 # By Anymail's esp_name: providers that return metadata in reports. The others refuse it.
-TAKE_METADATA = frozenset(
+METADATA_PROVIDERS = frozenset(
     {"Amazon SES", "Brevo", "Mailgun", "Mailjet", "Mailtrap", "Mandrill", "Postmark", "Resend", "SendGrid"}
     | {"SparkPost", "Unisender Go"}
 )
-LINES_FOR_RATE = 64  # at most, if the number follows from a rate
+RATED_CONNECTIONS = 64  # at most, if the number follows from a rate
 
 
 class CourierCallbacks(NamedTuple):
@@ -104,21 +104,21 @@ def courier_for(alias: str, mailing: Mailing, learnt: KnownScalers | None = None
 
 def smtp_limits(alias: str) -> ConnectionLimits:
     """Limits of a mailer's SMTP server; with a rate, as many connections as it needs."""
-    limits, rate = _limits(alias)
+    limits, rate = _limits_and_rate(alias)
     if limits.connections or rate:
-        return ConnectionLimits(limits.connections or LINES_FOR_RATE, limits.messages_per_connection, rate)
+        return ConnectionLimits(limits.connections or RATED_CONNECTIONS, limits.messages_per_connection, rate)
     return DEFAULT_LIMITS._replace(per_connection=limits.messages_per_connection)
 
 
 def api_limits(alias: str) -> ConnectionLimits:
     """Limits of concurrent calls of an e-mail API; with a rate, as many as it needs."""
-    limits, rate = _limits(alias)
+    limits, rate = _limits_and_rate(alias)
     return ConnectionLimits(
         limits.connections or MOST_CALLS, rate=rate, first=None if limits.connections or rate else FIRST_CALLS
     )
 
 
-def _limits(alias: str) -> tuple[SendLimits, float | None]:
+def _limits_and_rate(alias: str) -> tuple[SendLimits, float | None]:
     limits: SendLimits = settings.MAILERS[alias].get("LIMITS", SendLimits())
     return limits, min([rate for rate in (settings.SEND_RATE, limits.rate) if rate], default=None)
 
@@ -136,7 +136,7 @@ class DjangoCourier:
     def __init__(self, alias: str, mailing: Mailing) -> None:
         self.transport, self.stop_deadline = DjangoTransport(mailers[alias]), StopDeadline()
         self.mailing, self.refusals = mailing, Refusals(believes=mailing.believes_refusals)
-        takes_metadata = getattr(mailers[alias], "esp_name", "") in TAKE_METADATA
+        takes_metadata = getattr(mailers[alias], "esp_name", "") in METADATA_PROVIDERS
         self.token = copy_token_maker(mailing) if takes_metadata else None
 
     def deliver(

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery.ledger import claims
-from newsletter.delivery.ledger.claims import DeliveryResult, DeliveryRow, LaneEnds
+from newsletter.delivery.ledger.claims import DeliveryResult, DeliveryRow, LaneEnded
 from newsletter.delivery.ledger.flight_recorder import Recorder, RowMark
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.provider.outcomes import (
@@ -36,10 +36,10 @@ log = logging.getLogger(__name__)
 
 DATABASE_RETRY_SECONDS = (0.2, 0.5, 1, 2, 5, 10)  # between tries to save results while the database is away
 LEASE_SECONDS = 10  # between renewals of the lease while a window waits for its rate limit
-GONE = "left, paused or suppressed since the issue was begun"
+SKIPPED_REPLY = "left, paused or suppressed since the issue was begun"
 
 
-class DailyLimitReached(LaneEnds):
+class DailyLimitReached(LaneEnded):
     """The warm-up's limit for today is reached."""
 
 
@@ -49,8 +49,8 @@ class HeldBatch:
     writer: executes ledger writes in order; a thread in a lane.
     """
 
-    def __init__(self, batch: Batch, window: int, writer: Executor, pacer: RateLimiter) -> None:
-        self.batch, self.window, self.writer, self.pacer = batch, window, writer, pacer
+    def __init__(self, batch: Batch, window: int, writer: Executor, rate_limiter: RateLimiter) -> None:
+        self.batch, self.window, self.writer, self.rate_limiter = batch, window, writer, rate_limiter
         self.results: list[DeliveryResult] = []  # not committed yet
         self.unanswered: dict[int, None] = {}  # seqs of intended rows without a result, in order
         self.pending: Future[list[DeliveryRow]] | None = None
@@ -60,9 +60,9 @@ class HeldBatch:
 
     def _intend(self) -> None:
         results, self.results = self.results, []
-        step = partial(claims.commit_intent, self.batch, results, self.pacer.window(self.window), timezone.now())
+        step = partial(claims.commit_intent, self.batch, results, self.rate_limiter.window(self.window), timezone.now())
         self.renew_at = time.monotonic() + LEASE_SECONDS
-        self.pending = self.writer.submit(with_retries, step)
+        self.pending = self.writer.submit(run_with_retries, step)
 
     def _intended(self) -> list[DeliveryRow]:
         """Wait until the last intent is durable; return its rows."""
@@ -87,7 +87,7 @@ class HeldBatch:
                 if is_over():
                     return
                 if not row.is_mailable:
-                    self.answer(DeliveryResult(row.seq, Delivery.State.SKIPPED, GONE))
+                    self.answer(DeliveryResult(row.seq, Delivery.State.SKIPPED, SKIPPED_REPLY))
                 elif self._has_come(row, is_over):
                     yield row
                 else:
@@ -98,11 +98,11 @@ class HeldBatch:
 
     def _reserve(self, emails: list[str], is_over: Callable[[], bool]) -> None:
         """Wait until sending times are reserved for these messages, or `is_over`."""
-        if self.pacer.is_free(len(emails)):
+        if self.rate_limiter.is_free(len(emails)):
             self.times = deque([time.monotonic()] * len(emails))
             return
         while not is_over():
-            places = self._written(partial(self.pacer.ask, emails))
+            places = self._written(partial(self.rate_limiter.ask, emails))
             if not places.again_in:
                 self.times = deque(places.times)
                 return
@@ -132,11 +132,11 @@ class HeldBatch:
 
     def keep(self) -> None:
         """Renew the lease while waiting for replies. If it is lost, the next intent fails."""
-        with suppress(LaneEnds):
+        with suppress(LaneEnded):
             self._keep()
 
     def _written[T](self, step: Callable[[], T]) -> T:
-        return self.writer.submit(with_retries, step).result()
+        return self.writer.submit(run_with_retries, step).result()
 
     def _is_lost(self) -> bool:
         return self._written(partial(claims.has_lost_batch, self.batch))
@@ -152,10 +152,10 @@ class HeldBatch:
         never_left: the rows that the recorder confirms; called if the batch was taken over.
         """
         if self.pending is not None:
-            with suppress(LaneEnds):
+            with suppress(LaneEnded):
                 self._intended()
         if self.times:
-            self._written(partial(self.pacer.give_back, len(self.times)))
+            self._written(partial(self.rate_limiter.give_back, len(self.times)))
         if self.unanswered and self._is_lost():
             self._written(partial(claims.requeue_never_left, self.batch, never_left(self.unanswered)))
         results, self.results = self.results, []
@@ -166,7 +166,7 @@ class HeldBatch:
         self._written(step)
 
 
-def with_retries[T](step: Callable[[], T]) -> T:
+def run_with_retries[T](step: Callable[[], T]) -> T:
     """Run an idempotent database step, with retries while the database is away or locked."""
     for seconds in DATABASE_RETRY_SECONDS:
         beat_process()
@@ -197,9 +197,9 @@ def _make_commits_durable() -> None:
 
 
 STATE_SECONDS = 1  # between checks of the mailing's state
-UNCERTAIN_IN_A_ROW = 3  # lanes in a row that ended without a final reply, until the mailing is paused
-STATE_OF = {answer: Delivery.State[answer.name] for answer in SendStatus}
-MARK_OF = {answer: RowMark[answer.name] for answer in SendStatus}
+SILENT_LANES_MAX = 3  # lanes in a row that ended without a final reply, until the mailing is paused
+STATE_OF_STATUS = {answer: Delivery.State[answer.name] for answer in SendStatus}
+MARK_OF_STATUS = {answer: RowMark[answer.name] for answer in SendStatus}
 
 
 class Lane:
@@ -218,9 +218,9 @@ class Lane:
         writer: Executor,
         worker: str,
         is_stopping: Callable[[], bool] = lambda: False,
-        pacer: RateLimiter | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
-        self.pacer = pacer or RateLimiter(None)
+        self.rate_limiter = rate_limiter or RateLimiter(None)
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
         self.reports = CourierCallbacks(on_reply=self._mark, on_throttling=self._slow_down)
@@ -235,7 +235,7 @@ class Lane:
         try:
             while not self._is_over(until) and (batch := self._claim()):
                 answered += self._work(batch, until)
-        except LaneEnds as reason:
+        except LaneEnded as reason:
             log.info("mailing %s: the lane ends: %s", self.mailing.pk, reason)
         finally:
             self.courier.close()
@@ -260,7 +260,7 @@ class Lane:
 
     def _claim(self) -> Batch | None:
         step = partial(claims.claim_batch, self.mailing, self.worker, timezone.now())
-        return self.writer.submit(with_retries, step).result()
+        return self.writer.submit(run_with_retries, step).result()
 
     def _work(self, batch: Batch, until: float) -> int:
         """Deliver one batch; raise LaneEnds, after recording everything, if the lane must stop.
@@ -269,7 +269,7 @@ class Lane:
         flight recorder, which may know more than the ledger.
         """
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        holding = HeldBatch(batch, self.courier.window, self.writer, self.pacer)
+        holding = HeldBatch(batch, self.courier.window, self.writer, self.rate_limiter)
         self.courier.stop_deadline.on_wait = holding.keep
         answered, end = 0, None
         try:
@@ -280,8 +280,8 @@ class Lane:
                 beat_process()
                 answered += 1
         except HandOverForbidden:
-            end = LaneEnds("it stood still, and was given up")
-        except (LaneEnds, ProviderUnavailable, ProviderRejection) as reason:
+            end = LaneEnded("it stood still, and was given up")
+        except (LaneEnded, ProviderUnavailable, ProviderRejection) as reason:
             end = self._end_for(reason)
         holding.settle(self.recorder.never_left)
         if end:
@@ -289,23 +289,23 @@ class Lane:
         self._look_back(answered)
         return answered
 
-    def _end_for(self, reason: LaneEnds | ProviderUnavailable | ProviderRejection) -> LaneEnds:
+    def _end_for(self, reason: LaneEnded | ProviderUnavailable | ProviderRejection) -> LaneEnded:
         """Record on the mailing why sending stops; return the exception that ends the lane."""
-        if isinstance(reason, DailyLimitReached) and (end := self.pacer.end_of_day(timezone.now())):
+        if isinstance(reason, DailyLimitReached) and (end := self.rate_limiter.end_of_day(timezone.now())):
             self._later(self.mailing.wait_until, *end)
-        if isinstance(reason, LaneEnds):
+        if isinstance(reason, LaneEnded):
             return reason
         if isinstance(reason, ProviderUnavailable):
             self._slow_down(str(reason), at_once=True)
             self._later(self.mailing.wait_for_provider, timezone.now(), str(reason))
-            return LaneEnds("the provider is away")
+            return LaneEnded("the provider is away")
         self._later(self.mailing.pause, str(reason))
-        return LaneEnds("the provider refuses us")
+        return LaneEnded("the provider refuses us")
 
     def _slow_down(self, words: str, *, at_once: bool = False) -> None:
         """Slow all workers down if the reply asks for it."""
         if is_throttling(words):
-            self._later(partial(self.pacer.slow_down, words, at_once=at_once))
+            self._later(partial(self.rate_limiter.slow_down, words, at_once=at_once))
 
     def _hand_over(self, seq: int) -> bool:
         """Record the hand-over; return False if this lane was revoked meanwhile."""
@@ -313,7 +313,7 @@ class Lane:
         return not self.is_revoked
 
     def _mark(self, seq: int, outcome: SendOutcome) -> None:
-        self.recorder.mark(seq, MARK_OF[outcome.status])
+        self.recorder.mark(seq, MARK_OF_STATUS[outcome.status])
 
     def _result(self, seq: int, outcome: SendOutcome) -> DeliveryResult:
         self._mark(seq, outcome)
@@ -321,17 +321,17 @@ class Lane:
             self.silence = outcome.reply
         if outcome.status is SendStatus.DEFERRED:
             self._slow_down(outcome.reply)
-        return DeliveryResult(seq, STATE_OF[outcome.status], outcome.reply, outcome.provider_id)
+        return DeliveryResult(seq, STATE_OF_STATUS[outcome.status], outcome.reply, outcome.provider_id)
 
     def _look_back(self, answered: int) -> None:
         """Back off after a missing final reply: a broken provider would make more and more deliveries uncertain."""
         if self.silence and not self._is_ending():
             self._later(self.mailing.wait_for_provider, timezone.now(), self.silence)
-            if self.mailing.provider_failures >= UNCERTAIN_IN_A_ROW:
+            if self.mailing.provider_failures >= SILENT_LANES_MAX:
                 self._later(self.mailing.pause, self.silence)
-            raise LaneEnds("no answer after the final dot")
+            raise LaneEnded("no answer after the final dot")
         if answered:
-            self._later(self.mailing.provider_answers)
+            self._later(self.mailing.reset_backoff)
 
     def _later(self, step: Callable[..., object], *details: object) -> None:
-        self.writer.submit(with_retries, partial(step, *details)).result()
+        self.writer.submit(run_with_retries, partial(step, *details)).result()

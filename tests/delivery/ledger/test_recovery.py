@@ -114,7 +114,7 @@ def test_a_machine_that_was_cut_off_tells_what_it_knows_when_it_comes_back(make_
     left = states(mailing)
     assert left == [SENT, Delivery.State.FAILED, Delivery.State.DEFERRED, UNCERTAIN, QUEUED, QUEUED, QUEUED]
     assert (mailing.counts().sent, mailing.counts().uncertain) == (1, 1)
-    assert mailing.deliveries.get(state=UNCERTAIN).reply == recovery.RECORDED, "it had left, and was not answered"
+    assert mailing.deliveries.get(state=UNCERTAIN).reply == recovery.RECORDED_REPLY, "it had left, and was not answered"
     theirs.refresh_from_db()
     assert theirs.state == Batch.State.LEASED, "who works on it meanwhile goes on"
 

@@ -172,13 +172,13 @@ def test_a_late_yes_to_an_earlier_try_settles_the_copy(thawed):
 
 
 def test_a_late_answer_is_counted_too(closed, django_capture_on_commit_callbacks):
-    breakdown.count_one(NOW)
+    breakdown.count_next_mailing(NOW)
     batch = closed.batches.get()
 
     with django_capture_on_commit_callbacks(execute=True):
         write_results(batch, [DeliveryResult(1, State.SENT, "250 ok")])
 
-    assert breakdown.count_one(NOW)
+    assert breakdown.count_next_mailing(NOW)
     assert Breakdown.objects.get().by_domain["example.org"][State.SENT] == 3
 
 

@@ -13,14 +13,14 @@ from django.core.mail import mailers
 
 from newsletter.delivery.provider import smtp_pool
 from newsletter.delivery.provider.outcomes import (
-    REFUSALS,
+    REFUSALS_MAX,
     HandOverForbidden,
     ProviderRejection,
     ProviderUnavailable,
     SendStatus,
 )
 from newsletter.delivery.provider.smtp_connection import Envelope
-from newsletter.delivery.provider.smtp_pool import SPARE, ConnectionLimits, SmtpSender
+from newsletter.delivery.provider.smtp_pool import SPARE_FACTOR, ConnectionLimits, SmtpSender
 from newsletter.delivery.provider.stoppable_wait import StopDeadline
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.message import MailContent, build_mail
@@ -575,7 +575,7 @@ def test_there_are_as_many_lines_as_the_rate_needs(make_board, far_away, rate, f
 
     answers(board, envelopes(*names(40 if fewest > 1 else 3)))
 
-    assert fewest <= len(server.heard) <= math.ceil(rate * max(seconds) * SPARE)
+    assert fewest <= len(server.heard) <= math.ceil(rate * max(seconds) * SPARE_FACTOR)
 
 
 @pytest.mark.parametrize("rate", [1000, None])
@@ -625,7 +625,7 @@ def test_a_letter_that_nobody_takes_goes_back_to_the_queue_after_the_dot_too(mak
         told += board.deliver(envelopes(*names(40)))
 
     assert told == []
-    assert len(marks) >= REFUSALS
+    assert len(marks) >= REFUSALS_MAX
     assert {answer for _seq, answer in marks} == {SendStatus.DEFERRED}  # after a crash they are tried again
 
 
@@ -643,7 +643,7 @@ def test_readers_who_do_not_exist_have_failed_but_so_many_in_a_row_stop_it(make_
     with pytest.raises(ProviderRejection, match="no such reader"):
         told += board.deliver(envelopes(*names(30)))
 
-    assert [(seq, outcome.status) for seq, outcome in told] == [(seq, SendStatus.FAILED) for seq in range(REFUSALS)]
+    assert [(seq, outcome.status) for seq, outcome in told] == [(seq, SendStatus.FAILED) for seq in range(REFUSALS_MAX)]
 
 
 def test_readers_who_do_not_exist_indeed_stop_nothing(make_board, talking):

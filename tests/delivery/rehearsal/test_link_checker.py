@@ -215,5 +215,5 @@ def test_where_no_host_has_a_name_it_is_the_way_out_that_is_missing():
     nameless = [LinkCheck(f"https://{name}.example/", LinkStatus.NAMELESS) for name in "ab"]
     there = LinkCheck("https://c.example/", LinkStatus.THERE)
 
-    assert {one.verdict for one in link_checker._without_names(nameless)} == {LinkStatus.OFFLINE}
-    assert link_checker._without_names([*nameless, there]) == [*nameless, there]
+    assert {one.verdict for one in link_checker._all_offline_if_nameless(nameless)} == {LinkStatus.OFFLINE}
+    assert link_checker._all_offline_if_nameless([*nameless, there]) == [*nameless, there]

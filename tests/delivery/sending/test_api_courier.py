@@ -27,7 +27,7 @@ from newsletter.delivery.provider.outcomes import (
 )
 from newsletter.delivery.provider.smtp_pool import ConnectionLimits
 from newsletter.delivery.sending import api_courier
-from newsletter.delivery.sending.api_courier import HOPELESS, PROVIDERS, ApiCourier, group_rows, why_not_batched
+from newsletter.delivery.sending.api_courier import PROVIDERS, REFUSALS_MAX, ApiCourier, group_rows, why_not_batched
 from newsletter.delivery.sending.couriers import DjangoCourier, api_limits, courier_for
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
@@ -152,7 +152,7 @@ def test_a_call_refused_for_every_reader_is_a_refusal_of_us(provider, make_maili
 
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.PAUSED
-    assert len(provider.calls) == HOPELESS
+    assert len(provider.calls) == REFUSALS_MAX
     assert states(mailing) == [QUEUED] * 40
 
 
@@ -166,7 +166,7 @@ def test_a_call_of_which_some_readers_are_taken_is_halved_to_its_end(provider, m
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.SENDING
     assert len(provider.copies) == 8
-    assert len(provider.calls) > HOPELESS
+    assert len(provider.calls) > REFUSALS_MAX
     assert states(mailing) == [SENT] * 8 + [FAILED] * 56
 
 

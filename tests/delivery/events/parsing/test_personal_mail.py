@@ -105,7 +105,7 @@ def test_where_the_plain_text_is_empty_the_other_is_read():
     "unit", ["<div>", "<blockquote>", "<a href=x>", "<script>", "<!--", "</p>", "<br>", "&lt;", "<p "]
 )
 def test_html_that_never_ends_is_read_in_time(unit):
-    assert isinstance(personal_mail.html_to_text(unit * (65_536 // len(unit))), str)
+    assert isinstance(personal_mail.html_to_quoted_text(unit * (65_536 // len(unit))), str)
 
 
 # --- What is quoted ---
