@@ -232,16 +232,16 @@ class SendTimes:
     """When each message may leave, by time.monotonic(); fewer times than messages if the daily limit is reached."""
 
     times: list[float]
-    again_in: float = 0.0  # seconds until the next try; 0 when the times are reserved
+    retry_in: float = 0.0  # seconds until the next try; 0 when the times are reserved
 
 
-def is_throttling(words: str) -> bool:
+def is_throttling(reply: str) -> bool:
     """Whether a provider's reply asks us to slow down.
 
     421: the server closes the connection (RFC 5321 section 4.2.3). X.7.X: a policy (RFC 3463 section 3.8), as in
     "450 4.7.1 rate limit exceeded"; 429 is Too Many Requests (RFC 6585 section 4).
     """
-    return bool(THROTTLED.match(words)) and not GREYLISTED.search(words)
+    return bool(THROTTLED.match(reply)) and not GREYLISTED.search(reply)
 
 
 def schedule_messages(messages: Sequence[Mapping[str, float]]) -> tuple[list[float], dict[str, float]]:
@@ -278,9 +278,9 @@ class RateLimiter:
         self.rate, self.limits, self.warm_up = rate, limits, warm_up
         self.provider, self.domain_prefix = f"provider:{mailer}", f"domain:{mailer}:"
         self.slowed: float | None = None
-        self.fits = 1 if limits.domain_rates else 10**6  # rows that fit into a slice, as last measured
-        self.unreported, self.look_at, self.ignore_throttling_until = 0, 0.0, 0.0
-        self.full_at: datetime | None = None  # when the daily limit was reached
+        self.rows_per_slice = 1 if limits.domain_rates else 10**6  # rows that fit into a slice, as last measured
+        self.unreported, self.report_at, self.ignore_throttling_until = 0, 0.0, 0.0
+        self.limit_reached_at: datetime | None = None  # when the daily limit was reached
         self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)  # times of the last ones
 
     @property
@@ -288,11 +288,11 @@ class RateLimiter:
         """The lowest limit for all messages, in messages a second."""
         return min(rate or math.inf for rate in (self.rate, self.limits.rate, self.slowed))
 
-    def window(self, wished: int) -> int:
+    def window(self, rows: int) -> int:
         """Rows per intent: few enough that a wait is short and concerns few rows."""
-        return max(1, int(min(wished, self.fits, self.total_rate * SLICE_SECONDS)))
+        return max(1, int(min(rows, self.rows_per_slice, self.total_rate * SLICE_SECONDS)))
 
-    def ask(self, emails: Sequence[str]) -> SendTimes:
+    def reserve_times(self, emails: Sequence[str]) -> SendTimes:
         """Reserve a time for each message, if the first is near.
 
         The daily count comes last: a crash in between leaves time unused, but never exceeds the daily limit.
@@ -300,13 +300,13 @@ class RateLimiter:
         if self.is_free(len(emails)):
             return SendTimes([time.monotonic()] * len(emails))
         times, ends = schedule_messages([self._limit_rates(email) for email in emails])
-        turn = reserve(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
-        self.slowed, self.look_at = turn.slowed, time.monotonic() + REPORT_SECONDS
-        if not turn.is_taken:
-            return SendTimes([], again_in=max(turn.wait - NEAR_SECONDS, NAP_SECONDS))
+        reservation = reserve(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
+        self.slowed, self.report_at = reservation.slowed, time.monotonic() + REPORT_SECONDS
+        if not reservation.is_taken:
+            return SendTimes([], retry_in=max(reservation.wait - NEAR_SECONDS, NAP_SECONDS))
         self.unreported = 0
-        self._fit(len(emails), times[-1])
-        begins = time.monotonic() + turn.wait
+        self._adapt_window(len(emails), times[-1])
+        begins = time.monotonic() + reservation.wait
         granted = self._granted(len(emails), timezone.now())
         return SendTimes([begins + at for at in times[:granted]])
 
@@ -315,7 +315,7 @@ class RateLimiter:
         if not messages:
             return True
         has_limit = self.total_rate < math.inf or self.limits.domain_rates or self._ceiling(timezone.now()) is not None
-        if has_limit or time.monotonic() >= self.look_at:
+        if has_limit or time.monotonic() >= self.report_at:
             return False
         self.unreported += messages
         return True
@@ -330,23 +330,23 @@ class RateLimiter:
             rates[self.domain_prefix + domain] = rate
         return rates
 
-    def _fit(self, messages: int, seconds: float) -> None:
+    def _adapt_window(self, messages: int, seconds: float) -> None:
         """Adapt the next window to how many messages to slow domains this one had."""
         if seconds > SLICE_SECONDS:
-            self.fits = max(1, int(messages * SLICE_SECONDS / seconds))
+            self.rows_per_slice = max(1, int(messages * SLICE_SECONDS / seconds))
         else:
-            self.fits = min(self.fits * 2, 10**6)
+            self.rows_per_slice = min(self.rows_per_slice * 2, 10**6)
 
     # --- Throttling ---
 
-    def slow_down(self, words: str, *, at_once: bool = False) -> None:
+    def slow_down(self, reply: str, *, at_once: bool = False) -> None:
         """Halve the rate of all workers after several throttling replies; it recovers over time.
 
         One reply may be about one connection or one reader.
         at_once: the first reply counts, because the provider accepts nothing any more.
         """
         now = time.monotonic()
-        if not is_throttling(words) or now < self.ignore_throttling_until:
+        if not is_throttling(reply) or now < self.ignore_throttling_until:
             return
         self.throttling_replies.append(now)
         is_enough = len(self.throttling_replies) == THROTTLING_REPLIES
@@ -368,7 +368,7 @@ class RateLimiter:
             return messages
         granted = count_today(self.warm_up.day(now), messages, most)
         if granted < messages:
-            self.full_at = now
+            self.limit_reached_at = now
         return granted
 
     def end_of_day(self, now: datetime) -> tuple[datetime, str] | None:
@@ -376,14 +376,14 @@ class RateLimiter:
 
         The day is the one on which the limit was reached: midnight may pass before its last replies arrive.
         """
-        now = self.full_at or now
+        now = self.limit_reached_at or now
         most = self._ceiling(now)
         if self.warm_up is None or most is None:
             return None
         text = _("Warming up: %(mails)d mails today; goes on tomorrow.") % {"mails": most}
         return self.warm_up.resumes_at(now), text
 
-    def give_back(self, messages: int) -> None:
+    def uncount_unsent(self, messages: int) -> None:
         """Uncount messages that were granted but will not be sent."""
         now = timezone.now()
         if messages and self.warm_up and self._ceiling(now) is not None:

@@ -259,7 +259,7 @@ EVENT = st.tuples(st.sampled_from(STEPS), st.sampled_from([0, 1]), st.sampled_fr
 @pytest.fixture
 def mailing(make_mailing, monkeypatch):
     """A mailing in two batches: written once, and as it was written before each example."""
-    monkeypatch.setattr(beginning, "BATCH", 6)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 6)
     return make_mailing(READERS)
 
 

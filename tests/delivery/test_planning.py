@@ -158,7 +158,7 @@ def test_a_cancelled_mailing_is_never_planned(make_mailing):
 
 
 def test_batches_are_numbered_cover_everybody_once_and_only_the_last_is_shorter(make_mailing, monkeypatch):
-    monkeypatch.setattr(beginning, "BATCH", 2)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 2)
 
     mailing = make_mailing("abcde")
 

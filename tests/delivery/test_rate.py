@@ -381,8 +381,8 @@ def test_slow_domains_make_windows_small_and_fast_ones_let_them_grow(clock):
     windows = []
     for _ in range(6):
         windows.append(rate_limiter.window(100))
-        rate_limiter.ask(["a@fast.org"] * windows[-1])
-    rate_limiter.ask(["a@slow.org"] * 10)
+        rate_limiter.reserve_times(["a@fast.org"] * windows[-1])
+    rate_limiter.reserve_times(["a@slow.org"] * 10)
 
     assert windows == [1, 2, 4, 8, 16, 32]
     assert rate_limiter.window(100) == 1
@@ -420,7 +420,7 @@ def test_a_lane_without_a_limit_asks_once_a_second(clock, monkeypatch):
     rate_limiter, asked = RateLimiter(None), []
     monkeypatch.setattr(rate, "reserve", lambda *request: asked.append(request[2]) or reserve(*request))
     for _ in range(10):
-        assert rate_limiter.ask([READER] * 10).times == [clock.now] * 10
+        assert rate_limiter.reserve_times([READER] * 10).times == [clock.now] * 10
         clock.now += 0.25
 
     assert asked == [10, 40, 40]  # every message is reported once
@@ -545,15 +545,15 @@ def test_a_plea_now_and_then_slows_nobody_down(clock):
 def test_a_complaint_slows_every_worker_down_and_passes_by_itself(clock):
     here, there = RateLimiter(100), RateLimiter(100)
     for rate_limiter in (here, there):
-        rate_limiter.ask([READER])
+        rate_limiter.reserve_times([READER])
     reserve("provider:bulk", {"provider:bulk": 0}, 10_000, 1)
 
     plead(here, "421 4.7.0 slow down")
     clock.now += 1
-    there.ask([READER])
+    there.reserve_times([READER])
     slowed_rate = (here.total_rate, there.total_rate)
     clock.now += 600
-    there.ask([READER])
+    there.reserve_times([READER])
 
     assert slowed_rate == pytest.approx((50, 50), rel=0.01)
     assert there.total_rate == 100
@@ -562,12 +562,12 @@ def test_a_complaint_slows_every_worker_down_and_passes_by_itself(clock):
 @pytest.mark.django_db
 def test_an_unlimited_provider_is_unlimited_again_in_the_end(clock):
     rate_limiter = RateLimiter(None)
-    rate_limiter.ask([READER])
+    rate_limiter.reserve_times([READER])
     plead(rate_limiter, "421 slow down")
     rates = [rate_limiter.total_rate]
     for _ in range(2):
         clock.now += 301
-        rate_limiter.ask([READER])
+        rate_limiter.reserve_times([READER])
         rates.append(rate_limiter.total_rate)
 
     assert rates[:2] == pytest.approx([5, 7.5], rel=0.01)
@@ -667,7 +667,7 @@ def test_a_full_day_is_no_pause_and_says_when_it_goes_on(make_mailing, run, toda
 def test_a_day_that_is_over_before_its_last_answers_costs_no_second_one(make_mailing, run, today):
     today.now = datetime(2026, 11, 3, 15, 59, 59, tzinfo=UTC)
     rate_limiter = warming()
-    rate_limiter.ask(["a@example.org"] * 3)
+    rate_limiter.reserve_times(["a@example.org"] * 3)
 
     today.now = datetime(2026, 11, 3, 16, 0, 1, tzinfo=UTC)
     goes_on_at, _why = rate_limiter.end_of_day(today.now)
@@ -705,8 +705,8 @@ log, left = sys.argv[1], int(sys.argv[2])
 rate_limiter = RateLimiter(50)
 while left:
     emails = ["a@example.org"] * min(left, rate_limiter.window(100))
-    places = rate_limiter.ask(emails)
-    time.sleep(places.again_in)
+    places = rate_limiter.reserve_times(emails)
+    time.sleep(places.retry_in)
     for at in places.times:
         time.sleep(max(0, at - time.monotonic()))
         with open(log, "a") as file:

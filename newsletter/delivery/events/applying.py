@@ -51,14 +51,14 @@ def apply_waiting(now: datetime, seconds: float) -> int:
     """Apply waiting messages for about `seconds`; return how many.
 
     Each is tried once: those claimed by another worker, or not parsable yet, are skipped. Messages that arrive
-    meanwhile wait for the next run, so that slices are large.
+    meanwhile wait for the next run.
     """
     until, last = monotonic() + seconds, 0
     done = InboundMessage.objects.give_up(now)
     newest = InboundMessage.objects.waiting().aggregate(pk=Max("pk"))["pk"] or 0
     while last < newest and (keys := _next_keys(last, newest)):
         last = keys[-1]
-        done += _apply_slice(InboundMessage.objects.begin(keys, now), now)
+        done += _apply_slice(InboundMessage.objects.claim(keys, now), now)
         if monotonic() >= until:
             break
     return done
@@ -88,9 +88,9 @@ def _apply_slice(some: Sequence[InboundMessage], now: datetime) -> int:
         done = _apply_parsed(read, now)
     except DATABASE_ERRORS:
         with suppress(*DATABASE_ERRORS):
-            InboundMessage.objects.give_back([one.pk for one in some])
+            InboundMessage.objects.release([one.pk for one in some])
         raise
-    InboundMessage.objects.give_back(list({one.pk for one in some} - {one.pk for one, _parsed in read}))
+    InboundMessage.objects.release(list({one.pk for one in some} - {one.pk for one, _parsed in read}))
     return done
 
 
@@ -139,7 +139,7 @@ def _parse(inbound: InboundMessage) -> ParsedMessage | None:
 
 
 def _reject_source(inbound: InboundMessage) -> ParsedMessage:
-    raise ParseError(f"nobody reads what comes from {inbound.source}")
+    raise ParseError(f"{inbound.source} has no parser")
 
 
 def _mark_unreadable(inbound: InboundMessage, why: str) -> None:
@@ -152,19 +152,19 @@ def _store_and_apply(read: Sequence[ParseResult], now: datetime) -> int:
     with transaction.atomic():
         still = _lock([inbound.pk for inbound, _parsed in read])
         mine = [(inbound, parsed) for inbound, parsed in read if still.get(inbound.pk) == inbound.begun_at]
-        finder = CopyMatcher()
+        matcher = CopyMatcher()
         found = [
-            (inbound, reported, finder.find(reported))
+            (inbound, reported, matcher.find(reported))
             for inbound, parsed in mine
             if parsed
             for reported in parsed.events
         ]
         rules.apply_new_events(_new_events(found))
-        match: dict[int, list[CopyMatch]] = {inbound.pk: [] for inbound, _parsed in mine}
-        for inbound, _reported_event, one in found:
-            match[inbound.pk].append(one)
+        matches: dict[int, list[CopyMatch]] = {inbound.pk: [] for inbound, _parsed in mine}
+        for inbound, _reported_event, match in found:
+            matches[inbound.pk].append(match)
         for inbound, parsed in mine:
-            _set_result(inbound, parsed, match[inbound.pk], finder, now)
+            _set_result(inbound, parsed, matches[inbound.pk], matcher, now)
         _save_results([inbound for inbound, _parsed in mine])
         emptied = [inbound.pk for inbound, parsed in mine if parsed and parsed.is_emptied]
         if emptied:
@@ -193,20 +193,20 @@ def _lock(keys: list[int]) -> dict[int, datetime | None]:
 
 def _new_events(found: Sequence[tuple[InboundMessage, ReportedEvent, CopyMatch]]) -> list[NewEvent]:
     """Store events that are not known yet, and return them. Forged and unproven reports become no event."""
-    news = {
+    new_events = {
         (event.source, event.source_id): NewEvent(event, match, reported.diagnostic)
         for event, reported, match in _matched_events(found)
     }
-    for source in {source for source, _id in news}:
-        ids = [source_id for of, source_id in news if of == source]
+    for source in {source for source, _id in new_events}:
+        ids = [source_id for event_source, source_id in new_events if event_source == source]
         for some in batched(ids, EVENTS_PER_STATEMENT, strict=False):
             known = Event.objects.filter(source=source, source_id__in=some).values_list("source_id", flat=True)
             for source_id in known:
-                del news[source, source_id]
+                del new_events[source, source_id]
     Event.objects.bulk_create(
-        [one.event for one in news.values()], batch_size=EVENTS_PER_STATEMENT, ignore_conflicts=True
+        [one.event for one in new_events.values()], batch_size=EVENTS_PER_STATEMENT, ignore_conflicts=True
     )
-    return list(news.values())
+    return list(new_events.values())
 
 
 def _matched_events(
@@ -236,7 +236,6 @@ def _arrived_copies(copies: Sequence[CopyMatch]) -> set[tuple[int | None, int | 
 
 
 def _build_event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMatch) -> Event:
-    came_back = reported.bounce_type is not None
     at = min(reported.at, inbound.received_at)  # reports may be dated in the future
     return Event(
         source=inbound.source,
@@ -246,7 +245,7 @@ def _build_event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMa
         mailing_id=match.mailing_id,
         seq=match.seq,
         address_hash=match.address_hash,
-        domain=match.domain if came_back else "",
+        domain=match.domain if reported.bounce_type else "",
         words=without_addresses(reported.diagnostic)[:500],
         at=at,
         created_at=timezone.now() if reported.source_id else at,  # the time of a click is not stored
@@ -254,7 +253,7 @@ def _build_event(inbound: InboundMessage, reported: ReportedEvent, match: CopyMa
 
 
 def _set_result(
-    inbound: InboundMessage, parsed: ParsedMessage | None, match: list[CopyMatch], finder: CopyMatcher, now: datetime
+    inbound: InboundMessage, parsed: ParsedMessage | None, matches: list[CopyMatch], matcher: CopyMatcher, now: datetime
 ) -> None:
     inbound.applied_at = now
     if parsed is None:
@@ -263,28 +262,26 @@ def _set_result(
     if parsed.what in UNSUBSCRIBE_KINDS:
         _unsubscribe(inbound, parsed, now)
     if parsed.what != MessageKind.REQUEST:  # a request is about many deliveries
-        copies = ((one.mailing_id, one.seq) for one in match if one.seq is not None)
-        inbound.mailing_id, inbound.seq = next(copies, finder.copy_of(parsed.reference) or (None, None))
-    _explain_no_effect(inbound, parsed, match)
+        copies = ((one.mailing_id, one.seq) for one in matches if one.seq is not None)
+        inbound.mailing_id, inbound.seq = next(copies, matcher.copy_of(parsed.reference) or (None, None))
+    _explain_no_effect(inbound, parsed, matches)
 
 
-def _explain_no_effect(inbound: InboundMessage, parsed: ParsedMessage, match: list[CopyMatch]) -> None:
-    if match and all(one == FORGED for one in match):
+def _explain_no_effect(inbound: InboundMessage, parsed: ParsedMessage, matches: list[CopyMatch]) -> None:
+    if matches and all(one == FORGED for one in matches):
         inbound.note = "forged: it carries a signature that is not ours"
-    elif match and all(one == TOO_LATE for one in match):
+    elif matches and all(one == TOO_LATE for one in matches):
         inbound.note = f"about a copy that was sent more than {REPORTED_WITHIN.days} days ago"
-    elif parsed.what in ABOUT_A_READER and all(one == NO_MATCH for one in match):
+    elif parsed.what in ABOUT_A_READER and all(one == NO_MATCH for one in matches):
         inbound.note = "about nobody to whom anything was sent lately"
-    elif unproven := [one.reader.email for one in match if one.reader and not one.is_proven]:
+    elif unproven := [one.reader.email for one in matches if one.reader and not one.is_proven]:
         inbound.note = ", ".join(dict.fromkeys(unproven))[:500]
         if parsed.what in ABOUT_A_READER:
             inbound.state = InboundMessage.State.UNPROVEN
 
 
 ABOUT_A_READER = frozenset({MessageKind.BOUNCE, MessageKind.COMPLAINT})
-UNSUBSCRIBE_KINDS = frozenset(
-    {MessageKind.REPLY, MessageKind.AUTO_REPLY}
-)  # only readers who want to leave write to that address
+UNSUBSCRIBE_KINDS = frozenset({MessageKind.REPLY, MessageKind.AUTO_REPLY})  # sent to the address for unsubscribing
 
 
 def _unsubscribe(inbound: InboundMessage, parsed: ParsedMessage, now: datetime) -> None:

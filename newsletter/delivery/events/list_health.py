@@ -1,7 +1,7 @@
 """List health: bounces and complaints of the last issues, for the desk's page.
 
-Each number is one query for all issues together. Bounces have an index of their own, as a mailing also has a million
-events of arrival.
+Each number is one query for all issues together. Bounces have their own index, because a mailing can have a million
+other events.
 """
 
 from collections import Counter

@@ -32,7 +32,7 @@ class MailboxUnavailable(Exception):
 
 @dataclass(frozen=True)
 class MailboxConfig:
-    """done: the folder that stored mails are moved to."""
+    """done_folder: the folder that stored mails are moved to."""
 
     scheme: str
     host: str
@@ -40,7 +40,7 @@ class MailboxConfig:
     user: str
     password: str
     folder: str
-    done: str
+    done_folder: str
 
     def open(self) -> BaseMailBox:
         if self.scheme == "imaps":
@@ -64,7 +64,7 @@ def parse_mailbox_url(url: str) -> MailboxConfig | None:
         user=unquote(parts.username),
         password=unquote(parts.password or ""),
         folder=unquote(parts.path.strip("/")) or "INBOX",
-        done=parse_qs(parts.query).get("done", [DONE_FOLDER])[0],
+        done_folder=parse_qs(parts.query).get("done", [DONE_FOLDER])[0],
     )
 
 
@@ -73,46 +73,46 @@ def fetch_mails(now: datetime) -> int:
 
     Raises MailboxUnavailable; mails stored until then stay stored.
     """
-    where = parse_mailbox_url(settings.MAILBOX_URL)
-    if where is None:
+    config = parse_mailbox_url(settings.MAILBOX_URL)
+    if config is None:
         return 0
     try:
-        new = sum(_store_and_move(where, now))
+        new = sum(_store_and_move(config, now))
     except MAILBOX_ERRORS as problem:
-        why = f"{type(problem).__name__}: {problem}".replace(where.password or "\0", "•••")
+        why = f"{type(problem).__name__}: {problem}".replace(config.password or "\0", "•••")
         MailFetch.failed(why, now)
         raise MailboxUnavailable(why) from problem
     MailFetch.succeeded(now)
     return new
 
 
-def _store_and_move(where: MailboxConfig, now: datetime) -> Iterator[bool]:
+def _store_and_move(config: MailboxConfig, now: datetime) -> Iterator[bool]:
     """Store and move mails; yield whether each is new. Errors of single mails are raised at the end."""
-    with _connected(where) as box:
-        box.login(where.user, where.password, initial_folder=where.folder)
+    with _connected(config) as box:
+        box.login(config.user, config.password, initial_folder=config.folder)
         uids = box.uids()
         if uids:
-            _make_folder(box, where.done)
-        refused: list[Exception] = []
+            _make_folder(box, config.done_folder)
+        failed: list[Exception] = []
         for uid in uids[: MAILS_PER_FETCH + FAILED_MOVES_MAX]:
             try:
                 if body := _fetch_raw(box, uid):
                     yield InboundMessage.objects.store(InboundMessage.MAIL, body, now)
-                    box.move(uid, where.done)
+                    box.move(uid, config.done_folder)
             except imaplib.IMAP4.abort:  # the connection has ended
                 raise
             except (imaplib.IMAP4.error, ImapToolsError) as problem:
-                refused.append(problem)
-            if len(refused) >= FAILED_MOVES_MAX:
+                failed.append(problem)
+            if len(failed) >= FAILED_MOVES_MAX:
                 break
-        if refused:
-            raise refused[0]
+        if failed:
+            raise failed[0]
 
 
 @contextlib.contextmanager
-def _connected(where: MailboxConfig) -> Iterator[BaseMailBox]:
+def _connected(config: MailboxConfig) -> Iterator[BaseMailBox]:
     """A connection whose socket is closed even if the server hangs up."""
-    box = where.open()
+    box = config.open()
     try:
         with box:
             yield box

@@ -34,7 +34,7 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
         """Those that name a reader without proof, newest first."""
         return self.filter(state=InboundMessage.State.UNPROVEN).order_by("-pk")
 
-    def begin(self, keys: list[int], now: datetime) -> list["InboundMessage"]:
+    def claim(self, keys: list[int], now: datetime) -> list["InboundMessage"]:
         """Claim waiting messages among `keys` that no other worker is parsing; return them."""
         with transaction.atomic():
             skip = connection.features.has_select_for_update_skip_locked
@@ -49,7 +49,7 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
             one.begun, one.begun_at = one.begun + 1, now
         return mine
 
-    def give_back(self, keys: list[int]) -> None:
+    def release(self, keys: list[int]) -> None:
         if keys:
             self.waiting().filter(pk__in=keys).update(begun=0, begun_at=None)
 

@@ -30,25 +30,25 @@ class ConnectionScaler:
     def __init__(self, first: int, most: int, *, is_measured: bool = True) -> None:
         self.first, self.most, self.is_measured = first, most, is_measured
         self.wanted = first
-        self.before: tuple[int, float] | None = None  # connections and messages a second before the trial under way
-        self.is_upwards, self.failures, self.hold = True, 0, FIRST_HOLD_SECONDS
+        self.before_trial: tuple[int, float] | None = None  # connections and messages a second
+        self.is_upwards, self.failures, self.hold_seconds = True, 0, FIRST_HOLD_SECONDS
         self.hold_until = self.ignore_throttling_until = -math.inf
         self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)
         self.begin()
 
     def begin(self) -> None:
-        self.since, self.answers = 0.0, -self.wanted  # ignores the first reply on each connection
+        self.since, self.replies = 0.0, -self.wanted  # ignores the first reply on each connection
 
     def answered(self, now: float, opened: int) -> None:
         """Count a reply. opened: connections at the moment."""
         if opened != self.wanted and self.is_measured:
             self.begin()
             return
-        self.answers += 1
-        if self.answers <= 0:
+        self.replies += 1
+        if self.replies <= 0:
             self.since = now
-        elif self.answers >= MESSAGES_EACH * self.wanted and now - self.since >= SECONDS_MIN:
-            rate = self.answers / (now - self.since)
+        elif self.replies >= MESSAGES_EACH * self.wanted and now - self.since >= SECONDS_MIN:
+            rate = self.replies / (now - self.since)
             self.begin()
             self._learn(rate, now)
 
@@ -74,26 +74,26 @@ class ConnectionScaler:
 
     def _shrink(self, wanted: int, hold_until: float) -> None:
         """Use fewer connections, and grow slowly from there."""
-        self.is_upwards, self.failures, self.hold = True, FAILURES_MAX, HOLD_SECONDS
+        self.is_upwards, self.failures, self.hold_seconds = True, FAILURES_MAX, HOLD_SECONDS
         self._settle(wanted, hold_until)
 
     def _settle(self, wanted: int, hold_until: float) -> None:
-        self.before, self.wanted, self.hold_until = None, wanted, hold_until
+        self.before_trial, self.wanted, self.hold_until = None, wanted, hold_until
         self.begin()
 
     def _learn(self, rate: float, now: float) -> None:
-        if self.before and not self._is_worth(rate, *self.before):
-            self._fail(self.before[0], now)
-        elif self.before and not self._is_doubling:
-            self._settle(self.wanted, now + self.hold)
+        if self.before_trial and not self._is_worth(rate, *self.before_trial):
+            self._fail(self.before_trial[0], now)
+        elif self.before_trial and not self._is_doubling:
+            self._settle(self.wanted, now + self.hold_seconds)
         elif now >= self.hold_until:
             self._try(rate, now)
 
     def _fail(self, connections: int, now: float) -> None:
         self.failures += 1
         self.is_upwards = self._is_doubling or not self.is_upwards
-        self._settle(connections, now + self.hold)
-        self.hold = min(self.hold * 2, HOLD_SECONDS)
+        self._settle(connections, now + self.hold_seconds)
+        self.hold_seconds = min(self.hold_seconds * 2, HOLD_SECONDS)
 
     @property
     def _is_doubling(self) -> bool:
@@ -109,11 +109,11 @@ class ConnectionScaler:
         wanted = self._more() if self.is_upwards else self._fewer()
         if wanted == self.wanted:
             self.is_upwards = not self.is_upwards
-            self._settle(wanted, now + self.hold)
+            self._settle(wanted, now + self.hold_seconds)
             return
-        if self.before:
+        if self.before_trial:
             self.failures = 0
-        self.before, self.wanted = (self.wanted, rate), wanted
+        self.before_trial, self.wanted = (self.wanted, rate), wanted
         self.begin()
 
     def _more(self) -> int:

@@ -61,7 +61,7 @@ class SmtpTransport:
         return SmtpSender(
             partial(smtp_backend, self.alias),
             sender="",
-            limits=ConnectionLimits(lines=1),
+            limits=ConnectionLimits(connections=1),
             on_dot=self._hand_over,
             stop_deadline=self.stop_deadline,
         )

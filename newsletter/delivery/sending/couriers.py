@@ -73,13 +73,13 @@ class Courier(Protocol):
         self,
         rows: Iterator[DeliveryRow],
         on_hand_over: Callable[[int], bool],
-        reports: CourierCallbacks = NO_CALLBACKS,
+        callbacks: CourierCallbacks = NO_CALLBACKS,
         /,
     ) -> Iterator[tuple[int, SendOutcome]]:
         """Send a message for each row; yield seqs and outcomes as they arrive.
 
         on_hand_over: called with the seq just before the provider may get the message; returns False if it must not.
-        reports: not used by couriers with one message in flight.
+        callbacks: not used by couriers with one message in flight.
         A row without an outcome was certainly not handed over. Raises ProviderUnavailable, ProviderRejection or
         HandOverForbidden, each after the last outcome.
         """
@@ -90,9 +90,9 @@ class Courier(Protocol):
 type KnownScalers = dict[tuple[int, str], ConnectionScaler]  # by mailing and mailer, passed from lane to lane
 
 
-def courier_for(alias: str, mailing: Mailing, learnt: KnownScalers | None = None) -> Courier:
-    """alias: a key of settings.MAILERS. learnt: updated, for the next courier."""
-    backend, known, key = mailers[alias], {} if learnt is None else learnt, (mailing.pk, alias)
+def courier_for(alias: str, mailing: Mailing, scalers: KnownScalers | None = None) -> Courier:
+    """alias: a key of settings.MAILERS. scalers: updated, for the next courier."""
+    backend, known, key = mailers[alias], {} if scalers is None else scalers, (mailing.pk, alias)
     if isinstance(backend, SmtpBackend):
         limits = smtp_limits(alias)
         return SmtpCourier(alias, mailing, limits, known.setdefault(key, limits.scaler()))
@@ -135,7 +135,7 @@ class DjangoCourier:
 
     def __init__(self, alias: str, mailing: Mailing) -> None:
         self.transport, self.stop_deadline = DjangoTransport(mailers[alias]), StopDeadline()
-        self.mailing, self.refusals = mailing, Refusals(believes=mailing.believes_refusals)
+        self.mailing, self.refusals = mailing, Refusals(accepts_dead=mailing.believes_refusals)
         takes_metadata = getattr(mailers[alias], "esp_name", "") in METADATA_PROVIDERS
         self.token = copy_token_maker(mailing) if takes_metadata else None
 
@@ -143,7 +143,7 @@ class DjangoCourier:
         self,
         rows: Iterator[DeliveryRow],
         on_hand_over: Callable[[int], bool],
-        _reports: CourierCallbacks = NO_CALLBACKS,
+        _callbacks: CourierCallbacks = NO_CALLBACKS,
         /,
     ) -> Iterator[tuple[int, SendOutcome]]:
         for row in rows:
@@ -156,16 +156,16 @@ class DjangoCourier:
                 message.metadata = {"delivery": self.token(row.seq)}
             if not on_hand_over(row.seq):
                 raise HandOverForbidden
-            yield from self._known(row.seq, self.stop_deadline.answer(partial(self.transport.send, message)))
+            yield from self._release_or_hold(row.seq, self.stop_deadline.run(partial(self.transport.send, message)))
             if self.refusals.problem:
                 raise self.refusals.problem
         yield from self.refusals.release()
 
-    def _known(self, seq: int, outcome: SendOutcome) -> Iterator[tuple[int, SendOutcome]]:
+    def _release_or_hold(self, seq: int, outcome: SendOutcome) -> Iterator[tuple[int, SendOutcome]]:
         """Yield outcomes; a refusal that may not be about the reader is held back."""
         if outcome.status is SendStatus.SENT:
             yield from self.refusals.end()
-        if not self.refusals.keep(seq, outcome):
+        if not self.refusals.hold_back(seq, outcome):
             yield seq, outcome
 
     def close(self) -> None:
@@ -192,13 +192,13 @@ class SmtpCourier:
         self,
         rows: Iterator[DeliveryRow],
         on_hand_over: Callable[[int], bool],
-        reports: CourierCallbacks = NO_CALLBACKS,
+        callbacks: CourierCallbacks = NO_CALLBACKS,
         /,
     ) -> Iterator[tuple[int, SendOutcome]]:
-        self._prove()
+        self._check_template()
         failed: list[tuple[int, SendOutcome]] = []
-        smtp = self._opened()
-        smtp.on_dot, smtp.on_reply, smtp.report_throttling = on_hand_over, *reports
+        smtp = self._smtp_sender()
+        smtp.on_dot, smtp.on_reply, smtp.report_throttling = on_hand_over, *callbacks
         yield from smtp.deliver(self._envelopes(rows, failed))
         yield from failed
 
@@ -212,7 +212,7 @@ class SmtpCourier:
         tens = int(rate * WINDOW_SECONDS) // 10 * 10  # SQLite caches a statement for each number of rows
         return min(max(WINDOW_MIN, tens), self.window_max)
 
-    def _prove(self) -> None:
+    def _check_template(self) -> None:
         """Check once that the template renders what was approved."""
         if self.smtp is None and (difference := self.compiled.difference(self.mailing)):
             raise ProviderRejection(difference)
@@ -226,7 +226,7 @@ class SmtpCourier:
             else:
                 yield envelope
 
-    def _opened(self) -> SmtpSender:
+    def _smtp_sender(self) -> SmtpSender:
         if self.smtp is None:
             self.smtp = SmtpSender(
                 partial(smtp_backend, self.alias),
@@ -235,7 +235,7 @@ class SmtpCourier:
                 stop_deadline=self.stop_deadline,
             )
             self.smtp.pool.scaler = self.scaler
-            self.smtp.refusals.believes = self.mailing.believes_refusals
+            self.smtp.refusals.accepts_dead = self.mailing.believes_refusals
         return self.smtp
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ def test_copies_are_counted_by_the_domain_that_receives_them(mailing, run):
 
 
 def test_all_but_the_largest_domains_are_counted_together(mailing, monkeypatch):
-    monkeypatch.setattr(breakdown, "DOMAINS", 1)
+    monkeypatch.setattr(breakdown, "DOMAINS_COUNTED", 1)
 
     found = counted()
 
@@ -110,7 +110,7 @@ def test_one_that_changes_while_it_is_counted_is_counted_again(mailing, run, mon
         return count(mailing)
 
     with monkeypatch.context() as patch:
-        patch.setattr(breakdown, "_by_verdict", decided_meanwhile)
+        patch.setattr(breakdown, "_count_by_verdict", decided_meanwhile)
         assert breakdown.count_next_mailing(LATER)
     is_due = breakdown.mailings_to_count(LATER).exists()
     found = counted()

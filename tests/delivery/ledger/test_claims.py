@@ -242,7 +242,7 @@ def test_a_mailing_is_not_closed_over_a_row_that_the_author_wants_sent_again(
 
 
 def test_a_window_ends_with_its_batch(make_mailing, monkeypatch):
-    monkeypatch.setattr(beginning, "BATCH", 2)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 2)
     batch = claim_batch(make_mailing("abcd"), "machine/0/x", NOW)
 
     assert [row.seq for row in commit_intent(batch, [], 4, NOW)] == [0, 1], "the next row is another holder's"

@@ -344,7 +344,7 @@ def given_up(frozen):
 def wake(batch, flight):
     """The owner ends with an answer to its first two rows, and with none to the other four."""
     holding = HeldBatch(batch, 6, InTurn(), RateLimiter(None))
-    holding.unanswered = dict.fromkeys(range(2, 6))
+    holding.without_result = dict.fromkeys(range(2, 6))
     holding.results = [DeliveryResult(0, SENT, "250 ok"), DeliveryResult(1, SENT, "250 ok")]
     holding.settle(flight.never_left)
 
@@ -597,7 +597,7 @@ def test_a_slot_whose_lock_file_is_deleted_before_it_is_locked_is_nobodys(settin
 
 def test_a_lease_of_the_future_ends_in_time_and_a_rightful_one_stays(make_mailing, monkeypatch):
     """Another machine's, written while the database's clock was ahead."""
-    monkeypatch.setattr(beginning, "BATCH", 2)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 2)
     now, batches = timezone.now(), make_mailing("abcd").batches.order_by("no")
     batches.update(state=Batch.State.LEASED, worker="elsewhere/0", lease_until=now + LEASE)
     batches.filter(no=0).update(lease_until=now + timedelta(days=3))

@@ -340,8 +340,8 @@ def test_after_the_last_pass_there_is_one_more_for_what_the_author_wants(closed,
 @pytest.fixture
 def many(make_mailing, monkeypatch):
     """A mailing in batches of ten, of which each has three uncertain copies; it is over."""
-    monkeypatch.setattr(beginning, "BATCH", 10)
-    monkeypatch.setattr(uncertain, "SLICE", 2)
+    monkeypatch.setattr(beginning, "BATCH_MAX", 10)
+    monkeypatch.setattr(uncertain, "BATCHES_PER_SLICE", 2)
     mailing = make_mailing("")
     Delivery.objects.bulk_create(
         Delivery(mailing=mailing, seq=seq, attempts=1, state=State.UNCERTAIN if seq % 10 < 3 else State.SENT)

@@ -648,7 +648,7 @@ def test_readers_who_do_not_exist_have_failed_but_so_many_in_a_row_stop_it(make_
 
 def test_readers_who_do_not_exist_indeed_stop_nothing(make_board, talking):
     board = make_board(talking(refusing(b"550 5.1.1 no such reader")).url)
-    board.refusals.believes = True
+    board.refusals.accepts_dead = True
 
     assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), SendStatus.FAILED)
 
@@ -692,7 +692,7 @@ def test_a_long_wait_for_an_answer_is_noticed(make_board, smtp):
 @pytest.fixture
 def stopping(monkeypatch):
     """Set when the worker is asked to stop; answers are then waited for a moment only."""
-    monkeypatch.setattr(smtp_pool, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(smtp_pool, "WAKE_SECONDS", 0.05)
     monkeypatch.setattr(smtp_pool, "STOP_SECONDS", 0.3)
     return threading.Event()
 

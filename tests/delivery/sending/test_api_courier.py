@@ -53,7 +53,7 @@ def of(*kinds):
 
 
 def send(run, mailing, **options):
-    return run(mailing, ApiCourier("bulk", mailing, pauses=(0, 0), **options))
+    return run(mailing, ApiCourier("bulk", mailing, retry_seconds=(0, 0), **options))
 
 
 @pytest.mark.parametrize("provider", KINDS, indirect=True)
@@ -471,7 +471,7 @@ def test_amazons_client_says_what_became_of_a_message(cause, answer):
 @pytest.fixture
 def stopping(monkeypatch):
     """Set when the worker is asked to stop; answers are then waited for a moment only."""
-    monkeypatch.setattr(stoppable_wait, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(stoppable_wait, "WAKE_SECONDS", 0.01)
     monkeypatch.setattr(stoppable_wait, "STOP_SECONDS", 0.05)
     return Event()
 
@@ -480,7 +480,7 @@ def stopping(monkeypatch):
 def test_stopped_a_silent_provider_leaves_its_call_uncertain_and_the_mailing_as_it_was(
     provider, make_mailing, run, stopping, monkeypatch
 ):
-    monkeypatch.setattr(api_courier, "READERS", 2)
+    monkeypatch.setattr(api_courier, "READERS_PER_CALL", 2)
     over = Event()
     provider.on_call = lambda copies: stopping.set() or over.wait(20)
     mailing = make_mailing("abcde")
@@ -511,12 +511,12 @@ def test_stopped_a_message_without_an_answer_is_uncertain_and_the_rest_goes_back
 @pytest.fixture
 def in_pairs(monkeypatch):
     """Two readers a call."""
-    monkeypatch.setattr(api_courier, "READERS", 2)
+    monkeypatch.setattr(api_courier, "READERS_PER_CALL", 2)
 
 
 def at_once(count, **options):
     """Return a courier that makes so many calls at once, whatever it learns."""
-    return lambda mailing: ApiCourier("bulk", mailing, ConnectionScaler(count, count), pauses=(0, 0), **options)
+    return lambda mailing: ApiCourier("bulk", mailing, ConnectionScaler(count, count), retry_seconds=(0, 0), **options)
 
 
 @of(*KINDS)

@@ -1,6 +1,6 @@
 """Parses delivery reports (RFC 3464), complaints (RFC 5965) and non-standard bounces. Pure.
 
-The server's words count first (mail/smtp_replies.py), its codes second. If in doubt a bounce is soft: one mail too
+The text of the reply counts first (mail/smtp_replies.py), its codes second. If in doubt a bounce is soft: one mail too
 many costs less than a lost reader.
 """
 
@@ -61,11 +61,11 @@ def _recipient(block: Message) -> RecipientStatus | None:
     status = re.match(r"\s*(\d\.\d{1,3}\.\d{1,3})", header(block, "Status"))
     if not action and not status:
         return None
-    # The address that we mailed before that of a forwarding server.
+    # First the address that we mailed, then that of a forwarding server.
     named = [_without_type(header(block, name)).strip("<>") for name in ("Original-Recipient", "Final-Recipient")]
     address = next((one for one in named if "@" in one), "")
-    said = _without_type(header(block, "Diagnostic-Code")) or _text_after_status(header(block, "Status"))
-    return RecipientStatus(address, action, status[1] if status else "", said)
+    diagnostic = _without_type(header(block, "Diagnostic-Code")) or _text_after_status(header(block, "Status"))
+    return RecipientStatus(address, action, status[1] if status else "", diagnostic)
 
 
 def _text_after_status(value: str) -> str:
@@ -155,22 +155,22 @@ TYPE_OF_REASON = {
 }
 
 
-def classify_bounce(said: Sequence[str], status: str = "", around: Iterable[str] = ()) -> Event.BounceType:
+def classify_bounce(texts: Sequence[str], status: str = "", around: Iterable[str] = ()) -> Event.BounceType:
     """Classify a bounce by the first of its texts that is conclusive.
 
-    said: texts, the most exact first: the server's reply ("" if there is none), then the text near the address.
+    texts: the most exact first: the server's reply ("" if there is none), then the text near the address.
     status: an enhanced code in a field of its own, "5.1.1". A permanent one counts more than text near the address.
     around: other texts of the report, mostly boilerplate.
     """
-    found = _classify(said, status, around)
-    if any(BEFORE_RECIPIENT.search(one) for one in said) and found != BounceType.POLICY:
-        is_final = any(re.match(r"\W{0,3}5\d\d\b", one) for one in said) or status.startswith("5")
+    found = _classify(texts, status, around)
+    if any(BEFORE_RECIPIENT.search(one) for one in texts) and found != BounceType.POLICY:
+        is_final = any(re.match(r"\W{0,3}5\d\d\b", one) for one in texts) or status.startswith("5")
         return BounceType.POLICY if found == BounceType.HARD or is_final else found
     return found
 
 
-def _classify(said: Sequence[str], status: str, around: Iterable[str]) -> Event.BounceType:
-    own, *beside = [" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in said] or [""]
+def _classify(texts: Sequence[str], status: str, around: Iterable[str]) -> Event.BounceType:
+    own, *beside = [" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in texts] or [""]
     around = [*beside, *(" ".join(one.split())[: smtp_replies.REPLY_MAX] for one in around)]
     codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED.search(one)))]
     if not own and status.startswith("5") and (by_status := _by_code(status)):
@@ -180,8 +180,8 @@ def _classify(said: Sequence[str], status: str, around: Iterable[str]) -> Event.
     if refusal and refusal[1].startswith("5.7."):
         codes = [refusal[1], *codes]
     by_code = next((found for code in codes if (found := _by_code(code))), None)
-    by_form = (_by_text(one, codes) for one in around if one != exact)
-    return _by_text(exact, codes) or by_code or next(filter(None, by_form), None) or BounceType.SOFT
+    by_others = (_by_text(one, codes) for one in around if one != exact)
+    return _by_text(exact, codes) or by_code or next(filter(None, by_others), None) or BounceType.SOFT
 
 
 def _by_text(text: str, codes: list[str]) -> Event.BounceType | None:
@@ -198,14 +198,14 @@ def _by_code(status: str) -> Event.BounceType | None:
 
 
 def classify_provider_bounce(
-    raw: Mapping[str, Any], reason: str | None, said: Iterable[str], status: str = ""
+    raw: Mapping[str, Any], reason: str | None, replies: Iterable[str], status: str = ""
 ) -> Event.BounceType:
     """Classify a bounce in a provider's event.
 
-    raw: the provider's event. reason: Anymail's. said: the receiver's replies. If the provider calls an address dead
+    raw: the provider's event. reason: Anymail's. replies: the receiver's. If the provider calls an address dead
     but the reply is about us, the reply counts: if in doubt nobody is suppressed.
     """
-    texts = [one for one in said if one.strip()]
+    texts = [one for one in replies if one.strip()]
     found, kind = classify_bounce(texts[:1], status, texts[1:]), " ".join(_single_words(raw)).lower()
     if reason in {"spam", "blocked"} or (texts and found == BounceType.POLICY):
         return BounceType.POLICY
@@ -213,8 +213,8 @@ def classify_provider_bounce(
         return BounceType.HARD
     if TRANSIENT.search(kind):
         return BounceType.SOFT
-    says_nothing = all(smtp_replies.reason_by_text(one, status) is None for one in texts)
-    return BounceType.HARD if says_nothing and PERMANENT.search(kind) else found
+    is_inconclusive = all(smtp_replies.reason_by_text(one, status) is None for one in texts)
+    return BounceType.HARD if is_inconclusive and PERMANENT.search(kind) else found
 
 
 def _single_words(raw: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
@@ -449,10 +449,10 @@ def texts_about(recipient: str, text: str, others: Iterable[str] = ()) -> list[s
     """The texts about a recipient, the most exact first: the server's reply, and the text after the address."""
     report = text_above_original(text)
     near = _text_after_address(recipient, report, others)
-    smtp_replies = [
+    replies = [
         _first_paragraph(within[found.start() :]) for within in (near, report) if (found := SERVER_REPLY.search(within))
     ]
-    return [*smtp_replies[:1], _first_paragraph(near)]
+    return [*replies[:1], _first_paragraph(near)]
 
 
 def _text_after_address(recipient: str, report: str, others: Iterable[str]) -> str:
@@ -465,8 +465,8 @@ def _text_after_address(recipient: str, report: str, others: Iterable[str]) -> s
     return report[at : min([end for end in ends if end > at], default=len(report))]
 
 
-def _first_paragraph(words: str) -> str:
+def _first_paragraph(text: str) -> str:
     """The first paragraph on one line, with the next one if it is only an address."""
-    paragraphs = re.split(r"\n[ \t]{0,9}\n", words.strip(), maxsplit=2)[:2]
+    paragraphs = re.split(r"\n[ \t]{0,9}\n", text.strip(), maxsplit=2)[:2]
     is_address = len(paragraphs) > 1 and not re.search(r"\w", ADDRESS.sub("", paragraphs[0]))
     return " ".join(" ".join(paragraphs if is_address else paragraphs[:1]).split())[:EXCERPT_MAX]

@@ -115,10 +115,10 @@ def header(message: Message, name: str) -> str:
     try:
         words = decode_header(value)
         is_legible = all(charset is None or is_charset(charset) for _word, charset in words)
-        message_text = str(make_header(words)) if is_legible else value
+        text = str(make_header(words)) if is_legible else value
     except (ValueError, LookupError):
-        message_text = value
-    return " ".join(CONTROL_CHARACTERS.sub(" ", message_text).split())
+        text = value
+    return " ".join(CONTROL_CHARACTERS.sub(" ", text).split())
 
 
 def address(message: Message, name: str) -> str:
@@ -148,9 +148,9 @@ def part_text(part: Message) -> str:
     octets, given = octets[: 4 * TEXT_MAX], (part.get_content_charset() or "").strip("'\" ").lower()
     tried = [WHATWG_CODECS.get(given, given)] if is_charset(given) or given in WHATWG_CODECS else []
     tried = ["iso2022_jp_2", *tried] if b"\x1b$" in octets else tried
-    message_text = next(filter(None, (_decode_strictly(octets, one) for one in [*tried, *FALLBACK_CODECS])), None)
-    message_text = octets.decode("utf-8", "replace") if message_text is None else message_text
-    return message_text[:TEXT_MAX].replace("\r\n", "\n").replace("\r", "\n")
+    text = next(filter(None, (_decode_strictly(octets, one) for one in [*tried, *FALLBACK_CODECS])), None)
+    text = octets.decode("utf-8", "replace") if text is None else text
+    return text[:TEXT_MAX].replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _decode_strictly(octets: bytes, charset: str) -> str | None:

@@ -148,7 +148,7 @@ DELETED_CHARACTERS = dict.fromkeys(
 )
 
 
-def parse_personal_mail(body: bytes, key: str) -> PersonalMail:
+def parse_personal_mail(body: bytes, dedup_key: str) -> PersonalMail:
     """body: of the whole mail, untrusted."""
     mail = mime.parse_message(body, at_most=None)
     leaves = list(_leaves(mail))
@@ -157,16 +157,16 @@ def parse_personal_mail(body: bytes, key: str) -> PersonalMail:
     files = [_attachment(number, part) for number, part in enumerate(leaves) if _is_attachment(part)]
     references = [*mime.header(mail, "References").split(), *mime.header(mail, "In-Reply-To").split()]
     return PersonalMail(
-        key=key,
+        dedup_key=dedup_key,
         sender_name=_single_line(name, FILE_NAME_MAX),
         sender=_single_line(address, ADDRESS_MAX),
         subject=_single_line(mime.header(mail, "Subject"), SUBJECT_MAX),
         text=written[: mime.TEXT_MAX],
         quoted=quoted[: mime.TEXT_MAX],
         message_id=_message_id(mime.header(mail, "Message-ID")),
-        answers=tuple(dict.fromkeys(filter(None, map(_message_id, reversed(references[-REFERENCES_MAX:]))))),
+        replies_to=tuple(dict.fromkeys(filter(None, map(_message_id, reversed(references[-REFERENCES_MAX:]))))),
         files=tuple(files[:FILES_MAX]),
-        more=max(0, len(files) - FILES_MAX),
+        more_files=max(0, len(files) - FILES_MAX),
     )
 
 
@@ -241,12 +241,12 @@ def _serialize(mail: Message) -> bytes:
 
 
 def _body_text(leaves: list[Message]) -> str:
-    said = [part for part in leaves if not _is_attachment(part)]
-    plain = [mime.part_text(part) for part in said if mime.content_type(part) != "text/html"]
+    texts = [part for part in leaves if not _is_attachment(part)]
+    plain = [mime.part_text(part) for part in texts if mime.content_type(part) != "text/html"]
     text = "\n".join(plain)
     if not text.strip():
         text = "\n".join(
-            html_to_quoted_text(mime.part_text(part)) for part in said if mime.content_type(part) == "text/html"
+            html_to_quoted_text(mime.part_text(part)) for part in texts if mime.content_type(part) == "text/html"
         )
     lines = mime.CONTROL_CHARACTERS.sub(" ", text.replace("\xa0", " ")).translate(DELETED_CHARACTERS).split("\n")
     return "\n".join(line.rstrip() for line in lines)[: mime.TEXT_MAX]

@@ -72,34 +72,34 @@ def _events(provider: str, body: bytes, kept: Mapping[str, Any]) -> tuple[list[A
 def _reported_event(event: Any, received_at: datetime) -> ReportedEvent:
     raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
     # A repeated request has a new signature, but is the same.
-    written = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
+    serialized = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
     reference = DeliveryReference(
-        tuple(_tokens(event.metadata)), tuple(_message_ids(written)), _short_text(event.recipient)
+        tuple(_tokens(event.metadata)), tuple(_message_ids(serialized)), _short_text(event.recipient)
     )
     at = _as_utc(event.timestamp) or received_at
     if str(event.event_type) in ENGAGEMENT:
         return ReportedEvent(EventKind.DELIVERED, _midnight_utc(at), "", reference, is_vouched=True)
-    said = [_short_text(event.mta_response), _short_text(event.description)]
+    texts = [_short_text(event.mta_response), _short_text(event.description)]
     kind = KIND_OF.get(str(event.event_type), EventKind.UNKNOWN)
-    bounce_type = _bounce_type(kind, event, raw, said)
+    bounce_type = _bounce_type(kind, event, raw, texts)
     if kind == EventKind.REJECTED and event.reject_reason == "unsubscribed":
         kind = EventKind.UNSUBSCRIBED
     return ReportedEvent(
         kind,
         at,
-        webhooks.joint_hash([written, str(event.event_type), reference.recipient]),
+        webhooks.joint_hash([serialized, str(event.event_type), reference.recipient]),
         reference,
         bounce_type=bounce_type,
-        diagnostic=" ".join((next(filter(None, said), "") or _short_text(event.reject_reason)).split())[:FIELD_MAX],
+        diagnostic=" ".join((next(filter(None, texts), "") or _short_text(event.reject_reason)).split())[:FIELD_MAX],
         is_vouched=True,
     )
 
 
-def _bounce_type(kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]) -> Event.BounceType | None:
+def _bounce_type(kind: Event.Kind, event: Any, raw: Mapping[str, Any], texts: list[str]) -> Event.BounceType | None:
     if kind == EventKind.BOUNCED:
         status = str(raw.get("status", ""))
         status = status if bounces.ENHANCED.fullmatch(status) else ""
-        return bounces.classify_provider_bounce(raw, event.reject_reason, said, status)
+        return bounces.classify_provider_bounce(raw, event.reject_reason, texts, status)
     return BounceType.HARD if kind == EventKind.REJECTED and event.reject_reason in ON_PROVIDER_LIST else None
 
 
@@ -109,9 +109,9 @@ def _tokens(metadata: Any) -> Iterator[str]:
         yield token[:FIELD_MAX]
 
 
-def _message_ids(written: str) -> list[str]:
+def _message_ids(serialized: str) -> list[str]:
     """Possible Message-IDs of ours: mails sent by SMTP have no metadata, but providers quote the header."""
-    return list(dict.fromkeys(OUR_MESSAGE_ID.findall(written)))[:5] if "issue." in written.lower() else []
+    return list(dict.fromkeys(OUR_MESSAGE_ID.findall(serialized)))[:5] if "issue." in serialized.lower() else []
 
 
 def _as_utc(at: datetime | None) -> datetime | None:

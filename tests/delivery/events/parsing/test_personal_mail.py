@@ -256,7 +256,7 @@ def with_pictures(number):
 def test_hundreds_of_files_are_counted_and_forty_named():
     found = with_pictures(900)
 
-    assert (len(found.files), found.more) == (40, 260)
+    assert (len(found.files), found.more_files) == (40, 260)
 
 
 def test_a_mail_of_more_parts_than_anybody_sends_is_one_text():
