@@ -281,7 +281,7 @@ class LinkCheck:
 def check_links(
     urls: Iterable[str], *, on_progress: Callable[[int], None], is_allowed: Callable[[str, int], bool] = may_connect
 ) -> list[LinkCheck]:
-    """Check URLs, AT_ONCE at a time; `on_progress` is called in the caller's thread with the number checked."""
+    """Check URLs, CHECKS_AT_ONCE at a time; `on_progress` is called in the caller's thread with the number checked."""
     with ThreadPoolExecutor(CHECKS_AT_ONCE, "outward") as threads:
         futures = [threads.submit(check_link, url, is_allowed=is_allowed) for url in urls]
         for number, _done in enumerate(as_completed(futures), 1):

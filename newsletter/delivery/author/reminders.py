@@ -144,7 +144,7 @@ def approve(reminder: Reminder, now: datetime) -> Mailing | None:
         raise NotASlot
     assert reminder.issue is not None  # noqa: S101 - letters always have an issue
     with transaction.atomic():
-        if not reminder.give(Answer.APPROVED, now):
+        if not reminder.store_answer(Answer.APPROVED, now):
             return None
         return _schedule(reminder, reminder.issue, now)
 
@@ -162,7 +162,7 @@ def move(reminder: Reminder, now: datetime) -> bool:
     """Move the slot by a week, to the same local time; the author gets reminders for the new slot."""
     to = week_later(reminder.slot_at)
     with transaction.atomic():
-        given = reminder.give(Answer.MOVED, now, moved_to=to)
+        given = reminder.store_answer(Answer.MOVED, now, moved_to=to)
         if given and (slot := _slot_of(reminder)):
             local = timezone.localtime(to, Publication.objects.fresh().zone)
             schedule.move_slot(slot.day, now, to_on=local.date(), to_at=local.time())
@@ -171,7 +171,7 @@ def move(reminder: Reminder, now: datetime) -> bool:
 
 def skip(reminder: Reminder, now: datetime) -> bool:
     with transaction.atomic():
-        given = reminder.give(Answer.SKIPPED, now)
+        given = reminder.store_answer(Answer.SKIPPED, now)
         if given and (slot := _slot_of(reminder)):
             schedule.skip_slot(slot.day, now)
     return given

@@ -1,10 +1,10 @@
 """Consequences of refusals and events: settles deliveries, suppresses addresses, and pauses mailings.
 
-A dead address or a complaint suppresses at once, any other refusal once a reader's last ISSUES issues all bounced.
-Two checks come first, each with at least AT_LEAST deliveries and more than SHARE of them. If the server calls too many
-addresses dead, it may be broken: nobody is suppressed, the mailing is paused, and the author decides by `confirm_dead`
-or `retry_dead`. If a domain refuses too much by policy, no reader is to blame: the mailing is paused if the domain has
-a real share of it, otherwise the author gets an alert.
+A dead address or a complaint suppresses at once, any other refusal once a reader's last BOUNCES_IN_A_ROW issues all
+bounced. Two checks come first, each with at least DELIVERIES_MIN deliveries and more than REFUSED_SHARE_MAX of them. If
+the server calls too many addresses dead, it may be broken: nobody is suppressed, the mailing is paused, and the author
+decides by `confirm_dead` or `retry_dead`. If a domain refuses too much by policy, no reader is to blame: the mailing is
+paused if the domain has a real share of it, otherwise the author gets an alert.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ DELIVERIES_MIN, REFUSED_SHARE_MAX = (
 DOMAIN_SHARE_MIN = (
     0.05  # a domain's share of all deliveries: anybody can have twenty mailboxes at a domain of their own
 )
-BOUNCES_IN_A_ROW = 3  # bounced in a row, in WITHIN: then an address is suppressed though no server called it dead
+BOUNCES_IN_A_ROW = 3  # in BOUNCE_WINDOW: then an address is suppressed though no server called it dead
 BOUNCE_WINDOW = timedelta(days=90)
 REOPEN_WITHIN = timedelta(days=3)  # after its end a mailing is still reopened by `retry_dead`
 REFUSALS_PER_SLICE = 200  # refusals judged in one transaction
@@ -53,16 +53,16 @@ SENT, FAILED = Delivery.State.SENT, Delivery.State.FAILED
 
 @dataclass(frozen=True)
 class RefusingDomain:
-    """count: refused deliveries. words: the last reply."""
+    """count: refused deliveries. reply: the last one."""
 
     domain: str
     count: int
-    words: str
+    reply: str
 
     def __str__(self) -> str:
         message = _("%(domain)s refuses %(count)d copies, not because of their readers. It says: “%(words)s”")
         advice = _("Check SPF, DKIM and DMARC of the sender, and its pages for senders, before you go on.")
-        return f"{message % {'domain': self.domain, 'count': self.count, 'words': self.words[:200]}} {advice}"
+        return f"{message % {'domain': self.domain, 'count': self.count, 'words': self.reply[:200]}} {advice}"
 
 
 def pause_refused(events: Iterable[Event]) -> None:
@@ -102,7 +102,7 @@ def _count_sent_to(mailing: Mailing, domain: str) -> int:
 
 
 def _has_real_share(mailing: Mailing, domain: str) -> bool:
-    """Whether a domain has at least STOPS_AT of a mailing. Slow: ask only if much was refused."""
+    """Whether a domain has at least DOMAIN_SHARE_MIN of a mailing. Slow: ask only if much was refused."""
     theirs = mailing.deliveries.filter(subscriber__email__iendswith=f"@{domain}")
     return theirs.count() >= DOMAIN_SHARE_MIN * mailing.total
 
@@ -125,26 +125,26 @@ RESOLUTION_OF_EVENT = {
 REASON_OF = {
     EventKind.COMPLAINED: Suppression.Reason.COMPLAINED,
     EventKind.BOUNCED: Suppression.Reason.BOUNCED,
-    EventKind.REJECTED: Suppression.Reason.BOUNCED,  # for it is on a list of the provider's: nothing would reach it
+    EventKind.REJECTED: Suppression.Reason.BOUNCED,  # on the provider's suppression list: nothing would reach it
 }
 
 
 @dataclass(frozen=True)
 class NewEvent:
-    """A new event and its match. words: the reply including addresses."""
+    """A new event and its match. reply: with addresses, which `event.words` lacks."""
 
     event: Event
-    found: CopyMatch
-    words: str = ""
+    match: CopyMatch
+    reply: str = ""
 
 
-def apply_new_events(news: Sequence[NewEvent]) -> None:
-    events = [one.event for one in news]
+def apply_new_events(new_events: Sequence[NewEvent]) -> None:
+    events = [one.event for one in new_events]
     settle_copies(events)
     pause_refused(events)
-    for one in news:
-        if one.found.reader is not None:
-            _apply_to_reader(one, one.found.reader)
+    for one in new_events:
+        if one.match.reader is not None:
+            _apply_to_reader(one, one.match.reader)
 
 
 def settle_copies(events: Iterable[Event]) -> int:
@@ -153,14 +153,14 @@ def settle_copies(events: Iterable[Event]) -> int:
         one for one in events if one.mailing_id is not None and one.seq is not None and one.kind in RESOLUTION_OF_EVENT
     ]
     reported.sort(key=lambda one: (one.mailing_id or 0, one.seq or 0, one.at))
-    moved = 0
+    settled = 0
     for mailing_id, some in groupby(reported, key=lambda one: one.mailing_id):
         # The last event counts: a delivered message may bounce later.
         last = {one.seq or 0: one for one in some}
         for seqs in batched(last, DELIVERIES_PER_STATEMENT, strict=False):
             for copy in _unsettled(mailing_id or 0, list(seqs)):
-                moved += uncertain.resolve(copy, _delivery_report(last[copy.seq]))
-    return moved
+                settled += uncertain.resolve(copy, _delivery_report(last[copy.seq]))
+    return settled
 
 
 def _delivery_report(event: Event) -> DeliveryReport:
@@ -178,13 +178,13 @@ def _unsettled(mailing_id: int, seqs: list[int]) -> list[Delivery]:
 # --- Readers ---
 
 
-def _apply_to_reader(news: NewEvent, reader: Subscriber) -> None:
-    event = news.event
+def _apply_to_reader(new_event: NewEvent, reader: Subscriber) -> None:
+    event = new_event.event
     if event.kind == EventKind.UNSUBSCRIBED:
         if not reader.has_joined_since(event.at):
             reader.unsubscribe(event.at, ConsentDetails(f"{event.source}: unsubscribed"))
     elif event.kind in REASON_OF and _is_current(event, reader) and _is_conclusive(event, reader):
-        reader.suppress(REASON_OF[EventKind(event.kind)], news.words[:500])
+        reader.suppress(REASON_OF[EventKind(event.kind)], new_event.reply[:500])
 
 
 def _is_current(event: Event, reader: Subscriber) -> bool:
@@ -199,26 +199,26 @@ def _is_conclusive(event: Event, reader: Subscriber) -> bool:
 
 
 def has_bounced_repeatedly(reader: Subscriber, mailing_id: int, at: datetime) -> bool:
-    """Whether a reader's last ISSUES issues up to this one all bounced, at once or later, and none by policy."""
+    """Whether the last BOUNCES_IN_A_ROW issues of a reader up to this one all bounced, and none by policy."""
     since = _counts_since(reader, at)
     issues = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=since, pk__lte=mailing_id)
     copies = Delivery.objects.filter(mailing__in=issues, subscriber=reader, state__in=[SENT, FAILED])
     reported = Event.objects.filter(
         address_hash=reader.address_hash, mailing_id__lte=mailing_id, at__gt=since, at__lte=at
     )
-    became = {
-        pk: state == FAILED and smtp_replies.classify_refusal(words) in smtp_replies.RECIPIENT_REASONS
-        for pk, state, words in copies.values_list("mailing_id", "state", "reply")
+    has_bounced = {
+        pk: state == FAILED and smtp_replies.classify_refusal(reply) in smtp_replies.RECIPIENT_REASONS
+        for pk, state, reply in copies.values_list("mailing_id", "state", "reply")
     }
     for pk, kind, verdict in reported.values_list("mailing_id", "kind", "verdict"):
         if pk is not None and kind in {EventKind.BOUNCED, EventKind.DELIVERED}:
-            became[pk] = became.get(pk, False) or (kind == EventKind.BOUNCED and verdict != BounceType.POLICY)
-    last = sorted(became, reverse=True)[:BOUNCES_IN_A_ROW]
-    return len(last) == BOUNCES_IN_A_ROW and all(became[pk] for pk in last)
+            has_bounced[pk] = has_bounced.get(pk, False) or (kind == EventKind.BOUNCED and verdict != BounceType.POLICY)
+    last = sorted(has_bounced, reverse=True)[:BOUNCES_IN_A_ROW]
+    return len(last) == BOUNCES_IN_A_ROW and all(has_bounced[pk] for pk in last)
 
 
 def _counts_since(reader: Subscriber, now: datetime) -> datetime:
-    """Reports count from this time on: at most WITHIN, and not before the reader had this address."""
+    """Reports count from this time on: at most BOUNCE_WINDOW, and not before the reader had this address."""
     moved = reader.address_changes.aggregate(there=Max("confirmed_at"), back=Max("undone_at"))
     times: list[datetime] = [at for at in moved.values() if at]
     return max([now - BOUNCE_WINDOW, *times])
@@ -263,9 +263,9 @@ def _with_refusals(mailing: Mailing) -> Iterator[Batch]:
 
 
 def _count_doubtful(batch: Batch) -> int:
-    """How many of a batch's last refusals call an address dead; 0 if that is at most SHARE.
+    """How many of a batch's last refusals call an address dead; 0 if that is at most REFUSED_SHARE_MAX.
 
-    Counts AT_LEAST refusals at most, against the deliveries with a result since the first of them.
+    Counts DELIVERIES_MIN refusals at most, against the deliveries with a result since the first of them.
     """
     dead = Refusal.objects.of_batch(batch).waiting().dead().order_by("-seq")
     last = list(dead.values_list("seq", flat=True)[:DELIVERIES_MIN])
@@ -299,15 +299,15 @@ def _judge_batch(batch: Batch, now: datetime) -> int:
             if not some:
                 return suppressed
             copies = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=[one.seq for one in some])
-            words = dict(copies.values_list("seq", "reply"))
-            barred = {one.pk for one in some if _suppress_if_due(one, batch, words.get(one.seq, ""), now)}
+            replies = dict(copies.values_list("seq", "reply"))
+            suppressed_now = {one.pk for one in some if _suppress_if_due(one, batch, replies.get(one.seq, ""), now)}
             judged = Refusal.objects.filter(pk__in=[one.pk for one in some])
-            judged.filter(pk__in=barred).update(state=Refusal.State.SUPPRESSED)
-            judged.exclude(pk__in=barred).update(state=Refusal.State.COUNTED)
-        suppressed += len(barred)
+            judged.filter(pk__in=suppressed_now).update(state=Refusal.State.SUPPRESSED)
+            judged.exclude(pk__in=suppressed_now).update(state=Refusal.State.COUNTED)
+        suppressed += len(suppressed_now)
 
 
-def _suppress_if_due(refusal: Refusal, batch: Batch, words: str, now: datetime) -> bool:
+def _suppress_if_due(refusal: Refusal, batch: Batch, reply: str, now: datetime) -> bool:
     """Suppress the address of a refusal if the rules say so; return whether this call did."""
     reader, planned_at = refusal.subscriber, batch.mailing.planned_at
     if planned_at is None or planned_at < _counts_since(reader, now):  # it was about the former address
@@ -315,7 +315,7 @@ def _suppress_if_due(refusal: Refusal, batch: Batch, words: str, now: datetime) 
     is_dead = refusal.verdict == smtp_replies.RefusalReason.DEAD
     if not is_dead and (_refuses_everybody(reader, batch) or not has_bounced_repeatedly(reader, batch.mailing_id, now)):
         return False
-    return reader.suppress(Suppression.Reason.BOUNCED, words)
+    return reader.suppress(Suppression.Reason.BOUNCED, reply)
 
 
 def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
@@ -379,9 +379,8 @@ def retry_dead(mailing: Mailing, now: datetime) -> int:
 def _lift_suppressions(readers: list[Subscriber]) -> None:
     hashes = [reader.address_hash for reader in readers]
     lifted = Suppression.objects.filter(reason=Suppression.Reason.BOUNCED, address_hash__in=hashes)
-    departures.write_departures(
-        [make_departure(DepartureKind.LIFTED, who) for who in lifted.values_list("address_hash", flat=True)]
-    )
+    lifted_hashes = lifted.values_list("address_hash", flat=True)
+    departures.write_departures([make_departure(DepartureKind.LIFTED, one) for one in lifted_hashes])
     lifted.delete()
 
 

@@ -1,8 +1,8 @@
 """Reduces old events to counts, in small chunks, each of them one transaction.
 
-A mailing to a million has two million events of arrival. Within rules.WITHIN they show whether an address takes mail
-again; after ARRIVED_KEPT they are not needed. Bounces, complaints and unsubscribes are kept for LONGEST. The reason of
-a suppression is stored with the suppression, and stays. Events of erased readers are deleted at once.
+A mailing to a million has two million events of arrival. Within rules.BOUNCE_WINDOW they show whether an address takes
+mail again; after ARRIVED_KEPT they are not needed. Bounces, complaints and unsubscribes are kept for KEPT_LONGEST. The
+reason of a suppression is stored with the suppression, and stays. Events of erased readers are deleted at once.
 """
 
 import time
@@ -17,7 +17,7 @@ from newsletter.delivery.events.parsed import EventKind
 from newsletter.delivery.models import Event, EventCount, Mailing
 from subscribers.models import Suppression
 
-ARRIVED_KEPT = timedelta(days=90)  # not less than rules.WITHIN
+ARRIVED_KEPT = timedelta(days=90)  # not less than rules.BOUNCE_WINDOW
 KEPT_LONGEST = timedelta(days=730)
 CHUNK_COLUMNS = ("pk", "mailing_id", "kind", "verdict")
 CHUNK = 1_000  # events per transaction

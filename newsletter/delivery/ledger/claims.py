@@ -47,7 +47,7 @@ def write_results(batch: Batch, results: Sequence[DeliveryResult]) -> None:
     """
     if results:
         with transaction.atomic():
-            batch.count(write_uncounted(batch, results))
+            batch.add_counts(write_uncounted(batch, results))
 
 
 def write_uncounted(batch: Batch, results: Sequence[DeliveryResult]) -> Counter[Delivery.State]:
@@ -231,7 +231,7 @@ def commit_intent(batch: Batch, results: Sequence[DeliveryResult], window: int, 
         in_flight = batch.in_flight - len(results) + len(rows)
         is_ours = _advance_cursor(batch, added, cursor, in_flight)
         if not is_ours:
-            batch.count(added)
+            batch.add_counts(added)
             held_batches(batch).update(in_flight=batch.in_flight - len(results))
     if not is_ours:
         raise LaneEnded("the batch was taken over, or the mailing stopped")
@@ -359,11 +359,11 @@ def close_pass(batch: Batch, results: Sequence[DeliveryResult], now: datetime) -
             _fail_deferred(batch, rows.filter(state=Delivery.State.DEFERRED), now)
         if rows.filter(state__in=WAITING_STATES).exists():
             values |= {"state": Batch.State.OPEN, "cursor": batch.lo, "pass_no": batch.pass_no + 1}
-            values |= {"not_before": now + batch.distance}
+            values |= {"not_before": now + batch.retry_delay}
         held_batches(batch).update(**values)
 
 
 def _fail_deferred(batch: Batch, deferred: QuerySet[Delivery], now: datetime) -> None:
     deliveries.record_refusals(batch, dict(deferred.values_list("seq", "reply")), now)
     failed = deferred.update(state=Delivery.State.FAILED)
-    batch.count(Counter({Delivery.State.FAILED: failed}))
+    batch.add_counts(Counter({Delivery.State.FAILED: failed}))

@@ -58,7 +58,7 @@ class FlightRecord:
         return self.lo + len(self.marks)
 
     @property
-    def found(self) -> set[int]:
+    def distinct_marks(self) -> set[int]:
         return set(self.marks)
 
     def rows(self) -> Iterator[tuple[int, RowMark]]:
@@ -93,13 +93,13 @@ class Recorder:
         _append_history(path, _record_of_any_boot(path))
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            self._make(draft)
+            self._create(draft)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
         self.lo = 0
 
-    def _make(self, path: Path) -> None:
+    def _create(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             # Written, not only truncated to size: on a full disk a store into a hole would raise SIGBUS.

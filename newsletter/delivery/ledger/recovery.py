@@ -36,7 +36,7 @@ from newsletter.mail.queued_mail import CLOCK_SLACK
 log = logging.getLogger(__name__)
 
 # How long after the end of its lease a holder is given up, by the database's clock: by its own machine, which can read
-# its recorder, and by other machines, which leave time for many sweeps.
+# its recorder, and by other machines, which wait longer, for several of its sweeps.
 STALLED_LEASE = timedelta(seconds=15)
 DEAD_MACHINE = timedelta(seconds=45)
 # Without a valid record, or without another lane to take over: longer than the ten minutes that a final reply may take
@@ -154,11 +154,11 @@ def recover_slot(worker: str, number: int) -> int:
     without a record may belong to a clone of this machine with the same id: then its lease decides.
     """
     ours = Q(worker__startswith=worker)
-    over = {batch.pk for batch in _leased(ours & Q(lease_until__lt=Now()))}
+    expired = {batch.pk for batch in _leased(ours & Q(lease_until__lt=Now()))}
     recovered = 0
     for batch in _leased(ours):
         record = flight_recorder.revoke(flight_path(number), batch.pk, batch.token)
-        if record or batch.pk in over:
+        if record or batch.pk in expired:
             recovered += recover_batch(batch, record)
     return recovered
 
@@ -174,17 +174,17 @@ def recover_batch(batch: Batch, record: FlightRecord | None) -> bool:
     recorder's history: the ledger may come from a backup taken while they were sent. Rows behind the cursor stay
     queued. The new token makes a late intent of the old owner fail. Returns False if another process was first.
     """
-    knows = record is not None and record.is_of(batch.pk, batch.token)
-    former = None if knows else _past_record(batch)
+    is_own = record is not None and record.is_of(batch.pk, batch.token)
+    former = None if is_own else _past_record(batch)
     with transaction.atomic():
         mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
         held = mine.select_for_update().first()  # a living owner may have moved its cursor
-        values = {"cursor": F("lo")} if knows else {}
+        values = {"cursor": F("lo")} if is_own else {}
         if held is None or not mine.update(
             state=Batch.State.OPEN, token=F("token") + 1, worker="", lease_until=None, in_flight=0, **values
         ):
             return False
-        results = list(_results_by_record(held, record if knows else None, former))
+        results = list(_results_by_record(held, record if is_own else None, former))
         write_results(Batch.objects.get(pk=batch.pk), results)
     lost = sum(result.state == Delivery.State.UNCERTAIN for result in results)
     log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), lost)
@@ -193,7 +193,7 @@ def recover_batch(batch: Batch, record: FlightRecord | None) -> bool:
 
 RECORDED_REPLY = "the worker died before the answer was written down"
 UNRECORDED_REPLY = "the worker died, and nothing tells whether this copy had left"
-LATE_REPLY = "the worker's machine was cut off, and has told this of the copy since"
+LATE_REPLY = "reported by the worker's machine, which had been cut off"
 HOLDING_SEPARATOR = "#"  # in provider_id of an uncertain row, between the worker and the token of its holding
 RESTORED_REPLY = "on its way when the backup was made, and nothing tells whether this copy has left since"
 STATE_OF_MARK = {
@@ -234,12 +234,12 @@ def _results_by_record(
         if mark in STATE_OF_MARK:
             yield DeliveryResult(seq, STATE_OF_MARK[mark], RECORDED_REPLY)
         elif not record and seq < batch.cursor:
-            words, holding = (
+            reply, holding = (
                 (RESTORED_REPLY, "")
                 if former
                 else (UNRECORDED_REPLY, f"{batch.worker}{HOLDING_SEPARATOR}{batch.token}")
             )
-            yield DeliveryResult(seq, Delivery.State.UNCERTAIN, words, holding)
+            yield DeliveryResult(seq, Delivery.State.UNCERTAIN, reply, holding)
 
 
 def settle_unrecorded(worker: str, number: int, now: datetime) -> int:
@@ -280,8 +280,8 @@ def _settle_by_record(record: FlightRecord, batch: Batch, rows: Sequence[int], a
             held, never_left, DeliveryReport(Resolution.NEVER_LEFT, now, attempt=attempt)
         )
         left = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=on_the_wire, attempts=attempt)
-        left.filter(state=Delivery.State.UNCERTAIN).update(reply=RECORDED_REPLY, provider_id="")  # it is settled
-    log.warning("batch %s: a machine that was cut off has told of %d of its copies", batch, settled)
+        left.filter(state=Delivery.State.UNCERTAIN).update(reply=RECORDED_REPLY, provider_id="")  # not settled again
+    log.warning("batch %s: a machine that had been cut off reported the results of %d copies", batch, settled)
     return settled
 
 
@@ -306,7 +306,7 @@ def settle_cancelled() -> None:
         with log_errors(f"settling {batch}"), transaction.atomic():
             mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.OPEN)
             if mine.update(state=Batch.State.DONE, token=F("token") + 1):
-                batch.count(_skip_rows(batch))
+                batch.add_counts(_skip_rows(batch))
 
 
 def _skip_rows(batch: Batch) -> Counter[Delivery.State]:

@@ -80,7 +80,7 @@ def _newer_records(records: Iterable[FlightRecord]) -> list[FlightRecord]:
 
 
 def _is_newer(record: FlightRecord, batch: Batch | None) -> bool:
-    has_left = any(mark in STATE_OF_MARK for mark in record.found)
+    has_left = any(mark in STATE_OF_MARK for mark in record.distinct_marks)
     if batch is None or (batch.lo, batch.hi) != (record.lo, record.hi) or batch.token < record.token:
         return has_left
     sent = [seq for seq, mark in record.rows() if mark == RowMark.SENT and seq >= batch.cursor]
@@ -140,5 +140,5 @@ def _settle(batch: Batch, record: FlightRecord, now: datetime) -> int:
     for state in (Delivery.State.SENT, Delivery.State.UNCERTAIN):
         rows = [seq for seq, mark in found.items() if STATE_OF_MARK[mark] == state]
         values = {"state": state, "reply": RECORDED_REPLY, "sent_at": now, "attempts": batch.pass_no}
-        batch.count(Counter({state: _waiting_rows(batch, rows).update(**values)}))
+        batch.add_counts(Counter({state: _waiting_rows(batch, rows).update(**values)}))
     return len(found)

@@ -6,7 +6,7 @@ Each function is one transaction, or one per slice, and idempotent.
 
 "Send again" queues a row and keeps its number of attempts. A row is tried at most once per pass, so the batch needs
 another pass: at once if it is done, otherwise after the present one. All other rows of a done batch have a final
-state, and stay.
+state and do not change.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, deliveries
+from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
 
@@ -67,7 +67,7 @@ class DeliveryReport:
 
     resolution: Resolution
     at: datetime
-    words: str = ""
+    reply: str = ""
     provider_id: str = ""
     attempt: int | None = None
 
@@ -108,11 +108,9 @@ def requeue_never_left(batch: Batch, rows: Sequence[int], report: DeliveryReport
 
 def decide(mailing: Mailing, rows: Sequence[SeenRow], report: DeliveryReport) -> int:
     """Apply the author's decision to `rows`; return how many were still as the author saw them."""
-    wanted = Q(pk__in=[])
+    wanted = within = Q(pk__in=[])
     for row in rows:
         wanted |= Q(seq=row.seq, attempts=row.attempts)
-    within = Q(pk__in=[])
-    for row in rows:
         within |= Q(lo__lte=row.seq, hi__gt=row.seq)
     with transaction.atomic():
         mailing.lock()
@@ -180,8 +178,8 @@ def retry_refused(mailing: Mailing, seqs: Sequence[int]) -> int:
         refused = Delivery.objects.filter(mailing_id=mailing.pk, seq__in=mine, state=Delivery.State.FAILED)
         deferred = refused.update(state=Delivery.State.DEFERRED, **_next_try(batch)) if mine else 0
         if deferred:
-            batch.count(Counter({Delivery.State.FAILED: -deferred}))
-            _only(batch).open_again()
+            batch.add_counts(Counter({Delivery.State.FAILED: -deferred}))
+            Batch.objects.filter(pk=batch.pk).open_again()
         tried += deferred
     if tried:
         _request_recount(mailing.pk)
@@ -214,18 +212,18 @@ def _apply_to_batch(batch: Batch, rows: Q, report: DeliveryReport) -> int:
         return _queue_again(batch, uncertain)
     if report.resolution is Resolution.REFUSED:
         deliveries.record_refusals(
-            batch, dict.fromkeys(uncertain.values_list("seq", flat=True), report.words), report.at
+            batch, dict.fromkeys(uncertain.values_list("seq", flat=True), report.reply), report.at
         )
     settled = uncertain.update(**values)
     spared = mine.filter(IS_REQUEUED).update(**values) if report.resolution is Resolution.ACCEPTED else 0
-    batch.count(Counter({UNCERTAIN: -settled, state: settled + spared}))
+    batch.add_counts(Counter({UNCERTAIN: -settled, state: settled + spared}))
     if settled and report.resolution is Resolution.PUT_OFF:
-        _only(batch).open_again(report.at + batch.distance)
+        Batch.objects.filter(pk=batch.pk).open_again(report.at + batch.retry_delay)
     return settled + spared
 
 
 def _report_columns(report: DeliveryReport) -> dict[str, object]:
-    values: dict[str, object] = {"state": STATE_OF_RESOLUTION[report.resolution], "reply": report.words[:500]}
+    values: dict[str, object] = {"state": STATE_OF_RESOLUTION[report.resolution], "reply": report.reply[:500]}
     if STATE_OF_RESOLUTION[report.resolution] == SENT:
         values["sent_at"] = Coalesce(F("sent_at"), Value(report.at))
     if report.provider_id:
@@ -235,14 +233,10 @@ def _report_columns(report: DeliveryReport) -> dict[str, object]:
 
 def _queue_again(batch: Batch, uncertain: "QuerySet[Delivery]") -> int:
     queued = uncertain.update(state=QUEUED, **_next_try(batch))
-    batch.count(Counter({UNCERTAIN: -queued}))
+    batch.add_counts(Counter({UNCERTAIN: -queued}))
     if queued:
-        _only(batch).open_again()
+        Batch.objects.filter(pk=batch.pk).open_again()
     return queued
-
-
-def _only(batch: Batch) -> BatchQuerySet:
-    return Batch.objects.filter(pk=batch.pk)
 
 
 def _next_try(batch: Batch) -> dict[str, int]:

@@ -22,7 +22,7 @@ URL_LENGTH_MAX = 2_000  # characters of a URL; browsers and Django limit it to a
 URL_END = r"(?![\w/?=&%#~+-])"  # the URL must end here
 
 
-def countable(part: str, *, site_url: str, own_pages: Collection[str]) -> dict[str, str]:
+def countable_links(part: str, *, site_url: str, own_pages: Collection[str]) -> dict[str, str]:
     """The URLs of a letter's HTML to count, in order, with their link texts.
 
     own_pages: linked by the template, and not counted.
@@ -40,19 +40,17 @@ def countable(part: str, *, site_url: str, own_pages: Collection[str]) -> dict[s
 
 
 def rewrite_links(html_part: str, text_part: str, redirects_by_url: Mapping[str, str]) -> tuple[str, str]:
-    """Both parts of a letter with URLs replaced by `counted_addresses`."""
+    """Both parts of a letter with counted URLs replaced by their redirects."""
     if not redirects_by_url:
         return html_part, text_part
     known = {url for url, _words in _links(html_part)} | {*redirects_by_url}
     longest_first = sorted(filter(None, known), key=lambda url: (-len(url), url))
     pattern = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))}){URL_END}")
-    return rewrite_html(html_part, redirects_by_url), pattern.sub(
-        lambda found: redirects_by_url.get(found[0], found[0]), text_part
-    )
+    text_part = pattern.sub(lambda url: redirects_by_url.get(url[0], url[0]), text_part)
+    return rewrite_html(html_part, redirects_by_url), text_part
 
 
 def rewrite_html(part: str, redirects_by_url: Mapping[str, str]) -> str:
-
     def link(found: "re.Match[str]") -> str:
         before, written, after, words = found.groups()
         address = redirects_by_url.get(html.unescape(written))
@@ -62,13 +60,10 @@ def rewrite_html(part: str, redirects_by_url: Mapping[str, str]) -> str:
 
 
 def _is_countable(url: str) -> bool:
+    if not url.startswith(WEB_SCHEMES) or PLACEHOLDER_START in url or len(url) > URL_LENGTH_MAX:
+        return False
     try:
-        return (
-            url.startswith(WEB_SCHEMES)
-            and PLACEHOLDER_START not in url
-            and len(url) <= URL_LENGTH_MAX
-            and bool(urlsplit(url).hostname)
-        )
+        return bool(urlsplit(url).hostname)
     except ValueError:  # broken brackets
         return False
 
@@ -81,7 +76,7 @@ def _links(part: str) -> Iterator[tuple[str, str]]:
 def store_links(mailing: Mailing) -> None:
     """Store the links of a letter that was just frozen, if they are to be counted."""
     if mailing.counts_links:
-        Link.objects.keep(mailing, _countable(mailing.html, mailing.issue))
+        Link.objects.store(mailing, _links_to_count(mailing.html, mailing.issue))
 
 
 def redirects_by_url(mailing: Mailing) -> dict[str, str]:
@@ -91,10 +86,10 @@ def redirects_by_url(mailing: Mailing) -> dict[str, str]:
 def with_longest_urls(html: str, issue: Issue) -> str:
     """The HTML with rewritten URLs of maximal length, to weigh it."""
     longest = Link(token="0" * TOKEN_LENGTH_MAX).address
-    return rewrite_html(html, dict.fromkeys(_countable(html, issue), longest))
+    return rewrite_html(html, dict.fromkeys(_links_to_count(html, issue), longest))
 
 
-def _countable(html: str, issue: Issue) -> dict[str, str]:
+def _links_to_count(html: str, issue: Issue) -> dict[str, str]:
     site = settings.SITE_URL
     frame = {site, f"{site}/", f"{site}/subscribe/", f"{site}/about/", site + issue.get_absolute_url()}
-    return countable(html, site_url=site, own_pages=frame)
+    return countable_links(html, site_url=site, own_pages=frame)

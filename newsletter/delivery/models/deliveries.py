@@ -125,15 +125,15 @@ class Batch(models.Model):
         return f"{self.mailing_id}/{self.no}"
 
     @property
-    def distance(self) -> timedelta:
-        """The delay of the next pass, for rows deferred in this one."""
+    def retry_delay(self) -> timedelta:
+        """The wait before the next pass, which retries rows deferred in this one."""
         return RETRY_AFTER[min(self.pass_no, len(RETRY_AFTER)) - 1]
 
     @property
     def is_in_last_pass(self) -> bool:
         return self.pass_no > len(RETRY_AFTER)
 
-    def count(self, added: "Counter[Delivery.State]") -> None:
+    def add_counts(self, added: "Counter[Delivery.State]") -> None:
         """Add to the counters of final states; queued and deferred rows are not counted."""
         changes = {COUNTER_OF[one]: F(COUNTER_OF[one]) + n for one, n in added.items() if n and one in COUNTER_OF}
         if changes:

@@ -95,7 +95,7 @@ class Reminder(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.slot_at:%Y-%m-%d %H:%M}"
 
-    def give(self, answer: "Reminder.Response", now: datetime, *, moved_to: datetime | None = None) -> bool:
+    def store_answer(self, answer: "Reminder.Response", now: datetime, *, moved_to: datetime | None = None) -> bool:
         """Store the author's answer; return False if there was one already."""
         open_now = Reminder.objects.filter(pk=self.pk, answer="")
         given = bool(open_now.update(answer=answer, answered_at=now, moved_to=moved_to))

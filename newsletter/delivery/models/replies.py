@@ -225,7 +225,7 @@ class QuoteQuerySet(models.QuerySet["Quote"]):
     def allowed(self) -> "QuoteQuerySet":
         return self.filter(state=Quote.State.ALLOWED)
 
-    def opened_by(self, token: str) -> "Quote | None":
+    def by_token(self, token: str) -> "Quote | None":
         found = self.filter(pk=tokens.claimed_id(token) or 0).select_related("issue").first()
         return found if found and tokens.is_valid(token, LINK_PURPOSE, found.salt) else None
 

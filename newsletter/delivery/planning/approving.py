@@ -286,7 +286,7 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     with transaction.atomic():
         Issue.objects.select_for_update(no_key=True).get(pk=mailing.issue_id)  # the other click waits here
         former = mailing.issue.mailings.filter(kind=mailing.kind).order_by("-number").first()
-        if former and former.answers_click(mailing.approved_at):
+        if former and former.was_open_at(mailing.approved_at):
             return former
         mailing.number = former.number + 1 if former else 1
         # A reader who withdraws a quote waits for this lock and then sees the mailing; an earlier withdrawal is seen.

@@ -10,9 +10,9 @@ from newsletter.delivery import sending_days
 from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.course import CourseCopy
-from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.delivery.readers.single_mails import RecordedMail
 from newsletter.mail.message import Mail
-from newsletter.mail.queued_mail import AtMostOnceMail, SendResult, is_due
+from newsletter.mail.queued_mail import SendResult, is_due
 from newsletter.publication.models import Publication
 from subscribers.models import Pause, Subscriber
 from subscribers.models.consents import Consent
@@ -35,10 +35,10 @@ def begin_course(reader: Subscriber, now: datetime) -> None:
         CourseCopy.objects.begin(reader, course_mailings(publication), every, now)
 
 
-class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
+class CourseMail(RecordedMail[CourseCopy]):
     """A letter of the course: the issue as it was sent, with a prefix of its subject."""
 
-    model, sent_column, what = CourseCopy, "sent_at", "first letters"
+    model, label = CourseCopy, "first letters"
 
     def due_rows(self, now: datetime) -> QuerySet[CourseCopy]:
         publication = Publication.objects.current()
@@ -63,11 +63,8 @@ class CourseMail(AtMostOnceMail[CourseCopy], SingleMail[CourseCopy]):
     def build(self, row: CourseCopy, now: datetime) -> tuple[Mail, dict[str, object]]:
         return build_course_mail(row), {}
 
-    def dequeue(self, row: CourseCopy, values: dict[str, object]) -> bool:
-        return super().dequeue(row, {"reply": self.answer} | values)
-
     def give_up(self, row: CourseCopy, error: Exception, now: datetime) -> bool:
-        return super().dequeue(row, {"reply": str(error)[:200], "stopped_at": now, "sent_at": None})
+        return self.dequeue(row, {"reply": str(error)[:200], "stopped_at": now, "sent_at": None})
 
 
 def is_course_over(row: CourseCopy, now: datetime) -> bool:

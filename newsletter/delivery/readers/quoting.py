@@ -13,12 +13,11 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Answer, Mailing, Quote, Reply
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.approving import PlanningError
-from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.delivery.readers.single_mails import RecordedMail
 from newsletter.issues.models import Issue
 from newsletter.mail import headers, letters
 from newsletter.mail.characters import single_line
 from newsletter.mail.message import SUBJECT_LENGTH, Mail, build_mail
-from newsletter.mail.queued_mail import AtMostOnceMail
 from newsletter.mail.smtp_replies import NotSent, SendFailure
 from newsletter.publication.models import Publication
 from subscribers.addresses import one_line
@@ -29,29 +28,17 @@ QUOTED_MAX = 3_000  # characters of the reply that the answer quotes
 REPLY_PREFIXES = ("re:", "re：", "回覆:", "回覆：", "回复:", "回复：", "aw:", "sv:")
 
 
-class _Mail[Row: Answer | Quote](AtMostOnceMail[Row], SingleMail[Row]):
-    """A mail whose row stores the server's reply."""
-
-    sent_column = "sent_at"
-
-    def dequeue(self, row: Row, values: dict[str, object]) -> bool:
-        return super().dequeue(row, {"response": self.answer} | values)
-
-    def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
-        return super().dequeue(row, {"response": str(error)[:200], "sent_at": None})
-
-
-class AnswerMail(_Mail[Answer]):
+class AnswerMail(RecordedMail[Answer]):
     """An answer, marked as sent before it is handed over: a crash never sends it twice."""
 
-    model, what = Answer, "answers to readers"
+    model, reply_column, label = Answer, "response", "answers to readers"
 
     def due_rows(self, now: datetime) -> QuerySet[Answer]:
         return super().due_rows(now).select_related("reply")
 
     def build(self, row: Answer, now: datetime) -> tuple[Mail, dict[str, object]]:
-        if barred := obstacle_to_answering(row.reply):
-            raise NotSent(SendFailure.PERMANENT, barred)
+        if obstacle := obstacle_to_answering(row.reply):
+            raise NotSent(SendFailure.PERMANENT, obstacle)
         return build_answer(row), {}
 
 
@@ -81,8 +68,8 @@ def build_answer(answer: Answer) -> Mail:
 
 def answer_subject(reply: Reply, publication: Publication) -> str:
     """The reply's subject with a single Re:."""
-    words = single_line(reply.subject) or publication.name
-    subject = words if words.lower().startswith(REPLY_PREFIXES) else f"Re: {words}"
+    subject = single_line(reply.subject) or publication.name
+    subject = subject if subject.lower().startswith(REPLY_PREFIXES) else f"Re: {subject}"
     return subject[:SUBJECT_LENGTH]
 
 
@@ -92,17 +79,17 @@ def _thread_headers(answer: Answer) -> dict[str, str]:
         return {}
     replies = list(Reply.objects.thread(reply))
     before = Answer.objects.filter(reply__in=replies, pk__lt=answer.pk)
-    said = [(one.received_at, one.message_id) for one in replies if one.received_at <= reply.received_at]
-    said += [(one.written_at, one.message_id) for one in before]
-    names = [name for _at, name in sorted(said) if name and name != reply.message_id]
+    sent = [(one.received_at, one.message_id) for one in replies if one.received_at <= reply.received_at]
+    sent += [(one.written_at, one.message_id) for one in before]
+    names = [name for _at, name in sorted(sent) if name and name != reply.message_id]
     return {"In-Reply-To": reply.message_id, "References": " ".join([*names[-REFERENCES_MAX:], reply.message_id])}
 
 
 State = Quote.State
 
 
-class QuoteMail(_Mail[Quote]):
-    model, what = Quote, "questions about quotes"
+class QuoteMail(RecordedMail[Quote]):
+    model, reply_column, label = Quote, "response", "questions about quotes"
 
     def due_rows(self, now: datetime) -> QuerySet[Quote]:
         return super().due_rows(now).select_related("subscriber", "reply")

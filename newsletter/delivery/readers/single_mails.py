@@ -23,10 +23,10 @@ TRIES_MAX = 8
 class SingleMail[Row: Model](QueuedMail[Row]):
     """A mail to one reader. If a connection breaks, the transport knows whether it was handed over."""
 
-    what: ClassVar[str]  # their name in the log
+    label: ClassVar[str]  # of this kind of mail in the log
 
     def __init__(self, transport: MailTransport) -> None:
-        self.transport, self.answer = transport, ""
+        self.transport, self.reply = transport, ""
 
     def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
         before_leaving()
@@ -34,7 +34,7 @@ class SingleMail[Row: Model](QueuedMail[Row]):
             outcome = self.transport.send(message)
         except (ProviderUnavailable, ProviderRejection) as problem:
             raise NotSent(SendFailure.SERVER_UNAVAILABLE, str(problem)) from problem
-        self.answer = (outcome.reply or outcome.provider_id)[:200]
+        self.reply = (outcome.reply or outcome.provider_id)[:200]
         if outcome.status is not SendStatus.SENT:
             failure = SendFailure.TEMPORARY if outcome.status is SendStatus.DEFERRED else SendFailure.PERMANENT
             raise NotSent(failure, f"{outcome.status.value} {outcome.reply}")
@@ -48,9 +48,9 @@ class SingleMail[Row: Model](QueuedMail[Row]):
     def log(self, row: Row, error: Exception, retry: Retry) -> None:
         log = logging.getLogger(type(self).__module__)
         if is_unreachable(error):
-            log.warning("%s wait: %s", self.what, error)
+            log.warning("%s wait: %s", self.label, error)
         elif retry.due_at is None:
-            log.warning("%s, number %s: %s", self.what, row.pk, error)
+            log.warning("%s, number %s: %s", self.label, row.pk, error)
 
 
 def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
@@ -62,10 +62,22 @@ def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:
         transport.close()
 
 
-class OnceMoreMail(AtMostOnceMail[OnceMore], SingleMail[OnceMore]):
+class RecordedMail[Row: Model](AtMostOnceMail[Row], SingleMail[Row]):
+    """A mail whose row stores the server's reply."""
+
+    sent_column, reply_column = "sent_at", "reply"
+
+    def dequeue(self, row: Row, values: dict[str, object]) -> bool:
+        return super().dequeue(row, {self.reply_column: self.reply} | values)
+
+    def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
+        return self.dequeue(row, {self.reply_column: str(error)[:200], self.sent_column: None})
+
+
+class OnceMoreMail(RecordedMail[OnceMore]):
     """One more copy, with a new Message-ID: mailboxes hide a second mail with the same one."""
 
-    model, sent_column, what = OnceMore, "sent_at", "issues that are asked for once more"
+    model, label = OnceMore, "issues that are asked for once more"
 
     def due_rows(self, now: datetime) -> QuerySet[OnceMore]:
         return super().due_rows(now).select_related("subscriber", "mailing__issue")
@@ -73,11 +85,4 @@ class OnceMoreMail(AtMostOnceMail[OnceMore], SingleMail[OnceMore]):
     def build(self, row: OnceMore, now: datetime) -> tuple[Mail, dict[str, object]]:
         if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
             raise NotSent(SendFailure.PERMANENT, "left, paused or suppressed meanwhile")
-        mail = copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk))
-        return mail, {}
-
-    def dequeue(self, row: OnceMore, values: dict[str, object]) -> bool:
-        return super().dequeue(row, {"reply": self.answer} | values)
-
-    def give_up(self, row: OnceMore, error: Exception, now: datetime) -> bool:
-        return super().dequeue(row, {"reply": str(error)[:200], "sent_at": None})
+        return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, row.pk)), {}

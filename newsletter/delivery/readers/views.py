@@ -33,7 +33,7 @@ class QuoteNameForm(forms.Form):
 @same_origin
 def quote(request: HttpRequest, token: str) -> HttpResponse:
     """Show the passage; POST allows (with a name) or declines."""
-    found = Quote.objects.opened_by(token)
+    found = Quote.objects.by_token(token)
     if found is None:
         return invalid_link(request)
     form = QuoteNameForm(request.POST if "allow" in request.POST else None, label_suffix="")

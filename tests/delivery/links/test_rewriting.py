@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.delivery.links.rewriting import countable, rewrite_html, rewrite_links
+from newsletter.delivery.links.rewriting import countable_links, rewrite_html, rewrite_links
 from newsletter.delivery.rehearsal import find_references
 
 SITE = "https://news.example.org"
@@ -10,7 +10,7 @@ FRAME = {f"{SITE}/", f"{SITE}/issues/7/"}
 
 
 def of(html):
-    return countable(html, site_url=SITE, own_pages=FRAME)
+    return countable_links(html, site_url=SITE, own_pages=FRAME)
 
 
 def link(url, words="words"):
