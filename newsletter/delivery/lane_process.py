@@ -69,7 +69,7 @@ def run_lanes(slot: int) -> None:
             is_recovered = is_recovered or recover_own_slot(slot)
             sent = run_lane(slot, after=last, scalers=scalers)
         except Exception:  # of any kind: without its lane this machine would send nothing
-            log.exception("lane %s: it goes on after an error", slot + 1)
+            log.exception("lane %s: continues after an error", slot + 1)
             connection.close()
             is_recovered = False
         beat_process()
@@ -106,9 +106,7 @@ def run_lane(slot: int, *, after: int = 0, scalers: KnownScalers | None = None) 
         mailing = Mailing.objects.select_related("issue").get(pk=number)
         with _errors_recorded(mailing):
             send_batches(mailing, f"{worker}{time.time_ns():x}", slot, _ending_check(slot, lock), scalers)
-    enqueue(
-        app.signature(DISPATCH), expires=WAKE_UP_EXPIRES
-    )  # closes the mailing; if it is lost, beat enqueues another
+    enqueue(app.signature(DISPATCH), expires=WAKE_UP_EXPIRES)  # closes the mailing; beat enqueues another if it is lost
     return number
 
 

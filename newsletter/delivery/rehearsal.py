@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +24,7 @@ from django.utils.translation import ngettext
 
 from newsletter.buckets import PicturesUnavailable
 from newsletter.delivery.ledger.claims import DeliveryRow
-from newsletter.delivery.letter.compiled import LARGEST_ID, PER_COPY_FIELDS, CompiledMailing
+from newsletter.delivery.letter.compiled import LARGEST_ID, CompiledMailing, first_difference
 from newsletter.delivery.letter.losses import check_losses, weigh_letter
 from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.models import Mailing
@@ -87,11 +87,11 @@ class _ReferenceParser(HTMLParser):
 
 
 def find_references(html: str) -> References:
-    reader = _ReferenceParser()
-    reader.feed(html)
-    reader.close()
-    reader.found.links = list(dict.fromkeys(reader.found.links))
-    return reader.found
+    parser = _ReferenceParser()
+    parser.feed(html)
+    parser.close()
+    parser.found.links = list(dict.fromkeys(parser.found.links))
+    return parser.found
 
 
 Topic = Rehearsal.Topic
@@ -115,13 +115,13 @@ def check_headers(octets: bytes, mailing: Mailing) -> Iterator[RehearsalRemark]:
 
 
 def _about_unsubscribing(octets: bytes) -> Iterator[RehearsalRemark]:
-    comparable_content = {name.lower(): value for name, value in outbox.header_fields(octets)}
-    url = comparable_content.get("list-unsubscribe", "").partition(",")[0].strip("<>")
+    fields = {name.lower(): value for name, value in outbox.header_fields(octets)}
+    url = fields.get("list-unsubscribe", "").partition(",")[0].strip("<>")
     if len(url) > UNSUBSCRIBE_URL_MAX:
         text = _("The address to unsubscribe has %(count)d characters: some relays spoil it beyond 74.")
         hint = _("A shorter host name in SITE_URL mends that.")
         yield RehearsalRemark(Topic.HEADERS, WARNING, text % {"count": len(url)}, hint)
-    if "list-unsubscribe-post" not in comparable_content:
+    if "list-unsubscribe-post" not in fields:
         text = _("Mail clients will show no one-click button to unsubscribe, which Gmail and Yahoo ask for.")
         yield RehearsalRemark(Topic.HEADERS, WARNING, text, _("It needs a SITE_URL that begins with https (RFC 8058)."))
 
@@ -266,7 +266,7 @@ def _size(url: str) -> int | None:
 
 
 CHECKS_AT_ONCE = 4
-USER_AGENT = "newsletter-rehearsal/1 (looks whether a link works)"
+USER_AGENT = "newsletter-rehearsal/1 (checks whether a link works)"
 GONE_FOR_SURE = frozenset({404, 410})
 NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCES, errno.EPERM}
 
@@ -274,7 +274,7 @@ NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCE
 @dataclass(frozen=True)
 class LinkCheck:
     url: str
-    verdict: LinkStatus
+    status: LinkStatus
     detail: str = ""
 
 
@@ -291,7 +291,7 @@ def check_links(
 
 def _all_offline_if_nameless(found: list[LinkCheck]) -> list[LinkCheck]:
     """If no host resolves at all, this machine is offline: resolvers of closed networks reply like that."""
-    if any(one.verdict not in {LinkStatus.NAMELESS, LinkStatus.OFFLINE} for one in found):
+    if any(one.status not in {LinkStatus.NAMELESS, LinkStatus.OFFLINE} for one in found):
         return found
     return [LinkCheck(one.url, LinkStatus.OFFLINE, one.detail) for one in found]
 
@@ -395,10 +395,7 @@ def build_test_copy(issue: Issue, address: str, name: str = "") -> Mail:
 
 
 def send_test_copy(issue: Issue, address: str) -> SendOutcome:
-    """Send one test copy; return its outcome.
-
-    Raises ProviderUnavailable or ProviderRejection.
-    """
+    """Send one test copy; return its outcome. Raises ProviderUnavailable or ProviderRejection."""
     transport = transport_for("bulk")
     try:
         return transport.send(build_test_copy(issue, address))
@@ -421,7 +418,7 @@ class WrittenCopy(NamedTuple):
 class RehearsalResult(NamedTuple):
     remarks: list[RehearsalRemark]
     copies: list[dict[str, object]]  # of the hardest readers: name, address, bytes, problem
-    links: list[str]  # to others, that are still to be asked
+    links: list[str]  # on other sites, not requested yet
 
 
 def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
@@ -478,15 +475,8 @@ def _write_copy(mailing: Mailing, compiled: CompiledMailing, row: DeliveryRow) -
         built = copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
     except ValueError as error:
         return WrittenCopy(row.name, row.email, problem=str(error))
-    differs = "" if comparable_content(octets) == comparable_content(built) else _("The two ways to write it differ.")
+    differs = _("The two ways to write it differ.") if first_difference(octets, built) else ""
     return WrittenCopy(row.name, row.email, octets, differs)
-
-
-def comparable_content(octets: bytes) -> tuple[object, ...]:
-    """Headers and bodies, without fields that differ between two copies."""
-    fields = [(name.lower(), value) for name, value in outbox.header_fields(octets)]
-    own = sorted(one for one in fields if one[0] not in PER_COPY_FIELDS)
-    return own, outbox.body_part(octets, "html"), outbox.body_part(octets, "plain")
 
 
 def _about_copies(written: list[WrittenCopy]) -> Iterator[RehearsalRemark]:
@@ -494,9 +484,9 @@ def _about_copies(written: list[WrittenCopy]) -> Iterator[RehearsalRemark]:
         if one.problem:
             text = _("The copy of %(reader)s: %(problem)s") % {"reader": one.address, "problem": one.problem}
             yield RehearsalRemark(Topic.READERS, ERROR if one.octets else WARNING, text)
-    whole = sum(not one.problem for one in written)
-    words = ngettext("%(count)d copy was written whole.", "%(count)d copies were written whole.", whole)
-    yield RehearsalRemark(Topic.READERS, OK, words % {"count": whole})
+    good = sum(not one.problem for one in written)
+    words = ngettext("%(count)d copy was written whole.", "%(count)d copies were written whole.", good)
+    yield RehearsalRemark(Topic.READERS, OK, words % {"count": good})
 
 
 def _about_letter(mailing: Mailing, specimen: WrittenCopy, references: References) -> Iterator[RehearsalRemark]:
@@ -542,23 +532,23 @@ def check_other_sites(
     rehearsal: Rehearsal, is_allowed: Callable[[str, int], bool] = may_connect
 ) -> list[RehearsalRemark]:
     """Check all links to other sites; the rehearsal's row shows the progress."""
-    found = check_links(
-        rehearsal.links, on_progress=lambda number: rehearsal.progress(number, timezone.now()), is_allowed=is_allowed
-    )
-    return list(_about_others(found))
+
+    def report_progress(number: int) -> None:
+        rehearsal.progress(number, timezone.now())
+
+    return list(_about_others(check_links(rehearsal.links, on_progress=report_progress, is_allowed=is_allowed)))
 
 
-def _about_others(found: Iterable[LinkCheck]) -> Iterator[RehearsalRemark]:
-    answers = list(found)
-    for one in answers:
-        if one.verdict in LEVEL_OF:
-            text = REASONS[one.verdict]() % {"url": one.url, "detail": one.detail}
-            yield RehearsalRemark(Topic.LINKS, LEVEL_OF[one.verdict], text, _("Open it in a browser."))
-    offline = sum(one.verdict == LinkStatus.OFFLINE for one in answers)
+def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
+    for one in checks:
+        if one.status in LEVEL_OF:
+            text = REASONS[one.status]() % {"url": one.url, "detail": one.detail}
+            yield RehearsalRemark(Topic.LINKS, LEVEL_OF[one.status], text, _("Open it in a browser."))
+    offline = sum(one.status == LinkStatus.OFFLINE for one in checks)
     if offline:
         words = _("%(count)d links to other sites were not asked: this machine has no way to them.")
         yield RehearsalRemark(Topic.LINKS, INFO, words % {"count": offline})
-    there = sum(one.verdict == LinkStatus.THERE for one in answers)
+    there = sum(one.status == LinkStatus.THERE for one in checks)
     if there:
         words = ngettext("%(count)d link to another site works.", "%(count)d links to other sites work.", there)
         yield RehearsalRemark(Topic.LINKS, OK, words % {"count": there})

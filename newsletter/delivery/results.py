@@ -186,10 +186,10 @@ LINKS_SHOWN = 12
 
 @dataclass(frozen=True)
 class IssueStats:
-    """Numbers of one issue. missed: failed or uncertain deliveries. lasted: the time of counting."""
+    """Numbers of one issue. missed: failed or uncertain deliveries. counted_for: the time since it was sent."""
 
     number: int
-    lasted: timedelta
+    counted_for: timedelta
     sent: int
     missed: int
     helpful: int
@@ -212,7 +212,7 @@ class IssueResult:
     """The result of an issue as of `at`.
 
     before: the issues it is compared with, oldest first. is_over: the next issue was sent, so that sign-ups and
-    departures no longer count for this one. sentences: of feedback, newest first; said: their total number.
+    departures no longer count for this one. sentences: of feedback, newest first; sentence_count: of all.
     followed: empty if links are not counted.
     """
 
@@ -223,7 +223,7 @@ class IssueResult:
     before: tuple[IssueStats, ...]
     is_over: bool
     sentences: tuple[str, ...] = ()
-    said: int = 0
+    sentence_count: int = 0
     followed: tuple[FollowedLink, ...] = ()
 
     @property
@@ -237,17 +237,17 @@ def issue_result(mailing: Mailing, now: datetime) -> IssueResult | None:
         return None
     this = mailings_with_counts().get(pk=mailing.pk)
     following = _next_issue_sent_at(this.issue)
-    brought = _issue_stats([*reversed(last_mailings(before=this)), this], following or now)
-    said = Sentence.objects.filter(kind=Sentence.Kind.FEEDBACK, issue=this.issue.number)
+    stats = _issue_stats([*reversed(last_mailings(before=this)), this], following or now)
+    sentences = Sentence.objects.filter(kind=Sentence.Kind.FEEDBACK, issue=this.issue.number)
     return IssueResult(
         mailing=this,
         at=now,
         copies=copy_stats(this),
-        this=brought[-1],
-        before=tuple(brought[:-1]),
+        this=stats[-1],
+        before=tuple(stats[:-1]),
         is_over=following is not None,
-        sentences=tuple(said.order_by("-pk").values_list("text", flat=True)[:SENTENCES_SHOWN]),
-        said=said.count(),
+        sentences=tuple(sentences.order_by("-pk").values_list("text", flat=True)[:SENTENCES_SHOWN]),
+        sentence_count=sentences.count(),
         followed=tuple(FollowedLink(one.url, one.people) for one in counting.link_counts(this) if one.people)[
             :LINKS_SHOWN
         ],
@@ -262,20 +262,19 @@ def _next_issue_sent_at(issue: Issue) -> datetime | None:
 def _issue_stats(compared: Sequence[Mailing], until: datetime) -> list[IssueStats]:
     """The numbers of each mailing, all counted for as long as the last one is out."""
     times = [one.issue.sent_at or one.planned_at or until for one in compared]
-    lasted = max(timedelta(), until - times[-1])
-    within = [(began, min(began + lasted, ended)) for began, ended in pairwise([*times, until])]
-    ends = [end for _began, end in within]
-    given = feedback_counts({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
-    answered = reply_counts({one.issue_id: end for one, end in zip(compared, ends, strict=True)})
+    counted_for = max(timedelta(), until - times[-1])
+    within = [(began, min(began + counted_for, ended)) for began, ended in pairwise([*times, until])]
+    until_by_issue = {one.issue_id: end for one, (_began, end) in zip(compared, within, strict=True)}
+    given, replies = feedback_counts(until_by_issue), reply_counts(until_by_issue)
     return [
         IssueStats(
             number=one.issue.number,
-            lasted=end - began,
+            counted_for=end - began,
             sent=counted_copies(one, "sent"),
             missed=counted_copies(one, "failed") + counted_copies(one, "uncertain"),
             helpful=given.get((one.issue_id, Answer.HELPFUL.value), 0),
             fair=given.get((one.issue_id, Answer.FAIR.value), 0),
-            replies=answered.get(one.issue_id, 0),
+            replies=replies.get(one.issue_id, 0),
             came=readers.came,
             left=readers.left,
         )
@@ -333,18 +332,18 @@ class ResultLine:
     before: str = ""
 
 
-def result_lines(facts: IssueResult) -> list[ResultLine]:
+def result_lines(result: IssueResult) -> list[ResultLine]:
     """The measures in display order, without replies if there never were any."""
-    has_replies = any(one.replies for one in (*facts.before, facts.this))
+    has_replies = any(one.replies for one in (*result.before, result.this))
     names = [name for name in MEASURE_LABELS if name != "replies" or has_replies]
     return [
-        ResultLine(name, measure_label(name), format_count(getattr(facts.this, name)), _before_text(facts, name))
+        ResultLine(name, measure_label(name), format_count(getattr(result.this, name)), _before_text(result, name))
         for name in names
     ]
 
 
-def _before_text(facts: IssueResult, measure: str) -> str:
-    numbers = [format_count(getattr(one, measure)) for one in facts.before]
+def _before_text(result: IssueResult, measure: str) -> str:
+    numbers = [format_count(getattr(one, measure)) for one in result.before]
     return _("before: %(numbers)s") % {"numbers": _(", ").join(numbers)} if numbers else ""
 
 
@@ -359,11 +358,11 @@ def format_count(count: int) -> str:
 # --- Comparison with earlier issues ---
 
 
-def comparison_note(facts: IssueResult) -> str:
+def comparison_note(result: IssueResult) -> str:
     """What the numbers are compared with, and how long each was counted."""
-    if not facts.before:
+    if not result.before:
         return _("This is the first issue; there is nothing to compare it with yet.")
-    issues = len(facts.before)
+    issues = len(result.before)
     text = ngettext(
         "Compared with the issue before, each counted for as long as this one is out.",
         "Compared with the %(issues)s issues before, each counted for as long as this one is out.",
@@ -375,9 +374,9 @@ def comparison_note(facts: IssueResult) -> str:
 # --- The copies ---
 
 
-def copies_text(facts: IssueResult) -> str:
+def copies_text(result: IssueResult) -> str:
     """The results of deliveries as sentences: sent, arrived, bounced, uncertain, complaints."""
-    return join_sentences(_about_copies(facts))
+    return join_sentences(_about_copies(result))
 
 
 def join_sentences(sentences: Iterable[str]) -> str:
@@ -388,76 +387,76 @@ def join_sentences(sentences: Iterable[str]) -> str:
     return text
 
 
-def _about_copies(facts: IssueResult) -> Iterator[str]:
-    found = facts.copies
-    yield _with_number(found.sent, ngettext("Sent to %(number)s reader.", "Sent to %(number)s readers.", found.sent))
-    if found.arrived is None:
+def _about_copies(result: IssueResult) -> Iterator[str]:
+    copies = result.copies
+    yield _with_number(copies.sent, ngettext("Sent to %(number)s reader.", "Sent to %(number)s readers.", copies.sent))
+    if copies.arrived is None:
         yield _("That means the mail server has accepted them; whether each arrived, it does not say.")
     else:
         text = ngettext(
             "%(number)s has arrived, its receiver reports.",
             "%(number)s have arrived, their receivers report.",
-            found.arrived,
+            copies.arrived,
         )
-        yield _with_number(found.arrived, text)
-    if found.failed:
-        text = ngettext("%(number)s was refused at once.", "%(number)s were refused at once.", found.failed)
-        yield _with_number(found.failed, text)
-    if found.came_back:
-        text = ngettext("%(number)s was sent back later.", "%(number)s were sent back later.", found.came_back)
-        yield _with_number(found.came_back, text)
-    if silent := found.sent - found.came_back - (found.arrived or 0) if found.arrived is not None else 0:
+        yield _with_number(copies.arrived, text)
+    if copies.failed:
+        text = ngettext("%(number)s was refused at once.", "%(number)s were refused at once.", copies.failed)
+        yield _with_number(copies.failed, text)
+    if copies.came_back:
+        text = ngettext("%(number)s was sent back later.", "%(number)s were sent back later.", copies.came_back)
+        yield _with_number(copies.came_back, text)
+    if silent := copies.sent - copies.came_back - (copies.arrived or 0) if copies.arrived is not None else 0:
         yield _with_number(
             silent, ngettext("Of %(number)s nothing was heard.", "Of %(number)s nothing was heard.", silent)
         )
-    if found.uncertain:
+    if copies.uncertain:
         text = _("Of %(number)s nobody knows: the answer of the mail server was lost.")
-        yield _with_number(found.uncertain, text)
-    if found.complaints:
+        yield _with_number(copies.uncertain, text)
+    if copies.complaints:
         text = ngettext(
-            "%(number)s reader called it unwanted.", "%(number)s readers called it unwanted.", found.complaints
+            "%(number)s reader called it unwanted.", "%(number)s readers called it unwanted.", copies.complaints
         )
-        yield _with_number(found.complaints, text)
+        yield _with_number(copies.complaints, text)
 
 
 def _with_number(count: int, text: str) -> str:
     return text % {"number": format_count(count)}
 
 
-def failures_by_reason(facts: IssueResult) -> list[tuple[str, str]]:
-    return [(str(REASON_TEXTS[one][0]), format_count(count)) for one, count in facts.copies.by_reason]
+def failures_by_reason(result: IssueResult) -> list[tuple[str, str]]:
+    return [(str(REASON_TEXTS[one][0]), format_count(count)) for one, count in result.copies.by_reason]
 
 
-def failures_by_domain(facts: IssueResult) -> list[tuple[str, str]]:
-    return [(name, format_count(count)) for name, count in facts.copies.by_domain]
+def failures_by_domain(result: IssueResult) -> list[tuple[str, str]]:
+    return [(name, format_count(count)) for name, count in result.copies.by_domain]
 
 
-def result_json(facts: IssueResult, *, shows_sentences: bool) -> dict[str, Any]:
+def result_json(result: IssueResult, *, shows_sentences: bool) -> dict[str, Any]:
     """The result as JSON types. shows_sentences: the caller may see what readers write."""
-    found = facts.copies
-    written: dict[str, Any] = {
-        "issue": facts.issue.number,
-        "subject": facts.mailing.subject,
-        "mailing": facts.mailing.pk,
-        "sent_at": facts.issue.sent_at.isoformat() if facts.issue.sent_at else None,
-        "counted_at": facts.at.isoformat(),
-        "counted_for_seconds": round(facts.this.lasted.total_seconds()),
-        "is_over": facts.is_over,
-        "copies": {name: getattr(found, name) for name in ("total", "sent", "failed", "uncertain", "skipped")},
-        "arrived": found.arrived,
-        "came_back": found.came_back,
-        "complaints": found.complaints,
-        "not_arrived_by_reason": {str(reason): count for reason, count in found.by_reason},
-        "not_arrived_by_domain": dict(found.by_domain),
-        "numbers": {name: _measure_json(facts, name) for name in MEASURE_LABELS},
-        "sentences_count": facts.said,
+    copies = result.copies
+    payload: dict[str, Any] = {
+        "issue": result.issue.number,
+        "subject": result.mailing.subject,
+        "mailing": result.mailing.pk,
+        "sent_at": result.issue.sent_at.isoformat() if result.issue.sent_at else None,
+        "counted_at": result.at.isoformat(),
+        "counted_for_seconds": round(result.this.counted_for.total_seconds()),
+        "is_over": result.is_over,
+        "copies": {name: getattr(copies, name) for name in ("total", "sent", "failed", "uncertain", "skipped")},
+        "arrived": copies.arrived,
+        "came_back": copies.came_back,
+        "complaints": copies.complaints,
+        "not_arrived_by_reason": {str(reason): count for reason, count in copies.by_reason},
+        "not_arrived_by_domain": dict(copies.by_domain),
+        "numbers": {name: _measure_json(result, name) for name in MEASURE_LABELS},
+        "sentences_count": result.sentence_count,
     }
     if shows_sentences:
-        written["sentences"] = list(facts.sentences)
-    if facts.followed:
-        written["links"] = [{"address": one.address, "times": one.times} for one in facts.followed]
-    return written
+        payload["sentences"] = list(result.sentences)
+    if result.followed:
+        payload["links"] = [{"address": one.address, "times": one.times} for one in result.followed]
+    return payload
 
 
-def _measure_json(facts: IssueResult, measure: str) -> dict[str, Any]:
-    return {"count": getattr(facts.this, measure), "before": [getattr(one, measure) for one in facts.before]}
+def _measure_json(result: IssueResult, measure: str) -> dict[str, Any]:
+    return {"count": getattr(result.this, measure), "before": [getattr(one, measure) for one in result.before]}

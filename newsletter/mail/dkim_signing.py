@@ -115,7 +115,7 @@ def _read_keys(files: tuple[tuple[Path, int], ...]) -> tuple[DkimKey, ...]:
     return tuple(DkimKey(path.stem, SUFFIXES[path.suffix], path.read_bytes().strip()).check() for path, _ in files)
 
 
-def dkim_signatures(message: bytes, domain: str, by: tuple[DkimKey, ...], at: int | None = None) -> bytes:
+def dkim_signatures(message: bytes, domain: str, keys: tuple[DkimKey, ...], at: int | None = None) -> bytes:
     """The DKIM-Signature fields to prepend to a message with CRLF line ends.
 
     domain: of the From address, in ASCII, for DMARC alignment (RFC 9989). at: Unix time, by default now.
@@ -123,14 +123,14 @@ def dkim_signatures(message: bytes, domain: str, by: tuple[DkimKey, ...], at: in
     """
     head, _end, body = message.partition(b"\r\n\r\n")
     signed, body_hash = b"".join(map(relaxed_field, signed_fields(head))), sha256(relaxed_body(body)).digest()
-    return Signer(domain, by).fields(signed, body_hash, int(time.time()) if at is None else at)
+    return Signer(domain, keys).fields(signed, body_hash, int(time.time()) if at is None else at)
 
 
 class Signer:
     """Signs messages that are canonicalized already."""
 
-    def __init__(self, domain: str, by: tuple[DkimKey, ...]) -> None:
-        self.writers = [_signature_template(key, domain) for key in by]
+    def __init__(self, domain: str, keys: tuple[DkimKey, ...]) -> None:
+        self.writers = [_signature_template(key, domain) for key in keys]
 
     def fields(self, signed: bytes, body_hash: bytes, at: int) -> bytes:
         """One field a key.

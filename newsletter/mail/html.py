@@ -19,7 +19,7 @@ CODE_PUNCTUATION = "/._,:=?+|-"
 CODE_JOINT = re.compile(  # punctuation after a letter, also within coloured spans, where a long word may break
     rf"<[^>]*>|\w(?:<[^>]*>)*(?:&amp;|[{CODE_PUNCTUATION}])+(?=(?:<[^>]*>)*[^\s<>{CODE_PUNCTUATION}])"
 )
-BREAK_OPPORTUNITY = '<span style="display: inline-block"></span>'  # no width, not copied; Gmail does not know <wbr>
+BREAK_SPAN = '<span style="display: inline-block"></span>'  # no width, not copied; Gmail does not know <wbr>
 INDENT_MAX = 16  # spaces; deeper indents may break
 ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
 HEADER_CELL = re.compile(r"<th\b(?![^>]*\bscope=)")
@@ -69,7 +69,6 @@ def size_attributes(width: int, height: int) -> str:
 
 
 def with_picture_sizes(html: str, sizes: Mapping[str, tuple[int, int]]) -> str:
-
     def with_size(tag: re.Match[str]) -> str:
         if tag[1] not in sizes or " width=" in tag[0]:
             return tag[0]
@@ -118,11 +117,11 @@ def _pre_as_div(attributes: str, code: str) -> str:
 
     A word that is too wide breaks after punctuation, such as a slash; between letters only if that is not enough.
     """
-    led = LINE_INDENT.sub(lambda line: line[1] + _unbroken_spaces(line[2]), code.strip(NEWLINE))
-    if not (fits := _fits(led)):
-        led = CODE_JOINT.sub(lambda found: found[0] if found[0].startswith("<") else found[0] + BREAK_OPPORTUNITY, led)
-        fits = _fits(led.replace(BREAK_OPPORTUNITY, " "))
-    lines = TEXT.sub(lambda text: SPACES.sub(lambda run: _unbroken_spaces(run[0]), text[0]), f">{led}<")[1:-1]
+    indented = LINE_INDENT.sub(lambda line: line[1] + _unbroken_spaces(line[2]), code.strip(NEWLINE))
+    if not (fits := _fits(indented)):
+        indented = CODE_JOINT.sub(lambda part: part[0] if part[0].startswith("<") else part[0] + BREAK_SPAN, indented)
+        fits = _fits(indented.replace(BREAK_SPAN, " "))
+    lines = TEXT.sub(lambda text: SPACES.sub(lambda run: _unbroken_spaces(run[0]), text[0]), f">{indented}<")[1:-1]
     kept = attributes.replace("white-space:pre-wrap;", "").replace("white-space: pre-wrap;", "")
     named = kept.replace('class="', 'class="pre ', 1) if 'class="' in kept else f' class="pre"{kept}'
     return f"<div{named if fits else _with_breaks_anywhere(named)}>{lines.replace(NEWLINE, '<br>')}</div>"

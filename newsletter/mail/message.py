@@ -85,9 +85,9 @@ class Mail(EmailMultiAlternatives):
     def message(self, *, policy: Policy | None = None) -> EmailMessage:
         """The MIME message in base64, signed if there is a DKIM key. Of `policy` only the line ending is used."""
         own_fields = self._fields()
-        if by := dkim_signing.load_keys():
+        if keys := dkim_signing.load_keys():
             unsigned = self._mime(own_fields, "\r\n").as_bytes()
-            signed = dkim_signing.dkim_signatures(unsigned, self._sender_domain(), by)
+            signed = dkim_signing.dkim_signatures(unsigned, self._sender_domain(), keys)
             own_fields = [*_signature_fields(signed), *own_fields]
         return self._mime(own_fields, "\n" if policy is None else policy.linesep)
 
@@ -175,8 +175,8 @@ def build_automatic_mail(
     letter: MailContent, *, sender: tuple[str, str], addresses: list[str], message_id: str
 ) -> Mail:
     """Build an automatic mail (RFC 3834 section 5). addresses: at least one."""
-    own = fields.auto_submitted_headers() | {"Message-ID": message_id}
-    mail = build_mail(letter, sender=sender, to=("", addresses[0]), reply_to="", headers=own)
+    headers = fields.auto_submitted_headers() | {"Message-ID": message_id}
+    mail = build_mail(letter, sender=sender, to=("", addresses[0]), reply_to="", headers=headers)
     mail.to += [fields.format_mailbox("", address) for address in addresses[1:]]
     return mail
 

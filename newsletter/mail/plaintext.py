@@ -137,19 +137,19 @@ class _TextExtractor(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.blocks: list[str] = []
-        self.run: list[str] = []  # text of the current block
-        self.hrefs: list[tuple[str, str, int]] = []  # open links: URL, title, start in `run`
+        self.texts: list[str] = []  # of the current block
+        self.hrefs: list[tuple[str, str, int]] = []  # open links: URL, title, start in `texts`
         self.shown: dict[str, int | None] = {}  # URL: its number in the list, None if shown in the text
         self.last_link = ""  # text and URL of the last closed link
         self.titles: list[tuple[str, str]] = []  # of open elements in TITLED
         self.silent: list[str] = []  # open elements, from a hidden one on
         self.lists: list[_List] = []
-        self.raised = 0  # start of the open <sup> in `run`
+        self.sup_start = 0  # start of the open <sup> in `texts`
         self.quotes = 0
         self.pre = 0
         self.tables: list[_Table | None] = []  # None: a layout table
         self.bullet = ""
-        self.apart = True  # a blank line is due before the next block
+        self.needs_blank_line = True  # before the next block
 
     # --- HTMLParser ---
 
@@ -161,7 +161,7 @@ class _TextExtractor(HTMLParser):
             return
         if tag in BLOCK_TAGS and not self._in_cell(tag):
             self._flush()
-            self.apart = self.apart or (tag in SEPARATED_TAGS and not (tag in {"ul", "ol", "p"} and self.lists))
+            self.needs_blank_line |= tag in SEPARATED_TAGS and not (tag in {"ul", "ol", "p"} and self.lists)
         if tag in TITLED_TAGS:
             self.titles.append((tag, _collapsed(given.get("title", ""))))
         opener = getattr(self, f"_open_{tag}", None)
@@ -181,11 +181,11 @@ class _TextExtractor(HTMLParser):
             closer()
         elif tag in BLOCK_TAGS and not self._in_cell(tag):
             self._flush(HEADING_MARKS.get(tag, ""))
-            self.apart = self.apart or (tag in SEPARATED_TAGS and not (tag == "p" and self.lists))
+            self.needs_blank_line |= tag in SEPARATED_TAGS and not (tag == "p" and self.lists)
 
     def handle_data(self, data: str) -> None:
         if not self.silent:
-            self.run.append(data.replace(LINK_MARK, "").replace(BREAK_MARK, ""))
+            self.texts.append(data.replace(LINK_MARK, "").replace(BREAK_MARK, ""))
 
     # --- links and pictures ---
 
@@ -194,52 +194,52 @@ class _TextExtractor(HTMLParser):
         while self.titles:
             name, title = self.titles.pop()
             if title and not self.pre:
-                self.run.append(f"（{title}）")
+                self.texts.append(f"（{title}）")
             if name == tag:
                 return
 
     def _open_a(self, given: dict[str, str]) -> None:
         is_text_only = "words-only" in given.get("class", "").split()
         href = "" if is_text_only else given.get("href", "").strip()
-        self.hrefs.append((href, given.get("title", "").strip(), len(self.run)))
+        self.hrefs.append((href, given.get("title", "").strip(), len(self.texts)))
 
     def _close_a(self) -> None:
         if not self.hrefs:
             return
         href, title, start = self.hrefs.pop()
-        words = _collapsed("".join(self.run[start:]))
+        words = _collapsed("".join(self.texts[start:]))
         if not href or href.startswith(("#", "mailto:?")):  # without an addressee: a share button
             return
         if words in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
             # A space ends the URL: many clients would include full-width punctuation.
-            self.run[start:] = [f"{href} " if "://" in href else words]
+            self.texts[start:] = [f"{href} " if "://" in href else words]
             self.shown.setdefault(href, None)
             return
         suffix = f"（{title}）" if title else ""
         self.last_link = f"{words}{suffix}{LINK_MARK}{href}{LINK_MARK}"
-        self.run.append(f"{suffix}{LINK_MARK}{href}{LINK_MARK}")  # replaced at the end of the block
+        self.texts.append(f"{suffix}{LINK_MARK}{href}{LINK_MARK}")  # replaced at the end of the block
 
     def _open_sup(self, given: dict[str, str]) -> None:
-        self.raised = len(self.run)
+        self.sup_start = len(self.texts)
 
     def _close_sup(self) -> None:
-        self.run[self.raised :] = [FOOTNOTE.sub(r"［註 \1］", "".join(self.run[self.raised :]))]
+        self.texts[self.sup_start :] = [FOOTNOTE.sub(r"［註 \1］", "".join(self.texts[self.sup_start :]))]
 
     def _open_img(self, given: dict[str, str]) -> None:
         alt, title = _collapsed(given.get("alt", "")), _collapsed(given.get("title", ""))
         if title and title != alt:
             alt = f"{alt}（{title}）" if alt else title
         if alt:
-            self.run.append(_("[Picture: %(alt)s]") % {"alt": alt})
+            self.texts.append(_("[Picture: %(alt)s]") % {"alt": alt})
 
     def _open_br(self, given: dict[str, str]) -> None:
-        self.run.append("\n" if self.pre else BREAK_MARK)
+        self.texts.append("\n" if self.pre else BREAK_MARK)
 
     def _open_hr(self, given: dict[str, str]) -> None:
         self._flush()
-        self.apart = True
+        self.needs_blank_line = True
         self._put(RULE)
-        self.apart = True
+        self.needs_blank_line = True
 
     # --- lists, quotations, code ---
 
@@ -254,7 +254,7 @@ class _TextExtractor(HTMLParser):
         self._flush()
         if self.lists:
             self.lists.pop()
-        self.apart = self.apart or not self.lists
+        self.needs_blank_line |= not self.lists
 
     _close_ol = _close_ul
 
@@ -264,7 +264,7 @@ class _TextExtractor(HTMLParser):
         here = self.lists[-1]
         self.bullet = f"{here.number}. " if here.ordered else "• "
         here.number += 1
-        self.apart = self.apart and here.number <= 1 + here.ordered
+        self.needs_blank_line &= here.number <= 1 + here.ordered
 
     def _open_blockquote(self, given: dict[str, str]) -> None:
         self.quotes += 1
@@ -272,7 +272,7 @@ class _TextExtractor(HTMLParser):
     def _close_blockquote(self) -> None:
         self._flush()
         self.quotes = max(self.quotes - 1, 0)
-        self.apart = True
+        self.needs_blank_line = True
 
     def _open_pre(self, given: dict[str, str]) -> None:
         self.pre += 1
@@ -280,7 +280,7 @@ class _TextExtractor(HTMLParser):
     def _close_pre(self) -> None:
         self._flush()
         self.pre = max(self.pre - 1, 0)
-        self.apart = True
+        self.needs_blank_line = True
 
     # --- tables ---
 
@@ -317,14 +317,14 @@ class _TextExtractor(HTMLParser):
                     [[cell.replace(BREAK_MARK, " ") for cell in row] for row in data.rows if row], headed=data.headed
                 )
             )
-        self.apart = True
+        self.needs_blank_line = True
 
     # --- output ---
 
     def _words(self) -> str:
         """Text since the last block, with link numbers."""
-        words = _collapsed("".join(self.run))
-        self.run.clear()
+        words = _collapsed("".join(self.texts))
+        self.texts.clear()
         return re.sub(f"{LINK_MARK}(.*?){LINK_MARK}", lambda match: self._number(match[1]), words)
 
     def _number(self, href: str) -> str:
@@ -347,15 +347,15 @@ class _TextExtractor(HTMLParser):
         return None
 
     def _flush_code(self) -> None:
-        code = "".join(self.run).strip("\n").expandtabs(4)
-        self.run.clear()
+        code = "".join(self.texts).strip("\n").expandtabs(4)
+        self.texts.clear()
         if code.strip():
             _first, rest = self._prefixes()
             self._put("\n".join(f"{rest}    {line}".rstrip() for line in code.splitlines()))
 
     def _lone_address(self) -> str:
         """The URL if one link is the whole block and the URL was not shown before."""
-        whole, href = _collapsed("".join(self.run)), self.last_link.removesuffix(LINK_MARK).rpartition(LINK_MARK)[2]
+        whole, href = _collapsed("".join(self.texts)), self.last_link.removesuffix(LINK_MARK).rpartition(LINK_MARK)[2]
         if not href or whole != self.last_link or href in self.shown:
             return ""
         self.shown[href] = None
@@ -371,16 +371,16 @@ class _TextExtractor(HTMLParser):
         return (outer + bullet if bullet else indent), indent
 
     def _put(self, block: str) -> None:
-        gap = "\n\n" if self.apart else "\n"
+        gap = "\n\n" if self.needs_blank_line else "\n"
         self.blocks.append(gap + block)
-        self.apart = False
+        self.needs_blank_line = False
 
     def text(self) -> str:
         """The whole text; call once, at the end."""
         self._flush()
         numbered = [f"[{number}] {href}" for href, number in self.shown.items() if number]
         if numbered:
-            self.apart = True
+            self.needs_blank_line = True
             self._put("\n".join([RULE, *numbered]))
         return "".join(self.blocks).strip("\n") + "\n"
 

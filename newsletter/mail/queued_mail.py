@@ -120,7 +120,7 @@ class QueuedMail[Row: Model](ABC):
 
     def dequeue(self, row: Row, values: dict[str, object]) -> bool:
         """Remove the row from the queue; False if it has changed."""
-        return self._move(row, {self.due_column: None} | values)
+        return self._update_unchanged(row, {self.due_column: None} | values)
 
     def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
         """Called when a mail will not be retried; False if the row has changed."""
@@ -148,7 +148,7 @@ class QueuedMail[Row: Model](ABC):
             return SendResult.NOT_TAKEN
         try:
             message, values = self.build(row, now)
-            self.hand_over(message, lambda: self._leave(row, now + _elapsed(began)))
+            self.hand_over(message, lambda: self._renew_claim(row, now + _elapsed(began)))
         except mailer_errors(NotSent, ValueError) as error:
             self._fail(row, error, now)
             return SendResult.NO_SERVER if is_unreachable(error) else SendResult.FAILED
@@ -159,21 +159,21 @@ class QueuedMail[Row: Model](ABC):
         """Claim a row and read it again; False if another worker was first."""
         tries = {self.tries_column: getattr(row, self.tries_column) + 1} if self.tries_column else {}
         with transaction.atomic():  # the row cannot be deleted between the two
-            taken = self._move(row, self.claimed(now) | tries)
+            taken = self._update_unchanged(row, self.claimed(now) | tries)
             if taken:
                 row.refresh_from_db()
         return taken
 
-    def _leave(self, row: Row, now: datetime) -> None:
+    def _renew_claim(self, row: Row, now: datetime) -> None:
         """Renew the claim. Raises NotSent if the row has changed."""
         values = self.leaving(now)
-        if not self._move(row, values):
+        if not self._update_unchanged(row, values):
             raise NotSent(SendFailure.TEMPORARY, "taken over meanwhile")
         for name, value in values.items():
             setattr(row, name, value)
 
     def unchanged(self, row: Row) -> QuerySet[Row]:
-        """The row if it has not changed since it was read."""
+        """The row, or nothing if it has changed since it was read."""
         return self.model._default_manager.filter(pk=row.pk, **{self.guard_column: getattr(row, self.guard_column)})
 
     def _fail(self, row: Row, error: Exception, now: datetime) -> None:
@@ -182,11 +182,11 @@ class QueuedMail[Row: Model](ABC):
         tries = {self.tries_column: retry.tries} if self.tries_column else {}
         with transaction.atomic():
             if retry.due_at is not None:
-                self._move(row, self.put_off(with_jitter(retry.due_at, now)) | tries)
+                self._update_unchanged(row, self.put_off(with_jitter(retry.due_at, now)) | tries)
             else:
                 self.give_up(row, error, now)
 
-    def _move(self, row: Row, values: dict[str, Any]) -> bool:
+    def _update_unchanged(self, row: Row, values: dict[str, Any]) -> bool:
         """Update a row, unless it has changed since it was read."""
         return bool(self.unchanged(row).update(**values))
 

@@ -204,23 +204,14 @@ NO_SUCH_ADDRESS_AT_MICROSOFT = re.compile(r"requested action not taken: mailbox 
 # https://postmarkapp.com/developer/api/overview#error-codes
 API_REASONS = (
     (re.compile(r"invalid$"), RefusalReason.DEAD),  # Anymail's status: an invalid address
-    (
-        re.compile(r"(?:rejected|failed)$"),
-        RefusalReason.UNKNOWN,
-    ),  # Anymail's statuses: a suppression list, or anything else
+    (re.compile(r"(?:rejected|failed)$"), RefusalReason.UNKNOWN),  # Anymail's statuses: for any reason
     (re.compile(r"406 .*inactive", re.DOTALL), RefusalReason.DEAD),
     (re.compile(r"300 .*'To'", re.DOTALL), RefusalReason.DEAD),
     (re.compile(r".*'to' parameter is not a valid address", re.DOTALL), RefusalReason.DEAD),  # Mailgun
-    (
-        re.compile(r".*does not contain a valid address.*\bto\b", re.DOTALL | re.IGNORECASE),
-        RefusalReason.DEAD,
-    ),  # SendGrid
+    (re.compile(r"(?is).*does not contain a valid address.*\bto\b"), RefusalReason.DEAD),  # SendGrid
     (re.compile(r".*email is not valid in to\b", re.DOTALL), RefusalReason.DEAD),  # Brevo
     (re.compile(r".*Invalid `to` field", re.DOTALL), RefusalReason.DEAD),  # Resend
-    (
-        re.compile(r".*(?:Illegal address|Missing final '@domain'|Local address contains)", re.DOTALL),
-        RefusalReason.DEAD,
-    ),
+    (re.compile(r"(?s).*(?:Illegal address|Missing final '@domain'|Local address contains)"), RefusalReason.DEAD),
     (re.compile(r".*(?:API response 4|message recipients were)", re.DOTALL), RefusalReason.UNKNOWN),
 )
 
@@ -255,7 +246,7 @@ def reason_by_text(text: str, status: str) -> RefusalReason | None:
         return RefusalReason.OURS
     text = " ".join(BOILERPLATE.sub("", CAMEL_OR_SNAKE.sub(" ", QUOTED.sub(" ", text))).replace("’", "'").split())
     number, found = next(
-        ((n, found) for n, (found, words) in enumerate(REASON_PHRASES) if words.search(text)), (0, None)
+        ((n, found) for n, (found, pattern) in enumerate(REASON_PHRASES) if pattern.search(text)), (0, None)
     )
     if found is not RefusalReason.DEAD:
         is_dead = status == "5.5.0" and NO_SUCH_ADDRESS_AT_MICROSOFT.search(text)
@@ -279,8 +270,8 @@ class SendFailure(Enum):
 class NotSent(Exception):
     """Raised by a mailer that knows the kind of failure."""
 
-    def __init__(self, failure: SendFailure, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, failure: SendFailure, message: str) -> None:
+        super().__init__(message)
         self.failure = failure
 
 
@@ -291,14 +282,14 @@ def classify_error(error: Exception) -> SendFailure:
     if is_invalid_message(error):
         return SendFailure.PERMANENT
     if isinstance(error, SMTPRecipientsRefused):
-        return _recipients_failure([_reply_line(code, words) for code, words in error.recipients.values()])
+        return _recipients_failure([_reply_line(code, text) for code, text in error.recipients.values()])
     if isinstance(error, SMTPDataError):
         return _message_failure(_reply_line(error.smtp_code, error.smtp_error))
     if isinstance(error, AnymailRecipientsRefused | AnymailInvalidAddress):
         return SendFailure.PERMANENT
     status = error.status_code if isinstance(error, AnymailAPIError) else None
-    is_about_it = status is not None and 400 <= status < 500 and status not in {401, 403, 429}
-    return SendFailure.TEMPORARY if is_about_it else SendFailure.SERVER_UNAVAILABLE
+    is_about_message = status is not None and 400 <= status < 500 and status not in {401, 403, 429}
+    return SendFailure.TEMPORARY if is_about_message else SendFailure.SERVER_UNAVAILABLE
 
 
 def is_invalid_message(error: Exception) -> bool:
@@ -337,8 +328,8 @@ def _message_failure(reply: str) -> SendFailure:
     return SendFailure.PERMANENT if found is RefusalReason.DEAD else SendFailure.TEMPORARY
 
 
-def _reply_line(code: int, words: bytes | str) -> str:
-    text = words.decode(errors="replace") if isinstance(words, bytes) else words
+def _reply_line(code: int, text: bytes | str) -> str:
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text
     return " ".join(f"{code} {text}".split())
 
 

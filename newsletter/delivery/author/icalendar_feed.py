@@ -80,11 +80,10 @@ def _fold_line(line: str) -> bytes:
     return b"\r\n".join(folded_lines) + b"\r\n"
 
 
+# --- The URL of the feed ---
+
 LINK_PURPOSE = "calendar"
 FEED_LENGTH = timedelta(days=365)
-
-
-# --- The URL of the feed ---
 
 
 def calendar_url(publication: Publication) -> str:

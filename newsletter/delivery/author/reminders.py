@@ -47,10 +47,8 @@ class NotASlot(Exception):
 def record_due(now: datetime) -> int:
     """Record due reminders for the slots ahead; return how many are new."""
     ahead = slots_ahead(Publication.objects.fresh(), now, DRAFT_BEFORE)
-    due = [
-        (kind, slot_at) for slot_at in ahead if (kind := _due_kind(slot_at - now)) and not has_mailing_on_day(slot_at)
-    ]
-    return sum(_record_reminder(kind, slot_at, now) for kind, slot_at in due)
+    free = [slot_at for slot_at in ahead if not has_mailing_on_day(slot_at)]
+    return sum(_record_reminder(kind, slot_at, now) for slot_at in free if (kind := _due_kind(slot_at - now)))
 
 
 def record_missed(now: datetime) -> int:
@@ -74,9 +72,7 @@ def _due_kind(left: timedelta) -> Reminder.Kind | None:
 
 def _record_reminder(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
     """Record a reminder for a slot; a letter waits until the issue can be sent. Returns whether it is new."""
-    if Reminder.objects.filter(
-        kind=kind, slot_at=slot_at
-    ).exists():  # otherwise the issue would be rendered every minute
+    if Reminder.objects.filter(kind=kind, slot_at=slot_at).exists():  # or the issue would be rendered every minute
         return False
     issue = proposed_issue()
     if kind == Kind.LETTER and (
@@ -331,9 +327,8 @@ def missed_slots(now: datetime) -> Iterator[Reminder]:
 
 def _missed_row(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, str], now: datetime) -> Reminder:
     reason, detail = why
-    row = Reminder(kind=Reminder.Kind.MISSED, slot_at=slot_at, issue=issue, at=now, due_at=now)
-    row.reason, row.detail = reason, detail
-    return row
+    row = {"slot_at": slot_at, "issue": issue, "at": now, "due_at": now}
+    return Reminder(kind=Reminder.Kind.MISSED, reason=reason, detail=detail, **row)
 
 
 def _unreminded_slot(publication: Publication, now: datetime) -> datetime | None:

@@ -44,7 +44,7 @@ ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
 
 
 class CurrentIssue:
-    """The reminder's issue as it is now, rendered at most once."""
+    """A reminder's issue as it is now, rendered at most once."""
 
     def __init__(self, reminder: Reminder) -> None:
         self.reminder = reminder

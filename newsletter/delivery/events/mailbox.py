@@ -6,7 +6,7 @@ Nothing is deleted. If a worker dies in between, the mail is stored again, which
 import contextlib
 import imaplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -22,6 +22,11 @@ FAILED_MOVES_MAX = 20  # mails that cannot be moved before the fetch stops
 TIMEOUT_SECONDS = 20
 PIPE = "pipe:"  # no mailbox: a mail server pipes each mail to receive_mail
 DONE_FOLDER = "Processed"
+MAILBOX_CLASSES: dict[str, Callable[..., BaseMailBox]] = {
+    "imaps": MailBox,
+    "imap": MailBoxUnencrypted,
+    "imap+starttls": MailBoxStartTls,
+}
 PORTS = {"imaps": 993, "imap": 143, "imap+starttls": 143}
 MAILBOX_ERRORS = (OSError, imaplib.IMAP4.error, ImapToolsError, ssl.SSLError)
 
@@ -43,11 +48,7 @@ class MailboxConfig:
     done_folder: str
 
     def open(self) -> BaseMailBox:
-        if self.scheme == "imaps":
-            return MailBox(self.host, self.port, timeout=TIMEOUT_SECONDS)
-        if self.scheme == "imap+starttls":
-            return MailBoxStartTls(self.host, self.port, timeout=TIMEOUT_SECONDS)
-        return MailBoxUnencrypted(self.host, self.port, timeout=TIMEOUT_SECONDS)
+        return MAILBOX_CLASSES[self.scheme](self.host, self.port, timeout=TIMEOUT_SECONDS)
 
 
 def parse_mailbox_url(url: str) -> MailboxConfig | None:

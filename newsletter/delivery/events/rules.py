@@ -109,18 +109,15 @@ def _has_real_share(mailing: Mailing, domain: str) -> bool:
 
 # --- Events ---
 
+ACCEPTED_KINDS = (
+    *(EventKind.SENT, EventKind.DELIVERED, EventKind.OPENED, EventKind.CLICKED, EventKind.AUTORESPONDED),
+    *(EventKind.COMPLAINED, EventKind.UNSUBSCRIBED),
+    EventKind.DEFERRED,  # the provider has it, and tries again
+)
+REFUSED_KINDS = (EventKind.BOUNCED, EventKind.REJECTED, EventKind.FAILED)
 RESOLUTION_OF_EVENT = {
-    EventKind.SENT: Resolution.ACCEPTED,
-    EventKind.DELIVERED: Resolution.ACCEPTED,
-    EventKind.DEFERRED: Resolution.ACCEPTED,  # the provider has it, and tries again
-    EventKind.OPENED: Resolution.ACCEPTED,
-    EventKind.CLICKED: Resolution.ACCEPTED,
-    EventKind.COMPLAINED: Resolution.ACCEPTED,
-    EventKind.UNSUBSCRIBED: Resolution.ACCEPTED,
-    EventKind.AUTORESPONDED: Resolution.ACCEPTED,
-    EventKind.BOUNCED: Resolution.REFUSED,
-    EventKind.REJECTED: Resolution.REFUSED,
-    EventKind.FAILED: Resolution.REFUSED,
+    **dict.fromkeys(ACCEPTED_KINDS, Resolution.ACCEPTED),
+    **dict.fromkeys(REFUSED_KINDS, Resolution.REFUSED),
 }
 REASON_OF = {
     EventKind.COMPLAINED: Suppression.Reason.COMPLAINED,

@@ -32,6 +32,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet
 from newsletter.delivery.models.deliveries import IS_REQUEUED
 from newsletter.delivery.models.mailing import MailingStep
 from newsletter.mail.queued_mail import CLOCK_SLACK
+from newsletter.mail.tokens import load_or_create_secret
 
 log = logging.getLogger(__name__)
 
@@ -46,18 +47,7 @@ HUNG_LEASE = timedelta(minutes=11)
 
 def machine_id() -> str:
     """This machine's id in the ledger, stored next to its lock files."""
-    path: Path = settings.LOCK_DIR / "machine"
-    if not path.exists():
-        settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_text(secrets.token_hex(8))
-        try:
-            os.link(draft, path)  # the first one wins
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text()
+    return load_or_create_secret(settings.LOCK_DIR / "machine", secrets.token_hex(8))
 
 
 @contextmanager

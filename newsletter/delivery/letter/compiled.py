@@ -148,11 +148,11 @@ type Values = Mapping[str, bytes]
 
 
 class SignedTemplate:
-    """A template whose messages are DKIM-signed with the keys `by` for `domain`: see `signatures`."""
+    """A template whose messages are DKIM-signed with `keys` for `domain`: see `signatures`."""
 
-    def __init__(self, template: MessageTemplate, domain: str, by: tuple[DkimKey, ...]) -> None:
-        self.template, self.domain, self.by = template, domain, by
-        self.signer = Signer(domain, by)
+    def __init__(self, template: MessageTemplate, domain: str, keys: tuple[DkimKey, ...]) -> None:
+        self.template, self.domain, self.keys = template, domain, keys
+        self.signer = Signer(domain, keys)
         self.hashed = sha256(template.text.beginning)
         self.fields = _RelaxedFields(template.headers)
 
@@ -169,21 +169,18 @@ class SignedTemplate:
         signed = self.signer.fields(self.fields.render(values), hashed.digest(), at)
         return b"".join([signed, *head, beginning, rest])
 
-    def is_right(self, values: Values, escaped: Values) -> bool:
+    def are_signatures_right(self, values: Values, escaped: Values) -> bool:
         """Whether the signatures equal those computed from the whole message."""
         message = self.template.render(values, escaped)
-        return (
-            self.render(values, escaped, 0) == dkim_signing.dkim_signatures(message, self.domain, self.by, 0) + message
-        )
+        signatures = dkim_signing.dkim_signatures(message, self.domain, self.keys, 0)
+        return self.render(values, escaped, 0) == signatures + message
 
 
 class _RelaxedFields:
     """The signed fields in relaxed form: computed once, except for values with placeholders."""
 
     def __init__(self, headers: bytes) -> None:
-        self.pieces: list[
-            tuple[bytes, HeaderTemplate]
-        ] = []  # the bytes before a value with placeholders, and that value
+        self.pieces: list[tuple[bytes, HeaderTemplate]] = []  # a value with placeholders, and the bytes before it
         self.end = b""
         for line in signed_fields(headers):
             name, _colon, value = line.partition(b":")
@@ -221,7 +218,8 @@ class CompiledMailing:
         block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
         html_part, text_part = rendering.html_and_text(mailing)
         used = {*rendering.PLACEHOLDER.findall(html_part), *rendering.PLACEHOLDER.findall(text_part), "unsubscribe_url"}
-        self.words = {slot: salutations.fallback_word(slot) for slot in sorted(used) if salutations.is_name_slot(slot)}
+        slots = filter(salutations.is_name_slot, sorted(used))
+        self.fallback_words = {slot: salutations.fallback_word(slot) for slot in slots}
         self.purposes = [purpose for purpose in LINK_PURPOSES if f"{purpose}_url" in used]
         for purpose in self.purposes:
             before, after = link_around_token(purpose)
@@ -258,10 +256,10 @@ class CompiledMailing:
         values["to"], values["message_id"] = fast_to_value(row.name, address), self.message_id(row.seq)
         values["email"] = row.email.encode()
         escaped = values if PLAIN_ADDRESS.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
-        if self.words:
-            called = {slot: row.name or word for slot, word in self.words.items()}
-            values |= {slot: name.encode() for slot, name in called.items()}
-            escaped = values | escaped | {slot: html.escape(name).encode() for slot, name in called.items()}
+        if self.fallback_words:
+            names = {slot: row.name or word for slot, word in self.fallback_words.items()}
+            values |= {slot: name.encode() for slot, name in names.items()}
+            escaped = values | escaped | {slot: html.escape(name).encode() for slot, name in names.items()}
         return values, escaped
 
     def difference(self, mailing: Mailing) -> str:
@@ -272,14 +270,15 @@ class CompiledMailing:
         """
         for row in proof_rows(mailing):
             built = rendering.copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
-            if part := _first_difference(self.envelope(row).data, built) or self._wrongly_signed(row):
+            if part := first_difference(self.envelope(row).data, built) or self._wrongly_signed(row):
                 return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
         return ""
 
     def _wrongly_signed(self, row: DeliveryRow) -> str:
         """The name of the signature field if it is wrong, else ""."""
-        is_right = self.signed is None or self.signed.is_right(*self._values(row, fast_ascii_address(row.email)))
-        return "" if is_right else "dkim-signature"
+        if self.signed is None or self.signed.are_signatures_right(*self._values(row, fast_ascii_address(row.email))):
+            return ""
+        return "dkim-signature"
 
 
 def _unsubscribe_field() -> bytes:
@@ -346,10 +345,10 @@ def return_path_maker(mailing: Mailing) -> Callable[[int], str]:
 def proof_rows(mailing: Mailing) -> list[DeliveryRow]:
     """Sample readers with edge cases: the first, the last, one without a name, and the longest name."""
     columns = ("seq", "subscriber_id", *READER_FIELDS)
-    wished = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
-    known = wished.order_by("seq").values_list(*columns, Value(True), *LINK_FIELDS)
+    with_reader = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
+    readers = with_reader.order_by("seq").values_list(*columns, Value(True), *LINK_FIELDS)
     # By seq: with outdated statistics the database would sort all rows for the last one.
-    ends = [known.filter(seq__lt=FIRST_ROWS), known.filter(seq__gte=max(FIRST_ROWS, mailing.total - 1))]
+    ends = [readers.filter(seq__lt=FIRST_ROWS), readers.filter(seq__gte=max(FIRST_ROWS, mailing.total - 1))]
     rows = [DeliveryRow(*row) for row in chain.from_iterable(ends)]
     rows = [row for row in rows if _can_be_mailed(row)]
     if not rows:
@@ -366,7 +365,7 @@ def _can_be_mailed(row: DeliveryRow) -> bool:
     return True
 
 
-def _first_difference(one: bytes, other: bytes) -> str:
+def first_difference(one: bytes, other: bytes) -> str:
     """The name of the first header or body in which two messages differ; "" if they are equal."""
     ours, theirs = _comparable_parts(one), _comparable_parts(other)
     differing = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
@@ -407,5 +406,5 @@ def _common_fields(block: bytes) -> bytes:
             fields[-1] += b"\r\n" + line
         else:
             fields.append(line)
-    kept = (field for field in fields if field.partition(b":")[0].decode().lower() not in PER_READER_FIELDS)
-    return b"".join(chain.from_iterable((field, b"\r\n") for field in kept))
+    common = (field for field in fields if field.partition(b":")[0].decode().lower() not in PER_READER_FIELDS)
+    return b"".join(chain.from_iterable((field, b"\r\n") for field in common))

@@ -38,10 +38,10 @@ class Loss:
     forms: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        facts = {"title": self.title, "line": self.line, "text": self.text, "forms": _(", ").join(self.forms)}
+        values = {"title": self.title, "line": self.line, "text": self.text, "forms": _(", ").join(self.forms)}
         if not self.forms:
-            return _("“%(title)s”, line %(line)d, a field that nobody fills in: %(text)s") % facts
-        return _("“%(title)s”, line %(line)d, not shown (%(forms)s): %(text)s") % facts
+            return _("“%(title)s”, line %(line)d, a field that nobody fills in: %(text)s") % values
+        return _("“%(title)s”, line %(line)d, not shown (%(forms)s): %(text)s") % values
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class TypedText:
 
     def losses(self) -> Iterator[Loss]:
         lost: dict[tuple[int, str], list[str]] = {}
-        for form, words in self.forms.items():
-            for line, missing in self._missing(words):
+        for form, shown in self.forms.items():
+            for line, missing in self._missing(shown):
                 lost.setdefault((line, missing), []).append(form)
         for (line, missing), forms in sorted(lost.items()):
             yield Loss(self.title, line, missing, tuple(forms))
@@ -64,10 +64,10 @@ class TypedText:
     def unfilled(self) -> Iterator[Loss]:
         return (Loss(self.title, line, found) for line, found in merge_fields(self.typed))
 
-    def _missing(self, words: str) -> list[tuple[int, str]]:
+    def _missing(self, shown: str) -> list[tuple[int, str]]:
         if self.is_markdown:
-            return [(one.line, one.text) for one in find_missing_text(self.typed, words)]
-        is_there = compared_characters(self.typed) in compared_characters(words)
+            return [(one.line, one.text) for one in find_missing_text(self.typed, shown)]
+        is_there = compared_characters(self.typed) in compared_characters(shown)
         return [] if is_there else [(1, f"…{self.typed[-SHOWN_MAX:]}" if len(self.typed) > SHOWN_MAX else self.typed)]
 
 
@@ -111,14 +111,14 @@ def _post_texts(issue: Issue, mail: dict[str, str]) -> Iterator[TypedText]:
     for item in issue.items.select_related("post__cover").prefetch_related("post__tags"):
         post, feed = item.post, atom_entry(feed_entry(item.post))
         yield TypedText(post.title, post.title, mail | {_("Feed"): feed["title"]}, is_markdown=False)
-        in_short = mail if item.form == IssueItem.Form.EXCERPT else {}
-        yield TypedText(post.title, post.summary, in_short | {_("Feed"): feed["summary"]}, is_markdown=False)
+        as_excerpt = mail if item.form == IssueItem.Form.EXCERPT else {}
+        yield TypedText(post.title, post.summary, as_excerpt | {_("Feed"): feed["summary"]}, is_markdown=False)
         in_full = mail if item.form == IssueItem.Form.FULL else {}
         elsewhere = {_web_page_label(): visible_text(post.html), _("Feed"): visible_text(feed["content"])}
         yield TypedText(post.title, post.body, in_full | elsewhere)
         if post.cover:
             yield TypedText(
-                _("Cover of “%(title)s”") % {"title": post.title}, post.cover.alt, in_short, is_markdown=False
+                _("Cover of “%(title)s”") % {"title": post.title}, post.cover.alt, as_excerpt, is_markdown=False
             )
 
 
@@ -151,7 +151,7 @@ EXCERPT_BYTES = 1_200  # about the size of an excerpt with its picture
 
 @dataclass(frozen=True)
 class Weight:
-    """size: of a mail's HTML in bytes, with a reader's fields. to_shorten: positions of posts, from 1."""
+    """size: of a mail's HTML in bytes, with a reader's fields. to_shorten: places of posts, from 1."""
 
     size: int
     to_shorten: tuple[int, ...] = ()
@@ -202,9 +202,9 @@ def weights_by_form(issue: Issue, posts: Iterable[Post]) -> dict[int, dict[str, 
     items = [IssueItem(post=post, form=form) for post in posts for form in forms]
     if not items:
         return {}
-    shown = _post_sizes(html_with(issue, items))
+    sizes = _post_sizes(html_with(issue, items))
     found: dict[int, dict[str, int]] = {}
-    for item, size in zip(items, shown, strict=True):
+    for item, size in zip(items, sizes, strict=True):
         found.setdefault(item.post_id, {})[item.form] = size
     return found
 

@@ -80,10 +80,7 @@ class FrozenLetter:
 
 
 def issue_context(issue: Issue, publication: Publication, items: list[IssueItem] | None = None) -> dict[str, object]:
-    """The context of templates/email/issue.html.
-
-    items: instead of the issue's own.
-    """
+    """The context of templates/email/issue.html. items: instead of the issue's own."""
     issue = _without_control(issue)
     if items is None:
         items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
@@ -138,10 +135,10 @@ def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
 
     Spam filters object to that unless the HTML shows the URLs too.
     """
-    said = [issue.subject, issue.introduction, issue.closing, *(item.post.title for item in items)]
-    said += [item.post.body for item in items if item.form == IssueItem.Form.FULL]
-    said += [item.post.excerpt for item in items if item.form == IssueItem.Form.EXCERPT]
-    return sum(map(len, said)) < BRIEF_LENGTH
+    texts = [issue.subject, issue.introduction, issue.closing, *(item.post.title for item in items)]
+    texts += [item.post.body for item in items if item.form == IssueItem.Form.FULL]
+    texts += [item.post.excerpt for item in items if item.form == IssueItem.Form.EXCERPT]
+    return sum(map(len, texts)) < BRIEF_LENGTH
 
 
 def _preheader(issue: Issue, items: list[IssueItem]) -> str:
@@ -166,9 +163,8 @@ def author_html(source: str) -> str:
     pictures = Image.objects.filter(digest__in=MEDIA_DIGEST.findall(source))
     sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
     rendered = render.render_mail(source, base_url=settings.SITE_URL)
-    return stack_wide_tables(
-        mail_html.with_colour_classes(mail_html.with_picture_sizes(mail_html.demote_headings(rendered), sizes))
-    )
+    rendered = mail_html.with_picture_sizes(mail_html.demote_headings(rendered), sizes)
+    return stack_wide_tables(mail_html.with_colour_classes(rendered))
 
 
 def greeting_html(source: str) -> str:
@@ -225,10 +221,10 @@ def subject_line(issue: Issue, publication: Publication, *, is_correction: bool)
     """The author's subject, with the issue's number if there is room for it."""
     corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
     typed = corrected % {"subject": single_line(issue.subject)}
-    words = shorten_subject(letters.spaced_subject(typed, publication.unspaced_names()))
-    numbered = NUMBERED_SUBJECTS[publication.numbered]() % {"subject": words, "number": issue.number}
+    subject = shorten_subject(letters.spaced_subject(typed, publication.unspaced_names()))
+    numbered = NUMBERED_SUBJECTS[publication.numbered]() % {"subject": subject, "number": issue.number}
     numbered = letters.spaced_subject(numbered, publication.unspaced_names())
-    return numbered if len(numbered) <= SUBJECT_LENGTH else words
+    return numbered if len(numbered) <= SUBJECT_LENGTH else subject
 
 
 NUMBERED_SUBJECTS: dict[str, Callable[[], str]] = {
@@ -245,11 +241,9 @@ def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
 
 
 def _value(placeholder: str, values: Mapping[str, str]) -> str:
-    return (
-        values["name"] or salutations.fallback_word(placeholder)
-        if salutations.is_name_slot(placeholder)
-        else values[placeholder]
-    )
+    if salutations.is_name_slot(placeholder):
+        return values["name"] or salutations.fallback_word(placeholder)
+    return values[placeholder]
 
 
 def reader_values(subscriber: Subscriber) -> dict[str, str]:
@@ -277,12 +271,9 @@ def complaints_to(mailing: Mailing) -> str:
     Message-ID.
     """
     bounces_to = Publication.objects.current().bounces_to
-    is_read = bounces_to and settings.MAILBOX_URL
-    return (
-        headers.ascii_address(bounces_to)
-        if is_read and headers.is_at_domain_of(bounces_to, mailing.sender_email)
-        else ""
-    )
+    if not settings.MAILBOX_URL or not bounces_to or not headers.is_at_domain_of(bounces_to, mailing.sender_email):
+        return ""
+    return headers.ascii_address(bounces_to)
 
 
 def html_and_text(mailing: Mailing) -> tuple[str, str]:
@@ -292,10 +283,8 @@ def html_and_text(mailing: Mailing) -> tuple[str, str]:
     this site to the approved targets.
     """
     day = _issue_date(mailing)
-    whole, text = (
-        mailing.html.replace(PLACEHOLDERS["day"], html.escape(day)),
-        mailing.text.replace(PLACEHOLDERS["day"], day),
-    )
+    whole = mailing.html.replace(PLACEHOLDERS["day"], html.escape(day))
+    text = mailing.text.replace(PLACEHOLDERS["day"], day)
     if not (mailing.pk and mailing.counts_links):
         return whole, text
     return rewriting.rewrite_links(whole, text, rewriting.redirects_by_url(mailing))
@@ -311,11 +300,7 @@ def _issue_date(mailing: Mailing) -> str:
 
 
 def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_prefix: str = "") -> Mail:
-    """Build a reader's copy of a mailing.
-
-    ids: for the Message-ID.
-    subject_prefix: a prefix of the subject.
-    """
+    """Build a reader's copy of a mailing. ids: for the Message-ID."""
     values = reader_values(subscriber)
     html_part, text_part = html_and_text(mailing)
     letter = MailContent(

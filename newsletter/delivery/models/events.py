@@ -40,9 +40,7 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
             skip = connection.features.has_select_for_update_skip_locked
             free = self.waiting().filter(Q(begun_at=None) | _abandoned(now), pk__in=keys)
             mine = list(free.filter(begun__lt=PARSE_TRIES).select_for_update(skip_locked=skip))
-            mails = [
-                one for one in mine if one.source == InboundMessage.MAIL
-            ]  # a provider's request cannot crash a worker
+            mails = [one for one in mine if one.source == InboundMessage.MAIL]  # a request cannot crash a worker
             if mails:
                 self.filter(pk__in=[one.pk for one in mails]).update(begun=F("begun") + 1, begun_at=now)
         for one in mails:
@@ -56,13 +54,8 @@ class InboundMessageQuerySet(models.QuerySet["InboundMessage"]):
     def give_up(self, now: datetime) -> int:
         """Mark messages as unreadable whose parse has died TRIES times; return how many."""
         dead = self.waiting().filter(_abandoned(now), begun__gte=PARSE_TRIES)
-        note = "its reading was begun twice and never ended"
-        values = {
-            "state": InboundMessage.State.UNREADABLE,
-            "what": InboundMessage.Kind.UNKNOWN,
-            "note": note,
-            "applied_at": now,
-        }
+        values = {"state": InboundMessage.State.UNREADABLE, "what": InboundMessage.Kind.UNKNOWN, "applied_at": now}
+        values["note"] = "its reading was begun twice and never ended"
         return dead.update(**values) if dead.exists() else 0  # an UPDATE without rows would still lock SQLite
 
     def accept_unproven(self) -> int:

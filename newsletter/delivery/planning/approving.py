@@ -25,11 +25,9 @@ RECEIVED_STATES = [Delivery.State.SENT, Delivery.State.UNCERTAIN]  # or may have
 
 def count_copies(issue: Issue) -> int:
     """Deliveries of `issue` that were sent or are uncertain, by the counters of its batches."""
-    have_it = F("sent") + F("uncertain")
-    counted: int = Batch.objects.filter(mailing__in=planned_mailings(issue)).aggregate(sum=Sum(have_it, default=0))[
-        "sum"
-    ]
-    return counted
+    batches = Batch.objects.filter(mailing__in=planned_mailings(issue))
+    count: int = batches.aggregate(sum=Sum(F("sent") + F("uncertain"), default=0))["sum"]
+    return count
 
 
 def planned_mailings(issue: Issue) -> list[int]:
@@ -108,8 +106,8 @@ def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
     """The obstacles that need no rendering, which is most of the work."""
     if issue.imported_at:
         return [imported_obstacle(issue)]
-    if gone := deleted_copies_obstacles(issue):
-        return gone
+    if deleted := deleted_copies_obstacles(issue):
+        return deleted
     posts = [item.post for item in issue.items.select_related("post")]
     found = []
     if not posts:
@@ -160,8 +158,8 @@ def correction_obstacles(issue: Issue, note: str) -> list[str]:
     """Reasons why a correction of `issue` cannot be sent, as sentences for its author."""
     if issue.imported_at:
         return [imported_obstacle(issue)]
-    if gone := deleted_copies_obstacles(issue):
-        return gone
+    if deleted := deleted_copies_obstacles(issue):
+        return deleted
     found = []
     if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
         found.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
@@ -229,10 +227,7 @@ def check_acknowledged(issue: Issue, letter: FrozenLetter, acknowledged: str, no
 
 
 def losses_of_issue(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
-    """The losses of `issue` as a sentence; "" if there are none.
-
-    letter: its frozen letter; None to freeze it here.
-    """
+    """The losses of `issue` as a sentence; "" if there are none. letter: None to freeze it here."""
     lost = losses(issue, letter or freeze(issue))
     return losses_sentence(lost) if lost else ""
 

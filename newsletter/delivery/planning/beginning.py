@@ -62,8 +62,8 @@ def _begin(mailing: Mailing, publication: Publication, now: datetime) -> bool:
 def _reason_to_pause(mailing: Mailing, now: datetime) -> str:
     if mailing.issue.imported_at:
         return imported_obstacle(mailing.issue)
-    if gone := deleted_copies_obstacles(mailing.issue):
-        return gone[0]
+    if deleted := deleted_copies_obstacles(mailing.issue):
+        return deleted[0]
     late = now - mailing.send_at
     was_due = date_format(localtime(mailing.send_at), "Y-m-d H:i")
     if late > LATE_AFTER:

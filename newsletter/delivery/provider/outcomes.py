@@ -57,25 +57,18 @@ def is_about_sender(command: bytes, code: int) -> bool:
 # Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html (errors),
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html, botocore/exceptions.py.
 AMAZON_TEMPORARY = {
-    "LimitExceededException",
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "ConnectTimeoutError",
-    "EndpointConnectionError",
+    *("LimitExceededException", "RequestLimitExceeded", "Throttling", "ThrottlingException"),
+    *("TooManyRequestsException", "ConnectTimeoutError", "EndpointConnectionError"),
 }
 AMAZON_REJECTIONS = {
-    "AccountSuspendedException",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "MailFromDomainNotVerifiedException",
-    "NotFoundException",
-    "SendingPausedException",
-    "UnrecognizedClientException",
-    "NoCredentialsError",
-    "NoRegionError",
-    "PartialCredentialsError",
+    *(
+        "AccountSuspendedException",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "MailFromDomainNotVerifiedException",
+    ),
+    *("NotFoundException", "SendingPausedException", "UnrecognizedClientException"),
+    *("NoCredentialsError", "NoRegionError", "PartialCredentialsError"),
 }
 
 

@@ -41,7 +41,7 @@ class MissedMail(AtMostOnceMail[Pause], SingleMail[Pause]):
 
     def send(self, row: Pause, now: datetime) -> SendResult:
         if not missed_issues(row):
-            self._move(row, {"settled_at": now, "due_at": None})
+            self._update_unchanged(row, {"settled_at": now, "due_at": None})
             return SendResult.NOT_TAKEN
         return super().send(row, now)
 

@@ -58,8 +58,8 @@ class WholeBodyPayload:
     def serialize_json(self, data: Any) -> str:
         if isinstance(data, list):
             data = [one | bodies for one, bodies in zip(data, self.message.bodies, strict=True)]
-        written: str = super().serialize_json(data)  # type: ignore[misc]  # Anymail's, beside us in the class
-        return written
+        json: str = super().serialize_json(data)  # type: ignore[misc]  # of Anymail's payload, the other base class
+        return json
 
 
 class PostmarkBatch(WholeBodyPayload, PostmarkPayload):  # type: ignore[misc]  # Anymail has no types
@@ -79,10 +79,8 @@ def usual_payload(message: Any, defaults: Any, backend: Any) -> Any:
 def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[ReaderReply]:
     """The replies by Anymail's statuses, reader by reader."""
     statuses = backend.parse_recipient_status(response, payload, message)
-    said = {
-        status: status_outcome(status) for status in {None, *statuses.values()}
-    }  # Mailgun returns one status for all
-    return [said[statuses.get(address)] for address in message.addresses]
+    outcomes = {status: status_outcome(status) for status in {None, *statuses.values()}}  # Mailgun: one for all
+    return [outcomes[statuses.get(address)] for address in message.addresses]
 
 
 def read_postmark(backend: Any, response: Any, payload: Any, message: Any) -> list[ReaderReply]:
@@ -121,8 +119,8 @@ class ApiProvider:
 
 
 # By Anymail's esp_name. Only providers with a List-Unsubscribe header per reader: without it there is no one-click
-# unsubscribe (RFC 8058), and mails are sent one by one. That excludes MailerSend (one set of
-# headers for all, and it may show readers each other's addresses), Mandrill, Scaleway and Postal (no headers by reader
+# unsubscribe (RFC 8058), and mails are sent one by one. That excludes MailerSend (one set of headers for all, and it
+# may show readers each other's addresses), Mandrill, Scaleway and Postal (no headers by reader
 # in Anymail), and Amazon SES (its bulk call needs a template stored at Amazon). Mailjet, Mailtrap, SparkPost and
 # Unisender Go are excluded because their template language applies to every text: see Anymail's
 # "merge_headers" and https://anymail.dev/en/stable/esps/#supported-esps.
@@ -183,11 +181,11 @@ class BatchMessage:
         self.headers |= provider.headers
         self.envelope: dict[str, Any] = {"from_email": specimen.from_email, "reply_to": specimen.reply_to}
         self.bodies = dict(zip(("html", "text"), rendering.html_and_text(mailing), strict=True))
-        used = {name for body in self.bodies.values() for name in rendering.PLACEHOLDER.findall(body)} | {
-            "unsubscribe_url"
-        }
-        self.words = {slot: salutations.fallback_word(slot) for slot in sorted(used) if salutations.is_name_slot(slot)}
-        self.links = {name: _link_writer(name) for name in sorted(used - {"email"} - self.words.keys())}
+        used = {name for body in self.bodies.values() for name in rendering.PLACEHOLDER.findall(body)}
+        used.add("unsubscribe_url")
+        slots = filter(salutations.is_name_slot, sorted(used))
+        self.fallback_words = {slot: salutations.fallback_word(slot) for slot in slots}
+        self.links = {name: _link_writer(name) for name in sorted(used - {"email"} - self.fallback_words.keys())}
         self.message_id = message_id_maker(mailing)
         self.token = copy_token_maker(mailing)
 
@@ -196,17 +194,16 @@ class BatchMessage:
         if self.provider.merge_field:
             return limit
         octets = sum(len(body.encode()) for body in self.bodies.values())
-        return max(
-            1, min(limit, CALL_BYTES_MAX // (2 * octets))
-        )  # a Chinese character is 3 octets, and 6 as JSON writes it
+        # A Chinese character is 3 octets, and 6 in JSON.
+        return max(1, min(limit, CALL_BYTES_MAX // (2 * octets)))
 
     def values(self, row: DeliveryRow) -> dict[str, str]:
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         number, bound = row.subscriber_id, row.token_salt + row.address_hash
         values = {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
-        if self.words:
+        if self.fallback_words:
             name = salutations.safe_name(row.name)
-            values |= {slot: name or word for slot, word in self.words.items()}
+            values |= {slot: name or word for slot, word in self.fallback_words.items()}
         return values
 
     def message(self, rows: Sequence[DeliveryRow]) -> Any:
@@ -293,8 +290,8 @@ def why_not_batched(backend: Any, mailing: Mailing) -> str:
     name = getattr(backend, "esp_name", None)
     if name not in PROVIDERS:
         return "this mailer takes no batches"
-    written = "\n".join([mailing.subject, mailing.sender_name, mailing.reply_to, mailing.text, mailing.html])
-    if found := PROVIDERS[name].collides.search(written):
+    texts = "\n".join([mailing.subject, mailing.sender_name, mailing.reply_to, mailing.text, mailing.html])
+    if found := PROVIDERS[name].collides.search(texts):
         return f"the issue contains {found[0]!r}, which {name} would take for its own"
     if not PLAIN_LINK.fullmatch(Subscriber(pk=1).unsubscribe_url):
         return "the links of readers contain what would have to be escaped"
@@ -345,12 +342,13 @@ class ApiCourier:
         self.retry_seconds, self.stop_deadline = retry_seconds if self.provider.key else (), StopDeadline()
         self.waiting: deque[CallPart] = deque()
         self.running: dict[Future[CallReply], tuple[CallPart, Any]] = {}  # with their backends
-        self.outcomes: list[tuple[int, SendOutcome]] = []  # and not yielded yet
+        self.outcomes: list[tuple[int, SendOutcome]] = []  # not yielded yet
         self.problem: Exception | None = None  # raised once no call is running
+        self.callbacks: Any = None  # not used: see Courier
         self.has_no_reply = False
 
     def deliver(
-        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], _callbacks: object = None, /
+        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
         self.scaler.begin()
         calls = group_rows(rows, self.window)

@@ -59,27 +59,20 @@ class CourierCallbacks(NamedTuple):
     on_throttling: Callable[[str], None] = lambda _words: None
 
 
-NO_CALLBACKS = CourierCallbacks()
-
-
 class Courier(Protocol):
     stop_deadline: StopDeadline  # limits the wait for replies after a stop
+    callbacks: CourierCallbacks  # set by the lane; not used by couriers with one message in flight
 
     @property
     def window(self) -> int:
         """Rows per intent."""
 
     def deliver(
-        self,
-        rows: Iterator[DeliveryRow],
-        on_hand_over: Callable[[int], bool],
-        callbacks: CourierCallbacks = NO_CALLBACKS,
-        /,
+        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
         """Send a message for each row; yield seqs and outcomes as they arrive.
 
         on_hand_over: called with the seq just before the provider may get the message; returns False if it must not.
-        callbacks: not used by couriers with one message in flight.
         A row without an outcome was certainly not handed over. Raises ProviderUnavailable, ProviderRejection or
         HandOverForbidden, each after the last outcome.
         """
@@ -135,16 +128,13 @@ class DjangoCourier:
 
     def __init__(self, alias: str, mailing: Mailing) -> None:
         self.transport, self.stop_deadline = DjangoTransport(mailers[alias]), StopDeadline()
+        self.callbacks = CourierCallbacks()
         self.mailing, self.refusals = mailing, Refusals(accepts_dead=mailing.believes_refusals)
         takes_metadata = getattr(mailers[alias], "esp_name", "") in METADATA_PROVIDERS
         self.token = copy_token_maker(mailing) if takes_metadata else None
 
     def deliver(
-        self,
-        rows: Iterator[DeliveryRow],
-        on_hand_over: Callable[[int], bool],
-        _callbacks: CourierCallbacks = NO_CALLBACKS,
-        /,
+        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
         for row in rows:
             try:
@@ -186,19 +176,15 @@ class SmtpCourier:
         self.scaler = scaler or limits.scaler()
         self.compiled = CompiledMailing(mailing)
         self.smtp: SmtpSender | None = None
-        self.stop_deadline = StopDeadline()
+        self.stop_deadline, self.callbacks = StopDeadline(), CourierCallbacks()
 
     def deliver(
-        self,
-        rows: Iterator[DeliveryRow],
-        on_hand_over: Callable[[int], bool],
-        callbacks: CourierCallbacks = NO_CALLBACKS,
-        /,
+        self, rows: Iterator[DeliveryRow], on_hand_over: Callable[[int], bool], /
     ) -> Iterator[tuple[int, SendOutcome]]:
         self._check_template()
         failed: list[tuple[int, SendOutcome]] = []
         smtp = self._smtp_sender()
-        smtp.on_dot, smtp.on_reply, smtp.report_throttling = on_hand_over, *callbacks
+        smtp.on_dot, smtp.on_reply, smtp.report_throttling = on_hand_over, *self.callbacks
         yield from smtp.deliver(self._envelopes(rows, failed))
         yield from failed
 

@@ -223,7 +223,7 @@ class Lane:
         self.rate_limiter = rate_limiter or RateLimiter(None)
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
-        self.callbacks = CourierCallbacks(on_reply=self._mark, on_throttling=self._slow_down)
+        courier.callbacks = CourierCallbacks(on_reply=self._mark, on_throttling=self._slow_down)
         courier.stop_deadline.is_stopping = self._is_ending
         self.missing_reply, self.is_revoked = "", False
         self.has_stopped, self.check_at = False, time.monotonic() + STATE_SECONDS
@@ -259,8 +259,7 @@ class Lane:
         return self.has_stopped
 
     def _claim(self) -> Batch | None:
-        step = partial(claims.claim_batch, self.mailing, self.worker, timezone.now())
-        return self.writer.submit(run_with_retries, step).result()
+        return self._run_in_writer(claims.claim_batch, self.mailing, self.worker, timezone.now())
 
     def _work(self, batch: Batch, until: float) -> int:
         """Deliver one batch; raise LaneEnds, after recording everything, if the lane must stop.
@@ -274,7 +273,7 @@ class Lane:
         count, end = 0, None
         try:
             rows = holding.rows(partial(self._is_over, until))
-            for seq, outcome in self.courier.deliver(rows, self._hand_over, self.callbacks):
+            for seq, outcome in self.courier.deliver(rows, self._hand_over):
                 holding.add_result(self._result(seq, outcome))
                 beat(Component.LANES)
                 beat_process()
@@ -333,5 +332,5 @@ class Lane:
         if count:
             self._run_in_writer(self.mailing.reset_backoff)
 
-    def _run_in_writer(self, step: Callable[..., object], *details: object) -> None:
-        self.writer.submit(run_with_retries, partial(step, *details)).result()
+    def _run_in_writer[**P, T](self, step: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        return self.writer.submit(run_with_retries, partial(step, *args, **options)).result()
