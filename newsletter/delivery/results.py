@@ -141,7 +141,7 @@ def mailings_with_counts() -> MailingQuerySet:
 
 
 def counted_copies(mailing: Mailing, state: str) -> int:
-    """mailing: from `counted`. state: "sent", "failed" or "uncertain"."""
+    """mailing: from `mailings_with_counts`. state: "sent", "failed" or "uncertain"."""
     return getattr(mailing, f"{state}_copies") or 0
 
 
@@ -161,9 +161,7 @@ def feedback_counts(until: Mapping[int, datetime]) -> dict[tuple[int, str], int]
     """Feedback by issue key and answer. until: the end of counting by issue key."""
     if not until:
         return {}
-    within = Q()
-    for issue, end in until.items():
-        within |= Q(issue=issue, given_at__lt=end)
+    within = Q.create([Q(issue=issue, given_at__lt=end) for issue, end in until.items()], Q.OR)
     given = Feedback.objects.filter(within).order_by().values_list("issue", "answer")
     return {(issue, answer): count for issue, answer, count in given.annotate(Count("pk"))}
 
@@ -172,9 +170,7 @@ def reply_counts(until: Mapping[int, datetime]) -> dict[int, int]:
     """Readers' replies by issue key. until: the end of counting by issue key."""
     if not until:
         return {}
-    within = Q()
-    for issue_id, end in until.items():
-        within |= Q(issue_id=issue_id, received_at__lt=end)
+    within = Q.create([Q(issue_id=issue_id, received_at__lt=end) for issue_id, end in until.items()], Q.OR)
     found = Reply.objects.filter(within, subscriber__isnull=False).order_by().values_list("issue_id")
     return dict(found.annotate(mails=Count("pk")).values_list("issue_id", "mails"))
 

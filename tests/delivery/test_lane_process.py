@@ -154,7 +154,7 @@ def test_an_error_ends_no_process(begun, bulk_smtp, process, monkeypatch, caplog
     process()
 
     wait_until(lambda: bulk_smtp.copies() == {"a@example.org": 1})
-    assert "lane 1: it goes on after an error" in caplog.text
+    assert "lane 1: continues after an error" in caplog.text
 
 
 def test_a_process_that_is_asked_to_stop_ends(process):

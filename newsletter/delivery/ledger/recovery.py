@@ -177,7 +177,7 @@ def recover_batch(batch: Batch, record: FlightRecord | None) -> bool:
         results = list(_results_by_record(held, record if is_own else None, former))
         write_results(Batch.objects.get(pk=batch.pk), results)
     lost = sum(result.state == Delivery.State.UNCERTAIN for result in results)
-    log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), lost)
+    log.warning("batch %s: taken from its owner; %d results recovered, %d uncertain", batch, len(results), lost)
     return True
 
 

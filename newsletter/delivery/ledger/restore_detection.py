@@ -46,7 +46,7 @@ def detect_restore(now: datetime) -> bool:
             return False
         records = [record.packed() for record in proofs]
         Restoration.objects.create(noticed_at=now, departures=forgotten, records=records)
-    log.error("this database comes from a backup: nothing is sent until it is decided on the desk what has left")
+    log.error("this database comes from a backup: nothing is sent until the author decides on the desk what was sent")
     return True
 
 

@@ -35,20 +35,13 @@ from subscribers.models import Subscriber
 # A placeholder is a name between two control characters, which no author can type.
 PLACEHOLDER = re.compile("\x02([a-z_]+)\x03")
 
-
-def placeholder(name: str) -> str:
-    return f"\x02{name}\x03"
-
-
 MEDIA_DIGEST = re.compile("/media/([0-9a-f]{16})/")
 BRIEF_LENGTH = 800  # characters: a shorter letter shows its URLs
 DIGEST_LENGTH = 60  # characters
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
 
-PLACEHOLDERS = {
-    name: placeholder(name)
-    for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "invite_url", "day")
-}
+PLACEHOLDER_NAMES = ("email", "unsubscribe_url", "preferences_url", "feedback_url", "invite_url", "day")
+PLACEHOLDERS = {name: f"\x02{name}\x03" for name in PLACEHOLDER_NAMES}
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def count_visit(link_id: int, request: HttpRequest, now: datetime) -> None:
         with _short_lock_wait(), connection.cursor() as cursor:
             cursor.execute(INSERT_VISIT_SQL, [link_id, day, who, network_hash, at, is_machine(request.headers)])
     except (DatabaseError, InterfaceError) as error:
-        circuit_breaker.open_circuit("link-counts", error, meanwhile="who follows a link is led on, and not counted")
+        circuit_breaker.open_circuit("link-counts", error, meanwhile="links redirect, and clicks are not counted")
 
 
 def _hash(day: date, text: str) -> str:

@@ -1,7 +1,7 @@
 """The rows of a mailing: one delivery per reader, and the batches that workers lease. ledger/ changes their states.
 
 Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
-Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open
+Batch     open ─▶ leased ─▶ done        lease of a dead worker ─▶ open
 """
 
 from collections import Counter

@@ -107,7 +107,7 @@ def _index(issue: Issue) -> None:
         with transaction.atomic():
             index_issue(issue)
     except DatabaseError:
-        log.exception("issue %s is not found by the search yet; saving it once more mends that", issue.number)
+        log.exception("issue %s is not in the search index; saving it again adds it", issue.number)
 
 
 def _create_batches(mailing: Mailing, total: int) -> None:

@@ -44,7 +44,7 @@ def transport_for(alias: str) -> MailTransport:
 def smtp_backend(alias: str) -> SmtpBackend:
     """A new backend for one connection. alias: of a mailer with SMTP."""
     backend = mailers[alias]
-    assert isinstance(backend, SmtpBackend)  # noqa: S101 - who asks has looked
+    assert isinstance(backend, SmtpBackend)  # noqa: S101 - the callers have checked
     return backend
 
 

@@ -47,53 +47,59 @@ class _LetterParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.parts = [_OpenPart()]
-        self.open: list[tuple[str, bool, bool]] = []  # tag, is skipped, is prose
+        self.open_elements: list[tuple[str, bool, bool]] = []  # tag, is skipped, is prose
         self.is_begun = self.is_over = False
         self.href = ""
         self.post_depth = 0  # nesting depth within a post; 0 outside
 
     @property
-    def is_read(self) -> bool:
-        return self.is_begun and not self.is_over and not any(beside for _tag, beside, _prose in self.open)
+    def is_reading(self) -> bool:
+        return (
+            self.is_begun
+            and not self.is_over
+            and not any(is_skipped for _tag, is_skipped, _prose in self.open_elements)
+        )
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        kinds = set(given.get("class", "").split())
-        in_prose = any(prose for _tag, _beside, prose in self.open)
+        classes = set(given.get("class", "").split())
+        in_prose = any(prose for _tag, _is_skipped, prose in self.open_elements)
         self.is_begun = self.is_begun or tag == "h1"
-        self.is_over = self.is_over or (self.is_begun and not in_prose and END_CLASS in kinds)
+        self.is_over = self.is_over or (self.is_begun and not in_prose and END_CLASS in classes)
         if tag not in VOID_TAGS:
-            self.open.append((tag, not in_prose and bool(kinds & SKIPPED_CLASSES), "prose" in kinds))
-        if not self.is_read:
+            self.open_elements.append((tag, not in_prose and bool(classes & SKIPPED_CLASSES), "prose" in classes))
+        if not self.is_reading:
             return
-        if "post" in kinds and not in_prose:
+        if "post" in classes and not in_prose:
             self.parts.append(_OpenPart())
-            self.post_depth = len(self.open)
+            self.post_depth = len(self.open_elements)
         if BLOCK.fullmatch(tag):
             self.parts[-1].lines.append("")
         if tag == "img":
             self.parts[-1].lines[-1] += f"［{given['alt']}］" if given.get("alt") else ""
         self.href = given.get("href", self.href)
-        found = POST_PATH.search(self.href) if tag == "a" and any(one[0] == "h2" for one in self.open) else None
+        found = (
+            POST_PATH.search(self.href) if tag == "a" and any(one[0] == "h2" for one in self.open_elements) else None
+        )
         if found and len(self.parts) > 1 and not self.parts[-1].post and not in_prose:
             self.parts[-1].post = int(found[1])
 
     def handle_endtag(self, tag: str) -> None:
-        if self.is_read and BLOCK.fullmatch(tag):
+        if self.is_reading and BLOCK.fullmatch(tag):
             self.parts[-1].lines.append("")
         if tag == "a":
             self.href = ""
-        while any(one[0] == tag for one in self.open) and self.open.pop()[0] != tag:
+        while any(one[0] == tag for one in self.open_elements) and self.open_elements.pop()[0] != tag:
             pass
-        if len(self.open) < self.post_depth:
+        if len(self.open_elements) < self.post_depth:
             self.parts.append(_OpenPart())
             self.post_depth = 0
 
     def handle_data(self, data: str) -> None:
-        if not self.is_read:
+        if not self.is_reading:
             return
         self.parts[-1].lines[-1] += data
-        if self.href and data.strip() and any(prose for _tag, _beside, prose in self.open):
+        if self.href and data.strip() and any(prose for _tag, _is_skipped, prose in self.open_elements):
             self.parts[-1].links.append((data.strip(), self.href))
 
 
@@ -102,17 +108,19 @@ def parse_letter(html: str) -> list[LetterPart]:
     parser = _LetterParser()
     parser.feed(html)
     parser.close()
-    return [LetterPart(part.post, text, tuple(part.links)) for part in parser.parts if (text := _text(part.lines))]
+    return [
+        LetterPart(part.post, text, tuple(part.links)) for part in parser.parts if (text := _block_text(part.lines))
+    ]
 
 
-def _text(lines: Iterable[str]) -> str:
+def _block_text(lines: Iterable[str]) -> str:
     joined = (CJK_LATIN_SPACE.sub("", " ".join(line.split())) for line in lines)
     return "\n".join(filter(None, joined))
 
 
-def public_parts(parts: Iterable[LetterPart], posts: Collection[int]) -> list[LetterPart]:
-    """The parts that may be shown: posts must be in `posts`."""
-    return [part for part in parts if not part.post or part.post in posts]
+def public_parts(parts: Iterable[LetterPart], public_posts: Collection[int]) -> list[LetterPart]:
+    """The parts that may be shown. public_posts: keys."""
+    return [part for part in parts if not part.post or part.post in public_posts]
 
 
 WITHHOLDING_KINDS = (MailingStep.Kind.WITHHELD, MailingStep.Kind.SHOWN)

@@ -57,18 +57,18 @@ def _copies(reader: Subscriber) -> list[Delivery]:
 
 
 def _copy_line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: DataButton | None) -> DataLine:
-    said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
+    reply = _("The mail server answered: %s") % copy.reply if copy.reply else ""
     words = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
-    return DataLine(moment, words, tuple(filter(None, (said, *_once_more_notes(again)))), button=button)
+    return DataLine(moment, words, tuple(filter(None, (reply, *_once_more_notes(again)))), button=button)
 
 
 def _course_lines(reader: Subscriber) -> Iterable[DataLine]:
     for copy in CourseCopy.objects.filter(subscriber=reader).select_related("issue").order_by("-position"):
-        said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
+        reply = _("The mail server answered: %s") % copy.reply if copy.reply else ""
         if copy.sent_at:
             words = _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}
-            yield DataLine(copy.sent_at, words, tuple(filter(None, [said])))
+            yield DataLine(copy.sent_at, words, tuple(filter(None, [reply])))
         elif not copy.stopped_at:
             yield DataLine(copy.planned_for, _("%(issue)s: comes to you as a first letter") % {"issue": copy.issue})
 
@@ -129,7 +129,7 @@ def reports_chapter(reader: Subscriber, token: str) -> DataChapter:
 @private_view
 @require_POST
 @same_origin
-def again(request: HttpRequest, token: str, number: int) -> HttpResponse:
+def request_again(request: HttpRequest, token: str, number: int) -> HttpResponse:
     """Enqueue an issue once more for the reader, if they had a delivery of it.
 
     No task is enqueued: beat sends due mails within seconds.

@@ -60,7 +60,7 @@ class WelcomeMail(SingleMail[Subscriber]):
 
     def log(self, row: Subscriber, error: Exception, retry: Retry) -> None:
         if is_invalid_message(error):
-            log.warning("reader %s cannot be welcomed", row.pk)
+            log.warning("reader %s: the welcome mail cannot be built", row.pk)
         elif is_unreachable(error):
             log.warning("welcome mails wait: %s", error)
         elif retry.due_at is None:

@@ -139,7 +139,7 @@ PROVIDERS = {
     "Brevo": ApiProvider(
         limit=1000, merge_field="{{{{ params.{} }}}}", collides=re.compile(r"\{\{|\{%|\{#"), key="mail"
     ),
-    # Substitutions are plain search and replace; ours begin with what no author writes, and it is looked for.
+    # Substitutions are plain search and replace; ours begin with text that no author writes.
     # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations (1,000 personalizations)
     # Anymail gave up its support in 2025, and warns: https://github.com/anymail/django-anymail/issues/432
     "SendGrid": ApiProvider(

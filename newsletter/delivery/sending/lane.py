@@ -174,7 +174,7 @@ def run_with_retries[T](step: Callable[[], T]) -> T:
             _make_commits_durable()
             return step()
         except (OperationalError, InterfaceError):
-            log.warning("the database is away; results wait %s s", seconds)
+            log.warning("the database is unavailable; results are saved in %s s", seconds)
             close_dead_connection()
             time.sleep(seconds)  # nothing matters more than these results
     return step()
@@ -279,7 +279,7 @@ class Lane:
                 beat_process()
                 count += 1
         except HandOverForbidden:
-            end = LaneEnded("it stood still, and was given up")
+            end = LaneEnded("it stalled, and its batch was taken over")
         except (LaneEnded, ProviderUnavailable, ProviderRejection) as reason:
             end = self._record_end(reason)
         holding.settle(self.recorder.never_left)
@@ -297,7 +297,7 @@ class Lane:
         if isinstance(reason, ProviderUnavailable):
             self._slow_down(str(reason), at_once=True)
             self._run_in_writer(self.mailing.wait_for_provider, timezone.now(), str(reason))
-            return LaneEnded("the provider is away")
+            return LaneEnded("the provider is unavailable")
         self._run_in_writer(self.mailing.pause, str(reason))
         return LaneEnded("the provider refuses us")
 
