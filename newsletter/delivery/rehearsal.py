@@ -156,8 +156,8 @@ def check_own_links(references: References, issue: Issue, at: datetime) -> Itera
                 Topic.LINKS, ERROR, _("This link works in no mail: %s") % url, _("Write the whole address.")
             )
     if own and not lost:
-        words = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own))
-        yield RehearsalRemark(Topic.LINKS, OK, words % {"count": len(own)})
+        text = ngettext("%(count)d link to this site works.", "All %(count)d links to this site work.", len(own))
+        yield RehearsalRemark(Topic.LINKS, OK, text % {"count": len(own)})
 
 
 def _leads_somewhere(url: str, issue: Issue, at: datetime) -> bool:
@@ -485,8 +485,8 @@ def _about_copies(written: list[WrittenCopy]) -> Iterator[RehearsalRemark]:
             text = _("The copy of %(reader)s: %(problem)s") % {"reader": one.address, "problem": one.problem}
             yield RehearsalRemark(Topic.READERS, ERROR if one.octets else WARNING, text)
     good = sum(not one.problem for one in written)
-    words = ngettext("%(count)d copy was written whole.", "%(count)d copies were written whole.", good)
-    yield RehearsalRemark(Topic.READERS, OK, words % {"count": good})
+    text = ngettext("%(count)d copy was written whole.", "%(count)d copies were written whole.", good)
+    yield RehearsalRemark(Topic.READERS, OK, text % {"count": good})
 
 
 def _about_letter(mailing: Mailing, specimen: WrittenCopy, references: References) -> Iterator[RehearsalRemark]:
@@ -503,17 +503,17 @@ def _about_letter(mailing: Mailing, specimen: WrittenCopy, references: Reference
 
 def _about_size(mailing: Mailing) -> Iterator[RehearsalRemark]:
     weight = weigh_letter(mailing.issue, mailing)
-    words = _("The HTML has %(size)s: %(share)s %% of what Gmail shows.")
+    text = _("The HTML has %(size)s: %(share)s %% of what Gmail shows.")
     level = ERROR if weight.is_too_large else WARNING if weight.is_large else OK
     hint = weight.advice() if weight.is_too_large else ""
-    yield RehearsalRemark(Topic.SIZE, level, words % {"size": filesizeformat(weight.size), "share": weight.share}, hint)
+    yield RehearsalRemark(Topic.SIZE, level, text % {"size": filesizeformat(weight.size), "share": weight.share}, hint)
 
 
 def _about_format(issue: Issue, publication: Publication) -> Iterator[RehearsalRemark]:
     found = issue.posts_with_objections(publication)
     for post, count in found:
-        words = ngettext("“%(title)s”: %(count)d place", "“%(title)s”: %(count)d places", count)
-        yield RehearsalRemark(Topic.FORMAT, WARNING, words % {"title": post.title, "count": count}, _("Open the post."))
+        text = ngettext("“%(title)s”: %(count)d place", "“%(title)s”: %(count)d places", count)
+        yield RehearsalRemark(Topic.FORMAT, WARNING, text % {"title": post.title, "count": count}, _("Open the post."))
     if not found:
         yield RehearsalRemark(Topic.FORMAT, OK, _("Nothing to say about the posts."))
 
@@ -546,12 +546,12 @@ def _about_others(checks: Sequence[LinkCheck]) -> Iterator[RehearsalRemark]:
             yield RehearsalRemark(Topic.LINKS, LEVEL_OF[one.status], text, _("Open it in a browser."))
     offline = sum(one.status == LinkStatus.OFFLINE for one in checks)
     if offline:
-        words = _("%(count)d links to other sites were not asked: this machine has no way to them.")
-        yield RehearsalRemark(Topic.LINKS, INFO, words % {"count": offline})
+        text = _("%(count)d links to other sites were not asked: this machine has no way to them.")
+        yield RehearsalRemark(Topic.LINKS, INFO, text % {"count": offline})
     there = sum(one.status == LinkStatus.THERE for one in checks)
     if there:
-        words = ngettext("%(count)d link to another site works.", "%(count)d links to other sites work.", there)
-        yield RehearsalRemark(Topic.LINKS, OK, words % {"count": there})
+        text = ngettext("%(count)d link to another site works.", "%(count)d links to other sites work.", there)
+        yield RehearsalRemark(Topic.LINKS, OK, text % {"count": there})
 
 
 REASONS: dict[LinkStatus, Callable[[], str]] = {

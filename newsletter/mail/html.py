@@ -94,7 +94,10 @@ def for_old_clients(html: str) -> str:
     rest = HEADER_CELL.sub('<th scope="col"', ALIGNED.sub(r"\1", rest))
     rest = URL_LINK.sub(lambda link: f"<a{_with_breaks_anywhere(link[1])}>", rest)
     rest = URL_WITH_TOKEN.sub(r">\1<br>\2<", rest)
-    return head + body + TEXT.sub(lambda found: LONG_RUN.sub(_with_breaks, found[0]), rest)
+    breakable = TEXT.sub(
+        lambda text: LONG_RUN.sub(lambda run: ZERO_WIDTH_SPACE.join(BREAKABLE.findall(run[0])), text[0]), rest
+    )
+    return head + body + breakable
 
 
 def _break_wide_table(table: re.Match[str]) -> str:
@@ -139,10 +142,6 @@ def _unbroken_spaces(spaces: str) -> str:
     return (f"{NO_BREAK_SPACE} " * len(spaces))[: len(spaces)]
 
 
-def _with_breaks(run: re.Match[str]) -> str:
-    return ZERO_WIDTH_SPACE.join(BREAKABLE.findall(run[0]))
-
-
 def with_colour_classes(html: str) -> str:
     """Give coloured spans a class, such as c-8f2d56, by which dark mode changes the colour."""
     return COLOURED.sub(lambda tag: f'<span class="c-{tag[2].lower()}" style="{tag[1]}">', html)
@@ -169,10 +168,10 @@ def _stacked_rows(table: str) -> str:
     rows = [WHOLE_CELL.findall(row) for row in ROW_ELEMENT.findall(table)]
     if len(rows) < 2 or len(rows[0]) < WIDE_COLUMNS or BLOCK.search(table) or MERGED.search(table):
         return ""
-    heads = [words.strip() for tag, _attributes, words in rows[0] if tag == "th"]
+    heads = [cell.strip() for tag, _attributes, cell in rows[0] if tag == "th"]
     if not all(heads) or any(len(row) != len(heads) for row in rows):
         return ""
-    return "\n".join(_stacked_row(heads, [words.strip() for _tag, _attributes, words in row]) for row in rows[1:])
+    return "\n".join(_stacked_row(heads, [cell.strip() for _tag, _attributes, cell in row]) for row in rows[1:])
 
 
 def _stacked_row(heads: list[str], cells: list[str]) -> str:

@@ -60,7 +60,10 @@ def aligned_table(rows: list[list[str]], *, headed: bool) -> str:
     widths = [max(display_width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
     if sum(widths) + 3 * (columns - 1) > COLUMNS:
         return _table_as_list(rows, headed=headed)
-    lines = ["   ".join(_padded(cell, widths[at]) for at, cell in enumerate(row)).rstrip() for row in rows]
+    lines = [
+        "   ".join(cell + " " * (widths[at] - display_width(cell)) for at, cell in enumerate(row)).rstrip()
+        for row in rows
+    ]
     if headed:
         lines.insert(1, "   ".join("-" * size for size in widths))
     return "\n".join(lines)
@@ -73,10 +76,6 @@ def _table_as_list(rows: list[list[str]], *, headed: bool) -> str:
         cells = [f"{heads[at]}：{cell}" if at < len(heads) and heads[at] else cell for at, cell in enumerate(row)]
         blocks.append("\n".join(wrap(cell) for cell in cells))
     return "\n\n".join(blocks)
-
-
-def _padded(cell: str, columns: int) -> str:
-    return cell + " " * (columns - display_width(cell))
 
 
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
@@ -207,16 +206,16 @@ class _TextExtractor(HTMLParser):
         if not self.hrefs:
             return
         href, title, start = self.hrefs.pop()
-        words = _collapsed("".join(self.texts[start:]))
+        text = _collapsed("".join(self.texts[start:]))
         if not href or href.startswith(("#", "mailto:?")):  # without an addressee: a share button
             return
-        if words in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
+        if text in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
             # A space ends the URL: many clients would include full-width punctuation.
-            self.texts[start:] = [f"{href} " if "://" in href else words]
+            self.texts[start:] = [f"{href} " if "://" in href else text]
             self.shown.setdefault(href, None)
             return
         suffix = f"（{title}）" if title else ""
-        self.last_link = f"{words}{suffix}{LINK_MARK}{href}{LINK_MARK}"
+        self.last_link = f"{text}{suffix}{LINK_MARK}{href}{LINK_MARK}"
         self.texts.append(f"{suffix}{LINK_MARK}{href}{LINK_MARK}")  # replaced at the end of the block
 
     def _open_sup(self, given: dict[str, str]) -> None:
@@ -304,7 +303,7 @@ class _TextExtractor(HTMLParser):
         if data is None:
             self._flush()
         elif data.rows:
-            data.rows[-1].append(self._words())
+            data.rows[-1].append(self._take_text())
 
     _close_th = _close_td
 
@@ -321,11 +320,11 @@ class _TextExtractor(HTMLParser):
 
     # --- output ---
 
-    def _words(self) -> str:
+    def _take_text(self) -> str:
         """Text since the last block, with link numbers."""
-        words = _collapsed("".join(self.texts))
+        text = _collapsed("".join(self.texts))
         self.texts.clear()
-        return re.sub(f"{LINK_MARK}(.*?){LINK_MARK}", lambda match: self._number(match[1]), words)
+        return re.sub(f"{LINK_MARK}(.*?){LINK_MARK}", lambda match: self._number(match[1]), text)
 
     def _number(self, href: str) -> str:
         if href not in self.shown:
@@ -337,9 +336,9 @@ class _TextExtractor(HTMLParser):
         if self.pre:
             return self._flush_code()
         address = self._lone_address()
-        if words := self._words():
+        if text := self._take_text():
             first, rest = self._prefixes()
-            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in words.split(BREAK_MARK)]
+            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in text.split(BREAK_MARK)]
             lines[1:] = [line.replace(first + mark, rest, 1) for line in lines[1:]]
             if address:
                 lines.append(rest + address)

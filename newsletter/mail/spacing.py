@@ -78,7 +78,7 @@ class _HtmlSpacer:
         if name not in INLINE_TAGS:
             self.tail = ""
         is_first = self.gap_index == len(self.out)
-        self.out.append(ALT.sub(lambda words: autospace_text(words[0], self.names), token) if name == "img" else token)
+        self.out.append(ALT.sub(lambda alt: autospace_text(alt[0], self.names), token) if name == "img" else token)
         if is_end and is_first:
             self.gap_index = len(self.out)
 

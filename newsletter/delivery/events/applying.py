@@ -125,7 +125,9 @@ def _parse_all(some: Iterable[InboundMessage]) -> Iterator[ParseResult]:
 def _parse(inbound: InboundMessage) -> ParsedMessage | None:
     """Parse a message; None if it is unreadable, whatever the parser raises. Raises TryLater."""
     try:
-        parsed = PARSERS.get(inbound.source, _reject_source)(inbound)
+        if inbound.source not in PARSERS:
+            raise ParseError(f"{inbound.source} has no parser")  # noqa: TRY301 - one handler for all errors
+        parsed = PARSERS[inbound.source](inbound)
         proven = tuple(replace(reported, is_vouched=True) for reported in parsed.events)
         return replace(parsed, events=proven) if inbound.is_believed else parsed
     except ParseError as error:
@@ -136,10 +138,6 @@ def _parse(inbound: InboundMessage) -> ParsedMessage | None:
         log.exception("Inbound message %s cannot be read.", inbound.pk)
         _mark_unreadable(inbound, f"{type(error).__name__}: {error}")
     return None
-
-
-def _reject_source(inbound: InboundMessage) -> ParsedMessage:
-    raise ParseError(f"{inbound.source} has no parser")
 
 
 def _mark_unreadable(inbound: InboundMessage, why: str) -> None:

@@ -281,8 +281,8 @@ def _pause_for_addresses(mailing: Mailing) -> None:
             reason = _(
                 "The mail server says of %(count)d addresses that they do not exist. Decide whether it is right."
             )
-            words = reason % {"count": mailing.refusals.waiting().dead().count()}
-        mailing.pause(words, Mailing.Cause.ADDRESSES)
+            reason %= {"count": mailing.refusals.waiting().dead().count()}
+        mailing.pause(reason, Mailing.Cause.ADDRESSES)
 
 
 def _judge_batch(batch: Batch, now: datetime) -> int:

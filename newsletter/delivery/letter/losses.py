@@ -177,15 +177,15 @@ class Weight:
         if not self.to_shorten:
             return _("Shorten the introduction and the closing.")
         places = _(" and ").join(str(place) for place in self.to_shorten)
-        words = ngettext("Set post %(places)s to excerpt.", "Set posts %(places)s to excerpt.", len(self.to_shorten))
-        return words % {"places": places}
+        text = ngettext("Set post %(places)s to excerpt.", "Set posts %(places)s to excerpt.", len(self.to_shorten))
+        return text % {"places": places}
 
     def refusal(self) -> str:
         """Why the mail cannot be sent as it is; "" if it can."""
         if not self.is_too_large:
             return ""
-        words = _("The mail is too large: Gmail would show only its first %(share)d %%. %(advice)s")
-        return words % {"share": 100 * HTML_BYTES_MAX // self.size, "advice": self.advice()}
+        text = _("The mail is too large: Gmail would show only its first %(share)d %%. %(advice)s")
+        return text % {"share": 100 * HTML_BYTES_MAX // self.size, "advice": self.advice()}
 
 
 def encoded_size(size: int) -> int:

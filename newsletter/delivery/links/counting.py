@@ -45,13 +45,9 @@ PREFETCH_HEADERS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 def is_machine(headers: Mapping[str, str]) -> bool:
     """Whether a request is by a program or a prefetch, by its headers."""
     program = headers.get("User-Agent", "").lower().replace(BOT_FALSE_POSITIVE, "")
-    if any(_is_prefetch(headers.get(name, "")) for name in PREFETCH_HEADERS):
+    if any(headers.get(name, "").lower().startswith(("prefetch", "preview")) for name in PREFETCH_HEADERS):
         return True
     return not program.startswith(BROWSER_PREFIXES) or any(name in program for name in BOT_SUBSTRINGS)
-
-
-def _is_prefetch(purpose: str) -> bool:
-    return purpose.lower().startswith(("prefetch", "preview"))
 
 
 def asks_not_to_be_tracked(headers: Mapping[str, str]) -> bool:

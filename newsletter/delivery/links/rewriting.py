@@ -30,13 +30,13 @@ def countable_links(part: str, *, site_url: str, own_pages: Collection[str]) -> 
     mail programs warn if a link leads elsewhere than its text says.
     """
     found, shown = dict[str, str](), set[str]()
-    for url, words in _links(part):
+    for url, text in _links(part):
         is_own = f"{url}/".startswith(f"{site_url}/")
-        if URL_TEXT.fullmatch(words) and not is_own:
+        if URL_TEXT.fullmatch(text) and not is_own:
             shown.add(url)
         if _is_countable(url) and url.partition("#")[0] not in own_pages and not (is_own and TOKEN.search(url)):
-            found[url] = found.get(url) or words
-    return {url: words for url, words in found.items() if url not in shown}
+            found[url] = found.get(url) or text
+    return {url: text for url, text in found.items() if url not in shown}
 
 
 def rewrite_links(html_part: str, text_part: str, redirects_by_url: Mapping[str, str]) -> tuple[str, str]:
@@ -52,9 +52,9 @@ def rewrite_links(html_part: str, text_part: str, redirects_by_url: Mapping[str,
 
 def rewrite_html(part: str, redirects_by_url: Mapping[str, str]) -> str:
     def link(found: "re.Match[str]") -> str:
-        before, written, after, words = found.groups()
+        before, written, after, markup = found.groups()
         address = redirects_by_url.get(html.unescape(written))
-        return f"{before}{html.escape(address) if address else written}{after}{words}"
+        return f"{before}{html.escape(address) if address else written}{after}{markup}"
 
     return LINK_ELEMENT.sub(link, part)
 
@@ -69,8 +69,8 @@ def _is_countable(url: str) -> bool:
 
 
 def _links(part: str) -> Iterator[tuple[str, str]]:
-    for _before, written, _after, words in LINK_ELEMENT.findall(part):
-        yield html.unescape(written), " ".join(html.unescape(TAG.sub("", words)).split())
+    for _before, written, _after, markup in LINK_ELEMENT.findall(part):
+        yield html.unescape(written), " ".join(html.unescape(TAG.sub("", markup)).split())
 
 
 def store_links(mailing: Mailing) -> None:

@@ -189,7 +189,7 @@ def record_refusals(batch: Batch, replies: Mapping[int, str], now: datetime) -> 
 
     Call it in the transaction that writes the results, so that none is lost.
     """
-    verdicts = {seq: found for seq, words in replies.items() if (found := classify_refusal(words)) in RECIPIENT_REASONS}
+    verdicts = {seq: found for seq, reply in replies.items() if (found := classify_refusal(reply)) in RECIPIENT_REASONS}
     for some in batched(verdicts, ROWS_PER_INSERT, strict=False):
         rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__in=some, subscriber__isnull=False)
         Refusal.objects.bulk_create(

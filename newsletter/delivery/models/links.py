@@ -21,10 +21,10 @@ class LinkQuerySet(models.QuerySet["Link"]):
             Link(
                 mailing=mailing,
                 url=url,
-                words=words[:WORDS_LENGTH],
+                words=text[:WORDS_LENGTH],
                 token=tokens.sign("link", mailing.pk, f"{mailing.token_salt} {url}"),
             )
-            for url, words in text_by_url.items()
+            for url, text in text_by_url.items()
         ]
         self.bulk_create(rows, ignore_conflicts=True)
 

@@ -125,16 +125,16 @@ def obstacles_without_letter(issue: Issue, send_at: datetime) -> list[str]:
 
 
 def imported_obstacle(issue: Issue) -> str:
-    words = _("Issue %(number)d was sent by another program. It belongs to the archive, and is never mailed from here.")
-    return words % {"number": issue.number}
+    text = _("Issue %(number)d was sent by another program. It belongs to the archive, and is never mailed from here.")
+    return text % {"number": issue.number}
 
 
 def deleted_copies_obstacles(issue: Issue) -> list[str]:
     """The obstacle that deliveries were deleted, so that nobody knows who has the issue; [] otherwise."""
     if not issue.mailings.filter(copies_deleted_at__isnull=False).exists():
         return []
-    words = _("The list of who got issue %(number)d was deleted, as KEEP_DELIVERIES_DAYS says. It is not mailed again.")
-    return [words % {"number": issue.number}]
+    text = _("The list of who got issue %(number)d was deleted, as KEEP_DELIVERIES_DAYS says. It is not mailed again.")
+    return [text % {"number": issue.number}]
 
 
 def size_obstacles(issue: Issue, letter: FrozenLetter | Mailing) -> list[str]:
@@ -233,10 +233,8 @@ def losses_of_issue(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
 
 
 def losses_sentence(lost: Sequence[Loss]) -> str:
-    words = _(
-        "Readers would not get everything as it was typed: %(losses)s. Mend it, or say at the desk that you know."
-    )
-    return words % {"losses": _("; ").join(map(str, lost[:LOSSES_NAMED]))}
+    text = _("Readers would not get everything as it was typed: %(losses)s. Mend it, or say at the desk that you know.")
+    return text % {"losses": _("; ").join(map(str, lost[:LOSSES_NAMED]))}
 
 
 def schedule_correction(

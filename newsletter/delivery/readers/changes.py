@@ -289,5 +289,5 @@ def _comparable_text(parts: Sequence[LetterPart], others: Sequence[LetterPart]) 
     """The whole text, followed by links that `others` do not have, so that a changed URL shows in the diff."""
     known = {link for part in others for link in part.links}
     texts = [part.text for part in parts]
-    links = [f"{words}：{url}" for part in parts for words, url in part.links if (words, url) not in known]
+    links = [f"{text}：{url}" for part in parts for text, url in part.links if (text, url) not in known]
     return "\n".join([*texts, *dict.fromkeys(links), ""])

@@ -58,17 +58,17 @@ def _copies(reader: Subscriber) -> list[Delivery]:
 
 def _copy_line(mailing: Mailing, copy: Delivery, again: OnceMore | None, button: DataButton | None) -> DataLine:
     reply = _("The mail server answered: %s") % copy.reply if copy.reply else ""
-    words = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
+    text = str(STATE_TEXTS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
-    return DataLine(moment, words, tuple(filter(None, (reply, *_once_more_notes(again)))), button=button)
+    return DataLine(moment, text, tuple(filter(None, (reply, *_once_more_notes(again)))), button=button)
 
 
 def _course_lines(reader: Subscriber) -> Iterable[DataLine]:
     for copy in CourseCopy.objects.filter(subscriber=reader).select_related("issue").order_by("-position"):
         reply = _("The mail server answered: %s") % copy.reply if copy.reply else ""
         if copy.sent_at:
-            words = _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}
-            yield DataLine(copy.sent_at, words, tuple(filter(None, [reply])))
+            text = _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}
+            yield DataLine(copy.sent_at, text, tuple(filter(None, [reply])))
         elif not copy.stopped_at:
             yield DataLine(copy.planned_for, _("%(issue)s: comes to you as a first letter") % {"issue": copy.issue})
 

@@ -345,7 +345,7 @@ def test_one_that_cannot_be_read_is_kept_and_holds_up_no_other(mailing):
 
     odd, good = receive(dsn(verp(mailing, seq_of(mailing))))
 
-    assert (odd.state, odd.note) == (State.UNREADABLE, "nobody reads what comes from carrier-pigeon")
+    assert (odd.state, odd.note) == (State.UNREADABLE, "carrier-pigeon has no parser")
     assert bytes(odd.body) == b"{}"
     assert good.state == State.APPLIED
 

@@ -41,7 +41,7 @@ def split_quote(text: str) -> tuple[str, str]:
     if begin is None:
         return _split_last_quote(lines)
     written, quoted = lines[:begin], lines[begin:]
-    if _has_quoted_lines(lines, begin):
+    if any(_is_quoted(line) for line in lines[begin : begin + 5]):
         end = _end_of_quote(lines, begin)
         quoted, after = lines[begin:end], lines[end:]
         if _has_own_text(after):  # an answer below the quote, or inline
@@ -68,10 +68,6 @@ def _is_quote_next(lines: list[str], number: int) -> bool:
     """Whether a quote follows: marked lines, or enough other text."""
     rest = [line for line in lines[number + 1 :] if line.strip()]
     return bool(rest) and (any(_is_quoted(line) for line in rest[:3]) or len(rest) > 5)
-
-
-def _has_quoted_lines(lines: list[str], begin: int) -> bool:
-    return any(_is_quoted(line) for line in lines[begin : begin + 5])
 
 
 def _end_of_quote(lines: list[str], begin: int) -> int:
@@ -129,8 +125,8 @@ def html_to_quoted_text(markup: str) -> str:
             run += f" <{link}>" if closing and link and not is_shown else ""
             link = "" if closing or not (found := HREF.search(rest)) else found[1]
         if name in BREAKING_TAGS:
-            mark, words = "> " * min(quotes, DEPTH_MAX), " ".join(unescape(run).split())
-            lines += [mark + words] if words or name == "br" else []
+            mark, line = "> " * min(quotes, DEPTH_MAX), " ".join(unescape(run).split())
+            lines += [mark + line] if line or name == "br" else []
             lines += [mark] if name in PARAGRAPH_TAGS and lines and lines[-1].strip("> ") else []
             run = "• " if name == "li" and not closing else ""
         if name == "blockquote":

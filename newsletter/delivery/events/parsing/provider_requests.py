@@ -78,7 +78,8 @@ def _reported_event(event: Any, received_at: datetime) -> ReportedEvent:
     )
     at = _as_utc(event.timestamp) or received_at
     if str(event.event_type) in ENGAGEMENT:
-        return ReportedEvent(EventKind.DELIVERED, _midnight_utc(at), "", reference, is_vouched=True)
+        day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return ReportedEvent(EventKind.DELIVERED, day, "", reference, is_vouched=True)
     texts = [_short_text(event.mta_response), _short_text(event.description)]
     kind = KIND_OF.get(str(event.event_type), EventKind.UNKNOWN)
     bounce_type = _bounce_type(kind, event, raw, texts)
@@ -116,10 +117,6 @@ def _message_ids(serialized: str) -> list[str]:
 
 def _as_utc(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
-
-
-def _midnight_utc(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _short_text(value: Any) -> str:
