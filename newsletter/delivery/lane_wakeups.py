@@ -46,5 +46,4 @@ def _woken_at() -> int:
 
 
 def _wake_file() -> Path:
-    path: Path = settings.LOCK_DIR / "wake"
-    return path
+    return Path(settings.LOCK_DIR, "wake")

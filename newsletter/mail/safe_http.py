@@ -177,7 +177,7 @@ def post(
     max_bytes: int,
     is_allowed: Callable[[str, int], bool] = may_connect,
 ) -> tuple[int, bytes]:
-    """Return the status and the first `max_bytes` of the response. Redirects are not followed.
+    """POST `body`; return the status and the first `max_bytes` of the response. Redirects are not followed.
 
     seconds: timeout of one step and in total. After the status, the body may be truncated.
     Raises RequestBlocked, OSError, HTTPException and ValueError.

@@ -69,8 +69,7 @@ def hold_slot(number: int) -> Iterator[str | None]:
 
 
 def _lock_file(number: int) -> Path:
-    path: Path = settings.LOCK_DIR / f"slot-{number}"
-    return path
+    return Path(settings.LOCK_DIR, f"slot-{number}")
 
 
 def lock_file_inode(number: int) -> int | None:
@@ -82,8 +81,7 @@ def lock_file_inode(number: int) -> int | None:
 
 
 def flight_path(number: int) -> Path:
-    path: Path = settings.LOCK_DIR / f"slot-{number}.flight"
-    return path
+    return Path(settings.LOCK_DIR, f"slot-{number}.flight")
 
 
 def sweep(slots: int) -> int:

@@ -9,11 +9,11 @@ from django.utils import timezone, translation
 from newsletter.delivery import sending_days
 from newsletter.delivery.letter.rendering import reader_values
 from newsletter.delivery.models import CourseCopy, Delivery
-from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.delivery.readers.single_mails import SingleMail, build_reader_mail
 from newsletter.issues.annotations import attach_openings
 from newsletter.issues.models import Issue
-from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, build_mail
+from newsletter.mail import letters
+from newsletter.mail.message import Mail
 from newsletter.mail.queued_mail import AtMostOnceMail, SendResult, is_due
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
@@ -78,19 +78,7 @@ def build_missed_mail(reader: Subscriber, issues: list[Issue], pause: Pause) -> 
         letter = letters.render(
             "what_was_missed", subject % {"count": len(issues)}, context, base_url=settings.SITE_URL
         )
-    domain = publication.sender_email.rpartition("@")[2]
-    number = int(pause.began_at.timestamp())
-    own = {
-        "Message-ID": headers.message_id("missed", reader.pk, number, domain=domain),
-        "List-Unsubscribe": f"<{reader.unsubscribe_url}>",
-    }
-    return build_mail(
-        letter,
-        sender=publication.sender,
-        to=(reader.name, reader.email),
-        reply_to=publication.reply_to,
-        headers=headers.auto_submitted_headers() | own,
-    )
+    return build_reader_mail(letter, reader, "missed", int(pause.began_at.timestamp()))
 
 
 def _issue_context(issue: Issue) -> dict[str, object]:

@@ -11,9 +11,11 @@ from newsletter.delivery.letter.rendering import copy_for
 from newsletter.delivery.models.course import OnceMore
 from newsletter.delivery.provider.outcomes import ProviderRejection, ProviderUnavailable, SendStatus
 from newsletter.delivery.provider.transports import MailTransport, transport_for
-from newsletter.mail.message import Mail
+from newsletter.mail import headers
+from newsletter.mail.message import Mail, MailContent, build_mail
 from newsletter.mail.queued_mail import MAILER, AtMostOnceMail, QueuedMail, Retry
 from newsletter.mail.smtp_replies import NotSent, SendFailure, is_unreachable
+from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
 RETRY_AFTER = timedelta(minutes=10)  # after a temporary refusal: greylisting needs about five
@@ -51,6 +53,23 @@ class SingleMail[Row: Model](QueuedMail[Row]):
             log.warning("%s wait: %s", self.label, error)
         elif retry.due_at is None:
             log.warning("%s, number %s: %s", self.label, row.pk, error)
+
+
+def build_reader_mail(letter: MailContent, reader: Subscriber, kind: str, number: int) -> Mail:
+    """Build an automatic mail with a link to unsubscribe. kind, number: for the Message-ID."""
+    publication = Publication.objects.current()
+    domain = publication.sender_email.rpartition("@")[2]
+    own = {
+        "Message-ID": headers.message_id(kind, reader.pk, number, domain=domain),
+        "List-Unsubscribe": f"<{reader.unsubscribe_url}>",
+    }
+    return build_mail(
+        letter,
+        sender=publication.sender,
+        to=(reader.name, reader.email),
+        reply_to=publication.reply_to,
+        headers=headers.auto_submitted_headers() | own,
+    )
 
 
 def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:

@@ -12,11 +12,11 @@ from django.utils.formats import date_format
 from newsletter.delivery.letter.losses import Loss, losses_in_mail
 from newsletter.delivery.letter.rendering import fill, greeting_html, issue_context, reader_values
 from newsletter.delivery.readers import course
-from newsletter.delivery.readers.single_mails import RETRY_AFTER, SingleMail
+from newsletter.delivery.readers.single_mails import RETRY_AFTER, SingleMail, build_reader_mail
 from newsletter.issues import schedule
 from newsletter.issues.models import Issue, StartingPoint
-from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, build_mail
+from newsletter.mail import letters
+from newsletter.mail.message import Mail
 from newsletter.mail.queued_mail import Retry, is_due
 from newsletter.mail.smtp_replies import SendFailure, is_invalid_message, is_unreachable
 from newsletter.publication.models import Publication
@@ -82,19 +82,7 @@ def build_welcome(subscriber: Subscriber, now: datetime) -> Mail:
     letter = replace(
         letter, html=fill(letter.html, values, escaped=True), text=fill(letter.text, values, escaped=False)
     )
-    name, address = publication.sender
-    domain = address.rpartition("@")[2]
-    return build_mail(
-        letter,
-        sender=(name, address),
-        to=(subscriber.name, subscriber.email),
-        reply_to=publication.reply_to,
-        headers=headers.auto_submitted_headers()
-        | {
-            "Message-ID": headers.message_id("welcome", subscriber.pk, subscriber.signup_round, domain=domain),
-            "List-Unsubscribe": f"<{subscriber.unsubscribe_url}>",
-        },
-    )
+    return build_reader_mail(letter, subscriber, "welcome", subscriber.signup_round)
 
 
 def welcome_losses(subscriber: Subscriber, now: datetime) -> list[Loss]:

@@ -199,8 +199,8 @@ class BatchMessage:
 
     def values(self, row: DeliveryRow) -> dict[str, str]:
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
-        number, bound = row.subscriber_id, row.token_salt + row.address_hash
-        values = {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
+        number, bound_to = row.subscriber_id, row.token_salt + row.address_hash
+        values = {"email": row.email} | {name: link(number, bound_to) for name, link in self.links.items()}
         if self.fallback_words:
             name = salutations.safe_name(row.name)
             values |= {slot: name or word for slot, word in self.fallback_words.items()}
@@ -271,7 +271,7 @@ def _link_writer(name: str) -> Callable[[int, str], str]:
     """A function from reader's id and salt to the link. name: of its placeholder."""
     purpose = name.removesuffix("_url")
     sign, (before, after) = tokens.signer(purpose), link_around_token(purpose)
-    return lambda number, bound: f"{before}{sign(number, bound)}{after}"
+    return lambda number, bound_to: f"{before}{sign(number, bound_to)}{after}"
 
 
 log = logging.getLogger(__name__)
