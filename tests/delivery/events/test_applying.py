@@ -354,7 +354,7 @@ def test_one_that_cannot_be_applied_is_kept_and_holds_up_no_other(mailing, monke
     apply = rules.apply_new_events
 
     def break_at_b(news):
-        if any(one.found.seq == seq_of(mailing, "b") for one in news):
+        if any(one.match.seq == seq_of(mailing, "b") for one in news):
             raise LookupError("a rule has a fault")
         apply(news)
 

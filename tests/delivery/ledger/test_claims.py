@@ -55,7 +55,7 @@ def test_a_late_answer_settles_a_row_that_was_called_uncertain(make_mailing):
     batch = claim_batch(mailing, "machine/0/x", NOW)
     (row,) = commit_intent(batch, [], 1, NOW)
     mailing.deliveries.filter(seq=row.seq).update(state=UNCERTAIN, attempts=1)
-    batch.count(Counter({UNCERTAIN: 1}))
+    batch.add_counts(Counter({UNCERTAIN: 1}))
     Batch.objects.update(token=batch.token + 1)
 
     write_results(batch, [DeliveryResult(row.seq, SENT, "250 ok")])

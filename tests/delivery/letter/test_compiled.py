@@ -401,7 +401,7 @@ def test_every_key_signs_and_each_signature_verifies(rsa, subject):
 def test_signatures_of_the_whole_are_found_right():
     values = make_values(one=b"x")
 
-    assert SignedTemplate(make_template(), DOMAIN, (ED25519,)).is_right(values, values)
+    assert SignedTemplate(make_template(), DOMAIN, (ED25519,)).are_signatures_right(values, values)
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_signatures_of_something_else_are_found_wrong(break_it):
 
     break_it(signed)
 
-    assert not signed.is_right(values, values)
+    assert not signed.are_signatures_right(values, values)
 
 
 # --- The compiled message says what the e-mail classes say, for any reader ---
