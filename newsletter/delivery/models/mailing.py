@@ -288,7 +288,7 @@ class Mailing(models.Model):
         return self._move(MailingStep.Kind.CANCELLED, self.OPEN_STATES, paused_by="", **values)
 
     def was_open_at(self, at: datetime) -> bool:
-        """Whether it is open, or was cancelled after that time: then a click of that time meant this mailing."""
+        """Whether it is open, or was cancelled after that time: then a click of that time was about this mailing."""
         was_cancelled = self.state == self.State.CANCELLED and self.finished_at is not None and self.finished_at > at
         return self.state in self.OPEN_STATES or was_cancelled
 
